@@ -1,0 +1,69 @@
+import { fromPromise, type PromiseActorLogic } from "xstate"
+import { z } from "zod"
+import type { JobInput } from "./events.ts"
+import { JobError, type Usage } from "./record.ts"
+
+/**
+ * What a job has done in the world outside. Each effect is JSON in, JSON out, and heeds `signal`: it aborts when the
+ * job no longer waits for the outcome. A failure is a thrown `JobError`.
+ */
+export type Effects = {
+  /** Makes the child session, with the record in its metadata. */
+  openSession(job: JobInput, signal: AbortSignal): Promise<{ session: string }>
+  /**
+   * Asks the child and waits for its final message. The prompt's ids derive from `session` and `job.askedAt`, so that
+   * asking again after a crash costs no second model call.
+   */
+  promptChild(input: ChildInput, signal: AbortSignal): Promise<Answer>
+  /** Aborts the child for real and reads what it had written in this run. */
+  stopChild(input: ChildInput, signal: AbortSignal): Promise<StopChildOutput>
+}
+
+export type ChildInput = { job: JobInput; session: string }
+
+/** The child's final message. With `error` the model or its provider failed, and `text` is what came before. */
+export type Answer = { text: string; usage: Usage; error?: JobError | undefined }
+
+/** When an effect was over, epoch milliseconds: machines have no clock of their own. */
+type At = { at: number }
+
+export type OpenSessionOutput = { session: string } & At
+export type PromptChildOutput = Answer & At
+export type StopChildOutput = { text: string | undefined; usage: Usage }
+
+export type OpenSession = PromiseActorLogic<OpenSessionOutput, JobInput>
+export type PromptChild = PromiseActorLogic<PromptChildOutput, ChildInput>
+export type StopChild = PromiseActorLogic<StopChildOutput, ChildInput>
+
+/** How an effect's failure reaches the machine. */
+export const EffectFailure = JobError.extend({ at: z.number() })
+
+/** The effects as actors, each outcome stamped with its time. */
+export function effectActors(effects: Effects, now: () => number) {
+  const openSession: OpenSession = fromPromise(({ input, signal }) =>
+    stamped("create", now, () => effects.openSession(input, signal)),
+  )
+  const promptChild: PromptChild = fromPromise(({ input, signal }) =>
+    stamped("prompt", now, () => effects.promptChild(input, signal)),
+  )
+  const stopChild: StopChild = fromPromise(({ input, signal }) => effects.stopChild(input, signal))
+  return { openSession, promptChild, stopChild }
+}
+
+async function stamped<T>(kind: JobError["kind"], now: () => number, run: () => Promise<T>): Promise<T & At> {
+  try {
+    const output = await run()
+    return { ...output, at: now() }
+  } catch (thrown) {
+    const known = JobError.safeParse(thrown)
+    const error: JobError = known.success ? known.data : { kind, message: messageOf(thrown) }
+    throw { ...error, at: now() }
+  }
+}
+
+const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown))
+
+/** Stands in a machine for an actor that `createTroupe` provides. */
+export const notProvided = fromPromise<never, never>(() =>
+  Promise.reject(new Error("no effects were provided")),
+)

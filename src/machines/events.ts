@@ -1,0 +1,43 @@
+import type { Activity, Ask, Retry, Usage } from "./record.ts"
+
+/** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
+type At = { at: number }
+
+/** What a job is told while it lives. */
+export type JobEvent =
+  | ({ type: "slot.granted" } & At)
+  /** The child works: a tool runs, text grows. At most one a second reaches a job. */
+  | { type: "child.active"; activity: Activity }
+  | { type: "child.spent"; usage: Usage }
+  | ({ type: "child.retrying"; retry: Retry } & At)
+  | ({ type: "child.asked"; ask: Ask } & At)
+  | ({ type: "child.answered"; ask: string } & At)
+  | ({ type: "job.cancel"; reason: string } & At)
+
+/** A piece of work, checked and complete, as its supervisor is told of it. */
+export type JobInput = {
+  /** Unique among the owner's jobs. */
+  id: string
+  /** The owner's session id. */
+  owner: string
+  description: string
+  prompt: string
+  agent: string
+  /** `provider/model`; absent where opencode chooses. */
+  model?: string | undefined
+  /** The model's variant, opencode's word for its effort or mode. */
+  variant?: string | undefined
+  createdAt: number
+  /** When this run was asked for, epoch milliseconds. The prompt's ids derive from it. */
+  askedAt: number
+  /** 1 for a new job; each follow-up counts up. */
+  run: number
+  /** The child session of an earlier run. */
+  session?: string | undefined
+  /** What earlier runs left: their text stays until this run has one of its own. */
+  earlier?: { text?: string | undefined; usage: Usage } | undefined
+  /** Total time in `prompting`, without the time spent waiting for people. Milliseconds. */
+  timeoutMs: number
+  /** Longest time without a sign of life from the child. Milliseconds. */
+  idleMs: number
+}

@@ -1,0 +1,421 @@
+import { assign, type SnapshotFrom, type StateValue, setup } from "xstate"
+import {
+  EffectFailure,
+  notProvided,
+  type OpenSession,
+  type PromptChild,
+  type PromptChildOutput,
+  type StopChild,
+  type StopChildOutput,
+} from "./effects.ts"
+import type { JobEvent, JobInput } from "./events.ts"
+import {
+  type Activity,
+  type Ask,
+  type EndedState,
+  JOB_PHASES,
+  JOB_STATES,
+  type JobError,
+  type JobPhase,
+  type JobRecord,
+  type JobState,
+  NO_USAGE,
+  type Retry,
+  type Usage,
+} from "./record.ts"
+
+/** Plain JSON throughout, so that the same machine can run on a durable engine. */
+export type JobContext = {
+  job: JobInput
+  /** Empty until opencode has made it. */
+  session: string
+  startedAt?: number
+  endedAt?: number
+  /** What is left of the total time when its clock starts again. Milliseconds. */
+  remainingMs: number
+  /** When the total time runs out; absent while the clocks stand still. */
+  deadlineAt?: number | undefined
+  /** When the child counts as lifeless; absent while the clocks stand still. */
+  idleAt?: number | undefined
+  asks: Ask[]
+  retry?: Retry | undefined
+  activity?: Activity
+  usage: Usage
+  text?: string | undefined
+  /** How the job ends. The first decision stands. */
+  ending?: Ending
+}
+
+type Ending = { state: "done" } | { state: Exclude<EndedState, "done">; error: JobError }
+type Decision = { ending: Ending; at: number }
+
+/** Longest wait for opencode to make a child session, milliseconds. */
+const openLimit = 30_000
+/** Longest wait for opencode to abort a child and to say what it had written, milliseconds. */
+const stopLimit = 5_000
+
+/**
+ * One piece of work in a child session, for one run.
+ *
+ * A job ends exactly once. Every end but an answer of the child goes through `stopping`: there the decision has
+ * been made, the child is aborted, and what it had written is kept.
+ */
+export const jobMachine = setup({
+  types: {
+    input: {} as JobInput,
+    context: {} as JobContext,
+    events: {} as JobEvent,
+    output: {} as JobRecord,
+  },
+  actors: {
+    openSession: notProvided as OpenSession,
+    promptChild: notProvided as PromptChild,
+    stopChild: notProvided as StopChild,
+  },
+  delays: {
+    openLimit,
+    stopLimit,
+    total: ({ context }) => context.remainingMs,
+    idle: ({ context }) => context.job.idleMs,
+  },
+  guards: {
+    "has a session": ({ context }) => context.session !== "",
+    "end is decided": ({ context }) => context.ending !== undefined,
+    "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
+    "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
+    "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
+    "waits for permission": ({ context }) => context.asks[0]?.kind === "permission",
+    "waits for an answer": ({ context }) => context.asks[0]?.kind === "question",
+  },
+  actions: {
+    rememberSession: assign((_, { session }: { session: string }) => ({ session })),
+    rememberActivity: assign((_, { activity }: { activity: Activity }) => ({ activity })),
+    rememberUsage: assign((_, { usage }: { usage: Usage }) => ({ usage })),
+    rememberRetry: assign((_, { retry }: { retry: Retry }) => ({ retry })),
+    forgetRetry: assign({ retry: undefined }),
+    addAsk: assign({
+      asks: ({ context }, { ask }: { ask: Ask }) => [...context.asks.filter(({ id }) => id !== ask.id), ask],
+    }),
+    removeAsk: assign({
+      asks: ({ context }, { ask }: { ask: string }) => context.asks.filter(({ id }) => id !== ask),
+    }),
+    startClocks: assign(({ context }, { at }: { at: number }) => ({
+      startedAt: context.startedAt ?? at,
+      deadlineAt: at + context.remainingMs,
+      idleAt: at + context.job.idleMs,
+    })),
+    restartIdleClock: assign({ idleAt: ({ context }, { at }: { at: number }) => at + context.job.idleMs }),
+    stopClocks: assign(({ context }, { at }: { at: number }) => ({
+      remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),
+      deadlineAt: undefined,
+      idleAt: undefined,
+    })),
+    decideEnd: assign(({ context }, { ending, at }: Decision) =>
+      context.ending ? {} : { ending, endedAt: at },
+    ),
+    keepAnswer: assign(({ context }, answer: PromptChildOutput) => ({
+      ending: answer.error ? { state: "failed", error: answer.error } : { state: "done" },
+      endedAt: answer.at,
+      // A follow-up that fails leaves the earlier answer in place.
+      text: answer.error ? (context.job.earlier?.text ?? answer.text) : answer.text,
+      usage: answer.usage,
+    })),
+    keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
+      text: context.job.earlier?.text ?? text,
+      usage,
+    })),
+    settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
+  },
+}).createMachine({
+  id: "job",
+  context: ({ input }) => ({
+    job: input,
+    session: input.session ?? "",
+    remainingMs: input.timeoutMs,
+    asks: [],
+    usage: input.earlier?.usage ?? NO_USAGE,
+    text: input.earlier?.text,
+  }),
+  output: ({ context }) => toRecord(context, context.ending?.state ?? "failed"),
+  initial: "created",
+  states: {
+    created: {
+      initial: "opening",
+      states: {
+        // A follow-up has its session already. A cancel waits for the session: none is left behind unrecorded.
+        opening: {
+          always: { guard: "has a session", target: "queued" },
+          invoke: {
+            id: "openSession",
+            src: "openSession",
+            input: ({ context }) => context.job,
+            onDone: {
+              target: "opened",
+              actions: { type: "rememberSession", params: ({ event }) => event.output },
+            },
+            onError: {
+              target: "opened",
+              actions: {
+                type: "decideEnd",
+                params: ({ context, event }) => failure(context, event.error, "create"),
+              },
+            },
+          },
+          after: {
+            openLimit: {
+              target: "opened",
+              actions: { type: "decideEnd", params: ({ context }) => openedTooLate(context) },
+            },
+          },
+          on: {
+            "job.cancel": { actions: { type: "decideEnd", params: ({ event }) => cancellation(event) } },
+          },
+        },
+        opened: {
+          always: [
+            { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
+            { guard: { type: "ends as", params: "failed" }, target: "#job.failed" },
+            { target: "queued" },
+          ],
+        },
+        queued: {
+          on: {
+            "slot.granted": {
+              target: "#job.prompting",
+              actions: { type: "startClocks", params: ({ event }) => event },
+            },
+            "job.cancel": {
+              target: "#job.cancelled",
+              actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+            },
+          },
+        },
+      },
+    },
+    prompting: {
+      initial: "running",
+      states: {
+        running: {
+          initial: "active",
+          invoke: {
+            id: "promptChild",
+            src: "promptChild",
+            input: ({ context }) => ({ job: context.job, session: context.session }),
+            onDone: [
+              {
+                guard: { type: "answer is an error", params: ({ event }) => event.output },
+                target: "#job.failed",
+                actions: { type: "keepAnswer", params: ({ event }) => event.output },
+              },
+              {
+                target: "#job.done",
+                actions: { type: "keepAnswer", params: ({ event }) => event.output },
+              },
+            ],
+            onError: {
+              target: "stopping",
+              actions: {
+                type: "decideEnd",
+                params: ({ context, event }) => failure(context, event.error, "prompt"),
+              },
+            },
+          },
+          on: {
+            "child.spent": { actions: { type: "rememberUsage", params: ({ event }) => event } },
+            "job.cancel": {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+            },
+          },
+          states: {
+            active: {
+              initial: "working",
+              after: {
+                total: {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },
+                },
+              },
+              on: {
+                "child.active": {
+                  target: ".working",
+                  reenter: false,
+                  actions: [
+                    { type: "rememberActivity", params: ({ event }) => event },
+                    { type: "restartIdleClock", params: ({ event }) => event.activity },
+                  ],
+                },
+                "child.retrying": {
+                  target: ".retrying",
+                  actions: [
+                    { type: "rememberRetry", params: ({ event }) => event },
+                    { type: "restartIdleClock", params: ({ event }) => event },
+                  ],
+                },
+                "child.asked": {
+                  target: "waiting",
+                  actions: [
+                    { type: "stopClocks", params: ({ event }) => event },
+                    { type: "addAsk", params: ({ event }) => event },
+                  ],
+                },
+              },
+              states: {
+                // Every sign of life enters it again and so restarts the idle clock.
+                working: {
+                  entry: "forgetRetry",
+                  after: {
+                    idle: {
+                      target: "#job.prompting.stopping",
+                      actions: { type: "decideEnd", params: ({ context }) => lifeless(context) },
+                    },
+                  },
+                },
+                // opencode tries again by itself; each attempt that it tells of is a sign of life.
+                retrying: {
+                  after: {
+                    idle: {
+                      target: "#job.prompting.stopping",
+                      actions: { type: "decideEnd", params: ({ context }) => lifeless(context) },
+                    },
+                  },
+                },
+              },
+            },
+            // No clock runs here: the time that people take is not the job's.
+            waiting: {
+              initial: "permission",
+              on: {
+                "child.active": { actions: { type: "rememberActivity", params: ({ event }) => event } },
+                "child.asked": { actions: { type: "addAsk", params: ({ event }) => event } },
+                "child.answered": [
+                  {
+                    guard: { type: "was the last ask", params: ({ event }) => event.ask },
+                    target: "active",
+                    actions: [
+                      { type: "removeAsk", params: ({ event }) => event },
+                      { type: "startClocks", params: ({ event }) => event },
+                    ],
+                  },
+                  { actions: { type: "removeAsk", params: ({ event }) => event } },
+                ],
+              },
+              states: {
+                permission: { always: { guard: "waits for an answer", target: "question" } },
+                question: { always: { guard: "waits for permission", target: "permission" } },
+              },
+            },
+          },
+        },
+        // The end is decided. Leaving `running` has already dropped whatever the prompt may still answer.
+        stopping: {
+          initial: "aborting",
+          states: {
+            aborting: {
+              invoke: {
+                id: "stopChild",
+                src: "stopChild",
+                input: ({ context }) => ({ job: context.job, session: context.session }),
+                onDone: {
+                  target: "stopped",
+                  actions: { type: "keepPartialText", params: ({ event }) => event.output },
+                },
+                onError: "stopped",
+              },
+              after: { stopLimit: "stopped" },
+            },
+            stopped: { type: "final" },
+          },
+          onDone: [
+            { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
+            { guard: { type: "ends as", params: "timedOut" }, target: "#job.timedOut" },
+            { target: "#job.failed" },
+          ],
+        },
+      },
+    },
+    done: { type: "final", entry: "settle" },
+    failed: { type: "final", entry: "settle" },
+    timedOut: { type: "final", entry: "settle" },
+    cancelled: { type: "final", entry: "settle" },
+  },
+})
+
+export type JobSnapshot = SnapshotFrom<typeof jobMachine>
+
+/** The job as others see it. */
+export function recordOf({ value, context }: Pick<JobSnapshot, "value" | "context">): JobRecord {
+  const path = pathOf(value)
+  const state = JOB_STATES.find((name) => name === path[0]) ?? "failed"
+  const phase = path.flatMap((name) => JOB_PHASES.find((known) => known === name) ?? []).at(-1)
+  return toRecord(context, state, phase)
+}
+
+function toRecord(context: JobContext, state: JobState, phase?: JobPhase): JobRecord {
+  const { job, ending } = context
+  return withoutUndefined({
+    id: job.id,
+    session: context.session,
+    owner: job.owner,
+    description: job.description,
+    agent: job.agent,
+    model: job.model,
+    state,
+    phase,
+    run: job.run,
+    createdAt: job.createdAt,
+    startedAt: context.startedAt,
+    endedAt: context.endedAt,
+    deadlineAt: context.deadlineAt,
+    error: ending && ending.state !== "done" ? ending.error : undefined,
+    text: context.text,
+    usage: context.usage,
+    activity: context.activity,
+    asks: context.asks.length > 0 ? context.asks : undefined,
+    retry: context.retry,
+  })
+}
+
+function pathOf(value: StateValue): string[] {
+  if (typeof value === "string") return [value]
+  return Object.entries(value).flatMap(([name, inner]) => [
+    name,
+    ...(inner === undefined ? [] : pathOf(inner)),
+  ])
+}
+
+function cancellation({ reason, at }: { reason: string; at: number }): Decision {
+  return { ending: { state: "cancelled", error: { kind: "cancelled", message: reason } }, at }
+}
+
+function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"): Decision {
+  const known = EffectFailure.safeParse(thrown)
+  const { at, ...error } = known.success
+    ? known.data
+    : { kind, message: String(thrown), at: context.startedAt ?? context.job.askedAt }
+  return { ending: { state: "failed", error }, at }
+}
+
+function openedTooLate({ job }: JobContext): Decision {
+  const message = `opencode did not make the child session within ${inSeconds(openLimit)}`
+  return { ending: { state: "failed", error: { kind: "create", message } }, at: job.askedAt + openLimit }
+}
+
+function outOfTime({ job, deadlineAt = job.askedAt }: JobContext): Decision {
+  const message = `not done within ${inSeconds(job.timeoutMs)}`
+  return { ending: { state: "timedOut", error: { kind: "total", message } }, at: deadlineAt }
+}
+
+function lifeless({ job, idleAt = job.askedAt }: JobContext): Decision {
+  const message = `no sign of life for ${inSeconds(job.idleMs)}`
+  return { ending: { state: "timedOut", error: { kind: "idle", message } }, at: idleAt }
+}
+
+const inSeconds = (ms: number) => `${ms / 1000} s`
+
+/** Records are JSON: a field that has no value is not there. */
+function withoutUndefined<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

@@ -1,0 +1,75 @@
+import { hasEnded, type JobRecord } from "./record.ts"
+
+/** Hears of every change of a record. `before` is absent for a new job. */
+export type RecordListener = (record: JobRecord, before: JobRecord | undefined) => void
+
+/** The records for those who read: tools, notification, the inspector. */
+export type Records = {
+  get(owner: string, id: string): JobRecord | undefined
+  /** In the order in which they were started. */
+  of(owner: string): JobRecord[]
+  all(): Iterable<JobRecord>
+  /** By the child session's id. */
+  bySession(session: string): JobRecord | undefined
+  /** Returns what ends the subscription. */
+  subscribe(listener: RecordListener): () => void
+}
+
+/**
+ * The latest record of every job, outside machine context: ended jobs cost a frozen object each, not an actor.
+ * Supervisors write it; a listener that throws is reported and disturbs nobody.
+ */
+export class Ledger implements Records {
+  readonly #byOwner = new Map<string, Map<string, JobRecord>>()
+  readonly #bySession = new Map<string, { owner: string; id: string }>()
+  readonly #listeners = new Set<RecordListener>()
+  readonly #reportError: (error: unknown) => void
+
+  constructor(reportError: (error: unknown) => void) {
+    this.#reportError = reportError
+  }
+
+  put(record: JobRecord): void {
+    const jobs = this.#byOwner.get(record.owner) ?? new Map<string, JobRecord>()
+    this.#byOwner.set(record.owner, jobs)
+    const before = jobs.get(record.id)
+    jobs.set(record.id, hasEnded(record) ? Object.freeze(record) : record)
+    if (record.session !== "") this.#bySession.set(record.session, { owner: record.owner, id: record.id })
+    for (const listener of this.#listeners) this.#tell(listener, record, before)
+  }
+
+  forgetOwner(owner: string): void {
+    for (const { session } of this.of(owner)) this.#bySession.delete(session)
+    this.#byOwner.delete(owner)
+  }
+
+  get(owner: string, id: string): JobRecord | undefined {
+    return this.#byOwner.get(owner)?.get(id)
+  }
+
+  of(owner: string): JobRecord[] {
+    return [...(this.#byOwner.get(owner)?.values() ?? [])]
+  }
+
+  *all(): Iterable<JobRecord> {
+    for (const jobs of this.#byOwner.values()) yield* jobs.values()
+  }
+
+  bySession(session: string): JobRecord | undefined {
+    const key = this.#bySession.get(session)
+    return key && this.get(key.owner, key.id)
+  }
+
+  subscribe(listener: RecordListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #tell(listener: RecordListener, record: JobRecord, before: JobRecord | undefined): void {
+    try {
+      listener(record, before)
+    } catch (error) {
+      this.#reportError(error)
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { z } from "zod"
+
+/** Raised whenever a stored record of an older version could no longer be read as it stands. */
+export const RECORD_VERSION = 1
+
+export const JOB_STATES = ["created", "prompting", "done", "failed", "timedOut", "cancelled"] as const
+export const JOB_PHASES = [
+  "opening",
+  "queued",
+  "working",
+  "retrying",
+  "permission",
+  "question",
+  "stopping",
+] as const
+export const ENDED_STATES = ["done", "failed", "timedOut", "cancelled"] as const
+
+export type JobState = (typeof JOB_STATES)[number]
+export type JobPhase = (typeof JOB_PHASES)[number]
+export type EndedState = (typeof ENDED_STATES)[number]
+
+const epochMs = z.number().int().nonnegative()
+const count = z.number().nonnegative()
+
+/** Why a job did not end as `done`. */
+export const JobError = z.object({
+  kind: z.enum([
+    "create", // opencode did not make the child session
+    "prompt", // the prompt was not taken, or its answer never came back
+    "provider", // the model's provider refused or broke off
+    "schema", // the answer did not have the asked shape
+    "dependency", // a job this one waited for did not end as `done`
+    "interrupted", // opencode stopped, or somebody aborted the child session
+    "total", // timedOut: the job's total time ran out
+    "idle", // timedOut: no sign of life from the child
+    "cancelled", // cancelled: by a tool, the inspector, or the end of its owner
+  ]),
+  message: z.string(),
+})
+export type JobError = z.infer<typeof JobError>
+
+/** What the child session has used, over all its runs. Tokens, and cost in US dollars. */
+export const Usage = z.object({
+  input: count,
+  output: count,
+  reasoning: count,
+  cacheRead: count,
+  cacheWrite: count,
+  cost: count,
+})
+export type Usage = z.infer<typeof Usage>
+
+export const NO_USAGE: Usage = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 }
+
+/** The last sign of life of the child: the tool it runs, or the end of what it writes. */
+export const Activity = z.object({ tool: z.string().optional(), text: z.string().optional(), at: epochMs })
+export type Activity = z.infer<typeof Activity>
+
+/** What a child waits for: somebody's permission, or an answer. */
+export const Ask = z.object({
+  id: z.string(),
+  kind: z.enum(["permission", "question"]),
+  /** In words, for people: `bash: rm -rf dist`. */
+  text: z.string(),
+})
+export type Ask = z.infer<typeof Ask>
+
+/** opencode backs off after a provider error. `next` is when it tries again, epoch milliseconds. */
+export const Retry = z.object({ attempt: z.number().int(), reason: z.string(), next: epochMs })
+export type Retry = z.infer<typeof Retry>
+
+/** A job as plain JSON: what tools return, what the inspector shows, what survives a restart. */
+export const JobRecord = z.object({
+  /** Short, unique within the owner. */
+  id: z.string(),
+  /** The child session's id; empty until opencode has made it. */
+  session: z.string(),
+  owner: z.string(),
+  description: z.string(),
+  agent: z.string(),
+  /** `provider/model`; absent where opencode chooses. */
+  model: z.string().optional(),
+  state: z.enum(JOB_STATES),
+  phase: z.enum(JOB_PHASES).optional(),
+  /** 1 for the first prompt, one more for each follow-up. */
+  run: z.number().int().positive(),
+  createdAt: epochMs,
+  startedAt: epochMs.optional(),
+  endedAt: epochMs.optional(),
+  /** When the total time runs out; absent while no clock runs. */
+  deadlineAt: epochMs.optional(),
+  error: JobError.optional(),
+  /** The child's final answer, or what it had written when it was stopped. */
+  text: z.string().optional(),
+  usage: Usage,
+  activity: Activity.optional(),
+  /** Present in the phases `permission` and `question`. */
+  asks: z.array(Ask).optional(),
+  /** Present in the phase `retrying`. */
+  retry: Retry.optional(),
+})
+export type JobRecord = z.infer<typeof JobRecord>
+
+export function hasEnded(record: JobRecord): record is JobRecord & { state: EndedState } {
+  return record.state !== "created" && record.state !== "prompting"
+}

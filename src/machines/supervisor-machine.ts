@@ -1,0 +1,116 @@
+import { type DoneActorEvent, type ErrorActorEvent, enqueueActions, sendParent, setup } from "xstate"
+import type { JobEvent, JobInput } from "./events.ts"
+import { type JobSnapshot, jobMachine, recordOf } from "./job-machine.ts"
+import type { JobRecord } from "./record.ts"
+
+export type SupervisorInput = { owner: string }
+
+/** Plain JSON: which of the owner's jobs live, and under which actor each. */
+export type SupervisorContext = {
+  owner: string
+  live: { job: string; actor: string }[]
+}
+
+export type SupervisorEvent =
+  | { type: "job.start"; job: JobInput }
+  | { type: "job.tell"; job: string; event: JobEvent }
+  | { type: `xstate.snapshot.${string}`; snapshot: JobSnapshot }
+  | DoneActorEvent<JobRecord>
+  | ErrorActorEvent
+
+/** Told to the system, which knows the limits. */
+export type SlotEvent = { type: "slot.request" | "slot.release"; owner: string; job: string }
+
+/** An actor of ours threw: a defect, but of one job alone. */
+export type Crash = { owner: string; job: string | undefined; error: unknown }
+
+/**
+ * Answers for one owner's jobs: starts them, passes on what they are told, watches their state, and keeps their
+ * records. A job whose actor crashes ends as `failed`; its siblings do not notice.
+ */
+export const supervisorMachine = setup({
+  types: {
+    input: {} as SupervisorInput,
+    context: {} as SupervisorContext,
+    events: {} as SupervisorEvent,
+  },
+  actors: { job: jobMachine },
+  guards: {
+    "job is queued": (_, { snapshot }: { snapshot: JobSnapshot }) => snapshot.matches({ created: "queued" }),
+    "job is unknown": ({ context }, { id }: { id: string }) => context.live.every(({ job }) => job !== id),
+  },
+  actions: {
+    /** Provided by `createTroupe`: records live outside machine context. */
+    keepRecord: (_, _params: { record: JobRecord }) => {},
+    /** Provided by `createTroupe`: makes a `failed` record of the last one. */
+    keepCrash: (_, _params: Crash) => {},
+    startJob: enqueueActions(({ context, enqueue }, { job }: { job: JobInput }) => {
+      const actor = freeActorId(context)
+      enqueue.spawnChild("job", { id: actor, input: job, syncSnapshot: true })
+      enqueue.assign({ live: [...context.live, { job: job.id, actor }] })
+    }),
+    tellJob: enqueueActions(({ context, enqueue }, { job, event }: { job: string; event: JobEvent }) => {
+      const live = context.live.find((each) => each.job === job)
+      if (live) enqueue.sendTo(live.actor, event)
+    }),
+    requestSlot: sendParent(
+      ({ context }, { job }: { job: string }): SlotEvent => ({
+        type: "slot.request",
+        owner: context.owner,
+        job,
+      }),
+    ),
+    forgetJob: enqueueActions(({ context, enqueue }, { actor }: { actor: string }) => {
+      const live = context.live.find((each) => each.actor === actor)
+      if (!live) return
+      enqueue.stopChild(actor)
+      enqueue.assign({ live: context.live.filter((each) => each !== live) })
+      enqueue.sendParent({ type: "slot.release", owner: context.owner, job: live.job } satisfies SlotEvent)
+    }),
+  },
+}).createMachine({
+  id: "supervisor",
+  context: ({ input }) => ({ owner: input.owner, live: [] }),
+  on: {
+    // A second job of the same id would take the first one's place and leave it running unseen.
+    "job.start": {
+      guard: { type: "job is unknown", params: ({ event }) => event.job },
+      actions: { type: "startJob", params: ({ event }) => event },
+    },
+    "job.tell": { actions: { type: "tellJob", params: ({ event }) => event } },
+    "xstate.snapshot.*": [
+      {
+        guard: { type: "job is queued", params: ({ event }) => event },
+        actions: [
+          { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
+          { type: "requestSlot", params: ({ event }) => ({ job: event.snapshot.context.job.id }) },
+        ],
+      },
+      { actions: { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) } },
+    ],
+    "xstate.done.actor.*": {
+      actions: [
+        { type: "keepRecord", params: ({ event }) => ({ record: event.output }) },
+        { type: "forgetJob", params: ({ event }) => ({ actor: event.actorId }) },
+      ],
+    },
+    "xstate.error.actor.*": {
+      actions: [
+        { type: "keepCrash", params: ({ context, event }) => crashOf(context, event) },
+        { type: "forgetJob", params: ({ event }) => ({ actor: event.actorId }) },
+      ],
+    },
+  },
+})
+
+function crashOf({ owner, live }: SupervisorContext, { actorId, error }: ErrorActorEvent): Crash {
+  return { owner, job: live.find(({ actor }) => actor === actorId)?.job, error }
+}
+
+/** The smallest free one: xstate remembers every actor id that it has ever seen. */
+function freeActorId({ live }: SupervisorContext): string {
+  const taken = new Set(live.map(({ actor }) => actor))
+  let index = 0
+  while (taken.has(`job-${index}`)) index++
+  return `job-${index}`
+}

@@ -1,0 +1,107 @@
+import { type ActorOptions, type AnyActorLogic, createActor } from "xstate"
+import { realClock } from "./clock.ts"
+import { type Effects, effectActors } from "./effects.ts"
+import type { JobEvent, JobInput } from "./events.ts"
+import { jobMachine } from "./job-machine.ts"
+import { Ledger, type Records } from "./ledger.ts"
+import { hasEnded, type JobRecord, NO_USAGE } from "./record.ts"
+import { type Crash, supervisorMachine } from "./supervisor-machine.ts"
+import { systemMachine } from "./system-machine.ts"
+
+export type TroupeOptions = {
+  effects: Effects
+  /** Prompts in flight at most, over all owners. */
+  concurrency: number
+  /** Epoch milliseconds. Default: `Date.now`. */
+  now?: () => number
+  /** Default: real time, with timers that do not keep the process alive. */
+  clock?: ActorOptions<AnyActorLogic>["clock"]
+  /** Told of defects: an actor or a listener that threw. Default: nobody. */
+  reportError?: (error: unknown) => void
+}
+
+/** The actor system as the rest of the plugin sees it: send events, read records. */
+export type Troupe = {
+  readonly records: Records
+  /** Starts a job, or a new run of an ended one. An id that lives already changes nothing. */
+  start(job: JobInput): void
+  /** Takes in a job of an earlier process that has ended. */
+  adopt(record: JobRecord): void
+  /** Tells a living job what happened to its child; an ended one does not hear it. */
+  tell(job: Pick<JobRecord, "owner" | "id">, event: JobEvent): void
+  /** Ends jobs and whatever they started; harmless on ended ones. */
+  cancel(jobs: Pick<JobRecord, "owner" | "id">[], reason: string): void
+  /** Stops every actor where it stands, without ending its job. */
+  stop(): void
+}
+
+/** Starts the system actor. Nothing outside changes until a job is started. */
+export function createTroupe(options: TroupeOptions): Troupe {
+  const { effects, concurrency, now = Date.now, clock = realClock, reportError = () => {} } = options
+  const ledger = new Ledger(reportError)
+
+  const keepCrash = ({ owner, job, error }: Crash) => {
+    reportError(error)
+    const message = `a defect of opencode-troupe: ${error instanceof Error ? error.message : String(error)}`
+    for (const record of job === undefined ? ledger.of(owner) : [ledger.get(owner, job)]) {
+      if (record && !hasEnded(record)) ledger.put(crashed(record, message, now()))
+    }
+  }
+
+  const supervisor = supervisorMachine.provide({
+    actors: { job: jobMachine.provide({ actors: effectActors(effects, now) }) },
+    actions: {
+      keepRecord: (_, { record }) => ledger.put(record),
+      keepCrash: (_, crash) => keepCrash(crash),
+    },
+  })
+  const system = createActor(
+    systemMachine.provide({
+      actors: { supervisor },
+      actions: {
+        keepCrash: (_, crash) => keepCrash(crash),
+        announceGrants: (_, { granted }) => {
+          for (const { owner, job } of granted) tell({ owner, id: job }, { type: "slot.granted", at: now() })
+        },
+      },
+    }),
+    { input: { concurrency }, clock },
+  )
+  // Without an observer, an error of the root would be thrown into opencode.
+  system.subscribe({ error: reportError })
+  system.start()
+
+  const tell: Troupe["tell"] = ({ owner, id }, event) =>
+    system.send({ type: "owner.tell", owner, event: { type: "job.tell", job: id, event } })
+
+  const cancel: Troupe["cancel"] = (jobs, reason) => {
+    for (const job of jobs) tell(job, { type: "job.cancel", reason, at: now() })
+  }
+
+  // What a job started has nobody left to answer to.
+  ledger.subscribe((record) => {
+    if (!hasEnded(record) || record.session === "") return
+    const theirs = ledger.of(record.session).filter((job) => !hasEnded(job))
+    cancel(theirs, `the job that started it ended (${record.id}: ${record.state})`)
+  })
+
+  return {
+    records: ledger,
+    start: (job) => system.send({ type: "owner.tell", owner: job.owner, event: { type: "job.start", job } }),
+    adopt: (record) => ledger.put(record),
+    tell,
+    cancel,
+    stop: () => void system.stop(),
+  }
+}
+
+function crashed(record: JobRecord, message: string, at: number): JobRecord {
+  const { phase: _phase, deadlineAt: _deadline, asks: _asks, retry: _retry, ...kept } = record
+  return {
+    ...kept,
+    usage: kept.usage ?? NO_USAGE,
+    state: "failed",
+    endedAt: at,
+    error: { kind: "prompt", message },
+  }
+}
