@@ -1,0 +1,152 @@
+import type { Agent, Message, Part, PermissionRule, Session } from "@opencode-ai/sdk/v2"
+import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
+
+export type { Agent, Message, Part, PermissionRule, Session }
+
+/** A call's outcome. opencode fails in three ways (rejects, resolves with `error`, says nothing): here they are one. */
+export type Result<T> = { ok: true; value: T } | { ok: false; error: HostError }
+export type HostError = { message: string; status?: number | undefined }
+
+export type MessageWithParts = { info: Message; parts: Part[] }
+
+export type NewSession = {
+  parentID: string
+  title: string
+  agent: string
+  metadata: Record<string, unknown>
+  permission: PermissionRule[]
+}
+
+export type Prompt = {
+  session: string
+  messageID: string
+  partID: string
+  text: string
+  agent: string
+  /** `provider/model` */
+  model?: string | undefined
+  variant?: string | undefined
+  /** Tools that the child must not see. */
+  without: readonly string[]
+}
+
+export type Toast = { message: string; variant: "info" | "success" | "warning" | "error" }
+
+/** opencode, as far as this plugin needs it. The only module that knows its client. */
+export type Host = ReturnType<typeof createHost>
+
+/**
+ * @param given the client that opencode hands to plugins: of the older kind, which lacks session metadata, but with
+ *   the address, the fetch and the authorization that the newer kind needs.
+ */
+export function createHost(given: unknown, directory: string) {
+  const client = newerClient(given, directory)
+  const { session } = client
+  return {
+    createSession: (input: NewSession): Promise<Result<Session>> => call(session.create(input)),
+
+    session: (id: string): Promise<Result<Session>> => call(session.get({ sessionID: id })),
+
+    children: (id: string): Promise<Result<Session[]>> => call(session.children({ sessionID: id })),
+
+    messages: (id: string): Promise<Result<MessageWithParts[]>> => call(session.messages({ sessionID: id })),
+
+    message: (id: string, messageID: string): Promise<Result<MessageWithParts>> =>
+      call(session.message({ sessionID: id, messageID })),
+
+    /** Replaces the whole object: hand in the keys of others too. */
+    writeMetadata: (id: string, metadata: Record<string, unknown>): Promise<Result<Session>> =>
+      call(session.update({ sessionID: id, metadata })),
+
+    /** Returns when the child's turn is over. A failure of the model is no failure of the call: see `info.error`. */
+    prompt: (prompt: Prompt): Promise<Result<MessageWithParts>> => call(session.prompt(promptBody(prompt))),
+
+    /** Ends the turn for real; closing the request of `prompt` would not. */
+    abort: (id: string): Promise<Result<boolean>> => call(session.abort({ sessionID: id })),
+
+    agents: (): Promise<Result<Agent[]>> => call(client.app.agents()),
+
+    /** All models there are, as `provider/model`. */
+    models: async (): Promise<Result<string[]>> => {
+      const found = await call(client.config.providers())
+      if (!found.ok) return found
+      const names = found.value.providers.flatMap(({ id, models }) =>
+        Object.keys(models).map((model) => `${id}/${model}`),
+      )
+      return { ok: true, value: names }
+    },
+
+    toast: (toast: Toast): Promise<Result<boolean>> =>
+      call(client.tui.showToast({ title: "opencode-troupe", ...toast })),
+
+    log: (level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<boolean>> =>
+      call(client.app.log({ service: "opencode-troupe", level, message })),
+  }
+}
+
+type Settled<T> = { data?: T | undefined; error?: unknown; response?: Response | undefined }
+
+async function call<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
+  try {
+    const { data, error, response } = await request
+    if (data !== undefined && error === undefined) return { ok: true, value: data }
+    const status = response?.status
+    return { ok: false, error: { message: wordsOf(error) || `opencode answered ${status ?? "nothing"}`, status } }
+  } catch (thrown) {
+    return { ok: false, error: { message: wordsOf(thrown) || "opencode could not be reached" } }
+  }
+}
+
+/** opencode's errors carry their words in `message`, in `data.message`, or not at all. */
+export function wordsOf(error: unknown): string {
+  if (typeof error === "string") return error
+  if (typeof error !== "object" || error === null) return ""
+  if ("data" in error && wordsOf(error.data) !== "") return wordsOf(error.data)
+  if ("message" in error && typeof error.message === "string") return error.message
+  return "name" in error && typeof error.name === "string" ? error.name : ""
+}
+
+function promptBody({ session, messageID, partID, text, agent, model, variant, without }: Prompt) {
+  return {
+    sessionID: session,
+    messageID,
+    agent,
+    ...(model !== undefined && { model: splitModel(model) }),
+    ...(variant !== undefined && { variant }),
+    tools: Object.fromEntries(without.map((tool) => [tool, false])),
+    parts: [{ id: partID, type: "text" as const, text }],
+  }
+}
+
+/** Model names may have slashes of their own; providers have none. */
+function splitModel(model: string): { providerID: string; modelID: string } {
+  const slash = model.indexOf("/")
+  return { providerID: model.slice(0, slash), modelID: model.slice(slash + 1) }
+}
+
+type ClientConfig = NonNullable<Parameters<typeof createOpencodeClient>[0]>
+
+function newerClient(given: unknown, directory: string): OpencodeClient {
+  const { baseUrl, fetch, headers } = configOf(given)
+  return createOpencodeClient({
+    directory,
+    ...(baseUrl !== undefined && { baseUrl }),
+    ...(fetch !== undefined && { fetch }),
+    // With a server password they carry the authorization.
+    ...(headers !== undefined && { headers }),
+  })
+}
+
+/** The generated clients keep their configuration behind a field that their types do not show. */
+function configOf(given: unknown): ClientConfig {
+  const inner = fieldOf(given, "_client") ?? fieldOf(given, "client")
+  const getConfig = fieldOf(inner, "getConfig")
+  if (typeof getConfig !== "function") {
+    throw new Error("opencode-troupe: this opencode hands its plugins a client of an unknown kind; it needs 1.18 or newer")
+  }
+  return getConfig.call(inner) ?? {}
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
+}

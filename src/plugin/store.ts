@@ -1,0 +1,85 @@
+import type { JobInput } from "../machines/events.ts"
+import { hasEnded, type JobRecord, NO_USAGE } from "../machines/record.ts"
+import type { Troupe } from "../machines/troupe.ts"
+import type { Host } from "./host.ts"
+import { type Lease, METADATA_KEY, StoredJob, storedJob } from "./stored-job.ts"
+
+/** Keeps jobs in opencode's own store: in the metadata of their child sessions, whose other keys stay. */
+export class JobStore {
+  readonly #host: Host
+  readonly #lease: Lease
+  /** The last write under way for a session: writes to one follow each other. */
+  readonly #writes = new Map<string, Promise<void>>()
+
+  constructor(host: Host, lease: Lease) {
+    this.#host = host
+    this.#lease = lease
+  }
+
+  /** The metadata with which a job's child session is made. */
+  newMetadata(job: JobInput): Record<string, unknown> {
+    const { id, owner, description, agent, model, run, createdAt } = job
+    const record: JobRecord = {
+      id,
+      session: "",
+      owner,
+      description,
+      agent,
+      ...(model !== undefined && { model }),
+      state: "created",
+      run,
+      createdAt,
+      usage: NO_USAGE,
+    }
+    return { [METADATA_KEY]: storedJob(record, job, this.#lease, 0) }
+  }
+
+  /** Writes each job when it starts to prompt, when its end is decided, and when it has ended. */
+  follow(troupe: Troupe): void {
+    troupe.records.subscribe((record, before) => {
+      if (record.session === "" || !before) return
+      const isDecided = record.phase === "stopping" && before.phase !== "stopping"
+      if (isDecided || record.state !== before.state) this.save(record)
+    })
+  }
+
+  save(record: JobRecord): void {
+    const { session, text: _text, activity: _activity, asks: _asks, retry: _retry, ...kept } = record
+    this.#update(session, (stored) => ({ ...stored, record: kept }))
+  }
+
+  /** The owner has read the results of these runs or was told of them. */
+  markTold(records: readonly JobRecord[]): void {
+    for (const { session, run } of records.filter(hasEnded)) {
+      if (session !== "") this.#update(session, (stored) => ({ ...stored, toldRun: run }))
+    }
+  }
+
+  /** Resolves when all that was to be written is written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writes.values())
+  }
+
+  #update(session: string, change: (stored: StoredJob) => StoredJob): void {
+    const write = (this.#writes.get(session) ?? Promise.resolve())
+      .then(() => this.#write(session, change))
+      .finally(() => {
+        if (this.#writes.get(session) === write) this.#writes.delete(session)
+      })
+    this.#writes.set(session, write)
+  }
+
+  async #write(session: string, change: (stored: StoredJob) => StoredJob): Promise<void> {
+    const found = await this.#host.session(session)
+    if (!found.ok) return this.#complain(session, found.error.message)
+    const stored = StoredJob.safeParse(found.value.metadata?.[METADATA_KEY])
+    if (!stored.success) return this.#complain(session, `its metadata.${METADATA_KEY} was damaged by somebody else`)
+    const metadata = { ...found.value.metadata, [METADATA_KEY]: change(stored.data) }
+    const written = await this.#host.writeMetadata(session, metadata)
+    if (!written.ok) this.#complain(session, written.error.message)
+  }
+
+  #complain(session: string, message: string): void {
+    void this.#host.log("warn", `the record of ${session} could not be written: ${message}`)
+  }
+}

@@ -1,0 +1,44 @@
+import { z } from "zod"
+import type { JobInput } from "../machines/events.ts"
+import { JobRecord, RECORD_VERSION } from "../machines/record.ts"
+
+/** The key under which a child session's metadata carries its job. */
+export const METADATA_KEY = "troupe"
+
+/** Who runs a job: a dead process can hold nothing, and nobody has to renew anything. */
+export const Lease = z.object({
+  host: z.string(),
+  pid: z.number().int().positive(),
+  /** Tells the process from a later one with the same pid. */
+  process: z.string(),
+})
+export type Lease = z.infer<typeof Lease>
+
+/** A job as it lies in opencode's store: the record less what the child's messages say, and what a new start needs. */
+export const StoredJob = z.object({
+  version: z.literal(RECORD_VERSION),
+  record: JobRecord.omit({ session: true, text: true, activity: true, asks: true, retry: true }),
+  prompt: z.string(),
+  variant: z.string().optional(),
+  askedAt: z.number().int().positive(),
+  timeoutMs: z.number().positive(),
+  idleMs: z.number().positive(),
+  lease: Lease,
+  /** The run whose result the owner has read or was told; 0 for none. */
+  toldRun: z.number().int().nonnegative(),
+})
+export type StoredJob = z.infer<typeof StoredJob>
+
+export function storedJob(record: JobRecord, job: JobInput, lease: Lease, toldRun: number): StoredJob {
+  return StoredJob.parse({
+    version: RECORD_VERSION,
+    record,
+    prompt: job.prompt,
+    variant: job.variant,
+    askedAt: job.askedAt,
+    timeoutMs: job.timeoutMs,
+    idleMs: job.idleMs,
+    lease,
+    toldRun,
+  })
+}

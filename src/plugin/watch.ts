@@ -1,0 +1,197 @@
+import { z } from "zod"
+import { type Activity, type Ask, hasEnded, type JobRecord } from "../machines/record.ts"
+import type { Troupe } from "../machines/troupe.ts"
+import { usageOfSession } from "./children.ts"
+import { throttle } from "./throttle.ts"
+
+/** How often what a child streams reaches its job. */
+const activityMs = 1_000
+/** How much of the child's latest text an activity carries, characters. */
+const tailLength = 200
+
+export type Watch = {
+  /** Takes any event of opencode; those of sessions without a job cost one look-up. */
+  handle(event: unknown): void
+}
+
+/** Turns opencode's events into events of the job they belong to. */
+export function watchChildren(troupe: Troupe, now: () => number = Date.now): Watch {
+  /** Living children, and the sessions they started themselves, by session id. */
+  const watched = new Map<string, Watched>()
+
+  troupe.records.subscribe((job, before) => {
+    if (job.session === "") return
+    if (!hasEnded(job)) watched.set(job.session, watched.get(job.session) ?? watchedJob(troupe, job, now))
+    else if (!before || !hasEnded(before)) forget(job.session)
+  })
+
+  const forget = (session: string) => {
+    const child = watched.get(session)
+    if (!child) return
+    child.activity.cancel()
+    for (const [id, each] of watched) if (each === child) watched.delete(id)
+  }
+
+  return {
+    handle(event) {
+      const session = sessionOf(event)
+      const child = session === undefined ? undefined : watched.get(session)
+      if (child && session !== undefined) {
+        child.handle(event, session)
+        return
+      }
+      if (fieldOf(event, "type") !== "session.created") return
+      const { id, parentID = "" } = SessionCreated.parse(event).properties.info
+      const ancestor = watched.get(parentID)
+      // What a child's own subagents do and ask is a sign of life of the child.
+      if (ancestor) watched.set(id, ancestor)
+    },
+  }
+}
+
+type Watched = {
+  activity: { cancel(): void }
+  handle(event: unknown, session: string): void
+}
+
+function watchedJob(troupe: Troupe, { owner, id, session: own }: JobRecord, now: () => number): Watched {
+  const job = { owner, id }
+  const activity = throttle<Omit<Activity, "at">>(activityMs, (latest) =>
+    troupe.tell(job, { type: "child.active", activity: { ...latest, at: now() } }),
+  )
+  let tail = ""
+
+  return {
+    activity,
+    handle(unparsed, session) {
+      const parsed = ChildEvent.safeParse(unparsed)
+      if (!parsed.success) return
+      const event = parsed.data
+      switch (event.type) {
+        case "message.part.delta":
+          tail = (tail + event.properties.delta).slice(-tailLength)
+          activity.call({ text: tail })
+          return
+        case "message.part.updated": {
+          const { part } = event.properties
+          if (part.type === "tool") activity.call({ tool: toolWords(part) })
+          else if (part.type === "text") tail = (part.text ?? "").slice(-tailLength)
+          if (part.type !== "tool") activity.call(tail === "" ? {} : { text: tail })
+          return
+        }
+        case "session.updated": {
+          if (session !== own) return
+          troupe.tell(job, { type: "child.spent", usage: usageOfSession(event.properties.info) })
+          return
+        }
+        case "session.status": {
+          const { status } = event.properties
+          if (status.type !== "retry") return
+          activity.cancel()
+          const { attempt, message: reason, next } = status
+          troupe.tell(job, { type: "child.retrying", retry: { attempt, reason, next }, at: now() })
+          return
+        }
+        case "permission.asked":
+        case "question.asked":
+          activity.cancel()
+          troupe.tell(job, { type: "child.asked", ask: askOf(event), at: now() })
+          return
+        case "permission.replied":
+        case "question.replied":
+        case "question.rejected":
+          troupe.tell(job, { type: "child.answered", ask: event.properties.requestID, at: now() })
+          return
+        case "session.deleted":
+          if (session === own) troupe.cancel([job], "its child session was deleted")
+      }
+    },
+  }
+}
+
+function askOf(event: PermissionAsked | QuestionAsked): Ask {
+  if (event.type === "permission.asked") {
+    const { id, permission, patterns } = event.properties
+    return { id, kind: "permission", text: `${permission}: ${patterns.join(", ")}` }
+  }
+  const { id, questions } = event.properties
+  return { id, kind: "question", text: questions.map(({ question }) => question).join(" ") }
+}
+
+function toolWords({ tool = "a tool", state }: z.infer<typeof StreamedPart>): string {
+  return state?.title ? `${tool}: ${state.title}` : tool
+}
+
+/** Reads one field and nothing else: this runs for every event of opencode. */
+function sessionOf(event: unknown): string | undefined {
+  const properties = fieldOf(event, "properties")
+  const id =
+    fieldOf(properties, "sessionID") ??
+    fieldOf(fieldOf(properties, "part"), "sessionID") ??
+    fieldOf(fieldOf(properties, "info"), "id")
+  return typeof id === "string" ? id : undefined
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
+}
+
+const of = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.object({ type: z.literal(type), properties: z.object(shape) })
+
+const PermissionAsked = of("permission.asked", {
+  id: z.string(),
+  permission: z.string(),
+  patterns: z.array(z.string()),
+})
+type PermissionAsked = z.infer<typeof PermissionAsked>
+
+const QuestionAsked = of("question.asked", {
+  id: z.string(),
+  questions: z.array(z.object({ question: z.string() })),
+})
+type QuestionAsked = z.infer<typeof QuestionAsked>
+
+const answered = { requestID: z.string() }
+const tokens = z.object({
+  input: z.number(),
+  output: z.number(),
+  reasoning: z.number(),
+  cache: z.object({ read: z.number(), write: z.number() }),
+})
+
+const StreamedPart = z.object({
+  type: z.string(),
+  text: z.string().optional(),
+  tool: z.string().optional(),
+  state: z.object({ title: z.string().optional() }).optional(),
+})
+
+const ChildEvent = z.discriminatedUnion("type", [
+  of("message.part.delta", { delta: z.string() }),
+  of("message.part.updated", {
+    part: StreamedPart,
+  }),
+  of("session.updated", {
+    info: z.object({
+      tokens: tokens.optional(),
+      cost: z.number().optional(),
+    }),
+  }),
+  of("session.status", {
+    status: z.union([
+      z.object({ type: z.literal("retry"), attempt: z.number(), message: z.string(), next: z.number() }),
+      z.object({ type: z.string() }).transform(() => ({ type: "other" as const })),
+    ]),
+  }),
+  PermissionAsked,
+  QuestionAsked,
+  of("permission.replied", answered),
+  of("question.replied", answered),
+  of("question.rejected", answered),
+  of("session.deleted", {}),
+])
+
+const SessionCreated = of("session.created", {
+  info: z.object({ id: z.string(), parentID: z.string().optional() }),
+})

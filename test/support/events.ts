@@ -1,0 +1,46 @@
+import type { GlobalEvent, OpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { Watched } from "./waiters.ts"
+
+/** The event stream of all the instances of one opencode, from its start on. */
+export interface Events {
+  readonly seen: readonly GlobalEvent[]
+  /** The first event that matches, past ones included: let the predicate name ids. */
+  waitFor(matches: (event: GlobalEvent) => boolean, timeoutMs?: number): Promise<GlobalEvent>
+}
+
+export class EventStream implements Events {
+  readonly #events = new Watched<GlobalEvent>("event")
+  #connection: AbortController | undefined
+
+  get seen(): readonly GlobalEvent[] {
+    return this.#events.items
+  }
+
+  waitFor(matches: (event: GlobalEvent) => boolean, timeoutMs?: number): Promise<GlobalEvent> {
+    return this.#events.waitFor(matches, timeoutMs)
+  }
+
+  /** Returns once events arrive, so that nothing done afterwards goes unseen. */
+  async connect(client: OpencodeClient): Promise<void> {
+    const connection = new AbortController()
+    this.#connection = connection
+    const { stream } = await client.global.event({ signal: connection.signal, sseMaxRetryAttempts: 1 })
+    const first = await stream.next()
+    if (first.done) throw new Error("opencode closed its event stream at once")
+    this.#events.add(first.value)
+    void this.#read(stream, connection.signal)
+  }
+
+  disconnect(): void {
+    this.#connection?.abort()
+  }
+
+  async #read(stream: AsyncIterable<GlobalEvent>, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const event of stream) this.#events.add(event)
+    } catch (error) {
+      // A killed opencode breaks its stream: those who wait for an event will say which one is missing.
+      if (!signal.aborted && !(error instanceof TypeError)) throw error
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { execFileSync } from "node:child_process"
+import { join } from "node:path"
+import { atExit } from "./cleanup.ts"
+import { opencodeBinary } from "./opencode-binary.ts"
+import { killGroup } from "./process-group.ts"
+import { type StageOptions, setStage } from "./stage.ts"
+import { tempFolder } from "./temp-folder.ts"
+import { poll } from "./waiters.ts"
+
+/** The real terminal interface of opencode, in a terminal of 200 by 50 (wide enough for its sidebar). */
+export interface Tui {
+  readonly project: string
+  readonly home: string
+  /** Types the text as a person would, without an Enter. */
+  type(text: string): void
+  /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
+  press(...keys: string[]): void
+  /** What the terminal shows, without colours. */
+  screen(): string
+  /** Waits until the screen matches and returns it; the error shows the last screen. */
+  waitForScreen(pattern: RegExp, timeoutMs?: number): Promise<string>
+  stop(): Promise<void>
+}
+
+export type TuiOptions = StageOptions
+
+export async function startTui(options: TuiOptions): Promise<Tui> {
+  const stage = await setStage(options)
+  // A short path: the system limits that of a socket to about 100 characters.
+  const folder = tempFolder("tmux")
+  const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
+  const tmux = (...args: string[]) =>
+    execFileSync("tmux", ["-S", join(folder.path, "s"), "-f", "/dev/null", ...args], {
+      cwd: stage.project,
+      env,
+      encoding: "utf8",
+      stdio: "pipe",
+    })
+  const size = ["-x", "200", "-y", "50"]
+  tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, opencodeBinary())
+  const pane = Number(tmux("display-message", "-p", "-t", "tui", "#{pane_pid}"))
+  const server = Number(tmux("display-message", "-p", "#{pid}"))
+  const end = () => {
+    killGroup(pane)
+    killGroup(server)
+  }
+  const forget = atExit(end)
+  const screen = () => tmux("capture-pane", "-p", "-t", "tui")
+
+  return {
+    project: stage.project,
+    home: stage.home,
+    type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
+    press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
+    screen,
+    waitForScreen: async (pattern, timeoutMs = 15_000) => {
+      let last = ""
+      try {
+        return await poll(
+          `${pattern} on the screen`,
+          () => {
+            last = screen()
+            return pattern.test(last) ? last : undefined
+          },
+          { timeoutMs, everyMs: 100 },
+        )
+      } catch (error) {
+        throw new Error(`The screen never matched ${pattern}. It shows:\n${last}`, { cause: error })
+      }
+    },
+    stop: async () => {
+      end()
+      forget()
+      await poll("the end of the terminal", () => (isGone(pane) && isGone(server)) || undefined)
+      folder.remove()
+      stage.remove()
+    },
+  }
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch {
+    return true
+  }
+}
