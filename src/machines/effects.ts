@@ -1,5 +1,5 @@
 import { fromPromise, type PromiseActorLogic } from "xstate"
-import { z } from "zod"
+import * as z from "zod"
 import type { JobInput } from "./events.ts"
 import { JobError, type Usage } from "./record.ts"
 

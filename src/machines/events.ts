@@ -27,6 +27,10 @@ export type JobInput = {
   model?: string | undefined
   /** The model's variant, opencode's word for its effort or mode. */
   variant?: string | undefined
+  /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
+  rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
+  /** Whether the child may start jobs of its own. Default: no. */
+  mayStartJobs?: boolean | undefined
   createdAt: number
   /** When this run was asked for, epoch milliseconds. The prompt's ids derive from it. */
   askedAt: number

@@ -263,7 +263,6 @@ export const jobMachine = setup({
               states: {
                 // Every sign of life enters it again and so restarts the idle clock.
                 working: {
-                  entry: "forgetRetry",
                   after: {
                     idle: {
                       target: "#job.prompting.stopping",
@@ -273,6 +272,7 @@ export const jobMachine = setup({
                 },
                 // opencode tries again by itself; each attempt that it tells of is a sign of life.
                 retrying: {
+                  exit: "forgetRetry",
                   after: {
                     idle: {
                       target: "#job.prompting.stopping",
@@ -309,6 +309,7 @@ export const jobMachine = setup({
         },
         // The end is decided. Leaving `running` has already dropped whatever the prompt may still answer.
         stopping: {
+          entry: "settle",
           initial: "aborting",
           states: {
             aborting: {

@@ -9,6 +9,7 @@ export type Records = {
   /** In the order in which they were started. */
   of(owner: string): JobRecord[]
   all(): Iterable<JobRecord>
+  countOf(owner: string): number
   /** By the child session's id. */
   bySession(session: string): JobRecord | undefined
   /** Returns what ends the subscription. */
@@ -49,6 +50,10 @@ export class Ledger implements Records {
 
   of(owner: string): JobRecord[] {
     return [...(this.#byOwner.get(owner)?.values() ?? [])]
+  }
+
+  countOf(owner: string): number {
+    return this.#byOwner.get(owner)?.size ?? 0
   }
 
   *all(): Iterable<JobRecord> {

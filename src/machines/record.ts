@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 
 /** Raised whenever a stored record of an older version could no longer be read as it stands. */
 export const RECORD_VERSION = 1

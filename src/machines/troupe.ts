@@ -1,9 +1,12 @@
 import { type ActorOptions, type AnyActorLogic, createActor } from "xstate"
+import { type ActorNode, actorTree } from "./actor-tree.ts"
 import { realClock } from "./clock.ts"
 import { type Effects, effectActors } from "./effects.ts"
 import type { JobEvent, JobInput } from "./events.ts"
+import { History, type Transition } from "./history.ts"
 import { jobMachine } from "./job-machine.ts"
 import { Ledger, type Records } from "./ledger.ts"
+import { Prompts } from "./prompts.ts"
 import { hasEnded, type JobRecord, NO_USAGE } from "./record.ts"
 import { type Crash, supervisorMachine } from "./supervisor-machine.ts"
 import { systemMachine } from "./system-machine.ts"
@@ -23,6 +26,10 @@ export type TroupeOptions = {
 /** The actor system as the rest of the plugin sees it: send events, read records. */
 export type Troupe = {
   readonly records: Records
+  /** What led a job to its state, oldest first; empty for one of an earlier process. */
+  history(job: Pick<JobRecord, "owner" | "id">): readonly Transition[]
+  /** The actors that live now: the system, its supervisors, their jobs. */
+  actors(): ActorNode
   /** Starts a job, or a new run of an ended one. An id that lives already changes nothing. */
   start(job: JobInput): void
   /** Takes in a job of an earlier process that has ended. */
@@ -39,17 +46,24 @@ export type Troupe = {
 export function createTroupe(options: TroupeOptions): Troupe {
   const { effects, concurrency, now = Date.now, clock = realClock, reportError = () => {} } = options
   const ledger = new Ledger(reportError)
+  const prompts = new Prompts(effects, reportError)
 
   const keepCrash = ({ owner, job, error }: Crash) => {
     reportError(error)
     const message = `a defect of opencode-troupe: ${error instanceof Error ? error.message : String(error)}`
     for (const record of job === undefined ? ledger.of(owner) : [ledger.get(owner, job)]) {
-      if (record && !hasEnded(record)) ledger.put(crashed(record, message, now()))
+      if (!record || hasEnded(record)) continue
+      prompts.drop(record)
+      ledger.put(crashed(record, message, now()))
     }
   }
 
   const supervisor = supervisorMachine.provide({
-    actors: { job: jobMachine.provide({ actors: effectActors(effects, now) }) },
+    actors: {
+      job: jobMachine.provide({
+        actors: effectActors({ ...effects, promptChild: prompts.promptChild }, now),
+      }),
+    },
     actions: {
       keepRecord: (_, { record }) => ledger.put(record),
       keepCrash: (_, crash) => keepCrash(crash),
@@ -69,6 +83,15 @@ export function createTroupe(options: TroupeOptions): Troupe {
   )
   // Without an observer, an error of the root would be thrown into opencode.
   system.subscribe({ error: reportError })
+  const history = new History({
+    now,
+    slots: () => {
+      const { limits } = system.getSnapshot().context
+      return { held: limits.holders.length, all: limits.concurrency }
+    },
+    reportError,
+  })
+  system.system.inspect(history.inspect)
   system.start()
 
   const tell: Troupe["tell"] = ({ owner, id }, event) =>
@@ -87,6 +110,8 @@ export function createTroupe(options: TroupeOptions): Troupe {
 
   return {
     records: ledger,
+    history: (job) => history.of(job),
+    actors: () => actorTree(system.getSnapshot(), (owner) => ledger.of(owner)),
     start: (job) => system.send({ type: "owner.tell", owner: job.owner, event: { type: "job.start", job } }),
     adopt: (record) => ledger.put(record),
     tell,

@@ -1,29 +1,27 @@
 import type { Answer, ChildInput, Effects, StopChildOutput } from "../machines/effects.ts"
 import type { JobInput } from "../machines/events.ts"
 import { type JobError, NO_USAGE, type Usage } from "../machines/record.ts"
-import type { Host, HostError, MessageWithParts, PermissionRule, Result, Session } from "./host.ts"
+import type { Host, HostError, Message, MessageWithParts, Result, Session } from "./host.ts"
 import { wordsOf } from "./host.ts"
 import { promptIds } from "./ids.ts"
 
 export type ChildrenOptions = {
   host: Host
-  /** The rules for a job's child session. */
-  rulesFor(job: JobInput): PermissionRule[]
   /** The metadata that a job's child session starts with. */
   metadataFor(job: JobInput): Record<string, unknown>
-  /** Tools that a job's child must not see. */
-  hiddenToolsFor(job: JobInput): readonly string[]
+  /** The tools that start and steer jobs: a child that may not start any does not even see them. */
+  jobTools: readonly string[]
 }
 
 /** What jobs have done in opencode. */
-export function childEffects({ host, rulesFor, metadataFor, hiddenToolsFor }: ChildrenOptions): Effects {
+export function childEffects({ host, metadataFor, jobTools }: ChildrenOptions): Effects {
   return {
     async openSession(job) {
       const session = await host.createSession({
         parentID: job.owner,
         title: `${job.description} (@${job.agent} ${job.id})`,
         agent: job.agent,
-        permission: rulesFor(job),
+        permission: job.rules ?? [],
         metadata: metadataFor(job),
       })
       if (!session.ok) throw failure("create", session.error)
@@ -39,10 +37,11 @@ export function childEffects({ host, rulesFor, metadataFor, hiddenToolsFor }: Ch
         agent: job.agent,
         model: job.model,
         variant: job.variant,
-        without: hiddenToolsFor(job),
+        without: job.mayStartJobs ? [] : jobTools,
       })
-      const message = asked.ok ? asked.value : await answerInDoubt(host, session, ids.messageID)
-      if (!message) throw failure("prompt", asked.ok ? { message: "no answer" } : asked.error)
+      if (asked.ok) return answerOf(asked.value, await usageOf(host, session))
+      const message = await answerInDoubt(host, session, ids.messageID)
+      if (!message) throw failure("prompt", asked.error)
       return answerOf(message, await usageOf(host, session))
     },
 
@@ -55,31 +54,47 @@ export function childEffects({ host, rulesFor, metadataFor, hiddenToolsFor }: Ch
 }
 
 /** The prompt's call failed, which says nothing of the child: what its messages say is what counts. */
-async function answerInDoubt(host: Host, session: string, asked: string): Promise<MessageWithParts | undefined> {
+async function answerInDoubt(
+  host: Host,
+  session: string,
+  asked: string,
+): Promise<MessageWithParts | undefined> {
   const messages = await host.messages(session)
   return messages.ok ? finalAnswer(messages.value, asked) : undefined
 }
 
 /** The terminal message of the run that was asked under this id. */
-export function finalAnswer(messages: readonly MessageWithParts[], asked: string): MessageWithParts | undefined {
+export function finalAnswer(
+  messages: readonly MessageWithParts[],
+  asked: string,
+): MessageWithParts | undefined {
   const last = messages.findLast(({ info }) => info.role === "assistant" && info.parentID === asked)
-  if (last?.info.role !== "assistant") return undefined
-  const { error, finish, time } = last.info
-  if (error) return last
-  return time.completed !== undefined && finish !== "tool-calls" && finish !== "unknown" ? last : undefined
+  return last && isFinal(last.info) ? last : undefined
+}
+
+function isFinal(info: Message): boolean {
+  if (info.role !== "assistant") return false
+  return info.error !== undefined || (info.finish !== undefined && info.finish !== "tool-calls")
 }
 
 export function answerOf(message: MessageWithParts, usage: Usage): Answer {
   const text = textOf(message)
   const error = message.info.role === "assistant" ? message.info.error : undefined
-  return error ? { text, usage, error: jobErrorOf(error) } : { text, usage }
+  if (error) return { text, usage, error: jobErrorOf(error) }
+  // An abort while opencode backs off ends the turn without an error, and without an answer.
+  return isFinal(message.info) ? { text, usage } : { text, usage, error: abortedOutside }
+}
+
+const abortedOutside: JobError = {
+  kind: "interrupted",
+  message: "the child session was aborted from outside opencode-troupe",
 }
 
 function jobErrorOf(error: { name: string; data: unknown }): JobError {
   const message = wordsOf(error) || error.name
   switch (error.name) {
     case "MessageAbortedError":
-      return { kind: "interrupted", message: "the child session was aborted from outside opencode-troupe" }
+      return abortedOutside
     case "StructuredOutputError":
       return { kind: "schema", message }
     default:

@@ -61,6 +61,16 @@ export function createHost(given: unknown, directory: string) {
     /** Returns when the child's turn is over. A failure of the model is no failure of the call: see `info.error`. */
     prompt: (prompt: Prompt): Promise<Result<MessageWithParts>> => call(session.prompt(promptBody(prompt))),
 
+    /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
+    send: (prompt: Omit<Prompt, "messageID" | "partID">): Promise<Result<void>> =>
+      done(session.promptAsync(promptBody(prompt))),
+
+    /** Changes a part of a message as it is shown. */
+    updatePart: (part: Part): Promise<Result<Part>> =>
+      call(
+        client.part.update({ sessionID: part.sessionID, messageID: part.messageID, partID: part.id, part }),
+      ),
+
     /** Ends the turn for real; closing the request of `prompt` would not. */
     abort: (id: string): Promise<Result<boolean>> => call(session.abort({ sessionID: id })),
 
@@ -86,12 +96,23 @@ export function createHost(given: unknown, directory: string) {
 
 type Settled<T> = { data?: T | undefined; error?: unknown; response?: Response | undefined }
 
+/** For calls that are answered with nothing. */
+async function done(request: Promise<Settled<unknown>>): Promise<Result<void>> {
+  const answered = await call(
+    request.then(({ error, response }) => ({ data: error === undefined, error, response })),
+  )
+  return answered.ok ? { ok: true, value: undefined } : answered
+}
+
 async function call<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
   try {
     const { data, error, response } = await request
     if (data !== undefined && error === undefined) return { ok: true, value: data }
     const status = response?.status
-    return { ok: false, error: { message: wordsOf(error) || `opencode answered ${status ?? "nothing"}`, status } }
+    return {
+      ok: false,
+      error: { message: wordsOf(error) || `opencode answered ${status ?? "nothing"}`, status },
+    }
   } catch (thrown) {
     return { ok: false, error: { message: wordsOf(thrown) || "opencode could not be reached" } }
   }
@@ -106,15 +127,17 @@ export function wordsOf(error: unknown): string {
   return "name" in error && typeof error.name === "string" ? error.name : ""
 }
 
-function promptBody({ session, messageID, partID, text, agent, model, variant, without }: Prompt) {
+type NewPrompt = Omit<Prompt, "messageID" | "partID"> & Partial<Prompt>
+
+function promptBody({ session, messageID, partID, text, agent, model, variant, without }: NewPrompt) {
   return {
     sessionID: session,
-    messageID,
+    ...(messageID !== undefined && { messageID }),
     agent,
     ...(model !== undefined && { model: splitModel(model) }),
     ...(variant !== undefined && { variant }),
     tools: Object.fromEntries(without.map((tool) => [tool, false])),
-    parts: [{ id: partID, type: "text" as const, text }],
+    parts: [{ ...(partID !== undefined && { id: partID }), type: "text" as const, text }],
   }
 }
 
@@ -142,7 +165,9 @@ function configOf(given: unknown): ClientConfig {
   const inner = fieldOf(given, "_client") ?? fieldOf(given, "client")
   const getConfig = fieldOf(inner, "getConfig")
   if (typeof getConfig !== "function") {
-    throw new Error("opencode-troupe: this opencode hands its plugins a client of an unknown kind; it needs 1.18 or newer")
+    throw new Error(
+      "opencode-troupe: this opencode hands its plugins a client of an unknown kind; it needs 1.18 or newer",
+    )
   }
   return getConfig.call(inner) ?? {}
 }

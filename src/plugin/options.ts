@@ -1,10 +1,16 @@
-import { z } from "zod"
+import * as z from "zod"
 
 const seconds = z.number().positive().max(2_000_000)
 
 /** The plugin's options in opencode.json: `"plugin": [["opencode-troupe", { … }]]`. */
 export const Options = z.strictObject({
-  concurrency: z.number().int().min(1).max(256).default(8).describe("Prompts in flight at most, over all owners."),
+  concurrency: z
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(8)
+    .describe("Prompts in flight at most, over all owners."),
   timeoutSeconds: seconds
     .default(1800)
     .describe("A job's total time, without the time it waits for a permission or an answer."),
@@ -42,14 +48,18 @@ export function readOptions(given: unknown): { options: Options; problems: strin
     }
     const read = Options.shape[key].safeParse(value)
     if (read.success) good[key] = read.data
-    else problems.push(`option "${key}" is ${JSON.stringify(value)}, but ${wordsOf(read.error)}; ${fallback(key)}`)
+    else
+      problems.push(
+        `option "${key}" is ${JSON.stringify(value)}, but ${wordsOf(read.error)}; ${fallback(key)}`,
+      )
   }
   return { options: Options.parse(good), problems }
 }
 
 const isOption = (key: string): key is keyof Options => key in Options.shape
 
-const fallback = (key: keyof Options) => `using the default, ${JSON.stringify(Options.shape[key].parse(undefined))}`
+const fallback = (key: keyof Options) =>
+  `using the default, ${JSON.stringify(Options.shape[key].parse(undefined))}`
 
 const wordsOf = (error: z.ZodError) => error.issues.map(({ message }) => lowerFirst(message)).join("; ")
 

@@ -41,7 +41,8 @@ function ceiling(owner: readonly PermissionRule[], child: readonly PermissionRul
 
 function evaluate(rules: readonly PermissionRule[], permission: string, pattern: string): Action {
   return (
-    rules.findLast((rule) => matches(rule.permission, permission) && matches(rule.pattern, pattern))?.action ?? "ask"
+    rules.findLast((rule) => matches(rule.permission, permission) && matches(rule.pattern, pattern))
+      ?.action ?? "ask"
   )
 }
 
@@ -49,6 +50,9 @@ const strictness: readonly Action[] = ["allow", "ask", "deny"]
 const stricter = (a: Action, b: Action): Action => (strictness.indexOf(a) > strictness.indexOf(b) ? a : b)
 
 function matches(pattern: string, text: string): boolean {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".")
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*/g, ".*")
+    .replace(/\?/g, ".")
   return new RegExp(`^${source}$`, "s").test(text)
 }

@@ -18,7 +18,9 @@ export function statusLine(record: JobRecord, now: number): string {
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock(record: JobRecord, now: number): string {
-  const reason = record.error ? ` reason=${JSON.stringify(`${record.error.kind}: ${record.error.message}`)}` : ""
+  const reason = record.error
+    ? ` reason=${JSON.stringify(`${record.error.kind}: ${record.error.message}`)}`
+    : ""
   const head = `<job id="${record.id}" state="${record.state}" time="${age(record, now)}"${reason}>`
   const text = (record.text ?? "").replaceAll("</job>", "<\\/job>")
   return `${head}\n${text || (record.state === "done" ? "(no text)" : "(it had written nothing)")}\n</job>`

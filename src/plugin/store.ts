@@ -73,7 +73,8 @@ export class JobStore {
     const found = await this.#host.session(session)
     if (!found.ok) return this.#complain(session, found.error.message)
     const stored = StoredJob.safeParse(found.value.metadata?.[METADATA_KEY])
-    if (!stored.success) return this.#complain(session, `its metadata.${METADATA_KEY} was damaged by somebody else`)
+    if (!stored.success)
+      return this.#complain(session, `its metadata.${METADATA_KEY} was damaged by somebody else`)
     const metadata = { ...found.value.metadata, [METADATA_KEY]: change(stored.data) }
     const written = await this.#host.writeMetadata(session, metadata)
     if (!written.ok) this.#complain(session, written.error.message)

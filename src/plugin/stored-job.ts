@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import type { JobInput } from "../machines/events.ts"
 import { JobRecord, RECORD_VERSION } from "../machines/record.ts"
 
@@ -20,6 +20,7 @@ export const StoredJob = z.object({
   record: JobRecord.omit({ session: true, text: true, activity: true, asks: true, retry: true }),
   prompt: z.string(),
   variant: z.string().optional(),
+  mayStartJobs: z.boolean(),
   askedAt: z.number().int().positive(),
   timeoutMs: z.number().positive(),
   idleMs: z.number().positive(),
@@ -35,6 +36,7 @@ export function storedJob(record: JobRecord, job: JobInput, lease: Lease, toldRu
     record,
     prompt: job.prompt,
     variant: job.variant,
+    mayStartJobs: job.mayStartJobs ?? false,
     askedAt: job.askedAt,
     timeoutMs: job.timeoutMs,
     idleMs: job.idleMs,

@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { type Activity, type Ask, hasEnded, type JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
 import { usageOfSession } from "./children.ts"
@@ -74,6 +74,8 @@ function watchedJob(troupe: Troupe, { owner, id, session: own }: JobRecord, now:
           return
         case "message.part.updated": {
           const { part } = event.properties
+          // The prompt has no time: it is the owner's text, not the child's.
+          if (part.type === "text" && part.time === undefined) return
           if (part.type === "tool") activity.call({ tool: toolWords(part) })
           else if (part.type === "text") tail = (part.text ?? "").slice(-tailLength)
           if (part.type !== "tool") activity.call(tail === "" ? {} : { text: tail })
@@ -163,6 +165,7 @@ const tokens = z.object({
 const StreamedPart = z.object({
   type: z.string(),
   text: z.string().optional(),
+  time: z.object({}).optional(),
   tool: z.string().optional(),
   state: z.object({ title: z.string().optional() }).optional(),
 })

@@ -1,0 +1,185 @@
+import { setTimeout as after } from "node:timers/promises"
+import { viewOf } from "../job-view.ts"
+import type { Found, Source, Sources } from "../source.ts"
+import { type NumberedChange, Ring } from "./ring.ts"
+
+/** One server-sent event. `id` is what `Last-Event-ID` resumes from. */
+export type FeedMessage = { event: "snapshot" | "changes" | "resync"; id?: number; data: string }
+
+export type FeedOptions = {
+  now: () => number
+  readOnly: boolean
+  /** How long changes are still noted after the last client left, so that it can resume. Milliseconds. */
+  lingerMs?: number
+}
+
+/** Shortest time between two writes to a client, milliseconds. */
+const pace = 100
+/** Longest silence, milliseconds: the page takes a longer one for a broken line. */
+const heartbeat = 10_000
+/** Size of one event at most, characters, but for a single job that is larger. What a stalled client holds up. */
+const chunkSize = 48 * 1024
+
+/**
+ * The jobs as they change, for those who look. Nothing is subscribed to while nobody does. Each client pulls at its
+ * own speed: there is no queue for it, only its place in the ring.
+ */
+export class Feed {
+  readonly #sources: Sources
+  readonly #options: Required<FeedOptions>
+  readonly #ring: Ring
+  readonly #wakers = new Set<() => void>()
+  #clients = 0
+  #untap: (() => void) | undefined
+  #lingering: NodeJS.Timeout | undefined
+
+  constructor(sources: Sources, options: FeedOptions) {
+    this.#sources = sources
+    this.#options = { lingerMs: 10_000, ...options }
+    // Above all numbers of an earlier process on this port: its clients must not take ours for a continuation.
+    this.#ring = new Ring(options.now() * 1_000)
+  }
+
+  /** How many clients look now. */
+  get clients(): number {
+    return this.#clients
+  }
+
+  /** Whether the projects' records are being watched. */
+  get isTapped(): boolean {
+    return this.#untap !== undefined
+  }
+
+  /** @param resumeFrom the last number that the client has seen. */
+  async *follow(resumeFrom: number | undefined, signal: AbortSignal): AsyncGenerator<FeedMessage, void> {
+    this.#enter()
+    try {
+      let cursor = resumeFrom
+      while (!signal.aborted) {
+        const changes = cursor === undefined ? undefined : this.#ring.since(cursor)
+        if (changes === undefined) {
+          if (cursor !== undefined) yield { event: "resync", data: "{}" }
+          cursor = this.#ring.head
+          yield* this.#snapshot(cursor)
+        } else {
+          cursor = this.#ring.head
+          yield* this.#changes(changes, cursor)
+        }
+        await after(pace, undefined, { signal, ref: false })
+        if (this.#ring.head === cursor) await this.#change(signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      this.#leave()
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#lingering)
+    this.#untap?.()
+    this.#untap = undefined
+  }
+
+  /** Reads the jobs while they are sent: what changes meanwhile comes once more as a change. */
+  *#snapshot(seq: number): Iterable<FeedMessage> {
+    const projects = this.#sources.list().map(({ name, concurrency }) => ({ name, concurrency }))
+    const head = { now: this.#options.now(), readOnly: this.#options.readOnly, projects }
+    let first = true
+    for (const { jobs, isLast } of inChunks(this.#sources.jobs(), (found) => JSON.stringify(viewOf(found)))) {
+      const data = `${JSON.stringify({ ...head, first, last: isLast }).slice(0, -1)},"jobs":[${jobs}]}`
+      yield { event: "snapshot", ...(isLast && { id: seq }), data }
+      first = false
+    }
+  }
+
+  /** With no changes it is a heartbeat. */
+  *#changes(changes: NumberedChange[], seq: number): Iterable<FeedMessage> {
+    const gone: string[] = []
+    const found: Found[] = []
+    for (const { source, owner, id } of changes) {
+      const record = source.records.get(owner, id)
+      if (record) found.push({ source, record })
+      else gone.push(`${owner}/${id}`)
+    }
+    for (const { jobs, isLast } of inChunks(found, (each) => JSON.stringify(viewOf(each)))) {
+      const head = JSON.stringify({ now: this.#options.now(), gone: isLast ? gone : [] })
+      yield { event: "changes", ...(isLast && { id: seq }), data: `${head.slice(0, -1)},"jobs":[${jobs}]}` }
+    }
+  }
+
+  /** Resolves at the next change, or when it is time for a heartbeat. */
+  async #change(signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const wake = () => over.abort()
+    this.#wakers.add(wake)
+    try {
+      await after(heartbeat, undefined, { signal: AbortSignal.any([signal, over.signal]), ref: false })
+    } catch (error) {
+      if (!over.signal.aborted) throw error
+    } finally {
+      this.#wakers.delete(wake)
+    }
+  }
+
+  #enter(): void {
+    this.#clients++
+    clearTimeout(this.#lingering)
+    this.#untap ??= this.#tap()
+  }
+
+  #leave(): void {
+    this.#clients--
+    if (this.#clients > 0) return
+    this.#lingering = setTimeout(() => this.stop(), this.#options.lingerMs)
+    this.#lingering.unref()
+  }
+
+  #tap(): () => void {
+    this.#ring.reset()
+    let untapAll = this.#tapSources(this.#sources.list())
+    const unsubscribe = this.#sources.subscribe(() => {
+      untapAll()
+      untapAll = this.#tapSources(this.#sources.list())
+      this.#ring.reset()
+      this.#wake()
+    })
+    return () => {
+      unsubscribe()
+      untapAll()
+    }
+  }
+
+  #tapSources(sources: Source[]): () => void {
+    const untaps = sources.map((source) =>
+      source.records.subscribe(({ owner, id }) => {
+        this.#ring.push({ source, owner, id })
+        this.#wake()
+      }),
+    )
+    return () => {
+      for (const untap of untaps) untap()
+    }
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakers]) wake()
+  }
+}
+
+/** Joined JSON of as many items as fit; at least one chunk, if an empty one. */
+function* inChunks<T>(
+  items: Iterable<T>,
+  toJson: (item: T) => string,
+): Iterable<{ jobs: string; isLast: boolean }> {
+  let jobs = ""
+  for (const item of items) {
+    const json = toJson(item)
+    if (jobs !== "" && jobs.length + json.length > chunkSize) {
+      yield { jobs, isLast: false }
+      jobs = ""
+    }
+    jobs += jobs === "" ? json : `,${json}`
+  }
+  yield { jobs, isLast: true }
+}

@@ -1,0 +1,58 @@
+import type { JobKey, Source } from "../source.ts"
+
+export type Change = JobKey & { source: Source }
+export type NumberedChange = Change & { seq: number }
+
+/** Changes kept for clients that are behind. One costs some sixty bytes, whatever the job's size. */
+const capacity = 4_096
+
+/**
+ * The latest changes, numbered. It holds which job changed, not how: a client that comes late reads the job as it is
+ * then, so many changes of one job cost it one.
+ */
+export class Ring {
+  readonly #changes: (Change | undefined)[] = new Array(capacity)
+  /** The number of the first change that clients may continue from. */
+  #floor: number
+  #head: number
+
+  /** @param start numbers go on from here. */
+  constructor(start: number) {
+    this.#floor = start
+    this.#head = start
+  }
+
+  /** The number of the latest change. */
+  get head(): number {
+    return this.#head
+  }
+
+  push(change: Change): void {
+    this.#head++
+    this.#changes[this.#head % capacity] = change
+    this.#floor = Math.max(this.#floor, this.#head - capacity)
+  }
+
+  /** Nobody may continue from what came before: some of it was not noted. */
+  reset(): void {
+    this.#head++
+    this.#floor = this.#head
+    this.#changes.fill(undefined)
+  }
+
+  /** The jobs that changed after `seq`, each once, with its latest number; undefined when that is not known any more. */
+  since(seq: number): NumberedChange[] | undefined {
+    if (seq < this.#floor || seq > this.#head) return undefined
+    const seen = new Set<string>()
+    const latest: NumberedChange[] = []
+    for (let at = this.#head; at > seq; at--) {
+      const change = this.#changes[at % capacity]
+      if (!change) continue
+      const key = `${change.owner}/${change.id}`
+      if (seen.has(key)) continue
+      seen.add(key)
+      latest.push({ ...change, seq: at })
+    }
+    return latest.reverse()
+  }
+}

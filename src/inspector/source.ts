@@ -1,0 +1,61 @@
+import type { JobRecord } from "../machines/record.ts"
+import type { Troupe } from "../machines/troupe.ts"
+
+/** How a job is named among all owners. */
+export type JobKey = Pick<JobRecord, "owner" | "id">
+
+/** One project's actor system, as far as the inspector needs it. */
+export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> & {
+  /** For people: the project's folder. */
+  name: string
+  /** Prompts in flight at most. */
+  concurrency: number
+  /** Tells a running job something more, or gives an ended one a follow-up. Rejects with words for people. */
+  send?(job: JobKey, message: string): Promise<void>
+}
+
+export type Found = { source: Source; record: JobRecord }
+
+/** The projects that one process serves. */
+export class Sources {
+  readonly #sources = new Set<Source>()
+  readonly #listeners = new Set<() => void>()
+
+  add(source: Source): () => void {
+    this.#sources.add(source)
+    this.#changed()
+    return () => {
+      if (this.#sources.delete(source)) this.#changed()
+    }
+  }
+
+  list(): Source[] {
+    return [...this.#sources]
+  }
+
+  *jobs(): Iterable<Found> {
+    for (const source of this.#sources) for (const record of source.records.all()) yield { source, record }
+  }
+
+  /** By the child session's id or, for a job that has none yet, `owner/id`. */
+  find(key: string): Found | undefined {
+    const slash = key.indexOf("/")
+    for (const source of this.#sources) {
+      const { records } = source
+      const record =
+        slash < 0 ? records.bySession(key) : records.get(key.slice(0, slash), key.slice(slash + 1))
+      if (record) return { source, record }
+    }
+    return undefined
+  }
+
+  /** Hears of projects that come and go. Returns what ends the subscription. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}

@@ -1,0 +1,144 @@
+import type { AnyEventObject, InspectionEvent, Snapshot } from "xstate"
+import type { JobEvent } from "./events.ts"
+import { type JobSnapshot, recordOf } from "./job-machine.ts"
+import type { JobRecord } from "./record.ts"
+
+/** One step of a job, with its cause. */
+export type Transition = {
+  /** Epoch milliseconds. */
+  at: number
+  /** `state` or `state.phase`; empty where the job began. */
+  from: string
+  to: string
+  /** As `eventName` shortens it. */
+  event: string
+  /** The cause in plain words, for people. */
+  why: string
+}
+
+type JobKey = Pick<JobRecord, "owner" | "id">
+
+export type HistoryOptions = {
+  /** Epoch milliseconds. */
+  now: () => number
+  /** How many jobs hold a slot, and how many could. */
+  slots: () => { held: number; all: number }
+  /** Told of defects: nothing that is thrown here may reach an actor. */
+  reportError: (error: unknown) => void
+}
+
+/** Steps kept for each job; older ones are dropped. A job of one run takes about five. */
+const longest = 100
+
+/**
+ * What led each job to its state. It listens to the actors' own snapshots, because records say what is and no longer
+ * which event made it so.
+ */
+export class History {
+  readonly #byJob = new Map<string, Transition[]>()
+  readonly #options: HistoryOptions
+
+  constructor(options: HistoryOptions) {
+    this.#options = options
+  }
+
+  /** Oldest first. */
+  of(job: JobKey): readonly Transition[] {
+    return this.#byJob.get(keyOf(job)) ?? []
+  }
+
+  forgetOwner(owner: string): void {
+    for (const key of this.#byJob.keys()) if (key.startsWith(`${owner}/`)) this.#byJob.delete(key)
+  }
+
+  /** For `actor.system.inspect`. Never throws: an inspection callback that does jams the actor for good. */
+  readonly inspect = (inspected: InspectionEvent): void => {
+    try {
+      if (inspected.type !== "@xstate.snapshot") return
+      if (isJob(inspected.snapshot)) this.#note(inspected.snapshot, inspected.event)
+    } catch (error) {
+      this.#options.reportError(error)
+    }
+  }
+
+  #note(snapshot: JobSnapshot, event: AnyEventObject): void {
+    const key = keyOf({ owner: snapshot.context.job.owner, id: snapshot.context.job.id })
+    const steps = this.#byJob.get(key) ?? []
+    const from = steps.at(-1)?.to ?? ""
+    const to = snapshot.status === "error" ? "failed" : placeOf(recordOf(snapshot))
+    if (from === to && !isNewAttempt(event)) return
+    this.#byJob.set(key, steps)
+    const name = eventName(event.type)
+    steps.push({ at: this.#options.now(), from, to, event: name, why: this.#why(snapshot, event) })
+    if (steps.length > longest) steps.shift()
+  }
+
+  #why(snapshot: JobSnapshot, event: AnyEventObject): string {
+    if (snapshot.status === "error") return "failed: a defect of opencode-troupe"
+    const { ending, job } = snapshot.context
+    if (ending?.state === "done") return "the child gave its final answer"
+    if (ending) {
+      const decision = `${endWords[ending.state]}: ${ending.error.message}`
+      return snapshot.status === "done" ? decision : `${decision}; the child is being stopped`
+    }
+    if (snapshot.matches({ created: "queued" })) return this.#queued()
+    if (event.type === "xstate.init")
+      return job.run > 1 ? `follow-up, run ${job.run}` : "asked for by its owner"
+    // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
+    return causeOf(event as JobEvent) ?? eventName(event.type)
+  }
+
+  #queued(): string {
+    const { held, all } = this.#options.slots()
+    return held < all ? `in turn for a slot: ${held} of ${all} busy` : `queued: ${held} of ${all} slots busy`
+  }
+}
+
+const endWords = { failed: "failed", timedOut: "timed out", cancelled: "cancelled" }
+
+function causeOf(event: JobEvent): string | undefined {
+  switch (event.type) {
+    case "slot.granted":
+      return "got a slot"
+    case "child.active":
+      return event.activity.tool === undefined ? "the child writes" : `the child runs ${event.activity.tool}`
+    case "child.retrying":
+      return `attempt ${event.retry.attempt} failed, opencode tries again: ${event.retry.reason}`
+    case "child.asked":
+      return event.ask.kind === "permission"
+        ? `asks for permission: ${event.ask.text}`
+        : `asks the user: ${event.ask.text}`
+    case "child.answered":
+      return "somebody answered"
+    default:
+      return undefined
+  }
+}
+
+/**
+ * An event as people read it, in histories and in drawings of the machine: what actors and timers send gets a short
+ * name, our own events keep theirs.
+ */
+export function eventName(type: string): string {
+  const [, kind, ...rest] = type.startsWith("xstate.") ? type.split(".") : []
+  if (kind === "init") return "start"
+  if (kind === "after") return `after ${rest[0]}`
+  if (kind === "done" && rest[0] === "actor") return `${rest[1]} done`
+  if (kind === "error" && rest[0] === "actor") return `${rest[1]} failed`
+  if (kind === "done" && rest[0] === "state") return `${rest.at(-1)} over`
+  return type
+}
+
+/** `state` or `state.phase`: where a job stands, in one word. */
+export function placeOf({ state, phase }: Pick<JobRecord, "state" | "phase">): string {
+  return phase === undefined ? state : `${state}.${phase}`
+}
+
+const keyOf = ({ owner, id }: JobKey) => `${owner}/${id}`
+
+/** Each further attempt of a child that is already retrying is worth a line. */
+const isNewAttempt = (event: AnyEventObject) => event.type === "child.retrying"
+
+function isJob(snapshot: Snapshot<unknown>): snapshot is JobSnapshot {
+  return "machine" in snapshot && (snapshot as JobSnapshot).machine.id === "job"
+}

@@ -1,0 +1,45 @@
+import type { ChildInput, Effects } from "./effects.ts"
+import type { JobRecord } from "./record.ts"
+
+type Prompt = { input: ChildInput; dropped: AbortController }
+
+/**
+ * The prompts in flight, for the one case in which no machine can end them: an actor that throws is gone, but xstate
+ * lets what it invoked run on, and its child would go on working for nobody.
+ */
+export class Prompts {
+  readonly #inFlight = new Map<string, Prompt>()
+  readonly #effects: Effects
+  readonly #reportError: (error: unknown) => void
+
+  constructor(effects: Effects, reportError: (error: unknown) => void) {
+    this.#effects = effects
+    this.#reportError = reportError
+  }
+
+  readonly promptChild: Effects["promptChild"] = async (input, signal) => {
+    const key = keyOf(input.job)
+    const prompt: Prompt = { input, dropped: new AbortController() }
+    const forget = () => {
+      if (this.#inFlight.get(key) === prompt) this.#inFlight.delete(key)
+    }
+    this.#inFlight.set(key, prompt)
+    signal.addEventListener("abort", forget, { once: true })
+    try {
+      return await this.#effects.promptChild(input, AbortSignal.any([signal, prompt.dropped.signal]))
+    } finally {
+      forget()
+    }
+  }
+
+  /** Lets go of the job's prompt and stops its child; nothing where none is in flight. */
+  drop(job: Pick<JobRecord, "owner" | "id">): void {
+    const prompt = this.#inFlight.get(keyOf(job))
+    if (!prompt) return
+    this.#inFlight.delete(keyOf(job))
+    prompt.dropped.abort()
+    this.#effects.stopChild(prompt.input, new AbortController().signal).catch(this.#reportError)
+  }
+}
+
+const keyOf = ({ owner, id }: Pick<JobRecord, "owner" | "id">) => `${owner}/${id}`

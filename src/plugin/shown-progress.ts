@@ -1,0 +1,60 @@
+import type { ToolContext } from "@opencode-ai/plugin"
+import * as z from "zod"
+import type { Host, Part } from "./host.ts"
+import { throttle } from "./throttle.ts"
+
+/** How often the shown tool call changes at most, milliseconds: each change is a write of opencode's. */
+const intervalMs = 500
+
+/**
+ * Shows how a running tool call gets on, in its title and metadata. `context.metadata` would be the way, but for
+ * plugins opencode 1.18 never runs what it returns: the call's part is changed instead.
+ */
+export function shownProgress(host: Host, context: ToolContext) {
+  const callID = CallID.safeParse(context).data?.callID
+  let writing = Promise.resolve()
+  let isOver = false
+
+  const write = async ({ title, metadata }: Shown) => {
+    const part = callID === undefined ? undefined : await runningPart(host, context, callID)
+    if (!part || isOver) return
+    const changed = {
+      ...part,
+      state: { ...part.state, title, metadata: { ...part.state.metadata, ...metadata } },
+    }
+    await host.updatePart(changed)
+  }
+  const changes = throttle<Shown>(intervalMs, (shown) => {
+    writing = writing.then(() => write(shown))
+  })
+
+  return {
+    show: (title: string, metadata: Record<string, unknown>) => changes.call({ title, metadata }),
+    /** To be awaited before the tool returns: a write that came later would show the call as running for ever. */
+    async settle() {
+      isOver = true
+      changes.cancel()
+      await writing
+    },
+  }
+}
+
+type Shown = { title: string; metadata: Record<string, unknown> }
+type ToolPart = Extract<Part, { type: "tool" }>
+type RunningPart = ToolPart & { state: Extract<ToolPart["state"], { status: "running" }> }
+
+const CallID = z.object({ callID: z.string() })
+
+async function runningPart(
+  host: Host,
+  { sessionID, messageID }: ToolContext,
+  callID: string,
+): Promise<RunningPart | undefined> {
+  const message = await host.message(sessionID, messageID)
+  return message.ok
+    ? message.value.parts.find(
+        (part): part is RunningPart =>
+          part.type === "tool" && part.callID === callID && part.state.status === "running",
+      )
+    : undefined
+}

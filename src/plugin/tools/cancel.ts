@@ -1,0 +1,33 @@
+import { hasEnded } from "../../machines/record.ts"
+import { progress, statusLine } from "../render.ts"
+import { CancelArguments, readArguments } from "./arguments.ts"
+import {
+  type Desk,
+  find,
+  settled,
+  type ToolContext,
+  type ToolResult,
+  unknownWords,
+  withoutText,
+} from "./desk.ts"
+
+/** Ends jobs and whatever they started; harmless on ended ones. */
+export async function cancel(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+  const { ids, all = false, reason } = readArguments(CancelArguments, given)
+  if (!ids && !all) throw new Error("ids: name the jobs to cancel, or say all: true. Nothing was cancelled.")
+  const owner = context.sessionID
+  const running = desk.troupe.records.of(owner).filter((record) => !hasEnded(record))
+  const { known, unknown } = all ? { known: running, unknown: [] } : find(desk, owner, ids ?? [])
+
+  desk.troupe.cancel(known, `cancelled by its owner${reason ? `: ${reason}` : ""}`)
+  await settled(desk, known)
+
+  const records = known.flatMap(({ id }) => desk.troupe.records.get(owner, id) ?? [])
+  desk.inbox.markRead(records)
+  const lines = [
+    ...(known.length === 0 && unknown.length === 0 ? ["No job runs."] : []),
+    ...records.map((record) => statusLine(record, desk.now())),
+    ...unknownWords(desk, owner, unknown),
+  ]
+  return { title: progress(records), output: lines.join("\n"), metadata: { jobs: withoutText(records) } }
+}

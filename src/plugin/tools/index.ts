@@ -1,0 +1,35 @@
+import type { ToolDefinition } from "@opencode-ai/plugin"
+import type * as z from "zod"
+import { CancelArguments, StartArguments, StatusArguments, shown, WaitArguments } from "./arguments.ts"
+import { cancel } from "./cancel.ts"
+import type { Desk, ToolContext, ToolResult } from "./desk.ts"
+import { start } from "./start.ts"
+import { status } from "./status.ts"
+import { wait } from "./wait.ts"
+
+/** The tools of the main agent, by name. Their words are part of every request: see the budget in the README. */
+export function jobTools(desk: Desk): Record<string, ToolDefinition> {
+  const tool = (description: string, shape: z.ZodRawShape, run: Run): ToolDefinition => ({
+    description,
+    args: shown(shape),
+    execute: (given, context) => run(desk, given, context),
+  })
+  return {
+    agents_start: tool(
+      "Start subagents that work in parallel in the background. Returns at once, without their answers.",
+      StartArguments,
+      start,
+    ),
+    agents_status: tool("See where your jobs stand. No need to poll.", StatusArguments, status),
+    agents_wait: tool(
+      "Wait for jobs (default: all that run or are unread) and get their full results. At the timeout they run on.",
+      WaitArguments,
+      wait,
+    ),
+    agents_cancel: tool("Stop jobs; keeps what they had written.", CancelArguments, cancel),
+  }
+}
+
+type Run = (desk: Desk, given: unknown, context: ToolContext) => Promise<ToolResult>
+
+export const JOB_TOOLS = ["agents_start", "agents_status", "agents_wait", "agents_cancel"] as const

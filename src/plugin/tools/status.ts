@@ -1,0 +1,25 @@
+import { progress, statusLine } from "../render.ts"
+import { readArguments, StatusArguments } from "./arguments.ts"
+import { type Desk, find, type ToolContext, type ToolResult, unknownWords, withoutText } from "./desk.ts"
+
+/** How many jobs are shown where no ids were named: the newest. */
+const most = 50
+
+/** Where each job stands. */
+export async function status(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+  const { ids } = readArguments(StatusArguments, given)
+  const owner = context.sessionID
+  const { known, unknown } = ids
+    ? find(desk, owner, ids)
+    : { known: desk.troupe.records.of(owner), unknown: [] }
+  const shown = ids ? known : known.slice(-most)
+  const lines = [
+    ...(known.length === 0 && unknown.length === 0 ? ["You have no jobs."] : []),
+    ...(shown.length < known.length
+      ? [`(${known.length - shown.length} older ones not shown; name their ids)`]
+      : []),
+    ...shown.map((record) => statusLine(record, desk.now())),
+    ...unknownWords(desk, owner, unknown),
+  ]
+  return { title: progress(known), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
+}

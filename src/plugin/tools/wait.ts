@@ -1,0 +1,57 @@
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { progress, resultBlock, statusLine } from "../render.ts"
+import { shownProgress } from "../shown-progress.ts"
+import { readArguments, WaitArguments } from "./arguments.ts"
+import {
+  type Desk,
+  find,
+  settled,
+  type ToolContext,
+  type ToolResult,
+  unknownWords,
+  withoutText,
+} from "./desk.ts"
+
+/** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
+export async function wait(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+  const { ids, until = "all", timeout } = readArguments(WaitArguments, given)
+  const owner = context.sessionID
+  const { known, unknown } = ids ? find(desk, owner, ids) : { known: desk.inbox.open(owner), unknown: [] }
+  if (known.length === 0 && unknown.length === 0) {
+    return {
+      title: "nothing to wait for",
+      output: "No job runs, and all results were read.",
+      metadata: { jobs: [] },
+    }
+  }
+
+  const timer = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
+  const shown = shownProgress(desk.host, context)
+  const show = (records: readonly JobRecord[]) =>
+    shown.show(progress(records), { jobs: withoutText(records) })
+  show(known)
+  await settled(desk, known, {
+    until,
+    signal: timer ? AbortSignal.any([context.abort, timer]) : context.abort,
+    onChange: show,
+  })
+  await shown.settle()
+
+  const records = known.flatMap(({ id }) => desk.troupe.records.get(owner, id) ?? [])
+  const ended = records.filter(hasEnded)
+  const running = records.filter((record) => !hasEnded(record))
+  // What an interrupted turn gets is not read by anybody.
+  if (!context.abort.aborted) desk.inbox.markRead(ended)
+  const lines = [
+    ...ended.map((record) => resultBlock(record, desk.now())),
+    ...(running.length > 0 ? [`${reasonFor(context, timer)} Still running:`] : []),
+    ...running.map((record) => statusLine(record, desk.now())),
+    ...unknownWords(desk, owner, unknown),
+  ]
+  return { title: progress(records), output: lines.join("\n"), metadata: { jobs: withoutText(records) } }
+}
+
+function reasonFor({ abort }: ToolContext, timer: AbortSignal | undefined): string {
+  if (abort.aborted) return "The waiting was interrupted."
+  return timer?.aborted ? "The waiting timed out." : "Not all were waited for."
+}
