@@ -38,6 +38,8 @@ export type Troupe = {
   tell(job: Pick<JobRecord, "owner" | "id">, event: JobEvent): void
   /** Ends jobs and whatever they started; harmless on ended ones. */
   cancel(jobs: Pick<JobRecord, "owner" | "id">[], reason: string): void
+  /** Drops all that is known of an owner whose jobs have ended. */
+  forgetOwner(owner: string): void
   /** Stops every actor where it stands, without ending its job. */
   stop(): void
 }
@@ -116,6 +118,11 @@ export function createTroupe(options: TroupeOptions): Troupe {
     adopt: (record) => ledger.put(record),
     tell,
     cancel,
+    forgetOwner(owner) {
+      system.send({ type: "owner.end", owner })
+      ledger.forgetOwner(owner)
+      history.forgetOwner(owner)
+    },
     stop: () => void system.stop(),
   }
 }

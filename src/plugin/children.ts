@@ -1,7 +1,16 @@
 import type { Answer, ChildInput, Effects, StopChildOutput } from "../machines/effects.ts"
 import type { JobInput } from "../machines/events.ts"
-import { type JobError, NO_USAGE, type Usage } from "../machines/record.ts"
-import type { Host, HostError, Message, MessageWithParts, Result, Session } from "./host.ts"
+import { type JobError, type JobRecord, NO_USAGE, type Usage } from "../machines/record.ts"
+import type {
+  Host,
+  HostError,
+  Message,
+  MessageWithParts,
+  PermissionRule,
+  Prompt,
+  Result,
+  Session,
+} from "./host.ts"
 import { wordsOf } from "./host.ts"
 import { promptIds } from "./ids.ts"
 
@@ -13,15 +22,24 @@ export type ChildrenOptions = {
   jobTools: readonly string[]
 }
 
-/** What jobs have done in opencode. */
-export function childEffects({ host, metadataFor, jobTools }: ChildrenOptions): Effects {
-  return {
+/** The children of all jobs: what jobs have done with them, and what they are told while they work. */
+export type Children = {
+  effects: Effects
+  /** Hands a working child more text, which it takes up at its next step. */
+  tell(job: JobRecord, text: string, at: number): Promise<Result<void>>
+}
+
+export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions): Children {
+  /** What each working child was asked, and told since. */
+  const toldMeanwhile = new Map<string, Prompt[]>()
+
+  const effects: Effects = {
     async openSession(job) {
       const session = await host.createSession({
         parentID: job.owner,
         title: `${job.description} (@${job.agent} ${job.id})`,
         agent: job.agent,
-        permission: job.rules ?? [],
+        permission: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
         metadata: metadataFor(job),
       })
       if (!session.ok) throw failure("create", session.error)
@@ -29,20 +47,17 @@ export function childEffects({ host, metadataFor, jobTools }: ChildrenOptions): 
     },
 
     async promptChild({ job, session }) {
-      const ids = promptIds(session, job.askedAt)
-      const asked = await host.prompt({
-        session,
-        ...ids,
-        text: job.prompt,
-        agent: job.agent,
-        model: job.model,
-        variant: job.variant,
-        without: job.mayStartJobs ? [] : jobTools,
-      })
-      if (asked.ok) return answerOf(asked.value, await usageOf(host, session))
-      const message = await answerInDoubt(host, session, ids.messageID)
-      if (!message) throw failure("prompt", asked.error)
-      return answerOf(message, await usageOf(host, session))
+      const prompts: Prompt[] = [firstPrompt({ job, session })]
+      toldMeanwhile.set(session, prompts)
+      try {
+        let answer: MessageWithParts | undefined
+        // What came too late for the turn has its own: asking by the same ids joins it, or returns its answer.
+        for (const prompt of prompts) answer = await ask(prompt)
+        if (!answer) throw failure("prompt", { message: "opencode gave no answer" })
+        return answerOf(answer, await usageOf(host, session))
+      } finally {
+        if (toldMeanwhile.get(session) === prompts) toldMeanwhile.delete(session)
+      }
     },
 
     async stopChild(child) {
@@ -51,6 +66,45 @@ export function childEffects({ host, metadataFor, jobTools }: ChildrenOptions): 
       return writtenBy(host, child)
     },
   }
+
+  function firstPrompt({ job, session }: ChildInput): Prompt {
+    return {
+      session,
+      ...promptIds(session, job.askedAt),
+      text: job.prompt,
+      agent: job.agent,
+      model: job.model,
+      variant: job.variant,
+    }
+  }
+
+  async function ask(prompt: Prompt): Promise<MessageWithParts> {
+    const asked = await host.prompt(prompt)
+    if (asked.ok) return asked.value
+    const answer = await answerInDoubt(host, prompt.session, prompt.messageID)
+    if (!answer) throw failure("prompt", asked.error)
+    return answer
+  }
+
+  async function tell({ session }: JobRecord, text: string, at: number): Promise<Result<void>> {
+    const prompts = toldMeanwhile.get(session)
+    const [first] = prompts ?? []
+    if (!prompts || !first) return { ok: false, error: { message: "its turn is over" } }
+    const prompt = { ...first, ...promptIds(session, at), text }
+    const sent = await host.send(prompt)
+    if (sent.ok) prompts.push(prompt)
+    return sent
+  }
+
+  return { effects, tell }
+}
+
+/**
+ * A tool that is denied everywhere is not even offered. A prompt's own `tools` would do the same, but opencode puts
+ * them in the place of all the session's rules.
+ */
+function hidden(tools: readonly string[]): PermissionRule[] {
+  return tools.map((permission) => ({ permission, pattern: "*", action: "deny" }))
 }
 
 /** The prompt's call failed, which says nothing of the child: what its messages say is what counts. */
@@ -119,7 +173,7 @@ async function writtenBy(host: Host, { job, session }: ChildInput): Promise<Stop
   return { text: text || undefined, usage }
 }
 
-function textOf({ parts }: MessageWithParts): string {
+export function textOf({ parts }: MessageWithParts): string {
   return parts
     .flatMap((part) => (part.type === "text" && !part.synthetic ? [part.text] : []))
     .join("\n\n")

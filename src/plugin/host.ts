@@ -26,8 +26,15 @@ export type Prompt = {
   /** `provider/model` */
   model?: string | undefined
   variant?: string | undefined
-  /** Tools that the child must not see. */
-  without: readonly string[]
+}
+
+/** A prompt that opencode may give ids of its own. */
+export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
+  messageID?: string
+  partID?: string
+  /** Not shown to the person. */
+  synthetic?: boolean
+  metadata?: Record<string, unknown>
 }
 
 export type Toast = { message: string; variant: "info" | "success" | "warning" | "error" }
@@ -47,6 +54,13 @@ export function createHost(given: unknown, directory: string) {
 
     session: (id: string): Promise<Result<Session>> => call(session.get({ sessionID: id })),
 
+    /** Sessions of this project that changed since then, epoch milliseconds; children too. */
+    sessionsSince: (since: number): Promise<Result<Session[]>> =>
+      call(session.list({ start: since, limit: 10_000 })),
+
+    /** What the sessions that are not idle do, by session. */
+    statuses: (): Promise<Result<Record<string, { type: string }>>> => call(session.status()),
+
     children: (id: string): Promise<Result<Session[]>> => call(session.children({ sessionID: id })),
 
     messages: (id: string): Promise<Result<MessageWithParts[]>> => call(session.messages({ sessionID: id })),
@@ -62,8 +76,7 @@ export function createHost(given: unknown, directory: string) {
     prompt: (prompt: Prompt): Promise<Result<MessageWithParts>> => call(session.prompt(promptBody(prompt))),
 
     /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
-    send: (prompt: Omit<Prompt, "messageID" | "partID">): Promise<Result<void>> =>
-      done(session.promptAsync(promptBody(prompt))),
+    send: (prompt: NewPrompt): Promise<Result<void>> => done(session.promptAsync(promptBody(prompt))),
 
     /** Changes a part of a message as it is shown. */
     updatePart: (part: Part): Promise<Result<Part>> =>
@@ -127,17 +140,23 @@ export function wordsOf(error: unknown): string {
   return "name" in error && typeof error.name === "string" ? error.name : ""
 }
 
-type NewPrompt = Omit<Prompt, "messageID" | "partID"> & Partial<Prompt>
-
-function promptBody({ session, messageID, partID, text, agent, model, variant, without }: NewPrompt) {
+function promptBody(prompt: NewPrompt) {
+  const { session, messageID, partID, text, synthetic, metadata, agent, model, variant } = prompt
   return {
     sessionID: session,
     ...(messageID !== undefined && { messageID }),
     agent,
     ...(model !== undefined && { model: splitModel(model) }),
     ...(variant !== undefined && { variant }),
-    tools: Object.fromEntries(without.map((tool) => [tool, false])),
-    parts: [{ ...(partID !== undefined && { id: partID }), type: "text" as const, text }],
+    parts: [
+      {
+        ...(partID !== undefined && { id: partID }),
+        type: "text" as const,
+        text,
+        ...(synthetic !== undefined && { synthetic }),
+        ...(metadata !== undefined && { metadata }),
+      },
+    ],
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Records } from "../machines/ledger.ts"
 import { hasEnded, type JobRecord } from "../machines/record.ts"
 import type { JobStore } from "./store.ts"
+import type { DeliveredRun } from "./transcript.ts"
 
 /** Which results have reached their owner: each run's once, by a tool or by a notification. */
 export class Inbox {
@@ -29,7 +30,18 @@ export class Inbox {
 
   /** Takes in what an earlier process had already told. */
   adopt(session: string, toldRun: number): void {
-    this.#told.set(session, toldRun)
+    this.#told.set(session, Math.max(toldRun, this.#told.get(session) ?? 0))
+  }
+
+  /** Marks what the owner's conversation already holds. */
+  markDelivered(owner: string, runs: readonly DeliveredRun[]): void {
+    const isDelivered = ({ session, run }: JobRecord) =>
+      runs.some((delivered) => delivered.session === session && delivered.run >= run)
+    this.markRead(this.unread(owner).filter(isDelivered))
+  }
+
+  forgetOwner(owner: string): void {
+    for (const { session } of this.#records.of(owner)) this.#told.delete(session)
   }
 
   markRead(records: readonly JobRecord[]): void {

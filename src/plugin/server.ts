@@ -1,48 +1,90 @@
 import type { Hooks, PluginInput, PluginModule, PluginOptions } from "@opencode-ai/plugin"
 import { createTroupe } from "../machines/troupe.ts"
-import { childEffects } from "./children.ts"
-import { HINT } from "./hint.ts"
+import { createChildren } from "./children.ts"
+import { hint, openJobs } from "./hint.ts"
 import { createHost, wordsOf } from "./host.ts"
 import { Inbox } from "./inbox.ts"
-import { thisProcess } from "./lease.ts"
+import { takeLease } from "./lease.ts"
+import { createNotifier } from "./notify.ts"
 import { readOptions } from "./options.ts"
+import { createOwnerEvents } from "./owner-events.ts"
 import { createLineage } from "./owners.ts"
+import { tellPerson } from "./person.ts"
+import { createRecovery } from "./recovery.ts"
 import { JobStore } from "./store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
 import { watchChildren } from "./watch.ts"
 
+/** Longest wait at the end for records that are still being written. Milliseconds. */
+const disposeLimit = 3_000
+
+/** One instance of the plugin: opencode makes one for each directory. */
 async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks> {
+  const now = Date.now
   const { options, problems } = readOptions(given)
   const host = createHost(input.client, input.directory)
-  const store = new JobStore(host, thisProcess())
-  const lineage = createLineage(host)
+  const { lease, drop } = takeLease()
+  const store = new JobStore(host, lease)
+  const children = createChildren({
+    host,
+    jobTools: JOB_TOOLS,
+    metadataFor: (job) => store.newMetadata(job),
+  })
   const troupe = createTroupe({
     concurrency: options.concurrency,
-    effects: childEffects({ host, jobTools: JOB_TOOLS, metadataFor: (job) => store.newMetadata(job) }),
+    effects: children.effects,
+    now,
     reportError: (error) => void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`),
   })
-  const watch = watchChildren(troupe)
-  store.follow(troupe)
   const inbox = new Inbox(troupe.records, store)
-  for (const problem of problems) complain(problem)
+  const lineage = createLineage(host)
+  const notifier = createNotifier({ host, troupe, inbox, notify: options.notify, now })
+  const { recover } = options
+  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: notifier.check, now })
+  const watch = watchChildren(troupe, now)
+  const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
+  const stopTellingPerson = tellPerson(host, troupe)
+  store.follow(troupe)
 
-  function complain(problem: string) {
-    void host.log("warn", problem)
-    void host.toast({ message: problem, variant: "warning" })
+  /** opencode answers its plugins only once they are loaded: the first event says that they are. */
+  let isUp = false
+  function comeUp(): void {
+    isUp = true
+    for (const problem of problems) {
+      void host.log("warn", problem)
+      void host.toast({ message: problem, variant: "warning" })
+    }
+    void recovery.everybody()
   }
 
   return {
-    tool: jobTools({ troupe, host, inbox, lineage, options, now: Date.now }),
-    event: async ({ event }) => watch.handle(event),
+    tool: jobTools({ troupe, host, children, store, inbox, lineage, recovery, options, now }),
+    event: async ({ event }) => {
+      if (!isUp) comeUp()
+      watch.handle(event)
+      ownerEvents.handle(event)
+    },
     "experimental.chat.system.transform": async ({ sessionID }, output) => {
       const depth = sessionID === undefined ? undefined : await lineage.depthOf(sessionID)
-      if (depth !== undefined && depth < options.depth) output.system.push(HINT)
+      if (depth !== undefined && depth < options.depth) output.system.push(hint(isRun()))
+    },
+    "experimental.session.compacting": async ({ sessionID }, output) => {
+      const jobs = openJobs(inbox.open(sessionID), now())
+      if (jobs !== undefined) output.context.push(jobs)
     },
     dispose: async () => {
-      await store.settled()
+      notifier.stop()
+      stopTellingPerson()
       troupe.stop()
+      await Promise.race([store.settled(), pause(disposeLimit)])
+      drop()
     },
   }
 }
+
+/** Whether this is `opencode run`, which ends when the main turn does. */
+const isRun = () => process.argv.slice(1).includes("run")
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref())
 
 export default { id: "opencode-troupe", server } satisfies PluginModule

@@ -48,6 +48,35 @@ export class JobStore {
     this.#update(session, (stored) => ({ ...stored, record: kept }))
   }
 
+  /** A follow-up: what a new start would ask. */
+  saveRun({ session = "", run, prompt, variant, askedAt }: JobInput): void {
+    this.#update(session, ({ record, ...stored }) => {
+      const { error: _error, endedAt: _ended, startedAt: _started, ...kept } = record
+      return {
+        ...stored,
+        record: { ...kept, state: "created", run },
+        prompt,
+        variant,
+        askedAt,
+        lease: this.#lease,
+      }
+    })
+  }
+
+  async read(session: string): Promise<StoredJob | undefined> {
+    const found = await this.#host.session(session)
+    return found.ok ? StoredJob.safeParse(found.value.metadata?.[METADATA_KEY]).data : undefined
+  }
+
+  /** Takes over the job of a dead process; false where another process was quicker. */
+  async claim(session: string, dead: Lease): Promise<boolean> {
+    this.#update(session, (stored) =>
+      stored.lease.instance === dead.instance ? { ...stored, lease: this.#lease } : stored,
+    )
+    await this.#writes.get(session)
+    return (await this.read(session))?.lease.instance === this.#lease.instance
+  }
+
   /** The owner has read the results of these runs or was told of them. */
   markTold(records: readonly JobRecord[]): void {
     for (const { session, run } of records.filter(hasEnded)) {

@@ -9,8 +9,10 @@ export const METADATA_KEY = "troupe"
 export const Lease = z.object({
   host: z.string(),
   pid: z.number().int().positive(),
-  /** Tells the process from a later one with the same pid. */
+  /** When the process was started: tells it from a later one with the same pid. */
   process: z.string(),
+  /** One of the plugin's instances in that process. */
+  instance: z.string(),
 })
 export type Lease = z.infer<typeof Lease>
 

@@ -21,7 +21,15 @@ export function atExit(remove: () => void): () => void {
   return () => leftovers.delete(remove)
 }
 
+/** The latest first: a process goes before the folder that it writes into. One that fails stops none of the others. */
 function removeAll(): void {
-  for (const remove of leftovers) remove()
+  const removals = [...leftovers].reverse()
   leftovers.clear()
+  for (const remove of removals) {
+    try {
+      remove()
+    } catch (error) {
+      console.error("Something was left behind:", error)
+    }
+  }
 }

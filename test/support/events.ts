@@ -6,6 +6,8 @@ export interface Events {
   readonly seen: readonly GlobalEvent[]
   /** The first event that matches, past ones included: let the predicate name ids. */
   waitFor(matches: (event: GlobalEvent) => boolean, timeoutMs?: number): Promise<GlobalEvent>
+  /** Hears of every event from now on, until the returned function is called. */
+  listen(hear: (event: GlobalEvent) => void): () => void
 }
 
 export class EventStream implements Events {
@@ -18,6 +20,10 @@ export class EventStream implements Events {
 
   waitFor(matches: (event: GlobalEvent) => boolean, timeoutMs?: number): Promise<GlobalEvent> {
     return this.#events.waitFor(matches, timeoutMs)
+  }
+
+  listen(hear: (event: GlobalEvent) => void): () => void {
+    return this.#events.listen(hear)
   }
 
   /** Returns once events arrive, so that nothing done afterwards goes unseen. */

@@ -27,10 +27,11 @@ export async function startGroup(
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => written.add(text))
   }
-  await once(child, "spawn")
   const pid = child.pid
+  // At once, before anything is awaited: an interrupt may come in between.
+  const forget = pid === undefined ? () => {} : atExit(() => killGroup(pid))
+  await once(child, "spawn")
   if (pid === undefined) throw new Error(`${command} did not start`)
-  const forget = atExit(() => killGroup(pid))
   // An empty piece makes those who wait look again, also when nothing was ever written.
   const exited = once(child, "exit").then(() => written.add(""))
   const output = () => written.items.join("")

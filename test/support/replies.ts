@@ -4,7 +4,7 @@ import { setTimeout as after } from "node:timers/promises"
 /** What the scripted model answers to one request. Anything but `text` and `tool` is a model that misbehaves. */
 export type Reply =
   /** The answer in `chunks` pieces (1), with a pause of `delayMs` (0) before each. */
-  | { type: "text"; text: string; delayMs?: number; chunks?: number }
+  | { type: "text"; text: string; delayMs?: number; chunks?: number; tokens?: Tokens }
   /** Tool calls, all in one message. `id` is the call's `callID` in opencode; one is made up without it. */
   | { type: "tool"; calls: { name: string; args: object; id?: string }[]; text?: string }
   /** An HTTP error: opencode retries 429 and 5xx by itself, and fails at once on the other 4xx. */
@@ -17,6 +17,9 @@ export type Reply =
   | { type: "silent" }
   /** A stream that is not one. */
   | { type: "garbage" }
+
+/** What the answer is said to have used. */
+export type Tokens = { input: number; output: number }
 
 export const ok: Reply = { type: "text", text: "ok" }
 
@@ -42,7 +45,7 @@ export async function writeReply(
         if (reply.delayMs) await Promise.race([after(reply.delayMs), stream.gone])
         await stream.text(piece)
       }
-      await stream.end("stop")
+      await stream.end("stop", reply.tokens)
       return "over"
     case "tool":
       if (reply.text) await stream.text(reply.text)
@@ -103,11 +106,14 @@ class CompletionStream {
     })
   }
 
-  /** The usage is small whatever was said, so that no answer makes opencode compact the conversation. */
-  async end(finishReason: "stop" | "tool_calls"): Promise<void> {
+  /** The usage is small unless named, so that no answer makes opencode compact the conversation. */
+  async end(
+    finishReason: "stop" | "tool_calls",
+    { input, output }: Tokens = { input: 10, output: 5 },
+  ): Promise<void> {
     await this.#write({
       choices: [{ index: 0, delta: {}, finish_reason: finishReason }],
-      usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+      usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output },
     })
     this.#response.end("data: [DONE]\n\n")
   }

@@ -7,6 +7,7 @@ import { setTimeout as after } from "node:timers/promises"
 export class Watched<T> {
   readonly items: T[] = []
   readonly #waiters = new Set<() => void>()
+  readonly #listeners = new Set<(item: T) => void>()
   readonly #what: string
 
   /** @param what names an item in the error of a wait that ran out: "model request". */
@@ -16,7 +17,14 @@ export class Watched<T> {
 
   add(item: T): void {
     this.items.push(item)
+    for (const hear of [...this.#listeners]) hear(item)
     this.changed()
+  }
+
+  /** Hears of every item from now on, until the returned function is called. */
+  listen(hear: (item: T) => void): () => void {
+    this.#listeners.add(hear)
+    return () => this.#listeners.delete(hear)
   }
 
   /** Says that an item already in the list is different now. */

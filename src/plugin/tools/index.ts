@@ -1,8 +1,16 @@
 import type { ToolDefinition } from "@opencode-ai/plugin"
 import type * as z from "zod"
-import { CancelArguments, StartArguments, StatusArguments, shown, WaitArguments } from "./arguments.ts"
+import {
+  CancelArguments,
+  SendArguments,
+  StartArguments,
+  StatusArguments,
+  shown,
+  WaitArguments,
+} from "./arguments.ts"
 import { cancel } from "./cancel.ts"
 import type { Desk, ToolContext, ToolResult } from "./desk.ts"
+import { send } from "./send.ts"
 import { start } from "./start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"
@@ -12,7 +20,11 @@ export function jobTools(desk: Desk): Record<string, ToolDefinition> {
   const tool = (description: string, shape: z.ZodRawShape, run: Run): ToolDefinition => ({
     description,
     args: shown(shape),
-    execute: (given, context) => run(desk, given, context),
+    async execute(given, context) {
+      // The owner's jobs of an earlier process are its jobs too.
+      await desk.recovery.owner(context.sessionID)
+      return run(desk, given, context)
+    },
   })
   return {
     agents_start: tool(
@@ -27,9 +39,16 @@ export function jobTools(desk: Desk): Record<string, ToolDefinition> {
       wait,
     ),
     agents_cancel: tool("Stop jobs; keeps what they had written.", CancelArguments, cancel),
+    agents_send: tool("Tell a running job more, or give an ended one a follow-up.", SendArguments, send),
   }
 }
 
 type Run = (desk: Desk, given: unknown, context: ToolContext) => Promise<ToolResult>
 
-export const JOB_TOOLS = ["agents_start", "agents_status", "agents_wait", "agents_cancel"] as const
+export const JOB_TOOLS = [
+  "agents_start",
+  "agents_status",
+  "agents_wait",
+  "agents_cancel",
+  "agents_send",
+] as const

@@ -51,13 +51,13 @@ async function lookAround({ host }: Desk, tasks: unknown[], context: ToolContext
     host.message(context.sessionID, context.messageID),
     namesModel ? host.models() : undefined,
   ])
-  const info = valueOf(message).info
-  const known = valueOf(agents)
+  const info = answered(message).info
+  const known = answered(agents)
   return {
     agents: known,
-    models: models && valueOf(models),
+    models: models && answered(models),
     owner: {
-      permission: valueOf(session).permission ?? [],
+      permission: answered(session).permission ?? [],
       agent: known.find(({ name }) => name === context.agent),
       ...(info.role === "assistant"
         ? { model: `${info.providerID}/${info.modelID}`, variant: info.variant }
@@ -66,7 +66,7 @@ async function lookAround({ host }: Desk, tasks: unknown[], context: ToolContext
   }
 }
 
-function valueOf<T>(result: Result<T>): T {
+function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new Error(`opencode did not answer (${result.error.message}); nothing was started`)
 }

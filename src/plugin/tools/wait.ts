@@ -1,6 +1,7 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import { progress, resultBlock, statusLine } from "../render.ts"
 import { shownProgress } from "../shown-progress.ts"
+import { withTexts } from "../texts.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import {
   type Desk,
@@ -37,7 +38,8 @@ export async function wait(desk: Desk, given: unknown, context: ToolContext): Pr
   })
   await shown.settle()
 
-  const records = known.flatMap(({ id }) => desk.troupe.records.get(owner, id) ?? [])
+  const current = known.flatMap(({ id }) => desk.troupe.records.get(owner, id) ?? [])
+  const records = await withTexts(desk.host, current)
   const ended = records.filter(hasEnded)
   const running = records.filter((record) => !hasEnded(record))
   // What an interrupted turn gets is not read by anybody.

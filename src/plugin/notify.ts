@@ -1,0 +1,131 @@
+import { hasEnded, type JobRecord } from "../machines/record.ts"
+import type { Troupe } from "../machines/troupe.ts"
+import type { Host, HostError } from "./host.ts"
+import type { Inbox } from "./inbox.ts"
+import type { Options } from "./options.ts"
+import { resultBlock } from "./render.ts"
+import { withTexts } from "./texts.ts"
+import { deliveredRuns, deliveryMark } from "./transcript.ts"
+
+/** Jobs that end within it are told together. Milliseconds. */
+const windowMs = 250
+/** First pause before a delivery is tried again; it doubles up to the last. Milliseconds. */
+const firstPauseMs = 1_000
+const lastPauseMs = 60_000
+/** Characters of each job's text in a notification, and of all. */
+const textLimit = 2_000
+const allLimit = 12_000
+
+export type NotifierOptions = {
+  host: Host
+  troupe: Troupe
+  inbox: Inbox
+  notify: Options["notify"]
+  now: () => number
+}
+
+export type Notifier = {
+  /** An owner's turn began or ended. */
+  turn(owner: string, isBusy: boolean): void
+  /** Has ended jobs of this owner told, if it has not read them and when it is idle. */
+  check(owner: string): void
+  stop(): void
+}
+
+/**
+ * Tells owners of ended jobs: each run once, all that ended meanwhile in one message, and only while the owner is
+ * idle, so that nothing interrupts its work.
+ */
+export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOptions): Notifier {
+  const busy = new Set<string>()
+  const timers = new Map<string, NodeJS.Timeout>()
+  const delivering = new Set<string>()
+  let isStopped = false
+
+  const unsubscribe = troupe.records.subscribe((record, before) => {
+    if (hasEnded(record) && before && !hasEnded(before)) check(record.owner)
+  })
+
+  function check(owner: string, pauseMs = windowMs): void {
+    if (isStopped || timers.has(owner)) return
+    const timer = setTimeout(() => {
+      timers.delete(owner)
+      void attempt(owner, pauseMs)
+    }, pauseMs)
+    timer.unref()
+    timers.set(owner, timer)
+  }
+
+  async function attempt(owner: string, pauseMs: number): Promise<void> {
+    if (notify === "never" || delivering.has(owner)) return
+    delivering.add(owner)
+    const outcome = await deliver(owner).finally(() => delivering.delete(owner))
+    // What ended while the message was under way.
+    if (outcome === "told" && inbox.unread(owner).length > 0) check(owner)
+    if (outcome === "failed") check(owner, Math.min(lastPauseMs, Math.max(firstPauseMs, pauseMs * 2)))
+  }
+
+  async function deliver(owner: string): Promise<"told" | "nothing" | "failed"> {
+    // A job's child whose turn is over has given its answer: its own jobs have nobody left to tell.
+    if (inbox.unread(owner).length === 0 || troupe.records.bySession(owner)) return "nothing"
+    const messages = await host.messages(owner)
+    if (!messages.ok) return afterFailure(messages.error)
+    // An attempt that seemed to fail, or an earlier process, may have told already.
+    inbox.markDelivered(owner, deliveredRuns(messages.value))
+    const asked = messages.value.findLast(({ info }) => info.role === "user")?.info
+    const statuses = await host.statuses()
+    if (!statuses.ok) return afterFailure(statuses.error)
+    // The end of its turn brings us here again.
+    if (busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return "nothing"
+
+    const unread = inbox.unread(owner)
+    if (unread.length === 0 || asked?.role !== "user") return "nothing"
+    const records = await withTexts(host, unread)
+    const sent = await host.send({
+      session: owner,
+      text: notification(records, now()),
+      synthetic: true,
+      metadata: deliveryMark(records),
+      // Those of its last message: a prompt without them could switch the owner's mode or model.
+      agent: asked.agent,
+      model: `${asked.model.providerID}/${asked.model.modelID}`,
+      variant: asked.model.variant,
+    })
+    if (!sent.ok) return afterFailure(sent.error)
+    inbox.markRead(records)
+    return "told"
+  }
+
+  function afterFailure({ message, status }: HostError): "nothing" | "failed" {
+    void host.log("warn", `an owner could not be told of its jobs: ${message}`)
+    return status === 404 ? "nothing" : "failed"
+  }
+
+  return {
+    turn(owner, isBusy) {
+      if (isBusy) busy.add(owner)
+      else if (busy.delete(owner) && inbox.unread(owner).length > 0) check(owner)
+    },
+    check,
+    stop() {
+      isStopped = true
+      unsubscribe()
+      for (const timer of timers.values()) clearTimeout(timer)
+    },
+  }
+}
+
+function notification(records: readonly JobRecord[], now: number): string {
+  const each = Math.min(textLimit, Math.floor(allLimit / records.length))
+  const blocks = records.map((record) => resultBlock(shortened(record, each), now))
+  const words =
+    records.length === 1 ? "A job of yours has ended" : `${records.length} jobs of yours have ended`
+  return [`${words} (told by opencode-troupe, not by the user):`, ...blocks].join("\n")
+}
+
+function shortened(record: JobRecord, limit: number): JobRecord {
+  const { text = "", id } = record
+  if (text.length <= limit) return record
+  const rest = `[${text.length - limit} more characters: agents_wait with ids ["${id}"]]`
+  return { ...record, text: `${text.slice(0, limit)}\n${rest}` }
+}

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { answered } from "../support/answered.ts"
+import { isNotification, userTexts } from "../support/conversation.ts"
+import { gate } from "../support/gate.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+
+let model: ScriptedModel
+let opencode: Opencode
+
+beforeAll(async () => {
+  model = await startScriptedModel()
+  opencode = await startOpencode({
+    model,
+    plugin: {},
+    config: { agent: { plan: { permission: { edit: "deny" } } } },
+  })
+})
+afterAll(async () => {
+  await opencode.stop()
+  await model.stop()
+})
+
+describe("telling the owner", () => {
+  test("an idle owner is told once of all jobs that end together, with their states and texts", async () => {
+    const owner = await opencode.session()
+    const held = gate()
+    model.on(/^together-/, ({ text }) => ({
+      type: "hold",
+      until: held.passed.then((words) => `${words} ${text}`),
+    }))
+    model.on(/^refused-together$/, {
+      type: "error",
+      status: 400,
+      body: { error: { message: "no such luck" } },
+    })
+    await opencode.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "a", prompt: "together-a" },
+        { id: "b", prompt: "together-b" },
+      ],
+    })
+    await model.waitFor(({ text }) => text === "together-b")
+    held.open("the answer of")
+
+    const told = await model.waitFor(({ text }) => isNotification(text) && text.includes("together-a"))
+    expect(told.text).toContain('<job id="a" state="done"')
+    expect(told.text).toContain("the answer of together-b")
+
+    // Once more in a turn of its own: nothing is told twice.
+    await opencode.callTool(owner, "agents_status", {})
+    expect((await userTexts(opencode, owner)).filter(isNotification)).toHaveLength(1)
+  })
+
+  test("a long text is cut, with how to read the rest, and agents_wait gives it whole", async () => {
+    const owner = await opencode.session()
+    const long = `long story ${"x".repeat(20_000)} the end`
+    model.on("tell a long story", { type: "text", text: long })
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "story", prompt: "tell a long story" }] })
+
+    const told = await model.waitFor(({ text }) => isNotification(text) && text.includes("long story"))
+    expect(told.text.length).toBeLessThan(4_000)
+    expect(told.text).toContain('agents_wait with ids ["story"]')
+    const whole = await opencode.callTool(owner, "agents_wait", { ids: ["story"] })
+    expect(whole.output).toContain("the end")
+  })
+
+  test("an owner that waits reads the results itself: it is not told again", async () => {
+    const owner = await opencode.session()
+    model.on("quick one", { type: "text", text: "quick answer" })
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "q", prompt: "quick one" }] })
+    const waited = await opencode.callTool(owner, "agents_wait", { ids: ["q"] })
+    expect(waited.output).toContain("quick answer")
+
+    // A later job of the same owner is told: so the telling had its chance.
+    model.on("quick two", { type: "text", text: "second answer" })
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "r", prompt: "quick two" }] })
+    const told = await model.waitFor(({ text }) => isNotification(text) && text.includes("second answer"))
+    expect(told.text).not.toContain("quick answer")
+  })
+
+  test("while the owner works it is not interrupted; it is told when its turn is over", async () => {
+    const owner = await opencode.session()
+    model.on("finishes early", { type: "text", text: "an early answer" })
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "early", prompt: "finishes early" }] })
+    const held = gate()
+    model.on("think long", { type: "hold", until: held.passed })
+    const turn = opencode.client.session.prompt({
+      sessionID: owner,
+      parts: [{ type: "text", text: "think long" }],
+    })
+    await model.waitFor(({ text }) => text === "think long")
+    const texts = await userTexts(opencode, owner)
+    const toldBefore = texts.filter(isNotification).length
+
+    held.open("thought")
+    await turn
+    if (toldBefore === 0)
+      await model.waitFor(({ text }) => isNotification(text) && text.includes("an early answer"))
+    const after = await userTexts(opencode, owner)
+    expect(after.filter(isNotification)).toHaveLength(1)
+  })
+
+  test("the owner keeps its agent, model and variant", async () => {
+    const owner = await opencode.session()
+    model.on("work under plan", { type: "text", text: "planned answer" })
+    const words = await opencode.callTool(
+      owner,
+      "agents_start",
+      { tasks: [{ id: "p", prompt: "work under plan" }] },
+      { agent: "plan" },
+    )
+    expect(words.status).toBe("completed")
+    await model.waitFor(({ text }) => isNotification(text) && text.includes("planned answer"))
+
+    const messages = await answered("the messages", opencode.client.session.messages({ sessionID: owner }))
+    const users = messages.flatMap(({ info }) => (info.role === "user" ? [info] : []))
+    expect(users.map(({ agent }) => agent)).toEqual(["plan", "plan"])
+    expect(users.at(1)?.model).toEqual(users.at(0)?.model)
+  })
+
+  test("the person sees a toast", async () => {
+    const toast = await opencode.events.waitFor(
+      ({ payload }) =>
+        payload.type === "tui.toast.show" &&
+        payload.properties.message.includes("Jobs ended: a, b (2/2 done)"),
+    )
+    expect(toast).toBeDefined()
+  })
+})
