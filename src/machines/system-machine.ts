@@ -32,6 +32,8 @@ export const systemMachine = setup({
     tellSupervisor: enqueueActions(
       ({ context, enqueue }, { owner, event }: { owner: string; event: SupervisorEvent }) => {
         if (!context.owners.includes(owner)) {
+          // Nobody is there to hear anything else.
+          if (event.type !== "job.start") return
           enqueue.spawnChild("supervisor", { id: owner, input: { owner } })
           enqueue.assign({ owners: [...context.owners, owner] })
         }
@@ -71,8 +73,18 @@ export const systemMachine = setup({
         "handOutSlots",
       ],
     },
-    // The owner's jobs have ended by now; what is left is an actor that nobody will tell anything again.
-    "owner.end": { actions: { type: "forgetOwner", params: ({ event }) => event } },
+    // The owner's jobs have ended by now; should one still be stopping, its slot is not lost with it.
+    "owner.end": {
+      actions: [
+        { type: "forgetOwner", params: ({ event }) => event },
+        {
+          type: "changeLimits",
+          params: ({ context, event }) => ({ limits: releaseOwner(context.limits, event.owner) }),
+        },
+        { type: "announceGrants", params: ({ context }) => grant(context.limits) },
+        "handOutSlots",
+      ],
+    },
     "xstate.error.actor.*": {
       actions: [
         {

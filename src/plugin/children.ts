@@ -54,7 +54,11 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
         // What came too late for the turn has its own: asking by the same ids joins it, or returns its answer.
         for (const prompt of prompts) answer = await ask(prompt)
         if (!answer) throw failure("prompt", { message: "opencode gave no answer" })
-        return answerOf(answer, await usageOf(host, session))
+        const outcome = answerOf(answer, await usageOf(host, session))
+        if (!outcome.error) return outcome
+        // What came before the failure is in the messages of earlier steps too.
+        const { text } = await writtenBy(host, { job, session })
+        return { ...outcome, text: text ?? outcome.text }
       } finally {
         if (toldMeanwhile.get(session) === prompts) toldMeanwhile.delete(session)
       }
@@ -135,10 +139,20 @@ export function answerOf(message: MessageWithParts, usage: Usage): Answer {
   const text = textOf(message)
   const error = message.info.role === "assistant" ? message.info.error : undefined
   if (error) return { text, usage, error: jobErrorOf(error) }
-  // An abort while opencode backs off ends the turn without an error, and without an answer.
-  return isFinal(message.info) ? { text, usage } : { text, usage, error: abortedOutside }
+  if (isFinal(message.info)) return { text, usage }
+  return { text, usage, error: refusalIn(message) ?? abortedOutside }
 }
 
+/** A permission that a person refused, or a question they dismissed, ends the child's turn at that tool call. */
+function refusalIn({ parts }: MessageWithParts): JobError | undefined {
+  for (const part of parts) {
+    if (part.type !== "tool" || part.state.status !== "error") continue
+    return { kind: "interrupted", message: `its turn ended at a call of ${part.tool}: ${part.state.error}` }
+  }
+  return undefined
+}
+
+/** An abort while opencode backs off ends the turn like this: without an error, and without an answer. */
 const abortedOutside: JobError = {
   kind: "interrupted",
   message: "the child session was aborted from outside opencode-troupe",
@@ -165,8 +179,10 @@ async function writtenBy(host: Host, { job, session }: ChildInput): Promise<Stop
   const [messages, usage] = await Promise.all([host.messages(session), usageOf(host, session)])
   if (!messages.ok) return { text: undefined, usage }
   const asked = promptIds(session, job.askedAt).messageID
+  // All that follows: what answers a message told meanwhile belongs to the run as well.
+  const from = messages.value.findIndex(({ info }) => info.id === asked)
   const text = messages.value
-    .filter(({ info }) => info.role === "assistant" && info.parentID === asked)
+    .filter(({ info }, index) => from !== -1 && index > from && info.role === "assistant")
     .map(textOf)
     .filter((each) => each !== "")
     .join("\n\n")

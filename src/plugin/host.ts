@@ -174,8 +174,8 @@ function newerClient(given: unknown, directory: string): OpencodeClient {
     directory,
     ...(baseUrl !== undefined && { baseUrl }),
     ...(fetch !== undefined && { fetch }),
-    // With a server password they carry the authorization.
-    ...(headers !== undefined && { headers }),
+    // With a server password they carry the authorization. The newer kind spreads them, which empties a `Headers`.
+    ...(headers !== undefined && { headers: headers instanceof Headers ? Object.fromEntries(headers) : headers }),
   })
 }
 

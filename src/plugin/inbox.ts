@@ -7,7 +7,7 @@ import type { DeliveredRun } from "./transcript.ts"
 export class Inbox {
   readonly #records: Records
   readonly #store: JobStore
-  /** The last run of each job that its owner knows the end of, by child session. */
+  /** The last run of each job that its owner knows the end of. */
   readonly #told = new Map<string, number>()
 
   constructor(records: Records, store: JobStore) {
@@ -24,8 +24,8 @@ export class Inbox {
     return this.#records.of(owner).filter((record) => hasEnded(record) && !this.isRead(record))
   }
 
-  isRead({ session, run }: JobRecord): boolean {
-    return (this.#told.get(session) ?? 0) >= run
+  isRead(record: JobRecord): boolean {
+    return (this.#told.get(keyOf(record)) ?? 0) >= record.run
   }
 
   /** Takes in what an earlier process had already told. */
@@ -41,12 +41,15 @@ export class Inbox {
   }
 
   forgetOwner(owner: string): void {
-    for (const { session } of this.#records.of(owner)) this.#told.delete(session)
+    for (const record of this.#records.of(owner)) this.#told.delete(keyOf(record))
   }
 
   markRead(records: readonly JobRecord[]): void {
     const news = records.filter((record) => hasEnded(record) && !this.isRead(record))
-    for (const { session, run } of news) this.#told.set(session, run)
+    for (const record of news) this.#told.set(keyOf(record), record.run)
     this.#store.markTold(news)
   }
 }
+
+/** The child session, which outlives this process; a job that never got one has its owner and id alone. */
+const keyOf = ({ session, owner, id }: JobRecord) => session || `${owner}/${id}`

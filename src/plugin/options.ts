@@ -56,7 +56,7 @@ export function readOptions(given: unknown): { options: Options; problems: strin
   return { options: Options.parse(good), problems }
 }
 
-const isOption = (key: string): key is keyof Options => key in Options.shape
+const isOption = (key: string): key is keyof Options => Object.hasOwn(Options.shape, key)
 
 const fallback = (key: keyof Options) =>
   `using the default, ${JSON.stringify(Options.shape[key].parse(undefined))}`

@@ -13,11 +13,13 @@ export function childRules(
   ownerSession: readonly PermissionRule[],
   ownerAgent: Agent | undefined,
   childAgent: Agent,
+  mayStartJobs: boolean,
 ): PermissionRule[] {
   const inherited = ownerSession.filter(
     ({ permission, action }) => permission === "external_directory" || action === "deny",
   )
-  const unasked = ["todowrite", "task"]
+  // Starting jobs asks for `task`: a child that may start some is not denied it for all agents.
+  const unasked = ["todowrite", ...(mayStartJobs ? [] : ["task"])]
     .filter((name) => !childAgent.permission.some(({ permission }) => permission === name))
     .map((permission): PermissionRule => ({ permission, pattern: "*", action: "deny" }))
   return [...ceiling(ownerAgent?.permission ?? [], childAgent.permission), ...inherited, ...unasked]

@@ -10,7 +10,7 @@ export function statusLine(record: JobRecord, now: number): string {
     record.run > 1 ? `run ${record.run}` : "",
     doing(record),
     spent(record),
-    record.error ? `${record.error.kind}: ${record.error.message}` : "",
+    record.error ? excerpt(`${record.error.kind}: ${record.error.message}`) : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
   ]
   return `${record.id}: ${details.filter((each) => each !== "").join(", ")}`
@@ -19,12 +19,15 @@ export function statusLine(record: JobRecord, now: number): string {
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock(record: JobRecord, now: number): string {
   const reason = record.error
-    ? ` reason=${JSON.stringify(`${record.error.kind}: ${record.error.message}`)}`
+    ? ` reason=${JSON.stringify(fenced(`${record.error.kind}: ${record.error.message}`))}`
     : ""
   const head = `<job id="${record.id}" state="${record.state}" time="${age(record, now)}"${reason}>`
-  const text = (record.text ?? "").replaceAll("</job>", "<\\/job>")
+  const text = fenced(record.text ?? "")
   return `${head}\n${text || (record.state === "done" ? "(no text)" : "(it had written nothing)")}\n</job>`
 }
+
+/** Foreign text cannot end the block that it stands in. */
+const fenced = (text: string) => text.replace(/<(?=\/job)/gi, "<\\")
 
 /** `3/5 done, 1 failed, 1 waiting for permission` */
 export function progress(records: readonly JobRecord[]): string {
@@ -58,8 +61,8 @@ function age(record: JobRecord, now: number): string {
 function doing({ asks, retry, activity, ...record }: JobRecord): string {
   if (hasEnded(record)) return ""
   const ask = asks?.[0]
-  if (ask) return `asks ${ask.text}`
-  if (retry) return `attempt ${retry.attempt} failed: ${retry.reason}`
+  if (ask) return excerpt(`asks ${ask.text}`)
+  if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
   if (activity?.tool) return activity.tool
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
 }

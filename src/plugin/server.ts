@@ -46,21 +46,18 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const stopTellingPerson = tellPerson(host, troupe)
   store.follow(troupe)
 
-  /** opencode answers its plugins only once they are loaded: the first event says that they are. */
-  let isUp = false
-  function comeUp(): void {
-    isUp = true
+  // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
+  setTimeout(() => {
     for (const problem of problems) {
       void host.log("warn", problem)
       void host.toast({ message: problem, variant: "warning" })
     }
     void recovery.everybody()
-  }
+  }, 0)
 
   return {
     tool: jobTools({ troupe, host, children, store, inbox, lineage, recovery, options, now }),
     event: async ({ event }) => {
-      if (!isUp) comeUp()
       watch.handle(event)
       ownerEvents.handle(event)
     },

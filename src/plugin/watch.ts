@@ -21,8 +21,12 @@ export function watchChildren(troupe: Troupe, now: () => number = Date.now): Wat
 
   troupe.records.subscribe((job, before) => {
     if (job.session === "") return
-    if (!hasEnded(job)) watched.set(job.session, watched.get(job.session) ?? watchedJob(troupe, job, now))
-    else if (!before || !hasEnded(before)) forget(job.session)
+    if (hasEnded(job)) {
+      if (!before || !hasEnded(before)) forget(job.session)
+    } else if (watched.get(job.session)?.session !== job.session) {
+      // A job that a child started is a session of that child's as well.
+      watched.set(job.session, watchedJob(troupe, job, now, watched.get(job.owner)))
+    }
   })
 
   const forget = (session: string) => {
@@ -50,20 +54,36 @@ export function watchChildren(troupe: Troupe, now: () => number = Date.now): Wat
 }
 
 type Watched = {
+  /** The job's own child session. */
+  session: string
   activity: { cancel(): void }
   handle(event: unknown, session: string): void
 }
 
-function watchedJob(troupe: Troupe, { owner, id, session: own }: JobRecord, now: () => number): Watched {
+/** @param ancestor the job whose child started this one: it hears of all that happens, as of any of its subagents. */
+function watchedJob(
+  troupe: Troupe,
+  { owner, id, session: own }: JobRecord,
+  now: () => number,
+  ancestor: Watched | undefined,
+): Watched {
   const job = { owner, id }
   const activity = throttle<Omit<Activity, "at">>(activityMs, (latest) =>
     troupe.tell(job, { type: "child.active", activity: { ...latest, at: now() } }),
   )
+  /** The session behind each open ask. */
+  const asks = new Map<string, string>()
   let tail = ""
 
+  const answered = (ask: string) => {
+    if (asks.delete(ask)) troupe.tell(job, { type: "child.answered", ask, at: now() })
+  }
+
   return {
+    session: own,
     activity,
     handle(unparsed, session) {
+      ancestor?.handle(unparsed, session)
       const parsed = ChildEvent.safeParse(unparsed)
       if (!parsed.success) return
       const event = parsed.data
@@ -88,6 +108,10 @@ function watchedJob(troupe: Troupe, { owner, id, session: own }: JobRecord, now:
         }
         case "session.status": {
           const { status } = event.properties
+          // After a pause the provider has taken the request at last.
+          if (status.type === "busy") activity.call(tail === "" ? {} : { text: tail })
+          // A session that was aborted leaves its asks unanswered for ever.
+          if (status.type === "idle") for (const [ask, asker] of asks) if (asker === session) answered(ask)
           if (status.type !== "retry") return
           activity.cancel()
           const { attempt, message: reason, next } = status
@@ -97,12 +121,13 @@ function watchedJob(troupe: Troupe, { owner, id, session: own }: JobRecord, now:
         case "permission.asked":
         case "question.asked":
           activity.cancel()
+          asks.set(event.properties.id, session)
           troupe.tell(job, { type: "child.asked", ask: askOf(event), at: now() })
           return
         case "permission.replied":
         case "question.replied":
         case "question.rejected":
-          troupe.tell(job, { type: "child.answered", ask: event.properties.requestID, at: now() })
+          answered(event.properties.requestID)
           return
         case "session.deleted":
           if (session === own) troupe.cancel([job], "its child session was deleted")
@@ -154,7 +179,7 @@ const QuestionAsked = of("question.asked", {
 })
 type QuestionAsked = z.infer<typeof QuestionAsked>
 
-const answered = { requestID: z.string() }
+const reply = { requestID: z.string() }
 const tokens = z.object({
   input: z.number(),
   output: z.number(),
@@ -184,14 +209,14 @@ const ChildEvent = z.discriminatedUnion("type", [
   of("session.status", {
     status: z.union([
       z.object({ type: z.literal("retry"), attempt: z.number(), message: z.string(), next: z.number() }),
-      z.object({ type: z.string() }).transform(() => ({ type: "other" as const })),
+      z.object({ type: z.enum(["busy", "idle"]) }),
     ]),
   }),
   PermissionAsked,
   QuestionAsked,
-  of("permission.replied", answered),
-  of("question.replied", answered),
-  of("question.rejected", answered),
+  of("permission.replied", reply),
+  of("question.replied", reply),
+  of("question.rejected", reply),
   of("session.deleted", {}),
 ])
 

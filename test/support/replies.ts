@@ -6,7 +6,7 @@ export type Reply =
   /** The answer in `chunks` pieces (1), with a pause of `delayMs` (0) before each. */
   | { type: "text"; text: string; delayMs?: number; chunks?: number; tokens?: Tokens }
   /** Tool calls, all in one message. `id` is the call's `callID` in opencode; one is made up without it. */
-  | { type: "tool"; calls: { name: string; args: object; id?: string }[]; text?: string }
+  | { type: "tool"; calls: { name: string; args: object; id?: string }[]; text?: string; tokens?: Tokens }
   /** An HTTP error: opencode retries 429 and 5xx by itself, and fails at once on the other 4xx. */
   | { type: "error"; status: number; body?: string | object; headers?: Record<string, string> }
   /** `text` at once, then nothing until the test resolves `until` with the rest; a rejection drops the stream. */
@@ -57,7 +57,7 @@ export async function writeReply(
           function: { name, arguments: JSON.stringify(args) },
         })),
       })
-      await stream.end("tool_calls")
+      await stream.end("tool_calls", reply.tokens)
       return "over"
     case "hold": {
       if (reply.text) await stream.text(reply.text)

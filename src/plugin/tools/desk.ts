@@ -62,7 +62,10 @@ export function settled(
   { test = hasEnded, until = "all", signal, onChange }: WaitOptions = {},
 ): Promise<void> {
   const current = () => jobs.map(({ owner, id }) => desk.troupe.records.get(owner, id)).filter((job) => !!job)
-  const isOver = () => (until === "any" ? current().some(test) : current().every(test))
+  const isOver = () => {
+    const records = current()
+    return until === "any" && records.length > 0 ? records.some(test) : records.every(test)
+  }
   return new Promise((resolve) => {
     if (isOver() || signal?.aborted) return resolve()
     const finish = () => {

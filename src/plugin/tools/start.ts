@@ -174,7 +174,7 @@ function jobOf(
     model,
     // A variant belongs to a model: it goes along with the owner's own.
     variant: model === owner.model ? owner.variant : undefined,
-    rules: agent && childRules(owner.permission, owner.agent, agent),
+    rules: agent && childRules(owner.permission, owner.agent, agent, mayStartJobs),
     mayStartJobs,
     createdAt: at,
     askedAt: at,

@@ -1,0 +1,101 @@
+import type { Session } from "@opencode-ai/sdk/v2/client"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { StoredJob } from "../../src/plugin/stored-job.ts"
+import { answered } from "../support/answered.ts"
+import { isNotification, userTexts } from "../support/conversation.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
+
+/** Kills in each mode; a deep run makes more. */
+const moments = Number(process.env.TROUPE_DEEP_KILLS ?? 12)
+const jobCount = 8
+
+describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
+  let model: ScriptedModel
+  let opencode: Opencode
+  let eventsOfARun: number
+
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    model.on(/^job \d+ of /, ({ text }) => ({ type: "text", text: `answer to ${text}`, delayMs: 20, chunks: 3 }))
+    opencode = await startOpencode({ model, plugin: { options: { recover, concurrency: 3 } } })
+    const before = opencode.events.seen.length
+    await settled(await startRun("warm-up"), jobCount)
+    eventsOfARun = opencode.events.seen.length - before
+  })
+  afterAll(async () => {
+    await opencode.stop()
+    await model.stop()
+  })
+
+  async function startRun(name: string): Promise<string> {
+    const owner = await opencode.session()
+    opencode.startTool(owner, "agents_start", {
+      tasks: Array.from({ length: jobCount }, (_, index) => ({
+        id: `job-${index}`,
+        prompt: `job ${index} of ${name}.`,
+      })),
+    })
+    return owner
+  }
+
+  /** The owner's jobs as they lie in opencode's store, once each has ended and its owner has been told. */
+  function settled(owner: string, count: number): Promise<StoredJob[]> {
+    return poll(
+      "the end of all jobs, and their owner's knowledge of it",
+      async () => {
+        const jobs = await storedJobs(owner)
+        const isOver = jobs.every(({ record, toldRun }) => record.endedAt !== undefined && toldRun === record.run)
+        return isOver && jobs.length === count ? jobs : undefined
+      },
+      { timeoutMs: 30_000 },
+    )
+  }
+
+  async function storedJobs(owner: string): Promise<StoredJob[]> {
+    const children = await answered("the children", opencode.client.session.children({ sessionID: owner }))
+    return children.map((child: Session) => StoredJob.parse(child.metadata?.troupe))
+  }
+
+  const afterEvents = (count: number) =>
+    new Promise<void>((resolve) => {
+      let left = count
+      const stop = opencode.events.listen(() => {
+        left--
+        if (left > 0) return
+        stop()
+        resolve()
+      })
+    })
+
+  test.each(Array.from({ length: moments }, (_, index) => index))(
+    `kill -9 at moment %i of ${moments}: nothing is lost, nothing doubled`,
+    async (moment) => {
+      const name = `${recover}-${moment}`
+      const reached = afterEvents(Math.ceil((eventsOfARun * (moment + 0.5)) / moments))
+      const owner = await startRun(name)
+      await reached
+      await opencode.kill()
+      await opencode.restart()
+
+      const before = await storedJobs(owner)
+      const jobs = await settled(owner, before.length)
+      const notifications = (await userTexts(opencode, owner)).filter(isNotification).join("\n")
+      for (const { record, prompt } of jobs) {
+        // Told once, by the dead process or by this one.
+        expect(notifications.split(`<job id="${record.id}"`)).toHaveLength(2)
+        const asked = model.requests.filter(({ text }) => text === prompt)
+        if (recover === "fail") {
+          expect(asked.length).toBeLessThanOrEqual(1)
+          if (record.state !== "done") expect(record).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
+        } else {
+          expect(record.state).toBe("done")
+          // Only a request whose answer opencode had not kept is made again.
+          expect(asked.length).toBeLessThanOrEqual(2)
+        }
+        if (record.state === "done") expect(notifications).toContain(`answer to ${prompt}`)
+      }
+    },
+  )
+})
