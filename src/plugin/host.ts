@@ -75,6 +75,10 @@ export function createHost(given: unknown, directory: string) {
     /** Returns when the child's turn is over. A failure of the model is no failure of the call: see `info.error`. */
     prompt: (prompt: Prompt): Promise<Result<MessageWithParts>> => call(session.prompt(promptBody(prompt))),
 
+    /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
+    post: (prompt: NewPrompt): Promise<Result<unknown>> =>
+      call(session.prompt({ ...promptBody(prompt), noReply: true })),
+
     /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
     send: (prompt: NewPrompt): Promise<Result<void>> => done(session.promptAsync(promptBody(prompt))),
 
@@ -175,7 +179,9 @@ function newerClient(given: unknown, directory: string): OpencodeClient {
     ...(baseUrl !== undefined && { baseUrl }),
     ...(fetch !== undefined && { fetch }),
     // With a server password they carry the authorization. The newer kind spreads them, which empties a `Headers`.
-    ...(headers !== undefined && { headers: headers instanceof Headers ? Object.fromEntries(headers) : headers }),
+    ...(headers !== undefined && {
+      headers: headers instanceof Headers ? Object.fromEntries(headers) : headers,
+    }),
   })
 }
 

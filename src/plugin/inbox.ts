@@ -36,7 +36,7 @@ export class Inbox {
   /** Marks what the owner's conversation already holds. */
   markDelivered(owner: string, runs: readonly DeliveredRun[]): void {
     const isDelivered = ({ session, run }: JobRecord) =>
-      runs.some((delivered) => delivered.session === session && delivered.run >= run)
+      session !== "" && runs.some((told) => told.session === session && told.run >= run)
     this.markRead(this.unread(owner).filter(isDelivered))
   }
 

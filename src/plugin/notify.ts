@@ -1,6 +1,7 @@
 import { hasEnded, type JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
 import type { Host, HostError } from "./host.ts"
+import { promptIds } from "./ids.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Options } from "./options.ts"
 import { resultBlock } from "./render.ts"
@@ -81,8 +82,9 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     const unread = inbox.unread(owner)
     if (unread.length === 0 || asked?.role !== "user") return "nothing"
     const records = await withTexts(host, unread)
-    const sent = await host.send({
+    const message = {
       session: owner,
+      ...promptIds(owner, now()),
       text: notification(records, now()),
       synthetic: true,
       metadata: deliveryMark(records),
@@ -90,9 +92,13 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
       agent: asked.agent,
       model: `${asked.model.providerID}/${asked.model.modelID}`,
       variant: asked.model.variant,
-    })
-    if (!sent.ok) return afterFailure(sent.error)
+    }
+    // What starts a turn is answered before it is stored: a crash just then would lose it. So it is stored first.
+    const posted = await host.post(message)
+    if (!posted.ok) return afterFailure(posted.error)
     inbox.markRead(records)
+    const started = await host.send(message)
+    if (!started.ok) afterFailure(started.error)
     return "told"
   }
 

@@ -28,33 +28,39 @@ export function childRules(
 /** What keeps a child from doing what its owner's agent may not: a plan-mode owner gets no child that edits. */
 function ceiling(owner: readonly PermissionRule[], child: readonly PermissionRule[]): PermissionRule[] {
   const rules = owner.filter(({ permission }) => !manners.has(permission))
-  const denies = rules.filter(
-    ({ permission, pattern, action }) => action === "deny" && evaluate(rules, permission, pattern) === "deny",
+  const denies = rules.filter((rule) => rule.action === "deny" && verdict(rules, rule) === "deny")
+  const from = rules.findLastIndex(
+    ({ permission, pattern, action }) => permission === "*" && pattern === "*" && action === "deny",
   )
-  if (!denies.some(({ permission }) => permission === "*")) return denies
-  // The owner may only do what is named: the same for the child, less what the child's agent itself may not.
-  const from = rules.findIndex(({ permission, action }) => permission === "*" && action === "deny")
-  const named = rules.slice(from).map((rule) => ({
-    ...rule,
-    action: stricter(rule.action, evaluate(child, rule.permission, rule.pattern)),
-  }))
-  return [...named, ...child.filter(({ action }) => action === "deny")]
+  if (from < 0) return denies
+  // The owner may only do what is named: the same for the child, less what the child's agent itself may not or has
+  // to ask for.
+  const named = rules.slice(from).map((rule) => stricterBy(child, rule))
+  const careful = child.filter(({ action }) => action !== "allow").map((rule) => stricterBy(rules, rule))
+  return [...named, ...careful, ...denies.filter((rule) => rules.indexOf(rule) > from)]
 }
 
-function evaluate(rules: readonly PermissionRule[], permission: string, pattern: string): Action {
+const stricterBy = (rules: readonly PermissionRule[], rule: PermissionRule): PermissionRule => ({
+  ...rule,
+  action: stricter(rule.action, verdict(rules, rule)),
+})
+
+/** What the rules say of all that this one is about. */
+function verdict(rules: readonly PermissionRule[], { permission, pattern }: PermissionRule): Action {
   return (
-    rules.findLast((rule) => matches(rule.permission, permission) && matches(rule.pattern, pattern))
-      ?.action ?? "ask"
+    rules.findLast((rule) => covers(rule.permission, permission) && covers(rule.pattern, pattern))?.action ??
+    "ask"
   )
 }
 
 const strictness: readonly Action[] = ["allow", "ask", "deny"]
 const stricter = (a: Action, b: Action): Action => (strictness.indexOf(a) > strictness.indexOf(b) ? a : b)
 
-function matches(pattern: string, text: string): boolean {
-  const source = pattern
+/** Whether all that `narrow` matches is matched by `wide`: a `*` in the former is only by one in the latter. */
+function covers(wide: string, narrow: string): boolean {
+  const source = wide
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replace(/\*/g, ".*")
-    .replace(/\?/g, ".")
-  return new RegExp(`^${source}$`, "s").test(text)
+    .replace(/\?/g, "[^*]")
+  return new RegExp(`^${source}$`, "s").test(narrow)
 }

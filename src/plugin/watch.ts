@@ -45,10 +45,10 @@ export function watchChildren(troupe: Troupe, now: () => number = Date.now): Wat
         return
       }
       if (fieldOf(event, "type") !== "session.created") return
-      const { id, parentID = "" } = SessionCreated.parse(event).properties.info
-      const ancestor = watched.get(parentID)
+      const created = SessionCreated.safeParse(event).data?.properties.info
+      const ancestor = watched.get(created?.parentID ?? "")
       // What a child's own subagents do and ask is a sign of life of the child.
-      if (ancestor) watched.set(id, ancestor)
+      if (created && ancestor) watched.set(created.id, ancestor)
     },
   }
 }
