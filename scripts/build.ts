@@ -1,17 +1,23 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { build } from "esbuild"
 import * as z from "zod"
 import { Options } from "../src/plugin/options.ts"
+import { writePage } from "./build-page.ts"
+import { thirdPartyLicenses } from "./third-party-licenses.ts"
 
 /** Makes dist/: what users get. Dependencies are bundled: an install is one small package, and a start one file. */
 
-rmSync("dist", { recursive: true, force: true })
-mkdirSync("dist")
+const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync("package.json", "utf8")))
 
-await build({
-  entryPoints: { server: "src/plugin/server.ts" },
-  outdir: "dist",
+// Built beside the old one, which whoever is just starting may still read.
+const made = `dist.${process.pid}`
+mkdirSync(made)
+
+const server = await build({
+  entryPoints: { server: "src/plugin/server.ts", cli: "src/inspector/bin.ts" },
+  define: { TROUPE_VERSION: JSON.stringify(version) },
+  outdir: made,
   bundle: true,
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
@@ -20,12 +26,17 @@ await build({
   target: "node20",
   minifySyntax: true,
   minifyWhitespace: true,
-  legalComments: "linked",
+  legalComments: "none",
+  metafile: true,
   logLevel: "warning",
 })
 
+const page = await writePage(new URL(`../${made}/page/`, import.meta.url))
+
+writeFileSync(`${made}/THIRD-PARTY-LICENSES.txt`, thirdPartyLicenses([server.metafile, page]))
+
 writeFileSync(
-  "dist/server.d.ts",
+  `${made}/server.d.ts`,
   [
     "/** The opencode plugin: named in opencode.json, loaded by opencode. */",
     'declare const plugin: import("@opencode-ai/plugin").PluginModule',
@@ -36,7 +47,10 @@ writeFileSync(
 
 const schema = z.toJSONSchema(Options, { io: "input" })
 writeFileSync(
-  "dist/options.schema.json",
+  `${made}/options.schema.json`,
   `${JSON.stringify({ title: "opencode-troupe", ...schema }, null, 2)}\n`,
 )
-execFileSync(process.execPath, ["--check", "dist/server.js"])
+execFileSync(process.execPath, ["--check", `${made}/server.js`])
+
+rmSync("dist", { recursive: true, force: true })
+renameSync(made, "dist")

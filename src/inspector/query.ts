@@ -38,10 +38,17 @@ function fieldOf(record: Searched, field: Field): string {
   return (value ?? "").toLowerCase()
 }
 
-function textOf({ id, description, agent, model, session, activity, error }: Searched): string {
-  return [id, description, agent, model, session, activity?.tool, activity?.text, error?.message]
-    .join("\n")
-    .toLowerCase()
+/** Records are replaced, not changed: what was lowered once stays so, however often a search looks again. */
+const texts = new WeakMap<Searched, string>()
+
+function textOf(record: Searched): string {
+  const known = texts.get(record)
+  if (known !== undefined) return known
+  const { id, description, agent, model, session, activity, error } = record
+  const parts = [id, description, agent, model, session, activity?.tool, activity?.text, error?.message]
+  const text = parts.join("\n").toLowerCase()
+  texts.set(record, text)
+  return text
 }
 
 function splitOnce(text: string, by: string): [string, string | undefined] {

@@ -21,14 +21,16 @@ type JobKey = Pick<JobRecord, "owner" | "id">
 export type HistoryOptions = {
   /** Epoch milliseconds. */
   now: () => number
-  /** How many jobs hold a slot, and how many could. */
-  slots: () => { held: number; all: number }
+  /** How many jobs hold a slot, how many could, and whether this one does. */
+  slots: (job: JobKey) => { held: number; all: number; isHolder: boolean }
   /** Told of defects: nothing that is thrown here may reach an actor. */
   reportError: (error: unknown) => void
 }
 
 /** Steps kept for each job; older ones are dropped. A job of one run takes about five. */
 const longest = 100
+/** Jobs whose steps are kept; the oldest give way. */
+const mostJobs = 10_000
 
 /**
  * What led each job to its state. It listens to the actors' own snapshots, because records say what is and no longer
@@ -68,6 +70,8 @@ export class History {
     const to = snapshot.status === "error" ? "failed" : placeOf(recordOf(snapshot))
     if (from === to && !isNewAttempt(event)) return
     this.#byJob.set(key, steps)
+    const [oldest] = this.#byJob.keys()
+    if (this.#byJob.size > mostJobs && oldest !== undefined) this.#byJob.delete(oldest)
     const name = eventName(event.type)
     steps.push({ at: this.#options.now(), from, to, event: name, why: this.#why(snapshot, event) })
     if (steps.length > longest) steps.shift()
@@ -81,16 +85,17 @@ export class History {
       const decision = `${endWords[ending.state]}: ${ending.error.message}`
       return snapshot.status === "done" ? decision : `${decision}; the child is being stopped`
     }
-    if (snapshot.matches({ created: "queued" })) return this.#queued()
+    if (snapshot.matches({ created: "queued" })) return this.#queued(job)
     if (event.type === "xstate.init")
       return job.run > 1 ? `follow-up, run ${job.run}` : "asked for by its owner"
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
     return causeOf(event as JobEvent) ?? eventName(event.type)
   }
 
-  #queued(): string {
-    const { held, all } = this.#options.slots()
-    return held < all ? `in turn for a slot: ${held} of ${all} busy` : `queued: ${held} of ${all} slots busy`
+  #queued(job: JobKey): string {
+    // A free slot may have been handed out by now.
+    const { held, all, isHolder } = this.#options.slots(job)
+    return isHolder || held < all ? "ready, and a slot is free" : `queued: ${held} of ${all} slots busy`
   }
 }
 

@@ -14,6 +14,8 @@ export type Records = {
   bySession(session: string): JobRecord | undefined
   /** Returns what ends the subscription. */
   subscribe(listener: RecordListener): () => void
+  /** Hears of every record that is dropped, once it is gone. Returns what ends the subscription. */
+  onForgotten(listener: (record: JobRecord) => void): () => void
 }
 
 /**
@@ -24,6 +26,7 @@ export class Ledger implements Records {
   readonly #byOwner = new Map<string, Map<string, JobRecord>>()
   readonly #bySession = new Map<string, { owner: string; id: string }>()
   readonly #listeners = new Set<RecordListener>()
+  readonly #forgottenListeners = new Set<(record: JobRecord) => void>()
   readonly #reportError: (error: unknown) => void
 
   constructor(reportError: (error: unknown) => void) {
@@ -40,8 +43,11 @@ export class Ledger implements Records {
   }
 
   forgetOwner(owner: string): void {
-    for (const { session } of this.of(owner)) this.#bySession.delete(session)
+    const forgotten = this.of(owner)
+    for (const { session } of forgotten) this.#bySession.delete(session)
     this.#byOwner.delete(owner)
+    for (const record of forgotten)
+      for (const listener of this.#forgottenListeners) this.#tell(listener, record, undefined)
   }
 
   get(owner: string, id: string): JobRecord | undefined {
@@ -68,6 +74,11 @@ export class Ledger implements Records {
   subscribe(listener: RecordListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  onForgotten(listener: (record: JobRecord) => void): () => void {
+    this.#forgottenListeners.add(listener)
+    return () => this.#forgottenListeners.delete(listener)
   }
 
   #tell(listener: RecordListener, record: JobRecord, before: JobRecord | undefined): void {

@@ -87,9 +87,10 @@ export function createTroupe(options: TroupeOptions): Troupe {
   system.subscribe({ error: reportError })
   const history = new History({
     now,
-    slots: () => {
-      const { limits } = system.getSnapshot().context
-      return { held: limits.holders.length, all: limits.concurrency }
+    slots: ({ owner, id }) => {
+      const { holders, concurrency: all } = system.getSnapshot().context.limits
+      const isHolder = holders.some((holder) => holder.owner === owner && holder.job === id)
+      return { held: holders.length, all, isHolder }
     },
     reportError,
   })

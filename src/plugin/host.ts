@@ -37,7 +37,7 @@ export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
   metadata?: Record<string, unknown>
 }
 
-export type Toast = { message: string; variant: "info" | "success" | "warning" | "error" }
+export type Toast = { message: string; variant: "info" | "success" | "warning" | "error"; duration?: number }
 
 /** opencode, as far as this plugin needs it. The only module that knows its client. */
 export type Host = ReturnType<typeof createHost>

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
+import { shared } from "./shared.ts"
 import type { Lease } from "./stored-job.ts"
 
 /**
@@ -23,17 +24,7 @@ export function isHeld({ host, pid, process: start, instance }: Lease): boolean 
   return startOf(pid) === start
 }
 
-/** Shared by all copies of this module in the process: one for each version of the plugin that was loaded. */
-const livingInstances = sharedSet("opencode-troupe.instances")
-
-function sharedSet(name: string): Set<string> {
-  const key = Symbol.for(name)
-  const found: unknown = Reflect.get(globalThis, key)
-  if (found instanceof Set) return found
-  const made = new Set<string>()
-  Reflect.set(globalThis, key, made)
-  return made
-}
+const livingInstances = shared("instances", () => new Set<string>())
 
 const starts = new Map<number, string | undefined>()
 

@@ -2,6 +2,17 @@ import * as z from "zod"
 
 const seconds = z.number().positive().max(2_000_000)
 
+const Inspector = z.strictObject({
+  enabled: z.boolean().default(true).describe("Whether there is an inspector at all."),
+  port: z.number().int().min(0).max(65_535).default(0).describe("0: any free one."),
+  readOnly: z.boolean().default(false).describe("Nothing can be stopped or steered through it."),
+  token: z
+    .string()
+    .min(32)
+    .optional()
+    .describe("For scripts, as `Authorization: Bearer`; 32 characters or more."),
+})
+
 /** The plugin's options in opencode.json: `"plugin": [["opencode-troupe", { … }]]`. */
 export const Options = z.strictObject({
   concurrency: z
@@ -30,6 +41,7 @@ export const Options = z.strictObject({
     .enum(["fail", "resume"])
     .default("fail")
     .describe("Jobs found running after a restart: end them as failed (interrupted), or go on with them."),
+  inspector: Inspector.prefault({}).describe("The page in the browser, on the loopback interface."),
 })
 export type Options = z.infer<typeof Options>
 
@@ -39,28 +51,50 @@ export type Options = z.infer<typeof Options>
  */
 export function readOptions(given: unknown): { options: Options; problems: string[] } {
   const problems: string[] = []
-  const entries = typeof given === "object" && given !== null ? Object.entries(given) : []
-  const good: Record<string, unknown> = {}
-  for (const [key, value] of entries) {
-    if (!isOption(key)) {
-      problems.push(`option "${key}" is unknown; there are: ${Object.keys(Options.shape).join(", ")}`)
-      continue
-    }
-    const read = Options.shape[key].safeParse(value)
-    if (read.success) good[key] = read.data
-    else
-      problems.push(
-        `option "${key}" is ${JSON.stringify(value)}, but ${wordsOf(read.error)}; ${fallback(key)}`,
-      )
-  }
-  return { options: Options.parse(good), problems }
+  const { inspector, ...rest } = asObject(given ?? {}, "", problems)
+  const good = readKeys(Options.shape, rest, "", problems)
+  const goodInspector = readKeys(
+    Inspector.shape,
+    asObject(inspector ?? {}, "inspector", problems),
+    "inspector.",
+    problems,
+  )
+  return { options: Options.parse({ ...good, inspector: goodInspector }), problems }
 }
 
-const isOption = (key: string): key is keyof Options => Object.hasOwn(Options.shape, key)
+function asObject(given: unknown, name: string, problems: string[]): Record<string, unknown> {
+  if (typeof given === "object" && given !== null && !Array.isArray(given)) return { ...given }
+  const what = name === "" ? "the plugin's options" : `option "${name}"`
+  problems.push(`${what}: ${JSON.stringify(given)} is no object of keys and values; using the defaults`)
+  return {}
+}
 
-const fallback = (key: keyof Options) =>
-  `using the default, ${JSON.stringify(Options.shape[key].parse(undefined))}`
+function readKeys(
+  shape: z.ZodRawShape,
+  given: object,
+  prefix: string,
+  problems: string[],
+): Record<string, unknown> {
+  const good: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(given)) {
+    const schema = Object.hasOwn(shape, key) ? shape[key] : undefined
+    const name = `option "${prefix}${key}"`
+    if (!schema) {
+      problems.push(`${name} is unknown; there are: ${Object.keys(shape).join(", ")}`)
+      continue
+    }
+    const read = z.safeParse(schema, value)
+    if (read.success) good[key] = read.data
+    else problems.push(`${name} is ${JSON.stringify(value)}, but ${wordsOf(read.error)}; ${fallback(schema)}`)
+  }
+  return good
+}
 
-const wordsOf = (error: z.ZodError) => error.issues.map(({ message }) => lowerFirst(message)).join("; ")
+function fallback(schema: z.core.$ZodType): string {
+  const value = z.parse(schema, undefined)
+  return value === undefined ? "going on without it" : `using the default, ${JSON.stringify(value)}`
+}
+
+const wordsOf = (error: z.core.$ZodError) => error.issues.map(({ message }) => lowerFirst(message)).join("; ")
 
 const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)

@@ -4,7 +4,9 @@ import { createChildren } from "./children.ts"
 import { hint, openJobs } from "./hint.ts"
 import { createHost, wordsOf } from "./host.ts"
 import { Inbox } from "./inbox.ts"
+import { inspectJobs } from "./inspection.ts"
 import { takeLease } from "./lease.ts"
+import { createMessenger } from "./messages.ts"
 import { createNotifier } from "./notify.ts"
 import { readOptions } from "./options.ts"
 import { createOwnerEvents } from "./owner-events.ts"
@@ -44,20 +46,26 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const watch = watchChildren(troupe, now)
   const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
+  const messenger = createMessenger({ troupe, host, children, store, options, now })
+  const inspection = inspectJobs({ host, troupe, messenger, options, directory: input.directory, now })
   store.follow(troupe)
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
-    for (const problem of problems) {
-      void host.log("warn", problem)
-      void host.toast({ message: problem, variant: "warning" })
-    }
+    for (const problem of problems) void host.log("warn", problem)
     void recovery.everybody()
   }, 0)
 
+  /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
+  const unseen = [...problems]
+  function showProblems(): void {
+    for (const message of unseen.splice(0)) void host.toast({ message, variant: "warning" })
+  }
+
   return {
-    tool: jobTools({ troupe, host, children, store, inbox, lineage, recovery, options, now }),
+    tool: jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now }),
     event: async ({ event }) => {
+      if (event.type === "message.updated") showProblems()
       watch.handle(event)
       ownerEvents.handle(event)
     },
@@ -72,6 +80,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     dispose: async () => {
       notifier.stop()
       stopTellingPerson()
+      inspection.stop()
       troupe.stop()
       await Promise.race([store.settled(), pause(disposeLimit)])
       drop()

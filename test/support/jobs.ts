@@ -11,9 +11,9 @@ export function jobsOf({ metadata }: Pick<ToolOutcome, "metadata">): JobRecord[]
 }
 
 /** The only record of a result. */
-export function jobOf(outcome: ToolOutcome): JobRecord {
+export function jobOf(outcome: Pick<ToolOutcome, "metadata">): JobRecord {
   const [job, ...others] = jobsOf(outcome)
-  if (!job || others.length > 0) throw new Error(`Not one job: ${outcome.output}`)
+  if (!job || others.length > 0) throw new Error(`Not one job: ${JSON.stringify(outcome)}`)
   return job
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as after } from "node:timers/promises"
 import { viewOf } from "../job-view.ts"
-import type { Found, Source, Sources } from "../source.ts"
+import type { Found, JobKey, Source, Sources } from "../source.ts"
 import { type NumberedChange, Ring } from "./ring.ts"
 
 /** One server-sent event. `id` is what `Last-Event-ID` resumes from. */
@@ -18,7 +18,7 @@ const pace = 100
 /** Longest silence, milliseconds: the page takes a longer one for a broken line. */
 const heartbeat = 10_000
 /** Size of one event at most, characters, but for a single job that is larger. What a stalled client holds up. */
-const chunkSize = 48 * 1024
+const chunkSize = 32 * 1024
 
 /**
  * The jobs as they change, for those who look. Nothing is subscribed to while nobody does. Each client pulls at its
@@ -108,18 +108,20 @@ export class Feed {
     }
   }
 
-  /** Resolves at the next change, or when it is time for a heartbeat. */
-  async #change(signal: AbortSignal): Promise<void> {
-    const over = new AbortController()
-    const wake = () => over.abort()
-    this.#wakers.add(wake)
-    try {
-      await after(heartbeat, undefined, { signal: AbortSignal.any([signal, over.signal]), ref: false })
-    } catch (error) {
-      if (!over.signal.aborted) throw error
-    } finally {
-      this.#wakers.delete(wake)
-    }
+  /** Resolves at the next change, when it is time for a heartbeat, or when the client left. */
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer)
+        this.#wakers.delete(wake)
+        signal.removeEventListener("abort", wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, heartbeat)
+      timer.unref()
+      this.#wakers.add(wake)
+      signal.addEventListener("abort", wake)
+    })
   }
 
   #enter(): void {
@@ -151,12 +153,13 @@ export class Feed {
   }
 
   #tapSources(sources: Source[]): () => void {
-    const untaps = sources.map((source) =>
-      source.records.subscribe(({ owner, id }) => {
+    const untaps = sources.flatMap((source) => {
+      const note = ({ owner, id }: JobKey) => {
         this.#ring.push({ source, owner, id })
         this.#wake()
-      }),
-    )
+      }
+      return [source.records.subscribe(note), source.records.onForgotten(note)]
+    })
     return () => {
       for (const untap of untaps) untap()
     }

@@ -45,8 +45,8 @@ function hasCookie(c: Context, { name, value }: Access["cookie"]): boolean {
 }
 
 function hasBearer(c: Context, secret: string): boolean {
-  const [scheme, given] = c.req.header("authorization")?.split(" ") ?? []
-  return scheme?.toLowerCase() === "bearer" && given !== undefined && isSameSecret(given, secret)
+  const given = c.req.header("authorization")?.match(/^Bearer (.+)$/i)?.[1]
+  return given !== undefined && isSameSecret(given, secret)
 }
 
 /** The link leaves the address at once: it must not stay in a history or a screenshot. */

@@ -1,20 +1,18 @@
 import type { ToolContext, ToolResult } from "@opencode-ai/plugin"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Children } from "../children.ts"
 import type { Host } from "../host.ts"
 import type { Inbox } from "../inbox.ts"
+import type { Messenger } from "../messages.ts"
 import type { Options } from "../options.ts"
 import type { Lineage } from "../owners.ts"
 import type { Recovery } from "../recovery.ts"
-import type { JobStore } from "../store.ts"
 
 /** What the tools work with. */
 export type Desk = {
   troupe: Troupe
   host: Host
-  children: Pick<Children, "tell">
-  store: JobStore
+  messenger: Messenger
   inbox: Inbox
   lineage: Lineage
   recovery: Pick<Recovery, "owner">

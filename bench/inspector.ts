@@ -1,0 +1,162 @@
+import { execFile } from "node:child_process"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { gzipSync } from "node:zlib"
+import { build } from "esbuild"
+import type { Page } from "playwright-core"
+import { z } from "zod"
+import { buildPage } from "../scripts/build-page.ts"
+import { type PageFiles, startInspector } from "../src/inspector/index.ts"
+import { launchChromium } from "../test/inspector/support/chromium.ts"
+import { opencodeBinary } from "../test/support/opencode-binary.ts"
+import { tempFolder } from "../test/support/temp-folder.ts"
+import { changingTroupe } from "./inspector-troupe.ts"
+import type { Part, Row } from "./part.ts"
+import { medianRow } from "./statistics.ts"
+
+/** What the inspector costs: its page, its way from a transition to the screen, and clients that never read. */
+export const benchInspector: Part = async ({ say }) => {
+  const page = await buildPage()
+  say("the page's size")
+  const size = sizeRow(page)
+  say("the page under 10,000 jobs")
+  const shown = await inBrowser(page)
+  say("clients that never read")
+  return [size, ...shown, ...(await stalledClients())]
+}
+
+function sizeRow({ html, js, css, machines }: PageFiles): Row {
+  const parts = [html, js, css, JSON.stringify([...machines.values()])]
+  const value = parts.reduce((sum, part) => sum + gzipSync(part).length, 0)
+  return { name: "the page, gzipped, in all", value, unit: "bytes", bound: 40 * 1024 }
+}
+
+async function inBrowser(files: PageFiles): Promise<Row[]> {
+  const { troupe, source, churn } = changingTroupe(10_000)
+  const inspector = await startInspector({ source, page: files, registerFolder: false })
+  const browser = await launchChromium()
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
+    await page.goto(inspector.link())
+    await page.goto(`${inspector.url}/?view=jobs&list=flat`)
+    await page.getByText("10000").first().waitFor()
+    await page.bringToFront()
+    // The first seconds belong to the compiler.
+    await Promise.all([churn(2_000), frames(page, 2_000)])
+    const [deltas] = await Promise.all([frames(page, 6_000), churn(6_200)])
+    const latencies = await latenciesOf(page, (text) => {
+      const at = Date.now()
+      const job = { owner: "ses_owner_live", id: "live" }
+      if (troupe.records.get(job.owner, job.id))
+        troupe.tell(job, { type: "child.active", activity: { tool: text, at } })
+      else
+        troupe.start({
+          ...job,
+          description: text,
+          prompt: "",
+          agent: "general",
+          createdAt: at,
+          askedAt: at,
+          run: 1,
+          timeoutMs: 600_000,
+          idleMs: 600_000,
+        })
+      return at
+    })
+    const sorted = deltas.toSorted((a, b) => a - b)
+    return [
+      {
+        name: "a frame while 10,000 jobs scroll at 200 changes/s, 95th percentile",
+        value: sorted[Math.floor(sorted.length * 0.95)] ?? Number.NaN,
+        unit: "ms",
+        bound: 20,
+        range: [sorted[0] ?? 0, sorted.at(-1) ?? 0],
+      },
+      medianRow("from a transition to the page", latencies, { unit: "ms", bound: 200 }),
+    ]
+  } finally {
+    await browser.close()
+    await inspector.stop()
+    troupe.stop()
+  }
+}
+
+/** Times between frames while the list scrolls all along. */
+function frames(page: Page, ms: number): Promise<number[]> {
+  return page.evaluate(async (length) => {
+    const box = document.querySelector(".rows")
+    const deltas: number[] = []
+    const start = performance.now()
+    let last = start
+    while (last - start < length) {
+      const at = await new Promise<number>(requestAnimationFrame)
+      if (box) box.scrollTop = ((at - start) * 2) % (box.scrollHeight - box.clientHeight)
+      deltas.push(at - last)
+      last = at
+    }
+    // The first one began before.
+    return deltas.slice(1)
+  }, ms)
+}
+
+const samples = 25
+
+/** @param change makes one that shows `text`, and says when. */
+async function latenciesOf(page: Page, change: (text: string) => number): Promise<number[]> {
+  await page.evaluate(() => document.querySelector(".rows")?.scrollTo(0, 0))
+  change("begins")
+  await page.getByText("begins").first().waitFor()
+  const latencies: number[] = []
+  for (let sample = 0; sample < samples; sample++) {
+    const text = `tool-${sample}`
+    const shown = page.evaluate(
+      (expected) =>
+        new Promise<number>((resolve) => {
+          new MutationObserver((_, watch) => {
+            if (!document.querySelector(".window")?.textContent?.includes(`runs ${expected} `)) return
+            watch.disconnect()
+            resolve(Date.now())
+          }).observe(document.body, { childList: true, characterData: true, subtree: true })
+        }),
+      text,
+    )
+    // The observer is there once the page has answered something that came after it.
+    await page.evaluate(() => true)
+    const at = change(`${text} `)
+    latencies.push((await shown) - at)
+  }
+  return latencies
+}
+
+const Grown = z.object({ bytesPerClient: z.number() })
+
+async function stalledClients(): Promise<Row[]> {
+  const folder = tempFolder("inspector-stalled")
+  const script = join(folder.path, "worker.mjs")
+  try {
+    await build({
+      entryPoints: [join(import.meta.dirname, "inspector-worker.ts")],
+      outfile: script,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      logLevel: "warning",
+    })
+    const run = async (file: string, args: string[], env: NodeJS.ProcessEnv) => {
+      const { stdout } = await promisify(execFile)(file, [...args, script], { env })
+      return Grown.parse(JSON.parse(stdout)).bytesPerClient
+    }
+    const row = (where: string, value: number): Row => ({
+      name: `what a client that never reads costs (${where})`,
+      value,
+      unit: "bytes",
+      bound: 1_000_000,
+    })
+    return [
+      row("Node", await run(process.execPath, ["--expose-gc"], process.env)),
+      row("opencode's Bun", await run(opencodeBinary(), [], { ...process.env, BUN_BE_BUN: "1" })),
+    ]
+  } finally {
+    folder.remove()
+  }
+}

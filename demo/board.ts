@@ -1,0 +1,128 @@
+import type { Part } from "@opencode-ai/sdk/v2/client"
+import * as z from "zod"
+import { hasEnded, JobRecord } from "../src/machines/record.ts"
+import { METADATA_KEY, StoredJob } from "../src/plugin/stored-job.ts"
+import type { Events } from "../test/support/events.ts"
+
+type Event = Events["seen"][number]
+
+/** A call that the main agent makes of one of the plugin's tools. */
+export type Call = {
+  tool: string
+  input: Record<string, unknown>
+  status: "running" | "completed" | "error"
+  /** How it gets on, in words. */
+  title: string
+  /** What the main agent reads in the end, or why the call failed. */
+  output: string
+  metadata: unknown
+}
+
+/**
+ * What is going on, from opencode's own events alone: the records in the metadata of child sessions, those that the
+ * shown tool calls carry, and what the children write and meet.
+ */
+export class Board {
+  readonly calls = new Map<string, Call>()
+  /** Every `state.phase` that a job was seen in, oldest first. */
+  readonly past = new Map<string, string[]>()
+  readonly #owner: string
+  readonly #ids: readonly string[]
+  readonly #records = new Map<string, JobRecord>()
+  readonly #texts = new Map<string, string>()
+
+  /**
+   * @param owner the main agent's session.
+   * @param ids the jobs that it asks for.
+   */
+  constructor(owner: string, ids: readonly string[]) {
+    this.#owner = owner
+    this.#ids = ids
+  }
+
+  /** In the order in which they were asked for: sessions are made in any. */
+  get jobs(): JobRecord[] {
+    return [...this.#records.values()].sort((a, b) => this.#ids.indexOf(a.id) - this.#ids.indexOf(b.id))
+  }
+
+  take({ payload }: Event): void {
+    switch (payload.type) {
+      case "session.created":
+      case "session.updated": {
+        const { id, metadata } = payload.properties.info
+        const stored = StoredJob.safeParse(metadata?.[METADATA_KEY])
+        if (stored.success) this.#takeStored({ ...stored.data.record, session: id })
+        return
+      }
+      case "message.part.delta": {
+        const { sessionID, delta } = payload.properties
+        this.#texts.set(sessionID, (this.#texts.get(sessionID) ?? "") + delta)
+        return
+      }
+      case "session.status": {
+        const { sessionID, status } = payload.properties
+        const record = this.jobs.find(({ session }) => session === sessionID)
+        if (!record || hasEnded(record) || status.type !== "retry") return
+        const { attempt, message: reason, next } = status
+        this.#set({ ...record, state: "prompting", phase: "retrying", retry: { attempt, reason, next } })
+        return
+      }
+      case "message.part.updated":
+        this.#takePart(payload.properties.part)
+    }
+  }
+
+  /** What the job's child has written last. */
+  textOf({ session }: JobRecord): string {
+    return this.#texts.get(session) ?? ""
+  }
+
+  #takePart(part: Part): void {
+    // A prompt has no time: it is the asker's text.
+    if (part.type === "text" && part.time) this.#texts.set(part.sessionID, part.text)
+    if (part.type !== "tool" || part.sessionID !== this.#owner || part.state.status === "pending") return
+    const { status, input } = part.state
+    const metadata = part.state.metadata ?? {}
+    this.calls.set(part.callID, {
+      tool: part.tool,
+      input,
+      status,
+      title: (status === "error" ? "" : part.state.title) ?? "",
+      output: status === "completed" ? part.state.output : status === "error" ? part.state.error : "",
+      metadata,
+    })
+    for (const record of jobsOf(metadata)) this.#takeShown(record)
+  }
+
+  /** A stored record is written seldom, and comes again with every event of its session: old news but for its state. */
+  #takeStored(record: JobRecord): void {
+    const known = this.#records.get(record.id)
+    if (!known || stageOf(record) > stageOf(known)) this.#set(record)
+  }
+
+  /** What a tool call shows can be half a second old. */
+  #takeShown(record: JobRecord): void {
+    const known = this.#records.get(record.id)
+    const isOlder = record.phase === "working" && known?.retry !== undefined && Date.now() < known.retry.next
+    if (!known || (stageOf(record) >= stageOf(known) && !isOlder)) this.#set(record)
+  }
+
+  #set(record: JobRecord): void {
+    this.#records.set(record.id, record)
+    const past = this.past.get(record.id) ?? []
+    // The first stored record has no phase yet: its session is only just made.
+    if (record.state === "created" && !record.phase) return
+    if (past.at(-1) !== stateOf(record)) this.past.set(record.id, [...past, stateOf(record)])
+  }
+}
+
+/** Records as the metadata of a tool call carries them. */
+export function jobsOf(metadata: unknown): JobRecord[] {
+  const found = z.object({ jobs: z.array(JobRecord) }).safeParse(metadata)
+  return found.success ? found.data.jobs : []
+}
+
+/** `prompting.retrying` */
+export const stateOf = ({ state, phase }: JobRecord) => (phase ? `${state}.${phase}` : state)
+
+const stageOf = (record: JobRecord) => (hasEnded(record) ? 2 : record.state === "prompting" ? 1 : 0)

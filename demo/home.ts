@@ -1,0 +1,31 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as z from "zod"
+import { type TempFolder, tempFolder } from "../test/support/temp-folder.ts"
+
+const plugin = "@opencode-ai/plugin"
+
+/**
+ * An empty home for opencode that has what opencode would first install from the registry for 6 seconds or more:
+ * the package that plugins are written with. The checkout has it already.
+ */
+export function demoHome(): TempFolder {
+  const home = tempFolder("demo")
+  const config = join(home.path, ".config", "opencode")
+  const installed = join(import.meta.dirname, "..", "node_modules", plugin)
+  const { version } = z
+    .object({ version: z.string() })
+    .parse(JSON.parse(readFileSync(join(installed, "package.json"), "utf8")))
+
+  const dependencies = { [plugin]: version }
+  mkdirSync(join(config, "node_modules", "@opencode-ai"), { recursive: true })
+  symlinkSync(installed, join(config, "node_modules", plugin), "junction")
+  writeFileSync(join(config, "package.json"), JSON.stringify({ dependencies }))
+  writeFileSync(
+    join(config, "package-lock.json"),
+    JSON.stringify({ lockfileVersion: 3, packages: { "": { dependencies } } }),
+  )
+  // What opencode's Bun unpacks goes the way of the home.
+  mkdirSync(join(home.path, "tmp"))
+  return home
+}

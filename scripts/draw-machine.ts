@@ -1,0 +1,186 @@
+import dagre from "@dagrejs/dagre"
+import type { AnyStateMachine, AnyStateNode } from "xstate"
+import { toDirectedGraph } from "xstate/graph"
+import type { MachineAnswer } from "../src/inspector/api.ts"
+import { eventName } from "../src/machines/history.ts"
+import { ENDED_STATES, JOB_PHASES } from "../src/machines/record.ts"
+
+type Graph = ReturnType<typeof toDirectedGraph>
+type Point = [number, number]
+type Node = MachineAnswer["nodes"][number]
+type Arrow = MachineAnswer["arrows"][number]
+type Transition = Arrow["transitions"][number]
+/** A node with all that is in it, at 0,0. */
+type Drawing = { width: number; height: number; nodes: Node[]; arrows: Arrow[] }
+
+/** Pixels: what the page's font takes, as near as a build can know it. */
+const size = { letter: 6.2, line: 14, title: 30, minWidth: 84, padding: 14 }
+
+/**
+ * Lays a machine out for drawing, with everything in it taken from the machine itself. Each node is laid out by
+ * itself, then placed as one box among its siblings; an arrow goes between siblings, whatever is in them.
+ */
+export function drawMachine(machine: AnyStateMachine): MachineAnswer {
+  const root = toDirectedGraph(machine)
+  const all = withDescendants(root)
+  const transitions = all.flatMap((node) => transitionsOf(node))
+  const { width, height, nodes, arrows } = draw(root, transitions)
+  const shown = root.children.length > 0 ? nodes.filter(({ id }) => id !== root.id) : nodes
+  return { id: machine.id, width, height, nodes: shown, arrows }
+}
+
+const withDescendants = (node: Graph): Graph[] => [node, ...node.children.flatMap(withDescendants)]
+
+function transitionsOf({ edges, stateNode }: Graph): Transition[] {
+  const withEvents = edges
+    .filter((edge) => !staysInside(edge))
+    .map(({ source, target, transition }) => ({
+      from: source.id,
+      to: target.id,
+      event: eventName(transition.eventType),
+    }))
+  // The graph leaves out the transitions that need no event.
+  const automatic = (stateNode.always ?? []).flatMap(({ target }) =>
+    (target ?? []).map(({ id }) => ({ from: stateNode.id, to: id, event: "" })),
+  )
+  return [...withEvents, ...automatic]
+}
+
+/** Drawn as a line in the node instead: loops draw badly. */
+function insideOf(node: Graph): string[] {
+  const events = node.edges.filter(staysInside).map(({ transition }) => eventName(transition.eventType))
+  return [...new Set(events)]
+}
+
+const staysInside = ({ source, target, transition }: Graph["edges"][number]) =>
+  transition.target === undefined || isWithin(target.id, source.id)
+
+const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}.`)
+
+function draw(node: Graph, transitions: Transition[]): Drawing {
+  if (node.children.length === 0) return drawLeaf(node)
+  const children = node.children.map((child) => ({ id: child.id, drawing: draw(child, transitions) }))
+  const arrows = arrowsBetween(
+    children.map(({ id }) => id),
+    transitions,
+  )
+  const [across, down] = (["LR", "TB"] as const).map((direction) =>
+    arrange(node, children, arrows, direction),
+  )
+  if (!across || !down) throw new Error("two directions make two drawings")
+  // Screens are wider than they are high.
+  const extent = ({ width, height }: Drawing) => Math.max(width / 2.4, height)
+  return extent(across) <= extent(down) ? across : down
+}
+
+function drawLeaf(node: Graph): Drawing {
+  const lines = [node.stateNode.key, ...insideOf(node).map((event) => `↻ ${event}`)]
+  const width = Math.max(size.minWidth, ...lines.map((line) => line.length * size.letter + 42))
+  const height = size.title + (lines.length - 1) * size.line
+  return { width, height, nodes: [nodeAt(node, width, height)], arrows: [] }
+}
+
+/** One for each pair of siblings, with all the transitions between what is in the one and what is in the other. */
+function arrowsBetween(siblings: string[], transitions: Transition[]): Omit<Arrow, "points" | "label">[] {
+  const byEnds = new Map<string, Omit<Arrow, "points" | "label">>()
+  for (const transition of transitions) {
+    const from = siblings.find((id) => isWithin(transition.from, id))
+    const to = siblings.find((id) => isWithin(transition.to, id))
+    if (from === undefined || to === undefined || from === to) continue
+    const key = `${from}>${to}`
+    const arrow = byEnds.get(key) ?? { from, to, texts: [], transitions: [] }
+    const text = textOf(transition, from)
+    if (text !== "" && !arrow.texts.includes(text)) arrow.texts.push(text)
+    arrow.transitions.push(transition)
+    byEnds.set(key, arrow)
+  }
+  return [...byEnds.values()]
+}
+
+/** Where the arrow begins at a box around it, it says which of the nodes inside is meant. */
+function textOf({ event, from }: Transition, drawnFrom: string): string {
+  const name = from.split(".").at(-1) ?? from
+  return event === "" || from === drawnFrom || event.startsWith(name) ? event : `${name}: ${event}`
+}
+
+type Child = { id: string; drawing: Drawing }
+
+function arrange(
+  node: Graph,
+  children: Child[],
+  arrows: Omit<Arrow, "points" | "label">[],
+  direction: "LR" | "TB",
+): Drawing {
+  const graph = new dagre.graphlib.Graph()
+  graph.setGraph({ rankdir: direction, nodesep: 22, ranksep: 26, edgesep: 14 })
+  for (const { id, drawing } of children) graph.setNode(id, { width: drawing.width, height: drawing.height })
+  for (const { from, to, texts } of arrows) {
+    const width = Math.max(0, ...texts.map((text) => text.length * size.letter + 10))
+    graph.setEdge(from, to, { width, height: texts.length * size.line, labelpos: "c" })
+  }
+  dagre.layout(graph)
+
+  const [left, top] = [size.padding, size.title]
+  const placed = children.map(({ id, drawing }) => {
+    const { x, y } = graph.node(id)
+    return moved(drawing, left + x - drawing.width / 2, top + y - drawing.height / 2)
+  })
+  const between = arrows.map((arrow): Arrow => {
+    const { points, x, y } = graph.edge(arrow.from, arrow.to)
+    return {
+      ...arrow,
+      points: points.map((point: { x: number; y: number }) => rounded(left + point.x, top + point.y)),
+      label: rounded(left + (x ?? 0), top + (y ?? 0)),
+    }
+  })
+  const bounds = graph.graph()
+  const title = [node.stateNode.key, ...insideOf(node)].join("  ↻ ")
+  const width = Math.ceil(Math.max((bounds.width ?? 0) + 2 * size.padding, title.length * size.letter + 30))
+  const height = Math.ceil((bounds.height ?? 0) + size.title + size.padding)
+  return {
+    width,
+    height,
+    nodes: [nodeAt(node, width, height), ...placed.flatMap(({ nodes }) => nodes)],
+    arrows: [...placed.flatMap((each) => each.arrows), ...between],
+  }
+}
+
+function moved({ width, height, nodes, arrows }: Drawing, x: number, y: number): Drawing {
+  const move = ([left, top]: Point): Point => rounded(left + x, top + y)
+  return {
+    width,
+    height,
+    nodes: nodes.map((node) => {
+      const [left, top] = move([node.x, node.y])
+      return { ...node, x: left, y: top }
+    }),
+    arrows: arrows.map((arrow) => ({ ...arrow, points: arrow.points.map(move), label: move(arrow.label) })),
+  }
+}
+
+const rounded = (x: number, y: number): Point => [Math.round(x * 10) / 10, Math.round(y * 10) / 10]
+
+function nodeAt(node: Graph, width: number, height: number): Node {
+  return {
+    id: node.id,
+    name: node.stateNode.key,
+    ...placeOf(node.stateNode),
+    kind: kindOf(node),
+    inside: insideOf(node),
+    x: 0,
+    y: 0,
+    width,
+    height,
+  }
+}
+
+/** The word that records have for it: ended states and phases are the nodes of these names. */
+function placeOf({ path, key }: AnyStateNode): { place?: string } {
+  if (path.length === 1) return ENDED_STATES.some((ended) => ended === key) ? { place: key } : {}
+  return JOB_PHASES.some((phase) => phase === key) ? { place: `${path[0]}.${key}` } : {}
+}
+
+function kindOf({ stateNode, children }: Graph): Node["kind"] {
+  if (children.length > 0) return "compound"
+  return stateNode.type === "final" ? "final" : "atomic"
+}

@@ -1,0 +1,100 @@
+import type { HttpBindings } from "@hono/node-server"
+import { Hono } from "hono"
+import { HTTPException } from "hono/http-exception"
+import { ApiError } from "./errors.ts"
+import type { Feed } from "./feed/feed.ts"
+import { type Access, accessGuard, bearerGuard } from "./guards/access.ts"
+import { bodyLimitGuard } from "./guards/body-limit.ts"
+import { hostGuard } from "./guards/host.ts"
+import { originGuard } from "./guards/origin.ts"
+import { ownHeaderGuard } from "./guards/own-header.ts"
+import { readOnlyGuard } from "./guards/read-only.ts"
+import { securityHeaders } from "./guards/security-headers.ts"
+import { renderMetrics } from "./metrics.ts"
+import { openApiDocument } from "./openapi.ts"
+import type { PageFiles } from "./page-files.ts"
+import { actorRoutes } from "./routes/actors.ts"
+import { jobRoutes } from "./routes/jobs.ts"
+import { machineRoutes } from "./routes/machines.ts"
+import { pageRoutes } from "./routes/page.ts"
+import { streamRoutes } from "./routes/stream.ts"
+import type { Sources } from "./source.ts"
+
+export type AppOptions = {
+  sources: Sources
+  feed: Feed
+  page: PageFiles
+  access: Access
+  /** `host:port` under which we may be asked for. The first is the one we name ourselves. */
+  hosts: readonly string[]
+  readOnly: boolean
+  /** For POST /api/link alone. */
+  linkSecret: string
+  link(): string
+  reportError(error: unknown): void
+}
+
+type App = Hono<{ Bindings: HttpBindings }>
+
+/** The guards in their order, then the routes. */
+export function createApp(options: AppOptions): App {
+  const { sources, feed, page, access, hosts, readOnly, linkSecret, link, reportError } = options
+  const app: App = new Hono()
+
+  app.use(securityHeaders)
+  app.use(hostGuard(hosts))
+  app.use(originGuard(hosts))
+
+  app.use(bodyLimitGuard)
+  app.post("/api/link", bearerGuard(linkSecret), ownHeaderGuard, (c) => c.json({ link: link() }))
+
+  app.use(accessGuard(access))
+  app.use(readOnlyGuard(readOnly))
+  app.use(ownHeaderGuard)
+
+  app.route("/", pageRoutes(page))
+  app.route("/api/jobs", jobRoutes(sources, readOnly))
+  app.route("/api/actors", actorRoutes(sources))
+  app.route("/api/machines", machineRoutes(page.machines))
+  app.route("/api/stream", streamRoutes(feed))
+  app.get("/metrics", (c) => c.text(renderMetrics(records(sources))))
+  app.get("/openapi.json", (c) => c.json(openApiDocument(`http://${hosts[0]}`)))
+  refuseOtherMethods(app)
+
+  app.notFound(() => {
+    throw new ApiError(404, "route", "There is nothing here. /openapi.json lists what there is.")
+  })
+  app.onError((error, c) => {
+    if (error instanceof ApiError) {
+      const { status, kind, message, headers } = error
+      return c.json({ error: { kind, message } }, status, headers)
+    }
+    if (error instanceof HTTPException)
+      return c.json({ error: { kind: "http", message: "A bad request." } }, error.status)
+    reportError(error)
+    return c.json(
+      { error: { kind: "defect", message: "A defect of the inspector; opencode's log has it." } },
+      500,
+    )
+  })
+  return app
+}
+
+function* records(sources: Sources) {
+  for (const { record } of sources.jobs()) yield record
+}
+
+/** A known path with a method that it does not take is told which ones it does. */
+function refuseOtherMethods(app: App): void {
+  const methods = new Map<string, Set<string>>()
+  for (const { path, method } of app.routes) {
+    if (method === "ALL") continue
+    methods.set(path, (methods.get(path) ?? new Set()).add(method))
+  }
+  for (const [path, known] of methods) {
+    const allow = [...known].join(", ")
+    app.all(path, () => {
+      throw new ApiError(405, "method", `This takes ${allow}.`, { allow })
+    })
+  }
+}

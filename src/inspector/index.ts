@@ -1,0 +1,11 @@
+export {
+  AddressRefusedError,
+  InspectorError,
+  PortTakenError,
+  TOKEN_LENGTH,
+  TokenTooShortError,
+} from "./errors.ts"
+export { type Inspector, type StartOptions, startInspector } from "./inspector.ts"
+export type { InspectorOptions } from "./options.ts"
+export { type PageFiles, readPageFiles } from "./page-files.ts"
+export type { JobKey, Source } from "./source.ts"

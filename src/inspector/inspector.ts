@@ -1,0 +1,104 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { getRequestListener } from "@hono/node-server"
+import { Links } from "./access/links.ts"
+import { derive, newSecret } from "./access/secrets.ts"
+import { createApp } from "./app.ts"
+import { PortTakenError } from "./errors.ts"
+import { Feed } from "./feed/feed.ts"
+import { checkOptions, type InspectorOptions } from "./options.ts"
+import { type PageFiles, readPageFiles } from "./page-files.ts"
+import { Registration } from "./register.ts"
+import { type Source, Sources } from "./source.ts"
+
+export type StartOptions = {
+  /** The first project; `add` takes further ones. */
+  source: Source
+  options?: InspectorOptions
+  /** Epoch milliseconds. Default: `Date.now`. */
+  now?: () => number
+  /** Default: what `readPageFiles` finds in the package. */
+  page?: PageFiles
+  /** Where running inspectors are found. Default: under XDG_STATE_HOME; false for nowhere. */
+  registerFolder?: string | false
+  /** Told of defects. Default: nobody. */
+  reportError?: (error: unknown) => void
+}
+
+export type Inspector = {
+  /** Where it listens, such as `http://127.0.0.1:41234`. Useless without a link or the token. */
+  readonly url: string
+  /** A fresh link that opens the page once, within ten minutes. */
+  link(): string
+  /** Shows a further project of this process. Returns what takes it away. */
+  add(source: Source): () => void
+  /** Ends every connection. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the inspector of this process.
+ * @throws {PortTakenError | AddressRefusedError | TokenTooShortError} The jobs run on without it.
+ */
+export async function startInspector(start: StartOptions): Promise<Inspector> {
+  const { source, options = {}, now = Date.now, reportError = () => {} } = start
+  checkOptions(options)
+  const { port = 0, host = "127.0.0.1", readOnly = false, token = newSecret() } = options
+  const page = start.page ?? (await readPageFiles())
+
+  const server = createServer()
+  const listening = await listen(server, port, host)
+  const hosts = [...new Set([listening.host, `localhost:${listening.port}`])]
+  const url = `http://${listening.host}`
+
+  const sources = new Sources()
+  sources.add(source)
+  const feed = new Feed(sources, { now, readOnly })
+  const links = new Links(now)
+  const link = () => `${url}/?link=${links.create()}`
+  const linkSecret = newSecret()
+  const cookie = { name: `troupe-${listening.port}`, value: derive(token, "cookie") }
+  const access = { links, token, cookie }
+  const app = createApp({ sources, feed, page, access, hosts, readOnly, linkSecret, link, reportError })
+
+  // The adapter would put its own Request and Response in the place of opencode's.
+  server.on("request", getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  const registration =
+    start.registerFolder === false
+      ? undefined
+      : await Registration.write(
+          { url, secret: linkSecret, pid: process.pid, startedAt: now(), project: source.name },
+          start.registerFolder,
+        ).catch(reportError)
+
+  return {
+    url,
+    link,
+    add: (further) => sources.add(further),
+    stop: async () => {
+      feed.stop()
+      await registration?.remove().catch(reportError)
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+    },
+  }
+}
+
+type Listening = { host: string; port: number }
+
+function listen(server: ReturnType<typeof createServer>, port: number, host: string): Promise<Listening> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "EADDRINUSE" || error.code === "EACCES" ? new PortTakenError(port) : error),
+    )
+    server.listen(port, host, () => {
+      // opencode may end whenever it likes.
+      server.unref()
+      const address = server.address() as AddressInfo
+      const name = address.family === "IPv6" ? `[${address.address}]` : address.address
+      resolve({ host: `${name}:${address.port}`, port: address.port })
+    })
+  })
+}

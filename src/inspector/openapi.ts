@@ -1,0 +1,155 @@
+import { z } from "zod"
+import {
+  AcceptedAnswer,
+  ActorAnswer,
+  CancelBody,
+  ErrorAnswer,
+  JobAnswer,
+  JobsAnswer,
+  JobsQuery,
+  LinkAnswer,
+  MACHINES,
+  MachineAnswer,
+  SendBody,
+} from "./api.ts"
+
+/** OpenAPI 3.1 of the routes, made from the schemas that parse them. */
+export function openApiDocument(url: string): Record<string, unknown> {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "opencode-troupe inspector",
+      version: "1",
+      description:
+        "Subagent jobs of a running opencode. On this machine alone; every answer needs the token.",
+    },
+    servers: [{ url }],
+    security: [{ bearer: [] }, { cookie: [] }],
+    paths: {
+      "/": { get: operation("The page.", { type: "text/html" }) },
+      "/api/jobs": {
+        get: operation("Jobs, newest first.", { schema: JobsAnswer, parameters: queryParameters() }),
+      },
+      "/api/jobs/{session}": {
+        get: operation("One job with its text and its history.", {
+          schema: JobAnswer,
+          parameters: [session],
+        }),
+      },
+      "/api/jobs/{session}/cancel": { post: change("Ends a job and whatever it started.", CancelBody) },
+      "/api/jobs/{session}/send": {
+        post: change("Tells a running job something more, or gives an ended one a follow-up.", SendBody),
+      },
+      "/api/actors": {
+        get: operation("The actors that live now, as a tree.", { schema: reference("Actor") }),
+      },
+      "/api/machines/{name}": {
+        get: operation("A machine as a graph, laid out for drawing.", {
+          schema: MachineAnswer,
+          parameters: [pathParameter("name", { enum: MACHINES })],
+        }),
+      },
+      "/api/stream": {
+        get: operation("Server-sent events `snapshot`, `changes` and `resync`.", {
+          type: "text/event-stream",
+          parameters: [
+            {
+              name: "Last-Event-ID",
+              in: "header",
+              schema: { type: "string", pattern: "^[0-9]+$" },
+              description: "Resumes after this event.",
+            },
+          ],
+        }),
+      },
+      "/api/link": {
+        post: {
+          ...operation("A fresh single-use link to the page. Needs the secret of the running inspector.", {
+            schema: LinkAnswer,
+            parameters: [ownHeader],
+          }),
+        },
+      },
+      "/metrics": { get: operation("Prometheus text.", { type: "text/plain" }) },
+      "/openapi.json": { get: operation("This document.", { schema: z.record(z.string(), z.unknown()) }) },
+    },
+    components: {
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer" },
+        cookie: { type: "apiKey", in: "cookie", name: "troupe-{port}" },
+      },
+      schemas: componentSchemas(),
+    },
+  }
+}
+
+type Answer = { schema?: z.ZodType | Reference; type?: string; parameters?: unknown[]; status?: number }
+
+function operation(summary: string, { schema, type = "application/json", parameters, status = 200 }: Answer) {
+  return {
+    summary,
+    ...(parameters && { parameters }),
+    responses: {
+      [status]: {
+        description: summary,
+        content: { [type]: { schema: schema === undefined ? { type: "string" } : inDocument(schema) } },
+      },
+      "4XX": {
+        description: "What was wrong, and what would be right.",
+        content: { "application/json": { schema: reference("Error") } },
+      },
+    },
+  }
+}
+
+function change(summary: string, body: z.ZodType) {
+  return {
+    ...operation(summary, { schema: AcceptedAnswer, parameters: [session, ownHeader], status: 202 }),
+    requestBody: { required: true, content: { "application/json": { schema: jsonSchema(body, "input") } } },
+  }
+}
+
+const pathParameter = (name: string, schema: object) => ({
+  name,
+  in: "path",
+  required: true,
+  schema: { type: "string", ...schema },
+})
+
+const session = pathParameter("session", {
+  description: "The child session's id or, for a job that has none, `owner/id`.",
+})
+
+const ownHeader = { name: "x-troupe", in: "header", required: true, schema: { type: "string", const: "1" } }
+
+function queryParameters() {
+  return Object.entries(JobsQuery.shape).map(([name, field]) => {
+    const { description, ...schema } = jsonSchema(field, "input")
+    return { name, in: "query", required: false, description, schema }
+  })
+}
+
+type Reference = { $ref: string }
+
+const reference = (name: "Actor" | "Error"): Reference => ({ $ref: `#/components/schemas/${name}` })
+
+const inDocument = (schema: z.ZodType | Reference) => ("$ref" in schema ? schema : jsonSchema(schema))
+
+/** What refers to itself needs a name in the document. */
+function componentSchemas() {
+  const named = z.registry<{ id: string }>()
+  named.add(ActorAnswer, { id: "Actor" })
+  named.add(ErrorAnswer, { id: "Error" })
+  const { schemas } = z.toJSONSchema(named, { uri: (id) => `#/components/schemas/${id}` })
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema: _dialect, $id: _uri, id: _name, ...schema }]) => [
+      name,
+      schema,
+    ]),
+  )
+}
+
+function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output") {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, reused: "inline", cycles: "ref" })
+  return rest
+}

@@ -1,0 +1,24 @@
+import { readFile } from "node:fs/promises"
+import { z } from "zod"
+import { MachineAnswer } from "./api.ts"
+
+/** What scripts/build-page.ts makes. */
+export type PageFiles = {
+  html: string
+  js: string
+  css: string
+  machines: ReadonlyMap<string, MachineAnswer>
+}
+
+/** @param folder where the build put them: in the package, beside the folder of the chunk that this is built into. */
+export async function readPageFiles(folder = new URL("../page/", import.meta.url)): Promise<PageFiles> {
+  const read = (name: string) => readFile(new URL(name, folder), "utf8")
+  const [html, js, css, machines] = await Promise.all([
+    read("page.html"),
+    read("page.js"),
+    read("page.css"),
+    read("machines.json"),
+  ])
+  const parsed = z.array(MachineAnswer).parse(JSON.parse(machines))
+  return { html, js, css, machines: new Map(parsed.map((machine) => [machine.id, machine])) }
+}

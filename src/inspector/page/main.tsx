@@ -1,0 +1,54 @@
+import { effect } from "@preact/signals"
+import { render } from "preact"
+import { address, onLinkClick } from "./model/address.ts"
+import { connect, connection } from "./model/connection.ts"
+import { needy, tick } from "./model/jobs.ts"
+import { onKey } from "./model/keys.ts"
+import { Header } from "./parts/header.tsx"
+import { Help } from "./parts/help.tsx"
+import { Actors } from "./views/actors.tsx"
+import { Job } from "./views/job.tsx"
+import { Jobs } from "./views/jobs.tsx"
+import { Overview } from "./views/overview.tsx"
+import { Timeline } from "./views/timeline.tsx"
+
+function Page() {
+  return (
+    <>
+      <Header />
+      {connection.value === "refused" && (
+        <p class="banner" role="alert">
+          opencode was restarted, and its inspector no longer knows this tab. Open a fresh link:{" "}
+          <code>npx opencode-troupe inspect</code>
+        </p>
+      )}
+      <View />
+      <Help />
+    </>
+  )
+}
+
+function View() {
+  const { view, job } = address.value
+  if (job !== "") return <Job key={job} address={job} />
+  switch (view) {
+    case "jobs":
+      return <Jobs />
+    case "timeline":
+      return <Timeline />
+    case "actors":
+      return <Actors />
+    case "overview":
+      return <Overview />
+  }
+}
+
+effect(() => {
+  const waiting = needy.value.length
+  document.title = waiting > 0 ? `(${waiting}) opencode-troupe` : "opencode-troupe"
+})
+document.addEventListener("click", onLinkClick)
+document.addEventListener("keydown", onKey)
+setInterval(tick, 1_000)
+connect()
+render(<Page />, document.body)

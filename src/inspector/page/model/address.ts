@@ -1,0 +1,58 @@
+import { computed, signal } from "@preact/signals"
+
+export type ViewName = "overview" | "jobs" | "timeline" | "actors"
+export const VIEWS: readonly ViewName[] = ["overview", "jobs", "timeline", "actors"]
+
+/** All that is selected stands in the address: a link to it shows the same. */
+export type Address = {
+  view: ViewName
+  /** The job that is open, over its view. */
+  job: string
+  /** The search. */
+  q: string
+  /** Jobs as a tree by owner, or flat. */
+  list: "tree" | "flat"
+}
+
+const params = signal(new URLSearchParams(location.search))
+addEventListener("popstate", () => {
+  params.value = new URLSearchParams(location.search)
+})
+
+export const address = computed<Address>(() => ({
+  view: VIEWS.find((name) => name === params.value.get("view")) ?? "overview",
+  job: params.value.get("job") ?? "",
+  q: params.value.get("q") ?? "",
+  list: params.value.get("list") === "flat" ? "flat" : "tree",
+}))
+
+/** The address with some of it changed; what is at its default is left out. */
+export function hrefTo(change: Partial<Address>): string {
+  const next = { ...address.value, ...change }
+  const query = new URLSearchParams()
+  if (next.view !== "overview") query.set("view", next.view)
+  if (next.q !== "") query.set("q", next.q)
+  if (next.list !== "tree") query.set("list", next.list)
+  if (next.job !== "") query.set("job", next.job)
+  return query.size > 0 ? `/?${query}` : "/"
+}
+
+/** @param how `replace` for what is no step of its own, such as each letter of a search. */
+export function go(change: Partial<Address>, how: "push" | "replace" = "push"): void {
+  const href = hrefTo(change)
+  if (href === location.pathname + location.search) return
+  if (how === "push") history.pushState(null, "", href)
+  else history.replaceState(null, "", href)
+  params.value = new URLSearchParams(location.search)
+}
+
+/** For links: a plain click stays on the page, every other kind is the browser's. */
+export function onLinkClick(event: MouseEvent): void {
+  const link = (event.target as Element | null)?.closest("a")
+  const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
+  if (!link || !isPlain || link.origin !== location.origin) return
+  event.preventDefault()
+  if (link.pathname + link.search === location.pathname + location.search) return
+  history.pushState(null, "", link.href)
+  params.value = new URLSearchParams(location.search)
+}

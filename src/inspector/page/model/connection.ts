@@ -1,0 +1,111 @@
+import { signal } from "@preact/signals"
+import type { JobView } from "../../job-view.ts"
+import { isReadOnly, keepOnly, type Project, projects, putJobs, setServerTime } from "./jobs.ts"
+import { Stream, StreamRefused } from "./stream.ts"
+import { keyOf } from "./words.ts"
+
+export type Connection = "connecting" | "live" | "reconnecting" | "stale" | "refused"
+
+export const connection = signal<Connection>("connecting")
+
+/** Silence after which the line counts as broken, milliseconds: two heartbeats and a half. */
+const longSilence = 25_000
+/** Wait before a new attempt, milliseconds: doubled each time, up to the last. */
+const firstWait = 500
+const longestWait = 8_000
+/** How often a hidden tab asks what needs somebody, milliseconds. */
+const hiddenPace = 15_000
+
+const stream = new Stream()
+let current: AbortController | undefined
+
+/** Follows the feed while the tab can be seen: a browser has six connections to a host, and a stream holds one. */
+export function connect(): void {
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : void follow()))
+  if (document.hidden) rest()
+  else void follow()
+}
+
+let resting: ReturnType<typeof setInterval> | undefined
+
+/** A hidden tab still counts in its title who waits for somebody. */
+function rest(): void {
+  current?.abort()
+  resting ??= setInterval(async () => {
+    const response = await fetch("/api/jobs?state=prompting&limit=1000").catch(() => undefined)
+    if (response?.ok) putJobs(((await response.json()) as { jobs: JobView[] }).jobs)
+  }, hiddenPace)
+}
+
+async function follow(): Promise<void> {
+  clearInterval(resting)
+  resting = undefined
+  current?.abort()
+  const mine = new AbortController()
+  current = mine
+  for (let wait = firstWait; !mine.signal.aborted; wait = Math.min(wait * 2, longestWait)) {
+    try {
+      await readOn(mine.signal, () => (wait = firstWait))
+    } catch (error) {
+      if (error instanceof StreamRefused && error.status === 401) connection.value = "refused"
+    }
+    if (mine.signal.aborted) return
+    if (connection.value !== "refused") connection.value = "reconnecting"
+    await new Promise((resolve) => setTimeout(resolve, wait))
+  }
+}
+
+async function readOn(signal: AbortSignal, onMessage: () => void): Promise<void> {
+  const silent = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const heard = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      connection.value = "stale"
+      silent.abort()
+    }, longSilence)
+  }
+  heard()
+  try {
+    for await (const { event, data } of stream.read(AbortSignal.any([signal, silent.signal]))) {
+      heard()
+      onMessage()
+      connection.value = "live"
+      take(event, data)
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+type Snapshot = {
+  now: number
+  readOnly: boolean
+  projects: Project[]
+  first: boolean
+  last: boolean
+  jobs: JobView[]
+}
+type Changes = { now: number; jobs: JobView[]; gone: string[] }
+
+let inSnapshot = new Set<string>()
+
+/** The server is ours and of the same build: what it sends is taken as it is. */
+function take(event: string, data: string): void {
+  if (event === "snapshot") takeSnapshot(JSON.parse(data) as Snapshot)
+  else if (event === "changes") {
+    const { now, jobs, gone } = JSON.parse(data) as Changes
+    setServerTime(now)
+    putJobs(jobs, gone)
+  }
+}
+
+function takeSnapshot({ now, readOnly, projects: list, first, last, jobs }: Snapshot): void {
+  if (first) inSnapshot = new Set()
+  setServerTime(now)
+  isReadOnly.value = readOnly
+  projects.value = list
+  putJobs(jobs)
+  for (const job of jobs) inSnapshot.add(keyOf(job))
+  if (last) keepOnly(inSnapshot)
+}

@@ -1,0 +1,36 @@
+import type { JobAnswer } from "../../api.ts"
+
+export type SpanKind = "opening" | "queued" | "run" | "retry" | "waiting" | "stopping"
+export type Span = { kind: SpanKind; from: number; to: number; why: string }
+
+export const spanWords: Record<SpanKind, string> = {
+  opening: "opening",
+  queued: "queued",
+  run: "at work",
+  retry: "backing off",
+  waiting: "waiting for people",
+  stopping: "stopping",
+}
+
+/** What a job spent its time on. Without a history (a job of an earlier process) its record says the outline. */
+export function spansOf({ history, createdAt, startedAt, endedAt }: JobAnswer, now: number): Span[] {
+  const end = endedAt ?? now
+  if (history.length === 0) {
+    const started = startedAt ?? end
+    const spans: Span[] = [{ kind: "queued", from: createdAt, to: started, why: "" }]
+    return startedAt === undefined ? spans : [...spans, { kind: "run", from: started, to: end, why: "" }]
+  }
+  return history.flatMap(({ at, to, why }, index) => {
+    const kind = kindOf(to)
+    return kind ? [{ kind, from: at, to: Math.max(at, history[index + 1]?.at ?? end), why }] : []
+  })
+}
+
+function kindOf(place: string): SpanKind | undefined {
+  const [state, phase] = place.split(".")
+  if (state === "created") return phase === "queued" ? "queued" : "opening"
+  if (state !== "prompting") return undefined
+  if (phase === "retrying") return "retry"
+  if (phase === "permission" || phase === "question") return "waiting"
+  return phase === "stopping" ? "stopping" : "run"
+}

@@ -1,0 +1,33 @@
+import type { MachineAnswer } from "../../api.ts"
+
+type Arrow = MachineAnswer["arrows"][number]
+type Step = { from: string; to: string; event: string }
+
+/** The node that stands for `state.phase`, and those around it. */
+export function litNodes({ nodes }: MachineAnswer, place: string): Set<string> {
+  const node = nodes.find((each) => each.place === place)
+  return new Set(node ? nodes.filter(({ id }) => isWithin(node.id, id)).map(({ id }) => id) : [])
+}
+
+/** The arrows that a step went along, each with its event: that of the step, then those that need none. */
+export function takenArrows({ nodes, arrows }: MachineAnswer, step: Step | undefined): Map<Arrow, string> {
+  const from = nodes.find(({ place }) => place === step?.from)
+  const to = nodes.find(({ place }) => place === step?.to)
+  if (!step || !from || !to) return new Map()
+  const all = arrows.flatMap((arrow) => arrow.transitions.map((transition) => ({ arrow, ...transition })))
+  const ofEvent = all.filter(({ event, from: id }) => event === step.event && isRelated(id, from.id))
+  const direct = ofEvent.find(({ to: id }) => isWithin(to.id, id))
+  const first = direct ?? ofEvent[0]
+  if (!first) return new Map()
+  const onward = all.find(
+    ({ event, from: id, to: end }) => isAutomatic(event) && end === to.id && isRelated(first.to, id),
+  )
+  const taken = direct || !onward ? [first] : [first, onward]
+  return new Map(taken.map(({ arrow, event }) => [arrow, event]))
+}
+
+const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}.`)
+
+const isRelated = (a: string, b: string) => isWithin(a, b) || isWithin(b, a)
+
+const isAutomatic = (event: string) => event === "" || event.endsWith(" over")

@@ -1,0 +1,74 @@
+import type { JobPhase, JobState } from "../../../machines/record.ts"
+import type { JobView } from "../../job-view.ts"
+
+/** Types alone come from the machines: their schemas would double the page. */
+export const STATES: readonly JobState[] = ["created", "prompting", "done", "failed", "timedOut", "cancelled"]
+
+/** Each state has a sign and a word of its own: colour is never all that tells them apart. */
+export const stateWords: Record<JobState, { sign: string; word: string }> = {
+  created: { sign: "◌", word: "created" },
+  prompting: { sign: "▶", word: "prompting" },
+  done: { sign: "✓", word: "done" },
+  failed: { sign: "✕", word: "failed" },
+  timedOut: { sign: "◷", word: "timed out" },
+  cancelled: { sign: "⊘", word: "cancelled" },
+}
+
+/** A phase that differs from its state in what it asks of people has a sign of its own. */
+const phaseSigns: Partial<Record<JobPhase, string>> = {
+  queued: "⋯",
+  retrying: "↻",
+  permission: "!",
+  question: "?",
+  stopping: "■",
+}
+
+export const signOf = ({ state, phase }: Pick<JobView, "state" | "phase">) =>
+  (phase && phaseSigns[phase]) ?? stateWords[state].sign
+
+export const keyOf = ({ owner, id }: Pick<JobView, "owner" | "id">) => `${owner}/${id}`
+
+/** How the API and the address name a job: by its session as soon as there is one. */
+export const addressOf = (job: Pick<JobView, "owner" | "id" | "session">) => job.session || keyOf(job)
+
+export const isLive = ({ state }: Pick<JobView, "state">) => state === "created" || state === "prompting"
+
+/** `830 ms`, `4.2 s`, `3 m 07 s`, `2 h 05 m`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
+  const seconds = Math.floor(ms / 1_000)
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} m ${pad(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`
+}
+
+const pad = (value: number) => String(value).padStart(2, "0")
+
+export function clockTime(at: number): string {
+  const date = new Date(at)
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
+}
+
+/** `950`, `12.3k`, `4.1M`. */
+export function amount(value: number): string {
+  if (value < 1_000) return String(value)
+  return value < 1_000_000 ? `${(value / 1_000).toFixed(1)}k` : `${(value / 1_000_000).toFixed(1)}M`
+}
+
+export const tokensOf = ({ usage }: Pick<JobView, "usage">) => usage.input + usage.output + usage.reasoning
+
+export const money = (dollars: number) => (dollars === 0 ? "$0" : `$${dollars.toFixed(dollars < 1 ? 4 : 2)}`)
+
+/** What it does now, in a line. */
+export function doing({ state, phase, asks, retry, activity, error }: JobView): string {
+  if (error) return error.message
+  if (asks?.[0]) return asks[0].text
+  if (phase === "retrying" && retry) return `attempt ${retry.attempt} failed: ${retry.reason}`
+  if (phase === "queued") return "waits for a slot"
+  if (phase === "opening") return "its session is being made"
+  if (phase === "stopping") return "the child is being stopped"
+  if (state === "prompting" && activity?.tool !== undefined) return `runs ${activity.tool}`
+  return activity?.text?.trimEnd().split("\n").at(-1) ?? ""
+}

@@ -1,0 +1,61 @@
+import { address, hrefTo, VIEWS } from "../model/address.ts"
+import { type Connection, connection } from "../model/connection.ts"
+import { isReadOnly, needy } from "../model/jobs.ts"
+import { isHelpOpen } from "./help.tsx"
+import { Search } from "./search.tsx"
+
+const names = { overview: "Overview", jobs: "Jobs", timeline: "Timeline", actors: "Actors" }
+
+const connectionWords: Record<Connection, string> = {
+  connecting: "connecting",
+  live: "live",
+  reconnecting: "reconnecting",
+  stale: "stale",
+  refused: "needs a new link",
+}
+
+export function Header() {
+  return (
+    <header>
+      <a class="brand" href={hrefTo({ view: "overview", job: "", q: "" })}>
+        <img src="/icon.svg" alt="" width="24" height="24" />
+        <span>troupe</span>
+      </a>
+      <nav aria-label="Views">
+        {VIEWS.map((view) => (
+          <a
+            key={view}
+            href={hrefTo({ view, job: "" })}
+            aria-current={address.value.view === view ? "page" : undefined}
+          >
+            {names[view]}
+            {view === "overview" && needy.value.length > 0 && <NeedCount />}
+          </a>
+        ))}
+      </nav>
+      <Search />
+      {isReadOnly.value && <span class="note">read-only</span>}
+      <span class={`connection is-${connection.value}`} role="status">
+        <span aria-hidden="true" class="dot" />
+        {connectionWords[connection.value]}
+      </span>
+      <button
+        type="button"
+        class="plain"
+        aria-label="Keys and search help"
+        onClick={() => (isHelpOpen.value = true)}
+      >
+        ?
+      </button>
+    </header>
+  )
+}
+
+function NeedCount() {
+  return (
+    <span class="count">
+      {needy.value.length}
+      <span class="hidden"> need you</span>
+    </span>
+  )
+}

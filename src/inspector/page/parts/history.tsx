@@ -1,0 +1,32 @@
+import type { JobAnswer } from "../../api.ts"
+import { clockTime, duration } from "../model/words.ts"
+
+/** Every step with its cause, the latest first. */
+export function History({ steps }: { steps: JobAnswer["history"] }) {
+  if (steps.length === 0)
+    return <p class="empty">This job ran before opencode was last started; its steps were not kept.</p>
+  const latestFirst = steps
+    .map((step, index) => ({ step, index, before: steps[index - 1]?.at ?? step.at }))
+    .reverse()
+  return (
+    <ol class="history">
+      {latestFirst.map(({ step, index, before }) => (
+        <li key={index}>
+          <time dateTime={new Date(step.at).toISOString()}>
+            {clockTime(step.at)}
+            {step.at > before && <span class="quiet"> +{duration(step.at - before)}</span>}
+          </time>
+          <div>
+            <strong>
+              <bdi>{step.why}</bdi>
+            </strong>
+            <p class="quiet">
+              {step.from !== "" && `${step.from} → `}
+              {step.to} <code>{step.event}</code>
+            </p>
+          </div>
+        </li>
+      ))}
+    </ol>
+  )
+}

@@ -1,0 +1,144 @@
+import { useSignal } from "@preact/signals"
+import type { JobAnswer } from "../../api.ts"
+import { cancelJob, sendTo } from "../model/api.ts"
+import { addressOf, isLive } from "../model/words.ts"
+import { Dialog } from "./dialog.tsx"
+
+type Asked = "cancel" | "send" | undefined
+
+/** What a person can do to a job. What is not possible stays there, and says why. */
+export function JobActions({ job }: { job: JobAnswer }) {
+  const asked = useSignal<Asked>(undefined)
+  const copied = useSignal(false)
+  const close = () => (asked.value = undefined)
+  const where = addressOf(job)
+  const sendName = isLive(job) ? "Tell it more" : "Follow-up"
+  const copy = async () => {
+    await navigator.clipboard.writeText(JSON.stringify(job, null, 2))
+    copied.value = true
+    setTimeout(() => (copied.value = false), 2_000)
+  }
+  return (
+    <div class="actions">
+      <Action id="send" name={`${sendName}…`} why={job.can.send} onClick={() => (asked.value = "send")} />
+      <Action
+        id="cancel"
+        name="Cancel…"
+        why={job.can.cancel}
+        isDanger
+        onClick={() => (asked.value = "cancel")}
+      />
+      <button type="button" onClick={copy}>
+        {copied.value ? "Copied" : "Copy JSON"}
+      </button>
+      <Why id="why-send" name={sendName} why={job.can.send} />
+      <Why id="why-cancel" name="Cancel" why={job.can.cancel} />
+      {asked.value === "cancel" && (
+        <Confirm
+          title={`Cancel ${job.id}?`}
+          text="Its child session is aborted, and everything that it started with it. What it has written is kept."
+          field="Reason"
+          confirm="Cancel the job"
+          isOptional
+          onConfirm={(reason) => cancelJob(where, reason)}
+          onClose={close}
+        />
+      )}
+      {asked.value === "send" && (
+        <Confirm
+          title={`${sendName}: ${job.id}`}
+          text={
+            isLive(job)
+              ? "The child reads it as soon as it can."
+              : "Starts a new run in the same child session."
+          }
+          field="Message"
+          confirm="Send"
+          onConfirm={(message) => sendTo(where, message)}
+          onClose={close}
+        />
+      )}
+    </div>
+  )
+}
+
+type ActionProps = { id: string; name: string; why: string | undefined; isDanger?: boolean; onClick(): void }
+
+/** Not `disabled`: a disabled button is skipped by the keyboard, and nobody would learn why. */
+function Action({ id, name, why, isDanger = false, onClick }: ActionProps) {
+  return (
+    <button
+      type="button"
+      class={isDanger ? "danger" : ""}
+      aria-disabled={why !== undefined}
+      aria-describedby={why === undefined ? undefined : `why-${id}`}
+      title={why}
+      onClick={() => why === undefined && onClick()}
+    >
+      {name}
+    </button>
+  )
+}
+
+function Why({ id, name, why }: { id: string; name: string; why: string | undefined }) {
+  if (why === undefined) return null
+  return (
+    <p id={id} class="why">
+      {name}: {why}
+    </p>
+  )
+}
+
+type ConfirmProps = {
+  title: string
+  text: string
+  field: string
+  confirm: string
+  isOptional?: boolean
+  onConfirm(text: string): Promise<void>
+  onClose(): void
+}
+
+function Confirm({ title, text, field, confirm, isOptional = false, onConfirm, onClose }: ConfirmProps) {
+  const value = useSignal("")
+  const problem = useSignal("")
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    try {
+      await onConfirm(value.value.trim())
+      onClose()
+    } catch (error) {
+      problem.value = error instanceof Error ? error.message : String(error)
+    }
+  }
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form onSubmit={submit}>
+        <p>{text}</p>
+        <label>
+          {field}
+          {isOptional && <span class="quiet"> (if you like)</span>}
+          <textarea
+            rows={isOptional ? 2 : 5}
+            required={!isOptional}
+            value={value.value}
+            onInput={({ currentTarget }) => (value.value = currentTarget.value)}
+          />
+        </label>
+        {problem.value !== "" && (
+          <p class="problem" role="alert">
+            {problem.value}
+          </p>
+        )}
+        <div class="actions">
+          <button type="button" onClick={onClose}>
+            Back
+          </button>
+          <button type="submit" class="primary">
+            {confirm}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,14 @@
+import type { JobView } from "../../job-view.ts"
+import { signOf, stateWords } from "../model/words.ts"
+
+/** A job's state as sign, word and colour, with its phase. */
+export function StateBadge({ job }: { job: Pick<JobView, "state" | "phase"> }) {
+  return (
+    <span class={`badge is-${job.state} in-${job.phase ?? "none"}`}>
+      <span aria-hidden="true" class="sign">
+        {signOf(job)}
+      </span>
+      <span>{job.phase ?? stateWords[job.state].word}</span>
+    </span>
+  )
+}

@@ -1,0 +1,80 @@
+import { useSignal } from "@preact/signals"
+import type { ComponentChildren } from "preact"
+import { useEffect, useRef } from "preact/hooks"
+
+type Props<T> = {
+  label: string
+  head: ComponentChildren
+  rows: readonly T[]
+  keyOf(row: T): string
+  render(row: T, index: number): ComponentChildren
+  /** The row that must be seen, such as the selected one. */
+  current: number
+}
+
+/** Height of a row, pixels: the same for all, so that where a row is needs no measuring. */
+export const rowHeight = 38
+/** Rows drawn above and below what can be seen. */
+const margin = 6
+
+/** A table of any length, of which only the rows that can be seen exist. */
+export function VirtualRows<T>({ label, head, rows, keyOf, render, current }: Props<T>) {
+  const box = useRef<HTMLDivElement>(null)
+  const top = useSignal(0)
+  const height = useSignal(600)
+
+  useEffect(() => {
+    const element = box.current
+    if (!element) return
+    const watch = new ResizeObserver(() => (height.value = element.clientHeight))
+    watch.observe(element)
+    return () => watch.disconnect()
+  }, [height])
+
+  useEffect(() => {
+    const element = box.current
+    if (!element || current < 0) return
+    const start = current * rowHeight
+    // The head sticks to the top and covers one row's height.
+    if (start < element.scrollTop) element.scrollTop = start
+    else if (start + 2 * rowHeight > element.scrollTop + element.clientHeight)
+      element.scrollTop = start + 2 * rowHeight - element.clientHeight
+  }, [current])
+
+  const first = Math.max(0, Math.floor(top.value / rowHeight) - margin)
+  const last = Math.min(rows.length, Math.ceil((top.value + height.value) / rowHeight) + margin)
+  const visible = rows.slice(first, last)
+
+  return (
+    <div
+      class="rows"
+      ref={box}
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+      onScroll={() => (top.value = box.current?.scrollTop ?? 0)}
+    >
+      <div role="table" aria-label={label} aria-rowcount={rows.length + 1}>
+        <div role="row" class="row head" aria-rowindex={1}>
+          {head}
+        </div>
+        <div role="rowgroup" class="window" style={{ height: `${rows.length * rowHeight}px` }}>
+          {visible.map((row, offset) => {
+            const index = first + offset
+            return (
+              <div
+                key={keyOf(row)}
+                role="row"
+                class={index === current ? "row current" : "row"}
+                aria-rowindex={index + 2}
+                style={{ transform: `translateY(${index * rowHeight}px)` }}
+              >
+                {render(row, index)}
+              </div>
+            )
+          })}
+        </div>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,171 @@
+import { useSignal } from "@preact/signals"
+import type { ComponentChildren } from "preact"
+import { useEffect } from "preact/hooks"
+import type { JobAnswer } from "../../api.ts"
+import { hrefTo } from "../model/address.ts"
+import { loadJob } from "../model/api.ts"
+import { findJob, now } from "../model/jobs.ts"
+import { adviceOf, needOf } from "../model/needs.ts"
+import { amount, clockTime, duration, isLive, money } from "../model/words.ts"
+import { ForeignText } from "../parts/foreign-text.tsx"
+import { History } from "../parts/history.tsx"
+import { JobActions } from "../parts/job-actions.tsx"
+import { StateBadge } from "../parts/state-badge.tsx"
+import { Statechart } from "../parts/statechart.tsx"
+import { Waterfall } from "../parts/waterfall.tsx"
+
+export function Job({ address }: { address: string }) {
+  const { job, problem } = useJob(address)
+  if (!job)
+    return (
+      <main class="job">
+        <BackLink />
+        <h1 class={problem === "" ? "hidden" : ""}>{problem || "Job"}</h1>
+      </main>
+    )
+  const place = job.phase === undefined ? job.state : `${job.state}.${job.phase}`
+  const last = job.history.at(-1)
+  return (
+    <main class="job">
+      <BackLink />
+      <div class="title">
+        <StateBadge job={job} />
+        <h1>
+          <code>{job.id}</code> <bdi>{job.description}</bdi>
+        </h1>
+        <JobActions job={job} />
+      </div>
+      <Reason job={job} />
+      <Section id="chart" title="Where it is">
+        <Statechart place={place} last={last} />
+      </Section>
+      <div class="columns wide">
+        <Section id="history" title="Why it is there">
+          <History steps={job.history} />
+        </Section>
+        <div class="stack">
+          <Section id="time" title="Where its time went">
+            <Waterfall job={job} />
+          </Section>
+          <Section id="facts" title="Facts">
+            <Facts job={job} />
+          </Section>
+        </div>
+      </div>
+      <Section id="text" title={isLive(job) ? "What it writes" : "What it wrote"}>
+        <Text job={job} />
+      </Section>
+    </main>
+  )
+}
+
+/** The job with its history, asked for again when the feed says that it changed: once a second at most. */
+function useJob(address: string): { job: JobAnswer | undefined; problem: string } {
+  const job = useSignal<JobAnswer | undefined>(undefined)
+  const problem = useSignal("")
+  const view = findJob(address)
+  const due = useSignal(0)
+  useEffect(() => {
+    let isCurrent = true
+    const load = async () => {
+      due.value = Date.now() + 1_000
+      try {
+        const loaded = await loadJob(address)
+        if (isCurrent) job.value = loaded
+      } catch (error) {
+        if (isCurrent) problem.value = error instanceof Error ? error.message : String(error)
+      }
+    }
+    // What changed its state is shown at once; text that grows can wait.
+    const isOther = job.value?.state !== view?.state || job.value?.phase !== view?.phase
+    const timer = setTimeout(load, isOther ? 0 : Math.max(0, due.value - Date.now()))
+    return () => {
+      isCurrent = false
+      clearTimeout(timer)
+    }
+  }, [address, view, job, problem, due])
+  return { job: job.value, problem: problem.value }
+}
+
+function BackLink() {
+  return (
+    <a class="back" href={hrefTo({ job: "" })}>
+      ← back
+    </a>
+  )
+}
+
+function Section({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
+  return (
+    <section aria-labelledby={`${id}-title`} class={`panel at-${id}`}>
+      <h2 id={`${id}-title`}>{title}</h2>
+      {children}
+    </section>
+  )
+}
+
+/** What matters most about it now, in a sentence. */
+function Reason({ job }: { job: JobAnswer }) {
+  if (job.error)
+    return (
+      <div class={`reason is-${job.state}`}>
+        <strong>
+          <bdi>{job.error.message}</bdi>
+        </strong>{" "}
+        <code>{job.error.kind}</code>
+        <p>{adviceOf(job.error.kind)}</p>
+      </div>
+    )
+  const need = needOf(job, now.value)
+  if (need === undefined) return null
+  return (
+    <div class="reason is-needy">
+      <strong>
+        <bdi>{need}</bdi>
+      </strong>
+      <p>Answer it in opencode: the session is {job.session}.</p>
+    </div>
+  )
+}
+
+function Facts({ job }: { job: JobAnswer }) {
+  const { usage } = job
+  const facts: [string, string | undefined][] = [
+    ["agent", job.agent],
+    ["model", job.model ?? "opencode's choice"],
+    ["run", String(job.run)],
+    ["created", clockTime(job.createdAt)],
+    ["started", job.startedAt === undefined ? undefined : clockTime(job.startedAt)],
+    ["ended", job.endedAt === undefined ? undefined : clockTime(job.endedAt)],
+    ["time left", job.deadlineAt === undefined ? undefined : duration(job.deadlineAt - now.value)],
+    ["next try", job.retry && `in ${duration(job.retry.next - now.value)}`],
+    ["tokens in / out", `${amount(usage.input)} / ${amount(usage.output)}`],
+    ["reasoning", amount(usage.reasoning)],
+    ["cache read / write", `${amount(usage.cacheRead)} / ${amount(usage.cacheWrite)}`],
+    ["cost", money(usage.cost)],
+    ["session", job.session || "none"],
+    ["owner", job.owner],
+    ["project", job.project],
+  ]
+  return (
+    <dl class="grid">
+      {facts.map(
+        ([name, value]) =>
+          value !== undefined && (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                <bdi>{value}</bdi>
+              </dd>
+            </div>
+          ),
+      )}
+    </dl>
+  )
+}
+
+function Text({ job }: { job: JobAnswer }) {
+  if (isLive(job) && job.activity?.text !== undefined) return <ForeignText text={job.activity.text} fromEnd />
+  if (job.text !== undefined && job.text !== "") return <ForeignText text={job.text} />
+  return <p class="empty">{isLive(job) ? "Nothing yet." : "It wrote nothing."}</p>
+}

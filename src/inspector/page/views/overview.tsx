@@ -1,0 +1,130 @@
+import type { JobView } from "../../job-view.ts"
+import { hrefTo } from "../model/address.ts"
+import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
+import { amount, doing, duration, isLive, money, STATES, stateWords, tokensOf } from "../model/words.ts"
+import { JobLink } from "../parts/job-link.tsx"
+import { StateBadge } from "../parts/state-badge.tsx"
+
+const isRunning = ({ state }: JobView) => state === "prompting"
+const isWaiting = ({ state }: JobView) => state === "created"
+
+/** Jobs in each list at most: the rest is one click away. */
+const most = 8
+
+export function Overview() {
+  const jobs = allJobs.value
+  const running = [...jobs.filter(isRunning), ...jobs.filter(isWaiting).reverse()]
+  const ended = jobs
+    .filter((job) => !isLive(job))
+    .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))
+    .slice(0, most)
+  return (
+    <main class="overview">
+      <h1 class="hidden">Overview</h1>
+      <Counts />
+      <NeedsYou />
+      <div class="columns">
+        <section aria-labelledby="running" class="panel">
+          <h2 id="running">Running and waiting</h2>
+          {running.length === 0 && (
+            <p class="empty">Nothing runs. Jobs appear here as soon as an agent starts some.</p>
+          )}
+          <ul class="cards">
+            {running.slice(0, most).map((job) => (
+              <Card key={`${job.owner}/${job.id}`} job={job} note={doing(job)} />
+            ))}
+          </ul>
+          {running.length > most && (
+            <a href={hrefTo({ view: "jobs", q: "state:created,prompting" })}>all {running.length}</a>
+          )}
+        </section>
+        <section aria-labelledby="ended" class="panel">
+          <h2 id="ended">Ended lately</h2>
+          {ended.length === 0 && <p class="empty">Nothing has ended yet.</p>}
+          <ul class="cards">
+            {ended.map((job) => (
+              <Card key={`${job.owner}/${job.id}`} job={job} note={doing(job)} />
+            ))}
+          </ul>
+        </section>
+      </div>
+    </main>
+  )
+}
+
+function Counts() {
+  const slots = projects.value.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  const tokens = allJobs.value.reduce((sum, job) => sum + tokensOf(job), 0)
+  const cost = allJobs.value.reduce((sum, { usage }) => sum + usage.cost, 0)
+  const busy = counts.value.prompting
+  return (
+    <section aria-label="Numbers" class="numbers">
+      <ul class="tiles">
+        {STATES.map((state) => (
+          <li key={state}>
+            <a class={`tile is-${state}`} href={hrefTo({ view: "jobs", q: `state:${state}` })}>
+              <strong>{counts.value[state]}</strong>
+              <span>
+                <span aria-hidden="true" class="sign">
+                  {stateWords[state].sign}
+                </span>{" "}
+                {stateWords[state].word}
+              </span>
+            </a>
+          </li>
+        ))}
+      </ul>
+      <dl class="facts">
+        <div>
+          <dt>slots busy</dt>
+          <dd>
+            <meter min={0} max={Math.max(1, slots)} value={Math.min(busy, slots)} aria-label="slots busy" />
+            {busy} of {slots}
+          </dd>
+        </div>
+        <div>
+          <dt>tokens</dt>
+          <dd>{amount(tokens)}</dd>
+        </div>
+        <div>
+          <dt>cost</dt>
+          <dd>{money(cost)}</dd>
+        </div>
+        <div>
+          <dt>{projects.value.length === 1 ? "project" : "projects"}</dt>
+          <dd class="paths">{projects.value.map(({ name }) => name).join(", ")}</dd>
+        </div>
+      </dl>
+    </section>
+  )
+}
+
+function NeedsYou() {
+  if (needy.value.length === 0) return <p class="all-well">✓ Nothing needs you.</p>
+  return (
+    <section aria-labelledby="needs" class="needs">
+      <h2 id="needs">Needs you</h2>
+      <ul class="cards">
+        {needy.value.map(({ job, need }) => (
+          <Card key={`${job.owner}/${job.id}`} job={job} note={need} />
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Card({ job, note }: { job: JobView; note: string }) {
+  const end = job.endedAt ?? now.value
+  return (
+    <li class="card">
+      <StateBadge job={job} />
+      <div>
+        <JobLink job={job} />
+        <p class="clip">
+          <bdi>{note}</bdi>
+        </p>
+      </div>
+      <span class="quiet">{duration(end - (job.startedAt ?? job.createdAt))}</span>
+    </li>
+  )
+}

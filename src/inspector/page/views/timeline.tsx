@@ -1,0 +1,130 @@
+import { signal } from "@preact/signals"
+import { hrefTo } from "../model/address.ts"
+import { now, projects } from "../model/jobs.ts"
+import { type Bar, concurrencyOf, lanesOf, type Step } from "../model/lanes.ts"
+import { found } from "../model/list.ts"
+import { addressOf, clockTime, duration, stateWords } from "../model/words.ts"
+
+/** Jobs drawn at most: more could not be told apart, and each is an element. */
+const most = 600
+const spans: [string, number][] = [
+  ["5 min", 5 * 60_000],
+  ["1 h", 60 * 60_000],
+  ["all", Number.POSITIVE_INFINITY],
+]
+const span = signal<number>(Number.POSITIVE_INFINITY)
+
+export function Timeline() {
+  const end = now.value
+  const jobs = found.value.filter(({ endedAt = end }) => endedAt >= end - span.value).slice(0, most)
+  const start = Math.max(end - span.value, Math.min(end - 1_000, ...jobs.map(({ createdAt }) => createdAt)))
+  const last = Math.max(start + 1_000, ...jobs.map(({ endedAt = end }) => endedAt))
+  const scale: Scale = (at) => (Math.max(0, at - start) / (last - start)) * 100
+  const limit = projects.value.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  return (
+    <main class="timeline">
+      <div class="bar">
+        <h1>Timeline</h1>
+        <p class="quiet">
+          {duration(last - start)}
+          {found.value.length > jobs.length && `; the latest ${jobs.length} of ${found.value.length} jobs`}
+        </p>
+        <Spans />
+      </div>
+      {jobs.length === 0 ? (
+        <p class="empty">No jobs in this span.</p>
+      ) : (
+        <div class="panel">
+          <Concurrency steps={concurrencyOf(jobs, end)} limit={limit} scale={scale} />
+          <Lanes lanes={lanesOf(jobs, end)} scale={scale} />
+          <p class="axis quiet" aria-hidden="true">
+            {[0, 0.25, 0.5, 0.75, 1].map((part) => (
+              <span key={part}>{clockTime(start + part * (last - start))}</span>
+            ))}
+          </p>
+        </div>
+      )}
+    </main>
+  )
+}
+
+/** A moment as a percentage of the width. */
+type Scale = (at: number) => number
+
+function Spans() {
+  return (
+    <div class="switch" role="group" aria-label="Span">
+      {spans.map(([name, ms]) => (
+        <button key={name} type="button" aria-pressed={span.value === ms} onClick={() => (span.value = ms)}>
+          {name}
+        </button>
+      ))}
+    </div>
+  )
+}
+
+const graphHeight = 110
+
+/** How many ran and how many waited, and the line that no more may run than. */
+function Concurrency({ steps, limit, scale }: { steps: Step[]; limit: number; scale: Scale }) {
+  const peak = Math.max(...steps.map(({ running }) => running))
+  const queue = Math.max(...steps.map(({ waiting }) => waiting))
+  const top = Math.max(limit, ...steps.map(({ running, waiting }) => running + waiting)) * 1.1
+  const y = (count: number) => graphHeight * (1 - count / top)
+  const area = (countOf: (step: Step) => number) =>
+    `M0 ${graphHeight} ${steps.map((step) => `H${scale(step.at)} V${y(countOf(step))}`).join(" ")} V${graphHeight} Z`
+  const label = `At most ${peak} ran at once, of ${limit} allowed; at most ${queue} waited.`
+  return (
+    <figure>
+      <figcaption>
+        {label}
+        <span class="legend">
+          <span class="swatch is-run" /> running <span class="swatch is-queued" /> waiting
+          <span class="swatch dashed" /> limit
+        </span>
+      </figcaption>
+      <svg
+        class="concurrency"
+        role="img"
+        aria-label={label}
+        viewBox={`0 0 100 ${graphHeight}`}
+        height={graphHeight}
+        preserveAspectRatio="none"
+      >
+        <path class="waiting" d={area(({ running, waiting }) => running + waiting)} />
+        <path class="running" d={area(({ running }) => running)} />
+        <line class="limit" x1={0} x2={100} y1={y(limit)} y2={y(limit)} />
+      </svg>
+    </figure>
+  )
+}
+
+function Lanes({ lanes, scale }: { lanes: Bar[][]; scale: Scale }) {
+  return (
+    <ol class="lanes" aria-label="Jobs by slot">
+      {lanes.map((lane, index) => (
+        <li key={index}>
+          {lane.map((bar) => (
+            <JobBar key={`${bar.job.owner}/${bar.job.id}`} bar={bar} scale={scale} />
+          ))}
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function JobBar({ bar: { job, from, to }, scale }: { bar: Bar; scale: Scale }) {
+  const { sign, word } = stateWords[job.state]
+  const label = `${job.id}: ${word}, waited ${duration(from - job.createdAt)}, ran ${duration(to - from)}`
+  return (
+    <a
+      class={`is-${job.state}`}
+      href={hrefTo({ job: addressOf(job) })}
+      title={label}
+      aria-label={label}
+      style={{ left: `${scale(from)}%`, width: `${scale(to) - scale(from)}%` }}
+    >
+      {sign} {job.id} <bdi>{job.description}</bdi>
+    </a>
+  )
+}

@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { type TempFolder, tempFolder } from "../support/temp-folder.ts"
+import { poll } from "../support/waiters.ts"
+
+/** Where all that the demo makes goes. */
+let folder: TempFolder
+
+beforeAll(() => {
+  folder = tempFolder("demo-test")
+})
+
+afterAll(() => folder.remove())
+
+test("shows eight jobs of different fates as lines, and all come out as scripted", async () => {
+  const demo = startDemo()
+  const exit = await demo.exit
+  const said = demo.output()
+  expect(exit, said).toEqual({ code: 0, signal: null })
+  for (const state of ["prompting.working", "created.queued", "prompting.retrying"]) {
+    expect(said).toContain(state)
+  }
+  const fates = {
+    fast: "done",
+    slow: "done",
+    long: "done",
+    error: "failed",
+    retried: "done",
+    timeout: "timedOut",
+    cancelled: "cancelled",
+    queued: "done",
+  }
+  for (const [id, state] of Object.entries(fates)) {
+    expect(said).toMatch(new RegExp(`^ *[\\d.]+s {2}${id} +${state}`, "m"))
+    expect(said).toContain(`<job id="${id}" state="${state}"`)
+  }
+  expect(said).toContain("All 8 jobs as expected: 5 done, 1 failed, 1 timed out, 1 cancelled")
+  expect(said).not.toContain("\u001b")
+  await expectNothingLeft()
+}, 120_000)
+
+test.each([
+  ["while opencode starts", "SIGINT", 130, /Starting the real opencode/],
+  ["while opencode starts", "SIGTERM", 143, /Starting the real opencode/],
+  ["while jobs run", "SIGINT", 130, /prompting\.working/],
+] as const)(
+  "leaves nothing when it is stopped %s by %s",
+  async (_, signal, code, moment) => {
+    const demo = startDemo()
+    await poll(`${moment} of the demo`, () => moment.test(demo.output()) || undefined, { timeoutMs: 60_000 })
+    demo.process.kill(signal)
+    expect(await demo.exit).toEqual({ code, signal: null })
+    expect(demo.output()).toContain("Stopped.")
+    await expectNothingLeft()
+  },
+  90_000,
+)
+
+test("says what it does, and refuses what it does not know", async () => {
+  const help = startDemo("--help")
+  expect(await help.exit).toMatchObject({ code: 0 })
+  expect(help.output()).toContain("npm run demo")
+
+  const unknown = startDemo("--fast")
+  expect(await unknown.exit).toMatchObject({ code: 2 })
+  expect(unknown.output()).toMatch(/'--fast'.*There is only --help/)
+})
+
+function startDemo(...args: string[]) {
+  const main = join(import.meta.dirname, "..", "..", "demo", "main.ts")
+  const { CI: _, FORCE_COLOR: __, ...env } = process.env
+  const demo: ChildProcess = spawn(process.execPath, ["--import", "tsx", main, ...args], {
+    env: { ...env, TMPDIR: folder.path },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let output = ""
+  demo.stdout?.setEncoding("utf8").on("data", (text) => {
+    output += text
+  })
+  demo.stderr?.setEncoding("utf8").on("data", (text) => {
+    output += text
+  })
+  const exit = once(demo, "close").then(([code, signal]) => ({ code, signal }))
+  return { process: demo, output: () => output, exit }
+}
+
+/** No folder, and no process that lives in one: with the processes their ports are gone. */
+async function expectNothingLeft(): Promise<void> {
+  expect(readdirSync(folder.path).filter((name) => name.startsWith("troupe-"))).toEqual([])
+  await poll("the end of the demo's processes", () => processesIn(folder.path).length === 0 || undefined, {
+    timeoutMs: 2_000,
+  })
+}
+
+/** The processes whose environment names this folder. Linux alone can tell; elsewhere it is taken on trust. */
+function processesIn(path: string): string[] {
+  if (process.platform !== "linux") return []
+  return readdirSync("/proc").filter((entry) => {
+    try {
+      return /^\d+$/.test(entry) && readFileSync(join("/proc", entry, "environ"), "utf8").includes(path)
+    } catch {
+      return false
+    }
+  })
+}

@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { answered } from "../support/answered.ts"
+import { gate } from "../support/gate.ts"
+import { jobsOf } from "../support/jobs.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { opencodeBinary } from "../support/opencode-binary.ts"
+import { startGroup } from "../support/process-group.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { setStage } from "../support/stage.ts"
+
+let model: ScriptedModel
+let oc: Opencode
+
+beforeAll(async () => {
+  model = await startScriptedModel()
+  // Owners are told nothing by themselves here, so that what they have not read stays unread.
+  oc = await startOpencode({ model, plugin: { options: { depth: 2, notify: "never" } } })
+})
+
+afterAll(async () => {
+  await oc.stop()
+  await model.stop()
+})
+
+const toast = (words: RegExp) =>
+  oc.events.waitFor(
+    ({ payload }) => payload.type === "tui.toast.show" && words.test(payload.properties.message),
+  )
+
+const jobsEndWithTurn = "Jobs end with this turn"
+
+describe.concurrent("An owner", () => {
+  test("whose session is deleted takes its jobs along, and theirs", async () => {
+    const owner = await oc.session()
+    model.script("boss of the deleted", [
+      {
+        type: "tool",
+        calls: [{ name: "agents_start", args: { tasks: [{ id: "sub", prompt: "work of the deleted" }] } }],
+      },
+      { type: "tool", calls: [{ name: "agents_wait", args: {} }] },
+    ])
+    model.on("work of the deleted", { type: "silent" })
+    model.on("more of the deleted", { type: "hold", text: "so far", until: gate().passed })
+    await oc.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "deleted-boss", prompt: "boss of the deleted" },
+        { id: "deleted-more", prompt: "more of the deleted" },
+      ],
+    })
+    const below = await Promise.all(
+      ["work of the deleted", "more of the deleted"].map((prompt) =>
+        model.waitFor(({ text }) => text === prompt),
+      ),
+    )
+    expect(below.map(({ state }) => state)).toEqual(["open", "open"])
+
+    await answered("the deletion", oc.client.session.delete({ sessionID: owner }))
+    await model.waitFor(({ text, closed }) => text === "work of the deleted" && closed)
+    await model.waitFor(({ text, closed }) => text === "more of the deleted" && closed)
+    await toast(/^Jobs ended: .*deleted-/)
+    const before = model.requests.length
+    // Nobody goes on for a session that is gone.
+    await oc.callTool(await oc.session(), "agents_status", {})
+    expect(model.requests.slice(before).some(({ text }) => text.includes("of the deleted"))).toBe(false)
+  })
+
+  test("whose turn is interrupted leaves its jobs running; the person is told how to stop them", async () => {
+    const owner = await oc.session()
+    const held = gate()
+    model.on(/^survive-/, { type: "hold", until: held.passed })
+    await oc.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "a", prompt: "survive-a" },
+        { id: "b", prompt: "survive-b" },
+      ],
+    })
+    const waiting = oc.startTool(owner, "agents_wait", {})
+    await waiting.waitForPart(({ state }) => state.status === "running")
+    await answered("the abort", oc.client.session.abort({ sessionID: owner }))
+    await toast(/^2 jobs run on\. To stop: ask the agent to cancel all jobs\.$/)
+    await waiting.done.catch(() => {})
+    const running = model.requests.filter(({ text }) => text.startsWith("survive-"))
+    expect(running.map(({ state }) => state)).toEqual(["open", "open"])
+
+    held.open("survived")
+    const waited = await oc.callTool(owner, "agents_wait", {})
+    expect(waited.title).toBe("2/2 done")
+    expect(waited.output.match(/survived/g)).toHaveLength(2)
+  })
+
+  test("that is compacted carries its live and unread jobs over", async () => {
+    const owner = await oc.session()
+    const held = gate()
+    model.on("go on for long", { type: "hold", until: held.passed })
+    model.on("be quick", { type: "text", text: "a quick result" })
+    await oc.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "live", prompt: "go on for long" },
+        { id: "read", prompt: "be quick" },
+        { id: "unread", prompt: "be quick" },
+      ],
+    })
+    await oc.callTool(owner, "agents_wait", { ids: ["read"] })
+    // `unread` has ended too, unbeknown to its owner.
+    const ended = await oc.callTool(owner, "agents_wait", { ids: ["live", "read"], until: "any" })
+    expect(jobsOf(ended).map(({ id }) => id)).toEqual(["live", "read"])
+    await toast(/^Jobs ended: .*unread/)
+
+    await answered(
+      "the compaction",
+      oc.client.session.summarize({ sessionID: owner, providerID: "fake", modelID: "m1" }),
+    )
+    const asked = await model.waitFor(
+      ({ session, rawBody }) => session === owner && rawBody.includes("still open"),
+    )
+    const list = asked.rawBody.slice(asked.rawBody.indexOf("still open"))
+    expect(list).toMatch(/\\nlive: prompting\.working/)
+    expect(list).toMatch(/\\nunread: done [^\\]*a quick result[^\\]*\(result not read yet\)/)
+    expect(list).not.toMatch(/\\nread: /)
+
+    held.open("after all")
+    const waited = await oc.callTool(owner, "agents_wait", {})
+    expect(jobsOf(waited).map(({ id, state }) => [id, state])).toEqual([
+      ["live", "done"],
+      ["unread", "done"],
+    ])
+  })
+
+  test("of a server is not told that jobs end with its turn", async () => {
+    const owner = await oc.session()
+    await oc.callTool(owner, "agents_status", {})
+    const { system } = await model.waitFor(({ session }) => session === owner)
+    expect(system).toContain("agents_start")
+    expect(system).not.toContain(jobsEndWithTurn)
+  })
+})
+
+describe("opencode run", () => {
+  test("says in its hint that jobs end with the turn; and so they do", async () => {
+    const stage = await setStage({ model })
+    model.script("hand it out and leave", [
+      {
+        type: "tool",
+        calls: [{ name: "agents_start", args: { tasks: [{ prompt: "work on after the run" }] } }],
+      },
+      { type: "text", text: "handed out" },
+    ])
+    model.on("work on after the run", { type: "silent" })
+    const run = await startGroup(opencodeBinary(), ["run", "hand it out and leave"], {
+      cwd: stage.project,
+      env: stage.env,
+    })
+    try {
+      const asked = await model.waitFor(({ text }) => text.includes("hand it out and leave"), 30_000)
+      expect(asked.system).toContain(jobsEndWithTurn)
+      await run.waitForOutput(/handed out/)
+      await model.waitFor(({ text, closed }) => text === "work on after the run" && closed, 30_000)
+    } finally {
+      await run.end("SIGTERM", 1_000)
+      stage.remove()
+    }
+  })
+})

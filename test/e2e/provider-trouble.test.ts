@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { answered } from "../support/answered.ts"
+import { held, jobOf } from "../support/jobs.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+
+let model: ScriptedModel
+let oc: Opencode
+
+beforeAll(async () => {
+  model = await startScriptedModel()
+  oc = await startOpencode({ model })
+})
+
+afterAll(async () => {
+  await oc.stop()
+  await model.stop()
+})
+
+/** Starts one job on this prompt; its owner. */
+async function start(prompt: string, task: object = {}) {
+  const owner = await oc.session()
+  await oc.callTool(owner, "agents_start", { tasks: [{ id: "it", prompt, ...task }] })
+  return owner
+}
+
+const wait = (owner: string) => oc.callTool(owner, "agents_wait", {})
+
+const requests = (prompt: string) => model.requests.filter(({ text }) => text === prompt)
+
+describe.concurrent("A provider that has trouble", () => {
+  test("twice, and is fine then: each attempt is shown, with its reason and the next; the job is done", async () => {
+    const answer = held()
+    const busy = { type: "error", status: 503, headers: { "retry-after-ms": "4000" } } as const
+    model.script("third time lucky", [busy, busy, answer.reply])
+    const owner = await start("third time lucky")
+    const waiting = oc.startTool(owner, "agents_wait", {})
+    for (const attempt of [1, 2]) {
+      const shown = await waiting.waitForPart(
+        ({ state }) =>
+          state.status === "running" && jobOf({ metadata: state.metadata ?? {} }).retry?.attempt === attempt,
+      )
+      if (shown.state.status !== "running") throw new Error(shown.state.status)
+      expect(shown.state.title).toBe("0/1 done, 1 retrying")
+      const { phase, retry } = jobOf({ metadata: shown.state.metadata ?? {} })
+      expect(phase).toBe("retrying")
+      expect(retry?.reason).toMatch(/scripted 503|Service Unavailable|overloaded/i)
+      expect(retry?.next).toBeGreaterThan(shown.state.time.start)
+    }
+    await model.waitFor((request) => request.text === "third time lucky" && request.state === "open")
+    answer.release("at last")
+    const waited = await waiting.done
+    expect(jobOf(waited)).toMatchObject({ state: "done" })
+    expect(jobOf(waited).retry).toBeUndefined()
+    expect(waited.output).toContain("at last")
+  })
+
+  test("and says when to come again is asked again then", async () => {
+    model.script("come again", [
+      { type: "error", status: 429, headers: { "retry-after": "1" } },
+      { type: "text", text: "welcome" },
+    ])
+    const waited = await wait(await start("come again"))
+    expect(jobOf(waited).state).toBe("done")
+    expect(waited.output).toContain("welcome")
+    const [first, second, ...more] = requests("come again")
+    expect(more).toEqual([])
+    expect((second?.at ?? 0) - (first?.endedAt ?? 0)).toBeGreaterThan(900)
+  })
+
+  test("and drops the stream in the middle of a text, once", async () => {
+    model.script("drop once", [
+      { type: "drop", text: "half of " },
+      { type: "text", text: "the whole" },
+    ])
+    const waited = await wait(await start("drop once"))
+    console.log("drop once", waited.output, requests("drop once").length)
+    expect(jobOf(waited).state).toBe("done")
+    expect(waited.output).toContain("the whole")
+  })
+
+  test("and drops it for ever: the job runs out of time, with what there was", async () => {
+    model.on("drop always", { type: "drop", text: "half of " })
+    const waited = await wait(await start("drop always", { timeout: 5 }))
+    console.log("drop always", waited.output, requests("drop always").length)
+    expect(jobOf(waited)).toMatchObject({ state: "timedOut", error: { kind: "total" } })
+    expect(waited.output).toContain("half of")
+  })
+
+  test("and talks nonsense: the job has failed, in words", async () => {
+    model.on("talk nonsense", { type: "garbage" })
+    const waited = await wait(await start("talk nonsense"))
+    console.log("garbage", waited.output, requests("talk nonsense").length)
+    expect(jobOf(waited)).toMatchObject({
+      state: "failed",
+      error: { kind: "provider", message: expect.stringMatching(/\w+ \w+/) },
+    })
+  })
+
+  test("after the child has said something: that is kept", async () => {
+    model.script("fail later", [
+      {
+        type: "tool",
+        text: "Here is what I know so far",
+        calls: [{ name: "glob", args: { pattern: "*.json" } }],
+      },
+      { type: "error", status: 400, body: { error: { message: "no more" } } },
+    ])
+    const waited = await wait(await start("fail later"))
+    expect(jobOf(waited)).toMatchObject({ state: "failed", error: { kind: "provider" } })
+    expect(waited.output).toContain("Here is what I know so far")
+  })
+})
+
+describe("An answer of 5 MB", () => {
+  test("is done; the child has it all, and the owner as much as opencode gives it, with a way to the rest", async () => {
+    const line = `${"All work and no play makes Jack a dull boy. ".repeat(2)}\n`
+    const text = `${line.repeat(Math.ceil(5_000_000 / line.length))}The end`
+    model.on("write a novel", { type: "text", text, chunks: 100 })
+    const owner = await start("write a novel")
+    const waited = await wait(owner)
+    const job = jobOf(waited)
+    expect(job.state).toBe("done")
+    expect(waited.output.length).toBeLessThan(100_000)
+    console.log(waited.output.slice(-500))
+    const [, file = ""] = /(\/\S*tool-output\S*?)(?:\s|$)/.exec(waited.output) ?? []
+    expect(readFileSync(file, "utf8")).toContain(text)
+    const messages = await answered("the messages", oc.client.session.messages({ sessionID: job.session }))
+    expect(messages.at(-1)?.parts).toContainEqual(expect.objectContaining({ type: "text", text }))
+  })
+})

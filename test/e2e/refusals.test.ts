@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { held, jobOf, jobsOf } from "../support/jobs.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+
+let model: ScriptedModel
+let oc: Opencode
+let owner: string
+/** A job that runs all the while: nothing that is refused may harm it. */
+const bystander = held("all the ")
+
+beforeAll(async () => {
+  model = await startScriptedModel()
+  oc = await startOpencode({ model, plugin: { options: { notify: "never" } } })
+  owner = await oc.session()
+  model.on("stand by", bystander.reply)
+  await oc.callTool(owner, "agents_start", { tasks: [{ id: "bystander", prompt: "stand by" }] })
+})
+
+afterAll(async () => {
+  await oc.stop()
+  await model.stop()
+})
+
+describe("A batch with bad tasks", () => {
+  test("starts the good ones, and says of each bad one what would be right", async () => {
+    const started = await oc.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "first", prompt: "good one" },
+        { id: "agent", prompt: "bad", agent: "wizard" },
+        { id: "primary", prompt: "bad", agent: "build" },
+        { id: "model", prompt: "bad", model: "fake/m3" },
+        { id: "bystander", prompt: "bad" },
+        { id: "first", prompt: "bad" },
+        { id: "spaced out", prompt: "bad" },
+        { id: "silent" },
+        { id: "hasty", prompt: "bad", timeout: "soon" },
+        { id: "wordy", prompt: "bad", colour: "red" },
+        "bad",
+        { prompt: "good two", agent: "explore" },
+      ],
+    })
+    expect(started).toMatchObject({ status: "completed", title: "2/12 jobs started" })
+    expect(jobsOf(started).map(({ id, agent }) => [id, agent])).toEqual([
+      ["first", "general"],
+      ["j3", "explore"],
+    ])
+    expect(started.output.split("\n")).toEqual([
+      expect.stringMatching(/^Started: first, j3\./),
+      expect.stringMatching(/^Refused: agent: no subagent "wizard"; there are: .*explore.*general/),
+      expect.stringMatching(/^Refused: primary: no subagent "build"; there are: .*general/),
+      'Refused: model: no model "fake/m3"; there are: fake/m1, fake/m2',
+      expect.stringMatching(/^Refused: bystander: the id "bystander" is taken; choose another/),
+      expect.stringMatching(/^Refused: first: the id "first" is taken/),
+      expect.stringMatching(/^Refused: spaced out: id: must be 1 to 40 letters, digits/),
+      expect.stringMatching(/^Refused: silent: prompt: .*expected string/),
+      expect.stringMatching(/^Refused: hasty: timeout: .*expected number/),
+      expect.stringMatching(/^Refused: wordy: .*"colour"/),
+      expect.stringMatching(/^Refused: tasks\[10\]: .*expected object/),
+    ])
+    expect(started.metadata.refused).toContainEqual({
+      id: "model",
+      reason: 'no model "fake/m3"; there are: fake/m1, fake/m2',
+    })
+    const waited = await oc.callTool(owner, "agents_wait", { ids: ["first", "j3"] })
+    expect(waited.title).toBe("2/2 done")
+    expect(model.requests.some(({ text }) => text === "bad")).toBe(false)
+  })
+
+  test("starts nothing where all are bad, and says so", async () => {
+    const started = await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "bad", agent: "wizard" }] })
+    expect(started.title).toBe("0/1 jobs started")
+    expect(started.output).toMatch(/^Refused: tasks\[0\]: no subagent "wizard"/)
+    expect(jobsOf(started)).toEqual([])
+  })
+})
+
+describe("A malformed argument is named, with what would be right:", () => {
+  test.each([
+    ["agents_start", { tasks: "all of them" }, /tasks: .*expected array/],
+    ["agents_status", { ids: "bystander" }, /ids: .*expected array/],
+    ["agents_wait", { until: "most" }, /until: .*"all".*"any"/],
+    ["agents_cancel", {}, /ids: name the jobs to cancel, or say all: true/],
+  ])("%s %o", async (tool, args, words) => {
+    const outcome = await oc.callTool(owner, tool, args)
+    expect(outcome).toMatchObject({ status: "error", error: expect.stringMatching(words) })
+    expect(outcome.error).toMatch(/Nothing was (done|cancelled)/)
+  })
+})
+
+describe("Unknown ids are answered beside the known ones", () => {
+  test("in a status", async () => {
+    const seen = await oc.callTool(owner, "agents_status", { ids: ["ghost", "bystander"] })
+    expect(seen.status).toBe("completed")
+    expect(jobOf(seen)).toMatchObject({ id: "bystander", state: "prompting" })
+    expect(seen.output).toMatch(/Unknown: ghost \(your jobs: bystander, first, j3\)/)
+  })
+
+  test("by a cancel", async () => {
+    const cancelled = await oc.callTool(owner, "agents_cancel", { ids: ["ghost", "first"] })
+    expect(jobOf(cancelled)).toMatchObject({ id: "first", state: "done" })
+    expect(cancelled.output).toContain("Unknown: ghost")
+  })
+
+  test("in a wait, which waits for the known ones; what ran through all this is done", async () => {
+    const waiting = oc.startTool(owner, "agents_wait", { ids: ["bystander", "ghost"] })
+    await waiting.waitForPart(({ state }) => state.status === "running")
+    bystander.release("while")
+    const waited = await waiting.done
+    expect(jobOf(waited)).toMatchObject({ id: "bystander", state: "done" })
+    expect(waited.output).toContain("all the while")
+    expect(waited.output).toContain("Unknown: ghost")
+  })
+})

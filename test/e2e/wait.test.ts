@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { answered } from "../support/answered.ts"
+import { held, jobOf, jobsOf } from "../support/jobs.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import type { StartedToolCall } from "../support/tool-call.ts"
+
+let model: ScriptedModel
+let oc: Opencode
+
+beforeAll(async () => {
+  model = await startScriptedModel()
+  oc = await startOpencode({
+    model,
+    plugin: { options: { notify: "never" } },
+    config: { permission: { bash: "ask" } },
+  })
+})
+
+afterAll(async () => {
+  await oc.stop()
+  await model.stop()
+})
+
+/** An owner with jobs of these ids, each answered when the test says so. */
+async function ownerOf(...ids: string[]) {
+  const owner = await oc.session()
+  const answers = Object.fromEntries(ids.map((id) => [id, held()]))
+  for (const id of ids) model.on(`wait for ${id} of ${owner}`, answers[id]?.reply ?? { type: "silent" })
+  const tasks = ids.map((id) => ({ id, prompt: `wait for ${id} of ${owner}` }))
+  await oc.callTool(owner, "agents_start", { tasks })
+  return { owner, answer: (id: string, text: string) => answers[id]?.release(text) }
+}
+
+/** The shown call has this title while it runs. */
+const shows = (call: StartedToolCall, title: string) =>
+  call.waitForPart(({ state }) => state.status === "running" && state.title === title)
+
+describe("While agents_wait runs", () => {
+  test("the shown call tells how far the jobs are", async () => {
+    const { owner, answer } = await ownerOf("one", "two", "three")
+    const waiting = oc.startTool(owner, "agents_wait", {})
+    await shows(waiting, "0/3 done")
+    answer("two", "second")
+    await shows(waiting, "1/3 done")
+    answer("one", "first")
+    const part = await shows(waiting, "2/3 done")
+    const { metadata = {} } = part.state.status === "running" ? part.state : {}
+    expect(jobsOf({ metadata }).map(({ id, state }) => [id, state])).toEqual([
+      ["one", "done"],
+      ["two", "done"],
+      ["three", "prompting"],
+    ])
+    answer("three", "third")
+    expect(await waiting.done).toMatchObject({ status: "completed", title: "3/3 done" })
+    expect((await waiting.part())?.state).toMatchObject({ status: "completed", title: "3/3 done" })
+  })
+
+  test("it tells of jobs that wait for a person, whose time stands still, and goes on once one answers", async () => {
+    const prompt = "list the files"
+    model.script(prompt, [
+      { type: "tool", calls: [{ name: "bash", args: { command: "ls", description: "Lists" } }] },
+      { type: "text", text: "there they are" },
+    ])
+    const owner = await oc.session()
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "lister", prompt }] })
+    const waiting = oc.startTool(owner, "agents_wait", {})
+    const part = await shows(waiting, "0/1 done, 1 waiting for permission")
+    const { metadata = {} } = part.state.status === "running" ? part.state : {}
+    const [asking] = jobsOf({ metadata })
+    expect(asking).toMatchObject({
+      state: "prompting",
+      phase: "permission",
+      asks: [{ kind: "permission", text: "bash: ls" }],
+    })
+    expect(asking).not.toHaveProperty("deadlineAt")
+    const requestID = asking?.asks?.[0]?.id ?? ""
+    await answered("the reply", oc.client.permission.reply({ requestID, reply: "once" }))
+    const waited = await waiting.done
+    expect(jobOf(waited).state).toBe("done")
+    expect(waited.output).toContain("there they are")
+  })
+})
+
+describe("agents_wait comes back", () => {
+  test("until any: with the first result; the rest runs on, for a later wait", async () => {
+    const { owner, answer } = await ownerOf("hare", "tortoise")
+    const waiting = oc.startTool(owner, "agents_wait", { until: "any" })
+    await shows(waiting, "0/2 done")
+    answer("hare", "first!")
+    const waited = await waiting.done
+    expect(waited.output).toMatch(
+      /<job id="hare" [^>]*>\nfirst!\n<\/job>\nNot all were waited for\. Still running:\ntortoise: prompting/,
+    )
+    answer("tortoise", "steady")
+    const later = await oc.callTool(owner, "agents_wait", {})
+    expect(jobOf(later)).toMatchObject({ id: "tortoise", state: "done" })
+    expect(later.output).toContain("steady")
+  })
+
+  test("at its timeout: with what there is; the jobs run on", async () => {
+    const { owner, answer } = await ownerOf("quick", "slow")
+    answer("quick", "here")
+    const waited = await oc.callTool(owner, "agents_wait", { timeout: 1 })
+    expect(waited.title).toBe("1/2 done")
+    expect(waited.output).toMatch(
+      /<job id="quick" [^>]*>\nhere\n<\/job>\nThe waiting timed out\. Still running:\nslow: /,
+    )
+    expect(jobsOf(waited).map(({ id, state }) => [id, state])).toEqual([
+      ["quick", "done"],
+      ["slow", "prompting"],
+    ])
+    answer("slow", "at last")
+    const later = await oc.callTool(owner, "agents_wait", {})
+    expect(jobOf(later).id).toBe("slow")
+    expect(later.output).toContain("at last")
+  })
+
+  test("when the person interrupts; the jobs run on, and a later wait has all results", async () => {
+    const { owner, answer } = await ownerOf("before", "after")
+    const waiting = oc.startTool(owner, "agents_wait", {})
+    await shows(waiting, "0/2 done")
+    answer("before", "told before")
+    await shows(waiting, "1/2 done")
+    await answered("the abort", oc.client.session.abort({ sessionID: owner }))
+    expect((await waiting.done).status).not.toBe("running")
+    const seen = await oc.callTool(owner, "agents_status", {})
+    expect(jobsOf(seen).map(({ state }) => state)).toEqual(["done", "prompting"])
+    answer("after", "told after")
+    const later = await oc.callTool(owner, "agents_wait", {})
+    expect(later.title).toBe("2/2 done")
+    expect(later.output).toMatch(/told before[\s\S]*told after/)
+  })
+})

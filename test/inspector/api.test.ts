@@ -1,0 +1,217 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { Ajv2020 } from "ajv/dist/2020.js"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { buildPage, writePage } from "../../scripts/build-page.ts"
+import { type Inspector, startInspector } from "../../src/inspector/index.ts"
+import { readPageFiles } from "../../src/inspector/page-files.ts"
+import { ask } from "./support/ask.ts"
+import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+
+const token = "a-token-of-thirty-two-characters-or-more"
+const bearer = { authorization: `Bearer ${token}` }
+
+let scripted: ScriptedTroupe
+let inspector: Inspector
+
+beforeAll(async () => {
+  scripted = scriptedTroupe({ concurrency: 4 })
+  const usage = { input: 100, output: 20, reasoning: 3, cacheRead: 5, cacheWrite: 6, cost: 0.25 }
+  const start = (id: string, createdAt: number, agent = "general") =>
+    scripted.start(id, { createdAt, agent, description: `work of ${id}` })
+  start("ok", 1_000)
+  await scripted.answer("ok", { text: "the whole answer", usage })
+  start("bad", 2_000, "explore")
+  await scripted.answer("bad", { text: "", error: { kind: "provider", message: "quota" } })
+  start("stopped", 3_000)
+  await scripted.until("stopped", "prompting.working")
+  scripted.troupe.cancel([{ owner: OWNER, id: "stopped" }], "not needed")
+  await scripted.until("stopped", "cancelled")
+  for (const [index, id] of ["r1", "r2", "r3", "r4", "waits"].entries()) start(id, 4_000 + index)
+  await scripted.until("r4", "prompting.working")
+  await scripted.until("waits", "created.queued")
+  inspector = await startInspector({
+    source: scripted.source,
+    options: { token },
+    page: await buildPage(),
+    registerFolder: false,
+  })
+})
+afterAll(async () => {
+  await inspector.stop()
+  scripted.stop()
+})
+
+async function get(path: string) {
+  const { status, text } = await ask(inspector.url, path, { headers: bearer })
+  return { status, body: JSON.parse(text) }
+}
+
+function post(path: string, body: object) {
+  const headers = { ...bearer, "x-troupe": "1", "content-type": "application/json" }
+  return ask(inspector.url, path, { method: "POST", headers, body: JSON.stringify(body) })
+}
+
+describe("GET /api/jobs", () => {
+  const ids = async (query: string) =>
+    (await get(`/api/jobs?${query}`)).body.jobs.map(({ id }: { id: string }) => id)
+
+  it("lists the newest first, without texts, with counts", async () => {
+    const { body } = await get("/api/jobs")
+    expect(body.jobs.map(({ id }: { id: string }) => id)).toEqual([
+      "waits",
+      "r4",
+      "r3",
+      "r2",
+      "r1",
+      "stopped",
+      "bad",
+      "ok",
+    ])
+    expect(body.counts).toEqual({ created: 1, prompting: 4, done: 1, failed: 1, timedOut: 0, cancelled: 1 })
+    expect(JSON.stringify(body)).not.toContain("the whole answer")
+  })
+
+  it.each([
+    ["state=failed", ["bad"]],
+    ["state=failed,done", ["bad", "ok"]],
+    ["q=agent:explore", ["bad"]],
+    ["q=state:failed+agent:explore+quota", ["bad"]],
+    ["q=state:done,cancelled", ["stopped", "ok"]],
+    ["q=%22work+of+ok%22", ["ok"]],
+    ["q=phase:queued", ["waits"]],
+    ["q=error:provider", ["bad"]],
+    ["q=nothing:like+this", []],
+    ["owner=ses_other", []],
+  ])("finds %s", async (query, expected) => expect(await ids(query)).toEqual(expected))
+
+  it("goes through all of them by cursor, whatever comes meanwhile", async () => {
+    const seen: string[] = []
+    let cursor: string | undefined
+    do {
+      const { body } = await get(`/api/jobs?limit=3${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`)
+      seen.push(...body.jobs.map(({ id }: { id: string }) => id))
+      cursor = body.cursor
+    } while (cursor)
+    expect(seen).toEqual(["waits", "r4", "r3", "r2", "r1", "stopped", "bad", "ok"])
+  })
+
+  it("says what would be right", async () => {
+    const { status, body } = await get("/api/jobs?state=nope")
+    expect(status).toBe(400)
+    expect(body.error.message).toMatch(/state.*"failed"/)
+  })
+})
+
+describe("one job", () => {
+  it("comes with its text, its history, and what cannot be done", async () => {
+    const { body } = await get(`/api/jobs/${sessionOf("ok")}`)
+    expect(body).toMatchObject({ id: "ok", text: "the whole answer", project: "/work/demo", state: "done" })
+    expect(body.history.at(-1)).toMatchObject({ to: "done", why: "the child gave its final answer" })
+    expect(body.can).toEqual({ cancel: "ok has already ended: done" })
+  })
+
+  it("is also found by owner and id", async () => {
+    const { body } = await get(`/api/jobs/${encodeURIComponent(`${OWNER}/ok`)}`)
+    expect(body.session).toBe(sessionOf("ok"))
+  })
+
+  it("is cancelled once, with the reason", async () => {
+    const path = `/api/jobs/${sessionOf("r1")}/cancel`
+    expect((await post(path, { reason: "seen enough" })).status).toBe(202)
+    await scripted.until("r1", "cancelled")
+    expect(scripted.troupe.records.get(OWNER, "r1")?.error?.message).toBe("seen enough")
+    const again = await post(path, {})
+    expect([again.status, JSON.parse(again.text).error.message]).toEqual([
+      409,
+      "r1 has already ended: cancelled",
+    ])
+  })
+
+  it("is told something", async () => {
+    expect((await post(`/api/jobs/${sessionOf("ok")}/send`, { message: "and now?" })).status).toBe(202)
+    expect(scripted.sent).toEqual([{ id: "ok", message: "and now?" }])
+  })
+})
+
+describe("GET /openapi.json", () => {
+  let document: { paths: Record<string, object> }
+
+  beforeAll(async () => {
+    document = (await get("/openapi.json")).body
+  })
+
+  function problemsOf(path: string, body: unknown) {
+    const ajv = new Ajv2020({ strict: false }).addSchema(document, "document")
+    const pointer = `/paths/${path.replaceAll("/", "~1")}/get/responses/200/content/application~1json/schema`
+    ajv.validate({ $ref: `document#${encodeURI(pointer)}` }, body)
+    return ajv.errors
+  }
+
+  it.each([
+    ["/api/jobs", "/api/jobs"],
+    ["/api/jobs/{session}", `/api/jobs/${sessionOf("ok")}`],
+    ["/api/jobs/{session}", `/api/jobs/${sessionOf("bad")}`],
+    ["/api/actors", "/api/actors"],
+    ["/api/machines/{name}", "/api/machines/job"],
+    ["/api/machines/{name}", "/api/machines/supervisor"],
+    ["/api/machines/{name}", "/api/machines/system"],
+  ])("describes what %s answers", async (path, asked) => {
+    const { body } = await get(asked)
+    expect(problemsOf(path, body)).toBeNull()
+  })
+
+  it("knows every route, and only those", async () => {
+    for (const [path, operations] of Object.entries(document.paths)) {
+      const asked = path.replace("{session}", sessionOf("ok")).replace("{name}", "job")
+      for (const method of ["get", "post"]) {
+        if (path === "/api/stream" || (path === "/api/link" && method === "post")) continue
+        const { status } =
+          method === "get" ? await ask(inspector.url, asked, { headers: bearer }) : await post(asked, {})
+        expect([path, method, status !== 404 && status !== 405]).toEqual([path, method, method in operations])
+      }
+    }
+  })
+})
+
+it("draws the real machine", async () => {
+  const { body } = await get("/api/machines/job")
+  const places = body.nodes.flatMap(({ place }: { place?: string }) => place ?? [])
+  expect(places.sort()).toEqual(
+    [
+      "cancelled",
+      "created.opening",
+      "created.queued",
+      "done",
+      "failed",
+      "prompting.permission",
+      "prompting.question",
+      "prompting.retrying",
+      "prompting.stopping",
+      "prompting.working",
+      "timedOut",
+    ].sort(),
+  )
+})
+
+it("counts for Prometheus, without job ids", async () => {
+  const { text } = await ask(inspector.url, "/metrics", { headers: bearer })
+  expect(text).toContain('troupe_jobs{state="done"} 1\n')
+  expect(text).toContain('troupe_jobs_ended_total{outcome="failed"} 1\n')
+  expect(text).toContain("troupe_job_run_seconds_count 4\n")
+  expect(text).toContain('troupe_tokens_total{kind="input"} 100\n')
+  expect(text).toContain("troupe_cost_dollars_total 0.25\n")
+  expect(text).not.toMatch(/ses_|work of/)
+  for (const line of text.trim().split("\n"))
+    expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? [\d.e+-]+)$/)
+})
+
+it("ships as files that are read back as they were built", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "troupe-page-"))
+  const url = pathToFileURL(`${folder}/`)
+  await writePage(url)
+  expect(await readPageFiles(url)).toEqual(await buildPage())
+  await rm(folder, { recursive: true })
+})

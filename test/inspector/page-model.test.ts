@@ -1,0 +1,147 @@
+import { describe, expect, it } from "vitest"
+import { drawMachine } from "../../scripts/draw-machine.ts"
+import type { JobView } from "../../src/inspector/job-view.ts"
+import { concurrencyOf, lanesOf } from "../../src/inspector/page/model/lanes.ts"
+import { needOf } from "../../src/inspector/page/model/needs.ts"
+import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
+import { amount, duration, money } from "../../src/inspector/page/model/words.ts"
+import { parseQuery } from "../../src/inspector/query.ts"
+import { jobMachine } from "../../src/machines/job-machine.ts"
+import { NO_USAGE } from "../../src/machines/record.ts"
+
+const job = (fields: Partial<JobView>): JobView => ({
+  id: "j1",
+  session: "ses_child",
+  owner: "ses_owner",
+  project: "/work",
+  description: "",
+  agent: "general",
+  state: "prompting",
+  phase: "working",
+  run: 1,
+  createdAt: 0,
+  usage: NO_USAGE,
+  ...fields,
+})
+
+describe("the statechart", () => {
+  const chart = drawMachine(jobMachine)
+  const taken = (from: string, event: string, to: string) =>
+    [...takenArrows(chart, { from, event, to })].map(([arrow, text]) => `${arrow.from} ${text}> ${arrow.to}`)
+
+  it("lights a state with what is around it", () => {
+    expect([...litNodes(chart, "prompting.working")]).toEqual([
+      "job.prompting",
+      "job.prompting.running",
+      "job.prompting.running.active",
+      "job.prompting.running.active.working",
+    ])
+  })
+
+  it.each([
+    [
+      "created.opening",
+      "openSession done",
+      "created.queued",
+      ["job.created.opening openSession done> job.created.opened", "job.created.opened > job.created.queued"],
+    ],
+    ["created.queued", "slot.granted", "prompting.working", ["job.created slot.granted> job.prompting"]],
+    ["prompting.working", "promptChild done", "done", ["job.prompting promptChild done> job.done"]],
+    ["prompting.working", "promptChild done", "failed", ["job.prompting promptChild done> job.failed"]],
+    [
+      "prompting.working",
+      "after idle",
+      "prompting.stopping",
+      ["job.prompting.running after idle> job.prompting.stopping"],
+    ],
+    [
+      "prompting.stopping",
+      "stopChild done",
+      "cancelled",
+      [
+        "job.prompting.stopping.aborting stopChild done> job.prompting.stopping.stopped",
+        "job.prompting stopping over> job.cancelled",
+      ],
+    ],
+    ["created.queued", "job.cancel", "cancelled", ["job.created job.cancel> job.cancelled"]],
+    ["nowhere", "nothing", "done", []],
+  ])("marks the step %s, %s, %s", (from, event, to, arrows) => {
+    expect(taken(from, event, to)).toEqual(arrows)
+  })
+
+  it("keeps every node in the drawing, and no two siblings one over the other", () => {
+    for (const node of chart.nodes) {
+      expect(node.x).toBeGreaterThanOrEqual(0)
+      expect(node.x + node.width).toBeLessThanOrEqual(chart.width)
+      expect(node.y + node.height).toBeLessThanOrEqual(chart.height)
+      for (const other of chart.nodes) {
+        if (node === other || node.id.startsWith(`${other.id}.`) || other.id.startsWith(`${node.id}.`))
+          continue
+        const isApart =
+          node.x + node.width <= other.x ||
+          other.x + other.width <= node.x ||
+          node.y + node.height <= other.y ||
+          other.y + other.height <= node.y
+        expect([node.id, other.id, isApart]).toEqual([node.id, other.id, true])
+      }
+    }
+  })
+})
+
+describe("the timeline", () => {
+  const jobs = [
+    job({ id: "a", createdAt: 0, startedAt: 0, endedAt: 10, state: "done" }),
+    job({ id: "b", createdAt: 0, startedAt: 5, endedAt: 20, state: "done" }),
+    job({ id: "c", createdAt: 0, startedAt: 10 }),
+    job({ id: "d", createdAt: 0, state: "created", phase: "queued" }),
+  ]
+
+  it("puts jobs that did not run at once into one lane", () => {
+    expect(lanesOf(jobs, 30).map((lane) => lane.map((bar) => bar.job.id))).toEqual([["a", "c"], ["b"]])
+  })
+
+  it("counts who ran and who waited", () => {
+    const steps = concurrencyOf(jobs, 30)
+    expect(Math.max(...steps.map(({ running }) => running))).toBe(2)
+    expect(Math.max(...steps.map(({ waiting }) => waiting))).toBe(4)
+    expect(steps.at(-1)).toEqual({ at: 30, running: 0, waiting: 0 })
+  })
+})
+
+describe("who needs somebody", () => {
+  const asks = [{ id: "a", kind: "permission" as const, text: "bash: ls" }]
+  it.each([
+    ["a permission", job({ phase: "permission", asks }), "asks for permission: bash: ls"],
+    ["a question", job({ phase: "question", asks }), "asks you: bash: ls"],
+    [
+      "many attempts",
+      job({ phase: "retrying", retry: { attempt: 3, reason: "busy", next: 0 } }),
+      "retried 3 times: busy",
+    ],
+    ["few attempts", job({ phase: "retrying", retry: { attempt: 2, reason: "busy", next: 0 } }), undefined],
+    ["a long silence", job({ startedAt: 0, activity: { at: 80_000 } }), "no sign of life for 2 m 01 s"],
+    ["a short silence", job({ startedAt: 0, activity: { at: 100_000 } }), undefined],
+    ["an end", job({ state: "done", startedAt: 0 }), undefined],
+  ])("%s", (_what, record, need) => expect(needOf(record, 201_000)).toBe(need))
+})
+
+it("reads a search", () => {
+  const query = parseQuery(`state:failed,timedOut agent:"my agent" "two words" nope:x Text`)
+  expect([...query.fields]).toEqual([
+    ["state", ["failed", "timedout"]],
+    ["agent", ["my agent"]],
+  ])
+  expect(query.words).toEqual(["two words", "nope:x", "text"])
+})
+
+it("writes numbers for people", () => {
+  expect([830, 4_240, 42_000, 187_000, 7_500_000].map(duration)).toEqual([
+    "830 ms",
+    "4.2 s",
+    "42 s",
+    "3 m 07 s",
+    "2 h 05 m",
+  ])
+  expect([950, 12_345, 4_100_000].map(amount)).toEqual(["950", "12.3k", "4.1M"])
+  expect([0, 0.0345, 12.5].map(money)).toEqual(["$0", "$0.0345", "$12.50"])
+})

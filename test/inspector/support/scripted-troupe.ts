@@ -1,0 +1,75 @@
+import type { Source } from "../../../src/inspector/source.ts"
+import type { Answer, Effects } from "../../../src/machines/effects.ts"
+import type { JobInput } from "../../../src/machines/events.ts"
+import { NO_USAGE } from "../../../src/machines/record.ts"
+import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
+import { Watched } from "../../support/waiters.ts"
+
+/** A real troupe whose children answer when the test says so. */
+export type ScriptedTroupe = {
+  troupe: Troupe
+  source: Source
+  /** Starts a job of `owner` (default `ses_owner`). */
+  start(id: string, job?: Partial<JobInput>): void
+  /** The child's final answer. */
+  answer(id: string, answer?: Partial<Answer>): Promise<void>
+  /** Resolves once the job's record is so; the record that was. */
+  until(id: string, place: string): Promise<void>
+  sent: { id: string; message: string }[]
+  stop(): void
+}
+
+export const OWNER = "ses_owner"
+export const sessionOf = (id: string) => `ses_child_${id}`
+
+export function scriptedTroupe({ concurrency = 8, name = "/work/demo" } = {}): ScriptedTroupe {
+  const pending = new Map<string, (answer: Answer) => void>()
+  const places = new Watched<string>("place")
+  const sent: ScriptedTroupe["sent"] = []
+  const effects: Effects = {
+    openSession: async (job) => ({ session: sessionOf(job.id) }),
+    promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
+    stopChild: async () => ({ text: "as far as it got", usage: NO_USAGE }),
+  }
+  const troupe = createTroupe({ effects, concurrency, reportError: (error) => console.error(error) })
+  troupe.records.subscribe(({ id, state, phase }) =>
+    places.add(`${id} ${phase ? `${state}.${phase}` : state}`),
+  )
+
+  const until = async (id: string, place: string) =>
+    void (await places.waitFor((each) => each === `${id} ${place}`))
+  return {
+    troupe,
+    source: {
+      ...troupe,
+      name,
+      concurrency,
+      send: async (job, message) => void sent.push({ id: job.id, message }),
+    },
+    sent,
+    until,
+    start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),
+    answer: async (id, answer = {}) => {
+      await until(id, "prompting.working")
+      pending.get(id)?.({ text: "the answer", usage: NO_USAGE, ...answer })
+      await until(id, answer.error ? "failed" : "done")
+    },
+    stop: () => troupe.stop(),
+  }
+}
+
+export function jobInput(id: string): JobInput {
+  const now = Date.now()
+  return {
+    id,
+    owner: OWNER,
+    description: `work of ${id}`,
+    prompt: "do it",
+    agent: "general",
+    createdAt: now,
+    askedAt: now,
+    run: 1,
+    timeoutMs: 60_000,
+    idleMs: 30_000,
+  }
+}

@@ -1,0 +1,243 @@
+import { isDeepStrictEqual } from "node:util"
+import { expect } from "vitest"
+import {
+  type ActorScope,
+  type AnyActorRef,
+  createActor,
+  createMachine,
+  type SnapshotFrom,
+  setup,
+} from "xstate"
+import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
+import type { JobInput } from "../../../src/machines/events.ts"
+import { type JobContext, jobMachine, recordOf } from "../../../src/machines/job-machine.ts"
+import { NO_USAGE } from "../../../src/machines/record.ts"
+import {
+  type SlotEvent,
+  type SupervisorEvent,
+  supervisorMachine,
+} from "../../../src/machines/supervisor-machine.ts"
+import { jobInput } from "./jobs.ts"
+import { takenIn } from "./transitions.ts"
+
+/** What happens to a supervisor, in the order in which it does. */
+export type SupervisorScenario = { title: string; events: SupervisorEvent[] }
+
+type SupervisorSnapshot = SnapshotFrom<typeof supervisorMachine>
+type Asked = { type: string; params: unknown }
+type Place = keyof typeof places
+
+const places = {
+  opening: { created: "opening" },
+  queued: { created: "queued" },
+  working: { prompting: { running: { active: "working" } } },
+} as const
+
+const owner = "owner"
+const contextOf = (job: JobInput): JobContext => ({
+  job,
+  session: "",
+  remainingMs: job.timeoutMs,
+  asks: [],
+  usage: NO_USAGE,
+})
+const snapshotOf = (id: string, place: Place) =>
+  jobMachine.resolveState({ value: places[place], context: contextOf(jobInput({ id })) })
+const endOf = (id: string) => ({
+  ...recordOf(snapshotOf(id, "queued")),
+  state: "done" as const,
+  phase: undefined,
+})
+
+/** All that can happen next: jobs are started and told, and each living actor moves, ends or breaks. */
+function eventsIn({ context }: SupervisorSnapshot): SupervisorEvent[] {
+  return [
+    ...["j1", "j2"].flatMap((id): SupervisorEvent[] => [
+      { type: "job.start", job: jobInput({ id }) },
+      { type: "job.tell", job: id, event: { type: "job.cancel", reason: "", at: 0 } },
+    ]),
+    ...context.live.flatMap(({ job, actor }): SupervisorEvent[] => [
+      { type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, "queued") },
+      { type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, "working") },
+      { type: `xstate.done.actor.${actor}`, actorId: actor, output: endOf(job) },
+      { type: `xstate.error.actor.${actor}`, actorId: actor, error: "it broke" },
+    ]),
+  ]
+}
+
+/** Every event in every state that a supervisor of two jobs can be in, reached by a shortest way. */
+export function everyStep(): SupervisorScenario[] {
+  const paper = new Paper()
+  const keyOf = ({ context }: SupervisorSnapshot) => JSON.stringify(context.live)
+  const options = {
+    input: { owner },
+    events: eventsIn,
+    serializeState: keyOf,
+    serializeEvent: titleOf,
+  }
+  const ways = new Map(
+    getShortestPaths(paper.logic, options).map(({ state, steps }) => [
+      keyOf(state),
+      steps.slice(1).map(({ event }) => event),
+    ]),
+  )
+  return adjacencyMapToArray(getAdjacencyMap(paper.logic, options)).map(({ state, event }) => {
+    const events = [...(ways.get(keyOf(state)) ?? []), event]
+    return { title: events.map(titleOf).join(", "), events }
+  })
+}
+
+function titleOf(event: SupervisorEvent): string {
+  if (event.type === "job.start") return `${event.job.id} is started`
+  if (event.type === "job.tell") return `${event.job} is told`
+  if ("snapshot" in event) return `${event.type} ${JSON.stringify(event.snapshot.value)}`
+  return event.type
+}
+
+/** Lets it happen to a real supervisor under a parent, and on paper; returns the transitions taken. */
+export function driveSupervisor({ title, events }: SupervisorScenario): Set<string> {
+  const taken = new Set<string>()
+  const asked: Asked[] = []
+  const supervisor = supervisorMachine.provide({
+    // The supervisor knows its jobs by their snapshots, their ends and how they break.
+    actors: { job: jobDouble as unknown as typeof jobMachine },
+    actions: {
+      keepRecord: (_, params) => void asked.push({ type: "keepRecord", params }),
+      keepCrash: (_, params) => void asked.push({ type: "keepCrash", params }),
+    },
+  })
+  const parent = createActor(
+    setup({ types: { events: {} as SlotEvent }, actors: { supervisor } }).createMachine({
+      invoke: { id: "supervisor", src: "supervisor", input: { owner } },
+      on: {
+        "slot.*": { actions: ({ event }) => void asked.push({ type: "told the system", params: event }) },
+      },
+    }),
+    {
+      inspect: (inspected) => {
+        for (const name of takenIn(inspected)) if (name.startsWith("supervisor")) taken.add(name)
+      },
+    },
+  )
+  parent.start()
+  const paper = new Paper()
+  const at = new Map<string, Place>()
+
+  for (const event of events) {
+    const real: AnyActorRef | undefined = parent.getSnapshot().children.supervisor
+    if (!real) throw new Error("the supervisor is gone")
+    const actorId = event.type.split(".").at(-1) ?? ""
+    const job: AnyActorRef | undefined = real.getSnapshot().children[actorId]
+    const startsNew = event.type === "job.start" && paper.actorOf(event.job.id) === undefined
+    if (event.type === "job.start" || event.type === "job.tell") real.send(event)
+    else if ("snapshot" in event) job?.send({ type: event.snapshot.matches("created") ? "queue" : "work" })
+    else job?.send({ type: "output" in event ? "end" : "break" })
+
+    paper.happen(event)
+    // What a job's actor says of itself when it starts, and when it has heard something.
+    if (startsNew) {
+      at.set(event.job.id, "opening")
+      paper.hear(event.job.id, "opening")
+    }
+    if ("snapshot" in event) {
+      at.set(event.snapshot.context.job.id, event.snapshot.matches("created") ? "queued" : "working")
+    }
+    if (event.type === "job.tell") paper.hear(event.job, at.get(event.job))
+
+    const { status, context, children } = real.getSnapshot()
+    const seen = { status, context, actors: Object.keys(children), asked: plain(asked) }
+    const wanted = {
+      status: paper.snapshot.status,
+      context: paper.snapshot.context,
+      actors: Object.keys(paper.snapshot.children),
+      asked: plain(paper.asked),
+    }
+    if (!isDeepStrictEqual(seen, wanted)) expect(seen, title).toEqual(wanted)
+  }
+  parent.stop()
+  return taken
+}
+
+const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value))
+
+/** The supervisor's machine alone, with a parent to talk to: the graph's own stand-in for an actor has none. */
+class Paper {
+  readonly asked: Asked[] = []
+  snapshot: SupervisorSnapshot
+
+  constructor() {
+    this.snapshot = supervisorMachine.getInitialSnapshot(this.#scope(), { owner })
+  }
+
+  /** For the graph: the same machine, in our scope. */
+  get logic() {
+    const logic = Object.create(supervisorMachine) as typeof supervisorMachine
+    logic.transition = (snapshot, event) => supervisorMachine.transition(snapshot, event, this.#scope())
+    return logic
+  }
+
+  happen(event: SupervisorEvent): void {
+    this.snapshot = supervisorMachine.transition(this.snapshot, event, this.#scope())
+  }
+
+  hear(job: string, place: Place | undefined): void {
+    const actor = this.actorOf(job)
+    if (!actor || !place) return
+    this.happen({ type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, place) })
+  }
+
+  actorOf(job: string): string | undefined {
+    return this.snapshot.context.live.find((live) => live.job === job)?.actor
+  }
+
+  #scope(): ActorScope<SupervisorSnapshot, SupervisorEvent> {
+    const parent = createActor(createMachine({}))
+    const self = createActor(supervisorMachine, { input: { owner }, parent })
+    return {
+      self,
+      id: "",
+      sessionId: "",
+      logger: () => {},
+      defer: () => {},
+      emit: () => {},
+      stopChild: () => {},
+      system: self.system,
+      actionExecutor: ({ type, params }) => {
+        if (type === "keepRecord" || type === "keepCrash") this.asked.push({ type, params })
+        if (type !== "xstate.sendTo") return
+        const { event } = params as { event: { type: string } }
+        if (event.type.startsWith("slot.")) this.asked.push({ type: "told the system", params: event })
+      },
+    }
+  }
+}
+
+/** A job that goes where it is told to. */
+const jobDouble = setup({
+  types: { input: {} as JobInput, context: {} as JobContext },
+}).createMachine({
+  id: "job",
+  context: ({ input }) => contextOf(input),
+  initial: "created",
+  output: ({ context }) => endOf(context.job.id),
+  on: {
+    queue: ".created.queued",
+    work: ".prompting",
+    end: ".done",
+    break: {
+      actions: () => {
+        throw "it broke"
+      },
+    },
+  },
+  states: {
+    created: { initial: "opening", states: { opening: {}, queued: {} } },
+    prompting: {
+      initial: "running",
+      states: {
+        running: { initial: "active", states: { active: { initial: "working", states: { working: {} } } } },
+      },
+    },
+    done: { type: "final" },
+  },
+})

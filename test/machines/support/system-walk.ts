@@ -1,0 +1,125 @@
+import { isDeepStrictEqual } from "node:util"
+import { expect } from "vitest"
+import { createActor, fromTransition, initialTransition, transition } from "xstate"
+import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
+import type { supervisorMachine } from "../../../src/machines/supervisor-machine.ts"
+import { type SystemEvent, systemMachine } from "../../../src/machines/system-machine.ts"
+import { jobInput } from "./jobs.ts"
+import { takenIn } from "./transitions.ts"
+
+/** What happens to the system, in the order in which it does. */
+export type SystemScenario = { title: string; events: SystemEvent[] }
+
+const claims = [
+  { owner: "a", job: "j1" },
+  { owner: "a", job: "j2" },
+  { owner: "b", job: "j1" },
+]
+const work = { type: "job.start", job: jobInput() } as const
+const news = { type: "job.tell", job: "j1", event: { type: "job.cancel", reason: "", at: 0 } } as const
+const alphabet: SystemEvent[] = [
+  ...["a", "b"].flatMap((owner): SystemEvent[] => [
+    { type: "owner.tell", owner, event: work },
+    { type: "owner.tell", owner, event: news },
+    { type: "owner.end", owner },
+    { type: `xstate.error.actor.${owner}`, actorId: owner, error: "it broke" },
+  ]),
+  ...claims.flatMap((claim): SystemEvent[] => [
+    { type: "slot.request", ...claim },
+    { type: "slot.release", ...claim },
+  ]),
+]
+
+/** Every event in every state that the system can be in, reached by a shortest way. */
+export function everyStep(concurrency: number): SystemScenario[] {
+  const options = {
+    input: { concurrency },
+    events: alphabet,
+    serializeState: ({ context }: { context: unknown }) => JSON.stringify(context),
+    filterEvents: ({ context }: { context: { owners: string[] } }, event: SystemEvent) =>
+      !("actorId" in event) || context.owners.includes(event.actorId),
+  }
+  const ways = new Map(
+    getShortestPaths(systemMachine, options).map(({ state, steps }) => [
+      JSON.stringify(state.context),
+      steps.slice(1).map(({ event }) => event),
+    ]),
+  )
+  return adjacencyMapToArray(getAdjacencyMap(systemMachine, options)).map(({ state, event }) => {
+    const events = [...(ways.get(JSON.stringify(state.context)) ?? []), event]
+    return { title: events.map(titleOf).join(", "), events }
+  })
+}
+
+function titleOf(event: SystemEvent): string {
+  if ("actorId" in event) return `${event.actorId}'s supervisor breaks`
+  const job = "job" in event ? `/${event.job}` : ""
+  const told = "event" in event ? ` of ${event.event.type}` : ""
+  return `${event.type} ${event.owner}${job}${told}`
+}
+
+/** Lets it happen to a real system, and on paper with JSON between the steps; returns the transitions taken. */
+export function driveSystem({ title, events }: SystemScenario, concurrency: number): Set<string> {
+  const taken = new Set<string>()
+  const asked: Asked[] = []
+  const system = createActor(
+    systemMachine.provide({
+      // The system knows its supervisors by what it tells them and by how they break.
+      actors: { supervisor: supervisorDouble as unknown as typeof supervisorMachine },
+      actions: {
+        announceGrants: (_, params) => void asked.push({ type: "announceGrants", params }),
+        keepCrash: (_, params) => void asked.push({ type: "keepCrash", params }),
+      },
+    }),
+    {
+      input: { concurrency },
+      inspect: (inspected) => {
+        for (const name of takenIn(inspected)) taken.add(name)
+      },
+    },
+  )
+  system.subscribe({ error: () => {} })
+  system.start()
+  let [onPaper] = initialTransition(systemMachine, { concurrency })
+  const askedOnPaper: Asked[] = []
+
+  for (const event of events) {
+    if ("actorId" in event) system.getSnapshot().children[event.actorId]?.send({ type: "break" } as never)
+    else system.send(event)
+    const kept = JSON.parse(JSON.stringify(systemMachine.getPersistedSnapshot(onPaper)))
+    const [next, actions] = transition(
+      systemMachine,
+      createActor(systemMachine, { snapshot: kept, input: { concurrency } }).getSnapshot(),
+      event,
+    )
+    onPaper = next
+    for (const { type, params } of actions) {
+      if (type === "announceGrants" || type === "keepCrash") askedOnPaper.push({ type, params })
+    }
+    const inLife = system.getSnapshot()
+    const seen = {
+      status: inLife.status,
+      context: inLife.context,
+      actors: Object.keys(inLife.children),
+      asked,
+    }
+    const wanted = {
+      status: onPaper.status,
+      context: onPaper.context,
+      actors: Object.keys(onPaper.children),
+      asked: askedOnPaper,
+    }
+    if (!isDeepStrictEqual(seen, wanted)) expect(seen, title).toEqual(wanted)
+    expect(inLife.context.limits.holders.length, title).toBeLessThanOrEqual(concurrency)
+  }
+  system.stop()
+  return taken
+}
+
+type Asked = { type: string; params: unknown }
+
+/** Hears everything, and breaks when told to. */
+const supervisorDouble = fromTransition((state: null, event: { type: string }) => {
+  if (event.type === "break") throw "it broke"
+  return state
+}, null)

@@ -1,0 +1,597 @@
+import { describe, expect, it, onTestFinished } from "vitest"
+import { hasEnded, type JobRecord } from "../../src/machines/record.ts"
+import { dawn, jobInput, usage } from "./support/jobs.ts"
+import { nothing, play, sessionOf, settled } from "./support/play.ts"
+import { quietXState } from "./support/quiet.ts"
+
+quietXState()
+
+const alice = (id: string) => ({ owner: "alice", id })
+const bob = (id: string) => ({ owner: "bob", id })
+
+describe("Slots", () => {
+  it("let no more children be prompted at once than there are, over all owners", async () => {
+    const stage = play({ concurrency: 2 })
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.start("j2", { owner: "bob" })
+    expect(stage.calls.prompting).toHaveLength(2)
+    expect(stage.record(bob("j2"))).toMatchObject({ state: "created", phase: "queued" })
+  })
+
+  it("go round-robin between owners, and in order within one", async () => {
+    const stage = play({ concurrency: 1 })
+    for (const id of ["j1", "j2", "j3"]) await stage.start(id, { owner: "alice" })
+    for (const id of ["j1", "j2"]) await stage.start(id, { owner: "bob" })
+    for (let turn = 0; turn < 5; turn++) {
+      stage.calls.prompting.at(-1)?.resolve({ text: "", usage: usage(1) })
+      await settled()
+    }
+    const order = stage.calls.prompting.map(({ input: { job } }) => `${job.owner} ${job.id}`)
+    // Alice stood in the queue again before Bob came.
+    expect(order).toEqual(["alice j1", "alice j2", "bob j1", "alice j3", "bob j2"])
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("are taken when the session is there, not when the job is started", async () => {
+    const stage = play({ concurrency: 1, opens: false })
+    await stage.startAll("j1", "j2")
+    stage.opening("j2").resolve({ session: "ses_2" })
+    await settled()
+    stage.opening("j1").resolve({ session: "ses_1" })
+    await settled()
+    expect(stage.record("j2").phase).toBe("working")
+    expect(stage.record("j1").phase).toBe("queued")
+  })
+
+  it.each([
+    ["a final answer", { end: (stage) => stage.answer("j1") }],
+    [
+      "an answer with an error",
+      { end: (stage) => stage.answer("j1", { error: { kind: "provider", message: "401" } }) },
+    ],
+    ["a cancel", { end: (stage) => stage.cancel("j1") }],
+    [
+      "a timeout",
+      {
+        end: async (stage) => {
+          await stage.tell("j2", stage.active())
+          await stage.pass(20_000)
+        },
+      },
+    ],
+    [
+      "a prompt that was not taken",
+      {
+        end: async (stage) => {
+          stage.prompting("j1").reject(new Error("no"))
+          await settled()
+        },
+      },
+    ],
+    ["a defect of the job's actor", { end: (stage) => stage.crash("j1") }],
+  ] satisfies [string, { end(stage: ReturnType<typeof play>): Promise<void> }][])(
+    "are freed by %s, and the next job gets it",
+    async (_, { end }) => {
+      const stage = play({ concurrency: 1 })
+      await stage.startAll("j1", "j2")
+      await end(stage)
+      expect(hasEnded(stage.record("j1"))).toBe(true)
+      expect(stage.record("j2").phase).toBe("working")
+      await stage.answer("j2")
+      expect(stage.running()).toEqual(nothing)
+    },
+  )
+
+  it("stay taken until a child that is being stopped has stopped", async () => {
+    const stage = play({ concurrency: 1, stops: false })
+    await stage.startAll("j1", "j2")
+    await stage.cancel("j1")
+    expect(stage.record("j2").phase).toBe("queued")
+    stage.stopping("j1").resolve({ text: undefined, usage: usage(0) })
+    await settled()
+    expect(stage.record("j2").phase).toBe("working")
+  })
+
+  it("are not waited for by a job that was cancelled in the queue", async () => {
+    const stage = play({ concurrency: 1 })
+    await stage.startAll("j1", "j2", "j3")
+    await stage.cancel("j2")
+    await stage.answer("j1")
+    expect(stage.record("j3").phase).toBe("working")
+    expect(stage.calls.prompting).toHaveLength(2)
+  })
+
+  it("go in turn through a hundred jobs, and all of them end", async () => {
+    const stage = play({ concurrency: 3 })
+    for (let index = 0; index < 100; index++) {
+      await stage.start(`j${index}`, { owner: index % 3 === 0 ? "alice" : "bob" })
+    }
+    for (let index = 0; index < 100; index++) {
+      expect(stage.running().slots.busy).toBe(Math.min(3, 100 - index))
+      stage.calls.prompting[index]?.resolve({ text: `${index}`, usage: usage(1) })
+      await settled()
+    }
+    expect([...stage.troupe.records.all()].every(({ state }) => state === "done")).toBe(true)
+    expect(stage.running()).toEqual(nothing)
+  })
+})
+
+describe("Jobs of one id", () => {
+  it("are each their owner's own", async () => {
+    const stage = play()
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.cancel(alice("j1"))
+    expect(stage.record(alice("j1")).state).toBe("cancelled")
+    expect(stage.record(bob("j1")).state).toBe("prompting")
+    await stage.tell(bob("j1"), stage.permission("p1"))
+    expect(stage.record(bob("j1")).phase).toBe("permission")
+    await stage.answer(bob("j1"))
+    expect(stage.record(bob("j1")).state).toBe("done")
+  })
+
+  it("started twice are started once", async () => {
+    const stage = play()
+    await stage.start("j1", { description: "the first" })
+    await stage.start("j1", { description: "the second" })
+    expect(stage.calls.opening).toHaveLength(1)
+    expect(stage.record("j1").description).toBe("the first")
+    await stage.answer("j1")
+    expect(stage.running()).toEqual(nothing)
+  })
+})
+
+describe("Whatever is told to a job that is not there", () => {
+  it("is heard by nobody", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j9", stage.active())
+    await stage.cancel("j9")
+    await stage.cancel(bob("j1"))
+    expect(stage.troupe.records.get("owner", "j9")).toBeUndefined()
+    expect(stage.troupe.records.of("bob")).toEqual([])
+    expect(stage.record("j1").phase).toBe("working")
+    expect(stage.troupe.actors().children.map(({ id }) => id)).toEqual(["owner"])
+    expect(stage.defects).toEqual([])
+  })
+})
+
+describe("An owner that is forgotten", () => {
+  it("leaves neither records nor an actor behind", async () => {
+    const stage = play()
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.answer(alice("j1"))
+    stage.troupe.forgetOwner("alice")
+    const { records } = stage.troupe
+    expect(records.of("alice")).toEqual([])
+    expect(records.bySession("ses_alice_j1")).toBeUndefined()
+    expect(stage.troupe.actors().children.map(({ id }) => id)).toEqual(["bob"])
+    expect(stage.record(bob("j1")).state).toBe("prompting")
+  })
+
+  it("while a child of its is being stopped takes no slot with it", async () => {
+    const stage = play({ concurrency: 1, stops: false })
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j2", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.cancel(alice("j1"))
+    stage.troupe.forgetOwner("alice")
+    await settled()
+    expect(stage.record(bob("j1")).phase).toBe("working")
+    expect(stage.running().slots).toEqual({ busy: 1, waiting: 0 })
+  })
+
+  it("by a listener, the moment its last job ends, takes no slot with it", async () => {
+    const stage = play({ concurrency: 1 })
+    stage.troupe.records.subscribe((record) => {
+      if (record.owner === "alice" && hasEnded(record)) stage.troupe.forgetOwner("alice")
+    })
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.answer(alice("j1"))
+    expect(stage.record(bob("j1")).phase).toBe("working")
+    await stage.answer(bob("j1"))
+    expect(stage.running()).toEqual(nothing)
+    expect(stage.defects).toEqual([])
+  })
+
+  it("can start jobs again, like a new one", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.answer("j1")
+    stage.troupe.forgetOwner("owner")
+    await stage.start("j1", { description: "again" })
+    await stage.answer("j1", { text: "again" })
+    expect(stage.record("j1")).toMatchObject({ state: "done", description: "again", text: "again" })
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("that nobody knows is nothing", () => {
+    const stage = play()
+    stage.troupe.forgetOwner("nobody")
+    expect(stage.defects).toEqual([])
+    expect(stage.running()).toEqual(nothing)
+  })
+})
+
+describe("A job whose actor throws", () => {
+  it("ends as failed, keeps what it had, and says that the defect is ours", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.spent(4))
+    await stage.pass(30)
+    await stage.crash("j1")
+    const record = stage.record("j1")
+    expect(record).toMatchObject({ state: "failed", endedAt: dawn + 30, usage: usage(4), startedAt: dawn })
+    expect(record.error).toMatchObject({
+      kind: "prompt",
+      message: expect.stringContaining("a defect of opencode-troupe: "),
+    })
+    expect(record.phase).toBeUndefined()
+    expect(record.deadlineAt).toBeUndefined()
+    expect(Object.isFrozen(record)).toBe(true)
+    expect(stage.defects).toHaveLength(1)
+  })
+
+  it("while it waits for people shows no ask any more", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.permission("p1"))
+    stage.troupe.tell({ owner: "owner", id: "j1" }, { type: "child.asked" } as never)
+    await settled()
+    expect(stage.record("j1").state).toBe("failed")
+    expect(stage.record("j1").asks).toBeUndefined()
+  })
+
+  it("touches nothing else: siblings, other owners, and what is started later go on", async () => {
+    const stage = play()
+    await stage.startAll("j1", "j2")
+    await stage.start("j1", { owner: "bob" })
+    const untouched = [stage.record("j2"), stage.record(bob("j1"))]
+    await stage.crash("j1")
+    expect([stage.record("j2"), stage.record(bob("j1"))]).toEqual(untouched)
+    await stage.answer("j2")
+    await stage.answer(bob("j1"))
+    await stage.start("j3")
+    await stage.answer("j3")
+    expect(
+      [stage.record("j2"), stage.record(bob("j1")), stage.record("j3")].map(({ state }) => state),
+    ).toEqual(["done", "done", "done"])
+  })
+
+  it("leaves nothing running: its prompt is let go, its timers are gone, its child is stopped", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.crash("j1")
+    expect(stage.prompting("j1").signal.aborted).toBe(true)
+    expect(stage.calls.stopping.map(({ input }) => input.session)).toEqual([stage.record("j1").session])
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("in one owner's name leaves the prompt of another's job of that id alone", async () => {
+    const stage = play()
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.start("j2", { owner: "alice" })
+    await stage.crash(alice("j1"))
+    expect(stage.prompting(alice("j1")).signal.aborted).toBe(true)
+    expect(stage.prompting(bob("j1")).signal.aborted).toBe(false)
+    expect(stage.prompting(alice("j2")).signal.aborted).toBe(false)
+    expect(stage.calls.stopping).toHaveLength(1)
+  })
+
+  it("in a later run has its child stopped too, whatever became of the prompt before it", async () => {
+    const stage = play()
+    await stage.start("j1")
+    const before = stage.prompting("j1")
+    await stage.cancel("j1")
+    await stage.start("j1", { run: 2, session: stage.record("j1").session })
+    before.resolve({ text: "late", usage: usage(1) })
+    await settled()
+    await stage.crash("j1")
+    expect(stage.prompting("j1").signal.aborted).toBe(true)
+    expect(stage.calls.stopping.map(({ input }) => input.job.run)).toEqual([1, 2])
+  })
+
+  it("is reported once more when its child cannot be stopped", async () => {
+    const stage = play({ stops: false })
+    await stage.start("j1")
+    await stage.crash("j1")
+    stage.stopping("j1").reject(new Error("abort failed"))
+    await settled()
+    expect(stage.defects).toContainEqual(new Error("abort failed"))
+    expect(stage.record("j1").state).toBe("failed")
+  })
+
+  it("does not hear the answer that comes later", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.crash("j1")
+    await stage.answer("j1")
+    await stage.pass(1_000_000)
+    expect(stage.record("j1").state).toBe("failed")
+    expect(stage.defects).toHaveLength(1)
+  })
+
+  it("is the one that ends, however many started before it", async () => {
+    const stage = play()
+    await stage.startAll("j1", "j2", "j3")
+    await stage.crash("j2")
+    expect(["j1", "j2", "j3"].map((id) => stage.record(id).state)).toEqual([
+      "prompting",
+      "failed",
+      "prompting",
+    ])
+  })
+
+  it("can be given a follow-up", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.crash("j1")
+    await stage.start("j1", { run: 2, session: stage.record("j1").session })
+    await stage.answer("j1")
+    expect(stage.record("j1")).toMatchObject({ state: "done", run: 2 })
+  })
+})
+
+describe("A supervisor that throws", () => {
+  /** What is no event at all reaches no job: it breaks the supervisor that passes it on. */
+  const crashSupervisor = async (stage: ReturnType<typeof play>, id: string) => {
+    stage.troupe.tell(alice(id), null as never)
+    await settled()
+  }
+
+  it("fails the jobs that it answered for, stops their children, and leaves those that had ended", async () => {
+    const stage = play()
+    for (const id of ["j1", "j2", "j3"]) await stage.start(id, { owner: "alice" })
+    await stage.answer(alice("j1"))
+    const ended = stage.record(alice("j1"))
+    await crashSupervisor(stage, "j2")
+    expect(stage.record(alice("j1"))).toBe(ended)
+    for (const id of ["j2", "j3"]) {
+      expect(stage.record(alice(id))).toMatchObject({ state: "failed", error: { kind: "prompt" } })
+      expect(stage.prompting(alice(id)).signal.aborted).toBe(true)
+    }
+    expect(stage.calls.stopping.map(({ input }) => input.job.id)).toEqual(["j2", "j3"])
+    expect(stage.defects).toHaveLength(1)
+  })
+
+  it.each(["is answered", "is cancelled"])("stops no child for a prompt that %s already", async (how) => {
+    const stage = play({ concurrency: 1 })
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    if (how === "is answered") await stage.answer(alice("j1"))
+    else await stage.cancel(alice("j1"))
+    const stops = stage.calls.stopping.length
+    await stage.start("j1", { owner: "alice", run: 2, session: "ses_alice_j1" })
+    await crashSupervisor(stage, "j1")
+    expect(stage.record(alice("j1"))).toMatchObject({ state: "failed", run: 2 })
+    expect(stage.calls.stopping).toHaveLength(stops)
+  })
+
+  it("touches no other owner, and takes no slot with it", async () => {
+    const stage = play({ concurrency: 1 })
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j2", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await crashSupervisor(stage, "j1")
+    expect(stage.record(bob("j1")).phase).toBe("working")
+    await stage.answer(bob("j1"))
+    expect(stage.record(bob("j1")).state).toBe("done")
+    expect(stage.running().slots).toEqual(nothing.slots)
+  })
+
+  it("is followed by a new one", async () => {
+    const stage = play()
+    await stage.start("j1", { owner: "alice" })
+    await crashSupervisor(stage, "j1")
+    await stage.start("j2", { owner: "alice" })
+    await stage.answer(alice("j2"))
+    expect(stage.record(alice("j2")).state).toBe("done")
+    expect(stage.running().slots).toEqual(nothing.slots)
+  })
+
+  it("leaves no job's actor behind that could still speak", async () => {
+    const stage = play()
+    await stage.start("j1", { owner: "alice" })
+    await crashSupervisor(stage, "j1")
+    const failed = stage.record(alice("j1"))
+    await stage.answer(alice("j1"))
+    await stage.pass(1_000_000)
+    expect(stage.record(alice("j1"))).toBe(failed)
+    expect(stage.calls.stopping).toHaveLength(1)
+  })
+})
+
+describe("A listener", () => {
+  it("hears of every change, with the record before it, until it has had enough", async () => {
+    const stage = play({ concurrency: 0 })
+    const heard: [string | undefined, string | undefined][] = []
+    const enough = stage.troupe.records.subscribe((record, before) => {
+      heard.push([before?.phase ?? before?.state, record.phase ?? record.state])
+    })
+    await stage.start("j1")
+    await stage.cancel("j1")
+    expect(heard).toEqual([
+      [undefined, "opening"],
+      ["opening", "queued"],
+      ["queued", "cancelled"],
+    ])
+    enough()
+    await stage.start("j2")
+    expect(heard).toHaveLength(3)
+  })
+
+  it("that throws is reported and disturbs nobody", async () => {
+    const stage = play()
+    const heard: JobRecord[] = []
+    stage.troupe.records.subscribe(() => {
+      throw new Error("a listener's own")
+    })
+    stage.troupe.records.subscribe((record) => void heard.push(record))
+    await stage.start("j1")
+    await stage.answer("j1")
+    expect(stage.record("j1").state).toBe("done")
+    expect(heard.at(-1)?.state).toBe("done")
+    expect(stage.defects).toContainEqual(new Error("a listener's own"))
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("that starts a follow-up the moment a job ends gets it", async () => {
+    const stage = play({ concurrency: 1 })
+    stage.troupe.records.subscribe((record) => {
+      if (hasEnded(record) && record.run < 3) {
+        stage.troupe.start(jobInput({ id: record.id, run: record.run + 1, session: record.session }))
+      }
+    })
+    await stage.start("j1")
+    await stage.answer("j1", { text: "one" })
+    await stage.cancel("j1")
+    await stage.answer("j1", { text: "three" })
+    expect(stage.record("j1")).toMatchObject({ state: "done", run: 3, text: "three" })
+    expect(stage.running()).toEqual(nothing)
+  })
+})
+
+describe("Jobs that a job's own child started", () => {
+  const child = sessionOf({ owner: "owner", id: "j1" })
+  const grandchild = sessionOf({ owner: child, id: "j1" })
+
+  it.each([
+    ["is done", "done"],
+    ["is cancelled", "cancelled"],
+    ["times out", "timedOut"],
+    ["crashes", "failed"],
+  ] as const)("are cancelled when it %s, down to the last, and their slots are freed", async (_, state) => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.start("j1", { owner: child })
+    await stage.start("j2", { owner: child })
+    await stage.start("j1", { owner: grandchild })
+    await stage.answer({ owner: child, id: "j2" })
+    if (state === "done") await stage.answer("j1")
+    if (state === "cancelled") await stage.cancel("j1")
+    if (state === "failed") await stage.crash("j1")
+    if (state === "timedOut") {
+      await stage.tell({ owner: child, id: "j1" }, stage.permission("p1"))
+      await stage.tell({ owner: grandchild, id: "j1" }, stage.permission("p1"))
+      await stage.pass(20_000)
+    }
+    expect(stage.record("j1").state).toBe(state)
+    expect(stage.record({ owner: child, id: "j1" })).toMatchObject({
+      state: "cancelled",
+      error: { kind: "cancelled", message: `the job that started it ended (j1: ${state})` },
+    })
+    expect(stage.record({ owner: grandchild, id: "j1" }).state).toBe("cancelled")
+    expect(stage.record({ owner: child, id: "j2" }).state).toBe("done")
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("are left alone when another job ends", async () => {
+    const stage = play()
+    await stage.startAll("j1", "j2")
+    await stage.start("j1", { owner: child })
+    await stage.answer("j2")
+    expect(stage.record({ owner: child, id: "j1" }).state).toBe("prompting")
+  })
+})
+
+describe("Records", () => {
+  it("are found by owner and id, by owner in the order of the start, and by session", async () => {
+    const stage = play()
+    for (const id of ["j2", "j1"]) await stage.start(id, { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.answer(alice("j2"))
+    const { records } = stage.troupe
+    expect(records.of("alice").map(({ id }) => id)).toEqual(["j2", "j1"])
+    expect([...records.all()]).toHaveLength(3)
+    expect(records.bySession("ses_bob_j1")).toBe(records.get("bob", "j1"))
+    expect(records.bySession("ses_of_nobody")).toBeUndefined()
+    expect(records.get("bob", "j2")).toBeUndefined()
+    expect(records.of("carol")).toEqual([])
+  })
+
+  it("of jobs whose session was never made cannot be mistaken for one another", async () => {
+    const stage = play({ opens: false })
+    await stage.startAll("j1", "j2")
+    expect(stage.troupe.records.bySession("")).toBeUndefined()
+  })
+
+  it("of an earlier process are taken in as they are, and can be given a follow-up", async () => {
+    const stage = play()
+    const old: JobRecord = {
+      id: "j1",
+      session: "ses_old",
+      owner: "owner",
+      description: "Find the bug",
+      agent: "general",
+      state: "done",
+      run: 1,
+      createdAt: 1,
+      text: "It was in line 3.",
+      usage: usage(1),
+    }
+    stage.troupe.adopt(old)
+    await stage.cancel("j1")
+    expect(stage.record("j1")).toEqual(old)
+    expect(stage.troupe.records.bySession("ses_old")).toEqual(old)
+    await stage.start("j1", { run: 2, session: "ses_old", earlier: { text: old.text, usage: old.usage } })
+    await stage.answer("j1", { text: "And in line 5." })
+    expect(stage.record("j1")).toMatchObject({ state: "done", run: 2, text: "And in line 5." })
+    expect(stage.calls.opening).toEqual([])
+  })
+})
+
+describe("A troupe that is stopped", () => {
+  it("lets go of every effect and every timer, and ends no job", async () => {
+    const stage = play({ concurrency: 1 })
+    await stage.startAll("j1", "j2")
+    stage.troupe.stop()
+    expect(stage.prompting("j1").signal.aborted).toBe(true)
+    expect(stage.clock.pending).toBe(0)
+    expect(stage.record("j1").state).toBe("prompting")
+    expect(stage.calls.stopping).toEqual([])
+  })
+
+  it("hears nothing any more, and complains about nothing", async () => {
+    const stage = play()
+    await stage.start("j1")
+    stage.troupe.stop()
+    await stage.answer("j1")
+    await stage.pass(1_000_000)
+    expect(stage.record("j1").state).toBe("prompting")
+    expect(stage.defects).toEqual([])
+  })
+})
+
+describe("Effects that fail in every way", () => {
+  it("leave no unhandled rejection", async () => {
+    const unhandled: unknown[] = []
+    const remember = (reason: unknown) => void unhandled.push(reason)
+    process.on("unhandledRejection", remember)
+    onTestFinished(() => void process.off("unhandledRejection", remember))
+
+    const stage = play({ opens: false, stops: false })
+    await stage.startAll("j1", "j2", "j3")
+    await stage.pass(30_000)
+    stage.opening("j1").reject(new Error("after its limit"))
+    await stage.startAll("j4", "j5", "j6")
+    for (const id of ["j4", "j5", "j6"]) stage.opening(id).resolve({ session: `ses_${id}` })
+    await settled()
+    await stage.cancel("j4")
+    stage.prompting("j4").reject(new Error("after its cancel"))
+    stage.prompting("j5").reject(new Error("at work"))
+    await settled()
+    stage.stopping("j5").reject(new Error("not stopped"))
+    await stage.crash("j6")
+    stage.prompting("j6").reject(new Error("after its crash"))
+    await stage.pass(5_000)
+    stage.stopping("j4").reject(new Error("after its limit"))
+    await settled()
+    await settled()
+    expect(unhandled).toEqual([])
+    expect(stage.running()).toEqual(nothing)
+  })
+})

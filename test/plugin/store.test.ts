@@ -1,0 +1,195 @@
+import { describe, expect, it } from "vitest"
+import type { JobInput } from "../../src/machines/events.ts"
+import { type JobRecord, NO_USAGE } from "../../src/machines/record.ts"
+import { Inbox } from "../../src/plugin/inbox.ts"
+import { JobStore } from "../../src/plugin/store.ts"
+import { StoredJob } from "../../src/plugin/stored-job.ts"
+import { atDesk, lease } from "./support/desk.ts"
+import { failed, hostDouble } from "./support/host-double.ts"
+import { sessionOf } from "./support/opencode-data.ts"
+
+const job: JobInput = {
+  id: "j1",
+  owner: "owner",
+  description: "Look",
+  prompt: "Look around.",
+  agent: "general",
+  model: "fake/m1",
+  variant: "high",
+  createdAt: 5,
+  askedAt: 5,
+  run: 1,
+  timeoutMs: 1_000,
+  idleMs: 100,
+}
+
+const ended: JobRecord = {
+  id: "j1",
+  session: "ses_1",
+  owner: "owner",
+  description: "Look",
+  agent: "general",
+  state: "done",
+  run: 1,
+  createdAt: 5,
+  endedAt: 9,
+  text: "A long text that the child's messages hold already.",
+  activity: { text: "a tail", at: 8 },
+  usage: NO_USAGE,
+}
+
+/** A store with one job in it, beside what another plugin keeps there. */
+function stored(overrides: Parameters<typeof hostDouble>[0] = {}) {
+  const host = hostDouble(overrides)
+  const store = new JobStore(host, lease)
+  const metadata = { ...store.newMetadata(job), bookmark: "of another plugin" }
+  host.sessions.set("ses_1", sessionOf("ses_1", { parentID: "owner", metadata }))
+  const current = () => StoredJob.parse(host.sessions.get("ses_1")?.metadata?.troupe)
+  return { host, store, current }
+}
+
+describe("A job in opencode's store", () => {
+  it("begins with all that a new start needs", () => {
+    expect(stored().current()).toEqual({
+      version: 1,
+      record: {
+        id: "j1",
+        owner: "owner",
+        description: "Look",
+        agent: "general",
+        model: "fake/m1",
+        state: "created",
+        run: 1,
+        createdAt: 5,
+        usage: NO_USAGE,
+      },
+      prompt: "Look around.",
+      variant: "high",
+      mayStartJobs: false,
+      askedAt: 5,
+      timeoutMs: 1_000,
+      idleMs: 100,
+      lease,
+      toldRun: 0,
+    })
+  })
+
+  it("keeps the keys of others", async () => {
+    const { host, store } = stored()
+    store.save(ended)
+    await store.settled()
+    expect(host.sessions.get("ses_1")?.metadata).toMatchObject({ bookmark: "of another plugin" })
+  })
+
+  it("holds no text that the child's messages hold", async () => {
+    const { store, current } = stored()
+    store.save(ended)
+    await store.settled()
+    expect(current().record).toMatchObject({ state: "done", endedAt: 9 })
+    expect(JSON.stringify(current())).not.toMatch(/long text|a tail/)
+  })
+
+  it("is written in the order in which it changed, and loses none of the changes", async () => {
+    const { host, store, current } = stored()
+    store.save({ ...ended, state: "prompting" })
+    store.save(ended)
+    store.markTold([ended])
+    await store.settled()
+    const states = host.writes.map(({ metadata }) => StoredJob.parse(metadata.troupe))
+    expect(states.map(({ record, toldRun }) => [record.state, toldRun])).toEqual([
+      ["prompting", 0],
+      ["done", 0],
+      ["done", 1],
+    ])
+    expect(current()).toMatchObject({ record: { state: "done" }, toldRun: 1, prompt: "Look around." })
+  })
+
+  it("is never half lost when its metadata was damaged: that is named, and left alone", async () => {
+    const { host, store } = stored()
+    const damaged = { troupe: { version: 99 }, bookmark: "kept" }
+    host.sessions.set("ses_1", sessionOf("ses_1", { metadata: damaged }))
+    store.save(ended)
+    await store.settled()
+    expect(host.writes).toEqual([])
+    expect(host.logged).toEqual([
+      expect.stringMatching(/^warn: the record of ses_1 .*metadata\.troupe was damaged/),
+    ])
+  })
+
+  it.each([
+    ["read", { session: async () => failed("the store is away") }],
+    ["written", { writeMetadata: async () => failed("the store is away") }],
+  ])("that cannot be %s is named in the log, and harms nothing", async (_, overrides) => {
+    const { host, store } = stored(overrides)
+    store.save(ended)
+    await store.settled()
+    expect(host.logged).toEqual(["warn: the record of ses_1 could not be written: the store is away"])
+  })
+
+  it("costs three writes when all goes well", async () => {
+    const { host, store, call } = atDesk()
+    await call("agents_start", { tasks: [{ prompt: "look" }] })
+    host.prompts[0]?.answer("seen")
+    await call("agents_wait", {})
+    await store.settled()
+    expect(host.writes.map(({ metadata }) => StoredJob.parse(metadata.troupe))).toEqual([
+      expect.objectContaining({ record: expect.objectContaining({ state: "prompting" }) }),
+      expect.objectContaining({ record: expect.objectContaining({ state: "done" }), toldRun: 0 }),
+      expect.objectContaining({ record: expect.objectContaining({ state: "done" }), toldRun: 1 }),
+    ])
+  })
+})
+
+describe("What an owner has not read", () => {
+  function inboxOf(...records: JobRecord[]) {
+    const { host, troupe, store } = atDesk()
+    for (const record of records) troupe.adopt(record)
+    return { host, store, troupe, inbox: new Inbox(troupe.records, store) }
+  }
+  const ids = (records: JobRecord[]) => records.map(({ id }) => id)
+
+  it("is every ended job, until it is marked as read", () => {
+    const { inbox } = inboxOf(ended, { ...ended, id: "j2", session: "ses_2" })
+    expect(ids(inbox.unread("owner"))).toEqual(["j1", "j2"])
+    inbox.markRead([ended])
+    expect(ids(inbox.unread("owner"))).toEqual(["j2"])
+    expect(ids(inbox.open("owner"))).toEqual(["j2"])
+  })
+
+  it("is again a job that has run once more", () => {
+    const { inbox, troupe } = inboxOf(ended)
+    inbox.markRead([ended])
+    troupe.adopt({ ...ended, run: 2 })
+    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
+  })
+
+  it("is not a job that runs, though that one is open", () => {
+    const { inbox } = inboxOf({ ...ended, state: "prompting", phase: "working" })
+    expect(inbox.unread("owner")).toEqual([])
+    expect(ids(inbox.open("owner"))).toEqual(["j1"])
+    inbox.markRead(inbox.open("owner"))
+    expect(inbox.isRead({ ...ended, state: "prompting" })).toBe(false)
+  })
+
+  it("is nothing that an earlier process had told, or that the conversation already holds", () => {
+    const { inbox } = inboxOf(
+      ended,
+      { ...ended, id: "j2", session: "ses_2" },
+      { ...ended, id: "j3", session: "ses_3" },
+    )
+    inbox.adopt("ses_1", 1)
+    inbox.markDelivered("owner", [{ session: "ses_2", run: 1 }])
+    expect(ids(inbox.unread("owner"))).toEqual(["j3"])
+  })
+
+  it("tells jobs that never got a session apart", () => {
+    const first = { ...ended, session: "", state: "failed" as const }
+    const second = { ...first, id: "j2" }
+    const { inbox, store } = inboxOf(first, second, { ...first, owner: "other" })
+    inbox.markRead([first])
+    inbox.markDelivered("owner", [{ session: "", run: 1 }])
+    expect(ids(inbox.unread("owner"))).toEqual(["j2"])
+    expect(ids(inbox.unread("other"))).toEqual(["j1"])
+    return store.settled()
+  })
+})

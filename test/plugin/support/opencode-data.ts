@@ -1,0 +1,73 @@
+import type {
+  Agent,
+  Message,
+  MessageWithParts,
+  Part,
+  PermissionRule,
+  Prompt,
+  Session,
+} from "../../../src/plugin/host.ts"
+
+/** What opencode's client returns, whole as its types ask for it. */
+
+export function agentOf(name: string, permission: PermissionRule[] = [], fields: Partial<Agent> = {}): Agent {
+  return { name, mode: "subagent", permission, options: {}, ...fields }
+}
+
+export function sessionOf(id: string, fields: Partial<Session> = {}): Session {
+  return {
+    id,
+    slug: id,
+    projectID: "project",
+    directory: "/project",
+    title: id,
+    version: "1.18.33",
+    time: { created: 0, updated: 0 },
+    ...fields,
+  }
+}
+
+/** The message of a prompt, as the session has it. */
+export function askedBy({ session, messageID, text, agent }: Prompt): MessageWithParts {
+  const info: Message = {
+    id: messageID,
+    sessionID: session,
+    role: "user",
+    time: { created: 0 },
+    agent,
+    model: { providerID: "fake", modelID: "m1" },
+  }
+  return { info, parts: [textPart(session, messageID, text)] }
+}
+
+type AssistantMessage = Extract<Message, { role: "assistant" }>
+
+/** The child's answer to the prompt of this id. With an empty `finish`, one that is not at its end. */
+export function answerTo(
+  asked: { session: string; messageID: string },
+  text: string,
+  { finish = "stop", ...fields }: Partial<AssistantMessage> = {},
+): MessageWithParts {
+  const id = `${asked.messageID}-answer`
+  const info: AssistantMessage = {
+    id,
+    sessionID: asked.session,
+    role: "assistant",
+    time: { created: 0, completed: 1 },
+    parentID: asked.messageID,
+    modelID: "m1",
+    providerID: "fake",
+    mode: "general",
+    agent: "general",
+    path: { cwd: "/project", root: "/project" },
+    cost: 0,
+    tokens: { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } },
+    ...(finish !== "" && { finish }),
+    ...fields,
+  }
+  return { info, parts: text === "" ? [] : [textPart(asked.session, id, text)] }
+}
+
+export function textPart(session: string, messageID: string, text: string): Part {
+  return { id: `${messageID}-text`, sessionID: session, messageID, type: "text", text }
+}

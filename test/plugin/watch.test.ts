@@ -1,0 +1,196 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { JobEvent } from "../../src/machines/events.ts"
+import { type JobRecord, NO_USAGE } from "../../src/machines/record.ts"
+import { createTroupe } from "../../src/machines/troupe.ts"
+import { watchChildren } from "../../src/plugin/watch.ts"
+
+beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }))
+afterEach(() => void vi.useRealTimers())
+
+/** A watch over one job, `j1` of `owner`, in the session `child`: what its actor would be told. */
+function watching() {
+  const told: JobEvent[] = []
+  const cancelled: string[] = []
+  const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
+  const watch = watchChildren({
+    ...troupe,
+    tell: (_, event) => void told.push(event),
+    cancel: (jobs, reason) => void cancelled.push(...jobs.map(({ id }) => `${id}: ${reason}`)),
+  })
+  troupe.adopt(running)
+  const end = () => troupe.adopt({ ...running, state: "done", endedAt: 1 })
+  return { told, cancelled, end, handle: watch.handle, types: () => told.map(({ type }) => type) }
+}
+
+const never = () => new Promise<never>(() => {})
+const nothingDone = { openSession: never, promptChild: never, stopChild: never }
+
+const running: JobRecord = {
+  id: "j1",
+  session: "child",
+  owner: "owner",
+  description: "Look",
+  agent: "general",
+  state: "prompting",
+  phase: "working",
+  run: 1,
+  createdAt: 0,
+  usage: NO_USAGE,
+}
+
+const event = (type: string, properties: object) => ({ type, properties })
+const delta = (sessionID: string, text: string) => event("message.part.delta", { sessionID, delta: text })
+const status = (sessionID: string, status: object) => event("session.status", { sessionID, status })
+const retry = { type: "retry", attempt: 2, message: "overloaded", next: 5 }
+const created = (id: string, parentID: string) =>
+  event("session.created", { sessionID: id, info: { id, parentID } })
+const permission = (sessionID: string) =>
+  event("permission.asked", { id: "p1", sessionID, permission: "bash", patterns: ["rm a", "rm b"] })
+
+describe("What a child does", () => {
+  it("reaches its job at most once a second, with the end of what it wrote", () => {
+    const { told, handle } = watching()
+    for (let at = 0; at < 1_000; at++) handle(delta("child", `${at} `))
+    vi.advanceTimersByTime(1_000)
+    expect(told).toHaveLength(2)
+    expect(told[1]).toMatchObject({
+      type: "child.active",
+      activity: { text: expect.stringMatching(/998 999 $/) },
+    })
+  })
+
+  it("is the tool it runs", () => {
+    const { told, handle } = watching()
+    const part = { type: "tool", sessionID: "child", tool: "bash", state: { title: "npm test" } }
+    handle(event("message.part.updated", { part }))
+    expect(told).toMatchObject([
+      { type: "child.active", activity: { tool: "bash: npm test", at: 1_000_000 } },
+    ])
+  })
+
+  it("is not its own prompt", () => {
+    const { told, handle } = watching()
+    handle(
+      event("message.part.updated", { part: { type: "text", sessionID: "child", text: "Look around." } }),
+    )
+    expect(told).toEqual([])
+  })
+
+  it("is what it has spent", () => {
+    const { told, handle } = watching()
+    const tokens = { input: 3, output: 2, reasoning: 1, cache: { read: 4, write: 5 } }
+    handle(event("session.updated", { sessionID: "child", info: { id: "child", tokens, cost: 0.5 } }))
+    const usage = { input: 3, output: 2, reasoning: 1, cacheRead: 4, cacheWrite: 5, cost: 0.5 }
+    expect(told).toEqual([{ type: "child.spent", usage }])
+  })
+
+  it("is a retry, with its reason, until the provider takes the request", () => {
+    const { told, types, handle } = watching()
+    handle(status("child", retry))
+    expect(told).toMatchObject([
+      { type: "child.retrying", retry: { attempt: 2, reason: "overloaded", next: 5 } },
+    ])
+    handle(status("child", { type: "busy" }))
+    expect(types()).toEqual(["child.retrying", "child.active"])
+  })
+
+  it("is what it waits for, which no late word of its activity hides", () => {
+    const { told, types, handle } = watching()
+    handle(delta("child", "I"))
+    handle(delta("child", " will"))
+    handle(permission("child"))
+    vi.advanceTimersByTime(5_000)
+    expect(types()).toEqual(["child.active", "child.asked"])
+    expect(told[1]).toMatchObject({ ask: { id: "p1", kind: "permission", text: "bash: rm a, rm b" } })
+    handle(event("permission.replied", { sessionID: "child", requestID: "p1", reply: "once" }))
+    expect(told[2]).toMatchObject({ type: "child.answered", ask: "p1" })
+  })
+
+  it("is a question to the user, until it is answered or turned down", () => {
+    const { told, handle } = watching()
+    const questions = [{ question: "Which one?" }, { question: "Why?" }]
+    handle(event("question.asked", { id: "q1", sessionID: "child", questions }))
+    handle(event("question.rejected", { sessionID: "child", requestID: "q1" }))
+    expect(told).toMatchObject([
+      { type: "child.asked", ask: { id: "q1", kind: "question", text: "Which one? Why?" } },
+      { type: "child.answered", ask: "q1" },
+    ])
+  })
+
+  it("ends with its session", () => {
+    const { cancelled, handle } = watching()
+    handle(event("session.deleted", { sessionID: "child", info: { id: "child" } }))
+    expect(cancelled).toEqual(["j1: its child session was deleted"])
+  })
+})
+
+describe("What a child's own subagents do", () => {
+  it("is a sign of its life, and what they ask, it asks; what they spend or delete is their own", () => {
+    const { types, cancelled, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(created("great-grandchild", "grandchild"))
+    handle(delta("great-grandchild", "working"))
+    handle(permission("great-grandchild"))
+    handle(event("session.updated", { sessionID: "grandchild", info: { id: "grandchild", cost: 1 } }))
+    handle(event("session.deleted", { sessionID: "grandchild", info: { id: "grandchild" } }))
+    expect(types()).toEqual(["child.active", "child.asked"])
+    expect(cancelled).toEqual([])
+  })
+
+  it("is heard no more once the job has ended", () => {
+    const { types, end, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(delta("grandchild", "a"))
+    handle(delta("grandchild", "b"))
+    end()
+    vi.advanceTimersByTime(5_000)
+    handle(delta("grandchild", "late"))
+    handle(delta("child", "late"))
+    handle(created("another", "child"))
+    handle(delta("another", "late"))
+    expect(types()).toEqual(["child.active"])
+  })
+})
+
+describe("Events of sessions without a job", () => {
+  it("cost a look-up and nothing else: not even their contents are read", () => {
+    const { told, handle } = watching()
+    const read: string[] = []
+    const properties = {
+      get sessionID() {
+        read.push("sessionID")
+        return "somebody"
+      },
+      get delta() {
+        read.push("delta")
+        return "words"
+      },
+      get status() {
+        read.push("status")
+        return { type: "busy" }
+      },
+    }
+    for (const type of ["message.part.delta", "session.status", "permission.asked"])
+      handle({ type, properties })
+    expect(read).toEqual(["sessionID", "sessionID", "sessionID"])
+    expect(told).toEqual([])
+  })
+
+  it.each([
+    ["nothing", undefined],
+    ["a word", "session.updated"],
+    ["an event without properties", { type: "server.connected" }],
+    ["a delta of no text", event("message.part.delta", { sessionID: "child" })],
+    ["an event of a kind that is not known", event("child.exploded", { sessionID: "child" })],
+    ["a session made by nobody", event("session.created", { info: { id: "new" } })],
+  ])("do no harm when malformed: %s", (_, malformed) => {
+    const { told, handle } = watching()
+    expect(() => handle(malformed)).not.toThrow()
+    expect(told).toEqual([])
+  })
+
+  it("do no harm when a session is announced in an unknown shape", () => {
+    const { handle } = watching()
+    expect(() => handle(event("session.created", { sessionID: "new" }))).not.toThrow()
+  })
+})
