@@ -86,6 +86,7 @@ export class History {
       return snapshot.status === "done" ? decision : `${decision}; the child is being stopped`
     }
     if (snapshot.matches({ created: "queued" })) return this.#queued(job)
+    if (event.type === "xstate.done.actor.openSession") return "ready, and it had a slot"
     if (event.type === "xstate.init")
       return job.run > 1 ? `follow-up, run ${job.run}` : "asked for by its owner"
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.

@@ -29,6 +29,8 @@ export type JobContext = {
   job: JobInput
   /** Empty until opencode has made it. */
   session: string
+  /** When it may prompt, for a job whose slot came before its session. */
+  slotAt?: number | undefined
   startedAt?: number
   endedAt?: number
   /** What is left of the total time when its clock starts again. Milliseconds. */
@@ -80,7 +82,7 @@ export const jobMachine = setup({
   },
   guards: {
     "has a session": ({ context }) => context.session !== "",
-    "end is decided": ({ context }) => context.ending !== undefined,
+    "has a slot": ({ context }) => context.slotAt !== undefined,
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
     "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
@@ -88,7 +90,12 @@ export const jobMachine = setup({
     "waits for an answer": ({ context }) => context.asks[0]?.kind === "question",
   },
   actions: {
-    rememberSession: assign((_, { session }: { session: string }) => ({ session })),
+    rememberSlot: assign((_, { at }: { at: number }) => ({ slotAt: at })),
+    rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
+      session,
+      // A slot that came early is of use only from now on.
+      ...(context.slotAt !== undefined && { slotAt: at }),
+    })),
     rememberActivity: assign((_, { activity }: { activity: Activity }) => ({ activity })),
     rememberUsage: assign((_, { usage }: { usage: Usage }) => ({ usage })),
     rememberRetry: assign((_, { retry }: { retry: Retry }) => ({ retry })),
@@ -100,6 +107,7 @@ export const jobMachine = setup({
       asks: ({ context }, { ask }: { ask: string }) => context.asks.filter(({ id }) => id !== ask),
     }),
     startClocks: assign(({ context }, { at }: { at: number }) => ({
+      slotAt: undefined,
       startedAt: context.startedAt ?? at,
       deadlineAt: at + context.remainingMs,
       idleAt: at + context.job.idleMs,
@@ -168,6 +176,7 @@ export const jobMachine = setup({
             },
           },
           on: {
+            "slot.granted": { actions: { type: "rememberSlot", params: ({ event }) => event } },
             "job.cancel": { actions: { type: "decideEnd", params: ({ event }) => cancellation(event) } },
           },
         },
@@ -175,6 +184,11 @@ export const jobMachine = setup({
           always: [
             { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
             { guard: { type: "ends as", params: "failed" }, target: "#job.failed" },
+            {
+              guard: "has a slot",
+              target: "#job.prompting",
+              actions: { type: "startClocks", params: ({ context }) => ({ at: context.slotAt ?? 0 }) },
+            },
             { target: "queued" },
           ],
         },

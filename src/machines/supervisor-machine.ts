@@ -1,4 +1,4 @@
-import { type DoneActorEvent, type ErrorActorEvent, enqueueActions, sendParent, setup } from "xstate"
+import { type DoneActorEvent, type ErrorActorEvent, enqueueActions, setup } from "xstate"
 import type { JobEvent, JobInput } from "./events.ts"
 import { type JobSnapshot, jobMachine, recordOf } from "./job-machine.ts"
 import type { JobRecord } from "./record.ts"
@@ -36,7 +36,6 @@ export const supervisorMachine = setup({
   },
   actors: { job: jobMachine },
   guards: {
-    "job is queued": (_, { snapshot }: { snapshot: JobSnapshot }) => snapshot.matches({ created: "queued" }),
     "job is unknown": ({ context }, { id }: { id: string }) => context.live.every(({ job }) => job !== id),
   },
   actions: {
@@ -44,22 +43,17 @@ export const supervisorMachine = setup({
     keepRecord: (_, _params: { record: JobRecord }) => {},
     /** Provided by `createTroupe`: makes a `failed` record of the last one. */
     keepCrash: (_, _params: Crash) => {},
+    // It stands in line from the start: how long its session takes to open does not change its turn.
     startJob: enqueueActions(({ context, enqueue }, { job }: { job: JobInput }) => {
       const actor = freeActorId(context)
       enqueue.spawnChild("job", { id: actor, input: job, syncSnapshot: true })
       enqueue.assign({ live: [...context.live, { job: job.id, actor }] })
+      enqueue.sendParent({ type: "slot.request", owner: context.owner, job: job.id } satisfies SlotEvent)
     }),
     tellJob: enqueueActions(({ context, enqueue }, { job, event }: { job: string; event: JobEvent }) => {
       const live = context.live.find((each) => each.job === job)
       if (live) enqueue.sendTo(live.actor, event)
     }),
-    requestSlot: sendParent(
-      ({ context }, { job }: { job: string }): SlotEvent => ({
-        type: "slot.request",
-        owner: context.owner,
-        job,
-      }),
-    ),
     forgetJob: enqueueActions(({ context, enqueue }, { actor }: { actor: string }) => {
       const live = context.live.find((each) => each.actor === actor)
       if (!live) return
@@ -78,16 +72,9 @@ export const supervisorMachine = setup({
       actions: { type: "startJob", params: ({ event }) => event },
     },
     "job.tell": { actions: { type: "tellJob", params: ({ event }) => event } },
-    "xstate.snapshot.*": [
-      {
-        guard: { type: "job is queued", params: ({ event }) => event },
-        actions: [
-          { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
-          { type: "requestSlot", params: ({ event }) => ({ job: event.snapshot.context.job.id }) },
-        ],
-      },
-      { actions: { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) } },
-    ],
+    "xstate.snapshot.*": {
+      actions: { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
+    },
     "xstate.done.actor.*": {
       actions: [
         { type: "keepRecord", params: ({ event }) => ({ record: event.output }) },

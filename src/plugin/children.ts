@@ -1,6 +1,7 @@
 import type { Answer, ChildInput, Effects, StopChildOutput } from "../machines/effects.ts"
 import type { JobInput } from "../machines/events.ts"
 import { type JobError, type JobRecord, NO_USAGE, type Usage } from "../machines/record.ts"
+import { Drafts } from "./drafts.ts"
 import type {
   Host,
   HostError,
@@ -27,11 +28,14 @@ export type Children = {
   effects: Effects
   /** Hands a working child more text, which it takes up at its next step. */
   tell(job: JobRecord, text: string, at: number): Promise<Result<void>>
+  /** Takes any event of opencode. */
+  hear(event: object): void
 }
 
 export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions): Children {
   /** What each working child was asked, and told since. */
   const toldMeanwhile = new Map<string, Prompt[]>()
+  const drafts = new Drafts()
 
   const effects: Effects = {
     async openSession(job) {
@@ -49,6 +53,7 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     async promptChild({ job, session }) {
       const prompts: Prompt[] = [firstPrompt({ job, session })]
       toldMeanwhile.set(session, prompts)
+      drafts.begin(session)
       try {
         let answer: MessageWithParts | undefined
         // What came too late for the turn has its own: asking by the same ids joins it, or returns its answer.
@@ -57,18 +62,30 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
         const outcome = answerOf(answer, await usageOf(host, session))
         if (!outcome.error) return outcome
         // What came before the failure is in the messages of earlier steps too.
-        const { text } = await writtenBy(host, { job, session })
+        const { text } = await writtenBy({ job, session }, drafts.of(session))
         return { ...outcome, text: text ?? outcome.text }
       } finally {
-        if (toldMeanwhile.get(session) === prompts) toldMeanwhile.delete(session)
+        if (toldMeanwhile.get(session) === prompts) {
+          toldMeanwhile.delete(session)
+          drafts.end(session)
+        }
       }
     },
 
     async stopChild(child) {
+      const draft = drafts.of(child.session)
       const aborted = await host.abort(child.session)
       if (!aborted.ok) void host.log("warn", `could not abort ${child.session}: ${aborted.error.message}`)
-      return writtenBy(host, child)
+      return writtenBy(child, draft)
     },
+  }
+
+  /** @param draft what the child was writing when it failed or was stopped; opencode may have kept it or not. */
+  async function writtenBy({ job, session }: ChildInput, draft: string): Promise<StopChildOutput> {
+    const [messages, usage] = await Promise.all([host.messages(session), usageOf(host, session)])
+    const kept = messages.ok ? textSince(messages.value, promptIds(session, job.askedAt).messageID) : ""
+    const text = kept.includes(draft) ? kept : [kept, draft].filter((each) => each !== "").join("\n\n")
+    return { text: text || undefined, usage }
   }
 
   function firstPrompt({ job, session }: ChildInput): Prompt {
@@ -100,7 +117,7 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     return sent
   }
 
-  return { effects, tell }
+  return { effects, tell, hear: (event) => drafts.handle(event) }
 }
 
 /**
@@ -175,18 +192,14 @@ function statusOf(data: unknown): string {
   return known && typeof data.statusCode === "number" ? ` (HTTP ${data.statusCode})` : ""
 }
 
-async function writtenBy(host: Host, { job, session }: ChildInput): Promise<StopChildOutput> {
-  const [messages, usage] = await Promise.all([host.messages(session), usageOf(host, session)])
-  if (!messages.ok) return { text: undefined, usage }
-  const asked = promptIds(session, job.askedAt).messageID
-  // All that follows: what answers a message told meanwhile belongs to the run as well.
-  const from = messages.value.findIndex(({ info }) => info.id === asked)
-  const text = messages.value
+/** What was written in a run: all that follows its prompt, with the answers to what was told meanwhile. */
+function textSince(messages: readonly MessageWithParts[], asked: string): string {
+  const from = messages.findIndex(({ info }) => info.id === asked)
+  return messages
     .filter(({ info }, index) => from !== -1 && index > from && info.role === "assistant")
     .map(textOf)
     .filter((each) => each !== "")
     .join("\n\n")
-  return { text: text || undefined, usage }
 }
 
 export function textOf({ parts }: MessageWithParts): string {

@@ -1,4 +1,4 @@
-import { hasEnded, type JobRecord } from "../machines/record.ts"
+import { hasEnded, type JobError, type JobRecord } from "../machines/record.ts"
 
 /** Characters of an ended job's text in a status. */
 const excerptLength = 160
@@ -10,7 +10,7 @@ export function statusLine(record: JobRecord, now: number): string {
     record.run > 1 ? `run ${record.run}` : "",
     doing(record),
     spent(record),
-    record.error ? excerpt(`${record.error.kind}: ${record.error.message}`) : "",
+    record.error ? excerpt(reasonOf(record.error)) : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
   ]
   return `${record.id}: ${details.filter((each) => each !== "").join(", ")}`
@@ -18,13 +18,14 @@ export function statusLine(record: JobRecord, now: number): string {
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock(record: JobRecord, now: number): string {
-  const reason = record.error
-    ? ` reason=${JSON.stringify(fenced(`${record.error.kind}: ${record.error.message}`))}`
-    : ""
+  const reason = record.error ? ` reason=${JSON.stringify(fenced(reasonOf(record.error)))}` : ""
   const head = `<job id="${record.id}" state="${record.state}" time="${age(record, now)}"${reason}>`
   const text = fenced(record.text ?? "")
   return `${head}\n${text || (record.state === "done" ? "(no text)" : "(it had written nothing)")}\n</job>`
 }
+
+/** A cancel says itself that it is one. */
+const reasonOf = ({ kind, message }: JobError) => (kind === "cancelled" ? message : `${kind}: ${message}`)
 
 /** Foreign text cannot end the block that it stands in. */
 const fenced = (text: string) => text.replace(/<(?=\/job)/gi, "<\\")

@@ -66,6 +66,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     tool: jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now }),
     event: async ({ event }) => {
       if (event.type === "message.updated") showProblems()
+      children.hear(event)
       watch.handle(event)
       ownerEvents.handle(event)
     },

@@ -8,35 +8,21 @@ export type DeliveredRun = { session: string; run: number }
 
 const DeliveredRun = JobRecord.pick({ session: true, run: true })
 
-/** What a notification carries, unseen, so that it is never sent twice. */
-export function deliveryMark(records: readonly JobRecord[]): Record<string, unknown> {
+const Mark = z.object({ [METADATA_KEY]: z.object({ told: z.array(DeliveredRun) }) })
+
+/** What notifications and tools' answers carry, unseen, so that no result is told twice. */
+export function deliveryMark(records: readonly JobRecord[]): z.infer<typeof Mark> {
   return { [METADATA_KEY]: { told: records.map(({ session, run }) => ({ session, run })) } }
 }
 
-/** The runs whose results an owner's conversation holds: by a notification, or by a tool's answer. */
+/** The runs whose results an owner's conversation holds. */
 export function deliveredRuns(messages: readonly MessageWithParts[]): DeliveredRun[] {
-  return messages.flatMap(({ parts }) => parts).flatMap((part) => [...toldBy(part), ...answeredBy(part)])
+  return messages
+    .flatMap(({ parts }) => parts)
+    .flatMap((part) => Mark.safeParse(metadataOf(part)).data?.[METADATA_KEY]?.told ?? [])
 }
 
-const Notification = z.object({
-  type: z.literal("text"),
-  metadata: z.object({ [METADATA_KEY]: z.object({ told: z.array(DeliveredRun) }) }),
-})
-
-function toldBy(part: Part): DeliveredRun[] {
-  return Notification.safeParse(part).data?.metadata[METADATA_KEY]?.told ?? []
-}
-
-const ToolAnswer = z.object({
-  type: z.literal("tool"),
-  tool: z.enum(["agents_wait", "agents_cancel"]),
-  state: z.object({
-    status: z.literal("completed"),
-    metadata: z.object({ jobs: z.array(JobRecord.pick({ session: true, run: true, endedAt: true })) }),
-  }),
-})
-
-function answeredBy(part: Part): DeliveredRun[] {
-  const jobs = ToolAnswer.safeParse(part).data?.state.metadata.jobs ?? []
-  return jobs.filter(({ endedAt }) => endedAt !== undefined)
+function metadataOf(part: Part): unknown {
+  if (part.type === "text") return part.metadata
+  return part.type === "tool" && part.state.status === "completed" ? part.state.metadata : undefined
 }

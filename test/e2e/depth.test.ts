@@ -16,8 +16,8 @@ beforeAll(async () => {
   model = await startScriptedModel()
   const config = { permission: { "*": "allow", bash: "ask" } }
   const starts = [
-    startOpencode({ model, config }),
-    startOpencode({ model, config, plugin: { options: { depth: 2 } } }),
+    startOpencode({ model, config, plugin: { options: { notify: "never" } } }),
+    startOpencode({ model, config, plugin: { options: { depth: 2, notify: "never" } } }),
   ] as const
   ;[flat, deep] = await Promise.all(starts)
 })
@@ -122,7 +122,10 @@ describe("At depth 2", () => {
   test("what a job's own job does and asks is seen on both", async () => {
     const owner = await deep.session()
     model.script("have somebody look", [
-      { type: "tool", calls: [{ name: "agents_start", args: { tasks: [{ id: "eye", prompt: "look there" }] } }] },
+      {
+        type: "tool",
+        calls: [{ name: "agents_start", args: { tasks: [{ id: "eye", prompt: "look there" }] } }],
+      },
       { type: "tool", calls: [{ name: "agents_wait", args: {} }] },
     ])
     model.script("look there", [

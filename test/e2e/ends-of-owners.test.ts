@@ -115,7 +115,7 @@ describe.concurrent("An owner", () => {
     )
     const list = asked.rawBody.slice(asked.rawBody.indexOf("still open"))
     expect(list).toMatch(/\\nlive: prompting\.working/)
-    expect(list).toMatch(/\\nunread: done [^\\]*a quick result[^\\]*\(result not read yet\)/)
+    expect(list).toMatch(/\\nunread: done .*a quick result.*\(result not read yet\)/)
     expect(list).not.toMatch(/\\nread: /)
 
     held.open("after all")
@@ -148,7 +148,8 @@ describe("opencode run", () => {
     model.on("work on after the run", { type: "silent" })
     const run = await startGroup(opencodeBinary(), ["run", "hand it out and leave"], {
       cwd: stage.project,
-      env: stage.env,
+      // opencode takes its project from there.
+      env: { ...stage.env, PWD: stage.project },
     })
     try {
       const asked = await model.waitFor(({ text }) => text.includes("hand it out and leave"), 30_000)

@@ -29,7 +29,7 @@ let oc: Opencode
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  oc = await startOpencode({ model, config, plugin: { options: { idleSeconds: 12 } } })
+  oc = await startOpencode({ model, config, plugin: { options: { idleSeconds: 12, notify: "never" } } })
 })
 
 afterAll(async () => {
@@ -99,28 +99,32 @@ describe.concurrent("The user's rules for tasks", () => {
     expect(model.requests.some(({ text }) => text === "refused one")).toBe(false)
   })
 
-  test.each(["reject", "once"] as const)("an agent that needs consent asks in the owner's name: %s", async (answer) => {
-    const owner = await oc.session()
-    const starting = oc.startTool(owner, "agents_start", {
-      tasks: [
-        { id: "a", prompt: `${answer} first`, agent: "scribe" },
-        { id: "b", prompt: `${answer} second` },
-        { id: "c", prompt: `${answer} third`, agent: "scribe" },
-      ],
-    })
-    const ask = await asked(owner)
-    expect(ask).toMatchObject({
-      permission: "task",
-      patterns: ["scribe"],
-      metadata: { subagent_type: "scribe", description: `${answer} first, ${answer} third` },
-    })
-    await reply(ask.id, answer)
+  test.each(["reject", "once"] as const)(
+    "an agent that needs consent asks in the owner's name: %s",
+    async (answer) => {
+      const owner = await oc.session()
+      const starting = oc.startTool(owner, "agents_start", {
+        tasks: [
+          { id: "a", prompt: `${answer} first`, agent: "scribe" },
+          { id: "b", prompt: `${answer} second` },
+          { id: "c", prompt: `${answer} third`, agent: "scribe" },
+        ],
+      })
+      const ask = await asked(owner)
+      expect(ask).toMatchObject({
+        permission: "task",
+        patterns: ["scribe"],
+        metadata: { subagent_type: "scribe", description: `${answer} first, ${answer} third` },
+      })
+      await reply(ask.id, answer)
 
-    const started = await starting.done
-    expect(jobsOf(started).map(({ id }) => id)).toEqual(answer === "once" ? ["a", "b", "c"] : ["b"])
-    if (answer === "reject") expect(started.output).toMatch(/^Refused: a: not permitted: .*\n^Refused: c: /m)
-    expect((await wait(owner)).title).toBe(answer === "once" ? "3/3 done" : "1/1 done")
-  })
+      const started = await starting.done
+      expect(jobsOf(started).map(({ id }) => id)).toEqual(answer === "once" ? ["a", "b", "c"] : ["b"])
+      if (answer === "reject")
+        expect(started.output).toMatch(/^Refused: a: not permitted: .*\n^Refused: c: /m)
+      expect((await wait(owner)).title).toBe(answer === "once" ? "3/3 done" : "1/1 done")
+    },
+  )
 })
 
 describe.concurrent("What a child may touch", () => {
@@ -277,7 +281,9 @@ describe.concurrent("A child that asks", () => {
       await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "ask and be cancelled" }] }),
     )
     await asked(session)
-    expect(jobOf(await oc.callTool(owner, "agents_cancel", { all: true }))).toMatchObject({ state: "cancelled" })
+    expect(jobOf(await oc.callTool(owner, "agents_cancel", { all: true }))).toMatchObject({
+      state: "cancelled",
+    })
   })
 
   /** A job whose child has opencode's own `task` do something that asks; the session that does it. */

@@ -19,11 +19,10 @@ it("tells each step with its event and its cause", async () => {
     { from: "", to: "created.opening", event: "start", why: "asked for by its owner" },
     {
       from: "created.opening",
-      to: "created.queued",
+      to: "prompting.working",
       event: "openSession done",
-      why: "ready, and a slot is free",
+      why: "ready, and it had a slot",
     },
-    { from: "created.queued", to: "prompting.working", event: "slot.granted", why: "got a slot" },
     {
       from: "prompting.working",
       to: "done",
@@ -66,7 +65,7 @@ it("says which wait for people there was, and each attempt", async () => {
   tell({ type: "child.retrying", retry: { attempt: 2, reason: "overloaded", next: 9 }, at: 4 })
   tell({ type: "child.active", activity: { tool: "bash", at: 5 } })
   tell({ type: "child.active", activity: { tool: "read", at: 6 } })
-  expect(why("j1").slice(3)).toEqual([
+  expect(why("j1").slice(2)).toEqual([
     "asks for permission: bash: rm -rf dist",
     "somebody answered",
     "attempt 1 failed, opencode tries again: overloaded",
@@ -98,7 +97,7 @@ it("goes on with a follow-up, and stays bounded", async () => {
   scripted.start("j1")
   await scripted.answer("j1")
   scripted.start("j1", { run: 2, session: "ses_child_j1" })
-  expect(why("j1").slice(4)).toContain("ready, and a slot is free")
+  expect(why("j1").slice(3)).toContain("ready, and a slot is free")
   for (let attempt = 0; attempt < 300; attempt++)
     scripted.troupe.tell(key("j1"), {
       type: "child.retrying",

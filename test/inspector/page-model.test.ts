@@ -45,6 +45,12 @@ describe("the statechart", () => {
       "created.queued",
       ["job.created.opening openSession done> job.created.opened", "job.created.opened > job.created.queued"],
     ],
+    [
+      "created.opening",
+      "openSession done",
+      "prompting.working",
+      ["job.created.opening openSession done> job.created.opened", "job.created > job.prompting"],
+    ],
     ["created.queued", "slot.granted", "prompting.working", ["job.created slot.granted> job.prompting"]],
     ["prompting.working", "promptChild done", "done", ["job.prompting promptChild done> job.done"]],
     ["prompting.working", "promptChild done", "failed", ["job.prompting promptChild done> job.failed"]],

@@ -33,15 +33,24 @@ describe("Slots", () => {
     expect(stage.running()).toEqual(nothing)
   })
 
-  it("are taken when the session is there, not when the job is started", async () => {
+  it("go in the order in which jobs were started, however long their sessions take to open", async () => {
     const stage = play({ concurrency: 1, opens: false })
     await stage.startAll("j1", "j2")
     stage.opening("j2").resolve({ session: "ses_2" })
     await settled()
     stage.opening("j1").resolve({ session: "ses_1" })
     await settled()
-    expect(stage.record("j2").phase).toBe("working")
-    expect(stage.record("j1").phase).toBe("queued")
+    expect(stage.record("j1").phase).toBe("working")
+    expect(stage.record("j2").phase).toBe("queued")
+  })
+
+  it("that come before the session is open start the clocks when it is", async () => {
+    const stage = play({ concurrency: 1, opens: false })
+    await stage.startAll("j1")
+    await stage.pass(5_000)
+    stage.opening("j1").resolve({ session: "ses_1" })
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ phase: "working", startedAt: stage.now() })
   })
 
   it.each([

@@ -1,5 +1,6 @@
 import { hasEnded } from "../../machines/record.ts"
 import { progress, statusLine } from "../render.ts"
+import { deliveryMark } from "../transcript.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
 import {
   type Desk,
@@ -29,5 +30,9 @@ export async function cancel(desk: Desk, given: unknown, context: ToolContext): 
     ...records.map((record) => statusLine(record, desk.now())),
     ...unknownWords(desk, owner, unknown),
   ]
-  return { title: progress(records), output: lines.join("\n"), metadata: { jobs: withoutText(records) } }
+  return {
+    title: progress(records),
+    output: lines.join("\n"),
+    metadata: { jobs: withoutText(records), ...deliveryMark(records) },
+  }
 }

@@ -2,6 +2,7 @@ import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import { progress, resultBlock, statusLine } from "../render.ts"
 import { shownProgress } from "../shown-progress.ts"
 import { withTexts } from "../texts.ts"
+import { deliveryMark } from "../transcript.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import {
   type Desk,
@@ -12,6 +13,7 @@ import {
   unknownWords,
   withoutText,
 } from "./desk.ts"
+import { fitting } from "./room.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
 export async function wait(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
@@ -42,16 +44,29 @@ export async function wait(desk: Desk, given: unknown, context: ToolContext): Pr
   const records = await withTexts(desk.host, current)
   const ended = records.filter(hasEnded)
   const running = records.filter((record) => !hasEnded(record))
+  const blocks = ended.map((record) => resultBlock(record, desk.now()))
+  const count = fitting(blocks)
+  const delivered = ended.slice(0, count)
+  const left = ended.slice(count)
   // What an interrupted turn gets is not read by anybody.
-  if (!context.abort.aborted) desk.inbox.markRead(ended)
+  if (!context.abort.aborted) desk.inbox.markRead(delivered)
   const lines = [
-    ...ended.map((record) => resultBlock(record, desk.now())),
+    ...blocks.slice(0, count),
+    ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
     ...(running.length > 0 ? [`${reasonFor(context, timer)} Still running:`] : []),
     ...running.map((record) => statusLine(record, desk.now())),
     ...unknownWords(desk, owner, unknown),
   ]
-  return { title: progress(records), output: lines.join("\n"), metadata: { jobs: withoutText(records) } }
+  return {
+    title: progress(records),
+    output: lines.join("\n"),
+    metadata: { jobs: withoutText(records), ...deliveryMark(delivered) },
+  }
 }
+
+const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
+
+const them = (records: readonly JobRecord[]) => (records.length === 1 ? "it" : "them")
 
 function reasonFor({ abort }: ToolContext, timer: AbortSignal | undefined): string {
   if (abort.aborted) return "The waiting was interrupted."

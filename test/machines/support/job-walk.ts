@@ -117,6 +117,7 @@ export function waysThrough({ input, alphabet, withNews = false }: WalkOptions):
         value,
         context.asks.map(({ id }) => id),
         context.ending?.state,
+        context.slotAt !== undefined,
         hasWaited(context),
         withNews && [context.activity !== undefined, context.usage.input],
       ]),
@@ -182,7 +183,7 @@ export async function drive({ title, input, steps }: Scenario): Promise<Set<stri
   const { status, output, record, asked, inFlight, timers, value } = pure.seen()
   const names = steps.map(({ name }) => name)
   const decision = names.find((name) => decisions[name])
-  const wasPrompted = names.includes("it gets a slot")
+  const wasPrompted = asked.some(({ effect }) => effect === "promptChild")
   const wasAnswered = decision === "its child answers" || decision === "its child answers with an error"
   expect({ status, output, inFlight, timers, value, stops: timesAsked(asked, "stopChild") }, title).toEqual({
     status: "done",

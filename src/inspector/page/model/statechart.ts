@@ -20,7 +20,7 @@ export function takenArrows({ nodes, arrows }: MachineAnswer, step: Step | undef
   const first = direct ?? ofEvent[0]
   if (!first) return new Map()
   const onward = all.find(
-    ({ event, from: id, to: end }) => isAutomatic(event) && end === to.id && isRelated(first.to, id),
+    ({ event, from: id, to: end }) => isAutomatic(event) && isWithin(to.id, end) && isRelated(first.to, id),
   )
   const taken = direct || !onward ? [first] : [first, onward]
   return new Map(taken.map(({ arrow, event }) => [arrow, event]))

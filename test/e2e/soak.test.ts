@@ -1,0 +1,142 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import * as z from "zod"
+import { freePort } from "../support/free-port.ts"
+import { jobsOf } from "../support/jobs.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { tempFolder } from "../support/temp-folder.ts"
+
+const laps = 5
+const jobsInLap = 60
+
+/** A plugin that tells how much the process holds, once its garbage is gone. */
+const probeSource = `
+import { heapStats } from "bun:jsc"
+export default {
+  id: "probe",
+  server: async () => ({
+    tool: {
+      probe: {
+        description: "Probes",
+        args: {},
+        execute: async () => {
+          for (let round = 0; round < 3; round++) {
+            Bun.gc(true)
+            await new Promise((resolve) => setTimeout(resolve, 20))
+          }
+          const { heapSize, objectTypeCounts } = heapStats()
+          return { output: "probed", metadata: { heapSize, objects: objectTypeCounts } }
+        },
+      },
+    },
+  }),
+}
+`
+
+const Probe = z.object({ heapSize: z.number(), objects: z.record(z.string(), z.number()) })
+
+const folder = tempFolder("soak")
+const token = "soak".repeat(8)
+let model: ScriptedModel
+let oc: Opencode
+let inspector: string
+
+beforeAll(async () => {
+  const probe = join(folder.path, "probe.mjs")
+  writeFileSync(probe, probeSource)
+  const port = await freePort()
+  inspector = `http://127.0.0.1:${port}`
+  const troupe = pathToFileURL(join(import.meta.dirname, "../../dist/server.js")).href
+  const options = { concurrency: 16, notify: "never", inspector: { port, token } }
+  model = await startScriptedModel()
+  oc = await startOpencode({
+    model,
+    config: { plugin: [[troupe, options], pathToFileURL(probe).href] },
+  })
+})
+
+afterAll(async () => {
+  await oc.stop()
+  await model.stop()
+  folder.remove()
+})
+
+type Kind = "fine" | "refused" | "busy once" | "nonsense" | "cancelled" | "late"
+
+/** A third of the jobs has a fault, each kind as often. */
+const faults: Kind[] = ["refused", "busy once", "nonsense", "cancelled", "late"]
+const kindOf = (index: number): Kind =>
+  index % 3 === 2 ? (faults[Math.floor(index / 3) % 5] ?? "fine") : "fine"
+
+const ends: Record<Kind, { state: string; error?: string; requests: number[] }> = {
+  fine: { state: "done", requests: [1] },
+  refused: { state: "failed", error: "provider", requests: [1] },
+  "busy once": { state: "done", requests: [2] },
+  nonsense: { state: "failed", error: "provider", requests: [1] },
+  // It may not have had its turn yet.
+  cancelled: { state: "cancelled", error: "cancelled", requests: [0, 1] },
+  late: { state: "timedOut", error: "total", requests: [1] },
+}
+
+function scriptAll(): void {
+  model.on(/^fine/, ({ text }) => ({ type: "text", text: `did ${text}` }))
+  model.on(/^refused/, { type: "error", status: 400 })
+  model.on(/^nonsense/, { type: "garbage" })
+  model.on(/^(cancelled|late)/, { type: "silent" })
+  model.script(/^busy once/, [
+    { type: "error", status: 503, headers: { "retry-after-ms": "50" } },
+    { type: "text", text: "did it in the end" },
+  ])
+}
+
+/** Sixty jobs of an owner of their own; how each of them ended. */
+async function runLap(lap: number) {
+  const owner = await oc.session()
+  const tasks = Array.from({ length: jobsInLap }, (_, index) => {
+    const kind = kindOf(index)
+    const id = `${kind.replace(" ", "-")}-${index}`
+    return { id, prompt: `${kind} ${lap} ${index}.`, ...(kind === "late" && { timeout: 2 }) }
+  })
+  await oc.callTool(owner, "agents_start", { tasks })
+  const doomed = tasks.filter(({ id }) => id.startsWith("cancelled")).map(({ id }) => id)
+  await oc.callTool(owner, "agents_cancel", { ids: doomed })
+  const ids = tasks.map(({ id }) => id)
+  const jobs = jobsOf(await oc.callTool(owner, "agents_wait", { ids }))
+  return jobs.map(({ id, state, error }, index) => ({ id, state, error, prompt: tasks[index]?.prompt ?? "" }))
+}
+
+async function probe() {
+  const { metadata } = await oc.callTool(await oc.session(), "probe", {})
+  return Probe.parse(metadata)
+}
+
+test("300 jobs, a third of them faulty, end as they should, and leave nothing but their records", async () => {
+  scriptAll()
+  const ended = await runLap(1)
+  const before = await probe()
+  for (let lap = 2; lap <= laps; lap++) ended.push(...(await runLap(lap)))
+  const after = await probe()
+
+  expect(ended).toHaveLength(laps * jobsInLap)
+  const requests = Map.groupBy(model.requests, ({ text }) => text)
+  for (const [index, { id, state, error, prompt }] of ended.entries()) {
+    const end = ends[kindOf(index % jobsInLap)]
+    expect({ id, state, error: error?.kind }).toEqual({ id, state: end.state, error: end.error })
+    expect(end.requests).toContain(requests.get(prompt)?.length ?? 0)
+  }
+  console.log((after.heapSize - before.heapSize) / ((laps - 1) * jobsInLap), before.heapSize, after.heapSize)
+  const names = new Set([...Object.keys(before.objects), ...Object.keys(after.objects)])
+  console.log(
+    [...names]
+      .map((n) => [n, before.objects[n] ?? 0, (after.objects[n] ?? 0) - (before.objects[n] ?? 0)])
+      .filter(([, , d]) => Math.abs(d as number) > 20)
+      .map(String)
+      .join("\n"),
+  )
+
+  const answer = await fetch(`${inspector}/api/actors`, { headers: { authorization: `Bearer ${token}` } })
+  console.log(JSON.stringify(await answer.json()).slice(0, 2000))
+}, 180_000)
