@@ -110,7 +110,8 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
   return {
     turn(owner, isBusy) {
       if (isBusy) busy.add(owner)
-      else if (busy.delete(owner) && inbox.unread(owner).length > 0) check(owner)
+      else busy.delete(owner)
+      if (!isBusy && inbox.unread(owner).length > 0) check(owner)
     },
     check,
     stop() {

@@ -59,7 +59,8 @@ describe("agents_send", () => {
   ])("a job that %s can be sent on", async (state, prompt, reply) => {
     model.on(prompt, reply)
     model.on(`go on after ${state}`, { type: "text", text: "now it works" })
-    const owner = await ownerWith({ id: "x", prompt, timeout: 1 })
+    // Long enough for the follow-up, which has as much time.
+    const owner = await ownerWith({ id: "x", prompt, timeout: 4 })
     const first = await opencode.callTool(owner, "agents_wait", {})
     expect(first.metadata.jobs).toMatchObject([{ state }])
     await opencode.callTool(owner, "agents_send", { id: "x", message: `go on after ${state}` })

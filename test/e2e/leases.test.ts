@@ -4,6 +4,7 @@ import { gate } from "../support/gate.ts"
 import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
 
 let model: ScriptedModel
 let first: Opencode
@@ -57,7 +58,8 @@ describe("metadata that is damaged or somebody else's", () => {
     const result = await first.callTool(owner, "agents_wait", {})
 
     expect(jobsOf(result)).toMatchObject([{ id: "ok", state: "done" }])
-    expect(first.log()).toMatch(new RegExp(`${child}.*${named}`))
+    const complaint = new RegExp(`${child}.*${named}`)
+    await poll("the complaint in opencode's log", () => complaint.test(first.log()) || undefined)
     const after = await answered("the child", first.client.session.get({ sessionID: child }))
     expect(after.metadata).toEqual({ troupe, theirs: { kept: true } })
   })

@@ -28,14 +28,15 @@ export function sessionOf(id: string, fields: Partial<Session> = {}): Session {
 }
 
 /** The message of a prompt, as the session has it. */
-export function askedBy({ session, messageID, text, agent }: Prompt): MessageWithParts {
+export function askedBy({ session, messageID, text, agent, model = "fake/m1" }: Prompt): MessageWithParts {
+  const [providerID = "", modelID = ""] = model.split("/")
   const info: Message = {
     id: messageID,
     sessionID: session,
     role: "user",
     time: { created: 0 },
     agent,
-    model: { providerID: "fake", modelID: "m1" },
+    model: { providerID, modelID },
   }
   return { info, parts: [textPart(session, messageID, text)] }
 }
