@@ -7,7 +7,7 @@ import { createTroupe, type Troupe } from "../src/machines/troupe.ts"
 const [rounds = 5, perOwner = Number.MAX_SAFE_INTEGER] = process.argv.slice(2).map(Number)
 /** Jobs measured at a time, on either side. */
 const window = 200
-const windowsPerRound = 4
+const windowsPerRound = 10
 /** Jobs in flight at a time. */
 const batch = 20
 /** An answer of usual length: a few sentences. */

@@ -80,6 +80,11 @@ export const fanOut: Part = async (bench) => {
   }
 }
 
+/** What the children of the plugin do without, too. */
+const withoutJobTools = Object.fromEntries(
+  ["start", "status", "wait", "cancel", "send"].map((name) => [`agents_${name}`, false]),
+)
+
 /** As a person would write it who wants it fast: each session is prompted as soon as it is there. */
 async function throughSdk(oc: Opencode): Promise<number> {
   const parentID = await oc.session({ title: "bench" })
@@ -90,7 +95,7 @@ async function throughSdk(oc: Opencode): Promise<number> {
       const prompt = {
         sessionID: child,
         agent: "general",
-        tools: { agents_start: false, agents_status: false, agents_wait: false, agents_cancel: false },
+        tools: withoutJobTools,
         parts: [{ type: "text" as const, text: work(piece) }],
       }
       const { info } = await answered("a prompt", oc.client.session.prompt(prompt))

@@ -37,7 +37,9 @@ describe("agents_send", () => {
     expect(second.output).toContain("not blue: red")
     expect(second.metadata.jobs).toMatchObject([{ id: "c", run: 2, state: "done" }])
     const session = (outcome: typeof first) => outcome.metadata.jobs
-    expect(session(second)).toMatchObject([{ session: (session(first) as { session: string }[])[0]?.session }])
+    expect(session(second)).toMatchObject([
+      { session: (session(first) as { session: string }[])[0]?.session },
+    ])
   })
 
   test("a follow-up that fails keeps the earlier result beside its reason", async () => {

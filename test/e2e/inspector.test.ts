@@ -32,7 +32,9 @@ async function inspect(): Promise<{ url: string; link: string }[]> {
   const cli = join(import.meta.dirname, "../../dist/cli.js")
   const env = { ...process.env, HOME: opencode.home, XDG_STATE_HOME: "" }
   // It exits with 1 where none runs.
-  const { stdout } = await run(process.execPath, [cli, "inspect", "--json"], { env }).catch((failed) => failed)
+  const { stdout } = await run(process.execPath, [cli, "inspect", "--json"], { env }).catch(
+    (failed) => failed,
+  )
   return z.array(z.object({ url: z.string(), link: z.string() })).parse(JSON.parse(stdout))
 }
 
@@ -47,7 +49,8 @@ test("the first job brings a link in a toast, once; the command has fresh ones",
   model.on("a first job", { type: "text", text: "done" })
   await opencode.callTool(owner, "agents_start", { tasks: [{ id: "one", prompt: "a first job" }] })
   const toast = await opencode.events.waitFor(
-    ({ payload }) => payload.type === "tui.toast.show" && payload.properties.message.includes("Watch the jobs"),
+    ({ payload }) =>
+      payload.type === "tui.toast.show" && payload.properties.message.includes("Watch the jobs"),
   )
   const words = toast.payload.type === "tui.toast.show" ? toast.payload.properties.message : ""
   const link = words.match(/http:\S+/)?.[0] ?? ""
@@ -85,7 +88,11 @@ test("a cancel on the page ends the child for real", async () => {
   const page = await openPage(running?.link ?? "")
   await page.getByText("work to be stopped").first().click()
   await page.getByRole("button", { name: /^Cancel/ }).click()
-  await page.getByRole("dialog").getByRole("button", { name: /cancel/i }).last().click()
+  await page
+    .getByRole("dialog")
+    .getByRole("button", { name: /cancel/i })
+    .last()
+    .click()
 
   await model.waitFor(({ text, closed }) => text === "work to be stopped" && closed)
   const result = await opencode.callTool(owner, "agents_wait", {})

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
-import { jobOf, jobsOf } from "../support/jobs.ts"
+import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type Reply, type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
@@ -37,12 +37,11 @@ afterAll(async () => {
   await model.stop()
 })
 
-/** A model that calls this tool, and says "over" when it has the result. */
-function calls(prompt: string, ...tools: { name: string; args: object }[]) {
-  model.script(prompt, [
-    { type: "tool", calls: tools },
-    { type: "text", text: "over" },
-  ])
+const over: Reply = { type: "text", text: "over" }
+
+/** A model that calls these tools, and says `last` when it has the results. */
+function calls(prompt: string, tools: { name: string; args: object }[], last = over) {
+  model.script(prompt, [{ type: "tool", calls: tools }, last])
 }
 
 const bash = (command: string) => ({ name: "bash", args: { command, description: "Runs a command" } })
@@ -133,11 +132,9 @@ describe.concurrent("What a child may touch", () => {
     const before = readFileSync(file, "utf8")
     const made = join(oc.project, "made.txt")
     const owner = await oc.session()
-    calls(
-      "write under plan",
-      { name: "write", args: { filePath: made, content: "made" } },
-      { name: "edit", args: { filePath: file, oldString: "fake", newString: "real" } },
-    )
+    const write = { name: "write", args: { filePath: made, content: "made" } }
+    const edit = { name: "edit", args: { filePath: file, oldString: "fake", newString: "real" } }
+    calls("write under plan", [write, edit])
     await oc.callTool(
       owner,
       "agents_start",
@@ -150,7 +147,7 @@ describe.concurrent("What a child may touch", () => {
     expect(existsSync(made)).toBe(false)
     expect(readFileSync(file, "utf8")).toBe(before)
 
-    calls("write under build", { name: "write", args: { filePath: made, content: "made" } })
+    calls("write under build", [write])
     await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "write under build" }] })
     await wait(owner)
     expect(readFileSync(made, "utf8")).toBe("made")
@@ -162,7 +159,7 @@ describe.concurrent("What a child may touch", () => {
     writeFileSync(join(outside.path, "open.txt"), "seen from outside")
     writeFileSync(join(other.path, "closed.txt"), "not to be seen")
     const read = (path: string) => ({ name: "read", args: { filePath: path } })
-    calls("look outside", read(join(outside.path, "open.txt")), read(join(other.path, "closed.txt")))
+    calls("look outside", [read(join(outside.path, "open.txt")), read(join(other.path, "closed.txt"))])
     const owner = await oc.session({
       permission: [
         { permission: "external_directory", pattern: join(outside.path, "*"), action: "allow" },
@@ -186,7 +183,7 @@ describe.concurrent("What a child may touch", () => {
 describe.concurrent("A child that asks", () => {
   test("waits for permission, with what it asks, and goes on once somebody answers", async () => {
     const owner = await oc.session()
-    calls("make a folder", bash("mkdir -p granted"))
+    calls("make a folder", [bash("mkdir -p granted")])
     const started = await oc.callTool(owner, "agents_start", {
       tasks: [{ id: "mk", prompt: "make a folder", description: "Make it" }],
     })
@@ -217,7 +214,7 @@ describe.concurrent("A child that asks", () => {
 
   test("has clocks that stand still meanwhile", async () => {
     const owner = await oc.session()
-    calls("be patient", bash("true"))
+    calls("be patient", [bash("true")])
     const patient = await oc.callTool(owner, "agents_start", {
       tasks: [{ id: "patient", prompt: "be patient", timeout: 10 }],
     })
@@ -235,7 +232,7 @@ describe.concurrent("A child that asks", () => {
 
   test("for several things at once goes on when all are answered", async () => {
     const owner = await oc.session()
-    calls("ask twice", bash("echo first"), bash("echo second"))
+    calls("ask twice", [bash("echo first"), bash("echo second")])
     const { session } = jobOf(await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "ask twice" }] }))
     const [one, two] = [await asked(session, 1), await asked(session, 2)]
     expect(jobOf(await status(owner)).asks?.map(({ text }) => text)).toEqual([
@@ -276,7 +273,7 @@ describe.concurrent("A child that asks", () => {
 
   test("and is cancelled meanwhile ends at once", async () => {
     const owner = await oc.session()
-    calls("ask and be cancelled", bash("true"))
+    calls("ask and be cancelled", [bash("true")])
     const { session } = jobOf(
       await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "ask and be cancelled" }] }),
     )
@@ -287,13 +284,11 @@ describe.concurrent("A child that asks", () => {
   })
 
   /** A job whose child has opencode's own `task` do something that asks; the session that does it. */
-  async function delegated(owner: string, prompt: string) {
+  async function delegated(owner: string, prompt: string, last?: Reply) {
     const below = `${prompt} below`
-    calls(prompt, {
-      name: "task",
-      args: { description: "Below", prompt: below, subagent_type: "general" },
-    })
-    calls(below, bash(`echo ${below}`))
+    const args = { description: "Below", prompt: below, subagent_type: "general" }
+    calls(prompt, [{ name: "task", args }], last)
+    calls(below, [bash(`echo ${below}`)])
     const { session } = jobOf(
       await oc.callTool(owner, "agents_start", {
         tasks: [{ id: "boss", prompt, agent: "delegate" }],
@@ -320,9 +315,13 @@ describe.concurrent("A child that asks", () => {
 
   test("through a subagent of its own that is aborted meanwhile does not wait for ever", async () => {
     const owner = await oc.session()
-    const { grandchild } = await delegated(owner, "delegate in vain")
+    const answer = held()
+    const { session, grandchild } = await delegated(owner, "delegate in vain", answer.reply)
     await asked(grandchild)
     await answered("the abort", oc.client.session.abort({ sessionID: grandchild }))
+    await model.waitFor((request) => request.session === session && request.messages.at(-1)?.role === "tool")
+    expect(jobOf(await status(owner))).toMatchObject({ phase: "working", deadlineAt: expect.any(Number) })
+    answer.release("over")
     expect(jobOf(await wait(owner)).state).toBe("done")
   })
 

@@ -18,7 +18,12 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    model.on(/^job \d+ of /, ({ text }) => ({ type: "text", text: `answer to ${text}`, delayMs: 20, chunks: 3 }))
+    model.on(/^job \d+ of /, ({ text }) => ({
+      type: "text",
+      text: `answer to ${text}`,
+      delayMs: 20,
+      chunks: 3,
+    }))
     opencode = await startOpencode({ model, plugin: { options: { recover, concurrency: 3 } } })
     const before = opencode.events.seen.length
     await settled(await startRun("warm-up"), jobCount)
@@ -46,7 +51,9 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
       "the end of all jobs, and their owner's knowledge of it",
       async () => {
         const jobs = await storedJobs(owner)
-        const isOver = jobs.every(({ record, toldRun }) => record.endedAt !== undefined && toldRun === record.run)
+        const isOver = jobs.every(
+          ({ record, toldRun }) => record.endedAt !== undefined && toldRun === record.run,
+        )
         return isOver && jobs.length === count ? jobs : undefined
       },
       { timeoutMs: 30_000 },
@@ -88,7 +95,8 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
         const asked = model.requests.filter(({ text }) => text === prompt)
         if (recover === "fail") {
           expect(asked.length).toBeLessThanOrEqual(1)
-          if (record.state !== "done") expect(record).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
+          if (record.state !== "done")
+            expect(record).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
         } else {
           expect(record.state).toBe("done")
           // Only a request whose answer opencode had not kept is made again.
