@@ -3,11 +3,18 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          sequence: { groupOrder: 0 },
+          include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"],
+        },
+      },
       {
         // Each file runs opencode processes of its own; two at a time is what two cores carry.
         test: {
           name: "e2e",
+          sequence: { groupOrder: 1 },
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/support/prepared-home.ts"],
           testTimeout: 60_000,
