@@ -69,6 +69,8 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
   async function deliver(owner: string): Promise<"told" | "nothing" | "failed"> {
     // A job's child whose turn is over has given its answer: its own jobs have nobody left to tell.
     if (inbox.unread(owner).length === 0 || troupe.records.bySession(owner)) return "nothing"
+    // The end of its turn brings us here again.
+    if (busy.has(owner)) return "nothing"
     const messages = await host.messages(owner)
     if (!messages.ok) return afterFailure(messages.error)
     // An attempt that seemed to fail, or an earlier process, may have told already.
@@ -76,7 +78,6 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     const asked = messages.value.findLast(({ info }) => info.role === "user")?.info
     const statuses = await host.statuses()
     if (!statuses.ok) return afterFailure(statuses.error)
-    // The end of its turn brings us here again.
     if (busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return "nothing"
 
     const unread = inbox.unread(owner)

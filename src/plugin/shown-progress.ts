@@ -4,7 +4,7 @@ import type { Host, Part } from "./host.ts"
 import { throttle } from "./throttle.ts"
 
 /** How often the shown tool call changes at most, milliseconds: each change is a write of opencode's. */
-const intervalMs = 500
+const intervalMs = 1_000
 
 /**
  * Shows how a running tool call gets on, in its title and metadata. `context.metadata` would be the way, but for
@@ -14,9 +14,10 @@ export function shownProgress(host: Host, context: ToolContext) {
   const callID = CallID.safeParse(context).data?.callID
   let writing = Promise.resolve()
   let isOver = false
+  let part: RunningPart | undefined
 
   const write = async ({ title, metadata }: Shown) => {
-    const part = callID === undefined ? undefined : await runningPart(host, context, callID)
+    part ??= callID === undefined ? undefined : await runningPart(host, context, callID)
     if (!part || isOver) return
     const changed = {
       ...part,

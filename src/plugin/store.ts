@@ -4,10 +4,17 @@ import type { Troupe } from "../machines/troupe.ts"
 import type { Host } from "./host.ts"
 import { type Lease, METADATA_KEY, StoredJob, storedJob } from "./stored-job.ts"
 
+/** How long changes that are in no hurry wait for others, to be written together. Milliseconds. */
+const soonMs = 1_000
+
+type Change = (stored: StoredJob) => StoredJob
+
 /** Keeps jobs in opencode's own store: in the metadata of their child sessions, whose other keys stay. */
 export class JobStore {
   readonly #host: Host
   readonly #lease: Lease
+  /** Changes that wait to be written together. */
+  readonly #waiting = new Map<string, { changes: Change[]; timer: NodeJS.Timeout }>()
   /** The last write under way for a session: writes to one follow each other. */
   readonly #writes = new Map<string, Promise<void>>()
 
@@ -39,13 +46,14 @@ export class JobStore {
     troupe.records.subscribe((record, before) => {
       if (record.session === "" || !before) return
       const isDecided = record.phase === "stopping" && before.phase !== "stopping"
-      if (isDecided || record.state !== before.state) this.save(record)
+      // What nothing else in opencode tells is written at once, before the child is stopped.
+      if (isDecided) this.save(record)
+      else if (record.state !== before.state) this.#updateSoon(record.session, withRecord(record))
     })
   }
 
   save(record: JobRecord): void {
-    const { session, text: _text, activity: _activity, asks: _asks, retry: _retry, ...kept } = record
-    this.#update(session, (stored) => ({ ...stored, record: kept }))
+    this.#update(record.session, withRecord(record))
   }
 
   /** A follow-up: what a new start would ask. */
@@ -80,25 +88,42 @@ export class JobStore {
   /** The owner has read the results of these runs or was told of them. */
   markTold(records: readonly JobRecord[]): void {
     for (const { session, run } of records.filter(hasEnded)) {
-      if (session !== "") this.#update(session, (stored) => ({ ...stored, toldRun: run }))
+      if (session !== "") this.#updateSoon(session, (stored) => ({ ...stored, toldRun: run }))
     }
   }
 
   /** Resolves when all that was to be written is written. */
   async settled(): Promise<void> {
+    for (const session of [...this.#waiting.keys()]) this.#update(session, (stored) => stored)
     await Promise.all(this.#writes.values())
   }
 
-  #update(session: string, change: (stored: StoredJob) => StoredJob): void {
+  /** For what opencode's store also tells by other means, should this process end before it is written. */
+  #updateSoon(session: string, change: Change): void {
+    const waiting = this.#waiting.get(session)
+    if (waiting) {
+      waiting.changes.push(change)
+      return
+    }
+    const timer = setTimeout(() => this.#update(session, (stored) => stored), soonMs)
+    timer.unref()
+    this.#waiting.set(session, { changes: [change], timer })
+  }
+
+  #update(session: string, change: Change): void {
+    const { changes = [], timer } = this.#waiting.get(session) ?? {}
+    clearTimeout(timer)
+    this.#waiting.delete(session)
+    const all: Change = (stored) => [...changes, change].reduce((each, next) => next(each), stored)
     const write = (this.#writes.get(session) ?? Promise.resolve())
-      .then(() => this.#write(session, change))
+      .then(() => this.#write(session, all))
       .finally(() => {
         if (this.#writes.get(session) === write) this.#writes.delete(session)
       })
     this.#writes.set(session, write)
   }
 
-  async #write(session: string, change: (stored: StoredJob) => StoredJob): Promise<void> {
+  async #write(session: string, change: Change): Promise<void> {
     const found = await this.#host.session(session)
     if (!found.ok) return this.#complain(session, found.error.message)
     const stored = StoredJob.safeParse(found.value.metadata?.[METADATA_KEY])
@@ -112,4 +137,9 @@ export class JobStore {
   #complain(session: string, message: string): void {
     void this.#host.log("warn", `the record of ${session} could not be written: ${message}`)
   }
+}
+
+function withRecord(record: JobRecord): Change {
+  const { session: _session, text: _text, activity: _activity, asks: _asks, retry: _retry, ...kept } = record
+  return (stored) => ({ ...stored, record: kept })
 }

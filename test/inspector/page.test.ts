@@ -187,7 +187,7 @@ describe("live", () => {
     await opened("j1")
     await open(`job=${sessionOf("j1")}`)
     await page.locator(".chart .here", { hasText: "working" }).waitFor()
-    await page.locator(".edge text.taken", { hasText: "slot.granted" }).waitFor()
+    await page.locator(".edge text.taken", { hasText: "openSession done" }).waitFor()
     await scripted.answer("j1")
     await page.locator(".chart .here", { hasText: "done" }).waitFor()
     await page.locator(".edge text.taken", { hasText: "promptChild done" }).waitFor()

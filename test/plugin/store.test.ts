@@ -126,17 +126,24 @@ describe("A job in opencode's store", () => {
     expect(host.logged).toEqual(["warn: the record of ses_1 could not be written: the store is away"])
   })
 
-  it("costs three writes when all goes well", async () => {
+  it("costs one write when all goes well and quickly: changes in no hurry go together", async () => {
     const { host, store, call } = atDesk()
     await call("agents_start", { tasks: [{ prompt: "look" }] })
     host.prompts[0]?.answer("seen")
     await call("agents_wait", {})
     await store.settled()
     expect(host.writes.map(({ metadata }) => StoredJob.parse(metadata.troupe))).toEqual([
-      expect.objectContaining({ record: expect.objectContaining({ state: "prompting" }) }),
-      expect.objectContaining({ record: expect.objectContaining({ state: "done" }), toldRun: 0 }),
       expect.objectContaining({ record: expect.objectContaining({ state: "done" }), toldRun: 1 }),
     ])
+  })
+
+  it("is written before the child is stopped, once its end is decided: no message tells why", async () => {
+    const { host, store, call } = atDesk()
+    await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
+    await call("agents_cancel", { ids: ["a"] })
+    const [decided] = host.writes.map(({ metadata }) => StoredJob.parse(metadata.troupe).record)
+    expect(decided).toMatchObject({ state: "prompting", phase: "stopping", error: { kind: "cancelled" } })
+    await store.settled()
   })
 })
 
