@@ -48,6 +48,11 @@ export function liveView(out: WriteStream, colours: Colours): View {
       step = { words, since: Date.now() }
       draw()
     },
+    say: (line) => {
+      screen.clear()
+      out.write(`${line}\n\n`)
+      draw()
+    },
     follow: (followed) => {
       board = followed
       step = undefined

@@ -37,6 +37,7 @@ export function plainView(say: (line: string) => void): View {
 
   return {
     step: (words) => say(`${words} …`),
+    say,
     follow: (followed) => {
       board = followed
       followedAt = Date.now()

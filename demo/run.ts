@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import type { GlobalEvent } from "@opencode-ai/sdk/v2/client"
 import { answered } from "../test/support/answered.ts"
 import { type Opencode, startOpencode } from "../test/support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../test/support/scripted-model.ts"
@@ -21,8 +22,11 @@ export type Outcome = {
 /** The longest that the main agent's turn may take, milliseconds. It takes 7 seconds. */
 const turnLimit = 60_000
 
-/** Runs the main agent's turn in the real opencode, and ends all that it had started. */
-export async function run(view: View): Promise<Outcome> {
+/**
+ * Runs the main agent's turn in the real opencode, and ends all that it had started.
+ * @param linger what is done with the outcome while opencode and its inspector still run.
+ */
+export async function run(view: View, linger: (outcome: Outcome) => Promise<void>): Promise<void> {
   const home = demoHome()
   const model = await startScriptedModel()
   try {
@@ -37,7 +41,7 @@ export async function run(view: View): Promise<Outcome> {
       env: { TMPDIR: join(home.path, "tmp") },
     })
     try {
-      return await turn(opencode, model, view)
+      await linger(await turn(opencode, model, view))
     } finally {
       await opencode.stop()
     }
@@ -56,6 +60,8 @@ async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promi
   )
   let follows = false
   const stopListening = opencode.events.listen((event) => {
+    const link = linkIn(event)
+    if (link) view.say(`Watch it in a browser (the link opens once): ${link}`)
     board.take(event)
     // Until then opencode gets ready for its first prompt.
     if (!follows && board.calls.size > 0) {
@@ -90,6 +96,13 @@ async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promi
     stopListening()
     view.close()
   }
+}
+
+/** The plugin shows the person a link to its inspector when the first job starts. */
+function linkIn({ payload }: GlobalEvent): string | undefined {
+  return payload.type === "tui.toast.show"
+    ? payload.properties.message.match(/http:\S+link=\S+/)?.[0]
+    : undefined
 }
 
 const unlike = (answer: string) =>

@@ -4,6 +4,8 @@ import type { Board } from "./board.ts"
 export interface View {
   /** What is being prepared or ended, until `follow` or `close`. */
   step(words: string): void
+  /** A line that stays. */
+  say(line: string): void
   /** From now on shows what happens on the board. */
   follow(board: Board): void
   /** The board has changed. */
