@@ -111,7 +111,7 @@ describe.concurrent("A provider that has trouble", () => {
   ])("and %s: the job runs out of time, with what there was", async (prompt, then) => {
     let times = 0
     model.on(prompt, (request) => (times++ === 0 ? brokenOff("half of ", request) : then(request)))
-    const waited = await wait(await start(prompt, { timeout: 5 }))
+    const waited = await wait(await start(prompt, { timeout: 8 }))
     expect(requests(prompt).length).toBeGreaterThan(1)
     expect(jobOf(waited)).toMatchObject({ state: "timedOut", error: { kind: "total" } })
     expect(waited.output).toContain("half of")
