@@ -41,14 +41,17 @@ export class JobStore {
     return { [METADATA_KEY]: storedJob(record, job, this.#lease, 0) }
   }
 
-  /** Writes each job when it starts to prompt, when its end is decided, and when it has ended. */
+  /**
+   * Writes each job when its end is decided and when it has ended. That it prompts is not written: a new start asks
+   * by ids that follow from what is there, and each write costs as much as a child session.
+   */
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
       if (record.session === "" || !before) return
       const isDecided = record.phase === "stopping" && before.phase !== "stopping"
       // What nothing else in opencode tells is written at once, before the child is stopped.
       if (isDecided) this.save(record)
-      else if (record.state !== before.state) this.#updateSoon(record.session, withRecord(record))
+      else if (hasEnded(record) && !hasEnded(before)) this.#updateSoon(record.session, withRecord(record))
     })
   }
 

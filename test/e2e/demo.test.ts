@@ -59,6 +59,18 @@ test.each([
   90_000,
 )
 
+test("begins with a link to the inspector, and with --keep leaves it up until Ctrl-C", async () => {
+  const demo = startDemo("--keep")
+  await poll("the end of the turn", () => /Ctrl-C ends them/.test(demo.output()) || undefined, {
+    timeoutMs: 50_000,
+  })
+  const link = demo.output().match(/http:\S+link=\S+/)?.[0] ?? ""
+  expect((await fetch(link, { redirect: "manual" })).status).toBe(302)
+  demo.process.kill("SIGINT")
+  expect(await demo.exit).toMatchObject({ code: 0 })
+  await expect(fetch(link)).rejects.toThrow()
+})
+
 test("says what it does, and refuses what it does not know", async () => {
   const help = startDemo("--help")
   expect(await help.exit).toMatchObject({ code: 0 })
@@ -66,7 +78,7 @@ test("says what it does, and refuses what it does not know", async () => {
 
   const unknown = startDemo("--fast")
   expect(await unknown.exit).toMatchObject({ code: 2 })
-  expect(unknown.output()).toMatch(/'--fast'.*There is only --help/)
+  expect(unknown.output()).toMatch(/'--fast'.*There are --keep and --help/)
 })
 
 function startDemo(...args: string[]) {
