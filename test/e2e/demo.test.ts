@@ -65,7 +65,7 @@ test("begins with a link to the inspector, and with --keep leaves it up until Ct
     timeoutMs: 50_000,
   })
   const link = demo.output().match(/http:\S+link=\S+/)?.[0] ?? ""
-  expect((await fetch(link, { redirect: "manual" })).status).toBe(302)
+  expect((await fetch(link, { redirect: "manual" })).status).toBe(303)
   demo.process.kill("SIGINT")
   expect(await demo.exit).toMatchObject({ code: 0 })
   await expect(fetch(link)).rejects.toThrow()
