@@ -24,7 +24,7 @@ export function changingTroupe(jobs: number): ChangingTroupe {
 
   return {
     troupe,
-    source: { ...troupe, name: "/work/bench", concurrency: 8 },
+    source: { ...troupe, name: "/projects/bench", concurrency: 8 },
     churn: async (ms) => {
       const end = Date.now() + ms
       let [done, started] = [0, Date.now()]

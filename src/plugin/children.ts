@@ -30,6 +30,8 @@ export type Children = {
   tell(job: JobRecord, text: string, at: number): Promise<Result<void>>
   /** Takes any event of opencode. */
   hear(event: object): void
+  /** What a working child is writing; empty before it has written anything. */
+  draftOf(session: string): string
 }
 
 export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions): Children {
@@ -117,7 +119,12 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     return sent
   }
 
-  return { effects, tell, hear: (event) => drafts.handle(event) }
+  return {
+    effects,
+    tell,
+    hear: (event) => drafts.handle(event),
+    draftOf: (session) => drafts.of(session),
+  }
 }
 
 /**

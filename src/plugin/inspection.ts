@@ -1,5 +1,6 @@
 import type { Inspector, Source } from "../inspector/index.ts"
 import type { Troupe } from "../machines/troupe.ts"
+import type { Children } from "./children.ts"
 import { type Host, wordsOf } from "./host.ts"
 import type { Messenger } from "./messages.ts"
 import type { Options } from "./options.ts"
@@ -12,6 +13,7 @@ export type InspectionOptions = {
   host: Host
   troupe: Troupe
   messenger: Messenger
+  children: Pick<Children, "draftOf">
   options: Options
   directory: string
   now: () => number
@@ -26,7 +28,15 @@ const inspectors = shared<{ running?: Promise<Inspector> | undefined; projects: 
 )
 
 /** Starts the inspector with the first job, and shows the person a link to it. */
-export function inspectJobs({ host, troupe, messenger, options, directory, now }: InspectionOptions) {
+export function inspectJobs({
+  host,
+  troupe,
+  messenger,
+  children,
+  options,
+  directory,
+  now,
+}: InspectionOptions) {
   const source: Source = {
     name: directory,
     concurrency: options.concurrency,
@@ -34,6 +44,7 @@ export function inspectJobs({ host, troupe, messenger, options, directory, now }
     history: troupe.history,
     actors: troupe.actors,
     cancel: troupe.cancel,
+    draft: ({ session }) => children.draftOf(session),
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)

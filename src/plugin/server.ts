@@ -47,7 +47,15 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
   const messenger = createMessenger({ troupe, host, children, store, options, now })
-  const inspection = inspectJobs({ host, troupe, messenger, options, directory: input.directory, now })
+  const inspection = inspectJobs({
+    host,
+    troupe,
+    messenger,
+    children,
+    options,
+    directory: input.directory,
+    now,
+  })
   store.follow(troupe)
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.

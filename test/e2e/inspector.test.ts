@@ -66,13 +66,16 @@ test("the first job brings a link in a toast, once; the command has fresh ones",
 test("a job's states appear live, without a reload, while opencode runs it", async () => {
   const owner = await opencode.session()
   const held = gate()
-  model.on("watched work", { type: "hold", text: "half", until: held.passed })
+  const beginning = `At the very beginning. ${"word ".repeat(200)}`
+  model.on("watched work", { type: "hold", text: `${beginning} half`, until: held.passed })
   await opencode.callTool(owner, "agents_start", { tasks: [{ id: "watched", prompt: "watched work" }] })
   await model.waitFor(({ text }) => text === "watched work")
   const [running] = await inspect()
   const page = await openPage(running?.link ?? "")
   await page.getByText("watched work").first().click()
   await page.getByText("working").first().waitFor()
+  // All that it has written, not only the end.
+  await page.getByText("At the very beginning.").first().waitFor()
 
   held.open(" and whole")
   await page.getByText("half and whole").first().waitFor()

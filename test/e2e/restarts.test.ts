@@ -7,6 +7,8 @@ import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
+type KeptJob = StoredJob & { session: string }
+
 /** Kills in each mode; a deep run makes more. */
 const moments = Number(process.env.TROUPE_DEEP_KILLS ?? 12)
 const jobCount = 8
@@ -46,7 +48,7 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
   }
 
   /** The owner's jobs as they lie in opencode's store, once each has ended and its owner has been told. */
-  function settled(owner: string, count: number): Promise<StoredJob[]> {
+  function settled(owner: string, count: number): Promise<KeptJob[]> {
     return poll(
       "the end of all jobs, and their owner's knowledge of it",
       async () => {
@@ -60,9 +62,18 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
     )
   }
 
-  async function storedJobs(owner: string): Promise<StoredJob[]> {
+  async function storedJobs(owner: string): Promise<KeptJob[]> {
     const children = await answered("the children", opencode.client.session.children({ sessionID: owner }))
-    return children.map((child: Session) => StoredJob.parse(child.metadata?.troupe))
+    return children.map((child: Session) => ({
+      session: child.id,
+      ...StoredJob.parse(child.metadata?.troupe),
+    }))
+  }
+
+  /** How often the model's whole answer stands in a child's conversation. */
+  async function answersIn(session: string): Promise<number> {
+    const messages = await answered("the messages", opencode.client.session.messages({ sessionID: session }))
+    return messages.filter(({ info }) => info.role === "assistant" && info.finish === "stop").length
   }
 
   const afterEvents = (count: number) =>
@@ -89,7 +100,7 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
       const before = await storedJobs(owner)
       const jobs = await settled(owner, before.length)
       const notifications = (await userTexts(opencode, owner)).filter(isNotification).join("\n")
-      for (const { record, prompt } of jobs) {
+      for (const { record, prompt, session } of jobs) {
         // Told once, by the dead process or by this one.
         expect(notifications.split(`<job id="${record.id}"`)).toHaveLength(2)
         const asked = model.requests.filter(({ text }) => text === prompt)
@@ -101,6 +112,7 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
           expect(record.state).toBe("done")
           // Only a request whose answer opencode had not kept is made again.
           expect(asked.length).toBeLessThanOrEqual(2)
+          expect(await answersIn(session)).toBe(1)
         }
         if (record.state === "done") expect(notifications).toContain(`answer to ${prompt}`)
       }

@@ -108,7 +108,12 @@ describe("GET /api/jobs", () => {
 describe("one job", () => {
   it("comes with its text, its history, and what cannot be done", async () => {
     const { body } = await get(`/api/jobs/${sessionOf("ok")}`)
-    expect(body).toMatchObject({ id: "ok", text: "the whole answer", project: "/work/demo", state: "done" })
+    expect(body).toMatchObject({
+      id: "ok",
+      text: "the whole answer",
+      project: "/projects/demo",
+      state: "done",
+    })
     expect(body.history.at(-1)).toMatchObject({ to: "done", why: "the child gave its final answer" })
     expect(body.can).toEqual({ cancel: "ok has already ended: done" })
   })

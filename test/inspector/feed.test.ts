@@ -129,7 +129,7 @@ describe("over HTTP", () => {
   })
 
   it("shows projects that come and go", async () => {
-    const other = scriptedTroupe({ name: "/work/other" })
+    const other = scriptedTroupe({ name: "/projects/other" })
     other.start("o1")
     await other.until("o1", "prompting.working")
     const frames = await stream()

@@ -218,7 +218,7 @@ describe("live", () => {
   })
 
   it("shows all projects of the process, and their timeline", async () => {
-    const other = scriptedTroupe({ name: "/work/other" })
+    const other = scriptedTroupe({ name: "/projects/other" })
     await opened("j1")
     other.start("o1", { owner: "ses_other" })
     await other.until("o1", "prompting.working")

@@ -17,7 +17,7 @@ let inspector: Inspector | undefined
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "troupe-register-"))
   folder = join(home, "inspectors")
-  scripted = scriptedTroupe({ name: "/work/demo" })
+  scripted = scriptedTroupe({ name: "/projects/demo" })
 })
 afterEach(async () => {
   await inspector?.stop()
@@ -68,7 +68,7 @@ it("prints a fresh link that works once", async () => {
   const { url } = await start()
   const { code, out } = await cli("inspect")
   expect(code).toBe(0)
-  expect(out).toContain("/work/demo")
+  expect(out).toContain("/projects/demo")
   const link = out.match(/http\S+/)?.[0] ?? ""
   expect(link.startsWith(url)).toBe(true)
   expect((await ask(url, link.slice(url.length))).status).toBe(303)
@@ -85,7 +85,13 @@ it("prints JSON without the secret", async () => {
   const { url } = await start()
   const { out } = await cli("inspect", "--json")
   expect(JSON.parse(out)).toEqual([
-    { url, link: expect.any(String), project: "/work/demo", pid: process.pid, startedAt: expect.any(Number) },
+    {
+      url,
+      link: expect.any(String),
+      project: "/projects/demo",
+      pid: process.pid,
+      startedAt: expect.any(Number),
+    },
   ])
 })
 

@@ -20,8 +20,10 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
       const found = find(c.req.param("session"))
       const { source, record } = found
       const can = { cancel: whyNotCancel(record, readOnly), send: whyNotSend(found, readOnly) }
+      const draft = hasEnded(record) ? undefined : source.draft?.(record)
       return c.json({
         ...record,
+        ...(draft && { text: draft }),
         project: source.name,
         history: [...source.history(record)],
         can,

@@ -22,7 +22,7 @@ export type ScriptedTroupe = {
 export const OWNER = "ses_owner"
 export const sessionOf = (id: string) => `ses_child_${id}`
 
-export function scriptedTroupe({ concurrency = 8, name = "/work/demo" } = {}): ScriptedTroupe {
+export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}): ScriptedTroupe {
   const pending = new Map<string, (answer: Answer) => void>()
   const places = new Watched<string>("place")
   const sent: ScriptedTroupe["sent"] = []

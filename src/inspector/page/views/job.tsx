@@ -165,7 +165,7 @@ function Facts({ job }: { job: JobAnswer }) {
 }
 
 function Text({ job }: { job: JobAnswer }) {
-  if (isLive(job) && job.activity?.text !== undefined) return <ForeignText text={job.activity.text} fromEnd />
-  if (job.text !== undefined && job.text !== "") return <ForeignText text={job.text} />
+  const text = job.text ?? (isLive(job) ? job.activity?.text : undefined)
+  if (text !== undefined && text !== "") return <ForeignText text={text} fromEnd={isLive(job)} />
   return <p class="empty">{isLive(job) ? "Nothing yet." : "It wrote nothing."}</p>
 }
