@@ -3,11 +3,14 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import * as z from "zod"
+import { StoredJob } from "../../src/plugin/stored-job.ts"
+import { answered } from "../support/answered.ts"
 import { freePort } from "../support/free-port.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
+import { poll } from "../support/waiters.ts"
 
 const laps = 5
 const jobsInLap = 60
@@ -104,7 +107,17 @@ async function runLap(lap: number) {
   await oc.callTool(owner, "agents_cancel", { ids: doomed })
   const ids = tasks.map(({ id }) => id)
   const jobs = jobsOf(await oc.callTool(owner, "agents_wait", { ids }))
+  await poll("every record to be written", async () => ((await areWritten(owner)) ? true : undefined))
   return jobs.map(({ id, state, error }, index) => ({ id, state, error, prompt: tasks[index]?.prompt ?? "" }))
+}
+
+/** Records that are in no hurry are written a second later: what is under way then is no leftover. */
+async function areWritten(owner: string): Promise<boolean> {
+  const children = await answered("the children", oc.client.session.children({ sessionID: owner }))
+  return children.every(({ metadata }) => {
+    const { record, toldRun } = StoredJob.parse(metadata?.troupe)
+    return record.endedAt !== undefined && toldRun === record.run
+  })
 }
 
 async function probe() {
