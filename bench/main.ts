@@ -4,6 +4,7 @@ import { parseArgs } from "node:util"
 import { tempFolder } from "../test/support/temp-folder.ts"
 import { actorCost } from "./actor-cost.ts"
 import { fanOut } from "./fan-out.ts"
+import { benchInspector } from "./inspector.ts"
 import type { Bench, Part } from "./part.ts"
 import { peers } from "./peers.ts"
 import { isBroken, json, type Results, table } from "./report.ts"
@@ -17,6 +18,7 @@ const parts: Record<string, Part> = {
   "request-bytes": requestBytes,
   "start-up": startUp,
   "actor-cost": actorCost,
+  inspector: benchInspector,
   peers,
 }
 
