@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest"
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
 
@@ -88,6 +88,8 @@ function startDemo(...args: string[]) {
     env: { ...env, TMPDIR: folder.path },
     stdio: ["ignore", "pipe", "pipe"],
   })
+  // A test that fails leaves nothing running either.
+  onTestFinished(() => void demo.kill("SIGINT"))
   let output = ""
   demo.stdout?.setEncoding("utf8").on("data", (text) => {
     output += text
