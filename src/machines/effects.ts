@@ -8,7 +8,7 @@ import { JobError, type Usage } from "./record.ts"
  * job no longer waits for the outcome. A failure is a thrown `JobError`.
  */
 export type Effects = {
-  /** Makes the child session, with the record in its metadata. */
+  /** Makes the child session, with the record in its metadata. One that comes after its job has ended is removed. */
   openSession(job: JobInput, signal: AbortSignal): Promise<{ session: string }>
   /**
    * Asks the child and waits for its final message. The prompt's ids derive from `session` and `job.askedAt`, so that
@@ -21,15 +21,18 @@ export type Effects = {
 
 export type ChildInput = { job: JobInput; session: string }
 
-/** The child's final message. With `error` the model or its provider failed, and `text` is what came before. */
-export type Answer = { text: string; usage: Usage; error?: JobError | undefined }
+/**
+ * The child's final message. With `error` the model or its provider failed, and `text` is what came before. Without
+ * `usage` opencode did not say, and what was known before stands.
+ */
+export type Answer = { text: string; usage?: Usage | undefined; error?: JobError | undefined }
 
 /** When an effect was over, epoch milliseconds: machines have no clock of their own. */
 type At = { at: number }
 
 export type OpenSessionOutput = { session: string } & At
 export type PromptChildOutput = Answer & At
-export type StopChildOutput = { text: string | undefined; usage: Usage }
+export type StopChildOutput = { text: string | undefined; usage?: Usage | undefined }
 
 export type OpenSession = PromiseActorLogic<OpenSessionOutput, JobInput>
 export type PromptChild = PromiseActorLogic<PromptChildOutput, ChildInput>

@@ -126,11 +126,11 @@ export const jobMachine = setup({
       endedAt: answer.at,
       // A follow-up that fails leaves the earlier answer in place.
       text: answer.error ? (context.job.earlier?.text ?? answer.text) : answer.text,
-      usage: answer.usage,
+      usage: answer.usage ?? context.usage,
     })),
     keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
       text: context.job.earlier?.text ?? text,
-      usage,
+      usage: usage ?? context.usage,
     })),
     settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
   },

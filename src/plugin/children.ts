@@ -1,6 +1,6 @@
 import type { Answer, ChildInput, Effects, StopChildOutput } from "../machines/effects.ts"
 import type { JobInput } from "../machines/events.ts"
-import { type JobError, type JobRecord, NO_USAGE, type Usage } from "../machines/record.ts"
+import { hasEnded, type JobError, type JobRecord, type Usage } from "../machines/record.ts"
 import { Drafts } from "./drafts.ts"
 import type {
   Host,
@@ -14,6 +14,17 @@ import type {
 } from "./host.ts"
 import { wordsOf } from "./host.ts"
 import { promptIds } from "./ids.ts"
+import { Lulls } from "./lulls.ts"
+import { within } from "./patience.ts"
+
+/** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
+const abortPatience = 2_000
+const textPatience = 2_000
+/** Longest wait for what a child has used, which its events have told too. Milliseconds. */
+const usagePatience = 1_500
+/** First and last pause before an abort that opencode did not take is tried again. Milliseconds. */
+const firstPause = 250
+const lastPause = 32_000
 
 export type ChildrenOptions = {
   host: Host
@@ -21,6 +32,7 @@ export type ChildrenOptions = {
   metadataFor(job: JobInput): Record<string, unknown>
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
   jobTools: readonly string[]
+  recordOf(job: JobInput): JobRecord | undefined
 }
 
 /** The children of all jobs: what jobs have done with them, and what they are told while they work. */
@@ -34,13 +46,14 @@ export type Children = {
   draftOf(session: string): string
 }
 
-export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions): Children {
+export function createChildren({ host, metadataFor, jobTools, recordOf }: ChildrenOptions): Children {
   /** What each working child was asked, and told since. */
   const toldMeanwhile = new Map<string, Prompt[]>()
   const drafts = new Drafts()
+  const lulls = new Lulls()
 
   const effects: Effects = {
-    async openSession(job) {
+    async openSession(job, signal) {
       const session = await host.createSession({
         parentID: job.owner,
         title: `${job.description} (@${job.agent} ${job.id})`,
@@ -49,23 +62,26 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
         metadata: metadataFor(job),
       })
       if (!session.ok) throw failure("create", session.error)
+      const record = recordOf(job)
+      // Nobody would ever look at the session of a job that has failed meanwhile.
+      if (signal.aborted && record && hasEnded(record)) await host.deleteSession(session.value.id)
       return { session: session.value.id }
     },
 
-    async promptChild({ job, session }) {
+    async promptChild({ job, session }, signal) {
       const prompts: Prompt[] = [firstPrompt({ job, session })]
       toldMeanwhile.set(session, prompts)
       drafts.begin(session)
       try {
         let answer: MessageWithParts | undefined
         // What came too late for the turn has its own: asking by the same ids joins it, or returns its answer.
-        for (const prompt of prompts) answer = await ask(prompt)
+        for (const prompt of prompts) answer = await ask(prompt, signal)
         if (!answer) throw failure("prompt", { message: "opencode gave no answer" })
-        const outcome = answerOf(answer, await usageOf(host, session))
-        if (!outcome.error) return outcome
+        const outcome = answerOf(answer)
+        if (!outcome.error) return { ...outcome, usage: await usageOf(host, session) }
         // What came before the failure is in the messages of earlier steps too.
-        const { text } = await writtenBy({ job, session }, drafts.of(session))
-        return { ...outcome, text: text ?? outcome.text }
+        const written = await writtenBy({ job, session }, drafts.of(session))
+        return { ...outcome, text: written.text ?? outcome.text, usage: written.usage }
       } finally {
         if (toldMeanwhile.get(session) === prompts) {
           toldMeanwhile.delete(session)
@@ -76,10 +92,27 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
 
     async stopChild(child) {
       const draft = drafts.of(child.session)
-      const aborted = await host.abort(child.session)
-      if (!aborted.ok) void host.log("warn", `could not abort ${child.session}: ${aborted.error.message}`)
-      return writtenBy(child, draft)
+      await within(abortPatience, abort(child.session), () => undefined)
+      return within(textPatience, writtenBy(child, draft), () => ({ text: draft || undefined }))
     },
+  }
+
+  /** Tries until opencode has taken it: a child that nobody waits for must not go on working. */
+  async function abort(session: string): Promise<void> {
+    const run = toldMeanwhile.get(session)
+    for (let pause = firstPause; ; pause *= 2) {
+      const aborted = await host.abort(session)
+      if (aborted.ok) return
+      const { message } = aborted.error
+      void host.log("warn", `could not abort ${session}: ${message}`)
+      await new Promise((resolve) => setTimeout(resolve, pause).unref())
+      const current = toldMeanwhile.get(session)
+      // A follow-up works there by now.
+      if (current !== undefined && current !== run) return
+      if (pause < lastPause) continue
+      void host.toast({ message: `${session} may still be working: ${message}`, variant: "error" })
+      return
+    }
   }
 
   /** @param draft what the child was writing when it failed or was stopped; opencode may have kept it or not. */
@@ -101,12 +134,27 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     }
   }
 
-  async function ask(prompt: Prompt): Promise<MessageWithParts> {
-    const asked = await host.prompt(prompt)
+  async function ask(prompt: Prompt, signal: AbortSignal): Promise<MessageWithParts> {
+    const asked = await answerTo(prompt, signal)
     if (asked.ok) return asked.value
-    const answer = await answerInDoubt(host, prompt.session, prompt.messageID)
+    // The call failed, which says nothing of the child: what its messages say is what counts.
+    const answer = await answerInDoubt(host, prompt)
     if (!answer) throw failure("prompt", asked.error)
     return answer
+  }
+
+  /** What the call gives, or should that get lost, what the child's messages say once its turn is over. */
+  function answerTo(prompt: Prompt, signal: AbortSignal): Promise<Result<MessageWithParts>> {
+    let letGo = () => {}
+    const answer = new Promise<Result<MessageWithParts>>((resolve, reject) => {
+      letGo = lulls.watch(prompt.session, async () => {
+        const value = await answerInDoubt(host, prompt)
+        if (value) resolve({ ok: true, value })
+      })
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+      host.prompt(prompt).then(resolve, reject)
+    })
+    return answer.finally(letGo)
   }
 
   async function tell({ session }: JobRecord, text: string, at: number): Promise<Result<void>> {
@@ -115,14 +163,22 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     if (!prompts || !first) return { ok: false, error: { message: "its turn is over" } }
     const prompt = { ...first, ...promptIds(session, at), text }
     const sent = await host.send(prompt)
-    if (sent.ok) prompts.push(prompt)
-    return sent
+    if (sent.ok || (await isStored(prompt))) prompts.push(prompt)
+    else return sent
+    return { ok: true, value: undefined }
+  }
+
+  async function isStored({ session, messageID }: Prompt): Promise<boolean> {
+    return (await host.message(session, messageID)).ok
   }
 
   return {
     effects,
     tell,
-    hear: (event) => drafts.handle(event),
+    hear(event) {
+      drafts.handle(event)
+      lulls.handle(event)
+    },
     draftOf: (session) => drafts.of(session),
   }
 }
@@ -135,14 +191,12 @@ function hidden(tools: readonly string[]): PermissionRule[] {
   return tools.map((permission) => ({ permission, pattern: "*", action: "deny" }))
 }
 
-/** The prompt's call failed, which says nothing of the child: what its messages say is what counts. */
 async function answerInDoubt(
   host: Host,
-  session: string,
-  asked: string,
+  { session, messageID }: Prompt,
 ): Promise<MessageWithParts | undefined> {
   const messages = await host.messages(session)
-  return messages.ok ? finalAnswer(messages.value, asked) : undefined
+  return messages.ok ? finalAnswer(messages.value, messageID) : undefined
 }
 
 /** The terminal message of the run that was asked under this id. */
@@ -159,12 +213,12 @@ function isFinal(info: Message): boolean {
   return info.error !== undefined || (info.finish !== undefined && info.finish !== "tool-calls")
 }
 
-export function answerOf(message: MessageWithParts, usage: Usage): Answer {
+export function answerOf(message: MessageWithParts): Pick<Answer, "text" | "error"> {
   const text = textOf(message)
   const error = message.info.role === "assistant" ? message.info.error : undefined
-  if (error) return { text, usage, error: jobErrorOf(error) }
-  if (isFinal(message.info)) return { text, usage }
-  return { text, usage, error: refusalIn(message) ?? abortedOutside }
+  if (error) return { text, error: jobErrorOf(error) }
+  if (isFinal(message.info)) return { text }
+  return { text, error: refusalIn(message) ?? abortedOutside }
 }
 
 /** A permission that a person refused, or a question they dismissed, ends the child's turn at that tool call. */
@@ -216,10 +270,12 @@ export function textOf({ parts }: MessageWithParts): string {
     .trim()
 }
 
-async function usageOf(host: Host, session: string): Promise<Usage> {
-  const found: Result<Session> = await host.session(session)
-  return found.ok ? usageOfSession(found.value) : NO_USAGE
+async function usageOf(host: Host, session: string): Promise<Usage | undefined> {
+  const found: Result<Session> = await within(usagePatience, host.session(session), noAnswer)
+  return found.ok ? usageOfSession(found.value) : undefined
 }
+
+const noAnswer = (): Result<never> => ({ ok: false, error: { message: "opencode gave no answer" } })
 
 type Spent = { tokens?: Session["tokens"] | undefined; cost?: number | undefined }
 

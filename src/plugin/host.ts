@@ -1,11 +1,16 @@
 import type { Agent, Message, Part, PermissionRule, Session } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { within } from "./patience.ts"
 
 export type { Agent, Message, Part, PermissionRule, Session }
 
 /** A call's outcome. opencode fails in three ways (rejects, resolves with `error`, says nothing): here they are one. */
 export type Result<T> = { ok: true; value: T } | { ok: false; error: HostError }
+/** Without a `status` opencode gave no answer: whether the call had its effect is not known. */
 export type HostError = { message: string; status?: number | undefined }
+
+/** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
+const patience = 10_000
 
 export type MessageWithParts = { info: Message; parts: Part[] }
 
@@ -50,7 +55,10 @@ export function createHost(given: unknown, directory: string) {
   const client = newerClient(given, directory)
   const { session } = client
   return {
-    createSession: (input: NewSession): Promise<Result<Session>> => call(session.create(input)),
+    /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
+    createSession: (input: NewSession): Promise<Result<Session>> => outcome(session.create(input)),
+
+    deleteSession: (id: string): Promise<Result<boolean>> => call(session.delete({ sessionID: id })),
 
     session: (id: string): Promise<Result<Session>> => call(session.get({ sessionID: id })),
 
@@ -72,8 +80,12 @@ export function createHost(given: unknown, directory: string) {
     writeMetadata: (id: string, metadata: Record<string, unknown>): Promise<Result<Session>> =>
       call(session.update({ sessionID: id, metadata })),
 
-    /** Returns when the child's turn is over. A failure of the model is no failure of the call: see `info.error`. */
-    prompt: (prompt: Prompt): Promise<Result<MessageWithParts>> => call(session.prompt(promptBody(prompt))),
+    /**
+     * Returns when the child's turn is over, however long that takes. A failure of the model is no failure of the
+     * call: see `info.error`.
+     */
+    prompt: (prompt: Prompt): Promise<Result<MessageWithParts>> =>
+      outcome(session.prompt(promptBody(prompt))),
 
     /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
     post: (prompt: NewPrompt): Promise<Result<unknown>> =>
@@ -121,7 +133,14 @@ async function done(request: Promise<Settled<unknown>>): Promise<Result<void>> {
   return answered.ok ? { ok: true, value: undefined } : answered
 }
 
-async function call<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
+function call<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
+  return within(patience, outcome(request), () => ({
+    ok: false,
+    error: { message: `opencode gave no answer within ${patience / 1000} s` },
+  }))
+}
+
+async function outcome<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
   try {
     const { data, error, response } = await request
     if (data !== undefined && error === undefined) return { ok: true, value: data }

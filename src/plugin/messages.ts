@@ -45,8 +45,11 @@ export function createMessenger({
       )
     }
     const told = await children.tell(record, message, now())
-    if (!told.ok)
-      throw new Error(`opencode did not take the message: ${told.error.message}. Nothing was sent.`)
+    if (!told.ok) {
+      const { message: reason, status } = told.error
+      const outcome = status === undefined ? "Whether it was sent is not known." : "Nothing was sent."
+      throw new Error(`opencode did not take the message: ${reason}. ${outcome}`)
+    }
     return "It gets the message at its next step."
   }
 
@@ -54,7 +57,7 @@ export function createMessenger({
     if (ended.session === "") {
       throw new Error(`${ended.id} never had a session to go on in; start a new job. Nothing was sent.`)
     }
-    const [record = ended] = await withTexts(host, [ended])
+    const [{ record } = { record: ended }] = await withTexts(host, [ended])
     const stored = await store.read(record.session)
     // Two follow-ups at once: the second finds the job running.
     const current = troupe.records.get(record.owner, record.id)

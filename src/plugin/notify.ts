@@ -1,6 +1,6 @@
 import { hasEnded, type JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
-import type { Host, HostError } from "./host.ts"
+import type { Host, HostError, NewPrompt } from "./host.ts"
 import { promptIds } from "./ids.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Options } from "./options.ts"
@@ -41,6 +41,8 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
   const busy = new Set<string>()
   const timers = new Map<string, NodeJS.Timeout>()
   const delivering = new Set<string>()
+  /** Messages that may be stored already, whose turns have yet to be started. */
+  const unstarted = new Map<string, NewPrompt & { messageID: string }>()
   let isStopped = false
 
   const unsubscribe = troupe.records.subscribe((record, before) => {
@@ -62,13 +64,13 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     delivering.add(owner)
     const outcome = await deliver(owner).finally(() => delivering.delete(owner))
     // What ended while the message was under way.
-    if (outcome === "told" && inbox.unread(owner).length > 0) check(owner)
+    if (outcome === "told" && hasNews(owner)) check(owner)
     if (outcome === "failed") check(owner, Math.min(lastPauseMs, Math.max(firstPauseMs, pauseMs * 2)))
   }
 
   async function deliver(owner: string): Promise<"told" | "nothing" | "failed"> {
     // A job's child whose turn is over has given its answer: its own jobs have nobody left to tell.
-    if (inbox.unread(owner).length === 0 || troupe.records.bySession(owner)) return "nothing"
+    if (!hasNews(owner) || troupe.records.bySession(owner)) return "nothing"
     // The end of its turn brings us here again.
     if (busy.has(owner)) return "nothing"
     const messages = await host.messages(owner)
@@ -79,10 +81,15 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     const statuses = await host.statuses()
     if (!statuses.ok) return afterFailure(statuses.error)
     if (busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return "nothing"
+    const left = unstarted.get(owner)
+    if (left && messages.value.some(({ info }) => info.id === left.messageID)) return startTurn(left)
 
     const unread = inbox.unread(owner)
     if (unread.length === 0 || asked?.role !== "user") return "nothing"
-    const records = await withTexts(host, unread)
+    const read = await withTexts(host, unread)
+    const records = read.flatMap(({ record, problem }) => (problem === undefined ? record : []))
+    const problem = read.find((each) => each.problem !== undefined)?.problem
+    if (records.length === 0) return afterFailure({ message: problem ?? "" })
     const message = {
       session: owner,
       ...promptIds(owner, now()),
@@ -95,13 +102,21 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
       variant: asked.model.variant,
     }
     // What starts a turn is answered before it is stored: a crash just then would lose it. So it is stored first.
+    unstarted.set(owner, message)
     const posted = await host.post(message)
     if (!posted.ok) return afterFailure(posted.error)
     inbox.markRead(records)
+    return startTurn(message)
+  }
+
+  async function startTurn(message: NewPrompt): Promise<"told" | "failed" | "nothing"> {
     const started = await host.send(message)
-    if (!started.ok) afterFailure(started.error)
+    if (!started.ok && started.error.status !== 404) return afterFailure(started.error)
+    unstarted.delete(message.session)
     return "told"
   }
+
+  const hasNews = (owner: string) => unstarted.has(owner) || inbox.unread(owner).length > 0
 
   function afterFailure({ message, status }: HostError): "nothing" | "failed" {
     void host.log("warn", `an owner could not be told of its jobs: ${message}`)
@@ -110,9 +125,14 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
 
   return {
     turn(owner, isBusy) {
-      if (isBusy) busy.add(owner)
-      else busy.delete(owner)
-      if (!isBusy && inbox.unread(owner).length > 0) check(owner)
+      if (isBusy) {
+        busy.add(owner)
+        // Whoever started this turn, it reads what is stored.
+        unstarted.delete(owner)
+        return
+      }
+      busy.delete(owner)
+      if (hasNews(owner)) check(owner)
     },
     check,
     stop() {

@@ -3,7 +3,7 @@ import type { EndedState, JobError, JobRecord } from "../machines/record.ts"
 import { hasEnded } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
 import { answerOf, finalAnswer, textOf, usageOfSession } from "./children.ts"
-import type { Host, MessageWithParts, Session } from "./host.ts"
+import type { Host, HostError, MessageWithParts, Session } from "./host.ts"
 import { promptIds } from "./ids.ts"
 import type { Inbox } from "./inbox.ts"
 import { isHeld } from "./lease.ts"
@@ -14,6 +14,9 @@ import { deliveredRuns } from "./transcript.ts"
 
 /** How far back the look at a start goes for jobs that nobody asks for. Milliseconds, a week. */
 const lookBackMs = 7 * 24 * 3_600_000
+/** First and last pause before it looks again where opencode did not answer. Milliseconds. */
+const firstPauseMs = 2_000
+const lastPauseMs = 60_000
 
 export type RecoveryOptions = {
   host: Host
@@ -31,6 +34,8 @@ export type Recovery = {
   owner(session: string): Promise<void>
   /** Finds the owners whose jobs an earlier process has left unfinished or untold, and looks after them. */
   everybody(): Promise<void>
+  /** Looks no more. */
+  stop(): void
 }
 
 /** Brings back the jobs of processes that are gone, from the metadata and messages of their child sessions. */
@@ -44,58 +49,81 @@ export function createRecovery({
   now,
 }: RecoveryOptions): Recovery {
   const looked = new Map<string, Promise<void>>()
+  const timers = new Set<NodeJS.Timeout>()
 
-  function owner(session: string): Promise<void> {
-    const looking = looked.get(session) ?? lookAfter(session)
+  function owner(session: string, pauseMs = firstPauseMs): Promise<void> {
+    const looking = looked.get(session) ?? look(session, pauseMs)
     looked.set(session, looking)
     return looking
   }
 
-  async function everybody(): Promise<void> {
-    const sessions = await host.sessionsSince(now() - lookBackMs)
-    if (!sessions.ok) return complain("the sessions", sessions.error.message)
-    const open = sessions.value.flatMap((session) => readStored(session) ?? []).filter(isOpen)
-    await Promise.all([...new Set(open.map(({ record }) => record.owner))].map(owner))
+  async function look(session: string, pauseMs: number): Promise<void> {
+    const isDone = await lookAfter(session)
+    onFound(session)
+    if (isDone) return
+    looked.delete(session)
+    later(pauseMs, () => owner(session, nextPause(pauseMs)))
   }
 
-  async function lookAfter(session: string): Promise<void> {
-    const children = await host.children(session)
-    if (!children.ok) {
-      // The next call looks again.
-      looked.delete(session)
-      return complain(session, children.error.message)
+  async function everybody(pauseMs = firstPauseMs): Promise<void> {
+    const sessions = await host.sessionsSince(now() - lookBackMs)
+    if (!sessions.ok) {
+      complain("the sessions", sessions.error.message)
+      later(pauseMs, () => everybody(nextPause(pauseMs)))
+      return
     }
-    const left = children.value.flatMap((child) => {
+    const open = sessions.value.flatMap((session) => readStored(session) ?? []).filter(isOpen)
+    await Promise.all([...new Set(open.map(({ record }) => record.owner))].map((each) => owner(each)))
+  }
+
+  function later(pauseMs: number, lookAgain: () => Promise<void>): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      void lookAgain()
+    }, pauseMs)
+    timers.add(timer.unref())
+  }
+
+  function stop(): void {
+    for (const timer of timers) clearTimeout(timer)
+  }
+
+  /** False where opencode did not answer all that was asked. */
+  async function lookAfter(session: string): Promise<boolean> {
+    const children = await host.children(session)
+    if (!children.ok) return isHopeless(session, children.error)
+    const orphans = children.value.flatMap((child) => {
       const stored = readStored(child)
       return stored && isOrphaned(session, stored) ? [{ child, stored }] : []
     })
+    const left = onePerJob(orphans)
     for (const { child, stored } of left) inbox.adopt(child.id, stored.toldRun)
-    await Promise.all(left.map(({ child, stored }) => bringBack(child, stored)))
-    await markDelivered(session)
-    onFound(session)
+    const brought = await Promise.all(left.map(({ child, stored }) => bringBack(child, stored)))
+    return brought.every((isBack) => isBack) && (await markDelivered(session))
   }
 
   function isOrphaned(owner: string, { record, lease }: StoredJob): boolean {
-    return (
-      record.owner === owner && !troupe.records.get(owner, record.id) && (isEnded(record) || !isHeld(lease))
-    )
+    if (record.owner !== owner || troupe.records.get(owner, record.id)) return false
+    // What is ours and has no record is what we could not bring back before.
+    return isEnded(record) || store.isOurs(lease) || !isHeld(lease)
   }
 
   /** A result may have reached its owner just before the process ended: then its owner's messages say so. */
-  async function markDelivered(owner: string): Promise<void> {
-    if (inbox.unread(owner).length === 0) return
+  async function markDelivered(owner: string): Promise<boolean> {
+    if (inbox.unread(owner).length === 0) return true
     const messages = await host.messages(owner)
-    if (!messages.ok) return complain(owner, messages.error.message)
+    if (!messages.ok) return isHopeless(owner, messages.error)
     inbox.markDelivered(owner, deliveredRuns(messages.value))
+    return true
   }
 
-  async function bringBack(child: Session, stored: StoredJob): Promise<void> {
+  async function bringBack(child: Session, stored: StoredJob): Promise<boolean> {
     if (isEnded(stored.record)) {
       troupe.adopt({ ...stored.record, session: child.id, usage: usageOfSession(child) })
-      return
+      return true
     }
     const messages = await host.messages(child.id)
-    if (!messages.ok) return complain(child.id, messages.error.message)
+    if (!messages.ok) return isHopeless(child.id, messages.error)
     const ended = endOf(child, stored, messages.value, now())
     if (ended || recover === "fail") {
       const record = ended ?? interrupted(child, stored, messages.value, now())
@@ -103,9 +131,17 @@ export function createRecovery({
       store.save(record)
       // What it had started itself has lost its owner.
       await owner(child.id)
-    } else if (await store.claim(child.id, stored.lease)) {
-      troupe.start(jobAgain(child, stored))
+      return true
     }
+    const claim = await store.claim(child.id, stored.lease)
+    if (claim === "taken") troupe.start(jobAgain(child, stored))
+    return claim !== "unknown"
+  }
+
+  /** What is gone will not come back: it is not looked for again. */
+  function isHopeless(session: string, { message, status }: HostError): boolean {
+    complain(session, message)
+    return status === 404
   }
 
   function readStored(session: Session): StoredJob | undefined {
@@ -122,8 +158,23 @@ export function createRecovery({
     void host.log("warn", `${what} was skipped when looking for jobs of earlier processes: ${why}`)
   }
 
-  return { owner, everybody }
+  return { owner: (session) => owner(session), everybody: () => everybody(), stop }
 }
+
+const nextPause = (pauseMs: number) => Math.min(lastPauseMs, pauseMs * 2)
+
+type Orphan = { child: Session; stored: StoredJob }
+
+/** A call that reached opencode twice made two sessions for one job, of which one has never been asked anything. */
+function onePerJob(orphans: readonly Orphan[]): Orphan[] {
+  const latest = new Map<string, Orphan>()
+  for (const orphan of orphans.toSorted((a, b) => worth(a) - worth(b)))
+    latest.set(orphan.stored.record.id, orphan)
+  return [...latest.values()].toSorted((a, b) => a.stored.record.createdAt - b.stored.record.createdAt)
+}
+
+const worth = ({ child, stored }: Orphan) =>
+  isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.time.updated
 
 type StoredRecord = StoredJob["record"]
 
@@ -143,12 +194,12 @@ function endOf(
   if (record.error) return endedAs(child, stored, messages, record.error, record.endedAt ?? now)
   const message = finalAnswer(messages, promptIds(child.id, askedAt).messageID)
   if (!message) return undefined
-  const { text, usage, error } = answerOf(message, usageOfSession(child))
+  const { text, error } = answerOf(message)
   // An abort came from the end of the process.
   if (error?.kind === "interrupted") return undefined
   const endedAt = message.info.role === "assistant" ? (message.info.time.completed ?? now) : now
   if (error) return endedAs(child, stored, messages, error, endedAt)
-  return { ...frozenFields(child, record), state: "done", text, usage, endedAt }
+  return { ...frozenFields(child, record), state: "done", text, endedAt }
 }
 
 function interrupted(child: Session, stored: StoredJob, messages: readonly MessageWithParts[], now: number) {

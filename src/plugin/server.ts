@@ -31,6 +31,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     host,
     jobTools: JOB_TOOLS,
     metadataFor: (job) => store.newMetadata(job),
+    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const troupe = createTroupe({
     concurrency: options.concurrency,
@@ -87,6 +88,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
       if (jobs !== undefined) output.context.push(jobs)
     },
     dispose: async () => {
+      recovery.stop()
       notifier.stop()
       stopTellingPerson()
       inspection.stop()

@@ -1,22 +1,32 @@
 import type { JobInput } from "../machines/events.ts"
 import { hasEnded, type JobRecord, NO_USAGE } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
-import type { Host } from "./host.ts"
+import type { Host, HostError } from "./host.ts"
 import { type Lease, METADATA_KEY, StoredJob, storedJob } from "./stored-job.ts"
 
 /** How long changes that are in no hurry wait for others, to be written together. Milliseconds. */
 const soonMs = 1_000
+/** First and last pause before a write that failed is tried again. Milliseconds. */
+const firstPauseMs = 1_000
+const lastPauseMs = 60_000
 
 type Change = (stored: StoredJob) => StoredJob
+
+/** What is still to be written of one job. */
+type Unwritten = {
+  /** In the order in which they happened, which is the one in which they are written. */
+  changes: Change[]
+  timer?: NodeJS.Timeout | undefined
+  writing?: Promise<void> | undefined
+  /** Before the next attempt, after one that failed. Milliseconds. */
+  pauseMs: number
+}
 
 /** Keeps jobs in opencode's own store: in the metadata of their child sessions, whose other keys stay. */
 export class JobStore {
   readonly #host: Host
   readonly #lease: Lease
-  /** Changes that wait to be written together. */
-  readonly #waiting = new Map<string, { changes: Change[]; timer: NodeJS.Timeout }>()
-  /** The last write under way for a session: writes to one follow each other. */
-  readonly #writes = new Map<string, Promise<void>>()
+  readonly #unwritten = new Map<string, Unwritten>()
 
   constructor(host: Host, lease: Lease) {
     this.#host = host
@@ -79,13 +89,19 @@ export class JobStore {
     return found.ok ? StoredJob.safeParse(found.value.metadata?.[METADATA_KEY]).data : undefined
   }
 
-  /** Takes over the job of a dead process; false where another process was quicker. */
-  async claim(session: string, dead: Lease): Promise<boolean> {
-    this.#update(session, (stored) =>
+  /** Takes over the job of a dead process, unless another process is quicker. */
+  async claim(session: string, dead: Lease): Promise<"taken" | "another's" | "unknown"> {
+    // Not tried again later: by then another process may rightly hold it.
+    await this.#write(session, (stored) =>
       stored.lease.instance === dead.instance ? { ...stored, lease: this.#lease } : stored,
     )
-    await this.#writes.get(session)
-    return (await this.read(session))?.lease.instance === this.#lease.instance
+    const stored = await this.read(session)
+    if (!stored) return "unknown"
+    return this.isOurs(stored.lease) ? "taken" : "another's"
+  }
+
+  isOurs({ instance }: Lease): boolean {
+    return instance === this.#lease.instance
   }
 
   /** The owner has read the results of these runs or was told of them. */
@@ -95,46 +111,75 @@ export class JobStore {
     }
   }
 
-  /** Resolves when all that was to be written is written. */
+  /** Resolves when all that was to be written is written, or could not be. */
   async settled(): Promise<void> {
-    for (const session of [...this.#waiting.keys()]) this.#update(session, (stored) => stored)
-    await Promise.all(this.#writes.values())
+    await Promise.all([...this.#unwritten].map(([session, unwritten]) => this.#flush(session, unwritten)))
+  }
+
+  #update(session: string, change: Change): void {
+    const unwritten = this.#add(session, change)
+    void this.#flush(session, unwritten)
   }
 
   /** For what opencode's store also tells by other means, should this process end before it is written. */
   #updateSoon(session: string, change: Change): void {
-    const waiting = this.#waiting.get(session)
-    if (waiting) {
-      waiting.changes.push(change)
+    const unwritten = this.#add(session, change)
+    this.#flushIn(soonMs, session, unwritten)
+  }
+
+  #add(session: string, change: Change): Unwritten {
+    const unwritten = this.#unwritten.get(session) ?? { changes: [], pauseMs: firstPauseMs }
+    this.#unwritten.set(session, unwritten)
+    unwritten.changes.push(change)
+    return unwritten
+  }
+
+  #flushIn(ms: number, session: string, unwritten: Unwritten): void {
+    unwritten.timer ??= setTimeout(() => void this.#flush(session, unwritten), ms).unref()
+  }
+
+  /** Writes to one session follow each other. */
+  async #flush(session: string, unwritten: Unwritten): Promise<void> {
+    await unwritten.writing
+    if (unwritten.changes.length === 0 || unwritten.writing) return unwritten.writing
+    unwritten.writing = this.#writeAll(session, unwritten)
+    return unwritten.writing
+  }
+
+  async #writeAll(session: string, unwritten: Unwritten): Promise<void> {
+    clearTimeout(unwritten.timer)
+    unwritten.timer = undefined
+    const changes = unwritten.changes.splice(0)
+    const isOver = await this.#write(session, (stored) => changes.reduce((each, next) => next(each), stored))
+    unwritten.writing = undefined
+    if (isOver) {
+      unwritten.pauseMs = firstPauseMs
+      if (unwritten.changes.length === 0) this.#unwritten.delete(session)
       return
     }
-    const timer = setTimeout(() => this.#update(session, (stored) => stored), soonMs)
-    timer.unref()
-    this.#waiting.set(session, { changes: [change], timer })
+    unwritten.changes.unshift(...changes)
+    this.#flushIn(unwritten.pauseMs, session, unwritten)
+    unwritten.pauseMs = Math.min(lastPauseMs, unwritten.pauseMs * 2)
   }
 
-  #update(session: string, change: Change): void {
-    const { changes = [], timer } = this.#waiting.get(session) ?? {}
-    clearTimeout(timer)
-    this.#waiting.delete(session)
-    const all: Change = (stored) => [...changes, change].reduce((each, next) => next(each), stored)
-    const write = (this.#writes.get(session) ?? Promise.resolve())
-      .then(() => this.#write(session, all))
-      .finally(() => {
-        if (this.#writes.get(session) === write) this.#writes.delete(session)
-      })
-    this.#writes.set(session, write)
-  }
-
-  async #write(session: string, change: Change): Promise<void> {
+  /** False where it is worth another attempt. */
+  async #write(session: string, change: Change): Promise<boolean> {
     const found = await this.#host.session(session)
-    if (!found.ok) return this.#complain(session, found.error.message)
+    if (!found.ok) return this.#failed(session, found.error)
     const stored = StoredJob.safeParse(found.value.metadata?.[METADATA_KEY])
-    if (!stored.success)
-      return this.#complain(session, `its metadata.${METADATA_KEY} was damaged by somebody else`)
+    if (!stored.success) {
+      this.#complain(session, `its metadata.${METADATA_KEY} was damaged by somebody else`)
+      return true
+    }
     const metadata = { ...found.value.metadata, [METADATA_KEY]: change(stored.data) }
     const written = await this.#host.writeMetadata(session, metadata)
-    if (!written.ok) this.#complain(session, written.error.message)
+    return written.ok || this.#failed(session, written.error)
+  }
+
+  /** A session that is gone will not come back. */
+  #failed(session: string, { message, status }: HostError): boolean {
+    this.#complain(session, message)
+    return status === 404
   }
 
   #complain(session: string, message: string): void {

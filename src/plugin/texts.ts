@@ -2,20 +2,27 @@ import { hasEnded, type JobRecord } from "../machines/record.ts"
 import { textOf } from "./children.ts"
 import type { Host } from "./host.ts"
 
+/** A record with its text, or with why that could not be read. */
+export type ReadRecord = { record: JobRecord; problem?: string }
+
 /** The texts of jobs that an earlier process ended are read from their child sessions when somebody asks for them. */
-export function withTexts(host: Host, records: readonly JobRecord[]): Promise<JobRecord[]> {
-  return Promise.all(records.map((record) => (isMissing(record) ? withText(host, record) : record)))
+export function withTexts(host: Host, records: readonly JobRecord[]): Promise<ReadRecord[]> {
+  return Promise.all(records.map((record) => (isMissing(record) ? withText(host, record) : { record })))
 }
 
 const isMissing = (record: JobRecord) =>
   hasEnded(record) && record.text === undefined && record.session !== ""
 
-async function withText(host: Host, record: JobRecord): Promise<JobRecord> {
+async function withText(host: Host, record: JobRecord): Promise<ReadRecord> {
   const messages = await host.messages(record.session)
-  if (!messages.ok) return record
+  if (!messages.ok) {
+    const { status, message } = messages.error
+    // A session that was deleted took its text along.
+    return status === 404 ? { record } : { record, problem: message }
+  }
   const text = messages.value
     .filter(({ info }) => info.role === "assistant")
     .map(textOf)
     .findLast((each) => each !== "")
-  return text === undefined ? record : { ...record, text }
+  return { record: text === undefined ? record : { ...record, text } }
 }

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../src/machines/record.ts"
 import { Inbox } from "../../src/plugin/inbox.ts"
 import { JobStore } from "../../src/plugin/store.ts"
 import { StoredJob } from "../../src/plugin/stored-job.ts"
 import { atDesk, lease } from "./support/desk.ts"
-import { failed, hostDouble } from "./support/host-double.ts"
+import { failed, hostDouble, ok } from "./support/host-double.ts"
 import { sessionOf } from "./support/opencode-data.ts"
 
 const job: JobInput = {
@@ -92,16 +92,35 @@ describe("A job in opencode's store", () => {
   it("is written in the order in which it changed, and loses none of the changes", async () => {
     const { host, store, current } = stored()
     store.save({ ...ended, state: "prompting" })
+    // The first write is under way.
+    await Promise.resolve()
     store.save(ended)
     store.markTold([ended])
     await store.settled()
     const states = host.writes.map(({ metadata }) => StoredJob.parse(metadata.troupe))
     expect(states.map(({ record, toldRun }) => [record.state, toldRun])).toEqual([
       ["prompting", 0],
-      ["done", 0],
       ["done", 1],
     ])
     expect(current()).toMatchObject({ record: { state: "done" }, toldRun: 1, prompt: "Look around." })
+  })
+
+  it("that could not be written is once opencode takes it, and never goes back", async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const faults = [failed("the store is away"), failed("the store is away")]
+    const { host, store, current } = stored({ session: async (id) => faults.pop() ?? found(id) })
+    const found = (id: string) => {
+      const session = host.sessions.get(id)
+      return session ? ok(session) : failed("gone", 404)
+    }
+    store.save({ ...ended, state: "prompting" })
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(host.logged).toHaveLength(2)
+    store.save(ended)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(host.writes).toHaveLength(1)
+    expect(current().record.state).toBe("done")
   })
 
   it("is never half lost when its metadata was damaged: that is named, and left alone", async () => {

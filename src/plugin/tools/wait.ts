@@ -41,8 +41,9 @@ export async function wait(desk: Desk, given: unknown, context: ToolContext): Pr
   await shown.settle()
 
   const current = known.flatMap(({ id }) => desk.troupe.records.get(owner, id) ?? [])
-  const records = await withTexts(desk.host, current)
-  const ended = records.filter(hasEnded)
+  const read = await withTexts(desk.host, current)
+  const records = read.map(({ record }) => record)
+  const ended = read.flatMap(({ record, problem }) => (hasEnded(record) && !problem ? record : []))
   const running = records.filter((record) => !hasEnded(record))
   const blocks = ended.map((record) => resultBlock(record, desk.now()))
   const count = fitting(blocks)
@@ -53,6 +54,7 @@ export async function wait(desk: Desk, given: unknown, context: ToolContext): Pr
   const lines = [
     ...blocks.slice(0, count),
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
+    ...read.flatMap(({ record, problem }) => (problem ? unreadable(record, problem) : [])),
     ...(running.length > 0 ? [`${reasonFor(context, timer)} Still running:`] : []),
     ...running.map((record) => statusLine(record, desk.now())),
     ...unknownWords(desk, owner, unknown),
@@ -63,6 +65,9 @@ export async function wait(desk: Desk, given: unknown, context: ToolContext): Pr
     metadata: { jobs: withoutText(records), ...deliveryMark(delivered) },
   }
 }
+
+const unreadable = ({ id, state }: JobRecord, problem: string) =>
+  `${id} is ${state}, but its text could not be read now: ${problem}. Call agents_wait again for it.`
 
 const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 

@@ -2,7 +2,7 @@ import type { ToolContext } from "@opencode-ai/plugin"
 import { onTestFinished } from "vitest"
 import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
-import { createTroupe } from "../../../src/machines/troupe.ts"
+import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { createChildren } from "../../../src/plugin/children.ts"
 import type { Host } from "../../../src/plugin/host.ts"
 import { Inbox } from "../../../src/plugin/inbox.ts"
@@ -29,8 +29,9 @@ export function atDesk(overrides: Partial<Host> = {}, given: z.input<typeof Opti
     host,
     jobTools: JOB_TOOLS,
     metadataFor: (job) => store.newMetadata(job),
+    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
-  const troupe = createTroupe({ effects: children.effects, concurrency: options.concurrency })
+  const troupe: Troupe = createTroupe({ effects: children.effects, concurrency: options.concurrency })
   store.follow(troupe)
   const inbox = new Inbox(troupe.records, store)
   const lineage = createLineage(host)

@@ -59,6 +59,7 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
       sessions.set(session.id, session)
       return ok(session)
     },
+    deleteSession: async (id) => ok(sessions.delete(id)),
     session: async (id) => found(id),
     sessionsSince: async () => ok([...sessions.values()]),
     statuses: async () => ok({}),
