@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { StoredJob } from "../../src/plugin/stored-job.ts"
+import { answered } from "../support/answered.ts"
+import { jobsOf } from "../support/jobs.ts"
+import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
+import { cases } from "./faults/cases.ts"
+import { type Way, ways } from "./faults/fault.ts"
+import { isBusy, promptOf, type Scenario, type Trial } from "./faults/scenarios.ts"
+import { openSite, type Site } from "./faults/site.ts"
+
+/** Longer than the plugin waits for an answer, or for a session. Milliseconds. */
+const late = { any: 12_000, createSession: 32_000 }
+
+/** Those that wait for nobody; a deep run has all. */
+const quickWays: Way[] = ["rejects", "error", "twice"]
+const tried = process.env.TROUPE_DEEP === undefined ? quickWays : ways
+
+let model: ScriptedModel
+let oc: Opencode
+
+beforeAll(async () => {
+  model = await startScriptedModel()
+  oc = await startOpencode({ model, plugin: false })
+})
+afterAll(async () => {
+  await oc.stop()
+  for (const site of [...free.idle, ...free.never]) site.remove()
+  await model.stop()
+})
+
+const cells = tried.flatMap((way) => cases.map((each) => ({ ...each, way, outcome: each.outcomes[way] })))
+
+/** Sites at which nothing is tried at the moment. */
+const free: Record<Scenario["notify"], Site[]> = { idle: [], never: [] }
+
+describe.concurrent("When a call to opencode fails", () => {
+  test.each(cells)(
+    "$way: $call while $when: $outcome",
+    async ({ call, way, scenario, when, outcome }) => {
+      const { notify } = scenario
+      const site = free[notify].pop() ?? (await openSite({ opencode: oc, model, notify }))
+      const fault = { call, way, lateMs: late[call === "createSession" ? call : "any"] }
+      const trial = { site, fault, name: `${call} ${way} while ${when}` }
+      const { owner, outcome: seen } = await scenario.run(trial)
+      expect(seen).toBe(outcome)
+      await site.spoiled()
+      await expectNothingLost(trial, owner, notify)
+      free[notify].push(site)
+    },
+    120_000,
+  )
+})
+
+/** What holds after every fault. */
+async function expectNothingLost(
+  { site, name, fault }: Trial,
+  owner: string,
+  notify: Scenario["notify"],
+): Promise<void> {
+  // A new job is none the worse, and whatever was left unread is handed over with it.
+  site.model.on(`Afterwards: ${name}.`, { type: "text", text: "all is well" })
+  const task = { id: "new", prompt: `Afterwards: ${name}.` }
+  expect((await site.call(owner, "agents_start", { tasks: [task] })).output).toContain("Started: new")
+  if (notify === "never") await site.call(owner, "agents_wait", {})
+  const conversation = await poll("the new job's answer, and the owner's rest", async () => {
+    const messages = await answered("the messages", site.client.session.messages({ sessionID: owner }))
+    const text = JSON.stringify(messages)
+    return text.includes("all is well") && !(await isBusy(site, owner)) ? text : undefined
+  })
+  const jobs = jobsOf(await site.call(owner, "agents_status", {}))
+
+  // Each was asked once, and each end told once.
+  const asked = site.model.requests.filter(({ text }) => text === promptOf({ name }))
+  expect(asked.length).toBeLessThanOrEqual(1)
+  for (const { id } of jobs)
+    expect(conversation.split(`<job id=\\"${id}\\"`).length - 1, `how often ${id} was told`).toBe(1)
+
+  // Each child is at rest, and its record says how it ended and that its owner knows.
+  const sessions = new Set(jobs.map(({ session }) => session))
+  const children = await answered("the children", site.client.session.children({ sessionID: owner }))
+  for (const { id } of children.filter(({ id }) => sessions.has(id))) {
+    const record = await poll("the child's rest, and its record", async () => {
+      const child = await answered("the child", site.client.session.get({ sessionID: id }))
+      const stored = StoredJob.parse(child.metadata?.troupe)
+      return stored.toldRun === 1 && !(await isBusy(site, id)) ? stored.record : undefined
+    })
+    expect(record.state).toBe(jobs.find(({ session }) => session === id)?.state)
+  }
+  // A request that came twice made two sessions, of which the plugin knows one.
+  const extra = fault.call === "createSession" && fault.way === "twice" ? 1 : 0
+  expect(children).toHaveLength(jobs.filter(({ session }) => session !== "").length + extra)
+}

@@ -1,0 +1,76 @@
+import * as z from "zod"
+
+/** Every call that the plugin makes to opencode, by its name in `src/plugin/host.ts`. */
+export const CALLS = [
+  "createSession",
+  "deleteSession",
+  "session",
+  "sessionsSince",
+  "statuses",
+  "children",
+  "messages",
+  "message",
+  "writeMetadata",
+  "prompt",
+  "post",
+  "send",
+  "updatePart",
+  "abort",
+  "agents",
+  "models",
+  "toast",
+  "log",
+] as const
+export type Call = (typeof CALLS)[number]
+
+/** The ways in which a call can fail. */
+export const WAYS = {
+  rejects: "the request fails, opencode never sees it",
+  error: "opencode answers 500 with an error",
+  hangs: "opencode never sees it, and no answer comes",
+  late: "opencode does it, but the answer comes when nobody waits for it any more",
+  twice: "the request reaches opencode twice at once",
+} as const
+export type Way = keyof typeof WAYS
+export const ways = ["rejects", "error", "hangs", "late", "twice"] as const satisfies readonly Way[]
+
+export const Fault = z.object({
+  call: z.enum(CALLS),
+  way: z.enum(ways),
+  /** How long an answer takes that comes late. */
+  lateMs: z.number(),
+})
+export type Fault = z.infer<typeof Fault>
+
+/** Which call a request is. @throws Error for one that is none of them. */
+export async function callOf(request: Request): Promise<Call> {
+  const { pathname } = new URL(request.url)
+  const route = `${request.method} ${pathname.replace(/\/(ses|msg|prt)_\w+/g, "/:id")}`
+  const call = routes[route]
+  if (!call) throw new Error(`no call of the plugin is known that asks ${route}`)
+  if (call !== "prompt") return call
+  const { noReply } = Body.parse(await request.clone().json())
+  return noReply ? "post" : "prompt"
+}
+
+const Body = z.object({ noReply: z.boolean().optional() })
+
+const routes: Record<string, Call> = {
+  "POST /session": "createSession",
+  "DELETE /session/:id": "deleteSession",
+  "GET /session/:id": "session",
+  "GET /session": "sessionsSince",
+  "GET /session/status": "statuses",
+  "GET /session/:id/children": "children",
+  "GET /session/:id/message": "messages",
+  "GET /session/:id/message/:id": "message",
+  "PATCH /session/:id": "writeMetadata",
+  "POST /session/:id/message": "prompt",
+  "POST /session/:id/prompt_async": "send",
+  "PATCH /session/:id/message/:id/part/:id": "updatePart",
+  "POST /session/:id/abort": "abort",
+  "GET /agent": "agents",
+  "GET /config/providers": "models",
+  "POST /tui/show-toast": "toast",
+  "POST /log": "log",
+}

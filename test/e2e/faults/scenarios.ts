@@ -1,0 +1,183 @@
+import { answered } from "../../support/answered.ts"
+import { isNotification, userTexts } from "../../support/conversation.ts"
+import { held, jobOf } from "../../support/jobs.ts"
+import type { ToolOutcome } from "../../support/tool-call.ts"
+import { poll } from "../../support/waiters.ts"
+import type { Fault } from "./fault.ts"
+import type { Site } from "./site.ts"
+
+/**
+ * One job's life with a fault in it. Each says in a word or two what its owner saw meanwhile, and leaves the fault
+ * mended: what must hold afterwards is the same for all.
+ */
+export type Scenario = {
+  /** Whether owners are told of ended jobs, or have to ask. */
+  notify: "idle" | "never"
+  run(trial: Trial): Promise<{ owner: string; outcome: string }>
+}
+
+export type Trial = {
+  site: Site
+  fault: Fault
+  /** Tells this trial's prompts from those of the others. */
+  name: string
+}
+
+/** What the child wrote before anybody stopped it. */
+export const firstWords = "half of it"
+
+const answerOf = ({ name }: Pick<Trial, "name">) => `the answer in ${name}`
+export const promptOf = ({ name }: Pick<Trial, "name">) => `Work in ${name}.`
+
+/** A job is started and waited for while the fault lasts. */
+export const starting: Scenario = {
+  notify: "never",
+  async run(trial) {
+    const { site, fault } = trial
+    site.model.on(promptOf(trial), { type: "text", text: answerOf(trial) })
+    const owner = await site.session()
+    site.spoil(fault)
+    const task = {
+      id: "it",
+      prompt: promptOf(trial),
+      model: "fake/m2",
+      timeout: fault.way === "hangs" ? 3 : 60,
+    }
+    const started = await site.call(owner, "agents_start", { tasks: [task] })
+    const outcome = started.status === "error" ? refusal(started) : await waitedFor(site, owner)
+    site.mend()
+    return { owner, outcome }
+  },
+}
+
+/** The fault comes while the job works, and its owner waits for it. */
+export const working: Scenario = {
+  notify: "never",
+  async run(trial) {
+    const { site, fault } = trial
+    const job = await startHeld(trial)
+    site.spoil(fault)
+    const waiting = site.start(job.owner, "agents_wait", {})
+    await waiting.waitForPart(({ state }) => state.status === "running")
+    job.release(answerOf(trial))
+    const outcome = outcomeOf(await waiting.done)
+    site.mend()
+    return { owner: job.owner, outcome }
+  },
+}
+
+/** The fault comes while the job works, and its owner cancels it. */
+export const cancelling: Scenario = {
+  notify: "never",
+  async run(trial) {
+    const { site, fault } = trial
+    const { owner, session } = await startHeld(trial)
+    site.spoil(fault)
+    const outcome = outcomeOf(await site.call(owner, "agents_cancel", { all: true }))
+    const waited = await site.call(owner, "agents_wait", { ids: ["it"] })
+    site.mend()
+    await poll("the child's rest", async () => ((await isBusy(site, session)) ? undefined : true))
+    const text = waited.output.includes(firstWords) ? "text kept" : "text lost"
+    return { owner, outcome: `${outcome}, ${text}` }
+  },
+}
+
+/** The fault comes while the job works, and its owner tells it more. */
+export const telling: Scenario = {
+  notify: "never",
+  async run(trial) {
+    const { site, fault } = trial
+    const job = await startHeld(trial)
+    site.spoil(fault)
+    const sent = await site.call(job.owner, "agents_send", { id: "it", message: `More for ${trial.name}.` })
+    site.mend()
+    job.release("so far")
+    await site.call(job.owner, "agents_wait", {})
+    const isHeard = site.model.requests.some(({ text }) => text.includes(`More for ${trial.name}.`))
+    if (isHeard !== (sent.status === "completed"))
+      throw new Error(`heard: ${isHeard}, but said: ${words(sent)}`)
+    return { owner: job.owner, outcome: isHeard ? "told" : "error: not told" }
+  },
+}
+
+/** A job ends while its owner is idle: it is to be told. */
+export const notifying: Scenario = {
+  notify: "idle",
+  async run(trial) {
+    const { site, fault } = trial
+    const job = await startHeld(trial)
+    site.spoil(fault)
+    job.release(answerOf(trial))
+    await site.spoiled()
+    // The fault lasts for a while.
+    await site.spoiled(2).catch(() => {})
+    site.mend()
+    await told(site, job.owner)
+    return { owner: job.owner, outcome: "told once" }
+  },
+}
+
+/** The plugin's instance ends while a job works: the next one finds it. */
+export const restarting: Scenario = {
+  notify: "idle",
+  async run(trial) {
+    const { site, fault } = trial
+    const { owner } = await startHeld(trial)
+    site.spoil(fault)
+    await site.restart()
+    await site.spoiled()
+    site.mend()
+    await told(site, owner)
+    return { owner, outcome: "told once" }
+  },
+}
+
+async function startHeld(trial: Trial) {
+  const { site } = trial
+  const answer = held(firstWords)
+  site.model.on(promptOf(trial), answer.reply)
+  const owner = await site.session()
+  const task = { id: "it", prompt: promptOf(trial) }
+  const { session } = jobOf(await site.call(owner, "agents_start", { tasks: [task] }))
+  await site.events.waitFor(
+    ({ payload }) => payload.type === "message.part.delta" && payload.properties.sessionID === session,
+  )
+  return { owner, session, release: answer.release }
+}
+
+async function waitedFor(site: Site, owner: string): Promise<string> {
+  return outcomeOf(await site.call(owner, "agents_wait", { ids: ["it"] }))
+}
+
+function outcomeOf(result: ToolOutcome): string {
+  const { state, error } = jobOf(result)
+  return error && state !== "cancelled" ? `${state} (${error.kind})` : state
+}
+
+function refusal(result: ToolOutcome): string {
+  if (!/nothing was started/i.test(words(result)))
+    throw new Error(`an error that says too little: ${words(result)}`)
+  return "refused"
+}
+
+const words = ({ output, error }: ToolOutcome) => error ?? output
+
+/** Resolves once the owner has been told, and has taken a turn on it. */
+function told(site: Site, owner: string): Promise<unknown> {
+  return poll(
+    "the owner's turn on the notification",
+    async () => {
+      const texts = (await userTexts(site, owner)).filter(isNotification)
+      const hasTurned = site.model.requests.some(
+        ({ session, text, state }) => session === owner && isNotification(text) && state === "answered",
+      )
+      return (texts.length > 0 && hasTurned) || undefined
+    },
+    { timeoutMs: 40_000 },
+  )
+}
+
+export async function isBusy(site: Site, session: string): Promise<boolean> {
+  const statuses = await answered("the statuses", site.client.session.status())
+  return (statuses[session]?.type ?? "idle") !== "idle"
+}
