@@ -72,8 +72,11 @@ function causeOf(transition: AnyTransitionDefinition): string {
   return guard === undefined ? eventOf(transition) : `${eventOf(transition)}, if ${guard}`
 }
 
+/** In the place of an event, where none is needed. */
+export const atOnce = "at once"
+
 export const eventOf = ({ eventType }: AnyTransitionDefinition) =>
-  eventType === "" ? "at once" : eventName(eventType)
+  eventType === "" ? atOnce : eventName(eventType)
 
 /** With what it is asked about, where the machine says that: `ends as cancelled`. */
 export function guardOf({ guard }: AnyTransitionDefinition): string | undefined {

@@ -246,7 +246,7 @@ export const jobMachine = setup({
           },
           states: {
             active: {
-              description: "The clocks run.",
+              description: "The total clock runs, and that for signs of life.",
               initial: "working",
               after: {
                 total: {
