@@ -22,7 +22,8 @@ export function pictureOf(machine: AnyStateMachine, colours: Colours): string {
   const initial = [...states.values()].flatMap(({ initial }) => initial?.target.map(({ id }) => id) ?? [])
   // Above the outermost nodes the layout leaves room for the name of the machine.
   const top = Math.min(...chart.nodes.map(({ y }) => y))
-  const [width, height] = [chart.width + 2 * margin, chart.height - top + 2 * margin].map(fixed)
+  const width = fixed(chart.width + 2 * margin)
+  const height = fixed(chart.height - top + 2 * margin)
   const nodes = chart.nodes.flatMap((node) => {
     const state = states.get(node.id)
     return state ? [drawNode(node, state, colours)] : []

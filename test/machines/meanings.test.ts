@@ -12,6 +12,7 @@ const withInner = (node: AnyStateNode): AnyStateNode[] => [
 it.each([jobMachine, supervisorMachine, systemMachine])(
   "Every state of the $id machine says in a sentence what it means",
   ({ root }) => {
-    for (const { id, description } of withInner(root)) expect(description, id).toMatch(/^([A-Z]|opencode ).+\.$/)
+    for (const { id, description } of withInner(root))
+      expect(description, id).toMatch(/^([A-Z]|opencode ).+\.$/)
   },
 )
