@@ -56,6 +56,7 @@ const howToRead = table(
     ["dashed arrow", "taken at once, when its condition holds"],
     [code("do / …"), "an effect that runs while the state lasts; `… done` and `… failed` are its outcomes"],
     ["`entry / …`, `exit / …`", "what is done when the state is entered or left"],
+    [code("spawn / …"), "the actors that it starts and answers for"],
     [code("↻ …"), "an event that does not leave the node that names it"],
     [code("after …"), "a timer that starts when the state is entered"],
     [code("… over"), "a final state inside was reached"],
