@@ -14,17 +14,36 @@ type Transition = Arrow["transitions"][number]
 type Drawing = { width: number; height: number; nodes: Node[]; arrows: Arrow[] }
 
 /** Pixels: what the page's font takes, as near as a build can know it. */
-const size = { letter: 6.2, line: 14, title: 30, minWidth: 84, padding: 14 }
+const size = { letter: 6.2, line: 14, title: 30, minWidth: 84 }
+
+export type Layout = {
+  /** How much wider than high a drawing may be before another direction suits better. */
+  widthToHeight: number
+  /** Room around what is in a node. Pixels. */
+  padding: number
+  /** Room between a node and the labels of its arrows. Pixels. */
+  ranks: number
+  /** What a node says below its name, or behind it where others are inside. */
+  linesOf: (node: AnyStateNode, inside: readonly string[]) => string[]
+}
+
+/** As the page draws it: screens are wider than they are high. */
+const pageLayout: Layout = {
+  widthToHeight: 2.4,
+  padding: 14,
+  ranks: 26,
+  linesOf: (_, inside) => inside.map((event) => `↻ ${event}`),
+}
 
 /**
  * Lays a machine out for drawing, with everything in it taken from the machine itself. Each node is laid out by
  * itself, then placed as one box among its siblings; an arrow goes between siblings, whatever is in them.
  */
-export function drawMachine(machine: AnyStateMachine): MachineAnswer {
+export function drawMachine(machine: AnyStateMachine, layout = pageLayout): MachineAnswer {
   const root = toDirectedGraph(machine)
   const all = withDescendants(root)
   const transitions = all.flatMap((node) => transitionsOf(node))
-  const { width, height, nodes, arrows } = draw(root, transitions)
+  const { width, height, nodes, arrows } = draw(root, transitions, layout)
   const shown = root.children.length > 0 ? nodes.filter(({ id }) => id !== root.id) : nodes
   return { id: machine.id, width, height, nodes: shown, arrows }
 }
@@ -57,24 +76,23 @@ const staysInside = ({ source, target, transition }: Graph["edges"][number]) =>
 
 const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}.`)
 
-function draw(node: Graph, transitions: Transition[]): Drawing {
-  if (node.children.length === 0) return drawLeaf(node)
-  const children = node.children.map((child) => ({ id: child.id, drawing: draw(child, transitions) }))
+function draw(node: Graph, transitions: Transition[], layout: Layout): Drawing {
+  if (node.children.length === 0) return drawLeaf(node, layout)
+  const children = node.children.map((child) => ({ id: child.id, drawing: draw(child, transitions, layout) }))
   const arrows = arrowsBetween(
     children.map(({ id }) => id),
     transitions,
   )
   const [across, down] = (["LR", "TB"] as const).map((direction) =>
-    arrange(node, children, arrows, direction),
+    arrange(node, children, arrows, direction, layout),
   )
   if (!across || !down) throw new Error("two directions make two drawings")
-  // Screens are wider than they are high.
-  const extent = ({ width, height }: Drawing) => Math.max(width / 2.4, height)
+  const extent = ({ width, height }: Drawing) => Math.max(width / layout.widthToHeight, height)
   return extent(across) <= extent(down) ? across : down
 }
 
-function drawLeaf(node: Graph): Drawing {
-  const lines = [node.stateNode.key, ...insideOf(node).map((event) => `↻ ${event}`)]
+function drawLeaf(node: Graph, { linesOf }: Layout): Drawing {
+  const lines = [node.stateNode.key, ...linesOf(node.stateNode, insideOf(node))]
   const width = Math.max(size.minWidth, ...lines.map((line) => line.length * size.letter + 42))
   const height = size.title + (lines.length - 1) * size.line
   return { width, height, nodes: [nodeAt(node, width, height)], arrows: [] }
@@ -110,9 +128,10 @@ function arrange(
   children: Child[],
   arrows: Omit<Arrow, "points" | "label">[],
   direction: "LR" | "TB",
+  { padding, ranks, linesOf }: Layout,
 ): Drawing {
   const graph = new dagre.graphlib.Graph()
-  graph.setGraph({ rankdir: direction, nodesep: 22, ranksep: 26, edgesep: 14 })
+  graph.setGraph({ rankdir: direction, nodesep: 22, ranksep: ranks, edgesep: 14 })
   for (const { id, drawing } of children) graph.setNode(id, { width: drawing.width, height: drawing.height })
   for (const { from, to, texts } of arrows) {
     const width = Math.max(0, ...texts.map((text) => text.length * size.letter + 10))
@@ -120,7 +139,7 @@ function arrange(
   }
   dagre.layout(graph)
 
-  const [left, top] = [size.padding, size.title]
+  const [left, top] = [padding, size.title]
   const placed = children.map(({ id, drawing }) => {
     const { x, y } = graph.node(id)
     return moved(drawing, left + x - drawing.width / 2, top + y - drawing.height / 2)
@@ -134,9 +153,9 @@ function arrange(
     }
   })
   const bounds = graph.graph()
-  const title = [node.stateNode.key, ...insideOf(node)].join("  ↻ ")
-  const width = Math.ceil(Math.max((bounds.width ?? 0) + 2 * size.padding, title.length * size.letter + 30))
-  const height = Math.ceil((bounds.height ?? 0) + size.title + size.padding)
+  const title = [node.stateNode.key, ...linesOf(node.stateNode, insideOf(node))].join("  ")
+  const width = Math.ceil(Math.max((bounds.width ?? 0) + 2 * padding, title.length * size.letter + 30))
+  const height = Math.ceil((bounds.height ?? 0) + size.title + padding)
   return {
     width,
     height,

@@ -56,12 +56,7 @@ const openLimit = 30_000
 /** Longest wait for opencode to abort a child and to say what it had written, milliseconds. */
 const stopLimit = 5_000
 
-/**
- * One piece of work in a child session, for one run.
- *
- * A job ends exactly once. Every end but an answer of the child goes through `stopping`: there the decision has
- * been made, the child is aborted, and what it had written is kept.
- */
+/** Why each transition is there: `reasons.ts`. */
 export const jobMachine = setup({
   types: {
     input: {} as JobInput,
@@ -136,6 +131,9 @@ export const jobMachine = setup({
   },
 }).createMachine({
   id: "job",
+  description:
+    "One piece of work in a child session, for one run. It ends exactly once: when the child was asked, by its answer " +
+    "or through `stopping`.",
   context: ({ input }) => ({
     job: input,
     session: input.session ?? "",
@@ -148,10 +146,11 @@ export const jobMachine = setup({
   initial: "created",
   states: {
     created: {
+      description: "The child has not been asked yet.",
       initial: "opening",
       states: {
-        // A follow-up has its session already. A cancel waits for the session: none is left behind unrecorded.
         opening: {
+          description: "Its child session is being made.",
           always: { guard: "has a session", target: "queued" },
           invoke: {
             id: "openSession",
@@ -181,6 +180,7 @@ export const jobMachine = setup({
           },
         },
         opened: {
+          description: "Passed through: how the opening went says where to.",
           always: [
             { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
             { guard: { type: "ends as", params: "failed" }, target: "#job.failed" },
@@ -193,6 +193,7 @@ export const jobMachine = setup({
           ],
         },
         queued: {
+          description: "It waits for a slot.",
           on: {
             "slot.granted": {
               target: "#job.prompting",
@@ -207,9 +208,11 @@ export const jobMachine = setup({
       },
     },
     prompting: {
+      description: "The child has been asked. The job holds a slot.",
       initial: "running",
       states: {
         running: {
+          description: "The prompt is under way. Leaving drops whatever it may still answer.",
           initial: "active",
           invoke: {
             id: "promptChild",
@@ -243,6 +246,7 @@ export const jobMachine = setup({
           },
           states: {
             active: {
+              description: "The total clock runs, and that for signs of life.",
               initial: "working",
               after: {
                 total: {
@@ -275,8 +279,9 @@ export const jobMachine = setup({
                 },
               },
               states: {
-                // Every sign of life enters it again and so restarts the idle clock.
                 working: {
+                  description:
+                    "The model or a tool is at work. Every sign of life enters it again and so restarts the idle clock.",
                   after: {
                     idle: {
                       target: "#job.prompting.stopping",
@@ -284,8 +289,9 @@ export const jobMachine = setup({
                     },
                   },
                 },
-                // opencode tries again by itself; each attempt that it tells of is a sign of life.
                 retrying: {
+                  description:
+                    "opencode tries again by itself. Each attempt that it tells of is a sign of life.",
                   exit: "forgetRetry",
                   after: {
                     idle: {
@@ -296,8 +302,8 @@ export const jobMachine = setup({
                 },
               },
             },
-            // No clock runs here: the time that people take is not the job's.
             waiting: {
+              description: "No clock runs: the time that people take is not the job's.",
               initial: "permission",
               on: {
                 "child.active": { actions: { type: "rememberActivity", params: ({ event }) => event } },
@@ -315,18 +321,25 @@ export const jobMachine = setup({
                 ],
               },
               states: {
-                permission: { always: { guard: "waits for an answer", target: "question" } },
-                question: { always: { guard: "waits for permission", target: "permission" } },
+                permission: {
+                  description: "The child asked for a permission.",
+                  always: { guard: "waits for an answer", target: "question" },
+                },
+                question: {
+                  description: "The child asked the user a question.",
+                  always: { guard: "waits for permission", target: "permission" },
+                },
               },
             },
           },
         },
-        // The end is decided. Leaving `running` has already dropped whatever the prompt may still answer.
         stopping: {
+          description: "The end is decided: what happens now changes it no more.",
           entry: "settle",
           initial: "aborting",
           states: {
             aborting: {
+              description: "The child is aborted, and what it had written is read.",
               invoke: {
                 id: "stopChild",
                 src: "stopChild",
@@ -339,7 +352,7 @@ export const jobMachine = setup({
               },
               after: { stopLimit: "stopped" },
             },
-            stopped: { type: "final" },
+            stopped: { description: "The child is stopped, or opencode does not say.", type: "final" },
           },
           onDone: [
             { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
@@ -349,10 +362,14 @@ export const jobMachine = setup({
         },
       },
     },
-    done: { type: "final", entry: "settle" },
-    failed: { type: "final", entry: "settle" },
-    timedOut: { type: "final", entry: "settle" },
-    cancelled: { type: "final", entry: "settle" },
+    done: { description: "The child's final answer is there.", type: "final", entry: "settle" },
+    failed: { description: "No answer; `error` says why.", type: "final", entry: "settle" },
+    timedOut: { description: "The total or the idle time ran out.", type: "final", entry: "settle" },
+    cancelled: {
+      description: "A tool, a person or the end of its owner ended it.",
+      type: "final",
+      entry: "settle",
+    },
   },
 })
 

@@ -24,10 +24,7 @@ export type SlotEvent = { type: "slot.request" | "slot.release"; owner: string; 
 /** An actor of ours threw: a defect, but of one job alone. */
 export type Crash = { owner: string; job: string | undefined; error: unknown }
 
-/**
- * Answers for one owner's jobs: starts them, passes on what they are told, watches their state, and keeps their
- * records. A job whose actor crashes ends as `failed`; its siblings do not notice.
- */
+/** Why each transition is there: `reasons.ts`. */
 export const supervisorMachine = setup({
   types: {
     input: {} as SupervisorInput,
@@ -64,9 +61,11 @@ export const supervisorMachine = setup({
   },
 }).createMachine({
   id: "supervisor",
+  description:
+    "Answers for one owner's jobs: starts them, passes on what they are told, watches their state, and keeps their " +
+    "records.",
   context: ({ input }) => ({ owner: input.owner, live: [] }),
   on: {
-    // A second job of the same id would take the first one's place and leave it running unseen.
     "job.start": {
       guard: { type: "job is unknown", params: ({ event }) => event.job },
       actions: { type: "startJob", params: ({ event }) => event },

@@ -16,7 +16,7 @@ export type SystemEvent =
   | SlotEvent
   | ErrorActorEvent
 
-/** The root of one plugin instance: a supervisor for each owner, and the slots in which jobs may prompt. */
+/** Why each transition is there: `reasons.ts`. */
 export const systemMachine = setup({
   types: {
     input: {} as SystemInput,
@@ -50,6 +50,8 @@ export const systemMachine = setup({
   },
 }).createMachine({
   id: "system",
+  description:
+    "The root of one plugin instance: a supervisor for each owner, and the slots in which jobs may prompt.",
   context: ({ input }) => ({ owners: [], limits: createLimits(input.concurrency) }),
   on: {
     "owner.tell": { actions: { type: "tellSupervisor", params: ({ event }) => event } },
@@ -73,7 +75,6 @@ export const systemMachine = setup({
         "handOutSlots",
       ],
     },
-    // The owner's jobs have ended by now; should one still be stopping, its slot is not lost with it.
     "owner.end": {
       actions: [
         { type: "forgetOwner", params: ({ event }) => event },

@@ -26,6 +26,19 @@ export function takenArrows({ nodes, arrows }: MachineAnswer, step: Step | undef
   return new Map(taken.map(({ arrow, event }) => [arrow, event]))
 }
 
+/** An arrow as an SVG path, a smooth line: it bends at the points and passes through the middles between them. */
+export function curve(points: Arrow["points"]): string {
+  const [first, ...rest] = points
+  const last = rest.pop()
+  if (!first || !last) return ""
+  const bends = rest.map(([x, y], index) => {
+    const [nextX, nextY] = rest[index + 1] ?? last
+    const end = index === rest.length - 1 ? [nextX, nextY] : [(x + nextX) / 2, (y + nextY) / 2]
+    return `Q${x} ${y} ${end.join(" ")}`
+  })
+  return `M${first.join(" ")} ${bends.length > 0 ? bends.join(" ") : `L${last.join(" ")}`}`
+}
+
 const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}.`)
 
 const isRelated = (a: string, b: string) => isWithin(a, b) || isWithin(b, a)

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals"
 import { useEffect } from "preact/hooks"
 import type { JobAnswer, MachineAnswer } from "../../api.ts"
 import { loadMachine } from "../model/api.ts"
-import { litNodes, takenArrows } from "../model/statechart.ts"
+import { curve, litNodes, takenArrows } from "../model/statechart.ts"
 
 type ArrowShape = MachineAnswer["arrows"][number]
 
@@ -101,17 +101,4 @@ function Arrow({ arrow, taken }: { arrow: ArrowShape; taken: string | undefined 
       ))}
     </g>
   )
-}
-
-/** A smooth line: bends at the points, passes through the middles between them. */
-function curve(points: ArrowShape["points"]): string {
-  const [first, ...rest] = points
-  const last = rest.pop()
-  if (!first || !last) return ""
-  const bends = rest.map(([x, y], index) => {
-    const [nextX, nextY] = rest[index + 1] ?? last
-    const end = index === rest.length - 1 ? [nextX, nextY] : [(x + nextX) / 2, (y + nextY) / 2]
-    return `Q${x} ${y} ${end.join(" ")}`
-  })
-  return `M${first.join(" ")} ${bends.length > 0 ? bends.join(" ") : `L${last.join(" ")}`}`
 }

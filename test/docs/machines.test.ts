@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest"
+import { createMachine } from "xstate"
+import { themes } from "../../scripts/docs/colours.ts"
+import { chapterOf, chapters } from "../../scripts/docs/machines.ts"
+import { pictureOf } from "../../scripts/docs/picture.ts"
+import { declaredBy, rowsOf, statesOf } from "../../scripts/docs/transitions.ts"
+import { transitionsOf } from "../machines/support/transitions.ts"
+
+describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
+  const { machine, reasons } = chapter
+  const rows = rowsOf(machine, reasons)
+
+  it("has a row for every transition that the machine declares", () => {
+    const declared = statesOf(machine).flatMap((node) =>
+      declaredBy(node).map(({ target }) => [nameOf(node.id), target?.map(({ id }) => nameOf(id))[0]]),
+    )
+    expect(rows.map(({ from, to }) => [from === "root" ? machine.id : from, to])).toEqual(declared)
+    expect(rows).toHaveLength(transitionsOf(machine).length)
+  })
+
+  it("gives a reason in a sentence for each", () => {
+    for (const row of rows) expect(row.reason, JSON.stringify(row)).toMatch(/^\S.+\.$/)
+  })
+
+  it("names no two states alike, as its rows go by the name alone", () => {
+    const names = statesOf(machine).map(({ id }) => nameOf(id))
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  it("comes out the same each time", () => {
+    expect(chapterOf(chapter)).toBe(chapterOf(chapter))
+    expect(pictureOf(machine, themes.dark)).toBe(pictureOf(machine, themes.dark))
+  })
+})
+
+describe("A machine that changes", () => {
+  const reasons = { off: { press: "Somebody wants light." } }
+  const before = lamp({ press: "on" })
+  const chapter = (machine: typeof before, why = reasons) =>
+    chapterOf({ machine, reasons: why, source: "src/lamp.ts" })
+
+  it("gives another table and another picture for one more transition", () => {
+    const after = lamp({ press: "on", kick: "broken" })
+    const why = { off: { ...reasons.off, kick: "Lamps are fragile." } }
+    expect(chapter(before)).toContain("| `off` | `press` |  | `on` |  | Somebody wants light. |")
+    expect(chapter(before)).not.toContain("kick")
+    expect(chapter(after, why)).toContain("| `off` | `kick` |  | `broken` |  | Lamps are fragile. |")
+    expect(pictureOf(after, themes.light)).not.toBe(pictureOf(before, themes.light))
+  })
+
+  it("gives another table for another target, condition or action", () => {
+    const variants = [
+      lamp({ press: "broken" }),
+      lamp({ press: { target: "on", actions: "click" } }),
+      lamp({ press: { target: "on", actions: { type: "hum" } } }),
+    ].map((machine) => chapter(machine))
+    const guarded = chapterOf({
+      machine: lamp({ press: { target: "on", guard: "has power" } }),
+      reasons: { off: { "press, if has power": "Somebody wants light." } },
+      source: "src/lamp.ts",
+    })
+    expect(new Set([chapter(before), guarded, ...variants]).size).toBe(5)
+  })
+
+  it("is refused while a transition has no reason, or a reason no transition", () => {
+    expect(() => chapter(lamp({ press: "on", kick: "broken" }))).toThrow('no reason for off: "kick"')
+    expect(() => chapter(lamp({ kick: "broken" }))).toThrow(
+      'a reason for off: "press", which is no transition',
+    )
+    expect(() => chapter(before, { off: { press: "" } })).toThrow('no reason for off: "press"')
+  })
+
+  it("is refused while a state does not say what it means", () => {
+    const silent = createMachine({ id: "lamp", description: "A lamp.", initial: "on", states: { on: {} } })
+    expect(() => chapterOf({ machine: silent, reasons: {}, source: "src/lamp.ts" })).toThrow(
+      "The state lamp.on has no description",
+    )
+  })
+})
+
+describe("A picture", () => {
+  const machine = lamp({ press: { target: "on", actions: "click" }, kick: "broken" })
+
+  it("says in words what it shows", () => {
+    const svg = pictureOf(machine, themes.light)
+    expect(svg).toContain("<title id=")
+    expect(svg).toContain("off to on (press)")
+  })
+
+  it("differs between the themes in its colours alone", () => {
+    const shape = (svg: string) => svg.replaceAll(/#[0-9a-f]{6}/g, "")
+    const [light, dark] = [pictureOf(machine, themes.light), pictureOf(machine, themes.dark)]
+    expect(light).not.toBe(dark)
+    expect(shape(light)).toBe(shape(dark))
+  })
+})
+
+type Handlers = Record<
+  string,
+  string | { target: string; actions?: string | { type: string }; guard?: string }
+>
+
+function lamp(on: Handlers) {
+  return createMachine({
+    id: "lamp",
+    description: "A lamp.",
+    initial: "off",
+    states: {
+      off: { description: "It is dark.", on },
+      on: { description: "It shines." },
+      broken: { description: "It never will again.", type: "final" },
+    },
+  })
+}
+
+const nameOf = (id: string) => id.split(".").at(-1)
