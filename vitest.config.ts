@@ -1,27 +1,33 @@
 import { defineConfig } from "vitest/config"
 
-export default defineConfig({
-  test: {
-    projects: [
-      {
-        test: {
-          name: "unit",
-          sequence: { groupOrder: 0 },
-          include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"],
+export default defineConfig(({ mode }) => {
+  // What `test/support/depth.ts` reads.
+  const env: Record<string, string> = mode === "deep" ? { TROUPE_DEEP: "1" } : {}
+  return {
+    test: {
+      projects: [
+        {
+          test: {
+            name: "unit",
+            sequence: { groupOrder: 0 },
+            include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"],
+            env,
+          },
         },
-      },
-      {
-        // Each file runs opencode processes of its own; two at a time is what two cores carry.
-        test: {
-          name: "e2e",
-          sequence: { groupOrder: 1 },
-          include: ["test/e2e/**/*.test.ts"],
-          globalSetup: ["test/support/prepared-home.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          maxWorkers: 2,
+        {
+          // Each file runs opencode processes of its own; two at a time is what two cores carry.
+          test: {
+            name: "e2e",
+            sequence: { groupOrder: 1 },
+            include: ["test/e2e/**/*.test.ts"],
+            globalSetup: ["test/support/prepared-home.ts"],
+            testTimeout: 60_000,
+            hookTimeout: 60_000,
+            maxWorkers: 2,
+            env,
+          },
         },
-      },
-    ],
-  },
+      ],
+    },
+  }
 })

@@ -1,3 +1,4 @@
+import { faultDocuments } from "./faults.ts"
 import { machineDocuments } from "./machines.ts"
 
 /** A file that is written, not edited. */
@@ -9,7 +10,7 @@ export type Document = {
 
 /** All of them. Each kind has a file of its own beside this one. */
 export function allDocuments(): Document[] {
-  return [...machineDocuments()]
+  return [...machineDocuments(), ...faultDocuments()]
 }
 
 /** What is not as it would be written now. `read` gives nothing for a file that is not there. */

@@ -64,7 +64,7 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
       if (!session.ok) throw failure("create", session.error)
       const record = recordOf(job)
       // Nobody would ever look at the session of a job that has failed meanwhile.
-      if (signal.aborted && record && hasEnded(record)) await host.deleteSession(session.value.id)
+      if (signal.aborted && record && hasEnded(record)) await remove(session.value.id)
       return { session: session.value.id }
     },
 
@@ -97,21 +97,33 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
     },
   }
 
-  /** Tries until opencode has taken it: a child that nobody waits for must not go on working. */
-  async function abort(session: string): Promise<void> {
+  function remove(session: string): Promise<void> {
+    return insist(`remove ${session}`, () => host.deleteSession(session))
+  }
+
+  /** A child that nobody waits for must not go on working. */
+  function abort(session: string): Promise<void> {
     const run = toldMeanwhile.get(session)
-    for (let pause = firstPause; ; pause *= 2) {
-      const aborted = await host.abort(session)
-      if (aborted.ok) return
-      const { message } = aborted.error
-      void host.log("warn", `could not abort ${session}: ${message}`)
+    const isAskedAnew = () => toldMeanwhile.has(session) && toldMeanwhile.get(session) !== run
+    return insist(`stop ${session}, which may still be working`, () => host.abort(session), isAskedAnew)
+  }
+
+  /** Tries until opencode has done it, for about a minute. */
+  async function insist(
+    what: string,
+    act: () => Promise<Result<unknown>>,
+    isObsolete = () => false,
+  ): Promise<void> {
+    for (let pause = firstPause; !isObsolete(); pause *= 2) {
+      const acted = await act()
+      if (acted.ok || acted.error.status === 404) return
+      const complaint = `could not ${what}: ${acted.error.message}`
+      void host.log("warn", complaint)
+      if (pause > lastPause) {
+        void host.toast({ message: complaint, variant: "error" })
+        return
+      }
       await new Promise((resolve) => setTimeout(resolve, pause).unref())
-      const current = toldMeanwhile.get(session)
-      // A follow-up works there by now.
-      if (current !== undefined && current !== run) return
-      if (pause < lastPause) continue
-      void host.toast({ message: `${session} may still be working: ${message}`, variant: "error" })
-      return
     }
   }
 

@@ -3,14 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { StoredJob } from "../../src/plugin/stored-job.ts"
 import { answered } from "../support/answered.ts"
 import { isNotification, userTexts } from "../support/conversation.ts"
+import { kills } from "../support/depth.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
 type KeptJob = StoredJob & { session: string }
 
-/** Kills in each mode; a deep run makes more. */
-const moments = Number(process.env.TROUPE_DEEP_KILLS ?? 12)
 const jobCount = 8
 
 describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
@@ -87,11 +86,11 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
       })
     })
 
-  test.each(Array.from({ length: moments }, (_, index) => index))(
-    `kill -9 at moment %i of ${moments}: nothing is lost, nothing doubled`,
+  test.each(Array.from({ length: kills }, (_, index) => index))(
+    `kill -9 at moment %i of ${kills}: nothing is lost, nothing doubled`,
     async (moment) => {
       const name = `${recover}-${moment}`
-      const reached = afterEvents(Math.ceil((eventsOfARun * (moment + 0.5)) / moments))
+      const reached = afterEvents(Math.ceil((eventsOfARun * (moment + 0.5)) / kills))
       const owner = await startRun(name)
       // Some runs have fewer events than the first: then it is over when all is told.
       await Promise.race([reached, settled(owner, jobCount).catch(() => {})])

@@ -1,5 +1,14 @@
 import type { Call, Way } from "./fault.ts"
-import { cancelling, notifying, restarting, type Scenario, starting, telling, working } from "./scenarios.ts"
+import {
+  cancelling,
+  notifying,
+  restarting,
+  type Scenario,
+  starting,
+  startingLate,
+  telling,
+  working,
+} from "./scenarios.ts"
 
 /** What the owner sees of a job when one kind of call is spoiled. */
 export type Case = {
@@ -35,6 +44,12 @@ export const cases: Case[] = [
     outcomes: { ...inAllWays("failed (create)"), twice: "done" },
   },
   {
+    call: "deleteSession",
+    when: "a session came too late",
+    scenario: startingLate,
+    outcomes: inAllWays("failed (create)"),
+  },
+  {
     call: "prompt",
     when: "a job is started",
     scenario: starting,
@@ -47,7 +62,6 @@ export const cases: Case[] = [
     },
   },
   { call: "toast", when: "a job is started", scenario: starting, outcomes: done },
-  { call: "log", when: "a job is started", scenario: starting, outcomes: done },
   { call: "session", when: "a job works", scenario: working, outcomes: done },
   { call: "writeMetadata", when: "a job works", scenario: working, outcomes: done },
   { call: "message", when: "a job works", scenario: working, outcomes: done },
@@ -69,4 +83,5 @@ export const cases: Case[] = [
   { call: "sessionsSince", when: "opencode starts again", scenario: restarting, outcomes: told },
   { call: "children", when: "opencode starts again", scenario: restarting, outcomes: told },
   { call: "messages", when: "opencode starts again", scenario: restarting, outcomes: told },
+  { call: "log", when: "opencode starts again", scenario: restarting, outcomes: told },
 ]

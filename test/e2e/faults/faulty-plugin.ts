@@ -12,8 +12,8 @@ const Options = z.object({
   /** The built plugin. */
   plugin: z.string(),
   troupe: z.record(z.string(), z.unknown()),
-  /** The file that says which call is spoiled at the moment, as JSON; there is none while all is well. */
-  fault: z.string(),
+  /** The file that says which calls are spoiled at the moment, as JSON; there is none while all is well. */
+  faults: z.string(),
   /** Gets a line with the name of each spoiled call. */
   log: z.string(),
 })
@@ -31,11 +31,11 @@ async function server(input: PluginInput, given: unknown) {
   return plugin.server(Object.assign({ ...input }, { client }), options.troupe)
 }
 
-function spoiled(real: Fetch, { fault: file, log }: Options): Fetch {
+function spoiled(real: Fetch, { faults: file, log }: Options): Fetch {
   return async (request) => {
     const call = await callOf(request)
-    const fault = existsSync(file) ? Fault.parse(JSON.parse(readFileSync(file, "utf8"))) : undefined
-    if (fault?.call !== call) return real(request)
+    const fault = read(file).find((each) => each.call === call)
+    if (!fault) return real(request)
     appendFileSync(log, `${call}\n`)
     switch (fault.way) {
       case "rejects":
@@ -56,5 +56,8 @@ function spoiled(real: Fetch, { fault: file, log }: Options): Fetch {
     }
   }
 }
+
+const read = (file: string) =>
+  existsSync(file) ? z.array(Fault).parse(JSON.parse(readFileSync(file, "utf8"))) : []
 
 export default { id: "faulty-troupe", server }

@@ -45,6 +45,23 @@ export const starting: Scenario = {
     }
     const started = await site.call(owner, "agents_start", { tasks: [task] })
     const outcome = started.status === "error" ? refusal(started) : await waitedFor(site, owner)
+    await site.spoiled(fault.call)
+    site.mend()
+    return { owner, outcome }
+  },
+}
+
+/** A session is made so late that its job has failed, and the fault comes when it is to be removed. */
+export const startingLate: Scenario = {
+  notify: "never",
+  async run(trial) {
+    const { site, fault } = trial
+    const owner = await site.session()
+    site.spoil({ call: "createSession", way: "late", lateMs: 32_000 }, fault)
+    const task = { id: "it", prompt: promptOf(trial) }
+    const outcome = outcomeOf(await site.call(owner, "agents_start", { tasks: [task] }))
+    await site.call(owner, "agents_wait", {})
+    await site.spoiled(fault.call)
     site.mend()
     return { owner, outcome }
   },
@@ -61,6 +78,7 @@ export const working: Scenario = {
     await waiting.waitForPart(({ state }) => state.status === "running")
     job.release(answerOf(trial))
     const outcome = outcomeOf(await waiting.done)
+    await site.spoiled(fault.call)
     site.mend()
     return { owner: job.owner, outcome }
   },
@@ -75,6 +93,7 @@ export const cancelling: Scenario = {
     site.spoil(fault)
     const outcome = outcomeOf(await site.call(owner, "agents_cancel", { all: true }))
     const waited = await site.call(owner, "agents_wait", { ids: ["it"] })
+    await site.spoiled(fault.call)
     site.mend()
     await poll("the child's rest", async () => ((await isBusy(site, session)) ? undefined : true))
     const text = waited.output.includes(firstWords) ? "text kept" : "text lost"
@@ -90,6 +109,7 @@ export const telling: Scenario = {
     const job = await startHeld(trial)
     site.spoil(fault)
     const sent = await site.call(job.owner, "agents_send", { id: "it", message: `More for ${trial.name}.` })
+    await site.spoiled(fault.call)
     site.mend()
     job.release("so far")
     await site.call(job.owner, "agents_wait", {})
@@ -108,9 +128,8 @@ export const notifying: Scenario = {
     const job = await startHeld(trial)
     site.spoil(fault)
     job.release(answerOf(trial))
-    await site.spoiled()
-    // The fault lasts for a while.
-    await site.spoiled(2).catch(() => {})
+    // A quick fault lasts for a second attempt.
+    await site.spoiled(fault.call, fault.way === "rejects" || fault.way === "error" ? 2 : 1)
     site.mend()
     await told(site, job.owner)
     return { owner: job.owner, outcome: "told once" }
@@ -125,7 +144,7 @@ export const restarting: Scenario = {
     const { owner } = await startHeld(trial)
     site.spoil(fault)
     await site.restart()
-    await site.spoiled()
+    await site.spoiled(fault.call)
     site.mend()
     await told(site, owner)
     return { owner, outcome: "told once" }

@@ -9,7 +9,7 @@ import { setStage } from "../../support/stage.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import { startToolCall, type ToolOutcome } from "../../support/tool-call.ts"
 import { poll } from "../../support/waiters.ts"
-import type { Fault } from "./fault.ts"
+import type { Call, Fault } from "./fault.ts"
 
 /** One project in a running opencode, whose plugin's calls can be spoiled. */
 export type Site = {
@@ -19,11 +19,11 @@ export type Site = {
   session(): Promise<string>
   call(session: string, tool: string, args: object): Promise<ToolOutcome>
   start(session: string, tool: string, args: object): ReturnType<typeof startToolCall>
-  /** From now on the call is spoiled. */
-  spoil(fault: Fault): void
+  /** From now on these calls are spoiled. */
+  spoil(...faults: Fault[]): void
   mend(): void
-  /** Resolves once so many calls were spoiled since `spoil`. */
-  spoiled(times?: number): Promise<unknown>
+  /** Resolves once such a call was spoiled so many times since `spoil`. */
+  spoiled(call: Call, times?: number): Promise<unknown>
   /** Has opencode end this project's instance; the next request makes a new one, with a new plugin. */
   restart(): Promise<void>
   remove(): void
@@ -39,14 +39,14 @@ const builtPlugin = pathToFileURL(join(import.meta.dirname, "..", "..", "..", "d
 
 export async function openSite({ opencode, model, notify }: SiteOptions): Promise<Site> {
   const folder = tempFolder("faults")
-  const file = join(folder.path, "fault.json")
+  const file = join(folder.path, "faults.json")
   const log = join(folder.path, "spoiled.log")
   const stage = await setStage({
     model,
     home: opencode.home,
     plugin: {
       path: join(import.meta.dirname, "faulty-plugin.ts"),
-      options: { plugin: builtPlugin, troupe: { notify }, fault: file, log },
+      options: { plugin: builtPlugin, troupe: { notify }, faults: file, log },
     },
   })
   const client = createOpencodeClient({ baseUrl: opencode.url, directory: stage.project })
@@ -60,19 +60,20 @@ export async function openSite({ opencode, model, notify }: SiteOptions): Promis
     session: async () => (await answered("a session", client.session.create({}))).id,
     call: (session, tool, args) => start(session, tool, args).done,
     start,
-    spoil(fault) {
+    spoil(...faults) {
       writeFileSync(log, "")
       // Renamed, so that nobody ever reads half of it.
-      writeFileSync(`${file}.new`, JSON.stringify(fault))
+      writeFileSync(`${file}.new`, JSON.stringify(faults))
       renameSync(`${file}.new`, file)
     },
     mend: () => rmSync(file, { force: true }),
-    spoiled: (times = 1) =>
-      poll(
-        `${times} spoiled calls`,
-        () => readFileSync(log, "utf8").split("\n").length > times || undefined,
-        { timeoutMs: 40_000 },
-      ),
+    spoiled: (call, times = 1) => {
+      const count = () =>
+        readFileSync(log, "utf8")
+          .split("\n")
+          .filter((line) => line === call).length
+      return poll(`${times} spoiled ${call}`, () => count() >= times || undefined, { timeoutMs: 40_000 })
+    },
     async restart() {
       await answered("the end of the instance", client.instance.dispose())
       await answered("a new instance", client.app.agents())
