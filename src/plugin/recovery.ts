@@ -9,7 +9,7 @@ import type { Inbox } from "./inbox.ts"
 import { isHeld } from "./lease.ts"
 import type { Options } from "./options.ts"
 import type { JobStore } from "./store.ts"
-import { METADATA_KEY, StoredJob } from "./stored-job.ts"
+import { type Lease, METADATA_KEY, StoredJob } from "./stored-job.ts"
 import { deliveredRuns } from "./transcript.ts"
 
 /** How far back the look at a start goes for jobs that nobody asks for. Milliseconds, a week. */
@@ -17,6 +17,8 @@ const lookBackMs = 7 * 24 * 3_600_000
 /** First and last pause before it looks again where opencode did not answer. Milliseconds. */
 const firstPauseMs = 2_000
 const lastPauseMs = 60_000
+/** How often it asks whether those who run jobs of this project still live. Milliseconds. */
+const heldPauseMs = 5_000
 
 export type RecoveryOptions = {
   host: Host
@@ -72,8 +74,21 @@ export function createRecovery({
       later(pauseMs, () => everybody(nextPause(pauseMs)))
       return
     }
-    const open = sessions.value.flatMap((session) => readStored(session) ?? []).filter(isOpen)
-    await Promise.all([...new Set(open.map(({ record }) => record.owner))].map((each) => owner(each)))
+    const jobs = sessions.value.flatMap((session) => readStored(session) ?? [])
+    const owners = new Set(jobs.filter(isOpen).map(({ record }) => record.owner))
+    const others = jobs.filter(({ record, lease }) => !isEnded(record) && !store.isOurs(lease))
+    lookAgainAfter(others.map(({ lease }) => lease).filter(isHeld))
+    await Promise.all([...owners].map((each) => owner(each)))
+  }
+
+  /** Another opencode may be about to end, or this one about to replace the plugin's last instance by this one. */
+  function lookAgainAfter(leases: readonly Lease[]): void {
+    if (leases.length === 0) return
+    later(heldPauseMs, async () => {
+      if (leases.every(isHeld)) return lookAgainAfter(leases)
+      looked.clear()
+      return everybody()
+    })
   }
 
   function later(pauseMs: number, lookAgain: () => Promise<void>): void {

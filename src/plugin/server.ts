@@ -11,6 +11,7 @@ import { createNotifier } from "./notify.ts"
 import { readOptions } from "./options.ts"
 import { createOwnerEvents } from "./owner-events.ts"
 import { createLineage } from "./owners.ts"
+import { within } from "./patience.ts"
 import { tellPerson } from "./person.ts"
 import { createRecovery } from "./recovery.ts"
 import { JobStore } from "./store.ts"
@@ -93,7 +94,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
       stopTellingPerson()
       inspection.stop()
       troupe.stop()
-      await Promise.race([store.settled(), pause(disposeLimit)])
+      await within(disposeLimit, store.settled(), () => undefined)
       drop()
     },
   }
@@ -101,7 +102,5 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
 
 /** Whether this is `opencode run`, which ends when the main turn does. */
 const isRun = () => process.argv.slice(1).includes("run")
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref())
 
 export default { id: "opencode-troupe", server } satisfies PluginModule
