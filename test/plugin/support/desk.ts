@@ -48,7 +48,7 @@ export function atDesk(overrides: Partial<Host> = {}, given: z.input<typeof Opti
     const context = { ...contextOf(how), callID: "call" }
     return Result.parse(await tools[tool]?.execute(args, context))
   }
-  return { host, troupe, inbox, store, tools, call }
+  return { host, troupe, inbox, store, children, tools, call }
 }
 
 const Result = z
