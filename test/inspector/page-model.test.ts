@@ -70,9 +70,37 @@ describe("the statechart", () => {
       ],
     ],
     ["created.queued", "job.cancel", "cancelled", ["job.created job.cancel> job.cancelled"]],
+    [
+      "prompting.working",
+      "child.retrying",
+      "prompting.retrying",
+      ["job.prompting.running.active.working child.retrying> job.prompting.running.active.retrying"],
+    ],
+    [
+      "prompting.retrying",
+      "child.active",
+      "prompting.working",
+      ["job.prompting.running.active.retrying child.active> job.prompting.running.active.working"],
+    ],
+    [
+      "prompting.retrying",
+      "child.asked",
+      "prompting.permission",
+      ["job.prompting.running.active child.asked> job.prompting.running.waiting"],
+    ],
     ["nowhere", "nothing", "done", []],
   ])("marks the step %s, %s, %s", (from, event, to, arrows) => {
     expect(taken(from, event, to)).toEqual(arrows)
+  })
+
+  it("says in a node which events leave it where it is", () => {
+    const inside = (name: string) => chart.nodes.find((node) => node.name === name)?.inside
+    expect([inside("working"), inside("retrying"), inside("active"), inside("running")]).toEqual([
+      ["child.active"],
+      ["child.retrying"],
+      [],
+      ["child.spent"],
+    ])
   })
 
   it("keeps every node in the drawing, and no two siblings one over the other", () => {
