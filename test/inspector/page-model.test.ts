@@ -153,6 +153,11 @@ describe("who needs somebody", () => {
       "retried 3 times: busy",
     ],
     ["few attempts", job({ phase: "retrying", retry: { attempt: 2, reason: "busy", next: 0 } }), undefined],
+    [
+      "a long wait for the next attempt",
+      job({ phase: "retrying", retry: { attempt: 1, reason: "busy", next: 321_000 } }),
+      "tries again only in 2 m 00 s: busy",
+    ],
     ["a long silence", job({ startedAt: 0, activity: { at: 80_000 } }), "no sign of life for 2 m 01 s"],
     ["a short silence", job({ startedAt: 0, activity: { at: 100_000 } }), undefined],
     ["an end", job({ state: "done", startedAt: 0 }), undefined],

@@ -1,4 +1,5 @@
 import { createServer } from "node:http"
+import { createServer as createTcpServer, type Socket } from "node:net"
 import { AxeBuilder } from "@axe-core/playwright"
 import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
@@ -9,8 +10,9 @@ import {
   type PageFiles,
   startInspector,
 } from "../../src/inspector/index.ts"
+import { NO_USAGE } from "../../src/machines/record.ts"
 import { launchChromium } from "./support/chromium.ts"
-import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+import { jobInput, OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
 
 const token = "a-token-of-thirty-two-characters-or-more"
 
@@ -157,6 +159,83 @@ describe("the way in", () => {
   })
 })
 
+describe("a browser without a way in", () => {
+  it.each(["light", "dark"] as const)("is shown what to do, in %s", async (colorScheme) => {
+    await newPage({ colorScheme })
+    const used = inspector.link()
+    await page.goto(used)
+    await context.clearCookies()
+    expect((await page.goto(used))?.status()).toBe(401)
+    await page.getByRole("heading", { name: "This needs a fresh link" }).waitFor()
+    await page.getByText("npx opencode-troupe inspect").waitFor()
+    // Its style is let through, and nothing else is asked for.
+    expect(await page.locator("main").evaluate((main) => getComputedStyle(main).maxWidth)).not.toBe("none")
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
+    expected = /401/
+  })
+})
+
+describe("the line to the server", () => {
+  const hide = (hidden: boolean) =>
+    page.evaluate((isHidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden })
+      document.dispatchEvent(new Event("visibilitychange"))
+    }, hidden)
+
+  it("is called stale after a long silence, with the time, until something is heard again", async () => {
+    await page.clock.install()
+    await open()
+    const port = Number(new URL(inspector.url).port)
+    await inspector.stop()
+    await page.locator(".connection.is-reconnecting").waitFor()
+    // Takes every connection and never says a word.
+    const sockets = new Set<Socket>()
+    const silent = createTcpServer((socket) => void sockets.add(socket.on("error", () => {})))
+    await new Promise<void>((resolve) => silent.listen(port, "127.0.0.1", resolve))
+    await page.clock.fastForward(20_000)
+    await expect.poll(() => sockets.size).toBeGreaterThan(0)
+    await page.clock.fastForward(26_000)
+    await page
+      .getByRole("status")
+      .getByText(/^stale since \d\d:\d\d:\d\d$/)
+      .waitFor()
+
+    await new Promise<void>((resolve) => {
+      silent.close(() => resolve())
+      for (const socket of sockets) socket.destroy()
+    })
+    inspector = await start({ port })
+    await page.clock.fastForward(10_000)
+    await page.locator(".connection.is-live").waitFor()
+    expected = /ERR_|Failed to load/
+  })
+
+  it("is let go of by a hidden tab, which still counts who waits, and catches up when it is shown", async () => {
+    await opened("j1")
+    await opened("j2")
+    await open("view=jobs")
+    const closed = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/api/stream"))
+    await page.clock.install()
+    await hide(true)
+    await closed
+    const ask = { id: "a", kind: "question", text: "Which one?" } as const
+    scripted.troupe.tell({ owner: OWNER, id: "j2" }, { type: "child.asked", ask, at: Date.now() })
+    await page.clock.fastForward(16_000)
+    await page.waitForFunction(() => document.title.startsWith("(1) "))
+    scripted.troupe.cancel([{ owner: OWNER, id: "j2" }], "no need")
+    await scripted.until("j2", "cancelled")
+    await page.clock.fastForward(16_000)
+    await page.waitForFunction(() => document.title === "Jobs · opencode-troupe")
+    await scripted.answer("j1")
+
+    const resumed = page.waitForRequest((request) => request.url().endsWith("/api/stream"))
+    await hide(false)
+    expect((await resumed).headers()["last-event-id"]).toMatch(/^\d+$/)
+    await row("j1").getByText("done").waitFor()
+    await row("j2").getByText("cancelled").waitFor()
+  })
+})
+
 describe("live", () => {
   it("shows a job's states without a reload", async () => {
     await open("view=jobs")
@@ -167,12 +246,12 @@ describe("live", () => {
       { type: "child.asked", ask: { id: "a", kind: "permission", text: "bash: ls" }, at: Date.now() },
     )
     await row("j1").getByText("permission", { exact: true }).waitFor()
-    await page.waitForFunction(() => document.title === "(1) opencode-troupe")
+    await page.waitForFunction(() => document.title === "(1) Jobs · opencode-troupe")
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.answered", ask: "a", at: Date.now() })
     await row("j1").getByText("working").waitFor()
     await scripted.answer("j1")
     await row("j1").getByText("done").waitFor()
-    expect(await page.title()).toBe("opencode-troupe")
+    expect(await page.title()).toBe("Jobs · opencode-troupe")
   })
 
   it("shows first who needs somebody", async () => {
@@ -193,6 +272,27 @@ describe("live", () => {
     await page.locator(".edge text.taken", { hasText: "promptChild done" }).waitFor()
     await page.locator(".history").getByText("the child gave its final answer").waitFor()
     await page.locator(".foreign", { hasText: "the answer" }).waitFor()
+  })
+
+  it("marks the way to a retry, and each further attempt", async () => {
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    const retrying = (attempt: number) =>
+      scripted.troupe.tell(
+        { owner: OWNER, id: "j1" },
+        {
+          type: "child.retrying",
+          retry: { attempt, reason: "busy", next: Date.now() + 9_000 },
+          at: Date.now(),
+        },
+      )
+    retrying(1)
+    await page.locator(".edge.taken text.taken", { hasText: "child.retrying" }).waitFor()
+    retrying(2)
+    await page.locator(".chart .here .inside.taken", { hasText: "child.retrying" }).waitFor()
+    await page.getByText("opencode tries again by itself.").waitFor({ state: "detached" })
+    retrying(3)
+    await page.getByText("opencode tries again by itself.").waitFor()
   })
 
   it("comes back after the server was away", async () => {
@@ -310,6 +410,63 @@ describe("finding the way", () => {
     await page.getByText("No job matches this search.").waitFor()
   })
 
+  it("filters by the state whose count is followed", async () => {
+    await open()
+    await page.getByRole("link", { name: /^1 failed$/ }).click()
+    await row("broken").waitFor()
+    expect(await row("plain").count()).toBe(0)
+    expect(new URL(page.url()).searchParams.get("q")).toBe("state:failed")
+    await page.getByRole("list", { name: "States" }).getByRole("link", { name: "failed 1" }).click()
+    await row("plain").waitFor()
+  })
+
+  it("says what can be done about an error, what was used, and where the time went", async () => {
+    await open(`job=${sessionOf("broken")}`)
+    await page.getByText("quota used up", { exact: true }).waitFor()
+    await page.getByText("Check its key, quota and status, then give it a follow-up.").waitFor()
+    await page.locator(".waterfall li", { hasText: "at work" }).waitFor()
+    await page.getByRole("region", { name: "Facts" }).getByText("tokens in / out").waitFor()
+  })
+
+  it("keeps the span of the timeline in the address", async () => {
+    await opened("now")
+    await open("view=timeline")
+    await page.getByRole("link", { name: /^plain: done/ }).waitFor()
+    await page.getByRole("link", { name: "5 min" }).click()
+    await page.getByRole("link", { name: /^plain: done/ }).waitFor({ state: "detached" })
+    await page.getByRole("link", { name: /^now: prompting/ }).waitFor()
+    expect(new URL(page.url()).searchParams.get("span")).toBe("5m")
+    await page.goBack()
+    await page.getByRole("link", { name: /^plain: done/ }).waitFor()
+  })
+
+  it("goes from job to job by keys in every view, and reads on where it leads", async () => {
+    await open()
+    await page.keyboard.press("j")
+    await page.keyboard.press("ArrowDown")
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain("work of plain")
+    await page.keyboard.press("Enter")
+    await page.getByRole("heading", { name: /work of plain/ }).waitFor()
+    await page.waitForFunction(() => document.activeElement?.tagName === "H1")
+    await page.keyboard.press("ArrowDown")
+    expect(new URL(page.url()).searchParams.get("job")).toBe(sessionOf("plain"))
+  })
+
+  it("gives the focus back when a dialog closes", async () => {
+    await open(`job=${sessionOf("plain")}`)
+    const button = page.getByRole("button", { name: "Follow-up…" })
+    for (const close of [
+      () => page.getByRole("button", { name: "Back" }).click(),
+      () => page.keyboard.press("Escape"),
+    ]) {
+      await button.click()
+      await page.getByRole("dialog").waitFor()
+      await close()
+      await page.getByRole("dialog").waitFor({ state: "detached" })
+      expect(await button.evaluate((element) => element === document.activeElement)).toBe(true)
+    }
+  })
+
   it("goes by keys", async () => {
     await open()
     await page.keyboard.press("2")
@@ -327,7 +484,124 @@ describe("finding the way", () => {
   })
 })
 
+describe("the list by owner", () => {
+  const fold = (owner: string) => page.getByRole("button", { name: `Jobs of ${owner}` })
+  const foldInAddress = () => new URL(page.url()).searchParams.get("fold")
+
+  beforeEach(async () => {
+    for (const [index, id] of ["a1", "a2", "b1"].entries()) {
+      const owner = id.startsWith("a") ? "ses_a" : "ses_b"
+      scripted.start(id, { owner, createdAt: 1_000 * (index + 1) })
+      await scripted.until(id, "prompting.working")
+    }
+  })
+
+  it("folds an owner's jobs away, and the address says so", async () => {
+    await open("view=jobs")
+    expect(await fold("ses_a").getAttribute("aria-expanded")).toBe("true")
+    await fold("ses_a").click()
+    await row("a1").waitFor({ state: "detached" })
+    expect(await fold("ses_a").getAttribute("aria-expanded")).toBe("false")
+    await row("b1").waitFor()
+    expect(foldInAddress()).toBe("ses_a")
+    await page.reload()
+    await row("b1").waitFor()
+    expect(await row("a1").count()).toBe(0)
+    await fold("ses_a").focus()
+    await page.keyboard.press("Enter")
+    await row("a1").waitFor()
+    expect(foldInAddress()).toBeNull()
+  })
+
+  it("folds all, and all but some", async () => {
+    await open("view=jobs")
+    await page.getByRole("button", { name: "Fold all" }).click()
+    await row("b1").waitFor({ state: "detached" })
+    await fold("ses_b").click()
+    await row("b1").waitFor()
+    expect([await row("a1").count(), foldInAddress()]).toEqual([0, "*,ses_b"])
+    await fold("ses_b").click()
+    await page.getByRole("button", { name: "Unfold all" }).click()
+    await row("a2").waitFor()
+    expect(foldInAddress()).toBeNull()
+  })
+
+  it("folds by keys, and the focus goes along", async () => {
+    await open("view=jobs")
+    const focus = (text: string) =>
+      page.waitForFunction((part) => document.activeElement?.textContent?.includes(part), text)
+    // The newest owner comes first.
+    await page.keyboard.press("j")
+    await focus("work of b1")
+    await page.keyboard.press("ArrowLeft")
+    await row("b1").waitFor({ state: "detached" })
+    await focus("ses_b")
+    await page.keyboard.press("j")
+    await focus("work of a2")
+    await page.keyboard.press("k")
+    await focus("ses_b")
+    await page.keyboard.press("ArrowRight")
+    await row("b1").waitFor()
+    await page.keyboard.press("ArrowDown")
+    await focus("work of b1")
+    await page.keyboard.press("Enter")
+    await page.getByRole("heading", { name: /work of b1/ }).waitFor()
+    await page.keyboard.press("Escape")
+    await focus("work of b1")
+  })
+
+  it("puts what a job started under it", async () => {
+    scripted.start("c1", { owner: sessionOf("b1"), createdAt: 9_000 })
+    await open("view=jobs")
+    await row("c1").locator(".depth-1").waitFor()
+    expect(await fold(sessionOf("b1")).count()).toBe(0)
+    await fold("ses_b").click()
+    await row("c1").waitFor({ state: "detached" })
+  })
+})
+
+it("draws of thousands of jobs those that can be seen", async () => {
+  for (let index = 0; index < 3_000; index++)
+    scripted.troupe.adopt({
+      ...jobInput(`n${index}`),
+      session: `ses_n${index}`,
+      state: "done",
+      createdAt: index,
+      usage: NO_USAGE,
+    })
+  await open("view=jobs&list=flat")
+  await row("n2999").waitFor()
+  expect(await page.getByRole("row").count()).toBeLessThan(50)
+  await page.locator(".rows").evaluate((box) => box.scrollTo(0, box.scrollHeight))
+  await row("n0").waitFor()
+  expect(await page.getByRole("row").count()).toBeLessThan(50)
+  expect(await row("n0").getAttribute("aria-rowindex")).toBe("3001")
+})
+
 describe("everybody", () => {
+  it.each(["", "view=jobs", "view=timeline", "view=actors", `job=${sessionOf("j1")}`])(
+    "has all of it on a narrow screen: /?%s",
+    async (query) => {
+      await newPage({ viewport: { width: 420, height: 800 } })
+      await opened("j1")
+      await open(query)
+      if (query.startsWith("job")) await page.locator(".chart .here").waitFor()
+      const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth
+      expect(await page.evaluate(overflow)).toBe(0)
+      expect(await page.locator("main").evaluate((main) => main.scrollWidth - main.clientWidth)).toBe(0)
+      if (query.startsWith("job"))
+        expect(await page.locator(".chart .here rect").boundingBox()).toMatchObject({
+          x: expect.toSatisfy((x: number) => x > 0 && x < 420),
+        })
+    },
+  )
+
+  it("is spared what moves, where that is wished", async () => {
+    await newPage({ reducedMotion: "reduce" })
+    await open()
+    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
+  })
+
   it.each(["light", "dark"] as const)("can read it with a screen reader, in %s", async (colorScheme) => {
     await newPage({ colorScheme, reducedMotion: "reduce" })
     for (const id of ["j1", "j2", "j3", "j4", "j5"]) scripted.start(id)
@@ -362,10 +636,10 @@ describe("everybody", () => {
   it("sees foreign text as text", async () => {
     const html = `<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
     const text = `${html}\u0007\u001b[31mred\u202Eevil\nשלום עולם ${"x".repeat(1_000_000)}`
-    scripted.start("j1", { description: html, agent: html })
+    scripted.start("j1", { description: `${html}\u0007\u202Ede`, agent: html })
     await scripted.answer("j1", { text })
     await open("view=jobs")
-    await row("j1").getByText(html.slice(0, 20)).first().waitFor()
+    await row("j1").getByText(`${html}␇�de`).first().waitFor()
     await page.goto(`${inspector.url}/?job=${sessionOf("j1")}`)
     const shown = page.locator(".foreign")
     await shown.waitFor()
@@ -374,6 +648,6 @@ describe("everybody", () => {
     await page.getByRole("button", { name: /Show all 1,000,1\d\d characters/ }).click()
     expect((await shown.textContent())?.length).toBe(text.length)
     expect(await page.locator("main img, main script").count()).toBe(0)
-    expect(await page.title()).toBe("opencode-troupe")
+    expect(await page.title()).toBe(`j1: ${html.slice(0, 80)} · opencode-troupe`)
   })
 })
