@@ -89,9 +89,9 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     dispose: async () => {
       notifier.stop()
       stopTellingPerson()
-      inspection.stop()
+      const inspectorLeft = inspection.stop()
       troupe.stop()
-      await Promise.race([store.settled(), pause(disposeLimit)])
+      await Promise.race([Promise.all([store.settled(), inspectorLeft]), pause(disposeLimit)])
       drop()
     },
   }

@@ -320,6 +320,22 @@ it("changes nothing when it is read-only", async () => {
   await readOnly.stop()
 })
 
+it("changes nothing of a project that is read-only, where others are not", async () => {
+  const other = scriptedTroupe()
+  other.start("j9")
+  await other.until("j9", "prompting.working")
+  const remove = inspector.add({ ...other.source, readOnly: true })
+  for (const what of ["cancel", "send"]) {
+    const body = JSON.stringify(what === "send" ? { message: "x" } : {})
+    const answered = await send("POST", `/api/jobs/${sessionOf("j9")}/${what}`, bearer, { body })
+    expect([answered.status, errorOf(answered.text).kind]).toEqual([405, "read-only"])
+  }
+  expect(other.sent).toEqual([])
+  expect(other.troupe.records.get("ses_owner", "j9")?.state).toBe("prompting")
+  remove()
+  other.stop()
+})
+
 describe("starting", () => {
   const start = (options: object) =>
     startInspector({ source: scripted.source, options, page: pageStub, registerFolder: false })

@@ -429,15 +429,17 @@ describe("finding the way", () => {
   })
 
   it("keeps the span of the timeline in the address", async () => {
+    const long = { createdAt: 1_000, startedAt: 2_000, endedAt: 3_000, session: "ses_old", usage: NO_USAGE }
+    scripted.troupe.adopt({ ...jobInput("old"), ...long, state: "done" })
     await opened("now")
     await open("view=timeline")
-    await page.getByRole("link", { name: /^plain: done/ }).waitFor()
+    await page.getByRole("link", { name: /^old: done/ }).waitFor()
     await page.getByRole("link", { name: "5 min" }).click()
-    await page.getByRole("link", { name: /^plain: done/ }).waitFor({ state: "detached" })
+    await page.getByRole("link", { name: /^old: done/ }).waitFor({ state: "detached" })
     await page.getByRole("link", { name: /^now: prompting/ }).waitFor()
     expect(new URL(page.url()).searchParams.get("span")).toBe("5m")
     await page.goBack()
-    await page.getByRole("link", { name: /^plain: done/ }).waitFor()
+    await page.getByRole("link", { name: /^old: done/ }).waitFor()
   })
 
   it("goes from job to job by keys in every view, and reads on where it leads", async () => {

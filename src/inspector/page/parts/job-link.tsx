@@ -7,8 +7,7 @@ import { Words } from "./words.tsx"
 export function JobLink({ job }: { job: JobView }) {
   return (
     <a class="job-link" href={hrefTo({ job: addressOf(job) })}>
-      <code>{job.id}</code>
-      <Words text={job.description} />
+      <code>{job.id}</code> <Words text={job.description} />
     </a>
   )
 }
