@@ -29,6 +29,8 @@ export type HistoryOptions = {
 
 /** Steps kept for each job; older ones are dropped. A job of one run takes about five. */
 const longest = 100
+/** Longest cause, characters: reasons of providers and questions of models may be of any length. */
+const longestWhy = 500
 /** Jobs whose steps are kept; the oldest give way. */
 const mostJobs = 10_000
 
@@ -72,8 +74,8 @@ export class History {
     this.#byJob.set(key, steps)
     const [oldest] = this.#byJob.keys()
     if (this.#byJob.size > mostJobs && oldest !== undefined) this.#byJob.delete(oldest)
-    const name = eventName(event.type)
-    steps.push({ at: this.#options.now(), from, to, event: name, why: this.#why(snapshot, event) })
+    const why = clip(this.#why(snapshot, event))
+    steps.push({ at: this.#options.now(), from, to, event: eventName(event.type), why })
     if (steps.length > longest) steps.shift()
   }
 
@@ -139,6 +141,8 @@ export function eventName(type: string): string {
 export function placeOf({ state, phase }: Pick<JobRecord, "state" | "phase">): string {
   return phase === undefined ? state : `${state}.${phase}`
 }
+
+const clip = (why: string) => (why.length > longestWhy ? `${why.slice(0, longestWhy)}…` : why)
 
 const keyOf = ({ owner, id }: JobKey) => `${owner}/${id}`
 

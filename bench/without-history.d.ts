@@ -1,0 +1,3 @@
+declare module "without-history:troupe" {
+  export { createTroupe } from "../src/machines/troupe.ts"
+}
