@@ -1,13 +1,16 @@
-import { createTroupe as createWithoutHistory } from "without-history:troupe"
+import { createTroupe as createWithHistory } from "troupe:with-history"
+import { createTroupe as createWithInspector } from "troupe:with-inspector"
+import { createTroupe as createWithoutHistory } from "troupe:without-history"
 import { startInspector } from "../src/inspector/index.ts"
 import type { JobInput } from "../src/machines/events.ts"
 import { hasEnded, NO_USAGE } from "../src/machines/record.ts"
-import { createTroupe, type Troupe } from "../src/machines/troupe.ts"
+import type { createTroupe, Troupe } from "../src/machines/troupe.ts"
 
 /**
  * Runs by itself, in Node (with --expose-gc) or Bun: `worker.mjs ROUNDS`. Prints as JSON what a job costs the actor
  * model, microseconds of CPU time: without the history that the inspector shows, with it, and with an inspector that
- * runs and at which nobody looks. `unwatched.ts` makes the module without history.
+ * runs and at which nobody looks. Each arm has a copy of the troupe's code, or the first one to run would be the better
+ * compiled one.
  */
 
 const [rounds = 5] = process.argv.slice(2).map(Number)
@@ -79,7 +82,7 @@ async function cost(troupe: Troupe): Promise<number> {
   return (user + system) / window
 }
 
-const watched = newTroupe(createTroupe)
+const watched = newTroupe(createWithInspector)
 const inspector = await startInspector({
   source: { ...watched, name: "/projects/bench", concurrency: 8 },
   page: { html: "", js: "", css: "", machines: new Map() },
@@ -87,7 +90,7 @@ const inspector = await startInspector({
 })
 const arms = {
   without: newTroupe(createWithoutHistory),
-  history: newTroupe(createTroupe),
+  history: newTroupe(createWithHistory),
   inspector: watched,
 }
 const names = ["without", "history", "inspector"] as const

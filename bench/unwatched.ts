@@ -24,7 +24,7 @@ export async function benchUnwatched({ rounds, say }: Pick<Bench, "rounds" | "sa
       platform: "node",
       format: "esm",
       logLevel: "warning",
-      plugins: [withoutHistory],
+      plugins: [arms],
     })
     const run = async (file: string, args: string[], env: NodeJS.ProcessEnv) => {
       const { stdout } = await promisify(execFile)(file, [...args, script, `${rounds}`], { env })
@@ -57,18 +57,19 @@ function rowsOf(where: string, { without, history, inspector }: z.infer<typeof C
   ]
 }
 
-const listening = "  system.system.inspect(history.inspect)\n"
+const listening = "history.listenTo(job)"
 const machines = join(import.meta.dirname, "../src/machines")
 
-/** The same troupe but for the line by which the history listens: measured beside the real one in one process. */
-const withoutHistory: Plugin = {
-  name: "without-history",
+/** A copy of the troupe for each arm; in one of them no history listens. */
+const arms: Plugin = {
+  name: "arms",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^without-history:/ }, ({ path }) => ({ path, namespace: "without-history" }))
-    onLoad({ filter: /./, namespace: "without-history" }, () => {
+    onResolve({ filter: /^troupe:/ }, ({ path }) => ({ path, namespace: "arms" }))
+    onLoad({ filter: /./, namespace: "arms" }, ({ path }) => {
       const source = readFileSync(join(machines, "troupe.ts"), "utf8")
-      if (!source.includes(listening)) throw new Error("src/machines/troupe.ts has no line to leave out")
-      return { contents: source.replace(listening, ""), loader: "ts", resolveDir: machines }
+      if (!source.includes(listening)) throw new Error("src/machines/troupe.ts has nothing to leave out")
+      const contents = path === "troupe:without-history" ? source.replace(listening, "job") : source
+      return { contents, loader: "ts", resolveDir: machines }
     })
   },
 }
