@@ -99,9 +99,10 @@ for (const name of names) await work(arms[name], 1_000)
 
 const costs: Record<(typeof names)[number], number[]> = { without: [], history: [], inspector: [] }
 for (let turn = 0; turn < rounds * windowsPerRound; turn++) {
+  // All orders in turn: what ran before leaves its traces in the collector.
   const first = turn % names.length
-  for (const name of [...names.slice(first), ...names.slice(0, first)])
-    costs[name].push(await cost(arms[name]))
+  const order = [...names.slice(first), ...names.slice(0, first)]
+  for (const name of turn % 2 ? order.toReversed() : order) costs[name].push(await cost(arms[name]))
 }
 await inspector.stop()
 process.stdout.write(JSON.stringify(costs))

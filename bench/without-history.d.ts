@@ -1,3 +1,0 @@
-declare module "without-history:troupe" {
-  export { createTroupe } from "../src/machines/troupe.ts"
-}
