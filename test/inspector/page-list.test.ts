@@ -202,4 +202,9 @@ it("draws of thousands of jobs those that can be seen", async () => {
   await row("n0").waitFor()
   expect(await page.getByRole("row").count()).toBeLessThan(50)
   expect(await row("n0").getAttribute("aria-rowindex")).toBe("3001")
+  // From nowhere, up leads to the end and down to the beginning, as far as that is.
+  await page.locator(".rows").evaluate((box) => box.scrollTo(0, 0))
+  await row("n2999").waitFor()
+  await page.keyboard.press("k")
+  await page.waitForFunction(() => document.activeElement?.textContent === "n0 work of n0")
 })

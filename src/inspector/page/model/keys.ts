@@ -44,7 +44,7 @@ function act(key: string, target: HTMLElement): boolean {
     case "Escape":
       if (address.value.job === "") return false
       go({ job: "" })
-      isFocusDue.value = true
+      isFocusDue.value = address.value.view === "jobs" && rowOf(cursor.value) >= 0
       return true
     default:
       return showView(Number(key))

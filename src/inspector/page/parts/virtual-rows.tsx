@@ -8,9 +8,9 @@ type Props<T> = {
   rows: readonly T[]
   keyOf(row: T): string
   render(row: T, index: number): ComponentChildren
-  /** The row that must be seen, such as the selected one; -1 for none. */
+  /** The selected row; -1 for none. */
   current: number
-  /** The focus belongs on the current row. */
+  /** The current row must be seen, and the focus belongs on it. */
   isFocusDue: boolean
   /** Something in the row got the focus. */
   onFocus(row: T): void
@@ -36,9 +36,13 @@ export function VirtualRows<T>(props: Props<T>) {
     return () => watch.disconnect()
   }, [height])
 
+  const isNew = useRef(true)
   useEffect(() => {
     const element = box.current
-    if (!element || current < 0) return
+    // A row that is being clicked must not move away from under the pointer: only keys and a return scroll to it.
+    const isLedThere = isNew.current || isFocusDue
+    isNew.current = false
+    if (!element || current < 0 || !isLedThere) return
     const start = current * rowHeight
     // The head sticks to the top and covers one row's height.
     if (start < element.scrollTop) element.scrollTop = start
