@@ -13,16 +13,18 @@ import { tempFolder } from "../test/support/temp-folder.ts"
 import { changingTroupe } from "./inspector-troupe.ts"
 import type { Part, Row } from "./part.ts"
 import { medianRow } from "./statistics.ts"
+import { benchUnwatched } from "./unwatched.ts"
 
 /** What the inspector costs: its page, its way from a transition to the screen, and clients that never read. */
-export const benchInspector: Part = async ({ say }) => {
+export const benchInspector: Part = async ({ rounds, say }) => {
   const page = await buildPage()
   say("the page's size")
   const size = sizeRow(page)
   say("the page under 10,000 jobs")
   const shown = await inBrowser(page)
   say("clients that never read")
-  return [size, ...shown, ...(await stalledClients())]
+  const stalled = await stalledClients()
+  return [size, ...shown, ...stalled, ...(await benchUnwatched({ rounds, say }))]
 }
 
 function sizeRow({ html, js, css, machines }: PageFiles): Row {

@@ -13,6 +13,9 @@ type Transition = Arrow["transitions"][number]
 /** A node with all that is in it, at 0,0. */
 type Drawing = { width: number; height: number; nodes: Node[]; arrows: Arrow[] }
 
+/** What leads from node to node, and by node the events that lead back to it. */
+type Steps = { transitions: Transition[]; loops: ReadonlyMap<string, readonly string[]> }
+
 /** Pixels: what the page's font takes, as near as a build can know it. */
 const size = { letter: 6.2, line: 14, title: 30, minWidth: 84 }
 
@@ -42,22 +45,23 @@ const pageLayout: Layout = {
 export function drawMachine(machine: AnyStateMachine, layout = pageLayout): MachineAnswer {
   const root = toDirectedGraph(machine)
   const all = withDescendants(root)
-  const transitions = all.flatMap((node) => transitionsOf(node))
-  const { width, height, nodes, arrows } = draw(root, transitions, layout)
+  const steps = { transitions: all.flatMap(transitionsOf), loops: loopsOf(all) }
+  const { width, height, nodes, arrows } = draw(root, steps, layout)
   const shown = root.children.length > 0 ? nodes.filter(({ id }) => id !== root.id) : nodes
   return { id: machine.id, width, height, nodes: shown, arrows }
 }
 
 const withDescendants = (node: Graph): Graph[] => [node, ...node.children.flatMap(withDescendants)]
 
-function transitionsOf({ edges, stateNode }: Graph): Transition[] {
-  const withEvents = edges
-    .filter((edge) => !staysInside(edge))
-    .map(({ source, target, transition }) => ({
-      from: source.id,
-      to: target.id,
-      event: eventName(transition.eventType),
-    }))
+function transitionsOf({ edges, children, stateNode }: Graph): Transition[] {
+  const withEvents = edges.filter(isStep).flatMap(({ source, target, transition }) => {
+    const event = eventName(transition.eventType)
+    // What a node does to choose among its own is an arrow from each of the others.
+    const from = isWithin(target.id, source.id)
+      ? children.filter(({ id }) => !isWithin(target.id, id)).map(({ id }) => id)
+      : [source.id]
+    return from.map((id) => ({ from: id, to: target.id, event }))
+  })
   // The graph leaves out the transitions that need no event.
   const automatic = (stateNode.always ?? []).flatMap(({ target }) =>
     (target ?? []).map(({ id }) => ({ from: stateNode.id, to: id, event: "" })),
@@ -65,37 +69,47 @@ function transitionsOf({ edges, stateNode }: Graph): Transition[] {
   return [...withEvents, ...automatic]
 }
 
-/** Drawn as a line in the node instead: loops draw badly. */
-function insideOf(node: Graph): string[] {
-  const events = node.edges.filter(staysInside).map(({ transition }) => eventName(transition.eventType))
-  return [...new Set(events)]
+/** Drawn as lines in the node instead: loops draw badly. */
+function loopsOf(all: Graph[]): Steps["loops"] {
+  const loops = new Map<string, string[]>()
+  for (const { id, edges, children } of all) {
+    for (const edge of edges) {
+      const chosen = children.find((child) => isStep(edge) && isWithin(edge.target.id, child.id))
+      if (isStep(edge) && !chosen) continue
+      const at = chosen?.id ?? id
+      const events = new Set(loops.get(at)).add(eventName(edge.transition.eventType))
+      loops.set(at, [...events])
+    }
+  }
+  return loops
 }
 
-const staysInside = ({ source, target, transition }: Graph["edges"][number]) =>
-  transition.target === undefined || isWithin(target.id, source.id)
+const isStep = ({ source, target, transition }: Graph["edges"][number]) =>
+  transition.target !== undefined && target.id !== source.id
 
 const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}.`)
 
-function draw(node: Graph, transitions: Transition[], layout: Layout): Drawing {
-  if (node.children.length === 0) return drawLeaf(node, layout)
-  const children = node.children.map((child) => ({ id: child.id, drawing: draw(child, transitions, layout) }))
+function draw(node: Graph, steps: Steps, layout: Layout): Drawing {
+  const inside = steps.loops.get(node.id) ?? []
+  if (node.children.length === 0) return drawLeaf(node, inside, layout)
+  const children = node.children.map((child) => ({ id: child.id, drawing: draw(child, steps, layout) }))
   const arrows = arrowsBetween(
     children.map(({ id }) => id),
-    transitions,
+    steps.transitions,
   )
   const [across, down] = (["LR", "TB"] as const).map((direction) =>
-    arrange(node, children, arrows, direction, layout),
+    arrange(node, inside, children, arrows, direction, layout),
   )
   if (!across || !down) throw new Error("two directions make two drawings")
   const extent = ({ width, height }: Drawing) => Math.max(width / layout.widthToHeight, height)
   return extent(across) <= extent(down) ? across : down
 }
 
-function drawLeaf(node: Graph, { linesOf }: Layout): Drawing {
-  const lines = [node.stateNode.key, ...linesOf(node.stateNode, insideOf(node))]
+function drawLeaf(node: Graph, inside: readonly string[], { linesOf }: Layout): Drawing {
+  const lines = [node.stateNode.key, ...linesOf(node.stateNode, inside)]
   const width = Math.max(size.minWidth, ...lines.map((line) => line.length * size.letter + 42))
   const height = size.title + (lines.length - 1) * size.line
-  return { width, height, nodes: [nodeAt(node, width, height)], arrows: [] }
+  return { width, height, nodes: [nodeAt(node, inside, width, height)], arrows: [] }
 }
 
 /** One for each pair of siblings, with all the transitions between what is in the one and what is in the other. */
@@ -125,6 +139,7 @@ type Child = { id: string; drawing: Drawing }
 
 function arrange(
   node: Graph,
+  inside: readonly string[],
   children: Child[],
   arrows: Omit<Arrow, "points" | "label">[],
   direction: "LR" | "TB",
@@ -153,13 +168,13 @@ function arrange(
     }
   })
   const bounds = graph.graph()
-  const title = [node.stateNode.key, ...linesOf(node.stateNode, insideOf(node))].join("  ")
+  const title = [node.stateNode.key, ...linesOf(node.stateNode, inside)].join("  ")
   const width = Math.ceil(Math.max((bounds.width ?? 0) + 2 * padding, title.length * size.letter + 30))
   const height = Math.ceil((bounds.height ?? 0) + size.title + padding)
   return {
     width,
     height,
-    nodes: [nodeAt(node, width, height), ...placed.flatMap(({ nodes }) => nodes)],
+    nodes: [nodeAt(node, inside, width, height), ...placed.flatMap(({ nodes }) => nodes)],
     arrows: [...placed.flatMap((each) => each.arrows), ...between],
   }
 }
@@ -179,13 +194,13 @@ function moved({ width, height, nodes, arrows }: Drawing, x: number, y: number):
 
 const rounded = (x: number, y: number): Point => [Math.round(x * 10) / 10, Math.round(y * 10) / 10]
 
-function nodeAt(node: Graph, width: number, height: number): Node {
+function nodeAt(node: Graph, inside: readonly string[], width: number, height: number): Node {
   return {
     id: node.id,
     name: node.stateNode.key,
     ...placeOf(node.stateNode),
     kind: kindOf(node),
-    inside: insideOf(node),
+    inside: [...inside],
     x: 0,
     y: 0,
     width,

@@ -1,5 +1,5 @@
 import type { HttpBindings } from "@hono/node-server"
-import { Hono } from "hono"
+import { type Context, Hono } from "hono"
 import { HTTPException } from "hono/http-exception"
 import { ApiError } from "./errors.ts"
 import type { Feed } from "./feed/feed.ts"
@@ -10,9 +10,10 @@ import { originGuard } from "./guards/origin.ts"
 import { ownHeaderGuard } from "./guards/own-header.ts"
 import { readOnlyGuard } from "./guards/read-only.ts"
 import { securityHeaders } from "./guards/security-headers.ts"
-import { renderMetrics } from "./metrics.ts"
+import { metricsType, renderMetrics } from "./metrics.ts"
 import { openApiDocument } from "./openapi.ts"
 import type { PageFiles } from "./page-files.ts"
+import { refusalPage } from "./refusal-page.ts"
 import { actorRoutes } from "./routes/actors.ts"
 import { jobRoutes } from "./routes/jobs.ts"
 import { machineRoutes } from "./routes/machines.ts"
@@ -57,7 +58,7 @@ export function createApp(options: AppOptions): App {
   app.route("/api/actors", actorRoutes(sources))
   app.route("/api/machines", machineRoutes(page.machines))
   app.route("/api/stream", streamRoutes(feed))
-  app.get("/metrics", (c) => c.text(renderMetrics(records(sources))))
+  app.get("/metrics", (c) => c.text(renderMetrics(records(sources)), 200, { "content-type": metricsType }))
   app.get("/openapi.json", (c) => c.json(openApiDocument(`http://${hosts[0]}`)))
   refuseOtherMethods(app)
 
@@ -67,6 +68,8 @@ export function createApp(options: AppOptions): App {
   app.onError((error, c) => {
     if (error instanceof ApiError) {
       const { status, kind, message, headers } = error
+      const page = isForPerson(c) ? refusalPage(kind) : undefined
+      if (page !== undefined) return c.html(page, status, headers)
       return c.json({ error: { kind, message } }, status, headers)
     }
     if (error instanceof HTTPException)
@@ -78,6 +81,11 @@ export function createApp(options: AppOptions): App {
     )
   })
   return app
+}
+
+/** A browser that goes to the page. Whatever else asks wants to read the refusal as JSON. */
+function isForPerson(c: Context): boolean {
+  return c.req.path === "/" && (c.req.header("accept") ?? "").includes("text/html")
 }
 
 function* records(sources: Sources) {

@@ -5,6 +5,9 @@ const buckets = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800, 3_600]
 
 type Histogram = { counts: number[]; sum: number; count: number }
 
+/** Prometheus 3 refuses text without its version. */
+export const metricsType = "text/plain; version=0.0.4; charset=utf-8"
+
 /** Prometheus text, made from the records when it is asked for: nothing is counted while nobody looks. */
 export function renderMetrics(records: Iterable<JobRecord>): string {
   const byState = new Map<string, number>(JOB_STATES.map((state) => [state, 0]))

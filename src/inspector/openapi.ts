@@ -96,7 +96,10 @@ function operation(summary: string, { schema, type = "application/json", paramet
       },
       "4XX": {
         description: "What was wrong, and what would be right.",
-        content: { "application/json": { schema: reference("Error") } },
+        content: {
+          "application/json": { schema: reference("Error") },
+          ...(type === "text/html" && { "text/html": { schema: { type: "string" } } }),
+        },
       },
     },
   }

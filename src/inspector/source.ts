@@ -10,6 +10,8 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   name: string
   /** Prompts in flight at most. */
   concurrency: number
+  /** Nothing of this project can be changed, though it may be through the inspector in others. Default: false. */
+  readOnly?: boolean
   /** What a running job is writing; empty before it has written anything. */
   draft?(job: JobRecord): string
   /** Tells a running job something more, or gives an ended one a follow-up. Rejects with words for people. */

@@ -1,6 +1,6 @@
-import type { AnyEventObject, InspectionEvent, Snapshot } from "xstate"
+import type { AnyEventObject } from "xstate"
 import type { JobEvent } from "./events.ts"
-import { type JobSnapshot, recordOf } from "./job-machine.ts"
+import { type JobSnapshot, type jobMachine, placeIn } from "./job-machine.ts"
 import type { JobRecord } from "./record.ts"
 
 /** One step of a job, with its cause. */
@@ -16,6 +16,7 @@ export type Transition = {
   why: string
 }
 
+type JobLogic = typeof jobMachine
 type JobKey = Pick<JobRecord, "owner" | "id">
 
 export type HistoryOptions = {
@@ -29,12 +30,14 @@ export type HistoryOptions = {
 
 /** Steps kept for each job; older ones are dropped. A job of one run takes about five. */
 const longest = 100
+/** Longest cause, characters: reasons of providers and questions of models may be of any length. */
+const longestWhy = 500
 /** Jobs whose steps are kept; the oldest give way. */
 const mostJobs = 10_000
 
 /**
- * What led each job to its state. It listens to the actors' own snapshots, because records say what is and no longer
- * which event made it so.
+ * What led each job to its state. It hears of the actors' own steps, because records say what is and no longer which
+ * event made it so.
  */
 export class History {
   readonly #byJob = new Map<string, Transition[]>()
@@ -53,27 +56,39 @@ export class History {
     for (const key of this.#byJob.keys()) if (key.startsWith(`${owner}/`)) this.#byJob.delete(key)
   }
 
-  /** For `actor.system.inspect`. Never throws: an inspection callback that does jams the actor for good. */
-  readonly inspect = (inspected: InspectionEvent): void => {
+  /**
+   * Makes the logic tell of each step of its actors. xstate's own inspection would do so too, but makes an event of
+   * everything that any actor of the system hears or does: a twentieth of what a job costs, while nobody looks.
+   */
+  listenTo(logic: JobLogic): JobLogic {
+    const { transition, getInitialSnapshot } = logic
+    logic.transition = (snapshot, event, scope) => this.#heard(transition(snapshot, event, scope), event)
+    logic.getInitialSnapshot = (scope, input) =>
+      this.#heard(getInitialSnapshot(scope, input), { type: "xstate.init" })
+    return logic
+  }
+
+  /** Never throws: that would be an error of the job. */
+  #heard<S extends JobSnapshot>(snapshot: S, event: AnyEventObject): S {
     try {
-      if (inspected.type !== "@xstate.snapshot") return
-      if (isJob(inspected.snapshot)) this.#note(inspected.snapshot, inspected.event)
+      this.#note(snapshot, event)
     } catch (error) {
       this.#options.reportError(error)
     }
+    return snapshot
   }
 
   #note(snapshot: JobSnapshot, event: AnyEventObject): void {
-    const key = keyOf({ owner: snapshot.context.job.owner, id: snapshot.context.job.id })
+    const key = keyOf(snapshot.context.job)
     const steps = this.#byJob.get(key) ?? []
     const from = steps.at(-1)?.to ?? ""
-    const to = snapshot.status === "error" ? "failed" : placeOf(recordOf(snapshot))
+    const to = snapshot.status === "error" ? "failed" : placeOf(placeIn(snapshot.value))
     if (from === to && !isNewAttempt(event)) return
     this.#byJob.set(key, steps)
     const [oldest] = this.#byJob.keys()
     if (this.#byJob.size > mostJobs && oldest !== undefined) this.#byJob.delete(oldest)
-    const name = eventName(event.type)
-    steps.push({ at: this.#options.now(), from, to, event: name, why: this.#why(snapshot, event) })
+    const why = clip(this.#why(snapshot, event))
+    steps.push({ at: this.#options.now(), from, to, event: eventName(event.type), why })
     if (steps.length > longest) steps.shift()
   }
 
@@ -140,11 +155,9 @@ export function placeOf({ state, phase }: Pick<JobRecord, "state" | "phase">): s
   return phase === undefined ? state : `${state}.${phase}`
 }
 
+const clip = (why: string) => (why.length > longestWhy ? `${why.slice(0, longestWhy)}…` : why)
+
 const keyOf = ({ owner, id }: JobKey) => `${owner}/${id}`
 
 /** Each further attempt of a child that is already retrying is worth a line. */
 const isNewAttempt = (event: AnyEventObject) => event.type === "child.retrying"
-
-function isJob(snapshot: Snapshot<unknown>): snapshot is JobSnapshot {
-  return "machine" in snapshot && (snapshot as JobSnapshot).machine.id === "job"
-}

@@ -377,10 +377,16 @@ export type JobSnapshot = SnapshotFrom<typeof jobMachine>
 
 /** The job as others see it. */
 export function recordOf({ value, context }: Pick<JobSnapshot, "value" | "context">): JobRecord {
+  const { state, phase } = placeIn(value)
+  return toRecord(context, state, phase)
+}
+
+/** Where a job of this state value stands: cheap, as it is asked at every event. */
+export function placeIn(value: StateValue): { state: JobState; phase?: JobPhase } {
   const path = pathOf(value)
   const state = JOB_STATES.find((name) => name === path[0]) ?? "failed"
-  const phase = path.flatMap((name) => JOB_PHASES.find((known) => known === name) ?? []).at(-1)
-  return toRecord(context, state, phase)
+  const phase = JOB_PHASES.findLast((known) => path.includes(known))
+  return phase === undefined ? { state } : { state, phase }
 }
 
 function toRecord(context: JobContext, state: JobState, phase?: JobPhase): JobRecord {
@@ -408,12 +414,18 @@ function toRecord(context: JobContext, state: JobState, phase?: JobPhase): JobRe
   })
 }
 
+/** A job has no parallel states: its value is one path. */
 function pathOf(value: StateValue): string[] {
-  if (typeof value === "string") return [value]
-  return Object.entries(value).flatMap(([name, inner]) => [
-    name,
-    ...(inner === undefined ? [] : pathOf(inner)),
-  ])
+  const path: string[] = []
+  let inner: StateValue | undefined = value
+  while (typeof inner === "object") {
+    const name: string | undefined = Object.keys(inner)[0]
+    if (name === undefined) return path
+    path.push(name)
+    inner = inner[name]
+  }
+  if (inner !== undefined) path.push(inner)
+  return path
 }
 
 function cancellation({ reason, at }: { reason: string; at: number }): Decision {

@@ -60,11 +60,22 @@ export function createTroupe(options: TroupeOptions): Troupe {
     }
   }
 
+  const history = new History({
+    now,
+    slots: ({ owner, id }) => {
+      const { holders, concurrency: all } = system.getSnapshot().context.limits
+      const isHolder = holders.some((holder) => holder.owner === owner && holder.job === id)
+      return { held: holders.length, all, isHolder }
+    },
+    reportError,
+  })
+
+  const job = jobMachine.provide({
+    actors: effectActors({ ...effects, promptChild: prompts.promptChild }, now),
+  })
   const supervisor = supervisorMachine.provide({
     actors: {
-      job: jobMachine.provide({
-        actors: effectActors({ ...effects, promptChild: prompts.promptChild }, now),
-      }),
+      job: history.listenTo(job),
     },
     actions: {
       keepRecord: (_, { record }) => ledger.put(record),
@@ -85,16 +96,6 @@ export function createTroupe(options: TroupeOptions): Troupe {
   )
   // Without an observer, an error of the root would be thrown into opencode.
   system.subscribe({ error: reportError })
-  const history = new History({
-    now,
-    slots: ({ owner, id }) => {
-      const { holders, concurrency: all } = system.getSnapshot().context.limits
-      const isHolder = holders.some((holder) => holder.owner === owner && holder.job === id)
-      return { held: holders.length, all, isHolder }
-    },
-    reportError,
-  })
-  system.system.inspect(history.inspect)
   system.start()
 
   const tell: Troupe["tell"] = ({ owner, id }, event) =>

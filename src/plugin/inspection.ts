@@ -40,6 +40,7 @@ export function inspectJobs({
   const source: Source = {
     name: directory,
     concurrency: options.concurrency,
+    readOnly: options.inspector.readOnly,
     records: troupe.records,
     history: troupe.history,
     actors: troupe.actors,
@@ -51,7 +52,8 @@ export function inspectJobs({
       await messenger.send(record, message)
     },
   }
-  let leave = () => {}
+  let leave: (() => Promise<void>) | undefined
+  let isOver = false
   const unsubscribe = troupe.records.subscribe(() => {
     unsubscribe()
     void join()
@@ -60,19 +62,22 @@ export function inspectJobs({
 
   async function join(): Promise<void> {
     inspectors.projects++
+    inspectors.running ??= start(source)
+    const { running } = inspectors
     try {
-      inspectors.running ??= start(source)
-      const inspector = await inspectors.running
+      const inspector = await running
       const remove = inspector.add(source)
       leave = () => {
         remove()
-        void end(inspector)
+        return end(inspector)
       }
+      // The project was closed while its inspector was starting.
+      if (isOver) return await leave()
       const link = inspector.link()
       void host.log("info", `the inspector: ${link} (opens once; a fresh one: npx opencode-troupe inspect)`)
       void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
     } catch (error) {
-      inspectors.running = undefined
+      if (inspectors.running === running) inspectors.running = undefined
       inspectors.projects--
       const message = `the inspector did not start: ${wordsOf(error)}`
       void host.log("warn", message)
@@ -92,9 +97,11 @@ export function inspectJobs({
   }
 
   return {
-    stop(): void {
+    /** Resolves once what this project had of the inspector is gone. */
+    async stop(): Promise<void> {
       unsubscribe()
-      leave()
+      isOver = true
+      await leave?.()
     },
   }
 }

@@ -6,11 +6,16 @@ const Inspector = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether there is an inspector at all."),
   port: z.number().int().min(0).max(65_535).default(0).describe("0: any free one."),
   readOnly: z.boolean().default(false).describe("Nothing can be stopped or steered through it."),
+  // What these two may be is the inspector's to say: it would rather not start than start otherwise than asked.
+  host: z
+    .string()
+    .default("127.0.0.1")
+    .describe("Where it listens: 127.0.0.1 or ::1. With any other address there is no inspector."),
   token: z
     .string()
-    .min(32)
+    .meta({ minLength: 32 })
     .optional()
-    .describe("For scripts, as `Authorization: Bearer`; 32 characters or more."),
+    .describe("For scripts, as `Authorization: Bearer`; 32 characters or more, or there is no inspector."),
 })
 
 /** The plugin's options in opencode.json: `"plugin": [["opencode-troupe", { … }]]`. */

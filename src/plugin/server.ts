@@ -92,9 +92,9 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
       recovery.stop()
       notifier.stop()
       stopTellingPerson()
-      inspection.stop()
+      const inspectorLeft = inspection.stop()
       troupe.stop()
-      await within(disposeLimit, store.settled(), () => undefined)
+      await within(disposeLimit, Promise.all([store.settled(), inspectorLeft]), () => undefined)
       drop()
     },
   }

@@ -1,42 +1,31 @@
-import { execFile } from "node:child_process"
-import { join } from "node:path"
-import { promisify } from "node:util"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import * as z from "zod"
 import { launchChromium } from "../inspector/support/chromium.ts"
+import { listen } from "../inspector/support/sse.ts"
+import { freePort } from "../support/free-port.ts"
 import { gate } from "../support/gate.ts"
+import { inspect } from "../support/inspect.ts"
 import { jobOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-const run = promisify(execFile)
-
 let browser: Browser
 let model: ScriptedModel
 let opencode: Opencode
+const token = "a-token-of-thirty-two-characters-or-more"
 
 beforeAll(async () => {
   browser = await launchChromium()
   model = await startScriptedModel()
-  opencode = await startOpencode({ model, plugin: { options: { notify: "never" } } })
+  // A port and a token of its own: what a person sets who leaves the page open over restarts.
+  const inspector = { port: await freePort(), token }
+  opencode = await startOpencode({ model, plugin: { options: { notify: "never", inspector } } })
 })
 afterAll(async () => {
   await browser.close()
   await opencode.stop()
   await model.stop()
 })
-
-/** What `npx opencode-troupe inspect --json` prints for the person who runs this opencode. */
-async function inspect(): Promise<{ url: string; link: string }[]> {
-  const cli = join(import.meta.dirname, "../../dist/cli.js")
-  const env = { ...process.env, HOME: opencode.home, XDG_STATE_HOME: "" }
-  // It exits with 1 where none runs.
-  const { stdout } = await run(process.execPath, [cli, "inspect", "--json"], { env }).catch(
-    (failed) => failed,
-  )
-  return z.array(z.object({ url: z.string(), link: z.string() })).parse(JSON.parse(stdout))
-}
 
 async function openPage(link: string): Promise<Page> {
   const page = await browser.newPage()
@@ -60,7 +49,7 @@ test("the first job brings a link in a toast, once; the command has fresh ones",
   expect(page.url()).not.toContain("link=")
   await page.close()
   expect((await fetch(link)).status).toBe(401)
-  expect((await inspect()).map(({ url }) => url)).toEqual([new URL(link).origin])
+  expect((await inspect(opencode)).map(({ url }) => url)).toEqual([new URL(link).origin])
 })
 
 test("a job's states appear live, without a reload, while opencode runs it", async () => {
@@ -70,7 +59,7 @@ test("a job's states appear live, without a reload, while opencode runs it", asy
   model.on("watched work", { type: "hold", text: `${beginning} half`, until: held.passed })
   await opencode.callTool(owner, "agents_start", { tasks: [{ id: "watched", prompt: "watched work" }] })
   await model.waitFor(({ text }) => text === "watched work")
-  const [running] = await inspect()
+  const [running] = await inspect(opencode)
   const page = await openPage(running?.link ?? "")
   await page.getByText("watched work").first().click()
   await page.getByText("working").first().waitFor()
@@ -87,7 +76,7 @@ test("a cancel on the page ends the child for real", async () => {
   model.on("work to be stopped", { type: "hold", text: "begun", until: new Promise<string>(() => {}) })
   await opencode.callTool(owner, "agents_start", { tasks: [{ id: "stop-me", prompt: "work to be stopped" }] })
   await model.waitFor(({ text }) => text === "work to be stopped")
-  const [running] = await inspect()
+  const [running] = await inspect(opencode)
   const page = await openPage(running?.link ?? "")
   await page.getByText("work to be stopped").first().click()
   await page.getByRole("button", { name: /^Cancel/ }).click()
@@ -104,9 +93,48 @@ test("a cancel on the page ends the child for real", async () => {
   await page.close()
 })
 
+test("a stream on which nothing happens stays open in opencode's Bun", async () => {
+  const [running] = await inspect(opencode)
+  const { frames, response, close } = await listen(running?.url ?? "", { authorization: `Bearer ${token}` })
+  const first = await frames.waitFor(({ event }) => event === "snapshot")
+  let isOpen = true
+  response.once("close", () => {
+    isOpen = false
+  })
+  // Bun cuts its own idle streams after ten seconds; our heartbeat comes then at the earliest.
+  await new Promise((resolve) => setTimeout(resolve, 12_000))
+  expect(isOpen).toBe(true)
+  const heartbeats = frames.items.filter(({ event, id }) => event === "changes" && id === first.id)
+  expect(heartbeats.length).toBeLessThanOrEqual(2)
+
+  const owner = await opencode.session()
+  await opencode.callTool(owner, "agents_start", {
+    tasks: [{ id: "late", prompt: "work after a long quiet" }],
+  })
+  await frames.waitFor(({ data }) => data.jobs?.some(({ id }) => id === "late") ?? false)
+  close()
+})
+
+test("a tab that is open comes back when opencode was restarted, without a reload", async () => {
+  const [running] = await inspect(opencode)
+  const page = await openPage(running?.link ?? "")
+  await page.locator(".connection.is-live").waitFor()
+  await page.evaluate(() => document.body.setAttribute("data-before", "yes"))
+  await opencode.restart()
+  await page.locator(".connection:is(.is-reconnecting, .is-stale)").waitFor()
+  const owner = await opencode.session()
+  await opencode.callTool(owner, "agents_start", {
+    tasks: [{ id: "again", prompt: "work after the restart" }],
+  })
+  await page.locator(".connection.is-live").waitFor()
+  await page.getByText("work after the restart").first().waitFor()
+  expect(await page.locator("body[data-before]").count()).toBe(1)
+  await page.close()
+})
+
 test("it is gone with opencode's instance, and nothing of it is left", async () => {
-  const [running] = await inspect()
+  const [running] = await inspect(opencode)
   await opencode.client.global.dispose()
-  expect(await inspect()).toEqual([])
+  expect(await inspect(opencode)).toEqual([])
   await expect(fetch(running?.url ?? "")).rejects.toThrow()
 })

@@ -1,13 +1,20 @@
 import { mkdtemp, rm } from "node:fs/promises"
+import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as z from "zod"
 import { buildPage, writePage } from "../../scripts/build-page.ts"
+import { Links } from "../../src/inspector/access/links.ts"
+import { createApp } from "../../src/inspector/app.ts"
+import { Feed } from "../../src/inspector/feed/feed.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { readPageFiles } from "../../src/inspector/page-files.ts"
+import { Sources } from "../../src/inspector/source.ts"
 import { ask } from "./support/ask.ts"
+import { pageStub } from "./support/page-stub.ts"
 import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
 
 const token = "a-token-of-thirty-two-characters-or-more"
@@ -47,6 +54,17 @@ afterAll(async () => {
 async function get(path: string) {
   const { status, text } = await ask(inspector.url, path, { headers: bearer })
   return { status, body: JSON.parse(text) }
+}
+
+/** The type alone: a stream never ends. */
+function typeOf(path: string, headers: Record<string, string>): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = request(new URL(path, inspector.url), { headers, agent: false }, (response) => {
+      resolve(response.headers["content-type"]?.split(";")[0])
+      response.destroy()
+    })
+    asked.on("error", reject).end()
+  })
 }
 
 function post(path: string, body: object) {
@@ -148,9 +166,9 @@ describe("GET /openapi.json", () => {
     document = (await get("/openapi.json")).body
   })
 
-  function problemsOf(path: string, body: unknown) {
+  function problemsOf(path: string, body: unknown, answer = "get/responses/200") {
     const ajv = new Ajv2020({ strict: false }).addSchema(document, "document")
-    const pointer = `/paths/${path.replaceAll("/", "~1")}/get/responses/200/content/application~1json/schema`
+    const pointer = `/paths/${path.replaceAll("/", "~1")}/${answer}/content/application~1json/schema`
     ajv.validate({ $ref: `document#${encodeURI(pointer)}` }, body)
     return ajv.errors
   }
@@ -168,7 +186,69 @@ describe("GET /openapi.json", () => {
     expect(problemsOf(path, body)).toBeNull()
   })
 
-  it("knows every route, and only those", async () => {
+  it.each([
+    ["/api/jobs/{session}/cancel", `/api/jobs/${sessionOf("r2")}/cancel`, { reason: "enough" }],
+    ["/api/jobs/{session}/send", `/api/jobs/${sessionOf("ok")}/send`, { message: "go on" }],
+  ])("describes what a POST to %s takes and answers", async (path, asked, body) => {
+    const answered = await post(asked, body)
+    expect(answered.status).toBe(202)
+    expect(problemsOf(path, JSON.parse(answered.text), "post/responses/202")).toBeNull()
+    expect(problemsOf(path, body, "post/requestBody")).toBeNull()
+    expect(problemsOf(path, { nonsense: 1 }, "post/requestBody")).not.toBeNull()
+  })
+
+  it.each([
+    ["/api/jobs", "/api/jobs?state=nope", 400],
+    ["/api/jobs", "/api/jobs?limit=0", 400],
+    ["/api/jobs/{session}", "/api/jobs/none", 404],
+    ["/api/machines/{name}", "/api/machines/none", 404],
+  ])("describes the refusals of %s", async (path, asked, expected) => {
+    const { status, body } = await get(asked)
+    expect(status).toBe(expected)
+    expect(problemsOf(path, body, "get/responses/4XX")).toBeNull()
+  })
+
+  it("names the type of each answer, and of each refusal to who has no token", async () => {
+    for (const [path, operations] of Object.entries(document.paths)) {
+      if (!("get" in operations)) continue
+      const asked = path.replace("{session}", sessionOf("ok")).replace("{name}", "job")
+      const described = z
+        .object({ responses: z.record(z.string(), z.object({ content: z.record(z.string(), z.unknown()) })) })
+        .parse(operations.get).responses
+      for (const [status, headers] of [["200", bearer] as const, ["4XX", {}] as const]) {
+        const type = await typeOf(asked, headers)
+        expect([path, status, Object.keys(described[status]?.content ?? {})]).toEqual([
+          path,
+          status,
+          expect.arrayContaining([type]),
+        ])
+      }
+    }
+  })
+
+  it("knows every route that the app has, but for the files of the page", async () => {
+    const sources = new Sources()
+    const app = createApp({
+      sources,
+      feed: new Feed(sources, { now: Date.now, readOnly: false }),
+      page: pageStub,
+      access: { links: new Links(Date.now), token, cookie: { name: "c", value: "v" } },
+      hosts: ["127.0.0.1:1"],
+      readOnly: false,
+      linkSecret: token,
+      link: () => "",
+      reportError: () => {},
+    })
+    const served = app.routes
+      .filter(({ method, path }) => method !== "ALL" && !/\.(js|css|svg)$/.test(path))
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`)
+    const described = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect([...new Set(served)].sort()).toEqual(described.sort())
+  })
+
+  it("describes no route that there is not", async () => {
     for (const [path, operations] of Object.entries(document.paths)) {
       const asked = path.replace("{session}", sessionOf("ok")).replace("{name}", "job")
       for (const method of ["get", "post"]) {
@@ -202,10 +282,14 @@ it("draws the real machine", async () => {
 })
 
 it("counts for Prometheus, without job ids", async () => {
-  const { text } = await ask(inspector.url, "/metrics", { headers: bearer })
-  expect(text).toContain('troupe_jobs{state="done"} 1\n')
+  const { text, headers } = await ask(inspector.url, "/metrics", { headers: bearer })
+  expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8")
+  const { counts, jobs } = (await get("/api/jobs")).body
+  const ran = jobs.filter((job: { startedAt?: number; endedAt?: number }) => job.startedAt && job.endedAt)
+  for (const [state, count] of Object.entries(counts))
+    expect(text).toContain(`troupe_jobs{state="${state}"} ${count}\n`)
   expect(text).toContain('troupe_jobs_ended_total{outcome="failed"} 1\n')
-  expect(text).toContain("troupe_job_run_seconds_count 4\n")
+  expect(text).toContain(`troupe_job_run_seconds_count ${ran.length}\n`)
   expect(text).toContain('troupe_tokens_total{kind="input"} 100\n')
   expect(text).toContain("troupe_cost_dollars_total 0.25\n")
   expect(text).not.toMatch(/ses_|work of/)

@@ -8,7 +8,7 @@ import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { streamRoutes } from "../../src/inspector/routes/stream.ts"
 import { Sources } from "../../src/inspector/source.ts"
 import { pageStub } from "./support/page-stub.ts"
-import { OWNER, type ScriptedTroupe, scriptedTroupe } from "./support/scripted-troupe.ts"
+import { jobInput, OWNER, type ScriptedTroupe, scriptedTroupe } from "./support/scripted-troupe.ts"
 import { type Frame, type Listener, listen } from "./support/sse.ts"
 
 const token = "a-token-of-thirty-two-characters-or-more"
@@ -119,6 +119,23 @@ describe("over HTTP", () => {
     expect(JSON.stringify(done)).not.toContain("the whole answer")
   })
 
+  it("writes to a client ten times a second at most, however much changes", async () => {
+    const frames = await stream()
+    await frames.waitFor(({ event }) => event === "snapshot")
+    scripted.start("busy")
+    await frames.waitFor(shows("busy", "prompting"))
+    const before = frames.items.length
+    const end = Date.now() + 1_500
+    for (let tool = 0; Date.now() < end; tool++) {
+      const activity = { tool: `tool-${tool}`, at: Date.now() }
+      scripted.troupe.tell({ owner: OWNER, id: "busy" }, { type: "child.active", activity })
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    const written = frames.items.length - before
+    expect(written).toBeGreaterThan(3)
+    expect(written).toBeLessThanOrEqual(16)
+  })
+
   it("says which jobs are gone", async () => {
     scripted.start("j1")
     await scripted.answer("j1")
@@ -190,6 +207,49 @@ describe("while nobody looks", () => {
     expect((await messages.next()).done).toBe(true)
     await new Promise((resolve) => setTimeout(resolve, 1))
     expect([taps(), feed.clients, feed.isTapped]).toEqual([0, 0, false])
+  })
+
+  it("makes for a client that never reads no more than fits into the line", async () => {
+    const sources = new Sources()
+    const { records } = scripted.source
+    const usage = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 }
+    const record = { ...jobInput("j"), session: "ses_j", state: "done", usage } as const
+    let read = 0
+    sources.add({
+      ...scripted.source,
+      records: {
+        ...records,
+        subscribe: (listener) => records.subscribe(listener),
+        onForgotten: (listener) => records.onForgotten(listener),
+        *all() {
+          for (; read < 100_000; read++) yield { ...record, id: `j${read}`, description: "x".repeat(900) }
+        },
+      },
+    })
+    const feed = new Feed(sources, { now: Date.now, readOnly: false, lingerMs: 0 })
+    const server = createServer(
+      getRequestListener(streamRoutes(feed).fetch, { overrideGlobalObjects: false }),
+    )
+    const port = await new Promise<number>((resolve) =>
+      server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)),
+    )
+    const socket = connect(port, "127.0.0.1", () => socket.pause().write("GET / HTTP/1.1\r\nhost: x\r\n\r\n"))
+    let before = -1
+    await expect
+      .poll(
+        () => {
+          const isStill = read > 0 && read === before
+          before = read
+          return isStill
+        },
+        { interval: 300, timeout: 10_000 },
+      )
+      .toBe(true)
+    // A hundred megabytes in all; what was made is held by the system's own buffers of the two sockets.
+    expect(read).toBeLessThan(20_000)
+    socket.destroy()
+    await expect.poll(() => feed.clients).toBe(0)
+    server.close()
   })
 
   it("forgets a client as soon as its socket is closed, though it never read", async () => {

@@ -1,3 +1,4 @@
+import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { type Asked, ask } from "./support/ask.ts"
@@ -53,6 +54,29 @@ function send(method: string, path: string, headers: Record<string, string>, mor
   return ask(inspector.url, path, { method, headers: { ...post, ...headers }, ...more })
 }
 
+async function usedLink(): Promise<string> {
+  const link = new URL(inspector.link())
+  expect((await send("GET", `/${link.search}`, {})).status).toBe(303)
+  return link.searchParams.get("link") ?? ""
+}
+
+async function expiredLink(): Promise<string> {
+  const link = new URL(inspector.link())
+  now += 10 * 60_000
+  return link.searchParams.get("link") ?? ""
+}
+
+/** What is answered to these bytes. */
+function sendRaw(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(inspector.url).port), "127.0.0.1", () => socket.write(bytes))
+    let answer = ""
+    socket.on("data", (data) => (answer += data))
+    socket.once("close", () => resolve(answer))
+    socket.once("error", reject)
+  })
+}
+
 const errorOf = (text: string) => JSON.parse(text).error
 
 describe.each(everywhere)("%s %s refuses", (method, path) => {
@@ -86,6 +110,76 @@ describe.each(everywhere)("%s %s refuses", (method, path) => {
     expect(answered.headers).not.toHaveProperty("access-control-allow-origin")
     expect(answered.headers["content-security-policy"]).toContain("default-src 'none'")
     expect(answered.headers["cache-control"]).toBe("no-store")
+  })
+
+  const links: [string, () => Promise<string>][] = [
+    ["a link that was used", usedLink],
+    ["a link that has expired", expiredLink],
+    ["a link that was never given out", async () => "x".repeat(43)],
+  ]
+  it.each(links)("%s", async (_what, link) => {
+    const answered = await send(method, `${path}?link=${await link()}`, {})
+    expect([answered.status, errorOf(answered.text).kind]).toEqual([401, "access"])
+    expect(answered.headers).not.toHaveProperty("set-cookie")
+  })
+
+  it("a request without Host", async () => {
+    const raw = await sendRaw(`${method} ${path} HTTP/1.0\r\nauthorization: Bearer ${token}\r\n\r\n`)
+    expect(raw).toMatch(/^HTTP\/1\.[01] 4\d\d /)
+    expect(raw).not.toContain("secret")
+  })
+})
+
+it.each(everywhere.filter(([, path]) => path !== "/"))(
+  "%s %s takes no link: only the page trades one, and the link stays good for it",
+  async (method, path) => {
+    const link = new URL(inspector.link()).search
+    expect((await send(method, `${path}${link}`, {})).status).toBe(401)
+    expect((await send("GET", `/${link}`, {})).status).toBe(303)
+  },
+)
+
+it.each(reads)("answers no preflight of another origin: OPTIONS %s", async (path) => {
+  const headers = { origin: "https://evil.test", "access-control-request-method": "POST" }
+  const answered = await ask(inspector.url, path, { method: "OPTIONS", headers })
+  expect(answered.status).toBe(403)
+  expect(Object.keys(answered.headers).filter((name) => name.startsWith("access-control"))).toEqual([])
+})
+
+describe("a person in a browser", () => {
+  const browser = { accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" }
+  const cases: [string, number, string, () => Promise<[string, Record<string, string>]>][] = [
+    ["without a link", 401, "This needs a fresh link", async () => ["/", {}]],
+    ["with a used link", 401, "This needs a fresh link", async () => [`/?link=${await usedLink()}`, {}]],
+    ["with an old link", 401, "This needs a fresh link", async () => [`/?link=${await expiredLink()}`, {}]],
+    [
+      "sent by another site",
+      403,
+      "Another site sent you here",
+      async () => ["/", { "sec-fetch-site": "cross-site" }],
+    ],
+    ["under another name", 421, "does not answer to this name", async () => ["/", { host: "rebind.test" }]],
+  ]
+  it.each(cases)(
+    "%s reads what to do, on a page that runs nothing",
+    async (_what, status, words, request) => {
+      const [path, headers] = await request()
+      const answered = await send("GET", path, { ...browser, ...headers })
+      expect([answered.status, answered.headers["content-type"]]).toEqual([
+        status,
+        "text/html; charset=UTF-8",
+      ])
+      expect(answered.text).toContain(words)
+      expect(answered.text).toContain("npx opencode-troupe inspect")
+      expect(answered.text).not.toMatch(/<script|secret|src=|href=| on\w+=/)
+      expect(answered.headers["content-security-policy"]).toContain("script-src 'self'")
+      expect(answered.headers["cache-control"]).toBe("no-store")
+    },
+  )
+
+  it.each(["/api/jobs", job, "/page.js", "/metrics"])("gets JSON of %s all the same", async (path) => {
+    const answered = await send("GET", path, browser)
+    expect([answered.status, errorOf(answered.text).kind]).toEqual([401, "access"])
   })
 })
 
@@ -138,6 +232,19 @@ describe("a link", () => {
     expect((await ask(inspector.url, "/api/jobs", { headers: { cookie } })).status).toBe(200)
   })
 
+  it("is used up by a browser that already has the cookie, too", async () => {
+    const cookie = cookieOf((await follow(inspector.link())).headers).split(";")[0] ?? ""
+    const link = new URL(inspector.link())
+    expect((await send("GET", `/${link.search}`, { cookie })).status).toBe(303)
+    expect((await send("GET", `/${link.search}`, {})).status).toBe(401)
+  })
+
+  it("is not used up by a look at its head", async () => {
+    const link = new URL(inspector.link())
+    expect((await send("HEAD", `/${link.search}`, {})).status).toBe(401)
+    expect((await send("GET", `/${link.search}`, {})).status).toBe(303)
+  })
+
   it("expires after ten minutes", async () => {
     const link = inspector.link()
     now += 10 * 60_000
@@ -155,16 +262,6 @@ describe("a link", () => {
       expect([answered.status, errorOf(answered.text).kind]).toEqual([401, "access"])
     }
   })
-})
-
-it("says when Host is missing", async () => {
-  const { port } = new URL(inspector.url)
-  const { connect } = await import("node:net")
-  const status = await new Promise<string>((resolve) => {
-    const socket = connect(Number(port), "127.0.0.1", () => socket.write("GET /api/jobs HTTP/1.0\r\n\r\n"))
-    socket.once("data", (data) => resolve(String(data).split("\r\n")[0] ?? ""))
-  })
-  expect(status).toMatch(/ 4\d\d /)
 })
 
 it.each([
@@ -221,6 +318,22 @@ it("changes nothing when it is read-only", async () => {
   }
   expect(scripted.troupe.records.get("ses_owner", "j1")?.state).toBe("prompting")
   await readOnly.stop()
+})
+
+it("changes nothing of a project that is read-only, where others are not", async () => {
+  const other = scriptedTroupe()
+  other.start("j9")
+  await other.until("j9", "prompting.working")
+  const remove = inspector.add({ ...other.source, readOnly: true })
+  for (const what of ["cancel", "send"]) {
+    const body = JSON.stringify(what === "send" ? { message: "x" } : {})
+    const answered = await send("POST", `/api/jobs/${sessionOf("j9")}/${what}`, bearer, { body })
+    expect([answered.status, errorOf(answered.text).kind]).toEqual([405, "read-only"])
+  }
+  expect(other.sent).toEqual([])
+  expect(other.troupe.records.get("ses_owner", "j9")?.state).toBe("prompting")
+  remove()
+  other.stop()
 })
 
 describe("starting", () => {

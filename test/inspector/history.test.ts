@@ -105,6 +105,9 @@ it("goes on with a follow-up, and stays bounded", async () => {
       at: attempt,
     })
   expect(scripted.troupe.history(key("j1")).length).toBe(100)
+  const retry = { attempt: 301, reason: "x".repeat(100_000), next: 9 }
+  scripted.troupe.tell(key("j1"), { type: "child.retrying", retry, at: 301 })
+  expect(why("j1").at(-1)?.length).toBeLessThan(1_000)
 })
 
 it("shows the actors that live", async () => {

@@ -70,9 +70,37 @@ describe("the statechart", () => {
       ],
     ],
     ["created.queued", "job.cancel", "cancelled", ["job.created job.cancel> job.cancelled"]],
+    [
+      "prompting.working",
+      "child.retrying",
+      "prompting.retrying",
+      ["job.prompting.running.active.working child.retrying> job.prompting.running.active.retrying"],
+    ],
+    [
+      "prompting.retrying",
+      "child.active",
+      "prompting.working",
+      ["job.prompting.running.active.retrying child.active> job.prompting.running.active.working"],
+    ],
+    [
+      "prompting.retrying",
+      "child.asked",
+      "prompting.permission",
+      ["job.prompting.running.active child.asked> job.prompting.running.waiting"],
+    ],
     ["nowhere", "nothing", "done", []],
   ])("marks the step %s, %s, %s", (from, event, to, arrows) => {
     expect(taken(from, event, to)).toEqual(arrows)
+  })
+
+  it("says in a node which events leave it where it is", () => {
+    const inside = (name: string) => chart.nodes.find((node) => node.name === name)?.inside
+    expect([inside("working"), inside("retrying"), inside("active"), inside("running")]).toEqual([
+      ["child.active"],
+      ["child.retrying"],
+      [],
+      ["child.spent"],
+    ])
   })
 
   it("keeps every node in the drawing, and no two siblings one over the other", () => {
@@ -125,6 +153,11 @@ describe("who needs somebody", () => {
       "retried 3 times: busy",
     ],
     ["few attempts", job({ phase: "retrying", retry: { attempt: 2, reason: "busy", next: 0 } }), undefined],
+    [
+      "a long wait for the next attempt",
+      job({ phase: "retrying", retry: { attempt: 1, reason: "busy", next: 321_000 } }),
+      "tries again only in 2 m 00 s: busy",
+    ],
     ["a long silence", job({ startedAt: 0, activity: { at: 80_000 } }), "no sign of life for 2 m 01 s"],
     ["a short silence", job({ startedAt: 0, activity: { at: 100_000 } }), undefined],
     ["an end", job({ state: "done", startedAt: 0 }), undefined],

@@ -1,333 +1,32 @@
-import { createServer } from "node:http"
 import { AxeBuilder } from "@axe-core/playwright"
-import type { Browser, BrowserContext, Page } from "playwright-core"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
-import { buildPage } from "../../scripts/build-page.ts"
-import {
-  type Inspector,
-  type InspectorOptions,
-  type PageFiles,
-  startInspector,
-} from "../../src/inspector/index.ts"
-import { launchChromium } from "./support/chromium.ts"
-import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
-
-const token = "a-token-of-thirty-two-characters-or-more"
-
-// A browser on a busy machine takes its time.
-vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })
-
-let browser: Browser
-let files: PageFiles
-let scripted: ScriptedTroupe
-let inspector: Inspector
-let context: BrowserContext
-let page: Page
-let problems: string[]
-let foreign: string[]
-/** Messages that a test brings about on purpose. */
-let expected: RegExp
-
-beforeAll(async () => {
-  ;[browser, files] = await Promise.all([launchChromium(), buildPage()])
-})
-afterAll(() => browser.close())
-
-beforeEach(async () => {
-  scripted = scriptedTroupe({ concurrency: 4 })
-  inspector = await start()
-  await newPage()
-})
-afterEach(async () => {
-  await context.close()
-  await inspector.stop()
-  scripted.stop()
-  expect(problems.filter((problem) => !expected.test(problem))).toEqual([])
-  expect(foreign).toEqual([])
-})
-
-function start(options: InspectorOptions = {}): Promise<Inspector> {
-  return startInspector({
-    source: scripted.source,
-    options: { token, ...options },
-    page: files,
-    registerFolder: false,
-  })
-}
-
-async function newPage(options: Parameters<Browser["newContext"]>[0] = {}): Promise<void> {
-  await context?.close()
-  problems = []
-  foreign = []
-  expected = /^never$/
-  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
-  context.setDefaultTimeout(20_000)
-  page = await context.newPage()
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") problems.push(message.text())
-  })
-  page.on("pageerror", (error) => problems.push(error.message))
-  page.on("request", (request) => {
-    if (!request.url().startsWith(inspector.url)) foreign.push(request.url())
-  })
-}
-
-/** Opens the page by a link, then what the address selects. */
-async function open(query = ""): Promise<void> {
-  await page.goto(inspector.link())
-  if (query !== "") await page.goto(`${inspector.url}/?${query}`)
-  await page.locator(".connection.is-live").waitFor()
-}
-
-const row = (id: string) => page.locator("[role=row]", { has: page.locator(`code:text-is("${id}")`) })
-const opened = async (id: string) => {
-  scripted.start(id)
-  await scripted.until(id, "prompting.working")
-}
-
-describe("the way in", () => {
-  it("trades the link for a cookie and leaves a clean address", async () => {
-    await open()
-    expect(page.url()).toBe(`${inspector.url}/`)
-    await page.reload()
-    await page.locator(".connection.is-live").waitFor()
-    const [cookie] = await context.cookies()
-    expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict" })
-  })
-
-  it("shows nothing under a foreign name that resolves here", async () => {
-    await open()
-    foreign = []
-    const { port } = new URL(inspector.url)
-    const response = await page.goto(`http://rebind.test:${port}/api/jobs`)
-    expect(response?.status()).toBe(421)
-    expect(foreign.splice(0)).toEqual([`http://rebind.test:${port}/api/jobs`])
-    expected = /421|Cross-Origin-Opener-Policy/
-  })
-
-  it("tells another localhost port nothing, though the browser sends it the cookie", async () => {
-    await opened("j1")
-    await open()
-    const other = createServer((_, response) =>
-      response.setHeader("content-type", "text/html").end("<p>other</p>"),
-    )
-    const url = await new Promise<string>((resolve) =>
-      other.listen(0, "127.0.0.1", () => {
-        const address = other.address()
-        resolve(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`)
-      }),
-    )
-    await page.goto(url)
-    const outcome = await page.evaluate(
-      async ([target, session]) => {
-        const attempt = (path: string, init?: RequestInit) =>
-          fetch(`${target}${path}`, { credentials: "include", ...init }).then(
-            () => "answered",
-            () => "refused",
-          )
-        const source = new EventSource(`${target}/api/stream`, { withCredentials: true })
-        const stream = new Promise((resolve) => {
-          source.onmessage = source.onopen = () => resolve("answered")
-          source.onerror = () => resolve("refused")
-        })
-        const opaque = await fetch(`${target}/api/jobs/${session}/cancel`, {
-          method: "POST",
-          mode: "no-cors",
-          credentials: "include",
-          body: "{}",
-        }).then(
-          (response) => response.type,
-          () => "refused",
-        )
-        return [
-          await attempt("/api/jobs"),
-          await attempt(`/api/jobs/${session}/cancel`, { method: "POST", headers: { "x-troupe": "1" } }),
-          await stream,
-          opaque,
-        ]
-      },
-      [inspector.url, sessionOf("j1")],
-    )
-    expect(outcome.slice(0, 3)).toEqual(["refused", "refused", "refused"])
-    expect(scripted.troupe.records.get(OWNER, "j1")?.state).toBe("prompting")
-    other.closeAllConnections()
-    other.close()
-    foreign = []
-    expected = /CORS|403|ERR_/
-  })
-})
-
-describe("live", () => {
-  it("shows a job's states without a reload", async () => {
-    await open("view=jobs")
-    await opened("j1")
-    await row("j1").getByText("working").waitFor()
-    scripted.troupe.tell(
-      { owner: OWNER, id: "j1" },
-      { type: "child.asked", ask: { id: "a", kind: "permission", text: "bash: ls" }, at: Date.now() },
-    )
-    await row("j1").getByText("permission", { exact: true }).waitFor()
-    await page.waitForFunction(() => document.title === "(1) opencode-troupe")
-    scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.answered", ask: "a", at: Date.now() })
-    await row("j1").getByText("working").waitFor()
-    await scripted.answer("j1")
-    await row("j1").getByText("done").waitFor()
-    expect(await page.title()).toBe("opencode-troupe")
-  })
-
-  it("shows first who needs somebody", async () => {
-    await opened("j1")
-    const ask = { id: "a", kind: "question", text: "Which format?" } as const
-    scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
-    await open()
-    await page.getByRole("region", { name: "Needs you" }).getByText("asks you: Which format?").waitFor()
-  })
-
-  it("lights the state and marks the step that led to it", async () => {
-    await opened("j1")
-    await open(`job=${sessionOf("j1")}`)
-    await page.locator(".chart .here", { hasText: "working" }).waitFor()
-    await page.locator(".edge text.taken", { hasText: "openSession done" }).waitFor()
-    await scripted.answer("j1")
-    await page.locator(".chart .here", { hasText: "done" }).waitFor()
-    await page.locator(".edge text.taken", { hasText: "promptChild done" }).waitFor()
-    await page.locator(".history").getByText("the child gave its final answer").waitFor()
-    await page.locator(".foreign", { hasText: "the answer" }).waitFor()
-  })
-
-  it("comes back after the server was away", async () => {
-    await opened("j1")
-    await open("view=jobs")
-    const port = Number(new URL(inspector.url).port)
-    await inspector.stop()
-    await page.locator(".connection.is-reconnecting").waitFor()
-    await opened("j2")
-    inspector = await start({ port })
-    await page.locator(".connection.is-live").waitFor()
-    await row("j2").getByText("working").waitFor()
-    expected = /ERR_|Failed to load/
-  })
-
-  it("says what to do when the server no longer knows the tab", async () => {
-    await open()
-    const port = Number(new URL(inspector.url).port)
-    await inspector.stop()
-    inspector = await start({ port, token: `another-${token}` })
-    await page.getByRole("alert").getByText("npx opencode-troupe inspect").waitFor()
-    expected = /ERR_|401|Failed to load/
-  })
-
-  it("shows all projects of the process, and their timeline", async () => {
-    const other = scriptedTroupe({ name: "/projects/other" })
-    await opened("j1")
-    other.start("o1", { owner: "ses_other" })
-    await other.until("o1", "prompting.working")
-    const remove = inspector.add(other.source)
-    await open("view=timeline")
-    await page.getByRole("link", { name: /^o1: prompting/ }).waitFor()
-    await page.getByText("At most 2 ran at once, of 12 allowed").first().waitFor()
-    remove()
-    await page.getByRole("link", { name: /^o1: prompting/ }).waitFor({ state: "detached" })
-    other.stop()
-  })
-})
-
-describe("steering", () => {
-  it("cancels a job after a confirmation, and then says why it cannot again", async () => {
-    await opened("j1")
-    await open(`job=${sessionOf("j1")}`)
-    await page.getByRole("button", { name: "Cancel…" }).click()
-    await page.getByLabel("Reason").fill("seen enough")
-    await page.getByRole("button", { name: "Cancel the job" }).click()
-    await scripted.until("j1", "cancelled")
-    await page.locator(".reason", { hasText: "seen enough" }).waitFor()
-    const button = page.getByRole("button", { name: "Cancel…" })
-    expect(await button.getAttribute("aria-disabled")).toBe("true")
-    await page.getByText("j1 has already ended: cancelled").waitFor()
-    await button.dispatchEvent("click")
-    expect(await page.locator("dialog").count()).toBe(0)
-  })
-
-  it("sends a follow-up", async () => {
-    await opened("j1")
-    await scripted.answer("j1")
-    await open(`job=${sessionOf("j1")}`)
-    await page.getByRole("button", { name: "Follow-up…" }).click()
-    await page.getByLabel("Message").fill("and the tests?")
-    await page.getByRole("button", { name: "Send" }).click()
-    await page.locator("dialog").waitFor({ state: "detached" })
-    expect(scripted.sent).toEqual([{ id: "j1", message: "and the tests?" }])
-  })
-
-  it("is not possible when it only shows, and says so", async () => {
-    await opened("j1")
-    await inspector.stop()
-    inspector = await start({ readOnly: true })
-    await newPage()
-    await open(`job=${sessionOf("j1")}`)
-    expect(await page.getByText("this inspector only shows").count()).toBe(2)
-  })
-
-  it("copies the job as JSON", async () => {
-    await newPage({ permissions: ["clipboard-read", "clipboard-write"] })
-    await opened("j1")
-    await open(`job=${sessionOf("j1")}`)
-    await page.getByRole("button", { name: "Copy JSON" }).click()
-    await page.getByRole("button", { name: "Copied" }).waitFor()
-    const copied = await page.evaluate(() => navigator.clipboard.readText())
-    expect(JSON.parse(copied)).toMatchObject({ id: "j1", history: expect.any(Array) })
-  })
-})
-
-describe("finding the way", () => {
-  beforeEach(async () => {
-    scripted.start("plain", { createdAt: 1_000 })
-    await scripted.answer("plain")
-    scripted.start("broken", { createdAt: 2_000, agent: "explore" })
-    await scripted.answer("broken", { error: { kind: "provider", message: "quota used up" } })
-  })
-
-  it("keeps what is selected in the address, back and forward", async () => {
-    await open("view=jobs&list=flat&q=state:failed")
-    await row("broken").waitFor()
-    expect(await row("plain").count()).toBe(0)
-    await page.getByRole("link", { name: /work of broken/ }).click()
-    await page.getByRole("heading", { name: /work of broken/ }).waitFor()
-    expect(new URL(page.url()).searchParams.get("job")).toBe(sessionOf("broken"))
-    await page.goBack()
-    await row("broken").waitFor()
-    await page.goForward()
-    await page.getByRole("heading", { name: /work of broken/ }).waitFor()
-  })
-
-  it("searches by field and word", async () => {
-    await open("view=jobs")
-    await page.keyboard.press("/")
-    await page.keyboard.type("state:failed agent:explore quota")
-    await row("plain").waitFor({ state: "detached" })
-    await row("broken").waitFor()
-    await page.getByRole("searchbox").fill("state:done quota")
-    await page.getByText("No job matches this search.").waitFor()
-  })
-
-  it("goes by keys", async () => {
-    await open()
-    await page.keyboard.press("2")
-    await row("plain").waitFor()
-    for (const key of ["j", "ArrowDown", "k", "ArrowUp", "j"]) await page.keyboard.press(key)
-    await page.locator(".row.current", { hasText: "plain" }).waitFor()
-    await page.keyboard.press("Enter")
-    await page.getByRole("heading", { name: /work of plain/ }).waitFor()
-    await page.keyboard.press("k")
-    await page.getByRole("heading", { name: /work of broken/ }).waitFor()
-    await page.keyboard.press("Escape")
-    await row("broken").waitFor()
-    await page.keyboard.press("?")
-    await page.getByRole("heading", { name: "Keys and search" }).waitFor()
-  })
-})
+import { describe, expect, it } from "vitest"
+import { inspector, newPage, open, opened, page, row, scripted } from "./support/page-stage.ts"
+import { OWNER, sessionOf } from "./support/scripted-troupe.ts"
 
 describe("everybody", () => {
+  it.each(["", "view=jobs", "view=timeline", "view=actors", `job=${sessionOf("j1")}`])(
+    "has all of it on a narrow screen: /?%s",
+    async (query) => {
+      await newPage({ viewport: { width: 420, height: 800 } })
+      await opened("j1")
+      await open(query)
+      if (query.startsWith("job")) await page.locator(".chart .here").waitFor()
+      const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth
+      expect(await page.evaluate(overflow)).toBe(0)
+      expect(await page.locator("main").evaluate((main) => main.scrollWidth - main.clientWidth)).toBe(0)
+      if (query.startsWith("job"))
+        expect(await page.locator(".chart .here rect").boundingBox()).toMatchObject({
+          x: expect.toSatisfy((x: number) => x > 0 && x < 420),
+        })
+    },
+  )
+
+  it("is spared what moves, where that is wished", async () => {
+    await newPage({ reducedMotion: "reduce" })
+    await open()
+    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
+  })
+
   it.each(["light", "dark"] as const)("can read it with a screen reader, in %s", async (colorScheme) => {
     await newPage({ colorScheme, reducedMotion: "reduce" })
     for (const id of ["j1", "j2", "j3", "j4", "j5"]) scripted.start(id)
@@ -362,10 +61,10 @@ describe("everybody", () => {
   it("sees foreign text as text", async () => {
     const html = `<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
     const text = `${html}\u0007\u001b[31mred\u202Eevil\nשלום עולם ${"x".repeat(1_000_000)}`
-    scripted.start("j1", { description: html, agent: html })
+    scripted.start("j1", { description: `${html}\u0007\u202Ede`, agent: html })
     await scripted.answer("j1", { text })
     await open("view=jobs")
-    await row("j1").getByText(html.slice(0, 20)).first().waitFor()
+    await row("j1").getByText(`${html}␇�de`).first().waitFor()
     await page.goto(`${inspector.url}/?job=${sessionOf("j1")}`)
     const shown = page.locator(".foreign")
     await shown.waitFor()
@@ -374,6 +73,6 @@ describe("everybody", () => {
     await page.getByRole("button", { name: /Show all 1,000,1\d\d characters/ }).click()
     expect((await shown.textContent())?.length).toBe(text.length)
     expect(await page.locator("main img, main script").count()).toBe(0)
-    expect(await page.title()).toBe("opencode-troupe")
+    expect(await page.title()).toBe(`j1: ${html.slice(0, 80)} · opencode-troupe`)
   })
 })

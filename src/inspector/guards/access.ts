@@ -17,7 +17,9 @@ export function accessGuard({ links, token, cookie }: Access): MiddlewareHandler
   return async (c, next) => {
     const known = hasCookie(c, cookie) || hasBearer(c, token)
     const link = c.req.path === "/" && c.req.method === "GET" ? c.req.query("link") : undefined
-    if (link !== undefined && (known || links.redeem(link))) return trade(c, cookie)
+    // Whoever is known already uses it up too: a link that is left lying about opens nothing.
+    const isRedeemed = link !== undefined && links.redeem(link)
+    if (link !== undefined && (known || isRedeemed)) return trade(c, cookie)
     if (!known) throw new ApiError(401, "access", wayIn, { "www-authenticate": "Bearer" })
     await next()
     return undefined

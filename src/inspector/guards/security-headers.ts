@@ -1,10 +1,11 @@
 import type { MiddlewareHandler } from "hono"
+import { refusalStyleSource } from "../refusal-page.ts"
 
 const headers = {
   "content-security-policy": [
     "default-src 'none'",
     "script-src 'self'",
-    "style-src 'self'",
+    `style-src 'self' ${refusalStyleSource}`,
     "img-src 'self'",
     "connect-src 'self'",
     "base-uri 'none'",

@@ -2,9 +2,10 @@ import { effect } from "@preact/signals"
 import { render } from "preact"
 import { address, onLinkClick } from "./model/address.ts"
 import { connect, connection } from "./model/connection.ts"
-import { needy, tick } from "./model/jobs.ts"
+import { findJob, needy, tick } from "./model/jobs.ts"
 import { onKey } from "./model/keys.ts"
-import { Header } from "./parts/header.tsx"
+import { visible } from "./model/visible.ts"
+import { Header, viewNames } from "./parts/header.tsx"
 import { Help } from "./parts/help.tsx"
 import { Actors } from "./views/actors.tsx"
 import { Job } from "./views/job.tsx"
@@ -45,8 +46,17 @@ function View() {
 
 effect(() => {
   const waiting = needy.value.length
-  document.title = waiting > 0 ? `(${waiting}) opencode-troupe` : "opencode-troupe"
+  document.title = [...(waiting > 0 ? [`(${waiting})`] : []), ...placeWords(), "opencode-troupe"].join(" ")
 })
+
+/** In the title, so that tabs and steps back are told apart. */
+function placeWords(): string[] {
+  const { view, job } = address.value
+  const open = job === "" ? undefined : findJob(job)
+  if (open) return [`${open.id}: ${visible(open.description).slice(0, 80)} ·`]
+  return view === "overview" ? [] : [`${viewNames[view]} ·`]
+}
+
 document.addEventListener("click", onLinkClick)
 document.addEventListener("keydown", onKey)
 setInterval(tick, 1_000)

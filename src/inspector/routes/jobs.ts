@@ -19,7 +19,7 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
     .get("/:session", (c) => {
       const found = find(c.req.param("session"))
       const { source, record } = found
-      const can = { cancel: whyNotCancel(record, readOnly), send: whyNotSend(found, readOnly) }
+      const can = { cancel: whyNotCancel(found, readOnly), send: whyNotSend(found, readOnly) }
       const draft = hasEnded(record) ? undefined : source.draft?.(record)
       return c.json({
         ...record,
@@ -30,15 +30,18 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
       } satisfies JobAnswer)
     })
     .post("/:session/cancel", async (c) => {
-      const { source, record } = find(c.req.param("session"))
+      const found = find(c.req.param("session"))
+      refuseIfReadOnly(found)
+      const { source, record } = found
       const { reason } = await parseBodyOf(c, CancelBody)
-      const why = whyNotCancel(record, readOnly)
+      const why = whyNotCancel(found, readOnly)
       if (why !== undefined) throw new ApiError(409, "ended", why)
       source.cancel([record], reason)
       return c.json({ accepted: true }, 202)
     })
     .post("/:session/send", async (c) => {
       const found = find(c.req.param("session"))
+      refuseIfReadOnly(found)
       const { message } = await parseBodyOf(c, SendBody)
       const why = whyNotSend(found, readOnly)
       if (why !== undefined) throw new ApiError(409, "send", why)
@@ -51,17 +54,23 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
 
 const readOnlyWords = "this inspector only shows (option inspector.readOnly)"
 
-function whyNotCancel(record: JobRecord, readOnly: boolean): string | undefined {
+/** The guard knows the whole inspector alone; each of the projects that share it may forbid more. */
+function refuseIfReadOnly({ source }: Found): void {
+  if (source.readOnly)
+    throw new ApiError(405, "read-only", `Of this project ${readOnlyWords}.`, { allow: "GET, HEAD" })
+}
+
+function whyNotCancel({ source, record }: Found, readOnly: boolean): string | undefined {
   if (hasEnded(record)) return `${record.id} has already ended: ${record.state}`
   if (record.phase === "stopping") return `${record.id} is already being stopped`
-  return readOnly ? readOnlyWords : undefined
+  return readOnly || source.readOnly ? readOnlyWords : undefined
 }
 
 function whyNotSend({ source, record }: Found, readOnly: boolean): string | undefined {
   if (source.send === undefined) return "this project takes no messages from the inspector"
   if (record.session === "") return `${record.id} has no child session to talk to`
   if (record.phase === "stopping") return `${record.id} is being stopped; wait until it has ended`
-  return readOnly ? readOnlyWords : undefined
+  return readOnly || source.readOnly ? readOnlyWords : undefined
 }
 
 function listJobs(sources: Sources, { state, owner, q, limit, cursor }: JobsQuery) {

@@ -3,6 +3,10 @@ import { computed, signal } from "@preact/signals"
 export type ViewName = "overview" | "jobs" | "timeline" | "actors"
 export const VIEWS: readonly ViewName[] = ["overview", "jobs", "timeline", "actors"]
 
+/** How much of the past the timeline shows. */
+export type SpanName = "5m" | "1h" | "all"
+export const SPANS: readonly SpanName[] = ["5m", "1h", "all"]
+
 /** All that is selected stands in the address: a link to it shows the same. */
 export type Address = {
   view: ViewName
@@ -12,19 +16,26 @@ export type Address = {
   q: string
   /** Jobs as a tree by owner, or flat. */
   list: "tree" | "flat"
+  /** Owners whose jobs are folded away; with `*` among them, all but these. */
+  fold: readonly string[]
+  span: SpanName
 }
 
 const params = signal(new URLSearchParams(location.search))
-addEventListener("popstate", () => {
-  params.value = new URLSearchParams(location.search)
-})
+let isFirst = true
+addEventListener("popstate", read)
 
 export const address = computed<Address>(() => ({
   view: VIEWS.find((name) => name === params.value.get("view")) ?? "overview",
   job: params.value.get("job") ?? "",
   q: params.value.get("q") ?? "",
   list: params.value.get("list") === "flat" ? "flat" : "tree",
+  fold: (params.value.get("fold") ?? "").split(",").filter((owner) => owner !== ""),
+  span: SPANS.find((name) => name === params.value.get("span")) ?? "all",
 }))
+
+/** Whether this is no longer what the page was opened with. */
+export const hasNavigated = () => !isFirst
 
 /** The address with some of it changed; what is at its default is left out. */
 export function hrefTo(change: Partial<Address>): string {
@@ -33,6 +44,8 @@ export function hrefTo(change: Partial<Address>): string {
   if (next.view !== "overview") query.set("view", next.view)
   if (next.q !== "") query.set("q", next.q)
   if (next.list !== "tree") query.set("list", next.list)
+  if (next.fold.length > 0) query.set("fold", next.fold.join(","))
+  if (next.span !== "all") query.set("span", next.span)
   if (next.job !== "") query.set("job", next.job)
   return query.size > 0 ? `/?${query}` : "/"
 }
@@ -43,16 +56,21 @@ export function go(change: Partial<Address>, how: "push" | "replace" = "push"): 
   if (href === location.pathname + location.search) return
   if (how === "push") history.pushState(null, "", href)
   else history.replaceState(null, "", href)
-  params.value = new URLSearchParams(location.search)
+  read()
 }
 
 /** For links: a plain click stays on the page, every other kind is the browser's. */
 export function onLinkClick(event: MouseEvent): void {
-  const link = (event.target as Element | null)?.closest("a")
+  const link = event.target instanceof Element ? event.target.closest("a") : null
   const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
   if (!link || !isPlain || link.origin !== location.origin) return
   event.preventDefault()
   if (link.pathname + link.search === location.pathname + location.search) return
   history.pushState(null, "", link.href)
+  read()
+}
+
+function read(): void {
+  isFirst = false
   params.value = new URLSearchParams(location.search)
 }

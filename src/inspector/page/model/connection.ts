@@ -1,12 +1,14 @@
 import { signal } from "@preact/signals"
 import type { JobView } from "../../job-view.ts"
-import { isReadOnly, keepOnly, type Project, projects, putJobs, setServerTime } from "./jobs.ts"
+import { isReadOnly, keepOnly, type Project, projects, putJobs, putPrompting, setServerTime } from "./jobs.ts"
 import { Stream, StreamRefused } from "./stream.ts"
 import { keyOf } from "./words.ts"
 
 export type Connection = "connecting" | "live" | "reconnecting" | "stale" | "refused"
 
 export const connection = signal<Connection>("connecting")
+/** When something last came from the server: what is shown was right then. Epoch milliseconds. */
+export const heardAt = signal(Date.now())
 
 /** Silence after which the line counts as broken, milliseconds: two heartbeats and a half. */
 const longSilence = 25_000
@@ -21,25 +23,30 @@ let current: AbortController | undefined
 
 /** Follows the feed while the tab can be seen: a browser has six connections to a host, and a stream holds one. */
 export function connect(): void {
-  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : void follow()))
-  if (document.hidden) rest()
-  else void follow()
+  const begin = () => void (document.hidden ? rest() : follow())
+  document.addEventListener("visibilitychange", begin)
+  begin()
 }
 
-let resting: ReturnType<typeof setInterval> | undefined
-
 /** A hidden tab still counts in its title who waits for somebody. */
-function rest(): void {
+async function rest(): Promise<void> {
   current?.abort()
-  resting ??= setInterval(async () => {
-    const response = await fetch("/api/jobs?state=prompting&limit=1000").catch(() => undefined)
-    if (response?.ok) putJobs(((await response.json()) as { jobs: JobView[] }).jobs)
-  }, hiddenPace)
+  const mine = new AbortController()
+  current = mine
+  while (!mine.signal.aborted) {
+    await lookOnce(mine.signal).catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, hiddenPace))
+  }
+}
+
+async function lookOnce(signal: AbortSignal): Promise<void> {
+  const response = await fetch("/api/jobs?state=prompting&limit=1000", { signal })
+  if (!response.ok) return
+  const { jobs } = (await response.json()) as { jobs: JobView[] }
+  if (!signal.aborted) putPrompting(jobs)
 }
 
 async function follow(): Promise<void> {
-  clearInterval(resting)
-  resting = undefined
   current?.abort()
   const mine = new AbortController()
   current = mine
@@ -50,7 +57,8 @@ async function follow(): Promise<void> {
       if (error instanceof StreamRefused && error.status === 401) connection.value = "refused"
     }
     if (mine.signal.aborted) return
-    if (connection.value !== "refused") connection.value = "reconnecting"
+    if (connection.value !== "refused")
+      connection.value = Date.now() - heardAt.value < longSilence ? "reconnecting" : "stale"
     await new Promise((resolve) => setTimeout(resolve, wait))
   }
 }
@@ -60,16 +68,14 @@ async function readOn(signal: AbortSignal, onMessage: () => void): Promise<void>
   let timer: ReturnType<typeof setTimeout> | undefined
   const heard = () => {
     clearTimeout(timer)
-    timer = setTimeout(() => {
-      connection.value = "stale"
-      silent.abort()
-    }, longSilence)
+    timer = setTimeout(() => silent.abort(), longSilence)
   }
   heard()
   try {
     for await (const { event, data } of stream.read(AbortSignal.any([signal, silent.signal]))) {
       heard()
       onMessage()
+      heardAt.value = Date.now()
       connection.value = "live"
       take(event, data)
     }

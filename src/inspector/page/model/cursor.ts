@@ -1,4 +1,13 @@
-import { signal } from "@preact/signals"
+import { effect, signal } from "@preact/signals"
+import { address } from "./address.ts"
 
-/** The job in the list that the keys stand on, by its address. */
+/** The row of the list that the keys stand on, by its `rowKey`. */
 export const cursor = signal("")
+
+/** Whether a key has just moved it: the focus then belongs on its row, as soon as that is drawn. */
+export const isFocusDue = signal(false)
+
+/** Who comes back from a job finds it in the list. */
+effect(() => {
+  if (address.value.job !== "") cursor.value = address.value.job
+})

@@ -27,11 +27,23 @@ export function tick(): void {
   now.value = Date.now() + skew
 }
 
-/** @param isComplete drops every job that was not named since `beginSnapshot`. */
 export function putJobs(jobs: JobView[], gone: string[] = []): void {
   for (const job of jobs) known.set(keyOf(job), job)
   for (const key of gone) known.delete(key)
   if (jobs.length > 0 || gone.length > 0) announce()
+}
+
+/**
+ * The jobs that prompt now, told without the rest. One that did and is not named any more has changed meanwhile: it
+ * is dropped, and comes again with the feed.
+ */
+export function putPrompting(jobs: JobView[]): void {
+  const named = new Set(jobs.map(keyOf))
+  const isOver = ([key, { state }]: [string, JobView]) => state === "prompting" && !named.has(key)
+  putJobs(
+    jobs,
+    [...known].filter(isOver).map(([key]) => key),
+  )
 }
 
 /** What is not among `keys` is no longer there. */

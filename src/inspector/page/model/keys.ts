@@ -1,15 +1,15 @@
 import { isHelpOpen } from "../parts/help.tsx"
 import { SEARCH_ID } from "../parts/search.tsx"
 import { address, go, VIEWS } from "./address.ts"
-import { cursor } from "./cursor.ts"
-import { neighbour } from "./list.ts"
+import { cursor, isFocusDue } from "./cursor.ts"
+import { isFolded, neighbour, neighbourJob, ownerKey, rowKey, rowOf, rows, toggleFold } from "./list.ts"
 import { addressOf } from "./words.ts"
 
 /** The keys of the whole page. Where somebody types, and in dialogs, keys are letters. */
 export function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return
   if (document.querySelector("dialog[open]")) return
-  const target = event.target as HTMLElement
+  const target = event.target instanceof HTMLElement ? event.target : document.body
   if (target.matches("input, textarea, select")) {
     if (event.key === "Escape" || event.key === "Enter") target.blur()
     return
@@ -26,33 +26,76 @@ function act(key: string, target: HTMLElement): boolean {
       isHelpOpen.value = true
       return true
     case "j":
-    case "ArrowDown":
       return move(1)
     case "k":
-    case "ArrowUp":
       return move(-1)
+    // In a job they scroll what there is to read.
+    case "ArrowDown":
+      return address.value.job === "" && move(1)
+    case "ArrowUp":
+      return address.value.job === "" && move(-1)
+    case "ArrowLeft":
+      return fold(true)
+    case "ArrowRight":
+      return fold(false)
     case "Enter":
       // A focused link or button opens itself.
-      if (target.matches("a, button, summary") || cursor.value === "") return false
-      go({ job: cursor.value })
-      return true
+      return !target.matches("a, button, summary") && openRow()
     case "Escape":
       if (address.value.job === "") return false
       go({ job: "" })
+      isFocusDue.value = address.value.view === "jobs" && rowOf(cursor.value) >= 0
       return true
     default:
       return showView(Number(key))
   }
 }
 
-/** In the list the cursor moves; in a job the next one opens. */
+/** In the list the cursor moves; in a job the next one opens; elsewhere the focus goes from job to job. */
 function move(step: 1 | -1): boolean {
   const { view, job } = address.value
-  if (job === "" && view !== "jobs") return false
-  const next = neighbour(job || cursor.value, step)
-  if (!next) return false
-  cursor.value = addressOf(next)
-  if (job !== "") go({ job: cursor.value }, "replace")
+  if (job !== "") {
+    const next = neighbourJob(job, step)
+    if (next) go({ job: addressOf(next) }, "replace")
+    return next !== undefined
+  }
+  if (view !== "jobs") return moveFocus(step)
+  const next = neighbour(cursor.value, step)
+  if (next) moveCursor(rowKey(next))
+  return next !== undefined
+}
+
+function moveCursor(key: string): void {
+  cursor.value = key
+  isFocusDue.value = true
+}
+
+function moveFocus(step: 1 | -1): boolean {
+  const links = [...document.querySelectorAll<HTMLElement>("main :is(.job-link, .lanes a, .tree a)")]
+  const focused = document.activeElement
+  const at = focused instanceof HTMLElement ? links.indexOf(focused) : -1
+  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step
+  links[Math.min(links.length - 1, Math.max(0, next))]?.focus()
+  return links.length > 0
+}
+
+/** As in any tree: left folds the branch and stands on its head, right opens it. */
+function fold(isFolding: boolean): boolean {
+  const { view, job } = address.value
+  const row = view === "jobs" && job === "" ? rows.value[rowOf(cursor.value)] : undefined
+  if (!row || address.value.list === "flat") return false
+  const owner = row.kind === "owner" ? row.owner : row.under
+  if (isFolded(owner) === isFolding) return false
+  toggleFold(owner)
+  moveCursor(ownerKey(owner))
+  return true
+}
+
+function openRow(): boolean {
+  const row = address.value.view === "jobs" ? rows.value[rowOf(cursor.value)] : undefined
+  if (!row) return false
+  if (row.kind === "owner") toggleFold(row.owner)
+  else go({ job: addressOf(row.job) })
   return true
 }
 

@@ -1,12 +1,13 @@
 import { computed } from "@preact/signals"
 import type { JobView } from "../../job-view.ts"
 import { matches, parseQuery } from "../../query.ts"
-import { address } from "./address.ts"
+import { address, go } from "./address.ts"
 import { allJobs } from "./jobs.ts"
-import { addressOf, keyOf } from "./words.ts"
+import { addressOf, isLive, keyOf } from "./words.ts"
 
 export type OwnerRow = { kind: "owner"; owner: string; project: string; jobs: number; live: number }
-export type JobRow = { kind: "job"; job: JobView; depth: number }
+/** `under` is the owner at the top of its tree. */
+export type JobRow = { kind: "job"; job: JobView; depth: number; under: string }
 export type Row = OwnerRow | JobRow
 
 const query = computed(() => parseQuery(address.value.q))
@@ -18,11 +19,30 @@ export const found = computed(() => {
 })
 
 /** The jobs as they are listed: flat, or each owner's under it, and under a job those that it started itself. */
-export const rows = computed<Row[]>(() =>
+const unfolded = computed<Row[]>(() =>
   address.value.list === "flat"
-    ? found.value.map((job): Row => ({ kind: "job", job, depth: 0 }))
+    ? found.value.map((job): Row => ({ kind: "job", job, depth: 0, under: job.owner }))
     : treeOf(found.value),
 )
+
+const folds = computed(() => new Set(address.value.list === "tree" ? address.value.fold : []))
+
+export const isFolded = (owner: string) => folds.value.has("*") !== folds.value.has(owner)
+
+export const rows = computed<Row[]>(() =>
+  folds.value.size === 0
+    ? unfolded.value
+    : unfolded.value.filter((row) => row.kind === "owner" || !isFolded(row.under)),
+)
+
+/** Folds an owner's jobs away, or shows them again. No step of its own: back leads to another view. */
+export function toggleFold(owner: string): void {
+  const { fold } = address.value
+  go({ fold: fold.includes(owner) ? fold.filter((each) => each !== owner) : [...fold, owner] }, "replace")
+}
+
+export const foldAll = () => go({ fold: ["*"] }, "replace")
+export const unfoldAll = () => go({ fold: [] }, "replace")
 
 function treeOf(jobs: readonly JobView[]): Row[] {
   const byOwner = new Map<string, JobView[]>()
@@ -32,31 +52,56 @@ function treeOf(jobs: readonly JobView[]): Row[] {
     else byOwner.set(job.owner, [job])
   }
   const sessions = new Set(jobs.map(({ session }) => session))
-  const branch = (owner: string, depth: number): Row[] =>
+  const branch = (owner: string, depth: number, under: string): Row[] =>
     (byOwner.get(owner) ?? []).flatMap((job): Row[] => [
-      { kind: "job", job, depth },
-      ...(byOwner.has(job.session) ? branch(job.session, depth + 1) : []),
+      { kind: "job", job, depth, under },
+      ...(byOwner.has(job.session) ? branch(job.session, depth + 1, under) : []),
     ])
   return [...byOwner].flatMap(([owner, theirs]): Row[] => {
     if (sessions.has(owner)) return []
-    const live = theirs.filter(({ state }) => state === "created" || state === "prompting").length
+    const live = theirs.filter(isLive).length
     const project = theirs[0]?.project ?? ""
-    return [{ kind: "owner", owner, project, jobs: theirs.length, live }, ...branch(owner, 0)]
+    return [{ kind: "owner", owner, project, jobs: theirs.length, live }, ...branch(owner, 0, owner)]
   })
 }
 
-/** The row of the job at `where`; -1 when it is not listed. */
+/** What the cursor calls a row. */
+export const rowKey = (row: Row) => (row.kind === "owner" ? ownerKey(row.owner) : addressOf(row.job))
+
+export const ownerKey = (owner: string) => `owner:${owner}`
+
+/** The place of the row that the cursor calls `where`; -1 when it is not listed. */
 export function rowOf(where: string): number {
-  if (where === "") return -1
-  return rows.value.findIndex(
-    (row) => row.kind === "job" && (addressOf(row.job) === where || keyOf(row.job) === where),
-  )
+  return where === "" ? -1 : rows.value.findIndex((row) => isAt(row, where))
 }
 
-/** The job `step` jobs further in the list, from the one at `where`; the first or last one at the ends. */
-export function neighbour(where: string, step: 1 | -1): JobView | undefined {
-  const list = rows.value.flatMap((row) => (row.kind === "job" ? [row.job] : []))
-  const at = list.findIndex((job) => addressOf(job) === where || keyOf(job) === where)
-  if (at < 0) return step > 0 ? list[0] : list.at(-1)
-  return list[Math.min(list.length - 1, Math.max(0, at + step))]
+const isAt = (row: Row, where: string) =>
+  rowKey(row) === where || (row.kind === "job" && keyOf(row.job) === where)
+
+/** The row that a key leads to from the one at `where`: over the heads of owners whose jobs are there to see. */
+export function neighbour(where: string, step: 1 | -1): Row | undefined {
+  const isStop = (row: Row) => row.kind === "job" || isFolded(row.owner)
+  return nextOf(rows.value, where, step, isStop)
+}
+
+/** The same from an open job: folded or not, only jobs can be open. */
+export function neighbourJob(where: string, step: 1 | -1): JobView | undefined {
+  const row = nextOf(unfolded.value, where, step, ({ kind }) => kind === "job")
+  return row?.kind === "job" ? row.job : undefined
+}
+
+/** At the ends it stays where it is; from nowhere it begins at an end. */
+function nextOf(
+  list: readonly Row[],
+  where: string,
+  step: 1 | -1,
+  isStop: (row: Row) => boolean,
+): Row | undefined {
+  const at = list.findIndex((row) => isAt(row, where))
+  const start = at < 0 && step < 0 ? list.length : at
+  for (let next = start + step; next >= 0 && next < list.length; next += step) {
+    const row = list[next]
+    if (row && isStop(row)) return row
+  }
+  return list[at]
 }

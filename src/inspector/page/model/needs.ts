@@ -3,6 +3,8 @@ import { duration } from "./words.ts"
 
 /** Attempts after which a retrying job counts as stuck. */
 const manyAttempts = 3
+/** A wait for the next attempt that is worth a look, milliseconds. */
+const longBackoff = 60_000
 /** Silence after which a working job is worth a look, milliseconds. */
 const longSilence = 120_000
 
@@ -14,10 +16,21 @@ export function needOf(job: JobView, now: number): string | undefined {
   if (job.phase === "question") return `asks you: ${ask?.text ?? ""}`
   if (job.phase === "retrying" && job.retry && job.retry.attempt >= manyAttempts)
     return `retried ${job.retry.attempt} times: ${job.retry.reason}`
+  if (job.phase === "retrying" && job.retry && job.retry.next - now > longBackoff)
+    return `tries again only in ${duration(job.retry.next - now)}: ${job.retry.reason}`
   const silence = now - Math.max(job.activity?.at ?? 0, job.startedAt ?? now)
   return job.phase === "working" && silence > longSilence
     ? `no sign of life for ${duration(silence)}`
     : undefined
+}
+
+/** What somebody can do for a job that needs it. */
+export function helpFor({ phase, session }: Pick<JobView, "phase" | "session">): string {
+  if (phase === "permission" || phase === "question")
+    return `Answer it in opencode: its session is ${session}.`
+  if (phase === "retrying")
+    return "opencode tries again by itself. Wait, or cancel it and give the task another model."
+  return "A tool may hang, or the model be slow. Look into its session, tell it more, or cancel it."
 }
 
 /** What can be done about an error. */

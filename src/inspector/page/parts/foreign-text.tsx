@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals"
+import { visible } from "../model/visible.ts"
 
 /** Characters shown at first: a line of a megabyte takes the browser seconds to lay out. */
 const most = 20_000
@@ -19,15 +20,5 @@ export function ForeignText({ text, fromEnd = false }: { text: string; fromEnd?:
         </button>
       )}
     </>
-  )
-}
-
-/** U+0001 becomes ␁; line ends and tabs stay. Bidirectional overrides could make text read as what it is not. */
-function visible(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is for
-      .replace(/[\u0000-\u0008\u000b-\u001f]/g, (char) => String.fromCodePoint(0x2400 + char.charCodeAt(0)))
-      .replace(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "�")
   )
 }

@@ -1,10 +1,11 @@
 import { address, hrefTo, VIEWS } from "../model/address.ts"
-import { type Connection, connection } from "../model/connection.ts"
+import { type Connection, connection, heardAt } from "../model/connection.ts"
 import { isReadOnly, needy } from "../model/jobs.ts"
+import { clockTime } from "../model/words.ts"
 import { isHelpOpen } from "./help.tsx"
 import { Search } from "./search.tsx"
 
-const names = { overview: "Overview", jobs: "Jobs", timeline: "Timeline", actors: "Actors" }
+export const viewNames = { overview: "Overview", jobs: "Jobs", timeline: "Timeline", actors: "Actors" }
 
 const connectionWords: Record<Connection, string> = {
   connecting: "connecting",
@@ -19,7 +20,7 @@ export function Header() {
     <header>
       <a class="brand" href={hrefTo({ view: "overview", job: "", q: "" })}>
         <img src="/icon.svg" alt="" width="24" height="24" />
-        <span>troupe</span>
+        <span class="name-of-all">troupe</span>
       </a>
       <nav aria-label="Views">
         {VIEWS.map((view) => (
@@ -28,7 +29,7 @@ export function Header() {
             href={hrefTo({ view, job: "" })}
             aria-current={address.value.view === view ? "page" : undefined}
           >
-            {names[view]}
+            {viewNames[view]}
             {view === "overview" && needy.value.length > 0 && <NeedCount />}
           </a>
         ))}
@@ -38,6 +39,10 @@ export function Header() {
       <span class={`connection is-${connection.value}`} role="status">
         <span aria-hidden="true" class="dot" />
         {connectionWords[connection.value]}
+        {connection.value === "stale" && ` since ${clockTime(heardAt.value)}`}
+      </span>
+      <span class="hidden" role="status">
+        {needWords(needy.value.length)}
       </span>
       <button
         type="button"
@@ -50,6 +55,9 @@ export function Header() {
     </header>
   )
 }
+
+const needWords = (count: number) =>
+  count === 0 ? "" : count === 1 ? "1 job needs you" : `${count} jobs need you`
 
 function NeedCount() {
   return (

@@ -5,7 +5,9 @@ export const isHelpOpen = signal(false)
 
 const keys: [string, string][] = [
   ["/", "search"],
-  ["j  k  ↓  ↑", "next and previous job"],
+  ["j  k", "next and previous job"],
+  ["↓  ↑", "the same in lists"],
+  ["←  →", "fold an owner's jobs, and unfold them"],
   ["Enter", "open the job"],
   ["Esc", "back to the list"],
   ["1 – 4", "Overview, Jobs, Timeline, Actors"],

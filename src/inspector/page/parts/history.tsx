@@ -1,5 +1,6 @@
 import type { JobAnswer } from "../../api.ts"
 import { clockTime, duration } from "../model/words.ts"
+import { Words } from "./words.tsx"
 
 /** Every step with its cause, the latest first. */
 export function History({ steps }: { steps: JobAnswer["history"] }) {
@@ -18,7 +19,7 @@ export function History({ steps }: { steps: JobAnswer["history"] }) {
           </time>
           <div>
             <strong>
-              <bdi>{step.why}</bdi>
+              <Words text={step.why} />
             </strong>
             <p class="quiet">
               {step.from !== "" && `${step.from} → `}

@@ -9,14 +9,17 @@ type Asked = "cancel" | "send" | undefined
 /** What a person can do to a job. What is not possible stays there, and says why. */
 export function JobActions({ job }: { job: JobAnswer }) {
   const asked = useSignal<Asked>(undefined)
-  const copied = useSignal(false)
+  const copied = useSignal<"no" | "yes" | "refused">("no")
   const close = () => (asked.value = undefined)
   const where = addressOf(job)
   const sendName = isLive(job) ? "Tell it more" : "Follow-up"
   const copy = async () => {
-    await navigator.clipboard.writeText(JSON.stringify(job, null, 2))
-    copied.value = true
-    setTimeout(() => (copied.value = false), 2_000)
+    const json = JSON.stringify(job, null, 2)
+    copied.value = await navigator.clipboard.writeText(json).then(
+      () => "yes" as const,
+      () => "refused" as const,
+    )
+    setTimeout(() => (copied.value = "no"), 4_000)
   }
   return (
     <div class="actions">
@@ -29,8 +32,12 @@ export function JobActions({ job }: { job: JobAnswer }) {
         onClick={() => (asked.value = "cancel")}
       />
       <button type="button" onClick={copy}>
-        {copied.value ? "Copied" : "Copy JSON"}
+        {copied.value === "yes" ? "Copied" : "Copy JSON"}
       </button>
+      <p class={copied.value === "refused" ? "why" : "hidden"} role="status">
+        {copied.value === "yes" && "Copied"}
+        {copied.value === "refused" && "Copy JSON: the browser does not let the page write to the clipboard"}
+      </p>
       <Why id="why-send" name={sendName} why={job.can.send} />
       <Why id="why-cancel" name="Cancel" why={job.can.cancel} />
       {asked.value === "cancel" && (
@@ -102,13 +109,18 @@ type ConfirmProps = {
 function Confirm({ title, text, field, confirm, isOptional = false, onConfirm, onClose }: ConfirmProps) {
   const value = useSignal("")
   const problem = useSignal("")
+  const isUnderWay = useSignal(false)
   const submit = async (event: Event) => {
     event.preventDefault()
+    if (isUnderWay.value) return
+    isUnderWay.value = true
     try {
       await onConfirm(value.value.trim())
       onClose()
     } catch (error) {
       problem.value = error instanceof Error ? error.message : String(error)
+    } finally {
+      isUnderWay.value = false
     }
   }
   return (

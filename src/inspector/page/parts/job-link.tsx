@@ -1,13 +1,13 @@
 import type { JobView } from "../../job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { addressOf } from "../model/words.ts"
+import { Words } from "./words.tsx"
 
 /** A job's name and what it is for; opens it. */
 export function JobLink({ job }: { job: JobView }) {
   return (
     <a class="job-link" href={hrefTo({ job: addressOf(job) })}>
-      <code>{job.id}</code>
-      <bdi>{job.description}</bdi>
+      <code>{job.id}</code> <Words text={job.description} />
     </a>
   )
 }

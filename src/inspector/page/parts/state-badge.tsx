@@ -4,10 +4,14 @@ import { signOf, stateWords } from "../model/words.ts"
 /** A job's state as sign, word and colour, with its phase. */
 export function StateBadge({ job }: { job: Pick<JobView, "state" | "phase"> }) {
   return (
-    <span class={`badge is-${job.state} in-${job.phase ?? "none"}`}>
+    <span
+      class={`badge is-${job.state} in-${job.phase ?? "none"}`}
+      title={job.phase && `${job.state}.${job.phase}`}
+    >
       <span aria-hidden="true" class="sign">
         {signOf(job)}
       </span>
+      {job.phase && <span class="hidden">{stateWords[job.state].word}, </span>}
       <span>{job.phase ?? stateWords[job.state].word}</span>
     </span>
   )

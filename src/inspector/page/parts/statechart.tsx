@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals"
-import { useEffect } from "preact/hooks"
+import { useEffect, useRef } from "preact/hooks"
 import type { JobAnswer, MachineAnswer } from "../../api.ts"
 import { loadMachine } from "../model/api.ts"
 import { curve, litNodes, takenArrows } from "../model/statechart.ts"
@@ -21,12 +21,21 @@ export function Statechart({ place, last }: Props) {
       )
   }, [])
   const chart = machine.value
+  const box = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const here = box.current?.querySelector(".here rect")
+    if (!box.current || !here) return
+    // On a narrow screen the chart is wider than what can be seen of it.
+    const { left, width } = here.getBoundingClientRect()
+    const { left: start, width: seen } = box.current.getBoundingClientRect()
+    box.current.scrollLeft += left - start - (seen - width) / 2
+  }, [chart, place])
   if (!chart) return <div class="chart loading" />
   const lit = litNodes(chart, place)
   const taken = takenArrows(chart, last)
   const label = `The job's state machine. It is in ${place}${last ? `, by ${last.event}` : ""}.`
   return (
-    <div class="chart" tabIndex={0} role="group" aria-label="State machine">
+    <div class="chart" ref={box} tabIndex={0} role="group" aria-label="State machine">
       <svg
         role="img"
         aria-label={label}
@@ -61,14 +70,19 @@ export function Statechart({ place, last }: Props) {
               {node.name}
               {node.kind === "compound" &&
                 node.inside.map((event) => (
-                  <tspan key={event} class="inside">
+                  <tspan key={event} class={isLoop(node, event, last) ? "inside taken" : "inside"}>
                     {"  "}↻ {event}
                   </tspan>
                 ))}
             </text>
             {node.kind !== "compound" &&
               node.inside.map((event, index) => (
-                <text key={event} class="inside" x={node.x + 10} y={node.y + 34 + index * 14}>
+                <text
+                  key={event}
+                  class={isLoop(node, event, last) ? "inside taken" : "inside"}
+                  x={node.x + 10}
+                  y={node.y + 34 + index * 14}
+                >
                   ↻ {event}
                 </text>
               ))}
@@ -80,6 +94,11 @@ export function Statechart({ place, last }: Props) {
       </svg>
     </div>
   )
+}
+
+/** Whether the last step led from the node back to it, by this event. */
+function isLoop({ place }: MachineAnswer["nodes"][number], event: string, last: Props["last"]): boolean {
+  return last !== undefined && last.from === last.to && last.to === place && last.event === event
 }
 
 function Arrow({ arrow, taken }: { arrow: ArrowShape; taken: string | undefined }) {

@@ -8,8 +8,12 @@ type Props<T> = {
   rows: readonly T[]
   keyOf(row: T): string
   render(row: T, index: number): ComponentChildren
-  /** The row that must be seen, such as the selected one. */
+  /** The selected row; -1 for none. */
   current: number
+  /** The current row must be seen, and the focus belongs on it. */
+  isFocusDue: boolean
+  /** Something in the row got the focus. */
+  onFocus(row: T): void
 }
 
 /** Height of a row, pixels: the same for all, so that where a row is needs no measuring. */
@@ -18,7 +22,8 @@ export const rowHeight = 38
 const margin = 6
 
 /** A table of any length, of which only the rows that can be seen exist. */
-export function VirtualRows<T>({ label, head, rows, keyOf, render, current }: Props<T>) {
+export function VirtualRows<T>(props: Props<T>) {
+  const { label, head, rows, keyOf, render, current, isFocusDue, onFocus } = props
   const box = useRef<HTMLDivElement>(null)
   const top = useSignal(0)
   const height = useSignal(600)
@@ -31,15 +36,26 @@ export function VirtualRows<T>({ label, head, rows, keyOf, render, current }: Pr
     return () => watch.disconnect()
   }, [height])
 
+  const isNew = useRef(true)
   useEffect(() => {
     const element = box.current
-    if (!element || current < 0) return
+    // A row that is being clicked must not move away from under the pointer: only keys and a return scroll to it.
+    const isLedThere = isNew.current || isFocusDue
+    isNew.current = false
+    if (!element || current < 0 || !isLedThere) return
     const start = current * rowHeight
     // The head sticks to the top and covers one row's height.
     if (start < element.scrollTop) element.scrollTop = start
     else if (start + 2 * rowHeight > element.scrollTop + element.clientHeight)
       element.scrollTop = start + 2 * rowHeight - element.clientHeight
-  }, [current])
+    top.value = element.scrollTop
+  }, [current, top])
+
+  // After every drawing: a row that is far away exists only once it has been scrolled to.
+  useEffect(() => {
+    if (!isFocusDue || document.activeElement?.matches("input")) return
+    box.current?.querySelector<HTMLElement>(".row.current :is(a, button)")?.focus({ preventScroll: true })
+  })
 
   const first = Math.max(0, Math.floor(top.value / rowHeight) - margin)
   const last = Math.min(rows.length, Math.ceil((top.value + height.value) / rowHeight) + margin)
@@ -61,13 +77,16 @@ export function VirtualRows<T>({ label, head, rows, keyOf, render, current }: Pr
         <div role="rowgroup" class="window" style={{ height: `${rows.length * rowHeight}px` }}>
           {visible.map((row, offset) => {
             const index = first + offset
+            const isCurrent = index === current
             return (
               <div
                 key={keyOf(row)}
                 role="row"
-                class={index === current ? "row current" : "row"}
+                class={isCurrent ? "row current" : "row"}
+                aria-current={isCurrent ? "true" : undefined}
                 aria-rowindex={index + 2}
                 style={{ transform: `translateY(${index * rowHeight}px)` }}
+                onFocusIn={() => onFocus(row)}
               >
                 {render(row, index)}
               </div>

@@ -4,6 +4,8 @@ import type { ActorAnswer } from "../../api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadActors } from "../model/api.ts"
 import { counts, now } from "../model/jobs.ts"
+import { Heading } from "../parts/heading.tsx"
+import { Words } from "../parts/words.tsx"
 
 /** How often the tree is asked for again while nothing changes, milliseconds. */
 const pace = 5_000
@@ -22,7 +24,7 @@ export function Actors() {
   }, [changed, turn, tree])
   return (
     <main class="actors">
-      <h1>Actors</h1>
+      <Heading>Actors</Heading>
       <p class="quiet">What lives now. Jobs that have ended are records, not actors.</p>
       {tree.value && (
         <ul class="tree">
@@ -34,13 +36,15 @@ export function Actors() {
 }
 
 function Actor({ actor }: { actor: ActorAnswer }) {
-  const numbers = Object.entries(actor.counts).map(([name, count]) => `${count} ${name}`)
+  const numbers = Object.entries(actor.counts)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${name} ${count}`)
   return (
     <li>
       <span class={`actor is-${actor.kind}`}>
         <span class="quiet">{actor.kind}</span>{" "}
         {actor.session === undefined ? (
-          <bdi>{actor.id}</bdi>
+          <Words text={actor.id} />
         ) : (
           <a href={hrefTo({ job: actor.session })}>{actor.id}</a>
         )}{" "}

@@ -5,14 +5,16 @@ import type { JobAnswer } from "../../api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
 import { findJob, now } from "../model/jobs.ts"
-import { adviceOf, needOf } from "../model/needs.ts"
+import { adviceOf, helpFor, needOf } from "../model/needs.ts"
 import { amount, clockTime, duration, isLive, money } from "../model/words.ts"
 import { ForeignText } from "../parts/foreign-text.tsx"
+import { Heading } from "../parts/heading.tsx"
 import { History } from "../parts/history.tsx"
 import { JobActions } from "../parts/job-actions.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { Statechart } from "../parts/statechart.tsx"
 import { Waterfall } from "../parts/waterfall.tsx"
+import { Words } from "../parts/words.tsx"
 
 export function Job({ address }: { address: string }) {
   const { job, problem } = useJob(address)
@@ -20,7 +22,7 @@ export function Job({ address }: { address: string }) {
     return (
       <main class="job">
         <BackLink />
-        <h1 class={problem === "" ? "hidden" : ""}>{problem || "Job"}</h1>
+        {problem !== "" && <Heading>{problem}</Heading>}
       </main>
     )
   const place = job.phase === undefined ? job.state : `${job.state}.${job.phase}`
@@ -30,11 +32,16 @@ export function Job({ address }: { address: string }) {
       <BackLink />
       <div class="title">
         <StateBadge job={job} />
-        <h1>
-          <code>{job.id}</code> <bdi>{job.description}</bdi>
-        </h1>
+        <Heading>
+          <code>{job.id}</code> <Words text={job.description} />
+        </Heading>
         <JobActions job={job} />
       </div>
+      {problem !== "" && (
+        <p class="reason is-failed" role="alert">
+          What stands here is no longer up to date: <Words text={problem} />
+        </p>
+      )}
       <Reason job={job} />
       <Section id="chart" title="Where it is">
         <Statechart place={place} last={last} />
@@ -71,7 +78,9 @@ function useJob(address: string): { job: JobAnswer | undefined; problem: string 
       due.value = Date.now() + 1_000
       try {
         const loaded = await loadJob(address)
-        if (isCurrent) job.value = loaded
+        if (!isCurrent) return
+        job.value = loaded
+        problem.value = ""
       } catch (error) {
         if (isCurrent) problem.value = error instanceof Error ? error.message : String(error)
       }
@@ -110,7 +119,7 @@ function Reason({ job }: { job: JobAnswer }) {
     return (
       <div class={`reason is-${job.state}`}>
         <strong>
-          <bdi>{job.error.message}</bdi>
+          <Words text={job.error.message} />
         </strong>{" "}
         <code>{job.error.kind}</code>
         <p>{adviceOf(job.error.kind)}</p>
@@ -121,9 +130,9 @@ function Reason({ job }: { job: JobAnswer }) {
   return (
     <div class="reason is-needy">
       <strong>
-        <bdi>{need}</bdi>
+        <Words text={need} />
       </strong>
-      <p>Answer it in opencode: the session is {job.session}.</p>
+      <p>{helpFor(job)}</p>
     </div>
   )
 }
@@ -155,7 +164,7 @@ function Facts({ job }: { job: JobAnswer }) {
             <div key={name}>
               <dt>{name}</dt>
               <dd>
-                <bdi>{value}</bdi>
+                <Words text={value} />
               </dd>
             </div>
           ),

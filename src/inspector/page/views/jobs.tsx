@@ -1,21 +1,35 @@
 import type { JobView } from "../../job-view.ts"
 import { address, hrefTo } from "../model/address.ts"
-import { cursor } from "../model/cursor.ts"
+import { cursor, isFocusDue } from "../model/cursor.ts"
 import { counts, now } from "../model/jobs.ts"
-import { found, type OwnerRow, type Row, rowOf, rows } from "../model/list.ts"
+import {
+  foldAll,
+  found,
+  isFolded,
+  type OwnerRow,
+  type Row,
+  rowKey,
+  rowOf,
+  rows,
+  toggleFold,
+  unfoldAll,
+} from "../model/list.ts"
 import { amount, doing, duration, keyOf, money, STATES, stateWords, tokensOf } from "../model/words.ts"
+import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { VirtualRows } from "../parts/virtual-rows.tsx"
+import { Words } from "../parts/words.tsx"
 
 export function Jobs() {
   return (
     <main class="jobs">
       <div class="bar">
-        <h1>
+        <Heading>
           Jobs <span class="quiet">{found.value.length}</span>
-        </h1>
+        </Heading>
         <Chips />
+        {address.value.list === "tree" && found.value.length > 0 && <FoldAll />}
         <div class="switch" role="group" aria-label="Order">
           {(["tree", "flat"] as const).map((list) => (
             <a
@@ -36,11 +50,27 @@ export function Jobs() {
           head={<Head />}
           rows={rows.value}
           keyOf={(row) => (row.kind === "owner" ? row.owner : keyOf(row.job))}
+          isFocusDue={isFocusDue.value}
+          onFocus={focused}
           render={(row) => <Cells row={row} />}
           current={rowOf(cursor.value)}
         />
       )}
     </main>
+  )
+}
+
+function focused(row: Row): void {
+  cursor.value = rowKey(row)
+  isFocusDue.value = false
+}
+
+function FoldAll() {
+  const isAnyOpen = rows.value.some(({ kind }) => kind === "job")
+  return (
+    <button type="button" class="small" onClick={isAnyOpen ? foldAll : unfoldAll}>
+      {isAnyOpen ? "Fold all" : "Unfold all"}
+    </button>
   )
 }
 
@@ -89,10 +119,19 @@ function Cells({ row }: { row: Row }) {
 function OwnerCells({ row }: { row: OwnerRow }) {
   return (
     <span role="cell" class="owner" aria-colspan={columns.length}>
-      <code>{row.owner}</code>
+      <button
+        type="button"
+        class="fold"
+        aria-expanded={!isFolded(row.owner)}
+        onClick={() => toggleFold(row.owner)}
+      >
+        <span aria-hidden="true" class="sign" />
+        <span class="hidden">Jobs of </span>
+        <code>{row.owner}</code>
+      </button>
       <span class="quiet">
         {row.jobs} {row.jobs === 1 ? "job" : "jobs"}
-        {row.live > 0 ? `, ${row.live} live` : ""} · <bdi>{row.project}</bdi>
+        {row.live > 0 ? `, ${row.live} live` : ""} · <Words text={row.project} />
       </span>
     </span>
   )
@@ -109,10 +148,10 @@ function JobCells({ job, depth }: { job: JobView; depth: number }) {
         <StateBadge job={job} />
       </span>
       <span role="cell" class="clip">
-        <bdi>{doing(job)}</bdi>
+        <Words text={doing(job)} />
       </span>
       <span role="cell" class="clip">
-        <bdi>{job.agent}</bdi>
+        <Words text={job.agent} />
       </span>
       <span role="cell" class="number">
         {duration(end - (job.startedAt ?? job.createdAt))}

@@ -2,8 +2,10 @@ import type { JobView } from "../../job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
 import { amount, doing, duration, isLive, money, STATES, stateWords, tokensOf } from "../model/words.ts"
+import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
+import { Words } from "../parts/words.tsx"
 
 const isRunning = ({ state }: JobView) => state === "prompting"
 const isWaiting = ({ state }: JobView) => state === "created"
@@ -12,7 +14,8 @@ const isWaiting = ({ state }: JobView) => state === "created"
 const most = 8
 
 export function Overview() {
-  const jobs = allJobs.value
+  const waitsForSomebody = new Set(needy.value.map(({ job }) => job))
+  const jobs = allJobs.value.filter((job) => !waitsForSomebody.has(job))
   const running = [...jobs.filter(isRunning), ...jobs.filter(isWaiting).reverse()]
   const ended = jobs
     .filter((job) => !isLive(job))
@@ -20,14 +23,18 @@ export function Overview() {
     .slice(0, most)
   return (
     <main class="overview">
-      <h1 class="hidden">Overview</h1>
+      <Heading isHidden>Overview</Heading>
       <Counts />
       <NeedsYou />
       <div class="columns">
         <section aria-labelledby="running" class="panel">
           <h2 id="running">Running and waiting</h2>
           {running.length === 0 && (
-            <p class="empty">Nothing runs. Jobs appear here as soon as an agent starts some.</p>
+            <p class="empty">
+              {waitsForSomebody.size > 0
+                ? "Nothing else runs."
+                : "Nothing runs. Jobs appear here as soon as an agent starts some."}
+            </p>
           )}
           <ul class="cards">
             {running.slice(0, most).map((job) => (
@@ -121,7 +128,7 @@ function Card({ job, note }: { job: JobView; note: string }) {
       <div>
         <JobLink job={job} />
         <p class="clip">
-          <bdi>{note}</bdi>
+          <Words text={note} />
         </p>
       </div>
       <span class="quiet">{duration(end - (job.startedAt ?? job.createdAt))}</span>

@@ -1,30 +1,31 @@
-import { signal } from "@preact/signals"
-import { hrefTo } from "../model/address.ts"
+import { address, hrefTo, SPANS, type SpanName } from "../model/address.ts"
 import { now, projects } from "../model/jobs.ts"
 import { type Bar, concurrencyOf, lanesOf, type Step } from "../model/lanes.ts"
 import { found } from "../model/list.ts"
 import { addressOf, clockTime, duration, stateWords } from "../model/words.ts"
+import { Heading } from "../parts/heading.tsx"
+import { Words } from "../parts/words.tsx"
 
 /** Jobs drawn at most: more could not be told apart, and each is an element. */
 const most = 600
-const spans: [string, number][] = [
-  ["5 min", 5 * 60_000],
-  ["1 h", 60 * 60_000],
-  ["all", Number.POSITIVE_INFINITY],
-]
-const span = signal<number>(Number.POSITIVE_INFINITY)
+const spans: Record<SpanName, { words: string; ms: number }> = {
+  "5m": { words: "5 min", ms: 5 * 60_000 },
+  "1h": { words: "1 h", ms: 60 * 60_000 },
+  all: { words: "all", ms: Number.POSITIVE_INFINITY },
+}
 
 export function Timeline() {
   const end = now.value
-  const jobs = found.value.filter(({ endedAt = end }) => endedAt >= end - span.value).slice(0, most)
-  const start = Math.max(end - span.value, Math.min(end - 1_000, ...jobs.map(({ createdAt }) => createdAt)))
+  const span = spans[address.value.span].ms
+  const jobs = found.value.filter(({ endedAt = end }) => endedAt >= end - span).slice(0, most)
+  const start = Math.max(end - span, Math.min(end - 1_000, ...jobs.map(({ createdAt }) => createdAt)))
   const last = Math.max(start + 1_000, ...jobs.map(({ endedAt = end }) => endedAt))
   const scale: Scale = (at) => (Math.max(0, at - start) / (last - start)) * 100
   const limit = projects.value.reduce((sum, { concurrency }) => sum + concurrency, 0)
   return (
     <main class="timeline">
       <div class="bar">
-        <h1>Timeline</h1>
+        <Heading>Timeline</Heading>
         <p class="quiet">
           {duration(last - start)}
           {found.value.length > jobs.length && `; the latest ${jobs.length} of ${found.value.length} jobs`}
@@ -54,10 +55,10 @@ type Scale = (at: number) => number
 function Spans() {
   return (
     <div class="switch" role="group" aria-label="Span">
-      {spans.map(([name, ms]) => (
-        <button key={name} type="button" aria-pressed={span.value === ms} onClick={() => (span.value = ms)}>
-          {name}
-        </button>
+      {SPANS.map((span) => (
+        <a key={span} href={hrefTo({ span })} aria-current={address.value.span === span ? "true" : undefined}>
+          {spans[span].words}
+        </a>
       ))}
     </div>
   )
@@ -124,7 +125,7 @@ function JobBar({ bar: { job, from, to }, scale }: { bar: Bar; scale: Scale }) {
       aria-label={label}
       style={{ left: `${scale(from)}%`, width: `${scale(to) - scale(from)}%` }}
     >
-      {sign} {job.id} <bdi>{job.description}</bdi>
+      {sign} {job.id} <Words text={job.description} />
     </a>
   )
 }

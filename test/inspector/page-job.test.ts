@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest"
+import {
+  expectProblems,
+  inspector,
+  newPage,
+  open,
+  opened,
+  page,
+  row,
+  scripted,
+  start,
+  token,
+} from "./support/page-stage.ts"
+import { OWNER, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+
+describe("live", () => {
+  it("shows a job's states without a reload", async () => {
+    await open("view=jobs")
+    await opened("j1")
+    await row("j1").getByText("working").waitFor()
+    scripted.troupe.tell(
+      { owner: OWNER, id: "j1" },
+      { type: "child.asked", ask: { id: "a", kind: "permission", text: "bash: ls" }, at: Date.now() },
+    )
+    await row("j1").getByText("permission", { exact: true }).waitFor()
+    await page.waitForFunction(() => document.title === "(1) Jobs · opencode-troupe")
+    scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.answered", ask: "a", at: Date.now() })
+    await row("j1").getByText("working").waitFor()
+    await scripted.answer("j1")
+    await row("j1").getByText("done").waitFor()
+    expect(await page.title()).toBe("Jobs · opencode-troupe")
+  })
+
+  it("shows first who needs somebody", async () => {
+    await opened("j1")
+    const ask = { id: "a", kind: "question", text: "Which format?" } as const
+    scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
+    await open()
+    await page.getByRole("region", { name: "Needs you" }).getByText("asks you: Which format?").waitFor()
+  })
+
+  it("lights the state and marks the step that led to it", async () => {
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    await page.locator(".chart .here", { hasText: "working" }).waitFor()
+    await page.locator(".edge text.taken", { hasText: "openSession done" }).waitFor()
+    await scripted.answer("j1")
+    await page.locator(".chart .here", { hasText: "done" }).waitFor()
+    await page.locator(".edge text.taken", { hasText: "promptChild done" }).waitFor()
+    await page.locator(".history").getByText("the child gave its final answer").waitFor()
+    await page.locator(".foreign", { hasText: "the answer" }).waitFor()
+  })
+
+  it("marks the way to a retry, and each further attempt", async () => {
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    const retrying = (attempt: number) =>
+      scripted.troupe.tell(
+        { owner: OWNER, id: "j1" },
+        {
+          type: "child.retrying",
+          retry: { attempt, reason: "busy", next: Date.now() + 9_000 },
+          at: Date.now(),
+        },
+      )
+    retrying(1)
+    await page.locator(".edge.taken text.taken", { hasText: "child.retrying" }).waitFor()
+    retrying(2)
+    await page.locator(".chart .here .inside.taken", { hasText: "child.retrying" }).waitFor()
+    await page.getByText("opencode tries again by itself.").waitFor({ state: "detached" })
+    retrying(3)
+    await page.getByText("opencode tries again by itself.").waitFor()
+  })
+
+  it("comes back after the server was away", async () => {
+    await opened("j1")
+    await open("view=jobs")
+    const port = Number(new URL(inspector.url).port)
+    await inspector.stop()
+    await page.locator(".connection.is-reconnecting").waitFor()
+    await opened("j2")
+    await start({ port })
+    await page.locator(".connection.is-live").waitFor()
+    await row("j2").getByText("working").waitFor()
+    expectProblems(/ERR_|Failed to load/)
+  })
+
+  it("says what to do when the server no longer knows the tab", async () => {
+    await open()
+    const port = Number(new URL(inspector.url).port)
+    await inspector.stop()
+    await start({ port, token: `another-${token}` })
+    await page.getByRole("alert").getByText("npx opencode-troupe inspect").waitFor()
+    expectProblems(/ERR_|401|Failed to load/)
+  })
+
+  it("shows all projects of the process, and their timeline", async () => {
+    const other = scriptedTroupe({ name: "/projects/other" })
+    await opened("j1")
+    other.start("o1", { owner: "ses_other" })
+    await other.until("o1", "prompting.working")
+    const remove = inspector.add(other.source)
+    await open("view=timeline")
+    await page.getByRole("link", { name: /^o1: prompting/ }).waitFor()
+    await page.getByText("At most 2 ran at once, of 12 allowed").first().waitFor()
+    remove()
+    await page.getByRole("link", { name: /^o1: prompting/ }).waitFor({ state: "detached" })
+    other.stop()
+  })
+})
+
+describe("steering", () => {
+  it("cancels a job after a confirmation, and then says why it cannot again", async () => {
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    await page.getByRole("button", { name: "Cancel…" }).click()
+    await page.getByLabel("Reason").fill("seen enough")
+    await page.getByRole("button", { name: "Cancel the job" }).click()
+    await scripted.until("j1", "cancelled")
+    await page.locator(".reason", { hasText: "seen enough" }).waitFor()
+    const button = page.getByRole("button", { name: "Cancel…" })
+    expect(await button.getAttribute("aria-disabled")).toBe("true")
+    await page.getByText("j1 has already ended: cancelled").waitFor()
+    await button.dispatchEvent("click")
+    expect(await page.locator("dialog").count()).toBe(0)
+  })
+
+  it("sends a follow-up", async () => {
+    await opened("j1")
+    await scripted.answer("j1")
+    await open(`job=${sessionOf("j1")}`)
+    await page.getByRole("button", { name: "Follow-up…" }).click()
+    await page.getByLabel("Message").fill("and the tests?")
+    await page.getByRole("button", { name: "Send" }).click()
+    await page.locator("dialog").waitFor({ state: "detached" })
+    expect(scripted.sent).toEqual([{ id: "j1", message: "and the tests?" }])
+  })
+
+  it("is not possible when it only shows, and says so", async () => {
+    await opened("j1")
+    await inspector.stop()
+    await start({ readOnly: true })
+    await newPage()
+    await open(`job=${sessionOf("j1")}`)
+    expect(await page.getByText("this inspector only shows").count()).toBe(2)
+  })
+
+  it("copies the job as JSON", async () => {
+    await newPage({ permissions: ["clipboard-read", "clipboard-write"] })
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    await page.getByRole("button", { name: "Copy JSON" }).click()
+    await page.getByRole("button", { name: "Copied" }).waitFor()
+    const copied = await page.evaluate(() => navigator.clipboard.readText())
+    expect(JSON.parse(copied)).toMatchObject({ id: "j1", history: expect.any(Array) })
+  })
+})

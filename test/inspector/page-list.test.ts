@@ -1,0 +1,210 @@
+import { beforeEach, describe, expect, it } from "vitest"
+import { NO_USAGE } from "../../src/machines/record.ts"
+import { open, opened, page, row, scripted } from "./support/page-stage.ts"
+import { jobInput, sessionOf } from "./support/scripted-troupe.ts"
+
+describe("finding the way", () => {
+  beforeEach(async () => {
+    scripted.start("plain", { createdAt: 1_000 })
+    await scripted.answer("plain")
+    scripted.start("broken", { createdAt: 2_000, agent: "explore" })
+    await scripted.answer("broken", { error: { kind: "provider", message: "quota used up" } })
+  })
+
+  it("keeps what is selected in the address, back and forward", async () => {
+    await open("view=jobs&list=flat&q=state:failed")
+    await row("broken").waitFor()
+    expect(await row("plain").count()).toBe(0)
+    await page.getByRole("link", { name: /work of broken/ }).click()
+    await page.getByRole("heading", { name: /work of broken/ }).waitFor()
+    expect(new URL(page.url()).searchParams.get("job")).toBe(sessionOf("broken"))
+    await page.goBack()
+    await row("broken").waitFor()
+    await page.goForward()
+    await page.getByRole("heading", { name: /work of broken/ }).waitFor()
+  })
+
+  it("searches by field and word", async () => {
+    await open("view=jobs")
+    await page.keyboard.press("/")
+    await page.keyboard.type("state:failed agent:explore quota")
+    await row("plain").waitFor({ state: "detached" })
+    await row("broken").waitFor()
+    await page.getByRole("searchbox").fill("state:done quota")
+    await page.getByText("No job matches this search.").waitFor()
+  })
+
+  it("filters by the state whose count is followed", async () => {
+    await open()
+    await page.getByRole("link", { name: /^1 failed$/ }).click()
+    await row("broken").waitFor()
+    expect(await row("plain").count()).toBe(0)
+    expect(new URL(page.url()).searchParams.get("q")).toBe("state:failed")
+    await page.getByRole("list", { name: "States" }).getByRole("link", { name: "failed 1" }).click()
+    await row("plain").waitFor()
+  })
+
+  it("says what can be done about an error, what was used, and where the time went", async () => {
+    await open(`job=${sessionOf("broken")}`)
+    await page.getByText("quota used up", { exact: true }).waitFor()
+    await page.getByText("Check its key, quota and status, then give it a follow-up.").waitFor()
+    await page.locator(".waterfall li", { hasText: "at work" }).waitFor()
+    await page.getByRole("region", { name: "Facts" }).getByText("tokens in / out").waitFor()
+  })
+
+  it("keeps the span of the timeline in the address", async () => {
+    const long = { createdAt: 1_000, startedAt: 2_000, endedAt: 3_000, session: "ses_old", usage: NO_USAGE }
+    scripted.troupe.adopt({ ...jobInput("old"), ...long, state: "done" })
+    await opened("now")
+    await open("view=timeline")
+    await page.getByRole("link", { name: /^old: done/ }).waitFor()
+    await page.getByRole("link", { name: "5 min" }).click()
+    await page.getByRole("link", { name: /^old: done/ }).waitFor({ state: "detached" })
+    await page.getByRole("link", { name: /^now: prompting/ }).waitFor()
+    expect(new URL(page.url()).searchParams.get("span")).toBe("5m")
+    await page.goBack()
+    await page.getByRole("link", { name: /^old: done/ }).waitFor()
+  })
+
+  it("goes from job to job by keys in every view, and reads on where it leads", async () => {
+    await open()
+    await page.keyboard.press("j")
+    await page.keyboard.press("ArrowDown")
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain("work of plain")
+    await page.keyboard.press("Enter")
+    await page.getByRole("heading", { name: /work of plain/ }).waitFor()
+    await page.waitForFunction(() => document.activeElement?.tagName === "H1")
+    await page.keyboard.press("ArrowDown")
+    expect(new URL(page.url()).searchParams.get("job")).toBe(sessionOf("plain"))
+  })
+
+  it("gives the focus back when a dialog closes", async () => {
+    await open(`job=${sessionOf("plain")}`)
+    const button = page.getByRole("button", { name: "Follow-up…" })
+    for (const close of [
+      () => page.getByRole("button", { name: "Back" }).click(),
+      () => page.keyboard.press("Escape"),
+    ]) {
+      await button.click()
+      await page.getByRole("dialog").waitFor()
+      await close()
+      await page.getByRole("dialog").waitFor({ state: "detached" })
+      expect(await button.evaluate((element) => element === document.activeElement)).toBe(true)
+    }
+  })
+
+  it("goes by keys", async () => {
+    await open()
+    await page.keyboard.press("2")
+    await row("plain").waitFor()
+    for (const key of ["j", "ArrowDown", "k", "ArrowUp", "j"]) await page.keyboard.press(key)
+    await page.locator(".row.current", { hasText: "plain" }).waitFor()
+    await page.keyboard.press("Enter")
+    await page.getByRole("heading", { name: /work of plain/ }).waitFor()
+    await page.keyboard.press("k")
+    await page.getByRole("heading", { name: /work of broken/ }).waitFor()
+    await page.keyboard.press("Escape")
+    await row("broken").waitFor()
+    await page.keyboard.press("?")
+    await page.getByRole("heading", { name: "Keys and search" }).waitFor()
+  })
+})
+
+describe("the list by owner", () => {
+  const fold = (owner: string) => page.getByRole("button", { name: `Jobs of ${owner}` })
+  const foldInAddress = () => new URL(page.url()).searchParams.get("fold")
+
+  beforeEach(async () => {
+    for (const [index, id] of ["a1", "a2", "b1"].entries()) {
+      const owner = id.startsWith("a") ? "ses_a" : "ses_b"
+      scripted.start(id, { owner, createdAt: 1_000 * (index + 1) })
+      await scripted.until(id, "prompting.working")
+    }
+  })
+
+  it("folds an owner's jobs away, and the address says so", async () => {
+    await open("view=jobs")
+    expect(await fold("ses_a").getAttribute("aria-expanded")).toBe("true")
+    await fold("ses_a").click()
+    await row("a1").waitFor({ state: "detached" })
+    expect(await fold("ses_a").getAttribute("aria-expanded")).toBe("false")
+    await row("b1").waitFor()
+    expect(foldInAddress()).toBe("ses_a")
+    await page.reload()
+    await row("b1").waitFor()
+    expect(await row("a1").count()).toBe(0)
+    await fold("ses_a").focus()
+    await page.keyboard.press("Enter")
+    await row("a1").waitFor()
+    expect(foldInAddress()).toBeNull()
+  })
+
+  it("folds all, and all but some", async () => {
+    await open("view=jobs")
+    await page.getByRole("button", { name: "Fold all" }).click()
+    await row("b1").waitFor({ state: "detached" })
+    await fold("ses_b").click()
+    await row("b1").waitFor()
+    expect([await row("a1").count(), foldInAddress()]).toEqual([0, "*,ses_b"])
+    await fold("ses_b").click()
+    await page.getByRole("button", { name: "Unfold all" }).click()
+    await row("a2").waitFor()
+    expect(foldInAddress()).toBeNull()
+  })
+
+  it("folds by keys, and the focus goes along", async () => {
+    await open("view=jobs")
+    const focus = (text: string) =>
+      page.waitForFunction((part) => document.activeElement?.textContent?.includes(part), text)
+    // The newest owner comes first.
+    await page.keyboard.press("j")
+    await focus("work of b1")
+    await page.keyboard.press("ArrowLeft")
+    await row("b1").waitFor({ state: "detached" })
+    await focus("ses_b")
+    await page.keyboard.press("j")
+    await focus("work of a2")
+    await page.keyboard.press("k")
+    await focus("ses_b")
+    await page.keyboard.press("ArrowRight")
+    await row("b1").waitFor()
+    await page.keyboard.press("ArrowDown")
+    await focus("work of b1")
+    await page.keyboard.press("Enter")
+    await page.getByRole("heading", { name: /work of b1/ }).waitFor()
+    await page.keyboard.press("Escape")
+    await focus("work of b1")
+  })
+
+  it("puts what a job started under it", async () => {
+    scripted.start("c1", { owner: sessionOf("b1"), createdAt: 9_000 })
+    await open("view=jobs")
+    await row("c1").locator(".depth-1").waitFor()
+    expect(await fold(sessionOf("b1")).count()).toBe(0)
+    await fold("ses_b").click()
+    await row("c1").waitFor({ state: "detached" })
+  })
+})
+
+it("draws of thousands of jobs those that can be seen", async () => {
+  for (let index = 0; index < 3_000; index++)
+    scripted.troupe.adopt({
+      ...jobInput(`n${index}`),
+      session: `ses_n${index}`,
+      state: "done",
+      createdAt: index,
+      usage: NO_USAGE,
+    })
+  await open("view=jobs&list=flat")
+  await row("n2999").waitFor()
+  expect(await page.getByRole("row").count()).toBeLessThan(50)
+  await page.locator(".rows").evaluate((box) => box.scrollTo(0, box.scrollHeight))
+  await row("n0").waitFor()
+  expect(await page.getByRole("row").count()).toBeLessThan(50)
+  expect(await row("n0").getAttribute("aria-rowindex")).toBe("3001")
+  // From nowhere, up leads to the end and down to the beginning, as far as that is.
+  await page.locator(".rows").evaluate((box) => box.scrollTo(0, 0))
+  await row("n2999").waitFor()
+  await page.keyboard.press("k")
+  await page.waitForFunction(() => document.activeElement?.textContent === "n0 work of n0")
+})

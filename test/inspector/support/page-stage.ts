@@ -1,0 +1,98 @@
+import type { Browser, BrowserContext, Page } from "playwright-core"
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest"
+import { buildPage } from "../../../scripts/build-page.ts"
+import {
+  type Inspector,
+  type InspectorOptions,
+  type PageFiles,
+  startInspector,
+} from "../../../src/inspector/index.ts"
+import { launchChromium } from "./chromium.ts"
+import { type ScriptedTroupe, scriptedTroupe } from "./scripted-troupe.ts"
+
+/**
+ * For a file of tests of the page: before each of them a troupe of four slots, its inspector and a tab; after each,
+ * the tab must have said nothing on its console and asked nobody else for anything.
+ */
+
+export const token = "a-token-of-thirty-two-characters-or-more"
+
+// A browser on a busy machine takes its time.
+vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })
+
+export let scripted: ScriptedTroupe
+export let inspector: Inspector
+export let context: BrowserContext
+export let page: Page
+/** Where requests went that were not for the inspector. */
+export const foreign: string[] = []
+
+let browser: Browser
+let files: PageFiles
+const problems: string[] = []
+let expected: RegExp | undefined
+
+beforeAll(async () => {
+  ;[browser, files] = await Promise.all([launchChromium(), buildPage()])
+})
+afterAll(() => browser.close())
+
+beforeEach(async () => {
+  scripted = scriptedTroupe({ concurrency: 4 })
+  await start()
+  await newPage()
+})
+afterEach(async () => {
+  await context.close()
+  await inspector.stop()
+  scripted.stop()
+  expect(problems.filter((problem) => !expected?.test(problem))).toEqual([])
+  expect(foreign).toEqual([])
+})
+
+/** After `inspector.stop()`: another one for the same troupe. */
+export async function start(options: InspectorOptions = {}): Promise<void> {
+  inspector = await startInspector({
+    source: scripted.source,
+    options: { token, ...options },
+    page: files,
+    registerFolder: false,
+  })
+}
+
+/** Another tab in place of the one there is, in a browser that knows nothing yet. */
+export async function newPage(options: Parameters<Browser["newContext"]>[0] = {}): Promise<void> {
+  await context?.close()
+  for (const list of [problems, foreign]) list.length = 0
+  expected = undefined
+  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+  context.setDefaultTimeout(20_000)
+  page = await context.newPage()
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") problems.push(message.text())
+  })
+  page.on("pageerror", (error) => problems.push(error.message))
+  page.on("request", (request) => {
+    if (!request.url().startsWith(inspector.url)) foreign.push(request.url())
+  })
+}
+
+/** Messages on the console that the test brings about on purpose. */
+export function expectProblems(pattern: RegExp): void {
+  expected = pattern
+}
+
+/** Opens the page by a link, then what the address selects. */
+export async function open(query = ""): Promise<void> {
+  await page.goto(inspector.link())
+  if (query !== "") await page.goto(`${inspector.url}/?${query}`)
+  await page.locator(".connection.is-live").waitFor()
+}
+
+export const row = (id: string) => page.locator("[role=row]", { has: page.locator(`code:text-is("${id}")`) })
+
+/** Starts a job and waits until it prompts. */
+export async function opened(id: string): Promise<void> {
+  scripted.start(id)
+  await scripted.until(id, "prompting.working")
+}
