@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config"
 
-/** What `npx stryker run` judges: the quick tests of the machines. The walks take the same ways and far longer. */
+/** What `npm run mutate` judges: the quick tests of the machines and the tools. The rest takes the same ways and far longer. */
 export default defineConfig({
   test: {
-    include: ["test/machines/**/*.test.ts"],
-    exclude: ["test/machines/{walk,races}.test.ts"],
+    include: ["test/{machines,plugin}/**/*.test.ts", "test/inspector/history.test.ts"],
+    exclude: ["test/machines/{walk,races}.test.ts", "test/plugin/soak.test.ts"],
   },
 })

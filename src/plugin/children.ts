@@ -36,7 +36,7 @@ export type Children = {
 
 export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions): Children {
   /** What each working child was asked, and told since. */
-  const toldMeanwhile = new Map<string, Prompt[]>()
+  const toldMeanwhile = new Map<string, Set<Prompt>>()
   const drafts = new Drafts()
 
   const effects: Effects = {
@@ -53,7 +53,7 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     },
 
     async promptChild({ job, session }) {
-      const prompts: Prompt[] = [firstPrompt({ job, session })]
+      const prompts = new Set([firstPrompt({ job, session })])
       toldMeanwhile.set(session, prompts)
       drafts.begin(session)
       try {
@@ -113,9 +113,11 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     const prompts = toldMeanwhile.get(session)
     const [first] = prompts ?? []
     if (!prompts || !first) return { ok: false, error: { message: "its turn is over" } }
-    const prompt = { ...first, ...promptIds(session, at), text }
+    const prompt = { ...first, ...freeIds(session, at, prompts), text }
+    // Before it is sent: what comes just as the turn ends still gets its answer.
+    prompts.add(prompt)
     const sent = await host.send(prompt)
-    if (sent.ok) prompts.push(prompt)
+    if (!sent.ok) prompts.delete(prompt)
     return sent
   }
 
@@ -125,6 +127,13 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
     hear: (event) => drafts.handle(event),
     draftOf: (session) => drafts.of(session),
   }
+}
+
+/** opencode takes two messages of one id for one: those of the same millisecond get ids of the next ones. */
+function freeIds(session: string, at: number, taken: ReadonlySet<Prompt>) {
+  const ids = promptIds(session, at)
+  const isTaken = [...taken].some(({ messageID }) => messageID === ids.messageID)
+  return isTaken ? freeIds(session, at + 1, taken) : ids
 }
 
 /**

@@ -41,6 +41,8 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
   const busy = new Set<string>()
   const timers = new Map<string, NodeJS.Timeout>()
   const delivering = new Set<string>()
+  /** Owners whose time to be told came while they were being told. */
+  const missed = new Set<string>()
   let isStopped = false
 
   const unsubscribe = troupe.records.subscribe((record, before) => {
@@ -58,12 +60,16 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
   }
 
   async function attempt(owner: string, pauseMs: number): Promise<void> {
-    if (notify === "never" || delivering.has(owner)) return
+    if (notify === "never") return
+    if (delivering.has(owner)) {
+      missed.add(owner)
+      return
+    }
     delivering.add(owner)
     const outcome = await deliver(owner).finally(() => delivering.delete(owner))
-    // What ended while the message was under way.
-    if (outcome === "told" && inbox.unread(owner).length > 0) check(owner)
+    const isMissed = missed.delete(owner)
     if (outcome === "failed") check(owner, Math.min(lastPauseMs, Math.max(firstPauseMs, pauseMs * 2)))
+    else if (isMissed) check(owner)
   }
 
   async function deliver(owner: string): Promise<"told" | "nothing" | "failed"> {
@@ -76,13 +82,17 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     // An attempt that seemed to fail, or an earlier process, may have told already.
     inbox.markDelivered(owner, deliveredRuns(messages.value))
     const asked = messages.value.findLast(({ info }) => info.role === "user")?.info
+    const withText = await withTexts(host, inbox.unread(owner))
     const statuses = await host.statuses()
     if (!statuses.ok) return afterFailure(statuses.error)
-    if (busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return "nothing"
 
+    // From here to the post nothing waits: its turn may have begun meanwhile, and it may have read some itself.
+    if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return "nothing"
     const unread = inbox.unread(owner)
-    if (unread.length === 0 || asked?.role !== "user") return "nothing"
-    const records = await withTexts(host, unread)
+    const records = withText.filter(({ id, run }) =>
+      unread.some((each) => each.id === id && each.run === run),
+    )
+    if (records.length === 0 || asked?.role !== "user") return "nothing"
     const message = {
       session: owner,
       ...promptIds(owner, now()),
