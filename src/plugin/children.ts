@@ -130,7 +130,7 @@ export function createChildren({ host, metadataFor, jobTools }: ChildrenOptions)
 }
 
 /** opencode takes two messages of one id for one: those of the same millisecond get ids of the next ones. */
-function freeIds(session: string, at: number, taken: ReadonlySet<Prompt>) {
+function freeIds(session: string, at: number, taken: ReadonlySet<Prompt>): ReturnType<typeof promptIds> {
   const ids = promptIds(session, at)
   const isTaken = [...taken].some(({ messageID }) => messageID === ids.messageID)
   return isTaken ? freeIds(session, at + 1, taken) : ids
