@@ -4,6 +4,7 @@ import { NO_USAGE } from "../../src/machines/record.ts"
 import { atDesk } from "./support/desk.ts"
 import { type AskedPrompt, failed, type HostDouble, ok } from "./support/host-double.ts"
 import { agentOf, answerTo, sessionOf } from "./support/opencode-data.ts"
+import { until } from "./support/until.ts"
 
 const task = (id: string, fields: object = {}) => ({ id, prompt: `do ${id}`, ...fields })
 
@@ -433,10 +434,4 @@ describe("A child's end", () => {
 function firstOf({ prompts: [first] }: HostDouble): AskedPrompt {
   if (!first) throw new Error("no child was asked anything")
   return first
-}
-
-/** Lets what is under way go on until this holds. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 1_000 && !holds(); turn++) await new Promise((resolve) => setImmediate(resolve))
-  if (!holds()) throw new Error(`It never came to: ${holds}`)
 }
