@@ -4,6 +4,10 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/{machines,plugin}/**/*.test.ts", "test/inspector/history.test.ts"],
-    exclude: ["test/machines/{walk,races}.test.ts", "test/plugin/soak.test.ts"],
+    exclude: [
+      "test/machines/{walk,races}.test.ts",
+      "test/plugin/{soak,planted-bugs}.test.ts",
+      "test/plugin/races/**",
+    ],
   },
 })

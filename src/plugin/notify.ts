@@ -66,17 +66,18 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
       return
     }
     delivering.add(owner)
-    const outcome = await deliver(owner).finally(() => delivering.delete(owner))
+    const hasFailed = await deliver(owner).finally(() => delivering.delete(owner))
     const isMissed = missed.delete(owner)
-    if (outcome === "failed") check(owner, Math.min(lastPauseMs, Math.max(firstPauseMs, pauseMs * 2)))
+    if (hasFailed) check(owner, Math.min(lastPauseMs, Math.max(firstPauseMs, pauseMs * 2)))
     else if (isMissed) check(owner)
   }
 
-  async function deliver(owner: string): Promise<"told" | "nothing" | "failed"> {
+  /** Returns whether it is to be tried again. */
+  async function deliver(owner: string): Promise<boolean> {
     // A job's child whose turn is over has given its answer: its own jobs have nobody left to tell.
-    if (inbox.unread(owner).length === 0 || troupe.records.bySession(owner)) return "nothing"
+    if (inbox.unread(owner).length === 0 || troupe.records.bySession(owner)) return false
     // The end of its turn brings us here again.
-    if (busy.has(owner)) return "nothing"
+    if (busy.has(owner)) return false
     const messages = await host.messages(owner)
     if (!messages.ok) return afterFailure(messages.error)
     // An attempt that seemed to fail, or an earlier process, may have told already.
@@ -87,12 +88,12 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     if (!statuses.ok) return afterFailure(statuses.error)
 
     // From here to the post nothing waits: its turn may have begun meanwhile, and it may have read some itself.
-    if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return "nothing"
+    if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return false
     const unread = inbox.unread(owner)
     const records = withText.filter(({ id, run }) =>
       unread.some((each) => each.id === id && each.run === run),
     )
-    if (records.length === 0 || asked?.role !== "user") return "nothing"
+    if (records.length === 0 || asked?.role !== "user") return false
     const message = {
       session: owner,
       ...promptIds(owner, now()),
@@ -110,12 +111,13 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     inbox.markRead(records)
     const started = await host.send(message)
     if (!started.ok) afterFailure(started.error)
-    return "told"
+    return false
   }
 
-  function afterFailure({ message, status }: HostError): "nothing" | "failed" {
+  function afterFailure({ message, status }: HostError): boolean {
     void host.log("warn", `an owner could not be told of its jobs: ${message}`)
-    return status === 404 ? "nothing" : "failed"
+    // Not for an owner that is gone.
+    return status !== 404
   }
 
   return {

@@ -56,6 +56,16 @@ describe("A message to a running job", () => {
     expect((await call("agents_wait", {})).output).toContain("of the second turn")
   })
 
+  it("reaches it in its new run too, though the prompt of a cancelled one comes back only now", async () => {
+    const { say, call, host, sent } = await working()
+    await call("agents_cancel", { ids: ["a"] })
+    await say("go on")
+    host.prompts[0]?.settle(failed("aborted"))
+    await settled()
+    await say("and hurry")
+    expect(sent.map(({ text }) => text)).toEqual(["and hurry"])
+  })
+
   it("that opencode does not take is said to be not sent, and is not asked for later", async () => {
     const { say, finish, host } = await working({ send: async () => failed("not now") })
     await expect(say("more")).rejects.toThrow("opencode did not take the message: not now. Nothing was sent.")
