@@ -3,7 +3,7 @@ import type { Part } from "../../src/plugin/host.ts"
 import { gate } from "../support/gate.ts"
 import { atDesk } from "./support/desk.ts"
 import { ok } from "./support/host-double.ts"
-import { answerTo, askedBy } from "./support/opencode-data.ts"
+import { answerTo, askedBy, sessionOf } from "./support/opencode-data.ts"
 
 /** The call of the tool as the owner's message has it while it runs. */
 const running: Part = {
@@ -39,6 +39,17 @@ describe("A call of agents_wait, while it runs,", () => {
     expect(
       host.shown.map((part) => part.type === "tool" && "title" in part.state && part.state.title),
     ).toEqual(["0/2 done", "1/2 done"])
+  })
+
+  it("shows nothing of jobs that it does not wait for, not even of another owner's of the same id", async () => {
+    const { call, host } = atDesk({ message: async () => ok(messageWith(running)) })
+    host.sessions.set("other", sessionOf("other"))
+    await call("agents_start", { tasks: ["a", "b"].map((id) => ({ id, prompt: `do ${id}` })) })
+    await call("agents_start", { tasks: [{ id: "a", prompt: "do other" }] }, { owner: "other" })
+    const waiting = call("agents_wait", { ids: ["a"], timeout: 1.2 })
+    for (const { prompt, answer } of host.prompts) if (prompt.text !== "do a") answer("x")
+    await waiting
+    expect(host.shown).toHaveLength(1)
   })
 
   it("is never shown as running once it has returned, however late opencode is", async () => {

@@ -189,6 +189,23 @@ describe("What an owner has not read", () => {
     expect(ids(inbox.unread("owner"))).toEqual(["j3"])
   })
 
+  it("is a run that is newer than what the conversation holds", () => {
+    const { inbox } = inboxOf({ ...ended, run: 2 })
+    inbox.markDelivered("owner", [{ session: "ses_1", run: 1 }])
+    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
+    inbox.markDelivered("owner", [{ session: "ses_1", run: 3 }])
+    expect(inbox.unread("owner")).toEqual([])
+  })
+
+  it("is not remembered of an owner that is gone", () => {
+    const { inbox, troupe } = inboxOf(ended)
+    inbox.markRead([ended])
+    inbox.forgetOwner("owner")
+    troupe.forgetOwner("owner")
+    troupe.adopt({ ...ended })
+    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
+  })
+
   it("tells jobs that never got a session apart", () => {
     const first = { ...ended, session: "", state: "failed" as const }
     const second = { ...first, id: "j2" }
