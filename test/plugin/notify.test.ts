@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Host, NewPrompt } from "../../src/plugin/host.ts"
 import { createNotifier } from "../../src/plugin/notify.ts"
+import { gate } from "../support/gate.ts"
 import { atDesk } from "./support/desk.ts"
 import { failed, type HostDouble, ok } from "./support/host-double.ts"
 import { answerTo, askedBy } from "./support/opencode-data.ts"
@@ -302,4 +303,76 @@ describe("a notification", () => {
       expect(inbox.unread("owner")).toHaveLength(1)
     },
   )
+
+  it("goes though its owner's turn ended just while opencode still said that it works", async () => {
+    const late = gate<void>()
+    const says = ["busy"]
+    const { posted, finish, notifier } = await ownerWithJob({
+      faults: () => ({
+        statuses: async () => {
+          const type = says.shift() ?? "idle"
+          if (type === "busy") await late.passed
+          return ok({ owner: { type } })
+        },
+      }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(250)
+    notifier.turn("owner", false)
+    await vi.advanceTimersByTimeAsync(aWhile)
+    late.open()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toHaveLength(1)
+  })
+
+  it("is about the unread alone, where its owner reads some while opencode is asked", async () => {
+    const { posted, finish, inbox, troupe } = await ownerWithJob({
+      jobs: 2,
+      faults: () => ({
+        statuses: async () => {
+          inbox.markRead(troupe.records.of("owner").filter(({ id }) => id === "a"))
+          return ok({})
+        },
+      }),
+    })
+    await finish("of a", "a")
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toHaveLength(1)
+    expect(posted[0]?.text).toContain("of b")
+    expect(posted[0]?.text).not.toContain("of a")
+  })
+
+  it("is not about a run that has been gone on with while opencode was asked", async () => {
+    const { posted, finish, host, troupe, call } = await ownerWithJob({
+      faults: () => ({
+        statuses: async () => {
+          if (troupe.records.get("owner", "a")?.run === 1) {
+            await call("agents_send", { id: "a", message: "go on" })
+            host.prompts.at(-1)?.answer("of run 2")
+            await vi.advanceTimersByTimeAsync(0)
+          }
+          return ok({})
+        },
+      }),
+    })
+    await finish("of run 1")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toHaveLength(1)
+    expect(posted[0]?.text).toContain("of run 2")
+  })
+
+  it("does not go where the owner's turn began while opencode was asked", async () => {
+    const { posted, finish, notifier } = await ownerWithJob({
+      faults: () => ({
+        statuses: async () => {
+          notifier.turn("owner", true)
+          return ok({})
+        },
+      }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
 })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { NewPrompt } from "../../src/plugin/host.ts"
 import { StoredJob } from "../../src/plugin/stored-job.ts"
 import { settled } from "../machines/support/play.ts"
@@ -115,6 +115,28 @@ describe("A message to an ended job", () => {
     await say("go on")
     expect(troupe.records.get("owner", "a")).toMatchObject({ text: "first", usage: before?.usage })
     expect((await call("agents_cancel", { ids: ["a"] })).output).toContain('"first"')
+  })
+
+  it("is the run after the last, though that one came and went while opencode was asked", async () => {
+    const { say, finish, call, host, store, inbox } = await working()
+    await finish("first")
+    const late = gate<void>()
+    const { read } = store
+    const slow = vi.spyOn(store, "read").mockImplementationOnce(async (session) => {
+      await late.passed
+      return read.call(store, session)
+    })
+    const saying = say("the late one")
+    await settled()
+    slow.mockRestore()
+    expect((await say("the quick one")).title).toContain("Run 2")
+    await finish("of the quick one")
+    late.open()
+    expect((await saying).title).toContain("Run 3")
+    host.prompts.at(-1)?.answer("of the late one")
+    await settled()
+    expect(inbox.unread("owner").map(({ run }) => run)).toEqual([3])
+    expect((await call("agents_wait", {})).output).toContain("of the late one")
   })
 
   it("has the usual limits where what was stored cannot be read, and may start no jobs", async () => {
