@@ -1,9 +1,12 @@
 import { defineConfig } from "vitest/config"
 
-/** What `npx stryker run` judges: the quick tests of the machines. The walks take the same ways and far longer. */
+/**
+ * The tests by which `npm run mutate` judges: the machines by those in test/machines, the tools and what they stand
+ * on by those in test/plugin, the quick ones. The others take the same ways, and far longer.
+ */
 export default defineConfig({
   test: {
-    include: ["test/machines/**/*.test.ts"],
-    exclude: ["test/machines/{walk,races}.test.ts"],
+    include: ["**/*.test.ts"],
+    exclude: ["**/{walk,races,soak,planted-bugs}.test.ts", "**/races/**"],
   },
 })

@@ -10,7 +10,7 @@ export type Transition = {
   /** `state` or `state.phase`; empty where the job began. */
   from: string
   to: string
-  /** As `eventName` shortens it. */
+  /** As `eventName` shortens it; `crash` where an actor of ours threw. */
   event: string
   /** The cause in plain words, for people. */
   why: string
@@ -78,22 +78,35 @@ export class History {
     return snapshot
   }
 
+  /** An actor that throws is gone without a snapshot: whoever notices it says so here. */
+  noteCrash(job: JobKey): void {
+    const why = "failed: a defect of opencode-troupe"
+    this.#add(job, { from: this.#placeOf(job), to: "failed", event: "crash", why })
+  }
+
   #note(snapshot: JobSnapshot, event: AnyEventObject): void {
-    const key = keyOf(snapshot.context.job)
-    const steps = this.#byJob.get(key) ?? []
-    const from = steps.at(-1)?.to ?? ""
-    const to = snapshot.status === "error" ? "failed" : placeOf(placeIn(snapshot.value))
+    const { job } = snapshot.context
+    const from = this.#placeOf(job)
+    const to = placeOf(placeIn(snapshot.value))
     if (from === to && !isNewAttempt(event)) return
+    this.#add(job, { from, to, event: eventName(event.type), why: this.#why(snapshot, event) })
+  }
+
+  #placeOf(job: JobKey): string {
+    return this.of(job).at(-1)?.to ?? ""
+  }
+
+  #add(job: JobKey, step: Omit<Transition, "at">): void {
+    const key = keyOf(job)
+    const steps = this.#byJob.get(key) ?? []
     this.#byJob.set(key, steps)
     const [oldest] = this.#byJob.keys()
     if (this.#byJob.size > mostJobs && oldest !== undefined) this.#byJob.delete(oldest)
-    const why = clip(this.#why(snapshot, event))
-    steps.push({ at: this.#options.now(), from, to, event: eventName(event.type), why })
+    steps.push({ at: this.#options.now(), ...step, why: clip(step.why) })
     if (steps.length > longest) steps.shift()
   }
 
   #why(snapshot: JobSnapshot, event: AnyEventObject): string {
-    if (snapshot.status === "error") return "failed: a defect of opencode-troupe"
     const { ending, job } = snapshot.context
     if (ending?.state === "done") return "the child gave its final answer"
     if (ending) {

@@ -56,6 +56,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
     for (const record of job === undefined ? ledger.of(owner) : [ledger.get(owner, job)]) {
       if (!record || hasEnded(record)) continue
       prompts.drop(record)
+      history.noteCrash(record)
       ledger.put(crashed(record, message, now()))
     }
   }

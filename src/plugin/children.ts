@@ -48,7 +48,7 @@ export type Children = {
 
 export function createChildren({ host, metadataFor, jobTools, recordOf }: ChildrenOptions): Children {
   /** What each working child was asked, and told since. */
-  const toldMeanwhile = new Map<string, Prompt[]>()
+  const toldMeanwhile = new Map<string, Set<Prompt>>()
   const drafts = new Drafts()
   const lulls = new Lulls()
 
@@ -69,7 +69,7 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
     },
 
     async promptChild({ job, session }, signal) {
-      const prompts: Prompt[] = [firstPrompt({ job, session })]
+      const prompts = new Set([firstPrompt({ job, session })])
       toldMeanwhile.set(session, prompts)
       drafts.begin(session)
       try {
@@ -173,11 +173,14 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
     const prompts = toldMeanwhile.get(session)
     const [first] = prompts ?? []
     if (!prompts || !first) return { ok: false, error: { message: "its turn is over" } }
-    const prompt = { ...first, ...promptIds(session, at), text }
+    const prompt = { ...first, ...freeIds(session, at, prompts), text }
+    // Before it is sent: what comes just as the turn ends still gets its answer.
+    prompts.add(prompt)
     const sent = await host.send(prompt)
-    if (sent.ok || (await isStored(prompt))) prompts.push(prompt)
-    else return sent
-    return { ok: true, value: undefined }
+    if (sent.ok || (sent.error.status === undefined && (await isStored(prompt))))
+      return { ok: true, value: undefined }
+    prompts.delete(prompt)
+    return sent
   }
 
   async function isStored({ session, messageID }: Prompt): Promise<boolean> {
@@ -193,6 +196,13 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
     },
     draftOf: (session) => drafts.of(session),
   }
+}
+
+/** opencode takes two messages of one id for one: those of the same millisecond get ids of the next ones. */
+function freeIds(session: string, at: number, taken: ReadonlySet<Prompt>): ReturnType<typeof promptIds> {
+  const ids = promptIds(session, at)
+  const isTaken = [...taken].some(({ messageID }) => messageID === ids.messageID)
+  return isTaken ? freeIds(session, at + 1, taken) : ids
 }
 
 /**

@@ -59,9 +59,10 @@ export function createMessenger({
     }
     const [{ record } = { record: ended }] = await withTexts(host, [ended])
     const stored = await store.read(record.session)
-    // Two follow-ups at once: the second finds the job running.
     const current = troupe.records.get(record.owner, record.id)
-    if (current && !hasEnded(current)) return tell(current, message)
+    if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
+    // Two follow-ups at once: the second finds the job running, or its next run over already.
+    if (current.run !== record.run) return send(current, message)
     const job: JobInput = {
       id: record.id,
       owner: record.owner,

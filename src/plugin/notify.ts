@@ -41,6 +41,8 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
   const busy = new Set<string>()
   const timers = new Map<string, NodeJS.Timeout>()
   const delivering = new Set<string>()
+  /** Owners whose time to be told came while they were being told. */
+  const missed = new Set<string>()
   /** Messages that may be stored already, whose turns have yet to be started. */
   const unstarted = new Map<string, NewPrompt & { messageID: string }>()
   let isStopped = false
@@ -60,36 +62,49 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
   }
 
   async function attempt(owner: string, pauseMs: number): Promise<void> {
-    if (notify === "never" || delivering.has(owner)) return
+    if (notify === "never") return
+    if (delivering.has(owner)) {
+      missed.add(owner)
+      return
+    }
     delivering.add(owner)
-    const outcome = await deliver(owner).finally(() => delivering.delete(owner))
-    // What ended while the message was under way.
-    if (outcome === "told" && hasNews(owner)) check(owner)
-    if (outcome === "failed") check(owner, Math.min(lastPauseMs, Math.max(firstPauseMs, pauseMs * 2)))
+    const hasFailed = await deliver(owner).finally(() => delivering.delete(owner))
+    const isMissed = missed.delete(owner)
+    if (hasFailed) check(owner, Math.min(lastPauseMs, Math.max(firstPauseMs, pauseMs * 2)))
+    else if (isMissed) check(owner)
   }
 
-  async function deliver(owner: string): Promise<"told" | "nothing" | "failed"> {
+  /** Returns whether it is to be tried again. */
+  async function deliver(owner: string): Promise<boolean> {
     // A job's child whose turn is over has given its answer: its own jobs have nobody left to tell.
-    if (!hasNews(owner) || troupe.records.bySession(owner)) return "nothing"
+    if (!hasNews(owner) || troupe.records.bySession(owner)) return false
     // The end of its turn brings us here again.
-    if (busy.has(owner)) return "nothing"
+    if (busy.has(owner)) return false
     const messages = await host.messages(owner)
     if (!messages.ok) return afterFailure(messages.error)
     // An attempt that seemed to fail, or an earlier process, may have told already.
     inbox.markDelivered(owner, deliveredRuns(messages.value))
     const asked = messages.value.findLast(({ info }) => info.role === "user")?.info
+    const read = await withTexts(host, inbox.unread(owner))
     const statuses = await host.statuses()
     if (!statuses.ok) return afterFailure(statuses.error)
-    if (busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return "nothing"
-    const left = unstarted.get(owner)
-    if (left && messages.value.some(({ info }) => info.id === left.messageID)) return startTurn(left)
 
+    // From here to the post nothing waits: its turn may have begun meanwhile, and it may have read some itself.
+    if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return false
+    const left = unstarted.get(owner)
+    if (left && messages.value.some(({ info }) => info.id === left.messageID)) {
+      // What it does not tell has its own time to be told.
+      missed.add(owner)
+      return startTurn(left)
+    }
+    if (asked?.role !== "user") return false
     const unread = inbox.unread(owner)
-    if (unread.length === 0 || asked?.role !== "user") return "nothing"
-    const read = await withTexts(host, unread)
-    const records = read.flatMap(({ record, problem }) => (problem === undefined ? record : []))
-    const problem = read.find((each) => each.problem !== undefined)?.problem
-    if (records.length === 0) return afterFailure({ message: problem ?? "" })
+    const ready = read.filter(({ record: { id, run } }) =>
+      unread.some((each) => each.id === id && each.run === run),
+    )
+    const records = ready.flatMap(({ record, problem }) => (problem === undefined ? record : []))
+    const [unreadable] = ready.flatMap(({ problem }) => problem ?? [])
+    if (records.length === 0) return unreadable === undefined ? false : afterFailure({ message: unreadable })
     const message = {
       session: owner,
       ...promptIds(owner, now()),
@@ -109,18 +124,19 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     return startTurn(message)
   }
 
-  async function startTurn(message: NewPrompt): Promise<"told" | "failed" | "nothing"> {
+  async function startTurn(message: NewPrompt): Promise<boolean> {
     const started = await host.send(message)
-    if (!started.ok && started.error.status !== 404) return afterFailure(started.error)
+    if (!started.ok && afterFailure(started.error)) return true
     unstarted.delete(message.session)
-    return "told"
+    return false
   }
 
   const hasNews = (owner: string) => unstarted.has(owner) || inbox.unread(owner).length > 0
 
-  function afterFailure({ message, status }: HostError): "nothing" | "failed" {
+  function afterFailure({ message, status }: HostError): boolean {
     void host.log("warn", `an owner could not be told of its jobs: ${message}`)
-    return status === 404 ? "nothing" : "failed"
+    // Not for an owner that is gone.
+    return status !== 404
   }
 
   return {

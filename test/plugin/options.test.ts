@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import type * as z from "zod"
 import { Options, readOptions } from "../../src/plugin/options.ts"
 
 const defaults = Options.parse({})
@@ -42,6 +43,42 @@ describe("Options", () => {
     const { options, problems } = readOptions({ ...given, timeoutSeconds: 60 })
     expect(problems).toEqual([expect.stringMatching(words)])
     expect(options).toEqual({ ...defaults, timeoutSeconds: 60 })
+  })
+
+  it.each([[7], ["off"], [[]], [true]])("that are no object are named, and are the defaults: %o", (given) => {
+    const { options, problems } = readOptions(given)
+    const words = `the plugin's options: ${JSON.stringify(given)} is no object of keys and values; using the defaults`
+    expect([options, problems]).toEqual([defaults, [words]])
+  })
+
+  it("of the inspector are taken one by one", () => {
+    const token = "x".repeat(32)
+    const { options, problems } = readOptions({ inspector: { port: 8080, token, readOnly: "yes" } })
+    expect(options.inspector).toMatchObject({ enabled: true, port: 8080, readOnly: false, token })
+    expect(problems).toEqual([
+      'option "inspector.readOnly" is "yes", but invalid input: expected boolean, received string; ' +
+        "using the default, false",
+    ])
+  })
+
+  it.each([
+    ["concurrency", [1, 256], [0, 257, 1.5]],
+    ["timeoutSeconds", [0.001, 2_000_000], [0, 2_000_001]],
+    ["idleSeconds", [0.001, 2_000_000], [-1, 2_000_001]],
+    ["depth", [1, 10], [0, 11, 1.5]],
+    ["inspector.port", [0, 65_535], [-1, 65_536, 0.5]],
+  ])("%s has bounds: %o are in, %o are not", (name, good, bad) => {
+    const [key = "", inner] = name.split(".")
+    const problemsOf = (value: number) =>
+      readOptions({ [key]: inner === undefined ? value : { [inner]: value } }).problems
+    for (const value of good) expect(problemsOf(value), `${value}`).toEqual([])
+    for (const value of bad) expect(problemsOf(value), `${value}`).toHaveLength(1)
+  })
+
+  it("are all described, for those who write them with the schema", () => {
+    const described = (schema: z.ZodObject) =>
+      Object.values(schema.shape).every((field) => (field.description?.length ?? 0) > 10)
+    expect([described(Options), described(Options.shape.inspector.unwrap())]).toEqual([true, true])
   })
 
   it("names every wrong one", () => {

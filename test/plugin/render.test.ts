@@ -92,6 +92,67 @@ describe("A line of a status", () => {
     expect(statusLine(running(fields), now)).toBe(line)
   })
 
+  it.each<[string, Partial<JobRecord>, string]>([
+    ["tenths of a second up to ten", { startedAt: now - 9_940 }, "9.9s"],
+    ["whole seconds from there on", { startedAt: now - 10_000 }, "10s"],
+    ["rounded", { startedAt: now - 12_600 }, "13s"],
+    ["none where clocks disagree", { startedAt: now + 5_000 }, "0.0s"],
+    ["up to its end", { startedAt: now - 50_000, endedAt: now - 30_000 }, "20s"],
+  ])("says how long: %s", (_, fields, age) => {
+    expect(statusLine(record({ ...fields, text: "" }), now)).toBe(`j1: done ${age}`)
+  })
+
+  it("says how long it has been there where it has not begun", () => {
+    const { startedAt: _, ...waiting } = running({
+      state: "created",
+      phase: "queued",
+      createdAt: now - 3_000,
+    })
+    expect(statusLine(waiting, now)).toBe("j1: created.queued 3.0s")
+  })
+
+  it.each([
+    [{ input: 1, output: 20, reasoning: 300, cacheRead: 400, cacheWrite: 278 }, "999 tokens"],
+    [{ input: 1_000 }, "1.0k tokens"],
+    [{ cost: 1 }, ""],
+    [{ reasoning: 5, cost: 0.12345 }, "5 tokens $0.1235"],
+  ])("says what was spent: %o", (usage, words) => {
+    const line = statusLine(record({ text: "", usage: { ...NO_USAGE, ...usage } }), now)
+    expect(line).toBe(["j1: done 12s", words].filter((each) => each !== "").join(", "))
+  })
+
+  it("says of a cancelled job why, and not twice that it was", () => {
+    const error = { kind: "cancelled" as const, message: "cancelled by its owner" }
+    const line = statusLine(record({ state: "cancelled", error, text: "half" }), now)
+    expect(line).toBe('j1: cancelled 12s, cancelled by its owner, "half"')
+  })
+
+  it("has the first 160 characters of an answer, and the last 80 of what is being written", () => {
+    const whole = "x".repeat(160)
+    expect(statusLine(record({ text: whole }), now)).toBe(`j1: done 12s, "${whole}"`)
+    expect(statusLine(record({ text: `${whole}y` }), now)).toBe(`j1: done 12s, "${whole}…"`)
+    expect(statusLine(record({ text: "  a \n b  " }), now)).toBe('j1: done 12s, "a b"')
+    const activity = { text: `begin${"z".repeat(80)}`, at: now }
+    expect(statusLine(running({ activity }), now)).toBe(`j1: prompting.working 12s, "…${"z".repeat(80)}"`)
+  })
+
+  it("says first what it waits for, then what failed, then what it does", () => {
+    const activity = { tool: "bash", text: "writes", at: now }
+    const retry = { attempt: 1, reason: "overloaded", next: now }
+    const asks = [{ id: "q", kind: "question" as const, text: "Which?" }]
+    const words = (fields: Partial<JobRecord>) => statusLine(running(fields), now).split(", ")[1]
+    expect(words({ activity, retry, asks })).toBe("asks Which?")
+    expect(words({ activity, retry, asks: [] })).toBe("attempt 1 failed: overloaded")
+    expect(words({ activity })).toBe("bash")
+    expect(words({ activity: { at: now } })).toBeUndefined()
+  })
+
+  it("says of an ended job nothing that it did, of a running one nothing that an earlier run answered", () => {
+    const activity = { tool: "bash", at: now }
+    expect(statusLine(record({ activity }), now)).toBe('j1: done 12s, "All is well."')
+    expect(statusLine({ ...running({}), text: "of run 1" }, now)).toBe("j1: prompting.working 12s")
+  })
+
   it("stays one short line whatever the model and its provider said", () => {
     const line = statusLine(
       record({

@@ -1,11 +1,11 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../src/machines/record.ts"
 import { Inbox } from "../../src/plugin/inbox.ts"
 import { JobStore } from "../../src/plugin/store.ts"
 import { StoredJob } from "../../src/plugin/stored-job.ts"
 import { atDesk, lease } from "./support/desk.ts"
-import { failed, hostDouble, ok } from "./support/host-double.ts"
+import { failed, type HostDouble, hostDouble, ok } from "./support/host-double.ts"
 import { sessionOf } from "./support/opencode-data.ts"
 
 const job: JobInput = {
@@ -166,6 +166,86 @@ describe("A job in opencode's store", () => {
   })
 })
 
+describe("The writes of a job", () => {
+  const statesOf = ({ writes }: HostDouble) =>
+    writes.map(({ metadata }) => StoredJob.parse(metadata.troupe).record.state)
+
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))
+  afterEach(() => void vi.useRealTimers())
+
+  it("are none while it works, and one a second after it has ended", async () => {
+    const { host, call, troupe } = atDesk()
+    await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
+    troupe.tell({ owner: "owner", id: "a" }, { type: "child.active", activity: { at: 1 } })
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(host.writes).toEqual([])
+    host.prompts[0]?.answer("seen")
+    await vi.advanceTimersByTimeAsync(999)
+    expect(host.writes).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(statesOf(host)).toEqual(["done"])
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(host.writes).toHaveLength(1)
+  })
+
+  it("are two where it is cancelled: that it is decided, and that it is over", async () => {
+    const { host, call } = atDesk()
+    await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
+    await call("agents_cancel", { ids: ["a"] })
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(statesOf(host)).toEqual(["prompting", "cancelled"])
+  })
+
+  it("are none for one of an earlier process that is taken in as it is, nor for one without a session", async () => {
+    const { host, troupe, store } = atDesk()
+    troupe.adopt(ended)
+    troupe.adopt({ ...ended, id: "j2", session: "", state: "failed" })
+    store.markTold([
+      { ...ended, session: "" },
+      { ...ended, state: "prompting" },
+    ])
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect([host.writes, host.logged]).toEqual([[], []])
+  })
+
+  it("of a follow-up hold what a new start would ask, and nothing of how the last run ended", async () => {
+    const { store, current } = stored()
+    const error = { kind: "provider" as const, message: "overloaded" }
+    store.save({ ...ended, state: "failed", error, startedAt: 6 })
+    store.saveRun({ ...job, session: "ses_1", run: 2, prompt: "Go on.", variant: "low", askedAt: 20 })
+    await store.settled()
+    expect(current()).toMatchObject({ prompt: "Go on.", variant: "low", askedAt: 20, lease, toldRun: 0 })
+    expect(current().record).toEqual({
+      id: "j1",
+      owner: "owner",
+      description: "Look",
+      agent: "general",
+      state: "created",
+      run: 2,
+      createdAt: 5,
+      usage: NO_USAGE,
+    })
+  })
+
+  it("that take over a job from a dead process are none where another has it", async () => {
+    const { host, store, current } = stored()
+    const dead = { ...lease, instance: "dead" }
+    const other = { ...lease, instance: "other" }
+    const held = (by: typeof lease) => {
+      const metadata = { troupe: { ...current(), lease: by } }
+      host.sessions.set("ses_1", sessionOf("ses_1", { metadata }))
+    }
+    held(other)
+    expect(await store.claim("ses_1", dead)).toBe("another's")
+    expect(current().lease).toEqual(other)
+    held(dead)
+    expect(await store.claim("ses_1", dead)).toBe("taken")
+    expect(current().lease).toEqual(lease)
+    host.sessions.delete("ses_1")
+    expect(await store.claim("ses_1", dead)).toBe("unknown")
+  })
+})
+
 describe("What an owner has not read", () => {
   function inboxOf(...records: JobRecord[]) {
     const { host, troupe, store } = atDesk()
@@ -206,6 +286,23 @@ describe("What an owner has not read", () => {
     inbox.adopt("ses_1", 1)
     inbox.markDelivered("owner", [{ session: "ses_2", run: 1 }])
     expect(ids(inbox.unread("owner"))).toEqual(["j3"])
+  })
+
+  it("is a run that is newer than what the conversation holds", () => {
+    const { inbox } = inboxOf({ ...ended, run: 2 })
+    inbox.markDelivered("owner", [{ session: "ses_1", run: 1 }])
+    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
+    inbox.markDelivered("owner", [{ session: "ses_1", run: 3 }])
+    expect(inbox.unread("owner")).toEqual([])
+  })
+
+  it("is not remembered of an owner that is gone", () => {
+    const { inbox, troupe } = inboxOf(ended)
+    inbox.markRead([ended])
+    inbox.forgetOwner("owner")
+    troupe.forgetOwner("owner")
+    troupe.adopt({ ...ended })
+    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
   })
 
   it("tells jobs that never got a session apart", () => {

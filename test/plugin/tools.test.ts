@@ -1,9 +1,10 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import * as z from "zod"
 import { NO_USAGE } from "../../src/machines/record.ts"
 import { atDesk } from "./support/desk.ts"
 import { type AskedPrompt, failed, type HostDouble, ok } from "./support/host-double.ts"
-import { agentOf, answerTo, sessionOf } from "./support/opencode-data.ts"
+import { agentOf, answerTo, askedBy, sessionOf } from "./support/opencode-data.ts"
+import { until } from "./support/until.ts"
 
 const task = (id: string, fields: object = {}) => ({ id, prompt: `do ${id}`, ...fields })
 
@@ -98,6 +99,15 @@ describe("agents_start", () => {
     expect(more.jobs.map(({ id }) => id)).toEqual(["j4"])
   })
 
+  it("leaves an id to the later task that asks for it, and to the earlier job that has it", async () => {
+    const { call } = atDesk()
+    const { jobs } = await call("agents_start", { tasks: [{ prompt: "x" }, { prompt: "y" }, task("j2")] })
+    expect(jobs.map(({ id }) => id)).toEqual(["j1", "j3", "j2"])
+    await call("agents_start", { tasks: [task("j5"), task("j6")] })
+    const more = await call("agents_start", { tasks: [{ prompt: "z" }] })
+    expect(more.jobs.map(({ id }) => id)).toEqual(["j7"])
+  })
+
   it("refuses bad tasks one by one, and starts the rest", async () => {
     const { call, host } = await running("taken")
     const { output, jobs, metadata } = await call("agents_start", {
@@ -114,6 +124,10 @@ describe("agents_start", () => {
         { id: "empty", prompt: "" },
         task("odd", { colour: "red" }),
         7,
+        null,
+        "work",
+        { id: "", prompt: "x" },
+        { id: "x".repeat(41), prompt: "x" },
       ],
     })
     expect(output.split("\n")).toEqual([
@@ -129,9 +143,17 @@ describe("agents_start", () => {
       expect.stringMatching(/^Refused: empty: prompt: Too small/),
       'Refused: odd: Unrecognized key: "colour"',
       "Refused: tasks[11]: Invalid input: expected object, received number",
+      "Refused: tasks[12]: Invalid input: expected object, received null",
+      "Refused: tasks[13]: Invalid input: expected object, received string",
+      expect.stringMatching(/^Refused: tasks\[14\]: id: must be/),
+      expect.stringMatching(/^Refused: x{40}: id: must be/),
     ])
     expect(jobs.map(({ id }) => id)).toEqual(["good"])
-    expect(metadata.refused).toHaveLength(11)
+    expect(metadata.refused).toHaveLength(15)
+    expect(metadata.refused).toContainEqual({
+      id: "agent",
+      reason: 'no subagent "wizard"; there are: general, explore',
+    })
     expect(host.prompts).toHaveLength(2)
   })
 
@@ -161,6 +183,64 @@ describe("agents_start", () => {
     expect(output).toContain("Refused: b: not permitted: The user rejected permission")
     expect(jobs.map(({ id }) => id)).toEqual(["a", "c"])
     expect(host.prompts).toHaveLength(2)
+  })
+
+  it("says that the user refused where opencode does not say who", async () => {
+    const ask = async () => {
+      throw undefined
+    }
+    const { output, title } = await atDesk().call("agents_start", { tasks: [task("a")] }, { ask })
+    expect([title, output]).toEqual(["0/1 jobs started", "Refused: a: not permitted: the user refused"])
+  })
+
+  it("asks for nobody's permission where nothing can start", async () => {
+    const ask = vi.fn(async () => {})
+    await atDesk().call("agents_start", { tasks: [7, task("a")] }, { ask })
+    expect(ask).toHaveBeenCalledOnce()
+    await atDesk().call("agents_start", { tasks: [7] }, { ask })
+    expect(ask).toHaveBeenCalledOnce()
+  })
+
+  it("says which sessions opencode did not make, and why", async () => {
+    const { call } = atDesk({
+      createSession: async ({ title }) =>
+        title.startsWith("do a") ? failed("the disk is full", 507) : ok(sessionOf(`ses_${title}`)),
+    })
+    const { title, output, jobs } = await call("agents_start", { tasks: [task("a"), task("b")] })
+    expect([title, output]).toEqual([
+      "1/2 jobs started",
+      "Started: b. Go on; agents_wait has the results.\nNot started: a: the disk is full (HTTP 507)",
+    ])
+    expect(jobs).toMatchObject([{ id: "a", state: "failed" }, { id: "b" }])
+    expect((await call("agents_start", { tasks: [{ prompt: "do a again" }] })).output).toBe(
+      "Not started: j3: the disk is full (HTTP 507)",
+    )
+  })
+
+  it("looks for models only where a task names one", async () => {
+    const models = vi.fn(async () => failed("busy"))
+    const { jobs } = await atDesk({ models }).call("agents_start", { tasks: [task("a"), 7] })
+    expect([jobs.length, models.mock.calls.length]).toEqual([1, 0])
+  })
+
+  it("gives a child no more than the agent of its owner may", async () => {
+    const { call, host } = atDesk({
+      agents: async () =>
+        ok([agentOf("plan", [{ permission: "edit", pattern: "*", action: "deny" }]), agentOf("general")]),
+    })
+    await call("agents_start", { tasks: [task("a")] }, { agent: "plan" })
+    await call("agents_start", { tasks: [task("b")] }, { agent: "build" })
+    const [ofPlan, ofBuild] = [...host.sessions.values()].filter(({ parentID }) => parentID === "owner")
+    const edit = { permission: "edit", pattern: "*", action: "deny" }
+    expect(ofPlan?.permission).toContainEqual(edit)
+    expect(ofBuild?.permission).not.toContainEqual(edit)
+  })
+
+  it("leaves the model to opencode where the call stands in no answer of a model", async () => {
+    const words = { session: "owner", messageID: "msg_call", partID: "prt_1", text: "", agent: "build" }
+    const { call, host } = atDesk({ message: async () => ok(askedBy(words)) })
+    await call("agents_start", { tasks: [task("a")] })
+    expect(host.prompts[0]?.prompt).toMatchObject({ model: undefined, variant: undefined })
   })
 
   it("runs a job on the task's model, else on its agent's, else on its owner's with the owner's variant", async () => {
@@ -196,7 +276,15 @@ describe("agents_start", () => {
     const { call, host } = atDesk()
     host.sessions.set("child", sessionOf("child", { parentID: "owner" }))
     await expect(call("agents_start", { tasks: [task("a")] }, { owner: "child" })).rejects.toThrow(
-      /a subagent at depth 1 may not start jobs: the plugin's option "depth" is 1/,
+      'a subagent at depth 1 may not start jobs: the plugin\'s option "depth" is 1. ' +
+        "Do the work yourself, or report back what should be split up.",
+    )
+  })
+
+  it("is refused where opencode does not say how deep the owner is", async () => {
+    const { call } = atDesk()
+    await expect(call("agents_start", { tasks: [task("a")] }, { owner: "nobody" })).rejects.toThrow(
+      "opencode did not say which session this is; nothing was started",
     )
   })
 
@@ -218,6 +306,22 @@ describe("agents_start", () => {
     const { jobs } = await call("agents_start", { tasks: [{ prompt }] })
     expect(jobs[0]?.description).toBe("Read all of it and then think think thin…")
   })
+
+  it("takes a description as it is, on one line, however long; and a prompt of forty characters whole", async () => {
+    const { call } = atDesk()
+    const long = `Look ${"far ".repeat(20)}`
+    const tasks = [
+      { prompt: "x", description: `  ${long}\n\n and  wide ` },
+      { prompt: "y".repeat(40) },
+      { prompt: "y".repeat(41) },
+    ]
+    const { jobs } = await call("agents_start", { tasks })
+    expect(jobs.map(({ description }) => description)).toEqual([
+      `${long.trim()} and wide`,
+      "y".repeat(40),
+      `${"y".repeat(40)}…`,
+    ])
+  })
 })
 
 describe("agents_status", () => {
@@ -231,6 +335,18 @@ describe("agents_status", () => {
     const { output, jobs } = await call("agents_status", { ids: ["b", "x", "a", "b", "y"] })
     expect(jobs.map(({ id }) => id)).toEqual(["b", "a"])
     expect(output.split("\n").at(-1)).toBe("Unknown: x, y (your jobs: a, b)")
+  })
+
+  it("names what is unknown to an owner without jobs, and the first twenty of one with many", async () => {
+    const { call } = atDesk()
+    expect((await call("agents_status", { ids: ["x"] })).output).toBe("Unknown: x (you have no jobs)")
+    const ids = Array.from({ length: 21 }, (_, index) => `a${index + 1}`)
+    await call("agents_start", { tasks: ids.slice(0, 20).map((id) => task(id)) })
+    const first = ids.slice(0, 20).join(", ")
+    expect((await call("agents_status", { ids: ["x"] })).output).toBe(`Unknown: x (your jobs: ${first})`)
+    await call("agents_start", { tasks: [task("a21")] })
+    const { output } = await call("agents_status", { ids: ["x"] })
+    expect(output).toBe(`Unknown: x (your jobs: ${first} and 1 more)`)
   })
 
   it("shows the newest fifty, and says how many more there are", async () => {
@@ -270,7 +386,24 @@ describe("agents_wait", () => {
     const { call, answer } = await running("a")
     answer("a", "x")
     await call("agents_wait", {})
-    expect((await call("agents_wait", {})).output).toBe("No job runs, and all results were read.")
+    const { title, output, jobs } = await call("agents_wait", {})
+    expect([title, output, jobs]).toEqual([
+      "nothing to wait for",
+      "No job runs, and all results were read.",
+      [],
+    ])
+  })
+
+  it("hands over as many as fit, and leaves the rest unread", async () => {
+    const { call, answer, inbox } = await running("a", "b", "c", "d")
+    for (const id of ["a", "b", "c", "d"]) answer(id, id.repeat(20_000))
+    const first = await call("agents_wait", {})
+    expect(first.output).toMatch(/a{20000}(.|\n)*b{20000}/)
+    expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
+    expect(first.metadata.troupe).toMatchObject({ told: [{ run: 1 }, { run: 1 }] })
+    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["c", "d"])
+    const next = await call("agents_wait", { ids: ["b", "c", "d"] })
+    expect(next.output).toMatch(/No room for d: call agents_wait again for it\.$/)
   })
 
   it("returns with all texts once all have ended", async () => {
@@ -343,6 +476,25 @@ describe("agents_cancel", () => {
     ])
     expect(output).toContain('"half of it"')
     expect((await call("agents_status", { ids: ["b"] })).jobs[0]?.state).toBe("prompting")
+  })
+
+  it("says so in the job's own words, without a reason where none is given", async () => {
+    const { call } = await running("a", "b")
+    const { output, jobs } = await call("agents_cancel", { ids: ["a", "b"] })
+    expect(jobs.map(({ error }) => error?.message)).toEqual(Array(2).fill("cancelled by its owner"))
+    expect(output).toMatch(/^a: cancelled [^\n]*, cancelled by its owner\nb: cancelled [^\n]*$/)
+  })
+
+  it("of all takes all, whatever ids are named beside", async () => {
+    const { call } = await running("a", "b")
+    const { jobs, output } = await call("agents_cancel", { all: true, ids: ["a", "x"] })
+    expect(jobs.map(({ id }) => id)).toEqual(["a", "b"])
+    expect(output).not.toContain("Unknown")
+  })
+
+  it("of none but unknown ones says that alone", async () => {
+    const { call } = await running("a")
+    expect((await call("agents_cancel", { ids: ["x"] })).output).toBe("Unknown: x (your jobs: a)")
   })
 
   it("ends all that run, and leaves what has ended", async () => {
@@ -433,10 +585,4 @@ describe("A child's end", () => {
 function firstOf({ prompts: [first] }: HostDouble): AskedPrompt {
   if (!first) throw new Error("no child was asked anything")
   return first
-}
-
-/** Lets what is under way go on until this holds. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 1_000 && !holds(); turn++) await new Promise((resolve) => setImmediate(resolve))
-  if (!holds()) throw new Error(`It never came to: ${holds}`)
 }

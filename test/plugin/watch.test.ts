@@ -124,6 +124,123 @@ describe("What a child does", () => {
   })
 })
 
+describe("What is told of a child", () => {
+  const updated = (part: object) => event("message.part.updated", { part: { sessionID: "child", ...part } })
+  const activities = (told: JobEvent[]) =>
+    told.flatMap((each) => (each.type === "child.active" ? [{ ...each.activity, at: undefined }] : []))
+
+  it("is the end of its text: the last two hundred characters, whole once the part is whole", () => {
+    const { told, handle } = watching()
+    handle(updated({ type: "text", text: `a${"b".repeat(200)}`, time: { start: 1 } }))
+    vi.advanceTimersByTime(1_000)
+    handle(delta("child", "cc"))
+    expect(activities(told)).toEqual([
+      { text: "b".repeat(200), at: undefined },
+      { text: `${"b".repeat(198)}cc`, at: undefined },
+    ])
+  })
+
+  it("is its tool alone where that has no title, and a tool without a name all the same", () => {
+    const { told, handle } = watching()
+    handle(updated({ type: "tool", tool: "read" }))
+    vi.advanceTimersByTime(1_000)
+    handle(updated({ type: "tool", state: {} }))
+    expect(activities(told).map(({ tool }) => tool)).toEqual(["read", "a tool"])
+  })
+
+  it("is that it lives, where it thinks or begins a step; with its last words, where there are some", () => {
+    const { told, handle } = watching()
+    handle(updated({ type: "step-start" }))
+    vi.advanceTimersByTime(1_000)
+    handle(updated({ type: "text", time: { start: 1 } }))
+    vi.advanceTimersByTime(1_000)
+    handle(delta("child", "words"))
+    vi.advanceTimersByTime(1_000)
+    handle(updated({ type: "reasoning", text: "hm", time: { start: 1 } }))
+    vi.advanceTimersByTime(1_000)
+    handle(status("child", { type: "busy" }))
+    expect(activities(told).map(({ text }) => text)).toEqual([
+      undefined,
+      undefined,
+      "words",
+      "words",
+      "words",
+    ])
+    expect(activities(told).some((activity) => "tool" in activity)).toBe(false)
+  })
+
+  it("is that it lives, where it is busy and has not said anything", () => {
+    const { told, handle } = watching()
+    handle(status("child", { type: "busy" }))
+    expect(told).toEqual([{ type: "child.active", activity: { at: 1_000_000 } }])
+  })
+
+  it("is not that it lives when it has come to rest, nor late activity once its provider failed", () => {
+    const { types, told, handle } = watching()
+    handle(status("child", { type: "idle" }))
+    expect(types()).toEqual([])
+    handle(delta("child", "a"))
+    handle(delta("child", "b"))
+    handle(status("child", retry))
+    vi.advanceTimersByTime(5_000)
+    expect(types()).toEqual(["child.active", "child.retrying"])
+    expect(told[1]).toMatchObject({ at: 1_000_000 })
+  })
+
+  it("is that nobody answers any more, where a session that asks was aborted; and no other's ask", () => {
+    const { told, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(permission("child"))
+    handle(
+      event("question.asked", { id: "q1", sessionID: "grandchild", questions: [{ question: "Which?" }] }),
+    )
+    handle(status("grandchild", { type: "idle" }))
+    expect(told.slice(2)).toEqual([{ type: "child.answered", ask: "q1", at: 1_000_000 }])
+    handle(event("question.replied", { sessionID: "grandchild", requestID: "q1" }))
+    expect(told).toHaveLength(3)
+    handle(status("child", { type: "idle" }))
+    expect(told.slice(3)).toMatchObject([{ type: "child.answered", ask: "p1" }])
+  })
+
+  it("is nothing that it spent where opencode says nothing of it", () => {
+    const { told, handle } = watching()
+    handle(event("session.updated", { info: { id: "child" } }))
+    expect(told).toEqual([{ type: "child.spent", usage: NO_USAGE }])
+  })
+})
+
+describe("The job that a child has started itself", () => {
+  it("hears of its own child, and so does the job of the child that started it", () => {
+    const told: string[] = []
+    const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
+    const tell: typeof troupe.tell = ({ id }, { type }) => void told.push(`${id} ${type}`)
+    const { handle } = watchChildren({ ...troupe, tell })
+    troupe.adopt(running)
+    troupe.adopt({ ...running, id: "own", owner: "child", session: "ses_own" })
+    handle(created("ses_own", "child"))
+    handle(delta("ses_own", "words"))
+    expect(told.toSorted()).toEqual(["j1 child.active", "own child.active"])
+    troupe.adopt({ ...running, id: "own", owner: "child", session: "ses_own", state: "done", endedAt: 1 })
+    handle(delta("child", "more"))
+    vi.advanceTimersByTime(1_000)
+    expect(told.filter((each) => each.startsWith("own"))).toHaveLength(1)
+    expect(told.filter((each) => each.startsWith("j1"))).toHaveLength(2)
+  })
+})
+
+describe("A job without a session, or one that had ended before", () => {
+  it("is not watched", () => {
+    const told: JobEvent[] = []
+    const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
+    const watch = watchChildren({ ...troupe, tell: (_, event) => void told.push(event) })
+    troupe.adopt({ ...running, session: "" })
+    troupe.adopt({ ...running, id: "j2", state: "done", endedAt: 1 })
+    watch.handle(delta("", "words"))
+    watch.handle(delta("child", "words"))
+    expect(told).toEqual([])
+  })
+})
+
 describe("What a child's own subagents do", () => {
   it("is a sign of its life, and what they ask, it asks; what they spend or delete is their own", () => {
     const { types, cancelled, handle } = watching()

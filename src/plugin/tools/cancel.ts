@@ -18,7 +18,7 @@ export async function cancel(desk: Desk, given: unknown, context: ToolContext): 
   if (!ids && !all) throw new Error("ids: name the jobs to cancel, or say all: true. Nothing was cancelled.")
   const owner = context.sessionID
   const running = desk.troupe.records.of(owner).filter((record) => !hasEnded(record))
-  const { known, unknown } = all ? { known: running, unknown: [] } : find(desk, owner, ids ?? [])
+  const { known, unknown } = ids && !all ? find(desk, owner, ids) : { known: running, unknown: [] }
 
   desk.troupe.cancel(known, `cancelled by its owner${reason ? `: ${reason}` : ""}`)
   await settled(desk, known)

@@ -94,7 +94,10 @@ function titleOf(event: SupervisorEvent): string {
   return event.type
 }
 
-/** Lets it happen to a real supervisor under a parent, and on paper; returns the transitions taken. */
+/**
+ * Lets it happen to a real supervisor under a parent, and on paper with JSON between the steps; returns the
+ * transitions taken.
+ */
 export function driveSupervisor({ title, events }: SupervisorScenario): Set<string> {
   const taken = new Set<string>()
   const asked: Asked[] = []
@@ -116,6 +119,12 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
     {
       inspect: (inspected) => {
         for (const name of takenIn(inspected)) if (name.startsWith("supervisor")) taken.add(name)
+        if (inspected.type !== "@xstate.event") return
+        const { event, actorRef } = inspected
+        const actor = "id" in actorRef ? String(actorRef.id) : ""
+        if (!actor.startsWith("job-")) return
+        if (event.type === "xstate.init") asked.push({ type: "started", params: { actor, job: event.input } })
+        if (event.type.startsWith("job.")) asked.push({ type: "told a job", params: { actor, event } })
       },
     },
   )
@@ -160,7 +169,13 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
 
 const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 
-/** The supervisor's machine alone, with a parent to talk to: the graph's own stand-in for an actor has none. */
+/**
+ * The supervisor's machine alone. It answers to a parent, and xstate's pure `transition` knows none: an actor there
+ * may send to nobody above it. So the machine is handed a scope of ours, in which every effect is only noted.
+ *
+ * Between two steps its snapshot goes through JSON, children and all. What cannot go through it is part of events, not
+ * of the snapshot: the error that a job's actor threw, and the machine behind a job's own snapshot.
+ */
 class Paper {
   readonly asked: Asked[] = []
   snapshot: SupervisorSnapshot
@@ -177,7 +192,7 @@ class Paper {
   }
 
   happen(event: SupervisorEvent): void {
-    this.snapshot = supervisorMachine.transition(this.snapshot, event, this.#scope())
+    this.snapshot = supervisorMachine.transition(this.#throughJson(), event, this.#scope())
   }
 
   hear(job: string, place: Place | undefined): void {
@@ -190,9 +205,17 @@ class Paper {
     return this.snapshot.context.live.find((live) => live.job === job)?.actor
   }
 
+  /** As a durable engine keeps it between two steps. */
+  #throughJson(): SupervisorSnapshot {
+    const kept = plain(supervisorMachine.getPersistedSnapshot(this.snapshot))
+    const restored = createActor(supervisorMachine, { snapshot: kept, input: { owner }, parent: above() })
+    const again = plain(supervisorMachine.getPersistedSnapshot(restored.getSnapshot()))
+    if (!isDeepStrictEqual(again, kept)) expect(again).toEqual(kept)
+    return restored.getSnapshot()
+  }
+
   #scope(): ActorScope<SupervisorSnapshot, SupervisorEvent> {
-    const parent = createActor(createMachine({}))
-    const self = createActor(supervisorMachine, { input: { owner }, parent })
+    const self = createActor(supervisorMachine, { input: { owner }, parent: above() })
     return {
       self,
       id: "",
@@ -204,13 +227,20 @@ class Paper {
       system: self.system,
       actionExecutor: ({ type, params }) => {
         if (type === "keepRecord" || type === "keepCrash") this.asked.push({ type, params })
+        if (type === "xstate.spawnChild") {
+          const { id: actor, input: job } = params as { id: string; input: JobInput }
+          this.asked.push({ type: "started", params: { actor, job } })
+        }
         if (type !== "xstate.sendTo") return
-        const { event } = params as { event: { type: string } }
+        const { event, to } = params as { event: { type: string }; to: AnyActorRef }
         if (event.type.startsWith("slot.")) this.asked.push({ type: "told the system", params: event })
+        else this.asked.push({ type: "told a job", params: { actor: to.id, event } })
       },
     }
   }
 }
+
+const above = () => createActor(createMachine({}))
 
 /** A job that goes where it is told to. */
 const jobDouble = setup({

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import { expect } from "vitest"
-import { createActor, fromTransition, initialTransition, transition } from "xstate"
+import { type AnyActorRef, createActor, fromTransition, initialTransition, transition } from "xstate"
 import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
 import type { supervisorMachine } from "../../../src/machines/supervisor-machine.ts"
 import { type SystemEvent, systemMachine } from "../../../src/machines/system-machine.ts"
@@ -75,6 +75,12 @@ export function driveSystem({ title, events }: SystemScenario, concurrency: numb
       input: { concurrency },
       inspect: (inspected) => {
         for (const name of takenIn(inspected)) taken.add(name)
+        if (inspected.type !== "@xstate.event" || !("id" in inspected.actorRef)) return
+        const { event, actorRef } = inspected
+        const owner = String(actorRef.id)
+        if (event.type === "xstate.init" && event.input?.owner)
+          asked.push({ type: "started", params: { owner } })
+        if (event.type.startsWith("job.")) asked.push({ type: "told", params: { owner, event } })
       },
     },
   )
@@ -95,6 +101,9 @@ export function driveSystem({ title, events }: SystemScenario, concurrency: numb
     onPaper = next
     for (const { type, params } of actions) {
       if (type === "announceGrants" || type === "keepCrash") askedOnPaper.push({ type, params })
+      const { id, to, event: told } = params as { id: string; to: AnyActorRef; event: object }
+      if (type === "xstate.spawnChild") askedOnPaper.push({ type: "started", params: { owner: id } })
+      if (type === "xstate.sendTo") askedOnPaper.push({ type: "told", params: { owner: to.id, event: told } })
     }
     const inLife = system.getSnapshot()
     const seen = {

@@ -20,10 +20,18 @@ export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metad
 
 export type CallOptions = { owner?: string; agent?: string; abort?: AbortSignal; ask?: ToolContext["ask"] }
 
-/** The tools on a host double: everything between the main agent's call and opencode's client is real. */
-export function atDesk(overrides: Partial<Host> = {}, given: z.input<typeof Options> = {}) {
+/**
+ * The tools on a host double: everything between the main agent's call and opencode's client is real.
+ * @param through what stands between the plugin and the double.
+ */
+export function atDesk(
+  overrides: Partial<Host> = {},
+  given: z.input<typeof Options> = {},
+  through: (double: Host) => Host = (double) => double,
+) {
   const options = Options.parse(given)
-  const host = hostDouble(overrides)
+  const double = hostDouble(overrides)
+  const host = { ...double, ...through(double) }
   const store = new JobStore(host, lease)
   const children = createChildren({
     host,

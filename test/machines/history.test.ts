@@ -1,0 +1,258 @@
+import { describe, expect, it } from "vitest"
+import { eventName, History, placeOf } from "../../src/machines/history.ts"
+import { dawn, usage } from "./support/jobs.ts"
+import { type Play, play, sessionOf } from "./support/play.ts"
+import { quietXState } from "./support/quiet.ts"
+
+quietXState()
+
+const j1 = { owner: "owner", id: "j1" }
+const stepsOf = (stage: Play, id = "j1") => stage.troupe.history({ owner: "owner", id })
+const why = (stage: Play, id = "j1") => stepsOf(stage, id).map((step) => step.why)
+
+describe("What led a job to its state", () => {
+  it("is told step by step, each with its time, its event and its cause", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.pass(3_000)
+    await stage.answer("j1")
+    expect(stepsOf(stage)).toEqual([
+      { at: dawn, from: "", to: "created.opening", event: "start", why: "asked for by its owner" },
+      {
+        at: dawn,
+        from: "created.opening",
+        to: "prompting.working",
+        event: "openSession done",
+        why: "ready, and it had a slot",
+      },
+      {
+        at: dawn + 3_000,
+        from: "prompting.working",
+        to: "done",
+        event: "promptChild done",
+        why: "the child gave its final answer",
+      },
+    ])
+  })
+
+  it("is nothing for a job of an earlier process", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.answer("j1")
+    stage.troupe.adopt({ ...stage.record("j1"), id: "old" })
+    expect(stepsOf(stage, "old")).toEqual([])
+  })
+
+  it("says how many slots were busy, and when it got one", async () => {
+    const stage = play({ concurrency: 1 })
+    await stage.startAll("j0", "j1")
+    await stage.answer("j0")
+    expect(stepsOf(stage).slice(1)).toMatchObject([
+      { to: "created.queued", event: "openSession done", why: "queued: 1 of 1 slots busy" },
+      { from: "created.queued", to: "prompting.working", event: "slot.granted", why: "got a slot" },
+    ])
+  })
+
+  it("says who cancelled and why, and what is being done about the child", async () => {
+    const stage = play({ stops: false })
+    await stage.start("j1")
+    await stage.cancel("j1", "not needed")
+    stage.stopping("j1").resolve({ text: undefined, usage: usage(0) })
+    await stage.pass(0)
+    expect(stepsOf(stage).slice(2)).toMatchObject([
+      {
+        to: "prompting.stopping",
+        event: "job.cancel",
+        why: "cancelled: not needed; the child is being stopped",
+      },
+      { to: "cancelled", event: "stopChild done", why: "cancelled: not needed" },
+    ])
+  })
+
+  it("says which time ran out, and that the child could not be stopped in time", async () => {
+    const stage = play({ stops: false })
+    await stage.start("j1")
+    await stage.pass(20_000)
+    await stage.pass(5_000)
+    expect(stepsOf(stage).slice(2)).toMatchObject([
+      { event: "after idle", why: "timed out: no sign of life for 20 s; the child is being stopped" },
+      { event: "after stopLimit", why: "timed out: no sign of life for 20 s" },
+    ])
+  })
+
+  it("says why it failed: by its session, its prompt, its child's provider", async () => {
+    const stage = play({ opens: false })
+    await stage.startAll("a", "b", "c")
+    stage.opening("a").reject(new Error("no room"))
+    for (const id of ["b", "c"]) stage.opening(id).resolve({ session: id })
+    await stage.pass(0)
+    stage.prompting("b").reject(new Error("gone"))
+    await stage.answer("c", { error: { kind: "provider", message: "overloaded" } })
+    expect(stepsOf(stage, "a").at(-1)).toMatchObject({
+      to: "failed",
+      event: "openSession failed",
+      why: "failed: no room",
+    })
+    expect(stepsOf(stage, "b").at(-2)).toMatchObject({
+      event: "promptChild failed",
+      why: "failed: gone; the child is being stopped",
+    })
+    expect(why(stage, "c").at(-1)).toBe("failed: overloaded")
+  })
+
+  it("says that a defect of ours ended it", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.crash("j1")
+    expect(stepsOf(stage).at(-1)).toEqual({
+      at: dawn,
+      from: "prompting.working",
+      to: "failed",
+      event: "crash",
+      why: "failed: a defect of opencode-troupe",
+    })
+  })
+
+  it("says what people were asked, each attempt of the provider, and what the child did next", async () => {
+    const stage = play()
+    await stage.start("j1")
+    const permission = stage.permission("p")
+    const question = stage.question("q")
+    for (const event of [permission, stage.answered("p"), question, stage.answered("q")])
+      await stage.tell("j1", event)
+    for (const event of [stage.retrying(1), stage.retrying(2), stage.active(), stage.active("more")])
+      await stage.tell("j1", event)
+    await stage.tell("j1", stage.retrying(1))
+    await stage.tell("j1", { type: "child.active", activity: { tool: "bash", at: dawn } })
+    expect(why(stage).slice(2)).toEqual([
+      "asks for permission: bash: rm -rf dist",
+      "somebody answered",
+      "asks the user: Which one?",
+      "somebody answered",
+      "attempt 1 failed, opencode tries again: overloaded",
+      "attempt 2 failed, opencode tries again: overloaded",
+      "the child writes",
+      "attempt 1 failed, opencode tries again: overloaded",
+      "the child runs bash",
+    ])
+  })
+
+  it("goes on with a follow-up", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.answer("j1")
+    await stage.start("j1", { run: 2, session: sessionOf(j1) })
+    expect(why(stage).slice(3)).toEqual(["ready, and a slot is free", "got a slot"])
+  })
+
+  it("is kept for the last hundred steps", async () => {
+    const stage = play()
+    await stage.start("j1")
+    for (let attempt = 1; attempt <= 98; attempt++) stage.troupe.tell(j1, stage.retrying(attempt))
+    expect(why(stage)).toHaveLength(100)
+    expect(why(stage)[0]).toBe("asked for by its owner")
+    stage.troupe.tell(j1, stage.retrying(99))
+    expect(why(stage)).toHaveLength(100)
+    expect(why(stage)[0]).toBe("ready, and it had a slot")
+    expect(why(stage).at(-1)).toContain("attempt 99")
+  })
+
+  it("is forgotten with its owner, and with no other", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.start("j1", { owner: "owner-2" })
+    stage.troupe.forgetOwner("owner")
+    expect(stepsOf(stage)).toEqual([])
+    expect(stage.troupe.history({ owner: "owner-2", id: "j1" })).toHaveLength(2)
+  })
+})
+
+describe("The history of very many jobs", () => {
+  it("is kept for ten thousand; then the oldest gives way", () => {
+    const slots = () => ({ held: 0, all: 1, isHolder: false })
+    const history = new History({ now: () => dawn, slots, reportError: () => {} })
+    for (let id = 0; id < 10_000; id++) history.noteCrash({ owner: "owner", id: `j${id}` })
+    expect(history.of({ owner: "owner", id: "j0" })).toHaveLength(1)
+    history.noteCrash({ owner: "owner", id: "j10000" })
+    expect(history.of({ owner: "owner", id: "j0" })).toEqual([])
+    expect(history.of({ owner: "owner", id: "j1" })).toHaveLength(1)
+    expect(history.of({ owner: "owner", id: "j10000" })).toHaveLength(1)
+  })
+})
+
+describe("An event, as people read it,", () => {
+  it.each([
+    ["xstate.init", "start"],
+    ["xstate.after.openLimit.job.created.opening", "after openLimit"],
+    ["xstate.done.actor.promptChild", "promptChild done"],
+    ["xstate.error.actor.promptChild", "promptChild failed"],
+    ["xstate.done.state.job.prompting.stopping", "stopping over"],
+    ["xstate.error.execution", "xstate.error.execution"],
+    ["xstate.done.other", "xstate.done.other"],
+    ["job.init", "job.init"],
+    ["job.cancel", "job.cancel"],
+    ["after.xstate.after", "after.xstate.after"],
+  ])("of %s is %s", (type, name) => {
+    expect(eventName(type)).toBe(name)
+  })
+
+  it("stands beside a place: the state, and the phase where there is one", () => {
+    expect(placeOf({ state: "done" })).toBe("done")
+    expect(placeOf({ state: "prompting", phase: "working" })).toBe("prompting.working")
+  })
+})
+
+describe("The actors that live", () => {
+  it("are the system with its slots, supervisors, and their jobs", async () => {
+    const stage = play({ concurrency: 1 })
+    await stage.start("j0")
+    await stage.answer("j0")
+    await stage.startAll("j1", "j2", "j3")
+    await stage.tell("j1", stage.permission("p"))
+    expect(stage.troupe.actors()).toEqual({
+      kind: "system",
+      id: "system",
+      state: "active",
+      counts: { supervisors: 1, slots: 1, busy: 1, waiting: 2 },
+      children: [
+        {
+          kind: "supervisor",
+          id: "owner",
+          state: "active",
+          counts: { done: 1, prompting: 1, created: 2 },
+          children: [
+            {
+              kind: "job",
+              id: "j1",
+              state: "prompting.permission",
+              session: "ses_owner_j1",
+              counts: { run: 1, asks: 1 },
+              children: [],
+            },
+            ...["j2", "j3"].map((id) => ({
+              kind: "job",
+              id,
+              state: "created.queued",
+              session: `ses_owner_${id}`,
+              counts: { run: 1, asks: 0 },
+              children: [],
+            })),
+          ],
+        },
+      ],
+    })
+  })
+
+  it("have no session until opencode has made it, and are none of an owner that is gone", async () => {
+    const stage = play({ opens: false })
+    await stage.start("j1")
+    const [supervisor] = stage.troupe.actors().children
+    expect(supervisor?.children).toEqual([
+      { kind: "job", id: "j1", state: "created.opening", counts: { run: 1, asks: 0 }, children: [] },
+    ])
+    stage.troupe.forgetOwner("owner")
+    expect(stage.troupe.actors().children).toEqual([])
+    stage.troupe.stop()
+    expect(stage.troupe.actors().state).toBe("stopped")
+  })
+})

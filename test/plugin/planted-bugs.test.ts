@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs"
+import { beforeAll, describe, expect, it } from "vitest"
+import { createVitest, type TestModule } from "vitest/node"
+import { type PlantedBug, plantedBugs } from "../support/planted-bugs.ts"
+
+const bugs = Object.values(plantedBugs).flat()
+const sound = "nothing is planted"
+/** A bug may make a suite run for ever. Milliseconds. */
+const limit = 240_000
+
+/**
+ * Every suite runs once on the sound source, and once for each bug that it must find: all in one run of vitest, where
+ * each bug is a project whose only peculiarity is that a file reads otherwise.
+ */
+async function run(): Promise<Map<string, TestModule[]>> {
+  const suites = [...new Set(bugs.flatMap((bug) => bug.suites))]
+  // Sound races are run often enough elsewhere; those with a bug, until it is found.
+  const projects = [
+    { test: { name: sound, include: suites, env: { TROUPE_RACES: "20" } } },
+    ...bugs.map((bug) => ({
+      plugins: [plant(bug)],
+      test: { name: bug.what, include: bug.suites, env: { TROUPE_RACES: "3000" }, testTimeout: 2_000 },
+    })),
+  ]
+  const options = { config: false as const, watch: false, reporters: [{}], maxWorkers: 2 }
+  const vitest = await createVitest("test", options, { test: { projects } })
+  const tooLong = setTimeout(() => void vitest.close(), limit)
+  await vitest.start()
+  clearTimeout(tooLong)
+  const modules = new Map<string, TestModule[]>()
+  for (const module of vitest.state.getTestModules()) {
+    modules.set(module.project.name, [...(modules.get(module.project.name) ?? []), module])
+  }
+  await vitest.close()
+  // That tests failed in there is what was wanted.
+  process.exitCode = undefined
+  return modules
+}
+
+function plant({ file, edits }: PlantedBug) {
+  return {
+    name: "a planted bug",
+    enforce: "pre" as const,
+    transform: (source: string, id: string) => (id.endsWith(`/${file}`) ? planted(source, edits) : undefined),
+  }
+}
+
+const planted = (source: string, edits: PlantedBug["edits"]) =>
+  edits.reduce((text, { from, to }) => text.replace(from, () => to), source)
+
+let results: Map<string, TestModule[]>
+beforeAll(async () => {
+  results = await run()
+}, limit + 10_000)
+
+it("With nothing planted, all of these suites pass", () => {
+  const modules = results.get(sound) ?? []
+  expect(modules.length).toBeGreaterThan(0)
+  expect(modules.filter((module) => module.state() !== "passed").map((module) => module.moduleId)).toEqual([])
+})
+
+for (const [title, planted] of Object.entries(plantedBugs)) {
+  describe(title, () => {
+    it.each(planted)("$what", ({ what, file, edits, suites }) => {
+      const source = readFileSync(file, "utf8")
+      for (const { from } of edits) expect(source.split(from).length - 1, `${file} has once: ${from}`).toBe(1)
+      const modules = results.get(what) ?? []
+      expect(modules).toHaveLength(suites.length)
+      for (const module of modules) {
+        const { moduleId } = module
+        // A file that does not even load would prove nothing.
+        expect(module.errors(), moduleId).toEqual([])
+        expect([...module.children.allTests("failed")].length, `${moduleId} finds it`).toBeGreaterThan(0)
+      }
+    })
+  })
+}

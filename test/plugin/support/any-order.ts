@@ -1,0 +1,34 @@
+import type { Scheduler } from "fast-check"
+import type { Host } from "../../../src/plugin/host.ts"
+
+/** opencode takes each call, and answers it, when the scheduler says. What children are asked, the test answers. */
+export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
+  const late =
+    <Arguments extends unknown[], Answer>(name: string, call: (...given: Arguments) => Promise<Answer>) =>
+    async (...given: Arguments): Promise<Answer> => {
+      await scheduler.schedule(Promise.resolve(), `${name} is called`)
+      const answer = await call(...given)
+      await scheduler.schedule(Promise.resolve(), `${name} is answered`)
+      return answer
+    }
+  return {
+    createSession: late("createSession", host.createSession),
+    deleteSession: late("deleteSession", host.deleteSession),
+    session: late("session", host.session),
+    sessionsSince: late("sessionsSince", host.sessionsSince),
+    statuses: late("statuses", host.statuses),
+    children: late("children", host.children),
+    messages: late("messages", host.messages),
+    message: late("message", host.message),
+    writeMetadata: late("writeMetadata", host.writeMetadata),
+    prompt: host.prompt,
+    post: late("post", host.post),
+    send: late("send", host.send),
+    updatePart: late("updatePart", host.updatePart),
+    abort: late("abort", host.abort),
+    agents: late("agents", host.agents),
+    models: late("models", host.models),
+    toast: late("toast", host.toast),
+    log: late("log", host.log),
+  }
+}

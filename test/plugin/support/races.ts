@@ -1,0 +1,41 @@
+import fc, { type Scheduler } from "fast-check"
+import { afterEach, beforeEach, vi } from "vitest"
+import { races } from "../../support/depth.ts"
+import { inAnyOrder } from "./any-order.ts"
+import { atDesk } from "./desk.ts"
+
+export const numRuns = races.plugin
+/** For a test of races, milliseconds. */
+export const timeout = 30_000 + numRuns * 50
+
+/** Time stands still but where the test lets it pass. `setImmediate` stays, for what waits for promises. */
+export function frozenTime(): void {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 1_000_000 }))
+  afterEach(() => void vi.useRealTimers())
+}
+
+/** The tools, where each call and each answer of opencode comes when the scheduler says. */
+export function raceDesk(scheduler: Scheduler, overrides: Parameters<typeof atDesk>[0] = {}) {
+  const desk = atDesk(overrides, {}, (host) => inAnyOrder(host, scheduler))
+  return {
+    ...desk,
+    /** Lets something happen in whatever order. */
+    soon(what: string, act: () => void) {
+      void scheduler.schedule(Promise.resolve(), what).then(act)
+    },
+    /** All that is under way comes to its end; time passes until nothing more happens. */
+    async settle(roundMs = 100) {
+      for (let round = 0; round < 20; round++) {
+        await scheduler.waitIdle()
+        await vi.advanceTimersByTimeAsync(roundMs)
+      }
+      await scheduler.waitIdle()
+    },
+  }
+}
+
+/** In the order of its calls and answers that the scheduler picks. */
+export const inEveryOrder = <T>(
+  given: fc.Arbitrary<T>,
+  test: (scheduler: Scheduler, given: T) => Promise<void>,
+) => fc.assert(fc.asyncProperty(fc.scheduler(), given, test), { numRuns })

@@ -1,0 +1,279 @@
+/** A bug as somebody might write it some day, and the suites that must fail on it. */
+export type PlantedBug = {
+  /** What is wrong, in words. */
+  what: string
+  /** The source file that it is planted in. */
+  file: string
+  /** Each `from` stands in the file exactly once. */
+  edits: { from: string; to: string }[]
+  suites: string[]
+}
+
+const machineRaces = "test/machines/races.test.ts"
+const jobTests = "test/machines/job.test.ts"
+const troupeTests = "test/machines/troupe.test.ts"
+const startRaces = "test/plugin/races/start.test.ts"
+const followUpRaces = "test/plugin/races/follow-ups.test.ts"
+const notifyRaces = "test/plugin/races/notify.test.ts"
+const notifyTests = "test/plugin/notify.test.ts"
+const storeTests = "test/plugin/store.test.ts"
+const recoveryTests = "test/plugin/recovery.test.ts"
+
+/** The promises of the README and the design, each broken in the ways that are easiest to break it. */
+export const plantedBugs: Record<string, PlantedBug[]> = {
+  "Something is checked before an await, and not after it": [
+    {
+      what: "a follow-up does not look whether another has gone on with the job meanwhile",
+      file: "src/plugin/messages.ts",
+      edits: [{ from: "if (current.run !== record.run) return send(current, message)", to: "" }],
+      suites: [followUpRaces],
+    },
+    {
+      what: "a follow-up heeds a run under way, but not one that came and went meanwhile",
+      file: "src/plugin/messages.ts",
+      edits: [{ from: "if (current.run !== record.run)", to: "if (!hasEnded(current))" }],
+      suites: [followUpRaces],
+    },
+    {
+      what: "a follow-up starts a job for an owner that was deleted meanwhile",
+      file: "src/plugin/messages.ts",
+      edits: [{ from: "if (!current) throw", to: "if (false) throw" }],
+      suites: ["test/plugin/send.test.ts"],
+    },
+    {
+      what: "ids are looked up before the user permits the start",
+      file: "src/plugin/tools/start.ts",
+      edits: [
+        {
+          from: "  const checked = tasks.map(",
+          to: "  house.taken = new Set(desk.troupe.records.of(context.sessionID).map(({ id }) => id))\n  const checked = tasks.map(",
+        },
+        { from: "desk.troupe.records.get(owner, item.task.id)) {", to: "house.taken.has(item.task.id)) {" },
+      ],
+      suites: [startRaces],
+    },
+    {
+      what: "an owner whose turn began while its messages were read is told",
+      file: "src/plugin/notify.ts",
+      edits: [
+        {
+          from: `if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle")`,
+          to: `if ((statuses.value[owner]?.type ?? "idle") !== "idle")`,
+        },
+      ],
+      suites: [notifyRaces],
+    },
+    {
+      what: "an owner is told what it read itself while the texts were fetched",
+      file: "src/plugin/notify.ts",
+      edits: [
+        { from: "const unread = inbox.unread(owner)", to: "const unread = read.map(({ record }) => record)" },
+      ],
+      suites: [notifyRaces],
+    },
+    {
+      what: "a message that comes just as the turn ends is left without its answer",
+      file: "src/plugin/children.ts",
+      edits: [
+        { from: "    prompts.add(prompt)\n", to: "" },
+        { from: "    prompts.delete(prompt)\n", to: "" },
+        {
+          from: "const sent = await host.send(prompt)",
+          to: "const sent = await host.send(prompt)\n    if (sent.ok) prompts.add(prompt)",
+        },
+      ],
+      suites: ["test/plugin/send.test.ts"],
+    },
+    {
+      what: "a call is shown as running by an answer that came after its end",
+      file: "src/plugin/shown-progress.ts",
+      edits: [{ from: "if (!part || isOver) return", to: "if (!part) return" }],
+      suites: ["test/plugin/progress.test.ts"],
+    },
+    {
+      what: "the look for old jobs takes those that this process has started meanwhile for old ones",
+      file: "src/plugin/recovery.ts",
+      edits: [{ from: " || troupe.records.get(owner, record.id)) return false", to: ") return false" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "a job of a dead process is resumed without looking who took it meanwhile",
+      file: "src/plugin/store.ts",
+      edits: [
+        {
+          from: `return this.isOurs(stored.lease) ? "taken" : "another's"`,
+          to: `return "taken"`,
+        },
+      ],
+      suites: [recoveryTests],
+    },
+    {
+      what: "the writes to one session do not wait for each other",
+      file: "src/plugin/store.ts",
+      edits: [
+        { from: "    await unwritten.writing\n", to: "" },
+        { from: "unwritten.changes.length === 0 || unwritten.writing", to: "unwritten.changes.length === 0" },
+      ],
+      suites: [storeTests],
+    },
+  ],
+  "A late answer overwrites an end": [
+    {
+      what: "a later decision takes the place of the first",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "context.ending ? {} : { ending, endedAt: at }", to: "({ ending, endedAt: at })" }],
+      suites: [jobTests],
+    },
+    {
+      what: "a cancelled job goes on listening for its answer",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `            "job.cancel": {
+              target: "stopping",`,
+          to: `            "job.cancel": {`,
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "the end of an earlier run's prompt cleans up behind the next run",
+      file: "src/plugin/children.ts",
+      edits: [{ from: "if (toldMeanwhile.get(session) === prompts) {", to: "{" }],
+      suites: ["test/plugin/send.test.ts"],
+    },
+  ],
+  "A slot is not freed": [
+    {
+      what: "when its job ends, by a cancel or otherwise",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [
+        {
+          from: `enqueue.sendParent({ type: "slot.release", owner: context.owner, job: live.job } satisfies SlotEvent)`,
+          to: "",
+        },
+      ],
+      suites: [machineRaces],
+    },
+    {
+      what: "when a job is cancelled that still waits for it: the queue keeps its place",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "queue.jobs.filter((job) => job !== claim.job)", to: "queue.jobs" }],
+      suites: [machineRaces],
+    },
+    {
+      what: "when its owner ends while the job is still being stopped",
+      file: "src/machines/limits.ts",
+      edits: [
+        {
+          from: "limits.holders.filter((holder) => holder.owner !== owner)",
+          to: "limits.holders",
+        },
+      ],
+      suites: [troupeTests],
+    },
+  ],
+  "A notification is sent twice": [
+    {
+      what: "what was told is not marked as told",
+      file: "src/plugin/notify.ts",
+      edits: [{ from: "    inbox.markRead(records)\n", to: "" }],
+      suites: [notifyTests],
+    },
+    {
+      what: "an attempt that only seemed to fail is not found in the conversation",
+      file: "src/plugin/notify.ts",
+      edits: [{ from: "inbox.markDelivered(owner, deliveredRuns(messages.value))", to: "" }],
+      suites: [notifyRaces],
+    },
+    {
+      what: "a second delivery starts while the first is under way",
+      file: "src/plugin/notify.ts",
+      edits: [{ from: "if (delivering.has(owner)) {", to: "if (false) {" }],
+      suites: [notifyRaces],
+    },
+    {
+      what: "what an earlier process had told is told again",
+      file: "src/plugin/recovery.ts",
+      edits: [{ from: "inbox.adopt(child.id, stored.toldRun)", to: "" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "and none at all: what ended while its owner was being told waits for ever",
+      file: "src/plugin/notify.ts",
+      edits: [
+        {
+          from: "    if (delivering.has(owner)) {\n      missed.add(owner)\n",
+          to: "    if (delivering.has(owner)) {\n",
+        },
+      ],
+      suites: [notifyRaces],
+    },
+  ],
+  "A timeout does not abort": [
+    {
+      what: "the total time ends the job, not its child",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },`,
+          to: `                  target: "#job.timedOut",
+                  actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },`,
+        },
+      ],
+      suites: [jobTests],
+    },
+    {
+      what: "the idle time ends the job, not its child",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `restarts the idle clock.",
+                  after: {
+                    idle: {
+                      target: "#job.prompting.stopping",`,
+          to: `restarts the idle clock.",
+                  after: {
+                    idle: {
+                      target: "#job.timedOut",`,
+        },
+      ],
+      suites: [jobTests],
+    },
+    {
+      what: "the child is asked to stop and never aborted",
+      file: "src/plugin/children.ts",
+      edits: [{ from: "within(abortPatience, abort(child.session), () => undefined)", to: "undefined" }],
+      suites: ["test/plugin/tools.test.ts"],
+    },
+  ],
+  "A record is written without its run": [
+    {
+      what: "a follow-up keeps the number of the run before",
+      file: "src/plugin/store.ts",
+      edits: [
+        { from: `record: { ...kept, state: "created", run },`, to: `record: { ...kept, state: "created" },` },
+      ],
+      suites: ["test/plugin/send.test.ts"],
+    },
+    {
+      what: "a new job's record lacks it",
+      file: "src/plugin/store.ts",
+      edits: [{ from: '      state: "created",\n      run,\n', to: '      state: "created",\n' }],
+      suites: [storeTests],
+    },
+    {
+      what: "every record says that it is of the first",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "    run: job.run,\n", to: "    run: 1,\n" }],
+      suites: [troupeTests],
+    },
+    {
+      what: "what was told is not tied to it",
+      file: "src/plugin/store.ts",
+      edits: [{ from: "({ ...stored, toldRun: run })", to: "({ ...stored, toldRun: 0 })" }],
+      suites: [storeTests],
+    },
+  ],
+}
