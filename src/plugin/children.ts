@@ -177,8 +177,7 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
     // Before it is sent: what comes just as the turn ends still gets its answer.
     prompts.add(prompt)
     const sent = await host.send(prompt)
-    if (sent.ok || (sent.error.status === undefined && (await isStored(prompt))))
-      return { ok: true, value: undefined }
+    if (sent.ok || (sent.error.isInDoubt && (await isStored(prompt)))) return { ok: true, value: undefined }
     prompts.delete(prompt)
     return sent
   }

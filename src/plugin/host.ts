@@ -6,8 +6,12 @@ export type { Agent, Message, Part, PermissionRule, Session }
 
 /** A call's outcome. opencode fails in three ways (rejects, resolves with `error`, says nothing): here they are one. */
 export type Result<T> = { ok: true; value: T } | { ok: false; error: HostError }
-/** Without a `status` opencode gave no answer: whether the call had its effect is not known. */
-export type HostError = { message: string; status?: number | undefined }
+export type HostError = {
+  message: string
+  status?: number | undefined
+  /** opencode gave no answer: whether the call had its effect is not known. */
+  isInDoubt?: boolean
+}
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const patience = 10_000
@@ -136,7 +140,7 @@ async function done(request: Promise<Settled<unknown>>): Promise<Result<void>> {
 function call<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
   return within(patience, outcome(request), () => ({
     ok: false,
-    error: { message: `opencode gave no answer within ${patience / 1000} s` },
+    error: { message: `opencode gave no answer within ${patience / 1000} s`, isInDoubt: true },
   }))
 }
 
@@ -150,7 +154,10 @@ async function outcome<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
       error: { message: wordsOf(error) || `opencode answered ${status ?? "nothing"}`, status },
     }
   } catch (thrown) {
-    return { ok: false, error: { message: wordsOf(thrown) || "opencode could not be reached" } }
+    return {
+      ok: false,
+      error: { message: wordsOf(thrown) || "opencode could not be reached", isInDoubt: true },
+    }
   }
 }
 

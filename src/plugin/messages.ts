@@ -46,8 +46,8 @@ export function createMessenger({
     }
     const told = await children.tell(record, message, now())
     if (!told.ok) {
-      const { message: reason, status } = told.error
-      const outcome = status === undefined ? "Whether it was sent is not known." : "Nothing was sent."
+      const { message: reason, isInDoubt } = told.error
+      const outcome = isInDoubt ? "Whether it was sent is not known." : "Nothing was sent."
       throw new Error(`opencode did not take the message: ${reason}. ${outcome}`)
     }
     return "It gets the message at its next step."

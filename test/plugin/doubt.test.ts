@@ -14,7 +14,10 @@ const longEnough = 10 * 60_000
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-const noAnswer = failed("opencode gave no answer within 10 s")
+const noAnswer: Result<never> = {
+  ok: false,
+  error: { message: "opencode gave no answer within 10 s", isInDoubt: true },
+}
 const never = () => new Promise<never>(() => {})
 
 async function startedJob(overrides: Partial<Host> = {}) {

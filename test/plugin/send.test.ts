@@ -56,18 +56,28 @@ describe("A message to a running job", () => {
     expect((await call("agents_wait", {})).output).toContain("of the second turn")
   })
 
-  it("reaches it in its new run too, though the prompt of a cancelled one comes back only now", async () => {
+  it("reaches it in its new run too, though the run before is over only now", async () => {
     const { say, call, host, sent } = await working()
+    const { session } = host
+    const asked = gate<void>()
+    // The first run had its answer, and asks what it cost.
+    host.session = async (id) => {
+      host.session = session
+      await asked.passed
+      return session(id)
+    }
+    host.prompts[0]?.answer("too late")
+    await settled()
     await call("agents_cancel", { ids: ["a"] })
     await say("go on")
-    host.prompts[0]?.settle(failed("aborted"))
+    asked.open()
     await settled()
     await say("and hurry")
     expect(sent.map(({ text }) => text)).toEqual(["and hurry"])
   })
 
   it("that opencode does not take is said to be not sent, and is not asked for later", async () => {
-    const { say, finish, host } = await working({ send: async () => failed("not now", 503) })
+    const { say, finish, host } = await working({ send: async () => failed("not now") })
     await expect(say("more")).rejects.toThrow("opencode did not take the message: not now. Nothing was sent.")
     expect((await finish("done")).jobs[0]?.state).toBe("done")
     expect(host.prompts).toHaveLength(1)

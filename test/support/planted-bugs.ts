@@ -195,7 +195,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "what an earlier process had told is told again",
       file: "src/plugin/recovery.ts",
-      edits: [{ from: "inbox.adopt(child.id, stored.toldRun)", to: "" }],
+      edits: [{ from: "inbox.adopt(child.id, stored.toldRun)", to: "void [child, stored]" }],
       suites: [recoveryTests],
     },
     {
