@@ -351,8 +351,9 @@ export const jobMachine = setup({
     },
     done: { type: "final", entry: "settle" },
     failed: { type: "final", entry: "settle" },
-    timedOut: { type: "final", entry: "settle" },
-    cancelled: { type: "final", entry: "settle" },
+    // Both are come to by way of `stopping`, or before there was anything to settle.
+    timedOut: { type: "final" },
+    cancelled: { type: "final" },
   },
 })
 
