@@ -364,12 +364,9 @@ export const jobMachine = setup({
     },
     done: { description: "The child's final answer is there.", type: "final", entry: "settle" },
     failed: { description: "No answer; `error` says why.", type: "final", entry: "settle" },
-    timedOut: { description: "The total or the idle time ran out.", type: "final", entry: "settle" },
-    cancelled: {
-      description: "A tool, a person or the end of its owner ended it.",
-      type: "final",
-      entry: "settle",
-    },
+    // Both are come to by way of `stopping`, or before there was anything to settle.
+    timedOut: { description: "The total or the idle time ran out.", type: "final" },
+    cancelled: { description: "A tool, a person or the end of its owner ended it.", type: "final" },
   },
 })
 

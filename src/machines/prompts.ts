@@ -24,7 +24,7 @@ export class Prompts {
       if (this.#inFlight.get(key) === prompt) this.#inFlight.delete(key)
     }
     this.#inFlight.set(key, prompt)
-    signal.addEventListener("abort", forget, { once: true })
+    signal.addEventListener("abort", forget)
     try {
       return await this.#effects.promptChild(input, AbortSignal.any([signal, prompt.dropped.signal]))
     } finally {

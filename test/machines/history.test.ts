@@ -76,7 +76,7 @@ describe("What led a job to its state", () => {
     await stage.pass(5_000)
     expect(stepsOf(stage).slice(2)).toMatchObject([
       { event: "after idle", why: "timed out: no sign of life for 20 s; the child is being stopped" },
-      { event: "after stopLimit", why: "timed out: no sign of life for 20 s" },
+      { to: "timedOut", event: "after stopLimit", why: "timed out: no sign of life for 20 s" },
     ])
   })
 
@@ -97,7 +97,7 @@ describe("What led a job to its state", () => {
       event: "promptChild failed",
       why: "failed: gone; the child is being stopped",
     })
-    expect(why(stage, "c").at(-1)).toBe("failed: overloaded")
+    expect(stepsOf(stage, "c").at(-1)).toMatchObject({ to: "failed", why: "failed: overloaded" })
   })
 
   it("says that a defect of ours ended it", async () => {
@@ -143,6 +143,17 @@ describe("What led a job to its state", () => {
     await stage.answer("j1")
     await stage.start("j1", { run: 2, session: sessionOf(j1) })
     expect(why(stage).slice(3)).toEqual(["ready, and a slot is free", "got a slot"])
+  })
+
+  it("says that a slot was free where it was this job that took the last one", async () => {
+    const stage = play({ concurrency: 1 })
+    const follow = { run: 2, session: "ses_1" }
+    await stage.start("j1", follow)
+    expect(why(stage).at(-2)).toBe("ready, and a slot is free")
+    await stage.start("j1", { ...follow, owner: "other" })
+    expect(stage.troupe.history({ owner: "other", id: "j1" }).at(-1)?.why).toBe("queued: 1 of 1 slots busy")
+    await stage.start("j2", follow)
+    expect(why(stage, "j2").at(-1)).toBe("queued: 1 of 1 slots busy")
   })
 
   it("is kept for the last hundred steps", async () => {

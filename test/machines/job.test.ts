@@ -219,6 +219,19 @@ describe("A job whose child waits for people", () => {
   })
 })
 
+describe("A job whose provider fails while people are asked", () => {
+  it("ends once, as failed, and waits for nobody then", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.permission("p1"))
+    await stage.answer("j1", { error: { kind: "provider", message: "overloaded" } })
+    expect(stage.record("j1")).toMatchObject({ state: "failed", error: { message: "overloaded" } })
+    expect(stage.record("j1").asks).toBeUndefined()
+    const ends = stage.history.filter(({ state }) => state !== "created" && state !== "prompting")
+    expect(new Set(ends.map(({ state }) => state))).toEqual(new Set(["failed"]))
+  })
+})
+
 describe("The total time", () => {
   const lively = async (stage: Play, ms: number) => {
     for (let passed = 0; passed < ms; passed += 10_000) {

@@ -387,6 +387,7 @@ describe("A supervisor that throws", () => {
     await stage.start("j1", { owner: "bob" })
     await crashSupervisor(stage, "j1")
     expect(stage.record(bob("j1")).phase).toBe("working")
+    expect(stage.running().slots).toEqual({ busy: 1, waiting: 0 })
     await stage.answer(bob("j1"))
     expect(stage.record(bob("j1")).state).toBe("done")
     expect(stage.running().slots).toEqual(nothing.slots)
