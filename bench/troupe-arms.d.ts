@@ -1,4 +1,7 @@
 /** Copies of src/machines/troupe.ts, one for each arm of a measurement: made by `unwatched.ts`. */
+declare module "troupe:warm-up" {
+  export { createTroupe } from "../src/machines/troupe.ts"
+}
 declare module "troupe:without-history" {
   export { createTroupe } from "../src/machines/troupe.ts"
 }

@@ -1,4 +1,4 @@
-import type { AnyEventObject } from "xstate"
+import type { AnyEventObject, StateValue } from "xstate"
 import type { JobEvent } from "./events.ts"
 import { type JobSnapshot, type jobMachine, placeIn } from "./job-machine.ts"
 import type { JobRecord } from "./record.ts"
@@ -62,20 +62,28 @@ export class History {
    */
   listenTo(logic: JobLogic): JobLogic {
     const { transition, getInitialSnapshot } = logic
-    logic.transition = (snapshot, event, scope) => this.#heard(transition(snapshot, event, scope), event)
-    logic.getInitialSnapshot = (scope, input) =>
-      this.#heard(getInitialSnapshot(scope, input), { type: "xstate.init" })
+    logic.transition = (before, event, scope) => {
+      const after = transition(before, event, scope)
+      // Most of what a job hears, signs of life above all, leads nowhere.
+      if (before.status !== after.status || !isSame(before.value, after.value) || isNewAttempt(event))
+        this.#heard(after, event)
+      return after
+    }
+    logic.getInitialSnapshot = (scope, input) => {
+      const first = getInitialSnapshot(scope, input)
+      this.#heard(first, { type: "xstate.init" })
+      return first
+    }
     return logic
   }
 
   /** Never throws: that would be an error of the job. */
-  #heard<S extends JobSnapshot>(snapshot: S, event: AnyEventObject): S {
+  #heard(snapshot: JobSnapshot, event: AnyEventObject): void {
     try {
       this.#note(snapshot, event)
     } catch (error) {
       this.#options.reportError(error)
     }
-    return snapshot
   }
 
   /** An actor that throws is gone without a snapshot: whoever notices it says so here. */
@@ -99,11 +107,16 @@ export class History {
   #add(job: JobKey, step: Omit<Transition, "at">): void {
     const key = keyOf(job)
     const steps = this.#byJob.get(key) ?? []
-    this.#byJob.set(key, steps)
-    const [oldest] = this.#byJob.keys()
-    if (this.#byJob.size > mostJobs && oldest !== undefined) this.#byJob.delete(oldest)
+    if (steps.length === 0) this.#keep(key, steps)
     steps.push({ at: this.#options.now(), ...step, why: clip(step.why) })
     if (steps.length > longest) steps.shift()
+  }
+
+  #keep(key: string, steps: Transition[]): void {
+    this.#byJob.set(key, steps)
+    if (this.#byJob.size <= mostJobs) return
+    const [oldest] = this.#byJob.keys()
+    if (oldest !== undefined) this.#byJob.delete(oldest)
   }
 
   #why(snapshot: JobSnapshot, event: AnyEventObject): string {
@@ -171,6 +184,16 @@ export function placeOf({ state, phase }: Pick<JobRecord, "state" | "phase">): s
 const clip = (why: string) => (why.length > longestWhy ? `${why.slice(0, longestWhy)}…` : why)
 
 const keyOf = ({ owner, id }: JobKey) => `${owner}/${id}`
+
+/** Of values that are one path each. */
+function isSame(a: StateValue, b: StateValue): boolean {
+  if (typeof a === "string" || typeof b === "string") return a === b
+  for (const name in a) {
+    const [inner, other] = [a[name], b[name]]
+    return inner !== undefined && other !== undefined && isSame(inner, other)
+  }
+  return false
+}
 
 /** Each further attempt of a child that is already retrying is worth a line. */
 const isNewAttempt = (event: AnyEventObject) => event.type === "child.retrying"

@@ -121,13 +121,12 @@ test("a tab that is open comes back when opencode was restarted, without a reloa
   await page.locator(".connection.is-live").waitFor()
   await page.evaluate(() => document.body.setAttribute("data-before", "yes"))
   await opencode.restart()
-  await page.locator(".connection:is(.is-reconnecting, .is-stale)").waitFor()
   const owner = await opencode.session()
   await opencode.callTool(owner, "agents_start", {
     tasks: [{ id: "again", prompt: "work after the restart" }],
   })
-  await page.locator(".connection.is-live").waitFor()
   await page.getByText("work after the restart").first().waitFor()
+  await page.locator(".connection.is-live").waitFor()
   expect(await page.locator("body[data-before]").count()).toBe(1)
   await page.close()
 })

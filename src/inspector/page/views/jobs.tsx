@@ -43,7 +43,11 @@ export function Jobs() {
         </div>
       </div>
       {found.value.length === 0 ? (
-        <p class="empty">{address.value.q === "" ? "No jobs yet." : "No job matches this search."}</p>
+        <p class="empty">
+          {address.value.q === ""
+            ? "No jobs yet. They appear here as soon as an agent starts some."
+            : "No job matches this search."}
+        </p>
       ) : (
         <VirtualRows
           label="Jobs"

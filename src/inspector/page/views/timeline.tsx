@@ -27,7 +27,7 @@ export function Timeline() {
       <div class="bar">
         <Heading>Timeline</Heading>
         <p class="quiet">
-          {duration(last - start)}
+          {jobs.length > 0 && duration(last - start)}
           {found.value.length > jobs.length && `; the latest ${jobs.length} of ${found.value.length} jobs`}
         </p>
         <Spans />
