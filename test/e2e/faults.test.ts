@@ -14,9 +14,8 @@ import { openSite, type Site } from "./faults/site.ts"
 /** Longer than the plugin waits for an answer, or for a session. Milliseconds. */
 const late = { any: 12_000, createSession: 32_000 }
 
-/** Those that wait for nobody; a deep run has all. */
-const quickWays: Way[] = ["rejects", "error", "twice"]
-const tried = isDeep ? ways : quickWays
+/** A deep run tries all. */
+const tried: readonly Way[] = isDeep ? ways : ["error"]
 
 let model: ScriptedModel
 let oc: Opencode

@@ -8,4 +8,4 @@ export const races = {
 }
 
 /** Moments at which opencode is killed, in each mode of recovery. */
-export const kills = isDeep ? 24 : 8
+export const kills = isDeep ? 24 : 6
