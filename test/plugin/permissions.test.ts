@@ -72,6 +72,16 @@ describe("A child, as one of opencode's own task,", () => {
   })
 })
 
+describe("The manners of an owner's agent", () => {
+  it.each(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])(
+    "are not its child's: %s says how a session talks or plans, not what it may touch",
+    (name) => {
+      const may = childOf([...everything, rule(name, "deny")], [...everything, rule(name, "allow")])
+      expect(may(name)).toBe("allow")
+    },
+  )
+})
+
 describe("The child of an owner in plan mode", () => {
   const plan = [...everything, rule("edit", "deny"), rule("edit", "allow", ".opencode/plans/*.md")]
 

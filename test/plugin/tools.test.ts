@@ -400,6 +400,7 @@ describe("agents_wait", () => {
     const first = await call("agents_wait", {})
     expect(first.output).toMatch(/a{20000}(.|\n)*b{20000}/)
     expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
+    expect(first.output).not.toContain("ccc")
     expect(first.metadata.troupe).toMatchObject({ told: [{ run: 1 }, { run: 1 }] })
     expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["c", "d"])
     const next = await call("agents_wait", { ids: ["b", "c", "d"] })

@@ -117,6 +117,13 @@ describe("What a child does", () => {
     ])
   })
 
+  it("is a question that was answered", () => {
+    const { types, handle } = watching()
+    handle(event("question.asked", { id: "q1", sessionID: "child", questions: [{ question: "Which?" }] }))
+    handle(event("question.replied", { sessionID: "child", requestID: "q1" }))
+    expect(types()).toEqual(["child.asked", "child.answered"])
+  })
+
   it("ends with its session", () => {
     const { cancelled, handle } = watching()
     handle(event("session.deleted", { sessionID: "child", info: { id: "child" } }))
