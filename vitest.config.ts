@@ -11,6 +11,7 @@ export default defineConfig(({ mode }) => {
             name: "unit",
             sequence: { groupOrder: 0 },
             include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"],
+            maxWorkers: 2,
             env,
           },
         },

@@ -120,10 +120,12 @@ describe("telling the owner", () => {
   })
 
   test("the person sees a toast", async () => {
+    model.on("worth a toast", { type: "text", text: "cheers" })
+    const owner = await opencode.session()
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "t", prompt: "worth a toast" }] })
     const toast = await opencode.events.waitFor(
       ({ payload }) =>
-        payload.type === "tui.toast.show" &&
-        payload.properties.message.includes("Jobs ended: a, b (2/2 done)"),
+        payload.type === "tui.toast.show" && payload.properties.message.includes("Jobs ended: t (1/1 done)"),
     )
     expect(toast).toBeDefined()
   })

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import * as z from "zod"
 import { StoredJob } from "../../src/plugin/stored-job.ts"
 import { answered } from "../support/answered.ts"
+import { soakLaps } from "../support/depth.ts"
 import { freePort } from "../support/free-port.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
@@ -12,7 +13,7 @@ import { type ScriptedModel, startScriptedModel } from "../support/scripted-mode
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
 
-const laps = 5
+const laps = soakLaps
 const jobsInLap = 60
 
 /** A plugin that counts what the process holds, once its garbage is gone. */
@@ -137,7 +138,7 @@ async function actors(): Promise<ActorNode> {
   return ActorNode.parse(await answer.json())
 }
 
-test("300 jobs, a third of them faulty, end as they should, and leave nothing but their records", async () => {
+test(`${laps * jobsInLap} jobs, a third of them faulty, end as they should, and leave nothing but their records`, async () => {
   scriptAll()
   const ended = await runLap(1)
   const before = await probe()

@@ -93,6 +93,18 @@ describe("finding the way", () => {
     }
   })
 
+  it("loses no key of quick fingers, which are ahead of the drawing", async () => {
+    await open("view=jobs")
+    await row("plain").waitFor()
+    const press = (keys: string[]) =>
+      page.evaluate((each) => {
+        for (const key of each)
+          document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))
+      }, keys)
+    await press(["j", "ArrowDown", "k", "ArrowUp", "j", "Enter"])
+    await page.getByRole("heading", { name: /work of plain/ }).waitFor()
+  })
+
   it("goes by keys", async () => {
     await open()
     await page.keyboard.press("2")

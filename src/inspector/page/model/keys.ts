@@ -39,8 +39,8 @@ function act(key: string, target: HTMLElement): boolean {
     case "ArrowRight":
       return fold(false)
     case "Enter":
-      // A focused link or button opens itself.
-      return !target.matches("a, button, summary") && openRow()
+      // A focused link or button opens itself, but quick fingers are ahead of the focus.
+      return (isFocusDue.value || !target.matches("a, button, summary")) && openRow()
     case "Escape":
       if (address.value.job === "") return false
       go({ job: "" })

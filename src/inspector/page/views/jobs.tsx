@@ -65,6 +65,8 @@ export function Jobs() {
 }
 
 function focused(row: Row): void {
+  // The keys have gone on since this row was drawn: the focus follows them, not they the focus.
+  if (isFocusDue.value && rowKey(row) !== cursor.value) return
   cursor.value = rowKey(row)
   isFocusDue.value = false
 }
