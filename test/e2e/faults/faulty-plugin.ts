@@ -14,7 +14,7 @@ const Options = z.object({
   troupe: z.record(z.string(), z.unknown()),
   /** The file that says which calls are spoiled at the moment, as JSON; there is none while all is well. */
   faults: z.string(),
-  /** Gets a line with the name of each spoiled call. */
+  /** Gets a line with the name of each spoiled call, and `loaded` for each instance of the plugin. */
   log: z.string(),
 })
 type Options = z.infer<typeof Options>
@@ -27,6 +27,7 @@ async function server(input: PluginInput, given: unknown) {
   const options = Options.parse(given)
   const { default: plugin }: { default: PluginModule } = await import(options.plugin)
   const config = Client.parse(input.client)._client.getConfig()
+  appendFileSync(options.log, "loaded\n")
   const client = { _client: { getConfig: () => ({ ...config, fetch: spoiled(config.fetch, options) }) } }
   return plugin.server(Object.assign({ ...input }, { client }), options.troupe)
 }

@@ -53,6 +53,10 @@ export async function openSite({ opencode, model, notify }: SiteOptions): Promis
   const { events } = opencode
   const start: Site["start"] = (session, tool, args) =>
     startToolCall({ client, model, events }, session, tool, args)
+  const count = (line: string) =>
+    readFileSync(log, "utf8")
+      .split("\n")
+      .filter((each) => each === line).length
   return {
     client,
     model,
@@ -67,16 +71,16 @@ export async function openSite({ opencode, model, notify }: SiteOptions): Promis
       renameSync(`${file}.new`, file)
     },
     mend: () => rmSync(file, { force: true }),
-    spoiled: (call, times = 1) => {
-      const count = () =>
-        readFileSync(log, "utf8")
-          .split("\n")
-          .filter((line) => line === call).length
-      return poll(`${times} spoiled ${call}`, () => count() >= times || undefined, { timeoutMs: 40_000 })
-    },
+    spoiled: (call, times = 1) =>
+      poll(`${times} spoiled ${call}`, () => count(call) >= times || undefined, { timeoutMs: 40_000 }),
     async restart() {
+      const before = count("loaded")
       await answered("the end of the instance", client.instance.dispose())
-      await answered("a new instance", client.app.agents())
+      // A request that comes at once may still be answered by the old one.
+      await poll("a new instance", async () => {
+        await answered("the agents", client.app.agents())
+        return count("loaded") > before || undefined
+      })
     },
     remove() {
       stage.remove()
