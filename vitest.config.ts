@@ -25,6 +25,8 @@ export default defineConfig(({ mode }) => {
             testTimeout: 60_000,
             hookTimeout: 60_000,
             maxWorkers: 2,
+            // Concurrent tests wait for opencode most of the time, deep ones for faults that take ten seconds.
+            maxConcurrency: mode === "deep" ? 8 : 3,
             env,
           },
         },
