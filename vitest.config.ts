@@ -1,10 +1,25 @@
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
+
+/** The files that take longest, so that none is left running alone at the end. */
+const longest = ["restarts", "faults", "soak"]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = longest.findIndex((name) => moduleId.endsWith(`/e2e/${name}.test.ts`))
+      return index < 0 ? longest.length : index
+    }
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig(({ mode }) => {
   // What `test/support/depth.ts` reads.
   const env: Record<string, string> = mode === "deep" ? { TROUPE_DEEP: "1" } : {}
   return {
     test: {
+      sequence: { sequencer: LongestFirst },
       projects: [
         {
           test: {

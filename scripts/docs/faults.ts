@@ -22,7 +22,7 @@ export function faultDocuments(): Document[] {
     "- *error: not told*: the tool's error says that the message was not sent, or that it is not known.",
     "- *told once*: late, when opencode answers again, but once.",
     "The plugin waits 10 s for an answer, 30 s for a new session, and for a prompt as long as its job may take; a child that has been idle for 5 s is looked at, in case its answer got lost. Records, aborts, notifications and the look for earlier jobs are tried again. One thing stays: a request for a session that reaches opencode twice leaves an empty one, which the plugin knows nothing of.",
-    "Made by `npm run docs` from `test/e2e/faults/cases.ts`, which `test/e2e/faults.test.ts` holds against opencode: the way `error` in `npm test`, all in `npm run test:deep`.",
+    "Made by `npm run docs` from `test/e2e/faults/cases.ts`, which `test/e2e/faults.test.ts` holds against opencode: one case of each in `npm test`, all in `npm run test:deep`.",
   ].join("\n\n")}\n`
   return [{ path: "docs/faults.md", text }]
 }

@@ -14,27 +14,15 @@ import { openSite, type Site } from "./faults/site.ts"
 /** Longer than the plugin waits for an answer, or for a session. Milliseconds. */
 const late = { any: 12_000, createSession: 32_000 }
 
-/** A deep run tries all. */
+/** A deep run tries every case in all ways; else it is one case of each call, in one. */
 const tried: readonly Way[] = isDeep ? ways : ["error"]
-
-let model: ScriptedModel
-let oc: Opencode
-
-beforeAll(async () => {
-  model = await startScriptedModel()
-  oc = await startOpencode({ model, plugin: false })
-})
-afterAll(async () => {
-  await oc.stop()
-  for (const site of [...free.idle, ...free.never]) site.remove()
-  await model.stop()
-})
-
-const cells = tried.flatMap((way) =>
-  cases
-    .filter(({ scenario }) => isDeep || scenario !== startingLate)
-    .map((each) => ({ ...each, way, outcome: each.outcomes[way] })),
-)
+const chosen = isDeep
+  ? cases
+  : cases.filter(
+      ({ call, scenario }, index) =>
+        scenario !== startingLate && cases.findLastIndex((each) => each.call === call) === index,
+    )
+const cells = tried.flatMap((way) => chosen.map((each) => ({ ...each, way, outcome: each.outcomes[way] })))
 
 /** Sites at which nothing is tried at the moment. */
 const free: Record<Scenario["notify"], Site[]> = { idle: [], never: [] }
