@@ -24,6 +24,19 @@ const chosen = isDeep
     )
 const cells = tried.flatMap((way) => chosen.map((each) => ({ ...each, way, outcome: each.outcomes[way] })))
 
+let model: ScriptedModel
+let oc: Opencode
+
+beforeAll(async () => {
+  model = await startScriptedModel()
+  oc = await startOpencode({ model, plugin: false })
+})
+afterAll(async () => {
+  await oc.stop()
+  for (const site of [...free.idle, ...free.never]) site.remove()
+  await model.stop()
+})
+
 /** Sites at which nothing is tried at the moment. */
 const free: Record<Scenario["notify"], Site[]> = { idle: [], never: [] }
 
