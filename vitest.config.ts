@@ -41,7 +41,7 @@ export default defineConfig(({ mode }) => {
             hookTimeout: 60_000,
             maxWorkers: 2,
             // Concurrent tests wait for opencode most of the time, deep ones for faults that take ten seconds.
-            maxConcurrency: mode === "deep" ? 8 : 3,
+            maxConcurrency: mode === "deep" ? 8 : 2,
             env,
           },
         },

@@ -6,6 +6,7 @@ import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 import { startTui } from "../support/tui.ts"
+import { poll } from "../support/waiters.ts"
 
 /** A plugin with one tool, which says when opencode let it go. */
 const pluginSource = `
@@ -143,7 +144,7 @@ describe("opencode serve", () => {
     const id = await oc.session({ metadata: { kept: true } })
     const before = oc.pid
     await oc.kill()
-    expect(processesIn(oc.home)).toEqual([])
+    await nothingLeft(oc.home)
     await oc.restart()
     expect(oc.pid).not.toBe(before)
     const session = await answered("the session", oc.client.session.get({ sessionID: id }))
@@ -159,7 +160,7 @@ describe("what opencode leaves", () => {
     const { home, project } = oc
     await oc.stop()
     expect(oc.log()).toContain("throw-away disposed")
-    expect(processesIn(home)).toEqual([])
+    await nothingLeft(home)
     expect([home, project].filter((path) => existsSync(path))).toEqual([])
   })
 })
@@ -177,11 +178,15 @@ describe("opencode's terminal interface", () => {
     } finally {
       await tui.stop()
     }
-    expect(processesIn(tui.home)).toEqual([])
+    await nothingLeft(tui.home)
   })
 })
 
 /** The processes, of whatever name, whose HOME is this one. Linux alone can tell; elsewhere it is taken on trust. */
+/** What was killed takes a moment to be gone. */
+const nothingLeft = (home: string) =>
+  poll(`the end of ${processesIn(home)}`, () => processesIn(home).length === 0 || undefined)
+
 function processesIn(home: string): string[] {
   if (process.platform !== "linux") return []
   return readdirSync("/proc").filter((entry) => {
