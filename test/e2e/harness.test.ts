@@ -182,11 +182,11 @@ describe("opencode's terminal interface", () => {
   })
 })
 
-/** The processes, of whatever name, whose HOME is this one. Linux alone can tell; elsewhere it is taken on trust. */
 /** What was killed takes a moment to be gone. */
 const nothingLeft = (home: string) =>
   poll(`the end of ${processesIn(home)}`, () => processesIn(home).length === 0 || undefined)
 
+/** The processes, of whatever name, whose HOME is this one. Linux alone can tell; elsewhere it is taken on trust. */
 function processesIn(home: string): string[] {
   if (process.platform !== "linux") return []
   return readdirSync("/proc").filter((entry) => {
