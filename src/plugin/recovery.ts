@@ -77,7 +77,8 @@ export function createRecovery({
     const jobs = sessions.value.flatMap((session) => readStored(session) ?? [])
     const owners = new Set(jobs.filter(isOpen).map(({ record }) => record.owner))
     const others = jobs.filter(({ record, lease }) => !isEnded(record) && !store.isOurs(lease))
-    lookAgainAfter(others.map(({ lease }) => lease).filter(isHeld))
+    const holders = new Map(others.map(({ lease }) => [lease.instance, lease]))
+    lookAgainAfter([...holders.values()].filter(isHeld))
     await Promise.all([...owners].map((each) => owner(each)))
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { NO_USAGE } from "../../src/machines/record.ts"
 import type { Host, Result, Session } from "../../src/plugin/host.ts"
+import { takeLease } from "../../src/plugin/lease.ts"
 import { createNotifier } from "../../src/plugin/notify.ts"
 import { createRecovery } from "../../src/plugin/recovery.ts"
 import { METADATA_KEY, type StoredJob } from "../../src/plugin/stored-job.ts"
@@ -277,6 +278,18 @@ describe("A look for the jobs of earlier processes", () => {
       expect(record()).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
     },
   )
+
+  it("is made again when the one that runs a job has ended, and not before", async () => {
+    const { recovery, child, record } = recoveryOf(() => ({}))
+    const other = takeLease()
+    child("ses_it", { ...stored(), lease: other.lease }, 1)
+    await recovery.everybody()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(record()).toBeUndefined()
+    other.drop()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(record()).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
+  })
 
   it("finds one job where a request that came twice had made two sessions: the one that was used", async () => {
     const { recovery, child, troupe } = recoveryOf(() => ({}))
