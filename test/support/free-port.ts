@@ -1,13 +1,21 @@
-import { once } from "node:events"
+import { randomInt } from "node:crypto"
 import { createServer } from "node:net"
 
-/** A port nobody listens on now; the system hands out others until it comes round again. */
+/**
+ * A port on loopback that is free now. None of those that systems give to outgoing connections (from 32768 on Linux):
+ * one of these may be taken again before a program that was told of it has started to listen.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  if (address === null || typeof address === "string") throw new Error(`Not a port: ${address}`)
-  return address.port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
+  })
 }
