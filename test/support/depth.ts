@@ -9,6 +9,3 @@ export const races = {
 
 /** Moments at which opencode is killed, in each mode of recovery. */
 export const kills = isDeep ? 24 : 3
-
-/** Laps of sixty jobs in the soak. */
-export const soakLaps = isDeep ? 5 : 2
