@@ -1,6 +1,6 @@
-import type { AnyEventObject, StateValue } from "xstate"
+import type { AnyEventObject } from "xstate"
 import type { JobEvent } from "./events.ts"
-import { type JobSnapshot, type jobMachine, placeIn } from "./job-machine.ts"
+import { type JobSnapshot, type jobMachine, type Place, placeIn } from "./job-machine.ts"
 import type { JobRecord } from "./record.ts"
 
 /** One step of a job, with its cause. */
@@ -22,8 +22,8 @@ type JobKey = Pick<JobRecord, "owner" | "id">
 export type HistoryOptions = {
   /** Epoch milliseconds. */
   now: () => number
-  /** How many jobs hold a slot, how many could, and whether this one does. */
-  slots: (job: JobKey) => { held: number; all: number; isHolder: boolean }
+  /** How many jobs hold a slot, and how many could. */
+  slots: () => { held: number; all: number }
   /** Told of defects: nothing that is thrown here may reach an actor. */
   reportError: (error: unknown) => void
 }
@@ -64,9 +64,7 @@ export class History {
     const { transition, getInitialSnapshot } = logic
     logic.transition = (before, event, scope) => {
       const after = transition(before, event, scope)
-      // Most of what a job hears, signs of life above all, leads nowhere.
-      if (before.status !== after.status || !isSame(before.value, after.value) || isNewAttempt(event))
-        this.#heard(after, event)
+      this.#heard(after, event)
       return after
     }
     logic.getInitialSnapshot = (scope, input) => {
@@ -96,7 +94,8 @@ export class History {
     const { job } = snapshot.context
     const from = this.#placeOf(job)
     const to = placeOf(placeIn(snapshot.value))
-    if (from === to && !isNewAttempt(event)) return
+    // Most of what a job hears, signs of life above all, leads nowhere; each further attempt of its provider is news.
+    if (from === to && event.type !== "child.retrying") return
     this.#add(job, { from, to, event: eventName(event.type), why: this.#why(snapshot, event) })
   }
 
@@ -107,37 +106,32 @@ export class History {
   #add(job: JobKey, step: Omit<Transition, "at">): void {
     const key = keyOf(job)
     const steps = this.#byJob.get(key) ?? []
-    if (steps.length === 0) this.#keep(key, steps)
     steps.push({ at: this.#options.now(), ...step, why: clip(step.why) })
     if (steps.length > longest) steps.shift()
-  }
-
-  #keep(key: string, steps: Transition[]): void {
     this.#byJob.set(key, steps)
-    if (this.#byJob.size <= mostJobs) return
-    const [oldest] = this.#byJob.keys()
-    if (oldest !== undefined) this.#byJob.delete(oldest)
+    for (const oldest of this.#byJob.keys()) {
+      if (this.#byJob.size <= mostJobs) break
+      this.#byJob.delete(oldest)
+    }
   }
 
   #why(snapshot: JobSnapshot, event: AnyEventObject): string {
-    const { ending, job } = snapshot.context
+    const { ending } = snapshot.context
     if (ending?.state === "done") return "the child gave its final answer"
     if (ending) {
       const decision = `${endWords[ending.state]}: ${ending.error.message}`
       return snapshot.status === "done" ? decision : `${decision}; the child is being stopped`
     }
-    if (snapshot.matches({ created: "queued" })) return this.#queued(job)
+    if (snapshot.matches({ created: "queued" })) return this.#queued()
     if (event.type === "xstate.done.actor.openSession") return "ready, and it had a slot"
-    if (event.type === "xstate.init")
-      return job.run > 1 ? `follow-up, run ${job.run}` : "asked for by its owner"
+    if (event.type === "xstate.init") return "asked for by its owner"
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
     return causeOf(event as JobEvent) ?? eventName(event.type)
   }
 
-  #queued(job: JobKey): string {
-    // A free slot may have been handed out by now.
-    const { held, all, isHolder } = this.#options.slots(job)
-    return isHolder || held < all ? "ready, and a slot is free" : `queued: ${held} of ${all} slots busy`
+  #queued(): string {
+    const { held, all } = this.#options.slots()
+    return held < all ? "ready, and a slot is free" : `queued: ${held} of ${all} slots busy`
   }
 }
 
@@ -157,9 +151,8 @@ function causeOf(event: JobEvent): string | undefined {
         : `asks the user: ${event.ask.text}`
     case "child.answered":
       return "somebody answered"
-    default:
-      return undefined
   }
+  return undefined
 }
 
 /**
@@ -167,33 +160,20 @@ function causeOf(event: JobEvent): string | undefined {
  * name, our own events keep theirs.
  */
 export function eventName(type: string): string {
-  const [, kind, ...rest] = type.startsWith("xstate.") ? type.split(".") : []
+  if (!type.startsWith("xstate.")) return type
+  const [, kind, of, ...names] = type.split(".")
   if (kind === "init") return "start"
-  if (kind === "after") return `after ${rest[0]}`
-  if (kind === "done" && rest[0] === "actor") return `${rest[1]} done`
-  if (kind === "error" && rest[0] === "actor") return `${rest[1]} failed`
-  if (kind === "done" && rest[0] === "state") return `${rest.at(-1)} over`
+  if (kind === "after") return `after ${of}`
+  if (of === "actor") return `${names[0]} ${kind === "done" ? "done" : "failed"}`
+  if (of === "state") return `${names.at(-1)} over`
   return type
 }
 
 /** `state` or `state.phase`: where a job stands, in one word. */
-export function placeOf({ state, phase }: Pick<JobRecord, "state" | "phase">): string {
+export function placeOf({ state, phase }: Place): string {
   return phase === undefined ? state : `${state}.${phase}`
 }
 
 const clip = (why: string) => (why.length > longestWhy ? `${why.slice(0, longestWhy)}…` : why)
 
 const keyOf = ({ owner, id }: JobKey) => `${owner}/${id}`
-
-/** Of values that are one path each. */
-function isSame(a: StateValue, b: StateValue): boolean {
-  if (typeof a === "string" || typeof b === "string") return a === b
-  for (const name in a) {
-    const [inner, other] = [a[name], b[name]]
-    return inner !== undefined && other !== undefined && isSame(inner, other)
-  }
-  return false
-}
-
-/** Each further attempt of a child that is already retrying is worth a line. */
-const isNewAttempt = (event: AnyEventObject) => event.type === "child.retrying"

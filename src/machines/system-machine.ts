@@ -23,6 +23,7 @@ export const systemMachine = setup({
     context: {} as SystemContext,
     events: {} as SystemEvent,
   },
+  // Stryker disable next-line ObjectLiteral: `createTroupe` provides it with its effects
   actors: { supervisor: supervisorMachine },
   actions: {
     /** Provided by `createTroupe`: tells each job that it may prompt, and the time. */

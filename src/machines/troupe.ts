@@ -63,10 +63,9 @@ export function createTroupe(options: TroupeOptions): Troupe {
 
   const history = new History({
     now,
-    slots: ({ owner, id }) => {
+    slots: () => {
       const { holders, concurrency: all } = system.getSnapshot().context.limits
-      const isHolder = holders.some((holder) => holder.owner === owner && holder.job === id)
-      return { held: holders.length, all, isHolder }
+      return { held: holders.length, all }
     },
     reportError,
   })
@@ -108,9 +107,8 @@ export function createTroupe(options: TroupeOptions): Troupe {
 
   // What a job started has nobody left to answer to.
   ledger.subscribe((record) => {
-    if (!hasEnded(record) || record.session === "") return
-    const theirs = ledger.of(record.session).filter((job) => !hasEnded(job))
-    cancel(theirs, `the job that started it ended (${record.id}: ${record.state})`)
+    if (!hasEnded(record)) return
+    cancel(ledger.of(record.session), `the job that started it ended (${record.id}: ${record.state})`)
   })
 
   return {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest"
+import { createActor } from "xstate"
+import type { JobEvent } from "../../src/machines/events.ts"
 import { eventName, History, placeOf } from "../../src/machines/history.ts"
-import { dawn, usage } from "./support/jobs.ts"
+import { jobMachine, recordOf } from "../../src/machines/job-machine.ts"
+import { dawn, jobInput, usage } from "./support/jobs.ts"
 import { type Play, play, sessionOf } from "./support/play.ts"
 import { quietXState } from "./support/quiet.ts"
 
@@ -168,6 +171,39 @@ describe("What led a job to its state", () => {
     expect(why(stage).at(-1)).toContain("attempt 99")
   })
 
+  it("has causes of 500 characters at most, whatever a provider or a model writes", async () => {
+    const stage = play()
+    await stage.start("j1")
+    const permission = (text: string): JobEvent => ({
+      type: "child.asked",
+      at: dawn,
+      ask: { id: "p", kind: "permission", text },
+    })
+    const words = "asks for permission: "
+    await stage.tell("j1", permission("x".repeat(500 - words.length)))
+    expect(why(stage).at(-1)).toBe(words.padEnd(500, "x"))
+    await stage.tell("j1", stage.answered("p"))
+    await stage.tell("j1", permission("x".repeat(501 - words.length)))
+    expect(why(stage).at(-1)).toBe(`${words.padEnd(500, "x")}…`)
+  })
+
+  it("does the job no harm where it cannot be kept", async () => {
+    const defects: unknown[] = []
+    const history = new History({
+      now: () => {
+        throw new Error("no time")
+      },
+      slots: () => ({ held: 0, all: 1 }),
+      reportError: (error) => void defects.push(error),
+    })
+    const job = createActor(history.listenTo(jobMachine.provide({})), { input: jobInput() })
+    job.start()
+    job.send({ type: "slot.granted", at: dawn })
+    expect(recordOf(job.getSnapshot())).toMatchObject({ state: "created", phase: "opening" })
+    expect(defects[0]).toEqual(new Error("no time"))
+    job.stop()
+  })
+
   it("is forgotten with its owner, and with no other", async () => {
     const stage = play()
     await stage.start("j1")
@@ -180,7 +216,7 @@ describe("What led a job to its state", () => {
 
 describe("The history of very many jobs", () => {
   it("is kept for ten thousand; then the oldest gives way", () => {
-    const slots = () => ({ held: 0, all: 1, isHolder: false })
+    const slots = () => ({ held: 0, all: 1 })
     const history = new History({ now: () => dawn, slots, reportError: () => {} })
     for (let id = 0; id < 10_000; id++) history.noteCrash({ owner: "owner", id: `j${id}` })
     expect(history.of({ owner: "owner", id: "j0" })).toHaveLength(1)

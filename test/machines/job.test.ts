@@ -646,6 +646,15 @@ describe("A job machine without effects", () => {
     const error = { kind: "create", message: "Error: no effects were provided" }
     expect(await done).toMatchObject({ state: "failed", error, endedAt: dawn })
   })
+
+  it("that has a session fails at its prompt, and says so", async () => {
+    const job = createActor(jobMachine, { input: jobInput({ session, run: 2 }) })
+    const done = toPromise(job)
+    job.start()
+    job.send({ type: "slot.granted", at: dawn })
+    const error = { kind: "prompt", message: "Error: no effects were provided" }
+    expect(await done).toMatchObject({ state: "failed", error, endedAt: dawn })
+  })
 })
 
 describe("An answer that carries an error", () => {

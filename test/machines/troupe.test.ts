@@ -1,5 +1,14 @@
 import { describe, expect, it, onTestFinished } from "vitest"
+import { createActor, setup } from "xstate"
+import { jobMachine, recordOf } from "../../src/machines/job-machine.ts"
 import { hasEnded, type JobRecord } from "../../src/machines/record.ts"
+import {
+  type SlotEvent,
+  type SupervisorEvent,
+  supervisorMachine,
+} from "../../src/machines/supervisor-machine.ts"
+import { systemMachine } from "../../src/machines/system-machine.ts"
+import { createTroupe } from "../../src/machines/troupe.ts"
 import { dawn, jobInput, usage } from "./support/jobs.ts"
 import { nothing, play, sessionOf, settled } from "./support/play.ts"
 import { quietXState } from "./support/quiet.ts"
@@ -412,6 +421,76 @@ describe("A supervisor that throws", () => {
     await stage.pass(1_000_000)
     expect(stage.record(alice("j1"))).toBe(failed)
     expect(stage.calls.stopping).toHaveLength(1)
+  })
+})
+
+describe("A supervisor's own book", () => {
+  /** A supervisor by itself, under a parent that notes what it is told. */
+  function supervisor() {
+    const told: string[] = []
+    const parent = createActor(
+      setup({ types: { events: {} as SlotEvent } }).createMachine({
+        on: { "slot.*": { actions: ({ event }) => void told.push(`${event.type} ${event.job}`) } },
+      }),
+    ).start()
+    const actor = createActor(supervisorMachine, { input: { owner: "alice" }, parent }).start()
+    return {
+      told,
+      send: (event: SupervisorEvent) => actor.send(event),
+      start: (id: string) => actor.send({ type: "job.start", job: jobInput({ owner: "alice", id }) }),
+      live: () => actor.getSnapshot().context.live.map(({ job, actor }) => `${job}: ${actor}`),
+    }
+  }
+  const ended = recordOf(createActor(jobMachine, { input: jobInput() }).getSnapshot())
+
+  it("numbers the actors of its jobs, and gives a number that is free again to the next", () => {
+    const { start, send, live } = supervisor()
+    for (const id of ["a", "b", "c"]) start(id)
+    expect(live()).toEqual(["a: job-0", "b: job-1", "c: job-2"])
+    send({ type: "xstate.done.actor.job-1", actorId: "job-1", output: ended })
+    start("d")
+    expect(live()).toEqual(["a: job-0", "c: job-2", "d: job-1"])
+  })
+
+  it("gives no slot back for an actor that is not in it", () => {
+    const { start, send, live, told } = supervisor()
+    start("a")
+    send({ type: "xstate.done.actor.job-7", actorId: "job-7", output: ended })
+    send({ type: "xstate.error.actor.job-7", actorId: "job-7", error: new Error("what?") })
+    expect(live()).toEqual(["a: job-0"])
+    expect(told).toEqual(["slot.request a"])
+  })
+
+  it("is empty where nothing was started, as is the system's", () => {
+    expect(supervisor().live()).toEqual([])
+    const system = createActor(systemMachine, { input: { concurrency: 3 } }).start()
+    onTestFinished(() => void system.stop())
+    expect(system.getSnapshot().context.owners).toEqual([])
+    system.send({ type: "owner.end", owner: "nobody" })
+    expect(system.getSnapshot()).toMatchObject({ status: "active", context: { owners: [] } })
+  })
+})
+
+describe("A system that throws", () => {
+  it("is reported, and throws nothing into opencode", async () => {
+    const defects: unknown[] = []
+    const troupe = createTroupe({
+      effects: {
+        openSession: () => new Promise(() => {}),
+        promptChild: () => new Promise(() => {}),
+        stopChild: () => new Promise(() => {}),
+      },
+      concurrency: 1,
+      now: () => {
+        throw new Error("no time")
+      },
+      reportError: (error) => void defects.push(error),
+    })
+    onTestFinished(() => troupe.stop())
+    troupe.start(jobInput())
+    await settled()
+    expect(troupe.actors().state).toBe("error")
+    expect(defects).toContainEqual(new Error("no time"))
   })
 })
 
