@@ -5,7 +5,7 @@ import type { Children } from "./children.ts"
 import type { Host } from "./host.ts"
 import type { Options } from "./options.ts"
 import type { JobStore } from "./store.ts"
-import { withTexts } from "./texts.ts"
+import { withText } from "./texts.ts"
 
 export type MessengerOptions = {
   troupe: Troupe
@@ -57,7 +57,7 @@ export function createMessenger({
     if (ended.session === "") {
       throw new Error(`${ended.id} never had a session to go on in; start a new job. Nothing was sent.`)
     }
-    const [{ record } = { record: ended }] = await withTexts(host, [ended])
+    const { record } = await withText(host, ended)
     const stored = await store.read(record.session)
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
@@ -71,7 +71,6 @@ export function createMessenger({
       agent: record.agent,
       model: record.model,
       variant: stored?.variant,
-      mayStartJobs: stored?.mayStartJobs ?? false,
       createdAt: record.createdAt,
       askedAt: now(),
       run: record.run + 1,
@@ -80,7 +79,7 @@ export function createMessenger({
       timeoutMs: stored?.timeoutMs ?? options.timeoutSeconds * 1000,
       idleMs: stored?.idleMs ?? options.idleSeconds * 1000,
     }
-    store.saveRun(job)
+    store.saveRun(record.session, job)
     troupe.start(job)
     return `Run ${job.run} started; agents_wait has its result.`
   }

@@ -102,9 +102,11 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     const ready = read.filter(({ record: { id, run } }) =>
       unread.some((each) => each.id === id && each.run === run),
     )
-    const records = ready.flatMap(({ record, problem }) => (problem === undefined ? record : []))
-    const [unreadable] = ready.flatMap(({ problem }) => problem ?? [])
-    if (records.length === 0) return unreadable === undefined ? false : afterFailure({ message: unreadable })
+    const records = ready.filter(({ problem }) => problem === undefined).map(({ record }) => record)
+    if (records.length === 0) {
+      const [problem] = ready.map((each) => each.problem)
+      return problem !== undefined && afterFailure({ message: problem })
+    }
     const message = {
       session: owner,
       ...promptIds(owner, now()),
@@ -168,8 +170,8 @@ function notification(records: readonly JobRecord[], now: number): string {
 }
 
 function shortened(record: JobRecord, limit: number): JobRecord {
-  const { text = "", id } = record
-  if (text.length <= limit) return record
+  const { text, id } = record
+  if (text === undefined || text.length <= limit) return record
   const rest = `[${text.length - limit} more characters: agents_wait with ids ["${id}"]]`
   return { ...record, text: `${text.slice(0, limit)}\n${rest}` }
 }

@@ -5,8 +5,8 @@ export type Owner = {
   permission: PermissionRule[]
   agent: Agent | undefined
   /** What the owner itself runs on, for jobs that name no model. */
-  model: string | undefined
-  variant: string | undefined
+  model?: string
+  variant?: string | undefined
 }
 
 /** Looks up sessions' places in the chain of parents. A session's parent never changes, so answers are kept. */

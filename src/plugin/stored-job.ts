@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { JobInput } from "../machines/events.ts"
-import { JobRecord, RECORD_VERSION } from "../machines/record.ts"
+import { JobRecord, NO_USAGE, RECORD_VERSION } from "../machines/record.ts"
 
 /** The key under which a child session's metadata carries its job. */
 export const METADATA_KEY = "troupe"
@@ -32,10 +32,12 @@ export const StoredJob = z.object({
 })
 export type StoredJob = z.infer<typeof StoredJob>
 
-export function storedJob(record: JobRecord, job: JobInput, lease: Lease, toldRun: number): StoredJob {
-  return StoredJob.parse({
+/** A job as it lies there from the beginning of its child session on. */
+export function newStoredJob(job: JobInput, lease: Lease): StoredJob {
+  const { id, owner, description, agent, model, run, createdAt } = job
+  return {
     version: RECORD_VERSION,
-    record,
+    record: { id, owner, description, agent, model, state: "created", run, createdAt, usage: NO_USAGE },
     prompt: job.prompt,
     variant: job.variant,
     mayStartJobs: job.mayStartJobs ?? false,
@@ -43,6 +45,6 @@ export function storedJob(record: JobRecord, job: JobInput, lease: Lease, toldRu
     timeoutMs: job.timeoutMs,
     idleMs: job.idleMs,
     lease,
-    toldRun,
-  })
+    toldRun: 0,
+  }
 }

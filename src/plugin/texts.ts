@@ -7,13 +7,11 @@ export type ReadRecord = { record: JobRecord; problem?: string }
 
 /** The texts of jobs that an earlier process ended are read from their child sessions when somebody asks for them. */
 export function withTexts(host: Host, records: readonly JobRecord[]): Promise<ReadRecord[]> {
-  return Promise.all(records.map((record) => (isMissing(record) ? withText(host, record) : { record })))
+  return Promise.all(records.map((record) => withText(host, record)))
 }
 
-const isMissing = (record: JobRecord) =>
-  hasEnded(record) && record.text === undefined && record.session !== ""
-
-async function withText(host: Host, record: JobRecord): Promise<ReadRecord> {
+export async function withText(host: Host, record: JobRecord): Promise<ReadRecord> {
+  if (!hasEnded(record) || record.text !== undefined || record.session === "") return { record }
   const messages = await host.messages(record.session)
   if (!messages.ok) {
     const { status, message } = messages.error

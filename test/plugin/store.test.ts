@@ -212,7 +212,7 @@ describe("The writes of a job", () => {
     const { store, current } = stored()
     const error = { kind: "provider" as const, message: "overloaded" }
     store.save({ ...ended, state: "failed", error, startedAt: 6 })
-    store.saveRun({ ...job, session: "ses_1", run: 2, prompt: "Go on.", variant: "low", askedAt: 20 })
+    store.saveRun("ses_1", { ...job, run: 2, prompt: "Go on.", variant: "low", askedAt: 20 })
     await store.settled()
     expect(current()).toMatchObject({ prompt: "Go on.", variant: "low", askedAt: 20, lease, toldRun: 0 })
     expect(current().record).toEqual({

@@ -22,6 +22,8 @@ export type Desk = {
 
 export type { ToolContext, ToolResult }
 
+export type JobKey = Pick<JobRecord, "owner" | "id">
+
 /** The owner's jobs of these ids, in the order asked, and the ids that it has no job of. */
 export function find(
   desk: Desk,
@@ -56,8 +58,8 @@ export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "tex
 /** Resolves once `test` holds for all the owner's jobs of these ids, or `signal` aborts. */
 export function settled(
   desk: Desk,
-  jobs: readonly JobRecord[],
-  { test = hasEnded, until = "all", signal, onChange }: WaitOptions = {},
+  jobs: readonly JobKey[],
+  { test = hasEnded, until, signal, onChange }: WaitOptions = {},
 ): Promise<void> {
   const current = () => jobs.map(({ owner, id }) => desk.troupe.records.get(owner, id)).filter((job) => !!job)
   const isOver = () => {
@@ -84,7 +86,7 @@ type WaitOptions = {
   /** Default: the job has ended. */
   test?: (record: JobRecord) => boolean
   /** Default: `all`. */
-  until?: "all" | "any"
+  until?: "all" | "any" | undefined
   signal?: AbortSignal
   /** Hears of every change of one of the jobs. */
   onChange?: (records: JobRecord[]) => void

@@ -1,17 +1,26 @@
 import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import { type Agent, type Result, wordsOf } from "../host.ts"
 import type { Owner } from "../owners.ts"
 import { childRules } from "../permissions.ts"
 import { problemsOf, readArguments, Task } from "./arguments.ts"
-import { type Desk, listed, settled, type ToolContext, type ToolResult, withoutText } from "./desk.ts"
+import {
+  type Desk,
+  type JobKey,
+  listed,
+  settled,
+  type ToolContext,
+  type ToolResult,
+  withoutText,
+} from "./desk.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
-type Item = { name: string; task: Task } | { name: string; refused: string }
+type Item = Sound | Refused
+type Sound = { name: string; task: Task; agent: Agent }
+type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function start(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
@@ -23,9 +32,10 @@ export async function start(desk: Desk, given: unknown, context: ToolContext): P
   const checked = tasks.map((task, index) => check(house, task, index))
   const permitted = await askPermission(checked, context)
   // From here to the start nothing waits: an id that is free now is free when the job starts.
-  const { started, refused } = startAll(desk, house, permitted, context.sessionID, depth)
+  const outcomes = startAll(desk, house, permitted, context.sessionID, depth)
+  const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(desk, started, { test: ({ phase }) => phase !== "opening", signal: context.abort })
-  return report(desk, started, refused, tasks.length)
+  return report(desk, outcomes)
 }
 
 /** What the tasks are checked against, and what their jobs inherit. */
@@ -57,11 +67,13 @@ async function lookAround({ host }: Desk, tasks: unknown[], context: ToolContext
     agents: known,
     models: models && answered(models),
     owner: {
+      // Stryker disable next-line ArrayDeclaration: what is no rule is not inherited
       permission: answered(session).permission ?? [],
       agent: known.find(({ name }) => name === context.agent),
-      ...(info.role === "assistant"
-        ? { model: `${info.providerID}/${info.modelID}`, variant: info.variant }
-        : { model: undefined, variant: undefined }),
+      ...(info.role === "assistant" && {
+        model: `${info.providerID}/${info.modelID}`,
+        variant: info.variant,
+      }),
     },
   }
 }
@@ -76,10 +88,14 @@ function check({ agents, models }: House, given: unknown, index: number): Item {
   const name = nameOf(given) ?? `tasks[${index}]`
   if (!read.success) return { name, refused: problemsOf(read.error) }
   const task = read.data
-  const usable = agents.filter(({ mode, hidden }) => mode !== "primary" && !hidden).map((agent) => agent.name)
-  const agent = task.agent ?? "general"
-  if (!agents.some((each) => each.name === agent && each.mode !== "primary")) {
-    return { name, refused: `no subagent "${agent}"; there are: ${usable.join(", ")}` }
+  const { agent: asked = "general" } = task
+  const agent = agents.find((each) => each.name === asked && each.mode !== "primary")
+  if (!agent) {
+    const usable = agents.filter(({ mode, hidden }) => mode !== "primary" && !hidden)
+    return {
+      name,
+      refused: `no subagent "${asked}"; there are: ${usable.map((each) => each.name).join(", ")}`,
+    }
   }
   if (task.model !== undefined && models && !models.includes(task.model)) {
     return {
@@ -87,7 +103,7 @@ function check({ agents, models }: House, given: unknown, index: number): Item {
       refused: `no model "${task.model}"; there are: ${listed(closest(models, task.model), 20)}`,
     }
   }
-  return { name, task }
+  return { name, task, agent }
 }
 
 function nameOf(given: unknown): string | undefined {
@@ -97,17 +113,17 @@ function nameOf(given: unknown): string | undefined {
 
 /** Those of the same provider first. */
 function closest(models: readonly string[], asked: string): string[] {
-  const [provider = ""] = asked.split("/")
-  const near = (model: string) => (model.startsWith(`${provider}/`) ? 0 : 1)
+  const provider = asked.slice(0, asked.indexOf("/") + 1)
+  const near = (model: string) => (model.startsWith(provider) ? 0 : 1)
   return models.toSorted((a, b) => near(a) - near(b))
 }
 
 /** As opencode's own `task` does, so that the user's rules for it hold here too: once for each agent. */
 async function askPermission(items: Item[], context: ToolContext): Promise<Item[]> {
-  const agents = new Set(items.flatMap((item) => ("task" in item ? agentOf(item.task) : [])))
+  const sound = items.filter((item) => "task" in item)
   const refusals = new Map<string, string>()
-  for (const agent of agents) {
-    const ofAgent = items.flatMap((item) => ("task" in item && agentOf(item.task) === agent ? item.task : []))
+  for (const agent of new Set(sound.map((item) => item.agent.name))) {
+    const ofAgent = sound.filter((item) => item.agent.name === agent).map(({ task }) => task)
     try {
       await context.ask({
         permission: "task",
@@ -120,36 +136,30 @@ async function askPermission(items: Item[], context: ToolContext): Promise<Item[
     }
   }
   return items.map((item) => {
-    const refusal = "task" in item ? refusals.get(agentOf(item.task)) : undefined
+    const refusal = "task" in item ? refusals.get(item.agent.name) : undefined
     return refusal === undefined ? item : { name: item.name, refused: `not permitted: ${refusal}` }
   })
 }
 
-function startAll(desk: Desk, house: House, items: Item[], owner: string, depth: number) {
-  const started: JobRecord[] = []
-  const refused: { name: string; refused: string }[] = []
+/** What became of a task. */
+type Outcome = JobKey | Refused
+
+function startAll(desk: Desk, house: House, items: Item[], owner: string, depth: number): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
-  const wanted = new Set(items.flatMap((item) => ("task" in item ? (item.task.id ?? []) : [])))
-  for (const item of items) {
-    if ("refused" in item) refused.push(item)
-    else if (item.task.id !== undefined && desk.troupe.records.get(owner, item.task.id)) {
-      refused.push({
-        name: item.name,
-        refused: `the id "${item.task.id}" is taken; choose another, or leave it out`,
-      })
-    } else {
-      const id = item.task.id ?? freeId(desk, owner, wanted)
-      desk.troupe.start(
-        jobOf(desk, house, item.task, { id, owner, mayStartJobs: depth + 1 < desk.options.depth }),
-      )
-      const record = desk.troupe.records.get(owner, id)
-      if (record) started.push(record)
+  const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
+  const mayStartJobs = depth + 1 < desk.options.depth
+  return items.map((item) => {
+    if ("refused" in item) return item
+    const { id = freeId(desk, owner, wanted) } = item.task
+    if (desk.troupe.records.get(owner, id)) {
+      return { name: item.name, refused: `the id "${id}" is taken; choose another, or leave it out` }
     }
-  }
-  return { started, refused }
+    desk.troupe.start(jobOf(desk, house.owner, item, { id, owner, mayStartJobs }))
+    return { owner, id }
+  })
 }
 
-function freeId({ troupe }: Desk, owner: string, wanted: ReadonlySet<string>): string {
+function freeId({ troupe }: Desk, owner: string, wanted: ReadonlySet<string | undefined>): string {
   let index = troupe.records.countOf(owner) + 1
   while (wanted.has(`j${index}`) || troupe.records.get(owner, `j${index}`)) index++
   return `j${index}`
@@ -157,25 +167,22 @@ function freeId({ troupe }: Desk, owner: string, wanted: ReadonlySet<string>): s
 
 function jobOf(
   { options, now }: Desk,
-  { agents, owner }: House,
-  task: Task,
-  { id, owner: session, mayStartJobs }: { id: string; owner: string; mayStartJobs: boolean },
+  owner: Owner,
+  { task, agent }: Sound,
+  job: Pick<JobInput, "id" | "owner"> & { mayStartJobs: boolean },
 ): JobInput {
-  const agent = agents.find(({ name }) => name === agentOf(task))
-  const agentModel = agent?.model && `${agent.model.providerID}/${agent.model.modelID}`
+  const agentModel = agent.model && `${agent.model.providerID}/${agent.model.modelID}`
   const model = task.model ?? agentModel ?? owner.model
   const at = now()
   return {
-    id,
-    owner: session,
+    ...job,
     description: describe(task),
     prompt: task.prompt,
-    agent: agentOf(task),
+    agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.
     variant: model === owner.model ? owner.variant : undefined,
-    rules: agent && childRules(owner.permission, owner.agent, agent, mayStartJobs),
-    mayStartJobs,
+    rules: childRules(owner.permission, owner.agent, agent, job.mayStartJobs),
     createdAt: at,
     askedAt: at,
     run: 1,
@@ -184,8 +191,6 @@ function jobOf(
   }
 }
 
-const agentOf = (task: Task) => task.agent ?? "general"
-
 function describe({ description, prompt }: Task): string {
   const line = (description ?? prompt).replace(/\s+/g, " ").trim()
   return description === undefined && line.length > descriptionLength
@@ -193,24 +198,23 @@ function describe({ description, prompt }: Task): string {
     : line
 }
 
-function report(
-  { troupe }: Desk,
-  started: readonly JobRecord[],
-  refused: readonly { name: string; refused: string }[],
-  asked: number,
-): ToolResult {
-  const records = started.flatMap(({ owner, id }) => troupe.records.get(owner, id) ?? [])
-  const failed = records.filter((record) => hasEnded(record))
-  const running = records.filter((record) => !hasEnded(record))
+function report({ troupe }: Desk, outcomes: readonly Outcome[]): ToolResult {
+  const refused = outcomes.filter((outcome) => "refused" in outcome)
+  const records = outcomes
+    .map((outcome) => ("id" in outcome ? troupe.records.get(outcome.owner, outcome.id) : undefined))
+    .filter((record) => record !== undefined)
+  const unasked = records.filter(({ startedAt, error }) => error && startedAt === undefined)
+  const started = records.filter((record) => !unasked.includes(record))
   const lines = [
-    running.length > 0
-      ? `Started: ${running.map(({ id }) => id).join(", ")}. Go on; agents_wait has the results.`
+    started.length > 0
+      ? `Started: ${started.map(({ id }) => id).join(", ")}. Go on; agents_wait has the results.`
       : "",
-    ...failed.map(({ id, error }) => `Not started: ${id}: ${error?.message ?? "it ended at once"}`),
+    // Stryker disable next-line OptionalChaining: those alone are here that have an error
+    ...unasked.map(({ id, error }) => `Not started: ${id}: ${error?.message}`),
     ...refused.map(({ name, refused }) => `Refused: ${name}: ${refused}`),
   ]
   return {
-    title: `${running.length}/${asked} jobs started`,
+    title: `${started.length}/${outcomes.length} jobs started`,
     output: lines.filter((line) => line !== "").join("\n"),
     metadata: {
       jobs: withoutText(records),

@@ -17,7 +17,7 @@ import { fitting } from "./room.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
 export async function wait(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
-  const { ids, until = "all", timeout } = readArguments(WaitArguments, given)
+  const { ids, until, timeout } = readArguments(WaitArguments, given)
   const owner = context.sessionID
   const { known, unknown } = ids ? find(desk, owner, ids) : { known: desk.inbox.open(owner), unknown: [] }
   if (known.length === 0 && unknown.length === 0) {
