@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Host, NewPrompt } from "../../src/plugin/host.ts"
+import type { Inbox } from "../../src/plugin/inbox.ts"
 import { createNotifier } from "../../src/plugin/notify.ts"
 import { gate } from "../support/gate.ts"
 import { atDesk } from "./support/desk.ts"
@@ -16,7 +17,7 @@ afterEach(() => void vi.useRealTimers())
 
 type Setup = {
   /** Takes the place of the calls that telling makes. */
-  faults?: (host: HostDouble) => Partial<Host>
+  faults?: (host: HostDouble, inbox: () => Inbox) => Partial<Host>
   notify?: "idle" | "never"
   /** How many jobs. Default: one, `a`. */
   jobs?: number
@@ -40,7 +41,7 @@ async function ownerWithJob({ faults = () => ({}), notify = "idle", jobs = 1 }: 
   const words = { session: "owner", messageID: "msg_1", partID: "prt_1", text: "hello" }
   host.said.set("owner", [askedBy({ ...words, agent: "plan", model: "fake/m2" })])
   const notifier = createNotifier({
-    host: { ...host, ...faults(host) },
+    host: { ...host, ...faults(host, () => inbox) },
     troupe,
     inbox,
     notify,
@@ -229,6 +230,112 @@ describe("a notification", () => {
     await finish("")
     await vi.advanceTimersByTimeAsync(longEnough)
     expect(posted[0]?.text).toContain("(no text)")
+  })
+
+  it("does without words, too, for a job whose child was never asked", async () => {
+    const { posted, troupe } = await ownerWithJob({ jobs: 9 })
+    troupe.cancel([{ owner: "owner", id: "i" }], "not needed")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted[0]?.text).toMatch(/<job id="i" state="cancelled" .*reason="not needed">\n\(it had written/)
+  })
+
+  it("is one look at opencode for what ended within its window", async () => {
+    const looks: Promise<unknown>[] = []
+    const { finish, posted } = await ownerWithJob({
+      jobs: 3,
+      faults: (host) => ({
+        messages: (session) => {
+          const look = host.messages(session)
+          looks.push(look)
+          return look
+        },
+      }),
+    })
+    for (const id of ["a", "b", "c"]) {
+      await finish(`of ${id}`, id)
+      await vi.advanceTimersByTimeAsync(50)
+    }
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect([posted.length, looks.length]).toEqual([1, 1])
+  })
+
+  it("is never two of one job, though another ends while opencode is asked", async () => {
+    const late = gate<void>()
+    const { finish, posted } = await ownerWithJob({
+      jobs: 2,
+      faults: (host) => ({
+        messages: async (session) => {
+          await late.passed
+          return host.messages(session)
+        },
+      }),
+    })
+    await finish("of a", "a")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    late.open()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    const told = posted.map(({ text }) => text).join("\n")
+    for (const id of ["a", "b"]) expect(told.split(`<job id="${id}"`)).toHaveLength(2)
+  })
+
+  it("waits for a text that cannot be read now, while others go", async () => {
+    const flaky: { tries: number[] }[] = []
+    const { finish, posted, troupe, notifier, host } = await ownerWithJob({
+      faults: (host) => {
+        const { tries, call } = failing<Host["messages"]>(3, host.messages)
+        flaky.push({ tries })
+        return { messages: (session) => (session === "ses_old" ? call(session) : host.messages(session)) }
+      },
+    })
+    const record = troupe.records.get("owner", "a")
+    if (!record) throw new Error("no record")
+    troupe.adopt({ ...record, id: "old", session: "ses_old", state: "done", endedAt: 1 })
+    await finish("of a")
+    await vi.advanceTimersByTimeAsync(500)
+    expect(posted.map(({ text }) => /job id="(\w+)"/.exec(text)?.[1])).toEqual(["a"])
+    notifier.turn("owner", true)
+    notifier.turn("owner", false)
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted.map(({ text }) => /job id="(\w+)"/.exec(text)?.[1])).toEqual(["a", "old"])
+    expect(flaky[0]?.tries).toHaveLength(4)
+    expect(host.logged).toContain("warn: an owner could not be told of its jobs: not now")
+  })
+
+  it.each<[string, (desk: Awaited<ReturnType<typeof ownerWithJob>>) => unknown, Setup]>([
+    ["it has gone", () => {}, {}],
+    ["its owner has read it itself", ({ call }) => call("agents_wait", { ids: ["a"] }), {}],
+    [
+      "its owner has read it just then",
+      () => {},
+      {
+        faults: (_, inbox) => ({
+          statuses: async () => {
+            inbox().markRead(inbox().unread("owner"))
+            return ok({})
+          },
+        }),
+      },
+    ],
+    ["its owner works: the end of its turn is the time", ({ notifier }) => notifier.turn("owner", true), {}],
+    [
+      "opencode says so",
+      () => {},
+      { faults: () => ({ statuses: async () => ok({ owner: { type: "busy" } }) }) },
+    ],
+    ["nobody has said anything", ({ host }) => host.said.set("owner", []), {}],
+    ["its owner is gone", () => {}, { faults: () => ({ messages: async () => failed("no session", 404) }) }],
+    ["its plugin is stopped", ({ notifier }) => notifier.stop(), {}],
+  ])("is not waited for any longer once %s", async (_, happen, setup) => {
+    const desk = await ownerWithJob(setup)
+    await desk.finish()
+    await happen(desk)
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(vi.getTimerCount()).toBe(0)
+    desk.notifier.stop()
+    desk.notifier.check("owner")
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it("is not even thought of while the owner is known to work", async () => {

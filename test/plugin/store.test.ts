@@ -4,6 +4,7 @@ import { type JobRecord, NO_USAGE } from "../../src/machines/record.ts"
 import { Inbox } from "../../src/plugin/inbox.ts"
 import { JobStore } from "../../src/plugin/store.ts"
 import { StoredJob } from "../../src/plugin/stored-job.ts"
+import { gate } from "../support/gate.ts"
 import { atDesk, lease } from "./support/desk.ts"
 import { failed, type HostDouble, hostDouble, ok } from "./support/host-double.ts"
 import { sessionOf } from "./support/opencode-data.ts"
@@ -206,6 +207,104 @@ describe("The writes of a job", () => {
     ])
     await vi.advanceTimersByTimeAsync(5_000)
     expect([host.writes, host.logged]).toEqual([[], []])
+  })
+
+  it("are none for a job whose session opencode did not make", async () => {
+    const { host, call } = atDesk({ createSession: async () => failed("the disk is full") })
+    await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect([host.writes, host.logged]).toEqual([[], []])
+  })
+
+  it("say once that its end is decided, whatever its child still does", async () => {
+    const aborting = gate<void>()
+    const { host, call, troupe } = atDesk({ abort: () => aborting.passed.then(() => ok(true)) })
+    await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
+    const cancelling = call("agents_cancel", { ids: ["a"] })
+    await vi.advanceTimersByTimeAsync(100)
+    troupe.tell({ owner: "owner", id: "a" }, { type: "child.active", activity: { at: 1 } })
+    await vi.advanceTimersByTimeAsync(100)
+    expect(statesOf(host)).toEqual(["prompting"])
+    aborting.open()
+    await cancelling
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(statesOf(host)).toEqual(["prompting", "cancelled"])
+  })
+
+  it("never overlap, and what comes meanwhile is written once they are over", async () => {
+    const gates = [gate<void>(), gate<void>()]
+    let underWay = 0
+    let most = 0
+    const { host, store, current } = stored({
+      session: async (id) => {
+        most = Math.max(most, ++underWay)
+        await gates.shift()?.passed
+        underWay--
+        const session = host.sessions.get(id)
+        return session ? ok(session) : failed("gone", 404)
+      },
+    })
+    const [first, second] = gates
+    store.save({ ...ended, state: "created" })
+    await vi.advanceTimersByTimeAsync(0)
+    store.save({ ...ended, state: "prompting" })
+    first?.open()
+    await vi.advanceTimersByTimeAsync(0)
+    store.save(ended)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(most).toBe(1)
+    second?.open()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(statesOf(host)).toEqual(["created", "prompting", "done"])
+    expect(current().record.state).toBe("done")
+    expect(most).toBe(1)
+  })
+
+  it("are not repeated where all is written, when all is to be", async () => {
+    const writing = gate<void>()
+    const { host, store } = stored({
+      session: async (id) => {
+        await writing.passed
+        const session = host.sessions.get(id)
+        return session ? ok(session) : failed("gone", 404)
+      },
+    })
+    store.save(ended)
+    await vi.advanceTimersByTimeAsync(0)
+    const settled = store.settled()
+    writing.open()
+    await settled
+    expect(host.writes).toHaveLength(1)
+  })
+
+  it("that fail are tried again at growing pauses, of a minute at most", async () => {
+    const tries: number[] = []
+    let now = 0
+    const { store } = stored({
+      session: async () => {
+        tries.push(now)
+        return failed("the store is away")
+      },
+    })
+    store.save(ended)
+    await vi.advanceTimersByTimeAsync(0)
+    for (now = 1; now <= 300; now++) await vi.advanceTimersByTimeAsync(1_000)
+    const pauses = tries.slice(1).map((time, index) => time - (tries[index] ?? 0))
+    expect(pauses.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60])
+  })
+
+  it.each([
+    ["was damaged", { metadata: { troupe: { version: 99 } } }, /metadata\.troupe was damaged/],
+    ["has lost its metadata", {}, /metadata\.troupe was damaged/],
+    ["is gone", undefined, /no session ses_1/],
+  ])("are not tried again where the session %s", async (_, fields, words) => {
+    const { host, store } = stored()
+    if (fields) host.sessions.set("ses_1", sessionOf("ses_1", fields))
+    else host.sessions.delete("ses_1")
+    expect(await store.read("ses_1")).toBeUndefined()
+    store.save(ended)
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(host.logged).toEqual([expect.stringMatching(words)])
   })
 
   it("of a follow-up hold what a new start would ask, and nothing of how the last run ended", async () => {

@@ -157,6 +157,13 @@ describe("agents_start", () => {
     expect(host.prompts).toHaveLength(2)
   })
 
+  it("names models of the asked provider first where one is unknown, and of the rest how many there are", async () => {
+    const others = Array.from({ length: 19 }, (_, index) => `other/m${index}`)
+    const { call } = atDesk({ models: async () => ok(["fakir/m3", ...others, "fake/m1", "fake/m2"]) })
+    const { output } = await call("agents_start", { tasks: [task("a", { model: "fake/m3" })] })
+    expect(output).toMatch(/there are: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
+  })
+
   it("asks for permission as opencode's own task does, once for each agent, and starts what is permitted", async () => {
     const { call, host } = atDesk()
     const asked: unknown[] = []
@@ -217,9 +224,48 @@ describe("agents_start", () => {
     )
   })
 
+  it("calls started what its child was asked, though it has ended by then", async () => {
+    let make = () => {}
+    const slow = new Promise<void>((resolve) => {
+      make = resolve
+    })
+    const { call, host, troupe } = atDesk(
+      {
+        createSession: async ({ title }) => {
+          if (title.startsWith("slow")) await slow
+          return ok(sessionOf(`ses_${title}`))
+        },
+      },
+      { concurrency: 1 },
+    )
+    const tasks = [task("quick"), task("queued"), task("last", { description: "slow" })]
+    const starting = call("agents_start", { tasks })
+    await until(() => host.prompts.length === 1)
+    troupe.cancel([{ owner: "owner", id: "queued" }], "not needed")
+    host.prompts[0]?.settle(failed("overloaded", 503))
+    await until(() => troupe.records.get("owner", "quick")?.state === "failed")
+    make()
+    const { title, output } = await starting
+    expect(title).toBe("2/3 jobs started")
+    expect(output.split("\n")).toEqual([
+      "Started: quick, last. Go on; agents_wait has the results.",
+      "Not started: queued: not needed",
+    ])
+  })
+
+  it("says that nothing was started where its owner is deleted meanwhile", async () => {
+    const turn = new AbortController()
+    const { call, troupe } = atDesk({ createSession: () => new Promise(() => {}) })
+    const starting = call("agents_start", { tasks: [task("a")] }, { abort: turn.signal })
+    await until(() => troupe.records.countOf("owner") === 1)
+    troupe.forgetOwner("owner")
+    turn.abort()
+    expect(await starting).toMatchObject({ title: "0/1 jobs started", output: "", jobs: [] })
+  })
+
   it("looks for models only where a task names one", async () => {
     const models = vi.fn(async () => failed("busy"))
-    const { jobs } = await atDesk({ models }).call("agents_start", { tasks: [task("a"), 7] })
+    const { jobs } = await atDesk({ models }).call("agents_start", { tasks: [task("a"), 7, null] })
     expect([jobs.length, models.mock.calls.length]).toEqual([1, 0])
   })
 
@@ -450,6 +496,16 @@ describe("agents_wait", () => {
     expect(early.output).toMatch(/^The waiting timed out\. Still running:\na: prompting/)
     answer("a", "of a")
     expect((await call("agents_wait", {})).output).toContain("of a")
+  })
+
+  it("hands over nothing of jobs that are gone with their owner", async () => {
+    const turn = new AbortController()
+    const { call, troupe } = await running("a")
+    const waiting = call("agents_wait", {}, { abort: turn.signal })
+    await until(() => troupe.records.countOf("owner") === 1)
+    troupe.forgetOwner("owner")
+    turn.abort()
+    expect(await waiting).toMatchObject({ output: "", jobs: [] })
   })
 
   it("when interrupted: what had ended is not taken as read", async () => {

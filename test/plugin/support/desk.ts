@@ -1,5 +1,5 @@
 import type { ToolContext } from "@opencode-ai/plugin"
-import { onTestFinished } from "vitest"
+import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
@@ -39,14 +39,23 @@ export function atDesk(
     metadataFor: (job) => store.newMetadata(job),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
-  const troupe: Troupe = createTroupe({ effects: children.effects, concurrency: options.concurrency })
+  const defects: unknown[] = []
+  const troupe: Troupe = createTroupe({
+    effects: children.effects,
+    concurrency: options.concurrency,
+    reportError: (error) => void defects.push(error),
+  })
   store.follow(troupe)
   const inbox = new Inbox(troupe.records, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
   const messenger = createMessenger({ troupe, host, children, store, options, now: Date.now })
   const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
-  onTestFinished(() => troupe.stop())
+  onTestFinished(() => {
+    troupe.stop()
+    // A listener that throws would go unnoticed otherwise.
+    expect(defects).toEqual([])
+  })
 
   async function call(
     tool: (typeof JOB_TOOLS)[number],
