@@ -10,8 +10,9 @@ const sound = "nothing is planted"
 const limit = 240_000
 
 /**
- * Only in a deep run, for it takes half a minute. Every suite runs once on the sound source, and once for each bug that it must find: all in one run of vitest, where
- * each bug is a project whose only peculiarity is that a file reads otherwise.
+ * Only in a deep run, for it takes half a minute. Every suite runs once on the sound source, and once for each bug
+ * that it must find: all in one run of vitest, where each bug is a project whose only peculiarity is that a file reads
+ * otherwise.
  */
 async function run(): Promise<Map<string, TestModule[]>> {
   const suites = [...new Set(bugs.flatMap((bug) => bug.suites))]

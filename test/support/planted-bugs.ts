@@ -48,7 +48,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           from: "  const checked = tasks.map(",
           to: "  house.taken = new Set(desk.troupe.records.of(context.sessionID).map(({ id }) => id))\n  const checked = tasks.map(",
         },
-        { from: "desk.troupe.records.get(owner, item.task.id)) {", to: "house.taken.has(item.task.id)) {" },
+        { from: "desk.troupe.records.get(owner, id)) {", to: "house.taken.has(id)) {" },
       ],
       suites: [startRaces],
     },
@@ -112,7 +112,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/store.ts",
       edits: [
         { from: "    await unwritten.writing\n", to: "" },
-        { from: "unwritten.changes.length === 0 || unwritten.writing", to: "unwritten.changes.length === 0" },
+        { from: "unwritten.writing ??= this.#writeAll", to: "unwritten.writing = this.#writeAll" },
       ],
       suites: [storeTests],
     },
@@ -259,8 +259,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a new job's record lacks it",
-      file: "src/plugin/store.ts",
-      edits: [{ from: '      state: "created",\n      run,\n', to: '      state: "created",\n' }],
+      file: "src/plugin/stored-job.ts",
+      edits: [{ from: 'state: "created", run,', to: 'state: "created",' }],
       suites: [storeTests],
     },
     {
