@@ -57,7 +57,7 @@ export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "tex
 export function settled(
   desk: Desk,
   jobs: readonly JobRecord[],
-  { test = hasEnded, until = "all", signal, onChange }: WaitOptions = {},
+  { test = hasEnded, until, signal, onChange }: WaitOptions = {},
 ): Promise<void> {
   const current = () => jobs.map(({ owner, id }) => desk.troupe.records.get(owner, id)).filter((job) => !!job)
   const isOver = () => {

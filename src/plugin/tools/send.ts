@@ -10,7 +10,7 @@ export async function send(desk: Desk, given: unknown, context: ToolContext): Pr
   if (!record) {
     return {
       title: "unknown job",
-      output: unknownWords(desk, owner, [id]).join("\n"),
+      output: unknownWords(desk, owner, [id]).join(),
       metadata: { jobs: [] },
     }
   }
