@@ -68,7 +68,7 @@ export function readOptions(given: unknown): { options: Options; problems: strin
 }
 
 function asObject(given: unknown, name: string, problems: string[]): Record<string, unknown> {
-  if (typeof given === "object" && given !== null && !Array.isArray(given)) return { ...given }
+  if (typeof given === "object" && !Array.isArray(given)) return { ...given }
   const what = name === "" ? "the plugin's options" : `option "${name}"`
   problems.push(`${what}: ${JSON.stringify(given)} is no object of keys and values; using the defaults`)
   return {}
@@ -89,8 +89,12 @@ function readKeys(
       continue
     }
     const read = z.safeParse(schema, value)
-    if (read.success) good[key] = read.data
-    else problems.push(`${name} is ${JSON.stringify(value)}, but ${wordsOf(read.error)}; ${fallback(schema)}`)
+    if (read.success) {
+      good[key] = read.data
+      continue
+    }
+    for (const { message } of read.error.issues)
+      problems.push(`${name} is ${JSON.stringify(value)}, but ${lowerFirst(message)}; ${fallback(schema)}`)
   }
   return good
 }
@@ -99,7 +103,5 @@ function fallback(schema: z.core.$ZodType): string {
   const value = z.parse(schema, undefined)
   return value === undefined ? "going on without it" : `using the default, ${JSON.stringify(value)}`
 }
-
-const wordsOf = (error: z.core.$ZodError) => error.issues.map(({ message }) => lowerFirst(message)).join("; ")
 
 const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)

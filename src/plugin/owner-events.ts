@@ -29,7 +29,8 @@ export function createOwnerEvents({ host, troupe, inbox, notifier, lineage }: Ow
       troupe.forgetOwner(owner)
     }
     const unsubscribe = troupe.records.subscribe((record) => {
-      if (record.owner === owner) forget()
+      // Not in the midst of its supervisor's step.
+      if (record.owner === owner) queueMicrotask(forget)
     })
     troupe.cancel(running(owner), "its owner's session was deleted")
     forget()

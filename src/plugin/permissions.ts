@@ -22,7 +22,8 @@ export function childRules(
   const unasked = ["todowrite", ...(mayStartJobs ? [] : ["task"])]
     .filter((name) => !childAgent.permission.some(({ permission }) => permission === name))
     .map((permission): PermissionRule => ({ permission, pattern: "*", action: "deny" }))
-  return [...ceiling(ownerAgent?.permission ?? [], childAgent.permission), ...inherited, ...unasked]
+  const capped = ownerAgent ? ceiling(ownerAgent.permission, childAgent.permission) : []
+  return [...capped, ...inherited, ...unasked]
 }
 
 /** What keeps a child from doing what its owner's agent may not: a plan-mode owner gets no child that edits. */
@@ -53,14 +54,18 @@ function verdict(rules: readonly PermissionRule[], { permission, pattern }: Perm
   )
 }
 
-const strictness: readonly Action[] = ["allow", "ask", "deny"]
-const stricter = (a: Action, b: Action): Action => (strictness.indexOf(a) > strictness.indexOf(b) ? a : b)
+const stricter = (a: Action, b: Action): Action => (a === "deny" || b === "allow" ? a : b)
 
-/** Whether all that `narrow` matches is matched by `wide`: a `*` in the former is only by one in the latter. */
+/**
+ * Whether all that `narrow` matches is matched by `wide`: a `*` in the former is only by one in the latter. As in
+ * opencode, `ls *` matches `ls` too.
+ */
 function covers(wide: string, narrow: string): boolean {
   const source = wide
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replace(/\*/g, ".*")
     .replace(/\?/g, "[^*]")
-  return new RegExp(`^${source}$`, "s").test(narrow)
+    .replace(/ \.\*$/, "( .*)?")
+  const all = new RegExp(`^${source}$`, "s")
+  return all.test(narrow) && all.test(narrow.replace(/ \*$/, ""))
 }

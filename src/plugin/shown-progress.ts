@@ -11,13 +11,12 @@ const intervalMs = 1_000
  * plugins opencode 1.18 never runs what it returns: the call's part is changed instead.
  */
 export function shownProgress(host: Host, context: ToolContext) {
-  const callID = CallID.safeParse(context).data?.callID
   let writing = Promise.resolve()
   let isOver = false
   let part: RunningPart | undefined
 
   const write = async ({ title, metadata }: Shown) => {
-    part ??= callID === undefined ? undefined : await runningPart(host, context, callID)
+    part ??= await runningPart(host, context)
     if (!part || isOver) return
     const changed = {
       ...part,
@@ -44,14 +43,12 @@ type Shown = { title: string; metadata: Record<string, unknown> }
 type ToolPart = Extract<Part, { type: "tool" }>
 type RunningPart = ToolPart & { state: Extract<ToolPart["state"], { status: "running" }> }
 
-const CallID = z.object({ callID: z.string() })
+/** What the types of a tool's context do not show. */
+const Call = z.object({ callID: z.string() })
 
-async function runningPart(
-  host: Host,
-  { sessionID, messageID }: ToolContext,
-  callID: string,
-): Promise<RunningPart | undefined> {
-  const message = await host.message(sessionID, messageID)
+async function runningPart(host: Host, context: ToolContext): Promise<RunningPart | undefined> {
+  const callID = Call.safeParse(context).data?.callID
+  const message = await host.message(context.sessionID, context.messageID)
   return message.ok
     ? message.value.parts.find(
         (part): part is RunningPart =>

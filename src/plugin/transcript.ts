@@ -19,7 +19,7 @@ export function deliveryMark(records: readonly JobRecord[]): z.infer<typeof Mark
 export function deliveredRuns(messages: readonly MessageWithParts[]): DeliveredRun[] {
   return messages
     .flatMap(({ parts }) => parts)
-    .flatMap((part) => Mark.safeParse(metadataOf(part)).data?.[METADATA_KEY]?.told ?? [])
+    .flatMap((part) => Mark.safeParse(metadataOf(part)).data?.[METADATA_KEY].told ?? [])
 }
 
 function metadataOf(part: Part): unknown {

@@ -158,7 +158,8 @@ describe("At depth 2", () => {
     const owner = await deep.session()
     model.script("start and leave", [
       { type: "tool", calls: [{ name: "agents_start", args: { tasks: [{ prompt: "left behind" }] } }] },
-      { type: "text", text: "I am off" },
+      // What it started has to be at work, or there is nothing to take along.
+      { type: "hold", text: "I am", until: request("left behind").then(() => " off") },
     ])
     model.on("left behind", { type: "silent" })
     await deep.callTool(owner, "agents_start", { tasks: [{ prompt: "start and leave" }] })

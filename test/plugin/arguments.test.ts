@@ -71,10 +71,13 @@ describe("What the model sees of", () => {
 })
 
 describe("A model's name", () => {
-  it.each(["m1", "/m1", "fake/", "a b"])("is refused without provider or model: %s", async (model) => {
-    const { output } = await atDesk().call("agents_start", { tasks: [{ prompt: "x", model }] })
-    expect(output).toContain("model: must be provider/model")
-  })
+  it.each(["m1", "/m1", "/fake/m1", "fake/", "fake/m1\n", "a b"])(
+    "is refused without provider or model: %s",
+    async (model) => {
+      const { output } = await atDesk().call("agents_start", { tasks: [{ prompt: "x", model }] })
+      expect(output).toContain("model: must be provider/model")
+    },
+  )
 
   it("may have slashes of its own", async () => {
     const { output } = await atDesk().call("agents_start", { tasks: [{ prompt: "x", model: "a/b/c" }] })

@@ -13,6 +13,14 @@ describe("The ids of a prompt", () => {
   it("hold the time as opencode's do: milliseconds × 4096, modulo 2^48", () => {
     const time = ((BigInt(noon) * 4096n) % 2n ** 48n).toString(16)
     expect(promptIds("ses_1", noon).messageID.slice(4, 16)).toBe(time.padStart(12, "0"))
+    expect(promptIds("ses_1", 26 * 2 ** 36 + 1).messageID.slice(4, 16)).toBe("000000001000")
+  })
+
+  it("stay what they are in every version of this plugin: a run may outlive the one that asked it", () => {
+    expect(promptIds("ses_1", noon)).toEqual({
+      messageID: "msg_b796dd6000001X4PPRfh23x5jj",
+      partID: "prt_b796dd600000mM41vytW2UtVb5",
+    })
   })
 
   it("are the same for the same session and time, so that asking again joins the first prompt", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import type * as z from "zod"
+import * as z from "zod"
 import { Options, readOptions } from "../../src/plugin/options.ts"
 
 const defaults = Options.parse({})
@@ -14,12 +14,22 @@ describe("Options", () => {
       depth: 1,
       notify: "idle",
       recover: "fail",
+      inspector: { enabled: true, port: 0, readOnly: false, host: "127.0.0.1" },
     })
   })
 
   it("are taken as given where they are right", () => {
     const given = { concurrency: 2, timeoutSeconds: 0.5, depth: 3, notify: "never", recover: "resume" }
     expect(readOptions(given)).toEqual({ options: { ...defaults, ...given }, problems: [] })
+  })
+
+  it("may say what is the default", () => {
+    expect(readOptions(defaults)).toEqual({ options: defaults, problems: [] })
+  })
+
+  it("may be null as a whole, as those of the inspector may: nothing is asked", () => {
+    for (const given of [null, { inspector: null }])
+      expect(readOptions(given)).toEqual({ options: defaults, problems: [] })
   })
 
   it.each([
@@ -36,6 +46,10 @@ describe("Options", () => {
     [
       { inspector: { port: "any" } },
       /^option "inspector.port" is "any", but .*expected number.*; using the default, 0$/,
+    ],
+    [
+      { inspector: { token: 7 } },
+      /^option "inspector.token" is 7, but .*expected string.*; going on without it$/,
     ],
     [{ inspector: { colour: "red" } }, /^option "inspector.colour" is unknown; there are: enabled, port, /],
     [{ inspector: true }, /^option "inspector": true is no object of keys and values; using the defaults$/],
@@ -79,6 +93,11 @@ describe("Options", () => {
     const described = (schema: z.ZodObject) =>
       Object.values(schema.shape).every((field) => (field.description?.length ?? 0) > 10)
     expect([described(Options), described(Options.shape.inspector.unwrap())]).toEqual([true, true])
+  })
+
+  it("say in their schema how long a token is", () => {
+    const schema = z.toJSONSchema(Options.shape.inspector.unwrap())
+    expect(schema.properties?.token).toMatchObject({ type: "string", minLength: 32 })
   })
 
   it("names every wrong one", () => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest"
 import type { Part } from "../../src/plugin/host.ts"
+import { settled } from "../machines/support/play.ts"
 import { gate } from "../support/gate.ts"
-import { atDesk } from "./support/desk.ts"
+import { atDesk, contextOf } from "./support/desk.ts"
 import { ok } from "./support/host-double.ts"
-import { answerTo, askedBy, sessionOf } from "./support/opencode-data.ts"
+import { answerTo, sessionOf, textPart } from "./support/opencode-data.ts"
 
 /** The call of the tool as the owner's message has it while it runs. */
 const running: Part = {
@@ -15,6 +16,12 @@ const running: Part = {
   tool: "agents_wait",
   state: { status: "running", input: {}, metadata: { other: "kept" }, time: { start: 1 } },
 }
+
+const completed: Part = {
+  ...running,
+  state: { status: "completed", input: {}, output: "", title: "", metadata: {}, time: { start: 1, end: 2 } },
+}
+const text = textPart("owner", "msg_call", "I wait for them.")
 
 function messageWith(...parts: Part[]) {
   return { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts }
@@ -66,16 +73,25 @@ describe("A call of agents_wait, while it runs,", () => {
     setTimeout(() => asked.open(), 20)
     await waiting
     expect(host.shown).toEqual([])
+    await asked.passed
+    await settled()
+    expect(host.shown).toEqual([])
+  })
+
+  it("does its work unseen where opencode does not say which call it is", async () => {
+    const { call, host, tools } = atDesk({ message: async () => ok(messageWith(text, running)) })
+    await call("agents_start", { tasks: [{ id: "a", prompt: "x" }] })
+    const waiting = tools.agents_wait?.execute({ timeout: 0.02 }, contextOf({}))
+    expect(await waiting).toMatchObject({ title: "0/1 done" })
+    expect(host.shown).toEqual([])
   })
 
   it.each([
     ["it is another's", { ...running, callID: "other" }],
-    [
-      "it is at its end",
-      askedBy({ session: "owner", messageID: "m", partID: "p", text: "", agent: "" }).parts[0],
-    ],
+    ["it is at its end", completed],
+    ["it is no call's", text],
   ])("shows nothing on a part where %s", async (_, part) => {
-    const { call, host } = atDesk({ message: async () => ok(messageWith(...(part ? [part] : []))) })
+    const { call, host } = atDesk({ message: async () => ok(messageWith(part)) })
     await call("agents_start", { tasks: [{ id: "a", prompt: "x" }] })
     await call("agents_wait", { timeout: 0.02 })
     expect(host.shown).toEqual([])

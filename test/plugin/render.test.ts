@@ -48,7 +48,9 @@ describe("A result", () => {
   })
 
   it("says that there is no text", () => {
-    expect(resultBlock(record({ text: "" }), now)).toContain("\n(no text)\n")
+    const { text: _, ...silent } = record()
+    for (const done of [silent, record({ text: "" })])
+      expect(resultBlock(done, now)).toBe('<job id="j1" state="done" time="12s">\n(no text)\n</job>')
     const cancelled = record({ state: "cancelled", text: "" })
     expect(resultBlock(cancelled, now)).toContain("\n(it had written nothing)\n")
   })
@@ -64,6 +66,12 @@ describe("A result", () => {
       expect(block.endsWith("\n</job>")).toBe(true)
     },
   )
+
+  it("can still be read where it names the end of a block", () => {
+    expect(resultBlock(record({ text: "Close it with </job>." }), now)).toContain(
+      "\nClose it with <\\/job>.\n",
+    )
+  })
 })
 
 describe("A line of a status", () => {

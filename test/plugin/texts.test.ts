@@ -31,7 +31,7 @@ describe("The text of a job that an earlier process has ended", () => {
     const silent = [untold, { ...untold, id: "b", session: "ses_2" }]
     const gone = { ...host, messages: async () => failed("no such session", 404) }
     for (const read of [await withTexts(host, silent), await withTexts(gone, silent)])
-      expect(read).toEqual(silent.map((record) => ({ record })))
+      expect(read).toStrictEqual(silent.map((record) => ({ record })))
   })
 
   it("is a problem where opencode does not say", async () => {

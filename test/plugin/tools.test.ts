@@ -1,6 +1,12 @@
+import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
 import * as z from "zod"
 import { NO_USAGE } from "../../src/machines/record.ts"
+import { createNotifier } from "../../src/plugin/notify.ts"
+import { createOwnerEvents } from "../../src/plugin/owner-events.ts"
+import { createLineage } from "../../src/plugin/owners.ts"
+import { settled } from "../machines/support/play.ts"
+import { gate } from "../support/gate.ts"
 import { atDesk } from "./support/desk.ts"
 import { type AskedPrompt, failed, type HostDouble, ok } from "./support/host-double.ts"
 import { agentOf, answerTo, askedBy, sessionOf } from "./support/opencode-data.ts"
@@ -508,6 +514,16 @@ describe("agents_wait", () => {
     expect(await waiting).toMatchObject({ output: "", jobs: [] })
   })
 
+  it("leaves nothing behind that hears of a later interrupt", async () => {
+    const { call, answer } = await running("a")
+    const { signal } = new AbortController()
+    const waiting = call("agents_wait", {}, { abort: signal })
+    await until(() => getEventListeners(signal, "abort").length === 1)
+    answer("a", "of a")
+    await waiting
+    expect(getEventListeners(signal, "abort")).toEqual([])
+  })
+
   it("when interrupted: what had ended is not taken as read", async () => {
     const { call, answer, inbox, host } = await running("a", "b")
     const interrupt = new AbortController()
@@ -580,6 +596,26 @@ describe("agents_cancel", () => {
     await call("agents_cancel", { all: true })
     expect(inbox.unread("owner")).toEqual([])
   })
+})
+
+describe("A call that comes while its owner's session is being deleted", () => {
+  it.each(["agents_wait", "agents_cancel"] as const)(
+    "of %s ends with the jobs, which are gone",
+    async (tool) => {
+      const stopped = gate<void>()
+      const { call, host, troupe, inbox } = atDesk({ abort: () => stopped.passed.then(() => ok(true)) })
+      const notifier = createNotifier({ host, troupe, inbox, notify: "never", now: Date.now })
+      const lineage = createLineage(host)
+      await call("agents_start", { tasks: [task("a"), task("b")] })
+      const events = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
+      events.handle({ type: "session.deleted", properties: { sessionID: "owner" } })
+      const calling = call(tool, { ids: ["a", "b"] })
+      await settled()
+      stopped.open()
+      expect((await calling).jobs).toEqual([])
+      expect(troupe.records.countOf("owner")).toBe(0)
+    },
+  )
 })
 
 describe("A child's end", () => {

@@ -3,6 +3,8 @@ import type { JobEvent } from "../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../src/machines/record.ts"
 import { createTroupe } from "../../src/machines/troupe.ts"
 import { watchChildren } from "../../src/plugin/watch.ts"
+import { jobInput } from "../machines/support/jobs.ts"
+import { gate } from "../support/gate.ts"
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }))
 afterEach(() => void vi.useRealTimers())
@@ -19,7 +21,8 @@ function watching() {
   })
   troupe.adopt(running)
   const end = () => troupe.adopt({ ...running, state: "done", endedAt: 1 })
-  return { told, cancelled, end, handle: watch.handle, types: () => told.map(({ type }) => type) }
+  const change = (fields: Partial<JobRecord>) => troupe.adopt({ ...running, ...fields })
+  return { told, cancelled, end, change, handle: watch.handle, types: () => told.map(({ type }) => type) }
 }
 
 const never = () => new Promise<never>(() => {})
@@ -115,6 +118,16 @@ describe("What a child does", () => {
       { type: "child.asked", ask: { id: "q1", kind: "question", text: "Which one? Why?" } },
       { type: "child.answered", ask: "q1" },
     ])
+  })
+
+  it("is what it waits for still, though it is busy and its record changes meanwhile", () => {
+    const { types, change, handle } = watching()
+    handle(permission("child"))
+    change({ phase: "permission" })
+    handle(status("child", { type: "busy" }))
+    expect(types()).toEqual(["child.asked", "child.active"])
+    handle(event("permission.replied", { sessionID: "child", requestID: "p1", reply: "once" }))
+    expect(types()).toEqual(["child.asked", "child.active", "child.answered"])
   })
 
   it("is a question that was answered", () => {
@@ -235,16 +248,40 @@ describe("The job that a child has started itself", () => {
   })
 })
 
+describe("A job that was cancelled as its session opened", () => {
+  it("leaves the child that had started it watched", async () => {
+    const opened = gate<{ session: string }>()
+    const troupe = createTroupe({
+      effects: { ...nothingDone, openSession: () => opened.passed },
+      concurrency: 1,
+    })
+    const told: string[] = []
+    const tell: typeof troupe.tell = ({ id }, { type }) => void told.push(`${id} ${type}`)
+    const { handle } = watchChildren({ ...troupe, tell })
+    troupe.adopt(running)
+    troupe.start(jobInput({ id: "own", owner: "child" }))
+    troupe.cancel([{ owner: "child", id: "own" }], "no need")
+    handle(created("ses_own", "child"))
+    opened.open({ session: "ses_own" })
+    await vi.waitUntil(() => troupe.records.bySession("ses_own")?.state === "cancelled")
+    handle(delta("child", "words"))
+    handle(permission("child"))
+    expect(told).toEqual(["j1 child.active", "j1 child.asked"])
+  })
+})
+
 describe("A job without a session, or one that had ended before", () => {
   it("is not watched", () => {
     const told: JobEvent[] = []
-    const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
+    const defects: unknown[] = []
+    const reportError = (error: unknown) => void defects.push(error)
+    const troupe = createTroupe({ effects: nothingDone, concurrency: 1, reportError })
     const watch = watchChildren({ ...troupe, tell: (_, event) => void told.push(event) })
     troupe.adopt({ ...running, session: "" })
     troupe.adopt({ ...running, id: "j2", state: "done", endedAt: 1 })
     watch.handle(delta("", "words"))
     watch.handle(delta("child", "words"))
-    expect(told).toEqual([])
+    expect([told, defects]).toEqual([[], []])
   })
 })
 
@@ -279,21 +316,14 @@ describe("What a child's own subagents do", () => {
 describe("Events of sessions without a job", () => {
   it("cost a look-up and nothing else: not even their contents are read", () => {
     const { told, handle } = watching()
-    const read: string[] = []
-    const properties = {
-      get sessionID() {
-        read.push("sessionID")
-        return "somebody"
+    const read: PropertyKey[] = []
+    const contents = { sessionID: "somebody", delta: "words", status: { type: "busy" } }
+    const properties = new Proxy(contents, {
+      get(target, name) {
+        read.push(name)
+        return Reflect.get(target, name)
       },
-      get delta() {
-        read.push("delta")
-        return "words"
-      },
-      get status() {
-        read.push("status")
-        return { type: "busy" }
-      },
-    }
+    })
     for (const type of ["message.part.delta", "session.status", "permission.asked"])
       handle({ type, properties })
     expect(read).toEqual(["sessionID", "sessionID", "sessionID"])
@@ -302,6 +332,8 @@ describe("Events of sessions without a job", () => {
 
   it.each([
     ["nothing", undefined],
+    ["null", null],
+    ["an event whose properties are null", { type: "session.updated", properties: null }],
     ["a word", "session.updated"],
     ["an event without properties", { type: "server.connected" }],
     ["a delta of no text", event("message.part.delta", { sessionID: "child" })],
@@ -310,6 +342,7 @@ describe("Events of sessions without a job", () => {
   ])("do no harm when malformed: %s", (_, malformed) => {
     const { told, handle } = watching()
     expect(() => handle(malformed)).not.toThrow()
+    handle(delta("new", "words"))
     expect(told).toEqual([])
   })
 

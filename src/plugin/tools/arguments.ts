@@ -56,7 +56,7 @@ export function shown(shape: z.ZodRawShape): z.ZodRawShape {
 }
 
 function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: "input" })
+  const { $schema: _, ...json } = z.toJSONSchema(schema)
   return withoutDetails(json)
 }
 
@@ -78,8 +78,7 @@ function withoutDetails(json: object): Record<string, unknown> {
   )
 }
 
-const isPlainObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+const isPlainObject = (value: unknown): value is object => value instanceof Object && !Array.isArray(value)
 
 /** @throws Error that names each wrong field and what would be right. */
 export function readArguments<Shape extends z.ZodRawShape>(

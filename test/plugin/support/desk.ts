@@ -76,7 +76,7 @@ const Result = z
   })
   .transform((result): ToolCall => ({ ...result, jobs: result.metadata.jobs }))
 
-function contextOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): ToolContext {
+export function contextOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): ToolContext {
   return {
     sessionID: owner,
     messageID: "msg_call",
