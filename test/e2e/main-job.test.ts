@@ -18,6 +18,8 @@ const config = {
     plan: { permission: { task: "allow" } },
   },
   permission: {},
+  // As users have it; the other tests do without, to be quicker.
+  snapshot: true,
 }
 
 beforeAll(async () => {

@@ -15,6 +15,8 @@ const variable = "TROUPE_PREPARED_HOME"
 /** vitest's global setup: one prepared home for the whole run. */
 export async function setup(): Promise<() => void> {
   const home = await makeHome()
+  // Else opencode runs git twice in every step of every session, which is half of what a turn costs.
+  writeFileSync(join(home.path, ".config", "opencode", "config.json"), JSON.stringify({ snapshot: false }))
   process.env[variable] = home.path
   return () => {
     delete process.env[variable]
