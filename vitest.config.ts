@@ -31,12 +31,12 @@ export default defineConfig(({ mode }) => {
           },
         },
         {
-          // Each file runs opencode processes of its own; two at a time is what two cores carry.
+          // Most files run opencode processes of their own; two at a time is what two cores carry.
           test: {
             name: "e2e",
             sequence: { groupOrder: 1 },
             include: ["test/e2e/**/*.test.ts"],
-            globalSetup: ["test/support/prepared-home.ts"],
+            globalSetup: ["test/support/global-setup.ts"],
             testTimeout: 60_000,
             hookTimeout: 60_000,
             maxWorkers: 2,

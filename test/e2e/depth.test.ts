@@ -3,21 +3,22 @@ import { JOB_TOOLS } from "../../src/plugin/tools/index.ts"
 import { answered } from "../support/answered.ts"
 import { gate } from "../support/gate.ts"
 import { jobOf, jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 
 let model: ScriptedModel
 /** Only sessions without a parent start jobs here. */
-let flat: Opencode
+let flat: OpenProject
 /** Their children do too. */
-let deep: Opencode
+let deep: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
   const config = { permission: { "*": "allow", bash: "ask" } }
   const starts = [
-    startOpencode({ model, config, plugin: { options: { notify: "never" } } }),
-    startOpencode({ model, config, plugin: { options: { depth: 2, notify: "never" } } }),
+    openProject({ model, config, plugin: { options: { notify: "never" } } }),
+    openProject({ model, config, plugin: { options: { depth: 2, notify: "never" } } }),
   ] as const
   ;[flat, deep] = await Promise.all(starts)
 })

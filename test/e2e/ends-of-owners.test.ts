@@ -2,19 +2,20 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { gate } from "../support/gate.ts"
 import { jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { opencodeBinary } from "../support/opencode-binary.ts"
 import { startGroup } from "../support/process-group.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 import { setStage } from "../support/stage.ts"
 
 let model: ScriptedModel
-let oc: Opencode
+let oc: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
   // Owners are told nothing by themselves here, so that what they have not read stays unread.
-  oc = await startOpencode({ model, plugin: { options: { depth: 2, notify: "never" } } })
+  oc = await openProject({ model, plugin: { options: { depth: 2, notify: "never" } } })
 })
 
 afterAll(async () => {
@@ -138,12 +139,14 @@ describe.concurrent("An owner", () => {
 describe("opencode run", () => {
   test("says in its hint that jobs end with the turn; and so they do", async () => {
     const stage = await setStage({ model })
+    const jobAsked = model.waitFor(({ text }) => text === "work on after the run", 30_000)
     model.script("hand it out and leave", [
       {
         type: "tool",
         calls: [{ name: "agents_start", args: { tasks: [{ prompt: "work on after the run" }] } }],
       },
-      { type: "text", text: "handed out" },
+      // Its job has to be at work, or there is nothing to end.
+      { type: "hold", text: "handed", until: jobAsked.then(() => " out") },
     ])
     model.on("work on after the run", { type: "silent" })
     const run = await startGroup(opencodeBinary(), ["run", "hand it out and leave"], {

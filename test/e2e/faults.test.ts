@@ -3,7 +3,6 @@ import { StoredJob } from "../../src/plugin/stored-job.ts"
 import { answered } from "../support/answered.ts"
 import { isDeep } from "../support/depth.ts"
 import { jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 import { cases } from "./faults/cases.ts"
@@ -25,15 +24,12 @@ const chosen = isDeep
 const cells = tried.flatMap((way) => chosen.map((each) => ({ ...each, way, outcome: each.outcomes[way] })))
 
 let model: ScriptedModel
-let oc: Opencode
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  oc = await startOpencode({ model, plugin: false })
 })
 afterAll(async () => {
-  await oc.stop()
-  for (const site of [...free.idle, ...free.never]) site.remove()
+  await Promise.all([...free.idle, ...free.never].map((site) => site.stop()))
   await model.stop()
 })
 
@@ -49,7 +45,7 @@ describe.concurrent("When a call to opencode fails", () => {
     "$way: $call while $when: $outcome",
     async ({ call, way, scenario, when, outcome }) => {
       const { notify } = scenario
-      const site = free[notify].pop() ?? (await openSite({ opencode: oc, model, notify }))
+      const site = free[notify].pop() ?? (await openSite({ model, notify }))
       const fault = { call, way, lateMs: late[call === "createSession" ? call : "any"] }
       const trial = { site, fault, name: `${call} ${way} while ${when}` }
       const { owner, outcome: seen } = await scenario.run(trial)
@@ -70,14 +66,14 @@ async function expectNothingLost(
   // A new job is none the worse, and whatever was left unread is handed over with it.
   site.model.on(`Afterwards: ${name}.`, { type: "text", text: "all is well" })
   const task = { id: "new", prompt: `Afterwards: ${name}.` }
-  expect((await site.call(owner, "agents_start", { tasks: [task] })).output).toContain("Started: new")
-  if (notify === "never") await site.call(owner, "agents_wait", {})
+  expect((await site.callTool(owner, "agents_start", { tasks: [task] })).output).toContain("Started: new")
+  if (notify === "never") await site.callTool(owner, "agents_wait", {})
   const conversation = await poll("the new job's answer, and the owner's rest", async () => {
     const messages = await answered("the messages", site.client.session.messages({ sessionID: owner }))
     const text = JSON.stringify(messages)
     return text.includes("all is well") && !(await isBusy(site, owner)) ? text : undefined
   })
-  const jobs = jobsOf(await site.call(owner, "agents_status", {}))
+  const jobs = jobsOf(await site.callTool(owner, "agents_status", {}))
 
   // Each was asked once, and each end told once.
   const asked = site.model.requests.filter(({ text }) => text === promptOf({ name }))

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { gate } from "../support/gate.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 
 let model: ScriptedModel
-let opencode: Opencode
+let opencode: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  opencode = await startOpencode({ model, plugin: { options: { notify: "never" } } })
+  opencode = await openProject({ model, plugin: { options: { notify: "never" } } })
 })
 afterAll(async () => {
   await opencode.stop()

@@ -2,15 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { isNotification, userTexts } from "../support/conversation.ts"
 import { gate } from "../support/gate.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 
 let model: ScriptedModel
-let opencode: Opencode
+let opencode: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  opencode = await startOpencode({
+  opencode = await openProject({
     model,
     plugin: {},
     config: { agent: { plan: { permission: { edit: "deny" } } } },

@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 
 const concurrency = 2
 
 let model: ScriptedModel
-let oc: Opencode
+let oc: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  oc = await startOpencode({ model, plugin: { options: { concurrency, notify: "never" } } })
+  oc = await openProject({ model, plugin: { options: { concurrency, notify: "never" } } })
 })
 
 afterAll(async () => {

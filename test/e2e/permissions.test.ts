@@ -3,8 +3,9 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type Reply, type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 
 const config = {
@@ -25,11 +26,11 @@ const config = {
 }
 
 let model: ScriptedModel
-let oc: Opencode
+let oc: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  oc = await startOpencode({ model, config, plugin: { options: { idleSeconds: 12, notify: "never" } } })
+  oc = await openProject({ model, config, plugin: { options: { idleSeconds: 12, notify: "never" } } })
 })
 
 afterAll(async () => {
@@ -56,7 +57,7 @@ async function asked(session: string, nth = 1) {
   return payload.properties
 }
 
-const asks = (payload: Opencode["events"]["seen"][number]["payload"], session: string) =>
+const asks = (payload: OpenProject["events"]["seen"][number]["payload"], session: string) =>
   payload.type === "permission.asked" && payload.properties.sessionID === session
 
 const reply = async (requestID: string, reply: "once" | "always" | "reject") =>

@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 
 let model: ScriptedModel
-let oc: Opencode
+let oc: OpenProject
 let owner: string
 /** A job that runs all the while: nothing that is refused may harm it. */
 const bystander = held("all the ")
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  oc = await startOpencode({ model, plugin: { options: { notify: "never" } } })
+  oc = await openProject({ model, plugin: { options: { notify: "never" } } })
   owner = await oc.session()
   model.on("stand by", bystander.reply)
   await oc.callTool(owner, "agents_start", { tasks: [{ id: "bystander", prompt: "stand by" }] })

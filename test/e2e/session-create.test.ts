@@ -4,8 +4,9 @@ import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 
 /**
@@ -38,13 +39,13 @@ export default {
 
 const folder = tempFolder("double")
 let model: ScriptedModel
-let oc: Opencode
+let oc: OpenProject
 
 beforeAll(async () => {
   const path = join(folder.path, "double.mjs")
   writeFileSync(path, doubleSource)
   model = await startScriptedModel()
-  oc = await startOpencode({ model, plugin: { path, options: { notify: "never" } } })
+  oc = await openProject({ model, plugin: { path, options: { notify: "never" } } })
 })
 
 afterAll(async () => {

@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 import type { StartedToolCall } from "../support/tool-call.ts"
 
 let model: ScriptedModel
-let oc: Opencode
+let oc: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  oc = await startOpencode({
+  oc = await openProject({
     model,
     plugin: { options: { notify: "never" } },
     config: { permission: { bash: "ask" } },

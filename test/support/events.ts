@@ -1,7 +1,7 @@
 import type { GlobalEvent, OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Watched } from "./waiters.ts"
 
-/** The event stream of all the instances of one opencode, from its start on. */
+/** The event stream of one opencode, from its start on: of all its instances, or of that of one project. */
 export interface Events {
   readonly seen: readonly GlobalEvent[]
   /** The first event that matches, past ones included: let the predicate name ids. */
@@ -12,7 +12,13 @@ export interface Events {
 
 export class EventStream implements Events {
   readonly #events = new Watched<GlobalEvent>("event")
+  readonly #isOurs: (event: GlobalEvent) => boolean
   #connection: AbortController | undefined
+
+  /** @param project whose events alone are to be seen. Default: all. */
+  constructor(project?: string) {
+    this.#isOurs = ({ directory }) => project === undefined || directory === project
+  }
 
   get seen(): readonly GlobalEvent[] {
     return this.#events.items
@@ -33,7 +39,7 @@ export class EventStream implements Events {
     const { stream } = await client.global.event({ signal: connection.signal, sseMaxRetryAttempts: 1 })
     const first = await stream.next()
     if (first.done) throw new Error("opencode closed its event stream at once")
-    this.#events.add(first.value)
+    this.#add(first.value)
     void this.#read(stream, connection.signal)
   }
 
@@ -41,9 +47,13 @@ export class EventStream implements Events {
     this.#connection?.abort()
   }
 
+  #add(event: GlobalEvent): void {
+    if (this.#isOurs(event)) this.#events.add(event)
+  }
+
   async #read(stream: AsyncIterable<GlobalEvent>, signal: AbortSignal): Promise<void> {
     try {
-      for await (const event of stream) this.#events.add(event)
+      for await (const event of stream) this.#add(event)
     } catch (error) {
       // A killed opencode breaks its stream: those who wait for an event will say which one is missing.
       if (!signal.aborted && !(error instanceof TypeError)) throw error

@@ -18,25 +18,29 @@ export interface OpencodeOptions extends StageOptions {
 
 type SessionInit = NonNullable<Parameters<OpencodeClient["session"]["create"]>[0]>
 
-/** The real `opencode serve` in a home and a project of its own. */
-export interface Opencode {
-  /** `url`, `client` and `pid` are those of the running process: others after `restart`. */
-  readonly url: string
+/** A project in a real opencode that runs, with an instance of the plugin of its own. */
+export interface OpenProject {
   readonly client: OpencodeClient
-  readonly pid: number
   readonly project: string
-  readonly home: string
   readonly events: Events
-  /** What opencode logged and what it wrote to stdout and stderr, over all its starts. */
-  log(): string
   /** Creates a session and returns its id. */
   session(init?: SessionInit): Promise<string>
   /** Makes the session's main agent call one tool, and waits until its turn is over. */
   callTool(session: string, tool: string, args: object, options?: { agent?: string }): Promise<ToolOutcome>
   /** The same without waiting. */
   startTool(session: string, tool: string, args: object, options?: { agent?: string }): StartedToolCall
-  /** Lets opencode dispose its instances, ends it and removes its home and project. */
+  /** Lets opencode dispose the instance, and removes the project and what else was made for it. */
   stop(): Promise<void>
+}
+
+/** The real `opencode serve` in a home and a project of its own; it ends with `stop`. */
+export interface Opencode extends OpenProject {
+  /** `url`, `client` and `pid` are those of the running process: others after `restart`. */
+  readonly url: string
+  readonly pid: number
+  readonly home: string
+  /** What opencode logged and what it wrote to stdout and stderr, over all its starts. */
+  log(): string
   /** SIGKILL for the whole process group, as a crash would; home and project stay for `restart`. */
   kill(): Promise<void>
   /** Starts it again in the same home and project, after ending it as `stop` does if it still runs. */
@@ -96,14 +100,9 @@ class OpencodeProcess implements Opencode {
 
   async start(): Promise<void> {
     const { password } = this.#options
-    // Not port 0: opencode then takes 4096 when it is free, so that what still speaks to a killed opencode of
-    // one test could reach the next one's.
-    const group = await startGroup(opencodeBinary(), ["serve", "--port", `${await freePort()}`], {
-      cwd: this.project,
-      env: { ...this.#stage.env, ...(password && { OPENCODE_SERVER_PASSWORD: password }) },
-    })
+    const env = { ...this.#stage.env, ...(password && { OPENCODE_SERVER_PASSWORD: password }) }
+    const { group, url } = await serve(this.project, env)
     try {
-      const [, url = ""] = await group.waitForOutput(/listening on (\S+)/)
       const client = createOpencodeClient({
         baseUrl: url,
         directory: this.project,
@@ -167,6 +166,23 @@ class OpencodeProcess implements Opencode {
     this.events.disconnect()
     await running.group.end(signal, 5_000)
     this.#endedOutput += running.group.output()
+  }
+}
+
+/** Starts `opencode serve` on a free port. */
+export async function serve(
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ group: ProcessGroup; url: string }> {
+  // Not port 0: opencode then takes 4096 when it is free, so that what still speaks to a killed opencode of
+  // one test could reach the next one's.
+  const group = await startGroup(opencodeBinary(), ["serve", "--port", `${await freePort()}`], { cwd, env })
+  try {
+    const [, url = ""] = await group.waitForOutput(/listening on (\S+)/)
+    return { group, url }
+  } catch (error) {
+    await group.end("SIGKILL", 0)
+    throw error
   }
 }
 

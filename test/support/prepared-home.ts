@@ -12,16 +12,13 @@ import { type TempFolder, tempFolder } from "./temp-folder.ts"
  */
 const variable = "TROUPE_PREPARED_HOME"
 
-/** vitest's global setup: one prepared home for the whole run. */
-export async function setup(): Promise<() => void> {
+/** Prepares a home for this process and those that it starts. */
+export async function shareHome(): Promise<TempFolder> {
   const home = await makeHome()
   // Else opencode runs git twice in every step of every session, which is half of what a turn costs.
   writeFileSync(join(home.path, ".config", "opencode", "config.json"), JSON.stringify({ snapshot: false }))
   process.env[variable] = home.path
-  return () => {
-    delete process.env[variable]
-    home.remove()
-  }
+  return home
 }
 
 let ownHome: Promise<TempFolder> | undefined

@@ -43,7 +43,7 @@ export const starting: Scenario = {
       model: "fake/m2",
       timeout: fault.way === "hangs" ? 3 : 60,
     }
-    const started = await site.call(owner, "agents_start", { tasks: [task] })
+    const started = await site.callTool(owner, "agents_start", { tasks: [task] })
     const outcome = started.status === "error" ? refusal(started) : await waitedFor(site, owner)
     await site.spoiled(fault.call)
     site.mend()
@@ -59,8 +59,8 @@ export const startingLate: Scenario = {
     const owner = await site.session()
     site.spoil({ call: "createSession", way: "late", lateMs: 32_000 }, fault)
     const task = { id: "it", prompt: promptOf(trial) }
-    const outcome = outcomeOf(await site.call(owner, "agents_start", { tasks: [task] }))
-    await site.call(owner, "agents_wait", {})
+    const outcome = outcomeOf(await site.callTool(owner, "agents_start", { tasks: [task] }))
+    await site.callTool(owner, "agents_wait", {})
     await site.spoiled(fault.call)
     site.mend()
     return { owner, outcome }
@@ -74,7 +74,7 @@ export const working: Scenario = {
     const { site, fault } = trial
     const job = await startHeld(trial)
     site.spoil(fault)
-    const waiting = site.start(job.owner, "agents_wait", {})
+    const waiting = site.startTool(job.owner, "agents_wait", {})
     await waiting.waitForPart(({ state }) => state.status === "running")
     job.release(answerOf(trial))
     const outcome = outcomeOf(await waiting.done)
@@ -91,8 +91,8 @@ export const cancelling: Scenario = {
     const { site, fault } = trial
     const { owner, session } = await startHeld(trial)
     site.spoil(fault)
-    const outcome = outcomeOf(await site.call(owner, "agents_cancel", { all: true }))
-    const waited = await site.call(owner, "agents_wait", { ids: ["it"] })
+    const outcome = outcomeOf(await site.callTool(owner, "agents_cancel", { all: true }))
+    const waited = await site.callTool(owner, "agents_wait", { ids: ["it"] })
     await site.spoiled(fault.call)
     site.mend()
     await poll("the child's rest", async () => ((await isBusy(site, session)) ? undefined : true))
@@ -108,11 +108,14 @@ export const telling: Scenario = {
     const { site, fault } = trial
     const job = await startHeld(trial)
     site.spoil(fault)
-    const sent = await site.call(job.owner, "agents_send", { id: "it", message: `More for ${trial.name}.` })
+    const sent = await site.callTool(job.owner, "agents_send", {
+      id: "it",
+      message: `More for ${trial.name}.`,
+    })
     await site.spoiled(fault.call)
     site.mend()
     job.release("so far")
-    await site.call(job.owner, "agents_wait", {})
+    await site.callTool(job.owner, "agents_wait", {})
     const isHeard = site.model.requests.some(({ text }) => text.includes(`More for ${trial.name}.`))
     if (isHeard !== (sent.status === "completed"))
       throw new Error(`heard: ${isHeard}, but said: ${words(sent)}`)
@@ -157,7 +160,7 @@ async function startHeld(trial: Trial) {
   site.model.on(promptOf(trial), answer.reply)
   const owner = await site.session()
   const task = { id: "it", prompt: promptOf(trial) }
-  const { session } = jobOf(await site.call(owner, "agents_start", { tasks: [task] }))
+  const { session } = jobOf(await site.callTool(owner, "agents_start", { tasks: [task] }))
   await site.events.waitFor(
     ({ payload }) => payload.type === "message.part.delta" && payload.properties.sessionID === session,
   )
@@ -165,7 +168,7 @@ async function startHeld(trial: Trial) {
 }
 
 async function waitedFor(site: Site, owner: string): Promise<string> {
-  return outcomeOf(await site.call(owner, "agents_wait", { ids: ["it"] }))
+  return outcomeOf(await site.callTool(owner, "agents_wait", { ids: ["it"] }))
 }
 
 function outcomeOf(result: ToolOutcome): string {
