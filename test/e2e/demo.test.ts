@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest"
+import { processesWith } from "../support/processes.ts"
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
 
@@ -104,19 +105,7 @@ function startDemo(...args: string[]) {
 /** No folder, and no process that lives in one: with the processes their ports are gone. */
 async function expectNothingLeft(): Promise<void> {
   expect(readdirSync(folder.path).filter((name) => name.startsWith("troupe-"))).toEqual([])
-  await poll("the end of the demo's processes", () => processesIn(folder.path).length === 0 || undefined, {
+  await poll("the end of the demo's processes", () => processesWith(folder.path).length === 0 || undefined, {
     timeoutMs: 2_000,
-  })
-}
-
-/** The processes whose environment names this folder. Linux alone can tell; elsewhere it is taken on trust. */
-function processesIn(path: string): string[] {
-  if (process.platform !== "linux") return []
-  return readdirSync("/proc").filter((entry) => {
-    try {
-      return /^\d+$/.test(entry) && readFileSync(join("/proc", entry, "environ"), "utf8").includes(path)
-    } catch {
-      return false
-    }
   })
 }

@@ -1,11 +1,11 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { processesWith } from "../support/processes.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
-import { startTui } from "../support/tui.ts"
 import { poll } from "../support/waiters.ts"
 
 /** A plugin with one tool, which says when opencode let it go. */
@@ -165,38 +165,6 @@ describe("what opencode leaves", () => {
   })
 })
 
-describe("opencode's terminal interface", () => {
-  test("answers a typed prompt", async () => {
-    model.on("hello there", { type: "text", text: "General greetings" })
-    const tui = await startTui({ model, plugin })
-    try {
-      await tui.waitForScreen(/Ask anything/)
-      tui.type("hello there")
-      await tui.waitForScreen(/hello there/)
-      tui.press("Enter")
-      await tui.waitForScreen(/General greetings/)
-    } finally {
-      await tui.stop()
-    }
-    await nothingLeft(tui.home)
-  })
-})
-
 /** What was killed takes a moment to be gone. */
 const nothingLeft = (home: string) =>
-  poll(`the end of ${processesIn(home)}`, () => processesIn(home).length === 0 || undefined)
-
-/** The processes, of whatever name, whose HOME is this one. Linux alone can tell; elsewhere it is taken on trust. */
-function processesIn(home: string): string[] {
-  if (process.platform !== "linux") return []
-  return readdirSync("/proc").filter((entry) => {
-    if (!/^\d+$/.test(entry)) return false
-    try {
-      return readFileSync(join("/proc", entry, "environ"), "utf8")
-        .split("\0")
-        .includes(`HOME=${home}`)
-    } catch {
-      return false
-    }
-  })
-}
+  poll(`the end of ${processesWith(home)}`, () => processesWith(home).length === 0 || undefined)

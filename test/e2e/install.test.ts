@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, readdirSync, readFileSync } from "node:fs"
+import { cpSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
@@ -51,6 +51,7 @@ describe("installed as a user would, the plugin runs a job", { timeout: 120_000 
     await inProject({}, async (stage) => {
       opencodePlugin(stage, checkout)
       expect(writtenConfig(stage)).toEqual({ plugin: [checkout] })
+      sparePackages(stage)
       await runJob(stage)
     })
   })
@@ -93,6 +94,14 @@ function opencodePlugin({ project, env }: Stage, ...args: string[]): string {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
   })
+}
+
+/** What opencode itself installs beside a project's plugins, 64 MB, is tried in another test. */
+function sparePackages({ home, project }: Stage): void {
+  const installed = join(home, ".config", "opencode")
+  for (const name of ["package.json", "package-lock.json", "node_modules"]) {
+    symlinkSync(join(installed, name), join(project, ".opencode", name))
+  }
 }
 
 function writtenConfig({ project }: Stage): unknown {

@@ -3,13 +3,14 @@ import { hint } from "../../src/plugin/hint.ts"
 import { JOB_TOOLS } from "../../src/plugin/tools/index.ts"
 import { answered } from "../support/answered.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { openProject } from "../support/shared-opencode.ts"
 
 let model: ScriptedModel
-let oc: Opencode
+let oc: OpenProject
 /** The same opencode without the plugin. */
-let bare: Opencode
+let bare: OpenProject
 
 /** A person who lets plan mode use subagents that may edit. */
 const config = {
@@ -25,8 +26,8 @@ const config = {
 beforeAll(async () => {
   model = await startScriptedModel()
   ;[oc, bare] = await Promise.all([
-    startOpencode({ model, config, plugin: { options: { notify: "never" } } }),
-    startOpencode({ model, config, plugin: false }),
+    openProject({ model, config, plugin: { options: { notify: "never" } } }),
+    openProject({ model, config, plugin: false }),
   ])
 })
 

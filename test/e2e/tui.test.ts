@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { held } from "../support/jobs.ts"
+import { processesWith } from "../support/processes.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { startTui, type Tui } from "../support/tui.ts"
+import { poll } from "../support/waiters.ts"
 
 /** The first prompt of a fresh terminal takes several seconds. Milliseconds. */
 const slowly = 30_000
@@ -17,6 +19,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await tui.stop()
   await model.stop()
+  await poll("the end of all that ran in it", () => processesWith(tui.home).length === 0 || undefined)
 })
 
 test("a person at the terminal sees what their words set off, what is wrong in the options, and the answer", async () => {
