@@ -1,12 +1,28 @@
-import { shareHome } from "./prepared-home.ts"
+import { announce } from "./common.ts"
+import { makeTestHome } from "./prepared-home.ts"
 import { startShared } from "./shared-opencode.ts"
 
-/** What all end-to-end tests of a run have in common: a prepared home, and an opencode for each of two workers. */
-export async function setup(): Promise<() => Promise<void>> {
-  const home = await shareHome()
-  const stopShared = await startShared(2)
+/** A prepared home, and an opencode for each of two workers: made while the unit tests run. */
+export function setup(): () => Promise<void> {
+  const made = make()
+  const forget = announce(made.then(({ common }) => common))
   return async () => {
-    await stopShared()
+    forget()
+    await (await made).end()
+  }
+}
+
+async function make() {
+  const home = await makeTestHome()
+  try {
+    const { servers, stop } = await startShared(2, home.path)
+    const end = async () => {
+      await stop()
+      home.remove()
+    }
+    return { common: { home: home.path, servers }, end }
+  } catch (error) {
     home.remove()
+    throw error
   }
 }

@@ -1,23 +1,17 @@
 import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { common } from "./common.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
 import { opencodeEnv } from "./opencode-env.ts"
 import { startGroup } from "./process-group.ts"
 import { makeProject } from "./project.ts"
 import { type TempFolder, tempFolder } from "./temp-folder.ts"
 
-/**
- * Tells the test processes where the home is. A variable and not vitest's `provide`, because the demo and the
- * bench start opencode by the same functions without vitest.
- */
-const variable = "TROUPE_PREPARED_HOME"
-
-/** Prepares a home for this process and those that it starts. */
-export async function shareHome(): Promise<TempFolder> {
+/** The prepared home of the tests. */
+export async function makeTestHome(): Promise<TempFolder> {
   const home = await makeHome()
   // Else opencode runs git twice in every step of every session, which is half of what a turn costs.
   writeFileSync(join(home.path, ".config", "opencode", "config.json"), JSON.stringify({ snapshot: false }))
-  process.env[variable] = home.path
   return home
 }
 
@@ -28,15 +22,18 @@ let ownHome: Promise<TempFolder> | undefined
  * (4 to 6 s) and makes the database, and need not happen again. Copy it with `copyHome`, never run in it.
  */
 export async function prepareHome(): Promise<string> {
-  const given = process.env[variable]
-  if (given) return given
+  const given = await common()
+  if (given) return given.home
   ownHome ??= makeHome()
   return (await ownHome).path
 }
 
 /** Makes `target` a home like the prepared one. The installed packages, 64 MB, are shared by a link. */
 export async function copyHome(target: string): Promise<void> {
-  const prepared = await prepareHome()
+  copyHomeOf(await prepareHome(), target)
+}
+
+export function copyHomeOf(prepared: string, target: string): void {
   const modules = join(".config", "opencode", "node_modules")
   mkdirSync(target, { recursive: true })
   cpSync(prepared, target, { recursive: true, filter: (path) => path !== join(prepared, modules) })

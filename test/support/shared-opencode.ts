@@ -1,34 +1,28 @@
 import { join } from "node:path"
 import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
-import * as z from "zod"
 import { answered } from "./answered.ts"
+import { type Common, common } from "./common.ts"
 import { EventStream } from "./events.ts"
 import { type OpenProject, serve } from "./opencode.ts"
 import { opencodeEnv } from "./opencode-env.ts"
-import { copyHome } from "./prepared-home.ts"
+import { copyHomeOf } from "./prepared-home.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
 import { type StageOptions, setStage } from "./stage.ts"
 import { tempFolder } from "./temp-folder.ts"
 import { startToolCall } from "./tool-call.ts"
 
-const Servers = z.array(z.object({ url: z.string(), home: z.string() }))
-type Servers = z.infer<typeof Servers>
-
-/** Tells the test processes of the servers. */
-const variable = "TROUPE_SHARED_OPENCODES"
-
-/** Starts so many opencodes for `openProject`. Returns what ends them. */
-export async function startShared(count: number): Promise<() => Promise<void>> {
-  const running = await Promise.all(Array.from({ length: count }, startOne))
-  const servers: Servers = running.map(({ url, home }) => ({ url, home }))
-  process.env[variable] = JSON.stringify(servers)
-  return async () => void (await Promise.all(running.map(({ stop }) => stop())))
+/** Starts so many opencodes for `openProject`, in homes like the prepared one. */
+export async function startShared(count: number, preparedHome: string) {
+  const running = await Promise.all(Array.from({ length: count }, () => startOne(preparedHome)))
+  const servers: Common["servers"] = running.map(({ url, home }) => ({ url, home }))
+  const stop = async () => void (await Promise.all(running.map((each) => each.stop())))
+  return { servers, stop }
 }
 
-async function startOne() {
+async function startOne(preparedHome: string) {
   const folder = tempFolder("shared")
   const home = join(folder.path, "home")
-  await copyHome(home)
+  copyHomeOf(preparedHome, home)
   const { group, url } = await serve(folder.path, opencodeEnv(home))
   const stop = async () => {
     await group.end("SIGTERM", 5_000)
@@ -44,7 +38,7 @@ type ProjectOptions = Pick<StageOptions, "plugin" | "config"> & { model: Scripte
  * an opencode that has just been started costs two seconds of both cores until its first turn is over.
  */
 export async function openProject({ model, ...options }: ProjectOptions): Promise<OpenProject> {
-  const { url, home } = serverOfWorker()
+  const { url, home } = await serverOfWorker()
   const { project, remove } = await setStage({ model, ...options, home })
   const client = createOpencodeClient({ baseUrl: url, directory: project })
   const events = new EventStream(project)
@@ -66,8 +60,8 @@ export async function openProject({ model, ...options }: ProjectOptions): Promis
   }
 }
 
-function serverOfWorker(): Servers[number] {
-  const servers = Servers.parse(JSON.parse(process.env[variable] ?? "[]"))
+async function serverOfWorker(): Promise<Common["servers"][number]> {
+  const { servers } = (await common()) ?? { servers: [] }
   const server = servers[Number(process.env.VITEST_POOL_ID ?? 0) % servers.length]
   if (!server) throw new Error("No opencode is shared: vitest's global setup starts them")
   return server
