@@ -20,10 +20,12 @@ import { machineRoutes } from "./routes/machines.ts"
 import { pageRoutes } from "./routes/page.ts"
 import { streamRoutes } from "./routes/stream.ts"
 import type { Sources } from "./source.ts"
+import type { Totals } from "./totals.ts"
 
 export type AppOptions = {
   sources: Sources
   feed: Feed
+  totals: Totals
   page: PageFiles
   access: Access
   /** `host:port` under which we may be asked for. The first is the one we name ourselves. */
@@ -39,7 +41,7 @@ type App = Hono<{ Bindings: HttpBindings }>
 
 /** The guards in their order, then the routes. */
 export function createApp(options: AppOptions): App {
-  const { sources, feed, page, access, hosts, readOnly, linkSecret, link, reportError } = options
+  const { sources, feed, totals, page, access, hosts, readOnly, linkSecret, link, reportError } = options
   const app: App = new Hono()
 
   app.use(securityHeaders)
@@ -58,7 +60,10 @@ export function createApp(options: AppOptions): App {
   app.route("/api/actors", actorRoutes(sources))
   app.route("/api/machines", machineRoutes(page.machines))
   app.route("/api/stream", streamRoutes(feed))
-  app.get("/metrics", (c) => c.text(renderMetrics(records(sources)), 200, { "content-type": metricsType }))
+  app.get("/metrics", (c) => {
+    totals.begin()
+    return c.text(renderMetrics(records(sources), totals), 200, { "content-type": metricsType })
+  })
   app.get("/openapi.json", (c) => c.json(openApiDocument(`http://${hosts[0]}`)))
   refuseOtherMethods(app)
 

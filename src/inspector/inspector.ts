@@ -10,6 +10,7 @@ import { checkOptions, type InspectorOptions } from "./options.ts"
 import { type PageFiles, readPageFiles } from "./page-files.ts"
 import { Registration } from "./register.ts"
 import { type Source, Sources } from "./source.ts"
+import { Totals } from "./totals.ts"
 
 export type StartOptions = {
   /** The first project; `add` takes further ones. */
@@ -54,12 +55,24 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
   const sources = new Sources()
   sources.add(source)
   const feed = new Feed(sources, { now, readOnly })
+  const totals = new Totals(sources)
   const links = new Links(now)
   const link = () => `${url}/?link=${links.create()}`
   const linkSecret = newSecret()
   const cookie = { name: `troupe-${listening.port}`, value: derive(token, "cookie") }
   const access = { links, token, cookie }
-  const app = createApp({ sources, feed, page, access, hosts, readOnly, linkSecret, link, reportError })
+  const app = createApp({
+    sources,
+    feed,
+    totals,
+    page,
+    access,
+    hosts,
+    readOnly,
+    linkSecret,
+    link,
+    reportError,
+  })
 
   // The adapter would put its own Request and Response in the place of opencode's.
   server.on("request", getRequestListener(app.fetch, { overrideGlobalObjects: false }))
@@ -77,6 +90,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
     add: (further) => sources.add(further),
     stop: async () => {
       feed.stop()
+      totals.stop()
       await registration?.remove().catch(reportError)
       await new Promise<void>((resolve) => {
         server.close(() => resolve())

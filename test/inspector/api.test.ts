@@ -13,6 +13,7 @@ import { Feed } from "../../src/inspector/feed/feed.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { readPageFiles } from "../../src/inspector/page-files.ts"
 import { Sources } from "../../src/inspector/source.ts"
+import { Totals } from "../../src/inspector/totals.ts"
 import { ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
 import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
@@ -231,6 +232,7 @@ describe("GET /openapi.json", () => {
     const app = createApp({
       sources,
       feed: new Feed(sources, { now: Date.now, readOnly: false }),
+      totals: new Totals(sources),
       page: pageStub,
       access: { links: new Links(Date.now), token, cookie: { name: "c", value: "v" } },
       hosts: ["127.0.0.1:1"],
