@@ -3,7 +3,7 @@ import type { Troupe } from "../machines/troupe.ts"
 import type { Children } from "./children.ts"
 import { type Host, wordsOf } from "./host.ts"
 import type { Messenger } from "./messages.ts"
-import type { Options } from "./options.ts"
+import { Options } from "./options.ts"
 import { shared } from "./shared.ts"
 
 /** How long the link is shown. Milliseconds. */
@@ -19,13 +19,16 @@ export type InspectionOptions = {
   now: () => number
 }
 
+type Settings = Options["inspector"]
+type Shared = {
+  running?: Promise<Inspector> | undefined
+  /** Those of the project that started it. */
+  settings?: Settings
+  projects: number
+}
+
 /** The process has one inspector, however many projects it serves. */
-const inspectors = shared<{ running?: Promise<Inspector> | undefined; projects: number }>(
-  "inspector",
-  () => ({
-    projects: 0,
-  }),
-)
+const inspectors = shared<Shared>("inspector", () => ({ projects: 0 }))
 
 /** Starts the inspector with the first job, and shows the person a link to it. */
 export function inspectJobs({
@@ -62,8 +65,11 @@ export function inspectJobs({
 
   async function join(): Promise<void> {
     inspectors.projects++
-    inspectors.running ??= start(source)
-    const { running } = inspectors
+    if (!inspectors.running) {
+      inspectors.running = start(source)
+      inspectors.settings = options.inspector
+    }
+    const { running, settings = options.inspector } = inspectors
     try {
       const inspector = await running
       const remove = inspector.add(source)
@@ -76,13 +82,21 @@ export function inspectJobs({
       const link = inspector.link()
       void host.log("info", `the inspector: ${link} (opens once; a fresh one: npx opencode-troupe inspect)`)
       void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
+      for (const name of unheeded(options.inspector, settings)) {
+        warn(
+          `inspector.${name} has no effect here: another project of this opencode had started the inspector`,
+        )
+      }
     } catch (error) {
       if (inspectors.running === running) inspectors.running = undefined
       inspectors.projects--
-      const message = `the inspector did not start: ${wordsOf(error)}`
-      void host.log("warn", message)
-      void host.toast({ message, variant: "warning" })
+      warn(`the inspector did not start: ${wordsOf(error)}`)
     }
+  }
+
+  function warn(message: string): void {
+    void host.log("warn", message)
+    void host.toast({ message, variant: "warning" })
   }
 
   async function start(first: Source): Promise<Inspector> {
@@ -104,6 +118,14 @@ export function inspectJobs({
       await leave?.()
     },
   }
+}
+
+const unset: Settings = Options.parse({}).inspector
+
+/** What a project has set otherwise than the one that started the inspector: one process can listen only so. */
+function unheeded(own: Settings, first: Settings) {
+  const names = ["port", "host", "token"] as const
+  return names.filter((name) => own[name] !== unset[name] && own[name] !== first[name])
 }
 
 async function end(inspector: Inspector): Promise<void> {

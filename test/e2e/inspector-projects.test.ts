@@ -3,6 +3,7 @@ import { createServer } from "node:net"
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { launchChromium } from "../inspector/support/chromium.ts"
+import { freePort } from "../support/free-port.ts"
 import { addProject, type FurtherProject } from "../support/further-project.ts"
 import { inspect } from "../support/inspect.ts"
 import { held, jobOf } from "../support/jobs.ts"
@@ -92,7 +93,7 @@ describe("two projects of one opencode", () => {
   afterAll(() => browser.close())
 
   test("share one inspector, which shows the jobs of both, live, until a project is closed", async () => {
-    const other = add({ readOnly: true })
+    const other = add({ readOnly: true, port: await freePort() })
     const here = held("begun here")
     const there = held("begun there")
     model.on("work here", here.reply)
@@ -105,6 +106,11 @@ describe("two projects of one opencode", () => {
 
     const running = await inspect(opencode)
     expect(running).toHaveLength(1)
+    await opencode.events.waitFor(
+      ({ payload }) =>
+        payload.type === "tui.toast.show" &&
+        payload.properties.message.startsWith("inspector.port has no effect here: another project"),
+    )
     const page = await browser.newPage()
     await page.goto(running[0]?.link ?? "")
     for (const id of ["here", "there"]) await page.getByRole("link", { name: `${id} work ${id}` }).waitFor()
