@@ -50,10 +50,12 @@ type Draft = {
 
 // Stryker disable next-line ArrayDeclaration: a union of nothing cannot be made
 const Streamed = z.discriminatedUnion("type", [
+  // Stryker disable next-line ObjectLiteral: a union needs the field that it goes by
   z.object({
     type: z.literal("message.part.updated"),
     properties: z.object({ part: z.object({ id: z.string(), type: z.string(), sessionID: z.string() }) }),
   }),
+  // Stryker disable next-line ObjectLiteral: a union needs the field that it goes by
   z.object({
     type: z.literal("message.part.delta"),
     properties: z.object({ sessionID: z.string(), partID: z.string(), delta: z.string() }),

@@ -39,6 +39,7 @@ export function watchChildren(troupe: Troupe, now: () => number = Date.now): Wat
   return {
     handle(event) {
       const session = sessionOf(event)
+      // Stryker disable next-line ConditionalExpression: nothing is watched under no name
       if (session === undefined) return
       const child = watched.get(session)
       if (child) {
