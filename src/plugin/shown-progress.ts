@@ -14,9 +14,12 @@ export function shownProgress(host: Host, context: ToolContext) {
   let writing = Promise.resolve()
   let isOver = false
   let part: RunningPart | undefined
+  let latest: Shown = { title: "", metadata: {} }
 
   const write = async ({ title, metadata }: Shown) => {
     part ??= await runningPart(host, context)
+    // opencode may not have stored yet that the call runs, and nothing else might change for a long time.
+    if (!part && !isOver) changes.call(latest)
     if (!part || isOver) return
     const changed = {
       ...part,
@@ -29,7 +32,10 @@ export function shownProgress(host: Host, context: ToolContext) {
   })
 
   return {
-    show: (title: string, metadata: Record<string, unknown>) => changes.call({ title, metadata }),
+    show(title: string, metadata: Record<string, unknown>) {
+      latest = { title, metadata }
+      changes.call(latest)
+    },
     /** To be awaited before the tool returns: a write that came later would show the call as running for ever. */
     async settle() {
       isOver = true

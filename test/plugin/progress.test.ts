@@ -48,6 +48,16 @@ describe("A call of agents_wait, while it runs,", () => {
     ).toEqual(["0/2 done", "1/2 done"])
   })
 
+  it("is shown a second later where opencode has not stored at once that it runs, though nothing changes", async () => {
+    const pending: Part = { ...running, state: { status: "pending", input: {}, raw: "" } }
+    const answers = [pending]
+    const { call, host } = atDesk({ message: async () => ok(messageWith(answers.shift() ?? running)) })
+    await call("agents_start", { tasks: [{ id: "a", prompt: "x" }] })
+    answers.push(pending)
+    await call("agents_wait", { timeout: 1.2 })
+    expect(host.shown).toMatchObject([{ state: { title: "0/1 done" } }])
+  })
+
   it("shows nothing of jobs that it does not wait for, not even of another owner's of the same id", async () => {
     const { call, host } = atDesk({ message: async () => ok(messageWith(running)) })
     host.sessions.set("other", sessionOf("other"))
