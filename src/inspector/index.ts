@@ -8,4 +8,4 @@ export {
 export { type Inspector, type StartOptions, startInspector } from "./inspector.ts"
 export type { InspectorOptions } from "./options.ts"
 export { type PageFiles, readPageFiles } from "./page-files.ts"
-export type { JobKey, Source } from "./source.ts"
+export type { Source } from "./source.ts"

@@ -1,8 +1,5 @@
-import type { JobRecord } from "../machines/record.ts"
+import type { JobKey, JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
-
-/** How a job is named among all owners. */
-export type JobKey = Pick<JobRecord, "owner" | "id">
 
 /** One project's actor system, as far as the inspector needs it. */
 export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> & {

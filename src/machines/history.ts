@@ -1,7 +1,7 @@
 import type { AnyEventObject } from "xstate"
 import type { JobEvent } from "./events.ts"
 import { type JobSnapshot, type jobMachine, type Place, placeIn } from "./job-machine.ts"
-import type { JobRecord } from "./record.ts"
+import type { JobKey } from "./record.ts"
 
 /** One step of a job, with its cause. */
 export type Transition = {
@@ -17,7 +17,6 @@ export type Transition = {
 }
 
 type JobLogic = typeof jobMachine
-type JobKey = Pick<JobRecord, "owner" | "id">
 
 export type HistoryOptions = {
   /** Epoch milliseconds. */

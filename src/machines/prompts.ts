@@ -1,5 +1,5 @@
 import type { ChildInput, Effects } from "./effects.ts"
-import type { JobRecord } from "./record.ts"
+import type { JobKey } from "./record.ts"
 
 type Prompt = { input: ChildInput; dropped: AbortController }
 
@@ -33,7 +33,7 @@ export class Prompts {
   }
 
   /** Lets go of the job's prompt and stops its child; nothing where none is in flight. */
-  drop(job: Pick<JobRecord, "owner" | "id">): void {
+  drop(job: JobKey): void {
     const prompt = this.#inFlight.get(keyOf(job))
     if (!prompt) return
     this.#inFlight.delete(keyOf(job))
@@ -42,4 +42,4 @@ export class Prompts {
   }
 }
 
-const keyOf = ({ owner, id }: Pick<JobRecord, "owner" | "id">) => `${owner}/${id}`
+const keyOf = ({ owner, id }: JobKey) => `${owner}/${id}`

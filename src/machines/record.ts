@@ -101,6 +101,9 @@ export const JobRecord = z.object({
 })
 export type JobRecord = z.infer<typeof JobRecord>
 
+/** How a job is named among all owners. */
+export type JobKey = Pick<JobRecord, "owner" | "id">
+
 export function hasEnded(record: JobRecord): record is JobRecord & { state: EndedState } {
   return record.state !== "created" && record.state !== "prompting"
 }

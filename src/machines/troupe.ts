@@ -7,7 +7,7 @@ import { History, type Transition } from "./history.ts"
 import { jobMachine } from "./job-machine.ts"
 import { Ledger, type Records } from "./ledger.ts"
 import { Prompts } from "./prompts.ts"
-import { hasEnded, type JobRecord, NO_USAGE } from "./record.ts"
+import { hasEnded, type JobKey, type JobRecord, NO_USAGE } from "./record.ts"
 import { type Crash, supervisorMachine } from "./supervisor-machine.ts"
 import { systemMachine } from "./system-machine.ts"
 
@@ -27,7 +27,7 @@ export type TroupeOptions = {
 export type Troupe = {
   readonly records: Records
   /** What led a job to its state, oldest first; empty for one of an earlier process. */
-  history(job: Pick<JobRecord, "owner" | "id">): readonly Transition[]
+  history(job: JobKey): readonly Transition[]
   /** The actors that live now: the system, its supervisors, their jobs. */
   actors(): ActorNode
   /** Starts a job, or a new run of an ended one. An id that lives already changes nothing. */
@@ -35,9 +35,9 @@ export type Troupe = {
   /** Takes in a job of an earlier process that has ended. */
   adopt(record: JobRecord): void
   /** Tells a living job what happened to its child; an ended one does not hear it. */
-  tell(job: Pick<JobRecord, "owner" | "id">, event: JobEvent): void
+  tell(job: JobKey, event: JobEvent): void
   /** Ends jobs and whatever they started; harmless on ended ones. */
-  cancel(jobs: Pick<JobRecord, "owner" | "id">[], reason: string): void
+  cancel(jobs: JobKey[], reason: string): void
   /** Drops all that is known of an owner whose jobs have ended. */
   forgetOwner(owner: string): void
   /** Stops every actor where it stands, without ending its job. */

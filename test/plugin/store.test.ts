@@ -75,6 +75,19 @@ describe("A job in opencode's store", () => {
     })
   })
 
+  it("holds nothing that its child's messages say, or that nobody asks for once its process is gone", () => {
+    const kept = { ...stored().current().record, phase: "working" as const, startedAt: 6 }
+    const record: JobRecord = {
+      ...kept,
+      session: "ses_1",
+      text: "of an earlier run",
+      activity: { text: "a tail", at: 8 },
+      asks: [{ id: "q1", kind: "question", text: "Which?" }],
+      retry: { attempt: 1, reason: "overloaded", next: 9 },
+    }
+    expect(StoredJob.parse({ ...stored().current(), record }).record).toEqual(kept)
+  })
+
   it("keeps the keys of others", async () => {
     const { host, store } = stored()
     store.save(ended)

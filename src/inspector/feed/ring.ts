@@ -1,4 +1,5 @@
-import type { JobKey, Source } from "../source.ts"
+import type { JobKey } from "../../machines/record.ts"
+import type { Source } from "../source.ts"
 
 export type Change = JobKey & { source: Source }
 export type NumberedChange = Change & { seq: number }

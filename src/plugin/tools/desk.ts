@@ -1,5 +1,5 @@
 import type { ToolContext, ToolResult } from "@opencode-ai/plugin"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobKey, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host } from "../host.ts"
 import type { Inbox } from "../inbox.ts"
@@ -21,8 +21,6 @@ export type Desk = {
 }
 
 export type { ToolContext, ToolResult }
-
-export type JobKey = Pick<JobRecord, "owner" | "id">
 
 /** The owner's jobs of these ids, in the order asked, and the ids that it has no job of. */
 export function find(
