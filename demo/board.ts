@@ -1,7 +1,7 @@
 import type { Part } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
 import { hasEnded, JobRecord } from "../src/machines/record.ts"
-import { METADATA_KEY, StoredJob } from "../src/plugin/stored-job.ts"
+import { METADATA_KEY, StoredJob } from "../src/plugin/records/stored-job.ts"
 import type { Events } from "../test/support/events.ts"
 
 type Event = Events["seen"][number]

@@ -10,7 +10,7 @@ export function faultDocuments(): Document[] {
     .map(({ call, when, outcomes }) => [code(call), when, ...ways.map((way) => outcomes[way])])
   const text = `${[
     "# When a call to opencode fails",
-    "Each call that the plugin makes (the names are those of `src/plugin/host.ts`) is spoiled in each way, between the plugin and the real opencode, while a job goes through the situation beside it. The cell says what its owner sees *while the fault lasts*.",
+    "Each call that the plugin makes (the names are those of `src/plugin/host/client.ts`) is spoiled in each way, between the plugin and the real opencode, while a job goes through the situation beside it. The cell says what its owner sees *while the fault lasts*.",
     "Once it is over, the same holds after every one of them: the next job runs as ever; each end was told exactly once; no prompt was asked twice; no child works on that nobody waits for; no session is left behind; and opencode's store says how each job ended.",
     table(
       ["way", "what happens"],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { StoredJob } from "../../src/plugin/stored-job.ts"
+import { StoredJob } from "../../src/plugin/records/stored-job.ts"
 import { answered } from "../support/answered.ts"
 import { isDeep } from "../support/depth.ts"
 import { jobsOf } from "../support/jobs.ts"

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { hint } from "../../src/plugin/hint.ts"
+import { hint } from "../../src/plugin/owners/system-prompt.ts"
 import { JOB_TOOLS } from "../../src/plugin/tools/index.ts"
 import { answered } from "../support/answered.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"

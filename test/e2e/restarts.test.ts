@@ -1,6 +1,6 @@
 import type { Session } from "@opencode-ai/sdk/v2/client"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { StoredJob } from "../../src/plugin/stored-job.ts"
+import { StoredJob } from "../../src/plugin/records/stored-job.ts"
 import { answered } from "../support/answered.ts"
 import { isNotification, userTexts } from "../support/conversation.ts"
 import { kills } from "../support/depth.ts"

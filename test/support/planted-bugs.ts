@@ -15,30 +15,30 @@ const troupeTests = "test/machines/troupe.test.ts"
 const startRaces = "test/plugin/races/start.test.ts"
 const followUpRaces = "test/plugin/races/follow-ups.test.ts"
 const notifyRaces = "test/plugin/races/notify.test.ts"
-const notifyTests = "test/plugin/notify.test.ts"
-const storeTests = "test/plugin/store.test.ts"
-const recoveryTests = "test/plugin/recovery.test.ts"
+const notifyTests = "test/plugin/owners/notify.test.ts"
+const storeTests = "test/plugin/records/store.test.ts"
+const recoveryTests = "test/plugin/records/recovery.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
 export const plantedBugs: Record<string, PlantedBug[]> = {
   "Something is checked before an await, and not after it": [
     {
       what: "a follow-up does not look whether another has gone on with the job meanwhile",
-      file: "src/plugin/messages.ts",
+      file: "src/plugin/children/messenger.ts",
       edits: [{ from: "if (current.run !== record.run) return send(current, message)", to: "" }],
       suites: [followUpRaces],
     },
     {
       what: "a follow-up heeds a run under way, but not one that came and went meanwhile",
-      file: "src/plugin/messages.ts",
+      file: "src/plugin/children/messenger.ts",
       edits: [{ from: "if (current.run !== record.run)", to: "if (!hasEnded(current))" }],
       suites: [followUpRaces],
     },
     {
       what: "a follow-up starts a job for an owner that was deleted meanwhile",
-      file: "src/plugin/messages.ts",
+      file: "src/plugin/children/messenger.ts",
       edits: [{ from: "if (!current) throw", to: "if (false) throw" }],
-      suites: ["test/plugin/send.test.ts"],
+      suites: ["test/plugin/children/messenger.test.ts"],
     },
     {
       what: "ids are looked up before the user permits the start",
@@ -54,7 +54,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "an owner whose turn began while its messages were read is told",
-      file: "src/plugin/notify.ts",
+      file: "src/plugin/owners/notify.ts",
       edits: [
         {
           from: `if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle")`,
@@ -65,7 +65,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "an owner is told what it read itself while the texts were fetched",
-      file: "src/plugin/notify.ts",
+      file: "src/plugin/owners/notify.ts",
       edits: [
         { from: "const unread = inbox.unread(owner)", to: "const unread = read.map(({ record }) => record)" },
       ],
@@ -73,7 +73,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a message that comes just as the turn ends is left without its answer",
-      file: "src/plugin/children.ts",
+      file: "src/plugin/children/effects.ts",
       edits: [
         { from: "    prompts.add(prompt)\n", to: "" },
         { from: "    prompts.delete(prompt)\n", to: "" },
@@ -82,23 +82,23 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           to: "const sent = await host.send(prompt)\n    if (sent.ok) prompts.add(prompt)",
         },
       ],
-      suites: ["test/plugin/send.test.ts"],
+      suites: ["test/plugin/children/messenger.test.ts"],
     },
     {
       what: "a call is shown as running by an answer that came after its end",
-      file: "src/plugin/shown-progress.ts",
+      file: "src/plugin/tools/shown-progress.ts",
       edits: [{ from: "if (!part || isOver) return", to: "if (!part) return" }],
-      suites: ["test/plugin/progress.test.ts"],
+      suites: ["test/plugin/tools/shown-progress.test.ts"],
     },
     {
       what: "the look for old jobs takes those that this process has started meanwhile for old ones",
-      file: "src/plugin/recovery.ts",
+      file: "src/plugin/records/recovery.ts",
       edits: [{ from: " || troupe.records.get(owner, record.id)) return false", to: ") return false" }],
       suites: [recoveryTests],
     },
     {
       what: "a job of a dead process is resumed without looking who took it meanwhile",
-      file: "src/plugin/store.ts",
+      file: "src/plugin/records/store.ts",
       edits: [
         {
           from: `return this.isOurs(stored.lease) ? "taken" : "another's"`,
@@ -109,7 +109,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the writes to one session do not wait for each other",
-      file: "src/plugin/store.ts",
+      file: "src/plugin/records/store.ts",
       edits: [
         { from: "    await unwritten.writing\n", to: "" },
         { from: "unwritten.writing ??= this.#writeAll", to: "unwritten.writing = this.#writeAll" },
@@ -138,9 +138,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the end of an earlier run's prompt cleans up behind the next run",
-      file: "src/plugin/children.ts",
+      file: "src/plugin/children/effects.ts",
       edits: [{ from: "if (toldMeanwhile.get(session) === prompts) {", to: "{" }],
-      suites: ["test/plugin/send.test.ts"],
+      suites: ["test/plugin/children/messenger.test.ts"],
     },
   ],
   "A slot is not freed": [
@@ -176,31 +176,31 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
   "A notification is sent twice": [
     {
       what: "what was told is not marked as told",
-      file: "src/plugin/notify.ts",
+      file: "src/plugin/owners/notify.ts",
       edits: [{ from: "    inbox.markRead(records)\n", to: "" }],
       suites: [notifyTests],
     },
     {
       what: "an attempt that only seemed to fail is not found in the conversation",
-      file: "src/plugin/notify.ts",
+      file: "src/plugin/owners/notify.ts",
       edits: [{ from: "inbox.markDelivered(owner, deliveredRuns(messages.value))", to: "" }],
       suites: [notifyRaces],
     },
     {
       what: "a second delivery starts while the first is under way",
-      file: "src/plugin/notify.ts",
+      file: "src/plugin/owners/notify.ts",
       edits: [{ from: "if (delivering.has(owner)) {", to: "if (false) {" }],
       suites: [notifyRaces],
     },
     {
       what: "what an earlier process had told is told again",
-      file: "src/plugin/recovery.ts",
+      file: "src/plugin/records/recovery.ts",
       edits: [{ from: "inbox.adopt(child.id, stored.toldRun)", to: "void [child, stored]" }],
       suites: [recoveryTests],
     },
     {
       what: "and none at all: what ended while its owner was being told waits for ever",
-      file: "src/plugin/notify.ts",
+      file: "src/plugin/owners/notify.ts",
       edits: [
         {
           from: "    if (delivering.has(owner)) {\n      missed.add(owner)\n",
@@ -243,23 +243,23 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the child is asked to stop and never aborted",
-      file: "src/plugin/children.ts",
+      file: "src/plugin/children/effects.ts",
       edits: [{ from: "within(abortPatience, abort(child.session), () => undefined)", to: "undefined" }],
-      suites: ["test/plugin/tools.test.ts"],
+      suites: ["test/plugin/tools/tools.test.ts"],
     },
   ],
   "A record is written without its run": [
     {
       what: "a follow-up keeps the number of the run before",
-      file: "src/plugin/store.ts",
+      file: "src/plugin/records/store.ts",
       edits: [
         { from: `record: { ...kept, state: "created", run },`, to: `record: { ...kept, state: "created" },` },
       ],
-      suites: ["test/plugin/send.test.ts"],
+      suites: ["test/plugin/children/messenger.test.ts"],
     },
     {
       what: "a new job's record lacks it",
-      file: "src/plugin/stored-job.ts",
+      file: "src/plugin/records/stored-job.ts",
       edits: [{ from: 'state: "created", run,', to: 'state: "created",' }],
       suites: [storeTests],
     },
@@ -271,7 +271,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "what was told is not tied to it",
-      file: "src/plugin/store.ts",
+      file: "src/plugin/records/store.ts",
       edits: [{ from: "({ ...stored, toldRun: run })", to: "({ ...stored, toldRun: 0 })" }],
       suites: [storeTests],
     },

@@ -1,6 +1,6 @@
 import { hasEnded } from "../../machines/record.ts"
-import { progress, statusLine } from "../render.ts"
-import { deliveryMark } from "../transcript.ts"
+import { deliveryMark } from "../records/delivery-mark.ts"
+import { progress, statusLine } from "../records/words.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
 import {
   type Desk,
@@ -10,7 +10,7 @@ import {
   type ToolResult,
   unknownWords,
   withoutText,
-} from "./desk.ts"
+} from "./services.ts"
 
 /** Ends jobs and whatever they started; harmless on ended ones. */
 export async function cancel(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {

@@ -9,8 +9,8 @@ import {
   WaitArguments,
 } from "./arguments.ts"
 import { cancel } from "./cancel.ts"
-import type { Desk, ToolContext, ToolResult } from "./desk.ts"
 import { send } from "./send.ts"
+import type { Desk, ToolContext, ToolResult } from "./services.ts"
 import { start } from "./start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"

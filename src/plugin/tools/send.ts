@@ -1,6 +1,6 @@
-import { statusLine } from "../render.ts"
+import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { type Desk, type ToolContext, type ToolResult, unknownWords, withoutText } from "./desk.ts"
+import { type Desk, type ToolContext, type ToolResult, unknownWords, withoutText } from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {

@@ -1,11 +1,11 @@
 import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
 import type { JobKey } from "../../machines/record.ts"
-import { type Agent, type Result, wordsOf } from "../host.ts"
-import type { Owner } from "../owners.ts"
-import { childRules } from "../permissions.ts"
+import { childRules } from "../children/permissions.ts"
+import { type Agent, type Result, wordsOf } from "../host/client.ts"
+import type { Owner } from "../owners/lineage.ts"
 import { problemsOf, readArguments, Task } from "./arguments.ts"
-import { type Desk, listed, settled, type ToolContext, type ToolResult, withoutText } from "./desk.ts"
+import { type Desk, listed, settled, type ToolContext, type ToolResult, withoutText } from "./services.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40

@@ -1,6 +1,6 @@
-import { progress, statusLine } from "../render.ts"
+import { progress, statusLine } from "../records/words.ts"
 import { readArguments, StatusArguments } from "./arguments.ts"
-import { type Desk, find, type ToolContext, type ToolResult, unknownWords, withoutText } from "./desk.ts"
+import { type Desk, find, type ToolContext, type ToolResult, unknownWords, withoutText } from "./services.ts"
 
 /** How many jobs are shown where no ids were named: the newest. */
 const most = 50

@@ -1,9 +1,9 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import { progress, resultBlock, statusLine } from "../render.ts"
-import { shownProgress } from "../shown-progress.ts"
-import { withTexts } from "../texts.ts"
-import { deliveryMark } from "../transcript.ts"
+import { deliveryMark } from "../records/delivery-mark.ts"
+import { withTexts } from "../records/texts.ts"
+import { progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
+import { fitting } from "./output-limit.ts"
 import {
   type Desk,
   find,
@@ -12,8 +12,8 @@ import {
   type ToolResult,
   unknownWords,
   withoutText,
-} from "./desk.ts"
-import { fitting } from "./room.ts"
+} from "./services.ts"
+import { shownProgress } from "./shown-progress.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
 export async function wait(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {

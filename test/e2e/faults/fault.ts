@@ -1,6 +1,6 @@
 import * as z from "zod"
 
-/** Every call that the plugin makes to opencode, by its name in `src/plugin/host.ts`. */
+/** Every call that the plugin makes to opencode, by its name in `src/plugin/host/client.ts`. */
 export const CALLS = [
   "createSession",
   "deleteSession",

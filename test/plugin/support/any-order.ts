@@ -1,5 +1,5 @@
 import type { Scheduler } from "fast-check"
-import type { Host } from "../../../src/plugin/host.ts"
+import type { Host } from "../../../src/plugin/host/client.ts"
 
 /** opencode takes each call, and answers it, when the scheduler says. What children are asked, the test answers. */
 export function inAnyOrder(host: Host, scheduler: Scheduler): Host {

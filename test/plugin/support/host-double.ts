@@ -6,7 +6,7 @@ import type {
   Result,
   Session,
   Toast,
-} from "../../../src/plugin/host.ts"
+} from "../../../src/plugin/host/client.ts"
 import { agentOf, answerTo, askedBy, sessionOf } from "./opencode-data.ts"
 
 /** A prompt under way, which the test answers. */

@@ -6,7 +6,7 @@ import type {
   PermissionRule,
   Prompt,
   Session,
-} from "../../../src/plugin/host.ts"
+} from "../../../src/plugin/host/client.ts"
 
 /** What opencode's client returns, whole as its types ask for it. */
 

@@ -2,7 +2,7 @@ import fc, { type Scheduler } from "fast-check"
 import { afterEach, beforeEach, vi } from "vitest"
 import { races } from "../../support/depth.ts"
 import { inAnyOrder } from "./any-order.ts"
-import { atDesk } from "./desk.ts"
+import { atDesk } from "./services.ts"
 
 export const numRuns = races.plugin
 /** For a test of races, milliseconds. */

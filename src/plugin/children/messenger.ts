@@ -1,0 +1,88 @@
+import type { JobInput } from "../../machines/events.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { Troupe } from "../../machines/troupe.ts"
+import type { Host } from "../host/client.ts"
+import type { Options } from "../options.ts"
+import type { JobStore } from "../records/store.ts"
+import { withText } from "../records/texts.ts"
+import type { Children } from "./effects.ts"
+
+export type MessengerOptions = {
+  troupe: Troupe
+  host: Host
+  children: Pick<Children, "tell">
+  store: JobStore
+  options: Options
+  now: () => number
+}
+
+/**
+ * Hands a job a message, from its owner or from a person: a running one gets it at its next step, an ended one runs
+ * again in the same child session.
+ */
+export type Messenger = {
+  /** Returns in words what becomes of the message. @throws Error that says why it could not be sent. */
+  send(record: JobRecord, message: string): Promise<string>
+}
+
+export function createMessenger({
+  troupe,
+  host,
+  children,
+  store,
+  options,
+  now,
+}: MessengerOptions): Messenger {
+  async function send(record: JobRecord, message: string): Promise<string> {
+    return hasEnded(record) ? followUp(record, message) : tell(record, message)
+  }
+
+  async function tell(record: JobRecord, message: string): Promise<string> {
+    if (record.state !== "prompting" || record.phase === "stopping") {
+      throw new Error(
+        `${record.id} is ${record.phase} and cannot be told anything now; send again when it works or has ended. ` +
+          "Nothing was sent.",
+      )
+    }
+    const told = await children.tell(record, message, now())
+    if (!told.ok) {
+      const { message: reason, isInDoubt } = told.error
+      const outcome = isInDoubt ? "Whether it was sent is not known." : "Nothing was sent."
+      throw new Error(`opencode did not take the message: ${reason}. ${outcome}`)
+    }
+    return "It gets the message at its next step."
+  }
+
+  async function followUp(ended: JobRecord, message: string): Promise<string> {
+    if (ended.session === "") {
+      throw new Error(`${ended.id} never had a session to go on in; start a new job. Nothing was sent.`)
+    }
+    const { record } = await withText(host, ended)
+    const stored = await store.read(record.session)
+    const current = troupe.records.get(record.owner, record.id)
+    if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
+    // Two follow-ups at once: the second finds the job running, or its next run over already.
+    if (current.run !== record.run) return send(current, message)
+    const job: JobInput = {
+      id: record.id,
+      owner: record.owner,
+      description: record.description,
+      prompt: message,
+      agent: record.agent,
+      model: record.model,
+      variant: stored?.variant,
+      createdAt: record.createdAt,
+      askedAt: now(),
+      run: record.run + 1,
+      session: record.session,
+      earlier: { text: record.text, usage: record.usage },
+      timeoutMs: stored?.timeoutMs ?? options.timeoutSeconds * 1000,
+      idleMs: stored?.idleMs ?? options.idleSeconds * 1000,
+    }
+    store.saveRun(record.session, job)
+    troupe.start(job)
+    return `Run ${job.run} started; agents_wait has its result.`
+  }
+
+  return { send }
+}

@@ -1,0 +1,38 @@
+import type { Agent, Host, PermissionRule } from "../host/client.ts"
+
+/** The session whose tool call starts jobs, as far as its jobs inherit from it. */
+export type Owner = {
+  permission: PermissionRule[]
+  agent: Agent | undefined
+  /** What the owner itself runs on, for jobs that name no model. */
+  model?: string
+  variant?: string | undefined
+}
+
+/** Looks up sessions' places in the chain of parents. A session's parent never changes, so answers are kept. */
+export function createLineage(host: Host) {
+  const parents = new Map<string, string | undefined>()
+
+  /** 0 for a session without a parent; unknown where opencode did not say. */
+  async function depthOf(session: string): Promise<number | undefined> {
+    let depth = 0
+    for (let id: string | undefined = session; ; depth++) {
+      if (!parents.has(id)) {
+        const found = await host.session(id)
+        if (!found.ok) return undefined
+        parents.set(id, found.value.parentID)
+      }
+      id = parents.get(id)
+      if (id === undefined) return depth
+    }
+  }
+
+  return {
+    depthOf,
+    /** A child's place is known before anybody asks. */
+    remember: (session: string, parent: string) => void parents.set(session, parent),
+    forget: (session: string) => void parents.delete(session),
+  }
+}
+
+export type Lineage = ReturnType<typeof createLineage>

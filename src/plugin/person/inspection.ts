@@ -1,0 +1,136 @@
+import type { Inspector, Source } from "../../inspector/index.ts"
+import type { Troupe } from "../../machines/troupe.ts"
+import type { Children } from "../children/effects.ts"
+import type { Messenger } from "../children/messenger.ts"
+import { type Host, wordsOf } from "../host/client.ts"
+import { Options } from "../options.ts"
+import { shared } from "../util/process-wide.ts"
+
+/** How long the link is shown. Milliseconds. */
+const linkShownMs = 15_000
+
+export type InspectionOptions = {
+  host: Host
+  troupe: Troupe
+  messenger: Messenger
+  children: Pick<Children, "draftOf">
+  options: Options
+  directory: string
+  now: () => number
+}
+
+type Settings = Options["inspector"]
+type Shared = {
+  running?: Promise<Inspector> | undefined
+  /** Those of the project that started it. */
+  settings?: Settings
+  projects: number
+}
+
+/** The process has one inspector, however many projects it serves. */
+const inspectors = shared<Shared>("inspector", () => ({ projects: 0 }))
+
+/** Starts the inspector with the first job, and shows the person a link to it. */
+export function inspectJobs({
+  host,
+  troupe,
+  messenger,
+  children,
+  options,
+  directory,
+  now,
+}: InspectionOptions) {
+  const source: Source = {
+    name: directory,
+    concurrency: options.concurrency,
+    readOnly: options.inspector.readOnly,
+    records: troupe.records,
+    history: troupe.history,
+    actors: troupe.actors,
+    cancel: troupe.cancel,
+    draft: ({ session }) => children.draftOf(session),
+    async send(job, message) {
+      const record = troupe.records.get(job.owner, job.id)
+      if (!record) throw new Error(`no job ${job.id}`)
+      await messenger.send(record, message)
+    },
+  }
+  let leave: (() => Promise<void>) | undefined
+  let isOver = false
+  const unsubscribe = troupe.records.subscribe(() => {
+    unsubscribe()
+    void join()
+  })
+  if (!options.inspector.enabled) unsubscribe()
+
+  async function join(): Promise<void> {
+    inspectors.projects++
+    if (!inspectors.running) {
+      inspectors.running = start(source)
+      inspectors.settings = options.inspector
+    }
+    const { running, settings = options.inspector } = inspectors
+    try {
+      const inspector = await running
+      const remove = inspector.add(source)
+      leave = () => {
+        remove()
+        return end(inspector)
+      }
+      // The project was closed while its inspector was starting.
+      if (isOver) return await leave()
+      const link = inspector.link()
+      void host.log("info", `the inspector: ${link} (opens once; a fresh one: npx opencode-troupe inspect)`)
+      void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
+      for (const name of unheeded(options.inspector, settings)) {
+        warn(
+          `inspector.${name} has no effect here: another project of this opencode had started the inspector`,
+        )
+      }
+    } catch (error) {
+      if (inspectors.running === running) inspectors.running = undefined
+      inspectors.projects--
+      warn(`the inspector did not start: ${wordsOf(error)}`)
+    }
+  }
+
+  function warn(message: string): void {
+    void host.log("warn", message)
+    void host.toast({ message, variant: "warning" })
+  }
+
+  async function start(first: Source): Promise<Inspector> {
+    // Its code is loaded when it is first needed.
+    const { startInspector } = await import("../../inspector/index.ts")
+    return startInspector({
+      source: first,
+      options: options.inspector,
+      now,
+      reportError: (error) => void host.log("error", `the inspector: ${wordsOf(error)}`),
+    })
+  }
+
+  return {
+    /** Resolves once what this project had of the inspector is gone. */
+    async stop(): Promise<void> {
+      unsubscribe()
+      isOver = true
+      await leave?.()
+    },
+  }
+}
+
+const unset: Settings = Options.parse({}).inspector
+
+/** What a project has set otherwise than the one that started the inspector: one process can listen only so. */
+function unheeded(own: Settings, first: Settings) {
+  const names = ["port", "host", "token"] as const
+  return names.filter((name) => own[name] !== unset[name] && own[name] !== first[name])
+}
+
+async function end(inspector: Inspector): Promise<void> {
+  inspectors.projects--
+  if (inspectors.projects > 0) return
+  inspectors.running = undefined
+  await inspector.stop()
+}

@@ -1,0 +1,26 @@
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { textOf } from "../children/effects.ts"
+import type { Host } from "../host/client.ts"
+
+/** A record with its text, or with why that could not be read. */
+export type ReadRecord = { record: JobRecord; problem?: string }
+
+/** The texts of jobs that an earlier process ended are read from their child sessions when somebody asks for them. */
+export function withTexts(host: Host, records: readonly JobRecord[]): Promise<ReadRecord[]> {
+  return Promise.all(records.map((record) => withText(host, record)))
+}
+
+export async function withText(host: Host, record: JobRecord): Promise<ReadRecord> {
+  if (!hasEnded(record) || record.text !== undefined || record.session === "") return { record }
+  const messages = await host.messages(record.session)
+  if (!messages.ok) {
+    const { status, message } = messages.error
+    // A session that was deleted took its text along.
+    return status === 404 ? { record } : { record, problem: message }
+  }
+  const text = messages.value
+    .filter(({ info }) => info.role === "assistant")
+    .map(textOf)
+    .findLast((each) => each !== "")
+  return { record: text === undefined ? record : { ...record, text } }
+}

@@ -1,0 +1,81 @@
+import { hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
+
+/** Characters of an ended job's text in a status. */
+const excerptLength = 160
+
+/** `a: prompting.working 12s, bash: ls, 1.2k tokens` */
+export function statusLine(record: JobRecord, now: number): string {
+  const details = [
+    `${stateOf(record)} ${age(record, now)}`,
+    record.run > 1 ? `run ${record.run}` : "",
+    doing(record),
+    spent(record),
+    record.error ? excerpt(reasonOf(record.error)) : "",
+    hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
+  ]
+  return `${record.id}: ${details.filter((each) => each !== "").join(", ")}`
+}
+
+/** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
+export function resultBlock(record: JobRecord, now: number): string {
+  const reason = record.error ? ` reason=${JSON.stringify(fenced(reasonOf(record.error)))}` : ""
+  const head = `<job id="${record.id}" state="${record.state}" time="${age(record, now)}"${reason}>`
+  const text = fenced(record.text ?? "")
+  return `${head}\n${text || (record.state === "done" ? "(no text)" : "(it had written nothing)")}\n</job>`
+}
+
+/** A cancel says itself that it is one. */
+const reasonOf = ({ kind, message }: JobError) => (kind === "cancelled" ? message : `${kind}: ${message}`)
+
+/** Foreign text cannot end the block that it stands in. */
+const fenced = (text: string) => text.replace(/<(?=\/job)/gi, "<\\")
+
+/** `3/5 done, 1 failed, 1 waiting for permission` */
+export function progress(records: readonly JobRecord[]): string {
+  const count = (label: string, test: (record: JobRecord) => boolean) => {
+    const found = records.filter(test).length
+    return found > 0 ? `${found} ${label}` : ""
+  }
+  const done = records.filter(({ state }) => state === "done").length
+  return [
+    `${done}/${records.length} done`,
+    count("failed", ({ state }) => state === "failed"),
+    count("timed out", ({ state }) => state === "timedOut"),
+    count("cancelled", ({ state }) => state === "cancelled"),
+    count("waiting for permission", ({ phase }) => phase === "permission"),
+    count("waiting for an answer", ({ phase }) => phase === "question"),
+    count("retrying", ({ phase }) => phase === "retrying"),
+    count("queued", ({ phase }) => phase === "queued"),
+  ]
+    .filter((each) => each !== "")
+    .join(", ")
+}
+
+const stateOf = ({ state, phase }: JobRecord) => (phase ? `${state}.${phase}` : state)
+
+function age(record: JobRecord, now: number): string {
+  const from = record.startedAt ?? record.createdAt
+  const seconds = Math.max(0, ((record.endedAt ?? now) - from) / 1000)
+  return seconds < 10 ? `${seconds.toFixed(1)}s` : `${Math.round(seconds)}s`
+}
+
+function doing({ asks, retry, activity, ...record }: JobRecord): string {
+  if (hasEnded(record)) return ""
+  const ask = asks?.[0]
+  if (ask) return excerpt(`asks ${ask.text}`)
+  if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
+  if (activity?.tool) return activity.tool
+  return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
+}
+
+function spent({ usage }: JobRecord): string {
+  const tokens = usage.input + usage.output + usage.reasoning + usage.cacheRead + usage.cacheWrite
+  if (tokens === 0) return ""
+  const words = tokens < 1000 ? `${tokens} tokens` : `${(tokens / 1000).toFixed(1)}k tokens`
+  return usage.cost > 0 ? `${words} $${usage.cost.toFixed(4)}` : words
+}
+
+function excerpt(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim()
+  return line.length > excerptLength ? `${line.slice(0, excerptLength)}…` : line
+}

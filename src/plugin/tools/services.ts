@@ -1,0 +1,92 @@
+import type { ToolContext, ToolResult } from "@opencode-ai/plugin"
+import { hasEnded, type JobKey, type JobRecord } from "../../machines/record.ts"
+import type { Troupe } from "../../machines/troupe.ts"
+import type { Messenger } from "../children/messenger.ts"
+import type { Host } from "../host/client.ts"
+import type { Options } from "../options.ts"
+import type { Inbox } from "../owners/inbox.ts"
+import type { Lineage } from "../owners/lineage.ts"
+import type { Recovery } from "../records/recovery.ts"
+
+/** What the tools work with. */
+export type Desk = {
+  troupe: Troupe
+  host: Host
+  messenger: Messenger
+  inbox: Inbox
+  lineage: Lineage
+  recovery: Pick<Recovery, "owner">
+  options: Options
+  now: () => number
+}
+
+export type { ToolContext, ToolResult }
+
+/** The owner's jobs of these ids, in the order asked, and the ids that it has no job of. */
+export function find(
+  desk: Desk,
+  owner: string,
+  ids: readonly string[],
+): { known: JobRecord[]; unknown: string[] } {
+  const asked = [...new Set(ids)].map((id) => ({ id, record: desk.troupe.records.get(owner, id) }))
+  return {
+    known: asked.flatMap(({ record }) => record ?? []),
+    unknown: asked.flatMap(({ id, record }) => (record ? [] : id)),
+  }
+}
+
+/** Names what is unknown beside what there is. */
+export function unknownWords(desk: Desk, owner: string, unknown: readonly string[]): string[] {
+  if (unknown.length === 0) return []
+  const known = desk.troupe.records.of(owner).map(({ id }) => id)
+  const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
+  return [`Unknown: ${unknown.join(", ")} (${there})`]
+}
+
+export function listed(names: readonly string[], most: number): string {
+  const rest = names.length - most
+  return rest > 0 ? `${names.slice(0, most).join(", ")} and ${rest} more` : names.join(", ")
+}
+
+/** Records as results carry them: their texts are in the output. */
+export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "text">[] {
+  return records.map(({ text: _text, ...rest }) => rest)
+}
+
+/** Resolves once `test` holds for all the owner's jobs of these ids, or `signal` aborts. */
+export function settled(
+  desk: Desk,
+  jobs: readonly JobKey[],
+  { test = hasEnded, until, signal, onChange }: WaitOptions = {},
+): Promise<void> {
+  // Stryker disable next-line MethodExpression: owners are forgotten when theirs have ended, which no compiler sees
+  const current = () => jobs.map(({ owner, id }) => desk.troupe.records.get(owner, id)).filter((job) => !!job)
+  const isOver = () => {
+    const records = current()
+    return until === "any" && records.length > 0 ? records.some(test) : records.every(test)
+  }
+  return new Promise((resolve) => {
+    if (isOver() || signal?.aborted) return resolve()
+    const finish = () => {
+      unsubscribe()
+      signal?.removeEventListener("abort", finish)
+      resolve()
+    }
+    const unsubscribe = desk.troupe.records.subscribe((changed) => {
+      if (!jobs.some(({ owner, id }) => owner === changed.owner && id === changed.id)) return
+      onChange?.(current())
+      if (isOver()) finish()
+    })
+    signal?.addEventListener("abort", finish)
+  })
+}
+
+type WaitOptions = {
+  /** Default: the job has ended. */
+  test?: (record: JobRecord) => boolean
+  /** Default: `all`. */
+  until?: "all" | "any" | undefined
+  signal?: AbortSignal
+  /** Hears of every change of one of the jobs. */
+  onChange?: (records: JobRecord[]) => void
+}

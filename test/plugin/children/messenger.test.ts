@@ -1,0 +1,212 @@
+import { describe, expect, it, onTestFinished, vi } from "vitest"
+import type { NewPrompt } from "../../../src/plugin/host/client.ts"
+import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
+import { settled } from "../../machines/support/play.ts"
+import { gate } from "../../support/gate.ts"
+import { failed, ok } from "../support/host-double.ts"
+import { answerTo } from "../support/opencode-data.ts"
+import { atDesk } from "../support/services.ts"
+import { until } from "../support/until.ts"
+
+/** A desk at which a job `a` runs, and what is sent to its child. */
+async function working(...[overrides, options]: Parameters<typeof atDesk>) {
+  const sent: NewPrompt[] = []
+  const send = async (prompt: NewPrompt) => {
+    sent.push(prompt)
+    return ok(undefined)
+  }
+  const desk = atDesk({ send, ...overrides }, options)
+  await desk.call("agents_start", { tasks: [{ id: "a", prompt: "work", timeout: 60 }] })
+  const say = (message: string, id = "a") => desk.call("agents_send", { id, message })
+  const finish = async (text: string) => {
+    desk.host.prompts.at(-1)?.answer(text)
+    return desk.call("agents_wait", { ids: ["a"] })
+  }
+  return { ...desk, sent, say, finish }
+}
+
+describe("A message to a running job", () => {
+  it("reaches its child under ids of its own, and the owner hears so", async () => {
+    const { sent, say, host } = await working()
+    const { title, output, jobs } = await say("and hurry")
+    expect(sent).toMatchObject([{ session: host.prompts[0]?.prompt.session, text: "and hurry" }])
+    expect(sent[0]?.messageID).not.toBe(host.prompts[0]?.prompt.messageID)
+    expect(title).toBe("a: It gets the message at its next step.")
+    expect(output).toMatch(/^It gets the message at its next step\.\na: prompting\.working/)
+    expect(jobs).toMatchObject([{ id: "a", state: "prompting" }])
+  })
+
+  it("is never taken for another of the same millisecond", async () => {
+    const { sent, say } = await working()
+    await Promise.all(["one", "two", "three"].map((message) => say(message)))
+    expect(new Set(sent.map(({ messageID }) => messageID)).size).toBe(3)
+  })
+
+  it("gets its answer, though the child's turn ended just then: asking once more joins it", async () => {
+    const taken = gate<void>()
+    const { say, host, call } = await working({ send: () => taken.passed.then(() => ok(undefined)) })
+    const saying = say("one thing more")
+    await settled()
+    host.prompts[0]?.answer("of the first turn")
+    await until(() => host.prompts.length === 2)
+    taken.open()
+    await saying
+    expect(host.prompts[1]?.prompt.text).toBe("one thing more")
+    host.prompts[1]?.answer("of the second turn")
+    expect((await call("agents_wait", {})).output).toContain("of the second turn")
+  })
+
+  it("reaches it in its new run too, though the run before is over only now", async () => {
+    const { say, call, host, sent } = await working()
+    const { session } = host
+    const asked = gate<void>()
+    // The first run had its answer, and asks what it cost.
+    host.session = async (id) => {
+      host.session = session
+      await asked.passed
+      return session(id)
+    }
+    host.prompts[0]?.answer("too late")
+    await settled()
+    await call("agents_cancel", { ids: ["a"] })
+    await say("go on")
+    asked.open()
+    await settled()
+    await say("and hurry")
+    expect(sent.map(({ text }) => text)).toEqual(["and hurry"])
+  })
+
+  it("that opencode does not take is said to be not sent, and is not asked for later", async () => {
+    const { say, finish, host } = await working({ send: async () => failed("not now") })
+    await expect(say("more")).rejects.toThrow("opencode did not take the message: not now. Nothing was sent.")
+    expect((await finish("done")).jobs[0]?.state).toBe("done")
+    expect(host.prompts).toHaveLength(1)
+  })
+
+  it("is refused while it waits for a slot, with what to do", async () => {
+    const { call, say, sent } = await working({}, { concurrency: 1 })
+    await call("agents_start", { tasks: [{ id: "b", prompt: "later" }] })
+    await expect(say("more", "b")).rejects.toThrow(
+      "b is queued and cannot be told anything now; send again when it works or has ended. Nothing was sent.",
+    )
+    expect(sent).toEqual([])
+  })
+
+  it("is refused while it is being stopped", async () => {
+    const { call, say, sent, troupe } = await working({ abort: () => new Promise(() => {}) })
+    void call("agents_cancel", { ids: ["a"] })
+    await until(() => troupe.records.get("owner", "a")?.phase === "stopping")
+    await expect(say("more")).rejects.toThrow("a is stopping and cannot be told anything now")
+    expect(sent).toEqual([])
+  })
+})
+
+describe("A message to an ended job", () => {
+  it("is a new run in the same session, within the limits of the first, with a result of its own", async () => {
+    const { say, finish, host, store } = await working()
+    await finish("first")
+    const { title, jobs } = await say("go on")
+    expect(title).toBe("a: Run 2 started; agents_wait has its result.")
+    expect(jobs).toMatchObject([{ id: "a", run: 2, state: "prompting" }])
+    const [first, second] = host.prompts.map(({ prompt }) => prompt)
+    expect(second).toMatchObject({ session: first?.session, text: "go on", agent: "general" })
+    await store.settled()
+    const stored = StoredJob.parse(host.sessions.get(first?.session ?? "")?.metadata?.troupe)
+    expect(stored).toMatchObject({ prompt: "go on", record: { run: 2 }, timeoutMs: 60_000, toldRun: 1 })
+    const { output } = await finish("second")
+    expect(output).toContain("second")
+    expect(output).not.toContain("first")
+  })
+
+  it("keeps the first run's text and cost until there are new ones", async () => {
+    const { say, finish, call, troupe } = await working()
+    await finish("first")
+    const before = troupe.records.get("owner", "a")
+    await say("go on")
+    expect(troupe.records.get("owner", "a")).toMatchObject({ text: "first", usage: before?.usage })
+    expect((await call("agents_cancel", { ids: ["a"] })).output).toContain('"first"')
+  })
+
+  it("is the run after the last, though that one came and went while opencode was asked", async () => {
+    const { say, finish, call, host, store, inbox } = await working()
+    await finish("first")
+    const late = gate<void>()
+    const { read } = store
+    const slow = vi.spyOn(store, "read").mockImplementationOnce(async (session) => {
+      await late.passed
+      return read.call(store, session)
+    })
+    const saying = say("the late one")
+    await settled()
+    slow.mockRestore()
+    expect((await say("the quick one")).title).toContain("Run 2")
+    await finish("of the quick one")
+    late.open()
+    expect((await saying).title).toContain("Run 3")
+    host.prompts.at(-1)?.answer("of the late one")
+    await settled()
+    expect(inbox.unread("owner").map(({ run }) => run)).toEqual([3])
+    expect((await call("agents_wait", {})).output).toContain("of the late one")
+  })
+
+  it("has the usual limits where what was stored cannot be read", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] })
+    onTestFinished(() => void vi.useRealTimers())
+    const options = { timeoutSeconds: 7, idleSeconds: 3 }
+    const { say, finish, host, troupe } = await working({}, options)
+    await finish("first")
+    const session = troupe.records.get("owner", "a")?.session ?? ""
+    host.sessions.delete(session)
+    const began = Date.now()
+    await say("go on")
+    expect(troupe.records.get("owner", "a")?.deadlineAt).toBe(began + 7_000)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(troupe.records.get("owner", "a")?.error?.message).toBe("no sign of life for 3 s")
+  })
+
+  it("is refused where there never was a session", async () => {
+    const { call, say } = await working({ createSession: async () => failed("no room") })
+    await expect(say("go on")).rejects.toThrow(
+      "a never had a session to go on in; start a new job. Nothing was sent.",
+    )
+    expect((await call("agents_status", {})).jobs[0]?.run).toBe(1)
+  })
+
+  it("is refused where its owner was deleted meanwhile: nobody is there to start a job for", async () => {
+    const { say, finish, troupe, host, store } = await working()
+    await finish("first")
+    store.read = async () => {
+      troupe.forgetOwner("owner")
+      return undefined
+    }
+    await expect(say("go on")).rejects.toThrow("a is gone with its owner. Nothing was sent.")
+    expect([troupe.records.countOf("owner"), host.prompts.length]).toEqual([0, 1])
+  })
+})
+
+describe("A message to a job that is not known", () => {
+  it("names the ids that are", async () => {
+    const { say } = await working()
+    const { title, output, jobs } = await say("hello", "x")
+    expect([title, output, jobs]).toEqual(["unknown job", "Unknown: x (your jobs: a)", []])
+  })
+
+  it("says that there are none", async () => {
+    const { output } = await atDesk().call("agents_send", { id: "x", message: "hello" })
+    expect(output).toBe("Unknown: x (you have no jobs)")
+  })
+})
+
+describe("The result of a job that an earlier process has ended", () => {
+  it("is read from its child's messages when it is asked for: the last that has a text", async () => {
+    const { call, finish, troupe, host } = await working()
+    await finish("first")
+    const record = troupe.records.get("owner", "a")
+    if (!record) throw new Error("no record")
+    const { text: _text, ...rest } = record
+    troupe.adopt(rest)
+    const asked = { session: record.session, messageID: "msg_2" }
+    host.said.get(record.session)?.push(answerTo(asked, "and more"), answerTo(asked, ""))
+    expect((await call("agents_wait", { ids: ["a"] })).output).toContain("and more")
+  })
+})

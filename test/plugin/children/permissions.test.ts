@@ -1,0 +1,242 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { childRules } from "../../../src/plugin/children/permissions.ts"
+import type { PermissionRule } from "../../../src/plugin/host/client.ts"
+import { agentOf } from "../support/opencode-data.ts"
+
+type Action = PermissionRule["action"]
+
+const rule = (permission: string, action: Action, pattern = "*"): PermissionRule => ({
+  permission,
+  pattern,
+  action,
+})
+
+/** What opencode decides: a session's rules stand behind its agent's, and the last that matches counts. */
+function decided(rules: readonly PermissionRule[], permission: string, pattern: string): Action {
+  const last = rules.findLast(
+    (each) => matches(each.permission, permission) && matches(each.pattern, pattern),
+  )
+  return last?.action ?? "ask"
+}
+
+/** As opencode matches: `ls *` stands for `ls` too, and a backslash for a slash. */
+function matches(glob: string, text: string): boolean {
+  const source = glob
+    .replaceAll("\\", "/")
+    .replace(/[.+^${}()|[\]]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".")
+  const all = source.endsWith(" .*") ? `${source.slice(0, -3)}( .*)?` : source
+  return new RegExp(`^${all}$`, "s").test(text.replaceAll("\\", "/"))
+}
+
+/** What a child of `child` may, whose owner runs as `owner`. */
+function childOf(
+  owner: PermissionRule[],
+  child: PermissionRule[],
+  { session = [], mayStartJobs = false }: { session?: PermissionRule[]; mayStartJobs?: boolean } = {},
+) {
+  const added = childRules(session, agentOf("owner", owner), agentOf("child", child), mayStartJobs)
+  const rules = [...child, ...added]
+  return (permission: string, pattern = "anything") => decided(rules, permission, pattern)
+}
+
+const everything = [rule("*", "allow")]
+
+describe("A child, as one of opencode's own task,", () => {
+  it("may start no tasks and write no todos, unless its agent says otherwise", () => {
+    const plain = childOf(everything, everything)
+    expect([plain("task"), plain("todowrite"), plain("bash")]).toEqual(["deny", "deny", "allow"])
+    const delegate = childOf(everything, [...everything, rule("task", "allow"), rule("todowrite", "ask")])
+    expect([delegate("task"), delegate("todowrite")]).toEqual(["allow", "ask"])
+  })
+
+  it("is not denied tasks where it may start jobs, which ask for the same permission", () => {
+    expect(childOf(everything, everything, { mayStartJobs: true })("task")).toBe("allow")
+    expect(childRules([], agentOf("build", everything), agentOf("general", everything), true)).toEqual([
+      rule("todowrite", "deny"),
+    ])
+  })
+
+  it("inherits what its owner's session denies, and what it says of folders outside", () => {
+    const session = [
+      rule("webfetch", "deny"),
+      rule("bash", "allow"),
+      rule("external_directory", "allow", "/tmp/*"),
+    ]
+    const may = childOf(
+      everything,
+      [...everything, rule("external_directory", "deny"), rule("bash", "ask")],
+      { session },
+    )
+    expect(may("webfetch")).toBe("deny")
+    expect(may("bash")).toBe("ask")
+    expect(may("external_directory", "/tmp/here")).toBe("allow")
+    expect(may("external_directory", "/etc")).toBe("deny")
+  })
+
+  it("gets no rules beyond these from an owner that may do everything", () => {
+    expect(childRules([], agentOf("build", everything), agentOf("general", everything), false)).toEqual([
+      rule("todowrite", "deny"),
+      rule("task", "deny"),
+    ])
+  })
+
+  it("has what its owner's session denies where opencode does not know the owner's agent", () => {
+    const session = [rule("bash", "deny")]
+    const agent = agentOf("general", [...everything, rule("task", "ask"), rule("todowrite", "ask")])
+    expect(childRules(session, undefined, agent, false)).toEqual(session)
+  })
+})
+
+describe("What an owner's agent is denied", () => {
+  it.each(["src/a.ts", "a+b", "a^b", "cost $5", "{a,b}", "(a)", "a|b", "[id].ts", "C:\\a"])(
+    "its child is too, to the letter: %s",
+    (pattern) => {
+      const may = childOf([...everything, rule("edit", "deny", pattern)], everything)
+      expect([may("edit", pattern), may("edit", `${pattern}x`)]).toEqual(["deny", "allow"])
+    },
+  )
+
+  it("stays so where what is allowed later only looks alike", () => {
+    const may = childOf([rule("edit", "deny", "axb"), rule("edit", "allow", "a.b")], everything)
+    expect(may("edit", "axb")).toBe("deny")
+  })
+
+  it("is not denied to its child where all of it is allowed later, even over several lines", () => {
+    const pattern = "cat <<END\n*"
+    const may = childOf([rule("bash", "deny", pattern), rule("bash", "allow")], everything)
+    expect(may("bash", "cat <<END\nwords")).toBe("allow")
+  })
+
+  it("is denied to its child with and without arguments, as opencode takes `rm *`", () => {
+    const may = childOf([...everything, rule("bash", "deny", "rm *")], everything)
+    expect([may("bash", "rm a"), may("bash", "rm"), may("bash", "rmdir a")]).toEqual([
+      "deny",
+      "deny",
+      "allow",
+    ])
+    const again = childOf([rule("bash", "deny", "rm *"), rule("bash", "allow", "rm **")], everything)
+    expect(again("bash", "rm")).toBe("deny")
+  })
+
+  it("is denied in no more rules than say so", () => {
+    const owner = [...everything, rule("edit", "allow"), rule("edit", "deny"), rule("read", "deny", "a")]
+    expect(childRules([], agentOf("owner", owner), agentOf("general", everything), true)).toEqual([
+      rule("edit", "deny"),
+      rule("read", "deny", "a"),
+      rule("todowrite", "deny"),
+    ])
+  })
+})
+
+describe("The manners of an owner's agent", () => {
+  it.each(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])(
+    "are not its child's: %s says how a session talks or plans, not what it may touch",
+    (name) => {
+      const may = childOf([...everything, rule(name, "deny")], [...everything, rule(name, "allow")])
+      expect(may(name)).toBe("allow")
+    },
+  )
+})
+
+describe("The child of an owner in plan mode", () => {
+  const plan = [...everything, rule("edit", "deny"), rule("edit", "allow", ".opencode/plans/*.md")]
+
+  it("edits nothing", () => {
+    const may = childOf(plan, everything)
+    expect(may("edit", "src/a.ts")).toBe("deny")
+    expect(may("bash")).toBe("allow")
+  })
+
+  it("keeps what its own agent may not", () => {
+    expect(childOf(plan, [...everything, rule("bash", "deny")])("bash")).toBe("deny")
+  })
+})
+
+describe("The child of an owner that may only do what is named", () => {
+  const reader = [
+    rule("*", "deny"),
+    rule("read", "allow"),
+    rule("bash", "ask"),
+    rule("grep", "allow", "src*"),
+  ]
+
+  it("may do no more, whatever its agent may", () => {
+    const may = childOf(reader, everything)
+    expect([may("read"), may("bash"), may("edit")]).toEqual(["allow", "ask", "deny"])
+    expect([may("grep", "src/a"), may("grep", "lib/a")]).toEqual(["allow", "deny"])
+  })
+
+  it("may do all that is named after everything was denied, and what was said before is of no account", () => {
+    const owner = [
+      rule("edit", "deny", "x*"),
+      rule("bash", "allow"),
+      rule("*", "deny"),
+      rule("edit", "allow", "xa"),
+    ]
+    const may = childOf(owner, everything)
+    expect([may("edit", "xa"), may("edit", "xb"), may("bash")]).toEqual(["allow", "deny", "deny"])
+    const rules = childRules([], agentOf("owner", owner), agentOf("general", everything), true)
+    expect(rules).toEqual([rule("*", "deny"), rule("edit", "allow", "xa"), rule("todowrite", "deny")])
+  })
+
+  it("may not do what is excepted from that, though its agent would only have to ask", () => {
+    const owner = [rule("*", "deny"), rule("edit", "allow", "a*"), rule("edit", "deny", "ab")]
+    const may = childOf(owner, [...everything, rule("edit", "ask", "a?")])
+    expect([may("edit", "ab"), may("edit", "ac"), may("edit", "acd")]).toEqual(["deny", "ask", "allow"])
+  })
+
+  it("may do less where its agent may", () => {
+    const may = childOf(reader, [...everything, rule("read", "ask"), rule("read", "deny", "*.env")])
+    expect([may("read", "a.ts"), may("read", "b.env")]).toEqual(["ask", "deny"])
+  })
+
+  it("still has to ask where its agent has to", () => {
+    const may = childOf(
+      [rule("*", "deny"), rule("bash", "allow")],
+      [...everything, rule("bash", "ask", "rm *")],
+    )
+    expect([may("bash", "ls"), may("bash", "rm a")]).toEqual(["allow", "ask"])
+  })
+})
+
+describe("Whatever the rules", () => {
+  const names = ["edit", "bash", "*"]
+  const patterns = ["*", "a*", "ab", "a?", "?b", "b", "a *", "a **", "a?*"]
+  const rules = fc.array(
+    fc.record<PermissionRule>({
+      permission: fc.constantFrom(...names),
+      pattern: fc.constantFrom(...patterns),
+      action: fc.constantFrom<Action>("allow", "ask", "deny"),
+    }),
+    { maxLength: 5 },
+  )
+  const act = fc.record({
+    permission: fc.constantFrom("edit", "bash", "read"),
+    pattern: fc.constantFrom("a", "ab", "abc", "b", "c", "a b"),
+  })
+  const strictness: readonly Action[] = ["allow", "ask", "deny"]
+
+  it("a child may not do what its owner may not", () => {
+    fc.assert(
+      fc.property(rules, rules, rules, act, (owner, session, child, { permission, pattern }) => {
+        fc.pre(decided([...owner, ...session], permission, pattern) === "deny")
+        expect(childOf(owner, child, { session })(permission, pattern)).toBe("deny")
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it("a child may do no more than its agent", () => {
+    fc.assert(
+      fc.property(rules, rules, rules, act, (owner, session, child, { permission, pattern }) => {
+        const own = strictness.indexOf(decided(child, permission, pattern))
+        const actual = strictness.indexOf(childOf(owner, child, { session })(permission, pattern))
+        expect(actual).toBeGreaterThanOrEqual(own)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+})

@@ -1,0 +1,353 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { JobEvent } from "../../../src/machines/events.ts"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import { createTroupe } from "../../../src/machines/troupe.ts"
+import { watchChildren } from "../../../src/plugin/children/watch.ts"
+import { jobInput } from "../../machines/support/jobs.ts"
+import { gate } from "../../support/gate.ts"
+
+beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }))
+afterEach(() => void vi.useRealTimers())
+
+/** A watch over one job, `j1` of `owner`, in the session `child`: what its actor would be told. */
+function watching() {
+  const told: JobEvent[] = []
+  const cancelled: string[] = []
+  const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
+  const watch = watchChildren({
+    ...troupe,
+    tell: (_, event) => void told.push(event),
+    cancel: (jobs, reason) => void cancelled.push(...jobs.map(({ id }) => `${id}: ${reason}`)),
+  })
+  troupe.adopt(running)
+  const end = () => troupe.adopt({ ...running, state: "done", endedAt: 1 })
+  const change = (fields: Partial<JobRecord>) => troupe.adopt({ ...running, ...fields })
+  return { told, cancelled, end, change, handle: watch.handle, types: () => told.map(({ type }) => type) }
+}
+
+const never = () => new Promise<never>(() => {})
+const nothingDone = { openSession: never, promptChild: never, stopChild: never }
+
+const running: JobRecord = {
+  id: "j1",
+  session: "child",
+  owner: "owner",
+  description: "Look",
+  agent: "general",
+  state: "prompting",
+  phase: "working",
+  run: 1,
+  createdAt: 0,
+  usage: NO_USAGE,
+}
+
+const event = (type: string, properties: object) => ({ type, properties })
+const delta = (sessionID: string, text: string) => event("message.part.delta", { sessionID, delta: text })
+const status = (sessionID: string, status: object) => event("session.status", { sessionID, status })
+const retry = { type: "retry", attempt: 2, message: "overloaded", next: 5 }
+const created = (id: string, parentID: string) =>
+  event("session.created", { sessionID: id, info: { id, parentID } })
+const permission = (sessionID: string) =>
+  event("permission.asked", { id: "p1", sessionID, permission: "bash", patterns: ["rm a", "rm b"] })
+
+describe("What a child does", () => {
+  it("reaches its job at most once a second, with the end of what it wrote", () => {
+    const { told, handle } = watching()
+    for (let at = 0; at < 1_000; at++) handle(delta("child", `${at} `))
+    vi.advanceTimersByTime(1_000)
+    expect(told).toHaveLength(2)
+    expect(told[1]).toMatchObject({
+      type: "child.active",
+      activity: { text: expect.stringMatching(/998 999 $/) },
+    })
+  })
+
+  it("is the tool it runs", () => {
+    const { told, handle } = watching()
+    const part = { type: "tool", sessionID: "child", tool: "bash", state: { title: "npm test" } }
+    handle(event("message.part.updated", { part }))
+    expect(told).toMatchObject([
+      { type: "child.active", activity: { tool: "bash: npm test", at: 1_000_000 } },
+    ])
+  })
+
+  it("is not its own prompt", () => {
+    const { told, handle } = watching()
+    handle(
+      event("message.part.updated", { part: { type: "text", sessionID: "child", text: "Look around." } }),
+    )
+    expect(told).toEqual([])
+  })
+
+  it("is what it has spent", () => {
+    const { told, handle } = watching()
+    const tokens = { input: 3, output: 2, reasoning: 1, cache: { read: 4, write: 5 } }
+    handle(event("session.updated", { sessionID: "child", info: { id: "child", tokens, cost: 0.5 } }))
+    const usage = { input: 3, output: 2, reasoning: 1, cacheRead: 4, cacheWrite: 5, cost: 0.5 }
+    expect(told).toEqual([{ type: "child.spent", usage }])
+  })
+
+  it("is a retry, with its reason, until the provider takes the request", () => {
+    const { told, types, handle } = watching()
+    handle(status("child", retry))
+    expect(told).toMatchObject([
+      { type: "child.retrying", retry: { attempt: 2, reason: "overloaded", next: 5 } },
+    ])
+    handle(status("child", { type: "busy" }))
+    expect(types()).toEqual(["child.retrying", "child.active"])
+  })
+
+  it("is what it waits for, which no late word of its activity hides", () => {
+    const { told, types, handle } = watching()
+    handle(delta("child", "I"))
+    handle(delta("child", " will"))
+    handle(permission("child"))
+    vi.advanceTimersByTime(5_000)
+    expect(types()).toEqual(["child.active", "child.asked"])
+    expect(told[1]).toMatchObject({ ask: { id: "p1", kind: "permission", text: "bash: rm a, rm b" } })
+    handle(event("permission.replied", { sessionID: "child", requestID: "p1", reply: "once" }))
+    expect(told[2]).toMatchObject({ type: "child.answered", ask: "p1" })
+  })
+
+  it("is a question to the user, until it is answered or turned down", () => {
+    const { told, handle } = watching()
+    const questions = [{ question: "Which one?" }, { question: "Why?" }]
+    handle(event("question.asked", { id: "q1", sessionID: "child", questions }))
+    handle(event("question.rejected", { sessionID: "child", requestID: "q1" }))
+    expect(told).toMatchObject([
+      { type: "child.asked", ask: { id: "q1", kind: "question", text: "Which one? Why?" } },
+      { type: "child.answered", ask: "q1" },
+    ])
+  })
+
+  it("is what it waits for still, though it is busy and its record changes meanwhile", () => {
+    const { types, change, handle } = watching()
+    handle(permission("child"))
+    change({ phase: "permission" })
+    handle(status("child", { type: "busy" }))
+    expect(types()).toEqual(["child.asked", "child.active"])
+    handle(event("permission.replied", { sessionID: "child", requestID: "p1", reply: "once" }))
+    expect(types()).toEqual(["child.asked", "child.active", "child.answered"])
+  })
+
+  it("is a question that was answered", () => {
+    const { types, handle } = watching()
+    handle(event("question.asked", { id: "q1", sessionID: "child", questions: [{ question: "Which?" }] }))
+    handle(event("question.replied", { sessionID: "child", requestID: "q1" }))
+    expect(types()).toEqual(["child.asked", "child.answered"])
+  })
+
+  it("ends with its session", () => {
+    const { cancelled, handle } = watching()
+    handle(event("session.deleted", { sessionID: "child", info: { id: "child" } }))
+    expect(cancelled).toEqual(["j1: its child session was deleted"])
+  })
+})
+
+describe("What is told of a child", () => {
+  const updated = (part: object) => event("message.part.updated", { part: { sessionID: "child", ...part } })
+  const activities = (told: JobEvent[]) =>
+    told.flatMap((each) => (each.type === "child.active" ? [{ ...each.activity, at: undefined }] : []))
+
+  it("is the end of its text: the last two hundred characters, whole once the part is whole", () => {
+    const { told, handle } = watching()
+    handle(updated({ type: "text", text: `a${"b".repeat(200)}`, time: { start: 1 } }))
+    vi.advanceTimersByTime(1_000)
+    handle(delta("child", "cc"))
+    expect(activities(told)).toEqual([
+      { text: "b".repeat(200), at: undefined },
+      { text: `${"b".repeat(198)}cc`, at: undefined },
+    ])
+  })
+
+  it("is its tool alone where that has no title, and a tool without a name all the same", () => {
+    const { told, handle } = watching()
+    handle(updated({ type: "tool", tool: "read" }))
+    vi.advanceTimersByTime(1_000)
+    handle(updated({ type: "tool", state: {} }))
+    expect(activities(told).map(({ tool }) => tool)).toEqual(["read", "a tool"])
+  })
+
+  it("is that it lives, where it thinks or begins a step; with its last words, where there are some", () => {
+    const { told, handle } = watching()
+    handle(updated({ type: "step-start" }))
+    vi.advanceTimersByTime(1_000)
+    handle(updated({ type: "text", time: { start: 1 } }))
+    vi.advanceTimersByTime(1_000)
+    handle(delta("child", "words"))
+    vi.advanceTimersByTime(1_000)
+    handle(updated({ type: "reasoning", text: "hm", time: { start: 1 } }))
+    vi.advanceTimersByTime(1_000)
+    handle(status("child", { type: "busy" }))
+    expect(activities(told).map(({ text }) => text)).toEqual([
+      undefined,
+      undefined,
+      "words",
+      "words",
+      "words",
+    ])
+    expect(activities(told).some((activity) => "tool" in activity)).toBe(false)
+  })
+
+  it("is that it lives, where it is busy and has not said anything", () => {
+    const { told, handle } = watching()
+    handle(status("child", { type: "busy" }))
+    expect(told).toEqual([{ type: "child.active", activity: { at: 1_000_000 } }])
+  })
+
+  it("is not that it lives when it has come to rest, nor late activity once its provider failed", () => {
+    const { types, told, handle } = watching()
+    handle(status("child", { type: "idle" }))
+    expect(types()).toEqual([])
+    handle(delta("child", "a"))
+    handle(delta("child", "b"))
+    handle(status("child", retry))
+    vi.advanceTimersByTime(5_000)
+    expect(types()).toEqual(["child.active", "child.retrying"])
+    expect(told[1]).toMatchObject({ at: 1_000_000 })
+  })
+
+  it("is that nobody answers any more, where a session that asks was aborted; and no other's ask", () => {
+    const { told, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(permission("child"))
+    handle(
+      event("question.asked", { id: "q1", sessionID: "grandchild", questions: [{ question: "Which?" }] }),
+    )
+    handle(status("grandchild", { type: "idle" }))
+    expect(told.slice(2)).toEqual([{ type: "child.answered", ask: "q1", at: 1_000_000 }])
+    handle(event("question.replied", { sessionID: "grandchild", requestID: "q1" }))
+    expect(told).toHaveLength(3)
+    handle(status("child", { type: "idle" }))
+    expect(told.slice(3)).toMatchObject([{ type: "child.answered", ask: "p1" }])
+  })
+
+  it("is nothing that it spent where opencode says nothing of it", () => {
+    const { told, handle } = watching()
+    handle(event("session.updated", { info: { id: "child" } }))
+    expect(told).toEqual([{ type: "child.spent", usage: NO_USAGE }])
+  })
+})
+
+describe("The job that a child has started itself", () => {
+  it("hears of its own child, and so does the job of the child that started it", () => {
+    const told: string[] = []
+    const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
+    const tell: typeof troupe.tell = ({ id }, { type }) => void told.push(`${id} ${type}`)
+    const { handle } = watchChildren({ ...troupe, tell })
+    troupe.adopt(running)
+    troupe.adopt({ ...running, id: "own", owner: "child", session: "ses_own" })
+    handle(created("ses_own", "child"))
+    handle(delta("ses_own", "words"))
+    expect(told.toSorted()).toEqual(["j1 child.active", "own child.active"])
+    troupe.adopt({ ...running, id: "own", owner: "child", session: "ses_own", state: "done", endedAt: 1 })
+    handle(delta("child", "more"))
+    vi.advanceTimersByTime(1_000)
+    expect(told.filter((each) => each.startsWith("own"))).toHaveLength(1)
+    expect(told.filter((each) => each.startsWith("j1"))).toHaveLength(2)
+  })
+})
+
+describe("A job that was cancelled as its session opened", () => {
+  it("leaves the child that had started it watched", async () => {
+    const opened = gate<{ session: string }>()
+    const troupe = createTroupe({
+      effects: { ...nothingDone, openSession: () => opened.passed },
+      concurrency: 1,
+    })
+    const told: string[] = []
+    const tell: typeof troupe.tell = ({ id }, { type }) => void told.push(`${id} ${type}`)
+    const { handle } = watchChildren({ ...troupe, tell })
+    troupe.adopt(running)
+    troupe.start(jobInput({ id: "own", owner: "child" }))
+    troupe.cancel([{ owner: "child", id: "own" }], "no need")
+    handle(created("ses_own", "child"))
+    opened.open({ session: "ses_own" })
+    await vi.waitUntil(() => troupe.records.bySession("ses_own")?.state === "cancelled")
+    handle(delta("child", "words"))
+    handle(permission("child"))
+    expect(told).toEqual(["j1 child.active", "j1 child.asked"])
+  })
+})
+
+describe("A job without a session, or one that had ended before", () => {
+  it("is not watched", () => {
+    const told: JobEvent[] = []
+    const defects: unknown[] = []
+    const reportError = (error: unknown) => void defects.push(error)
+    const troupe = createTroupe({ effects: nothingDone, concurrency: 1, reportError })
+    const watch = watchChildren({ ...troupe, tell: (_, event) => void told.push(event) })
+    troupe.adopt({ ...running, session: "" })
+    troupe.adopt({ ...running, id: "j2", state: "done", endedAt: 1 })
+    watch.handle(delta("", "words"))
+    watch.handle(delta("child", "words"))
+    expect([told, defects]).toEqual([[], []])
+  })
+})
+
+describe("What a child's own subagents do", () => {
+  it("is a sign of its life, and what they ask, it asks; what they spend or delete is their own", () => {
+    const { types, cancelled, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(created("great-grandchild", "grandchild"))
+    handle(delta("great-grandchild", "working"))
+    handle(permission("great-grandchild"))
+    handle(event("session.updated", { sessionID: "grandchild", info: { id: "grandchild", cost: 1 } }))
+    handle(event("session.deleted", { sessionID: "grandchild", info: { id: "grandchild" } }))
+    expect(types()).toEqual(["child.active", "child.asked"])
+    expect(cancelled).toEqual([])
+  })
+
+  it("is heard no more once the job has ended", () => {
+    const { types, end, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(delta("grandchild", "a"))
+    handle(delta("grandchild", "b"))
+    end()
+    vi.advanceTimersByTime(5_000)
+    handle(delta("grandchild", "late"))
+    handle(delta("child", "late"))
+    handle(created("another", "child"))
+    handle(delta("another", "late"))
+    expect(types()).toEqual(["child.active"])
+  })
+})
+
+describe("Events of sessions without a job", () => {
+  it("cost a look-up and nothing else: not even their contents are read", () => {
+    const { told, handle } = watching()
+    const read: PropertyKey[] = []
+    const contents = { sessionID: "somebody", delta: "words", status: { type: "busy" } }
+    const properties = new Proxy(contents, {
+      get(target, name) {
+        read.push(name)
+        return Reflect.get(target, name)
+      },
+    })
+    for (const type of ["message.part.delta", "session.status", "permission.asked"])
+      handle({ type, properties })
+    expect(read).toEqual(["sessionID", "sessionID", "sessionID"])
+    expect(told).toEqual([])
+  })
+
+  it.each([
+    ["nothing", undefined],
+    ["null", null],
+    ["an event whose properties are null", { type: "session.updated", properties: null }],
+    ["a word", "session.updated"],
+    ["an event without properties", { type: "server.connected" }],
+    ["a delta of no text", event("message.part.delta", { sessionID: "child" })],
+    ["an event of a kind that is not known", event("child.exploded", { sessionID: "child" })],
+    ["a session made by nobody", event("session.created", { info: { id: "new" } })],
+  ])("do no harm when malformed: %s", (_, malformed) => {
+    const { told, handle } = watching()
+    expect(() => handle(malformed)).not.toThrow()
+    handle(delta("new", "words"))
+    expect(told).toEqual([])
+  })
+
+  it("do no harm when a session is announced in an unknown shape", () => {
+    const { handle } = watching()
+    expect(() => handle(event("session.created", { sessionID: "new" }))).not.toThrow()
+  })
+})

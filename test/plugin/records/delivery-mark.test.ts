@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import type { MessageWithParts, Part } from "../../../src/plugin/host/client.ts"
+import { deliveredRuns, deliveryMark } from "../../../src/plugin/records/delivery-mark.ts"
+import { askedBy } from "../support/opencode-data.ts"
+
+const record: JobRecord = {
+  id: "a",
+  session: "ses_1",
+  owner: "owner",
+  description: "Look",
+  agent: "general",
+  state: "done",
+  run: 2,
+  createdAt: 1,
+  text: "a text that does not belong into a mark",
+  usage: NO_USAGE,
+}
+const mark = deliveryMark([record, { ...record, session: "ses_2", run: 1 }])
+const ofPart = { id: "prt_1", sessionID: "owner", messageID: "msg_1" }
+
+function holding(...parts: Part[]): MessageWithParts[] {
+  const asked = { session: "owner", messageID: "msg_1", partID: "prt_1", text: "", agent: "build" }
+  return [{ ...askedBy(asked), parts }]
+}
+
+const text = (metadata?: Record<string, unknown>): Part => ({
+  ...ofPart,
+  type: "text",
+  text: "2 jobs have ended",
+  ...(metadata && { metadata }),
+})
+const call = { ...ofPart, type: "tool" as const, callID: "call", tool: "agents_wait" }
+const time = { start: 1, end: 2 }
+const completed = (metadata: Record<string, unknown>): Part => ({
+  ...call,
+  state: { status: "completed", input: {}, output: "", title: "", metadata, time },
+})
+
+describe("The runs that an owner's conversation holds", () => {
+  it("are those of notifications and of tools' answers", () => {
+    const told = [
+      { session: "ses_1", run: 2 },
+      { session: "ses_2", run: 1 },
+    ]
+    expect(mark).toEqual({ troupe: { told } })
+    expect(deliveredRuns(holding(text(mark)))).toEqual(told)
+    expect(deliveredRuns(holding(completed(mark)))).toEqual(told)
+    expect(deliveredRuns([...holding(text(mark)), ...holding(completed(mark))])).toHaveLength(4)
+  })
+
+  it("are none that a call shows which is not at its end: its answer may never come", () => {
+    const running: Part = { ...call, state: { status: "running", input: {}, metadata: mark, time } }
+    const broken: Part = { ...call, state: { status: "error", input: {}, error: "", metadata: mark, time } }
+    expect(deliveredRuns(holding(running, broken))).toEqual([])
+  })
+
+  it("are none where there is no mark, or one of somebody else's making", () => {
+    const step: Part = { ...ofPart, type: "step-start" }
+    const odd = [
+      { troupe: {} },
+      { troupe: { told: [{ session: 1, run: 1 }] } },
+      { troupe: { told: "ses_1" } },
+    ]
+    const parts = [step, text(), text({ other: mark }), ...odd.map(text), completed({})]
+    expect(deliveredRuns(holding(...parts))).toEqual([])
+  })
+})

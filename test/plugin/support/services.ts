@@ -1,0 +1,90 @@
+import type { ToolContext } from "@opencode-ai/plugin"
+import { expect, onTestFinished } from "vitest"
+import * as z from "zod"
+import { JobRecord } from "../../../src/machines/record.ts"
+import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
+import { createChildren } from "../../../src/plugin/children/effects.ts"
+import { createMessenger } from "../../../src/plugin/children/messenger.ts"
+import type { Host } from "../../../src/plugin/host/client.ts"
+import { Options } from "../../../src/plugin/options.ts"
+import { Inbox } from "../../../src/plugin/owners/inbox.ts"
+import { createLineage } from "../../../src/plugin/owners/lineage.ts"
+import { JobStore } from "../../../src/plugin/records/store.ts"
+import { JOB_TOOLS, jobTools } from "../../../src/plugin/tools/index.ts"
+import { hostDouble } from "./host-double.ts"
+
+/** Who holds the jobs of a test. */
+export const lease = { host: "here", pid: 1, process: "start", instance: "first" }
+
+export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
+
+export type CallOptions = { owner?: string; agent?: string; abort?: AbortSignal; ask?: ToolContext["ask"] }
+
+/**
+ * The tools on a host double: everything between the main agent's call and opencode's client is real.
+ * @param through what stands between the plugin and the double.
+ */
+export function atDesk(
+  overrides: Partial<Host> = {},
+  given: z.input<typeof Options> = {},
+  through: (double: Host) => Host = (double) => double,
+) {
+  const options = Options.parse(given)
+  const double = hostDouble(overrides)
+  const host = { ...double, ...through(double) }
+  const store = new JobStore(host, lease)
+  const children = createChildren({
+    host,
+    jobTools: JOB_TOOLS,
+    metadataFor: (job) => store.newMetadata(job),
+    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
+  })
+  const defects: unknown[] = []
+  const troupe: Troupe = createTroupe({
+    effects: children.effects,
+    concurrency: options.concurrency,
+    reportError: (error) => void defects.push(error),
+  })
+  store.follow(troupe)
+  const inbox = new Inbox(troupe.records, store)
+  const lineage = createLineage(host)
+  const recovery = { owner: async () => {} }
+  const messenger = createMessenger({ troupe, host, children, store, options, now: Date.now })
+  const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
+  onTestFinished(() => {
+    troupe.stop()
+    // A listener that throws would go unnoticed otherwise.
+    expect(defects).toEqual([])
+  })
+
+  async function call(
+    tool: (typeof JOB_TOOLS)[number],
+    args: Record<string, unknown>,
+    how: CallOptions = {},
+  ): Promise<ToolCall> {
+    const context = { ...contextOf(how), callID: "call" }
+    return Result.parse(await tools[tool]?.execute(args, context))
+  }
+  return { host, troupe, inbox, store, children, tools, call }
+}
+
+const Result = z
+  .object({
+    title: z.string(),
+    output: z.string(),
+    metadata: z.looseObject({ jobs: z.array(JobRecord) }),
+  })
+  .transform((result): ToolCall => ({ ...result, jobs: result.metadata.jobs }))
+
+export function contextOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): ToolContext {
+  return {
+    sessionID: owner,
+    messageID: "msg_call",
+    agent,
+    directory: "/project",
+    worktree: "/project",
+    abort: abort ?? new AbortController().signal,
+    metadata: () => {},
+    ask: ask ?? (async () => {}),
+  }
+}

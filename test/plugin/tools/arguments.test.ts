@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest"
+import * as z from "zod"
+import { JOB_TOOLS } from "../../../src/plugin/tools/index.ts"
+import { atDesk } from "../support/services.ts"
+
+/** What the model is shown of a tool's arguments, as opencode makes it from them. */
+function shownOf(name: string) {
+  const {
+    $schema: _,
+    additionalProperties: __,
+    ...schema
+  } = z.toJSONSchema(z.object(atDesk().tools[name]?.args))
+  return schema
+}
+
+const optionalIds = { type: "array", items: { type: "string" } }
+const seconds = { type: "number", description: "Seconds" }
+
+// Each request pays for every word of this: nothing more than what the model needs for a right call.
+describe("What the model sees of", () => {
+  it("the tools: their names and a sentence or two", () => {
+    const { tools } = atDesk()
+    expect(Object.keys(tools)).toEqual([...JOB_TOOLS])
+    for (const { description } of Object.values(tools)) expect(description).toMatch(/^[A-Z].{20,130}\.$/)
+  })
+
+  it("agents_start's arguments", () => {
+    expect(shownOf("agents_start")).toEqual({
+      type: "object",
+      required: ["tasks"],
+      properties: {
+        tasks: {
+          type: "array",
+          maxItems: 64,
+          items: {
+            type: "object",
+            required: ["prompt"],
+            properties: {
+              prompt: {
+                type: "string",
+                description: "All the subagent needs: it sees nothing of this conversation",
+              },
+              id: { type: "string", description: "Short name; default j1, j2, …" },
+              description: { type: "string", description: "3-5 words" },
+              agent: { type: "string", description: "Default general" },
+              model: { type: "string", description: "provider/model" },
+              timeout: seconds,
+            },
+          },
+        },
+      },
+    })
+  })
+
+  it.each([
+    ["agents_status", { ids: optionalIds }, undefined],
+    [
+      "agents_wait",
+      {
+        ids: optionalIds,
+        until: { type: "string", enum: ["all", "any"], description: "Default all" },
+        timeout: seconds,
+      },
+      undefined,
+    ],
+    ["agents_cancel", { ids: optionalIds, all: { type: "boolean" }, reason: { type: "string" } }, undefined],
+    ["agents_send", { id: { type: "string" }, message: { type: "string" } }, ["id", "message"]],
+  ])("%s's arguments", (name, properties, required) => {
+    expect(shownOf(name)).toEqual({ type: "object", properties, ...(required && { required }) })
+  })
+})
+
+describe("A model's name", () => {
+  it.each(["m1", "/m1", "/fake/m1", "fake/", "fake/m1\n", "a b"])(
+    "is refused without provider or model: %s",
+    async (model) => {
+      const { output } = await atDesk().call("agents_start", { tasks: [{ prompt: "x", model }] })
+      expect(output).toContain("model: must be provider/model")
+    },
+  )
+
+  it("may have slashes of its own", async () => {
+    const { output } = await atDesk().call("agents_start", { tasks: [{ prompt: "x", model: "a/b/c" }] })
+    expect(output).toContain('no model "a/b/c"')
+  })
+})
+
+describe("Several things that are wrong", () => {
+  it("are all named", async () => {
+    await expect(atDesk().call("agents_send", {})).rejects.toThrow(
+      /^id: [^;]+; message: [^;]+\. Nothing was done/,
+    )
+  })
+})
