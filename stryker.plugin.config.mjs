@@ -6,8 +6,8 @@ export default {
   vitest: { ...machines.vitest, dir: "test/plugin" },
   mutate: [
     "src/plugin/tools/*.ts",
-    "src/plugin/{render,notify,inbox,permissions,messages,transcript,texts,throttle,shown-progress}.ts",
-    "src/plugin/{store,stored-job,watch,options,ids,drafts,owners}.ts",
+    "src/plugin/{children,records,owners}/*.ts",
+    "src/plugin/{options,host/prompt-ids,util/throttle}.ts",
   ],
   jsonReporter: { fileName: "reports/mutation/plugin.json" },
 }
