@@ -3,7 +3,9 @@ import { createTroupe } from "../machines/troupe.ts"
 import { createChildren } from "./children/effects.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { watchChildren } from "./children/watch.ts"
-import { createHost, wordsOf } from "./host/client.ts"
+import { createHost } from "./host/client.ts"
+import { decodeEvent } from "./host/events.ts"
+import { pluginTools } from "./host/plugin-tools.ts"
 import { readOptions } from "./options.ts"
 import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
@@ -16,6 +18,7 @@ import { takeLease } from "./records/lease.ts"
 import { createRecovery } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
+import { wordsOf } from "./util/error-words.ts"
 import { within } from "./util/within.ts"
 
 /** Longest wait at the end for records that are still being written. Milliseconds. */
@@ -31,7 +34,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const children = createChildren({
     host,
     jobTools: JOB_TOOLS,
-    metadataFor: (job) => store.newMetadata(job),
+    storedFor: (job) => store.newStored(job),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const troupe = createTroupe({
@@ -73,9 +76,11 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   }
 
   return {
-    tool: jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now }),
-    event: async ({ event }) => {
-      if (event.type === "message.updated") showProblems()
+    tool: pluginTools(jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now })),
+    event: async ({ event: given }) => {
+      const event = decodeEvent(given)
+      if (!event) return
+      if (event.type === "message.stored") showProblems()
       children.hear(event)
       watch.handle(event)
       ownerEvents.handle(event)

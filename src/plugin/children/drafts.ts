@@ -1,4 +1,4 @@
-import * as z from "zod"
+import type { HostEvent } from "../host/port.ts"
 
 /**
  * The text that each working child streams. opencode keeps a text once it is complete or its turn ends; that of a
@@ -20,22 +20,15 @@ export class Drafts {
     return this.#bySession.get(session)?.text.trim() ?? ""
   }
 
-  /** Takes any event of opencode. */
-  handle(unparsed: object): void {
-    // Stryker disable next-line all: parsing would say the same, but every event of opencode comes by here
-    if (!("type" in unparsed) || typeof unparsed.type !== "string" || !streaming.has(unparsed.type)) return
-    const event = Streamed.safeParse(unparsed).data
-    if (event?.type === "message.part.updated") {
-      const { id, type, sessionID } = event.properties.part
-      const draft = this.#bySession.get(sessionID)
-      if (draft && type === "text") draft.open = id
-    } else if (event) {
-      const { sessionID, partID, delta } = event.properties
-      const draft = this.#bySession.get(sessionID)
-      if (draft?.open !== partID) return
+  handle(event: HostEvent): void {
+    if (event.type !== "text.updated" && event.type !== "text.streamed") return
+    const draft = this.#bySession.get(event.session)
+    if (!draft) return
+    if (event.type === "text.updated") draft.open = event.part
+    else if (draft.open === event.part) {
       // The first words of an attempt take the place of those that came to nothing.
-      draft.text = draft.part === partID ? draft.text + delta : delta
-      draft.part = partID
+      draft.text = draft.part === event.part ? draft.text + event.delta : event.delta
+      draft.part = event.part
     }
   }
 }
@@ -47,19 +40,3 @@ type Draft = {
   /** The latest text part; the child may think, in parts of another kind, in between. */
   open?: string
 }
-
-// Stryker disable next-line ArrayDeclaration: a union of nothing cannot be made
-const Streamed = z.discriminatedUnion("type", [
-  // Stryker disable next-line ObjectLiteral: a union needs the field that it goes by
-  z.object({
-    type: z.literal("message.part.updated"),
-    properties: z.object({ part: z.object({ id: z.string(), type: z.string(), sessionID: z.string() }) }),
-  }),
-  // Stryker disable next-line ObjectLiteral: a union needs the field that it goes by
-  z.object({
-    type: z.literal("message.part.delta"),
-    properties: z.object({ sessionID: z.string(), partID: z.string(), delta: z.string() }),
-  }),
-])
-
-const streaming = new Set<string>(Streamed.options.map(({ shape }) => shape.type.value))

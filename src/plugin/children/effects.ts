@@ -1,17 +1,17 @@
-import type { Answer, ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
+import type { ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobError, type JobRecord, type Usage } from "../../machines/record.ts"
+import { answerOf, finalAnswer, textSince } from "../host/answers.ts"
 import type {
   Host,
   HostError,
-  Message,
-  MessageWithParts,
+  HostEvent,
+  HostMessage,
+  HostSession,
   PermissionRule,
   Prompt,
   Result,
-  Session,
-} from "../host/client.ts"
-import { wordsOf } from "../host/client.ts"
+} from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import { within } from "../util/within.ts"
 import { Drafts } from "./drafts.ts"
@@ -28,8 +28,8 @@ const lastPause = 32_000
 
 export type ChildrenOptions = {
   host: Host
-  /** The metadata that a job's child session starts with. */
-  metadataFor(job: JobInput): Record<string, unknown>
+  /** What a job's child session is made with. */
+  storedFor(job: JobInput): object
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
   jobTools: readonly string[]
   recordOf(job: JobInput): JobRecord | undefined
@@ -40,13 +40,12 @@ export type Children = {
   effects: Effects
   /** Hands a working child more text, which it takes up at its next step. */
   tell(job: JobRecord, text: string, at: number): Promise<Result<void>>
-  /** Takes any event of opencode. */
-  hear(event: object): void
+  hear(event: HostEvent): void
   /** What a working child is writing; empty before it has written anything. */
   draftOf(session: string): string
 }
 
-export function createChildren({ host, metadataFor, jobTools, recordOf }: ChildrenOptions): Children {
+export function createChildren({ host, storedFor, jobTools, recordOf }: ChildrenOptions): Children {
   /** What each working child was asked, and told since. */
   const toldMeanwhile = new Map<string, Set<Prompt>>()
   const drafts = new Drafts()
@@ -55,11 +54,11 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
   const effects: Effects = {
     async openSession(job, signal) {
       const session = await host.createSession({
-        parentID: job.owner,
+        parent: job.owner,
         title: `${job.description} (@${job.agent} ${job.id})`,
         agent: job.agent,
-        permission: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
-        metadata: metadataFor(job),
+        rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
+        stored: storedFor(job),
       })
       if (!session.ok) throw failure("create", session.error)
       const record = recordOf(job)
@@ -73,7 +72,7 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
       toldMeanwhile.set(session, prompts)
       drafts.begin(session)
       try {
-        let answer: MessageWithParts | undefined
+        let answer: HostMessage | undefined
         // What came too late for the turn has its own: asking by the same ids joins it, or returns its answer.
         for (const prompt of prompts) answer = await ask(prompt, signal)
         if (!answer) throw failure("prompt", { message: "opencode gave no answer" })
@@ -146,7 +145,7 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
     }
   }
 
-  async function ask(prompt: Prompt, signal: AbortSignal): Promise<MessageWithParts> {
+  async function ask(prompt: Prompt, signal: AbortSignal): Promise<HostMessage> {
     const asked = await answerTo(prompt, signal)
     if (asked.ok) return asked.value
     // The call failed, which says nothing of the child: what its messages say is what counts.
@@ -156,9 +155,9 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
   }
 
   /** What the call gives, or should that get lost, what the child's messages say once its turn is over. */
-  function answerTo(prompt: Prompt, signal: AbortSignal): Promise<Result<MessageWithParts>> {
+  function answerTo(prompt: Prompt, signal: AbortSignal): Promise<Result<HostMessage>> {
     let letGo = () => {}
-    const answer = new Promise<Result<MessageWithParts>>((resolve, reject) => {
+    const answer = new Promise<Result<HostMessage>>((resolve, reject) => {
       letGo = lulls.watch(prompt.session, async () => {
         const value = await answerInDoubt(host, prompt)
         if (value) resolve({ ok: true, value })
@@ -212,105 +211,17 @@ function hidden(tools: readonly string[]): PermissionRule[] {
   return tools.map((permission) => ({ permission, pattern: "*", action: "deny" }))
 }
 
-async function answerInDoubt(
-  host: Host,
-  { session, messageID }: Prompt,
-): Promise<MessageWithParts | undefined> {
+async function answerInDoubt(host: Host, { session, messageID }: Prompt): Promise<HostMessage | undefined> {
   const messages = await host.messages(session)
   return messages.ok ? finalAnswer(messages.value, messageID) : undefined
 }
 
-/** The terminal message of the run that was asked under this id. */
-export function finalAnswer(
-  messages: readonly MessageWithParts[],
-  asked: string,
-): MessageWithParts | undefined {
-  const last = messages.findLast(({ info }) => info.role === "assistant" && info.parentID === asked)
-  return last && isFinal(last.info) ? last : undefined
-}
-
-function isFinal(info: Message): boolean {
-  if (info.role !== "assistant") return false
-  return info.error !== undefined || (info.finish !== undefined && info.finish !== "tool-calls")
-}
-
-export function answerOf(message: MessageWithParts): Pick<Answer, "text" | "error"> {
-  const text = textOf(message)
-  const error = message.info.role === "assistant" ? message.info.error : undefined
-  if (error) return { text, error: jobErrorOf(error) }
-  if (isFinal(message.info)) return { text }
-  return { text, error: refusalIn(message) ?? abortedOutside }
-}
-
-/** A permission that a person refused, or a question they dismissed, ends the child's turn at that tool call. */
-function refusalIn({ parts }: MessageWithParts): JobError | undefined {
-  for (const part of parts) {
-    if (part.type !== "tool" || part.state.status !== "error") continue
-    return { kind: "interrupted", message: `its turn ended at a call of ${part.tool}: ${part.state.error}` }
-  }
-  return undefined
-}
-
-/** An abort while opencode backs off ends the turn like this: without an error, and without an answer. */
-const abortedOutside: JobError = {
-  kind: "interrupted",
-  message: "the child session was aborted from outside opencode-troupe",
-}
-
-function jobErrorOf(error: { name: string; data: unknown }): JobError {
-  const message = wordsOf(error) || error.name
-  switch (error.name) {
-    case "MessageAbortedError":
-      return abortedOutside
-    case "StructuredOutputError":
-      return { kind: "schema", message }
-    default:
-      return { kind: "provider", message: `${message}${statusOf(error.data)}` }
-  }
-}
-
-function statusOf(data: unknown): string {
-  const known = typeof data === "object" && data !== null && "statusCode" in data
-  return known && typeof data.statusCode === "number" ? ` (HTTP ${data.statusCode})` : ""
-}
-
-/** What was written in a run: all that follows its prompt, with the answers to what was told meanwhile. */
-function textSince(messages: readonly MessageWithParts[], asked: string): string {
-  const from = messages.findIndex(({ info }) => info.id === asked)
-  return messages
-    .filter(({ info }, index) => from !== -1 && index > from && info.role === "assistant")
-    .map(textOf)
-    .filter((each) => each !== "")
-    .join("\n\n")
-}
-
-export function textOf({ parts }: MessageWithParts): string {
-  return parts
-    .flatMap((part) => (part.type === "text" && !part.synthetic ? [part.text] : []))
-    .join("\n\n")
-    .trim()
-}
-
 async function usageOf(host: Host, session: string): Promise<Usage | undefined> {
-  const found: Result<Session> = await within(usagePatience, host.session(session), noAnswer)
-  return found.ok ? usageOfSession(found.value) : undefined
+  const found: Result<HostSession> = await within(usagePatience, host.session(session), noAnswer)
+  return found.ok ? found.value.usage : undefined
 }
 
 const noAnswer = (): Result<never> => ({ ok: false, error: { message: "opencode gave no answer" } })
-
-type Spent = { tokens?: Session["tokens"] | undefined; cost?: number | undefined }
-
-/** opencode adds up what a session has used. */
-export function usageOfSession({ tokens, cost }: Spent): Usage {
-  return {
-    input: tokens?.input ?? 0,
-    output: tokens?.output ?? 0,
-    reasoning: tokens?.reasoning ?? 0,
-    cacheRead: tokens?.cache.read ?? 0,
-    cacheWrite: tokens?.cache.write ?? 0,
-    cost: cost ?? 0,
-  }
-}
 
 function failure(kind: JobError["kind"], { message, status }: HostError): JobError {
   return { kind, message: status === undefined ? message : `${message} (HTTP ${status})` }

@@ -1,4 +1,4 @@
-import * as z from "zod"
+import type { HostEvent } from "../host/port.ts"
 
 /** How long a child has to be idle; between the steps of a turn it is so for a moment. Milliseconds. */
 const lullMs = 5_000
@@ -17,19 +17,13 @@ export class Lulls {
     }
   }
 
-  /** Takes any event of opencode. */
-  handle(unparsed: object): void {
-    if (!("type" in unparsed) || unparsed.type !== "session.status") return
-    const properties = StatusEvent.safeParse(unparsed).data?.properties
-    const lull = properties && this.#byChild.get(properties.sessionID)
+  handle({ type, session }: HostEvent): void {
+    if (type !== "session.idle" && type !== "session.busy" && type !== "session.retrying") return
+    const lull = this.#byChild.get(session)
     if (!lull) return
     clearInterval(lull.timer)
-    if (properties.status.type === "idle") lull.timer = setInterval(lull.look, lullMs).unref()
+    if (type === "session.idle") lull.timer = setInterval(lull.look, lullMs).unref()
   }
 }
 
 type Lull = { look: () => void; timer?: NodeJS.Timeout }
-
-const StatusEvent = z.object({
-  properties: z.object({ sessionID: z.string(), status: z.object({ type: z.string() }) }),
-})

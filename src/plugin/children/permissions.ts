@@ -1,4 +1,4 @@
-import type { Agent, PermissionRule } from "../host/client.ts"
+import type { HostAgent, PermissionRule } from "../host/port.ts"
 
 type Action = PermissionRule["action"]
 
@@ -11,8 +11,8 @@ const manners = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "ta
  */
 export function childRules(
   ownerSession: readonly PermissionRule[],
-  ownerAgent: Agent | undefined,
-  childAgent: Agent,
+  ownerAgent: HostAgent | undefined,
+  childAgent: HostAgent,
   mayStartJobs: boolean,
 ): PermissionRule[] {
   const inherited = ownerSession.filter(
@@ -20,9 +20,9 @@ export function childRules(
   )
   // Starting jobs asks for `task`: a child that may start some is not denied it for all agents.
   const unasked = ["todowrite", ...(mayStartJobs ? [] : ["task"])]
-    .filter((name) => !childAgent.permission.some(({ permission }) => permission === name))
+    .filter((name) => !childAgent.rules.some(({ permission }) => permission === name))
     .map((permission): PermissionRule => ({ permission, pattern: "*", action: "deny" }))
-  const capped = ownerAgent ? ceiling(ownerAgent.permission, childAgent.permission) : []
+  const capped = ownerAgent ? ceiling(ownerAgent.rules, childAgent.rules) : []
   return [...capped, ...inherited, ...unasked]
 }
 

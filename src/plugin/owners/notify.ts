@@ -1,6 +1,6 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostError, NewPrompt } from "../host/client.ts"
+import type { Host, HostError, NewPrompt } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import { deliveredRuns, deliveryMark } from "../records/delivery-mark.ts"
@@ -84,20 +84,20 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
     if (!messages.ok) return afterFailure(messages.error)
     // An attempt that seemed to fail, or an earlier process, may have told already.
     inbox.markDelivered(owner, deliveredRuns(messages.value))
-    const asked = messages.value.findLast(({ info }) => info.role === "user")?.info
+    const asked = messages.value.findLast((message) => message.role === "user")
     const read = await withTexts(host, inbox.unread(owner))
-    const statuses = await host.statuses()
-    if (!statuses.ok) return afterFailure(statuses.error)
+    const working = await host.isBusy(owner)
+    if (!working.ok) return afterFailure(working.error)
 
     // From here to the post nothing waits: its turn may have begun meanwhile, and it may have read some itself.
-    if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle") return false
+    if (isStopped || busy.has(owner) || working.value) return false
     const left = unstarted.get(owner)
-    if (left && messages.value.some(({ info }) => info.id === left.messageID)) {
+    if (left && messages.value.some(({ id }) => id === left.messageID)) {
       // What it does not tell has its own time to be told.
       missed.add(owner)
       return startTurn(left)
     }
-    if (asked?.role !== "user") return false
+    if (!asked) return false
     const unread = inbox.unread(owner)
     const ready = read.filter(({ record: { id, run } }) =>
       unread.some((each) => each.id === id && each.run === run),
@@ -111,12 +111,12 @@ export function createNotifier({ host, troupe, inbox, notify, now }: NotifierOpt
       session: owner,
       ...promptIds(owner, now()),
       text: notification(records, now()),
-      synthetic: true,
-      metadata: deliveryMark(records),
+      isHidden: true,
+      mark: deliveryMark(records),
       // Those of its last message: a prompt without them could switch the owner's mode or model.
       agent: asked.agent,
-      model: `${asked.model.providerID}/${asked.model.modelID}`,
-      variant: asked.model.variant,
+      model: asked.model,
+      variant: asked.variant,
     }
     // What starts a turn is answered before it is stored: a crash just then would lose it. So it is stored first.
     unstarted.set(owner, message)

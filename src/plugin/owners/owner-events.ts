@@ -1,7 +1,6 @@
-import * as z from "zod"
 import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host } from "../host/client.ts"
+import type { Host, HostEvent } from "../host/port.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Lineage } from "./lineage.ts"
 import type { Notifier } from "./notify.ts"
@@ -45,33 +44,21 @@ export function createOwnerEvents({ host, troupe, inbox, notifier, lineage }: Ow
   }
 
   return {
-    /** Takes any event of opencode. */
-    handle(unparsed: unknown): void {
-      const event = OwnerEvent.safeParse(unparsed)
-      if (!event.success) return
-      const { type, properties } = event.data
+    handle({ type, session }: HostEvent): void {
       switch (type) {
-        case "session.status":
-          notifier.turn(properties.sessionID, properties.status.type !== "idle")
+        case "session.busy":
+        case "session.retrying":
+          notifier.turn(session, true)
           return
-        case "session.error":
-          if (properties.error?.name === "MessageAbortedError") interrupted(properties.sessionID)
+        case "session.idle":
+          notifier.turn(session, false)
+          return
+        case "session.interrupted":
+          interrupted(session)
           return
         case "session.deleted":
-          endOf(properties.sessionID)
+          endOf(session)
       }
     },
   }
 }
-
-const OwnerEvent = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("session.status"),
-    properties: z.object({ sessionID: z.string(), status: z.object({ type: z.string() }) }),
-  }),
-  z.object({
-    type: z.literal("session.error"),
-    properties: z.object({ sessionID: z.string(), error: z.object({ name: z.string() }).optional() }),
-  }),
-  z.object({ type: z.literal("session.deleted"), properties: z.object({ sessionID: z.string() }) }),
-])

@@ -2,8 +2,9 @@ import type { Inspector, Source } from "../../inspector/index.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Children } from "../children/effects.ts"
 import type { Messenger } from "../children/messenger.ts"
-import { type Host, wordsOf } from "../host/client.ts"
+import type { Host } from "../host/port.ts"
 import { Options } from "../options.ts"
+import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
 
 /** How long the link is shown. Milliseconds. */

@@ -1,28 +1,26 @@
 import * as z from "zod"
 import { JobRecord } from "../../machines/record.ts"
-import type { MessageWithParts, Part } from "../host/client.ts"
-import { METADATA_KEY } from "./stored-job.ts"
+import type { HostMessage } from "../host/port.ts"
 
 /** A run whose result stands in its owner's conversation. */
 export type DeliveredRun = { session: string; run: number }
 
 const DeliveredRun = JobRecord.pick({ session: true, run: true })
 
-const Mark = z.object({ [METADATA_KEY]: z.object({ told: z.array(DeliveredRun) }) })
+const Mark = z.object({ told: z.array(DeliveredRun) })
+type Mark = z.infer<typeof Mark>
 
-/** What notifications and tools' answers carry, unseen, so that no result is told twice. */
-export function deliveryMark(records: readonly JobRecord[]): z.infer<typeof Mark> {
-  return { [METADATA_KEY]: { told: records.map(({ session, run }) => ({ session, run })) } }
+/** What notifications and the results of tools carry, unseen, so that no result is delivered twice. */
+export function deliveryMark(records: readonly JobRecord[]): Mark {
+  return { told: records.map(({ session, run }) => ({ session, run })) }
 }
 
 /** The runs whose results an owner's conversation holds. */
-export function deliveredRuns(messages: readonly MessageWithParts[]): DeliveredRun[] {
-  return messages
-    .flatMap(({ parts }) => parts)
-    .flatMap((part) => Mark.safeParse(metadataOf(part)).data?.[METADATA_KEY].told ?? [])
+export function deliveredRuns(messages: readonly HostMessage[]): DeliveredRun[] {
+  return messages.flatMap(({ marks }) => marks).flatMap(runsIn)
 }
 
-function metadataOf(part: Part): unknown {
-  if (part.type === "text") return part.metadata
-  return part.type === "tool" && part.state.status === "completed" ? part.state.metadata : undefined
+/** The runs that a mark names; none where it is somebody else's. */
+export function runsIn(mark: unknown): DeliveredRun[] {
+  return Mark.safeParse(mark).data?.told ?? []
 }

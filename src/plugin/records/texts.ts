@@ -1,6 +1,5 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import { textOf } from "../children/effects.ts"
-import type { Host } from "../host/client.ts"
+import type { Host } from "../host/port.ts"
 
 /** A record with its text, or with why that could not be read. */
 export type ReadRecord = { record: JobRecord; problem?: string }
@@ -19,8 +18,8 @@ export async function withText(host: Host, record: JobRecord): Promise<ReadRecor
     return status === 404 ? { record } : { record, problem: message }
   }
   const text = messages.value
-    .filter(({ info }) => info.role === "assistant")
-    .map(textOf)
+    .filter(({ role }) => role === "assistant")
+    .map(({ text }) => text)
     .findLast((each) => each !== "")
   return { record: text === undefined ? record : { ...record, text } }
 }

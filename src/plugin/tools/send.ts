@@ -1,11 +1,12 @@
+import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { type Desk, type ToolContext, type ToolResult, unknownWords, withoutText } from "./services.ts"
+import { type Desk, unknownWords, withoutText } from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
-export async function send(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+export async function send(desk: Desk, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { id, message } = readArguments(SendArguments, given)
-  const owner = context.sessionID
+  const owner = call.place.session
   const record = desk.troupe.records.get(owner, id)
   if (!record) {
     return {

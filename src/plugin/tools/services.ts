@@ -1,8 +1,7 @@
-import type { ToolContext, ToolResult } from "@opencode-ai/plugin"
 import { hasEnded, type JobKey, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
-import type { Host } from "../host/client.ts"
+import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
@@ -19,8 +18,6 @@ export type Desk = {
   options: Options
   now: () => number
 }
-
-export type { ToolContext, ToolResult }
 
 /** The owner's jobs of these ids, in the order asked, and the ids that it has no job of. */
 export function find(

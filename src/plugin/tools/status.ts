@@ -1,14 +1,15 @@
+import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { progress, statusLine } from "../records/words.ts"
 import { readArguments, StatusArguments } from "./arguments.ts"
-import { type Desk, find, type ToolContext, type ToolResult, unknownWords, withoutText } from "./services.ts"
+import { type Desk, find, unknownWords, withoutText } from "./services.ts"
 
 /** How many jobs are shown where no ids were named: the newest. */
 const most = 50
 
 /** Where each job stands. */
-export async function status(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+export async function status(desk: Desk, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { ids } = readArguments(StatusArguments, given)
-  const owner = context.sessionID
+  const owner = call.place.session
   const { known, unknown } = ids
     ? find(desk, owner, ids)
     : { known: desk.troupe.records.of(owner), unknown: [] }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
-import type { Host, Result, Session } from "../../../src/plugin/host/client.ts"
+import type { Host, Result, Session } from "../../../src/plugin/host/port.ts"
 import { createNotifier } from "../../../src/plugin/owners/notify.ts"
 import { takeLease } from "../../../src/plugin/records/lease.ts"
 import { createRecovery } from "../../../src/plugin/records/recovery.ts"

@@ -1,14 +1,16 @@
 import { describe, expect, it } from "vitest"
 import { Drafts } from "../../../src/plugin/children/drafts.ts"
+import { hear } from "../support/hear.ts"
 
 /** Drafts of a child `ses_1` at work. */
 function drafting() {
   const drafts = new Drafts()
+  const handle = hear((event) => drafts.handle(event))
   drafts.begin("ses_1")
   const part = (id: string, type = "text", sessionID = "ses_1") =>
-    drafts.handle({ type: "message.part.updated", properties: { part: { id, type, sessionID } } })
+    handle({ type: "message.part.updated", properties: { part: { id, type, sessionID, time: {} } } })
   const delta = (partID: string, text: string, sessionID = "ses_1") =>
-    drafts.handle({ type: "message.part.delta", properties: { sessionID, partID, delta: text } })
+    handle({ type: "message.part.delta", properties: { sessionID, partID, delta: text } })
   return { drafts, part, delta, draft: () => drafts.of("ses_1") }
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { childRules } from "../../../src/plugin/children/permissions.ts"
-import type { PermissionRule } from "../../../src/plugin/host/client.ts"
+import type { PermissionRule } from "../../../src/plugin/host/port.ts"
 import { agentOf } from "../support/opencode-data.ts"
 
 type Action = PermissionRule["action"]

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
-import type { Host, NewPrompt } from "../../../src/plugin/host/client.ts"
+import type { Host, NewPrompt } from "../../../src/plugin/host/port.ts"
 import type { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createNotifier } from "../../../src/plugin/owners/notify.ts"
 import { gate } from "../../support/gate.ts"

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
 import { hasEnded, type JobRecord } from "../../../src/machines/record.ts"
-import type { NewPrompt } from "../../../src/plugin/host/client.ts"
+import type { NewPrompt } from "../../../src/plugin/host/port.ts"
 import { ok } from "../support/host-double.ts"
 import { frozenTime, inEveryOrder, raceDesk, timeout } from "../support/races.ts"
 

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
-import type { NewPrompt } from "../../../src/plugin/host/client.ts"
+import type { NewPrompt } from "../../../src/plugin/host/port.ts"
 import { createNotifier } from "../../../src/plugin/owners/notify.ts"
 import { deliveredRuns } from "../../../src/plugin/records/delivery-mark.ts"
 import { failed, ok } from "../support/host-double.ts"

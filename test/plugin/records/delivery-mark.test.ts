@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import type { MessageWithParts, Part } from "../../../src/plugin/host/client.ts"
+import type { MessageWithParts, Part } from "../../../src/plugin/host/port.ts"
 import { deliveredRuns, deliveryMark } from "../../../src/plugin/records/delivery-mark.ts"
 import { askedBy } from "../support/opencode-data.ts"
 

@@ -1,12 +1,6 @@
-import type {
-  Agent,
-  Message,
-  MessageWithParts,
-  Part,
-  PermissionRule,
-  Prompt,
-  Session,
-} from "../../../src/plugin/host/client.ts"
+import type { Agent, Message, Part, Session } from "@opencode-ai/sdk/v2"
+import type { MessageWithParts } from "../../../src/plugin/host/decode.ts"
+import type { PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
 
 /** What opencode's client returns, whole as its types ask for it. */
 

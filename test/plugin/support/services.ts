@@ -1,11 +1,10 @@
-import type { ToolContext } from "@opencode-ai/plugin"
 import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { createChildren } from "../../../src/plugin/children/effects.ts"
 import { createMessenger } from "../../../src/plugin/children/messenger.ts"
-import type { Host } from "../../../src/plugin/host/client.ts"
+import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
@@ -18,7 +17,12 @@ export const lease = { host: "here", pid: 1, process: "start", instance: "first"
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
 
-export type CallOptions = { owner?: string; agent?: string; abort?: AbortSignal; ask?: ToolContext["ask"] }
+export type CallOptions = {
+  owner?: string
+  agent?: string
+  abort?: AbortSignal
+  ask?: HostCall["askToStart"]
+}
 
 /**
  * The tools on a host double: everything between the main agent's call and opencode's client is real.
@@ -36,7 +40,7 @@ export function atDesk(
   const children = createChildren({
     host,
     jobTools: JOB_TOOLS,
-    metadataFor: (job) => store.newMetadata(job),
+    storedFor: (job) => store.newStored(job),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const defects: unknown[] = []
@@ -62,8 +66,7 @@ export function atDesk(
     args: Record<string, unknown>,
     how: CallOptions = {},
   ): Promise<ToolCall> {
-    const context = { ...contextOf(how), callID: "call" }
-    return Result.parse(await tools[tool]?.execute(args, context))
+    return Result.parse(await tools[tool].run(args, callOf(how)))
   }
   return { host, troupe, inbox, store, children, tools, call }
 }
@@ -76,15 +79,11 @@ const Result = z
   })
   .transform((result): ToolCall => ({ ...result, jobs: result.metadata.jobs }))
 
-export function contextOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): ToolContext {
+export function callOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): HostCall {
   return {
-    sessionID: owner,
-    messageID: "msg_call",
+    place: { session: owner, message: "msg_call", call: "call" },
     agent,
-    directory: "/project",
-    worktree: "/project",
-    abort: abort ?? new AbortController().signal,
-    metadata: () => {},
-    ask: ask ?? (async () => {}),
+    signal: abort ?? new AbortController().signal,
+    askToStart: ask ?? (async () => {}),
   }
 }

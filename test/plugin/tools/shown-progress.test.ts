@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest"
-import type { Part } from "../../../src/plugin/host/client.ts"
+import type { Part } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { ok } from "../support/host-double.ts"
 import { answerTo, sessionOf, textPart } from "../support/opencode-data.ts"
-import { atDesk, contextOf } from "../support/services.ts"
+import { atDesk, callOf } from "../support/services.ts"
 
 /** The call of the tool as the owner's message has it while it runs. */
 const running: Part = {
@@ -91,7 +91,7 @@ describe("A call of agents_wait, while it runs,", () => {
   it("does its work unseen where opencode does not say which call it is", async () => {
     const { call, host, tools } = atDesk({ message: async () => ok(messageWith(text, running)) })
     await call("agents_start", { tasks: [{ id: "a", prompt: "x" }] })
-    const waiting = tools.agents_wait?.execute({ timeout: 0.02 }, contextOf({}))
+    const waiting = tools.agents_wait?.execute({ timeout: 0.02 }, callOf({}))
     expect(await waiting).toMatchObject({ title: "0/1 done" })
     expect(host.shown).toEqual([])
   })
