@@ -23,7 +23,14 @@ function watching() {
   troupe.adopt(running)
   const end = () => troupe.adopt({ ...running, state: "done", endedAt: 1 })
   const change = (fields: Partial<JobRecord>) => troupe.adopt({ ...running, ...fields })
-  return { told, cancelled, end, change, handle: hear(watch.handle), types: () => told.map(({ type }) => type) }
+  return {
+    told,
+    cancelled,
+    end,
+    change,
+    handle: hear(watch.handle),
+    types: () => told.map(({ type }) => type),
+  }
 }
 
 const never = () => new Promise<never>(() => {})

@@ -17,6 +17,9 @@ export const lease = { host: "here", pid: 1, process: "start", instance: "first"
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
 
+/** What this was called before; goes with its last use. */
+export const atDesk: typeof testServices = (...given) => testServices(...given)
+
 export type CallOptions = {
   owner?: string
   agent?: string
@@ -28,7 +31,7 @@ export type CallOptions = {
  * The tools on a host double: everything between the main agent's call and opencode's client is real.
  * @param through what stands between the plugin and the double.
  */
-export function atDesk(
+export function testServices(
   overrides: Partial<Host> = {},
   given: z.input<typeof Options> = {},
   through: (double: Host) => Host = (double) => double,
