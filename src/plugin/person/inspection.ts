@@ -1,7 +1,7 @@
 import type { Inspector, Source } from "../../inspector/index.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Children } from "../children/effects.ts"
 import type { Messenger } from "../children/messenger.ts"
+import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
 import { Options } from "../options.ts"
 import { wordsOf } from "../util/error-words.ts"
@@ -14,7 +14,7 @@ export type InspectionOptions = {
   host: Host
   troupe: Troupe
   messenger: Messenger
-  children: Pick<Children, "draftOf">
+  turns: Pick<Turns, "draftOf">
   options: Options
   directory: string
   now: () => number
@@ -32,15 +32,7 @@ type Shared = {
 const inspectors = shared<Shared>("inspector", () => ({ projects: 0 }))
 
 /** Starts the inspector with the first job, and shows the person a link to it. */
-export function inspectJobs({
-  host,
-  troupe,
-  messenger,
-  children,
-  options,
-  directory,
-  now,
-}: InspectionOptions) {
+export function inspectJobs({ host, troupe, messenger, turns, options, directory, now }: InspectionOptions) {
   const source: Source = {
     name: directory,
     concurrency: options.concurrency,
@@ -49,7 +41,7 @@ export function inspectJobs({
     history: troupe.history,
     actors: troupe.actors,
     cancel: troupe.cancel,
-    draft: ({ session }) => children.draftOf(session),
+    draft: ({ session }) => turns.draftOf(session),
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)

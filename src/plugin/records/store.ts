@@ -45,10 +45,7 @@ export class JobStore {
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
       if (record.session === "" || !before) return
-      const isDecided = record.phase === "stopping" && before.phase !== "stopping"
-      // What nothing else in opencode tells is written at once, before the child is stopped.
-      if (isDecided) this.save(record)
-      else if (hasEnded(record) && !hasEnded(before)) this.#updateSoon(record.session, withRecord(record))
+      if (hasEnded(record) && !hasEnded(before)) this.#updateSoon(record.session, withRecord(record))
     })
   }
 
