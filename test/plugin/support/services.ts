@@ -2,8 +2,9 @@ import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import { createChildren } from "../../../src/plugin/children/effects.ts"
+import { childEffects } from "../../../src/plugin/children/effects.ts"
 import { createMessenger } from "../../../src/plugin/children/messenger.ts"
+import { Turns } from "../../../src/plugin/children/turns.ts"
 import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
@@ -40,15 +41,18 @@ export function testServices(
   const double = hostDouble(overrides)
   const host = { ...double, ...through(double) }
   const store = new JobStore(host, lease)
-  const children = createChildren({
+  const turns = new Turns(host)
+  const effects = childEffects({
     host,
+    turns,
     jobTools: JOB_TOOLS,
-    storedFor: (job) => store.newStored(job),
+    storedFor: async (job) => store.newStored(job),
+    recordEnd: async (record) => store.save(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const defects: unknown[] = []
   const troupe: Troupe = createTroupe({
-    effects: children.effects,
+    effects,
     concurrency: options.concurrency,
     reportError: (error) => void defects.push(error),
   })
@@ -56,7 +60,7 @@ export function testServices(
   const inbox = new Inbox(troupe.records, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
-  const messenger = createMessenger({ troupe, host, children, store, options, now: Date.now })
+  const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
   const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
   onTestFinished(() => {
     troupe.stop()
@@ -71,7 +75,7 @@ export function testServices(
   ): Promise<ToolCall> {
     return Result.parse(await tools[tool].run(args, callOf(how)))
   }
-  return { host, troupe, inbox, store, children, tools, call }
+  return { host, troupe, inbox, store, turns, tools, call }
 }
 
 const Result = z
