@@ -96,7 +96,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       edits: [
         {
           from: "return send(await ended(record), message)",
-          to: "throw new Error(`${record.id} is over. Nothing was sent.`)",
+          to: `throw new Error("it is over. Nothing was sent.")`,
         },
       ],
       suites: ["test/plugin/children/messenger.test.ts"],

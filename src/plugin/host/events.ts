@@ -158,5 +158,5 @@ function decodePart({ id, sessionID: session, type, ...part }: Part): HostEvent 
   if (state.status === "completed" || state.status === "error")
     return { type: "tool.ended", session, call, tool, mark: state.metadata?.[OUR_KEY] }
   if (state.status === "running") return { type: "tool.running", session, call, tool, title: state.title }
-  return { type: "tool.pending", session, tool }
+  return { type: "tool.pending", session, call, tool }
 }
