@@ -29,6 +29,8 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
     promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
+    lookForAnswer: async () => {},
+    recordEnd: async () => {},
     stopChild: async () => ({ text: "as far as it got", usage: NO_USAGE }),
   }
   const troupe = createTroupe({ effects, concurrency, reportError: (error) => console.error(error) })

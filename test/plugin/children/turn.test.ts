@@ -8,6 +8,8 @@ import { takenIn, transitionsOf } from "../../machines/support/transitions.ts"
 
 quietXState()
 
+type Found = { answer?: TurnAnswer | undefined }
+
 const taken = new Set<string>()
 
 const prompt = (messageID: string): Prompt => ({
@@ -26,7 +28,7 @@ function turn() {
     find: [],
   }
   const called = (name: "ask" | "find") =>
-    new Promise<never>((resolve, reject) => {
+    new Promise<Found & TurnAnswer>((resolve, reject) => {
       calls[name].push({ resolve: resolve as (answer: unknown) => void, reject })
     })
   const actor = createActor(
@@ -36,7 +38,7 @@ function turn() {
           asked.push(input.messageID)
           return called("ask")
         }),
-        findAnswer: fromPromise(() => called("find")),
+        findAnswer: fromPromise<Found, Prompt>(() => called("find")),
       },
     }),
     {
