@@ -3,14 +3,14 @@ import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
 import { Links } from "./access/links.ts"
 import { derive, newSecret } from "./access/secrets.ts"
-import { createApp } from "./app.ts"
+import { Registration } from "./discovery/register.ts"
 import { PortTakenError } from "./errors.ts"
 import { Feed } from "./feed/feed.ts"
+import { createApp } from "./http/app.ts"
+import { type PageFiles, readPageFiles } from "./http/page-files.ts"
+import { Totals } from "./metrics/totals.ts"
 import { checkOptions, type InspectorOptions } from "./options.ts"
-import { type PageFiles, readPageFiles } from "./page-files.ts"
-import { Registration } from "./register.ts"
 import { type Source, Sources } from "./source.ts"
-import { Totals } from "./totals.ts"
 
 export type StartOptions = {
   /** The first project; `add` takes further ones. */

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals"
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { isReadOnly, keepOnly, type Project, projects, putJobs, putPrompting, setServerTime } from "./jobs.ts"
 import { Stream, StreamRefused } from "./stream.ts"
 import { keyOf } from "./words.ts"

@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { JOB_STATES, JobRecord } from "../machines/record.ts"
+import { JOB_STATES, JobRecord } from "../../machines/record.ts"
 
 /** What the routes take and give: the one description that parses requests and makes openapi.json. */
 

@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from "hono"
 import { getCookie, setCookie } from "hono/cookie"
-import type { Links } from "../access/links.ts"
-import { isSameSecret } from "../access/secrets.ts"
-import { ApiError } from "../errors.ts"
+import type { Links } from "../../access/links.ts"
+import { isSameSecret } from "../../access/secrets.ts"
+import { ApiError } from "../api-error.ts"
 
 export type Access = {
   links: Links

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { parseArgs } from "node:util"
-import { LinkAnswer } from "./api.ts"
+import { LinkAnswer } from "../http/api.ts"
 import { type Entry, runningInspectors } from "./register.ts"
 
 declare const TROUPE_VERSION: string | undefined

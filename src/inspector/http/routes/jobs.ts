@@ -1,11 +1,11 @@
 import { Hono } from "hono"
-import { hasEnded, JOB_STATES, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, JOB_STATES, type JobRecord } from "../../../machines/record.ts"
+import { viewOf } from "../../feed/job-view.ts"
+import type { Found, Sources } from "../../source.ts"
 import { CancelBody, type JobAnswer, JobsQuery, SendBody } from "../api.ts"
-import { ApiError } from "../errors.ts"
-import { viewOf } from "../job-view.ts"
+import { ApiError } from "../api-error.ts"
 import { parseBodyOf, parseQueryOf } from "../parse.ts"
 import { matches, parseQuery } from "../query.ts"
-import type { Found, Sources } from "../source.ts"
 
 export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
   const find = (key: string): Found => {
