@@ -8,4 +8,4 @@ export {
 export { type PageFiles, readPageFiles } from "./http/page-files.ts"
 export { type Inspector, type StartOptions, startInspector } from "./inspector.ts"
 export type { InspectorOptions } from "./options.ts"
-export type { Source } from "./source.ts"
+export type { EndedText, Source } from "./source.ts"

@@ -8,6 +8,7 @@ import { inspect } from "../support/inspect.ts"
 import { jobOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
 
 let browser: Browser
 let model: ScriptedModel
@@ -129,6 +130,35 @@ test("a tab that is open comes back when opencode was restarted, without a reloa
   await page.locator(".connection.is-live").waitFor()
   expect(await page.locator("body[data-before]").count()).toBe(1)
   await page.close()
+})
+
+test("after a crash it is there at once with the jobs of before, without a word about itself", async () => {
+  const owner = await opencode.session()
+  model.on("work that ends", { type: "text", text: "written before the crash" })
+  model.on("work that is killed", { type: "hold", text: "half", until: new Promise<string>(() => {}) })
+  const tasks = ["ends", "is killed"].map((what) => ({
+    id: what.replace(" ", "-"),
+    prompt: `work that ${what}`,
+  }))
+  await opencode.callTool(owner, "agents_start", { tasks })
+  await opencode.callTool(owner, "agents_wait", { ids: ["ends"] })
+  await model.waitFor(({ text }) => text === "work that is killed")
+  await opencode.kill()
+  const announced = () => opencode.log().split("link=").length
+  const before = { log: announced(), events: opencode.events.seen.length }
+  await opencode.restart()
+  await opencode.client.session.list()
+
+  const running = await poll("the inspector", async () => (await inspect(opencode))[0])
+  const page = await openPage(running.link)
+  await page.getByText("work that is killed").first().click()
+  await page.getByText("What it was writing is lost: opencode stopped").waitFor()
+  await page.goBack()
+  await page.getByText("work that ends").first().click()
+  await page.getByText("written before the crash").waitFor()
+  await page.close()
+  expect(announced()).toBe(before.log)
+  expect(JSON.stringify(opencode.events.seen.slice(before.events))).not.toContain("Watch the jobs")
 })
 
 test("it is gone with opencode's instance, and nothing of it is left", async () => {

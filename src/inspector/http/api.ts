@@ -39,7 +39,22 @@ export const TransitionAnswer = z.object({
   why: z.string().describe("The cause in plain words."),
 })
 
+export const NoText = z.object({
+  kind: z
+    .enum(["nothing", "lost", "unreadable"])
+    .describe("The child wrote nothing; opencode stopped while it was writing; opencode could not be asked."),
+  message: z.string(),
+})
+export type NoText = z.infer<typeof NoText>
+
 export const JobAnswer = JobRecord.extend({
+  text: z
+    .string()
+    .optional()
+    .describe(
+      "The final answer, or what it had written when it was stopped. While it runs: what it is writing.",
+    ),
+  noText: NoText.optional().describe("Why an ended job has no `text`."),
   project: z.string(),
   history: z.array(TransitionAnswer).describe("Oldest first."),
   can: z

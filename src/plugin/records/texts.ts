@@ -22,5 +22,5 @@ export async function withText(host: Host, record: JobRecord): Promise<ReadRecor
     .filter(({ info }) => info.role === "assistant")
     .map(textOf)
     .findLast((each) => each !== "")
-  return { record: text === undefined ? record : { ...record, text } }
+  return { record: { ...record, text: text ?? "" } }
 }

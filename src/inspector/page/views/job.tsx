@@ -176,5 +176,5 @@ function Facts({ job }: { job: JobAnswer }) {
 function Text({ job }: { job: JobAnswer }) {
   const text = job.text ?? (isLive(job) ? job.activity?.text : undefined)
   if (text !== undefined && text !== "") return <ForeignText text={text} fromEnd={isLive(job)} />
-  return <p class="empty">{isLive(job) ? "Nothing yet." : "It wrote nothing."}</p>
+  return <p class="empty">{job.noText?.message ?? "Nothing yet."}</p>
 }
