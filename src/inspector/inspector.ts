@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
 import { Links } from "./access/links.ts"
 import { derive, newSecret } from "./access/secrets.ts"
+import { inspectCommand } from "./discovery/command.ts"
 import { Registration } from "./discovery/register.ts"
 import { PortTakenError } from "./errors.ts"
 import { Feed } from "./feed/feed.ts"
@@ -29,6 +30,8 @@ export type StartOptions = {
 export type Inspector = {
   /** Where it listens, such as `http://127.0.0.1:41234`. Useless without a link or the token. */
   readonly url: string
+  /** What a person runs in a terminal for a fresh link. */
+  readonly command: string
   /** A fresh link that opens the page once, within ten minutes. */
   link(): string
   /** Shows a further project of this process. Returns what takes it away. */
@@ -71,6 +74,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
     readOnly,
     linkSecret,
     link,
+    command: inspectCommand,
     reportError,
   })
 
@@ -86,6 +90,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
 
   return {
     url,
+    command: inspectCommand,
     link,
     add: (further) => sources.add(further),
     stop: async () => {

@@ -1,10 +1,11 @@
+import { execSync } from "node:child_process"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { launchChromium } from "../inspector/support/chromium.ts"
 import { listen } from "../inspector/support/sse.ts"
 import { freePort } from "../support/free-port.ts"
 import { gate } from "../support/gate.ts"
-import { inspect } from "../support/inspect.ts"
+import { inspect, personsEnv } from "../support/inspect.ts"
 import { jobOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -51,6 +52,13 @@ test("the first job brings a link in a toast, once; the command has fresh ones",
   await page.close()
   expect((await fetch(link)).status).toBe(401)
   expect((await inspect(opencode)).map(({ url }) => url)).toEqual([new URL(link).origin])
+
+  // The command in the log and in the refusal, as a person would paste it.
+  const [, command = ""] = opencode.log().match(/for a fresh link run: (node .+ inspect)/) ?? []
+  const refused = await (await fetch(link)).json()
+  expect(command.replaceAll('\\"', '"')).toContain(refused.error.command)
+  const printed = execSync(refused.error.command, { env: personsEnv(opencode), encoding: "utf8" })
+  expect(printed).toContain(new URL(link).origin)
 })
 
 test("a job's states appear live, without a reload, while opencode runs it", async () => {

@@ -274,6 +274,7 @@ describe("GET /openapi.json", () => {
       readOnly: false,
       linkSecret: token,
       link: () => "",
+      command: "",
       reportError: () => {},
     })
     const served = app.routes

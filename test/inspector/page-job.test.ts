@@ -91,7 +91,7 @@ describe("live", () => {
     const port = Number(new URL(inspector.url).port)
     await inspector.stop()
     await start({ port, token: `another-${token}` })
-    await page.getByRole("alert").getByText("npx opencode-troupe inspect").waitFor()
+    await page.getByRole("alert").getByText(inspector.command).waitFor()
     expectProblems(/ERR_|401|Failed to load/)
   })
 

@@ -118,4 +118,11 @@ export const CancelBody = z.strictObject({
 export const SendBody = z.strictObject({ message: z.string().min(1).max(32_000) })
 export const AcceptedAnswer = z.object({ accepted: z.literal(true) })
 export const LinkAnswer = z.object({ link: z.string() })
-export const ErrorAnswer = z.object({ error: z.object({ kind: z.string(), message: z.string() }) })
+export const ErrorAnswer = z.object({
+  error: z.object({
+    kind: z.string(),
+    message: z.string(),
+    command: z.string().optional().describe("Prints a fresh link, where one is required."),
+  }),
+})
+export type ErrorAnswer = z.infer<typeof ErrorAnswer>

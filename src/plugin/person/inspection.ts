@@ -88,8 +88,9 @@ export function inspectJobs({
     const joined = await joining
     if (!joined || isOver) return
     if ("problem" in joined) return warn(joined.problem)
+    const { command } = joined.inspector
     const link = joined.inspector.link()
-    void host.log("info", `the inspector: ${link} (opens once; a fresh one: npx opencode-troupe inspect)`)
+    void host.log("info", `the inspector: ${link} (opens once; for a fresh link run: ${command})`)
     void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
     for (const name of unheeded(options.inspector, joined.settings)) {
       warn(`inspector.${name} has no effect here: another project of this opencode had started the inspector`)

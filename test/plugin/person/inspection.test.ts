@@ -25,6 +25,7 @@ vi.mock("../../../src/inspector/index.ts", () => ({
     inspector.started.push(start)
     return {
       url: "http://127.0.0.1:1",
+      command: 'node "/plugin/dist/cli.js" inspect',
       link: () => "http://127.0.0.1:1/?link=fresh",
       add: (source) => {
         inspector.shown.push(source)
