@@ -16,9 +16,15 @@ export function createHost(given: unknown, directory: string): Host {
   const client = newerClient(given, directory)
   const { session } = client
   return {
-    createSession: ({ parent, rules, stored, ...rest }) =>
+    createSession: ({ parent, title, agent, rules, stored }) =>
       outcome(
-        session.create({ ...rest, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }),
+        session.create({
+          title,
+          agent,
+          parentID: parent,
+          permission: rules,
+          metadata: { [OUR_KEY]: stored },
+        }),
       ).then(map(decodeSession)),
 
     deleteSession: (id) => call(session.delete({ sessionID: id })),

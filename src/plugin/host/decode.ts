@@ -56,7 +56,7 @@ export function decodeMessage(message: MessageWithParts): HostMessage {
   return {
     ...shared,
     role: "assistant",
-    answers: info.parentID,
+    answers: [info.parentID],
     model: `${info.providerID}/${info.modelID}`,
     variant: info.variant,
     end: endOf(info),

@@ -26,7 +26,7 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const checked = tasks.map((task, index) => check(catalog, task, index))
   const permitted = await askPermission(checked, call)
   // From here to the start nothing waits: an id that is free now is free when the job starts.
-  const outcomes = startAll(services, owner, permitted, call.place.session, depth)
+  const outcomes = startAll(services, owner, permitted, call, depth)
   // Stryker disable next-line MethodExpression: no job has the key of what was refused
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
@@ -137,7 +137,7 @@ function startAll(
   services: Services,
   owner: Owner,
   items: Item[],
-  session: string,
+  { place: { session, ...place }, agent }: ToolCall,
   depth: number,
 ): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
@@ -149,7 +149,14 @@ function startAll(
     if (services.troupe.records.get(session, id)) {
       return { name: item.name, refused: `the id "${id}" is taken; choose another, or leave it out` }
     }
-    services.troupe.start(jobOf(services, owner, item, { id, owner: session, mayStartJobs }))
+    services.troupe.start(
+      jobOf(services, owner, item, {
+        id,
+        owner: session,
+        startedBy: { ...place, agent },
+        mayStartJobs,
+      }),
+    )
     return { owner: session, id }
   })
 }
@@ -164,7 +171,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent }: Sound,
-  job: Pick<JobInput, "id" | "owner"> & { mayStartJobs: boolean },
+  job: Pick<JobInput, "id" | "owner" | "startedBy"> & { mayStartJobs: boolean },
 ): JobInput {
   const model = task.model ?? agent.model ?? owner.model
   const at = now()
