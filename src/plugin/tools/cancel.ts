@@ -17,7 +17,6 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   await settled(services, known)
 
   const records = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
-  services.inbox.markRead(records)
   const lines = [
     ...(known.length === 0 && unknown.length === 0 ? ["No job runs."] : []),
     ...records.map((record) => statusLine(record, services.now())),

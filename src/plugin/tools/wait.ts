@@ -36,28 +36,25 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
   await shown.settle()
 
   const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
-  const read = await withTexts(services.host, current)
-  const records = read.map(({ record }) => record)
-  const ended = read.flatMap(({ record, problem }) => (hasEnded(record) && !problem ? record : []))
-  const running = records.filter((record) => !hasEnded(record))
-  const blocks = ended.map((record) => resultBlock(record, services.now()))
+  const running = current.filter((record) => !hasEnded(record))
+  const read = await withTexts(services.host, current.filter(hasEnded))
+  const ended = read.filter(({ text }) => text.kind !== "unreadable")
+  const blocks = ended.map((result) => resultBlock(result, services.now()))
   const count = fitting(blocks)
-  const delivered = ended.slice(0, count)
-  const left = ended.slice(count)
-  // What an interrupted turn gets is not read by anybody.
-  if (!call.signal.aborted) services.inbox.markRead(delivered)
+  const handedOver = ended.slice(0, count).map(({ record }) => record)
+  const left = ended.slice(count).map(({ record }) => record)
   const lines = [
     ...blocks.slice(0, count),
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
-    ...read.flatMap(({ record, problem }) => (problem ? unreadable(record, problem) : [])),
+    ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
     ...(running.length > 0 ? [`${reasonFor(call, timer)} Still running:`] : []),
     ...running.map((record) => statusLine(record, services.now())),
     ...unknownWords(services, owner, unknown),
   ]
   return {
-    title: progress(records),
+    title: progress(current),
     output: lines.join("\n"),
-    metadata: { jobs: withoutText(records), troupe: deliveryMark(delivered) },
+    metadata: { jobs: withoutText(current), troupe: deliveryMark(handedOver) },
   }
 }
 
