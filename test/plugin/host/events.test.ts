@@ -72,7 +72,7 @@ describe("An event of opencode", () => {
     [
       "message.part.updated",
       tool({ status: "pending", input: {} }),
-      { type: "tool.running", session, call: "call", tool: "bash", title: undefined },
+      { type: "tool.pending", session, call: "call", tool: "bash" },
     ],
     [
       "message.part.updated",

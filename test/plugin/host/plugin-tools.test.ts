@@ -19,7 +19,7 @@ const tool: Tool = {
 
 const contextOf = (fields: object = {}) => {
   const asked: unknown[] = []
-  const context = {
+  const context: ToolContext & { callID?: string } = {
     sessionID: "ses_1",
     messageID: "msg_1",
     callID: "call",
@@ -31,7 +31,7 @@ const contextOf = (fields: object = {}) => {
     ask: async (input: unknown) => void asked.push(input),
     ...fields,
   }
-  return { context: context as unknown as ToolContext, asked }
+  return { context, asked }
 }
 
 describe("A tool in opencode's shape", () => {

@@ -2,8 +2,9 @@ import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import { createChildren } from "../../../src/plugin/children/effects.ts"
+import { childEffects } from "../../../src/plugin/children/effects.ts"
 import { createMessenger } from "../../../src/plugin/children/messenger.ts"
+import { Turns } from "../../../src/plugin/children/turns.ts"
 import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
@@ -25,6 +26,8 @@ export type CallOptions = {
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
+  /** Whether opencode stores the call's answer. Default: unless the turn was interrupted. */
+  isStored?: boolean
 }
 
 /**
@@ -40,23 +43,26 @@ export function testServices(
   const double = hostDouble(overrides)
   const host = { ...double, ...through(double) }
   const store = new JobStore(host, lease)
-  const children = createChildren({
+  const turns = new Turns(host)
+  const effects = childEffects({
     host,
+    turns,
     jobTools: JOB_TOOLS,
-    storedFor: (job) => store.newStored(job),
+    storedFor: async (job) => store.newStored(job),
+    recordEnd: async (record) => store.save(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const defects: unknown[] = []
   const troupe: Troupe = createTroupe({
-    effects: children.effects,
+    effects,
     concurrency: options.concurrency,
     reportError: (error) => void defects.push(error),
   })
   store.follow(troupe)
-  const inbox = new Inbox(troupe.records, store)
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
-  const messenger = createMessenger({ troupe, host, children, store, options, now: Date.now })
+  const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
   const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
   onTestFinished(() => {
     troupe.stop()
@@ -69,9 +75,13 @@ export function testServices(
     args: Record<string, unknown>,
     how: CallOptions = {},
   ): Promise<ToolCall> {
-    return Result.parse(await tools[tool].run(args, callOf(how)))
+    const result = Result.parse(await tools[tool].run(args, callOf(how)))
+    const { owner: session = "owner", abort, isStored = !abort?.aborted } = how
+    if (isStored)
+      inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
+    return result
   }
-  return { host, troupe, inbox, store, children, tools, call }
+  return { host, troupe, inbox, store, turns, tools, call }
 }
 
 const Result = z

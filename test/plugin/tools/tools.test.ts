@@ -1,9 +1,9 @@
 import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
+import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
+import { hearOwners } from "../../../src/plugin/owners/events.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
-import { createNotifier } from "../../../src/plugin/owners/notify.ts"
-import { createOwnerEvents } from "../../../src/plugin/owners/owner-events.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import {
@@ -427,7 +427,7 @@ describe("agents_status", () => {
   it("carries no texts in its records", async () => {
     const { call, answer } = await running("a")
     answer("a", "a long answer")
-    await call("agents_wait", {})
+    await settled()
     const { output, jobs } = await call("agents_status", {})
     expect(output).toContain('"a long answer"')
     expect(jobs[0]).not.toHaveProperty("text")
@@ -454,8 +454,8 @@ describe("agents_wait", () => {
     expect(first.output).toMatch(/a{20000}(.|\n)*b{20000}/)
     expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
     expect(first.output).not.toContain("ccc")
-    expect(first.metadata.troupe).toMatchObject({ told: [{ run: 1 }, { run: 1 }] })
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["c", "d"])
+    expect(first.metadata.troupe).toMatchObject({ delivered: [{ run: 1 }, { run: 1 }] })
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c", "d"])
     const next = await call("agents_wait", { ids: ["b", "c", "d"] })
     expect(next.output).toMatch(/No room for d: call agents_wait again for it\.$/)
   })
@@ -530,10 +530,10 @@ describe("agents_wait", () => {
     const interrupt = new AbortController()
     const waiting = call("agents_wait", {}, { abort: interrupt.signal })
     answer("a", "of a")
-    await until(() => inbox.unread("owner").length === 1)
+    await until(() => inbox.undelivered("owner").length === 1)
     interrupt.abort()
     expect((await waiting).output).toContain("The waiting was interrupted. Still running:\nb: ")
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["a"])
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["a"])
     expect(host.aborted).toEqual([])
   })
 })
@@ -595,7 +595,7 @@ describe("agents_cancel", () => {
   it("is not told twice: the owner knows", async () => {
     const { call, inbox } = await running("a")
     await call("agents_cancel", { all: true })
-    expect(inbox.unread("owner")).toEqual([])
+    expect(inbox.undelivered("owner")).toEqual([])
   })
 })
 
@@ -605,11 +605,11 @@ describe("A call that comes while its owner's session is being deleted", () => {
     async (tool) => {
       const stopped = gate<void>()
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
-      const notifier = createNotifier({ host, troupe, inbox, notify: "never", now: Date.now })
+      const reportError = () => {}
+      const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
       const lineage = createLineage(host)
       await call("agents_start", { tasks: [task("a"), task("b")] })
-      const events = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
-      events.handle({ type: "session.deleted", session: "owner" })
+      hearOwners({ host, troupe, inbox, deliveries, lineage })({ type: "session.deleted", session: "owner" })
       const calling = call(tool, { ids: ["a", "b"] })
       await settled()
       stopped.open()
