@@ -15,10 +15,12 @@ import { createOwnerEvents } from "./owners/owner-events.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { tellPerson } from "./person/toasts.ts"
+import { runsIn } from "./records/delivery-mark.ts"
 import { takeLease } from "./records/lease.ts"
 import { createRecovery } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
+import { StartsUnderWay } from "./tools/starts.ts"
 import { wordsOf } from "./util/error-words.ts"
 import { within } from "./util/within.ts"
 
@@ -52,6 +54,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const notifier = createNotifier({ host, troupe, inbox, notify: options.notify, now })
   const { recover } = options
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: notifier.check, now })
+  const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
@@ -80,12 +83,27 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   }
 
   return {
-    tool: pluginTools(jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now })),
+    tool: pluginTools(
+      jobTools({
+        troupe,
+        host,
+        messenger,
+        inbox,
+        lineage,
+        recovery,
+        starts,
+        options,
+        inspectCommand: () => "npx opencode-troupe inspect",
+        now,
+      }),
+    ),
     event: async ({ event: given }) => {
       const event = decodeEvent(given)
       if (!event) return
       if (event.type === "message.stored") showProblems()
       turns.hear(event)
+      starts.hear(event)
+      if (event.type === "tool.ended") inbox.markDelivered(event.session, runsIn(event.mark))
       watch.handle(event)
       ownerEvents.handle(event)
     },
