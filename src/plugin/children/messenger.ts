@@ -81,7 +81,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
       askedAt: now(),
       run: record.run + 1,
       session: record.session,
-      earlier: { text: record.text, usage: record.usage },
+      earlier: { text: record.text || undefined, usage: record.usage },
       timeoutMs: stored?.timeoutMs ?? options.timeoutSeconds * 1000,
       idleMs: stored?.idleMs ?? options.idleSeconds * 1000,
     }

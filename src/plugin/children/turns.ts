@@ -41,7 +41,8 @@ export class Turns {
     }
     const turn: Turn = createActor(this.#machine, { input: { prompt }, clock: realClock })
     this.#bySession.set(session, { job: { owner: job.owner, id: job.id }, turn })
-    signal.addEventListener("abort", () => turn.send({ type: "turn.drop" }), { once: true })
+    const drop = () => turn.getSnapshot().status === "active" && turn.send({ type: "turn.drop" })
+    signal.addEventListener("abort", drop, { once: true })
     turn.start()
     const { value, context } = await waitFor(turn, ({ status }) => status !== "active", { timeout: Infinity })
     if (value === "dropped") return undefined

@@ -21,5 +21,5 @@ export async function withText(host: Host, record: JobRecord): Promise<ReadRecor
     .filter(({ role }) => role === "assistant")
     .map(({ text }) => text)
     .findLast((each) => each !== "")
-  return { record: text === undefined ? record : { ...record, text } }
+  return { record: { ...record, text: text ?? "" } }
 }

@@ -1,6 +1,6 @@
 import { Hono } from "hono"
+import type { Sources } from "../../source.ts"
 import type { ActorAnswer } from "../api.ts"
-import type { Sources } from "../source.ts"
 
 /** The tree of a process: a system for each project, under them supervisors and their live jobs. */
 export function actorRoutes(sources: Sources): Hono {

@@ -1,4 +1,4 @@
-import { ENDED_STATES, JOB_STATES, type JobRecord } from "../machines/record.ts"
+import { ENDED_STATES, JOB_STATES, type JobRecord } from "../../machines/record.ts"
 import type { Histogram, Totals } from "./totals.ts"
 
 /** Prometheus 3 refuses text without its version. */

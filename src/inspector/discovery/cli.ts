@@ -1,20 +1,21 @@
 import { spawn } from "node:child_process"
 import { parseArgs } from "node:util"
-import { LinkAnswer } from "./api.ts"
+import { LinkAnswer } from "../http/api.ts"
+import { inspectCommand } from "./command.ts"
 import { type Entry, runningInspectors } from "./register.ts"
 
 declare const TROUPE_VERSION: string | undefined
 
-const help = `Usage: opencode-troupe inspect [--open] [--json]
+const help = `Usage: ${inspectCommand} [--open] [--json]
 
-Prints a fresh link to the inspector of each opencode that runs now. A link opens the page once, within ten minutes.
+Prints a link to the inspector of each running opencode. A link opens the page once, within ten minutes.
 
-  --open     opens the newest one in the browser
-  --json     prints [{url, link, project, pid, startedAt}]
-  --help
-  --version
+  --open     open the most recently started inspector in the browser
+  --json     print [{url, link, project, pid, startedAt}]
+  --help     print this help
+  --version  print the version
 
-The inspector starts with the first job of an opencode that uses the plugin opencode-troupe.
+The inspector starts as soon as an opencode with the plugin opencode-troupe has jobs to show.
 `
 
 export type Surroundings = {
@@ -50,10 +51,10 @@ export async function runCli(args: string[], surroundings: Surroundings): Promis
   return 0
 }
 
-const nothingRuns = `No inspector runs now.
+const nothingRuns = `No inspector is running.
 
-It starts with the first job: start opencode with the plugin opencode-troupe, and have an agent start some work.
-If jobs do run, the option inspector.enabled may be false, or they run as another user.
+It starts with the first job: start opencode with the plugin opencode-troupe, and ask an agent to start some jobs.
+If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user.
 `
 
 type Parsed = { open: boolean; json: boolean; help: boolean; version: boolean } | { problem: string }
@@ -70,7 +71,7 @@ function parse(args: string[]): Parsed {
     if (values.help || values.version) return values
     if (command !== "inspect" || rest.length > 0)
       return {
-        problem: command === undefined ? "What to do is missing." : `Unknown: ${positionals.join(" ")}`,
+        problem: command === undefined ? "No command given." : `Unknown command: ${positionals.join(" ")}`,
       }
     return values
   } catch (error) {

@@ -1,11 +1,11 @@
 import { Hono } from "hono"
-import { hasEnded, JOB_STATES, type JobRecord } from "../../machines/record.ts"
-import { CancelBody, type JobAnswer, JobsQuery, SendBody } from "../api.ts"
-import { ApiError } from "../errors.ts"
-import { viewOf } from "../job-view.ts"
+import { hasEnded, JOB_STATES, type JobRecord } from "../../../machines/record.ts"
+import { viewOf } from "../../feed/job-view.ts"
+import { type EndedText, endedText, type Found, type Sources } from "../../source.ts"
+import { CancelBody, type JobAnswer, JobsQuery, type NoText, SendBody } from "../api.ts"
+import { ApiError } from "../api-error.ts"
 import { parseBodyOf, parseQueryOf } from "../parse.ts"
 import { matches, parseQuery } from "../query.ts"
-import type { Found, Sources } from "../source.ts"
 
 export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
   const find = (key: string): Found => {
@@ -16,14 +16,13 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
 
   return new Hono()
     .get("/", (c) => c.json(listJobs(sources, parseQueryOf(c, JobsQuery))))
-    .get("/:session", (c) => {
+    .get("/:session", async (c) => {
       const found = find(c.req.param("session"))
       const { source, record } = found
       const can = { cancel: whyNotCancel(found, readOnly), send: whyNotSend(found, readOnly) }
-      const draft = hasEnded(record) ? undefined : source.draft?.(record)
       return c.json({
         ...record,
-        ...(draft && { text: draft }),
+        ...(await textOf(found)),
         project: source.name,
         history: [...source.history(record)],
         can,
@@ -50,6 +49,30 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
       })
       return c.json({ accepted: true }, 202)
     })
+}
+
+async function textOf(found: Found): Promise<Pick<JobAnswer, "text" | "noText">> {
+  const { source, record } = found
+  if (!hasEnded(record)) {
+    const draft = source.draft?.(record)
+    return draft ? { text: draft } : {}
+  }
+  const left = await endedText(found)
+  return left.kind === "text" ? { text: left.text } : { text: undefined, noText: noText(left) }
+}
+
+function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
+  switch (left.kind) {
+    case "nothing":
+      return { kind: "nothing", message: "It wrote nothing." }
+    case "lost":
+      return {
+        kind: "lost",
+        message: "What it was writing is lost: opencode stopped, and had only saved text that was finished.",
+      }
+    case "unreadable":
+      return { kind: "unreadable", message: `Its text could not be read: ${left.why}.` }
+  }
 }
 
 const readOnlyWords = "this inspector only shows (option inspector.readOnly)"

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from "hono"
-import { ApiError } from "../errors.ts"
+import { ApiError } from "../api-error.ts"
 
 /** The page only shows what is allowed; this is what holds it. */
 export function readOnlyGuard(readOnly: boolean): MiddlewareHandler {

@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { JOB_STATES, JobRecord } from "../machines/record.ts"
+import { JOB_STATES, JobRecord } from "../../machines/record.ts"
 
 /** What the routes take and give: the one description that parses requests and makes openapi.json. */
 
@@ -39,7 +39,22 @@ export const TransitionAnswer = z.object({
   why: z.string().describe("The cause in plain words."),
 })
 
+export const NoText = z.object({
+  kind: z
+    .enum(["nothing", "lost", "unreadable"])
+    .describe("The child wrote nothing; opencode stopped while it was writing; opencode could not be asked."),
+  message: z.string(),
+})
+export type NoText = z.infer<typeof NoText>
+
 export const JobAnswer = JobRecord.extend({
+  text: z
+    .string()
+    .optional()
+    .describe(
+      "The final answer, or what it had written when it was stopped. While it runs: what it is writing.",
+    ),
+  noText: NoText.optional().describe("Why an ended job has no `text`."),
   project: z.string(),
   history: z.array(TransitionAnswer).describe("Oldest first."),
   can: z
@@ -103,4 +118,11 @@ export const CancelBody = z.strictObject({
 export const SendBody = z.strictObject({ message: z.string().min(1).max(32_000) })
 export const AcceptedAnswer = z.object({ accepted: z.literal(true) })
 export const LinkAnswer = z.object({ link: z.string() })
-export const ErrorAnswer = z.object({ error: z.object({ kind: z.string(), message: z.string() }) })
+export const ErrorAnswer = z.object({
+  error: z.object({
+    kind: z.string(),
+    message: z.string(),
+    command: z.string().optional().describe("Prints a fresh link, where one is required."),
+  }),
+})
+export type ErrorAnswer = z.infer<typeof ErrorAnswer>

@@ -1,7 +1,7 @@
 import type { HttpBindings } from "@hono/node-server"
 import { Hono } from "hono"
-import { ApiError } from "../errors.ts"
-import type { Feed, FeedMessage } from "../feed/feed.ts"
+import type { Feed, FeedMessage } from "../../feed/feed.ts"
+import { ApiError } from "../api-error.ts"
 
 export function streamRoutes(feed: Feed): Hono<{ Bindings: HttpBindings }> {
   return new Hono<{ Bindings: HttpBindings }>().get("/", (c) => {

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from "hono"
-import { ApiError } from "../errors.ts"
+import { ApiError } from "../api-error.ts"
 
 /** What changes something says so in a header that no form and no plain cross-site request can send, and in JSON. */
 export const ownHeaderGuard: MiddlewareHandler = async (c, next) => {

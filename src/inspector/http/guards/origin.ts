@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from "hono"
-import { ApiError } from "../errors.ts"
+import { ApiError } from "../api-error.ts"
 
 /**
  * Only our own pages may ask. Cookies ignore ports, and SameSite takes every localhost port for the same site:

@@ -5,8 +5,8 @@ import {
   type JobRecord,
   NO_USAGE,
   type Usage,
-} from "../machines/record.ts"
-import type { Source, Sources } from "./source.ts"
+} from "../../machines/record.ts"
+import type { Source, Sources } from "../source.ts"
 
 /** Upper bounds of the histograms' buckets, seconds. */
 const bounds = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800, 3_600]

@@ -1,4 +1,4 @@
-import type { JobRecord } from "../machines/record.ts"
+import type { JobRecord } from "../../machines/record.ts"
 
 /** What a search asks for: every field and every word must match; values of one field are alternatives. */
 export type Query = { fields: Map<Field, string[]>; words: string[] }

@@ -1,5 +1,5 @@
-import type { JobRecord } from "../machines/record.ts"
-import type { Found } from "./source.ts"
+import type { JobRecord } from "../../machines/record.ts"
+import type { Found } from "../source.ts"
 
 /** A record in lists and in the feed: without its text, and with nothing in it that is long. */
 export type JobView = Omit<JobRecord, "text"> & {

@@ -1,9 +1,9 @@
-import { isHelpOpen } from "../parts/help.tsx"
-import { SEARCH_ID } from "../parts/search.tsx"
-import { address, go, VIEWS } from "./address.ts"
-import { cursor, isFocusDue } from "./cursor.ts"
-import { isFolded, neighbour, neighbourJob, ownerKey, rowKey, rowOf, rows, toggleFold } from "./list.ts"
-import { addressOf } from "./words.ts"
+import { address, go, VIEWS } from "./model/address.ts"
+import { cursor, isFocusDue } from "./model/cursor.ts"
+import { isFolded, neighbour, neighbourJob, ownerKey, rowKey, rowOf, rows, toggleFold } from "./model/list.ts"
+import { addressOf } from "./model/words.ts"
+import { isHelpOpen } from "./parts/help.tsx"
+import { SEARCH_ID } from "./parts/search.tsx"
 
 /** The keys of the whole page. Where somebody types, and in dialogs, keys are letters. */
 export function onKey(event: KeyboardEvent): void {

@@ -1,8 +1,12 @@
 import type { HttpBindings } from "@hono/node-server"
 import { type Context, Hono } from "hono"
 import { HTTPException } from "hono/http-exception"
-import { ApiError } from "./errors.ts"
-import type { Feed } from "./feed/feed.ts"
+import type { Feed } from "../feed/feed.ts"
+import { metricsType, renderMetrics } from "../metrics/metrics.ts"
+import type { Totals } from "../metrics/totals.ts"
+import type { Sources } from "../source.ts"
+import type { ErrorAnswer } from "./api.ts"
+import { ApiError } from "./api-error.ts"
 import { type Access, accessGuard, bearerGuard } from "./guards/access.ts"
 import { bodyLimitGuard } from "./guards/body-limit.ts"
 import { hostGuard } from "./guards/host.ts"
@@ -10,17 +14,14 @@ import { originGuard } from "./guards/origin.ts"
 import { ownHeaderGuard } from "./guards/own-header.ts"
 import { readOnlyGuard } from "./guards/read-only.ts"
 import { securityHeaders } from "./guards/security-headers.ts"
-import { metricsType, renderMetrics } from "./metrics.ts"
 import { openApiDocument } from "./openapi.ts"
 import type { PageFiles } from "./page-files.ts"
-import { refusalPage } from "./refusal-page.ts"
+import { refusalPages } from "./refusal-page.ts"
 import { actorRoutes } from "./routes/actors.ts"
 import { jobRoutes } from "./routes/jobs.ts"
 import { machineRoutes } from "./routes/machines.ts"
 import { pageRoutes } from "./routes/page.ts"
 import { streamRoutes } from "./routes/stream.ts"
-import type { Sources } from "./source.ts"
-import type { Totals } from "./totals.ts"
 
 export type AppOptions = {
   sources: Sources
@@ -34,6 +35,8 @@ export type AppOptions = {
   /** For POST /api/link alone. */
   linkSecret: string
   link(): string
+  /** What a person runs in a terminal for a fresh link. */
+  command: string
   reportError(error: unknown): void
 }
 
@@ -41,7 +44,9 @@ type App = Hono<{ Bindings: HttpBindings }>
 
 /** The guards in their order, then the routes. */
 export function createApp(options: AppOptions): App {
-  const { sources, feed, totals, page, access, hosts, readOnly, linkSecret, link, reportError } = options
+  const { sources, feed, totals, page, access, hosts, readOnly, linkSecret, link, command, reportError } =
+    options
+  const pages = refusalPages(command)
   const app: App = new Hono()
 
   app.use(securityHeaders)
@@ -51,7 +56,7 @@ export function createApp(options: AppOptions): App {
   app.use(bodyLimitGuard)
   app.post("/api/link", bearerGuard(linkSecret), ownHeaderGuard, (c) => c.json({ link: link() }))
 
-  app.use(accessGuard(access))
+  app.use(accessGuard(access, command))
   app.use(readOnlyGuard(readOnly))
   app.use(ownHeaderGuard)
 
@@ -73,9 +78,11 @@ export function createApp(options: AppOptions): App {
   app.onError((error, c) => {
     if (error instanceof ApiError) {
       const { status, kind, message, headers } = error
-      const page = isForPerson(c) ? refusalPage(kind) : undefined
+      const page = isForPerson(c) ? pages.get(kind) : undefined
       if (page !== undefined) return c.html(page, status, headers)
-      return c.json({ error: { kind, message } }, status, headers)
+      // Never to a page under another name, which could read it: the command says where the plugin lies.
+      const wayIn = kind === "access" ? { command } : {}
+      return c.json({ error: { kind, message, ...wayIn } } satisfies ErrorAnswer, status, headers)
     }
     if (error instanceof HTTPException)
       return c.json({ error: { kind: "http", message: "A bad request." } }, error.status)

@@ -1,6 +1,6 @@
 import type { Context } from "hono"
 import type { z } from "zod"
-import { ApiError } from "./errors.ts"
+import { ApiError } from "./api-error.ts"
 
 /** The query, checked; a 400 that names the field and what it should be. */
 export function parseQueryOf<S extends z.ZodType>(c: Context, schema: S): z.output<S> {

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from "hono"
-import { ApiError } from "../errors.ts"
+import { ApiError } from "../api-error.ts"
 
 /** Only our own names: a foreign one that resolves to this machine is DNS rebinding. */
 export function hostGuard(allowed: readonly string[]): MiddlewareHandler {

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono"
 import { bodyLimit } from "hono/body-limit"
-import { ApiError } from "../errors.ts"
+import { ApiError } from "../api-error.ts"
 
 /** Largest body, bytes: a long follow-up, not a file. */
 const maxSize = 64 * 1024

@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from "hono"
 import { getCookie, setCookie } from "hono/cookie"
-import type { Links } from "../access/links.ts"
-import { isSameSecret } from "../access/secrets.ts"
-import { ApiError } from "../errors.ts"
+import type { Links } from "../../access/links.ts"
+import { isSameSecret } from "../../access/secrets.ts"
+import { ApiError } from "../api-error.ts"
 
 export type Access = {
   links: Links
@@ -12,8 +12,14 @@ export type Access = {
   cookie: { name: string; value: string }
 }
 
-/** Everything but trading a link needs the cookie or the token. */
-export function accessGuard({ links, token, cookie }: Access): MiddlewareHandler {
+/**
+ * Everything but trading a link requires the cookie or the token.
+ * @param command prints a fresh link.
+ */
+export function accessGuard({ links, token, cookie }: Access, command: string): MiddlewareHandler {
+  const wayIn =
+    `This requires a fresh link, which works once, within ten minutes: ${command} prints one. ` +
+    "Scripts send `Authorization: Bearer` with the option inspector.token."
   return async (c, next) => {
     const known = hasCookie(c, cookie) || hasBearer(c, token)
     const link = c.req.path === "/" && c.req.method === "GET" ? c.req.query("link") : undefined
@@ -36,10 +42,6 @@ export function bearerGuard(secret: string): MiddlewareHandler {
     await next()
   }
 }
-
-const wayIn =
-  "This needs a fresh link: each works once, for ten minutes. `npx opencode-troupe inspect` prints one. " +
-  "Scripts send `Authorization: Bearer` with the option inspector.token."
 
 function hasCookie(c: Context, { name, value }: Access["cookie"]): boolean {
   const given = getCookie(c, name)

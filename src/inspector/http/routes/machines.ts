@@ -1,6 +1,6 @@
 import { Hono } from "hono"
 import { MACHINES, type MachineAnswer } from "../api.ts"
-import { ApiError } from "../errors.ts"
+import { ApiError } from "../api-error.ts"
 
 /** The machines as they are drawn: laid out when the package was built. */
 export function machineRoutes(machines: ReadonlyMap<string, MachineAnswer>): Hono {
