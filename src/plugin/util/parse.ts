@@ -11,12 +11,12 @@ const shownLength = 60
  * metadata as `requirement`.
  * @param name what people call the value, in front of the names of its fields; none where those say enough
  */
-export function parse<Schema extends z.ZodType>(
+export function parse<Schema extends z.core.$ZodType>(
   schema: Schema,
   given: unknown,
   name = "",
 ): Parsed<z.infer<Schema>> {
-  const read = schema.safeParse(given)
+  const read = z.safeParse(schema, given)
   if (read.success) return { ok: true, value: read.data }
   const expected = z.toJSONSchema(schema, { io: "input" })
   const problems = read.error.issues.flatMap((issue) => {
