@@ -1,4 +1,5 @@
 import type { Hooks, PluginInput, PluginModule, PluginOptions } from "@opencode-ai/plugin"
+import { inspectCommand } from "../inspector/discovery/command.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { childEffects } from "./children/effects.ts"
 import { createMessenger } from "./children/messenger.ts"
@@ -14,7 +15,7 @@ import { createNotifier } from "./owners/notify.ts"
 import { createOwnerEvents } from "./owners/owner-events.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
 import { inspectJobs } from "./person/inspection.ts"
-import { tellPerson } from "./person/toasts.ts"
+import { createToasts } from "./person/toasts.ts"
 import { runsIn } from "./records/delivery-mark.ts"
 import { takeLease } from "./records/lease.ts"
 import { createRecovery } from "./records/recovery.ts"
@@ -57,10 +58,11 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
-  const stopTellingPerson = tellPerson(host, troupe)
+  const toasts = createToasts({ host, troupe })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const inspection = inspectJobs({
     host,
+    toasts,
     troupe,
     messenger,
     turns,
@@ -78,9 +80,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
 
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
   const unseen = [...problems]
-  function showProblems(): void {
-    for (const message of unseen.splice(0)) void host.toast({ message, variant: "warning" })
-  }
+  const showProblems = () => toasts.problems(unseen.splice(0))
 
   return {
     tool: pluginTools(
@@ -93,7 +93,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
         recovery,
         starts,
         options,
-        inspectCommand: () => "npx opencode-troupe inspect",
+        inspectCommand: () => inspectCommand,
         now,
       }),
     ),
@@ -118,7 +118,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     dispose: async () => {
       recovery.stop()
       notifier.stop()
-      stopTellingPerson()
+      toasts.stop()
       const inspectorLeft = inspection.stop()
       troupe.stop()
       await within(disposeLimit, Promise.all([store.settled(), inspectorLeft]), () => undefined)
