@@ -15,7 +15,7 @@ import { hint, openJobs } from "./owners/system-prompt.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { tellPerson } from "./person/toasts.ts"
 import { takeLease } from "./records/lease.ts"
-import { createRecovery } from "./records/recovery.ts"
+import { createRecovery, type Waiting } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
 import { wordsOf } from "./util/error-words.ts"
@@ -29,8 +29,8 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const now = Date.now
   const { options, problems } = readOptions(given)
   const host = createHost(input.client, input.directory)
-  const { lease, drop } = takeLease()
-  const store = new JobStore(host, lease)
+  const holder = takeLease()
+  const store = new JobStore(host, holder)
   const children = createChildren({
     host,
     jobTools: JOB_TOOLS,
@@ -47,7 +47,9 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const lineage = createLineage(host)
   const notifier = createNotifier({ host, troupe, inbox, notify: options.notify, now })
   const { recover } = options
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: notifier.check, now })
+  const onWaiting = ({ owner, count }: Waiting) =>
+    void host.log("info", `results of ${count} jobs of an earlier process wait for ${owner}`)
+  const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting, now })
   const watch = watchChildren(troupe, now)
   const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
@@ -99,8 +101,8 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
       stopTellingPerson()
       const inspectorLeft = inspection.stop()
       troupe.stop()
-      await within(disposeLimit, Promise.all([store.settled(), inspectorLeft]), () => undefined)
-      drop()
+      await Promise.all([store.drain(disposeLimit), within(disposeLimit, inspectorLeft, () => undefined)])
+      holder.drop()
     },
   }
 }

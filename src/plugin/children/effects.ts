@@ -29,7 +29,7 @@ const lastPause = 32_000
 export type ChildrenOptions = {
   host: Host
   /** What a job's child session is made with. */
-  storedFor(job: JobInput): object
+  storedFor(job: JobInput): Promise<object>
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
   jobTools: readonly string[]
   recordOf(job: JobInput): JobRecord | undefined
@@ -58,7 +58,7 @@ export function createChildren({ host, storedFor, jobTools, recordOf }: Children
         title: `${job.description} (@${job.agent} ${job.id})`,
         agent: job.agent,
         rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
-        stored: storedFor(job),
+        stored: await storedFor(job),
       })
       if (!session.ok) throw failure("create", session.error)
       const record = recordOf(job)

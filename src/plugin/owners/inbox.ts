@@ -24,6 +24,10 @@ export class Inbox {
     return this.#records.of(owner).filter((record) => hasEnded(record) && !this.isRead(record))
   }
 
+  undelivered(owner: string): JobRecord[] {
+    return this.unread(owner)
+  }
+
   isRead(record: JobRecord): boolean {
     return (this.#told.get(keyOf(record)) ?? 0) >= record.run
   }
@@ -47,7 +51,7 @@ export class Inbox {
   markRead(records: readonly JobRecord[]): void {
     const news = records.filter((record) => hasEnded(record) && !this.isRead(record))
     for (const record of news) this.#told.set(keyOf(record), record.run)
-    this.#store.markTold(news)
+    this.#store.markDelivered(news)
   }
 }
 

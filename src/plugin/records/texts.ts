@@ -1,10 +1,10 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import type { Host } from "../host/port.ts"
+import type { Host, HostMessage } from "../host/port.ts"
 
 /** A record with its text, or with why that could not be read. */
 export type ReadRecord = { record: JobRecord; problem?: string }
 
-/** The texts of jobs that an earlier process ended are read from their child sessions when somebody asks for them. */
+/** The texts that are no longer in memory are read from the jobs' child sessions when somebody asks for them. */
 export function withTexts(host: Host, records: readonly JobRecord[]): Promise<ReadRecord[]> {
   return Promise.all(records.map((record) => withText(host, record)))
 }
@@ -17,9 +17,13 @@ export async function withText(host: Host, record: JobRecord): Promise<ReadRecor
     // A session that was deleted took its text along.
     return status === 404 ? { record } : { record, problem: message }
   }
-  const text = messages.value
+  return { record: { ...record, text: lastText(messages.value) ?? "" } }
+}
+
+/** The last that a child has written, in whatever run. */
+export function lastText(messages: readonly HostMessage[]): string | undefined {
+  return messages
     .filter(({ role }) => role === "assistant")
     .map(({ text }) => text)
     .findLast((each) => each !== "")
-  return { record: text === undefined ? record : { ...record, text } }
 }
