@@ -1,7 +1,7 @@
 import dagre from "@dagrejs/dagre"
 import type { AnyStateMachine, AnyStateNode } from "xstate"
 import { toDirectedGraph } from "xstate/graph"
-import type { MachineAnswer } from "../src/inspector/api.ts"
+import type { MachineAnswer } from "../src/inspector/http/api.ts"
 import { eventName } from "../src/machines/history.ts"
 import { ENDED_STATES, JOB_PHASES } from "../src/machines/record.ts"
 

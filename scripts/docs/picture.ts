@@ -1,5 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from "xstate"
-import type { MachineAnswer } from "../../src/inspector/api.ts"
+import type { MachineAnswer } from "../../src/inspector/http/api.ts"
 import { curve } from "../../src/inspector/page/model/statechart.ts"
 import { JOB_STATES } from "../../src/machines/record.ts"
 import { drawMachine, type Layout } from "../draw-machine.ts"

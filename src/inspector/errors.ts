@@ -1,25 +1,3 @@
-import type { ContentfulStatusCode } from "hono/utils/http-status"
-
-/** A refusal that a client will read: what was wrong, and what would be right. */
-export class ApiError extends Error {
-  override readonly name = "ApiError"
-  readonly status: ContentfulStatusCode
-  readonly kind: string
-  readonly headers: Record<string, string>
-
-  constructor(
-    status: ContentfulStatusCode,
-    kind: string,
-    message: string,
-    headers: Record<string, string> = {},
-  ) {
-    super(message)
-    this.status = status
-    this.kind = kind
-    this.headers = headers
-  }
-}
-
 /** Why the inspector did not start. The jobs run on without it. */
 export class InspectorError extends Error {
   override readonly name: string = "InspectorError"

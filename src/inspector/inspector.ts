@@ -3,14 +3,15 @@ import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
 import { Links } from "./access/links.ts"
 import { derive, newSecret } from "./access/secrets.ts"
-import { createApp } from "./app.ts"
+import { inspectCommand } from "./discovery/command.ts"
+import { Registration } from "./discovery/register.ts"
 import { PortTakenError } from "./errors.ts"
 import { Feed } from "./feed/feed.ts"
+import { createApp } from "./http/app.ts"
+import { type PageFiles, readPageFiles } from "./http/page-files.ts"
+import { Totals } from "./metrics/totals.ts"
 import { checkOptions, type InspectorOptions } from "./options.ts"
-import { type PageFiles, readPageFiles } from "./page-files.ts"
-import { Registration } from "./register.ts"
 import { type Source, Sources } from "./source.ts"
-import { Totals } from "./totals.ts"
 
 export type StartOptions = {
   /** The first project; `add` takes further ones. */
@@ -29,6 +30,8 @@ export type StartOptions = {
 export type Inspector = {
   /** Where it listens, such as `http://127.0.0.1:41234`. Useless without a link or the token. */
   readonly url: string
+  /** What a person runs in a terminal for a fresh link. */
+  readonly command: string
   /** A fresh link that opens the page once, within ten minutes. */
   link(): string
   /** Shows a further project of this process. Returns what takes it away. */
@@ -71,6 +74,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
     readOnly,
     linkSecret,
     link,
+    command: inspectCommand,
     reportError,
   })
 
@@ -86,6 +90,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
 
   return {
     url,
+    command: inspectCommand,
     link,
     add: (further) => sources.add(further),
     stop: async () => {

@@ -11,11 +11,31 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   readOnly?: boolean
   /** What a running job is writing; empty before it has written anything. */
   draft?(job: JobRecord): string
+  /** Reads the text of an ended job that is no longer in memory. Default: it cannot be read. */
+  readText?(job: JobRecord): Promise<EndedText>
   /** Tells a running job something more, or gives an ended one a follow-up. Rejects with words for people. */
   send?(job: JobKey, message: string): Promise<void>
 }
 
+/** The text that an ended job left, or why there is none. */
+export type EndedText =
+  | { kind: "text"; text: string }
+  /** The child wrote nothing. */
+  | { kind: "nothing" }
+  /** opencode stopped while the child was writing, and keeps only text that is finished. */
+  | { kind: "lost" }
+  /** `why` is for people, in half a sentence. */
+  | { kind: "unreadable"; why: string }
+
 export type Found = { source: Source; record: JobRecord }
+
+/** From memory, or where an earlier process ran the job, or it has been delivered, from where it is kept. */
+export async function endedText({ source, record }: Found): Promise<EndedText> {
+  const { text, session } = record
+  if (text !== undefined) return text === "" ? { kind: "nothing" } : { kind: "text", text }
+  if (session === "") return { kind: "nothing" }
+  return (await source.readText?.(record)) ?? { kind: "unreadable", why: "it is no longer in memory" }
+}
 
 /** The projects that one process serves. */
 export class Sources {

@@ -1,7 +1,8 @@
 import type { Hooks, PluginInput, PluginModule, PluginOptions } from "@opencode-ai/plugin"
 import { createTroupe } from "../machines/troupe.ts"
-import { createChildren } from "./children/effects.ts"
+import { childEffects } from "./children/effects.ts"
 import { createMessenger } from "./children/messenger.ts"
+import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import { createHost } from "./host/client.ts"
 import { decodeEvent } from "./host/events.ts"
@@ -31,15 +32,18 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const host = createHost(input.client, input.directory)
   const holder = takeLease()
   const store = new JobStore(host, holder)
-  const children = createChildren({
+  const turns = new Turns(host)
+  const effects = childEffects({
     host,
+    turns,
     jobTools: JOB_TOOLS,
     storedFor: (job) => store.newStored(job),
+    recordEnd: (record) => store.recordEnd(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const troupe = createTroupe({
     concurrency: options.concurrency,
-    effects: children.effects,
+    effects,
     now,
     reportError: (error) => void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`),
   })
@@ -53,12 +57,12 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const watch = watchChildren(troupe, now)
   const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
-  const messenger = createMessenger({ troupe, host, children, store, options, now })
+  const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const inspection = inspectJobs({
     host,
     troupe,
     messenger,
-    children,
+    turns,
     options,
     directory: input.directory,
     now,
@@ -83,7 +87,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
       const event = decodeEvent(given)
       if (!event) return
       if (event.type === "message.stored") showProblems()
-      children.hear(event)
+      turns.hear(event)
       watch.handle(event)
       ownerEvents.handle(event)
     },

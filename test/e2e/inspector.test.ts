@@ -1,13 +1,15 @@
+import { execSync } from "node:child_process"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { launchChromium } from "../inspector/support/chromium.ts"
 import { listen } from "../inspector/support/sse.ts"
 import { freePort } from "../support/free-port.ts"
 import { gate } from "../support/gate.ts"
-import { inspect } from "../support/inspect.ts"
+import { inspect, personsEnv } from "../support/inspect.ts"
 import { jobOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
 
 let browser: Browser
 let model: ScriptedModel
@@ -50,6 +52,13 @@ test("the first job brings a link in a toast, once; the command has fresh ones",
   await page.close()
   expect((await fetch(link)).status).toBe(401)
   expect((await inspect(opencode)).map(({ url }) => url)).toEqual([new URL(link).origin])
+
+  // The command in the log and in the refusal, as a person would paste it.
+  const [, command = ""] = opencode.log().match(/for a fresh link run: (node .+ inspect)/) ?? []
+  const refused = await (await fetch(link)).json()
+  expect(command.replaceAll('\\"', '"')).toContain(refused.error.command)
+  const printed = execSync(refused.error.command, { env: personsEnv(opencode), encoding: "utf8" })
+  expect(printed).toContain(new URL(link).origin)
 })
 
 test("a job's states appear live, without a reload, while opencode runs it", async () => {
@@ -129,6 +138,35 @@ test("a tab that is open comes back when opencode was restarted, without a reloa
   await page.locator(".connection.is-live").waitFor()
   expect(await page.locator("body[data-before]").count()).toBe(1)
   await page.close()
+})
+
+test("after a crash it is there at once with the jobs of before, without a word about itself", async () => {
+  const owner = await opencode.session()
+  model.on("work that ends", { type: "text", text: "written before the crash" })
+  model.on("work that is killed", { type: "hold", text: "half", until: new Promise<string>(() => {}) })
+  const tasks = ["ends", "is killed"].map((what) => ({
+    id: what.replace(" ", "-"),
+    prompt: `work that ${what}`,
+  }))
+  await opencode.callTool(owner, "agents_start", { tasks })
+  await opencode.callTool(owner, "agents_wait", { ids: ["ends"] })
+  await model.waitFor(({ text }) => text === "work that is killed")
+  await opencode.kill()
+  const announced = () => opencode.log().split("link=").length
+  const before = { log: announced(), events: opencode.events.seen.length }
+  await opencode.restart()
+  await opencode.client.session.list()
+
+  const running = await poll("the inspector", async () => (await inspect(opencode))[0])
+  const page = await openPage(running.link)
+  await page.getByText("work that is killed").first().click()
+  await page.getByText("What it was writing is lost: opencode stopped").waitFor()
+  await page.goBack()
+  await page.getByText("work that ends").first().click()
+  await page.getByText("written before the crash").waitFor()
+  await page.close()
+  expect(announced()).toBe(before.log)
+  expect(JSON.stringify(opencode.events.seen.slice(before.events))).not.toContain("Watch the jobs")
 })
 
 test("it is gone with opencode's instance, and nothing of it is left", async () => {

@@ -8,12 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as z from "zod"
 import { buildPage, writePage } from "../../scripts/build-page.ts"
 import { Links } from "../../src/inspector/access/links.ts"
-import { createApp } from "../../src/inspector/app.ts"
 import { Feed } from "../../src/inspector/feed/feed.ts"
+import { createApp } from "../../src/inspector/http/app.ts"
+import { readPageFiles } from "../../src/inspector/http/page-files.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
-import { readPageFiles } from "../../src/inspector/page-files.ts"
-import { Sources } from "../../src/inspector/source.ts"
-import { Totals } from "../../src/inspector/totals.ts"
+import { Totals } from "../../src/inspector/metrics/totals.ts"
+import { type EndedText, Sources } from "../../src/inspector/source.ts"
 import { ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
 import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
@@ -137,6 +137,41 @@ describe("one job", () => {
     expect(body.can).toEqual({ cancel: "ok has already ended: done" })
   })
 
+  const left: [string, EndedText, object][] = [
+    ["what was kept", { kind: "text", text: "kept" }, { text: "kept" }],
+    [
+      "that there is none",
+      { kind: "nothing" },
+      { noText: { kind: "nothing", message: "It wrote nothing." } },
+    ],
+    [
+      "that it is lost",
+      { kind: "lost" },
+      {
+        noText: {
+          kind: "lost",
+          message: expect.stringMatching(/^What it was writing is lost: opencode stopped/),
+        },
+      },
+    ],
+    [
+      "why it could not be read",
+      { kind: "unreadable", why: "opencode is busy" },
+      { noText: { kind: "unreadable", message: "Its text could not be read: opencode is busy." } },
+    ],
+  ]
+  it.each(left)("whose text is no longer in memory says %s", async (_what, kept, answer) => {
+    const earlier = scriptedTroupe()
+    const { text: _text, ...record } = scripted.troupe.records.get(OWNER, "ok") ?? expect.fail()
+    earlier.troupe.adopt({ ...record, session: "ses_earlier" })
+    earlier.kept.set("ok", kept)
+    const remove = inspector.add(earlier.source)
+    const { body } = await get("/api/jobs/ses_earlier")
+    expect({ text: body.text, noText: body.noText }).toEqual(answer)
+    remove()
+    earlier.stop()
+  })
+
   it("is also found by owner and id", async () => {
     const { body } = await get(`/api/jobs/${encodeURIComponent(`${OWNER}/ok`)}`)
     expect(body.session).toBe(sessionOf("ok"))
@@ -239,6 +274,7 @@ describe("GET /openapi.json", () => {
       readOnly: false,
       linkSecret: token,
       link: () => "",
+      command: "",
       reportError: () => {},
     })
     const served = app.routes

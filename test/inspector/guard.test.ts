@@ -105,7 +105,9 @@ describe.each(everywhere)("%s %s refuses", (method, path) => {
   it.each(cases)("%s", async (_what, status, kind, headers) => {
     const answered = await send(method, path, headers())
     expect(answered.status).toBe(status)
-    expect(errorOf(answered.text)).toEqual({ kind, message: expect.any(String) })
+    const wayIn = kind === "access" ? { command: inspector.command } : {}
+    expect(errorOf(answered.text)).toEqual({ kind, message: expect.any(String), ...wayIn })
+    expect(answered.text.includes("cli.js")).toBe(kind === "access")
     expect(answered.text).not.toContain("secret")
     expect(answered.headers).not.toHaveProperty("access-control-allow-origin")
     expect(answered.headers["content-security-policy"]).toContain("default-src 'none'")
@@ -149,9 +151,14 @@ it.each(reads)("answers no preflight of another origin: OPTIONS %s", async (path
 describe("a person in a browser", () => {
   const browser = { accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" }
   const cases: [string, number, string, () => Promise<[string, Record<string, string>]>][] = [
-    ["without a link", 401, "This needs a fresh link", async () => ["/", {}]],
-    ["with a used link", 401, "This needs a fresh link", async () => [`/?link=${await usedLink()}`, {}]],
-    ["with an old link", 401, "This needs a fresh link", async () => [`/?link=${await expiredLink()}`, {}]],
+    ["without a link", 401, "This requires a fresh link", async () => ["/", {}]],
+    ["with a used link", 401, "This requires a fresh link", async () => [`/?link=${await usedLink()}`, {}]],
+    [
+      "with an old link",
+      401,
+      "This requires a fresh link",
+      async () => [`/?link=${await expiredLink()}`, {}],
+    ],
     [
       "sent by another site",
       403,
@@ -170,7 +177,9 @@ describe("a person in a browser", () => {
         "text/html; charset=UTF-8",
       ])
       expect(answered.text).toContain(words)
-      expect(answered.text).toContain("npx opencode-troupe inspect")
+      // A page under another name may read what it is answered, and must not learn where the plugin lies.
+      if (status === 421) expect(answered.text).not.toContain("cli.js")
+      else expect(answered.text).toContain(inspector.command)
       expect(answered.text).not.toMatch(/<script|secret|src=|href=| on\w+=/)
       expect(answered.headers["content-security-policy"]).toContain("script-src 'self'")
       expect(answered.headers["cache-control"]).toBe("no-store")

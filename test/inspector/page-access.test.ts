@@ -96,8 +96,8 @@ describe("a browser without a way in", () => {
     await page.goto(used)
     await context.clearCookies()
     expect((await page.goto(used))?.status()).toBe(401)
-    await page.getByRole("heading", { name: "This needs a fresh link" }).waitFor()
-    await page.getByText("npx opencode-troupe inspect").waitFor()
+    await page.getByRole("heading", { name: "This requires a fresh link" }).waitFor()
+    await page.getByText(inspector.command).waitFor()
     // Its style is let through, and nothing else is asked for.
     expect(await page.locator("main").evaluate((main) => getComputedStyle(main).maxWidth)).not.toBe("none")
     expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { NO_USAGE } from "../../src/machines/record.ts"
 import {
   expectProblems,
   inspector,
@@ -11,7 +12,7 @@ import {
   start,
   token,
 } from "./support/page-stage.ts"
-import { OWNER, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+import { jobInput, OWNER, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
 
 describe("live", () => {
   it("shows a job's states without a reload", async () => {
@@ -90,8 +91,23 @@ describe("live", () => {
     const port = Number(new URL(inspector.url).port)
     await inspector.stop()
     await start({ port, token: `another-${token}` })
-    await page.getByRole("alert").getByText("npx opencode-troupe inspect").waitFor()
+    await page.getByRole("alert").getByText(inspector.command).waitFor()
     expectProblems(/ERR_|401|Failed to load/)
+  })
+
+  it("shows what a job of an earlier process wrote, or why that is not there", async () => {
+    const ended = { session: "ses_old", createdAt: 1_000, endedAt: 2_000, usage: NO_USAGE }
+    scripted.troupe.adopt({ ...jobInput("old"), ...ended, state: "failed" })
+    await open("job=ses_old")
+    await page.getByText("Its text could not be read: opencode is busy.").waitFor()
+    await page.getByText("This job ran before opencode was last started").waitFor()
+    expect(await page.getByText("It wrote nothing").count()).toBe(0)
+    scripted.kept.set("old", { kind: "lost" })
+    await page.reload()
+    await page.getByText("What it was writing is lost: opencode stopped").waitFor()
+    scripted.kept.set("old", { kind: "text", text: "the old answer" })
+    await page.reload()
+    await page.locator(".foreign", { hasText: "the old answer" }).waitFor()
   })
 
   it("shows all projects of the process, and their timeline", async () => {

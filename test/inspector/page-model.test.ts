@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest"
 import { drawMachine } from "../../scripts/draw-machine.ts"
-import type { JobView } from "../../src/inspector/job-view.ts"
+import type { JobView } from "../../src/inspector/feed/job-view.ts"
+import { parseQuery } from "../../src/inspector/http/query.ts"
 import { concurrencyOf, lanesOf } from "../../src/inspector/page/model/lanes.ts"
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
 import { amount, duration, money } from "../../src/inspector/page/model/words.ts"
-import { parseQuery } from "../../src/inspector/query.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { NO_USAGE } from "../../src/machines/record.ts"
 

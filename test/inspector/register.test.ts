@@ -1,10 +1,12 @@
+import { execFileSync } from "node:child_process"
 import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
-import { runCli } from "../../src/inspector/cli.ts"
+import { runCli } from "../../src/inspector/discovery/cli.ts"
+import { commandFor, inspectCommand } from "../../src/inspector/discovery/command.ts"
+import { defaultFolder, runningInspectors } from "../../src/inspector/discovery/register.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
-import { defaultFolder, runningInspectors } from "../../src/inspector/register.ts"
 import { ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
 import { type ScriptedTroupe, scriptedTroupe } from "./support/scripted-troupe.ts"
@@ -98,13 +100,31 @@ it("prints JSON without the secret", async () => {
 it("says when nothing runs", async () => {
   expect(await cli("inspect")).toMatchObject({
     code: 1,
-    err: expect.stringContaining("No inspector runs now"),
+    err: expect.stringContaining("No inspector is running"),
   })
   expect(await cli("inspect", "--json")).toMatchObject({ code: 1, out: "[]\n" })
 })
 
+it("is run from where it really is, in any shell", () => {
+  expect(commandFor("/home/me/my plugin/dist/cli.js", "linux")).toBe(
+    'node "/home/me/my plugin/dist/cli.js" inspect',
+  )
+  expect(commandFor("C:\\Users\\me\\dist\\cli.js", "win32")).toBe(
+    'node "C:\\Users\\me\\dist\\cli.js" inspect',
+  )
+  for (const path of ["/a$HOME/cli.js", "/a`id`/cli.js", '/a"b/cli.js', "/a!b's/cli.js"]) {
+    const echoed = commandFor(path, "linux")
+      .replace(/^node/, "printf %s")
+      .replace(/ inspect$/, "")
+    expect(execFileSync("sh", ["-c", echoed], { encoding: "utf8" })).toBe(path)
+  }
+})
+
 it("explains itself", async () => {
-  expect(await cli("--help")).toMatchObject({ code: 0, out: expect.stringContaining("Usage:") })
+  expect(await cli("--help")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(`Usage: ${inspectCommand}`),
+  })
   expect(await cli("--version")).toMatchObject({ code: 0 })
   for (const args of [[], ["nope"], ["inspect", "x"], ["inspect", "--nope"]])
     expect(await cli(...args)).toMatchObject({ code: 2, err: expect.stringContaining("Usage:") })

@@ -6,10 +6,13 @@ import * as z from "zod"
 const run = promisify(execFile)
 const Running = z.array(z.object({ url: z.string(), link: z.string() }))
 
-/** What `npx opencode-troupe inspect --json` prints for the person whose home this is. */
+/** The environment of a terminal of the person whose home this is. */
+export const personsEnv = ({ home }: { home: string }) => ({ ...process.env, HOME: home, XDG_STATE_HOME: "" })
+
+/** What `node dist/cli.js inspect --json` prints for the person whose home this is. */
 export async function inspect({ home }: { home: string }): Promise<z.infer<typeof Running>> {
   const cli = join(import.meta.dirname, "../../dist/cli.js")
-  const env = { ...process.env, HOME: home, XDG_STATE_HOME: "" }
+  const env = personsEnv({ home })
   // It exits with 1 where none runs.
   const { stdout } = await run(process.execPath, [cli, "inspect", "--json"], { env }).catch(
     (failed) => failed,

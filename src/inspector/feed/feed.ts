@@ -1,7 +1,7 @@
 import { setTimeout as after } from "node:timers/promises"
 import type { JobKey } from "../../machines/record.ts"
-import { viewOf } from "../job-view.ts"
 import type { Found, Source, Sources } from "../source.ts"
+import { viewOf } from "./job-view.ts"
 import { type NumberedChange, Ring } from "./ring.ts"
 
 /** One server-sent event. `id` is what `Last-Event-ID` resumes from. */

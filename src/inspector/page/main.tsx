@@ -1,9 +1,9 @@
 import { effect } from "@preact/signals"
 import { render } from "preact"
+import { onKey } from "./keys.ts"
 import { address, onLinkClick } from "./model/address.ts"
-import { connect, connection } from "./model/connection.ts"
+import { connect, connection, linkCommand } from "./model/connection.ts"
 import { findJob, needy, tick } from "./model/jobs.ts"
-import { onKey } from "./model/keys.ts"
 import { visible } from "./model/visible.ts"
 import { Header, viewNames } from "./parts/header.tsx"
 import { Help } from "./parts/help.tsx"
@@ -19,8 +19,8 @@ function Page() {
       <Header />
       {connection.value === "refused" && (
         <p class="banner" role="alert">
-          opencode was restarted, and its inspector no longer knows this tab. Open a fresh link:{" "}
-          <code>npx opencode-troupe inspect</code>
+          opencode was restarted, and its inspector no longer knows this tab. For a fresh link, run:{" "}
+          <code>{linkCommand.value}</code>
         </p>
       )}
       <View />

@@ -2,8 +2,8 @@ import type { HostAgent, PermissionRule } from "../host/port.ts"
 
 type Action = PermissionRule["action"]
 
-/** Permissions that say how a session talks to its user or plans, not what it may touch. */
-const manners = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])
+/** Permissions about how a session talks and plans, not about what it may touch: a child has its own. */
+const notInherited = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])
 
 /**
  * The rules for a child session: what opencode's own `task` gives its children, and whatever the owner's agent is
@@ -28,7 +28,7 @@ export function childRules(
 
 /** What keeps a child from doing what its owner's agent may not: a plan-mode owner gets no child that edits. */
 function ceiling(owner: readonly PermissionRule[], child: readonly PermissionRule[]): PermissionRule[] {
-  const rules = owner.filter(({ permission }) => !manners.has(permission))
+  const rules = owner.filter(({ permission }) => !notInherited.has(permission))
   const denies = rules.filter((rule) => rule.action === "deny" && verdict(rules, rule) === "deny")
   const from = rules.findLastIndex(
     ({ permission, pattern, action }) => permission === "*" && pattern === "*" && action === "deny",

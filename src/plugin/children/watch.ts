@@ -5,6 +5,8 @@ import { throttle } from "../util/throttle.ts"
 
 /** How often what a child streams reaches its job. */
 const activityMs = 1_000
+/** opencode's own tool for subagents. */
+const subagentTool = "task"
 /** How much of the child's latest text an activity carries, characters. */
 const tailLength = 200
 
@@ -70,10 +72,16 @@ function watchedJob(
   )
   /** The session behind each open ask. */
   const asks = new Map<string, string>()
+  /** The session behind each call of a tool that runs. */
+  const tools = new Map<string, string>()
   let tail = ""
 
   const answered = (ask: string) => {
     if (asks.delete(ask)) troupe.tell(job, { type: "child.answered", ask, at: now() })
+  }
+
+  const toolEnded = (call: string) => {
+    if (tools.delete(call)) troupe.tell(job, { type: "tool.ended", call, at: now() })
   }
 
   return {
@@ -91,11 +99,19 @@ function watchedJob(
           tail = event.text.slice(-tailLength)
           activity.call(tail === "" ? {} : { text: tail })
           return
+        case "tool.pending":
+          activity.call({ tool: event.tool })
+          return
         case "tool.running":
           activity.call({ tool: event.title ? `${event.tool}: ${event.title}` : event.tool })
+          // A subagent has activity, and tools, of its own.
+          if (event.tool === subagentTool || tools.has(event.call)) return
+          tools.set(event.call, session)
+          troupe.tell(job, { type: "tool.started", call: event.call, at: now() })
           return
         case "tool.ended":
           activity.call({ tool: event.tool })
+          toolEnded(event.call)
           return
         case "reasoning.updated":
           activity.call(tail === "" ? {} : { text: tail })
@@ -109,7 +125,12 @@ function watchedJob(
           return
         case "session.idle":
           // A session that was aborted leaves its requests unanswered for ever.
-          for (const [ask, asker] of asks) if (asker === session) answered(ask)
+          for (const ask of ofSession(asks, session)) answered(ask)
+          if (session === own) {
+            tools.clear()
+            activity.cancel()
+            troupe.tell(job, { type: "child.idle", at: now() })
+          } else for (const call of ofSession(tools, session)) toolEnded(call)
           return
         case "session.retrying": {
           activity.cancel()
@@ -131,3 +152,6 @@ function watchedJob(
     },
   }
 }
+
+const ofSession = (sessions: ReadonlyMap<string, string>, session: string) =>
+  [...sessions].filter(([, each]) => each === session).map(([id]) => id)

@@ -91,8 +91,14 @@ function isRunning(part: Part, { call: id }: ToolCallPlace): part is RunningPart
 
 const map =
   <From, To>(decode: (value: From) => To) =>
-  (result: Result<From>): Result<To> =>
-    result.ok ? { ok: true, value: decode(result.value) } : result
+  (result: Result<From>): Result<To> => {
+    if (!result.ok) return result
+    try {
+      return { ok: true, value: decode(result.value) }
+    } catch (thrown) {
+      return { ok: false, error: { message: `opencode's answer is not as expected: ${wordsOf(thrown)}` } }
+    }
+  }
 
 const mapEach = <From, To>(decode: (value: From) => To) => map((values: From[]) => values.map(decode))
 

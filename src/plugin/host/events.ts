@@ -157,5 +157,6 @@ function decodePart({ id, sessionID: session, type, ...part }: Part): HostEvent 
   const { callID: call, tool, state } = part
   if (state.status === "completed" || state.status === "error")
     return { type: "tool.ended", session, call, tool, mark: state.metadata?.[OUR_KEY] }
-  return { type: "tool.running", session, call, tool, title: state.title }
+  if (state.status === "running") return { type: "tool.running", session, call, tool, title: state.title }
+  return { type: "tool.pending", session, call, tool }
 }

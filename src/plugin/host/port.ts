@@ -187,6 +187,8 @@ export type HostEvent = { session: string } & (
   | { type: "text.updated"; part: string; text: string }
   | { type: "reasoning.updated"; part: string }
   | { type: "text.streamed"; part: string; delta: string }
+  /** The model is still writing the arguments of a call. */
+  | { type: "tool.pending"; call: string; tool: string }
   | { type: "tool.running"; call: string; tool: string; title: string | undefined }
   /** `mark`: what the result of one of our tools carries unseen, which the conversation now holds. */
   | { type: "tool.ended"; call: string; tool: string; mark: unknown }

@@ -1,9 +1,11 @@
-import type { Inspector, Source } from "../../inspector/index.ts"
+import type { EndedText, Inspector, Source } from "../../inspector/index.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Children } from "../children/effects.ts"
 import type { Messenger } from "../children/messenger.ts"
+import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
 import { Options } from "../options.ts"
+import { withText } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
 
@@ -14,7 +16,7 @@ export type InspectionOptions = {
   host: Host
   troupe: Troupe
   messenger: Messenger
-  children: Pick<Children, "draftOf">
+  turns: Pick<Turns, "draftOf">
   options: Options
   directory: string
   now: () => number
@@ -31,16 +33,11 @@ type Shared = {
 /** The process has one inspector, however many projects it serves. */
 const inspectors = shared<Shared>("inspector", () => ({ projects: 0 }))
 
-/** Starts the inspector with the first job, and shows the person a link to it. */
-export function inspectJobs({
-  host,
-  troupe,
-  messenger,
-  children,
-  options,
-  directory,
-  now,
-}: InspectionOptions) {
+/**
+ * Runs the inspector as long as there are jobs to show. It starts silently for the jobs of an earlier process, which
+ * nobody has asked for yet; the first job of this process shows the person a link.
+ */
+export function inspectJobs({ host, troupe, messenger, turns, options, directory, now }: InspectionOptions) {
   const source: Source = {
     name: directory,
     concurrency: options.concurrency,
@@ -49,22 +46,51 @@ export function inspectJobs({
     history: troupe.history,
     actors: troupe.actors,
     cancel: troupe.cancel,
-    draft: ({ session }) => children.draftOf(session),
+    draft: ({ session }) => turns.draftOf(session),
+    readText: (record) => readText(host, record),
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)
       await messenger.send(record, message)
     },
   }
+  let joining: Promise<Joined> | undefined
   let leave: (() => Promise<void>) | undefined
   let isOver = false
-  const unsubscribe = troupe.records.subscribe(() => {
+  const unsubscribe = troupe.records.subscribe((record) => {
+    // What this process runs is heard of long before it ends.
+    if (hasEnded(record)) {
+      joining ??= joinSilently()
+      return
+    }
     unsubscribe()
-    void join()
+    void announce()
   })
   if (!options.inspector.enabled) unsubscribe()
 
-  async function join(): Promise<void> {
+  async function joinSilently(): Promise<Joined> {
+    const joined = await join()
+    if ("problem" in joined) void host.log("warn", joined.problem)
+    return joined
+  }
+
+  async function announce(): Promise<void> {
+    const silent = await joining
+    if (isOver) return
+    if (!silent || "problem" in silent) joining = join()
+    const joined = await joining
+    if (!joined || isOver) return
+    if ("problem" in joined) return warn(joined.problem)
+    const { command } = joined.inspector
+    const link = joined.inspector.link()
+    void host.log("info", `the inspector: ${link} (opens once; for a fresh link run: ${command})`)
+    void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
+    for (const name of unheeded(options.inspector, joined.settings)) {
+      warn(`inspector.${name} has no effect here: another project of this opencode had started the inspector`)
+    }
+  }
+
+  async function join(): Promise<Joined> {
     inspectors.projects++
     if (!inspectors.running) {
       inspectors.running = start(source)
@@ -78,20 +104,11 @@ export function inspectJobs({
         remove()
         return end(inspector)
       }
-      // The project was closed while its inspector was starting.
-      if (isOver) return await leave()
-      const link = inspector.link()
-      void host.log("info", `the inspector: ${link} (opens once; a fresh one: npx opencode-troupe inspect)`)
-      void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
-      for (const name of unheeded(options.inspector, settings)) {
-        warn(
-          `inspector.${name} has no effect here: another project of this opencode had started the inspector`,
-        )
-      }
+      return { inspector, settings }
     } catch (error) {
       if (inspectors.running === running) inspectors.running = undefined
       inspectors.projects--
-      warn(`the inspector did not start: ${wordsOf(error)}`)
+      return { problem: `the inspector did not start: ${wordsOf(error)}` }
     }
   }
 
@@ -116,9 +133,21 @@ export function inspectJobs({
     async stop(): Promise<void> {
       unsubscribe()
       isOver = true
+      await joining
       await leave?.()
     },
   }
+}
+
+/** The inspector with the settings that hold for it, or why it did not start. */
+type Joined = { inspector: Inspector; settings: Settings } | { problem: string }
+
+async function readText(host: Host, ended: JobRecord): Promise<EndedText> {
+  const { record, problem } = await withText(host, ended)
+  if (problem !== undefined) return { kind: "unreadable", why: problem }
+  if (record.text === undefined) return { kind: "unreadable", why: "its session was deleted" }
+  if (record.text !== "") return { kind: "text", text: record.text }
+  return record.error?.kind === "interrupted" ? { kind: "lost" } : { kind: "nothing" }
 }
 
 const unset: Settings = Options.parse({}).inspector

@@ -40,16 +40,13 @@ export class JobStore {
   }
 
   /**
-   * Writes each job when its end is decided and when it has ended. That it prompts is not written: a new start asks
-   * by ids that follow from what is there, and each write costs as much as a child session.
+   * Writes each job when it has ended. That it prompts is not written: a new start asks by ids that follow from what is
+   * there, and each write costs as much as a child session.
    */
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
-      if (record.session === "" || !before) return
-      const isDecided = record.phase === "stopping" && before.phase !== "stopping"
-      if (isDecided) this.#change(record.session, recordPatch(record), "urgent")
-      else if (hasEnded(record) && !hasEnded(before))
-        this.#change(record.session, recordPatch(record), "soon")
+      if (record.session === "" || !before || !hasEnded(record) || hasEnded(before)) return
+      this.#change(record.session, recordPatch(record), "soon")
     })
   }
 

@@ -10,20 +10,20 @@ import {
 } from "./arguments.ts"
 import { cancel } from "./cancel.ts"
 import { send } from "./send.ts"
-import type { Desk } from "./services.ts"
+import type { Services } from "./services.ts"
 import { start } from "./start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"
 
 /** The tools of the main agent, by name. Their words are part of every request: see the budget in the README. */
-export function jobTools(desk: Desk): Record<(typeof JOB_TOOLS)[number], Tool> {
+export function jobTools(services: Services): Record<(typeof JOB_TOOLS)[number], Tool> {
   const tool = (description: string, shape: z.ZodRawShape, run: Run): Tool => ({
     description,
     arguments: shown(shape),
     async run(given, call) {
       // The owner's jobs of an earlier process are its jobs too.
-      await desk.recovery.owner(call.place.session)
-      return run(desk, given, call)
+      await services.recovery.owner(call.place.session)
+      return run(services, given, call)
     },
   })
   return {
@@ -43,7 +43,7 @@ export function jobTools(desk: Desk): Record<(typeof JOB_TOOLS)[number], Tool> {
   }
 }
 
-type Run = (desk: Desk, given: unknown, call: ToolCall) => Promise<ToolAnswer>
+type Run = (services: Services, given: unknown, call: ToolCall) => Promise<ToolAnswer>
 
 export const JOB_TOOLS = [
   "agents_start",

@@ -6,7 +6,7 @@ import type { HostAgent, Result, ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { problemsOf, readArguments, Task } from "./arguments.ts"
-import { type Desk, listed, settled, withoutText } from "./services.ts"
+import { listed, type Services, settled, withoutText } from "./services.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
@@ -17,26 +17,26 @@ type Sound = { name: string; task: Task; agent: HostAgent }
 type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
-export async function start(desk: Desk, given: unknown, call: ToolCall): Promise<ToolAnswer> {
+export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   // Items are read one by one, so that a bad one does not take the others along.
   const { tasks } = readArguments({ tasks: z.array(z.unknown()).min(1).max(64) }, given)
-  const depth = await mayStart(desk, call.place.session)
-  const house = await lookAround(desk, tasks, call)
+  const depth = await mayStart(services, call.place.session)
+  const { catalog, owner } = await lookUp(services, tasks, call)
 
-  const checked = tasks.map((task, index) => check(house, task, index))
+  const checked = tasks.map((task, index) => check(catalog, task, index))
   const permitted = await askPermission(checked, call)
   // From here to the start nothing waits: an id that is free now is free when the job starts.
-  const outcomes = startAll(desk, house, permitted, call.place.session, depth)
+  const outcomes = startAll(services, owner, permitted, call.place.session, depth)
   // Stryker disable next-line MethodExpression: no job has the key of what was refused
   const started = outcomes.filter((outcome) => "id" in outcome)
-  await settled(desk, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return report(desk, outcomes)
+  await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
+  return report(services, outcomes)
 }
 
-/** What the tasks are checked against, and what their jobs inherit. */
-type House = { agents: HostAgent[]; models: string[] | undefined; owner: Owner }
+/** What tasks may name. Without `models`, no task names one. */
+type Catalog = { agents: HostAgent[]; models: string[] | undefined }
 
-async function mayStart({ lineage, options }: Desk, session: string): Promise<number> {
+async function mayStart({ lineage, options }: Services, session: string): Promise<number> {
   const depth = await lineage.depthOf(session)
   if (depth === undefined) throw new Error("opencode did not say which session this is; nothing was started")
   if (depth >= options.depth) {
@@ -48,7 +48,11 @@ async function mayStart({ lineage, options }: Desk, session: string): Promise<nu
   return depth
 }
 
-async function lookAround({ host }: Desk, tasks: unknown[], call: ToolCall): Promise<House> {
+async function lookUp(
+  { host }: Services,
+  tasks: unknown[],
+  call: ToolCall,
+): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, message, models] = await Promise.all([
     host.agents(),
@@ -59,8 +63,7 @@ async function lookAround({ host }: Desk, tasks: unknown[], call: ToolCall): Pro
   const own = answered(message)
   const known = answered(agents)
   return {
-    agents: known,
-    models: models && answered(models),
+    catalog: { agents: known, models: models && answered(models) },
     owner: {
       rules: answered(session).rules,
       agent: known.find(({ name }) => name === call.agent),
@@ -74,7 +77,7 @@ function answered<T>(result: Result<T>): T {
   throw new Error(`opencode did not answer (${result.error.message}); nothing was started`)
 }
 
-function check({ agents, models }: House, given: unknown, index: number): Item {
+function check({ agents, models }: Catalog, given: unknown, index: number): Item {
   const read = Task.safeParse(given)
   const name = nameOf(given) ?? `tasks[${index}]`
   if (!read.success) return { name, refused: problemsOf(read.error) }
@@ -130,29 +133,35 @@ async function askPermission(items: Item[], call: ToolCall): Promise<Item[]> {
 /** What became of a task. */
 type Outcome = JobKey | Refused
 
-function startAll(desk: Desk, house: House, items: Item[], owner: string, depth: number): Outcome[] {
+function startAll(
+  services: Services,
+  owner: Owner,
+  items: Item[],
+  session: string,
+  depth: number,
+): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
-  const mayStartJobs = depth + 1 < desk.options.depth
+  const mayStartJobs = depth + 1 < services.options.depth
   return items.map((item) => {
     if ("refused" in item) return item
-    const { id = freeId(desk, owner, wanted) } = item.task
-    if (desk.troupe.records.get(owner, id)) {
+    const { id = freeId(services, session, wanted) } = item.task
+    if (services.troupe.records.get(session, id)) {
       return { name: item.name, refused: `the id "${id}" is taken; choose another, or leave it out` }
     }
-    desk.troupe.start(jobOf(desk, house.owner, item, { id, owner, mayStartJobs }))
-    return { owner, id }
+    services.troupe.start(jobOf(services, owner, item, { id, owner: session, mayStartJobs }))
+    return { owner: session, id }
   })
 }
 
-function freeId({ troupe }: Desk, owner: string, wanted: ReadonlySet<string | undefined>): string {
+function freeId({ troupe }: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
   let index = troupe.records.countOf(owner) + 1
   while (wanted.has(`j${index}`) || troupe.records.get(owner, `j${index}`)) index++
   return `j${index}`
 }
 
 function jobOf(
-  { options, now }: Desk,
+  { options, now }: Services,
   owner: Owner,
   { task, agent }: Sound,
   job: Pick<JobInput, "id" | "owner"> & { mayStartJobs: boolean },
@@ -183,7 +192,7 @@ function describe({ description, prompt }: Task): string {
     : line
 }
 
-function report({ troupe }: Desk, outcomes: readonly Outcome[]): ToolAnswer {
+function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
   const records = outcomes
     .map((outcome) => ("id" in outcome ? troupe.records.get(outcome.owner, outcome.id) : undefined))

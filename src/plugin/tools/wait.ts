@@ -5,14 +5,16 @@ import { withTexts } from "../records/texts.ts"
 import { progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
-import { type Desk, find, settled, unknownWords, withoutText } from "./services.ts"
-import { shownProgress } from "./shown-progress.ts"
+import { shownProgress } from "./progress.ts"
+import { find, type Services, settled, unknownWords, withoutText } from "./services.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
-export async function wait(desk: Desk, given: unknown, call: ToolCall): Promise<ToolAnswer> {
+export async function wait(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { ids, until, timeout } = readArguments(WaitArguments, given)
   const owner = call.place.session
-  const { known, unknown } = ids ? find(desk, owner, ids) : { known: desk.inbox.open(owner), unknown: [] }
+  const { known, unknown } = ids
+    ? find(services, owner, ids)
+    : { known: services.inbox.open(owner), unknown: [] }
   if (known.length === 0 && unknown.length === 0) {
     return {
       title: "nothing to wait for",
@@ -22,35 +24,35 @@ export async function wait(desk: Desk, given: unknown, call: ToolCall): Promise<
   }
 
   const timer = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
-  const shown = shownProgress(desk.host, call.place)
+  const shown = shownProgress(services.host, call.place)
   const show = (records: readonly JobRecord[]) =>
     shown.show(progress(records), { jobs: withoutText(records) })
   show(known)
-  await settled(desk, known, {
+  await settled(services, known, {
     until,
     signal: timer ? AbortSignal.any([call.signal, timer]) : call.signal,
     onChange: show,
   })
   await shown.settle()
 
-  const current = known.flatMap(({ id }) => desk.troupe.records.get(owner, id) ?? [])
-  const read = await withTexts(desk.host, current)
+  const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
+  const read = await withTexts(services.host, current)
   const records = read.map(({ record }) => record)
   const ended = read.flatMap(({ record, problem }) => (hasEnded(record) && !problem ? record : []))
   const running = records.filter((record) => !hasEnded(record))
-  const blocks = ended.map((record) => resultBlock(record, desk.now()))
+  const blocks = ended.map((record) => resultBlock(record, services.now()))
   const count = fitting(blocks)
   const delivered = ended.slice(0, count)
   const left = ended.slice(count)
   // What an interrupted turn gets is not read by anybody.
-  if (!call.signal.aborted) desk.inbox.markRead(delivered)
+  if (!call.signal.aborted) services.inbox.markRead(delivered)
   const lines = [
     ...blocks.slice(0, count),
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
     ...read.flatMap(({ record, problem }) => (problem ? unreadable(record, problem) : [])),
     ...(running.length > 0 ? [`${reasonFor(call, timer)} Still running:`] : []),
-    ...running.map((record) => statusLine(record, desk.now())),
-    ...unknownWords(desk, owner, unknown),
+    ...running.map((record) => statusLine(record, services.now())),
+    ...unknownWords(services, owner, unknown),
   ]
   return {
     title: progress(records),

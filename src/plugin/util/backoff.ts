@@ -1,7 +1,8 @@
-/** Pauses before attempts: the first, then twice as long each time, up to the last. Milliseconds. */
-export type BackoffLimits = { firstMs: number; lastMs: number }
-
-/** How long to wait before the next attempt. Milliseconds. @param attempt how many have been repeated before: 0 for none. */
-export function backoff(attempt: number, { firstMs, lastMs }: BackoffLimits): number {
+/**
+ * The pause before another attempt. It doubles from `firstMs` up to `lastMs`.
+ * @param attempt how many attempts have failed before the one that has just failed: 0 for the first pause
+ * @returns milliseconds
+ */
+export function backoff(attempt: number, { firstMs, lastMs }: { firstMs: number; lastMs: number }): number {
   return Math.min(lastMs, firstMs * 2 ** attempt)
 }

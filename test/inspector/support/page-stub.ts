@@ -1,4 +1,4 @@
-import type { PageFiles } from "../../../src/inspector/page-files.ts"
+import type { PageFiles } from "../../../src/inspector/http/page-files.ts"
 
 /** For tests of the server alone: building the page takes longer than they do. */
 export const pageStub: PageFiles = {

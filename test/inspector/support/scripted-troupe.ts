@@ -1,4 +1,4 @@
-import type { Source } from "../../../src/inspector/source.ts"
+import type { EndedText, Source } from "../../../src/inspector/source.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
@@ -15,6 +15,8 @@ export type ScriptedTroupe = {
   answer(id: string, answer?: Partial<Answer>): Promise<void>
   /** Resolves once the job's record is so; the record that was. */
   until(id: string, place: string): Promise<void>
+  /** What is left of the texts that are not in memory, by the job's id. Default: opencode is busy. */
+  kept: Map<string, EndedText>
   sent: { id: string; message: string }[]
   stop(): void
 }
@@ -25,10 +27,13 @@ export const sessionOf = (id: string) => `ses_child_${id}`
 export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}): ScriptedTroupe {
   const pending = new Map<string, (answer: Answer) => void>()
   const places = new Watched<string>("place")
+  const kept: ScriptedTroupe["kept"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
     promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
+    lookForAnswer: async () => {},
+    recordEnd: async () => {},
     stopChild: async () => ({ text: "as far as it got", usage: NO_USAGE }),
   }
   const troupe = createTroupe({ effects, concurrency, reportError: (error) => console.error(error) })
@@ -44,8 +49,10 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       ...troupe,
       name,
       concurrency,
+      readText: async ({ id }) => kept.get(id) ?? { kind: "unreadable", why: "opencode is busy" },
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
+    kept,
     sent,
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),

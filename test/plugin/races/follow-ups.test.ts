@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest"
 import { hasEnded, type JobRecord } from "../../../src/machines/record.ts"
 import type { NewPrompt } from "../../../src/plugin/host/port.ts"
 import { ok } from "../support/host-double.ts"
-import { frozenTime, inEveryOrder, raceDesk, timeout } from "../support/races.ts"
+import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
 frozenTime()
 
@@ -21,7 +21,7 @@ describe("Follow-ups that are sent at once", () => {
         sent.push(prompt)
         return ok(undefined)
       }
-      const { call, host, troupe, inbox, soon, settle } = raceDesk(scheduler, { send })
+      const { call, host, troupe, inbox, soon, settle } = racedServices(scheduler, { send })
       const ends: JobRecord[] = []
       troupe.records.subscribe((record) => void (hasEnded(record) && ends.push(record)))
       const finish = () => {

@@ -1,4 +1,4 @@
-import type { Session } from "@opencode-ai/sdk/v2"
+import type { Agent, Session } from "@opencode-ai/sdk/v2"
 import {
   decodeAgent,
   decodeMessage,
@@ -38,6 +38,11 @@ export const failed = (message: string, status?: number): Result<never> => ({
   error: { message, status },
 })
 
+/** What calls give that answer with opencode's own data. */
+export const okSession = (session: Session) => ok(decodeSession(session))
+export const okMessage = (message: MessageWithParts) => ok(decodeMessage(message))
+export const okAgents = (...agents: Agent[]) => ok(agents.map(decodeAgent))
+
 /** opencode in memory: one owner session, the usual agents, two models. `overrides` takes the place of its calls. */
 export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
   const sessions = new Map<string, Session>([["owner", sessionOf("owner")]])
@@ -50,7 +55,7 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
   const writes: HostDouble["writes"] = []
   const found = (id: string) => {
     const session = sessions.get(id)
-    return session ? ok(decodeSession(session)) : failed(`no session ${id}`, 404)
+    return session ? okSession(session) : failed(`no session ${id}`, 404)
   }
 
   const host: Host = {
@@ -58,7 +63,7 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
       const fields = { ...rest, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }
       const session = sessionOf(`ses_${sessions.size}`, fields)
       sessions.set(session.id, session)
-      return ok(decodeSession(session))
+      return okSession(session)
     },
     deleteSession: async (id) => ok(sessions.delete(id)),
     session: async (id) => found(id),
@@ -69,7 +74,7 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
     async message(id, messageID) {
       const message = said.get(id)?.find(({ info }) => info.id === messageID)
-      return ok(decodeMessage(message ?? answerTo({ session: id, messageID }, "")))
+      return okMessage(message ?? answerTo({ session: id, messageID }, ""))
     },
     async updateStored(id, change) {
       const session = sessions.get(id)
@@ -90,7 +95,7 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
         const answer = (text: string) => {
           const message = answerTo(prompt, text)
           write(message)
-          settle(ok(decodeMessage(message)))
+          settle(okMessage(message))
         }
         prompts.push({ prompt, write, settle, answer })
       }),
@@ -105,13 +110,11 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
       return ok(true)
     },
     agents: async () =>
-      ok(
-        [
-          agentOf("build", [], { mode: "primary" }),
-          agentOf("general"),
-          agentOf("explore"),
-          agentOf("title", [], { hidden: true }),
-        ].map(decodeAgent),
+      okAgents(
+        agentOf("build", [], { mode: "primary" }),
+        agentOf("general"),
+        agentOf("explore"),
+        agentOf("title", [], { hidden: true }),
       ),
     models: async () => ok(["other/big", "fake/m1", "fake/m2"]),
     async toast(toast) {

@@ -2,20 +2,34 @@ import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import { createChildren } from "../../../src/plugin/children/effects.ts"
+import { childEffects } from "../../../src/plugin/children/effects.ts"
 import { createMessenger } from "../../../src/plugin/children/messenger.ts"
+import { Turns } from "../../../src/plugin/children/turns.ts"
 import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
+import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
 import { JOB_TOOLS, jobTools } from "../../../src/plugin/tools/index.ts"
 import { hostDouble } from "./host-double.ts"
 
 /** Who holds the jobs of a test. */
-export const lease = { host: "here", pid: 1, process: "start", instance: "first" }
+export const lease = { pid: 1, process: "start", instance: "first" }
+
+/** Of all leases, only this one's holder lives. */
+export const holder: Holder = {
+  instance: lease.instance,
+  lease: Promise.resolve(lease),
+  isOurs: ({ instance }) => instance === lease.instance,
+  isHeld: async ({ instance }) => instance === lease.instance,
+  drop: () => {},
+}
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
+
+/** What this was called before; goes with its last use. */
+export const atDesk: typeof testServices = (...given) => testServices(...given)
 
 export type CallOptions = {
   owner?: string
@@ -28,7 +42,7 @@ export type CallOptions = {
  * The tools on a host double: everything between the main agent's call and opencode's client is real.
  * @param through what stands between the plugin and the double.
  */
-export function atDesk(
+export function testServices(
   overrides: Partial<Host> = {},
   given: z.input<typeof Options> = {},
   through: (double: Host) => Host = (double) => double,
@@ -36,16 +50,19 @@ export function atDesk(
   const options = Options.parse(given)
   const double = hostDouble(overrides)
   const host = { ...double, ...through(double) }
-  const store = new JobStore(host, lease)
-  const children = createChildren({
+  const store = new JobStore(host, holder)
+  const turns = new Turns(host)
+  const effects = childEffects({
     host,
+    turns,
     jobTools: JOB_TOOLS,
     storedFor: (job) => store.newStored(job),
+    recordEnd: (record) => store.recordEnd(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const defects: unknown[] = []
   const troupe: Troupe = createTroupe({
-    effects: children.effects,
+    effects,
     concurrency: options.concurrency,
     reportError: (error) => void defects.push(error),
   })
@@ -53,7 +70,7 @@ export function atDesk(
   const inbox = new Inbox(troupe.records, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
-  const messenger = createMessenger({ troupe, host, children, store, options, now: Date.now })
+  const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
   const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
   onTestFinished(() => {
     troupe.stop()
@@ -68,7 +85,7 @@ export function atDesk(
   ): Promise<ToolCall> {
     return Result.parse(await tools[tool].run(args, callOf(how)))
   }
-  return { host, troupe, inbox, store, children, tools, call }
+  return { host, troupe, inbox, store, turns, tools, call }
 }
 
 const Result = z

@@ -1,4 +1,4 @@
-import type { ActorAnswer, JobAnswer, MachineAnswer } from "../../api.ts"
+import type { ActorAnswer, JobAnswer, MachineAnswer } from "../../http/api.ts"
 
 /** A refusal, in the server's words. */
 export class Refused extends Error {}

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals"
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { isReadOnly, keepOnly, type Project, projects, putJobs, putPrompting, setServerTime } from "./jobs.ts"
 import { Stream, StreamRefused } from "./stream.ts"
 import { keyOf } from "./words.ts"
@@ -7,6 +7,8 @@ import { keyOf } from "./words.ts"
 export type Connection = "connecting" | "live" | "reconnecting" | "stale" | "refused"
 
 export const connection = signal<Connection>("connecting")
+/** Prints a fresh link, once one is required. */
+export const linkCommand = signal("")
 /** When something last came from the server: what is shown was right then. Epoch milliseconds. */
 export const heardAt = signal(Date.now())
 
@@ -54,7 +56,10 @@ async function follow(): Promise<void> {
     try {
       await readOn(mine.signal, () => (wait = firstWait))
     } catch (error) {
-      if (error instanceof StreamRefused && error.status === 401) connection.value = "refused"
+      if (error instanceof StreamRefused && error.status === 401) {
+        connection.value = "refused"
+        linkCommand.value = error.command ?? ""
+      }
     }
     if (mine.signal.aborted) return
     if (connection.value !== "refused")

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals"
 import type { JobState } from "../../../machines/record.ts"
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { needOf } from "./needs.ts"
 import { keyOf, STATES } from "./words.ts"
 

@@ -1,4 +1,4 @@
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 
 /** One job's time in a slot. */
 export type Bar = { job: JobView; from: number; to: number }

@@ -1,6 +1,6 @@
 import { computed } from "@preact/signals"
-import type { JobView } from "../../job-view.ts"
-import { matches, parseQuery } from "../../query.ts"
+import type { JobView } from "../../feed/job-view.ts"
+import { matches, parseQuery } from "../../http/query.ts"
 import { address, go } from "./address.ts"
 import { allJobs } from "./jobs.ts"
 import { addressOf, isLive, keyOf } from "./words.ts"

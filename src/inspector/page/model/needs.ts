@@ -1,4 +1,4 @@
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { duration } from "./words.ts"
 
 /** Attempts after which a retrying job counts as stuck. */

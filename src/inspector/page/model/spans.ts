@@ -1,4 +1,4 @@
-import type { JobAnswer } from "../../api.ts"
+import type { JobAnswer } from "../../http/api.ts"
 
 export type SpanKind = "opening" | "queued" | "run" | "retry" | "waiting" | "stopping"
 export type Span = { kind: SpanKind; from: number; to: number; why: string }

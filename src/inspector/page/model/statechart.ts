@@ -1,4 +1,4 @@
-import type { MachineAnswer } from "../../api.ts"
+import type { MachineAnswer } from "../../http/api.ts"
 
 type Arrow = MachineAnswer["arrows"][number]
 type Step = { from: string; to: string; event: string }

@@ -1,11 +1,16 @@
+import type { ErrorAnswer } from "../../http/api.ts"
+
 /** One server-sent event. */
 export type StreamEvent = { event: string; data: string }
 
 export class StreamRefused extends Error {
   readonly status: number
-  constructor(status: number) {
+  /** Prints a fresh link, where the server requires one. */
+  readonly command: string | undefined
+  constructor(status: number, command?: string) {
     super(`the inspector answered ${status}`)
     this.status = status
+    this.command = command
   }
 }
 
@@ -20,7 +25,7 @@ export class Stream {
   async *read(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
     const headers = this.#lastId === "" ? undefined : { "last-event-id": this.#lastId }
     const response = await fetch("/api/stream", { signal, ...(headers && { headers }) })
-    if (!response.ok || !response.body) throw new StreamRefused(response.status)
+    if (!response.ok || !response.body) throw await refusalOf(response)
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     let parts: string[] = []
     for (;;) {
@@ -47,4 +52,9 @@ export class Stream {
     this.#lastId = fields.get("id") ?? this.#lastId
     return { event: fields.get("event") ?? "", data: fields.get("data") ?? "{}" }
   }
+}
+
+async function refusalOf(response: Response): Promise<StreamRefused> {
+  const answer = (await response.json().catch(() => undefined)) as ErrorAnswer | undefined
+  return new StreamRefused(response.status, answer?.error.command)
 }

@@ -1,5 +1,5 @@
 import type { JobPhase, JobState } from "../../../machines/record.ts"
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 
 /** Types alone come from the machines: their schemas would double the page. */
 export const STATES: readonly JobState[] = ["created", "prompting", "done", "failed", "timedOut", "cancelled"]

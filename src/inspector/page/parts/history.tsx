@@ -1,4 +1,4 @@
-import type { JobAnswer } from "../../api.ts"
+import type { JobAnswer } from "../../http/api.ts"
 import { clockTime, duration } from "../model/words.ts"
 import { Words } from "./words.tsx"
 

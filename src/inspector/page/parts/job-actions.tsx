@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals"
-import type { JobAnswer } from "../../api.ts"
+import type { JobAnswer } from "../../http/api.ts"
 import { cancelJob, sendTo } from "../model/api.ts"
 import { addressOf, isLive } from "../model/words.ts"
 import { Dialog } from "./dialog.tsx"

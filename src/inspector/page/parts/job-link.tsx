@@ -1,4 +1,4 @@
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { addressOf } from "../model/words.ts"
 import { Words } from "./words.tsx"

@@ -1,4 +1,4 @@
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { signOf, stateWords } from "../model/words.ts"
 
 /** A job's state as sign, word and colour, with its phase. */

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals"
 import { useEffect, useRef } from "preact/hooks"
-import type { JobAnswer, MachineAnswer } from "../../api.ts"
+import type { JobAnswer, MachineAnswer } from "../../http/api.ts"
 import { loadMachine } from "../model/api.ts"
 import { curve, litNodes, takenArrows } from "../model/statechart.ts"
 

@@ -1,4 +1,4 @@
-import type { JobAnswer } from "../../api.ts"
+import type { JobAnswer } from "../../http/api.ts"
 import { now } from "../model/jobs.ts"
 import { type Span, spansOf, spanWords } from "../model/spans.ts"
 import { duration } from "../model/words.ts"

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals"
 import { useEffect } from "preact/hooks"
-import type { ActorAnswer } from "../../api.ts"
+import type { ActorAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadActors } from "../model/api.ts"
 import { counts, now } from "../model/jobs.ts"

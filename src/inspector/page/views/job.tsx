@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
-import type { JobAnswer } from "../../api.ts"
+import type { JobAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
 import { findJob, now } from "../model/jobs.ts"
@@ -176,5 +176,5 @@ function Facts({ job }: { job: JobAnswer }) {
 function Text({ job }: { job: JobAnswer }) {
   const text = job.text ?? (isLive(job) ? job.activity?.text : undefined)
   if (text !== undefined && text !== "") return <ForeignText text={text} fromEnd={isLive(job)} />
-  return <p class="empty">{isLive(job) ? "Nothing yet." : "It wrote nothing."}</p>
+  return <p class="empty">{job.noText?.message ?? "Nothing yet."}</p>
 }

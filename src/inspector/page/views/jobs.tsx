@@ -1,4 +1,4 @@
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { address, hrefTo } from "../model/address.ts"
 import { cursor, isFocusDue } from "../model/cursor.ts"
 import { counts, now } from "../model/jobs.ts"

@@ -1,4 +1,4 @@
-import type { JobView } from "../../job-view.ts"
+import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
 import { amount, doing, duration, isLive, money, STATES, stateWords, tokensOf } from "../model/words.ts"

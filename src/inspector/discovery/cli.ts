@@ -1,0 +1,127 @@
+import { spawn } from "node:child_process"
+import { parseArgs } from "node:util"
+import { LinkAnswer } from "../http/api.ts"
+import { inspectCommand } from "./command.ts"
+import { type Entry, runningInspectors } from "./register.ts"
+
+declare const TROUPE_VERSION: string | undefined
+
+const help = `Usage: ${inspectCommand} [--open] [--json]
+
+Prints a link to the inspector of each running opencode. A link opens the page once, within ten minutes.
+
+  --open     open the most recently started inspector in the browser
+  --json     print [{url, link, project, pid, startedAt}]
+  --help     print this help
+  --version  print the version
+
+The inspector starts as soon as an opencode with the plugin opencode-troupe has jobs to show.
+`
+
+export type Surroundings = {
+  write(text: string): void
+  complain(text: string): void
+  /** Where running inspectors are found. Default: as they do themselves. */
+  registerFolder?: string
+  open(link: string): void
+}
+
+type Running = Omit<Entry, "secret"> & { link: string }
+
+/** @returns the exit code: 0 when there is a link, 1 when nothing runs, 2 for arguments that make no sense. */
+export async function runCli(args: string[], surroundings: Surroundings): Promise<number> {
+  const { write, complain, open } = surroundings
+  const parsed = parse(args)
+  if ("problem" in parsed) {
+    complain(`${parsed.problem}\n\n${help}`)
+    return 2
+  }
+  if (parsed.help) return print(write, help)
+  if (parsed.version) return print(write, `${version()}\n`)
+
+  const running = await linksOf(await runningInspectors(surroundings.registerFolder))
+  if (parsed.json) write(`${JSON.stringify(running, null, 2)}\n`)
+  const [newest] = running
+  if (!newest) {
+    if (!parsed.json) complain(nothingRuns)
+    return 1
+  }
+  if (!parsed.json) write(running.map(({ link, project }) => `${project}\n  ${link}\n`).join(""))
+  if (parsed.open) open(newest.link)
+  return 0
+}
+
+const nothingRuns = `No inspector is running.
+
+It starts with the first job: start opencode with the plugin opencode-troupe, and ask an agent to start some jobs.
+If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user.
+`
+
+type Parsed = { open: boolean; json: boolean; help: boolean; version: boolean } | { problem: string }
+
+function parse(args: string[]): Parsed {
+  const flag = { type: "boolean", default: false } as const
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { open: flag, json: flag, help: { ...flag, short: "h" }, version: { ...flag, short: "v" } },
+    })
+    const [command, ...rest] = positionals
+    if (values.help || values.version) return values
+    if (command !== "inspect" || rest.length > 0)
+      return {
+        problem: command === undefined ? "No command given." : `Unknown command: ${positionals.join(" ")}`,
+      }
+    return values
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function print(write: (text: string) => void, text: string): number {
+  write(text)
+  return 0
+}
+
+/** An inspector that does not answer has gone without taking its note along. */
+async function linksOf(entries: Entry[]): Promise<Running[]> {
+  const links = await Promise.all(entries.map(freshLink))
+  return entries.flatMap(({ secret: _secret, ...entry }, index) => {
+    const link = links[index]
+    return link === undefined ? [] : [{ ...entry, link }]
+  })
+}
+
+/** Longest wait for an inspector's answer, milliseconds. */
+const patience = 3_000
+
+async function freshLink({ url, secret }: Entry): Promise<string | undefined> {
+  try {
+    const response = await fetch(new URL("/api/link", url), {
+      method: "POST",
+      headers: { authorization: `Bearer ${secret}`, "x-troupe": "1", "content-type": "application/json" },
+      body: "{}",
+      signal: AbortSignal.timeout(patience),
+    })
+    return response.ok ? LinkAnswer.parse(await response.json()).link : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The platform's own way to open an address. A failure is no harm: the link has been printed. */
+export function openInBrowser(link: string): void {
+  const [command, args] =
+    process.platform === "darwin"
+      ? ["open", [link]]
+      : process.platform === "win32"
+        ? ["rundll32", ["url.dll,FileProtocolHandler", link]]
+        : ["xdg-open", [link]]
+  const child = spawn(command, args, { stdio: "ignore", detached: true })
+  child.once("error", () => {})
+  child.unref()
+}
+
+/** Put in by the build. */
+const version = () => (typeof TROUPE_VERSION === "string" ? TROUPE_VERSION : "development")

@@ -1,0 +1,28 @@
+import type { JobRecord } from "../../machines/record.ts"
+import type { Found } from "../source.ts"
+
+/** A record in lists and in the feed: without its text, and with nothing in it that is long. */
+export type JobView = Omit<JobRecord, "text"> & {
+  /** The project's name. */
+  project: string
+}
+
+/** Longest foreign text in a list, characters. The job by itself has all of it. */
+const longest = 1_000
+
+export function viewOf({ source, record }: Found): JobView {
+  const { text: _text, ...view } = record
+  return {
+    ...view,
+    project: source.name,
+    description: clip(view.description),
+    ...(view.error && { error: { ...view.error, message: clip(view.error.message) } }),
+    ...(view.activity?.text !== undefined && {
+      activity: { ...view.activity, text: view.activity.text.slice(-longest) },
+    }),
+    ...(view.asks && { asks: view.asks.map((ask) => ({ ...ask, text: clip(ask.text) })) }),
+    ...(view.retry && { retry: { ...view.retry, reason: clip(view.retry.reason) } }),
+  }
+}
+
+const clip = (text: string) => (text.length > longest ? `${text.slice(0, longest)}…` : text)

@@ -1,0 +1,21 @@
+import type { ContentfulStatusCode } from "hono/utils/http-status"
+
+/** A refusal that a client will read: what was wrong, and what would be right. */
+export class ApiError extends Error {
+  override readonly name = "ApiError"
+  readonly status: ContentfulStatusCode
+  readonly kind: string
+  readonly headers: Record<string, string>
+
+  constructor(
+    status: ContentfulStatusCode,
+    kind: string,
+    message: string,
+    headers: Record<string, string> = {},
+  ) {
+    super(message)
+    this.status = status
+    this.kind = kind
+    this.headers = headers
+  }
+}

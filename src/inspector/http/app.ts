@@ -1,0 +1,120 @@
+import type { HttpBindings } from "@hono/node-server"
+import { type Context, Hono } from "hono"
+import { HTTPException } from "hono/http-exception"
+import type { Feed } from "../feed/feed.ts"
+import { metricsType, renderMetrics } from "../metrics/metrics.ts"
+import type { Totals } from "../metrics/totals.ts"
+import type { Sources } from "../source.ts"
+import type { ErrorAnswer } from "./api.ts"
+import { ApiError } from "./api-error.ts"
+import { type Access, accessGuard, bearerGuard } from "./guards/access.ts"
+import { bodyLimitGuard } from "./guards/body-limit.ts"
+import { hostGuard } from "./guards/host.ts"
+import { originGuard } from "./guards/origin.ts"
+import { ownHeaderGuard } from "./guards/own-header.ts"
+import { readOnlyGuard } from "./guards/read-only.ts"
+import { securityHeaders } from "./guards/security-headers.ts"
+import { openApiDocument } from "./openapi.ts"
+import type { PageFiles } from "./page-files.ts"
+import { refusalPages } from "./refusal-page.ts"
+import { actorRoutes } from "./routes/actors.ts"
+import { jobRoutes } from "./routes/jobs.ts"
+import { machineRoutes } from "./routes/machines.ts"
+import { pageRoutes } from "./routes/page.ts"
+import { streamRoutes } from "./routes/stream.ts"
+
+export type AppOptions = {
+  sources: Sources
+  feed: Feed
+  totals: Totals
+  page: PageFiles
+  access: Access
+  /** `host:port` under which we may be asked for. The first is the one we name ourselves. */
+  hosts: readonly string[]
+  readOnly: boolean
+  /** For POST /api/link alone. */
+  linkSecret: string
+  link(): string
+  /** What a person runs in a terminal for a fresh link. */
+  command: string
+  reportError(error: unknown): void
+}
+
+type App = Hono<{ Bindings: HttpBindings }>
+
+/** The guards in their order, then the routes. */
+export function createApp(options: AppOptions): App {
+  const { sources, feed, totals, page, access, hosts, readOnly, linkSecret, link, command, reportError } =
+    options
+  const pages = refusalPages(command)
+  const app: App = new Hono()
+
+  app.use(securityHeaders)
+  app.use(hostGuard(hosts))
+  app.use(originGuard(hosts))
+
+  app.use(bodyLimitGuard)
+  app.post("/api/link", bearerGuard(linkSecret), ownHeaderGuard, (c) => c.json({ link: link() }))
+
+  app.use(accessGuard(access, command))
+  app.use(readOnlyGuard(readOnly))
+  app.use(ownHeaderGuard)
+
+  app.route("/", pageRoutes(page))
+  app.route("/api/jobs", jobRoutes(sources, readOnly))
+  app.route("/api/actors", actorRoutes(sources))
+  app.route("/api/machines", machineRoutes(page.machines))
+  app.route("/api/stream", streamRoutes(feed))
+  app.get("/metrics", (c) => {
+    totals.begin()
+    return c.text(renderMetrics(records(sources), totals), 200, { "content-type": metricsType })
+  })
+  app.get("/openapi.json", (c) => c.json(openApiDocument(`http://${hosts[0]}`)))
+  refuseOtherMethods(app)
+
+  app.notFound(() => {
+    throw new ApiError(404, "route", "There is nothing here. /openapi.json lists what there is.")
+  })
+  app.onError((error, c) => {
+    if (error instanceof ApiError) {
+      const { status, kind, message, headers } = error
+      const page = isForPerson(c) ? pages.get(kind) : undefined
+      if (page !== undefined) return c.html(page, status, headers)
+      // Never to a page under another name, which could read it: the command says where the plugin lies.
+      const wayIn = kind === "access" ? { command } : {}
+      return c.json({ error: { kind, message, ...wayIn } } satisfies ErrorAnswer, status, headers)
+    }
+    if (error instanceof HTTPException)
+      return c.json({ error: { kind: "http", message: "A bad request." } }, error.status)
+    reportError(error)
+    return c.json(
+      { error: { kind: "defect", message: "A defect of the inspector; opencode's log has it." } },
+      500,
+    )
+  })
+  return app
+}
+
+/** A browser that goes to the page. Whatever else asks wants to read the refusal as JSON. */
+function isForPerson(c: Context): boolean {
+  return c.req.path === "/" && (c.req.header("accept") ?? "").includes("text/html")
+}
+
+function* records(sources: Sources) {
+  for (const { record } of sources.jobs()) yield record
+}
+
+/** A known path with a method that it does not take is told which ones it does. */
+function refuseOtherMethods(app: App): void {
+  const methods = new Map<string, Set<string>>()
+  for (const { path, method } of app.routes) {
+    if (method === "ALL") continue
+    methods.set(path, (methods.get(path) ?? new Set()).add(method))
+  }
+  for (const [path, known] of methods) {
+    const allow = [...known].join(", ")
+    app.all(path, () => {
+      throw new ApiError(405, "method", `This takes ${allow}.`, { allow })
+    })
+  }
+}

@@ -1,0 +1,57 @@
+import type { JobRecord } from "../../machines/record.ts"
+
+/** What a search asks for: every field and every word must match; values of one field are alternatives. */
+export type Query = { fields: Map<Field, string[]>; words: string[] }
+
+type Field = (typeof FIELDS)[number]
+type Searched = Omit<JobRecord, "text">
+
+/** What may stand before a colon. */
+export const FIELDS = ["state", "phase", "agent", "model", "owner", "id", "error"] as const
+
+/** `state:failed agent:x text`; quotes hold words together. A field that there is not counts as text. */
+export function parseQuery(text: string): Query {
+  const query: Query = { fields: new Map(), words: [] }
+  for (const [term] of text.toLowerCase().matchAll(/(?:[^\s"]|"[^"]*"?)+/g)) {
+    const [name, value] = splitOnce(term.replaceAll('"', ""), ":")
+    const field = FIELDS.find((each) => each === name)
+    if (field && value) query.fields.set(field, [...(query.fields.get(field) ?? []), ...value.split(",")])
+    else if (term !== '""') query.words.push(term.replaceAll('"', ""))
+  }
+  return query
+}
+
+export function matches(record: Searched, { fields, words }: Query): boolean {
+  for (const [field, values] of fields) {
+    const text = fieldOf(record, field)
+    if (!values.some((value) => (isExact(field) ? text === value : text.includes(value)))) return false
+  }
+  if (words.length === 0) return true
+  const text = textOf(record)
+  return words.every((word) => text.includes(word))
+}
+
+const isExact = (field: Field) => field === "state" || field === "phase" || field === "id"
+
+function fieldOf(record: Searched, field: Field): string {
+  const value = field === "error" ? record.error?.kind : record[field]
+  return (value ?? "").toLowerCase()
+}
+
+/** Records are replaced, not changed: what was lowered once stays so, however often a search looks again. */
+const texts = new WeakMap<Searched, string>()
+
+function textOf(record: Searched): string {
+  const known = texts.get(record)
+  if (known !== undefined) return known
+  const { id, description, agent, model, session, activity, error } = record
+  const parts = [id, description, agent, model, session, activity?.tool, activity?.text, error?.message]
+  const text = parts.join("\n").toLowerCase()
+  texts.set(record, text)
+  return text
+}
+
+function splitOnce(text: string, by: string): [string, string | undefined] {
+  const at = text.indexOf(by)
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + by.length)]
+}

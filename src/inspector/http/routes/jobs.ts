@@ -1,0 +1,140 @@
+import { Hono } from "hono"
+import { hasEnded, JOB_STATES, type JobRecord } from "../../../machines/record.ts"
+import { viewOf } from "../../feed/job-view.ts"
+import { type EndedText, endedText, type Found, type Sources } from "../../source.ts"
+import { CancelBody, type JobAnswer, JobsQuery, type NoText, SendBody } from "../api.ts"
+import { ApiError } from "../api-error.ts"
+import { parseBodyOf, parseQueryOf } from "../parse.ts"
+import { matches, parseQuery } from "../query.ts"
+
+export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
+  const find = (key: string): Found => {
+    const found = sources.find(key)
+    if (!found) throw new ApiError(404, "job", `There is no job ${JSON.stringify(key.slice(0, 80))} here.`)
+    return found
+  }
+
+  return new Hono()
+    .get("/", (c) => c.json(listJobs(sources, parseQueryOf(c, JobsQuery))))
+    .get("/:session", async (c) => {
+      const found = find(c.req.param("session"))
+      const { source, record } = found
+      const can = { cancel: whyNotCancel(found, readOnly), send: whyNotSend(found, readOnly) }
+      return c.json({
+        ...record,
+        ...(await textOf(found)),
+        project: source.name,
+        history: [...source.history(record)],
+        can,
+      } satisfies JobAnswer)
+    })
+    .post("/:session/cancel", async (c) => {
+      const found = find(c.req.param("session"))
+      refuseIfReadOnly(found)
+      const { source, record } = found
+      const { reason } = await parseBodyOf(c, CancelBody)
+      const why = whyNotCancel(found, readOnly)
+      if (why !== undefined) throw new ApiError(409, "ended", why)
+      source.cancel([record], reason)
+      return c.json({ accepted: true }, 202)
+    })
+    .post("/:session/send", async (c) => {
+      const found = find(c.req.param("session"))
+      refuseIfReadOnly(found)
+      const { message } = await parseBodyOf(c, SendBody)
+      const why = whyNotSend(found, readOnly)
+      if (why !== undefined) throw new ApiError(409, "send", why)
+      await found.source.send?.(found.record, message).catch((error: unknown) => {
+        throw new ApiError(409, "send", error instanceof Error ? error.message : String(error))
+      })
+      return c.json({ accepted: true }, 202)
+    })
+}
+
+async function textOf(found: Found): Promise<Pick<JobAnswer, "text" | "noText">> {
+  const { source, record } = found
+  if (!hasEnded(record)) {
+    const draft = source.draft?.(record)
+    return draft ? { text: draft } : {}
+  }
+  const left = await endedText(found)
+  return left.kind === "text" ? { text: left.text } : { text: undefined, noText: noText(left) }
+}
+
+function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
+  switch (left.kind) {
+    case "nothing":
+      return { kind: "nothing", message: "It wrote nothing." }
+    case "lost":
+      return {
+        kind: "lost",
+        message: "What it was writing is lost: opencode stopped, and had only saved text that was finished.",
+      }
+    case "unreadable":
+      return { kind: "unreadable", message: `Its text could not be read: ${left.why}.` }
+  }
+}
+
+const readOnlyWords = "this inspector only shows (option inspector.readOnly)"
+
+/** The guard knows the whole inspector alone; each of the projects that share it may forbid more. */
+function refuseIfReadOnly({ source }: Found): void {
+  if (source.readOnly)
+    throw new ApiError(405, "read-only", `Of this project ${readOnlyWords}.`, { allow: "GET, HEAD" })
+}
+
+function whyNotCancel({ source, record }: Found, readOnly: boolean): string | undefined {
+  if (hasEnded(record)) return `${record.id} has already ended: ${record.state}`
+  if (record.phase === "stopping") return `${record.id} is already being stopped`
+  return readOnly || source.readOnly ? readOnlyWords : undefined
+}
+
+function whyNotSend({ source, record }: Found, readOnly: boolean): string | undefined {
+  if (source.send === undefined) return "this project takes no messages from the inspector"
+  if (record.session === "") return `${record.id} has no child session to talk to`
+  if (record.phase === "stopping") return `${record.id} is being stopped; wait until it has ended`
+  return readOnly || source.readOnly ? readOnlyWords : undefined
+}
+
+function listJobs(sources: Sources, { state, owner, q, limit, cursor }: JobsQuery) {
+  const query = parseQuery(q ?? "")
+  const counts = Object.fromEntries(JOB_STATES.map((name) => [name, 0]))
+  const chosen: Found[] = []
+  for (const found of sources.jobs()) {
+    const { record } = found
+    if ((owner !== undefined && record.owner !== owner) || !matches(record, query)) continue
+    counts[record.state] = (counts[record.state] ?? 0) + 1
+    if (state === undefined || state.includes(record.state)) chosen.push(found)
+  }
+  chosen.sort((a, b) => newestFirst(placeOf(a.record), placeOf(b.record)))
+  const start = cursor === undefined ? 0 : startAfter(chosen, cursor)
+  const page = chosen.slice(start, start + limit)
+  const last = page.at(-1)
+  const hasMore = start + limit < chosen.length
+  return {
+    jobs: page.map(viewOf),
+    counts,
+    ...(hasMore && last && { cursor: cursorOf(last.record) }),
+  }
+}
+
+/** Where a job stands in the list, whatever happens to it or around it. */
+type Place = { createdAt: number; key: string }
+
+const placeOf = ({ createdAt, owner, id }: JobRecord): Place => ({ createdAt, key: `${owner}/${id}` })
+
+function newestFirst(a: Place, b: Place): number {
+  return b.createdAt - a.createdAt || (a.key < b.key ? 1 : a.key > b.key ? -1 : 0)
+}
+
+function cursorOf(record: JobRecord): string {
+  const { createdAt, key } = placeOf(record)
+  return `${createdAt}~${key}`
+}
+
+function startAfter(chosen: Found[], cursor: string): number {
+  const tilde = cursor.indexOf("~")
+  const last = { createdAt: Number(cursor.slice(0, tilde)), key: cursor.slice(tilde + 1) }
+  const index = chosen.findIndex(({ record }) => newestFirst(placeOf(record), last) > 0)
+  return index < 0 ? chosen.length : index
+}

@@ -1,0 +1,47 @@
+import type { HttpBindings } from "@hono/node-server"
+import { Hono } from "hono"
+import type { Feed, FeedMessage } from "../../feed/feed.ts"
+import { ApiError } from "../api-error.ts"
+
+export function streamRoutes(feed: Feed): Hono<{ Bindings: HttpBindings }> {
+  return new Hono<{ Bindings: HttpBindings }>().get("/", (c) => {
+    const left = new AbortController()
+    // A response that is being streamed does not say that its client has gone; the socket does, in Node and Bun.
+    c.env.incoming.socket.once("close", () => left.abort())
+    const messages = feed.follow(resumeFrom(c.req.header("last-event-id")), left.signal)
+    return c.body(pulled(messages, left), 200, { "content-type": "text/event-stream" })
+  })
+}
+
+/** Nothing is made before the client has taken what came before: that is all the backpressure there is. */
+function pulled(
+  messages: AsyncGenerator<FeedMessage, void>,
+  left: AbortController,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { value, done } = await messages.next()
+        if (done) controller.close()
+        else controller.enqueue(encoder.encode(frameOf(value)))
+      },
+      async cancel() {
+        left.abort()
+        await messages.return()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function frameOf({ event, id, data }: FeedMessage): string {
+  return `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${data}\n\n`
+}
+
+function resumeFrom(header: string | undefined): number | undefined {
+  if (header === undefined || header === "") return undefined
+  if (!/^\d{1,16}$/.test(header))
+    throw new ApiError(400, "last-event-id", "Last-Event-ID must be the number of an event of this stream.")
+  return Number(header)
+}

@@ -1,0 +1,74 @@
+import { ENDED_STATES, JOB_STATES, type JobRecord } from "../../machines/record.ts"
+import type { Histogram, Totals } from "./totals.ts"
+
+/** Prometheus 3 refuses text without its version. */
+export const metricsType = "text/plain; version=0.0.4; charset=utf-8"
+
+/** Prometheus text: the jobs as they are now, and what has come together since it was first asked for. */
+export function renderMetrics(records: Iterable<JobRecord>, totals: Totals): string {
+  const byState = new Map<string, number>()
+  for (const { state } of records) byState.set(state, (byState.get(state) ?? 0) + 1)
+  return [
+    ...family("troupe_jobs", "gauge", "Jobs by state.", lines("troupe_jobs", "state", JOB_STATES, byState)),
+    ...family(
+      "troupe_jobs_ended_total",
+      "counter",
+      "Runs of jobs that have ended, by outcome.",
+      lines("troupe_jobs_ended_total", "outcome", ENDED_STATES, totals.ended),
+    ),
+    ...family(
+      "troupe_job_queue_seconds",
+      "histogram",
+      "From asked for to its first prompt.",
+      histogramLines("troupe_job_queue_seconds", totals.queue),
+    ),
+    ...family(
+      "troupe_job_run_seconds",
+      "histogram",
+      "From a run's prompt to its end.",
+      histogramLines("troupe_job_run_seconds", totals.run),
+    ),
+    ...family(
+      "troupe_tokens_total",
+      "counter",
+      "Tokens that jobs have used.",
+      tokenLabels.map(([kind, label]) => `troupe_tokens_total{kind="${label}"} ${totals.usage[kind]}`),
+    ),
+    ...family("troupe_cost_dollars_total", "counter", "What jobs have cost, in US dollars.", [
+      `troupe_cost_dollars_total ${totals.usage.cost}`,
+    ]),
+    "",
+  ].join("\n")
+}
+
+const tokenLabels = [
+  ["input", "input"],
+  ["output", "output"],
+  ["reasoning", "reasoning"],
+  ["cacheRead", "cache_read"],
+  ["cacheWrite", "cache_write"],
+] as const
+
+const family = (name: string, type: string, help: string, samples: string[]) => [
+  `# HELP ${name} ${help}`,
+  `# TYPE ${name} ${type}`,
+  ...samples,
+]
+
+function lines(
+  name: string,
+  label: string,
+  values: readonly string[],
+  counts: ReadonlyMap<string, number>,
+): string[] {
+  return values.map((value) => `${name}{${label}="${value}"} ${counts.get(value) ?? 0}`)
+}
+
+function histogramLines(name: string, { buckets, sum, count }: Histogram): string[] {
+  return [
+    ...buckets.map((bucket) => `${name}_bucket{le="${bucket.bound}"} ${bucket.count}`),
+    `${name}_bucket{le="+Inf"} ${count}`,
+    `${name}_sum ${sum}`,
+    `${name}_count ${count}`,
+  ]
+}

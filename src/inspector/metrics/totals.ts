@@ -1,0 +1,92 @@
+import {
+  ENDED_STATES,
+  type EndedState,
+  hasEnded,
+  type JobRecord,
+  NO_USAGE,
+  type Usage,
+} from "../../machines/record.ts"
+import type { Source, Sources } from "../source.ts"
+
+/** Upper bounds of the histograms' buckets, seconds. */
+const bounds = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800, 3_600]
+
+/** Seconds, by how many were at most each bound. */
+export class Histogram {
+  readonly buckets = bounds.map((bound) => ({ bound, count: 0 }))
+  sum = 0
+  count = 0
+
+  add(ms: number): void {
+    const seconds = Math.max(0, ms / 1_000)
+    this.sum += seconds
+    this.count++
+    for (const bucket of this.buckets) if (seconds <= bucket.bound) bucket.count++
+  }
+}
+
+/**
+ * What only ever grows, as Prometheus wants of its counters: that a job runs again, or is forgotten with its owner,
+ * takes nothing away. Counted from the first look on: until then nobody needs it.
+ */
+export class Totals {
+  /** Runs that have ended. */
+  readonly ended = new Map<EndedState, number>(ENDED_STATES.map((state) => [state, 0]))
+  /** From asked for to the first prompt; of first runs alone, as records do not say when a follow-up was asked for. */
+  readonly queue = new Histogram()
+  /** From a run's prompt to its end. */
+  readonly run = new Histogram()
+  readonly usage: Usage = { ...NO_USAGE }
+  readonly #sources: Sources
+  /** What ends each subscription. */
+  readonly #counted = new Map<Source, () => void>()
+  #unsubscribe: (() => void) | undefined
+
+  constructor(sources: Sources) {
+    this.#sources = sources
+  }
+
+  /** Counts from now on; what is there already is the beginning. */
+  begin(): void {
+    if (this.#unsubscribe) return
+    this.#unsubscribe = this.#sources.subscribe(() => this.#follow())
+    this.#follow()
+  }
+
+  stop(): void {
+    this.#unsubscribe?.()
+    for (const end of this.#counted.values()) end()
+    this.#counted.clear()
+  }
+
+  #follow(): void {
+    const sources = this.#sources.list()
+    for (const [source, end] of this.#counted) {
+      if (sources.includes(source)) continue
+      end()
+      this.#counted.delete(source)
+    }
+    for (const source of sources) {
+      if (this.#counted.has(source)) continue
+      for (const record of source.records.all()) this.#count(record, undefined)
+      this.#counted.set(
+        source,
+        source.records.subscribe((record, before) => this.#count(record, before)),
+      )
+    }
+  }
+
+  #count(record: JobRecord, before: JobRecord | undefined): void {
+    const { createdAt, startedAt, endedAt, run } = record
+    if (startedAt !== undefined && before?.startedAt === undefined && run === 1)
+      this.queue.add(startedAt - createdAt)
+    if (hasEnded(record) && !(before && hasEnded(before))) {
+      this.ended.set(record.state, (this.ended.get(record.state) ?? 0) + 1)
+      if (startedAt !== undefined && endedAt !== undefined) this.run.add(endedAt - startedAt)
+    }
+    const known = before?.usage ?? NO_USAGE
+    for (const kind of usageKinds) this.usage[kind] += Math.max(0, record.usage[kind] - known[kind])
+  }
+}
+
+const usageKinds = ["input", "output", "reasoning", "cacheRead", "cacheWrite", "cost"] as const

@@ -1,0 +1,166 @@
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
+import type { Inspector, Source, StartOptions } from "../../../src/inspector/index.ts"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import type { Host } from "../../../src/plugin/host/port.ts"
+import { Options } from "../../../src/plugin/options.ts"
+import { inspectJobs } from "../../../src/plugin/person/inspection.ts"
+import { failed } from "../support/host-double.ts"
+import { answerTo, askedBy } from "../support/opencode-data.ts"
+import { atDesk } from "../support/services.ts"
+import { until } from "../support/until.ts"
+
+/** The inspector itself is tested in test/inspector: here it only says who started it, and with what. */
+const inspector = vi.hoisted(() => ({
+  started: [] as StartOptions[],
+  shown: [] as Source[],
+  stopped: 0,
+  /** The next starts fail so. */
+  failures: [] as string[],
+}))
+
+vi.mock("../../../src/inspector/index.ts", () => ({
+  async startInspector(start: StartOptions): Promise<Inspector> {
+    const failure = inspector.failures.shift()
+    if (failure !== undefined) throw new Error(failure)
+    inspector.started.push(start)
+    return {
+      url: "http://127.0.0.1:1",
+      command: 'node "/plugin/dist/cli.js" inspect',
+      link: () => "http://127.0.0.1:1/?link=fresh",
+      add: (source) => {
+        inspector.shown.push(source)
+        return () => {}
+      },
+      stop: async () => void inspector.stopped++,
+    }
+  },
+}))
+
+beforeEach(() => {
+  Object.assign(inspector, { started: [], shown: [], stopped: 0, failures: [] })
+})
+
+const ended: JobRecord = {
+  id: "old",
+  session: "ses_old",
+  owner: "owner",
+  description: "Look",
+  agent: "general",
+  state: "done",
+  run: 1,
+  createdAt: 1,
+  usage: NO_USAGE,
+}
+
+function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}) {
+  const desk = atDesk(opencode)
+  const { host, troupe, turns } = desk
+  const inspection = inspectJobs({
+    host,
+    troupe,
+    turns,
+    messenger: { send: async () => "" },
+    options: Options.parse({ inspector: given }),
+    directory: "/project",
+    now: Date.now,
+  })
+  onTestFinished(() => inspection.stop())
+  const startJob = () => desk.call("agents_start", { tasks: [{ id: "own", prompt: "work" }] })
+  const links = () => host.toasts.filter(({ message }) => message.startsWith("Watch the jobs: http"))
+  return { ...desk, inspection, startJob, links }
+}
+
+describe("The inspector", () => {
+  it("starts with the first job, and shows the person a link once", async () => {
+    const { host, startJob, links } = project()
+    expect(inspector.started).toEqual([])
+    await startJob()
+    await until(() => links().length > 0)
+    await startJob()
+    expect(inspector.started).toHaveLength(1)
+    expect(links()).toHaveLength(1)
+    expect(host.logged.filter((line) => line.includes("link=fresh"))).toHaveLength(1)
+  })
+
+  it("is there for the jobs of an earlier process without a word, until this one has a job of its own", async () => {
+    const { host, troupe, startJob, links } = project()
+    troupe.adopt(ended)
+    troupe.adopt({ ...ended, id: "older", session: "ses_older" })
+    await until(() => inspector.shown.length > 0)
+    expect([inspector.started.length, host.toasts, host.logged]).toEqual([1, [], []])
+    await startJob()
+    await until(() => links().length > 0)
+    expect([inspector.started.length, inspector.shown.length]).toEqual([1, 1])
+  })
+
+  it("complains to the log alone while nobody has asked for a job, and tries once more when somebody does", async () => {
+    inspector.failures.push("its port is taken")
+    const { host, troupe, startJob, links } = project()
+    troupe.adopt(ended)
+    await until(() => host.logged.length > 0)
+    expect([host.toasts, host.logged]).toEqual([[], ["warn: the inspector did not start: its port is taken"]])
+    await startJob()
+    await until(() => links().length > 0)
+    expect(inspector.started).toHaveLength(1)
+  })
+
+  it("tells the person where it cannot start for a job of theirs", async () => {
+    inspector.failures.push("its port is taken")
+    const { host, startJob } = project()
+    await startJob()
+    const message = "the inspector did not start: its port is taken"
+    await until(() => host.toasts.length > 0)
+    expect(host.toasts).toEqual([{ message, variant: "warning" }])
+    expect(host.logged).toEqual([`warn: ${message}`])
+  })
+
+  it("stops with the last project, also while it is still starting", async () => {
+    const { troupe, inspection } = project()
+    troupe.adopt(ended)
+    await inspection.stop()
+    expect([inspector.started.length, inspector.stopped]).toEqual([1, 1])
+  })
+
+  it("never starts where it is switched off", async () => {
+    const { troupe, startJob, inspection } = project({ enabled: false })
+    troupe.adopt(ended)
+    await startJob()
+    await inspection.stop()
+    expect(inspector.started).toEqual([])
+  })
+})
+
+describe("The text of an ended job", () => {
+  const asked = { session: "ses_old", messageID: "msg_1", partID: "prt_1", text: "Look.", agent: "general" }
+  const interrupted = { ...ended, state: "failed", error: { kind: "interrupted", message: "" } } as const
+
+  async function adopted(opencode: Partial<Host> = {}) {
+    const { host, troupe } = project({}, opencode)
+    troupe.adopt(ended)
+    await until(() => inspector.shown.length > 0)
+    const readText = async (record: JobRecord) => await inspector.shown[0]?.readText?.(record)
+    return { host, readText }
+  }
+
+  it("is what its child wrote", async () => {
+    const { host, readText } = await adopted()
+    host.said.set("ses_old", [askedBy(asked), answerTo(asked, "the answer")])
+    expect(await readText(ended)).toEqual({ kind: "text", text: "the answer" })
+    expect(await readText(interrupted)).toEqual({ kind: "text", text: "the answer" })
+  })
+
+  it("is nothing where its child wrote nothing, and lost where opencode ended meanwhile", async () => {
+    const { host, readText } = await adopted()
+    host.said.set("ses_old", [askedBy(asked)])
+    expect(await readText(ended)).toEqual({ kind: "nothing" })
+    expect(await readText(interrupted)).toEqual({ kind: "lost" })
+  })
+
+  it.each([
+    ["its session was deleted", 404],
+    ["opencode is busy", 503],
+  ])("cannot be read where %s", async (why, status) => {
+    const { readText } = await adopted({ messages: async () => failed("opencode is busy", status) })
+    expect(await readText(ended)).toEqual({ kind: "unreadable", why })
+  })
+})
