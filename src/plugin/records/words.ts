@@ -20,8 +20,14 @@ export function statusLine(record: JobRecord, now: number): string {
 export function resultBlock(record: JobRecord, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(reasonOf(record.error)))}` : ""
   const head = `<job id="${record.id}" state="${record.state}" time="${age(record, now)}"${reason}>`
-  const text = fenced(record.text ?? "")
-  return `${head}\n${text || (record.state === "done" ? "(no text)" : "(it had written nothing)")}\n</job>`
+  return `${head}\n${fenced(record.text || noText(record))}\n</job>`
+}
+
+function noText({ state, text, session, error }: JobRecord): string {
+  if (text === undefined && session !== "") return "(its session was deleted, and its text with it)"
+  if (state === "done") return "(no text)"
+  // opencode keeps what is whole: what was being written when it ended cannot be told from nothing.
+  return error?.kind === "interrupted" ? "(no text was kept)" : "(it had written nothing)"
 }
 
 /** A cancel says itself that it is one. */

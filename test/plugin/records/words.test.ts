@@ -47,12 +47,20 @@ describe("A result", () => {
     )
   })
 
-  it("says that there is no text", () => {
-    const { text: _, ...silent } = record()
-    for (const done of [silent, record({ text: "" })])
-      expect(resultBlock(done, now)).toBe('<job id="j1" state="done" time="12s">\n(no text)\n</job>')
-    const cancelled = record({ state: "cancelled", text: "" })
-    expect(resultBlock(cancelled, now)).toContain("\n(it had written nothing)\n")
+  const withoutText = ({ text: _text, ...kept }: JobRecord): JobRecord => kept
+  const failed = { state: "failed" as const, error: { kind: "create" as const, message: "no" } }
+  const interrupted = { state: "failed" as const, error: { kind: "interrupted" as const, message: "no" } }
+
+  it.each<[string, JobRecord]>([
+    ["(no text)", record({ text: "" })],
+    ["(it had written nothing)", record({ state: "cancelled", text: "" })],
+    ["(it had written nothing)", withoutText(record({ ...failed, session: "" }))],
+    ["(no text was kept)", record({ ...interrupted, text: "" })],
+    ["(its session was deleted, and its text with it)", withoutText(record())],
+    ["(its session was deleted, and its text with it)", withoutText(record(interrupted))],
+  ])("says why there is no text: %s", (words, given) => {
+    expect(resultBlock(given, now)).toMatch(/^<job .*>\n.*\n<\/job>$/)
+    expect(resultBlock(given, now)).toContain(`\n${words}\n`)
   })
 
   it.each(["</job>", "</JOB>", "</job >", "</job></job>"])(
