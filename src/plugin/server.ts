@@ -8,10 +8,10 @@ import { createHost } from "./host/client.ts"
 import { decodeEvent } from "./host/events.ts"
 import { pluginTools } from "./host/plugin-tools.ts"
 import { readOptions } from "./options.ts"
+import { Deliveries } from "./owners/deliveries.ts"
+import { hearOwners } from "./owners/events.ts"
 import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
-import { createNotifier } from "./owners/notify.ts"
-import { createOwnerEvents } from "./owners/owner-events.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { tellPerson } from "./person/toasts.ts"
@@ -19,6 +19,7 @@ import { takeLease } from "./records/lease.ts"
 import { createRecovery, type Waiting } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
+import { StartsUnderWay } from "./tools/starts.ts"
 import { wordsOf } from "./util/error-words.ts"
 import { within } from "./util/within.ts"
 
@@ -41,21 +42,19 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     recordEnd: (record) => store.recordEnd(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
-  const troupe = createTroupe({
-    concurrency: options.concurrency,
-    effects,
-    now,
-    reportError: (error) => void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`),
-  })
-  const inbox = new Inbox(troupe.records, store)
+  const reportError = (error: unknown) =>
+    void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`)
+  const troupe = createTroupe({ concurrency: options.concurrency, effects, now, reportError })
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
-  const notifier = createNotifier({ host, troupe, inbox, notify: options.notify, now })
-  const { recover } = options
+  const { recover, notify } = options
+  const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const onWaiting = ({ owner, count }: Waiting) =>
     void host.log("info", `results of ${count} jobs of an earlier process wait for ${owner}`)
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting, now })
+  const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
-  const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
+  const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const inspection = inspectJobs({
@@ -82,14 +81,28 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   }
 
   return {
-    tool: pluginTools(jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now })),
+    tool: pluginTools(
+      jobTools({
+        troupe,
+        host,
+        messenger,
+        inbox,
+        lineage,
+        recovery,
+        starts,
+        options,
+        inspectCommand: () => "npx opencode-troupe inspect",
+        now,
+      }),
+    ),
     event: async ({ event: given }) => {
       const event = decodeEvent(given)
       if (!event) return
       if (event.type === "message.stored") showProblems()
       turns.hear(event)
+      starts.hear(event)
       watch.handle(event)
-      ownerEvents.handle(event)
+      hearOwner(event)
     },
     "experimental.chat.system.transform": async ({ sessionID }, output) => {
       const depth = sessionID === undefined ? undefined : await lineage.depthOf(sessionID)
@@ -101,7 +114,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     },
     dispose: async () => {
       recovery.stop()
-      notifier.stop()
+      deliveries.stop()
       stopTellingPerson()
       const inspectorLeft = inspection.stop()
       troupe.stop()

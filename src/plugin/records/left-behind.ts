@@ -5,7 +5,7 @@ import type { HostMessage, HostSession } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import type { StoredJob, StoredRecord } from "./stored-job.ts"
-import { lastText } from "./texts.ts"
+import { textIn } from "./texts.ts"
 
 /** A child session with the job that opencode's store has in it. */
 export type FoundJob = { child: HostSession; stored: StoredJob }
@@ -45,17 +45,26 @@ export function findingOf({ child, stored, isHeld, messages, recover, now }: Evi
   }
   if (!messages) return { type: "unread" }
 
-  const answer = finalAnswer(messages, promptIds(child.id, askedAt).messageID)
+  const { messageID } = promptIds(child.id, askedAt)
+  const answer = finalAnswer(messages, messageID)
   const { error, at: endedAt = now } = answer?.end ?? {}
   // An abort came from the end of the process: it is neither an answer nor a failure.
   if (answer && error?.kind !== "interrupted") {
-    const ended = error
-      ? { ...endedAs(child, record, error, endedAt), text: lastText(messages) ?? "" }
-      : { ...adopted(child, record), state: "done" as const, text: answer.text, endedAt }
-    return { type: "answered", record: ended }
+    if (!error)
+      return {
+        type: "answered",
+        record: { ...adopted(child, record), state: "done", text: answer.text, endedAt },
+      }
+    return {
+      type: "answered",
+      record: withText(endedAs(child, record, error, endedAt), messages, messageID),
+    }
   }
   if (recover === "resume") return { type: "unfinished", job: jobAgain(child, stored) }
-  return { type: "interrupted", record: interrupted(child, record, messages, now) }
+  return {
+    type: "interrupted",
+    record: withText(endedAs(child, record, interruption(messages), now), messages, messageID),
+  }
 }
 
 export const isEnded = (record: StoredRecord) => hasEnded({ ...record, session: "" })
@@ -76,20 +85,19 @@ export function onePerJob(found: readonly FoundJob[]): FoundJob[] {
 const worth = ({ child, stored }: FoundJob) =>
   isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.updatedAt
 
-function interrupted(
-  child: HostSession,
-  record: StoredRecord,
-  messages: readonly HostMessage[],
-  now: number,
-): JobRecord {
+function interruption(messages: readonly HostMessage[]): JobError {
   const last = messages.at(-1)
   // opencode keeps a text once it is whole: of a message that has none, nobody can tell how far it had come.
   const isDraftLost = last?.role === "assistant" && !last.end && last.text === ""
-  const lost = isDraftLost ? " What it was writing just then is lost." : ""
-  const message = `opencode ended while it ran.${lost} agents_send goes on with it.`
-  const text = lastText(messages) ?? (isDraftLost ? undefined : "")
-  const ended = endedAs(child, record, { kind: "interrupted", message }, now)
-  return text === undefined ? ended : { ...ended, text }
+  const lost = isDraftLost ? " What it had not finished writing is lost." : ""
+  return { kind: "interrupted", message: `opencode ended while it ran.${lost} agents_send goes on with it.` }
+}
+
+/** Without a text where opencode has lost it: that is not the same as none. */
+function withText(record: JobRecord, messages: readonly HostMessage[], asked: string): JobRecord {
+  const text = textIn(messages, record, asked)
+  if (text.kind === "text") return { ...record, text: text.text }
+  return text.kind === "nothing" ? { ...record, text: "" } : record
 }
 
 function endedAs(child: HostSession, record: StoredRecord, error: JobError, endedAt: number): JobRecord {

@@ -91,7 +91,7 @@ describe("A job that a process has left", () => {
   const whole = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })
   const words = {
     plain: "opencode ended while it ran. agents_send goes on with it.",
-    lost: "opencode ended while it ran. What it was writing just then is lost. agents_send goes on with it.",
+    lost: "opencode ended while it ran. What it had not finished writing is lost. agents_send goes on with it.",
   }
 
   it.each<[string, Partial<StoredRecord>, MessageWithParts[] | undefined, Finding["type"], object]>([

@@ -93,7 +93,7 @@ function newStart({ recover = "fail", claims, living = [] }: Setup = {}) {
   })
   const troupe: Troupe = createTroupe({ effects, concurrency: 8 })
   store.follow(troupe)
-  const inbox = new Inbox(troupe.records, store)
+  const inbox = new Inbox(troupe, store)
   const waiting: Waiting[] = []
   const onWaiting = (each: Waiting) => void waiting.push(each)
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting, now: Date.now })

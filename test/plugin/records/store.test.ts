@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
 import { type Lease, newStoredJob, StoredJob } from "../../../src/plugin/records/stored-job.ts"
@@ -522,75 +521,5 @@ describe("When the plugin closes", () => {
     expect(current()).toEqual(newStoredJob(job, { ...lease, instance: "successor" }))
     // Nor where it is still its own.
     expect(host.writes).toEqual([])
-  })
-})
-
-describe("What an owner has not read", () => {
-  function inboxOf(...records: JobRecord[]) {
-    const { host, troupe, store } = atDesk()
-    for (const record of records) troupe.adopt(record)
-    return { host, store, troupe, inbox: new Inbox(troupe.records, store) }
-  }
-  const ids = (records: JobRecord[]) => records.map(({ id }) => id)
-
-  it("is every ended job, until it is marked as read", () => {
-    const { inbox } = inboxOf(ended, { ...ended, id: "j2", session: "ses_2" })
-    expect(ids(inbox.unread("owner"))).toEqual(["j1", "j2"])
-    inbox.markRead([ended])
-    expect(ids(inbox.unread("owner"))).toEqual(["j2"])
-    expect(ids(inbox.open("owner"))).toEqual(["j2"])
-  })
-
-  it("is again a job that has run once more", () => {
-    const { inbox, troupe } = inboxOf(ended)
-    inbox.markRead([ended])
-    troupe.adopt({ ...ended, run: 2 })
-    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
-  })
-
-  it("is not a job that runs, though that one is open", () => {
-    const { inbox } = inboxOf({ ...ended, state: "prompting", phase: "working" })
-    expect(inbox.unread("owner")).toEqual([])
-    expect(ids(inbox.open("owner"))).toEqual(["j1"])
-    inbox.markRead(inbox.open("owner"))
-    expect(inbox.isRead({ ...ended, state: "prompting" })).toBe(false)
-  })
-
-  it("is nothing that an earlier process had told, or that the conversation already holds", () => {
-    const { inbox } = inboxOf(
-      ended,
-      { ...ended, id: "j2", session: "ses_2" },
-      { ...ended, id: "j3", session: "ses_3" },
-    )
-    inbox.adopt("ses_1", 1)
-    inbox.markDelivered("owner", [{ session: "ses_2", run: 1 }])
-    expect(ids(inbox.unread("owner"))).toEqual(["j3"])
-  })
-
-  it("is a run that is newer than what the conversation holds", () => {
-    const { inbox } = inboxOf({ ...ended, run: 2 })
-    inbox.markDelivered("owner", [{ session: "ses_1", run: 1 }])
-    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
-    inbox.markDelivered("owner", [{ session: "ses_1", run: 3 }])
-    expect(inbox.unread("owner")).toEqual([])
-  })
-
-  it("is not remembered of an owner that is gone", () => {
-    const { inbox, troupe } = inboxOf(ended)
-    inbox.markRead([ended])
-    inbox.forgetOwner("owner")
-    troupe.forgetOwner("owner")
-    troupe.adopt({ ...ended })
-    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
-  })
-
-  it("tells jobs that never got a session apart", () => {
-    const first = { ...ended, session: "", state: "failed" as const }
-    const second = { ...first, id: "j2" }
-    const { inbox } = inboxOf(first, second, { ...first, owner: "other" })
-    inbox.markRead([first])
-    inbox.markDelivered("owner", [{ session: "", run: 1 }])
-    expect(ids(inbox.unread("owner"))).toEqual(["j2"])
-    expect(ids(inbox.unread("other"))).toEqual(["j1"])
   })
 })

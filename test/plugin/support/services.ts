@@ -11,7 +11,8 @@ import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
-import { JOB_TOOLS, jobTools } from "../../../src/plugin/tools/index.ts"
+import { JOB_TOOLS, type JobTool, jobTools } from "../../../src/plugin/tools/index.ts"
+import { StartsUnderWay } from "../../../src/plugin/tools/starts.ts"
 import { hostDouble } from "./host-double.ts"
 
 /** Who holds the jobs of a test. */
@@ -36,6 +37,8 @@ export type CallOptions = {
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
+  /** Whether opencode stores the call's answer. Default: unless the turn was interrupted. */
+  isStored?: boolean
 }
 
 /**
@@ -67,11 +70,23 @@ export function testServices(
     reportError: (error) => void defects.push(error),
   })
   store.follow(troupe)
-  const inbox = new Inbox(troupe.records, store)
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
   const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
-  const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
+  const starts = new StartsUnderWay()
+  const tools = jobTools({
+    troupe,
+    host,
+    messenger,
+    inbox,
+    lineage,
+    recovery,
+    starts,
+    options,
+    inspectCommand: () => "node cli.js inspect",
+    now: Date.now,
+  })
   onTestFinished(() => {
     troupe.stop()
     // A listener that throws would go unnoticed otherwise.
@@ -79,13 +94,17 @@ export function testServices(
   })
 
   async function call(
-    tool: (typeof JOB_TOOLS)[number],
+    tool: JobTool,
     args: Record<string, unknown>,
     how: CallOptions = {},
   ): Promise<ToolCall> {
-    return Result.parse(await tools[tool].run(args, callOf(how)))
+    const result = Result.parse(await tools[tool].run(args, callOf(how)))
+    const { owner: session = "owner", abort, isStored = !abort?.aborted } = how
+    if (isStored)
+      inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
+    return result
   }
-  return { host, troupe, inbox, store, turns, tools, call }
+  return { host, troupe, inbox, store, turns, starts, tools, call }
 }
 
 const Result = z
@@ -101,6 +120,6 @@ export function callOf({ owner = "owner", agent = "build", abort, ask }: CallOpt
     place: { session: owner, message: "msg_call", call: "call" },
     agent,
     signal: abort ?? new AbortController().signal,
-    askToStart: ask ?? (async () => {}),
+    askToStart: ask ?? (async () => ({ type: "granted" })),
   }
 }
