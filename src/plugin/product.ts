@@ -16,7 +16,7 @@ import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
 import { createToasts } from "./person/toasts.ts"
 import { takeLease } from "./records/lease.ts"
-import { createRecovery } from "./records/recovery.ts"
+import { createRecovery, type Waiting } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "./tools/index.ts"
 import { StartsUnderWay } from "./tools/starts.ts"
@@ -58,19 +58,19 @@ export function createProduct(settings: ProductOptions): Product {
     void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`)
 
   const ledger = new Ledger(reportError)
-  const { lease, drop } = takeLease()
-  const store = new JobStore(host, lease)
+  const holder = takeLease()
+  const store = new JobStore(host, holder)
   const turns = new Turns(host)
   const effects = childEffects({ host, turns, store, records: ledger, jobTools: JOB_TOOLS })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: () => {}, now })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
   const toasts = createToasts({ host, troupe })
+  const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const actors = () =>
     allActors(troupe.actors(), {
@@ -88,6 +88,14 @@ export function createProduct(settings: ProductOptions): Product {
     for (const problem of problems) void host.log("warn", problem)
     void recovery.everybody()
   }, 0)
+
+  async function showWaiting({ owner, count }: Waiting): Promise<void> {
+    const session = await host.session(owner)
+    toasts.waiting(count, session.ok ? session.value.title : undefined)
+    const what =
+      count === 1 ? "1 result of an earlier opencode waits" : `${count} results of an earlier opencode wait`
+    void host.log("info", `${what} for ${owner}: delivered when that session is next used`)
+  }
 
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
   const unseen = [...problems]
@@ -123,8 +131,8 @@ export function createProduct(settings: ProductOptions): Product {
       toasts.stop()
       const inspectorLeft = inspection.stop()
       troupe.stop()
-      await within(stopTimeout, Promise.all([store.settled(), inspectorLeft]), () => undefined)
-      drop()
+      await Promise.all([store.drain(stopTimeout), within(stopTimeout, inspectorLeft, () => undefined)])
+      holder.drop()
     },
   }
 }
