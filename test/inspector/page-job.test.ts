@@ -12,7 +12,7 @@ import {
   start,
   token,
 } from "./support/page-stage.ts"
-import { jobInput, OWNER, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+import { jobInput, OWNER, scriptedTroupe, sessionOf, withProtocols } from "./support/scripted-troupe.ts"
 
 describe("live", () => {
   it("shows a job's states without a reload", async () => {
@@ -109,6 +109,32 @@ describe("live", () => {
     await page.reload()
     await page.locator(".foreign", { hasText: "the old answer" }).waitFor()
   })
+
+  it("shows the actors that are alive, with their states", async () => {
+    await opened("j1")
+    const remove = inspector.add(withProtocols(scripted.source))
+    await open("view=actors")
+    for (const line of [
+      "process opencode 2 projects",
+      "system /projects/demo 1 of 4 slots busy",
+      "supervisor ses_owner 1 prompting",
+      "delivery backoff 2 results",
+      "writer j1 dirty",
+      "job j1 prompting, working",
+      "turn j1 asking 1 prompt",
+    ])
+      await expect.poll(() => actorLines()).toContain(line)
+    await page.getByText("puts results into its owner's conversation").waitFor()
+    await page.locator(".actor.is-turn").getByRole("link", { name: "j1" }).click()
+    await page.getByRole("heading", { name: /work of j1/ }).waitFor()
+    remove()
+  })
+
+  /** What a screen reader reads, an actor a line. */
+  async function actorLines(): Promise<string[]> {
+    const actors = await page.locator(".actor").allInnerTexts()
+    return actors.map((text) => text.replace(/[▶\s]+/g, " ").trim())
+  }
 
   it("shows all projects of the process, and their timeline", async () => {
     const other = scriptedTroupe({ name: "/projects/other" })

@@ -64,10 +64,15 @@ export const JobAnswer = JobRecord.extend({
 export type JobAnswer = z.infer<typeof JobAnswer>
 
 export const ActorAnswer = z.object({
-  kind: z.enum(["process", "system", "supervisor", "job"]),
-  id: z.string(),
-  state: z.string(),
-  session: z.string().optional(),
+  kind: z
+    .enum(["process", "system", "supervisor", "delivery", "writer", "job", "turn"])
+    .describe(
+      "`process`: opencode. `system`: one project. `supervisor`: one owner's jobs. `delivery`: brings results to that " +
+        "owner. `writer`: stores one job's record. `job`: one job that has not ended. `turn`: what its child is asked.",
+    ),
+  id: z.string().describe("Unique among those of its kind under one parent."),
+  state: z.string().describe("The state of its machine; of a job: `state.phase`."),
+  session: z.string().optional().describe("The child session that it is about."),
   counts: z.record(z.string(), z.number()),
   get children() {
     return z.array(ActorAnswer)

@@ -1,4 +1,5 @@
 import type { EndedText, Source } from "../../../src/inspector/source.ts"
+import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
@@ -19,6 +20,36 @@ export type ScriptedTroupe = {
   kept: Map<string, EndedText>
   sent: { id: string; message: string }[]
   stop(): void
+}
+
+/** The actor of OWNER's delivery, and for each of its live jobs a writer and a turn. */
+export function withProtocols(source: Source): Source {
+  const actor = (
+    kind: ActorNode["kind"],
+    id: string,
+    state: string,
+    more: Partial<ActorNode> = {},
+  ): ActorNode => ({
+    kind,
+    id,
+    state,
+    counts: {},
+    children: [],
+    ...more,
+  })
+  const around = (supervisor: ActorNode): ActorNode[] => [
+    actor("delivery", supervisor.id, "backoff", { counts: { results: 2 } }),
+    ...supervisor.children.flatMap((job) => {
+      const session = job.session ?? ""
+      const turn = actor("turn", session, "asking", { session, counts: { prompts: 1 } })
+      return [actor("writer", session, "dirty", { session }), { ...job, children: [turn] }]
+    }),
+  ]
+  const actors = () => {
+    const system = source.actors()
+    return { ...system, children: system.children.map((each) => ({ ...each, children: around(each) })) }
+  }
+  return { ...source, actors }
 }
 
 export const OWNER = "ses_owner"

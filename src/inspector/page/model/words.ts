@@ -15,16 +15,28 @@ export const stateWords: Record<JobState, { sign: string; word: string }> = {
 }
 
 /** A phase that differs from its state in what it asks of people has a sign of its own. */
-const phaseSigns: Partial<Record<JobPhase, string>> = {
+const phaseSigns: Record<JobPhase, string | undefined> = {
+  opening: undefined,
   queued: "⋯",
+  working: undefined,
   retrying: "↻",
   permission: "!",
   question: "?",
   stopping: "■",
 }
 
+const PHASES = Object.keys(phaseSigns) as JobPhase[]
+
 export const signOf = ({ state, phase }: Pick<JobView, "state" | "phase">) =>
   (phase && phaseSigns[phase]) ?? stateWords[state].sign
+
+/** A job's place as the API writes it, `state.phase` or `state`. */
+export function placeIn(text: string): Pick<JobView, "state" | "phase"> | undefined {
+  const [state, phase] = text.split(".")
+  const knownState = STATES.find((each) => each === state)
+  const knownPhase = PHASES.find((each) => each === phase)
+  return knownState && { state: knownState, ...(knownPhase && { phase: knownPhase }) }
+}
 
 export const keyOf = ({ owner, id }: Pick<JobView, "owner" | "id">) => `${owner}/${id}`
 
