@@ -157,7 +157,7 @@ describe("one job", () => {
       {
         noText: {
           kind: "lost",
-          message: expect.stringMatching(/^What it was writing is lost: opencode stopped/),
+          message: expect.stringMatching(/^What it was writing when opencode stopped is lost/),
         },
       },
     ],

@@ -37,7 +37,7 @@ describe("live", () => {
     const ask = { id: "a", kind: "question", text: "Which format?" } as const
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
     await open()
-    await page.getByRole("region", { name: "Needs you" }).getByText("asks you: Which format?").waitFor()
+    await page.getByRole("region", { name: "Needs attention" }).getByText("question: Which format?").waitFor()
   })
 
   it("lights the state and marks the step that led to it", async () => {
@@ -68,9 +68,9 @@ describe("live", () => {
     await page.locator(".edge.taken text.taken", { hasText: "child.retrying" }).waitFor()
     retrying(2)
     await page.locator(".chart .here .inside.taken", { hasText: "child.retrying" }).waitFor()
-    await page.getByText("opencode tries again by itself.").waitFor({ state: "detached" })
+    await page.getByText("opencode retries by itself.").waitFor({ state: "detached" })
     retrying(3)
-    await page.getByText("opencode tries again by itself.").waitFor()
+    await page.getByText("opencode retries by itself.").waitFor()
   })
 
   it("comes back after the server was away", async () => {
@@ -100,11 +100,11 @@ describe("live", () => {
     scripted.troupe.adopt({ ...jobInput("old"), ...ended, state: "failed" })
     await open("job=ses_old")
     await page.getByText("Its text could not be read: opencode is busy.").waitFor()
-    await page.getByText("This job ran before opencode was last started").waitFor()
+    await page.getByText("opencode was restarted since this job ran").waitFor()
     expect(await page.getByText("It wrote nothing").count()).toBe(0)
     scripted.kept.set("old", { kind: "lost" })
     await page.reload()
-    await page.getByText("What it was writing is lost: opencode stopped").waitFor()
+    await page.getByText("What it was writing when opencode stopped is lost").waitFor()
     scripted.kept.set("old", { kind: "text", text: "the old answer" })
     await page.reload()
     await page.locator(".foreign", { hasText: "the old answer" }).waitFor()
@@ -144,7 +144,7 @@ describe("live", () => {
     const remove = inspector.add(other.source)
     await open("view=timeline")
     await page.getByRole("link", { name: /^o1: prompting/ }).waitFor()
-    await page.getByText("At most 2 ran at once, of 12 allowed").first().waitFor()
+    await page.getByText("At most 2 of 12 slots in use").first().waitFor()
     remove()
     await page.getByRole("link", { name: /^o1: prompting/ }).waitFor({ state: "detached" })
     other.stop()
@@ -184,7 +184,7 @@ describe("steering", () => {
     await start({ readOnly: true })
     await newPage()
     await open(`job=${sessionOf("j1")}`)
-    expect(await page.getByText("this inspector only shows").count()).toBe(2)
+    expect(await page.getByText("the inspector is read-only").count()).toBe(2)
   })
 
   it("copies the job as JSON", async () => {

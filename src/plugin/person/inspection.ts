@@ -93,7 +93,9 @@ export function inspectJobs({
     void host.log("info", `the inspector: ${link} (opens once; for a fresh link run: ${command})`)
     void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
     for (const name of unheeded(options.inspector, joined.settings)) {
-      warn(`inspector.${name} has no effect here: another project of this opencode had started the inspector`)
+      warn(
+        `inspector.${name} has no effect here: another project of this opencode started the inspector first`,
+      )
     }
   }
 

@@ -3,9 +3,9 @@ import { STATES, stateWords } from "./words.ts"
 
 type Kind = ActorAnswer["kind"]
 
-/** What the actors are for, from the root down. */
+/** What each kind of actor is for, from the root down. */
 export const kindMeanings: Record<Kind, string> = {
-  process: "the opencode that this inspector is in",
+  process: "the opencode that runs this inspector",
   system: "one project; holds the slots in which jobs may prompt",
   supervisor: "answers for the jobs of one owner",
   delivery: "puts results into its owner's conversation",
@@ -25,10 +25,10 @@ export function kindsIn(tree: ActorAnswer): Kind[] {
   return (Object.keys(kindMeanings) as Kind[]).filter((kind) => found.has(kind))
 }
 
-/** Its state where that says something: `active` is what every actor is that has no states of its own. */
+/** Its state, unless that says nothing: an actor without states of its own is always `active`. */
 export const stateOf = ({ state }: ActorAnswer) => (state === "active" ? undefined : state)
 
-/** Whether it waits to try again what has failed. */
+/** Whether something failed and is tried again, or has crashed. */
 export const isInTrouble = ({ state }: ActorAnswer) => /^(backoff|retrying|error)\b/.test(state)
 
 /** What an actor counts, in words. */

@@ -10,16 +10,16 @@ import { Heading } from "../parts/heading.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { Words } from "../parts/words.tsx"
 
-/** How often the tree is asked for again while nothing changes, milliseconds. */
+/** How often the tree is loaded again while no job changes, milliseconds. */
 const pace = 5_000
 
-/** The supervision tree: who answers for whom, now. */
+/** The supervision tree: the actors that are alive now, each under the one that answers for it. */
 export function Actors() {
   const tree = useSignal<ActorAnswer | undefined>(undefined)
   const changed = Object.values(counts.value).join()
   const turn = Math.floor(now.value / pace)
   useEffect(() => {
-    // A connection that broke says so in the header.
+    // The header says when the connection is broken.
     loadActors().then(
       (loaded) => (tree.value = loaded),
       () => {},
@@ -76,7 +76,7 @@ function Actor({ actor, parent }: { actor: ActorAnswer; parent: string }) {
   )
 }
 
-/** What is about a job is named by it, and leads to it. */
+/** An actor that is about a job is named after it and links to it. */
 function Name({ actor: { id, session } }: { actor: ActorAnswer }) {
   if (session === undefined)
     return (

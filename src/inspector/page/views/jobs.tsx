@@ -30,7 +30,7 @@ export function Jobs() {
         </Heading>
         <Chips />
         {address.value.list === "tree" && found.value.length > 0 && <FoldAll />}
-        <div class="switch" role="group" aria-label="Order">
+        <div class="switch" role="group" aria-label="Grouping">
           {(["tree", "flat"] as const).map((list) => (
             <a
               key={list}
@@ -45,7 +45,7 @@ export function Jobs() {
       {found.value.length === 0 ? (
         <p class="empty">
           {address.value.q === ""
-            ? "No jobs yet. They appear here as soon as an agent starts some."
+            ? "No jobs yet. Jobs appear here as soon as an agent starts them."
             : "No job matches this search."}
         </p>
       ) : (
@@ -65,7 +65,7 @@ export function Jobs() {
 }
 
 function focused(row: Row): void {
-  // The keys have gone on since this row was drawn: the focus follows them, not they the focus.
+  // The cursor has moved on since this row was drawn: the focus follows the cursor, not the other way round.
   if (isFocusDue.value && rowKey(row) !== cursor.value) return
   cursor.value = rowKey(row)
   isFocusDue.value = false
@@ -75,7 +75,7 @@ function FoldAll() {
   const isAnyOpen = rows.value.some(({ kind }) => kind === "job")
   return (
     <button type="button" class="small" onClick={isAnyOpen ? foldAll : unfoldAll}>
-      {isAnyOpen ? "Fold all" : "Unfold all"}
+      {isAnyOpen ? "Collapse all" : "Expand all"}
     </button>
   )
 }
@@ -104,7 +104,7 @@ function Chips() {
   )
 }
 
-const columns = ["Job", "State", "Does now", "Agent", "Age", "Tokens", "Cost"]
+const columns = ["Job", "State", "Activity", "Agent", "Time", "Tokens", "Cost"]
 
 function Head() {
   return (
