@@ -34,7 +34,7 @@ export class Ring {
     this.#floor = Math.max(this.#floor, this.#head - capacity)
   }
 
-  /** Forbids to continue from earlier numbers, because some changes were not recorded. */
+  /** Makes clients that are behind start over: some changes were not recorded. */
   reset(): void {
     this.#head++
     this.#floor = this.#head
