@@ -27,6 +27,8 @@ function newTroupe(): Worked {
         // Fresh, as an answer from opencode would be, and not one string that all records share.
         return { text: Buffer.from(`${id}: ${text}`).toString(), usage: NO_USAGE }
       },
+      lookForAnswer: async () => {},
+      recordEnd: async () => {},
       stopChild: async () => ({ text: undefined, usage: NO_USAGE }),
     },
     reportError: (error) => {

@@ -15,6 +15,8 @@ export function changingTroupe(jobs: number): ChangingTroupe {
     effects: {
       openSession: async ({ id }) => ({ session: `ses_${id}` }),
       promptChild: () => new Promise(() => {}),
+      lookForAnswer: async () => {},
+      recordEnd: async () => {},
       stopChild: async () => ({ text: undefined, usage: NO_USAGE }),
     },
   })

@@ -32,6 +32,8 @@ function newTroupe(create: typeof createTroupe): Troupe {
         troupe.tell({ owner, id }, { type: "child.spent", usage: NO_USAGE })
         return { text: "It is in the parser.", usage: NO_USAGE }
       },
+      lookForAnswer: async () => {},
+      recordEnd: async () => {},
       stopChild: async () => ({ text: undefined, usage: NO_USAGE }),
     },
     reportError: (error) => {

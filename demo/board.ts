@@ -1,7 +1,8 @@
 import type { Part } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
 import { hasEnded, JobRecord } from "../src/machines/record.ts"
-import { METADATA_KEY, StoredJob } from "../src/plugin/records/stored-job.ts"
+import { OUR_KEY } from "../src/plugin/host/decode.ts"
+import { StoredJob } from "../src/plugin/records/stored-job.ts"
 import type { Events } from "../test/support/events.ts"
 
 type Event = Events["seen"][number]
@@ -50,7 +51,7 @@ export class Board {
       case "session.created":
       case "session.updated": {
         const { id, metadata } = payload.properties.info
-        const stored = StoredJob.safeParse(metadata?.[METADATA_KEY])
+        const stored = StoredJob.safeParse(metadata?.[OUR_KEY])
         if (stored.success) this.#takeStored({ ...stored.data.record, session: id })
         return
       }

@@ -22,9 +22,9 @@ export type EndedText =
   | { kind: "text"; text: string }
   /** The child wrote nothing. */
   | { kind: "nothing" }
-  /** opencode stopped while the child was writing: it saves only finished text. */
-  | { kind: "lost" }
-  /** `why` is a clause for people: `opencode is busy`. */
+  /** It can never be read. `why` is a clause for people: `its session was deleted`. */
+  | { kind: "lost"; why: string }
+  /** It cannot be read now. */
   | { kind: "unreadable"; why: string }
 
 export type Found = { source: Source; record: JobRecord }

@@ -1,6 +1,6 @@
 import type { ActorRefFrom, SnapshotFrom } from "xstate"
 import { placeOf } from "./history.ts"
-import { recordOf } from "./job-machine.ts"
+import { recordOf } from "./job-record.ts"
 import type { JobRecord } from "./record.ts"
 import type { supervisorMachine } from "./supervisor-machine.ts"
 import type { systemMachine } from "./system-machine.ts"
@@ -26,7 +26,7 @@ export function actorTree(
   recordsOf: (owner: string) => JobRecord[],
 ): ActorNode {
   const { owners, limits } = system.context
-  const supervisors = owners.flatMap((owner) => {
+  const supervisors = owners.flatMap(({ id: owner }) => {
     const supervisor: Supervisor | undefined = system.children[owner]
     // Stryker disable next-line ArrayDeclaration: an owner has a supervisor, which the compiler cannot see
     return supervisor ? [supervisorNode(owner, supervisor, recordsOf(owner))] : []

@@ -1,7 +1,7 @@
 import { fromPromise, type PromiseActorLogic } from "xstate"
 import * as z from "zod"
 import type { JobInput } from "./events.ts"
-import { JobError, type Usage } from "./record.ts"
+import { JobError, type JobRecord, type Usage } from "./record.ts"
 
 /**
  * What a job has done in the world outside. Each effect is JSON in, JSON out, and heeds `signal`: it aborts when the
@@ -15,6 +15,13 @@ export type Effects = {
    * asking again after a crash costs no second model call.
    */
   promptChild(input: ChildInput, signal: AbortSignal): Promise<Answer>
+  /**
+   * Looks whether the child's messages have the answer that the prompt still waits for, and has `promptChild` return
+   * it. For a child that is idle although its prompt has not returned: the answer may have got lost on its way.
+   */
+  lookForAnswer(input: ChildInput, signal: AbortSignal): Promise<void>
+  /** Stores how the job ends, before anybody is told. Resolves once it is stored. */
+  recordEnd(record: JobRecord, signal: AbortSignal): Promise<void>
   /** Aborts the child for real and reads what it had written in this run. */
   stopChild(input: ChildInput, signal: AbortSignal): Promise<StopChildOutput>
 }
@@ -32,10 +39,13 @@ type At = { at: number }
 
 export type OpenSessionOutput = { session: string } & At
 export type PromptChildOutput = Answer & At
-export type StopChildOutput = { text: string | undefined; usage?: Usage | undefined }
+/** Without `text` opencode did not say what the child had written. */
+export type StopChildOutput = { text?: string | undefined; usage?: Usage | undefined }
 
 export type OpenSession = PromiseActorLogic<OpenSessionOutput, JobInput>
 export type PromptChild = PromiseActorLogic<PromptChildOutput, ChildInput>
+export type LookForAnswer = PromiseActorLogic<void, ChildInput>
+export type RecordEnd = PromiseActorLogic<void, JobRecord>
 export type StopChild = PromiseActorLogic<StopChildOutput, ChildInput>
 
 /** How an effect's failure reaches the machine. */
@@ -49,8 +59,12 @@ export function effectActors(effects: Effects, now: () => number) {
   const promptChild: PromptChild = fromPromise(({ input, signal }) =>
     stamped("prompt", now, () => effects.promptChild(input, signal)),
   )
+  const lookForAnswer: LookForAnswer = fromPromise(({ input, signal }) =>
+    effects.lookForAnswer(input, signal),
+  )
+  const recordEnd: RecordEnd = fromPromise(({ input, signal }) => effects.recordEnd(input, signal))
   const stopChild: StopChild = fromPromise(({ input, signal }) => effects.stopChild(input, signal))
-  return { openSession, promptChild, stopChild }
+  return { openSession, promptChild, lookForAnswer, recordEnd, stopChild }
 }
 
 async function stamped<T>(kind: JobError["kind"], now: () => number, run: () => Promise<T>): Promise<T & At> {

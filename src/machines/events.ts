@@ -8,6 +8,11 @@ export type JobEvent =
   | ({ type: "slot.granted" } & At)
   /** The child works: a tool runs, text grows. At most one a second reaches a job. */
   | { type: "child.active"; activity: Activity }
+  /** One of its tool calls runs, which may be silent for as long as it takes. */
+  | ({ type: "tool.started"; call: string } & At)
+  | ({ type: "tool.ended"; call: string } & At)
+  /** opencode says that nothing of it runs, as for a moment between two steps. */
+  | ({ type: "child.idle" } & At)
   | { type: "child.spent"; usage: Usage }
   | ({ type: "child.retrying"; retry: Retry } & At)
   | ({ type: "child.asked"; ask: Ask } & At)
@@ -42,6 +47,6 @@ export type JobInput = {
   earlier?: { text?: string | undefined; usage: Usage } | undefined
   /** Total time in `prompting`, without the time spent waiting for people. Milliseconds. */
   timeoutMs: number
-  /** Longest time without a sign of life from the child. Milliseconds. */
+  /** Longest time without activity of the child, while none of its tools runs. Milliseconds. */
   idleMs: number
 }

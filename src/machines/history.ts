@@ -1,6 +1,7 @@
 import type { AnyEventObject } from "xstate"
 import type { JobEvent } from "./events.ts"
-import { type JobSnapshot, type jobMachine, type Place, placeIn } from "./job-machine.ts"
+import type { JobSnapshot, jobMachine } from "./job-machine.ts"
+import { type Place, placeIn } from "./job-record.ts"
 import type { JobKey } from "./record.ts"
 
 /** One step of a job, with its cause. */

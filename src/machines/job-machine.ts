@@ -1,60 +1,38 @@
-import { assign, type SnapshotFrom, type StateValue, setup } from "xstate"
+import { assign, type SnapshotFrom, setup } from "xstate"
 import {
   EffectFailure,
+  type LookForAnswer,
   notProvided,
   type OpenSession,
   type PromptChild,
   type PromptChildOutput,
+  type RecordEnd,
   type StopChild,
   type StopChildOutput,
 } from "./effects.ts"
 import type { JobEvent, JobInput } from "./events.ts"
+import type { Ending, JobContext } from "./job-context.ts"
+import { toRecord } from "./job-record.ts"
 import {
   type Activity,
   type Ask,
   type EndedState,
-  JOB_PHASES,
-  JOB_STATES,
-  type JobError,
-  type JobPhase,
   type JobRecord,
-  type JobState,
   NO_USAGE,
   type Retry,
   type Usage,
 } from "./record.ts"
 
-/** Plain JSON throughout, so that the same machine can run on a durable engine. */
-export type JobContext = {
-  job: JobInput
-  /** Empty until opencode has made it. */
-  session: string
-  /** When it may prompt, for a job whose slot came before its session. */
-  slotAt?: number | undefined
-  startedAt?: number
-  endedAt?: number
-  /** What is left of the total time when its clock starts again. Milliseconds. */
-  remainingMs: number
-  /** When the total time runs out; absent while the clocks stand still. */
-  deadlineAt?: number | undefined
-  /** When the child counts as lifeless; absent while the clocks stand still. */
-  idleAt?: number | undefined
-  asks: Ask[]
-  retry?: Retry | undefined
-  activity?: Activity
-  usage: Usage
-  text?: string | undefined
-  /** How the job ends. The first decision stands. */
-  ending?: Ending
-}
-
-type Ending = { state: "done"; error?: never } | { state: Exclude<EndedState, "done">; error: JobError }
 type Decision = { ending: Ending; at: number }
 
 /** Longest wait for opencode to make a child session, milliseconds. */
 const openLimit = 30_000
+/** Longest wait for opencode to store how a job ends, milliseconds. */
+const recordLimit = 2_000
 /** Longest wait for opencode to abort a child and to say what it had written, milliseconds. */
 const stopLimit = 5_000
+/** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
+const lullLimit = 5_000
 
 /** Why each transition is there: `reasons.ts`. */
 export const jobMachine = setup({
@@ -67,19 +45,29 @@ export const jobMachine = setup({
   actors: {
     openSession: notProvided as OpenSession,
     promptChild: notProvided as PromptChild,
+    lookForAnswer: notProvided as LookForAnswer,
+    recordEnd: notProvided as RecordEnd,
     stopChild: notProvided as StopChild,
   },
   delays: {
     openLimit,
+    recordLimit,
     stopLimit,
+    lullLimit,
     total: ({ context }) => context.remainingMs,
     idle: ({ context }) => context.job.idleMs,
+    // Nothing is to be heard of it before opencode's own next attempt.
+    idleAfterRetry: ({ context, event }) => context.job.idleMs + pauseOf(event),
   },
   guards: {
     "has a session": ({ context }) => context.session !== "",
     "has a slot": ({ context }) => context.slotAt !== undefined,
+    "was cancelled in its session": ({ context }) =>
+      context.session !== "" && context.ending?.state === "cancelled",
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
+    "runs a tool": ({ context }) => context.tools.length > 0,
+    "was the last tool": ({ context }, call: string) => context.tools.every((each) => each === call),
     "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
     // Stryker disable next-line OptionalChaining: nobody asks where there is no ask
     "waits for permission": ({ context }) => context.asks[0]?.kind === "permission",
@@ -95,7 +83,23 @@ export const jobMachine = setup({
     })),
     rememberActivity: assign((_, { activity }: { activity: Activity }) => ({ activity })),
     rememberUsage: assign((_, { usage }: { usage: Usage }) => ({ usage })),
-    rememberRetry: assign((_, { retry }: { retry: Retry }) => ({ retry })),
+    rememberRetry: assign(({ context }, { retry, at }: { retry: Retry; at: number }) => ({
+      retry,
+      idleAt: Math.max(at, retry.next) + context.job.idleMs,
+      // The model is asked, so no tool of it runs.
+      tools: [],
+    })),
+    addTool: assign({
+      tools: ({ context }, { call }: { call: string }) => [
+        ...context.tools.filter((each) => each !== call),
+        call,
+      ],
+      idleAt: undefined,
+    }),
+    removeTool: assign({
+      tools: ({ context }, { call }: { call: string }) => context.tools.filter((each) => each !== call),
+    }),
+    forgetTools: assign({ tools: [] }),
     forgetRetry: assign({ retry: undefined }),
     addAsk: assign({
       asks: ({ context }, { ask }: { ask: Ask }) => [...context.asks.filter(({ id }) => id !== ask.id), ask],
@@ -108,15 +112,17 @@ export const jobMachine = setup({
       startedAt: context.startedAt ?? at,
       deadlineAt: at + context.remainingMs,
       idleAt: at + context.job.idleMs,
+      ...waitOver(context, at),
     })),
     restartIdleClock: assign({ idleAt: ({ context }, { at }: { at: number }) => at + context.job.idleMs }),
     stopClocks: assign(({ context }, { at }: { at: number }) => ({
       remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),
       deadlineAt: undefined,
       idleAt: undefined,
+      waitingSince: at,
     })),
     decideEnd: assign(({ context }, { ending, at }: Decision) =>
-      context.ending ? {} : { ending, endedAt: at },
+      context.ending ? {} : { ending, endedAt: at, ...waitOver(context, at) },
     ),
     keepAnswer: assign(({ context }, answer: PromptChildOutput) => ({
       ending: answer.error ? { state: "failed", error: answer.error } : { state: "done" },
@@ -124,12 +130,15 @@ export const jobMachine = setup({
       // A follow-up that fails leaves the earlier answer in place.
       text: answer.error ? (context.job.earlier?.text ?? answer.text) : answer.text,
       usage: answer.usage ?? context.usage,
+      ...waitOver(context, answer.at),
     })),
+    // The child was never asked.
+    keepEarlierText: assign({ text: ({ context: { job } }) => (job.earlier ? job.earlier.text : "") }),
     keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
       text: context.job.earlier?.text ?? text,
       usage: usage ?? context.usage,
     })),
-    settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
+    settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], tools: [], retry: undefined }),
   },
 }).createMachine({
   id: "job",
@@ -140,7 +149,9 @@ export const jobMachine = setup({
     job: input,
     session: input.session ?? "",
     remainingMs: input.timeoutMs,
+    waitedMs: 0,
     asks: [],
+    tools: [],
     usage: input.earlier?.usage ?? NO_USAGE,
     text: input.earlier?.text,
   }),
@@ -185,6 +196,7 @@ export const jobMachine = setup({
         opened: {
           description: "Passed through: how the opening went says where to.",
           always: [
+            { guard: "was cancelled in its session", target: "stopping" },
             { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
             { guard: { type: "ends as", params: "failed" }, target: "#job.failed" },
             {
@@ -203,10 +215,22 @@ export const jobMachine = setup({
               actions: { type: "startClocks", params: ({ event }) => event },
             },
             "job.cancel": {
-              target: "#job.cancelled",
+              target: "stopping",
               actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
             },
           },
+        },
+        stopping: {
+          description: "It was cancelled before the child was asked: that is stored before anybody is told.",
+          entry: "keepEarlierText",
+          invoke: {
+            id: "recordEnd",
+            src: "recordEnd",
+            input: ({ context }) => endedRecord(context),
+            onDone: "#job.cancelled",
+            onError: "#job.cancelled",
+          },
+          after: { recordLimit: "#job.cancelled" },
         },
       },
     },
@@ -249,7 +273,7 @@ export const jobMachine = setup({
           },
           states: {
             active: {
-              description: "The total clock runs, and that for signs of life.",
+              description: "The total clock runs.",
               initial: "working",
               after: {
                 total: {
@@ -258,20 +282,27 @@ export const jobMachine = setup({
                 },
               },
               on: {
-                "child.active": {
-                  target: ".working",
-                  reenter: false,
-                  actions: [
-                    { type: "rememberActivity", params: ({ event }) => event },
-                    { type: "restartIdleClock", params: ({ event }) => event.activity },
-                  ],
+                "child.active": [
+                  {
+                    guard: "runs a tool",
+                    actions: { type: "rememberActivity", params: ({ event }) => event },
+                  },
+                  {
+                    target: ".working",
+                    reenter: false,
+                    actions: [
+                      { type: "rememberActivity", params: ({ event }) => event },
+                      { type: "restartIdleClock", params: ({ event }) => event.activity },
+                    ],
+                  },
+                ],
+                "tool.started": {
+                  target: ".runningTool",
+                  actions: { type: "addTool", params: ({ event }) => event },
                 },
                 "child.retrying": {
                   target: ".retrying",
-                  actions: [
-                    { type: "rememberRetry", params: ({ event }) => event },
-                    { type: "restartIdleClock", params: ({ event }) => event },
-                  ],
+                  actions: { type: "rememberRetry", params: ({ event }) => event },
                 },
                 "child.asked": {
                   target: "waiting",
@@ -285,22 +316,65 @@ export const jobMachine = setup({
               states: {
                 working: {
                   description:
-                    "The model or a tool is at work. Every sign of life enters it again and so restarts the idle clock.",
+                    "The model is at work. Each activity enters it again and so restarts the idle clock.",
+                  initial: "busy",
+                  always: { guard: "runs a tool", target: "runningTool" },
                   after: {
                     idle: {
                       target: "#job.prompting.stopping",
-                      actions: { type: "decideEnd", params: ({ context }) => lifeless(context) },
+                      actions: { type: "decideEnd", params: ({ context }) => inactive(context) },
+                    },
+                  },
+                  states: {
+                    busy: {
+                      description: "opencode works for it.",
+                      on: { "child.idle": "lull" },
+                    },
+                    lull: {
+                      description: "opencode says that the child is idle, yet its prompt has not returned.",
+                      after: { lullLimit: "looking" },
+                    },
+                    looking: {
+                      description: "Its answer may have got lost on its way: its messages are looked at.",
+                      invoke: {
+                        id: "lookForAnswer",
+                        src: "lookForAnswer",
+                        input: ({ context }) => ({ job: context.job, session: context.session }),
+                        onDone: "lull",
+                        onError: "lull",
+                      },
+                    },
+                  },
+                },
+                runningTool: {
+                  description:
+                    "A tool of the child runs. It may be silent for as long as it takes: the idle clock stands still.",
+                  on: {
+                    "tool.ended": [
+                      {
+                        guard: { type: "was the last tool", params: ({ event }) => event.call },
+                        target: "working",
+                        actions: [
+                          { type: "removeTool", params: ({ event }) => event },
+                          { type: "restartIdleClock", params: ({ event }) => event },
+                        ],
+                      },
+                      { actions: { type: "removeTool", params: ({ event }) => event } },
+                    ],
+                    "child.idle": {
+                      target: "working.lull",
+                      actions: ["forgetTools", { type: "restartIdleClock", params: ({ event }) => event }],
                     },
                   },
                 },
                 retrying: {
                   description:
-                    "opencode tries again by itself. Each attempt that it tells of is a sign of life.",
+                    "opencode tries again by itself. The idle clock starts with its next attempt: until then there is nothing to hear.",
                   exit: "forgetRetry",
                   after: {
-                    idle: {
+                    idleAfterRetry: {
                       target: "#job.prompting.stopping",
-                      actions: { type: "decideEnd", params: ({ context }) => lifeless(context) },
+                      actions: { type: "decideEnd", params: ({ context }) => inactive(context) },
                     },
                   },
                 },
@@ -311,6 +385,8 @@ export const jobMachine = setup({
               initial: "permission",
               on: {
                 "child.active": { actions: { type: "rememberActivity", params: ({ event }) => event } },
+                "tool.started": { actions: { type: "addTool", params: ({ event }) => event } },
+                "tool.ended": { actions: { type: "removeTool", params: ({ event }) => event } },
                 "child.asked": { actions: { type: "addAsk", params: ({ event }) => event } },
                 "child.answered": [
                   {
@@ -340,8 +416,19 @@ export const jobMachine = setup({
         stopping: {
           description: "The end is decided: what happens now changes it no more.",
           entry: "settle",
-          initial: "aborting",
+          initial: "recording",
           states: {
+            recording: {
+              description: "How it ends is stored before anybody is told, and before the child is aborted.",
+              invoke: {
+                id: "recordEnd",
+                src: "recordEnd",
+                input: ({ context }) => endedRecord(context),
+                onDone: "aborting",
+                onError: "aborting",
+              },
+              after: { recordLimit: "aborting" },
+            },
             aborting: {
               description: "The child is aborted, and what it had written is read.",
               invoke: {
@@ -370,57 +457,30 @@ export const jobMachine = setup({
     failed: { description: "No answer; `error` says why.", type: "final", entry: "settle" },
     // Both are come to by way of `stopping`, or before there was anything to settle.
     timedOut: { description: "The total or the idle time ran out.", type: "final" },
-    cancelled: { description: "A tool, a person or the end of its owner ended it.", type: "final" },
+    cancelled: {
+      description: "A tool, a person or the end of its owner ended it.",
+      type: "final",
+      entry: "settle",
+    },
   },
 })
 
 export type JobSnapshot = SnapshotFrom<typeof jobMachine>
 
-/** The job as others see it. */
-export function recordOf({ value, context }: Pick<JobSnapshot, "value" | "context">): JobRecord {
-  const { state, phase } = placeIn(value)
-  return toRecord(context, state, phase)
+/** The record as it will be once the end that is decided has come. */
+function endedRecord(context: JobContext): JobRecord {
+  // Stryker disable next-line StringLiteral,OptionalChaining: where it ends, how is decided
+  return toRecord(context, context.ending?.state ?? "failed")
 }
 
-export type Place = { state: JobState; phase?: JobPhase | undefined }
-
-/** Where a job of this state value stands. */
-export function placeIn(value: StateValue): Place {
-  const path = pathOf(value)
-  // Stryker disable next-line StringLiteral: the machine has no other state, which the compiler cannot see
-  const state = JOB_STATES.find((name) => name === path[0]) ?? "failed"
-  return { state, phase: JOB_PHASES.findLast((known) => path.includes(known)) }
+/** The wait for people that is under way ends. */
+function waitOver({ waitedMs, waitingSince }: JobContext, at: number) {
+  return { waitedMs: waitedMs + Math.max(0, at - (waitingSince ?? at)), waitingSince: undefined }
 }
 
-function toRecord(context: JobContext, state: JobState, phase?: JobPhase): JobRecord {
-  const { job, ending } = context
-  return withoutUndefined({
-    id: job.id,
-    session: context.session,
-    owner: job.owner,
-    description: job.description,
-    agent: job.agent,
-    model: job.model,
-    state,
-    phase,
-    run: job.run,
-    createdAt: job.createdAt,
-    startedAt: context.startedAt,
-    endedAt: context.endedAt,
-    deadlineAt: context.deadlineAt,
-    error: ending?.error,
-    text: context.text,
-    usage: context.usage,
-    activity: context.activity,
-    asks: context.asks.length > 0 ? context.asks : undefined,
-    retry: context.retry,
-  })
-}
-
-/** A job has no parallel states: its value is one path. */
-function pathOf(value: StateValue): string[] {
-  if (typeof value === "string") return [value]
-  return Object.entries(value).flatMap(([name, inner = {}]) => [name, ...pathOf(inner)])
+/** How long opencode pauses before its next attempt. Milliseconds. */
+function pauseOf(event: JobEvent): number {
+  return event.type === "child.retrying" ? Math.max(0, event.retry.next - event.at) : 0
 }
 
 function cancellation({ reason, at }: { reason: string; at: number }): Decision {
@@ -445,16 +505,9 @@ function outOfTime({ job, deadlineAt = job.askedAt }: JobContext): Decision {
   return { ending: { state: "timedOut", error: { kind: "total", message } }, at: deadlineAt }
 }
 
-function lifeless({ job, idleAt = job.askedAt }: JobContext): Decision {
-  const message = `no sign of life for ${inSeconds(job.idleMs)}`
+function inactive({ job, idleAt = job.askedAt }: JobContext): Decision {
+  const message = `no activity for ${inSeconds(job.idleMs)}`
   return { ending: { state: "timedOut", error: { kind: "idle", message } }, at: idleAt }
 }
 
 const inSeconds = (ms: number) => `${ms / 1000} s`
-
-/** Records are JSON: a field that has no value is not there. */
-function withoutUndefined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>
-}
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

@@ -1,4 +1,4 @@
-import { hasEnded, type JobRecord } from "./record.ts"
+import { hasEnded, type JobKey, type JobRecord } from "./record.ts"
 
 /** Hears of every change of a record. `before` is absent for a new job. */
 export type RecordListener = (record: JobRecord, before: JobRecord | undefined) => void
@@ -24,7 +24,7 @@ export type Records = {
  */
 export class Ledger implements Records {
   readonly #byOwner = new Map<string, Map<string, JobRecord>>()
-  readonly #bySession = new Map<string, { owner: string; id: string }>()
+  readonly #bySession = new Map<string, JobKey>()
   readonly #listeners = new Set<RecordListener>()
   readonly #forgottenListeners = new Set<(record: JobRecord) => void>()
   readonly #reportError: (error: unknown) => void
@@ -40,6 +40,14 @@ export class Ledger implements Records {
     jobs.set(record.id, hasEnded(record) ? Object.freeze(record) : record)
     if (record.session !== "") this.#bySession.set(record.session, { owner: record.owner, id: record.id })
     for (const listener of this.#listeners) this.#tell(listener, record, before)
+  }
+
+  /** Drops the text of an ended job, which its child's session has. Nobody is told: nothing has happened to the job. */
+  releaseText({ owner, id }: JobKey): void {
+    const record = this.get(owner, id)
+    if (!record || !hasEnded(record)) return
+    const { text: _text, ...rest } = record
+    this.#byOwner.get(owner)?.set(id, Object.freeze(rest))
   }
 
   forgetOwner(owner: string): void {

@@ -16,14 +16,16 @@ export const jobReasons: Reasons = {
     "job.cancel": "The end is decided but waits for the session, so that none is left behind unrecorded.",
   },
   opened: {
-    "at once, if ends as cancelled": "It was cancelled while it opened.",
+    "at once, if was cancelled in its session":
+      "It was cancelled while it opened, and the session is there all the same: that is stored in it.",
+    "at once, if ends as cancelled": "It was cancelled while it opened, and has no session.",
     "at once, if ends as failed": "There is no session to ask in.",
     "at once, if has a slot": "Its turn came while it opened. The clocks start only now.",
     "at once": "Its turn is still to come.",
   },
   queued: {
     "slot.granted": "Its turn: the clocks start, and the child is asked.",
-    "job.cancel": "The child was never asked, so there is nothing to stop.",
+    "job.cancel": "The child was never asked, so there is nothing to stop, but a restart must not start it.",
   },
   running: {
     "promptChild done, if answer is an error":
@@ -36,18 +38,39 @@ export const jobReasons: Reasons = {
   },
   active: {
     "after total": "It had its time; what people took did not count.",
-    "child.active": "A sign of life: the idle clock starts again, the total one goes on.",
-    "child.retrying": "The provider failed and opencode backs off: a sign of life, too.",
+    "child.active, if runs a tool":
+      "Other calls and subagents of the child: the idle clock stands still anyway.",
+    "child.active": "The idle clock starts again, the total one goes on.",
+    "tool.started": "A build or a test may be silent for longer than any idle timeout.",
+    "child.retrying": "The provider failed and opencode backs off.",
     "child.asked": "It waits for a person: the clocks stop, and what is left of the total time is kept.",
   },
   working: {
+    "at once, if runs a tool": "A tool was started while a person was asked, and still runs.",
     "after idle": "A child that hangs must not keep its slot for ever.",
   },
+  busy: {
+    "child.idle": "Between two steps this lasts a moment; longer, and the answer may have got lost.",
+  },
+  lull: {
+    "after lullLimit": "No pause between two steps is that long.",
+  },
+  looking: {
+    "lookForAnswer done": "If it was there, the prompt returns with it. If not, it is looked for again.",
+    "lookForAnswer failed": "opencode did not say: it is asked again.",
+  },
+  runningTool: {
+    "tool.ended, if was the last tool": "The model's turn: the idle clock starts.",
+    "tool.ended": "Other tools still run.",
+    "child.idle": "Nothing of it runs any more, so the end of its tools was missed.",
+  },
   retrying: {
-    "after idle": "Nothing was heard of a further attempt: opencode's pause is too long, or it hangs.",
+    "after idleAfterRetry": "Nothing was heard of the attempt that opencode had announced.",
   },
   waiting: {
     "child.active": "Other calls of the child may go on meanwhile. The clocks stay stopped.",
+    "tool.started": "The tool that asks, or another one.",
+    "tool.ended": "Another tool of the child, which did not have to wait.",
     "child.asked": "Several asks may be open at once.",
     "child.answered, if was the last ask":
       "Nobody is waited for any more: the clocks go on with what was left.",
@@ -64,6 +87,12 @@ export const jobReasons: Reasons = {
     "stopping over, if ends as timedOut": "A clock ran out.",
     "stopping over": "The prompt failed.",
   },
+  recording: {
+    "recordEnd done": "A restart finds the decision, whatever happens now.",
+    "recordEnd failed":
+      "opencode could not store it: the child is stopped all the same, and storing it is tried again.",
+    "after recordLimit": "The same, where opencode does not answer.",
+  },
   aborting: {
     "stopChild done": "What it had written is kept, and what it had used.",
     "stopChild failed": "opencode could not stop it or does not say: the decision stands.",
@@ -75,6 +104,7 @@ export const supervisorReasons: Reasons = {
   root: {
     "job.start, if job is unknown":
       "A second job of the same id would take the first one's place and leave it running unseen.",
+    "job.start": "An id that lives already changes nothing.",
     "job.tell":
       "What happens outside reaches a job through its supervisor. One that has ended does not hear it.",
     "xstate.snapshot.*": "Each change of a job becomes its record, which is what everybody else reads.",
@@ -89,6 +119,8 @@ export const systemReasons: Reasons = {
       "An owner gets its supervisor with its first job. Without one, nobody is there to hear the rest.",
     "slot.request": "A job stands in line from its start. Free slots are handed out at once.",
     "slot.release": "A job has ended: the next one may prompt.",
+    "supervisor.idle, if has heard all":
+      "A supervisor without jobs goes; one that is about to be told of a job stays.",
     "owner.end":
       "The owner's jobs have ended by now. Should one still be stopping, its slot is not lost with it.",
     "* failed": "A defect of ours in one supervisor: its jobs end as `failed`, their slots are free again.",

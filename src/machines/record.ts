@@ -32,7 +32,7 @@ export const JobError = z.object({
     "dependency", // a job this one waited for did not end as `done`
     "interrupted", // opencode stopped, or somebody aborted the child session
     "total", // timedOut: the job's total time ran out
-    "idle", // timedOut: no sign of life from the child
+    "idle", // timedOut: no activity of the child
     "cancelled", // cancelled: by a tool, the inspector, or the end of its owner
   ]),
   message: z.string(),
@@ -52,7 +52,7 @@ export type Usage = z.infer<typeof Usage>
 
 export const NO_USAGE: Usage = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 }
 
-/** The last sign of life of the child: the tool it runs, or the end of what it writes. */
+/** The latest activity of the child: the tool it runs, or the end of what it writes. */
 export const Activity = z.object({ tool: z.string().optional(), text: z.string().optional(), at: epochMs })
 export type Activity = z.infer<typeof Activity>
 
@@ -89,8 +89,15 @@ export const JobRecord = z.object({
   endedAt: epochMs.optional(),
   /** When the total time runs out; absent while no clock runs. */
   deadlineAt: epochMs.optional(),
+  /** How long it has waited for people, without the wait that is under way. Milliseconds. */
+  waitedMs: count.optional(),
+  /** Since when it waits for a person; present in the phases `permission` and `question`. */
+  waitingSince: epochMs.optional(),
   error: JobError.optional(),
-  /** The child's final answer, or what it had written when it was stopped. */
+  /**
+   * The child's final answer, or what it had written when it was stopped: empty where that was nothing. Absent while
+   * the job runs, and on an ended one whose text is not in memory: the child's session has it.
+   */
   text: z.string().optional(),
   usage: Usage,
   activity: Activity.optional(),

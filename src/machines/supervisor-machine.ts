@@ -1,6 +1,7 @@
-import { type DoneActorEvent, type ErrorActorEvent, enqueueActions, setup } from "xstate"
+import { assign, type DoneActorEvent, type ErrorActorEvent, enqueueActions, setup } from "xstate"
 import type { JobEvent, JobInput } from "./events.ts"
-import { type JobSnapshot, jobMachine, recordOf } from "./job-machine.ts"
+import { type JobSnapshot, jobMachine } from "./job-machine.ts"
+import { recordOf } from "./job-record.ts"
 import type { JobRecord } from "./record.ts"
 
 export type SupervisorInput = { owner: string }
@@ -9,6 +10,8 @@ export type SupervisorInput = { owner: string }
 export type SupervisorContext = {
   owner: string
   live: { job: string; actor: string }[]
+  /** How many jobs it was told to start. */
+  heard: number
 }
 
 export type SupervisorEvent =
@@ -20,6 +23,9 @@ export type SupervisorEvent =
 
 /** Told to the system, which knows the limits. */
 export type SlotEvent = { type: "slot.request" | "slot.release"; owner: string; job: string }
+
+/** Told to the system: none of its jobs lives. `heard` tells whether it is still to be told to start one. */
+export type IdleEvent = { type: "supervisor.idle"; owner: string; heard: number }
 
 /** An actor of ours threw: a defect, but of one job alone. */
 export type Crash = { owner: string; job: string | undefined; error: unknown }
@@ -59,18 +65,25 @@ export const supervisorMachine = setup({
       enqueue.assign({ live: context.live.filter((each) => each !== live) })
       enqueue.sendParent({ type: "slot.release", owner: context.owner, job: live.job } satisfies SlotEvent)
     }),
+    sayWhenIdle: enqueueActions(({ context: { owner, live, heard }, enqueue }) => {
+      if (live.length === 0) enqueue.sendParent({ type: "supervisor.idle", owner, heard } satisfies IdleEvent)
+    }),
+    countStart: assign({ heard: ({ context }) => context.heard + 1 }),
   },
 }).createMachine({
   id: "supervisor",
   description:
     "Answers for one owner's jobs: starts them, passes on what they are told, watches their state, and keeps their " +
     "records.",
-  context: ({ input }) => ({ owner: input.owner, live: [] }),
+  context: ({ input }) => ({ owner: input.owner, live: [], heard: 0 }),
   on: {
-    "job.start": {
-      guard: { type: "job is unknown", params: ({ event }) => event.job },
-      actions: { type: "startJob", params: ({ event }) => event },
-    },
+    "job.start": [
+      {
+        guard: { type: "job is unknown", params: ({ event }) => event.job },
+        actions: ["countStart", { type: "startJob", params: ({ event }) => event }],
+      },
+      { actions: "countStart" },
+    ],
     "job.tell": { actions: { type: "tellJob", params: ({ event }) => event } },
     "xstate.snapshot.*": {
       actions: { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
@@ -79,12 +92,14 @@ export const supervisorMachine = setup({
       actions: [
         { type: "keepRecord", params: ({ event }) => ({ record: event.output }) },
         { type: "forgetJob", params: ({ event }) => ({ actor: event.actorId }) },
+        "sayWhenIdle",
       ],
     },
     "xstate.error.actor.*": {
       actions: [
         { type: "keepCrash", params: ({ context, event }) => crashOf(context, event) },
         { type: "forgetJob", params: ({ event }) => ({ actor: event.actorId }) },
+        "sayWhenIdle",
       ],
     },
   },

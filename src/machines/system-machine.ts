@@ -1,6 +1,12 @@
 import { assign, type ErrorActorEvent, enqueueActions, setup } from "xstate"
 import { type Claim, createLimits, grant, type Limits, release, releaseOwner, request } from "./limits.ts"
-import { type Crash, type SlotEvent, type SupervisorEvent, supervisorMachine } from "./supervisor-machine.ts"
+import {
+  type Crash,
+  type IdleEvent,
+  type SlotEvent,
+  type SupervisorEvent,
+  supervisorMachine,
+} from "./supervisor-machine.ts"
 
 export type SystemInput = {
   /** Prompts in flight at most, over all owners. */
@@ -8,12 +14,16 @@ export type SystemInput = {
 }
 
 /** Plain JSON: the owners that have a supervisor, and the limits that all of them share. */
-export type SystemContext = { owners: string[]; limits: Limits }
+export type SystemContext = { owners: Owner[]; limits: Limits }
+
+/** `starts`: how many jobs its supervisor was told to start. */
+type Owner = { id: string; starts: number }
 
 export type SystemEvent =
   | { type: "owner.tell"; owner: string; event: SupervisorEvent }
   | { type: "owner.end"; owner: string }
   | SlotEvent
+  | IdleEvent
   | ErrorActorEvent
 
 /** Why each transition is there: `reasons.ts`. */
@@ -25,6 +35,10 @@ export const systemMachine = setup({
   },
   // Stryker disable next-line ObjectLiteral: `createTroupe` provides it with its effects
   actors: { supervisor: supervisorMachine },
+  guards: {
+    "has heard all": ({ context }, { owner, heard }: { owner: string; heard: number }) =>
+      context.owners.some(({ id, starts }) => id === owner && starts === heard),
+  },
   actions: {
     /** Provided by `createTroupe`: tells each job that it may prompt, and the time. */
     announceGrants: (_, _params: { granted: Claim[] }) => {},
@@ -32,19 +46,21 @@ export const systemMachine = setup({
     keepCrash: (_, _params: Crash) => {},
     tellSupervisor: enqueueActions(
       ({ context, enqueue }, { owner, event }: { owner: string; event: SupervisorEvent }) => {
-        if (!context.owners.includes(owner)) {
+        const known = context.owners.find(({ id }) => id === owner)
+        if (event.type === "job.start") {
+          if (!known) enqueue.spawnChild("supervisor", { id: owner, input: { owner } })
+          enqueue.assign({ owners: withStart(context.owners, owner) })
+        } else if (!known) {
           // Nobody is there to hear anything else.
-          if (event.type !== "job.start") return
-          enqueue.spawnChild("supervisor", { id: owner, input: { owner } })
-          enqueue.assign({ owners: [...context.owners, owner] })
+          return
         }
         enqueue.sendTo(owner, event)
       },
     ),
     forgetOwner: enqueueActions(({ context, enqueue }, { owner }: { owner: string }) => {
-      if (!context.owners.includes(owner)) return
+      if (context.owners.every(({ id }) => id !== owner)) return
       enqueue.stopChild(owner)
-      enqueue.assign({ owners: context.owners.filter((each) => each !== owner) })
+      enqueue.assign({ owners: context.owners.filter(({ id }) => id !== owner) })
     }),
     changeLimits: assign((_, { limits }: { limits: Limits }) => ({ limits })),
     handOutSlots: assign({ limits: ({ context }) => grant(context.limits).limits }),
@@ -76,6 +92,10 @@ export const systemMachine = setup({
         "handOutSlots",
       ],
     },
+    "supervisor.idle": {
+      guard: { type: "has heard all", params: ({ event }) => event },
+      actions: { type: "forgetOwner", params: ({ event }) => event },
+    },
     "owner.end": {
       actions: [
         { type: "forgetOwner", params: ({ event }) => event },
@@ -104,3 +124,9 @@ export const systemMachine = setup({
     },
   },
 })
+
+function withStart(owners: readonly Owner[], owner: string): Owner[] {
+  const known = owners.find(({ id }) => id === owner)
+  if (!known) return [...owners, { id: owner, starts: 1 }]
+  return owners.map((each) => (each === known ? { ...known, starts: known.starts + 1 } : each))
+}

@@ -38,6 +38,8 @@ export type Troupe = {
   tell(job: JobKey, event: JobEvent): void
   /** Ends jobs and whatever they started; harmless on ended ones. */
   cancel(jobs: JobKey[], reason: string): void
+  /** Drops the text of an ended job from memory: the child's session has it. */
+  releaseText(job: JobKey): void
   /** Drops all that is known of an owner whose jobs have ended. */
   forgetOwner(owner: string): void
   /** Stops every actor where it stands, without ending its job. */
@@ -117,6 +119,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
     actors: () => actorTree(system.getSnapshot(), (owner) => ledger.of(owner)),
     start: (job) => system.send({ type: "owner.tell", owner: job.owner, event: { type: "job.start", job } }),
     adopt: (record) => ledger.put(record),
+    releaseText: (job) => ledger.releaseText(job),
     tell,
     cancel,
     forgetOwner(owner) {

@@ -1,14 +1,17 @@
 import type { Hooks, PluginInput, PluginModule, PluginOptions } from "@opencode-ai/plugin"
 import { createTroupe } from "../machines/troupe.ts"
-import { createChildren } from "./children/effects.ts"
+import { childEffects } from "./children/effects.ts"
 import { createMessenger } from "./children/messenger.ts"
+import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
-import { createHost, wordsOf } from "./host/client.ts"
+import { createHost } from "./host/client.ts"
+import { decodeEvent } from "./host/events.ts"
+import { pluginTools } from "./host/plugin-tools.ts"
 import { readOptions } from "./options.ts"
+import { Deliveries } from "./owners/deliveries.ts"
+import { hearOwners } from "./owners/events.ts"
 import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
-import { createNotifier } from "./owners/notify.ts"
-import { createOwnerEvents } from "./owners/owner-events.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { tellPerson } from "./person/toasts.ts"
@@ -16,6 +19,7 @@ import { takeLease } from "./records/lease.ts"
 import { createRecovery } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
+import { wordsOf } from "./util/error-words.ts"
 import { within } from "./util/within.ts"
 
 /** Longest wait at the end for records that are still being written. Milliseconds. */
@@ -28,32 +32,32 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const host = createHost(input.client, input.directory)
   const { lease, drop } = takeLease()
   const store = new JobStore(host, lease)
-  const children = createChildren({
+  const turns = new Turns(host)
+  const effects = childEffects({
     host,
+    turns,
     jobTools: JOB_TOOLS,
-    metadataFor: (job) => store.newMetadata(job),
+    storedFor: async (job) => store.newStored(job),
+    recordEnd: async (record) => store.save(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
-  const troupe = createTroupe({
-    concurrency: options.concurrency,
-    effects: children.effects,
-    now,
-    reportError: (error) => void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`),
-  })
-  const inbox = new Inbox(troupe.records, store)
+  const reportError = (error: unknown) =>
+    void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`)
+  const troupe = createTroupe({ concurrency: options.concurrency, effects, now, reportError })
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
-  const notifier = createNotifier({ host, troupe, inbox, notify: options.notify, now })
-  const { recover } = options
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: notifier.check, now })
+  const { recover, notify } = options
+  const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
+  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: () => {}, now })
   const watch = watchChildren(troupe, now)
-  const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
+  const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
-  const messenger = createMessenger({ troupe, host, children, store, options, now })
+  const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const inspection = inspectJobs({
     host,
     troupe,
     messenger,
-    children,
+    turns,
     options,
     directory: input.directory,
     now,
@@ -73,12 +77,14 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   }
 
   return {
-    tool: jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now }),
-    event: async ({ event }) => {
-      if (event.type === "message.updated") showProblems()
-      children.hear(event)
+    tool: pluginTools(jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now })),
+    event: async ({ event: given }) => {
+      const event = decodeEvent(given)
+      if (!event) return
+      if (event.type === "message.stored") showProblems()
+      turns.hear(event)
       watch.handle(event)
-      ownerEvents.handle(event)
+      hearOwner(event)
     },
     "experimental.chat.system.transform": async ({ sessionID }, output) => {
       const depth = sessionID === undefined ? undefined : await lineage.depthOf(sessionID)
@@ -90,7 +96,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     },
     dispose: async () => {
       recovery.stop()
-      notifier.stop()
+      deliveries.stop()
       stopTellingPerson()
       const inspectorLeft = inspection.stop()
       troupe.stop()

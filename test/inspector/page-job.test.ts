@@ -102,9 +102,9 @@ describe("live", () => {
     await page.getByText("Its text could not be read: opencode is busy.").waitFor()
     await page.getByText("opencode was restarted since this job ran").waitFor()
     expect(await page.getByText("It wrote nothing").count()).toBe(0)
-    scripted.kept.set("old", { kind: "lost" })
+    scripted.kept.set("old", { kind: "lost", why: "its session was deleted" })
     await page.reload()
-    await page.getByText("What it was writing when opencode stopped is lost").waitFor()
+    await page.getByText("Its text is lost: its session was deleted.").waitFor()
     scripted.kept.set("old", { kind: "text", text: "the old answer" })
     await page.reload()
     await page.locator(".foreign", { hasText: "the old answer" }).waitFor()
@@ -119,13 +119,13 @@ describe("live", () => {
       "system /projects/demo 1 of 4 slots busy",
       "supervisor ses_owner 1 prompting",
       "delivery backoff 2 results",
-      "writer j1 dirty",
+      "writer j1 writing",
       "job j1 prompting, working",
-      "turn j1 asking 1 prompt",
+      "turn asking.waiting",
     ])
       await expect.poll(() => actorLines()).toContain(line)
     await page.getByText("puts results into its owner's conversation").waitFor()
-    await page.locator(".actor.is-turn").getByRole("link", { name: "j1" }).click()
+    await page.locator(".actor.is-writer").getByRole("link", { name: "j1" }).click()
     await page.getByRole("heading", { name: /work of j1/ }).waitFor()
     remove()
   })

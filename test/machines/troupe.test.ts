@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest"
 import { createActor, initialTransition, setup, transition } from "xstate"
-import { jobMachine, recordOf } from "../../src/machines/job-machine.ts"
+import { jobMachine } from "../../src/machines/job-machine.ts"
+import { recordOf } from "../../src/machines/job-record.ts"
 import { hasEnded, type JobRecord } from "../../src/machines/record.ts"
 import {
   type SlotEvent,

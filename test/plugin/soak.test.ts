@@ -9,6 +9,7 @@ import { CountingClock } from "../machines/support/counting-clock.ts"
 import { dawn, jobInput, usage } from "../machines/support/jobs.ts"
 import { settled } from "../machines/support/play.ts"
 import { quietXState } from "../machines/support/quiet.ts"
+import { hear } from "./support/hear.ts"
 
 /** A third of the jobs has a fault, each kind as often. */
 const faults = ["refused", "wordless", "nonsense", "cancelled", "late"]
@@ -37,6 +38,8 @@ describe("Thousands of jobs, a third of them faulty", () => {
           return { text: `the answer of ${job.id}`, usage: spent }
       }
     },
+    lookForAnswer: async () => {},
+    recordEnd: async () => {},
     stopChild: async () => ({ text: "so far", usage: usage(5) }),
   }
   let troupe: Troupe
@@ -87,7 +90,7 @@ describe("Thousands of jobs, a third of them faulty", () => {
       await settled()
       for (const { id, session, state } of jobs()) {
         if (state !== "prompting") continue
-        for (const event of newsOf(session)) watch.handle(event)
+        for (const event of newsOf(session)) hear(watch.handle)(event)
         if (kindOf(Number(id.slice(1))) === "cancelled") troupe.cancel([{ owner, id }], "no longer needed")
       }
       await settled()

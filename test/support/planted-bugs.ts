@@ -12,6 +12,7 @@ export type PlantedBug = {
 const machineRaces = "test/machines/races.test.ts"
 const jobTests = "test/machines/job.test.ts"
 const troupeTests = "test/machines/troupe.test.ts"
+const turnRaces = "test/plugin/races/turns.test.ts"
 const startRaces = "test/plugin/races/start.test.ts"
 const followUpRaces = "test/plugin/races/follow-ups.test.ts"
 const notifyRaces = "test/plugin/races/notify.test.ts"
@@ -73,13 +74,29 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a message that comes just as the turn ends is left without its answer",
-      file: "src/plugin/children/effects.ts",
+      file: "src/plugin/children/turns.ts",
       edits: [
-        { from: "    prompts.add(prompt)\n", to: "" },
-        { from: "    prompts.delete(prompt)\n", to: "" },
+        { from: `    turn.send({ type: "message.told", prompt, at: time })\n`, to: "" },
         {
-          from: "const sent = await host.send(prompt)",
-          to: "const sent = await host.send(prompt)\n    if (sent.ok) prompts.add(prompt)",
+          from: "const isSent = sent.ok ||",
+          to: `if (sent.ok) turn.send({ type: "message.told", prompt, at: time })\n    const isSent = sent.ok ||`,
+        },
+      ],
+      suites: ["test/plugin/children/messenger.test.ts", turnRaces],
+    },
+    {
+      what: "a message that opencode is still to refuse is asked as the turn ends",
+      file: "src/plugin/children/turn-machine.ts",
+      edits: [{ from: "context.told[0]?.isSent === true", to: "context.told[0] !== undefined" }],
+      suites: ["test/plugin/children/turn.test.ts", turnRaces],
+    },
+    {
+      what: "a message that comes after the child's last answer is refused, instead of a follow-up",
+      file: "src/plugin/children/messenger.ts",
+      edits: [
+        {
+          from: "return send(await ended(record), message)",
+          to: `throw new Error("it is over. Nothing was sent.")`,
         },
       ],
       suites: ["test/plugin/children/messenger.test.ts"],
@@ -138,8 +155,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the end of an earlier run's prompt cleans up behind the next run",
-      file: "src/plugin/children/effects.ts",
-      edits: [{ from: "if (toldMeanwhile.get(session) === prompts) {", to: "{" }],
+      file: "src/plugin/children/turns.ts",
+      edits: [{ from: "if (turn && this.of(session) === turn)", to: "if (turn)" }],
       suites: ["test/plugin/children/messenger.test.ts"],
     },
   ],
@@ -244,7 +261,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the child is asked to stop and never aborted",
       file: "src/plugin/children/effects.ts",
-      edits: [{ from: "within(abortPatience, abort(child.session), () => undefined)", to: "undefined" }],
+      edits: [{ from: "() => host.abort(session),", to: "async () => ({ ok: true, value: undefined })," }],
       suites: ["test/plugin/tools/tools.test.ts"],
     },
   ],

@@ -45,7 +45,8 @@ export const NoText = z.object({
   kind: z
     .enum(["nothing", "lost", "unreadable"])
     .describe(
-      "`nothing`: the child wrote nothing. `lost`: opencode stopped while it was writing. `unreadable`: opencode could not say.",
+      "`nothing`: the child wrote nothing. `lost`: opencode does not have it and never will. `unreadable`: opencode " +
+        "could not be asked.",
     ),
   message: z.string(),
 })
@@ -72,8 +73,8 @@ export const ActorAnswer = z.object({
     .enum(["process", "system", "supervisor", "delivery", "writer", "job", "turn"])
     .describe(
       "`process`: opencode. `system`: one project. `supervisor`: the jobs of one owner. `delivery`: puts results into the " +
-        "owner's conversation. `writer`: stores the record of one job. `job`: one job that has not ended. `turn`: one " +
-        "prompt of its child.",
+        "owner's conversation. `writer`: stores the record of one job. `job`: one job that has not ended. `turn`: what " +
+        "its child was asked.",
     ),
   id: z.string().describe("Unique among those of its kind under one parent."),
   state: z.string().describe("The state of its machine; of a job: `state.phase`."),

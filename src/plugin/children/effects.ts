@@ -1,111 +1,91 @@
-import type { Answer, ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
+import type { ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobError, type JobRecord, type Usage } from "../../machines/record.ts"
-import type {
-  Host,
-  HostError,
-  Message,
-  MessageWithParts,
-  PermissionRule,
-  Prompt,
-  Result,
-  Session,
-} from "../host/client.ts"
-import { wordsOf } from "../host/client.ts"
+import { hasEnded, type JobRecord, type Usage } from "../../machines/record.ts"
+import { textSince } from "../host/answers.ts"
+import type { Host, HostSession, PermissionRule, Result } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
+import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
-import { Drafts } from "./drafts.ts"
-import { Lulls } from "./lulls.ts"
+import { failure } from "./failure.ts"
+import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
-const abortPatience = 2_000
-const textPatience = 2_000
+const abortTimeout = 2_000
+const textTimeout = 2_000
 /** Longest wait for what a child has used, which its events have told too. Milliseconds. */
-const usagePatience = 1_500
-/** First and last pause before an abort that opencode did not take is tried again. Milliseconds. */
-const firstPause = 250
-const lastPause = 32_000
+const usageTimeout = 1_500
+/** Pauses before an abort that opencode did not take is tried again, and how often it is tried: for a minute. */
+const pauses = { firstMs: 250, lastMs: 32_000 }
+const mostAttempts = 9
 
-export type ChildrenOptions = {
+export type EffectsOptions = {
   host: Host
-  /** The metadata that a job's child session starts with. */
-  metadataFor(job: JobInput): Record<string, unknown>
+  turns: Turns
+  /** What a job's child session is made with. */
+  storedFor(job: JobInput): Promise<object>
+  /** Stores how a job ends. */
+  recordEnd: Effects["recordEnd"]
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
   jobTools: readonly string[]
   recordOf(job: JobInput): JobRecord | undefined
 }
 
-/** The children of all jobs: what jobs have done with them, and what they are told while they work. */
-export type Children = {
-  effects: Effects
-  /** Hands a working child more text, which it takes up at its next step. */
-  tell(job: JobRecord, text: string, at: number): Promise<Result<void>>
-  /** Takes any event of opencode. */
-  hear(event: object): void
-  /** What a working child is writing; empty before it has written anything. */
-  draftOf(session: string): string
-}
+/** What jobs have done with their children. */
+export function childEffects(options: EffectsOptions): Effects {
+  const { host, turns, storedFor, recordEnd, jobTools, recordOf } = options
 
-export function createChildren({ host, metadataFor, jobTools, recordOf }: ChildrenOptions): Children {
-  /** What each working child was asked, and told since. */
-  const toldMeanwhile = new Map<string, Set<Prompt>>()
-  const drafts = new Drafts()
-  const lulls = new Lulls()
-
-  const effects: Effects = {
+  return {
     async openSession(job, signal) {
       const session = await host.createSession({
-        parentID: job.owner,
+        parent: job.owner,
         title: `${job.description} (@${job.agent} ${job.id})`,
         agent: job.agent,
-        permission: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
-        metadata: metadataFor(job),
+        rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
+        stored: await storedFor(job),
       })
       if (!session.ok) throw failure("create", session.error)
+      const { id } = session.value
       const record = recordOf(job)
       // Nobody would ever look at the session of a job that has failed meanwhile.
-      if (signal.aborted && record && hasEnded(record)) await remove(session.value.id)
-      return { session: session.value.id }
+      if (signal.aborted && record && hasEnded(record))
+        await insist(`remove ${id}`, () => host.deleteSession(id))
+      return { session: id }
     },
 
-    async promptChild({ job, session }, signal) {
-      const prompts = new Set([firstPrompt({ job, session })])
-      toldMeanwhile.set(session, prompts)
-      drafts.begin(session)
-      try {
-        let answer: MessageWithParts | undefined
-        // What came too late for the turn has its own: asking by the same ids joins it, or returns its answer.
-        for (const prompt of prompts) answer = await ask(prompt, signal)
-        if (!answer) throw failure("prompt", { message: "opencode gave no answer" })
-        const outcome = answerOf(answer)
-        if (!outcome.error) return { ...outcome, usage: await usageOf(host, session) }
-        // What came before the failure is in the messages of earlier steps too.
-        const written = await writtenBy({ job, session }, drafts.of(session))
-        return { ...outcome, text: written.text ?? outcome.text, usage: written.usage }
-      } finally {
-        if (toldMeanwhile.get(session) === prompts) {
-          toldMeanwhile.delete(session)
-          drafts.end(session)
-        }
-      }
+    async promptChild(child, signal) {
+      const answer = await turns.run(child, signal)
+      // Its job ends otherwise: what had been written is read as the child is stopped.
+      if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
+      const { session } = child
+      const draft = turns.draftOf(session)
+      turns.forget(session)
+      if (!answer.error) return { ...answer, usage: await usageOf(host, session) }
+      // What came before the failure is in the messages of earlier steps too.
+      const written = await writtenBy(child, draft)
+      return { ...answer, text: written.text || answer.text, usage: written.usage }
     },
+
+    lookForAnswer: ({ session }) => turns.look(session),
+
+    recordEnd,
 
     async stopChild(child) {
-      const draft = drafts.of(child.session)
-      await within(abortPatience, abort(child.session), () => undefined)
-      return within(textPatience, writtenBy(child, draft), () => ({ text: draft || undefined }))
+      const { session } = child
+      const turn = turns.of(session)
+      const draft = turns.draftOf(session)
+      const isAskedAnew = () => turns.of(session) !== undefined && turns.of(session) !== turn
+      const abort = insist(
+        `stop ${session}, which may still be working`,
+        () => host.abort(session),
+        // Not what runs there by then.
+        isAskedAnew,
+      )
+      await within(abortTimeout, abort, () => undefined)
+      const unread = () => (draft === "" ? {} : { text: draft })
+      const written = await within(textTimeout, writtenBy(child, draft), unread)
+      turns.forget(session, turn)
+      return written
     },
-  }
-
-  function remove(session: string): Promise<void> {
-    return insist(`remove ${session}`, () => host.deleteSession(session))
-  }
-
-  /** A child that nobody waits for must not go on working. */
-  function abort(session: string): Promise<void> {
-    const run = toldMeanwhile.get(session)
-    const isAskedAnew = () => toldMeanwhile.has(session) && toldMeanwhile.get(session) !== run
-    return insist(`stop ${session}, which may still be working`, () => host.abort(session), isAskedAnew)
   }
 
   /** Tries until opencode has done it, for about a minute. */
@@ -114,94 +94,27 @@ export function createChildren({ host, metadataFor, jobTools, recordOf }: Childr
     act: () => Promise<Result<unknown>>,
     isObsolete = () => false,
   ): Promise<void> {
-    for (let pause = firstPause; !isObsolete(); pause *= 2) {
+    for (let attempt = 0; !isObsolete(); attempt++) {
       const acted = await act()
       if (acted.ok || acted.error.status === 404) return
       const complaint = `could not ${what}: ${acted.error.message}`
       void host.log("warn", complaint)
-      if (pause > lastPause) {
+      if (attempt + 1 === mostAttempts) {
         void host.toast({ message: complaint, variant: "error" })
         return
       }
-      await new Promise((resolve) => setTimeout(resolve, pause).unref())
+      await new Promise((resolve) => setTimeout(resolve, backoff(attempt, pauses)).unref())
     }
   }
 
   /** @param draft what the child was writing when it failed or was stopped; opencode may have kept it or not. */
   async function writtenBy({ job, session }: ChildInput, draft: string): Promise<StopChildOutput> {
     const [messages, usage] = await Promise.all([host.messages(session), usageOf(host, session)])
-    const kept = messages.ok ? textSince(messages.value, promptIds(session, job.askedAt).messageID) : ""
+    if (!messages.ok) return { ...(draft !== "" && { text: draft }), usage }
+    const kept = textSince(messages.value, promptIds(session, job.askedAt).messageID)
     const text = kept.includes(draft) ? kept : [kept, draft].filter((each) => each !== "").join("\n\n")
-    return { text: text || undefined, usage }
+    return { text, usage }
   }
-
-  function firstPrompt({ job, session }: ChildInput): Prompt {
-    return {
-      session,
-      ...promptIds(session, job.askedAt),
-      text: job.prompt,
-      agent: job.agent,
-      model: job.model,
-      variant: job.variant,
-    }
-  }
-
-  async function ask(prompt: Prompt, signal: AbortSignal): Promise<MessageWithParts> {
-    const asked = await answerTo(prompt, signal)
-    if (asked.ok) return asked.value
-    // The call failed, which says nothing of the child: what its messages say is what counts.
-    const answer = await answerInDoubt(host, prompt)
-    if (!answer) throw failure("prompt", asked.error)
-    return answer
-  }
-
-  /** What the call gives, or should that get lost, what the child's messages say once its turn is over. */
-  function answerTo(prompt: Prompt, signal: AbortSignal): Promise<Result<MessageWithParts>> {
-    let letGo = () => {}
-    const answer = new Promise<Result<MessageWithParts>>((resolve, reject) => {
-      letGo = lulls.watch(prompt.session, async () => {
-        const value = await answerInDoubt(host, prompt)
-        if (value) resolve({ ok: true, value })
-      })
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true })
-      host.prompt(prompt).then(resolve, reject)
-    })
-    return answer.finally(letGo)
-  }
-
-  async function tell({ session }: JobRecord, text: string, at: number): Promise<Result<void>> {
-    const prompts = toldMeanwhile.get(session)
-    const [first] = prompts ?? []
-    if (!prompts || !first) return { ok: false, error: { message: "its turn is over" } }
-    const prompt = { ...first, ...freeIds(session, at, prompts), text }
-    // Before it is sent: what comes just as the turn ends still gets its answer.
-    prompts.add(prompt)
-    const sent = await host.send(prompt)
-    if (sent.ok || (sent.error.isInDoubt && (await isStored(prompt)))) return { ok: true, value: undefined }
-    prompts.delete(prompt)
-    return sent
-  }
-
-  async function isStored({ session, messageID }: Prompt): Promise<boolean> {
-    return (await host.message(session, messageID)).ok
-  }
-
-  return {
-    effects,
-    tell,
-    hear(event) {
-      drafts.handle(event)
-      lulls.handle(event)
-    },
-    draftOf: (session) => drafts.of(session),
-  }
-}
-
-/** opencode takes two messages of one id for one: those of the same millisecond get ids of the next ones. */
-function freeIds(session: string, at: number, taken: ReadonlySet<Prompt>): ReturnType<typeof promptIds> {
-  const ids = promptIds(session, at)
-  const isTaken = [...taken].some(({ messageID }) => messageID === ids.messageID)
-  return isTaken ? freeIds(session, at + 1, taken) : ids
 }
 
 /**
@@ -212,106 +125,9 @@ function hidden(tools: readonly string[]): PermissionRule[] {
   return tools.map((permission) => ({ permission, pattern: "*", action: "deny" }))
 }
 
-async function answerInDoubt(
-  host: Host,
-  { session, messageID }: Prompt,
-): Promise<MessageWithParts | undefined> {
-  const messages = await host.messages(session)
-  return messages.ok ? finalAnswer(messages.value, messageID) : undefined
-}
-
-/** The terminal message of the run that was asked under this id. */
-export function finalAnswer(
-  messages: readonly MessageWithParts[],
-  asked: string,
-): MessageWithParts | undefined {
-  const last = messages.findLast(({ info }) => info.role === "assistant" && info.parentID === asked)
-  return last && isFinal(last.info) ? last : undefined
-}
-
-function isFinal(info: Message): boolean {
-  if (info.role !== "assistant") return false
-  return info.error !== undefined || (info.finish !== undefined && info.finish !== "tool-calls")
-}
-
-export function answerOf(message: MessageWithParts): Pick<Answer, "text" | "error"> {
-  const text = textOf(message)
-  const error = message.info.role === "assistant" ? message.info.error : undefined
-  if (error) return { text, error: jobErrorOf(error) }
-  if (isFinal(message.info)) return { text }
-  return { text, error: refusalIn(message) ?? abortedOutside }
-}
-
-/** A permission that a person refused, or a question they dismissed, ends the child's turn at that tool call. */
-function refusalIn({ parts }: MessageWithParts): JobError | undefined {
-  for (const part of parts) {
-    if (part.type !== "tool" || part.state.status !== "error") continue
-    return { kind: "interrupted", message: `its turn ended at a call of ${part.tool}: ${part.state.error}` }
-  }
-  return undefined
-}
-
-/** An abort while opencode backs off ends the turn like this: without an error, and without an answer. */
-const abortedOutside: JobError = {
-  kind: "interrupted",
-  message: "the child session was aborted from outside opencode-troupe",
-}
-
-function jobErrorOf(error: { name: string; data: unknown }): JobError {
-  const message = wordsOf(error) || error.name
-  switch (error.name) {
-    case "MessageAbortedError":
-      return abortedOutside
-    case "StructuredOutputError":
-      return { kind: "schema", message }
-    default:
-      return { kind: "provider", message: `${message}${statusOf(error.data)}` }
-  }
-}
-
-function statusOf(data: unknown): string {
-  const known = typeof data === "object" && data !== null && "statusCode" in data
-  return known && typeof data.statusCode === "number" ? ` (HTTP ${data.statusCode})` : ""
-}
-
-/** What was written in a run: all that follows its prompt, with the answers to what was told meanwhile. */
-function textSince(messages: readonly MessageWithParts[], asked: string): string {
-  const from = messages.findIndex(({ info }) => info.id === asked)
-  return messages
-    .filter(({ info }, index) => from !== -1 && index > from && info.role === "assistant")
-    .map(textOf)
-    .filter((each) => each !== "")
-    .join("\n\n")
-}
-
-export function textOf({ parts }: MessageWithParts): string {
-  return parts
-    .flatMap((part) => (part.type === "text" && !part.synthetic ? [part.text] : []))
-    .join("\n\n")
-    .trim()
-}
-
 async function usageOf(host: Host, session: string): Promise<Usage | undefined> {
-  const found: Result<Session> = await within(usagePatience, host.session(session), noAnswer)
-  return found.ok ? usageOfSession(found.value) : undefined
+  const found: Result<HostSession> = await within(usageTimeout, host.session(session), noAnswer)
+  return found.ok ? found.value.usage : undefined
 }
 
 const noAnswer = (): Result<never> => ({ ok: false, error: { message: "opencode gave no answer" } })
-
-type Spent = { tokens?: Session["tokens"] | undefined; cost?: number | undefined }
-
-/** opencode adds up what a session has used. */
-export function usageOfSession({ tokens, cost }: Spent): Usage {
-  return {
-    input: tokens?.input ?? 0,
-    output: tokens?.output ?? 0,
-    reasoning: tokens?.reasoning ?? 0,
-    cacheRead: tokens?.cache.read ?? 0,
-    cacheWrite: tokens?.cache.write ?? 0,
-    cost: cost ?? 0,
-  }
-}
-
-function failure(kind: JobError["kind"], { message, status }: HostError): JobError {
-  return { kind, message: status === undefined ? message : `${message} (HTTP ${status})` }
-}

@@ -1,16 +1,16 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host } from "../host/client.ts"
+import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
-import { withText } from "../records/texts.ts"
-import type { Children } from "./effects.ts"
+import { textOf } from "../records/texts.ts"
+import type { Turns } from "./turns.ts"
 
 export type MessengerOptions = {
   troupe: Troupe
   host: Host
-  children: Pick<Children, "tell">
+  turns: Turns
   store: JobStore
   options: Options
   now: () => number
@@ -25,14 +25,7 @@ export type Messenger = {
   send(record: JobRecord, message: string): Promise<string>
 }
 
-export function createMessenger({
-  troupe,
-  host,
-  children,
-  store,
-  options,
-  now,
-}: MessengerOptions): Messenger {
+export function createMessenger({ troupe, host, turns, store, options, now }: MessengerOptions): Messenger {
   async function send(record: JobRecord, message: string): Promise<string> {
     return hasEnded(record) ? followUp(record, message) : tell(record, message)
   }
@@ -44,20 +37,33 @@ export function createMessenger({
           "Nothing was sent.",
       )
     }
-    const told = await children.tell(record, message, now())
-    if (!told.ok) {
-      const { message: reason, isInDoubt } = told.error
-      const outcome = isInDoubt ? "Whether it was sent is not known." : "Nothing was sent."
-      throw new Error(`opencode did not take the message: ${reason}. ${outcome}`)
-    }
-    return "It gets the message at its next step."
+    const told = await turns.tell(record.session, message, now())
+    if (told.outcome === "told") return "It gets the message at its next step."
+    if (told.outcome === "refused")
+      throw new Error(`opencode did not take the message: ${told.reason}. Nothing was sent.`)
+    // Its last answer is there, and its record about to say so.
+    return send(await ended(record), message)
   }
 
-  async function followUp(ended: JobRecord, message: string): Promise<string> {
-    if (ended.session === "") {
-      throw new Error(`${ended.id} never had a session to go on in; start a new job. Nothing was sent.`)
+  function ended({ owner, id, run }: JobRecord): Promise<JobRecord> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const record = troupe.records.get(owner, id)
+        if (!record) reject(new Error(`${id} is gone with its owner. Nothing was sent.`))
+        else if (hasEnded(record) || record.run !== run) resolve(record)
+        else return
+        for (const stop of subscriptions) stop()
+      }
+      const subscriptions = [troupe.records.subscribe(look), troupe.records.onForgotten(look)]
+      look()
+    })
+  }
+
+  async function followUp(record: JobRecord, message: string): Promise<string> {
+    if (record.session === "") {
+      throw new Error(`${record.id} never had a session to go on in; start a new job. Nothing was sent.`)
     }
-    const { record } = await withText(host, ended)
+    const text = await textOf(host, record)
     const stored = await store.read(record.session)
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
@@ -75,7 +81,7 @@ export function createMessenger({
       askedAt: now(),
       run: record.run + 1,
       session: record.session,
-      earlier: { text: record.text || undefined, usage: record.usage },
+      earlier: { text: text.kind === "text" ? text.text : undefined, usage: record.usage },
       timeoutMs: stored?.timeoutMs ?? options.timeoutSeconds * 1000,
       idleMs: stored?.idleMs ?? options.idleSeconds * 1000,
     }

@@ -1,9 +1,9 @@
-import type { Agent, PermissionRule } from "../host/client.ts"
+import type { HostAgent, PermissionRule } from "../host/port.ts"
 
 type Action = PermissionRule["action"]
 
-/** Permissions that say how a session talks to its user or plans, not what it may touch. */
-const manners = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])
+/** Permissions about how a session talks and plans, not about what it may touch: a child has its own. */
+const notInherited = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])
 
 /**
  * The rules for a child session: what opencode's own `task` gives its children, and whatever the owner's agent is
@@ -11,8 +11,8 @@ const manners = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "ta
  */
 export function childRules(
   ownerSession: readonly PermissionRule[],
-  ownerAgent: Agent | undefined,
-  childAgent: Agent,
+  ownerAgent: HostAgent | undefined,
+  childAgent: HostAgent,
   mayStartJobs: boolean,
 ): PermissionRule[] {
   const inherited = ownerSession.filter(
@@ -20,15 +20,15 @@ export function childRules(
   )
   // Starting jobs asks for `task`: a child that may start some is not denied it for all agents.
   const unasked = ["todowrite", ...(mayStartJobs ? [] : ["task"])]
-    .filter((name) => !childAgent.permission.some(({ permission }) => permission === name))
+    .filter((name) => !childAgent.rules.some(({ permission }) => permission === name))
     .map((permission): PermissionRule => ({ permission, pattern: "*", action: "deny" }))
-  const capped = ownerAgent ? ceiling(ownerAgent.permission, childAgent.permission) : []
+  const capped = ownerAgent ? ceiling(ownerAgent.rules, childAgent.rules) : []
   return [...capped, ...inherited, ...unasked]
 }
 
 /** What keeps a child from doing what its owner's agent may not: a plan-mode owner gets no child that edits. */
 function ceiling(owner: readonly PermissionRule[], child: readonly PermissionRule[]): PermissionRule[] {
-  const rules = owner.filter(({ permission }) => !manners.has(permission))
+  const rules = owner.filter(({ permission }) => !notInherited.has(permission))
   const denies = rules.filter((rule) => rule.action === "deny" && verdict(rules, rule) === "deny")
   const from = rules.findLastIndex(
     ({ permission, pattern, action }) => permission === "*" && pattern === "*" && action === "deny",

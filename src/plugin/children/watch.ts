@@ -1,17 +1,18 @@
-import * as z from "zod"
-import { type Activity, type Ask, hasEnded, type JobRecord } from "../../machines/record.ts"
+import { type Activity, hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
+import type { HostEvent } from "../host/port.ts"
 import { throttle } from "../util/throttle.ts"
-import { usageOfSession } from "./effects.ts"
 
 /** How often what a child streams reaches its job. */
 const activityMs = 1_000
+/** opencode's own tool for subagents. */
+const subagentTool = "task"
 /** How much of the child's latest text an activity carries, characters. */
 const tailLength = 200
 
 export type Watch = {
-  /** Takes any event of opencode; those of sessions without a job cost one look-up. */
-  handle(event: unknown): void
+  /** Those of sessions without a job cost one look-up. */
+  handle(event: HostEvent): void
 }
 
 /** Turns opencode's events into events of the job they belong to. */
@@ -38,19 +39,15 @@ export function watchChildren(troupe: Troupe, now: () => number = Date.now): Wat
 
   return {
     handle(event) {
-      const session = sessionOf(event)
-      // Stryker disable next-line ConditionalExpression: nothing is watched under no name
-      if (session === undefined) return
-      const child = watched.get(session)
+      const child = watched.get(event.session)
       if (child) {
-        child.handle(event, session)
+        child.handle(event)
         return
       }
-      if (fieldOf(event, "type") !== "session.created") return
-      const created = SessionCreated.safeParse(event).data?.properties.info
-      const ancestor = created && watched.get(created.parentID)
-      // What a child's own subagents do and ask is a sign of life of the child.
-      if (ancestor) watched.set(created.id, ancestor)
+      if (event.type !== "session.created" || event.parent === undefined) return
+      const ancestor = watched.get(event.parent)
+      // What a child's own subagents do and ask is activity of the child.
+      if (ancestor) watched.set(event.session, ancestor)
     },
   }
 }
@@ -59,7 +56,7 @@ type Watched = {
   /** The job's own child session. */
   session: string
   activity: { cancel(): void }
-  handle(event: unknown, session: string): void
+  handle(event: HostEvent): void
 }
 
 /** @param ancestor the job whose child started this one: it hears of all that happens, as of any of its subagents. */
@@ -75,61 +72,79 @@ function watchedJob(
   )
   /** The session behind each open ask. */
   const asks = new Map<string, string>()
+  /** The session behind each call of a tool that runs. */
+  const tools = new Map<string, string>()
   let tail = ""
 
   const answered = (ask: string) => {
     if (asks.delete(ask)) troupe.tell(job, { type: "child.answered", ask, at: now() })
   }
 
+  const toolEnded = (call: string) => {
+    if (tools.delete(call)) troupe.tell(job, { type: "tool.ended", call, at: now() })
+  }
+
   return {
     session: own,
     activity,
-    handle(unparsed, session) {
-      ancestor?.handle(unparsed, session)
-      const parsed = ChildEvent.safeParse(unparsed)
-      if (!parsed.success) return
-      const event = parsed.data
+    handle(event) {
+      ancestor?.handle(event)
+      const { session } = event
       switch (event.type) {
-        case "message.part.delta":
-          tail = (tail + event.properties.delta).slice(-tailLength)
+        case "text.streamed":
+          tail = (tail + event.delta).slice(-tailLength)
           activity.call({ text: tail })
           return
-        case "message.part.updated": {
-          const { part } = event.properties
-          // The prompt has no time: it is the owner's text, not the child's.
-          if (part.type === "text" && part.time === undefined) return
-          if (part.type === "tool") activity.call({ tool: toolWords(part) })
-          else if (part.type === "text") tail = (part.text ?? "").slice(-tailLength)
-          if (part.type !== "tool") activity.call(tail === "" ? {} : { text: tail })
+        case "text.updated":
+          tail = event.text.slice(-tailLength)
+          activity.call(tail === "" ? {} : { text: tail })
           return
-        }
-        case "session.updated": {
-          if (session !== own) return
-          troupe.tell(job, { type: "child.spent", usage: usageOfSession(event.properties.info) })
+        case "tool.pending":
+          activity.call({ tool: event.tool })
           return
-        }
-        case "session.status": {
-          const { status } = event.properties
+        case "tool.running":
+          activity.call({ tool: event.title ? `${event.tool}: ${event.title}` : event.tool })
+          // A subagent has activity, and tools, of its own.
+          if (event.tool === subagentTool || tools.has(event.call)) return
+          tools.set(event.call, session)
+          troupe.tell(job, { type: "tool.started", call: event.call, at: now() })
+          return
+        case "tool.ended":
+          activity.call({ tool: event.tool })
+          toolEnded(event.call)
+          return
+        case "reasoning.updated":
+          activity.call(tail === "" ? {} : { text: tail })
+          return
+        case "usage.changed":
+          if (session === own) troupe.tell(job, { type: "child.spent", usage: event.usage })
+          return
+        case "session.busy":
           // After a pause the provider has taken the request at last.
-          if (status.type === "busy") activity.call(tail === "" ? {} : { text: tail })
-          // A session that was aborted leaves its asks unanswered for ever.
-          if (status.type === "idle") for (const [ask, asker] of asks) if (asker === session) answered(ask)
-          if (status.type !== "retry") return
+          activity.call(tail === "" ? {} : { text: tail })
+          return
+        case "session.idle":
+          // A session that was aborted leaves its requests unanswered for ever.
+          for (const ask of ofSession(asks, session)) answered(ask)
+          if (session === own) {
+            tools.clear()
+            activity.cancel()
+            troupe.tell(job, { type: "child.idle", at: now() })
+          } else for (const call of ofSession(tools, session)) toolEnded(call)
+          return
+        case "session.retrying": {
           activity.cancel()
-          const { attempt, message: reason, next } = status
+          const { attempt, reason, next } = event
           troupe.tell(job, { type: "child.retrying", retry: { attempt, reason, next }, at: now() })
           return
         }
-        case "permission.asked":
-        case "question.asked":
+        case "request.opened":
           activity.cancel()
-          asks.set(event.properties.id, session)
-          troupe.tell(job, { type: "child.asked", ask: askOf(event), at: now() })
+          asks.set(event.request.id, session)
+          troupe.tell(job, { type: "child.asked", ask: event.request, at: now() })
           return
-        case "permission.replied":
-        case "question.replied":
-        case "question.rejected":
-          answered(event.properties.requestID)
+        case "request.closed":
+          answered(event.request)
           return
         case "session.deleted":
           if (session === own) troupe.cancel([job], "its child session was deleted")
@@ -138,94 +153,5 @@ function watchedJob(
   }
 }
 
-function askOf(event: PermissionAsked | QuestionAsked): Ask {
-  if (event.type === "permission.asked") {
-    const { id, permission, patterns } = event.properties
-    return { id, kind: "permission", text: `${permission}: ${patterns.join(", ")}` }
-  }
-  const { id, questions } = event.properties
-  return { id, kind: "question", text: questions.map(({ question }) => question).join(" ") }
-}
-
-function toolWords({ tool = "a tool", state }: z.infer<typeof StreamedPart>): string {
-  return state?.title ? `${tool}: ${state.title}` : tool
-}
-
-/** Reads one field and nothing else: this runs for every event of opencode. */
-function sessionOf(event: unknown): string | undefined {
-  const properties = fieldOf(event, "properties")
-  const id =
-    fieldOf(properties, "sessionID") ??
-    fieldOf(fieldOf(properties, "part"), "sessionID") ??
-    fieldOf(fieldOf(properties, "info"), "id")
-  // Stryker disable next-line ConditionalExpression: what is no string is no key either
-  return typeof id === "string" ? id : undefined
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
-}
-
-// Stryker disable next-line ArrowFunction: a union of what is not there cannot be made
-const of = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
-  z.object({ type: z.literal(type), properties: z.object(shape) })
-
-const PermissionAsked = of("permission.asked", {
-  id: z.string(),
-  permission: z.string(),
-  patterns: z.array(z.string()),
-})
-type PermissionAsked = z.infer<typeof PermissionAsked>
-
-const QuestionAsked = of("question.asked", {
-  id: z.string(),
-  questions: z.array(z.object({ question: z.string() })),
-})
-type QuestionAsked = z.infer<typeof QuestionAsked>
-
-const reply = { requestID: z.string() }
-const tokens = z.object({
-  input: z.number(),
-  output: z.number(),
-  reasoning: z.number(),
-  cache: z.object({ read: z.number(), write: z.number() }),
-})
-
-const StreamedPart = z.object({
-  type: z.string(),
-  text: z.string().optional(),
-  time: z.object({}).optional(),
-  tool: z.string().optional(),
-  state: z.object({ title: z.string().optional() }).optional(),
-})
-
-// Stryker disable next-line ArrayDeclaration: a union of nothing cannot be made
-const ChildEvent = z.discriminatedUnion("type", [
-  of("message.part.delta", { delta: z.string() }),
-  of("message.part.updated", {
-    part: StreamedPart,
-  }),
-  of("session.updated", {
-    info: z.object({
-      tokens: tokens.optional(),
-      cost: z.number().optional(),
-    }),
-  }),
-  of("session.status", {
-    // Stryker disable next-line ArrayDeclaration: a union of nothing cannot be made
-    status: z.union([
-      z.object({ type: z.literal("retry"), attempt: z.number(), message: z.string(), next: z.number() }),
-      z.object({ type: z.enum(["busy", "idle"]) }),
-    ]),
-  }),
-  PermissionAsked,
-  QuestionAsked,
-  of("permission.replied", reply),
-  of("question.replied", reply),
-  of("question.rejected", reply),
-  of("session.deleted", {}),
-])
-
-const SessionCreated = of("session.created", {
-  info: z.object({ id: z.string(), parentID: z.string() }),
-})
+const ofSession = (sessions: ReadonlyMap<string, string>, session: string) =>
+  [...sessions].filter(([, each]) => each === session).map(([id]) => id)

@@ -1,131 +1,106 @@
-import type { Agent, Message, Part, PermissionRule, Session } from "@opencode-ai/sdk/v2"
+import type { Part } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { wordsOf } from "../util/error-words.ts"
 import { within } from "../util/within.ts"
-
-export type { Agent, Message, Part, PermissionRule, Session }
-
-/** A call's outcome. opencode fails in three ways (rejects, resolves with `error`, says nothing): here they are one. */
-export type Result<T> = { ok: true; value: T } | { ok: false; error: HostError }
-export type HostError = {
-  message: string
-  status?: number | undefined
-  /** opencode gave no answer: whether the call had its effect is not known. */
-  isInDoubt?: boolean
-}
+import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
+import type { Host, NewPrompt, Result, ToolCallPlace } from "./port.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
-const patience = 10_000
-
-export type MessageWithParts = { info: Message; parts: Part[] }
-
-export type NewSession = {
-  parentID: string
-  title: string
-  agent: string
-  metadata: Record<string, unknown>
-  permission: PermissionRule[]
-}
-
-export type Prompt = {
-  session: string
-  messageID: string
-  partID: string
-  text: string
-  agent: string
-  /** `provider/model` */
-  model?: string | undefined
-  variant?: string | undefined
-}
-
-/** A prompt that opencode may give ids of its own. */
-export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
-  messageID?: string
-  partID?: string
-  /** Not shown to the person. */
-  synthetic?: boolean
-  metadata?: Record<string, unknown>
-}
-
-export type Toast = { message: string; variant: "info" | "success" | "warning" | "error"; duration?: number }
-
-/** opencode, as far as this plugin needs it. The only module that knows its client. */
-export type Host = ReturnType<typeof createHost>
+const answerTimeout = 10_000
 
 /**
  * @param given the client that opencode hands to plugins: of the older kind, which lacks session metadata, but with
  *   the address, the fetch and the authorization that the newer kind needs.
  */
-export function createHost(given: unknown, directory: string) {
+export function createHost(given: unknown, directory: string): Host {
   const client = newerClient(given, directory)
   const { session } = client
   return {
-    /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
-    createSession: (input: NewSession): Promise<Result<Session>> => outcome(session.create(input)),
+    createSession: ({ parent, rules, stored, ...rest }) =>
+      outcome(
+        session.create({ ...rest, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }),
+      ).then(map(decodeSession)),
 
-    deleteSession: (id: string): Promise<Result<boolean>> => call(session.delete({ sessionID: id })),
+    deleteSession: (id) => call(session.delete({ sessionID: id })),
 
-    session: (id: string): Promise<Result<Session>> => call(session.get({ sessionID: id })),
+    session: (id) => call(session.get({ sessionID: id })).then(map(decodeSession)),
 
-    /** Sessions of this project that changed since then, epoch milliseconds; children too. */
-    sessionsSince: (since: number): Promise<Result<Session[]>> =>
-      call(session.list({ start: since, limit: 10_000 })),
+    sessionsSince: (since) =>
+      call(session.list({ start: since, limit: 10_000 })).then(mapEach(decodeSession)),
 
-    /** What the sessions that are not idle do, by session. */
-    statuses: (): Promise<Result<Record<string, { type: string }>>> => call(session.status()),
+    children: (id) => call(session.children({ sessionID: id })).then(mapEach(decodeSession)),
 
-    children: (id: string): Promise<Result<Session[]>> => call(session.children({ sessionID: id })),
+    isBusy: (id) => call(session.status()).then(map((busy) => (busy[id]?.type ?? "idle") !== "idle")),
 
-    messages: (id: string): Promise<Result<MessageWithParts[]>> => call(session.messages({ sessionID: id })),
+    messages: (id) => call(session.messages({ sessionID: id })).then(mapEach(decodeMessage)),
 
-    message: (id: string, messageID: string): Promise<Result<MessageWithParts>> =>
-      call(session.message({ sessionID: id, messageID })),
+    message: (id, messageID) => call(session.message({ sessionID: id, messageID })).then(map(decodeMessage)),
 
-    /** Replaces the whole object: hand in the keys of others too. */
-    writeMetadata: (id: string, metadata: Record<string, unknown>): Promise<Result<Session>> =>
-      call(session.update({ sessionID: id, metadata })),
-
-    /**
-     * Returns when the child's turn is over, however long that takes. A failure of the model is no failure of the
-     * call: see `info.error`.
-     */
-    prompt: (prompt: Prompt): Promise<Result<MessageWithParts>> =>
-      outcome(session.prompt(promptBody(prompt))),
-
-    /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
-    post: (prompt: NewPrompt): Promise<Result<unknown>> =>
-      call(session.prompt({ ...promptBody(prompt), noReply: true })),
-
-    /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
-    send: (prompt: NewPrompt): Promise<Result<void>> => done(session.promptAsync(promptBody(prompt))),
-
-    /** Changes a part of a message as it is shown. */
-    updatePart: (part: Part): Promise<Result<Part>> =>
-      call(
-        client.part.update({ sessionID: part.sessionID, messageID: part.messageID, partID: part.id, part }),
-      ),
-
-    /** Ends the turn for real; closing the request of `prompt` would not. */
-    abort: (id: string): Promise<Result<boolean>> => call(session.abort({ sessionID: id })),
-
-    agents: (): Promise<Result<Agent[]>> => call(client.app.agents()),
-
-    /** All models there are, as `provider/model`. */
-    models: async (): Promise<Result<string[]>> => {
-      const found = await call(client.config.providers())
+    async updateStored(id, change) {
+      const found = await call(session.get({ sessionID: id }))
       if (!found.ok) return found
-      const names = found.value.providers.flatMap(({ id, models }) =>
-        Object.keys(models).map((model) => `${id}/${model}`),
-      )
-      return { ok: true, value: names }
+      const { metadata } = found.value
+      const stored = change(metadata?.[OUR_KEY])
+      if (stored === undefined) return { ok: true, value: undefined }
+      // opencode replaces the whole of it: the keys of others go along.
+      return call(session.update({ sessionID: id, metadata: { ...metadata, [OUR_KEY]: stored } }))
     },
 
-    toast: (toast: Toast): Promise<Result<boolean>> =>
-      call(client.tui.showToast({ title: "opencode-troupe", ...toast })),
+    prompt: (prompt) => outcome(session.prompt(promptBody(prompt))).then(map(decodeMessage)),
 
-    log: (level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<boolean>> =>
-      call(client.app.log({ service: "opencode-troupe", level, message })),
+    post: (prompt) => call(session.prompt({ ...promptBody(prompt), noReply: true })),
+
+    send: (prompt) => done(session.promptAsync(promptBody(prompt))),
+
+    abort: (id) => call(session.abort({ sessionID: id })),
+
+    async showProgress(place, { title, metadata }) {
+      const message = await call(session.message({ sessionID: place.session, messageID: place.message }))
+      if (!message.ok) return message
+      const part = message.value.parts.find((each) => isRunning(each, place))
+      if (!part) return { ok: true, value: false }
+      const state = { ...part.state, title, metadata: { ...part.state.metadata, ...metadata } }
+      const { sessionID, messageID, id: partID } = part
+      const updated = await call(
+        client.part.update({ sessionID, messageID, partID, part: { ...part, state } }),
+      )
+      return updated.ok ? { ok: true, value: true } : updated
+    },
+
+    agents: () => call(client.app.agents()).then(mapEach(decodeAgent)),
+
+    models: () =>
+      call(client.config.providers()).then(
+        map(({ providers }) =>
+          providers.flatMap(({ id, models }) => Object.keys(models).map((model) => `${id}/${model}`)),
+        ),
+      ),
+
+    toast: (toast) => call(client.tui.showToast({ title: "opencode-troupe", ...toast })),
+
+    log: (level, message) => call(client.app.log({ service: "opencode-troupe", level, message })),
   }
 }
+
+type ToolPart = Extract<Part, { type: "tool" }>
+type RunningPart = ToolPart & { state: Extract<ToolPart["state"], { status: "running" }> }
+
+function isRunning(part: Part, { call: id }: ToolCallPlace): part is RunningPart {
+  return part.type === "tool" && part.callID === id && part.state.status === "running"
+}
+
+const map =
+  <From, To>(decode: (value: From) => To) =>
+  (result: Result<From>): Result<To> => {
+    if (!result.ok) return result
+    try {
+      return { ok: true, value: decode(result.value) }
+    } catch (thrown) {
+      return { ok: false, error: { message: `opencode's answer is not as expected: ${wordsOf(thrown)}` } }
+    }
+  }
+
+const mapEach = <From, To>(decode: (value: From) => To) => map((values: From[]) => values.map(decode))
 
 type Settled<T> = { data?: T | undefined; error?: unknown; response?: Response | undefined }
 
@@ -138,9 +113,9 @@ async function done(request: Promise<Settled<unknown>>): Promise<Result<void>> {
 }
 
 function call<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
-  return within(patience, outcome(request), () => ({
+  return within(answerTimeout, outcome(request), () => ({
     ok: false,
-    error: { message: `opencode gave no answer within ${patience / 1000} s`, isInDoubt: true },
+    error: { message: `opencode gave no answer within ${answerTimeout / 1000} s`, isInDoubt: true },
   }))
 }
 
@@ -161,17 +136,8 @@ async function outcome<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
   }
 }
 
-/** opencode's errors carry their words in `message`, in `data.message`, or not at all. */
-export function wordsOf(error: unknown): string {
-  if (typeof error === "string") return error
-  if (typeof error !== "object" || error === null) return ""
-  if ("data" in error && wordsOf(error.data) !== "") return wordsOf(error.data)
-  if ("message" in error && typeof error.message === "string") return error.message
-  return "name" in error && typeof error.name === "string" ? error.name : ""
-}
-
 function promptBody(prompt: NewPrompt) {
-  const { session, messageID, partID, text, synthetic, metadata, agent, model, variant } = prompt
+  const { session, messageID, partID, text, isHidden, mark, agent, model, variant } = prompt
   return {
     sessionID: session,
     ...(messageID !== undefined && { messageID }),
@@ -183,8 +149,8 @@ function promptBody(prompt: NewPrompt) {
         ...(partID !== undefined && { id: partID }),
         type: "text" as const,
         text,
-        ...(synthetic !== undefined && { synthetic }),
-        ...(metadata !== undefined && { metadata }),
+        ...(isHidden && { synthetic: true }),
+        ...(mark !== undefined && { metadata: { [OUR_KEY]: mark } }),
       },
     ],
   }

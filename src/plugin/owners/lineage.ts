@@ -1,9 +1,9 @@
-import type { Agent, Host, PermissionRule } from "../host/client.ts"
+import type { Host, HostAgent, PermissionRule } from "../host/port.ts"
 
 /** The session whose tool call starts jobs, as far as its jobs inherit from it. */
 export type Owner = {
-  permission: PermissionRule[]
-  agent: Agent | undefined
+  rules: PermissionRule[]
+  agent: HostAgent | undefined
   /** What the owner itself runs on, for jobs that name no model. */
   model?: string
   variant?: string | undefined
@@ -20,7 +20,7 @@ export function createLineage(host: Host) {
       if (!parents.has(id)) {
         const found = await host.session(id)
         if (!found.ok) return undefined
-        parents.set(id, found.value.parentID)
+        parents.set(id, found.value.parent)
       }
       id = parents.get(id)
       if (id === undefined) return depth

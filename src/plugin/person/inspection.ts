@@ -1,11 +1,12 @@
-import type { EndedText, Inspector, Source } from "../../inspector/index.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { Inspector, Source } from "../../inspector/index.ts"
+import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Children } from "../children/effects.ts"
 import type { Messenger } from "../children/messenger.ts"
-import { type Host, wordsOf } from "../host/client.ts"
+import type { Turns } from "../children/turns.ts"
+import type { Host } from "../host/port.ts"
 import { Options } from "../options.ts"
-import { withText } from "../records/texts.ts"
+import { textOf } from "../records/texts.ts"
+import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
 
 /** How long the link is shown. Milliseconds. */
@@ -15,7 +16,7 @@ export type InspectionOptions = {
   host: Host
   troupe: Troupe
   messenger: Messenger
-  children: Pick<Children, "draftOf">
+  turns: Pick<Turns, "draftOf">
   options: Options
   directory: string
   now: () => number
@@ -36,15 +37,7 @@ const inspectors = shared<Shared>("inspector", () => ({ projects: 0 }))
  * Runs the inspector as long as there are jobs to show. It starts silently for the jobs of an earlier process, which
  * nobody has asked for yet; the first job of this process shows the person a link.
  */
-export function inspectJobs({
-  host,
-  troupe,
-  messenger,
-  children,
-  options,
-  directory,
-  now,
-}: InspectionOptions) {
+export function inspectJobs({ host, troupe, messenger, turns, options, directory, now }: InspectionOptions) {
   const source: Source = {
     name: directory,
     concurrency: options.concurrency,
@@ -53,8 +46,8 @@ export function inspectJobs({
     history: troupe.history,
     actors: troupe.actors,
     cancel: troupe.cancel,
-    draft: ({ session }) => children.draftOf(session),
-    readText: (record) => readText(host, record),
+    draft: ({ session }) => turns.draftOf(session),
+    readText: (record) => textOf(host, record),
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)
@@ -150,14 +143,6 @@ export function inspectJobs({
 
 /** The inspector with the settings that hold for it, or why it did not start. */
 type Joined = { inspector: Inspector; settings: Settings } | { problem: string }
-
-async function readText(host: Host, ended: JobRecord): Promise<EndedText> {
-  const { record, problem } = await withText(host, ended)
-  if (problem !== undefined) return { kind: "unreadable", why: problem }
-  if (record.text === undefined) return { kind: "unreadable", why: "its session was deleted" }
-  if (record.text !== "") return { kind: "text", text: record.text }
-  return record.error?.kind === "interrupted" ? { kind: "lost" } : { kind: "nothing" }
-}
 
 const unset: Settings = Options.parse({}).inspector
 

@@ -1,6 +1,6 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host } from "../host/client.ts"
+import type { Host } from "../host/port.ts"
 import { progress } from "../records/words.ts"
 
 /** Ends within it are shown in one toast. Milliseconds. */

@@ -1,28 +1,39 @@
 import * as z from "zod"
 import { JobRecord } from "../../machines/record.ts"
-import type { MessageWithParts, Part } from "../host/client.ts"
-import { METADATA_KEY } from "./stored-job.ts"
+import type { HostMessage } from "../host/port.ts"
 
-/** A run whose result stands in its owner's conversation. */
-export type DeliveredRun = { session: string; run: number }
+/** A run whose result an owner's conversation holds. */
+const DeliveredRun = z.object({
+  /** The child session; empty for a job that never got one, which has its `id` alone. */
+  session: JobRecord.shape.session,
+  run: JobRecord.shape.run,
+  id: JobRecord.shape.id.optional(),
+})
+export type DeliveredRun = z.infer<typeof DeliveredRun>
 
-const DeliveredRun = JobRecord.pick({ session: true, run: true })
+const Mark = z.object({ delivered: z.array(DeliveredRun) })
+type Mark = z.infer<typeof Mark>
 
-const Mark = z.object({ [METADATA_KEY]: z.object({ told: z.array(DeliveredRun) }) })
+/** Conversations keep the marks of earlier versions, which called it so. */
+const OldMark = z.object({ told: Mark.shape.delivered }).transform(({ told }): Mark => ({ delivered: told }))
 
-/** What notifications and tools' answers carry, unseen, so that no result is told twice. */
-export function deliveryMark(records: readonly JobRecord[]): z.infer<typeof Mark> {
-  return { [METADATA_KEY]: { told: records.map(({ session, run }) => ({ session, run })) } }
+const AnyMark = z.union([Mark, OldMark])
+
+/** What notifications and the results of tools carry, unseen, so that no result is delivered twice. */
+export function deliveryMark(records: readonly JobRecord[]): Mark {
+  return {
+    delivered: records.map(({ session, run, id }) =>
+      session === "" ? { session, run, id } : { session, run },
+    ),
+  }
 }
 
 /** The runs whose results an owner's conversation holds. */
-export function deliveredRuns(messages: readonly MessageWithParts[]): DeliveredRun[] {
-  return messages
-    .flatMap(({ parts }) => parts)
-    .flatMap((part) => Mark.safeParse(metadataOf(part)).data?.[METADATA_KEY].told ?? [])
+export function deliveredRuns(messages: readonly HostMessage[]): DeliveredRun[] {
+  return messages.flatMap(({ marks }) => marks).flatMap(runsIn)
 }
 
-function metadataOf(part: Part): unknown {
-  if (part.type === "text") return part.metadata
-  return part.type === "tool" && part.state.status === "completed" ? part.state.metadata : undefined
+/** The runs that a mark names; none where it is somebody else's. */
+export function runsIn(mark: unknown): DeliveredRun[] {
+  return AnyMark.safeParse(mark).data?.delivered ?? []
 }

@@ -2,15 +2,14 @@ import type { JobInput } from "../../machines/events.ts"
 import type { EndedState, JobError, JobRecord } from "../../machines/record.ts"
 import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import { answerOf, finalAnswer, textOf, usageOfSession } from "../children/effects.ts"
-import type { Host, HostError, MessageWithParts, Session } from "../host/client.ts"
+import { finalAnswer } from "../host/answers.ts"
+import type { Host, HostError, HostMessage, HostSession } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
-import type { Inbox } from "../owners/inbox.ts"
-import { deliveredRuns } from "./delivery-mark.ts"
+import { type DeliveredRun, deliveredRuns } from "./delivery-mark.ts"
 import { isHeld } from "./lease.ts"
 import type { JobStore } from "./store.ts"
-import { type Lease, METADATA_KEY, StoredJob } from "./stored-job.ts"
+import { type Lease, StoredJob } from "./stored-job.ts"
 
 /** How far back the look at a start goes for jobs that nobody asks for. Milliseconds, a week. */
 const lookBackMs = 7 * 24 * 3_600_000
@@ -23,12 +22,19 @@ const heldPauseMs = 5_000
 export type RecoveryOptions = {
   host: Host
   troupe: Troupe
-  inbox: Inbox
+  inbox: Deliveries
   store: JobStore
   recover: Options["recover"]
   /** Told of each owner that was looked after. */
   onFound: (owner: string) => void
   now: () => number
+}
+
+/** Which results their owners have, as far as recovery adds to it. */
+export type Deliveries = {
+  adopt(session: string, run: number): void
+  undelivered(owner: string): readonly unknown[]
+  markDelivered(owner: string, runs: readonly DeliveredRun[]): void
 }
 
 export type Recovery = {
@@ -126,16 +132,16 @@ export function createRecovery({
 
   /** A result may have reached its owner just before the process ended: then its owner's messages say so. */
   async function markDelivered(owner: string): Promise<boolean> {
-    if (inbox.unread(owner).length === 0) return true
+    if (inbox.undelivered(owner).length === 0) return true
     const messages = await host.messages(owner)
     if (!messages.ok) return isHopeless(owner, messages.error)
     inbox.markDelivered(owner, deliveredRuns(messages.value))
     return true
   }
 
-  async function bringBack(child: Session, stored: StoredJob): Promise<boolean> {
+  async function bringBack(child: HostSession, stored: StoredJob): Promise<boolean> {
     if (isEnded(stored.record)) {
-      troupe.adopt({ ...stored.record, session: child.id, usage: usageOfSession(child) })
+      troupe.adopt({ ...stored.record, session: child.id, usage: child.usage })
       return true
     }
     const messages = await host.messages(child.id)
@@ -160,13 +166,12 @@ export function createRecovery({
     return status === 404
   }
 
-  function readStored(session: Session): StoredJob | undefined {
-    const found = session.metadata?.[METADATA_KEY]
-    if (found === undefined) return undefined
-    const read = StoredJob.safeParse(found)
+  function readStored(session: HostSession): StoredJob | undefined {
+    if (session.stored === undefined) return undefined
+    const read = StoredJob.safeParse(session.stored)
     if (read.success) return read.data
     const issue = read.error.issues[0]
-    complain(session.id, `${["metadata", METADATA_KEY, ...(issue?.path ?? [])].join(".")}: ${issue?.message}`)
+    complain(session.id, `${["metadata", "troupe", ...(issue?.path ?? [])].join(".")}: ${issue?.message}`)
     return undefined
   }
 
@@ -179,7 +184,7 @@ export function createRecovery({
 
 const nextPause = (pauseMs: number) => Math.min(lastPauseMs, pauseMs * 2)
 
-type Orphan = { child: Session; stored: StoredJob }
+type Orphan = { child: HostSession; stored: StoredJob }
 
 /** A call that reached opencode twice made two sessions for one job, of which one has never been asked anything. */
 function onePerJob(orphans: readonly Orphan[]): Orphan[] {
@@ -190,7 +195,7 @@ function onePerJob(orphans: readonly Orphan[]): Orphan[] {
 }
 
 const worth = ({ child, stored }: Orphan) =>
-  isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.time.updated
+  isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.updatedAt
 
 type StoredRecord = StoredJob["record"]
 
@@ -201,45 +206,44 @@ const isOpen = ({ record, toldRun, lease }: StoredJob) =>
 
 /** How the run ended although nobody wrote it down: by an answer, or by a decision that was. */
 function endOf(
-  child: Session,
+  child: HostSession,
   stored: StoredJob,
-  messages: readonly MessageWithParts[],
+  messages: readonly HostMessage[],
   now: number,
 ): JobRecord | undefined {
   const { record, askedAt } = stored
   if (record.error) return endedAs(child, stored, messages, record.error, record.endedAt ?? now)
   const message = finalAnswer(messages, promptIds(child.id, askedAt).messageID)
   if (!message) return undefined
-  const { text, error } = answerOf(message)
+  const { text, end: { error, at: endedAt = now } = {} } = message
   // An abort came from the end of the process.
   if (error?.kind === "interrupted") return undefined
-  const endedAt = message.info.role === "assistant" ? (message.info.time.completed ?? now) : now
   if (error) return endedAs(child, stored, messages, error, endedAt)
   return { ...frozenFields(child, record), state: "done", text, endedAt }
 }
 
-function interrupted(child: Session, stored: StoredJob, messages: readonly MessageWithParts[], now: number) {
+function interrupted(child: HostSession, stored: StoredJob, messages: readonly HostMessage[], now: number) {
   const message = "opencode ended while it ran; agents_send goes on with it"
   return endedAs(child, stored, messages, { kind: "interrupted", message }, now)
 }
 
 function endedAs(
-  child: Session,
+  child: HostSession,
   { record }: StoredJob,
-  messages: readonly MessageWithParts[],
+  messages: readonly HostMessage[],
   error: JobError,
   endedAt: number,
 ): JobRecord {
   const text = messages
-    .filter(({ info }) => info.role === "assistant")
-    .map(textOf)
+    .filter(({ role }) => role === "assistant")
+    .map(({ text }) => text)
     .findLast((each) => each !== "")
   return { ...frozenFields(child, record), state: stateFor(error), error, ...(text && { text }), endedAt }
 }
 
-function frozenFields(child: Session, record: StoredRecord): JobRecord {
+function frozenFields(child: HostSession, record: StoredRecord): JobRecord {
   const { phase: _phase, deadlineAt: _deadline, ...kept } = record
-  return { ...kept, session: child.id, usage: usageOfSession(child) }
+  return { ...kept, session: child.id, usage: child.usage }
 }
 
 function stateFor({ kind }: JobError): EndedState {
@@ -247,7 +251,7 @@ function stateFor({ kind }: JobError): EndedState {
   return kind === "total" || kind === "idle" ? "timedOut" : "failed"
 }
 
-function jobAgain(child: Session, stored: StoredJob): JobInput {
+function jobAgain(child: HostSession, stored: StoredJob): JobInput {
   const { record, prompt, variant, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
   const { id, owner, description, agent, model, run, createdAt } = record
   return {
@@ -263,7 +267,7 @@ function jobAgain(child: Session, stored: StoredJob): JobInput {
     askedAt,
     run,
     session: child.id,
-    earlier: { usage: usageOfSession(child) },
+    earlier: { usage: child.usage },
     timeoutMs,
     idleMs,
   }

@@ -1,8 +1,8 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostError } from "../host/client.ts"
-import { type Lease, METADATA_KEY, newStoredJob, StoredJob } from "./stored-job.ts"
+import type { Host, HostError } from "../host/port.ts"
+import { type Lease, newStoredJob, StoredJob } from "./stored-job.ts"
 
 /** How long changes that are in no hurry wait for others, to be written together. Milliseconds. */
 const soonMs = 1_000
@@ -33,9 +33,9 @@ export class JobStore {
     this.#lease = lease
   }
 
-  /** The metadata with which a job's child session is made. */
-  newMetadata(job: JobInput): Record<string, unknown> {
-    return { [METADATA_KEY]: newStoredJob(job, this.#lease) }
+  /** What a job's child session is made with. */
+  newStored(job: JobInput): StoredJob {
+    return newStoredJob(job, this.#lease)
   }
 
   /**
@@ -45,10 +45,7 @@ export class JobStore {
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
       if (record.session === "" || !before) return
-      const isDecided = record.phase === "stopping" && before.phase !== "stopping"
-      // What nothing else in opencode tells is written at once, before the child is stopped.
-      if (isDecided) this.save(record)
-      else if (hasEnded(record) && !hasEnded(before)) this.#updateSoon(record.session, withRecord(record))
+      if (hasEnded(record) && !hasEnded(before)) this.#updateSoon(record.session, withRecord(record))
     })
   }
 
@@ -73,7 +70,7 @@ export class JobStore {
 
   async read(session: string): Promise<StoredJob | undefined> {
     const found = await this.#host.session(session)
-    return found.ok ? StoredJob.safeParse(found.value.metadata?.[METADATA_KEY]).data : undefined
+    return found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
   }
 
   /** Takes over the job of a dead process, unless another process is quicker. */
@@ -91,8 +88,8 @@ export class JobStore {
     return instance === this.#lease.instance
   }
 
-  /** The owner has read the results of these runs or was told of them. */
-  markTold(records: readonly JobRecord[]): void {
+  /** The owner's conversation holds the results of these runs. */
+  markDelivered(records: readonly JobRecord[]): void {
     for (const { session, run } of records.filter(hasEnded)) {
       if (session !== "") this.#updateSoon(session, (stored) => ({ ...stored, toldRun: run }))
     }
@@ -151,15 +148,12 @@ export class JobStore {
 
   /** False where it is worth another attempt. */
   async #write(session: string, change: Change): Promise<boolean> {
-    const found = await this.#host.session(session)
-    if (!found.ok) return this.#failed(session, found.error)
-    const stored = StoredJob.safeParse(found.value.metadata?.[METADATA_KEY])
-    if (!stored.success) {
-      this.#complain(session, `its metadata.${METADATA_KEY} was damaged by somebody else`)
-      return true
-    }
-    const metadata = { ...found.value.metadata, [METADATA_KEY]: change(stored.data) }
-    const written = await this.#host.writeMetadata(session, metadata)
+    const written = await this.#host.updateStored(session, (found) => {
+      const stored = StoredJob.safeParse(found)
+      if (stored.success) return change(stored.data)
+      this.#complain(session, "its metadata.troupe was damaged by somebody else")
+      return undefined
+    })
     return written.ok || this.#failed(session, written.error)
   }
 

@@ -2,9 +2,6 @@ import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
 import { JobRecord, NO_USAGE, RECORD_VERSION } from "../../machines/record.ts"
 
-/** The key under which a child session's metadata carries its job. */
-export const METADATA_KEY = "troupe"
-
 /** Who runs a job: a dead process can hold nothing, and nobody has to renew anything. */
 export const Lease = z.object({
   host: z.string(),

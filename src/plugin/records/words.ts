@@ -1,4 +1,5 @@
 import { hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
+import type { JobWithText, TextOf } from "./texts.ts"
 
 /** Characters of an ended job's text in a status. */
 const excerptLength = 160
@@ -17,11 +18,23 @@ export function statusLine(record: JobRecord, now: number): string {
 }
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
-export function resultBlock(record: JobRecord, now: number): string {
+export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(reasonOf(record.error)))}` : ""
   const head = `<job id="${record.id}" state="${record.state}" time="${age(record, now)}"${reason}>`
-  const text = fenced(record.text ?? "")
-  return `${head}\n${text || (record.state === "done" ? "(no text)" : "(it had written nothing)")}\n</job>`
+  return `${head}\n${textWords(record, text)}\n</job>`
+}
+
+function textWords({ state }: JobRecord, text: TextOf): string {
+  switch (text.kind) {
+    case "text":
+      return fenced(text.text)
+    case "nothing":
+      return state === "done" ? "(no text)" : "(it had written nothing)"
+    case "lost":
+      return `(what it had written is lost: ${text.why})`
+    case "unreadable":
+      return `(its text could not be read: ${text.why})`
+  }
 }
 
 /** A cancel says itself that it is one. */

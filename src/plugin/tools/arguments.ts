@@ -1,4 +1,5 @@
 import * as z from "zod"
+import type { Tool } from "../host/port.ts"
 
 /** The longest wait or timeout that may be asked for, seconds: what timers can count to. */
 const seconds = z.number().positive().max(2_000_000)
@@ -42,16 +43,13 @@ export const SendArguments = {
   message: z.string().min(1),
 }
 
-/**
- * The arguments as opencode gets them: shown to the model as they are, but never checked by it, whose refusal would
- * not name the field. `readArguments` checks them.
- */
-export function shown(shape: z.ZodRawShape): z.ZodRawShape {
+/** The arguments as they are shown to the model; `readArguments` checks them. */
+export function shown(shape: z.ZodRawShape): Tool["arguments"] {
   return Object.fromEntries(
-    Object.entries(shape).map(([name, schema]) => {
-      const field = z.unknown().meta(jsonSchemaOf(schema))
-      return [name, z.safeParse(schema, undefined).success ? field.optional() : field]
-    }),
+    Object.entries(shape).map(([name, schema]) => [
+      name,
+      { schema: jsonSchemaOf(schema), isOptional: z.safeParse(schema, undefined).success },
+    ]),
   )
 }
 

@@ -1,5 +1,5 @@
-import type { ToolDefinition } from "@opencode-ai/plugin"
 import type * as z from "zod"
+import type { Tool, ToolAnswer, ToolCall } from "../host/port.ts"
 import {
   CancelArguments,
   SendArguments,
@@ -10,20 +10,20 @@ import {
 } from "./arguments.ts"
 import { cancel } from "./cancel.ts"
 import { send } from "./send.ts"
-import type { Desk, ToolContext, ToolResult } from "./services.ts"
+import type { Services } from "./services.ts"
 import { start } from "./start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"
 
 /** The tools of the main agent, by name. Their words are part of every request: see the budget in the README. */
-export function jobTools(desk: Desk): Record<string, ToolDefinition> {
-  const tool = (description: string, shape: z.ZodRawShape, run: Run): ToolDefinition => ({
+export function jobTools(services: Services): Record<(typeof JOB_TOOLS)[number], Tool> {
+  const tool = (description: string, shape: z.ZodRawShape, run: Run): Tool => ({
     description,
-    args: shown(shape),
-    async execute(given, context) {
+    arguments: shown(shape),
+    async run(given, call) {
       // The owner's jobs of an earlier process are its jobs too.
-      await desk.recovery.owner(context.sessionID)
-      return run(desk, given, context)
+      await services.recovery.owner(call.place.session)
+      return run(services, given, call)
     },
   })
   return {
@@ -43,7 +43,7 @@ export function jobTools(desk: Desk): Record<string, ToolDefinition> {
   }
 }
 
-type Run = (desk: Desk, given: unknown, context: ToolContext) => Promise<ToolResult>
+type Run = (services: Services, given: unknown, call: ToolCall) => Promise<ToolAnswer>
 
 export const JOB_TOOLS = [
   "agents_start",

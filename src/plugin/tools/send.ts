@@ -1,25 +1,26 @@
+import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { type Desk, type ToolContext, type ToolResult, unknownWords, withoutText } from "./services.ts"
+import { type Services, unknownWords, withoutText } from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
-export async function send(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { id, message } = readArguments(SendArguments, given)
-  const owner = context.sessionID
-  const record = desk.troupe.records.get(owner, id)
+  const owner = call.place.session
+  const record = services.troupe.records.get(owner, id)
   if (!record) {
     return {
       title: "unknown job",
       // Stryker disable next-line StringLiteral: there is one line
-      output: unknownWords(desk, owner, [id]).join("\n"),
+      output: unknownWords(services, owner, [id]).join("\n"),
       metadata: { jobs: [] },
     }
   }
-  const words = await desk.messenger.send(record, message)
-  const current = desk.troupe.records.get(owner, id) ?? record
+  const words = await services.messenger.send(record, message)
+  const current = services.troupe.records.get(owner, id) ?? record
   return {
     title: `${id}: ${words}`,
-    output: `${words}\n${statusLine(current, desk.now())}`,
+    output: `${words}\n${statusLine(current, services.now())}`,
     metadata: { jobs: withoutText([current]) },
   }
 }

@@ -1,15 +1,14 @@
-import type { ToolContext, ToolResult } from "@opencode-ai/plugin"
 import { hasEnded, type JobKey, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
-import type { Host } from "../host/client.ts"
+import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
 import type { Recovery } from "../records/recovery.ts"
 
 /** What the tools work with. */
-export type Desk = {
+export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
@@ -20,15 +19,13 @@ export type Desk = {
   now: () => number
 }
 
-export type { ToolContext, ToolResult }
-
 /** The owner's jobs of these ids, in the order asked, and the ids that it has no job of. */
 export function find(
-  desk: Desk,
+  services: Services,
   owner: string,
   ids: readonly string[],
 ): { known: JobRecord[]; unknown: string[] } {
-  const asked = [...new Set(ids)].map((id) => ({ id, record: desk.troupe.records.get(owner, id) }))
+  const asked = [...new Set(ids)].map((id) => ({ id, record: services.troupe.records.get(owner, id) }))
   return {
     known: asked.flatMap(({ record }) => record ?? []),
     unknown: asked.flatMap(({ id, record }) => (record ? [] : id)),
@@ -36,9 +33,9 @@ export function find(
 }
 
 /** Names what is unknown beside what there is. */
-export function unknownWords(desk: Desk, owner: string, unknown: readonly string[]): string[] {
+export function unknownWords(services: Services, owner: string, unknown: readonly string[]): string[] {
   if (unknown.length === 0) return []
-  const known = desk.troupe.records.of(owner).map(({ id }) => id)
+  const known = services.troupe.records.of(owner).map(({ id }) => id)
   const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
   return [`Unknown: ${unknown.join(", ")} (${there})`]
 }
@@ -55,12 +52,13 @@ export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "tex
 
 /** Resolves once `test` holds for all the owner's jobs of these ids, or `signal` aborts. */
 export function settled(
-  desk: Desk,
+  services: Services,
   jobs: readonly JobKey[],
   { test = hasEnded, until, signal, onChange }: WaitOptions = {},
 ): Promise<void> {
   // Stryker disable next-line MethodExpression: owners are forgotten when theirs have ended, which no compiler sees
-  const current = () => jobs.map(({ owner, id }) => desk.troupe.records.get(owner, id)).filter((job) => !!job)
+  const current = () =>
+    jobs.map(({ owner, id }) => services.troupe.records.get(owner, id)).filter((job) => !!job)
   const isOver = () => {
     const records = current()
     return until === "any" && records.length > 0 ? records.some(test) : records.every(test)
@@ -72,7 +70,7 @@ export function settled(
       signal?.removeEventListener("abort", finish)
       resolve()
     }
-    const unsubscribe = desk.troupe.records.subscribe((changed) => {
+    const unsubscribe = services.troupe.records.subscribe((changed) => {
       if (!jobs.some(({ owner, id }) => owner === changed.owner && id === changed.id)) return
       onChange?.(current())
       if (isOver()) finish()

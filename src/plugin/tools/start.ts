@@ -2,41 +2,42 @@ import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
 import type { JobKey } from "../../machines/record.ts"
 import { childRules } from "../children/permissions.ts"
-import { type Agent, type Result, wordsOf } from "../host/client.ts"
+import type { HostAgent, Result, ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Owner } from "../owners/lineage.ts"
+import { wordsOf } from "../util/error-words.ts"
 import { problemsOf, readArguments, Task } from "./arguments.ts"
-import { type Desk, listed, settled, type ToolContext, type ToolResult, withoutText } from "./services.ts"
+import { listed, type Services, settled, withoutText } from "./services.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
-type Sound = { name: string; task: Task; agent: Agent }
+type Sound = { name: string; task: Task; agent: HostAgent }
 type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
-export async function start(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   // Items are read one by one, so that a bad one does not take the others along.
   const { tasks } = readArguments({ tasks: z.array(z.unknown()).min(1).max(64) }, given)
-  const depth = await mayStart(desk, context)
-  const house = await lookAround(desk, tasks, context)
+  const depth = await mayStart(services, call.place.session)
+  const { catalog, owner } = await lookUp(services, tasks, call)
 
-  const checked = tasks.map((task, index) => check(house, task, index))
-  const permitted = await askPermission(checked, context)
+  const checked = tasks.map((task, index) => check(catalog, task, index))
+  const permitted = await askPermission(checked, call)
   // From here to the start nothing waits: an id that is free now is free when the job starts.
-  const outcomes = startAll(desk, house, permitted, context.sessionID, depth)
+  const outcomes = startAll(services, owner, permitted, call.place.session, depth)
   // Stryker disable next-line MethodExpression: no job has the key of what was refused
   const started = outcomes.filter((outcome) => "id" in outcome)
-  await settled(desk, started, { test: ({ phase }) => phase !== "opening", signal: context.abort })
-  return report(desk, outcomes)
+  await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
+  return report(services, outcomes)
 }
 
-/** What the tasks are checked against, and what their jobs inherit. */
-type House = { agents: Agent[]; models: string[] | undefined; owner: Owner }
+/** What tasks may name. Without `models`, no task names one. */
+type Catalog = { agents: HostAgent[]; models: string[] | undefined }
 
-async function mayStart({ lineage, options }: Desk, { sessionID }: ToolContext): Promise<number> {
-  const depth = await lineage.depthOf(sessionID)
+async function mayStart({ lineage, options }: Services, session: string): Promise<number> {
+  const depth = await lineage.depthOf(session)
   if (depth === undefined) throw new Error("opencode did not say which session this is; nothing was started")
   if (depth >= options.depth) {
     throw new Error(
@@ -47,27 +48,26 @@ async function mayStart({ lineage, options }: Desk, { sessionID }: ToolContext):
   return depth
 }
 
-async function lookAround({ host }: Desk, tasks: unknown[], context: ToolContext): Promise<House> {
+async function lookUp(
+  { host }: Services,
+  tasks: unknown[],
+  call: ToolCall,
+): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, message, models] = await Promise.all([
     host.agents(),
-    host.session(context.sessionID),
-    host.message(context.sessionID, context.messageID),
+    host.session(call.place.session),
+    host.message(call.place.session, call.place.message),
     namesModel ? host.models() : undefined,
   ])
-  const info = answered(message).info
+  const own = answered(message)
   const known = answered(agents)
   return {
-    agents: known,
-    models: models && answered(models),
+    catalog: { agents: known, models: models && answered(models) },
     owner: {
-      // Stryker disable next-line ArrayDeclaration: what is no rule is not inherited
-      permission: answered(session).permission ?? [],
-      agent: known.find(({ name }) => name === context.agent),
-      ...(info.role === "assistant" && {
-        model: `${info.providerID}/${info.modelID}`,
-        variant: info.variant,
-      }),
+      rules: answered(session).rules,
+      agent: known.find(({ name }) => name === call.agent),
+      ...(own.role === "assistant" && { model: own.model, variant: own.variant }),
     },
   }
 }
@@ -77,15 +77,15 @@ function answered<T>(result: Result<T>): T {
   throw new Error(`opencode did not answer (${result.error.message}); nothing was started`)
 }
 
-function check({ agents, models }: House, given: unknown, index: number): Item {
+function check({ agents, models }: Catalog, given: unknown, index: number): Item {
   const read = Task.safeParse(given)
   const name = nameOf(given) ?? `tasks[${index}]`
   if (!read.success) return { name, refused: problemsOf(read.error) }
   const task = read.data
   const { agent: asked = "general" } = task
-  const agent = agents.find((each) => each.name === asked && each.mode !== "primary")
+  const agent = agents.find((each) => each.name === asked && each.isSubagent)
   if (!agent) {
-    const usable = agents.filter(({ mode, hidden }) => mode !== "primary" && !hidden)
+    const usable = agents.filter(({ isSubagent, isHidden }) => isSubagent && !isHidden)
     return {
       name,
       refused: `no subagent "${asked}"; there are: ${usable.map((each) => each.name).join(", ")}`,
@@ -113,18 +113,13 @@ function closest(models: readonly string[], asked: string): string[] {
 }
 
 /** As opencode's own `task` does, so that the user's rules for it hold here too: once for each agent. */
-async function askPermission(items: Item[], context: ToolContext): Promise<Item[]> {
+async function askPermission(items: Item[], call: ToolCall): Promise<Item[]> {
   const sound = items.filter((item) => "task" in item)
   const refusals = new Map<string, string>()
   for (const agent of new Set(sound.map((item) => item.agent.name))) {
     const ofAgent = sound.filter((item) => item.agent.name === agent).map(({ task }) => task)
     try {
-      await context.ask({
-        permission: "task",
-        patterns: [agent],
-        always: ["*"],
-        metadata: { description: ofAgent.map(describe).join(", "), subagent_type: agent },
-      })
+      await call.askToStart(agent, ofAgent.map(describe).join(", "))
     } catch (thrown) {
       refusals.set(agent, wordsOf(thrown) || "the user refused")
     }
@@ -138,35 +133,40 @@ async function askPermission(items: Item[], context: ToolContext): Promise<Item[
 /** What became of a task. */
 type Outcome = JobKey | Refused
 
-function startAll(desk: Desk, house: House, items: Item[], owner: string, depth: number): Outcome[] {
+function startAll(
+  services: Services,
+  owner: Owner,
+  items: Item[],
+  session: string,
+  depth: number,
+): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
-  const mayStartJobs = depth + 1 < desk.options.depth
+  const mayStartJobs = depth + 1 < services.options.depth
   return items.map((item) => {
     if ("refused" in item) return item
-    const { id = freeId(desk, owner, wanted) } = item.task
-    if (desk.troupe.records.get(owner, id)) {
+    const { id = freeId(services, session, wanted) } = item.task
+    if (services.troupe.records.get(session, id)) {
       return { name: item.name, refused: `the id "${id}" is taken; choose another, or leave it out` }
     }
-    desk.troupe.start(jobOf(desk, house.owner, item, { id, owner, mayStartJobs }))
-    return { owner, id }
+    services.troupe.start(jobOf(services, owner, item, { id, owner: session, mayStartJobs }))
+    return { owner: session, id }
   })
 }
 
-function freeId({ troupe }: Desk, owner: string, wanted: ReadonlySet<string | undefined>): string {
+function freeId({ troupe }: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
   let index = troupe.records.countOf(owner) + 1
   while (wanted.has(`j${index}`) || troupe.records.get(owner, `j${index}`)) index++
   return `j${index}`
 }
 
 function jobOf(
-  { options, now }: Desk,
+  { options, now }: Services,
   owner: Owner,
   { task, agent }: Sound,
   job: Pick<JobInput, "id" | "owner"> & { mayStartJobs: boolean },
 ): JobInput {
-  const agentModel = agent.model && `${agent.model.providerID}/${agent.model.modelID}`
-  const model = task.model ?? agentModel ?? owner.model
+  const model = task.model ?? agent.model ?? owner.model
   const at = now()
   return {
     ...job,
@@ -176,7 +176,7 @@ function jobOf(
     model,
     // A variant belongs to a model: it goes along with the owner's own.
     variant: model === owner.model ? owner.variant : undefined,
-    rules: childRules(owner.permission, owner.agent, agent, job.mayStartJobs),
+    rules: childRules(owner.rules, owner.agent, agent, job.mayStartJobs),
     createdAt: at,
     askedAt: at,
     run: 1,
@@ -192,7 +192,7 @@ function describe({ description, prompt }: Task): string {
     : line
 }
 
-function report({ troupe }: Desk, outcomes: readonly Outcome[]): ToolResult {
+function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
   const records = outcomes
     .map((outcome) => ("id" in outcome ? troupe.records.get(outcome.owner, outcome.id) : undefined))

@@ -1,25 +1,20 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { withTexts } from "../records/texts.ts"
 import { progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
-import {
-  type Desk,
-  find,
-  settled,
-  type ToolContext,
-  type ToolResult,
-  unknownWords,
-  withoutText,
-} from "./services.ts"
-import { shownProgress } from "./shown-progress.ts"
+import { shownProgress } from "./progress.ts"
+import { find, type Services, settled, unknownWords, withoutText } from "./services.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
-export async function wait(desk: Desk, given: unknown, context: ToolContext): Promise<ToolResult> {
+export async function wait(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { ids, until, timeout } = readArguments(WaitArguments, given)
-  const owner = context.sessionID
-  const { known, unknown } = ids ? find(desk, owner, ids) : { known: desk.inbox.open(owner), unknown: [] }
+  const owner = call.place.session
+  const { known, unknown } = ids
+    ? find(services, owner, ids)
+    : { known: services.inbox.open(owner), unknown: [] }
   if (known.length === 0 && unknown.length === 0) {
     return {
       title: "nothing to wait for",
@@ -29,40 +24,37 @@ export async function wait(desk: Desk, given: unknown, context: ToolContext): Pr
   }
 
   const timer = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
-  const shown = shownProgress(desk.host, context)
+  const shown = shownProgress(services.host, call.place)
   const show = (records: readonly JobRecord[]) =>
     shown.show(progress(records), { jobs: withoutText(records) })
   show(known)
-  await settled(desk, known, {
+  await settled(services, known, {
     until,
-    signal: timer ? AbortSignal.any([context.abort, timer]) : context.abort,
+    signal: timer ? AbortSignal.any([call.signal, timer]) : call.signal,
     onChange: show,
   })
   await shown.settle()
 
-  const current = known.flatMap(({ id }) => desk.troupe.records.get(owner, id) ?? [])
-  const read = await withTexts(desk.host, current)
-  const records = read.map(({ record }) => record)
-  const ended = read.flatMap(({ record, problem }) => (hasEnded(record) && !problem ? record : []))
-  const running = records.filter((record) => !hasEnded(record))
-  const blocks = ended.map((record) => resultBlock(record, desk.now()))
+  const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
+  const running = current.filter((record) => !hasEnded(record))
+  const read = await withTexts(services.host, current.filter(hasEnded))
+  const ended = read.filter(({ text }) => text.kind !== "unreadable")
+  const blocks = ended.map((result) => resultBlock(result, services.now()))
   const count = fitting(blocks)
-  const delivered = ended.slice(0, count)
-  const left = ended.slice(count)
-  // What an interrupted turn gets is not read by anybody.
-  if (!context.abort.aborted) desk.inbox.markRead(delivered)
+  const handedOver = ended.slice(0, count).map(({ record }) => record)
+  const left = ended.slice(count).map(({ record }) => record)
   const lines = [
     ...blocks.slice(0, count),
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
-    ...read.flatMap(({ record, problem }) => (problem ? unreadable(record, problem) : [])),
-    ...(running.length > 0 ? [`${reasonFor(context, timer)} Still running:`] : []),
-    ...running.map((record) => statusLine(record, desk.now())),
-    ...unknownWords(desk, owner, unknown),
+    ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
+    ...(running.length > 0 ? [`${reasonFor(call, timer)} Still running:`] : []),
+    ...running.map((record) => statusLine(record, services.now())),
+    ...unknownWords(services, owner, unknown),
   ]
   return {
-    title: progress(records),
+    title: progress(current),
     output: lines.join("\n"),
-    metadata: { jobs: withoutText(records), ...deliveryMark(delivered) },
+    metadata: { jobs: withoutText(current), troupe: deliveryMark(handedOver) },
   }
 }
 
@@ -73,7 +65,7 @@ const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).joi
 
 const them = (records: readonly JobRecord[]) => (records.length === 1 ? "it" : "them")
 
-function reasonFor({ abort }: ToolContext, timer: AbortSignal | undefined): string {
-  if (abort.aborted) return "The waiting was interrupted."
+function reasonFor({ signal }: ToolCall, timer: AbortSignal | undefined): string {
+  if (signal.aborted) return "The waiting was interrupted."
   return timer?.aborted ? "The waiting timed out." : "Not all were waited for."
 }

@@ -22,7 +22,7 @@ export type ScriptedTroupe = {
   stop(): void
 }
 
-/** The actor of OWNER's delivery, and for each of its live jobs a writer and a turn. */
+/** With a delivery for each owner, and a turn and a writer for each of its live jobs. */
 export function withProtocols(source: Source): Source {
   const actor = (
     kind: ActorNode["kind"],
@@ -37,13 +37,12 @@ export function withProtocols(source: Source): Source {
     children: [],
     ...more,
   })
+  const about = (kind: ActorNode["kind"], { id, session = "" }: ActorNode, state: string) =>
+    actor(kind, id, state, { session })
   const around = (supervisor: ActorNode): ActorNode[] => [
+    ...supervisor.children.map((job) => ({ ...job, children: [about("turn", job, "asking.waiting")] })),
     actor("delivery", supervisor.id, "backoff", { counts: { results: 2 } }),
-    ...supervisor.children.flatMap((job) => {
-      const session = job.session ?? ""
-      const turn = actor("turn", session, "asking", { session, counts: { prompts: 1 } })
-      return [actor("writer", session, "dirty", { session }), { ...job, children: [turn] }]
-    }),
+    ...supervisor.children.map((job) => about("writer", job, "writing")),
   ]
   const actors = () => {
     const system = source.actors()
@@ -63,6 +62,8 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
     promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
+    lookForAnswer: async () => {},
+    recordEnd: async () => {},
     stopChild: async () => ({ text: "as far as it got", usage: NO_USAGE }),
   }
   const troupe = createTroupe({ effects, concurrency, reportError: (error) => console.error(error) })

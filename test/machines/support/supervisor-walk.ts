@@ -10,7 +10,9 @@ import {
 } from "xstate"
 import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
 import type { JobInput } from "../../../src/machines/events.ts"
-import { type JobContext, jobMachine, recordOf } from "../../../src/machines/job-machine.ts"
+import type { JobContext } from "../../../src/machines/job-context.ts"
+import { jobMachine } from "../../../src/machines/job-machine.ts"
+import { recordOf } from "../../../src/machines/job-record.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import {
   type SlotEvent,

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import type { NewPrompt } from "../../../src/plugin/host/client.ts"
+import type { NewPrompt } from "../../../src/plugin/host/port.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
@@ -48,9 +48,9 @@ describe("A message to a running job", () => {
     const saying = say("one thing more")
     await settled()
     host.prompts[0]?.answer("of the first turn")
-    await until(() => host.prompts.length === 2)
     taken.open()
     await saying
+    await until(() => host.prompts.length === 2)
     expect(host.prompts[1]?.prompt.text).toBe("one thing more")
     host.prompts[1]?.answer("of the second turn")
     expect((await call("agents_wait", {})).output).toContain("of the second turn")
@@ -81,6 +81,48 @@ describe("A message to a running job", () => {
     await expect(say("more")).rejects.toThrow("opencode did not take the message: not now. Nothing was sent.")
     expect((await finish("done")).jobs[0]?.state).toBe("done")
     expect(host.prompts).toHaveLength(1)
+  })
+
+  it("that opencode refuses as the child's turn ends is not asked after all", async () => {
+    const refused = gate<void>()
+    const { say, call, host } = await working({ send: () => refused.passed.then(() => failed("not now")) })
+    const saying = say("more")
+    await settled()
+    host.prompts[0]?.answer("of the first turn")
+    await settled()
+    refused.open()
+    await expect(saying).rejects.toThrow("Nothing was sent.")
+    expect((await call("agents_wait", {})).output).toContain("of the first turn")
+    expect(host.prompts).toHaveLength(1)
+  })
+
+  it("that comes when the child has given its last answer is a follow-up", async () => {
+    const { say, host } = await working()
+    const cost = gate<void>()
+    const { session } = host
+    host.session = async (id) => {
+      host.session = session
+      await cost.passed
+      return session(id)
+    }
+    host.prompts[0]?.answer("of the first run")
+    await settled()
+    const saying = say("one thing more")
+    await settled()
+    cost.open()
+    expect((await saying).title).toBe("a: Run 2 started; agents_wait has its result.")
+    expect(host.prompts[1]?.prompt.text).toBe("one thing more")
+  })
+
+  it("whose turn fails leaves the answer before it", async () => {
+    const { say, call, host } = await working()
+    await say("one thing more")
+    host.prompts[0]?.answer("of the first turn")
+    await until(() => host.prompts.length === 2)
+    host.prompts[1]?.settle(failed("refused", 400))
+    const { output, jobs } = await call("agents_wait", {})
+    expect(jobs).toMatchObject([{ state: "failed", error: { message: expect.stringContaining("refused") } }])
+    expect(output).toContain("of the first turn")
   })
 
   it("is refused while it waits for a slot, with what to do", async () => {
@@ -145,7 +187,7 @@ describe("A message to an ended job", () => {
     expect((await saying).title).toContain("Run 3")
     host.prompts.at(-1)?.answer("of the late one")
     await settled()
-    expect(inbox.unread("owner").map(({ run }) => run)).toEqual([3])
+    expect(inbox.undelivered("owner").map(({ run }) => run)).toEqual([3])
     expect((await call("agents_wait", {})).output).toContain("of the late one")
   })
 
@@ -161,7 +203,7 @@ describe("A message to an ended job", () => {
     await say("go on")
     expect(troupe.records.get("owner", "a")?.deadlineAt).toBe(began + 7_000)
     await vi.advanceTimersByTimeAsync(3_000)
-    expect(troupe.records.get("owner", "a")?.error?.message).toBe("no sign of life for 3 s")
+    expect(troupe.records.get("owner", "a")?.error?.message).toBe("no activity for 3 s")
   })
 
   it("is refused where there never was a session", async () => {
@@ -198,7 +240,7 @@ describe("A message to a job that is not known", () => {
 })
 
 describe("The result of a job that an earlier process has ended", () => {
-  it("is read from its child's messages when it is asked for: the last that has a text", async () => {
+  it("is read from its child's messages when it is asked for", async () => {
     const { call, finish, troupe, host } = await working()
     await finish("first")
     const record = troupe.records.get("owner", "a")
@@ -206,7 +248,7 @@ describe("The result of a job that an earlier process has ended", () => {
     const { text: _text, ...rest } = record
     troupe.adopt(rest)
     const asked = { session: record.session, messageID: "msg_2" }
-    host.said.get(record.session)?.push(answerTo(asked, "and more"), answerTo(asked, ""))
+    host.said.get(record.session)?.push(answerTo(asked, "and more"))
     expect((await call("agents_wait", { ids: ["a"] })).output).toContain("and more")
   })
 })

@@ -1,8 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { childRules } from "../../../src/plugin/children/permissions.ts"
-import type { PermissionRule } from "../../../src/plugin/host/client.ts"
-import { agentOf } from "../support/opencode-data.ts"
+import type { HostAgent, PermissionRule } from "../../../src/plugin/host/port.ts"
 
 type Action = PermissionRule["action"]
 
@@ -10,6 +9,13 @@ const rule = (permission: string, action: Action, pattern = "*"): PermissionRule
   permission,
   pattern,
   action,
+})
+
+const agentOf = (name: string, rules: PermissionRule[]): HostAgent => ({
+  name,
+  rules,
+  isSubagent: true,
+  isHidden: false,
 })
 
 /** What opencode decides: a session's rules stand behind its agent's, and the last that matches counts. */
@@ -131,9 +137,9 @@ describe("What an owner's agent is denied", () => {
   })
 })
 
-describe("The manners of an owner's agent", () => {
+describe("What an owner's agent is denied of talking and planning", () => {
   it.each(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])(
-    "are not its child's: %s says how a session talks or plans, not what it may touch",
+    "is not denied to its child: %s says how a session talks or plans, not what it may touch",
     (name) => {
       const may = childOf([...everything, rule(name, "deny")], [...everything, rule(name, "allow")])
       expect(may(name)).toBe("allow")

@@ -1,6 +1,8 @@
 import { createOpencodeClient } from "@opencode-ai/sdk"
 import { describe, expect, it } from "vitest"
-import { createHost, wordsOf } from "../../../src/plugin/host/client.ts"
+import { createHost } from "../../../src/plugin/host/client.ts"
+import type { NewPrompt, Prompt } from "../../../src/plugin/host/port.ts"
+import { answerTo, sessionOf, textPart } from "../support/opencode-data.ts"
 
 /** A host on the client that opencode hands to plugins, whose requests are answered here. */
 function hostAnswered(answer: (request: Request) => Response | Promise<Response>, headers = {}) {
@@ -16,10 +18,12 @@ function hostAnswered(answer: (request: Request) => Response | Promise<Response>
   return { host: createHost(given, "/project"), requests }
 }
 
+const prompt: Prompt = { session: "ses_1", messageID: "msg_1", partID: "prt_1", text: "go", agent: "general" }
+
 describe("A call to opencode", () => {
   it("gives what opencode answered", async () => {
-    const { host } = hostAnswered(() => Response.json({ id: "ses_1" }))
-    expect(await host.session("ses_1")).toEqual({ ok: true, value: { id: "ses_1" } })
+    const { host } = hostAnswered(() => Response.json(sessionOf("ses_1", { parentID: "ses_0" })))
+    expect(await host.session("ses_1")).toMatchObject({ ok: true, value: { id: "ses_1", parent: "ses_0" } })
   })
 
   it.each<[string, () => Response | Promise<Response>, object]>([
@@ -49,10 +53,25 @@ describe("A call to opencode", () => {
     expect(await host.session("ses_1")).toMatchObject({ ok: false, error })
   })
 
+  it("fails in the same way when its answer is not as expected", async () => {
+    const { host } = hostAnswered(() => Response.json({}))
+    const ends = await Promise.all([host.session("ses_1"), host.prompt(prompt), host.agents(), host.models()])
+    for (const end of ends)
+      expect(end).toMatchObject({
+        ok: false,
+        error: { message: expect.stringMatching(/^opencode's answer is not as expected: /) },
+      })
+  })
+
   it("never throws, whatever is called", async () => {
     const { host } = hostAnswered(() => Promise.reject(new Error("gone")))
-    const prompt = { session: "ses_1", messageID: "msg_1", partID: "prt_1", text: "go", agent: "general" }
-    const calls = [
+    const place = { session: "ses_1", message: "msg_1", call: "call" }
+    const calls: Promise<{ ok: boolean }>[] = [
+      host.createSession({ parent: "ses_0", title: "go", agent: "general", rules: [], stored: {} }),
+      host.deleteSession("ses_1"),
+      host.session("ses_1"),
+      host.sessionsSince(0),
+      host.isBusy("ses_1"),
       host.agents(),
       host.models(),
       host.children("ses_1"),
@@ -61,7 +80,9 @@ describe("A call to opencode", () => {
       host.abort("ses_1"),
       host.prompt(prompt),
       host.send(prompt),
-      host.writeMetadata("ses_1", {}),
+      host.post(prompt),
+      host.updateStored("ses_1", () => ({})),
+      host.showProgress(place, { title: "1/2 done", metadata: {} }),
       host.toast({ message: "hi", variant: "info" }),
       host.log("info", "hi"),
     ]
@@ -91,15 +112,15 @@ describe("A call to opencode", () => {
 })
 
 describe("A prompt", () => {
-  const asked = async (model: string | undefined) => {
-    const { host, requests } = hostAnswered(() => Response.json({ info: {}, parts: [] }))
-    const prompt = { session: "ses_1", messageID: "msg_1", partID: "prt_1", text: "go", agent: "general" }
+  const sentBy = async (model: string | undefined) => {
+    const answer = answerTo({ session: "ses_1", messageID: "msg_1" }, "done")
+    const { host, requests } = hostAnswered(() => Response.json(answer))
     await host.prompt({ ...prompt, model, variant: "high" })
     return requests[0]?.json()
   }
 
   it("carries both ids, the agent, the model and its variant", async () => {
-    expect(await asked("fake/m1")).toEqual({
+    expect(await sentBy("fake/m1")).toEqual({
       messageID: "msg_1",
       agent: "general",
       model: { providerID: "fake", modelID: "m1" },
@@ -109,26 +130,162 @@ describe("A prompt", () => {
   })
 
   it("takes models whose names have slashes of their own", async () => {
-    expect(await asked("router/meta/llama")).toMatchObject({
+    expect(await sentBy("router/meta/llama")).toMatchObject({
       model: { providerID: "router", modelID: "meta/llama" },
     })
   })
 
   it("leaves the session's permission rules alone: `tools` would replace them", async () => {
-    expect(await asked("fake/m1")).not.toHaveProperty("tools")
+    expect(await sentBy("fake/m1")).not.toHaveProperty("tools")
+  })
+
+  it("returns the message that ends its turn", async () => {
+    const answer = answerTo({ session: "ses_1", messageID: "msg_1" }, "done")
+    const { host } = hostAnswered(() => Response.json(answer))
+    expect(await host.prompt(prompt)).toMatchObject({ ok: true, value: { text: "done", answers: "msg_1" } })
+  })
+
+  it("may be hidden and carry a mark, which its part then has", async () => {
+    const { host, requests } = hostAnswered(() => Response.json({}))
+    const note: NewPrompt = {
+      session: "ses_1",
+      text: "x",
+      agent: "build",
+      isHidden: true,
+      mark: { delivered: [] },
+    }
+    await host.post(note)
+    await host.send(note)
+    const part = { type: "text", text: "x", synthetic: true, metadata: { troupe: { delivered: [] } } }
+    expect(await requests[0]?.json()).toEqual({ agent: "build", noReply: true, parts: [part] })
+    expect(await requests[1]?.json()).toEqual({ agent: "build", parts: [part] })
   })
 })
 
-describe("The words of an error", () => {
-  it.each<[unknown, string]>([
-    ["plain", "plain"],
-    [new Error("thrown"), "thrown"],
-    [{ data: { message: "inner" }, message: "outer" }, "inner"],
-    [{ name: "APIError", data: { message: "" } }, "APIError"],
-    [{ name: "APIError", data: {} }, "APIError"],
-    [undefined, ""],
-    [7, ""],
-  ])("of %o", (error, words) => {
-    expect(wordsOf(error)).toBe(words)
+describe("A child session", () => {
+  it("is made with its parent, its agent, its rules and what it keeps for this product", async () => {
+    const { host, requests } = hostAnswered(() => Response.json(sessionOf("ses_1")))
+    const rules = [{ permission: "edit", pattern: "*", action: "deny" as const }]
+    await host.createSession({
+      parent: "ses_0",
+      title: "go",
+      agent: "general",
+      rules,
+      stored: { version: 1 },
+    })
+    expect(await requests[0]?.json()).toEqual({
+      parentID: "ses_0",
+      title: "go",
+      agent: "general",
+      permission: rules,
+      metadata: { troupe: { version: 1 } },
+    })
+  })
+})
+
+describe("What a session keeps for this product", () => {
+  const kept = sessionOf("ses_1", { metadata: { theirs: 1, troupe: { run: 1 } } })
+
+  it("changes alone: the keys of others stay", async () => {
+    const { host, requests } = hostAnswered(() => Response.json(kept))
+    const seen: unknown[] = []
+    await host.updateStored("ses_1", (stored) => {
+      seen.push(stored)
+      return { run: 2 }
+    })
+    expect(seen).toEqual([{ run: 1 }])
+    expect(await requests[1]?.json()).toEqual({ metadata: { theirs: 1, troupe: { run: 2 } } })
+  })
+
+  it("stays where nothing is to change", async () => {
+    const { host, requests } = hostAnswered(() => Response.json(kept))
+    expect(await host.updateStored("ses_1", () => undefined)).toEqual({ ok: true, value: undefined })
+    expect(requests.map(({ method }) => method)).toEqual(["GET"])
+  })
+})
+
+describe("A session's turn", () => {
+  it.each([
+    ["is under way", { ses_1: { type: "busy" } }, true],
+    ["is under way while opencode backs off", { ses_1: { type: "retry" } }, true],
+    ["is not, where it is idle", { ses_1: { type: "idle" } }, false],
+    ["is not, where opencode does not name it", { ses_2: { type: "busy" } }, false],
+  ])("%s", async (_, statuses, isBusy) => {
+    const { host } = hostAnswered(() => Response.json(statuses))
+    expect(await host.isBusy("ses_1")).toEqual({ ok: true, value: isBusy })
+  })
+})
+
+describe("Models", () => {
+  it("are named by provider and model", async () => {
+    const providers = [
+      { id: "fake", models: { m1: {}, m2: {} } },
+      { id: "other", models: { "a/b": {} } },
+    ]
+    const { host } = hostAnswered(() => Response.json({ providers, default: {} }))
+    expect(await host.models()).toEqual({ ok: true, value: ["fake/m1", "fake/m2", "other/a/b"] })
+  })
+})
+
+describe("The progress of a tool's call", () => {
+  const place = { session: "owner", message: "msg_call", call: "call" }
+  const running = {
+    id: "prt_call",
+    sessionID: "owner",
+    messageID: "msg_call",
+    type: "tool",
+    callID: "call",
+    tool: "agents_wait",
+    state: { status: "running", input: {}, metadata: { other: "kept" }, time: { start: 1 } },
+  }
+  const text = textPart("owner", "msg_call", "I wait for them.")
+  const withState = (status: string) => ({ ...running, state: { ...running.state, status } })
+
+  async function shownOn(...parts: object[]) {
+    const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts }
+    const { host, requests } = hostAnswered(({ method }) => Response.json(method === "GET" ? message : true))
+    const result = await host.showProgress(place, { title: "1/2 done", metadata: { jobs: [] } })
+    const writes = requests.filter(({ method }) => method !== "GET")
+    return { result, written: await Promise.all(writes.map((request) => request.json())) }
+  }
+
+  it("is shown on the part where it runs, beside what that holds", async () => {
+    const { result, written } = await shownOn(text, running)
+    expect(result).toEqual({ ok: true, value: true })
+    const state = { ...running.state, title: "1/2 done", metadata: { other: "kept", jobs: [] } }
+    expect(written).toEqual([{ ...running, state }])
+  })
+
+  it.each([
+    ["is another call's", { ...running, callID: "other" }],
+    ["is not running yet", withState("pending")],
+    ["is at its end", withState("completed")],
+    ["is no call's", text],
+  ])("is not shown on a part that %s", async (_, part) => {
+    expect(await shownOn(part)).toEqual({ result: { ok: true, value: false }, written: [] })
+  })
+
+  it("is not shown where opencode does not say which call it is", async () => {
+    const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts: [running] }
+    const { host } = hostAnswered(() => Response.json(message))
+    const progress = { title: "1/2 done", metadata: {} }
+    expect(await host.showProgress({ ...place, call: undefined }, progress)).toEqual({
+      ok: true,
+      value: false,
+    })
+  })
+
+  it("fails where the message cannot be read, or the part not be written", async () => {
+    const progress = { title: "1/2 done", metadata: {} }
+    const none = hostAnswered(() => Response.json({ name: "NotFoundError" }, { status: 404 }))
+    expect(await none.host.showProgress(place, progress)).toMatchObject({ ok: false, error: { status: 404 } })
+    const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts: [running] }
+    const full = hostAnswered(({ method }) =>
+      method === "GET" ? Response.json(message) : new Response("disk full", { status: 500 }),
+    )
+    expect(await full.host.showProgress(place, progress)).toMatchObject({
+      ok: false,
+      error: { message: "disk full", status: 500 },
+    })
   })
 })

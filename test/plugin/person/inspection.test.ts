@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Inspector, Source, StartOptions } from "../../../src/inspector/index.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import type { Host } from "../../../src/plugin/host/client.ts"
+import type { Host } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { inspectJobs } from "../../../src/plugin/person/inspection.ts"
 import { failed } from "../support/host-double.ts"
@@ -54,11 +54,11 @@ const ended: JobRecord = {
 
 function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}) {
   const desk = atDesk(opencode)
-  const { host, troupe, children } = desk
+  const { host, troupe, turns } = desk
   const inspection = inspectJobs({
     host,
     troupe,
-    children,
+    turns,
     messenger: { send: async () => "" },
     options: Options.parse({ inspector: given }),
     directory: "/project",
@@ -149,18 +149,19 @@ describe("The text of an ended job", () => {
     expect(await readText(interrupted)).toEqual({ kind: "text", text: "the answer" })
   })
 
-  it("is nothing where its child wrote nothing, and lost where opencode ended meanwhile", async () => {
+  it("is nothing where its child wrote nothing, and lost where opencode stopped while it was writing", async () => {
     const { host, readText } = await adopted()
     host.said.set("ses_old", [askedBy(asked)])
     expect(await readText(ended)).toEqual({ kind: "nothing" })
-    expect(await readText(interrupted)).toEqual({ kind: "lost" })
+    host.said.set("ses_old", [askedBy(asked), answerTo(asked, "", { finish: "" })])
+    expect(await readText(interrupted)).toMatchObject({ kind: "lost" })
   })
 
   it.each([
-    ["its session was deleted", 404],
-    ["opencode is busy", 503],
-  ])("cannot be read where %s", async (why, status) => {
+    ["lost", "its session was deleted", 404],
+    ["unreadable", "opencode is busy", 503],
+  ])("is %s where %s", async (kind, why, status) => {
     const { readText } = await adopted({ messages: async () => failed("opencode is busy", status) })
-    expect(await readText(ended)).toEqual({ kind: "unreadable", why })
+    expect(await readText(ended)).toEqual({ kind, why })
   })
 })

@@ -1,9 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
 import { hasEnded, type JobRecord } from "../../../src/machines/record.ts"
-import type { NewPrompt } from "../../../src/plugin/host/client.ts"
+import type { NewPrompt } from "../../../src/plugin/host/port.ts"
 import { ok } from "../support/host-double.ts"
-import { frozenTime, inEveryOrder, raceDesk, timeout } from "../support/races.ts"
+import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
 frozenTime()
 
@@ -21,7 +21,7 @@ describe("Follow-ups that are sent at once", () => {
         sent.push(prompt)
         return ok(undefined)
       }
-      const { call, host, troupe, inbox, soon, settle } = raceDesk(scheduler, { send })
+      const { call, host, troupe, inbox, soon, settle } = racedServices(scheduler, { send })
       const ends: JobRecord[] = []
       troupe.records.subscribe((record) => void (hasEnded(record) && ends.push(record)))
       const finish = () => {
@@ -65,7 +65,7 @@ describe("Follow-ups that are sent at once", () => {
       expect(sent.length).toBe(said("gets the message").length)
       expect(new Set(sent.map(({ messageID }) => messageID)).size, "two messages of one id").toBe(sent.length)
       expect(ends.map(({ run }) => run)).toEqual(runs.toSorted())
-      expect(inbox.unread("owner").map(({ run }) => run)).toEqual([runs.length + 1])
+      expect(inbox.undelivered("owner").map(({ run }) => run)).toEqual([runs.length + 1])
     })
   })
 })

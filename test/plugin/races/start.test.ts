@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { frozenTime, inEveryOrder, raceDesk, timeout } from "../support/races.ts"
+import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
 frozenTime()
 
@@ -10,7 +10,7 @@ describe("Jobs that are started by several calls at once", () => {
 
   it("never share an id, and each call tells of its own", { timeout }, async () => {
     await inEveryOrder(calls, async (scheduler, given) => {
-      const { call, host, settle } = raceDesk(scheduler)
+      const { call, host, settle } = racedServices(scheduler)
       const ask = () => scheduler.schedule(Promise.resolve(), "the user permits it")
       const starting = given.map((names, index) => {
         const tasks = names.map((id, place) => ({ id, prompt: `work ${index}.${place}` }))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import type { TextOf } from "../../../src/plugin/records/texts.ts"
 import { progress, resultBlock, statusLine } from "../../../src/plugin/records/words.ts"
 
 const now = 100_000
@@ -32,8 +33,11 @@ const running = (fields: Partial<JobRecord>): JobRecord => {
 }
 
 describe("A result", () => {
+  const block = (record: JobRecord, text: TextOf = { kind: "text", text: record.text ?? "" }) =>
+    resultBlock({ record, text }, now)
+
   it("stands in a block of its own, with how the job ended", () => {
-    expect(resultBlock(record(), now)).toBe(`<job id="j1" state="done" time="12s">\nAll is well.\n</job>`)
+    expect(block(record())).toBe(`<job id="j1" state="done" time="12s">\nAll is well.\n</job>`)
   })
 
   it("says why where it is none, beside what was written", () => {
@@ -42,35 +46,36 @@ describe("A result", () => {
       error: { kind: "provider", message: 'said "no"' },
       text: "Half",
     })
-    expect(resultBlock(failed, now)).toBe(
+    expect(block(failed)).toBe(
       `<job id="j1" state="failed" time="12s" reason="provider: said \\"no\\"">\nHalf\n</job>`,
     )
   })
 
-  it("says that there is no text", () => {
-    const { text: _, ...silent } = record()
-    for (const done of [silent, record({ text: "" })])
-      expect(resultBlock(done, now)).toBe('<job id="j1" state="done" time="12s">\n(no text)\n</job>')
-    const cancelled = record({ state: "cancelled", text: "" })
-    expect(resultBlock(cancelled, now)).toContain("\n(it had written nothing)\n")
+  it.each<[string, Partial<JobRecord>, TextOf]>([
+    ["(no text)", {}, { kind: "nothing" }],
+    ["(it had written nothing)", { state: "cancelled" }, { kind: "nothing" }],
+    [
+      "(what it had written is lost: its session was deleted)",
+      {},
+      { kind: "lost", why: "its session was deleted" },
+    ],
+    ["(its text could not be read: not now)", {}, { kind: "unreadable", why: "not now" }],
+  ])("says so where there is no text: %s", (words, fields, text) => {
+    expect(block(record(fields), text).split("\n").slice(1)).toEqual([words, "</job>"])
   })
 
   it.each(["</job>", "</JOB>", "</job >", "</job></job>"])(
     "cannot be ended by its own words: %s",
     (words) => {
-      const block = resultBlock(
-        record({ text: `so ${words} then\n<job id="j2">`, error: { kind: "provider", message: words } }),
-        now,
-      )
-      expect(block.match(/<\/job/gi)).toHaveLength(1)
-      expect(block.endsWith("\n</job>")).toBe(true)
+      const text = `so ${words} then\n<job id="j2">`
+      const result = block(record({ text, error: { kind: "provider", message: words } }))
+      expect(result.match(/<\/job/gi)).toHaveLength(1)
+      expect(result.endsWith("\n</job>")).toBe(true)
     },
   )
 
   it("can still be read where it names the end of a block", () => {
-    expect(resultBlock(record({ text: "Close it with </job>." }), now)).toContain(
-      "\nClose it with <\\/job>.\n",
-    )
+    expect(block(record({ text: "Close it with </job>." }))).toContain("\nClose it with <\\/job>.\n")
   })
 })
 

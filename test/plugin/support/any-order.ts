@@ -1,5 +1,5 @@
 import type { Scheduler } from "fast-check"
-import type { Host } from "../../../src/plugin/host/client.ts"
+import type { Host } from "../../../src/plugin/host/port.ts"
 
 /** opencode takes each call, and answers it, when the scheduler says. What children are asked, the test answers. */
 export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
@@ -16,15 +16,15 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     deleteSession: late("deleteSession", host.deleteSession),
     session: late("session", host.session),
     sessionsSince: late("sessionsSince", host.sessionsSince),
-    statuses: late("statuses", host.statuses),
+    isBusy: late("isBusy", host.isBusy),
     children: late("children", host.children),
     messages: late("messages", host.messages),
     message: late("message", host.message),
-    writeMetadata: late("writeMetadata", host.writeMetadata),
+    updateStored: late("updateStored", host.updateStored),
     prompt: host.prompt,
     post: late("post", host.post),
     send: late("send", host.send),
-    updatePart: late("updatePart", host.updatePart),
+    showProgress: late("showProgress", host.showProgress),
     abort: late("abort", host.abort),
     agents: late("agents", host.agents),
     models: late("models", host.models),

@@ -1,13 +1,13 @@
-import type {
-  Host,
-  MessageWithParts,
-  Part,
-  Prompt,
-  Result,
-  Session,
-  Toast,
-} from "../../../src/plugin/host/client.ts"
-import { agentOf, answerTo, askedBy, sessionOf } from "./opencode-data.ts"
+import type { Agent, Session } from "@opencode-ai/sdk/v2"
+import {
+  decodeAgent,
+  decodeMessage,
+  decodeSession,
+  type MessageWithParts,
+  OUR_KEY,
+} from "../../../src/plugin/host/decode.ts"
+import type { Host, HostMessage, Progress, Prompt, Result, Toast } from "../../../src/plugin/host/port.ts"
+import { agentOf, answerTo, askedBy, postedAs, sessionOf } from "./opencode-data.ts"
 
 /** A prompt under way, which the test answers. */
 export type AskedPrompt = {
@@ -15,7 +15,7 @@ export type AskedPrompt = {
   /** The child has written this, and is not at its end. */
   write(message: MessageWithParts): void
   /** The prompt's call returns. */
-  settle(result: Result<MessageWithParts>): void
+  settle(result: Result<HostMessage>): void
   /** The child's final answer, whose call returns. */
   answer(text: string): void
 }
@@ -27,7 +27,7 @@ export type HostDouble = Host & {
   readonly aborted: string[]
   readonly logged: string[]
   readonly toasts: Toast[]
-  readonly shown: Part[]
+  readonly shown: Progress[]
   /** What was written to a session's metadata, in order. */
   readonly writes: { session: string; metadata: Record<string, unknown> }[]
 }
@@ -38,6 +38,11 @@ export const failed = (message: string, status?: number): Result<never> => ({
   error: { message, status },
 })
 
+/** What calls give that answer with opencode's own data. */
+export const okSession = (session: Session) => ok(decodeSession(session))
+export const okMessage = (message: MessageWithParts) => ok(decodeMessage(message))
+export const okAgents = (...agents: Agent[]) => ok(agents.map(decodeAgent))
+
 /** opencode in memory: one owner session, the usual agents, two models. `overrides` takes the place of its calls. */
 export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
   const sessions = new Map<string, Session>([["owner", sessionOf("owner")]])
@@ -46,34 +51,40 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
   const aborted: string[] = []
   const logged: string[] = []
   const toasts: Toast[] = []
-  const shown: Part[] = []
+  const shown: Progress[] = []
   const writes: HostDouble["writes"] = []
   const found = (id: string) => {
     const session = sessions.get(id)
-    return session ? ok(session) : failed(`no session ${id}`, 404)
+    return session ? okSession(session) : failed(`no session ${id}`, 404)
   }
 
   const host: Host = {
-    async createSession(input) {
-      const session = sessionOf(`ses_${sessions.size}`, input)
+    async createSession({ parent, rules, stored, ...rest }) {
+      const fields = { ...rest, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }
+      const session = sessionOf(`ses_${sessions.size}`, fields)
       sessions.set(session.id, session)
-      return ok(session)
+      return okSession(session)
     },
     deleteSession: async (id) => ok(sessions.delete(id)),
     session: async (id) => found(id),
-    sessionsSince: async () => ok([...sessions.values()]),
-    statuses: async () => ok({}),
-    children: async (id) => ok([...sessions.values()].filter(({ parentID }) => parentID === id)),
-    messages: async (id) => ok(said.get(id) ?? []),
+    sessionsSince: async () => ok([...sessions.values()].map(decodeSession)),
+    isBusy: async () => ok(false),
+    children: async (id) =>
+      ok([...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession)),
+    messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
     async message(id, messageID) {
       const message = said.get(id)?.find(({ info }) => info.id === messageID)
-      return ok(message ?? answerTo({ session: id, messageID }, ""))
+      return okMessage(message ?? answerTo({ session: id, messageID }, ""))
     },
-    async writeMetadata(id, metadata) {
-      writes.push({ session: id, metadata })
+    async updateStored(id, change) {
       const session = sessions.get(id)
-      if (session) sessions.set(id, { ...session, metadata })
-      return found(id)
+      if (!session) return found(id)
+      const stored = change(session.metadata?.[OUR_KEY])
+      if (stored === undefined) return ok(undefined)
+      const metadata = { ...session.metadata, [OUR_KEY]: stored }
+      writes.push({ session: id, metadata })
+      sessions.set(id, { ...session, metadata })
+      return ok(undefined)
     },
     prompt: (prompt) =>
       new Promise((settle) => {
@@ -84,27 +95,31 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
         const answer = (text: string) => {
           const message = answerTo(prompt, text)
           write(message)
-          settle(ok(message))
+          settle(okMessage(message))
         }
         prompts.push({ prompt, write, settle, answer })
       }),
-    post: async () => ok(undefined),
+    async post(prompt) {
+      const others = (said.get(prompt.session) ?? []).filter(({ info }) => info.id !== prompt.messageID)
+      said.set(prompt.session, [...others, postedAs(prompt)])
+      return ok(undefined)
+    },
     send: async () => ok(undefined),
-    async updatePart(part) {
-      shown.push(part)
-      return ok(part)
+    async showProgress(_, progress) {
+      shown.push(progress)
+      return ok(true)
     },
     async abort(id) {
       aborted.push(id)
       return ok(true)
     },
     agents: async () =>
-      ok([
+      okAgents(
         agentOf("build", [], { mode: "primary" }),
         agentOf("general"),
         agentOf("explore"),
         agentOf("title", [], { hidden: true }),
-      ]),
+      ),
     models: async () => ok(["other/big", "fake/m1", "fake/m2"]),
     async toast(toast) {
       toasts.push(toast)

@@ -2,7 +2,7 @@ import fc, { type Scheduler } from "fast-check"
 import { afterEach, beforeEach, vi } from "vitest"
 import { races } from "../../support/depth.ts"
 import { inAnyOrder } from "./any-order.ts"
-import { atDesk } from "./services.ts"
+import { testServices } from "./services.ts"
 
 export const numRuns = races.plugin
 /** For a test of races, milliseconds. */
@@ -15,10 +15,10 @@ export function frozenTime(): void {
 }
 
 /** The tools, where each call and each answer of opencode comes when the scheduler says. */
-export function raceDesk(scheduler: Scheduler, overrides: Parameters<typeof atDesk>[0] = {}) {
-  const desk = atDesk(overrides, {}, (host) => inAnyOrder(host, scheduler))
+export function racedServices(scheduler: Scheduler, overrides: Parameters<typeof testServices>[0] = {}) {
+  const services = testServices(overrides, {}, (host) => inAnyOrder(host, scheduler))
   return {
-    ...desk,
+    ...services,
     /** Lets something happen in whatever order. */
     soon(what: string, act: () => void) {
       void scheduler.schedule(Promise.resolve(), what).then(act)
@@ -39,3 +39,6 @@ export const inEveryOrder = <T>(
   given: fc.Arbitrary<T>,
   test: (scheduler: Scheduler, given: T) => Promise<void>,
 ) => fc.assert(fc.asyncProperty(fc.scheduler(), given, test), { numRuns })
+
+/** What this was called before; goes with its last use. */
+export const raceDesk: typeof racedServices = (...given) => racedServices(...given)

@@ -1,11 +1,11 @@
-import type { ToolContext } from "@opencode-ai/plugin"
 import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import { createChildren } from "../../../src/plugin/children/effects.ts"
+import { childEffects } from "../../../src/plugin/children/effects.ts"
 import { createMessenger } from "../../../src/plugin/children/messenger.ts"
-import type { Host } from "../../../src/plugin/host/client.ts"
+import { Turns } from "../../../src/plugin/children/turns.ts"
+import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
@@ -18,13 +18,23 @@ export const lease = { host: "here", pid: 1, process: "start", instance: "first"
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
 
-export type CallOptions = { owner?: string; agent?: string; abort?: AbortSignal; ask?: ToolContext["ask"] }
+/** What this was called before; goes with its last use. */
+export const atDesk: typeof testServices = (...given) => testServices(...given)
+
+export type CallOptions = {
+  owner?: string
+  agent?: string
+  abort?: AbortSignal
+  ask?: HostCall["askToStart"]
+  /** Whether opencode stores the call's answer. Default: unless the turn was interrupted. */
+  isStored?: boolean
+}
 
 /**
  * The tools on a host double: everything between the main agent's call and opencode's client is real.
  * @param through what stands between the plugin and the double.
  */
-export function atDesk(
+export function testServices(
   overrides: Partial<Host> = {},
   given: z.input<typeof Options> = {},
   through: (double: Host) => Host = (double) => double,
@@ -33,23 +43,26 @@ export function atDesk(
   const double = hostDouble(overrides)
   const host = { ...double, ...through(double) }
   const store = new JobStore(host, lease)
-  const children = createChildren({
+  const turns = new Turns(host)
+  const effects = childEffects({
     host,
+    turns,
     jobTools: JOB_TOOLS,
-    metadataFor: (job) => store.newMetadata(job),
+    storedFor: async (job) => store.newStored(job),
+    recordEnd: async (record) => store.save(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
   const defects: unknown[] = []
   const troupe: Troupe = createTroupe({
-    effects: children.effects,
+    effects,
     concurrency: options.concurrency,
     reportError: (error) => void defects.push(error),
   })
   store.follow(troupe)
-  const inbox = new Inbox(troupe.records, store)
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
-  const messenger = createMessenger({ troupe, host, children, store, options, now: Date.now })
+  const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
   const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
   onTestFinished(() => {
     troupe.stop()
@@ -62,10 +75,13 @@ export function atDesk(
     args: Record<string, unknown>,
     how: CallOptions = {},
   ): Promise<ToolCall> {
-    const context = { ...contextOf(how), callID: "call" }
-    return Result.parse(await tools[tool]?.execute(args, context))
+    const result = Result.parse(await tools[tool].run(args, callOf(how)))
+    const { owner: session = "owner", abort, isStored = !abort?.aborted } = how
+    if (isStored)
+      inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
+    return result
   }
-  return { host, troupe, inbox, store, children, tools, call }
+  return { host, troupe, inbox, store, turns, tools, call }
 }
 
 const Result = z
@@ -76,15 +92,11 @@ const Result = z
   })
   .transform((result): ToolCall => ({ ...result, jobs: result.metadata.jobs }))
 
-export function contextOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): ToolContext {
+export function callOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): HostCall {
   return {
-    sessionID: owner,
-    messageID: "msg_call",
+    place: { session: owner, message: "msg_call", call: "call" },
     agent,
-    directory: "/project",
-    worktree: "/project",
-    abort: abort ?? new AbortController().signal,
-    metadata: () => {},
-    ask: ask ?? (async () => {}),
+    signal: abort ?? new AbortController().signal,
+    askToStart: ask ?? (async () => {}),
   }
 }

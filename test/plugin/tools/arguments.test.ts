@@ -1,15 +1,14 @@
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
+import { pluginTools } from "../../../src/plugin/host/plugin-tools.ts"
 import { JOB_TOOLS } from "../../../src/plugin/tools/index.ts"
-import { atDesk } from "../support/services.ts"
+import { testServices } from "../support/services.ts"
 
 /** What the model is shown of a tool's arguments, as opencode makes it from them. */
 function shownOf(name: string) {
-  const {
-    $schema: _,
-    additionalProperties: __,
-    ...schema
-  } = z.toJSONSchema(z.object(atDesk().tools[name]?.args))
+  const { tools } = testServices()
+  const shape = pluginTools(tools)[name]?.args ?? {}
+  const { $schema: _, additionalProperties: __, ...schema } = z.toJSONSchema(z.object(shape))
   return schema
 }
 
@@ -19,7 +18,7 @@ const seconds = { type: "number", description: "Seconds" }
 // Each request pays for every word of this: nothing more than what the model needs for a right call.
 describe("What the model sees of", () => {
   it("the tools: their names and a sentence or two", () => {
-    const { tools } = atDesk()
+    const { tools } = testServices()
     expect(Object.keys(tools)).toEqual([...JOB_TOOLS])
     for (const { description } of Object.values(tools)) expect(description).toMatch(/^[A-Z].{20,130}\.$/)
   })
@@ -74,20 +73,20 @@ describe("A model's name", () => {
   it.each(["m1", "/m1", "/fake/m1", "fake/", "fake/m1\n", "a b"])(
     "is refused without provider or model: %s",
     async (model) => {
-      const { output } = await atDesk().call("agents_start", { tasks: [{ prompt: "x", model }] })
+      const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
       expect(output).toContain("model: must be provider/model")
     },
   )
 
   it("may have slashes of its own", async () => {
-    const { output } = await atDesk().call("agents_start", { tasks: [{ prompt: "x", model: "a/b/c" }] })
+    const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model: "a/b/c" }] })
     expect(output).toContain('no model "a/b/c"')
   })
 })
 
 describe("Several things that are wrong", () => {
   it("are all named", async () => {
-    await expect(atDesk().call("agents_send", {})).rejects.toThrow(
+    await expect(testServices().call("agents_send", {})).rejects.toThrow(
       /^id: [^;]+; message: [^;]+\. Nothing was done/,
     )
   })

@@ -1,25 +1,32 @@
 import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
-import * as z from "zod"
 import { NO_USAGE } from "../../../src/machines/record.ts"
+import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
+import { hearOwners } from "../../../src/plugin/owners/events.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
-import { createNotifier } from "../../../src/plugin/owners/notify.ts"
-import { createOwnerEvents } from "../../../src/plugin/owners/owner-events.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
-import { type AskedPrompt, failed, type HostDouble, ok } from "../support/host-double.ts"
+import {
+  type AskedPrompt,
+  failed,
+  type HostDouble,
+  ok,
+  okAgents,
+  okMessage,
+  okSession,
+} from "../support/host-double.ts"
 import { agentOf, answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
-import { atDesk } from "../support/services.ts"
+import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
 const task = (id: string, fields: object = {}) => ({ id, prompt: `do ${id}`, ...fields })
 
-/** A desk at which these jobs run, each to be answered by the test. */
+/** A services at which these jobs run, each to be answered by the test. */
 async function running(...ids: string[]) {
-  const desk = atDesk()
-  await desk.call("agents_start", { tasks: ids.map((id) => task(id)) })
-  const prompt = (id: string) => desk.host.prompts.find((asked) => asked.prompt.text === `do ${id}`)
-  return { ...desk, answer: (id: string, text: string) => prompt(id)?.answer(text) }
+  const services = testServices()
+  await services.call("agents_start", { tasks: ids.map((id) => task(id)) })
+  const prompt = (id: string) => services.host.prompts.find((asked) => asked.prompt.text === `do ${id}`)
+  return { ...services, answer: (id: string, text: string) => prompt(id)?.answer(text) }
 }
 
 describe("A malformed argument", () => {
@@ -49,12 +56,6 @@ describe("A malformed argument", () => {
     await expect(call(tool, args)).rejects.toThrow(/Nothing was (done|cancelled)/)
     expect([host.prompts.length, host.aborted.length]).toEqual([1, 0])
   })
-
-  it("is never refused by opencode, which would not name the field", () => {
-    for (const { args } of Object.values(atDesk().tools)) {
-      for (const field of Object.values(args)) expect(z.safeParse(field, { odd: true }).success).toBe(true)
-    }
-  })
 })
 
 describe("agents_start", () => {
@@ -73,7 +74,7 @@ describe("agents_start", () => {
   })
 
   it("returns once the sessions exist, without an answer", async () => {
-    const { call } = atDesk()
+    const { call } = testServices()
     const { title, output, jobs } = await call("agents_start", { tasks: [task("a"), { prompt: "do b" }] })
     expect(title).toBe("2/2 jobs started")
     expect(output).toBe("Started: a, j2. Go on; agents_wait has the results.")
@@ -85,10 +86,10 @@ describe("agents_start", () => {
     const slow = new Promise<void>((resolve) => {
       make = resolve
     })
-    const { call, host } = atDesk({
+    const { call, host } = testServices({
       createSession: async ({ title }) => {
         if (title.startsWith("slow")) await slow
-        return ok(sessionOf(`ses_${title}`))
+        return okSession(sessionOf(`ses_${title}`))
       },
     })
     const starting = call("agents_start", { tasks: [task("a"), task("b", { description: "slow" })] })
@@ -98,7 +99,7 @@ describe("agents_start", () => {
   })
 
   it("gives ids that no task asks for and that are free", async () => {
-    const { call } = atDesk()
+    const { call } = testServices()
     const tasks = [{ prompt: "x" }, task("j2"), { prompt: "y" }]
     expect((await call("agents_start", { tasks })).jobs.map(({ id }) => id)).toEqual(["j1", "j2", "j3"])
     const more = await call("agents_start", { tasks: [{ prompt: "z" }] })
@@ -106,7 +107,7 @@ describe("agents_start", () => {
   })
 
   it("leaves an id to the later task that asks for it, and to the earlier job that has it", async () => {
-    const { call } = atDesk()
+    const { call } = testServices()
     const { jobs } = await call("agents_start", { tasks: [{ prompt: "x" }, { prompt: "y" }, task("j2")] })
     expect(jobs.map(({ id }) => id)).toEqual(["j1", "j3", "j2"])
     await call("agents_start", { tasks: [task("j5"), task("j6")] })
@@ -165,33 +166,28 @@ describe("agents_start", () => {
 
   it("names models of the asked provider first where one is unknown, and of the rest how many there are", async () => {
     const others = Array.from({ length: 19 }, (_, index) => `other/m${index}`)
-    const { call } = atDesk({ models: async () => ok(["fakir/m3", ...others, "fake/m1", "fake/m2"]) })
+    const { call } = testServices({ models: async () => ok(["fakir/m3", ...others, "fake/m1", "fake/m2"]) })
     const { output } = await call("agents_start", { tasks: [task("a", { model: "fake/m3" })] })
     expect(output).toMatch(/there are: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
   })
 
   it("asks for permission as opencode's own task does, once for each agent, and starts what is permitted", async () => {
-    const { call, host } = atDesk()
+    const { call, host } = testServices()
     const asked: unknown[] = []
     const tasks = [task("a"), task("b", { agent: "explore" }), task("c", { description: "See" })]
     const { output, jobs } = await call(
       "agents_start",
       { tasks },
       {
-        ask: async (input) => {
-          asked.push(input)
-          if (input.patterns[0] === "explore") throw new Error("The user rejected permission")
+        ask: async (...given) => {
+          asked.push(given)
+          if (given[0] === "explore") throw new Error("The user rejected permission")
         },
       },
     )
     expect(asked).toEqual([
-      {
-        permission: "task",
-        patterns: ["general"],
-        always: ["*"],
-        metadata: { description: "do a, See", subagent_type: "general" },
-      },
-      expect.objectContaining({ patterns: ["explore"] }),
+      ["general", "do a, See"],
+      ["explore", "do b"],
     ])
     expect(output).toContain("Refused: b: not permitted: The user rejected permission")
     expect(jobs.map(({ id }) => id)).toEqual(["a", "c"])
@@ -202,22 +198,22 @@ describe("agents_start", () => {
     const ask = async () => {
       throw undefined
     }
-    const { output, title } = await atDesk().call("agents_start", { tasks: [task("a")] }, { ask })
+    const { output, title } = await testServices().call("agents_start", { tasks: [task("a")] }, { ask })
     expect([title, output]).toEqual(["0/1 jobs started", "Refused: a: not permitted: the user refused"])
   })
 
   it("asks for nobody's permission where nothing can start", async () => {
     const ask = vi.fn(async () => {})
-    await atDesk().call("agents_start", { tasks: [7, task("a")] }, { ask })
+    await testServices().call("agents_start", { tasks: [7, task("a")] }, { ask })
     expect(ask).toHaveBeenCalledOnce()
-    await atDesk().call("agents_start", { tasks: [7] }, { ask })
+    await testServices().call("agents_start", { tasks: [7] }, { ask })
     expect(ask).toHaveBeenCalledOnce()
   })
 
   it("says which sessions opencode did not make, and why", async () => {
-    const { call } = atDesk({
+    const { call } = testServices({
       createSession: async ({ title }) =>
-        title.startsWith("do a") ? failed("the disk is full", 507) : ok(sessionOf(`ses_${title}`)),
+        title.startsWith("do a") ? failed("the disk is full", 507) : okSession(sessionOf(`ses_${title}`)),
     })
     const { title, output, jobs } = await call("agents_start", { tasks: [task("a"), task("b")] })
     expect([title, output]).toEqual([
@@ -235,11 +231,11 @@ describe("agents_start", () => {
     const slow = new Promise<void>((resolve) => {
       make = resolve
     })
-    const { call, host, troupe } = atDesk(
+    const { call, host, troupe } = testServices(
       {
         createSession: async ({ title }) => {
           if (title.startsWith("slow")) await slow
-          return ok(sessionOf(`ses_${title}`))
+          return okSession(sessionOf(`ses_${title}`))
         },
       },
       { concurrency: 1 },
@@ -261,7 +257,7 @@ describe("agents_start", () => {
 
   it("says that nothing was started where its owner is deleted meanwhile", async () => {
     const turn = new AbortController()
-    const { call, troupe } = atDesk({ createSession: () => new Promise(() => {}) })
+    const { call, troupe } = testServices({ createSession: () => new Promise(() => {}) })
     const starting = call("agents_start", { tasks: [task("a")] }, { abort: turn.signal })
     await until(() => troupe.records.countOf("owner") === 1)
     troupe.forgetOwner("owner")
@@ -271,14 +267,14 @@ describe("agents_start", () => {
 
   it("looks for models only where a task names one", async () => {
     const models = vi.fn(async () => failed("busy"))
-    const { jobs } = await atDesk({ models }).call("agents_start", { tasks: [task("a"), 7, null] })
+    const { jobs } = await testServices({ models }).call("agents_start", { tasks: [task("a"), 7, null] })
     expect([jobs.length, models.mock.calls.length]).toEqual([1, 0])
   })
 
   it("gives a child no more than the agent of its owner may", async () => {
-    const { call, host } = atDesk({
+    const { call, host } = testServices({
       agents: async () =>
-        ok([agentOf("plan", [{ permission: "edit", pattern: "*", action: "deny" }]), agentOf("general")]),
+        okAgents(agentOf("plan", [{ permission: "edit", pattern: "*", action: "deny" }]), agentOf("general")),
     })
     await call("agents_start", { tasks: [task("a")] }, { agent: "plan" })
     await call("agents_start", { tasks: [task("b")] }, { agent: "build" })
@@ -290,17 +286,22 @@ describe("agents_start", () => {
 
   it("leaves the model to opencode where the call stands in no answer of a model", async () => {
     const words = { session: "owner", messageID: "msg_call", partID: "prt_1", text: "", agent: "build" }
-    const { call, host } = atDesk({ message: async () => ok(askedBy(words)) })
+    const { call, host } = testServices({ message: async () => okMessage(askedBy(words)) })
     await call("agents_start", { tasks: [task("a")] })
     expect(host.prompts[0]?.prompt).toMatchObject({ model: undefined, variant: undefined })
   })
 
   it("runs a job on the task's model, else on its agent's, else on its owner's with the owner's variant", async () => {
-    const { call, host } = atDesk({
+    const { call, host } = testServices({
       agents: async () =>
-        ok([agentOf("general"), agentOf("heavy", [], { model: { providerID: "other", modelID: "big" } })]),
+        okAgents(
+          agentOf("general"),
+          agentOf("heavy", [], { model: { providerID: "other", modelID: "big" } }),
+        ),
       message: async (session, messageID) =>
-        ok(answerTo({ session, messageID }, "", { providerID: "fake", modelID: "m1", variant: "high" })),
+        okMessage(
+          answerTo({ session, messageID }, "", { providerID: "fake", modelID: "m1", variant: "high" }),
+        ),
     })
     await call("agents_start", {
       tasks: [task("a"), task("b", { agent: "heavy" }), task("c", { agent: "heavy", model: "fake/m2" })],
@@ -314,7 +315,7 @@ describe("agents_start", () => {
 
   it("hides the job tools from children that may not start jobs, and from no others", async () => {
     const hidden = async (options: object) => {
-      const { call, host } = atDesk({}, options)
+      const { call, host } = testServices({}, options)
       await call("agents_start", { tasks: [task("a")] })
       const [child] = [...host.sessions.values()].filter(({ parentID }) => parentID === "owner")
       return child?.permission?.filter(({ permission }) => permission.startsWith("agents_"))
@@ -325,7 +326,7 @@ describe("agents_start", () => {
   })
 
   it("is refused to a subagent that is too deep", async () => {
-    const { call, host } = atDesk()
+    const { call, host } = testServices()
     host.sessions.set("child", sessionOf("child", { parentID: "owner" }))
     await expect(call("agents_start", { tasks: [task("a")] }, { owner: "child" })).rejects.toThrow(
       'a subagent at depth 1 may not start jobs: the plugin\'s option "depth" is 1. ' +
@@ -334,7 +335,7 @@ describe("agents_start", () => {
   })
 
   it("is refused where opencode does not say how deep the owner is", async () => {
-    const { call } = atDesk()
+    const { call } = testServices()
     await expect(call("agents_start", { tasks: [task("a")] }, { owner: "nobody" })).rejects.toThrow(
       "opencode did not say which session this is; nothing was started",
     )
@@ -346,21 +347,21 @@ describe("agents_start", () => {
     ["its message", { message: async () => failed("busy") }],
     ["models", { models: async () => failed("busy") }],
   ])("starts nothing where opencode does not tell its %s", async (_, overrides) => {
-    const { call, host } = atDesk(overrides)
+    const { call, host } = testServices(overrides)
     const tasks = [task("a", { model: "fake/m1" })]
     await expect(call("agents_start", { tasks })).rejects.toThrow(/nothing was started/)
     expect([host.prompts.length, host.sessions.size]).toEqual([0, 1])
   })
 
   it("shortens the prompt to a line where there is no description", async () => {
-    const { call } = atDesk()
+    const { call } = testServices()
     const prompt = `Read all of it\nand then ${"think ".repeat(50)}`
     const { jobs } = await call("agents_start", { tasks: [{ prompt }] })
     expect(jobs[0]?.description).toBe("Read all of it and then think think thin…")
   })
 
   it("takes a description as it is, on one line, however long; and a prompt of forty characters whole", async () => {
-    const { call } = atDesk()
+    const { call } = testServices()
     const long = `Look ${"far ".repeat(20)}`
     const tasks = [
       { prompt: "x", description: `  ${long}\n\n and  wide ` },
@@ -378,7 +379,7 @@ describe("agents_start", () => {
 
 describe("agents_status", () => {
   it("says that there are none", async () => {
-    const { output, jobs } = await atDesk().call("agents_status", {})
+    const { output, jobs } = await testServices().call("agents_status", {})
     expect([output, jobs]).toEqual(["You have no jobs.", []])
   })
 
@@ -390,7 +391,7 @@ describe("agents_status", () => {
   })
 
   it("names what is unknown to an owner without jobs, and the first twenty of one with many", async () => {
-    const { call } = atDesk()
+    const { call } = testServices()
     expect((await call("agents_status", { ids: ["x"] })).output).toBe("Unknown: x (you have no jobs)")
     const ids = Array.from({ length: 21 }, (_, index) => `a${index + 1}`)
     await call("agents_start", { tasks: ids.slice(0, 20).map((id) => task(id)) })
@@ -402,7 +403,7 @@ describe("agents_status", () => {
   })
 
   it("shows the newest fifty, and says how many more there are", async () => {
-    const { call, troupe } = atDesk()
+    const { call, troupe } = testServices()
     for (let index = 1; index <= 60; index++) {
       troupe.adopt({
         id: `j${index}`,
@@ -426,7 +427,7 @@ describe("agents_status", () => {
   it("carries no texts in its records", async () => {
     const { call, answer } = await running("a")
     answer("a", "a long answer")
-    await call("agents_wait", {})
+    await settled()
     const { output, jobs } = await call("agents_status", {})
     expect(output).toContain('"a long answer"')
     expect(jobs[0]).not.toHaveProperty("text")
@@ -453,8 +454,8 @@ describe("agents_wait", () => {
     expect(first.output).toMatch(/a{20000}(.|\n)*b{20000}/)
     expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
     expect(first.output).not.toContain("ccc")
-    expect(first.metadata.troupe).toMatchObject({ told: [{ run: 1 }, { run: 1 }] })
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["c", "d"])
+    expect(first.metadata.troupe).toMatchObject({ delivered: [{ run: 1 }, { run: 1 }] })
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c", "d"])
     const next = await call("agents_wait", { ids: ["b", "c", "d"] })
     expect(next.output).toMatch(/No room for d: call agents_wait again for it\.$/)
   })
@@ -529,10 +530,10 @@ describe("agents_wait", () => {
     const interrupt = new AbortController()
     const waiting = call("agents_wait", {}, { abort: interrupt.signal })
     answer("a", "of a")
-    await until(() => inbox.unread("owner").length === 1)
+    await until(() => inbox.undelivered("owner").length === 1)
     interrupt.abort()
     expect((await waiting).output).toContain("The waiting was interrupted. Still running:\nb: ")
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["a"])
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["a"])
     expect(host.aborted).toEqual([])
   })
 })
@@ -594,7 +595,7 @@ describe("agents_cancel", () => {
   it("is not told twice: the owner knows", async () => {
     const { call, inbox } = await running("a")
     await call("agents_cancel", { all: true })
-    expect(inbox.unread("owner")).toEqual([])
+    expect(inbox.undelivered("owner")).toEqual([])
   })
 })
 
@@ -603,12 +604,12 @@ describe("A call that comes while its owner's session is being deleted", () => {
     "of %s ends with the jobs, which are gone",
     async (tool) => {
       const stopped = gate<void>()
-      const { call, host, troupe, inbox } = atDesk({ abort: () => stopped.passed.then(() => ok(true)) })
-      const notifier = createNotifier({ host, troupe, inbox, notify: "never", now: Date.now })
+      const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
+      const reportError = () => {}
+      const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
       const lineage = createLineage(host)
       await call("agents_start", { tasks: [task("a"), task("b")] })
-      const events = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
-      events.handle({ type: "session.deleted", properties: { sessionID: "owner" } })
+      hearOwners({ host, troupe, inbox, deliveries, lineage })({ type: "session.deleted", session: "owner" })
       const calling = call(tool, { ids: ["a", "b"] })
       await settled()
       stopped.open()
@@ -660,14 +661,14 @@ describe("A child's end", () => {
   ])("is a failure where its message carries an error: %o", async (error, expected) => {
     const { call, host } = await running("a")
     const { prompt, settle } = firstOf(host)
-    settle(ok(answerTo(prompt, "", { error })))
+    settle(okMessage(answerTo(prompt, "", { error })))
     expect((await call("agents_wait", {})).jobs[0]).toMatchObject({ state: "failed", error: expected })
   })
 
   it("is a failure where its turn ended without an error and without an answer", async () => {
     const { call, host } = await running("a")
     const { prompt, settle } = firstOf(host)
-    settle(ok(answerTo(prompt, "", { finish: "" })))
+    settle(okMessage(answerTo(prompt, "", { finish: "" })))
     expect((await call("agents_wait", {})).jobs[0]).toMatchObject({
       state: "failed",
       error: { kind: "interrupted" },

@@ -66,10 +66,7 @@ function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
     case "nothing":
       return { kind: "nothing", message: "It wrote nothing." }
     case "lost":
-      return {
-        kind: "lost",
-        message: "What it was writing when opencode stopped is lost: opencode saves only finished text.",
-      }
+      return { kind: "lost", message: `Its text is lost: ${left.why}.` }
     case "unreadable":
       return { kind: "unreadable", message: `Its text could not be read: ${left.why}.` }
   }

@@ -8,10 +8,10 @@ export const kindMeanings: Record<Kind, string> = {
   process: "the opencode that runs this inspector",
   system: "one project; holds the slots in which jobs may prompt",
   supervisor: "answers for the jobs of one owner",
+  job: "one job that has not ended",
+  turn: "what the child of a job was asked, until it has answered",
   delivery: "puts results into its owner's conversation",
   writer: "stores the record of one job",
-  job: "one job that has not ended",
-  turn: "one prompt of a child, until its answer is there",
 }
 
 /** The kinds in a tree, from the root down. */
@@ -29,7 +29,7 @@ export function kindsIn(tree: ActorAnswer): Kind[] {
 export const stateOf = ({ state }: ActorAnswer) => (state === "active" ? undefined : state)
 
 /** Whether something failed and is tried again, or has crashed. */
-export const isInTrouble = ({ state }: ActorAnswer) => /^(backoff|retrying|error)\b/.test(state)
+export const isInTrouble = ({ state }: ActorAnswer) => /\b(backoff|retrying|error)\b/.test(state)
 
 /** What an actor counts, in words. */
 export function countWords({ kind, counts }: ActorAnswer): string[] {

@@ -1,0 +1,35 @@
+import type { JobInput } from "./events.ts"
+import type { Activity, Ask, EndedState, JobError, Retry, Usage } from "./record.ts"
+
+/** Plain JSON throughout, so that the same machine can run on a durable engine. */
+export type JobContext = {
+  job: JobInput
+  /** Empty until opencode has made it. */
+  session: string
+  /** When it may prompt, for a job whose slot came before its session. */
+  slotAt?: number | undefined
+  startedAt?: number
+  endedAt?: number
+  /** What is left of the total time when its clock starts again. Milliseconds. */
+  remainingMs: number
+  /** When the total time runs out; absent while the clocks stand still. */
+  deadlineAt?: number | undefined
+  /** When the idle timeout is over; absent while its clock stands still. */
+  idleAt?: number | undefined
+  /** How long it has waited for people, without the wait that is under way. Milliseconds. */
+  waitedMs: number
+  waitingSince?: number | undefined
+  asks: Ask[]
+  /** The calls of tools that the child runs. */
+  tools: string[]
+  retry?: Retry | undefined
+  activity?: Activity
+  usage: Usage
+  text?: string | undefined
+  /** How the job ends. The first decision stands. */
+  ending?: Ending
+}
+
+export type Ending =
+  | { state: "done"; error?: never }
+  | { state: Exclude<EndedState, "done">; error: JobError }

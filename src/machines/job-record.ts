@@ -1,0 +1,59 @@
+import type { StateValue } from "xstate"
+import type { JobContext } from "./job-context.ts"
+import { JOB_PHASES, JOB_STATES, type JobPhase, type JobRecord, type JobState } from "./record.ts"
+
+/** The job as others see it. */
+export function recordOf({ value, context }: { value: StateValue; context: JobContext }): JobRecord {
+  const { state, phase } = placeIn(value)
+  return toRecord(context, state, phase)
+}
+
+export type Place = { state: JobState; phase?: JobPhase | undefined }
+
+/** Where a job of this state value stands. */
+export function placeIn(value: StateValue): Place {
+  const path = pathOf(value)
+  // Stryker disable next-line StringLiteral: the machine has no other state, which the compiler cannot see
+  const state = JOB_STATES.find((name) => name === path[0]) ?? "failed"
+  return { state, phase: JOB_PHASES.findLast((known) => path.includes(known)) }
+}
+
+export function toRecord(context: JobContext, state: JobState, phase?: JobPhase): JobRecord {
+  const { job, ending } = context
+  return withoutUndefined({
+    id: job.id,
+    session: context.session,
+    owner: job.owner,
+    description: job.description,
+    agent: job.agent,
+    model: job.model,
+    state,
+    phase,
+    run: job.run,
+    createdAt: job.createdAt,
+    startedAt: context.startedAt,
+    endedAt: context.endedAt,
+    deadlineAt: context.deadlineAt,
+    waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
+    waitingSince: context.waitingSince,
+    error: ending?.error,
+    text: context.text,
+    usage: context.usage,
+    activity: context.activity,
+    asks: context.asks.length > 0 ? context.asks : undefined,
+    retry: context.retry,
+  })
+}
+
+/** A job has no parallel states: its value is one path. */
+function pathOf(value: StateValue): string[] {
+  if (typeof value === "string") return [value]
+  return Object.entries(value).flatMap(([name, inner = {}]) => [name, ...pathOf(inner)])
+}
+
+/** Records are JSON: a field that has no value is not there. */
+function withoutUndefined<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

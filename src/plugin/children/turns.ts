@@ -1,0 +1,124 @@
+import { createActor, fromPromise, waitFor } from "xstate"
+import { realClock } from "../../machines/clock.ts"
+import type { ChildInput } from "../../machines/effects.ts"
+import type { JobKey } from "../../machines/record.ts"
+import { answerOf, finalAnswer } from "../host/answers.ts"
+import type { Host, HostEvent, Prompt } from "../host/port.ts"
+import { promptIds } from "../host/prompt-ids.ts"
+import { failure } from "./failure.ts"
+import { type Turn, type TurnAnswer, turnMachine } from "./turn-machine.ts"
+
+/** What a message to a working child came to. */
+export type Told =
+  | { outcome: "told" }
+  /** Its turn is over, or it has none: the message is a follow-up. */
+  | { outcome: "over" }
+  | { outcome: "refused"; reason: string }
+
+type Run = { job: JobKey; turn: Turn }
+
+/** The turns of the children at work: one actor for each run of a job. */
+export class Turns {
+  readonly #host: Host
+  readonly #bySession = new Map<string, Run>()
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  /**
+   * Asks the child, and whatever it is told meanwhile. Resolves with its last answer; with nothing where `signal`
+   * aborted first. Rejects with a `JobError`.
+   */
+  async run({ job, session }: ChildInput, signal: AbortSignal): Promise<TurnAnswer | undefined> {
+    const prompt: Prompt = {
+      session,
+      ...promptIds(session, job.askedAt),
+      text: job.prompt,
+      agent: job.agent,
+      model: job.model,
+      variant: job.variant,
+    }
+    const turn: Turn = createActor(this.#machine, { input: { prompt }, clock: realClock })
+    this.#bySession.set(session, { job: { owner: job.owner, id: job.id }, turn })
+    const drop = () => turn.getSnapshot().status === "active" && turn.send({ type: "turn.drop" })
+    signal.addEventListener("abort", drop, { once: true })
+    turn.start()
+    const { value, context } = await waitFor(turn, ({ status }) => status !== "active", { timeout: Infinity })
+    if (value === "dropped") return undefined
+    if (value === "failed") throw context.failure
+    return context.answer
+  }
+
+  /** A job's run is over: nothing of it is kept, unless the child was asked anew meanwhile. */
+  forget(session: string, turn = this.of(session)): void {
+    if (turn && this.of(session) === turn) this.#bySession.delete(session)
+  }
+
+  of(session: string): Turn | undefined {
+    return this.#bySession.get(session)?.turn
+  }
+
+  /** What a working child is writing; empty before it has written anything. */
+  draftOf(session: string): string {
+    return this.of(session)?.getSnapshot().context.draft.text.trim() ?? ""
+  }
+
+  /** Hands a working child more text, which it takes up at its next step. */
+  async tell(session: string, text: string, at: number): Promise<Told> {
+    const turn = this.of(session)
+    const { status, context } = turn?.getSnapshot() ?? {}
+    if (!turn || !context || status !== "active") return { outcome: "over" }
+    // opencode takes two messages of one id for one, and ids follow from the time.
+    const time = Math.max(at, context.lastAt + 1)
+    const prompt = { ...context.asked, ...promptIds(session, time), text }
+    const { messageID } = prompt
+    turn.send({ type: "message.told", prompt, at: time })
+    const sent = await this.#host.send(prompt)
+    // Without an answer opencode may have taken it: asked by the same ids, it is taken once.
+    const isSent = sent.ok || sent.error.isInDoubt === true
+    turn.send({ type: isSent ? "message.sent" : "message.refused", messageID })
+    return sent.ok || sent.error.isInDoubt
+      ? { outcome: "told" }
+      : { outcome: "refused", reason: sent.error.message }
+  }
+
+  /** Has the turn look whether its answer is there. Resolves when it has looked. */
+  async look(session: string): Promise<void> {
+    const turn = this.of(session)
+    if (!turn) return
+    turn.send({ type: "answer.look" })
+    await waitFor(turn, (snapshot) => !snapshot.matches({ asking: "looking" }), { timeout: Infinity })
+  }
+
+  hear(event: HostEvent): void {
+    const turn = this.of(event.session)
+    if (event.type === "text.updated") turn?.send({ type: "text.opened", part: event.part })
+    if (event.type === "text.streamed")
+      turn?.send({ type: "text.streamed", part: event.part, delta: event.delta })
+  }
+
+  /** The turns under way, for those who look. */
+  *actors(): Iterable<{ job: JobKey; session: string; state: string }> {
+    for (const [session, { job, turn }] of this.#bySession) {
+      const { value } = turn.getSnapshot()
+      yield { job, session, state: typeof value === "string" ? value : `asking.${value.asking}` }
+    }
+  }
+
+  readonly #machine = turnMachine.provide({
+    actors: {
+      ask: fromPromise(async ({ input }) => {
+        const answer = await this.#host.prompt(input)
+        if (!answer.ok) throw failure("prompt", answer.error)
+        return answerOf(answer.value)
+      }),
+      findAnswer: fromPromise(async ({ input: { session, messageID } }) => {
+        const messages = await this.#host.messages(session)
+        if (!messages.ok) throw failure("prompt", messages.error)
+        const answer = finalAnswer(messages.value, messageID)
+        return { answer: answer && answerOf(answer) }
+      }),
+    },
+  })
+}

@@ -1,0 +1,37 @@
+import type { Answer } from "../../machines/effects.ts"
+import type { JobError } from "../../machines/record.ts"
+import type { AssistantMessage, HostMessage } from "./port.ts"
+
+/** The last message of the turn that was asked under this id, once there is one. */
+export function finalAnswer(messages: readonly HostMessage[], asked: string): AssistantMessage | undefined {
+  const last = messages.findLast(
+    (message): message is AssistantMessage => message.role === "assistant" && message.answers === asked,
+  )
+  return last?.end && last
+}
+
+/** What was written in a run: all that follows its prompt, with the answers to what the child was told meanwhile. */
+export function textSince(messages: readonly HostMessage[], asked: string): string {
+  const from = messages.findIndex(({ id }) => id === asked)
+  return messages
+    .filter(({ role }, index) => from !== -1 && index > from && role === "assistant")
+    .map(({ text }) => text)
+    .filter((each) => each !== "")
+    .join("\n\n")
+}
+
+/** What a message says as the answer to a prompt whose turn is over. */
+export function answerOf(message: HostMessage): Pick<Answer, "text" | "error"> {
+  const { text } = message
+  if (message.role === "user") return { text, error: ABORTED }
+  const { end, refusal } = message
+  if (end) return { text, error: end.error }
+  // An abort while opencode backs off ends the turn like this: without an error, and without an answer.
+  if (refusal === undefined) return { text, error: ABORTED }
+  return { text, error: { kind: "interrupted", message: `its turn ended at a call of ${refusal}` } }
+}
+
+export const ABORTED: JobError = {
+  kind: "interrupted",
+  message: "the child session was aborted from outside opencode-troupe",
+}

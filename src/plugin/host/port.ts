@@ -1,0 +1,199 @@
+import type { Ask, JobError, Usage } from "../../machines/record.ts"
+
+/**
+ * opencode in this product's words. The adapter beside this file speaks to opencode 1.18; nothing else knows its
+ * client or its shapes.
+ */
+export type Host = {
+  /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
+  createSession(session: NewSession): Promise<Result<HostSession>>
+  deleteSession(session: string): Promise<Result<unknown>>
+  session(session: string): Promise<Result<HostSession>>
+  /** Sessions of this project that changed since then, epoch milliseconds; children too. */
+  sessionsSince(since: number): Promise<Result<HostSession[]>>
+  children(session: string): Promise<Result<HostSession[]>>
+  /** Whether its turn is under way, as far as this opencode knows: each process knows its own turns alone. */
+  isBusy(session: string): Promise<Result<boolean>>
+  /** Oldest first. */
+  messages(session: string): Promise<Result<HostMessage[]>>
+  message(session: string, message: string): Promise<Result<HostMessage>>
+  /**
+   * Changes what a session keeps for this product (`HostSession.stored`) and nothing else of it. `change` gets what
+   * is there and gives what is to be there instead, or nothing to leave it. opencode has no compare-and-set: what
+   * another process writes between the read and the write is overwritten.
+   */
+  updateStored(session: string, change: (stored: unknown) => object | undefined): Promise<Result<unknown>>
+  /**
+   * Returns when the child's turn is over, however long that takes. A failure of the model is no failure of the
+   * call: see `AssistantMessage.end`.
+   */
+  prompt(prompt: Prompt): Promise<Result<HostMessage>>
+  /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
+  post(prompt: NewPrompt): Promise<Result<unknown>>
+  /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
+  send(prompt: NewPrompt): Promise<Result<void>>
+  /** Ends the turn for real; closing the request of `prompt` would not. */
+  abort(session: string): Promise<Result<unknown>>
+  /** Shows how a running tool call is doing. False while opencode has not stored that the call runs. */
+  showProgress(call: ToolCallPlace, progress: Progress): Promise<Result<boolean>>
+  agents(): Promise<Result<HostAgent[]>>
+  /** All models there are, as `provider/model`. */
+  models(): Promise<Result<string[]>>
+  toast(toast: Toast): Promise<Result<unknown>>
+  log(level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<unknown>>
+}
+
+/** A call's outcome. opencode fails in three ways (rejects, resolves with an error, says nothing): here they are one. */
+export type Result<T> = { ok: true; value: T } | { ok: false; error: HostError }
+export type HostError = {
+  message: string
+  /** HTTP's, where opencode answered. 404: what the call was about is gone. */
+  status?: number | undefined
+  /** opencode gave no answer: whether the call had its effect is not known. */
+  isInDoubt?: boolean
+}
+
+/** Of several that match, the last one holds; `ask` where none does. `*` and `?` are wildcards. */
+export type PermissionRule = { permission: string; pattern: string; action: "allow" | "ask" | "deny" }
+
+export type HostAgent = {
+  name: string
+  /** Whether it can be a child's agent. */
+  isSubagent: boolean
+  /** Not offered to anybody. */
+  isHidden: boolean
+  rules: PermissionRule[]
+  /** `provider/model`; absent where it takes that of whoever asks. */
+  model?: string | undefined
+}
+
+export type HostSession = {
+  id: string
+  parent?: string | undefined
+  rules: PermissionRule[]
+  /** Over all its turns. */
+  usage: Usage
+  /** Epoch milliseconds. */
+  updatedAt: number
+  /** What it keeps for this product: whatever was written there, by whomever. */
+  stored: unknown
+}
+
+export type NewSession = {
+  parent: string
+  title: string
+  agent: string
+  rules: PermissionRule[]
+  stored: object
+}
+
+export type HostMessage = UserMessage | AssistantMessage
+
+type Message = {
+  id: string
+  /** What it says, without what opencode or this product added unseen. */
+  text: string
+  /** `provider/model` */
+  model: string
+  variant?: string | undefined
+  /** What this product's own parts carry unseen. */
+  marks: unknown[]
+}
+
+export type UserMessage = Message & { role: "user"; agent: string }
+
+export type AssistantMessage = Message & {
+  role: "assistant"
+  /** The user message whose turn it belongs to. */
+  answers: string
+  /** Present once it is the last of its turn. */
+  end?: MessageEnd | undefined
+  /** The call of a tool at which its turn ended, where it ended without an answer. */
+  refusal?: string | undefined
+}
+
+/** `error`: the model, its provider or somebody outside ended the turn. */
+export type MessageEnd = {
+  error?: JobError | undefined
+  /** Epoch milliseconds; absent where opencode does not say. */
+  at?: number | undefined
+}
+
+export type Prompt = {
+  session: string
+  messageID: string
+  partID: string
+  text: string
+  agent: string
+  /** `provider/model` */
+  model?: string | undefined
+  variant?: string | undefined
+}
+
+/** A prompt that opencode may give ids of its own. */
+export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
+  messageID?: string
+  partID?: string
+  /** Not shown to the person. */
+  isHidden?: boolean
+  /** What its message is to carry unseen: see `marks`. */
+  mark?: unknown
+}
+
+/** Where a tool's call stands in its owner's conversation. */
+export type ToolCallPlace = { session: string; message: string; call: string | undefined }
+
+export type Progress = { title: string; metadata: Record<string, unknown> }
+
+/** A call of one of this product's tools. */
+export type ToolCall = {
+  place: ToolCallPlace
+  /** The agent that calls. */
+  agent: string
+  /** Aborts when the user interrupts the turn. */
+  signal: AbortSignal
+  /**
+   * Asks for the permission to start a subagent, as opencode's own tool does. Rejects with words where the user or a
+   * rule refuses.
+   */
+  askToStart(agent: string, description: string): Promise<void>
+}
+
+export type ToolAnswer = { title: string; output: string; metadata: Record<string, unknown> }
+
+export type Tool = {
+  description: string
+  /** JSON Schema of the arguments, by name. */
+  arguments: Record<string, { schema: Record<string, unknown>; isOptional: boolean }>
+  run(given: unknown, call: ToolCall): Promise<ToolAnswer>
+}
+
+export type Toast = { message: string; variant: "info" | "success" | "warning" | "error"; duration?: number }
+
+/** What happens in opencode, decoded once. All carry the session that it happens in. */
+export type HostEvent = { session: string } & (
+  | { type: "session.created"; parent: string | undefined }
+  | { type: "session.deleted" }
+  /** A turn begins or goes on: the model is asked. */
+  | { type: "session.busy" }
+  | { type: "session.idle" }
+  /** The provider failed and opencode tries again at `next`, epoch milliseconds. */
+  | { type: "session.retrying"; attempt: number; reason: string; next: number }
+  /** The user interrupted the turn. */
+  | { type: "session.interrupted" }
+  | { type: "usage.changed"; usage: Usage }
+  | { type: "message.stored" }
+  /** A part of the answer begins or is whole; `text` is what it has by now. */
+  | { type: "text.updated"; part: string; text: string }
+  | { type: "reasoning.updated"; part: string }
+  | { type: "text.streamed"; part: string; delta: string }
+  /** The model is still writing the arguments of a call. */
+  | { type: "tool.pending"; call: string; tool: string }
+  | { type: "tool.running"; call: string; tool: string; title: string | undefined }
+  /** `mark`: what the result of one of our tools carries unseen, which the conversation now holds. */
+  | { type: "tool.ended"; call: string; tool: string; mark: unknown }
+  /** The conversation now holds a message of ours, with what it carries unseen. */
+  | { type: "mark.stored"; mark: unknown }
+  | { type: "request.opened"; request: Ask }
+  | { type: "request.closed"; request: string }
+)

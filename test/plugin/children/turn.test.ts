@@ -1,0 +1,205 @@
+import { describe, expect, it } from "vitest"
+import { createActor, fromPromise, type SnapshotFrom } from "xstate"
+import { type TurnAnswer, type TurnEvent, turnMachine } from "../../../src/plugin/children/turn-machine.ts"
+import type { Prompt } from "../../../src/plugin/host/port.ts"
+import { settled } from "../../machines/support/play.ts"
+import { quietXState } from "../../machines/support/quiet.ts"
+import { takenIn, transitionsOf } from "../../machines/support/transitions.ts"
+
+quietXState()
+
+type Found = { answer?: TurnAnswer | undefined }
+
+const taken = new Set<string>()
+
+const prompt = (messageID: string): Prompt => ({
+  session: "ses_1",
+  messageID,
+  partID: `part of ${messageID}`,
+  text: `the text of ${messageID}`,
+  agent: "general",
+})
+
+/** A turn whose effects the test plays. */
+function turn() {
+  const asked: string[] = []
+  const calls: Record<"ask" | "find", { resolve(answer: unknown): void; reject(error: unknown): void }[]> = {
+    ask: [],
+    find: [],
+  }
+  const called = (name: "ask" | "find") =>
+    new Promise<Found & TurnAnswer>((resolve, reject) => {
+      calls[name].push({ resolve: resolve as (answer: unknown) => void, reject })
+    })
+  const actor = createActor(
+    turnMachine.provide({
+      actors: {
+        ask: fromPromise(({ input }) => {
+          asked.push(input.messageID)
+          return called("ask")
+        }),
+        findAnswer: fromPromise<Found, Prompt>(() => called("find")),
+      },
+    }),
+    {
+      input: { prompt: prompt("first") },
+      inspect: (inspected) => {
+        for (const name of takenIn(inspected)) taken.add(name)
+      },
+    },
+  ).start()
+  const snapshot = (): SnapshotFrom<typeof turnMachine> => actor.getSnapshot()
+  return {
+    asked,
+    send: (event: TurnEvent) => actor.send(event),
+    tell: (id: string, at = 1) => actor.send({ type: "message.told", prompt: prompt(id), at }),
+    state: () => snapshot().value,
+    context: () => snapshot().context,
+    draft: () => snapshot().context.draft.text,
+    async answer(text: string, error?: TurnAnswer["error"]) {
+      calls.ask.at(-1)?.resolve(error ? { text, error } : { text })
+      await settled()
+    },
+    async fail(message: string) {
+      calls.ask.at(-1)?.reject({ kind: "prompt", message })
+      await settled()
+    },
+    async find(text?: string) {
+      calls.find.at(-1)?.resolve({ answer: text === undefined ? undefined : { text } })
+      await settled()
+    },
+    async findNothing() {
+      calls.find.at(-1)?.reject(new Error("no answer"))
+      await settled()
+    },
+  }
+}
+
+describe("A child's turn", () => {
+  it("is over with its answer", async () => {
+    const { state, answer, context } = turn()
+    expect(state()).toEqual({ asking: "waiting" })
+    await answer("the answer")
+    expect([state(), context().answer]).toEqual(["over", { text: "the answer" }])
+  })
+
+  it("goes on with what the child was told and opencode has taken, in that order", async () => {
+    const { asked, tell, send, answer, state, context } = turn()
+    tell("second", 5)
+    tell("third", 6)
+    send({ type: "message.sent", messageID: "second" })
+    send({ type: "message.sent", messageID: "third" })
+    await answer("one")
+    await answer("two")
+    expect(state()).toEqual({ asking: "waiting" })
+    await answer("three")
+    expect(asked).toEqual(["first", "second", "third"])
+    expect([state(), context().answer, context().lastAt]).toEqual(["over", { text: "three" }, 6])
+  })
+
+  it("waits for what is still being sent, and asks for it only once it is", async () => {
+    const { asked, tell, send, answer, state } = turn()
+    tell("second")
+    await answer("one")
+    expect([state(), asked]).toEqual(["answered", ["first"]])
+    send({ type: "message.sent", messageID: "second" })
+    expect([state(), asked]).toEqual([{ asking: "waiting" }, ["first", "second"]])
+  })
+
+  it("never asks for what opencode refused", async () => {
+    const { asked, tell, send, answer, state, context } = turn()
+    tell("second")
+    await answer("one")
+    send({ type: "message.refused", messageID: "second" })
+    expect([state(), asked, context().answer]).toEqual(["over", ["first"], { text: "one" }])
+  })
+
+  it("ends with the first error of the model, whatever it was told", async () => {
+    const { asked, tell, send, answer, state } = turn()
+    tell("second")
+    send({ type: "message.sent", messageID: "second" })
+    await answer("half", { kind: "provider", message: "no" })
+    expect([state(), asked]).toEqual(["over", ["first"]])
+  })
+
+  it("takes the answer from the child's messages where the call failed", async () => {
+    const { fail, find, state, context } = turn()
+    await fail("connection reset")
+    expect(state()).toBe("inDoubt")
+    await find("it was there")
+    expect([state(), context().answer]).toEqual(["over", { text: "it was there" }])
+  })
+
+  it.each(["find", "findNothing"] as const)(
+    "fails with the call's own words where the messages have none (%s)",
+    async (how) => {
+      const { fail, state, context, ...plays } = turn()
+      await fail("connection reset")
+      await plays[how]()
+      expect([state(), context().failure]).toEqual([
+        "failed",
+        { kind: "prompt", message: "connection reset" },
+      ])
+    },
+  )
+
+  it("looks for its answer when the child has been idle for long, and goes on waiting where it is not there", async () => {
+    const { send, find, findNothing, state, context } = turn()
+    send({ type: "answer.look" })
+    expect(state()).toEqual({ asking: "looking" })
+    await find()
+    expect(state()).toEqual({ asking: "waiting" })
+    send({ type: "answer.look" })
+    await findNothing()
+    expect(state()).toEqual({ asking: "waiting" })
+    send({ type: "answer.look" })
+    await find("lost on its way")
+    expect([state(), context().answer]).toEqual(["over", { text: "lost on its way" }])
+  })
+
+  it("is dropped when nobody waits for it any more, and keeps what was written", () => {
+    const { send, state, draft } = turn()
+    send({ type: "text.opened", part: "p1" })
+    send({ type: "text.streamed", part: "p1", delta: "So far" })
+    send({ type: "turn.drop" })
+    expect([state(), draft()]).toEqual(["dropped", "So far"])
+  })
+})
+
+describe("What a child is writing", () => {
+  it("is the text that has come of its latest part", () => {
+    const { send, draft } = turn()
+    expect(draft()).toBe("")
+    send({ type: "text.opened", part: "p1" })
+    send({ type: "text.streamed", part: "p1", delta: "So " })
+    send({ type: "text.streamed", part: "p1", delta: "far." })
+    expect(draft()).toBe("So far.")
+  })
+
+  it("is not what it thinks in between", () => {
+    const { send, draft } = turn()
+    send({ type: "text.opened", part: "p1" })
+    send({ type: "text.streamed", part: "p1", delta: "So far" })
+    send({ type: "text.streamed", part: "thought", delta: "hm" })
+    send({ type: "text.streamed", part: "p1", delta: "." })
+    expect(draft()).toBe("So far.")
+  })
+
+  it("stays until the next attempt has words of its own, which take its place", () => {
+    const { send, draft } = turn()
+    send({ type: "text.opened", part: "p1" })
+    send({ type: "text.streamed", part: "p1", delta: "of the first attempt" })
+    send({ type: "text.opened", part: "p2" })
+    expect(draft()).toBe("of the first attempt")
+    send({ type: "text.streamed", part: "p1", delta: ", late" })
+    expect(draft()).toBe("of the first attempt")
+    send({ type: "text.streamed", part: "p2", delta: "of the second" })
+    expect(draft()).toBe("of the second")
+  })
+})
+
+describe("These tests of the turn machine", () => {
+  it.each(transitionsOf(turnMachine))("take %s", (name) => {
+    expect(taken).toContain(name)
+  })
+})

@@ -1,0 +1,84 @@
+import type { ToolContext } from "@opencode-ai/plugin"
+import { describe, expect, it } from "vitest"
+import * as z from "zod"
+import { pluginTools } from "../../../src/plugin/host/plugin-tools.ts"
+import type { Tool, ToolCall } from "../../../src/plugin/host/port.ts"
+
+const seen: { given: unknown; call: ToolCall }[] = []
+const tool: Tool = {
+  description: "Waits.",
+  arguments: {
+    ids: { schema: { type: "array", items: { type: "string" }, description: "Whose" }, isOptional: true },
+    message: { schema: { type: "string" }, isOptional: false },
+  },
+  async run(given, call) {
+    seen.push({ given, call })
+    return { title: "1/1 done", output: "here", metadata: { jobs: [] } }
+  },
+}
+
+const contextOf = (fields: object = {}) => {
+  const asked: unknown[] = []
+  const context: ToolContext & { callID?: string } = {
+    sessionID: "ses_1",
+    messageID: "msg_1",
+    callID: "call",
+    agent: "plan",
+    directory: "/project",
+    worktree: "/project",
+    abort: new AbortController().signal,
+    metadata: () => {},
+    ask: async (input: unknown) => void asked.push(input),
+    ...fields,
+  }
+  return { context, asked }
+}
+
+describe("A tool in opencode's shape", () => {
+  const defined = pluginTools({ agents_test: tool }).agents_test
+
+  it("has its words, and its arguments as they are shown to the model", () => {
+    expect(defined?.description).toBe("Waits.")
+    expect(z.toJSONSchema(z.object(defined?.args ?? {}))).toMatchObject({
+      required: ["message"],
+      properties: {
+        ids: { type: "array", items: { type: "string" }, description: "Whose" },
+        message: { type: "string" },
+      },
+    })
+  })
+
+  it("is never refused by opencode, which would not name the field", () => {
+    for (const field of Object.values(defined?.args ?? {}))
+      expect(z.safeParse(field, { odd: true }).success).toBe(true)
+  })
+
+  it("runs with what it was given, at its place in the conversation", async () => {
+    const { context } = contextOf()
+    const answer = await defined?.execute({ ids: 7 }, context)
+    expect(answer).toEqual({ title: "1/1 done", output: "here", metadata: { jobs: [] } })
+    const { given, call } = seen.at(-1) ?? {}
+    expect(given).toEqual({ ids: 7 })
+    expect(call).toMatchObject({ place: { session: "ses_1", message: "msg_1", call: "call" }, agent: "plan" })
+    expect(call?.signal).toBe(context.abort)
+  })
+
+  it("runs where opencode does not say which call it is", async () => {
+    await defined?.execute({}, contextOf({ callID: undefined }).context)
+    expect(seen.at(-1)?.call.place).toEqual({ session: "ses_1", message: "msg_1", call: undefined })
+  })
+
+  it("asks to start a subagent as opencode's own task does, so that the user's rules for it hold", async () => {
+    const { context, asked } = contextOf()
+    await defined?.execute({}, context)
+    await seen.at(-1)?.call.askToStart("explore", "Look around")
+    expect(asked).toEqual([
+      {
+        permission: "task",
+        patterns: ["explore"],
+        always: ["*"],
+        metadata: { description: "Look around", subagent_type: "explore" },
+      },
+    ])
+  })
+})

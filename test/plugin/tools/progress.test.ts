@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest"
+import type { Result, ToolCallPlace } from "../../../src/plugin/host/port.ts"
+import { settled } from "../../machines/support/play.ts"
+import { gate } from "../../support/gate.ts"
+import { failed, ok } from "../support/host-double.ts"
+import { sessionOf } from "../support/opencode-data.ts"
+import { testServices } from "../support/services.ts"
+
+const task = (id: string) => ({ id, prompt: `do ${id}` })
+
+describe("A call of agents_wait, while it runs,", () => {
+  it("shows how the jobs get on, at the place where it stands", async () => {
+    const places: ToolCallPlace[] = []
+    const { call, host } = testServices({
+      async showProgress(place, progress) {
+        places.push(place)
+        host.shown.push(progress)
+        return ok(true)
+      },
+    })
+    await call("agents_start", { tasks: [task("a")] })
+    await call("agents_wait", { timeout: 0.05 })
+    expect(host.shown).toMatchObject([{ title: "0/1 done", metadata: { jobs: [{ id: "a" }] } }])
+    expect(places).toEqual([{ session: "owner", message: "msg_call", call: "call" }])
+  })
+
+  it("shows changes as they come, at most one a second", async () => {
+    const { call, host } = testServices()
+    await call("agents_start", { tasks: [task("a"), task("b")] })
+    const waiting = call("agents_wait", { timeout: 1.2 })
+    host.prompts.find(({ prompt }) => prompt.text === "do a")?.answer("x")
+    await waiting
+    expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done", "1/2 done"])
+  })
+
+  it("is shown a second later where opencode has not stored at once that it runs, though nothing changes", async () => {
+    const answers: Result<boolean>[] = [ok(false), ok(true)]
+    const titles: string[] = []
+    const { call } = testServices({
+      async showProgress(_, { title }) {
+        titles.push(title)
+        return answers.shift() ?? failed("asked too often")
+      },
+    })
+    await call("agents_start", { tasks: [task("a")] })
+    await call("agents_wait", { timeout: 1.2 })
+    expect(titles).toEqual(["0/1 done", "0/1 done"])
+  })
+
+  it("does not try again what opencode refused to show", async () => {
+    const titles: string[] = []
+    const { call } = testServices({
+      async showProgress(_, { title }) {
+        titles.push(title)
+        return failed("no such message", 404)
+      },
+    })
+    await call("agents_start", { tasks: [task("a")] })
+    await call("agents_wait", { timeout: 1.2 })
+    expect(titles).toHaveLength(1)
+  })
+
+  it("shows nothing of jobs that it does not wait for, not even of another owner's of the same id", async () => {
+    const { call, host } = testServices()
+    host.sessions.set("other", sessionOf("other"))
+    await call("agents_start", { tasks: [task("a"), task("b")] })
+    await call("agents_start", { tasks: [{ id: "a", prompt: "do other" }] }, { owner: "other" })
+    const waiting = call("agents_wait", { ids: ["a"], timeout: 1.2 })
+    for (const { prompt, answer } of host.prompts) if (prompt.text !== "do a") answer("x")
+    await waiting
+    expect(host.shown).toHaveLength(1)
+  })
+
+  it("returns only once what it shows is written: a later write would show it as running for ever", async () => {
+    const written = gate<void>()
+    const { call, host } = testServices({
+      async showProgress() {
+        await written.passed
+        return ok(true)
+      },
+    })
+    await call("agents_start", { tasks: [task("a")] })
+    let hasReturned = false
+    const waiting = call("agents_wait", {}).finally(() => (hasReturned = true))
+    host.prompts[0]?.answer("done")
+    await settled()
+    expect(hasReturned).toBe(false)
+    written.open()
+    await waiting
+  })
+})
