@@ -327,6 +327,7 @@ it("draws the real machine", async () => {
       "cancelled",
       "created.opening",
       "created.queued",
+      "created.stopping",
       "done",
       "failed",
       "prompting.permission",

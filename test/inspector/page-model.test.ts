@@ -5,7 +5,7 @@ import { parseQuery } from "../../src/inspector/http/query.ts"
 import { concurrencyOf, lanesOf } from "../../src/inspector/page/model/lanes.ts"
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
-import { amount, clockTime, duration, money } from "../../src/inspector/page/model/words.ts"
+import { amount, clockTime, duration, money, timeOf } from "../../src/inspector/page/model/words.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { NO_USAGE } from "../../src/machines/record.ts"
 
@@ -69,7 +69,13 @@ describe("the statechart", () => {
         "job.prompting stopping over> job.cancelled",
       ],
     ],
-    ["created.queued", "job.cancel", "cancelled", ["job.created job.cancel> job.cancelled"]],
+    [
+      "created.queued",
+      "job.cancel",
+      "created.stopping",
+      ["job.created.queued job.cancel> job.created.stopping"],
+    ],
+    ["created.stopping", "recordEnd done", "cancelled", ["job.created recordEnd done> job.cancelled"]],
     [
       "prompting.working",
       "child.retrying",
@@ -98,7 +104,7 @@ describe("the statechart", () => {
     expect([inside("working"), inside("retrying"), inside("active"), inside("running")]).toEqual([
       ["child.active"],
       ["child.retrying"],
-      [],
+      ["child.active"],
       ["child.spent"],
     ])
   })
@@ -160,8 +166,24 @@ describe("what needs attention", () => {
     ],
     ["a long silence", job({ startedAt: 0, activity: { at: 80_000 } }), "no activity for 2 m 01 s"],
     ["a short silence", job({ startedAt: 0, activity: { at: 100_000 } }), undefined],
+    ["a tool that runs", job({ startedAt: 0, activity: { at: 0, tool: "bash: npm test" } }), undefined],
+    [
+      "a tool that runs for very long",
+      job({ startedAt: -400_000, activity: { at: -400_000, tool: "bash: npm test" } }),
+      "running bash: npm test for 10 m 01 s",
+    ],
     ["an end", job({ state: "done", startedAt: 0 }), undefined],
   ])("%s", (_what, record, need) => expect(needOf(record, 201_000)).toBe(need))
+})
+
+it("does not count the time that a job waited for people", () => {
+  const waited = { startedAt: 1_000, waitedMs: 5_000 }
+  expect([
+    timeOf(job({ createdAt: 0 }), 9_000),
+    timeOf(job({ startedAt: 1_000 }), 9_000),
+    timeOf(job({ ...waited, endedAt: 8_000, state: "done" }), 9_000),
+    timeOf(job({ ...waited, waitingSince: 7_000, phase: "question" }), 9_000),
+  ]).toEqual([9_000, 8_000, 2_000, 1_000])
 })
 
 it("reads a search", () => {

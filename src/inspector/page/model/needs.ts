@@ -7,6 +7,8 @@ const manyAttempts = 3
 const longBackoff = 60_000
 /** Time without activity after which a working job deserves attention, milliseconds. */
 const longSilence = 120_000
+/** The same while a tool is running: builds and tests may be silent for minutes. */
+const longTool = 600_000
 
 /** Why a job needs attention, in words; undefined when it gets on by itself. */
 export function needOf(job: JobView, now: number): string | undefined {
@@ -19,7 +21,11 @@ export function needOf(job: JobView, now: number): string | undefined {
   if (job.phase === "retrying" && job.retry && job.retry.next - now > longBackoff)
     return `next attempt in ${duration(job.retry.next - now)}: ${job.retry.reason}`
   const silence = now - Math.max(job.activity?.at ?? 0, job.startedAt ?? now)
-  return job.phase === "working" && silence > longSilence ? `no activity for ${duration(silence)}` : undefined
+  const tool = job.activity?.tool
+  if (job.phase !== "working" || silence <= (tool === undefined ? longSilence : longTool)) return undefined
+  return tool === undefined
+    ? `no activity for ${duration(silence)}`
+    : `running ${tool} for ${duration(silence)}`
 }
 
 /** What a person can do for a job that needs attention. */

@@ -45,6 +45,12 @@ export const addressOf = (job: Pick<JobView, "owner" | "id" | "session">) => job
 
 export const isLive = ({ state }: Pick<JobView, "state">) => state === "created" || state === "prompting"
 
+/** How long a job has been running, or waiting to run, without the time that it waited for people. Milliseconds. */
+export function timeOf(job: JobView, now: number): number {
+  const { createdAt, startedAt = createdAt, endedAt = now, waitedMs = 0, waitingSince = endedAt } = job
+  return Math.max(0, endedAt - startedAt - waitedMs - (endedAt - waitingSince))
+}
+
 /** `830 ms`, `4.2 s`, `3 m 07 s`, `2 h 05 m`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`

@@ -14,7 +14,17 @@ import {
   toggleFold,
   unfoldAll,
 } from "../model/list.ts"
-import { amount, doing, duration, keyOf, money, STATES, stateWords, tokensOf } from "../model/words.ts"
+import {
+  amount,
+  doing,
+  duration,
+  keyOf,
+  money,
+  STATES,
+  stateWords,
+  timeOf,
+  tokensOf,
+} from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
@@ -144,7 +154,6 @@ function OwnerCells({ row }: { row: OwnerRow }) {
 }
 
 function JobCells({ job, depth }: { job: JobView; depth: number }) {
-  const end = job.endedAt ?? now.value
   return (
     <>
       <span role="cell" class={`name depth-${Math.min(depth, 4)}`}>
@@ -160,7 +169,7 @@ function JobCells({ job, depth }: { job: JobView; depth: number }) {
         <Words text={job.agent} />
       </span>
       <span role="cell" class="number">
-        {duration(end - (job.startedAt ?? job.createdAt))}
+        {duration(timeOf(job, now.value))}
       </span>
       <span role="cell" class="number">
         {amount(tokensOf(job))}

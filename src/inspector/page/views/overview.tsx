@@ -1,7 +1,17 @@
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
-import { amount, doing, duration, isLive, money, STATES, stateWords, tokensOf } from "../model/words.ts"
+import {
+  amount,
+  doing,
+  duration,
+  isLive,
+  money,
+  STATES,
+  stateWords,
+  timeOf,
+  tokensOf,
+} from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
@@ -113,15 +123,20 @@ function NeedsAttention() {
       <h2 id="needs">Needs attention</h2>
       <ul class="cards">
         {needy.value.map(({ job, need }) => (
-          <Card key={`${job.owner}/${job.id}`} job={job} note={need} />
+          <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job)} />
         ))}
       </ul>
     </section>
   )
 }
 
-function Card({ job, note }: { job: JobView; note: string }) {
-  const end = job.endedAt ?? now.value
+/** How long it has waited for a person. */
+function waitOf({ waitingSince }: JobView): string | undefined {
+  return waitingSince === undefined ? undefined : `waiting ${duration(now.value - waitingSince)}`
+}
+
+/** @param time what stands in the place of the time that the job took. */
+function Card({ job, note, time }: { job: JobView; note: string; time?: string | undefined }) {
   return (
     <li class="card">
       <StateBadge job={job} />
@@ -131,7 +146,7 @@ function Card({ job, note }: { job: JobView; note: string }) {
           <Words text={note} />
         </p>
       </div>
-      <span class="quiet">{duration(end - (job.startedAt ?? job.createdAt))}</span>
+      <span class="quiet">{time ?? duration(timeOf(job, now.value))}</span>
     </li>
   )
 }
