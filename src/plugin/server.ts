@@ -19,6 +19,7 @@ import { takeLease } from "./records/lease.ts"
 import { createRecovery } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
+import { StartsUnderWay } from "./tools/starts.ts"
 import { wordsOf } from "./util/error-words.ts"
 import { within } from "./util/within.ts"
 
@@ -49,6 +50,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const { recover, notify } = options
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: () => {}, now })
+  const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
   const stopTellingPerson = tellPerson(host, troupe)
@@ -77,12 +79,26 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   }
 
   return {
-    tool: pluginTools(jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now })),
+    tool: pluginTools(
+      jobTools({
+        troupe,
+        host,
+        messenger,
+        inbox,
+        lineage,
+        recovery,
+        starts,
+        options,
+        inspectCommand: () => "npx opencode-troupe inspect",
+        now,
+      }),
+    ),
     event: async ({ event: given }) => {
       const event = decodeEvent(given)
       if (!event) return
       if (event.type === "message.stored") showProblems()
       turns.hear(event)
+      starts.hear(event)
       watch.handle(event)
       hearOwner(event)
     },

@@ -9,8 +9,10 @@ import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.t
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
+import { runsIn } from "../../../src/plugin/records/delivery-mark.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
-import { JOB_TOOLS, jobTools } from "../../../src/plugin/tools/index.ts"
+import { JOB_TOOLS, type JobTool, jobTools } from "../../../src/plugin/tools/index.ts"
+import { StartsUnderWay } from "../../../src/plugin/tools/starts.ts"
 import { hostDouble } from "./host-double.ts"
 
 /** Who holds the jobs of a test. */
@@ -63,7 +65,19 @@ export function testServices(
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
   const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
-  const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
+  const starts = new StartsUnderWay()
+  const tools = jobTools({
+    troupe,
+    host,
+    messenger,
+    inbox,
+    lineage,
+    recovery,
+    starts,
+    options,
+    inspectCommand: () => "node cli.js inspect",
+    now: Date.now,
+  })
   onTestFinished(() => {
     troupe.stop()
     // A listener that throws would go unnoticed otherwise.
@@ -71,7 +85,7 @@ export function testServices(
   })
 
   async function call(
-    tool: (typeof JOB_TOOLS)[number],
+    tool: JobTool,
     args: Record<string, unknown>,
     how: CallOptions = {},
   ): Promise<ToolCall> {
@@ -81,7 +95,7 @@ export function testServices(
       inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
     return result
   }
-  return { host, troupe, inbox, store, turns, tools, call }
+  return { host, troupe, inbox, store, turns, starts, tools, call }
 }
 
 const Result = z
@@ -97,6 +111,6 @@ export function callOf({ owner = "owner", agent = "build", abort, ask }: CallOpt
     place: { session: owner, message: "msg_call", call: "call" },
     agent,
     signal: abort ?? new AbortController().signal,
-    askToStart: ask ?? (async () => {}),
+    askToStart: ask ?? (async () => ({ type: "granted" })),
   }
 }
