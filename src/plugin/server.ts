@@ -11,6 +11,7 @@ import { createNotifier } from "./owners/notify.ts"
 import { createOwnerEvents } from "./owners/owner-events.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
 import { inspectJobs } from "./person/inspection.ts"
+import { loadedLine } from "./person/loaded.ts"
 import { tellPerson } from "./person/toasts.ts"
 import { takeLease } from "./records/lease.ts"
 import { createRecovery } from "./records/recovery.ts"
@@ -62,6 +63,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
+    void host.log("info", loadedLine(options, import.meta.url))
     for (const problem of problems) void host.log("warn", problem)
     void recovery.everybody()
   }, 0)
