@@ -21,8 +21,14 @@ export function loadedLine(options: Options, entry: string): string {
   return `opencode-troupe ${version()} loaded: ${settings.join(", ")}`
 }
 
-/** Works from any folder: the package may be on no PATH, and its name is on no registry. */
-const inspectorCommand = (entry: string) => `node "${fileURLToPath(new URL("cli.js", entry))}" inspect`
+/**
+ * Works from any folder: the package may be on no PATH, and its name is on no registry. Without quotes where they are
+ * not required: opencode's log escapes them.
+ */
+function inspectorCommand(entry: string): string {
+  const path = fileURLToPath(new URL("cli.js", entry))
+  return `node ${/^[\w@:/\\.+-]+$/.test(path) ? path : `"${path}"`} inspect`
+}
 
 /** Put in by the build. */
 const version = () => (typeof TROUPE_VERSION === "string" ? TROUPE_VERSION : "development")
