@@ -7,7 +7,7 @@ export type Frame = { at: number; lines: readonly string[] }
 /** Times are in milliseconds. */
 export type Recording = {
   title: string
-  /** For those who cannot see it. */
+  /** For readers who cannot see it. */
   description: string
   columns: number
   /** The first one starts at 0. */
