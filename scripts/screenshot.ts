@@ -10,7 +10,7 @@ const demo = spawn(process.execPath, ["--import", "tsx", "demo/main.ts", "--keep
 })
 const browser = await launchChromium()
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1.5 })
+  const page = await browser.newPage({ viewport: { width: 1280, height: 700 }, deviceScaleFactor: 1.5 })
   for await (const line of createInterface(demo.stdout)) {
     const link = line.match(/http:\S+link=\S+/)?.[0]
     if (link) await page.goto(link)

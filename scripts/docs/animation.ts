@@ -22,7 +22,7 @@ const ends = [22, 39]
 
 /** Pixels. Monospace fonts are 0.6 em wide or a little less. */
 const font = 13
-const cell = { width: 7.8, height: 19 }
+const cell = { width: 7.8, height: 18 }
 const margin = { x: 18, y: 16 }
 
 type Piece = { row: number; column: number; text: string; style: string }
@@ -121,7 +121,7 @@ function styleOf(code: number): string {
 
 function text({ row, column, text, style }: Piece): string {
   const x = round(margin.x + column * cell.width)
-  const y = margin.y + row * cell.height + 14
+  const y = margin.y + row * cell.height + 13
   return `<text x="${x}" y="${y}"${style && ` class="${style}"`}>${escaped(text)}</text>`
 }
 
@@ -138,7 +138,7 @@ function rules({ nested, line, ink, quiet, states }: Colours, duration: number):
     `.c{fill:${states.prompting}}`,
     `.k{opacity:0;animation:${duration}ms step-end infinite}`,
     ".z{opacity:1}",
-    "@media (prefers-reduced-motion:reduce){.k{animation:none!important}}",
+    "@media (prefers-reduced-motion:reduce){.k{animation:none}}",
   ]
 }
 

@@ -39,7 +39,7 @@ describe("The animation of a recording", () => {
     const [left, top] = (place("\\$ run") ?? []).map(Number)
     const [x, y] = (place("a") ?? []).map(Number)
     expect((x ?? 0) - (left ?? 0)).toBeCloseTo(3 * 7.8)
-    expect((y ?? 0) - (top ?? 0)).toBe(19)
+    expect((y ?? 0) - (top ?? 0)).toBe(18)
     expect(svg).toContain('class="b">a<')
     expect(svg).toContain('class="g">done<')
   })
