@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import * as z from "zod"
 import { isDeep } from "../support/depth.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
@@ -50,9 +50,14 @@ beforeAll(async () => {
   writeFileSync(join(home, ".config", "opencode", "config.json"), JSON.stringify(config))
   mkdirSync(join(folder.path, "bin"))
   symlinkSync(opencodeBinary(), join(folder.path, "bin", "opencode"))
-  mkdirSync(project)
   for (const each of ["dist", "package.json", "README.md", "LICENSE"])
     cpSync(join(root, each), join(checkout, each), { recursive: true })
+})
+
+beforeEach(() => {
+  rmSync(project, { recursive: true, force: true })
+  mkdirSync(project)
+  removeEntry(globalEntry)
 })
 
 afterAll(async () => {
@@ -93,7 +98,7 @@ describe("What the README says, in an empty folder", { timeout: 120_000 }, () =>
       await runJob(opencode)
       const loaded = inProject(command("Check", /loaded/))
       expect(loaded).toMatch(/opencode-troupe .* loaded: concurrency 4, /)
-      const plugin = loaded.match(/node (\S+)\/dist\/cli\.js inspect/)?.[1] ?? ""
+      const plugin = loaded.match(/node (['"]?)(\S+)\/dist\/cli\.js\1 inspect/)?.[2] ?? ""
       expect(plugin).toContain("opencode-troupe-0.2.0.tgz")
       const inspect = command("The inspector", /inspect/).replace("<path to the plugin>", plugin)
       expect(inProject(inspect)).toMatch(/http:\/\/127\.0\.0\.1:\d+\/\?link=/)
@@ -112,12 +117,11 @@ describe("What the README says, in an empty folder", { timeout: 120_000 }, () =>
     inCheckout(quick)
     expect(entriesIn(globalEntry)).toEqual([checkout])
     removeEntry(globalEntry)
-
     inCheckout(command("Install", /npm run build/))
     inProject(command("Install", /opencode-troupe$/m))
     expect(entriesIn(projectEntry)).toEqual([checkout])
+    spareOpencodesOwnPackages()
     expect(toolsIn(inProject("opencode debug agent build"))).toEqual(tools)
-    removeEntry(projectEntry)
   })
 
   test.runIf(isDeep)("a relative path is called installed, and is not", () => {
@@ -125,7 +129,6 @@ describe("What the README says, in an empty folder", { timeout: 120_000 }, () =>
     symlinkSync(checkout, join(project, "node_modules", "opencode-troupe"))
     expect(inProject("opencode plugin ./node_modules/opencode-troupe")).toContain("Installed")
     expect(toolsIn(inProject("opencode debug agent build"))).toEqual([])
-    removeEntry(projectEntry)
   })
 
   test("no command is left untried", () => {
