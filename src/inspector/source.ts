@@ -22,9 +22,9 @@ export type EndedText =
   | { kind: "text"; text: string }
   /** The child wrote nothing. */
   | { kind: "nothing" }
-  /** opencode stopped while the child was writing, and keeps only text that is finished. */
-  | { kind: "lost" }
-  /** `why` is for people, in half a sentence. */
+  /** It can never be read. `why` is for people, in half a sentence. */
+  | { kind: "lost"; why: string }
+  /** It cannot be read now. */
   | { kind: "unreadable"; why: string }
 
 export type Found = { source: Source; record: JobRecord }

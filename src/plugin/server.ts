@@ -9,14 +9,13 @@ import { createHost } from "./host/client.ts"
 import { decodeEvent } from "./host/events.ts"
 import { pluginTools } from "./host/plugin-tools.ts"
 import { readOptions } from "./options.ts"
+import { Deliveries } from "./owners/deliveries.ts"
+import { hearOwners } from "./owners/events.ts"
 import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
-import { createNotifier } from "./owners/notify.ts"
-import { createOwnerEvents } from "./owners/owner-events.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { createToasts } from "./person/toasts.ts"
-import { runsIn } from "./records/delivery-mark.ts"
 import { takeLease } from "./records/lease.ts"
 import { createRecovery } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
@@ -44,20 +43,17 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     recordEnd: async (record) => store.save(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
-  const troupe = createTroupe({
-    concurrency: options.concurrency,
-    effects,
-    now,
-    reportError: (error) => void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`),
-  })
-  const inbox = new Inbox(troupe.records, store)
+  const reportError = (error: unknown) =>
+    void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`)
+  const troupe = createTroupe({ concurrency: options.concurrency, effects, now, reportError })
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
-  const notifier = createNotifier({ host, troupe, inbox, notify: options.notify, now })
-  const { recover } = options
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: notifier.check, now })
+  const { recover, notify } = options
+  const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
+  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound: () => {}, now })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
-  const ownerEvents = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
+  const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
   const toasts = createToasts({ host, troupe })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const inspection = inspectJobs({
@@ -103,9 +99,8 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
       if (event.type === "message.stored") showProblems()
       turns.hear(event)
       starts.hear(event)
-      if (event.type === "tool.ended") inbox.markDelivered(event.session, runsIn(event.mark))
       watch.handle(event)
-      ownerEvents.handle(event)
+      hearOwner(event)
     },
     "experimental.chat.system.transform": async ({ sessionID }, output) => {
       const depth = sessionID === undefined ? undefined : await lineage.depthOf(sessionID)
@@ -117,7 +112,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     },
     dispose: async () => {
       recovery.stop()
-      notifier.stop()
+      deliveries.stop()
       toasts.stop()
       const inspectorLeft = inspection.stop()
       troupe.stop()

@@ -146,13 +146,8 @@ describe("one job", () => {
     ],
     [
       "that it is lost",
-      { kind: "lost" },
-      {
-        noText: {
-          kind: "lost",
-          message: expect.stringMatching(/^What it was writing is lost: opencode stopped/),
-        },
-      },
+      { kind: "lost", why: "its session was deleted" },
+      { noText: { kind: "lost", message: "Its text is lost: its session was deleted." } },
     ],
     [
       "why it could not be read",

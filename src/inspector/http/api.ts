@@ -42,7 +42,7 @@ export const TransitionAnswer = z.object({
 export const NoText = z.object({
   kind: z
     .enum(["nothing", "lost", "unreadable"])
-    .describe("The child wrote nothing; opencode stopped while it was writing; opencode could not be asked."),
+    .describe("The child wrote nothing; opencode no longer has it; opencode could not be asked."),
   message: z.string(),
 })
 export type NoText = z.infer<typeof NoText>

@@ -1,11 +1,11 @@
-import type { EndedText, Inspector, Source } from "../../inspector/index.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { Inspector, Source } from "../../inspector/index.ts"
+import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
 import { Options } from "../options.ts"
-import { withText } from "../records/texts.ts"
+import { textOf } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
 import type { Toasts } from "./toasts.ts"
@@ -55,7 +55,7 @@ export function inspectJobs({
     actors: troupe.actors,
     cancel: troupe.cancel,
     draft: ({ session }) => turns.draftOf(session),
-    readText: (record) => readText(host, record),
+    readText: (record) => textOf(host, record),
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)
@@ -149,14 +149,6 @@ export function inspectJobs({
 
 /** The inspector with the settings that hold for it, or why it did not start. */
 type Joined = { inspector: Inspector; settings: Settings } | { problem: string }
-
-async function readText(host: Host, ended: JobRecord): Promise<EndedText> {
-  const { record, problem } = await withText(host, ended)
-  if (problem !== undefined) return { kind: "unreadable", why: problem }
-  if (record.text === undefined) return { kind: "unreadable", why: "its session was deleted" }
-  if (record.text !== "") return { kind: "text", text: record.text }
-  return record.error?.kind === "interrupted" ? { kind: "lost" } : { kind: "nothing" }
-}
 
 const unset: Settings = Options.parse({}).inspector
 

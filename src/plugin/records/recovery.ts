@@ -33,7 +33,7 @@ export type RecoveryOptions = {
 /** Which results their owners have, as far as recovery adds to it. */
 export type Deliveries = {
   adopt(session: string, run: number): void
-  unread(owner: string): readonly unknown[]
+  undelivered(owner: string): readonly unknown[]
   markDelivered(owner: string, runs: readonly DeliveredRun[]): void
 }
 
@@ -132,7 +132,7 @@ export function createRecovery({
 
   /** A result may have reached its owner just before the process ended: then its owner's messages say so. */
   async function markDelivered(owner: string): Promise<boolean> {
-    if (inbox.unread(owner).length === 0) return true
+    if (inbox.undelivered(owner).length === 0) return true
     const messages = await host.messages(owner)
     if (!messages.ok) return isHopeless(owner, messages.error)
     inbox.markDelivered(owner, deliveredRuns(messages.value))

@@ -88,8 +88,8 @@ export class JobStore {
     return instance === this.#lease.instance
   }
 
-  /** The owner has read the results of these runs or was told of them. */
-  markTold(records: readonly JobRecord[]): void {
+  /** The owner's conversation holds the results of these runs. */
+  markDelivered(records: readonly JobRecord[]): void {
     for (const { session, run } of records.filter(hasEnded)) {
       if (session !== "") this.#updateSoon(session, (stored) => ({ ...stored, toldRun: run }))
     }

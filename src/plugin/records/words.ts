@@ -1,4 +1,5 @@
 import { hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
+import type { JobWithText, TextOf } from "./texts.ts"
 
 /** Characters of an ended job's text in a status. */
 const excerptLength = 160
@@ -20,28 +21,35 @@ export function statusLine(record: JobRecord, now: number): string {
 }
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
-export function resultBlock(record: JobRecord, now: number): string {
+export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(reasonOf(record.error)))}` : ""
   const head = `<job id="${record.id}" state="${record.state}" time="${timeOf(record, now)}"${reason}>`
-  return `${head}\n${textOf(record)}\n</job>`
+  return `${head}\n${textWords(text)}\n</job>`
 }
 
-function textOf({ id, text }: JobRecord): string {
-  if (text === undefined) return `(its text is not loaded: agents_wait with ids ["${id}"])`
-  return fenced(text) || "(it wrote nothing)"
+function textWords(text: TextOf): string {
+  switch (text.kind) {
+    case "text":
+      return fenced(text.text)
+    case "nothing":
+      return "(it wrote nothing)"
+    case "lost":
+      return `(what it had written is lost: ${text.why})`
+    case "unreadable":
+      return `(its text could not be read: ${text.why})`
+  }
 }
 
 /** The blocks of jobs, each text with its beginning alone where it is long, and how to read the rest. */
-export function shortenedBlocks(records: readonly JobRecord[], now: number): string[] {
-  const most = Math.min(shortLength, Math.floor(allShortLength / records.length))
-  return records.map((record) => resultBlock(shortened(record, most), now))
+export function shortenedBlocks(results: readonly JobWithText[], now: number): string[] {
+  const most = Math.min(shortLength, Math.floor(allShortLength / results.length))
+  return results.map((result) => resultBlock(shortened(result, most), now))
 }
 
-function shortened(record: JobRecord, most: number): JobRecord {
-  const { text, id } = record
-  if (text === undefined || text.length <= most) return record
-  const rest = `[${text.length - most} more characters: agents_wait with ids ["${id}"]]`
-  return { ...record, text: `${text.slice(0, most)}\n${rest}` }
+function shortened({ record, text }: JobWithText, most: number): JobWithText {
+  if (text.kind !== "text" || text.text.length <= most) return { record, text }
+  const rest = `[${text.text.length - most} more characters: agents_wait with ids ["${record.id}"]]`
+  return { record, text: { kind: "text", text: `${text.text.slice(0, most)}\n${rest}` } }
 }
 
 /** A cancel says itself that it is one. */

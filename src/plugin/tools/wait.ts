@@ -75,26 +75,26 @@ async function report(
   reason: string,
 ): Promise<ToolAnswer> {
   const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
-  const read = await withTexts(services.host, current)
+  const running = current.filter((record) => !hasEnded(record))
   const now = services.now()
-  const records = read.map(({ record }) => record)
-  const ended = read.flatMap(({ record, problem }) => (hasEnded(record) && !problem ? record : []))
-  const running = records.filter((record) => !hasEnded(record))
-  const blocks = ended.map((record) => resultBlock(record, now))
+  const read = await withTexts(services.host, current.filter(hasEnded))
+  const ended = read.filter(({ text }) => text.kind !== "unreadable")
+  const blocks = ended.map((result) => resultBlock(result, now))
   const count = fitting(blocks)
-  const left = ended.slice(count)
+  const handedOver = ended.slice(0, count).map(({ record }) => record)
+  const left = ended.slice(count).map(({ record }) => record)
   const lines = [
     ...blocks.slice(0, count),
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
-    ...read.flatMap(({ record, problem }) => (problem ? unreadable(record, problem) : [])),
+    ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
     ...(running.length > 0 ? [`${reason} Still running:`] : []),
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
   ]
   return {
-    title: progress(records),
+    title: progress(current),
     output: lines.join("\n"),
-    metadata: { jobs: withoutText(records), troupe: deliveryMark(ended.slice(0, count)) },
+    metadata: { jobs: withoutText(current), troupe: deliveryMark(handedOver) },
   }
 }
 

@@ -153,18 +153,19 @@ describe("The text of an ended job", () => {
     expect(await readText(interrupted)).toEqual({ kind: "text", text: "the answer" })
   })
 
-  it("is nothing where its child wrote nothing, and lost where opencode ended meanwhile", async () => {
+  it("is nothing where its child wrote nothing, and lost where opencode stopped while it was writing", async () => {
     const { host, readText } = await adopted()
     host.said.set("ses_old", [askedBy(asked)])
     expect(await readText(ended)).toEqual({ kind: "nothing" })
-    expect(await readText(interrupted)).toEqual({ kind: "lost" })
+    host.said.set("ses_old", [askedBy(asked), answerTo(asked, "", { finish: "" })])
+    expect(await readText(interrupted)).toMatchObject({ kind: "lost" })
   })
 
   it.each([
-    ["its session was deleted", 404],
-    ["opencode is busy", 503],
-  ])("cannot be read where %s", async (why, status) => {
+    ["lost", "its session was deleted", 404],
+    ["unreadable", "opencode is busy", 503],
+  ])("is %s where %s", async (kind, why, status) => {
     const { readText } = await adopted({ messages: async () => failed("opencode is busy", status) })
-    expect(await readText(ended)).toEqual({ kind: "unreadable", why })
+    expect(await readText(ended)).toEqual({ kind, why })
   })
 })

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { gate } from "../../support/gate.ts"
@@ -109,7 +108,7 @@ describe("A job in opencode's store", () => {
     // The first write is under way.
     await Promise.resolve()
     store.save(ended)
-    store.markTold([ended])
+    store.markDelivered([ended])
     await store.settled()
     const states = host.writes.map(({ metadata }) => StoredJob.parse(metadata.troupe))
     expect(states.map(({ record, toldRun }) => [record.state, toldRun])).toEqual([
@@ -214,7 +213,7 @@ describe("The writes of a job", () => {
     const { host, troupe, store } = atDesk()
     troupe.adopt(ended)
     troupe.adopt({ ...ended, id: "j2", session: "", state: "failed" })
-    store.markTold([
+    store.markDelivered([
       { ...ended, session: "" },
       { ...ended, state: "prompting" },
     ])
@@ -355,76 +354,5 @@ describe("The writes of a job", () => {
     expect(current().lease).toEqual(lease)
     host.sessions.delete("ses_1")
     expect(await store.claim("ses_1", dead)).toBe("unknown")
-  })
-})
-
-describe("What an owner has not read", () => {
-  function inboxOf(...records: JobRecord[]) {
-    const { host, troupe, store } = atDesk()
-    for (const record of records) troupe.adopt(record)
-    return { host, store, troupe, inbox: new Inbox(troupe.records, store) }
-  }
-  const ids = (records: JobRecord[]) => records.map(({ id }) => id)
-
-  it("is every ended job, until it is marked as read", () => {
-    const { inbox } = inboxOf(ended, { ...ended, id: "j2", session: "ses_2" })
-    expect(ids(inbox.unread("owner"))).toEqual(["j1", "j2"])
-    inbox.markRead([ended])
-    expect(ids(inbox.unread("owner"))).toEqual(["j2"])
-    expect(ids(inbox.open("owner"))).toEqual(["j2"])
-  })
-
-  it("is again a job that has run once more", () => {
-    const { inbox, troupe } = inboxOf(ended)
-    inbox.markRead([ended])
-    troupe.adopt({ ...ended, run: 2 })
-    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
-  })
-
-  it("is not a job that runs, though that one is open", () => {
-    const { inbox } = inboxOf({ ...ended, state: "prompting", phase: "working" })
-    expect(inbox.unread("owner")).toEqual([])
-    expect(ids(inbox.open("owner"))).toEqual(["j1"])
-    inbox.markRead(inbox.open("owner"))
-    expect(inbox.isRead({ ...ended, state: "prompting" })).toBe(false)
-  })
-
-  it("is nothing that an earlier process had told, or that the conversation already holds", () => {
-    const { inbox } = inboxOf(
-      ended,
-      { ...ended, id: "j2", session: "ses_2" },
-      { ...ended, id: "j3", session: "ses_3" },
-    )
-    inbox.adopt("ses_1", 1)
-    inbox.markDelivered("owner", [{ session: "ses_2", run: 1 }])
-    expect(ids(inbox.unread("owner"))).toEqual(["j3"])
-  })
-
-  it("is a run that is newer than what the conversation holds", () => {
-    const { inbox } = inboxOf({ ...ended, run: 2 })
-    inbox.markDelivered("owner", [{ session: "ses_1", run: 1 }])
-    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
-    inbox.markDelivered("owner", [{ session: "ses_1", run: 3 }])
-    expect(inbox.unread("owner")).toEqual([])
-  })
-
-  it("is not remembered of an owner that is gone", () => {
-    const { inbox, troupe } = inboxOf(ended)
-    inbox.markRead([ended])
-    inbox.forgetOwner("owner")
-    troupe.forgetOwner("owner")
-    troupe.adopt({ ...ended })
-    expect(ids(inbox.unread("owner"))).toEqual(["j1"])
-  })
-
-  it("tells jobs that never got a session apart", () => {
-    const first = { ...ended, session: "", state: "failed" as const }
-    const second = { ...first, id: "j2" }
-    const { inbox, store } = inboxOf(first, second, { ...first, owner: "other" })
-    inbox.markRead([first])
-    inbox.markDelivered("owner", [{ session: "", run: 1 }])
-    expect(ids(inbox.unread("owner"))).toEqual(["j2"])
-    expect(ids(inbox.unread("other"))).toEqual(["j1"])
-    return store.settled()
   })
 })

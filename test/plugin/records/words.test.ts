@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import type { TextOf } from "../../../src/plugin/records/texts.ts"
 import { progress, resultBlock, shortenedBlocks, statusLine } from "../../../src/plugin/records/words.ts"
 
 const now = 100_000
@@ -32,8 +33,11 @@ const running = (fields: Partial<JobRecord>): JobRecord => {
 }
 
 describe("A result", () => {
+  const block = (record: JobRecord, text: TextOf = { kind: "text", text: record.text ?? "" }) =>
+    resultBlock({ record, text }, now)
+
   it("stands in a block of its own, with how the job ended", () => {
-    expect(resultBlock(record(), now)).toBe(`<job id="j1" state="done" time="12s">\nAll is well.\n</job>`)
+    expect(block(record())).toBe(`<job id="j1" state="done" time="12s">\nAll is well.\n</job>`)
   })
 
   it("says why where it is none, beside what was written", () => {
@@ -42,48 +46,47 @@ describe("A result", () => {
       error: { kind: "provider", message: 'said "no"' },
       text: "Half",
     })
-    expect(resultBlock(failed, now)).toBe(
+    expect(block(failed)).toBe(
       `<job id="j1" state="failed" time="12s" reason="provider: said \\"no\\"">\nHalf\n</job>`,
     )
   })
 
-  it("says that nothing was written, however it ended", () => {
-    for (const state of ["done", "cancelled"] as const) {
-      const block = resultBlock(record({ state, text: "" }), now)
-      expect(block).toBe(`<job id="j1" state="${state}" time="12s">\n(it wrote nothing)\n</job>`)
-    }
-  })
-
-  it("never says so of a text that is not in memory, but where it is", () => {
-    const { text: _, ...unloaded } = record()
-    expect(resultBlock(unloaded, now)).toContain('\n(its text is not loaded: agents_wait with ids ["j1"])\n')
+  it.each<[string, Partial<JobRecord>, TextOf]>([
+    ["(it wrote nothing)", {}, { kind: "nothing" }],
+    ["(it wrote nothing)", { state: "cancelled" }, { kind: "nothing" }],
+    [
+      "(what it had written is lost: its session was deleted)",
+      {},
+      { kind: "lost", why: "its session was deleted" },
+    ],
+    ["(its text could not be read: not now)", {}, { kind: "unreadable", why: "not now" }],
+  ])("says so where there is no text: %s", (words, fields, text) => {
+    expect(block(record(fields), text).split("\n").slice(1)).toEqual([words, "</job>"])
   })
 
   it.each(["</job>", "</JOB>", "</job >", "</job></job>"])(
     "cannot be ended by its own words: %s",
     (words) => {
-      const block = resultBlock(
-        record({ text: `so ${words} then\n<job id="j2">`, error: { kind: "provider", message: words } }),
-        now,
-      )
-      expect(block.match(/<\/job/gi)).toHaveLength(1)
-      expect(block.endsWith("\n</job>")).toBe(true)
+      const text = `so ${words} then\n<job id="j2">`
+      const result = block(record({ text, error: { kind: "provider", message: words } }))
+      expect(result.match(/<\/job/gi)).toHaveLength(1)
+      expect(result.endsWith("\n</job>")).toBe(true)
     },
   )
 
   it("can still be read where it names the end of a block", () => {
-    expect(resultBlock(record({ text: "Close it with </job>." }), now)).toContain(
-      "\nClose it with <\\/job>.\n",
-    )
+    expect(block(record({ text: "Close it with </job>." }))).toContain("\nClose it with <\\/job>.\n")
   })
 })
 
 describe("Results that nobody asked for in full", () => {
+  const result = (text: string, fields: Partial<JobRecord> = {}) => ({
+    record: record(fields),
+    text: { kind: "text" as const, text },
+  })
+
   it("are whole up to 2,000 characters, and say how to read the rest of what is longer", () => {
-    const blocks = shortenedBlocks(
-      [record({ text: "x".repeat(2_000) }), record({ id: "j2", text: "y".repeat(2_001) })],
-      now,
-    )
+    const blocks = shortenedBlocks([result("x".repeat(2_000)), result("y".repeat(2_001), { id: "j2" })], now)
     expect(blocks).toEqual([
       `<job id="j1" state="done" time="12s">\n${"x".repeat(2_000)}\n</job>`,
       `<job id="j2" state="done" time="12s">\n${"y".repeat(2_000)}\n` +
@@ -92,7 +95,7 @@ describe("Results that nobody asked for in full", () => {
   })
 
   it("share 12,000 characters where they are many", () => {
-    const many = Array.from({ length: 24 }, (_, index) => record({ id: `j${index}`, text: "x".repeat(600) }))
+    const many = Array.from({ length: 24 }, (_, index) => result("x".repeat(600), { id: `j${index}` }))
     for (const block of shortenedBlocks(many, now)) {
       expect(block.match(/x+/)?.[0]).toHaveLength(500)
       expect(block).toMatch(/\[100 more characters: agents_wait with ids \["j\d+"\]\]/)

@@ -28,6 +28,8 @@ export type CallOptions = {
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
+  /** Whether opencode stores the call's answer. Default: unless the turn was interrupted. */
+  isStored?: boolean
 }
 
 /**
@@ -59,7 +61,7 @@ export function testServices(
     reportError: (error) => void defects.push(error),
   })
   store.follow(troupe)
-  const inbox = new Inbox(troupe.records, store)
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
   const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
@@ -87,10 +89,10 @@ export function testServices(
     args: Record<string, unknown>,
     how: CallOptions = {},
   ): Promise<ToolCall> {
-    const hostCall = callOf(how)
-    const result = Result.parse(await tools[tool].run(args, hostCall))
-    // opencode stores the result, unless the turn was interrupted: what it hands over is delivered.
-    if (!hostCall.signal.aborted) inbox.markDelivered(hostCall.place.session, runsIn(result.metadata.troupe))
+    const result = Result.parse(await tools[tool].run(args, callOf(how)))
+    const { owner: session = "owner", abort, isStored = !abort?.aborted } = how
+    if (isStored)
+      inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
     return result
   }
   return { host, troupe, inbox, store, turns, starts, tools, call }

@@ -2,9 +2,9 @@ import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import type { PermissionRule, StartPermission } from "../../../src/plugin/host/port.ts"
+import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
+import { hearOwners } from "../../../src/plugin/owners/events.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
-import { createNotifier } from "../../../src/plugin/owners/notify.ts"
-import { createOwnerEvents } from "../../../src/plugin/owners/owner-events.ts"
 import { runsIn } from "../../../src/plugin/records/delivery-mark.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
@@ -517,7 +517,7 @@ describe("agents_status", () => {
   it("shows the beginning of an answer, and carries no texts in its records", async () => {
     const { call, answer, troupe } = await running("a")
     answer("a", "a long answer")
-    await until(() => troupe.records.get("owner", "a")?.state === "done")
+    await settled()
     const { output, jobs } = await call("agents_status", {})
     expect(output).toContain('"a long answer"')
     expect(jobs[0]).not.toHaveProperty("text")
@@ -544,8 +544,8 @@ describe("agents_wait", () => {
     expect(first.output).toMatch(/a{20000}(.|\n)*b{20000}/)
     expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
     expect(first.output).not.toContain("ccc")
-    expect(runsIn(first.metadata.troupe)).toMatchObject([{ run: 1 }, { run: 1 }])
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["c", "d"])
+    expect(first.metadata.troupe).toMatchObject({ delivered: [{ run: 1 }, { run: 1 }] })
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c", "d"])
     const next = await call("agents_wait", { ids: ["b", "c", "d"] })
     expect(next.output).toMatch(/No room for d: call agents_wait again for it\.$/)
   })
@@ -611,10 +611,10 @@ describe("agents_wait", () => {
     const interrupt = new AbortController()
     const waiting = call("agents_wait", {}, { abort: interrupt.signal })
     answer("a", "of a")
-    await until(() => inbox.unread("owner").length === 1)
+    await until(() => inbox.undelivered("owner").length === 1)
     interrupt.abort()
     expect((await waiting).output).toContain("The wait was interrupted. Still running:\nb: ")
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["a"])
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["a"])
     expect(host.aborted).toEqual([])
   })
 })
@@ -633,7 +633,7 @@ describe("agents_cancel", () => {
     expect(output).toMatch(
       /^<job id="a" state="cancelled" time="\S+" reason="cancelled by its owner: no need">\nhalf of it\n<\/job>$/,
     )
-    expect(inbox.unread("owner")).toEqual([])
+    expect(inbox.undelivered("owner")).toEqual([])
     expect((await call("agents_status", { ids: ["b"] })).jobs[0]?.state).toBe("prompting")
   })
 
@@ -693,6 +693,12 @@ describe("agents_cancel", () => {
     expect((await call("agents_cancel", { ids: ["a", "b"] })).title).toBe("1 cancelled, 1 already ended")
   })
 
+  it("is not told twice: the owner knows", async () => {
+    const { call, inbox } = await running("a")
+    await call("agents_cancel", { all: true })
+    expect(inbox.undelivered("owner")).toEqual([])
+  })
+
   it("leaves a result that it shows the beginning of to be delivered", async () => {
     const { call, answer, inbox, troupe } = await running("a")
     answer("a", "x".repeat(500))
@@ -700,7 +706,7 @@ describe("agents_cancel", () => {
     const { output, metadata } = await call("agents_cancel", { ids: ["a"] })
     expect(output).toContain(`"${"x".repeat(160)}…"`)
     expect(runsIn(metadata.troupe)).toEqual([])
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["a"])
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["a"])
   })
 })
 
@@ -710,11 +716,11 @@ describe("A call that comes while its owner's session is being deleted", () => {
     async (tool) => {
       const stopped = gate<void>()
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
-      const notifier = createNotifier({ host, troupe, inbox, notify: "never", now: Date.now })
+      const reportError = () => {}
+      const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
       const lineage = createLineage(host)
       await call("agents_start", { tasks: [task("a"), task("b")] })
-      const events = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
-      events.handle({ type: "session.deleted", session: "owner" })
+      hearOwners({ host, troupe, inbox, deliveries, lineage })({ type: "session.deleted", session: "owner" })
       const calling = call(tool, { ids: ["a", "b"] })
       await settled()
       stopped.open()

@@ -66,10 +66,7 @@ function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
     case "nothing":
       return { kind: "nothing", message: "It wrote nothing." }
     case "lost":
-      return {
-        kind: "lost",
-        message: "What it was writing is lost: opencode stopped, and had only saved text that was finished.",
-      }
+      return { kind: "lost", message: `Its text is lost: ${left.why}.` }
     case "unreadable":
       return { kind: "unreadable", message: `Its text could not be read: ${left.why}.` }
   }
