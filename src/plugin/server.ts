@@ -54,7 +54,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
-  const toasts = createToasts({ host, troupe })
+  const toasts = createToasts({ host, troupe, reportError })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const inspection = inspectJobs({
     host,

@@ -9,7 +9,6 @@ import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.t
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
-import { runsIn } from "../../../src/plugin/records/delivery-mark.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "../../../src/plugin/tools/index.ts"
 import { StartsUnderWay } from "../../../src/plugin/tools/starts.ts"
