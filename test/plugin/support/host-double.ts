@@ -7,7 +7,7 @@ import {
   OUR_KEY,
 } from "../../../src/plugin/host/decode.ts"
 import type { Host, HostMessage, Progress, Prompt, Result, Toast } from "../../../src/plugin/host/port.ts"
-import { agentOf, answerTo, askedBy, sessionOf } from "./opencode-data.ts"
+import { agentOf, answerTo, askedBy, postedAs, sessionOf } from "./opencode-data.ts"
 
 /** A prompt under way, which the test answers. */
 export type AskedPrompt = {
@@ -99,7 +99,11 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
         }
         prompts.push({ prompt, write, settle, answer })
       }),
-    post: async () => ok(undefined),
+    async post(prompt) {
+      const others = (said.get(prompt.session) ?? []).filter(({ info }) => info.id !== prompt.messageID)
+      said.set(prompt.session, [...others, postedAs(prompt)])
+      return ok(undefined)
+    },
     send: async () => ok(undefined),
     async showProgress(_, progress) {
       shown.push(progress)

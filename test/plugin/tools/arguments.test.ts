@@ -74,7 +74,7 @@ describe("A model's name", () => {
     "is refused without provider or model: %s",
     async (model) => {
       const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
-      expect(output).toContain("model: must be provider/model")
+      expect(output).toMatch(/^Refused: tasks\[0\]\.model is .*: it must be provider\/model$/)
     },
   )
 
@@ -87,7 +87,7 @@ describe("A model's name", () => {
 describe("Several things that are wrong", () => {
   it("are all named", async () => {
     await expect(testServices().call("agents_send", {})).rejects.toThrow(
-      /^id: [^;]+; message: [^;]+\. Nothing was done/,
+      /^id is missing: [^;]+; message is missing: [^;]+\. Nothing was done/,
     )
   })
 })
