@@ -3,6 +3,11 @@ import { jobMachine } from "../../src/machines/job-machine.ts"
 import { jobReasons, type Reasons, supervisorReasons, systemReasons } from "../../src/machines/reasons.ts"
 import { supervisorMachine } from "../../src/machines/supervisor-machine.ts"
 import { systemMachine } from "../../src/machines/system-machine.ts"
+import { turnMachine, turnReasons } from "../../src/plugin/children/turn-machine.ts"
+import { deliveryMachine, deliveryReasons } from "../../src/plugin/owners/delivery-machine.ts"
+import { toastMachine, toastReasons } from "../../src/plugin/person/toast-machine.ts"
+import { writerMachine } from "../../src/plugin/records/writer-machine.ts"
+import { writerReasons } from "../../src/plugin/records/writer-reasons.ts"
 import { drawMachine } from "../draw-machine.ts"
 import { themes } from "./colours.ts"
 import type { Document } from "./documents.ts"
@@ -22,6 +27,10 @@ export const chapters: Chapter[] = [
   { machine: jobMachine, reasons: jobReasons, source: "src/machines/job-machine.ts" },
   { machine: supervisorMachine, reasons: supervisorReasons, source: "src/machines/supervisor-machine.ts" },
   { machine: systemMachine, reasons: systemReasons, source: "src/machines/system-machine.ts" },
+  { machine: turnMachine, reasons: turnReasons, source: "src/plugin/children/turn-machine.ts" },
+  { machine: deliveryMachine, reasons: deliveryReasons, source: "src/plugin/owners/delivery-machine.ts" },
+  { machine: writerMachine, reasons: writerReasons, source: "src/plugin/records/writer-machine.ts" },
+  { machine: toastMachine, reasons: toastReasons, source: "src/plugin/person/toast-machine.ts" },
 ]
 
 /** `docs/machines.md` and its pictures. */

@@ -83,7 +83,13 @@ export const jobReasons: Reasons = {
   question: {
     "at once, if waits for permission": "Of the open asks the oldest is shown, and it is for a permission.",
   },
-  stopping: {
+  "created.stopping": {
+    "recordEnd done": "A restart finds it, and does not start the job.",
+    "recordEnd failed":
+      "opencode could not store it: its owner is told all the same, and storing it is tried again.",
+    "after recordLimit": "The same, where opencode does not answer.",
+  },
+  "prompting.stopping": {
     "stopping over, if ends as cancelled": "It was cancelled.",
     "stopping over, if ends as timedOut": "A clock ran out.",
     "stopping over": "The prompt failed.",
