@@ -141,7 +141,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a later decision takes the place of the first",
       file: "src/machines/job-machine.ts",
-      edits: [{ from: "context.ending ? {} : { ending, endedAt: at }", to: "({ ending, endedAt: at })" }],
+      edits: [{ from: "context.ending ? {} : { ending,", to: "false ? {} : { ending," }],
       suites: [jobTests],
     },
     {
@@ -149,7 +149,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: `            "job.cancel": {
+          from: `            "child.spent": { actions: { type: "rememberUsage", params: ({ event }) => event } },
+            "job.cancel": {
               target: "stopping",`,
           to: `            "job.cancel": {`,
         },
@@ -300,13 +301,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: `restarts the idle clock.",
-                  after: {
-                    idle: {
+          from: `                    idle: {
                       target: "#job.prompting.stopping",`,
-          to: `restarts the idle clock.",
-                  after: {
-                    idle: {
+          to: `                    idle: {
                       target: "#job.timedOut",`,
         },
       ],
@@ -336,7 +333,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "every record says that it is of the first",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-record.ts",
       edits: [{ from: "    run: job.run,\n", to: "    run: 1,\n" }],
       suites: [troupeTests],
     },
@@ -345,6 +342,155 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/records/store.ts",
       edits: [{ from: "({ ...stored, toldRun: run })", to: "({ ...stored, toldRun: 0 })" }],
       suites: [storeTests],
+    },
+  ],
+  "An end is told before it is stored": [
+    {
+      what: "a queued job's cancel is not stored",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `              actions: { type: "startClocks", params: ({ event }) => event },
+            },
+            "job.cancel": {
+              target: "stopping",`,
+          to: `              actions: { type: "startClocks", params: ({ event }) => event },
+            },
+            "job.cancel": {
+              target: "#job.cancelled",`,
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "nor is the cancel of a job whose session opens all the same",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `{ guard: "was cancelled in its session", target: "stopping" },`, to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "a job at work is stopped at once, and its end is not stored",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `initial: "recording",`, to: `initial: "aborting",` }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "a child works on whose end could not be stored",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `onError: "aborting",`, to: `onError: "stopped",` }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "a store that does not answer keeps the child from being stopped",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `after: { recordLimit: "aborting" },`, to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+  ],
+  "The idle clock runs while it should not, or stands": [
+    {
+      what: "the idle clock runs while a tool runs",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `                  entry: "stopIdleClock",
+`,
+          to: `                  after: {
+                    idle: {
+                      target: "#job.prompting.stopping",
+                      actions: { type: "decideEnd", params: ({ context }) => inactive(context) },
+                    },
+                  },
+`,
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "it runs again when the first of several tools has ended",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: "      tools: ({ context }, { call }: { call: string }) => context.tools.filter((each) => each !== call),",
+          to: "      tools: (_, _call: { call: string }) => [],",
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "an answered request restarts the idle clock although a tool still runs",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `always: { guard: "runs a tool", target: "runningTool" },`, to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "the idle clock of a retry starts at once",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "context.job.idleMs + pauseOf(event)", to: "context.job.idleMs" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "it stands for ever when the end of a tool got lost",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `actions: ["forgetTools", { type`, to: "actions: [{ type" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "it starts again whenever opencode says that the child is idle",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `on: { "child.idle": "lull" },`,
+          to: `on: {
+                        "child.idle": {
+                          target: "#job.prompting.running.active.working.lull",
+                          reenter: true,
+                          actions: { type: "restartIdleClock", params: ({ event }) => event },
+                        },
+                      },`,
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "the time that people take is the job's",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),", to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+  ],
+  "An answer that got lost is not looked for": [
+    {
+      what: "at all",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `after: { lullLimit: "looking" },`, to: "" }],
+      suites: [jobTests],
+    },
+    {
+      what: "a second time, where the first look came too early",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `onDone: "lull",`, to: `onDone: "busy",` }],
+      suites: [jobTests],
+    },
+  ],
+  "A supervisor goes too early, or never": [
+    {
+      what: "the system drops a supervisor without looking at its count of starts",
+      file: "src/machines/system-machine.ts",
+      edits: [{ from: "id === owner && starts === heard", to: "id === owner" }],
+      suites: [machineRaces, troupeTests],
+    },
+    {
+      what: "a supervisor tells that it is idle while others of its jobs live",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: "if (live.length === 0) enqueue", to: "enqueue" }],
+      suites: [machineRaces, troupeTests],
+    },
+    {
+      what: "a supervisor does not count a start of a job that lives already",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: `{ actions: "countStart" },`, to: "" }],
+      suites: [troupeTests],
     },
   ],
 }
