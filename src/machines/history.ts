@@ -22,11 +22,11 @@ type JobLogic = typeof jobMachine
 export type HistoryOptions = {
   /** Epoch milliseconds. */
   now: () => number
-  /** How many jobs hold a slot, and how many could. */
-  slots: () => { held: number; all: number }
   /** Told of defects: nothing that is thrown here may reach an actor. */
   reportError: (error: unknown) => void
 }
+
+type Slots = { held: number; all: number }
 
 /** Steps kept for each job; older ones are dropped. A job of one run takes about five. */
 const longest = 100
@@ -42,9 +42,15 @@ const mostJobs = 10_000
 export class History {
   readonly #byJob = new Map<string, Transition[]>()
   readonly #options: HistoryOptions
+  #slots: () => Slots = () => ({ held: 0, all: 0 })
 
   constructor(options: HistoryOptions) {
     this.#options = options
+  }
+
+  /** Says why a job waits from then on: how many jobs hold a slot, and how many could. */
+  countSlots(slots: () => Slots): void {
+    this.#slots = slots
   }
 
   /** Oldest first. */
@@ -130,7 +136,7 @@ export class History {
   }
 
   #queued(): string {
-    const { held, all } = this.#options.slots()
+    const { held, all } = this.#slots()
     return held < all ? "ready, and a slot is free" : `queued: ${held} of ${all} slots busy`
   }
 }

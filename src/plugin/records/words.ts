@@ -105,7 +105,8 @@ function spent({ usage }: JobRecord): string {
   return usage.cost > 0 ? `${words} $${usage.cost.toFixed(4)}` : words
 }
 
-function excerpt(text: string): string {
+/** The beginning of a text, on one line. */
+export function excerpt(text: string, most = excerptLength): string {
   const line = text.replace(/\s+/g, " ").trim()
-  return line.length > excerptLength ? `${line.slice(0, excerptLength)}…` : line
+  return line.length > most ? `${line.slice(0, most)}…` : line
 }

@@ -1,10 +1,14 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { withTexts } from "../records/texts.ts"
+import { type JobWithText, withTexts } from "../records/texts.ts"
 import { shortenedBlocks, statusLine } from "../records/words.ts"
+import { within } from "../util/within.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
 import { find, type Services, settled, unknownTitle, unknownWords, withoutText } from "./services.ts"
+
+/** Longest wait for texts that opencode did not tell as the children were stopped. Milliseconds. */
+const textTimeout = 1_000
 
 /** Ends jobs and whatever they started; harmless on ended ones. */
 export async function cancel(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -23,9 +27,11 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
     records.flatMap(({ id }) => troupe.records.get(owner, id) ?? [])
   const stopped = current(known.filter((record) => !hasEnded(record)))
   const unchanged = current(known.filter(hasEnded))
+  const texts = await within(textTimeout, withTexts(host, stopped), () => stopped.map(unread))
+  const shown = texts.filter(({ text }) => text.kind !== "unreadable").map(({ record }) => record)
   const lines = [
     ...(known.length === 0 && unknown.length === 0 ? ["No jobs are running."] : []),
-    ...shortenedBlocks(await withTexts(host, stopped), now()),
+    ...shortenedBlocks(texts, now()),
     ...(unchanged.length > 0 ? ["Already ended:"] : []),
     ...unchanged.map((record) => statusLine(record, now())),
     ...unknownWords(services, owner, unknown),
@@ -33,9 +39,14 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   return {
     title: titleOf(stopped, unchanged, unknown),
     output: lines.join("\n"),
-    metadata: { jobs: withoutText(current(known)), troupe: deliveryMark(stopped) },
+    metadata: { jobs: withoutText(current(known)), troupe: deliveryMark(shown) },
   }
 }
+
+const unread = (record: JobRecord): JobWithText => ({
+  record,
+  text: { kind: "unreadable", why: `call agents_wait with ids ["${record.id}"]` },
+})
 
 function titleOf(stopped: JobRecord[], unchanged: JobRecord[], unknown: string[]): string {
   const cancelled = stopped.filter(({ state }) => state === "cancelled").length

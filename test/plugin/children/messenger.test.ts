@@ -166,7 +166,7 @@ describe("A message to an ended job", () => {
     const before = troupe.records.get("owner", "a")
     await say("go on")
     expect(troupe.records.get("owner", "a")).toMatchObject({ text: "first", usage: before?.usage })
-    expect((await call("agents_cancel", { ids: ["a"] })).output).toContain('"first"')
+    expect((await call("agents_cancel", { ids: ["a"] })).output).toContain("\nfirst\n")
   })
 
   it("is the run after the last, though that one came and went while opencode was asked", async () => {
@@ -230,7 +230,7 @@ describe("A message to a job that is not known", () => {
   it("names the ids that are", async () => {
     const { say } = await working()
     const { title, output, jobs } = await say("hello", "x")
-    expect([title, output, jobs]).toEqual(["unknown job", "Unknown: x (your jobs: a)", []])
+    expect([title, output, jobs]).toEqual(["unknown job: x", "Unknown: x (your jobs: a)", []])
   })
 
   it("says that there are none", async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
+import { Ledger } from "../../../src/machines/ledger.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { childEffects } from "../../../src/plugin/children/effects.ts"
 import { Turns } from "../../../src/plugin/children/turns.ts"
@@ -83,15 +84,9 @@ function newStart({ recover = "fail", claims, living = [] }: Setup = {}) {
   }
   const store = new JobStore(host, holder, { claims: claims ?? writes })
   const turns = new Turns(host)
-  const effects = childEffects({
-    host,
-    turns,
-    jobTools: [],
-    storedFor: (each) => store.newStored(each),
-    recordEnd: (record) => store.recordEnd(record),
-    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
-  })
-  const troupe: Troupe = createTroupe({ effects, concurrency: 8 })
+  const ledger = new Ledger(() => {})
+  const effects = childEffects({ host, turns, store, records: ledger, jobTools: [] })
+  const troupe: Troupe = createTroupe({ ledger, effects, concurrency: 8 })
   store.follow(troupe)
   const inbox = new Inbox(troupe, store)
   const waiting: Waiting[] = []

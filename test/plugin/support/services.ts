@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
+import { Ledger } from "../../../src/machines/ledger.ts"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { childEffects } from "../../../src/plugin/children/effects.ts"
@@ -55,16 +56,11 @@ export function testServices(
   const host = { ...double, ...through(double) }
   const store = new JobStore(host, holder)
   const turns = new Turns(host)
-  const effects = childEffects({
-    host,
-    turns,
-    jobTools: JOB_TOOLS,
-    storedFor: (job) => store.newStored(job),
-    recordEnd: (record) => store.recordEnd(record),
-    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
-  })
   const defects: unknown[] = []
+  const ledger = new Ledger((error) => void defects.push(error))
+  const effects = childEffects({ host, turns, store, records: ledger, jobTools: JOB_TOOLS })
   const troupe: Troupe = createTroupe({
+    ledger,
     effects,
     concurrency: options.concurrency,
     reportError: (error) => void defects.push(error),

@@ -515,7 +515,7 @@ describe("agents_status", () => {
   })
 
   it("shows the beginning of an answer, and carries no texts in its records", async () => {
-    const { call, answer, troupe } = await running("a")
+    const { call, answer } = await running("a")
     answer("a", "a long answer")
     await settled()
     const { output, jobs } = await call("agents_status", {})
