@@ -100,7 +100,7 @@ export class History {
     const { job } = snapshot.context
     const from = this.#placeOf(job)
     const to = placeOf(placeIn(snapshot.value))
-    // Most of what a job hears, signs of life above all, leads nowhere; each further attempt of its provider is news.
+    // Most of what a job hears, activity above all, leads nowhere; each further attempt of its provider is news.
     if (from === to && event.type !== "child.retrying") return
     this.#add(job, { from, to, event: eventName(event.type), why: this.#why(snapshot, event) })
   }
@@ -126,7 +126,8 @@ export class History {
     if (ending?.state === "done") return "the child gave its final answer"
     if (ending) {
       const decision = `${endWords[ending.state]}: ${ending.error.message}`
-      return snapshot.status === "done" ? decision : `${decision}; the child is being stopped`
+      if (snapshot.status === "done") return decision
+      return snapshot.matches("created") ? decision : `${decision}; the child is being stopped`
     }
     if (snapshot.matches({ created: "queued" })) return this.#queued()
     if (event.type === "xstate.done.actor.openSession") return "ready, and it had a slot"
@@ -149,6 +150,10 @@ function causeOf(event: JobEvent): string | undefined {
       return "got a slot"
     case "child.active":
       return event.activity.tool === undefined ? "the child writes" : `the child runs ${event.activity.tool}`
+    case "tool.started":
+      return "the child runs a tool"
+    case "child.idle":
+      return "opencode says that the child is idle"
     case "child.retrying":
       return `attempt ${event.retry.attempt} failed, opencode tries again: ${event.retry.reason}`
     case "child.asked":

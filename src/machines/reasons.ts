@@ -65,6 +65,7 @@ export const jobReasons: Reasons = {
     "child.idle": "Nothing of it runs any more, so the end of its tools was missed.",
   },
   retrying: {
+    "child.idle": "opencode gave up, or the child was aborted: there is no attempt to wait for.",
     "after idleAfterRetry": "Nothing was heard of the attempt that opencode had announced.",
   },
   waiting: {

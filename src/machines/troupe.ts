@@ -133,9 +133,10 @@ export function createTroupe(options: TroupeOptions): Troupe {
 }
 
 function crashed(record: JobRecord, message: string, at: number): JobRecord {
-  const { phase: _phase, deadlineAt: _deadline, asks: _asks, retry: _retry, ...kept } = record
+  const { phase: _phase, deadlineAt: _deadline, asks: _asks, retry: _retry, waitingSince, ...kept } = record
   return {
     ...kept,
+    ...(waitingSince !== undefined && { waitedMs: (kept.waitedMs ?? 0) + Math.max(0, at - waitingSince) }),
     usage: kept.usage ?? NO_USAGE,
     state: "failed",
     endedAt: at,

@@ -68,7 +68,7 @@ export function createProduct(settings: ProductOptions): Product {
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
-  const toasts = createToasts({ host, troupe })
+  const toasts = createToasts({ host, troupe, reportError })
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const actors = () =>

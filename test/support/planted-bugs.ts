@@ -15,8 +15,8 @@ const troupeTests = "test/machines/troupe.test.ts"
 const turnRaces = "test/plugin/races/turns.test.ts"
 const startRaces = "test/plugin/races/start.test.ts"
 const followUpRaces = "test/plugin/races/follow-ups.test.ts"
-const notifyRaces = "test/plugin/races/notify.test.ts"
-const notifyTests = "test/plugin/owners/notify.test.ts"
+const deliveryRaces = "test/plugin/races/deliveries.test.ts"
+const deliveryTests = "test/plugin/owners/deliveries.test.ts"
 const storeTests = "test/plugin/records/store.test.ts"
 const writerTests = "test/plugin/records/writer-machine.test.ts"
 const writerRaces = "test/plugin/races/writer.test.ts"
@@ -61,22 +61,25 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "an owner whose turn began while its messages were read is told",
-      file: "src/plugin/owners/notify.ts",
+      file: "src/plugin/owners/delivery-machine.ts",
       edits: [
         {
-          from: `if (isStopped || busy.has(owner) || (statuses.value[owner]?.type ?? "idle") !== "idle")`,
-          to: `if ((statuses.value[owner]?.type ?? "idle") !== "idle")`,
+          from: `on: { "owner.busy": "#delivery.busy", "owner.idle": "#delivery.window" },`,
+          to: `on: { "owner.idle": "#delivery.window" },`,
         },
       ],
-      suites: [notifyRaces],
+      suites: [deliveryRaces, deliveryTests],
     },
     {
-      what: "an owner is told what it read itself while the texts were fetched",
-      file: "src/plugin/owners/notify.ts",
+      what: "an owner is told what it got otherwise while the texts were read",
+      file: "src/plugin/owners/deliveries.ts",
       edits: [
-        { from: "const unread = inbox.unread(owner)", to: "const unread = read.map(({ record }) => record)" },
+        {
+          from: "const undelivered = inbox.undelivered(owner)",
+          to: "const undelivered = read.map(({ record }) => record)",
+        },
       ],
-      suites: [notifyRaces],
+      suites: [deliveryTests],
     },
     {
       what: "a message that comes just as the turn ends is left without its answer",
@@ -215,33 +218,84 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
   ],
   "A notification is sent twice": [
     {
-      what: "what was told is not marked as told",
-      file: "src/plugin/owners/notify.ts",
-      edits: [{ from: "    inbox.markRead(records)\n", to: "" }],
-      suites: [notifyTests],
+      what: "what was stored does not count as delivered",
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [
+        {
+          from: `if (done.outcome === "done") inbox.markDelivered(message.session, runsIn(message.mark))`,
+          to: "",
+        },
+      ],
+      suites: [deliveryTests],
     },
     {
       what: "an attempt that only seemed to fail is not found in the conversation",
-      file: "src/plugin/owners/notify.ts",
-      edits: [{ from: "inbox.markDelivered(owner, deliveredRuns(messages.value))", to: "" }],
-      suites: [notifyRaces],
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [{ from: "inbox.markDelivered(owner, deliveredRuns(answered(messages)))", to: "" }],
+      suites: [deliveryRaces],
     },
     {
       what: "a second delivery starts while the first is under way",
-      file: "src/plugin/owners/notify.ts",
-      edits: [{ from: "if (delivering.has(owner)) {", to: "if (false) {" }],
-      suites: [notifyRaces],
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [{ from: "this.#byOwner.get(input.owner) ?? this.#begin(input)", to: "this.#begin(input)" }],
+      suites: [deliveryRaces, deliveryTests],
+    },
+    {
+      what: "a message that may have been stored is composed anew, under other ids",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [
+        {
+          from: `{ guard: { type: "next is", params: "store" }, target: "storing" }`,
+          to: `{ guard: { type: "next is", params: "store" }, target: "composing" }`,
+        },
+      ],
+      suites: [deliveryTests],
     },
     {
       what: "and none at all: what ended while its owner was being told waits for ever",
-      file: "src/plugin/owners/notify.ts",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [{ from: "rememberMore: assign({ hasMore: true })", to: "rememberMore: assign({})" }],
+      suites: [deliveryRaces, deliveryTests],
+    },
+    {
+      what: "and a turn more: that of somebody else leaves the message as one whose turn is missing",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [{ from: `entry: ["forgetMessage", "forgetAttempts"]`, to: `entry: "forgetAttempts"` }],
+      suites: [deliveryTests],
+    },
+    {
+      what: "and late: what ends while a delivery backs off waits for the end of the pause",
+      file: "src/plugin/owners/delivery-machine.ts",
       edits: [
         {
-          from: "    if (delivering.has(owner)) {\n      missed.add(owner)\n",
-          to: "    if (delivering.has(owner)) {\n",
+          from: `"job.ended": { target: "window", actions: "rememberMore" }`,
+          to: `"job.ended": { actions: "rememberMore" }`,
         },
       ],
-      suites: [notifyRaces],
+      suites: [deliveryTests],
+    },
+    {
+      what: "and to a session that nobody uses: an earlier process's results wake it",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [{ from: `context.from === "an earlier process"`, to: "false" }],
+      suites: [deliveryRaces, deliveryTests],
+    },
+    {
+      what: "and to a session that nobody uses: a resumed job wakes it",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [{ from: "context.resumed.includes(job)", to: "false" }],
+      suites: [deliveryTests],
+    },
+    {
+      what: "and never: what a tool has answered counts as delivered before opencode has stored it",
+      file: "src/plugin/host/events.ts",
+      edits: [
+        {
+          from: `if (state.status === "error") return { type: "tool.ended", session, call, tool, mark: undefined }`,
+          to: `if (state.status !== "pending") return { type: "tool.ended", session, call, tool, mark: state.metadata?.[OUR_KEY] }`,
+        },
+      ],
+      suites: ["test/plugin/owners/inbox.test.ts"],
     },
     {
       what: "what an earlier process had delivered is delivered again",
