@@ -94,7 +94,6 @@ export const jobMachine = setup({
         ...context.tools.filter((each) => each !== call),
         call,
       ],
-      idleAt: undefined,
     }),
     removeTool: assign({
       tools: ({ context }, { call }: { call: string }) => context.tools.filter((each) => each !== call),
@@ -115,6 +114,7 @@ export const jobMachine = setup({
       ...waitOver(context, at),
     })),
     restartIdleClock: assign({ idleAt: ({ context }, { at }: { at: number }) => at + context.job.idleMs }),
+    stopIdleClock: assign({ idleAt: undefined }),
     stopClocks: assign(({ context }, { at }: { at: number }) => ({
       remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),
       deadlineAt: undefined,
@@ -197,8 +197,16 @@ export const jobMachine = setup({
           description: "Passed through: how the opening went says where to.",
           always: [
             { guard: "was cancelled in its session", target: "stopping" },
-            { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
-            { guard: { type: "ends as", params: "failed" }, target: "#job.failed" },
+            {
+              guard: { type: "ends as", params: "cancelled" },
+              target: "#job.cancelled",
+              actions: "keepEarlierText",
+            },
+            {
+              guard: { type: "ends as", params: "failed" },
+              target: "#job.failed",
+              actions: "keepEarlierText",
+            },
             {
               guard: "has a slot",
               target: "#job.prompting",
@@ -289,7 +297,6 @@ export const jobMachine = setup({
                   },
                   {
                     target: ".working",
-                    reenter: false,
                     actions: [
                       { type: "rememberActivity", params: ({ event }) => event },
                       { type: "restartIdleClock", params: ({ event }) => event.activity },
@@ -349,6 +356,7 @@ export const jobMachine = setup({
                 runningTool: {
                   description:
                     "A tool of the child runs. It may be silent for as long as it takes: the idle clock stands still.",
+                  entry: "stopIdleClock",
                   on: {
                     "tool.ended": [
                       {
@@ -375,6 +383,12 @@ export const jobMachine = setup({
                     idleAfterRetry: {
                       target: "#job.prompting.stopping",
                       actions: { type: "decideEnd", params: ({ context }) => inactive(context) },
+                    },
+                  },
+                  on: {
+                    "child.idle": {
+                      target: "working.lull",
+                      actions: { type: "restartIdleClock", params: ({ event }) => event },
                     },
                   },
                 },
@@ -457,11 +471,7 @@ export const jobMachine = setup({
     failed: { description: "No answer; `error` says why.", type: "final", entry: "settle" },
     // Both are come to by way of `stopping`, or before there was anything to settle.
     timedOut: { description: "The total or the idle time ran out.", type: "final" },
-    cancelled: {
-      description: "A tool, a person or the end of its owner ended it.",
-      type: "final",
-      entry: "settle",
-    },
+    cancelled: { description: "A tool, a person or the end of its owner ended it.", type: "final" },
   },
 })
 

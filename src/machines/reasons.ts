@@ -65,6 +65,7 @@ export const jobReasons: Reasons = {
     "child.idle": "Nothing of it runs any more, so the end of its tools was missed.",
   },
   retrying: {
+    "child.idle": "opencode gave up, or the child was aborted: there is no attempt to wait for.",
     "after idleAfterRetry": "Nothing was heard of the attempt that opencode had announced.",
   },
   waiting: {
@@ -82,7 +83,13 @@ export const jobReasons: Reasons = {
   question: {
     "at once, if waits for permission": "Of the open asks the oldest is shown, and it is for a permission.",
   },
-  stopping: {
+  "created.stopping": {
+    "recordEnd done": "A restart finds it, and does not start the job.",
+    "recordEnd failed":
+      "opencode could not store it: its owner is told all the same, and storing it is tried again.",
+    "after recordLimit": "The same, where opencode does not answer.",
+  },
+  "prompting.stopping": {
     "stopping over, if ends as cancelled": "It was cancelled.",
     "stopping over, if ends as timedOut": "A clock ran out.",
     "stopping over": "The prompt failed.",

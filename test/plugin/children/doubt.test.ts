@@ -79,7 +79,7 @@ describe("A child that nobody waits for", () => {
     const { call, host } = await startedJob()
     Object.assign(host, { abort: never, messages: never, session: never })
     const cancelled = call("agents_cancel", { all: true })
-    await vi.advanceTimersByTimeAsync(5_000)
+    await vi.advanceTimersByTimeAsync(6_000)
     expect((await cancelled).jobs[0]?.state).toBe("cancelled")
   })
 

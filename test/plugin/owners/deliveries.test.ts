@@ -204,14 +204,14 @@ describe("A notification", () => {
     const { posted, finish } = await ownerWithJobs()
     await finish("")
     await vi.advanceTimersByTimeAsync(longEnough)
-    expect(posted[0]?.text).toContain("(no text)")
+    expect(posted[0]?.text).toContain("(it wrote nothing)")
   })
 
   it("says so, too, for a job whose child was never asked", async () => {
     const { posted, troupe } = await ownerWithJobs({ jobs: 9 })
     troupe.cancel([{ owner: "owner", id: "i" }], "not needed")
     await vi.advanceTimersByTimeAsync(aWhile)
-    expect(posted[0]?.text).toMatch(/<job id="i" state="cancelled" .*reason="not needed">\n\(it had written/)
+    expect(posted[0]?.text).toMatch(/<job id="i" state="cancelled" .*reason="not needed">\n\(it wrote/)
   })
 
   it("goes in the agent and model of what was said last, not of what was answered", async () => {

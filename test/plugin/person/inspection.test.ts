@@ -6,7 +6,7 @@ import { Options } from "../../../src/plugin/options.ts"
 import { inspectJobs } from "../../../src/plugin/person/inspection.ts"
 import { failed } from "../support/host-double.ts"
 import { answerTo, askedBy } from "../support/opencode-data.ts"
-import { atDesk } from "../support/services.ts"
+import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
 /** The inspector itself is tested in test/inspector: here it only says who started it, and with what. */
@@ -53,11 +53,16 @@ const ended: JobRecord = {
 }
 
 function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}) {
-  const desk = atDesk(opencode)
-  const { host, troupe, turns } = desk
+  const services = testServices(opencode)
+  const { host, troupe, turns } = services
   const inspection = inspectJobs({
     host,
+    toasts: {
+      link: (url) => void host.toast({ message: `Watch the jobs: ${url}`, variant: "info" }),
+      show: (toast) => void host.toast(toast),
+    },
     troupe,
+    actors: troupe.actors,
     turns,
     messenger: { send: async () => "" },
     options: Options.parse({ inspector: given }),
@@ -65,9 +70,9 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
     now: Date.now,
   })
   onTestFinished(() => inspection.stop())
-  const startJob = () => desk.call("agents_start", { tasks: [{ id: "own", prompt: "work" }] })
+  const startJob = () => services.call("agents_start", { tasks: [{ id: "own", prompt: "work" }] })
   const links = () => host.toasts.filter(({ message }) => message.startsWith("Watch the jobs: http"))
-  return { ...desk, inspection, startJob, links }
+  return { ...services, inspection, startJob, links }
 }
 
 describe("The inspector", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { TextOf } from "../../../src/plugin/records/texts.ts"
-import { progress, resultBlock, statusLine } from "../../../src/plugin/records/words.ts"
+import { progress, resultBlock, shortenedBlocks, statusLine } from "../../../src/plugin/records/words.ts"
 
 const now = 100_000
 
@@ -52,8 +52,8 @@ describe("A result", () => {
   })
 
   it.each<[string, Partial<JobRecord>, TextOf]>([
-    ["(no text)", {}, { kind: "nothing" }],
-    ["(it had written nothing)", { state: "cancelled" }, { kind: "nothing" }],
+    ["(it wrote nothing)", {}, { kind: "nothing" }],
+    ["(it wrote nothing)", { state: "cancelled" }, { kind: "nothing" }],
     [
       "(what it had written is lost: its session was deleted)",
       {},
@@ -79,6 +79,34 @@ describe("A result", () => {
   })
 })
 
+describe("Results that nobody asked for in full", () => {
+  const result = (text: string, fields: Partial<JobRecord> = {}) => ({
+    record: record(fields),
+    text: { kind: "text" as const, text },
+  })
+
+  it("are whole up to 2,000 characters, and say how to read the rest of what is longer", () => {
+    const blocks = shortenedBlocks([result("x".repeat(2_000)), result("y".repeat(2_001), { id: "j2" })], now)
+    expect(blocks).toEqual([
+      `<job id="j1" state="done" time="12s">\n${"x".repeat(2_000)}\n</job>`,
+      `<job id="j2" state="done" time="12s">\n${"y".repeat(2_000)}\n` +
+        '[1 more characters: agents_wait with ids ["j2"]]\n</job>',
+    ])
+  })
+
+  it("share 12,000 characters where they are many", () => {
+    const many = Array.from({ length: 24 }, (_, index) => result("x".repeat(600), { id: `j${index}` }))
+    for (const block of shortenedBlocks(many, now)) {
+      expect(block.match(/x+/)?.[0]).toHaveLength(500)
+      expect(block).toMatch(/\[100 more characters: agents_wait with ids \["j\d+"\]\]/)
+    }
+  })
+
+  it("are none where there are none", () => {
+    expect(shortenedBlocks([], now)).toEqual([])
+  })
+})
+
 describe("A line of a status", () => {
   it("says state, age, and the end of what was answered", () => {
     expect(statusLine(record(), now)).toBe(`j1: done 12s, "All is well."`)
@@ -99,7 +127,7 @@ describe("A line of a status", () => {
     ],
     [
       { phase: "permission", asks: [{ id: "p", kind: "permission", text: "bash: rm a\nrm b" }] },
-      "j1: prompting.permission 12s, asks bash: rm a rm b",
+      "j1: prompting.permission 12s, asks permission for bash: rm a rm b",
     ],
   ])("of a running job says what it does: %o", (fields, line) => {
     expect(statusLine(running(fields), now)).toBe(line)
@@ -111,8 +139,20 @@ describe("A line of a status", () => {
     ["rounded", { startedAt: now - 12_600 }, "13s"],
     ["none where clocks disagree", { startedAt: now + 5_000 }, "0.0s"],
     ["up to its end", { startedAt: now - 50_000, endedAt: now - 30_000 }, "20s"],
+    ["without what people took", { startedAt: now - 50_000, waitedMs: 28_000 }, "22s"],
+    [
+      "without what they were taking when it ended",
+      { startedAt: now - 50_000, endedAt: now - 10_000, waitedMs: 5_000, waitingSince: now - 30_000 },
+      "15s",
+    ],
   ])("says how long: %s", (_, fields, age) => {
     expect(statusLine(record({ ...fields, text: "" }), now)).toBe(`j1: done ${age}`)
+  })
+
+  it("stands still while a person is waited for", () => {
+    const waiting = running({ startedAt: now - 50_000, waitedMs: 5_000, waitingSince: now - 30_000 })
+    for (const later of [now, now + 60_000])
+      expect(statusLine(waiting, later)).toBe("j1: prompting.working 15s")
   })
 
   it("says how long it has been there where it has not begun", () => {
@@ -154,7 +194,7 @@ describe("A line of a status", () => {
     const retry = { attempt: 1, reason: "overloaded", next: now }
     const asks = [{ id: "q", kind: "question" as const, text: "Which?" }]
     const words = (fields: Partial<JobRecord>) => statusLine(running(fields), now).split(", ")[1]
-    expect(words({ activity, retry, asks })).toBe("asks Which?")
+    expect(words({ activity, retry, asks })).toBe("asks: Which?")
     expect(words({ activity, retry, asks: [] })).toBe("attempt 1 failed: overloaded")
     expect(words({ activity })).toBe("bash")
     expect(words({ activity: { at: now } })).toBeUndefined()
