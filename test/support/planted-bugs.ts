@@ -233,7 +233,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "an attempt that only seemed to fail is not found in the conversation",
       file: "src/plugin/owners/deliveries.ts",
       edits: [{ from: "inbox.markDelivered(owner, deliveredRuns(answered(messages)))", to: "" }],
-      suites: [deliveryRaces],
+      suites: [deliveryTests],
     },
     {
       what: "a second delivery starts while the first is under way",
