@@ -13,6 +13,8 @@ const machineRaces = "test/machines/races.test.ts"
 const jobTests = "test/machines/job.test.ts"
 const troupeTests = "test/machines/troupe.test.ts"
 const turnRaces = "test/plugin/races/turns.test.ts"
+const startTests = "test/plugin/tools/starts.test.ts"
+const toastTests = "test/plugin/person/toast-machine.test.ts"
 const startRaces = "test/plugin/races/start.test.ts"
 const followUpRaces = "test/plugin/races/follow-ups.test.ts"
 const deliveryRaces = "test/plugin/races/deliveries.test.ts"
@@ -53,9 +55,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       edits: [
         {
           from: "  const checked = tasks.map(",
-          to: "  house.taken = new Set(desk.troupe.records.of(context.sessionID).map(({ id }) => id))\n  const checked = tasks.map(",
+          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked = tasks.map(",
         },
-        { from: "desk.troupe.records.get(owner, id)) {", to: "house.taken.has(id)) {" },
+        {
+          from: "const taken = services.troupe.records.get(session, id)",
+          to: "const taken = owner.taken.get(id)",
+        },
       ],
       suites: [startRaces],
     },
@@ -112,9 +117,32 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a call is shown as running by an answer that came after its end",
-      file: "src/plugin/tools/shown-progress.ts",
-      edits: [{ from: "if (!part || isOver) return", to: "if (!part) return" }],
-      suites: ["test/plugin/tools/shown-progress.test.ts"],
+      file: "src/plugin/tools/progress.ts",
+      edits: [{ from: "      await writing\n", to: "" }],
+      suites: ["test/plugin/tools/progress.test.ts"],
+    },
+    {
+      what: "a start is under way only once its owner's old jobs were looked for",
+      file: "src/plugin/tools/index.ts",
+      edits: [
+        {
+          from: "services.starts.track(call.place, startTool.run(given, call))",
+          to: "services.recovery.owner(call.place.session).then(() => services.starts.track(call.place, startTool.run(given, call)))",
+        },
+      ],
+      suites: [startTests],
+    },
+    {
+      what: "a wait looks for jobs before a start of its message has made them",
+      file: "src/plugin/tools/wait.ts",
+      edits: [{ from: "await services.starts.over(owner, signal)", to: "" }],
+      suites: [startTests, startRaces],
+    },
+    {
+      what: "a wait that finds nothing does not look again",
+      file: "src/plugin/tools/wait.ts",
+      edits: [{ from: "await services.starts.announcedAndOver(owner, signal)", to: "" }],
+      suites: [startTests],
     },
     {
       what: "the look for old jobs takes those that this process has started meanwhile for old ones",
@@ -606,6 +634,30 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/supervisor-machine.ts",
       edits: [{ from: `{ actions: "countStart" },`, to: "" }],
       suites: [troupeTests],
+  "What a person has to see is replaced before they have": [
+    {
+      what: "a request, by the end of a job",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: 'after: { requestTime: "free" }', to: 'always: "free"' }],
+      suites: [toastTests],
+    },
+    {
+      what: "the inspector's link, by whatever comes next",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: "noticeMs: notices[0]?.duration ?? noticeMs", to: "noticeMs: 0" }],
+      suites: [toastTests],
+    },
+    {
+      what: "a request that another took the place of is never shown again",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: 'actions: ["putBack", {', to: "actions: [{" }],
+      suites: [toastTests],
+    },
+    {
+      what: "a result of which agents_cancel showed the beginning alone counts as delivered",
+      file: "src/plugin/tools/cancel.ts",
+      edits: [{ from: "deliveryMark(shown)", to: "deliveryMark([...shown, ...unchanged])" }],
+      suites: ["test/plugin/tools/tools.test.ts"],
     },
   ],
 }
