@@ -634,6 +634,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/supervisor-machine.ts",
       edits: [{ from: `{ actions: "countStart" },`, to: "" }],
       suites: [troupeTests],
+    },
+  ],
   "What a person has to see is replaced before they have": [
     {
       what: "a request, by the end of a job",
