@@ -1,21 +1,24 @@
 import * as z from "zod"
+import { parse } from "./util/parse.ts"
 
 const seconds = z.number().positive().max(2_000_000)
 
 const Inspector = z.strictObject({
-  enabled: z.boolean().default(true).describe("Whether there is an inspector at all."),
-  port: z.number().int().min(0).max(65_535).default(0).describe("0: any free one."),
-  readOnly: z.boolean().default(false).describe("Nothing can be stopped or steered through it."),
-  // What these two may be is the inspector's to say: it would rather not start than start otherwise than asked.
+  enabled: z.boolean().default(true).describe("Whether to run the inspector."),
+  port: z.number().int().min(0).max(65_535).default(0).describe("0: any free port."),
+  readOnly: z.boolean().default(false).describe("Jobs can be watched but not cancelled or steered."),
+  // What these two may be is for the inspector to say: it does not start rather than start in another way than asked.
   host: z
     .string()
     .default("127.0.0.1")
-    .describe("Where it listens: 127.0.0.1 or ::1. With any other address there is no inspector."),
+    .describe("The address it listens on: 127.0.0.1 or ::1. With any other the inspector does not start."),
   token: z
     .string()
     .meta({ minLength: 32 })
     .optional()
-    .describe("For scripts, as `Authorization: Bearer`; 32 characters or more, or there is no inspector."),
+    .describe(
+      "For scripts, sent as `Authorization: Bearer`. Shorter than 32 characters, the inspector does not start.",
+    ),
 })
 
 /** The plugin's options in opencode.json: `"plugin": [["opencode-troupe", { … }]]`. */
@@ -26,27 +29,28 @@ export const Options = z.strictObject({
     .min(1)
     .max(256)
     .default(8)
-    .describe("Prompts in flight at most, over all owners."),
+    .describe("The most prompts in flight, across all owners."),
   timeoutSeconds: seconds
     .default(1800)
-    .describe("A job's total time, without the time it waits for a permission or an answer."),
-  idleSeconds: seconds.default(300).describe("Longest time without a sign of life from the child."),
+    .describe("A job's total timeout, not counting the time it waits for a permission or an answer."),
+  idleSeconds: seconds
+    .default(300)
+    .describe("The idle timeout: the longest time without activity of the child."),
   depth: z
     .number()
     .int()
     .min(1)
     .max(10)
     .default(1)
-    .describe("How deep subagents may start jobs; 1: only sessions without a parent."),
-  notify: z
-    .enum(["idle", "never"])
-    .default("idle")
-    .describe("Tell the owner about ended jobs when it is idle, or never."),
+    .describe("How deep subagents may start jobs. 1: only sessions without a parent."),
+  notify: z.enum(["idle", "never"]).default("idle").describe("Whether an idle owner is told of ended jobs."),
   recover: z
     .enum(["fail", "resume"])
     .default("fail")
-    .describe("Jobs found running after a restart: end them as failed (interrupted), or go on with them."),
-  inspector: Inspector.prefault({}).describe("The page in the browser, on the loopback interface."),
+    .describe(
+      "Jobs that were running when opencode stopped: end them as failed (interrupted), or resume them.",
+    ),
+  inspector: Inspector.prefault({}).describe("The page in the browser, served on the loopback interface."),
 })
 export type Options = z.infer<typeof Options>
 
@@ -69,8 +73,12 @@ export function readOptions(given: unknown): { options: Options; problems: strin
 
 function asObject(given: unknown, name: string, problems: string[]): Record<string, unknown> {
   if (typeof given === "object" && !Array.isArray(given)) return { ...given }
-  const what = name === "" ? "the plugin's options" : `option "${name}"`
-  problems.push(`${what}: ${JSON.stringify(given)} is no object of keys and values; using the defaults`)
+  const shown = JSON.stringify(given)
+  problems.push(
+    name === ""
+      ? `the options are ${shown}: they must be an object; using the defaults`
+      : `option "${name}" is ${shown}: it must be an object; using the defaults`,
+  )
   return {}
 }
 
@@ -88,13 +96,9 @@ function readKeys(
       problems.push(`${name} is unknown; there are: ${Object.keys(shape).join(", ")}`)
       continue
     }
-    const read = z.safeParse(schema, value)
-    if (read.success) {
-      good[key] = read.data
-      continue
-    }
-    for (const { message } of read.error.issues)
-      problems.push(`${name} is ${JSON.stringify(value)}, but ${lowerFirst(message)}; ${fallback(schema)}`)
+    const read = parse(schema, value, name)
+    if (read.ok) good[key] = read.value
+    else problems.push(...read.problems.map((problem) => `${problem}; ${fallback(schema)}`))
   }
   return good
 }
@@ -103,5 +107,3 @@ function fallback(schema: z.core.$ZodType): string {
   const value = z.parse(schema, undefined)
   return value === undefined ? "going on without it" : `using the default, ${JSON.stringify(value)}`
 }
-
-const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)

@@ -4,7 +4,7 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
-import { withText } from "../records/texts.ts"
+import { textOf } from "../records/texts.ts"
 import type { Turns } from "./turns.ts"
 
 export type MessengerOptions = {
@@ -59,11 +59,11 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     })
   }
 
-  async function followUp(ended: JobRecord, message: string): Promise<string> {
-    if (ended.session === "") {
-      throw new Error(`${ended.id} never had a session to go on in; start a new job. Nothing was sent.`)
+  async function followUp(record: JobRecord, message: string): Promise<string> {
+    if (record.session === "") {
+      throw new Error(`${record.id} never had a session to go on in; start a new job. Nothing was sent.`)
     }
-    const { record } = await withText(host, ended)
+    const text = await textOf(host, record)
     const stored = await store.read(record.session)
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
@@ -81,7 +81,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
       askedAt: now(),
       run: record.run + 1,
       session: record.session,
-      earlier: { text: record.text || undefined, usage: record.usage },
+      earlier: { text: text.kind === "text" ? text.text : undefined, usage: record.usage },
       timeoutMs: stored?.timeoutMs ?? options.timeoutSeconds * 1000,
       idleMs: stored?.idleMs ?? options.idleSeconds * 1000,
     }

@@ -47,7 +47,10 @@ const stricterBy = (rules: readonly PermissionRule[], rule: PermissionRule): Per
 })
 
 /** What the rules say of all that this one is about. */
-function verdict(rules: readonly PermissionRule[], { permission, pattern }: PermissionRule): Action {
+export function verdict(
+  rules: readonly PermissionRule[],
+  { permission, pattern }: Omit<PermissionRule, "action">,
+): Action {
   return (
     rules.findLast((rule) => covers(rule.permission, permission) && covers(rule.pattern, pattern))?.action ??
     "ask"

@@ -70,6 +70,8 @@ export type HostAgent = {
 export type HostSession = {
   id: string
   parent?: string | undefined
+  /** For people. */
+  title: string
   rules: PermissionRule[]
   /** Over all its turns. */
   usage: Usage
@@ -157,12 +159,17 @@ export type ToolCall = {
   agent: string
   /** Aborts when the user interrupts the turn. */
   signal: AbortSignal
-  /**
-   * Asks for the permission to start a subagent, as opencode's own tool does. Rejects with words where the user or a
-   * rule refuses.
-   */
-  askToStart(agent: string, description: string): Promise<void>
+  /** Asks for the permission to start a subagent, as opencode's own tool does, for as long as the user takes. */
+  askToStart(agent: string, description: string): Promise<StartPermission>
 }
+
+export type StartPermission =
+  | { type: "granted" }
+  /** By a rule: nobody was asked. */
+  | { type: "denied" }
+  /** By the user, who may have said what to do instead. */
+  | { type: "rejected"; feedback?: string | undefined }
+  | { type: "failed"; reason: string }
 
 export type ToolAnswer = { title: string; output: string; metadata: Record<string, unknown> }
 

@@ -1,55 +1,72 @@
-import type { Records } from "../../machines/ledger.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import type { DeliveredRun } from "../records/delivery-mark.ts"
+import type { Troupe } from "../../machines/troupe.ts"
+import type { HostEvent } from "../host/port.ts"
+import { type DeliveredRun, runsIn } from "../records/delivery-mark.ts"
 import type { JobStore } from "../records/store.ts"
 
-/** Which results have reached their owner: each run's once, by a tool or by a notification. */
+/**
+ * Which results are delivered: those that their owner's conversation holds, be it as the answer of a tool or as a
+ * notification. What a tool has answered is not yet there: opencode may be interrupted, or its disk full.
+ */
 export class Inbox {
-  readonly #records: Records
-  readonly #store: JobStore
-  /** The last run of each job that its owner knows the end of. */
-  readonly #told = new Map<string, number>()
+  readonly #troupe: Pick<Troupe, "records" | "releaseText">
+  readonly #store: Pick<JobStore, "markDelivered">
+  /** The last run of each job whose result is delivered. */
+  readonly #delivered = new Map<string, number>()
+  readonly #listeners = new Set<(owner: string) => void>()
 
-  constructor(records: Records, store: JobStore) {
-    this.#records = records
+  constructor(troupe: Pick<Troupe, "records" | "releaseText">, store: Pick<JobStore, "markDelivered">) {
+    this.#troupe = troupe
     this.#store = store
+    troupe.records.onForgotten((record) => this.#delivered.delete(keyOf(record)))
   }
 
-  /** The owner's jobs that run, and those whose results it has not read. */
+  /** The owner's jobs that run, and those whose results are not delivered. */
   open(owner: string): JobRecord[] {
-    return this.#records.of(owner).filter((record) => !hasEnded(record) || !this.isRead(record))
+    return this.#troupe.records.of(owner).filter((record) => !hasEnded(record) || !this.isDelivered(record))
   }
 
-  unread(owner: string): JobRecord[] {
-    return this.#records.of(owner).filter((record) => hasEnded(record) && !this.isRead(record))
+  undelivered(owner: string): JobRecord[] {
+    return this.#troupe.records.of(owner).filter((record) => hasEnded(record) && !this.isDelivered(record))
   }
 
-  isRead(record: JobRecord): boolean {
-    return (this.#told.get(keyOf(record)) ?? 0) >= record.run
+  isDelivered(record: JobRecord): boolean {
+    return (this.#delivered.get(keyOf(record)) ?? 0) >= record.run
   }
 
-  /** Takes in what an earlier process had already told. */
-  adopt(session: string, toldRun: number): void {
-    this.#told.set(session, Math.max(toldRun, this.#told.get(session) ?? 0))
+  /** Takes in what an earlier process had delivered. */
+  adopt(session: string, deliveredRun: number): void {
+    this.#delivered.set(session, Math.max(deliveredRun, this.#delivered.get(session) ?? 0))
   }
 
-  /** Marks what the owner's conversation already holds. */
+  /** Takes in what the owner's conversation holds. */
   markDelivered(owner: string, runs: readonly DeliveredRun[]): void {
-    const isDelivered = ({ session, run }: JobRecord) =>
-      session !== "" && runs.some((told) => told.session === session && told.run >= run)
-    this.markRead(this.unread(owner).filter(isDelivered))
+    if (runs.length === 0) return
+    const news = this.undelivered(owner).filter((record) => runs.some((each) => isOf(each, record)))
+    if (news.length === 0) return
+    for (const record of news) {
+      this.#delivered.set(keyOf(record), record.run)
+      this.#troupe.releaseText(record)
+    }
+    this.#store.markDelivered(news)
+    for (const listener of this.#listeners) listener(owner)
   }
 
-  forgetOwner(owner: string): void {
-    for (const record of this.#records.of(owner)) this.#told.delete(keyOf(record))
+  /** The answers of tools and the notifications that opencode has stored. */
+  hear(event: HostEvent): void {
+    if (event.type === "tool.ended" || event.type === "mark.stored")
+      this.markDelivered(event.session, runsIn(event.mark))
   }
 
-  markRead(records: readonly JobRecord[]): void {
-    const news = records.filter((record) => hasEnded(record) && !this.isRead(record))
-    for (const record of news) this.#told.set(keyOf(record), record.run)
-    this.#store.markTold(news)
+  /** Hears of each owner to whom something was delivered. Returns what ends the subscription. */
+  subscribe(listener: (owner: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 }
 
 /** The child session, which outlives this process; a job that never got one has its owner and id alone. */
 const keyOf = ({ session, owner, id }: JobRecord) => session || `${owner}/${id}`
+
+const isOf = (delivered: DeliveredRun, { session, id, run }: JobRecord) =>
+  delivered.session === session && delivered.run >= run && (session !== "" || delivered.id === id)

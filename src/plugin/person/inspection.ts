@@ -1,20 +1,21 @@
-import type { EndedText, Inspector, Source } from "../../inspector/index.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { Inspector, Source } from "../../inspector/index.ts"
+import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
 import { Options } from "../options.ts"
-import { withText } from "../records/texts.ts"
+import { textOf } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
-
-/** How long the link is shown. Milliseconds. */
-const linkShownMs = 15_000
+import type { Toasts } from "./toasts.ts"
 
 export type InspectionOptions = {
   host: Host
+  toasts: Pick<Toasts, "link" | "show">
   troupe: Troupe
+  /** The tree of all actors. */
+  actors: Source["actors"]
   messenger: Messenger
   turns: Pick<Turns, "draftOf">
   options: Options
@@ -37,17 +38,27 @@ const inspectors = shared<Shared>("inspector", () => ({ projects: 0 }))
  * Runs the inspector as long as there are jobs to show. It starts silently for the jobs of an earlier process, which
  * nobody has asked for yet; the first job of this process shows the person a link.
  */
-export function inspectJobs({ host, troupe, messenger, turns, options, directory, now }: InspectionOptions) {
+export function inspectJobs({
+  host,
+  toasts,
+  troupe,
+  actors,
+  messenger,
+  turns,
+  options,
+  directory,
+  now,
+}: InspectionOptions) {
   const source: Source = {
     name: directory,
     concurrency: options.concurrency,
     readOnly: options.inspector.readOnly,
     records: troupe.records,
     history: troupe.history,
-    actors: troupe.actors,
+    actors,
     cancel: troupe.cancel,
     draft: ({ session }) => turns.draftOf(session),
-    readText: (record) => readText(host, record),
+    readText: (record) => textOf(host, record),
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)
@@ -58,7 +69,7 @@ export function inspectJobs({ host, troupe, messenger, turns, options, directory
   let leave: (() => Promise<void>) | undefined
   let isOver = false
   const unsubscribe = troupe.records.subscribe((record) => {
-    // What this process runs is heard of long before it ends.
+    // A job of this process has a record long before it ends, so this one is of an earlier process.
     if (hasEnded(record)) {
       joining ??= joinSilently()
       return
@@ -84,9 +95,11 @@ export function inspectJobs({ host, troupe, messenger, turns, options, directory
     const { command } = joined.inspector
     const link = joined.inspector.link()
     void host.log("info", `the inspector: ${link} (opens once; for a fresh link run: ${command})`)
-    void host.toast({ message: `Watch the jobs: ${link}`, variant: "info", duration: linkShownMs })
+    toasts.link(link)
     for (const name of unheeded(options.inspector, joined.settings)) {
-      warn(`inspector.${name} has no effect here: another project of this opencode had started the inspector`)
+      warn(
+        `inspector.${name} has no effect here: another project of this opencode started the inspector first`,
+      )
     }
   }
 
@@ -114,11 +127,11 @@ export function inspectJobs({ host, troupe, messenger, turns, options, directory
 
   function warn(message: string): void {
     void host.log("warn", message)
-    void host.toast({ message, variant: "warning" })
+    toasts.show({ message, variant: "warning" })
   }
 
   async function start(first: Source): Promise<Inspector> {
-    // Its code is loaded when it is first needed.
+    // Loaded only when it is needed.
     const { startInspector } = await import("../../inspector/index.ts")
     return startInspector({
       source: first,
@@ -129,7 +142,7 @@ export function inspectJobs({ host, troupe, messenger, turns, options, directory
   }
 
   return {
-    /** Resolves once what this project had of the inspector is gone. */
+    /** Removes this project from the inspector, which stops with its last one. */
     async stop(): Promise<void> {
       unsubscribe()
       isOver = true
@@ -142,17 +155,9 @@ export function inspectJobs({ host, troupe, messenger, turns, options, directory
 /** The inspector with the settings that hold for it, or why it did not start. */
 type Joined = { inspector: Inspector; settings: Settings } | { problem: string }
 
-async function readText(host: Host, ended: JobRecord): Promise<EndedText> {
-  const { record, problem } = await withText(host, ended)
-  if (problem !== undefined) return { kind: "unreadable", why: problem }
-  if (record.text === undefined) return { kind: "unreadable", why: "its session was deleted" }
-  if (record.text !== "") return { kind: "text", text: record.text }
-  return record.error?.kind === "interrupted" ? { kind: "lost" } : { kind: "nothing" }
-}
-
 const unset: Settings = Options.parse({}).inspector
 
-/** What a project has set otherwise than the one that started the inspector: one process can listen only so. */
+/** The settings in which a project differs from the one that started the inspector, where only one can hold. */
 function unheeded(own: Settings, first: Settings) {
   const names = ["port", "host", "token"] as const
   return names.filter((name) => own[name] !== unset[name] && own[name] !== first[name])

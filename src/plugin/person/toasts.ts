@@ -1,45 +1,86 @@
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { createActor } from "xstate"
+import { realClock } from "../../machines/clock.ts"
+import { type Ask, hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host } from "../host/port.ts"
-import { progress } from "../records/words.ts"
+import type { Host, Toast } from "../host/port.ts"
+import { excerpt } from "../records/words.ts"
+import { toastMachine } from "./toast-machine.ts"
+import { linkToast, problemsToast, waitingToast } from "./toast-words.ts"
 
-/** Ends within it are shown in one toast. Milliseconds. */
-const windowMs = 400
+/** How long the person has to read these, milliseconds. */
+const linkMs = 15_000
+const problemsMs = 15_000
+const waitingMs = 10_000
 
-/** Toasts to the person at the terminal: jobs that need them, and jobs that have ended. */
-export function tellPerson(host: Host, troupe: Troupe): () => void {
-  const ended: JobRecord[] = []
-  let timer: NodeJS.Timeout | undefined
+export type ToastsOptions = {
+  host: Pick<Host, "toast">
+  troupe: Pick<Troupe, "records">
+  /** Told of defects of ours. */
+  reportError: (error: unknown) => void
+  /** Default: real time. */
+  clock?: typeof realClock
+}
+
+/** Toasts to the person at the terminal, who sees one at a time: nothing here takes the place of what was not read. */
+export type Toasts = {
+  /** The inspector's link. */
+  link(url: string): void
+  /** All that is wrong in the options. */
+  problems(messages: readonly string[]): void
+  /** Results of earlier sessions wait to be delivered. `title`: that of the session, where it is one. */
+  waiting(count: number, title?: string): void
+  /** Anything else. */
+  show(toast: Toast): void
+  stop(): void
+}
+
+/** Shows which jobs need the person, which have ended, and what else they are to know. */
+export function createToasts({ host, troupe, reportError, clock = realClock }: ToastsOptions): Toasts {
+  const machine = toastMachine.provide({
+    actions: { show: (_, toast) => toast && void host.toast(toast) },
+  })
+  const actor = createActor(machine, { clock })
+  // Without an observer, an error would be thrown into opencode.
+  actor.subscribe({ error: reportError })
+  actor.start()
 
   const unsubscribe = troupe.records.subscribe((record, before) => {
-    const ask = record.asks?.[0]
-    if (ask && before?.asks?.[0]?.id !== ask.id) {
-      const needs = ask.kind === "permission" ? "asks for permission" : "asks"
-      void host.toast({
-        message: `${record.id} (${record.description}) ${needs}: ${ask.text}`,
-        variant: "warning",
+    const asks = hasEnded(record) ? [] : (record.asks ?? [])
+    const asked = before?.asks ?? []
+    for (const ask of without(asked, asks)) actor.send({ type: "request.closed", id: idOf(record, ask) })
+    for (const ask of without(asks, asked)) {
+      actor.send({
+        type: "request.opened",
+        request: { id: idOf(record, ask), text: requestWords(record, ask) },
       })
     }
-    if (hasEnded(record) && before && !hasEnded(before)) {
-      ended.push(record)
-      timer ??= setTimeout(showEnded, windowMs)
-      timer.unref()
-    }
+    const didRun = before !== undefined && !hasEnded(before)
+    const { id, state, error } = record
+    if (hasEnded(record) && didRun) actor.send({ type: "job.ended", job: { id, state, error } })
+    if (!hasEnded(record) && !didRun) actor.send({ type: "job.started" })
   })
 
-  function showEnded(): void {
-    timer = undefined
-    const records = ended.splice(0)
-    const ids = records.map(({ id }) => id).join(", ")
-    const isGood = records.every(({ state }) => state === "done")
-    void host.toast({
-      message: `Jobs ended: ${ids} (${progress(records)})`,
-      variant: isGood ? "success" : "warning",
-    })
+  const show = (toast: Toast) => actor.send({ type: "notice.added", toast })
+  return {
+    link: (url) => show(linkToast(url, linkMs)),
+    problems(messages) {
+      if (messages.length > 0) show(problemsToast(messages, problemsMs))
+    },
+    waiting: (count, title) => show(waitingToast(count, title, waitingMs)),
+    show,
+    stop() {
+      unsubscribe()
+      actor.stop()
+    },
   }
+}
 
-  return () => {
-    unsubscribe()
-    clearTimeout(timer)
-  }
+const without = (asks: readonly Ask[], others: readonly Ask[]) =>
+  asks.filter(({ id }) => others.every((other) => other.id !== id))
+
+const idOf = ({ owner, id }: JobRecord, ask: Ask) => `${owner}/${id}/${ask.id}`
+
+function requestWords({ id, description }: JobRecord, { kind, text }: Ask): string {
+  const asks = kind === "permission" ? "asks permission for" : "asks:"
+  return excerpt(`${id} (${description}) ${asks} ${text}`)
 }

@@ -2,17 +2,30 @@ import * as z from "zod"
 import { JobRecord } from "../../machines/record.ts"
 import type { HostMessage } from "../host/port.ts"
 
-/** A run whose result stands in its owner's conversation. */
-export type DeliveredRun = { session: string; run: number }
+/** A run whose result an owner's conversation holds. */
+const DeliveredRun = z.object({
+  /** The child session; empty for a job that never got one, which has its `id` alone. */
+  session: JobRecord.shape.session,
+  run: JobRecord.shape.run,
+  id: JobRecord.shape.id.optional(),
+})
+export type DeliveredRun = z.infer<typeof DeliveredRun>
 
-const DeliveredRun = JobRecord.pick({ session: true, run: true })
-
-const Mark = z.object({ told: z.array(DeliveredRun) })
+const Mark = z.object({ delivered: z.array(DeliveredRun) })
 type Mark = z.infer<typeof Mark>
+
+/** Conversations keep the marks of earlier versions, which called it so. */
+const OldMark = z.object({ told: Mark.shape.delivered }).transform(({ told }): Mark => ({ delivered: told }))
+
+const AnyMark = z.union([Mark, OldMark])
 
 /** What notifications and the results of tools carry, unseen, so that no result is delivered twice. */
 export function deliveryMark(records: readonly JobRecord[]): Mark {
-  return { told: records.map(({ session, run }) => ({ session, run })) }
+  return {
+    delivered: records.map(({ session, run, id }) =>
+      session === "" ? { session, run, id } : { session, run },
+    ),
+  }
 }
 
 /** The runs whose results an owner's conversation holds. */
@@ -22,5 +35,5 @@ export function deliveredRuns(messages: readonly HostMessage[]): DeliveredRun[] 
 
 /** The runs that a mark names; none where it is somebody else's. */
 export function runsIn(mark: unknown): DeliveredRun[] {
-  return Mark.safeParse(mark).data?.told ?? []
+  return AnyMark.safeParse(mark).data?.delivered ?? []
 }

@@ -1,25 +1,70 @@
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import type { Host } from "../host/port.ts"
+import type { JobRecord } from "../../machines/record.ts"
+import { textSince } from "../host/answers.ts"
+import type { AssistantMessage, Host, HostMessage } from "../host/port.ts"
+import { promptIds } from "../host/prompt-ids.ts"
+import { StoredJob } from "./stored-job.ts"
 
-/** A record with its text, or with why that could not be read. */
-export type ReadRecord = { record: JobRecord; problem?: string }
+/** The text that an ended job left, or why there is none. */
+export type TextOf =
+  | { kind: "text"; text: string }
+  /** The child wrote nothing. */
+  | { kind: "nothing" }
+  /** opencode does not have it and never will. `why` is for people, half a sentence. */
+  | { kind: "lost"; why: string }
+  /** opencode could not be asked now. */
+  | { kind: "unreadable"; why: string }
 
-/** The texts of jobs that an earlier process ended are read from their child sessions when somebody asks for them. */
-export function withTexts(host: Host, records: readonly JobRecord[]): Promise<ReadRecord[]> {
-  return Promise.all(records.map((record) => withText(host, record)))
+export type JobWithText = { record: JobRecord; text: TextOf }
+
+type Sessions = Pick<Host, "session" | "messages">
+
+/** Of jobs that have ended. */
+export function withTexts(host: Sessions, records: readonly JobRecord[]): Promise<JobWithText[]> {
+  return Promise.all(records.map(async (record) => ({ record, text: await textOf(host, record) })))
 }
 
-export async function withText(host: Host, record: JobRecord): Promise<ReadRecord> {
-  if (!hasEnded(record) || record.text !== undefined || record.session === "") return { record }
-  const messages = await host.messages(record.session)
-  if (!messages.ok) {
-    const { status, message } = messages.error
-    // A session that was deleted took its text along.
-    return status === 404 ? { record } : { record, problem: message }
-  }
-  const text = messages.value
-    .filter(({ role }) => role === "assistant")
-    .map(({ text }) => text)
-    .findLast((each) => each !== "")
-  return { record: { ...record, text: text ?? "" } }
+/** From memory; or from the child's session, for a result that is delivered or of an earlier process. */
+export async function textOf(host: Sessions, record: JobRecord): Promise<TextOf> {
+  if (record.text !== undefined) return written(record.text)
+  if (record.session === "") return { kind: "nothing" }
+  const [messages, asked] = await Promise.all([host.messages(record.session), promptOf(host, record)])
+  if (messages.ok) return textIn(messages.value, record, asked)
+  const { status, message } = messages.error
+  return status === 404
+    ? { kind: "lost", why: "its session was deleted" }
+    : { kind: "unreadable", why: message }
 }
+
+const written = (text: string): TextOf => (text === "" ? { kind: "nothing" } : { kind: "text", text })
+
+/** The message that asked for this run; nothing where opencode does not say, or where an answer needs no asking for it. */
+async function promptOf(host: Sessions, { session, state, run }: JobRecord): Promise<string | undefined> {
+  if (state === "done") return undefined
+  const found = await host.session(session)
+  const stored = found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
+  return stored?.record.run === run ? promptIds(session, stored.askedAt).messageID : undefined
+}
+
+/** What a child left in the run that was asked under this id. */
+export function textIn(
+  messages: readonly HostMessage[],
+  record: JobRecord,
+  asked: string | undefined,
+): TextOf {
+  const ofChild = messages.filter((message): message is AssistantMessage => message.role === "assistant")
+  if (record.state === "done") return written(ofChild.findLast(({ end }) => end)?.text ?? "")
+  const start = messages.findIndex(({ id }) => id === asked)
+  // A follow-up that ends otherwise than by an answer leaves the earlier one in place.
+  const text =
+    start === -1 ? lastText(messages) : lastText(messages.slice(0, start)) || textSince(messages, asked ?? "")
+  const wasWriting = ofChild.length > 0 && ofChild.at(-1)?.end === undefined
+  if (text === "" && wasWriting && record.error?.kind === "interrupted")
+    return {
+      kind: "lost",
+      why: "opencode stopped while it was writing, and keeps only text that is finished",
+    }
+  return written(text)
+}
+
+const lastText = (messages: readonly HostMessage[]) =>
+  messages.findLast(({ role, text }) => role === "assistant" && text !== "")?.text ?? ""

@@ -1,12 +1,16 @@
 import { hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
+import type { JobWithText, TextOf } from "./texts.ts"
 
 /** Characters of an ended job's text in a status. */
 const excerptLength = 160
+/** Characters of one job's text, and of all texts together, where many are shown that nobody asked for in full. */
+const shortLength = 2_000
+const allShortLength = 12_000
 
 /** `a: prompting.working 12s, bash: ls, 1.2k tokens` */
 export function statusLine(record: JobRecord, now: number): string {
   const details = [
-    `${stateOf(record)} ${age(record, now)}`,
+    `${stateOf(record)} ${timeOf(record, now)}`,
     record.run > 1 ? `run ${record.run}` : "",
     doing(record),
     spent(record),
@@ -17,11 +21,35 @@ export function statusLine(record: JobRecord, now: number): string {
 }
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
-export function resultBlock(record: JobRecord, now: number): string {
+export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(reasonOf(record.error)))}` : ""
-  const head = `<job id="${record.id}" state="${record.state}" time="${age(record, now)}"${reason}>`
-  const text = fenced(record.text ?? "")
-  return `${head}\n${text || (record.state === "done" ? "(no text)" : "(it had written nothing)")}\n</job>`
+  const head = `<job id="${record.id}" state="${record.state}" time="${timeOf(record, now)}"${reason}>`
+  return `${head}\n${textWords(text)}\n</job>`
+}
+
+function textWords(text: TextOf): string {
+  switch (text.kind) {
+    case "text":
+      return fenced(text.text)
+    case "nothing":
+      return "(it wrote nothing)"
+    case "lost":
+      return `(what it had written is lost: ${text.why})`
+    case "unreadable":
+      return `(its text could not be read: ${text.why})`
+  }
+}
+
+/** The blocks of jobs, each text with its beginning alone where it is long, and how to read the rest. */
+export function shortenedBlocks(results: readonly JobWithText[], now: number): string[] {
+  const most = Math.min(shortLength, Math.floor(allShortLength / results.length))
+  return results.map((result) => resultBlock(shortened(result, most), now))
+}
+
+function shortened({ record, text }: JobWithText, most: number): JobWithText {
+  if (text.kind !== "text" || text.text.length <= most) return { record, text }
+  const rest = `[${text.text.length - most} more characters: agents_wait with ids ["${record.id}"]]`
+  return { record, text: { kind: "text", text: `${text.text.slice(0, most)}\n${rest}` } }
 }
 
 /** A cancel says itself that it is one. */
@@ -53,16 +81,18 @@ export function progress(records: readonly JobRecord[]): string {
 
 const stateOf = ({ state, phase }: JobRecord) => (phase ? `${state}.${phase}` : state)
 
-function age(record: JobRecord, now: number): string {
-  const from = record.startedAt ?? record.createdAt
-  const seconds = Math.max(0, ((record.endedAt ?? now) - from) / 1000)
+/** The job's own time: what people took to answer it is not. */
+function timeOf(record: JobRecord, now: number): string {
+  const { startedAt, createdAt, endedAt = now, waitedMs = 0, waitingSince = endedAt } = record
+  const ms = endedAt - (startedAt ?? createdAt) - waitedMs - (endedAt - waitingSince)
+  const seconds = Math.max(0, ms / 1000)
   return seconds < 10 ? `${seconds.toFixed(1)}s` : `${Math.round(seconds)}s`
 }
 
 function doing({ asks, retry, activity, ...record }: JobRecord): string {
   if (hasEnded(record)) return ""
   const ask = asks?.[0]
-  if (ask) return excerpt(`asks ${ask.text}`)
+  if (ask) return excerpt(`${ask.kind === "permission" ? "asks permission for" : "asks:"} ${ask.text}`)
   if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
   if (activity?.tool) return activity.tool
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
@@ -75,7 +105,8 @@ function spent({ usage }: JobRecord): string {
   return usage.cost > 0 ? `${words} $${usage.cost.toFixed(4)}` : words
 }
 
-function excerpt(text: string): string {
+/** The beginning of a text, on one line. */
+export function excerpt(text: string, most = excerptLength): string {
   const line = text.replace(/\s+/g, " ").trim()
-  return line.length > excerptLength ? `${line.slice(0, excerptLength)}…` : line
+  return line.length > most ? `${line.slice(0, most)}…` : line
 }

@@ -1,31 +1,40 @@
 import * as z from "zod"
 import type { Tool } from "../host/port.ts"
+import { parse } from "../util/parse.ts"
 
 /** The longest wait or timeout that may be asked for, seconds: what timers can count to. */
 const seconds = z.number().positive().max(2_000_000)
 
-export const JobId = z
+const words = z.string().regex(/\S/).meta({ requirement: "text that is not blank" })
+
+const jobId = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/, "must be 1 to 40 letters, digits, '_', '-' or '.'")
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/)
+  .meta({ requirement: "1 to 40 letters, digits, '_', '-' or '.', the first a letter or digit" })
+
+const modelName = z
+  .string()
+  .regex(/^[^/]+\/.+$/)
+  .meta({ requirement: "provider/model" })
 
 const ids = z.array(z.string()).min(1).optional()
 
 export const Task = z.strictObject({
-  prompt: z.string().min(1).describe("All the subagent needs: it sees nothing of this conversation"),
-  id: JobId.optional().describe("Short name; default j1, j2, …"),
-  description: z.string().min(1).optional().describe("3-5 words"),
-  agent: z.string().min(1).optional().describe("Default general"),
-  model: z
-    .string()
-    .regex(/^[^/]+\/.+$/, "must be provider/model")
-    .optional()
-    .describe("provider/model"),
+  prompt: words.describe("All the subagent needs: it cannot see this conversation"),
+  id: jobId.optional().describe("Short name. Default j1, j2, …"),
+  description: words.optional().describe("3-5 words"),
+  agent: words.optional().describe("Default general"),
+  model: modelName.optional().describe("provider/model"),
   timeout: seconds.optional().describe("Seconds"),
 })
 export type Task = z.infer<typeof Task>
 
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
+}
+/** Without its tasks, which are read one by one, so that a bad one does not take the others along. */
+export const UnreadTasks = {
+  tasks: z.array(z.unknown()).min(1).max(64),
 }
 export const StatusArguments = { ids }
 export const WaitArguments = {
@@ -40,7 +49,7 @@ export const CancelArguments = {
 }
 export const SendArguments = {
   id: z.string(),
-  message: z.string().min(1),
+  message: words,
 }
 
 /** The arguments as they are shown to the model; `readArguments` checks them. */
@@ -61,8 +70,8 @@ function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
 /** The model needs no bounds and patterns to call a tool; every request pays for them. */
 const details = new Set([
   "additionalProperties",
-  "minLength",
   "pattern",
+  "requirement",
   "exclusiveMinimum",
   "maximum",
   "minItems",
@@ -83,17 +92,7 @@ export function readArguments<Shape extends z.ZodRawShape>(
   shape: Shape,
   given: unknown,
 ): z.infer<z.ZodObject<Shape>> {
-  const read = z.strictObject(shape).safeParse(given)
-  if (read.success) return read.data
-  throw new Error(`${problemsOf(read.error)}. Nothing was done; call again with this put right.`)
-}
-
-/** `tasks[0].prompt: expected string, received undefined` */
-export function problemsOf(error: z.ZodError): string {
-  return error.issues
-    .map(({ path, message }) => {
-      const field = z.core.toDotPath(path)
-      return field === "" ? message : `${field}: ${message}`
-    })
-    .join("; ")
+  const read = parse(z.strictObject(shape), given)
+  if (read.ok) return read.value
+  throw new Error(`${read.problems.join("; ")}. Nothing was done: correct this and call again.`)
 }

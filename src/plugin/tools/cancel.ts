@@ -1,31 +1,60 @@
-import { hasEnded } from "../../machines/record.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { progress, statusLine } from "../records/words.ts"
+import { type JobWithText, withTexts } from "../records/texts.ts"
+import { shortenedBlocks, statusLine } from "../records/words.ts"
+import { within } from "../util/within.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
-import { find, type Services, settled, unknownWords, withoutText } from "./services.ts"
+import { find, type Services, settled, unknownTitle, unknownWords, withoutText } from "./services.ts"
+
+/** Longest wait for texts that opencode did not tell as the children were stopped. Milliseconds. */
+const textTimeout = 1_000
 
 /** Ends jobs and whatever they started; harmless on ended ones. */
 export async function cancel(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { ids, all = false, reason } = readArguments(CancelArguments, given)
-  if (!ids && !all) throw new Error("ids: name the jobs to cancel, or say all: true. Nothing was cancelled.")
+  if (!ids && !all)
+    throw new Error("Name the jobs to cancel in ids, or pass all: true. Nothing was cancelled.")
+  const { host, troupe, now } = services
   const owner = call.place.session
-  const running = services.troupe.records.of(owner).filter((record) => !hasEnded(record))
+  const running = troupe.records.of(owner).filter((record) => !hasEnded(record))
   const { known, unknown } = ids && !all ? find(services, owner, ids) : { known: running, unknown: [] }
 
-  services.troupe.cancel(known, `cancelled by its owner${reason ? `: ${reason}` : ""}`)
+  troupe.cancel(known, `cancelled by its owner${reason ? `: ${reason}` : ""}`)
   await settled(services, known)
 
-  const records = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
-  services.inbox.markRead(records)
+  const current = (records: readonly JobRecord[]) =>
+    records.flatMap(({ id }) => troupe.records.get(owner, id) ?? [])
+  const stopped = current(known.filter((record) => !hasEnded(record)))
+  const unchanged = current(known.filter(hasEnded))
+  const texts = await within(textTimeout, withTexts(host, stopped), () => stopped.map(unread))
+  const shown = texts.filter(({ text }) => text.kind !== "unreadable").map(({ record }) => record)
   const lines = [
-    ...(known.length === 0 && unknown.length === 0 ? ["No job runs."] : []),
-    ...records.map((record) => statusLine(record, services.now())),
+    ...(known.length === 0 && unknown.length === 0 ? ["No jobs are running."] : []),
+    ...shortenedBlocks(texts, now()),
+    ...(unchanged.length > 0 ? ["Already ended:"] : []),
+    ...unchanged.map((record) => statusLine(record, now())),
     ...unknownWords(services, owner, unknown),
   ]
   return {
-    title: progress(records),
+    title: titleOf(stopped, unchanged, unknown),
     output: lines.join("\n"),
-    metadata: { jobs: withoutText(records), troupe: deliveryMark(records) },
+    metadata: { jobs: withoutText(current(known)), troupe: deliveryMark(shown) },
   }
+}
+
+const unread = (record: JobRecord): JobWithText => ({
+  record,
+  text: { kind: "unreadable", why: `call agents_wait with ids ["${record.id}"]` },
+})
+
+function titleOf(stopped: JobRecord[], unchanged: JobRecord[], unknown: string[]): string {
+  const cancelled = stopped.filter(({ state }) => state === "cancelled").length
+  const ended = stopped.length - cancelled + unchanged.length
+  const counts = [
+    ...(cancelled > 0 ? [`${cancelled} cancelled`] : []),
+    ...(ended > 0 ? [`${ended} already ended`] : []),
+  ]
+  if (counts.length > 0) return counts.join(", ")
+  return unknown.length > 0 ? unknownTitle(unknown) : "no jobs running"
 }

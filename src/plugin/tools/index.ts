@@ -15,8 +15,19 @@ import { start } from "./start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"
 
-/** The tools of the main agent, by name. Their words are part of every request: see the budget in the README. */
-export function jobTools(services: Services): Record<(typeof JOB_TOOLS)[number], Tool> {
+/** The names of the tools below: a child that may not start jobs is denied each of them. */
+export const JOB_TOOLS = [
+  "agents_start",
+  "agents_status",
+  "agents_wait",
+  "agents_cancel",
+  "agents_send",
+] as const
+
+export type JobTool = (typeof JOB_TOOLS)[number]
+
+/** The tools of the main agent. Their words are part of every request: see the budget in the README. */
+export function jobTools(services: Services): Record<JobTool, Tool> {
   const tool = (description: string, shape: z.ZodRawShape, run: Run): Tool => ({
     description,
     arguments: shown(shape),
@@ -26,29 +37,25 @@ export function jobTools(services: Services): Record<(typeof JOB_TOOLS)[number],
       return run(services, given, call)
     },
   })
+  const startTool = tool(
+    "Start subagents that work in parallel in the background. Returns at once, without their results.",
+    StartArguments,
+    start,
+  )
   return {
-    agents_start: tool(
-      "Start subagents that work in parallel in the background. Returns at once, without their answers.",
-      StartArguments,
-      start,
-    ),
-    agents_status: tool("See where your jobs stand. No need to poll.", StatusArguments, status),
+    agents_start: {
+      ...startTool,
+      run: (given, call) => services.starts.track(call.place, startTool.run(given, call)),
+    },
+    agents_status: tool("Show where your jobs stand. No need to poll.", StatusArguments, status),
     agents_wait: tool(
-      "Wait for jobs (default: all that run or are unread) and get their full results. At the timeout they run on.",
+      "Wait for jobs (default: all running or undelivered) and get their full results. On timeout they keep running.",
       WaitArguments,
       wait,
     ),
-    agents_cancel: tool("Stop jobs; keeps what they had written.", CancelArguments, cancel),
+    agents_cancel: tool("Stop jobs and keep what they wrote.", CancelArguments, cancel),
     agents_send: tool("Tell a running job more, or give an ended one a follow-up.", SendArguments, send),
   }
 }
 
 type Run = (services: Services, given: unknown, call: ToolCall) => Promise<ToolAnswer>
-
-export const JOB_TOOLS = [
-  "agents_start",
-  "agents_status",
-  "agents_wait",
-  "agents_cancel",
-  "agents_send",
-] as const

@@ -1,7 +1,7 @@
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { type Services, unknownWords, withoutText } from "./services.ts"
+import { type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -10,7 +10,7 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
   const record = services.troupe.records.get(owner, id)
   if (!record) {
     return {
-      title: "unknown job",
+      title: unknownTitle([id]),
       // Stryker disable next-line StringLiteral: there is one line
       output: unknownWords(services, owner, [id]).join("\n"),
       metadata: { jobs: [] },

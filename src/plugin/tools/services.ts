@@ -6,26 +6,30 @@ import type { Options } from "../options.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
 import type { Recovery } from "../records/recovery.ts"
+import type { StartsUnderWay } from "./starts.ts"
 
 /** What the tools work with. */
 export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
-  inbox: Inbox
+  inbox: Pick<Inbox, "open">
   lineage: Lineage
   recovery: Pick<Recovery, "owner">
+  starts: StartsUnderWay
   options: Options
+  /** What a person types for a link to the inspector. */
+  inspectCommand: () => string
   now: () => number
 }
 
 /** The owner's jobs of these ids, in the order asked, and the ids that it has no job of. */
 export function find(
-  services: Services,
+  { troupe }: Services,
   owner: string,
   ids: readonly string[],
 ): { known: JobRecord[]; unknown: string[] } {
-  const asked = [...new Set(ids)].map((id) => ({ id, record: services.troupe.records.get(owner, id) }))
+  const asked = [...new Set(ids)].map((id) => ({ id, record: troupe.records.get(owner, id) }))
   return {
     known: asked.flatMap(({ record }) => record ?? []),
     unknown: asked.flatMap(({ id, record }) => (record ? [] : id)),
@@ -33,12 +37,20 @@ export function find(
 }
 
 /** Names what is unknown beside what there is. */
-export function unknownWords(services: Services, owner: string, unknown: readonly string[]): string[] {
+export function unknownWords(
+  { troupe }: Pick<Services, "troupe">,
+  owner: string,
+  unknown: readonly string[],
+): string[] {
   if (unknown.length === 0) return []
-  const known = services.troupe.records.of(owner).map(({ id }) => id)
+  const known = troupe.records.of(owner).map(({ id }) => id)
   const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
   return [`Unknown: ${unknown.join(", ")} (${there})`]
 }
+
+/** For a call that found nothing else. */
+export const unknownTitle = (unknown: readonly string[]) =>
+  `unknown ${unknown.length === 1 ? "job" : "jobs"}: ${listed(unknown, 5)}`
 
 export function listed(names: readonly string[], most: number): string {
   const rest = names.length - most
@@ -52,13 +64,12 @@ export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "tex
 
 /** Resolves once `test` holds for all the owner's jobs of these ids, or `signal` aborts. */
 export function settled(
-  services: Services,
+  { troupe }: Services,
   jobs: readonly JobKey[],
   { test = hasEnded, until, signal, onChange }: WaitOptions = {},
 ): Promise<void> {
   // Stryker disable next-line MethodExpression: owners are forgotten when theirs have ended, which no compiler sees
-  const current = () =>
-    jobs.map(({ owner, id }) => services.troupe.records.get(owner, id)).filter((job) => !!job)
+  const current = () => jobs.map(({ owner, id }) => troupe.records.get(owner, id)).filter((job) => !!job)
   const isOver = () => {
     const records = current()
     return until === "any" && records.length > 0 ? records.some(test) : records.every(test)
@@ -70,7 +81,7 @@ export function settled(
       signal?.removeEventListener("abort", finish)
       resolve()
     }
-    const unsubscribe = services.troupe.records.subscribe((changed) => {
+    const unsubscribe = troupe.records.subscribe((changed) => {
       if (!jobs.some(({ owner, id }) => owner === changed.owner && id === changed.id)) return
       onChange?.(current())
       if (isOver()) finish()

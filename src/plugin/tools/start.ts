@@ -1,11 +1,10 @@
-import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
-import type { JobKey } from "../../machines/record.ts"
-import { childRules } from "../children/permissions.ts"
-import type { HostAgent, Result, ToolAnswer, ToolCall } from "../host/port.ts"
+import { hasEnded, type JobKey } from "../../machines/record.ts"
+import { childRules, verdict } from "../children/permissions.ts"
+import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Owner } from "../owners/lineage.ts"
-import { wordsOf } from "../util/error-words.ts"
-import { problemsOf, readArguments, Task } from "./arguments.ts"
+import { parse } from "../util/parse.ts"
+import { readArguments, Task, UnreadTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
@@ -18,13 +17,12 @@ type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  // Items are read one by one, so that a bad one does not take the others along.
-  const { tasks } = readArguments({ tasks: z.array(z.unknown()).min(1).max(64) }, given)
+  const { tasks } = readArguments(UnreadTasks, given)
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
-  const permitted = await askPermission(checked, call)
+  const permitted = await askPermission(checked, catalog, owner, call)
   // From here to the start nothing waits: an id that is free now is free when the job starts.
   const outcomes = startAll(services, owner, permitted, call, depth)
   // Stryker disable next-line MethodExpression: no job has the key of what was refused
@@ -78,19 +76,14 @@ function answered<T>(result: Result<T>): T {
 }
 
 function check({ agents, models }: Catalog, given: unknown, index: number): Item {
-  const read = Task.safeParse(given)
-  const name = nameOf(given) ?? `tasks[${index}]`
-  if (!read.success) return { name, refused: problemsOf(read.error) }
-  const task = read.data
+  const place = `tasks[${index}]`
+  const name = nameOf(given) ?? place
+  const read = parse(Task, given, place)
+  if (!read.ok) return { name, refused: read.problems.join("; ") }
+  const task = read.value
   const { agent: asked = "general" } = task
   const agent = agents.find((each) => each.name === asked && each.isSubagent)
-  if (!agent) {
-    const usable = agents.filter(({ isSubagent, isHidden }) => isSubagent && !isHidden)
-    return {
-      name,
-      refused: `no subagent "${asked}"; there are: ${usable.map((each) => each.name).join(", ")}`,
-    }
-  }
+  if (!agent) return { name, refused: `no subagent "${asked}"; there are: ${namesOf(offered(agents))}` }
   if (task.model !== undefined && models && !models.includes(task.model)) {
     return {
       name,
@@ -99,6 +92,11 @@ function check({ agents, models }: Catalog, given: unknown, index: number): Item
   }
   return { name, task, agent }
 }
+
+const offered = (agents: readonly HostAgent[]) =>
+  agents.filter(({ isSubagent, isHidden }) => isSubagent && !isHidden)
+
+const namesOf = (agents: readonly HostAgent[]) => agents.map(({ name }) => name).join(", ")
 
 function nameOf(given: unknown): string | undefined {
   const id = typeof given === "object" && given !== null && "id" in given ? given.id : undefined
@@ -113,21 +111,42 @@ function closest(models: readonly string[], asked: string): string[] {
 }
 
 /** As opencode's own `task` does, so that the user's rules for it hold here too: once for each agent. */
-async function askPermission(items: Item[], call: ToolCall): Promise<Item[]> {
+async function askPermission(items: Item[], catalog: Catalog, owner: Owner, call: ToolCall): Promise<Item[]> {
   const sound = items.filter((item) => "task" in item)
-  const refusals = new Map<string, string>()
+  const refusals = new Map<string, string | undefined>()
   for (const agent of new Set(sound.map((item) => item.agent.name))) {
     const ofAgent = sound.filter((item) => item.agent.name === agent).map(({ task }) => task)
-    try {
-      await call.askToStart(agent, ofAgent.map(describe).join(", "))
-    } catch (thrown) {
-      refusals.set(agent, wordsOf(thrown) || "the user refused")
-    }
+    const permission = await call.askToStart(agent, ofAgent.map(describe).join(", "))
+    refusals.set(agent, refusalOf(permission, agent, catalog, owner, call))
   }
   return items.map((item) => {
-    const refusal = "task" in item ? refusals.get(item.agent.name) : undefined
-    return refusal === undefined ? item : { name: item.name, refused: `not permitted: ${refusal}` }
+    const refused = "task" in item ? refusals.get(item.agent.name) : undefined
+    return refused === undefined ? item : { name: item.name, refused }
   })
+}
+
+function refusalOf(
+  permission: StartPermission,
+  agent: string,
+  { agents }: Catalog,
+  owner: Owner,
+  call: ToolCall,
+): string | undefined {
+  switch (permission.type) {
+    case "granted":
+      return undefined
+    case "denied": {
+      const rules = [...(owner.agent?.rules ?? []), ...owner.rules]
+      const permitted = offered(agents).filter(
+        ({ name }) => verdict(rules, { permission: "task", pattern: name }) !== "deny",
+      )
+      return `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted) || "none"}`
+    }
+    case "rejected":
+      return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"
+    case "failed":
+      return `opencode did not say whether it is permitted: ${permission.reason}`
+  }
 }
 
 /** What became of a task. */
@@ -146,8 +165,13 @@ function startAll(
   return items.map((item) => {
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted) } = item.task
-    if (services.troupe.records.get(session, id)) {
-      return { name: item.name, refused: `the id "${id}" is taken; choose another, or leave it out` }
+    const taken = services.troupe.records.get(session, id)
+    if (taken) {
+      const followUp = hasEnded(taken) ? " by an ended job, which agents_send continues" : ""
+      return {
+        name: item.name,
+        refused: `the id "${id}" is taken${followUp}; choose another, or leave it out`,
+      }
     }
     services.troupe.start(
       jobOf(services, owner, item, {
@@ -208,11 +232,11 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
   const started = records.filter((record) => !unasked.includes(record))
   const lines = [
     started.length > 0
-      ? `Started: ${started.map(({ id }) => id).join(", ")}. Go on; agents_wait has the results.`
+      ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
     // Stryker disable next-line OptionalChaining: those alone are here that have an error
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${error?.message}`),
-    ...refused.map(({ name, refused }) => `Refused: ${name}: ${refused}`),
+    ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {
     title: `${started.length}/${outcomes.length} jobs started`,
@@ -222,4 +246,10 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
       refused: refused.map(({ name, refused }) => ({ id: name, reason: refused })),
     },
   }
+}
+
+/** Of a task without an id the problem itself says which it is: `tasks[2].prompt is missing`. */
+function withName({ name, refused }: Refused): string {
+  const isNamed = [`${name}.`, `${name} is `].some((start) => refused.startsWith(start))
+  return isNamed ? refused : `${name}: ${refused}`
 }

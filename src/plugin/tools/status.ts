@@ -1,7 +1,9 @@
+import type { JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { progress, statusLine } from "../records/words.ts"
+import { version } from "../util/version.ts"
 import { readArguments, StatusArguments } from "./arguments.ts"
-import { find, type Services, unknownWords, withoutText } from "./services.ts"
+import { find, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
 
 /** How many jobs are shown where no ids were named: the newest. */
 const most = 50
@@ -15,12 +17,23 @@ export async function status(services: Services, given: unknown, call: ToolCall)
     : { known: services.troupe.records.of(owner), unknown: [] }
   const shown = ids ? known : known.slice(-most)
   const lines = [
-    ...(known.length === 0 && unknown.length === 0 ? ["You have no jobs."] : []),
+    ...(known.length === 0 && unknown.length === 0 ? [noJobs(services)] : []),
     ...(shown.length < known.length
       ? [`(${known.length - shown.length} older ones not shown; name their ids)`]
       : []),
     ...shown.map((record) => statusLine(record, services.now())),
     ...unknownWords(services, owner, unknown),
   ]
-  return { title: progress(known), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
+  return { title: titleOf(known, unknown), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
+}
+
+function titleOf(known: JobRecord[], unknown: string[]): string {
+  if (known.length > 0) return progress(known)
+  return unknown.length > 0 ? unknownTitle(unknown) : "no jobs"
+}
+
+/** Shows a person who asks for it that the plugin is there. */
+function noJobs({ options, inspectCommand }: Services): string {
+  const inspector = options.inspector.enabled ? ` Inspector: ${inspectCommand()}` : ""
+  return `opencode-troupe ${version}: no jobs.${inspector}`
 }

@@ -6,58 +6,95 @@ import { progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
 import { shownProgress } from "./progress.ts"
-import { find, type Services, settled, unknownWords, withoutText } from "./services.ts"
+import { find, type Services, settled, unknownTitle, unknownWords, withoutText } from "./services.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
 export async function wait(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { ids, until, timeout } = readArguments(WaitArguments, given)
   const owner = call.place.session
-  const { known, unknown } = ids
-    ? find(services, owner, ids)
-    : { known: services.inbox.open(owner), unknown: [] }
-  if (known.length === 0 && unknown.length === 0) {
-    return {
-      title: "nothing to wait for",
-      output: "No job runs, and all results were read.",
-      metadata: { jobs: [] },
-    }
+  const time = new AbortController()
+  const timer = timeout === undefined ? undefined : setTimeout(() => time.abort(), timeout * 1000)
+  const signal = AbortSignal.any([call.signal, time.signal])
+  try {
+    const { known, unknown } = await jobsToWaitFor(services, owner, ids, signal)
+    if (known.length === 0) return nothing(services, owner, unknown)
+
+    const shown = shownProgress(services.host, call.place)
+    const show = (records: readonly JobRecord[]) =>
+      shown.show(progress(records), { jobs: withoutText(records) })
+    show(known)
+    await settled(services, known, { until, signal, onChange: show })
+    await shown.settle()
+
+    const reason = call.signal.aborted
+      ? "The wait was interrupted."
+      : time.signal.aborted
+        ? "The wait timed out."
+        : "Not all were waited for."
+    return await report(services, owner, known, unknown, reason)
+  } finally {
+    clearTimeout(timer)
   }
+}
 
-  const timer = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
-  const shown = shownProgress(services.host, call.place)
-  const show = (records: readonly JobRecord[]) =>
-    shown.show(progress(records), { jobs: withoutText(records) })
-  show(known)
-  await settled(services, known, {
-    until,
-    signal: timer ? AbortSignal.any([call.signal, timer]) : call.signal,
-    onChange: show,
-  })
-  await shown.settle()
+type Found = { known: JobRecord[]; unknown: string[] }
 
+/** What a start of the same message is about to make belongs to it, whichever of the two calls comes first. */
+async function jobsToWaitFor(
+  services: Services,
+  owner: string,
+  ids: string[] | undefined,
+  signal: AbortSignal,
+): Promise<Found> {
+  const look = (): Found =>
+    ids ? find(services, owner, ids) : { known: services.inbox.open(owner), unknown: [] }
+  await services.starts.over(owner, signal)
+  const found = look()
+  if (found.known.length > 0 && found.unknown.length === 0) return found
+  await services.starts.announcedAndOver(owner, signal)
+  return look()
+}
+
+function nothing(services: Services, owner: string, unknown: string[]): ToolAnswer {
+  const isNone = unknown.length === 0
+  return {
+    title: isNone ? "nothing to wait for" : unknownTitle(unknown),
+    output: isNone
+      ? "No jobs are running, and all results have been delivered."
+      : unknownWords(services, owner, unknown).join("\n"),
+    metadata: { jobs: [] },
+  }
+}
+
+/** @param reason why some still run */
+async function report(
+  services: Services,
+  owner: string,
+  known: readonly JobRecord[],
+  unknown: string[],
+  reason: string,
+): Promise<ToolAnswer> {
   const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
-  const read = await withTexts(services.host, current)
-  const records = read.map(({ record }) => record)
-  const ended = read.flatMap(({ record, problem }) => (hasEnded(record) && !problem ? record : []))
-  const running = records.filter((record) => !hasEnded(record))
-  const blocks = ended.map((record) => resultBlock(record, services.now()))
+  const running = current.filter((record) => !hasEnded(record))
+  const now = services.now()
+  const read = await withTexts(services.host, current.filter(hasEnded))
+  const ended = read.filter(({ text }) => text.kind !== "unreadable")
+  const blocks = ended.map((result) => resultBlock(result, now))
   const count = fitting(blocks)
-  const delivered = ended.slice(0, count)
-  const left = ended.slice(count)
-  // What an interrupted turn gets is not read by anybody.
-  if (!call.signal.aborted) services.inbox.markRead(delivered)
+  const handedOver = ended.slice(0, count).map(({ record }) => record)
+  const left = ended.slice(count).map(({ record }) => record)
   const lines = [
     ...blocks.slice(0, count),
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
-    ...read.flatMap(({ record, problem }) => (problem ? unreadable(record, problem) : [])),
-    ...(running.length > 0 ? [`${reasonFor(call, timer)} Still running:`] : []),
-    ...running.map((record) => statusLine(record, services.now())),
+    ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
+    ...(running.length > 0 ? [`${reason} Still running:`] : []),
+    ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
   ]
   return {
-    title: progress(records),
+    title: progress(current),
     output: lines.join("\n"),
-    metadata: { jobs: withoutText(records), troupe: deliveryMark(delivered) },
+    metadata: { jobs: withoutText(current), troupe: deliveryMark(handedOver) },
   }
 }
 
@@ -67,8 +104,3 @@ const unreadable = ({ id, state }: JobRecord, problem: string) =>
 const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 
 const them = (records: readonly JobRecord[]) => (records.length === 1 ? "it" : "them")
-
-function reasonFor({ signal }: ToolCall, timer: AbortSignal | undefined): string {
-  if (signal.aborted) return "The waiting was interrupted."
-  return timer?.aborted ? "The waiting timed out." : "Not all were waited for."
-}

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { watchChildren } from "../../../src/plugin/children/watch.ts"
-import { decodeSession } from "../../../src/plugin/host/decode.ts"
 import type { Host, HostSession, NewPrompt, Result } from "../../../src/plugin/host/port.ts"
+import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import { failed, ok } from "../support/host-double.ts"
 import { answerTo, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
@@ -79,7 +79,7 @@ describe("A child that nobody waits for", () => {
     const { call, host } = await startedJob()
     Object.assign(host, { abort: never, messages: never, session: never })
     const cancelled = call("agents_cancel", { all: true })
-    await vi.advanceTimersByTimeAsync(5_000)
+    await vi.advanceTimersByTimeAsync(6_000)
     expect((await cancelled).jobs[0]?.state).toBe("cancelled")
   })
 

@@ -6,7 +6,7 @@ import { Options } from "../../../src/plugin/options.ts"
 import { inspectJobs } from "../../../src/plugin/person/inspection.ts"
 import { failed } from "../support/host-double.ts"
 import { answerTo, askedBy } from "../support/opencode-data.ts"
-import { atDesk } from "../support/services.ts"
+import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
 /** The inspector itself is tested in test/inspector: here it only says who started it, and with what. */
@@ -53,11 +53,16 @@ const ended: JobRecord = {
 }
 
 function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}) {
-  const desk = atDesk(opencode)
-  const { host, troupe, turns } = desk
+  const services = testServices(opencode)
+  const { host, troupe, turns } = services
   const inspection = inspectJobs({
     host,
+    toasts: {
+      link: (url) => void host.toast({ message: `Watch the jobs: ${url}`, variant: "info" }),
+      show: (toast) => void host.toast(toast),
+    },
     troupe,
+    actors: troupe.actors,
     turns,
     messenger: { send: async () => "" },
     options: Options.parse({ inspector: given }),
@@ -65,9 +70,9 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
     now: Date.now,
   })
   onTestFinished(() => inspection.stop())
-  const startJob = () => desk.call("agents_start", { tasks: [{ id: "own", prompt: "work" }] })
+  const startJob = () => services.call("agents_start", { tasks: [{ id: "own", prompt: "work" }] })
   const links = () => host.toasts.filter(({ message }) => message.startsWith("Watch the jobs: http"))
-  return { ...desk, inspection, startJob, links }
+  return { ...services, inspection, startJob, links }
 }
 
 describe("The inspector", () => {
@@ -149,18 +154,19 @@ describe("The text of an ended job", () => {
     expect(await readText(interrupted)).toEqual({ kind: "text", text: "the answer" })
   })
 
-  it("is nothing where its child wrote nothing, and lost where opencode ended meanwhile", async () => {
+  it("is nothing where its child wrote nothing, and lost where opencode stopped while it was writing", async () => {
     const { host, readText } = await adopted()
     host.said.set("ses_old", [askedBy(asked)])
     expect(await readText(ended)).toEqual({ kind: "nothing" })
-    expect(await readText(interrupted)).toEqual({ kind: "lost" })
+    host.said.set("ses_old", [askedBy(asked), answerTo(asked, "", { finish: "" })])
+    expect(await readText(interrupted)).toMatchObject({ kind: "lost" })
   })
 
   it.each([
-    ["its session was deleted", 404],
-    ["opencode is busy", 503],
-  ])("cannot be read where %s", async (why, status) => {
+    ["lost", "its session was deleted", 404],
+    ["unreadable", "opencode is busy", 503],
+  ])("is %s where %s", async (kind, why, status) => {
     const { readText } = await adopted({ messages: async () => failed("opencode is busy", status) })
-    expect(await readText(ended)).toEqual({ kind: "unreadable", why })
+    expect(await readText(ended)).toEqual({ kind, why })
   })
 })

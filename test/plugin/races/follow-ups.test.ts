@@ -65,7 +65,7 @@ describe("Follow-ups that are sent at once", () => {
       expect(sent.length).toBe(said("gets the message").length)
       expect(new Set(sent.map(({ messageID }) => messageID)).size, "two messages of one id").toBe(sent.length)
       expect(ends.map(({ run }) => run)).toEqual(runs.toSorted())
-      expect(inbox.unread("owner").map(({ run }) => run)).toEqual([runs.length + 1])
+      expect(inbox.undelivered("owner").map(({ run }) => run)).toEqual([runs.length + 1])
     })
   })
 })

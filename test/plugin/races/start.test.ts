@@ -1,8 +1,11 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import type { StartPermission } from "../../../src/plugin/host/port.ts"
 import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
 frozenTime()
+
+const granted = Promise.resolve<StartPermission>({ type: "granted" })
 
 describe("Jobs that are started by several calls at once", () => {
   const ids = fc.constantFrom(undefined, "a", "j1", "j2")
@@ -11,7 +14,7 @@ describe("Jobs that are started by several calls at once", () => {
   it("never share an id, and each call tells of its own", { timeout }, async () => {
     await inEveryOrder(calls, async (scheduler, given) => {
       const { call, host, settle } = racedServices(scheduler)
-      const ask = () => scheduler.schedule(Promise.resolve(), "the user permits it")
+      const ask = () => scheduler.schedule(granted, "the user permits it")
       const starting = given.map((names, index) => {
         const tasks = names.map((id, place) => ({ id, prompt: `work ${index}.${place}` }))
         return call("agents_start", { tasks }, { ask })
@@ -26,5 +29,53 @@ describe("Jobs that are started by several calls at once", () => {
       expect(new Set(all).size).toBe(all.length)
       expect(host.prompts.length).toBe(all.length)
     })
+  })
+})
+
+describe("A start and a wait in one message", () => {
+  const message = fc.record({
+    jobs: fc.integer({ min: 1, max: 3 }),
+    isStartFirst: fc.boolean(),
+    byName: fc.boolean(),
+    /** Whether a job of an earlier message runs. */
+    isNotFirst: fc.boolean(),
+    /** Whether opencode announces the start before the wait asks. */
+    isAnnounced: fc.boolean(),
+  })
+
+  it("end with the results of all that was started, whichever is first", { timeout }, async () => {
+    await inEveryOrder(
+      message,
+      async (scheduler, { jobs, isStartFirst, byName, isNotFirst, isAnnounced }) => {
+        const { call, host, starts, soon, settle } = racedServices(scheduler)
+        if (isNotFirst) {
+          const earlier = call("agents_start", { tasks: [{ id: "earlier", prompt: "work of earlier" }] })
+          await settle()
+          await earlier
+        }
+        const ids = Array.from({ length: jobs }, (_, index) => `j${index}`)
+        const tasks = ids.map((id) => ({ id, prompt: `work of ${id}` }))
+        const ask = () => scheduler.schedule(granted, "the user permits it")
+        const start = () => call("agents_start", { tasks }, { ask })
+        const wait = () => call("agents_wait", byName ? { ids } : {})
+        const announcement = {
+          type: "tool.running",
+          session: "owner",
+          call: "call",
+          tool: "agents_start",
+        } as const
+        if (isAnnounced)
+          soon("the start is announced", () => starts.hear({ ...announcement, title: undefined }))
+        const calls = isStartFirst ? [start(), wait()] : [wait(), start()]
+        await settle()
+        for (const { prompt, answer } of host.prompts) soon("a child answers", () => answer(prompt.text))
+        await settle()
+        const results = await Promise.all(calls)
+        const waited = results[isStartFirst ? 1 : 0]
+        const expected = isNotFirst && !byName ? ["earlier", ...ids] : ids
+        expect(waited?.title).toBe(`${expected.length}/${expected.length} done`)
+        for (const id of expected) expect(waited?.output).toContain(`work of ${id}`)
+      },
+    )
   })
 })

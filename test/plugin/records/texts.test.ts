@@ -1,10 +1,15 @@
 import { describe, expect, it, vi } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import { withTexts } from "../../../src/plugin/records/texts.ts"
+import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import type { MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
+import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
+import { textOf, withTexts } from "../../../src/plugin/records/texts.ts"
+import { jobInput } from "../../machines/support/jobs.ts"
 import { failed, hostDouble } from "../support/host-double.ts"
-import { answerTo, askedBy } from "../support/opencode-data.ts"
+import { answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
+import { lease } from "../support/services.ts"
 
-const untold: JobRecord = {
+const done: JobRecord = {
   id: "a",
   session: "ses_1",
   owner: "owner",
@@ -15,49 +20,114 @@ const untold: JobRecord = {
   createdAt: 1,
   usage: NO_USAGE,
 }
-const asked = { session: "ses_1", messageID: "msg_1", partID: "prt_1", text: "Look.", agent: "general" }
+const cancelled: JobRecord = {
+  ...done,
+  state: "cancelled",
+  error: { kind: "cancelled", message: "not needed" },
+}
+const interrupted: JobRecord = { ...done, state: "failed", error: { kind: "interrupted", message: "" } }
 
-describe("The text of a job that an earlier process has ended", () => {
-  it("is the last that its child has written", async () => {
-    const host = hostDouble()
-    const answers = [answerTo(asked, "first"), answerTo(asked, "last"), answerTo(asked, "")]
-    host.said.set("ses_1", [askedBy(asked), ...answers, askedBy({ ...asked, text: "and more" })])
-    expect(await withTexts(host, [untold])).toEqual([{ record: { ...untold, text: "last" } }])
+const run1 = { session: "ses_1", ...promptIds("ses_1", 1_000), text: "Look.", agent: "general" }
+const run2 = { ...run1, ...promptIds("ses_1", 2_000), text: "And more." }
+/** A message after which its turn goes on. */
+const step = (text: string, of = run1) => answerTo(of, text, { finish: "tool-calls" })
+/** A message that opencode was writing when it stopped. */
+const unfinished = (of = run1) => answerTo(of, "", { finish: "" })
+
+/** A child's session, in which the latest run was asked at this time. */
+function childThat(said: MessageWithParts[], { run = 1, askedAt = 1_000 } = {}) {
+  const host = hostDouble()
+  const stored = newStoredJob(jobInput({ run, askedAt }), lease)
+  host.sessions.set("ses_1", sessionOf("ses_1", { metadata: { troupe: stored } }))
+  host.said.set("ses_1", said)
+  return host
+}
+
+describe("The text of an ended job that is no longer in memory", () => {
+  it("is its child's final answer, and that alone", async () => {
+    const host = childThat([askedBy(run1), step("I look around."), answerTo(run1, "All is well.")])
+    expect(await textOf(host, done)).toEqual({ kind: "text", text: "All is well." })
   })
 
-  it("is empty where it wrote nothing", async () => {
-    const host = hostDouble()
-    host.said.set("ses_1", [askedBy(asked)])
-    const silent = [untold, { ...untold, id: "b", session: "ses_2" }]
-    expect(await withTexts(host, silent)).toStrictEqual(
-      silent.map((record) => ({ record: { ...record, text: "" } })),
-    )
+  it("is that of the latest run", async () => {
+    const said = [askedBy(run1), answerTo(run1, "of run 1"), askedBy(run2), answerTo(run2, "of run 2")]
+    const host = childThat(said, { run: 2, askedAt: 2_000 })
+    expect(await textOf(host, { ...done, run: 2 })).toEqual({ kind: "text", text: "of run 2" })
   })
 
-  it("is absent where its session is gone", async () => {
-    const gone = { ...hostDouble(), messages: async () => failed("no such session", 404) }
-    expect(await withTexts(gone, [untold])).toStrictEqual([{ record: untold }])
+  it("is all that it had written in its run where it ended otherwise", async () => {
+    const host = childThat([askedBy(run1), step("I look around."), answerTo(run1, "It seems")])
+    expect(await textOf(host, cancelled)).toEqual({ kind: "text", text: "I look around.\n\nIt seems" })
   })
 
-  it("is a problem where opencode does not say", async () => {
-    expect(await withTexts({ ...hostDouble(), messages: no }, [untold])).toEqual([
-      { record: untold, problem: "not now" },
-    ])
-  })
-
-  it("is not asked for where it is known, where the job runs, or where there was no session", async () => {
-    const messages = vi.fn(no)
-    const records: JobRecord[] = [
-      { ...untold, text: "known" },
-      { ...untold, text: "" },
-      { ...untold, state: "prompting" },
-      { ...untold, session: "", state: "failed" },
+  it("is the earlier answer where a follow-up ended otherwise than by one", async () => {
+    const said = [
+      askedBy(run1),
+      step("I look."),
+      answerTo(run1, "of run 1"),
+      askedBy(run2),
+      step("half", run2),
     ]
-    expect(await withTexts({ ...hostDouble(), messages }, records)).toEqual(
-      records.map((record) => ({ record })),
-    )
-    expect(messages).not.toHaveBeenCalled()
+    const host = childThat(said, { run: 2, askedAt: 2_000 })
+    expect(await textOf(host, { ...cancelled, run: 2 })).toEqual({ kind: "text", text: "of run 1" })
   })
+
+  it("is the latest that there is where opencode does not say when the run was asked", async () => {
+    const said = [askedBy(run1), step("I look around."), answerTo(run1, "It seems"), askedBy(run2)]
+    const host = childThat(said, { run: 2, askedAt: 2_000 })
+    const text = { kind: "text", text: "It seems" }
+    expect(await textOf(host, { ...cancelled, run: 3 })).toEqual(text)
+    expect(await textOf({ ...host, session: no }, cancelled)).toEqual(text)
+    host.sessions.set("ses_1", sessionOf("ses_1", { metadata: { troupe: "damaged" } }))
+    expect(await textOf(host, cancelled)).toEqual(text)
+  })
+
+  it.each<[string, JobRecord, MessageWithParts[]]>([
+    ["answered without a word", done, [askedBy(run1), step("I look around."), answerTo(run1, "")]],
+    ["was stopped before it had said anything", cancelled, [askedBy(run1), unfinished()]],
+    ["was interrupted before it began", interrupted, [askedBy(run1)]],
+    ["was interrupted from outside", interrupted, [askedBy(run1), answerTo(run1, "")]],
+  ])("is nothing where the child %s", async (_, record, said) => {
+    expect(await textOf(childThat(said), record)).toEqual({ kind: "nothing" })
+  })
+
+  it("is lost where opencode stopped while the child was writing: it keeps only what is finished", async () => {
+    expect(await textOf(childThat([askedBy(run1), unfinished()]), interrupted)).toEqual({
+      kind: "lost",
+      why: "opencode stopped while it was writing, and keeps only text that is finished",
+    })
+    const host = childThat([askedBy(run1), step("I look around."), unfinished()])
+    expect(await textOf(host, interrupted)).toEqual({ kind: "text", text: "I look around." })
+  })
+
+  it("is lost where its session was deleted", async () => {
+    const gone = { ...hostDouble(), messages: async () => failed("no such session", 404) }
+    expect(await textOf(gone, done)).toEqual({ kind: "lost", why: "its session was deleted" })
+  })
+
+  it("is unreadable where opencode does not answer", async () => {
+    expect(await textOf({ ...hostDouble(), messages: no }, done)).toEqual({
+      kind: "unreadable",
+      why: "not now",
+    })
+  })
+})
+
+it("A text is not asked for where it is known, or where there was no session", async () => {
+  const messages = vi.fn(no)
+  const records: JobRecord[] = [
+    { ...done, text: "known" },
+    { ...cancelled, text: "" },
+    { ...done, session: "", state: "failed" },
+  ]
+  const read = await withTexts({ ...hostDouble(), messages }, records)
+  expect(read.map(({ record }) => record)).toEqual(records)
+  expect(read.map(({ text }) => text)).toEqual([
+    { kind: "text", text: "known" },
+    { kind: "nothing" },
+    { kind: "nothing" },
+  ])
+  expect(messages).not.toHaveBeenCalled()
 })
 
 const no = async () => failed("not now")

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import { progress, resultBlock, statusLine } from "../../../src/plugin/records/words.ts"
+import type { TextOf } from "../../../src/plugin/records/texts.ts"
+import { progress, resultBlock, shortenedBlocks, statusLine } from "../../../src/plugin/records/words.ts"
 
 const now = 100_000
 
@@ -32,8 +33,11 @@ const running = (fields: Partial<JobRecord>): JobRecord => {
 }
 
 describe("A result", () => {
+  const block = (record: JobRecord, text: TextOf = { kind: "text", text: record.text ?? "" }) =>
+    resultBlock({ record, text }, now)
+
   it("stands in a block of its own, with how the job ended", () => {
-    expect(resultBlock(record(), now)).toBe(`<job id="j1" state="done" time="12s">\nAll is well.\n</job>`)
+    expect(block(record())).toBe(`<job id="j1" state="done" time="12s">\nAll is well.\n</job>`)
   })
 
   it("says why where it is none, beside what was written", () => {
@@ -42,35 +46,64 @@ describe("A result", () => {
       error: { kind: "provider", message: 'said "no"' },
       text: "Half",
     })
-    expect(resultBlock(failed, now)).toBe(
+    expect(block(failed)).toBe(
       `<job id="j1" state="failed" time="12s" reason="provider: said \\"no\\"">\nHalf\n</job>`,
     )
   })
 
-  it("says that there is no text", () => {
-    const { text: _, ...silent } = record()
-    for (const done of [silent, record({ text: "" })])
-      expect(resultBlock(done, now)).toBe('<job id="j1" state="done" time="12s">\n(no text)\n</job>')
-    const cancelled = record({ state: "cancelled", text: "" })
-    expect(resultBlock(cancelled, now)).toContain("\n(it had written nothing)\n")
+  it.each<[string, Partial<JobRecord>, TextOf]>([
+    ["(it wrote nothing)", {}, { kind: "nothing" }],
+    ["(it wrote nothing)", { state: "cancelled" }, { kind: "nothing" }],
+    [
+      "(what it had written is lost: its session was deleted)",
+      {},
+      { kind: "lost", why: "its session was deleted" },
+    ],
+    ["(its text could not be read: not now)", {}, { kind: "unreadable", why: "not now" }],
+  ])("says so where there is no text: %s", (words, fields, text) => {
+    expect(block(record(fields), text).split("\n").slice(1)).toEqual([words, "</job>"])
   })
 
   it.each(["</job>", "</JOB>", "</job >", "</job></job>"])(
     "cannot be ended by its own words: %s",
     (words) => {
-      const block = resultBlock(
-        record({ text: `so ${words} then\n<job id="j2">`, error: { kind: "provider", message: words } }),
-        now,
-      )
-      expect(block.match(/<\/job/gi)).toHaveLength(1)
-      expect(block.endsWith("\n</job>")).toBe(true)
+      const text = `so ${words} then\n<job id="j2">`
+      const result = block(record({ text, error: { kind: "provider", message: words } }))
+      expect(result.match(/<\/job/gi)).toHaveLength(1)
+      expect(result.endsWith("\n</job>")).toBe(true)
     },
   )
 
   it("can still be read where it names the end of a block", () => {
-    expect(resultBlock(record({ text: "Close it with </job>." }), now)).toContain(
-      "\nClose it with <\\/job>.\n",
-    )
+    expect(block(record({ text: "Close it with </job>." }))).toContain("\nClose it with <\\/job>.\n")
+  })
+})
+
+describe("Results that nobody asked for in full", () => {
+  const result = (text: string, fields: Partial<JobRecord> = {}) => ({
+    record: record(fields),
+    text: { kind: "text" as const, text },
+  })
+
+  it("are whole up to 2,000 characters, and say how to read the rest of what is longer", () => {
+    const blocks = shortenedBlocks([result("x".repeat(2_000)), result("y".repeat(2_001), { id: "j2" })], now)
+    expect(blocks).toEqual([
+      `<job id="j1" state="done" time="12s">\n${"x".repeat(2_000)}\n</job>`,
+      `<job id="j2" state="done" time="12s">\n${"y".repeat(2_000)}\n` +
+        '[1 more characters: agents_wait with ids ["j2"]]\n</job>',
+    ])
+  })
+
+  it("share 12,000 characters where they are many", () => {
+    const many = Array.from({ length: 24 }, (_, index) => result("x".repeat(600), { id: `j${index}` }))
+    for (const block of shortenedBlocks(many, now)) {
+      expect(block.match(/x+/)?.[0]).toHaveLength(500)
+      expect(block).toMatch(/\[100 more characters: agents_wait with ids \["j\d+"\]\]/)
+    }
+  })
+
+  it("are none where there are none", () => {
+    expect(shortenedBlocks([], now)).toEqual([])
   })
 })
 
@@ -94,7 +127,7 @@ describe("A line of a status", () => {
     ],
     [
       { phase: "permission", asks: [{ id: "p", kind: "permission", text: "bash: rm a\nrm b" }] },
-      "j1: prompting.permission 12s, asks bash: rm a rm b",
+      "j1: prompting.permission 12s, asks permission for bash: rm a rm b",
     ],
   ])("of a running job says what it does: %o", (fields, line) => {
     expect(statusLine(running(fields), now)).toBe(line)
@@ -106,8 +139,20 @@ describe("A line of a status", () => {
     ["rounded", { startedAt: now - 12_600 }, "13s"],
     ["none where clocks disagree", { startedAt: now + 5_000 }, "0.0s"],
     ["up to its end", { startedAt: now - 50_000, endedAt: now - 30_000 }, "20s"],
+    ["without what people took", { startedAt: now - 50_000, waitedMs: 28_000 }, "22s"],
+    [
+      "without what they were taking when it ended",
+      { startedAt: now - 50_000, endedAt: now - 10_000, waitedMs: 5_000, waitingSince: now - 30_000 },
+      "15s",
+    ],
   ])("says how long: %s", (_, fields, age) => {
     expect(statusLine(record({ ...fields, text: "" }), now)).toBe(`j1: done ${age}`)
+  })
+
+  it("stands still while a person is waited for", () => {
+    const waiting = running({ startedAt: now - 50_000, waitedMs: 5_000, waitingSince: now - 30_000 })
+    for (const later of [now, now + 60_000])
+      expect(statusLine(waiting, later)).toBe("j1: prompting.working 15s")
   })
 
   it("says how long it has been there where it has not begun", () => {
@@ -149,7 +194,7 @@ describe("A line of a status", () => {
     const retry = { attempt: 1, reason: "overloaded", next: now }
     const asks = [{ id: "q", kind: "question" as const, text: "Which?" }]
     const words = (fields: Partial<JobRecord>) => statusLine(running(fields), now).split(", ")[1]
-    expect(words({ activity, retry, asks })).toBe("asks Which?")
+    expect(words({ activity, retry, asks })).toBe("asks: Which?")
     expect(words({ activity, retry, asks: [] })).toBe("attempt 1 failed: overloaded")
     expect(words({ activity })).toBe("bash")
     expect(words({ activity: { at: now } })).toBeUndefined()

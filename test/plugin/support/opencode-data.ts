@@ -1,6 +1,6 @@
 import type { Agent, Message, Part, Session } from "@opencode-ai/sdk/v2"
-import type { MessageWithParts } from "../../../src/plugin/host/decode.ts"
-import type { PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
+import type { NewPrompt, PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
+import { type MessageWithParts, OUR_KEY } from "../../../src/plugin/host/v1/decode.ts"
 
 /** What opencode's client returns, whole as its types ask for it. */
 
@@ -33,6 +33,19 @@ export function askedBy({ session, messageID, text, agent, model = "fake/m1" }: 
     model: { providerID, modelID },
   }
   return { info, parts: [textPart(session, messageID, text)] }
+}
+
+/** A message that was put into a session, as the session has it. */
+export function postedAs({
+  messageID = "",
+  partID = "",
+  isHidden,
+  mark,
+  ...prompt
+}: NewPrompt): MessageWithParts {
+  const { info, parts } = askedBy({ ...prompt, messageID, partID })
+  const unseen = { ...(isHidden && { synthetic: true }), metadata: { [OUR_KEY]: mark } }
+  return { info, parts: parts.map((part) => (part.type === "text" ? { ...part, ...unseen } : part)) }
 }
 
 type AssistantMessage = Extract<Message, { role: "assistant" }>

@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
+import { Ledger } from "../../../src/machines/ledger.ts"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { childEffects } from "../../../src/plugin/children/effects.ts"
@@ -9,12 +10,23 @@ import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.t
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
+import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
-import { JOB_TOOLS, jobTools } from "../../../src/plugin/tools/index.ts"
+import { JOB_TOOLS, type JobTool, jobTools } from "../../../src/plugin/tools/index.ts"
+import { StartsUnderWay } from "../../../src/plugin/tools/starts.ts"
 import { hostDouble } from "./host-double.ts"
 
 /** Who holds the jobs of a test. */
-export const lease = { host: "here", pid: 1, process: "start", instance: "first" }
+export const lease = { pid: 1, process: "start", instance: "first" }
+
+/** Of all leases, only this one's holder lives. */
+export const holder: Holder = {
+  instance: lease.instance,
+  lease: Promise.resolve(lease),
+  isOurs: ({ instance }) => instance === lease.instance,
+  isHeld: async ({ instance }) => instance === lease.instance,
+  drop: () => {},
+}
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
 
@@ -26,6 +38,8 @@ export type CallOptions = {
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
+  /** Whether opencode stores the call's answer. Default: unless the turn was interrupted. */
+  isStored?: boolean
 }
 
 /**
@@ -40,28 +54,35 @@ export function testServices(
   const options = Options.parse(given)
   const double = hostDouble(overrides)
   const host = { ...double, ...through(double) }
-  const store = new JobStore(host, lease)
+  const store = new JobStore(host, holder)
   const turns = new Turns(host)
-  const effects = childEffects({
-    host,
-    turns,
-    jobTools: JOB_TOOLS,
-    storedFor: async (job) => store.newStored(job),
-    recordEnd: async (record) => store.save(record),
-    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
-  })
   const defects: unknown[] = []
+  const ledger = new Ledger((error) => void defects.push(error))
+  const effects = childEffects({ host, turns, store, records: ledger, jobTools: JOB_TOOLS })
   const troupe: Troupe = createTroupe({
+    ledger,
     effects,
     concurrency: options.concurrency,
     reportError: (error) => void defects.push(error),
   })
   store.follow(troupe)
-  const inbox = new Inbox(troupe.records, store)
+  const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const recovery = { owner: async () => {} }
   const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
-  const tools = jobTools({ troupe, host, messenger, inbox, lineage, recovery, options, now: Date.now })
+  const starts = new StartsUnderWay()
+  const tools = jobTools({
+    troupe,
+    host,
+    messenger,
+    inbox,
+    lineage,
+    recovery,
+    starts,
+    options,
+    inspectCommand: () => "node cli.js inspect",
+    now: Date.now,
+  })
   onTestFinished(() => {
     troupe.stop()
     // A listener that throws would go unnoticed otherwise.
@@ -69,13 +90,17 @@ export function testServices(
   })
 
   async function call(
-    tool: (typeof JOB_TOOLS)[number],
+    tool: JobTool,
     args: Record<string, unknown>,
     how: CallOptions = {},
   ): Promise<ToolCall> {
-    return Result.parse(await tools[tool].run(args, callOf(how)))
+    const result = Result.parse(await tools[tool].run(args, callOf(how)))
+    const { owner: session = "owner", abort, isStored = !abort?.aborted } = how
+    if (isStored)
+      inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
+    return result
   }
-  return { host, troupe, inbox, store, turns, tools, call }
+  return { host, troupe, inbox, store, turns, starts, tools, call }
 }
 
 const Result = z
@@ -91,6 +116,6 @@ export function callOf({ owner = "owner", agent = "build", abort, ask }: CallOpt
     place: { session: owner, message: "msg_call", call: "call" },
     agent,
     signal: abort ?? new AbortController().signal,
-    askToStart: ask ?? (async () => {}),
+    askToStart: ask ?? (async () => ({ type: "granted" })),
   }
 }

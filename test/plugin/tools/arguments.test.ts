@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
-import { pluginTools } from "../../../src/plugin/host/plugin-tools.ts"
+import { pluginTools } from "../../../src/plugin/host/v1/tools.ts"
 import { JOB_TOOLS } from "../../../src/plugin/tools/index.ts"
 import { testServices } from "../support/services.ts"
 
@@ -37,9 +37,9 @@ describe("What the model sees of", () => {
             properties: {
               prompt: {
                 type: "string",
-                description: "All the subagent needs: it sees nothing of this conversation",
+                description: "All the subagent needs: it cannot see this conversation",
               },
-              id: { type: "string", description: "Short name; default j1, j2, …" },
+              id: { type: "string", description: "Short name. Default j1, j2, …" },
               description: { type: "string", description: "3-5 words" },
               agent: { type: "string", description: "Default general" },
               model: { type: "string", description: "provider/model" },
@@ -74,7 +74,7 @@ describe("A model's name", () => {
     "is refused without provider or model: %s",
     async (model) => {
       const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
-      expect(output).toContain("model: must be provider/model")
+      expect(output).toMatch(/^Refused: tasks\[0\]\.model is .*: it must be provider\/model$/)
     },
   )
 
@@ -87,7 +87,7 @@ describe("A model's name", () => {
 describe("Several things that are wrong", () => {
   it("are all named", async () => {
     await expect(testServices().call("agents_send", {})).rejects.toThrow(
-      /^id: [^;]+; message: [^;]+\. Nothing was done/,
+      /^id is missing: [^;]+; message is missing: [^;]+\. Nothing was done/,
     )
   })
 })

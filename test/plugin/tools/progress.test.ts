@@ -1,10 +1,13 @@
-import { describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Result, ToolCallPlace } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok } from "../support/host-double.ts"
 import { sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))
+afterEach(() => void vi.useRealTimers())
 
 const task = (id: string) => ({ id, prompt: `do ${id}` })
 
@@ -19,7 +22,9 @@ describe("A call of agents_wait, while it runs,", () => {
       },
     })
     await call("agents_start", { tasks: [task("a")] })
-    await call("agents_wait", { timeout: 0.05 })
+    const waiting = call("agents_wait", { timeout: 0.05 })
+    await vi.advanceTimersByTimeAsync(50)
+    await waiting
     expect(host.shown).toMatchObject([{ title: "0/1 done", metadata: { jobs: [{ id: "a" }] } }])
     expect(places).toEqual([{ session: "owner", message: "msg_call", call: "call" }])
   })
@@ -29,6 +34,7 @@ describe("A call of agents_wait, while it runs,", () => {
     await call("agents_start", { tasks: [task("a"), task("b")] })
     const waiting = call("agents_wait", { timeout: 1.2 })
     host.prompts.find(({ prompt }) => prompt.text === "do a")?.answer("x")
+    await vi.advanceTimersByTimeAsync(1_200)
     await waiting
     expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done", "1/2 done"])
   })
@@ -43,7 +49,9 @@ describe("A call of agents_wait, while it runs,", () => {
       },
     })
     await call("agents_start", { tasks: [task("a")] })
-    await call("agents_wait", { timeout: 1.2 })
+    const waiting = call("agents_wait", { timeout: 1.2 })
+    await vi.advanceTimersByTimeAsync(1_200)
+    await waiting
     expect(titles).toEqual(["0/1 done", "0/1 done"])
   })
 
@@ -56,7 +64,9 @@ describe("A call of agents_wait, while it runs,", () => {
       },
     })
     await call("agents_start", { tasks: [task("a")] })
-    await call("agents_wait", { timeout: 1.2 })
+    const waiting = call("agents_wait", { timeout: 1.2 })
+    await vi.advanceTimersByTimeAsync(1_200)
+    await waiting
     expect(titles).toHaveLength(1)
   })
 
@@ -67,6 +77,7 @@ describe("A call of agents_wait, while it runs,", () => {
     await call("agents_start", { tasks: [{ id: "a", prompt: "do other" }] }, { owner: "other" })
     const waiting = call("agents_wait", { ids: ["a"], timeout: 1.2 })
     for (const { prompt, answer } of host.prompts) if (prompt.text !== "do a") answer("x")
+    await vi.advanceTimersByTimeAsync(1_200)
     await waiting
     expect(host.shown).toHaveLength(1)
   })

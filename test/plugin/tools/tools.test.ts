@@ -1,9 +1,11 @@
 import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
+import type { PermissionRule, StartPermission } from "../../../src/plugin/host/port.ts"
+import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
+import { hearOwners } from "../../../src/plugin/owners/events.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
-import { createNotifier } from "../../../src/plugin/owners/notify.ts"
-import { createOwnerEvents } from "../../../src/plugin/owners/owner-events.ts"
+import { runsIn } from "../../../src/plugin/records/delivery-mark.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import {
@@ -16,7 +18,7 @@ import {
   okSession,
 } from "../support/host-double.ts"
 import { agentOf, answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
-import { testServices } from "../support/services.ts"
+import { type CallOptions, testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
 const task = (id: string, fields: object = {}) => ({ id, prompt: `do ${id}`, ...fields })
@@ -31,29 +33,29 @@ async function running(...ids: string[]) {
 
 describe("A malformed argument", () => {
   it.each([
-    ["agents_start", {}, "tasks: Invalid input: expected array"],
-    ["agents_start", { tasks: "all" }, "tasks: Invalid input: expected array"],
-    ["agents_start", { tasks: [] }, "tasks: Too small: expected array to have >=1 items"],
+    ["agents_start", {}, "tasks is missing: it must be a list of 1 to 64"],
+    ["agents_start", { tasks: "all" }, 'tasks is "all": it must be a list of 1 to 64'],
+    ["agents_start", { tasks: [] }, "tasks is []: it must be a list of 1 to 64"],
     [
       "agents_start",
       { tasks: Array(65).fill(task("a")) },
-      "tasks: Too big: expected array to have <=64 items",
+      "tasks is a list of 65: it must be a list of 1 to 64",
     ],
-    ["agents_start", { tasks: [task("a")], parallel: true }, 'Unrecognized key: "parallel"'],
-    ["agents_status", { ids: "a" }, "ids: Invalid input: expected array"],
-    ["agents_status", { ids: [] }, "ids: Too small"],
-    ["agents_wait", { ids: [1] }, "ids[0]: Invalid input: expected string"],
-    ["agents_wait", { until: "most" }, 'until: Invalid option: expected one of "all"|"any"'],
-    ["agents_wait", { timeout: 0 }, "timeout: Too small: expected number to be >0"],
-    ["agents_wait", { timeout: 1e9 }, "timeout: Too big"],
-    ["agents_cancel", {}, "ids: name the jobs to cancel, or say all: true"],
-    ["agents_cancel", { all: "yes" }, "all: Invalid input: expected boolean"],
-    ["agents_send", { id: "a" }, "message: Invalid input: expected string"],
-    ["agents_send", { id: "a", message: "" }, "message: Too small"],
+    ["agents_start", { tasks: [task("a")], parallel: true }, "parallel is unknown; there are: tasks"],
+    ["agents_status", { ids: "a" }, 'ids is "a": it must be a list that is not empty'],
+    ["agents_status", { ids: [] }, "ids is []: it must be a list that is not empty"],
+    ["agents_wait", { ids: [1] }, "ids[0] is 1: it must be text"],
+    ["agents_wait", { until: "most" }, 'until is "most": it must be "all" or "any"'],
+    ["agents_wait", { timeout: 0 }, "timeout is 0: it must be a number, above 0 and at most 2000000"],
+    ["agents_wait", { timeout: 1e9 }, "timeout is 1000000000: it must be a number, above 0"],
+    ["agents_cancel", {}, "Name the jobs to cancel in ids, or pass all: true"],
+    ["agents_cancel", { all: "yes" }, 'all is "yes": it must be true or false'],
+    ["agents_send", { id: "a" }, "message is missing: it must be text that is not blank"],
+    ["agents_send", { id: "a", message: " \n" }, 'message is " \\n": it must be text that is not blank'],
   ] as const)("of %s is named, with what would be right: %o", async (tool, args, words) => {
     const { call, host } = await running("a")
     await expect(call(tool, args)).rejects.toThrow(words)
-    await expect(call(tool, args)).rejects.toThrow(/Nothing was (done|cancelled)/)
+    await expect(call(tool, args)).rejects.toThrow(/^[^\n]*Nothing was (done|cancelled)[^\n]*$/)
     expect([host.prompts.length, host.aborted.length]).toEqual([1, 0])
   })
 })
@@ -77,7 +79,7 @@ describe("agents_start", () => {
     const { call } = testServices()
     const { title, output, jobs } = await call("agents_start", { tasks: [task("a"), { prompt: "do b" }] })
     expect(title).toBe("2/2 jobs started")
-    expect(output).toBe("Started: a, j2. Go on; agents_wait has the results.")
+    expect(output).toBe("Started: a, j2. Carry on; agents_wait returns their results.")
     expect(jobs.every(({ session, state }) => session !== "" && state === "prompting")).toBe(true)
   })
 
@@ -96,6 +98,19 @@ describe("agents_start", () => {
     await until(() => host.prompts.length === 1)
     make()
     expect((await starting).jobs.map(({ session }) => session !== "")).toEqual([true, true])
+  })
+
+  it("leaves nothing behind that hears of a later interrupt", async () => {
+    const made = gate<void>()
+    const { call } = testServices({
+      createSession: () => made.passed.then(() => okSession(sessionOf("ses_a"))),
+    })
+    const { signal } = new AbortController()
+    const starting = call("agents_start", { tasks: [task("a")] }, { abort: signal })
+    await until(() => getEventListeners(signal, "abort").length === 1)
+    made.open()
+    await starting
+    expect(getEventListeners(signal, "abort")).toEqual([])
   })
 
   it("gives ids that no task asks for and that are free", async () => {
@@ -128,7 +143,8 @@ describe("agents_start", () => {
         task("taken"),
         task("good"),
         task("no spaces"),
-        { id: "empty", prompt: "" },
+        { id: "blank", prompt: " \n" },
+        { description: "Has no prompt" },
         task("odd", { colour: "red" }),
         7,
         null,
@@ -137,26 +153,29 @@ describe("agents_start", () => {
         { id: "x".repeat(41), prompt: "x" },
       ],
     })
+    const words = "it must be text that is not blank"
+    const id = "it must be 1 to 40 letters, digits, '_', '-' or '.', the first a letter or digit"
     expect(output.split("\n")).toEqual([
-      "Started: good. Go on; agents_wait has the results.",
+      "Started: good. Carry on; agents_wait returns their results.",
       'Refused: agent: no subagent "wizard"; there are: general, explore',
       'Refused: primary: no subagent "build"; there are: general, explore',
-      expect.stringMatching(/^Refused: hidden: agent: Too small/),
+      `Refused: hidden: tasks[3].agent is "": ${words}`,
       'Refused: model: no model "fake/m3"; there are: fake/m1, fake/m2, other/big',
-      "Refused: shape: model: must be provider/model",
+      'Refused: shape: tasks[5].model is "m1": it must be provider/model',
       'Refused: taken: the id "taken" is taken; choose another, or leave it out',
       'Refused: good: the id "good" is taken; choose another, or leave it out',
-      "Refused: no spaces: id: must be 1 to 40 letters, digits, '_', '-' or '.'",
-      expect.stringMatching(/^Refused: empty: prompt: Too small/),
-      'Refused: odd: Unrecognized key: "colour"',
-      "Refused: tasks[11]: Invalid input: expected object, received number",
-      "Refused: tasks[12]: Invalid input: expected object, received null",
-      "Refused: tasks[13]: Invalid input: expected object, received string",
-      expect.stringMatching(/^Refused: tasks\[14\]: id: must be/),
-      expect.stringMatching(/^Refused: x{40}: id: must be/),
+      `Refused: no spaces: tasks[8].id is "no spaces": ${id}`,
+      `Refused: blank: tasks[9].prompt is " \\n": ${words}`,
+      `Refused: tasks[10].prompt is missing: ${words}`,
+      "Refused: odd: tasks[11].colour is unknown; there are: prompt, id, description, agent, model, timeout",
+      "Refused: tasks[12] is 7: it must be an object",
+      "Refused: tasks[13] is null: it must be an object",
+      'Refused: tasks[14] is "work": it must be an object',
+      `Refused: tasks[15].id is "": ${id}`,
+      `Refused: ${"x".repeat(40)}: tasks[16].id is "${"x".repeat(41)}": ${id}`,
     ])
     expect(jobs.map(({ id }) => id)).toEqual(["good"])
-    expect(metadata.refused).toHaveLength(15)
+    expect(metadata.refused).toHaveLength(16)
     expect(metadata.refused).toContainEqual({
       id: "agent",
       reason: 'no subagent "wizard"; there are: general, explore',
@@ -171,39 +190,98 @@ describe("agents_start", () => {
     expect(output).toMatch(/there are: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
   })
 
-  it("asks for permission as opencode's own task does, once for each agent, and starts what is permitted", async () => {
+  it("asks for permission once for each agent, and starts what is permitted", async () => {
     const { call, host } = testServices()
     const asked: unknown[] = []
     const tasks = [task("a"), task("b", { agent: "explore" }), task("c", { description: "See" })]
-    const { output, jobs } = await call(
-      "agents_start",
-      { tasks },
-      {
-        ask: async (...given) => {
-          asked.push(given)
-          if (given[0] === "explore") throw new Error("The user rejected permission")
-        },
-      },
-    )
+    const ask: CallOptions["ask"] = async (...given) => {
+      asked.push(given)
+      return { type: given[0] === "explore" ? "rejected" : "granted" }
+    }
+    const { output, jobs } = await call("agents_start", { tasks }, { ask })
     expect(asked).toEqual([
       ["general", "do a, See"],
       ["explore", "do b"],
     ])
-    expect(output).toContain("Refused: b: not permitted: The user rejected permission")
+    expect(output).toContain("Refused: b: the user refused")
     expect(jobs.map(({ id }) => id)).toEqual(["a", "c"])
     expect(host.prompts).toHaveLength(2)
   })
 
-  it("says that the user refused where opencode does not say who", async () => {
-    const ask = async () => {
-      throw undefined
-    }
+  it.each<[string, StartPermission, string]>([
+    ["that the user refused", { type: "rejected" }, "the user refused"],
+    [
+      "what the user wants instead",
+      { type: "rejected", feedback: "use explore" },
+      "the user refused: use explore",
+    ],
+    [
+      "that opencode could not ask",
+      { type: "failed", reason: "gone" },
+      "opencode did not say whether it is permitted: gone",
+    ],
+  ])("says %s", async (_, permission, words) => {
+    const ask = async () => permission
     const { output, title } = await testServices().call("agents_start", { tasks: [task("a")] }, { ask })
-    expect([title, output]).toEqual(["0/1 jobs started", "Refused: a: not permitted: the user refused"])
+    expect([title, output]).toEqual(["0/1 jobs started", `Refused: a: ${words}`])
+  })
+
+  describe("where a rule denies an agent, names those that the owner may start", () => {
+    const rule = (pattern: string, action: "allow" | "ask" | "deny") => ({
+      permission: "task",
+      pattern,
+      action,
+    })
+    const started = async (ofAgent: PermissionRule[], ofSession: PermissionRule[] = []) => {
+      const { call, host } = testServices({
+        agents: async () =>
+          okAgents(
+            agentOf("plan", ofAgent, { mode: "primary" }),
+            ...["general", "explore", "review"].map((name) => agentOf(name)),
+            agentOf("title", [], { hidden: true }),
+          ),
+      })
+      host.sessions.set("owner", sessionOf("owner", { permission: ofSession }))
+      const ask: CallOptions["ask"] = async () => ({ type: "denied" })
+      return (await call("agents_start", { tasks: [task("a")] }, { agent: "plan", ask })).output
+    }
+    const refusal = (permitted: string) =>
+      `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
+
+    it.each<[string, PermissionRule[], PermissionRule[], string]>([
+      ["its agent's rules", [rule("*", "allow"), rule("general", "deny")], [], "explore, review"],
+      ["the last rule that matches", [rule("*", "deny"), rule("re*", "ask")], [], "review"],
+      [
+        "its session's rules, which come last",
+        [rule("*", "allow")],
+        [rule("ex*", "deny")],
+        "general, review",
+      ],
+      [
+        "no other permission's rules",
+        [rule("general", "deny"), { ...rule("*", "deny"), permission: "bash" }],
+        [],
+        "explore, review",
+      ],
+      ["none, where all are denied", [rule("*", "deny")], [], "none"],
+    ])("by %s", async (_, ofAgent, ofSession, permitted) => {
+      expect(await started(ofAgent, ofSession)).toBe(refusal(permitted))
+    })
+  })
+
+  it("says of a taken id whose job has ended that agents_send continues it", async () => {
+    const { call, answer } = await running("a")
+    const again = async () => (await call("agents_start", { tasks: [task("a")] })).output
+    expect(await again()).toBe('Refused: a: the id "a" is taken; choose another, or leave it out')
+    answer("a", "x")
+    await call("agents_wait", {})
+    expect(await again()).toBe(
+      'Refused: a: the id "a" is taken by an ended job, which agents_send continues; choose another, or leave it out',
+    )
   })
 
   it("asks for nobody's permission where nothing can start", async () => {
-    const ask = vi.fn(async () => {})
+    const ask = vi.fn(async (): Promise<StartPermission> => ({ type: "granted" }))
     await testServices().call("agents_start", { tasks: [7, task("a")] }, { ask })
     expect(ask).toHaveBeenCalledOnce()
     await testServices().call("agents_start", { tasks: [7] }, { ask })
@@ -218,7 +296,7 @@ describe("agents_start", () => {
     const { title, output, jobs } = await call("agents_start", { tasks: [task("a"), task("b")] })
     expect([title, output]).toEqual([
       "1/2 jobs started",
-      "Started: b. Go on; agents_wait has the results.\nNot started: a: the disk is full (HTTP 507)",
+      "Started: b. Carry on; agents_wait returns their results.\nNot started: a: the disk is full (HTTP 507)",
     ])
     expect(jobs).toMatchObject([{ id: "a", state: "failed" }, { id: "b" }])
     expect((await call("agents_start", { tasks: [{ prompt: "do a again" }] })).output).toBe(
@@ -250,7 +328,7 @@ describe("agents_start", () => {
     const { title, output } = await starting
     expect(title).toBe("2/3 jobs started")
     expect(output.split("\n")).toEqual([
-      "Started: quick, last. Go on; agents_wait has the results.",
+      "Started: quick, last. Carry on; agents_wait returns their results.",
       "Not started: queued: not needed",
     ])
   })
@@ -378,9 +456,21 @@ describe("agents_start", () => {
 })
 
 describe("agents_status", () => {
-  it("says that there are none", async () => {
-    const { output, jobs } = await testServices().call("agents_status", {})
-    expect([output, jobs]).toEqual(["You have no jobs.", []])
+  it("says where there are none that the plugin is there, and how to get at the inspector", async () => {
+    const { title, output, jobs } = await testServices().call("agents_status", {})
+    expect([title, output, jobs]).toEqual([
+      "no jobs",
+      "opencode-troupe development: no jobs. Inspector: node cli.js inspect",
+      [],
+    ])
+    const without = testServices({}, { inspector: { enabled: false } })
+    expect((await without.call("agents_status", {})).output).toBe("opencode-troupe development: no jobs.")
+  })
+
+  it("of unknown ones alone is entitled so", async () => {
+    const { call } = await running("a")
+    expect((await call("agents_status", { ids: ["x"] })).title).toBe("unknown job: x")
+    expect((await call("agents_status", { ids: ["x", "y"] })).title).toBe("unknown jobs: x, y")
   })
 
   it("answers in the order asked, names what is unknown, and what there is", async () => {
@@ -424,10 +514,10 @@ describe("agents_status", () => {
     expect(jobs.map(({ id }) => id)).toEqual(Array.from({ length: 50 }, (_, index) => `j${index + 11}`))
   })
 
-  it("carries no texts in its records", async () => {
+  it("shows the beginning of an answer, and carries no texts in its records", async () => {
     const { call, answer } = await running("a")
     answer("a", "a long answer")
-    await call("agents_wait", {})
+    await settled()
     const { output, jobs } = await call("agents_status", {})
     expect(output).toContain('"a long answer"')
     expect(jobs[0]).not.toHaveProperty("text")
@@ -442,7 +532,7 @@ describe("agents_wait", () => {
     const { title, output, jobs } = await call("agents_wait", {})
     expect([title, output, jobs]).toEqual([
       "nothing to wait for",
-      "No job runs, and all results were read.",
+      "No jobs are running, and all results have been delivered.",
       [],
     ])
   })
@@ -454,8 +544,8 @@ describe("agents_wait", () => {
     expect(first.output).toMatch(/a{20000}(.|\n)*b{20000}/)
     expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
     expect(first.output).not.toContain("ccc")
-    expect(first.metadata.troupe).toMatchObject({ told: [{ run: 1 }, { run: 1 }] })
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["c", "d"])
+    expect(first.metadata.troupe).toMatchObject({ delivered: [{ run: 1 }, { run: 1 }] })
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c", "d"])
     const next = await call("agents_wait", { ids: ["b", "c", "d"] })
     expect(next.output).toMatch(/No room for d: call agents_wait again for it\.$/)
   })
@@ -483,8 +573,9 @@ describe("agents_wait", () => {
     ["any", { ids: ["x", "y"], until: "any" }],
   ])("does not wait where it knows none of the ids, until %s", async (_, args) => {
     const { call } = await running("a")
-    const { output, jobs } = await call("agents_wait", args)
+    const { title, output, jobs } = await call("agents_wait", args)
     expect(output).toMatch(/^Unknown: x.* \(your jobs: a\)$/)
+    expect(title).toMatch(/^unknown jobs?: x/)
     expect(jobs).toEqual([])
   })
 
@@ -500,63 +591,65 @@ describe("agents_wait", () => {
   it("at its timeout: leaves the jobs running and unread", async () => {
     const { call, answer } = await running("a")
     const early = await call("agents_wait", { timeout: 0.01 })
-    expect(early.output).toMatch(/^The waiting timed out\. Still running:\na: prompting/)
+    expect(early.output).toMatch(/^The wait timed out\. Still running:\na: prompting/)
     answer("a", "of a")
     expect((await call("agents_wait", {})).output).toContain("of a")
   })
 
   it("hands over nothing of jobs that are gone with their owner", async () => {
     const turn = new AbortController()
-    const { call, troupe } = await running("a")
+    const { call, host, troupe } = await running("a")
     const waiting = call("agents_wait", {}, { abort: turn.signal })
-    await until(() => troupe.records.countOf("owner") === 1)
+    await until(() => host.shown.length === 1)
     troupe.forgetOwner("owner")
     turn.abort()
     expect(await waiting).toMatchObject({ output: "", jobs: [] })
   })
 
-  it("leaves nothing behind that hears of a later interrupt", async () => {
-    const { call, answer } = await running("a")
-    const { signal } = new AbortController()
-    const waiting = call("agents_wait", {}, { abort: signal })
-    await until(() => getEventListeners(signal, "abort").length === 1)
-    answer("a", "of a")
-    await waiting
-    expect(getEventListeners(signal, "abort")).toEqual([])
-  })
-
-  it("when interrupted: what had ended is not taken as read", async () => {
+  it("when interrupted: what had ended is not delivered", async () => {
     const { call, answer, inbox, host } = await running("a", "b")
     const interrupt = new AbortController()
     const waiting = call("agents_wait", {}, { abort: interrupt.signal })
     answer("a", "of a")
-    await until(() => inbox.unread("owner").length === 1)
+    await until(() => inbox.undelivered("owner").length === 1)
     interrupt.abort()
-    expect((await waiting).output).toContain("The waiting was interrupted. Still running:\nb: ")
-    expect(inbox.unread("owner").map(({ id }) => id)).toEqual(["a"])
+    expect((await waiting).output).toContain("The wait was interrupted. Still running:\nb: ")
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["a"])
     expect(host.aborted).toEqual([])
   })
 })
 
 describe("agents_cancel", () => {
-  it("aborts the child, and keeps what it had written", async () => {
-    const { call, host } = await running("a", "b")
+  it("aborts the child, and hands over what it had written", async () => {
+    const { call, host, inbox } = await running("a", "b")
     const { prompt, write } = firstOf(host)
     write(answerTo(prompt, "half of it", { finish: "" }))
-    const { output, jobs } = await call("agents_cancel", { ids: ["a"], reason: "no need" })
+    const { title, output, jobs } = await call("agents_cancel", { ids: ["a"], reason: "no need" })
     expect(host.aborted).toEqual([prompt.session])
     expect(jobs).toMatchObject([
       { id: "a", state: "cancelled", error: { message: "cancelled by its owner: no need" } },
     ])
-    expect(output).toContain('"half of it"')
+    expect(title).toBe("1 cancelled")
+    expect(output).toMatch(
+      /^<job id="a" state="cancelled" time="\S+" reason="cancelled by its owner: no need">\nhalf of it\n<\/job>$/,
+    )
+    expect(inbox.undelivered("owner")).toEqual([])
     expect((await call("agents_status", { ids: ["b"] })).jobs[0]?.state).toBe("prompting")
+  })
+
+  it("shows long texts in part, and says how to read the rest", async () => {
+    const { call, host } = await running("a")
+    const { prompt, write } = firstOf(host)
+    write(answerTo(prompt, "x".repeat(2_500), { finish: "" }))
+    const { output } = await call("agents_cancel", { ids: ["a"] })
+    expect(output).toContain(`\n${"x".repeat(2_000)}\n[500 more characters: agents_wait with ids ["a"]]\n`)
   })
 
   it("says so in the job's own words, without a reason where none is given", async () => {
     const { call } = await running("a", "b")
     const { output, jobs } = await call("agents_cancel", { ids: ["a", "b"] })
     expect(jobs.map(({ error }) => error?.message)).toEqual(Array(2).fill("cancelled by its owner"))
-    expect(output).toMatch(/^a: cancelled [^\n]*, cancelled by its owner\nb: cancelled [^\n]*$/)
+    expect(output.match(/ reason="cancelled by its owner">/g)).toHaveLength(2)
   })
 
   it("of all takes all, whatever ids are named beside", async () => {
@@ -568,7 +661,10 @@ describe("agents_cancel", () => {
 
   it("of none but unknown ones says that alone", async () => {
     const { call } = await running("a")
-    expect((await call("agents_cancel", { ids: ["x"] })).output).toBe("Unknown: x (your jobs: a)")
+    expect(await call("agents_cancel", { ids: ["x"] })).toMatchObject({
+      title: "unknown job: x",
+      output: "Unknown: x (your jobs: a)",
+    })
   })
 
   it("ends all that run, and leaves what has ended", async () => {
@@ -576,26 +672,41 @@ describe("agents_cancel", () => {
     answer("a", "x")
     await call("agents_wait", { ids: ["a"] })
     const { title, jobs } = await call("agents_cancel", { all: true })
-    expect(title).toBe("0/2 done, 2 cancelled")
+    expect(title).toBe("2 cancelled")
     expect(jobs.map(({ id }) => id)).toEqual(["b", "c"])
-    expect((await call("agents_cancel", { all: true })).output).toBe("No job runs.")
+    expect(await call("agents_cancel", { all: true })).toMatchObject({
+      title: "no jobs running",
+      output: "No jobs are running.",
+    })
     expect((await call("agents_status", { ids: ["a"] })).jobs[0]?.state).toBe("done")
   })
 
   it("of an ended job changes nothing, and of an unknown one says so", async () => {
-    const { call, answer, host } = await running("a")
+    const { call, answer, host } = await running("a", "b")
     answer("a", "x")
-    await call("agents_wait", {})
-    const { output, jobs } = await call("agents_cancel", { ids: ["a", "x"] })
+    await call("agents_wait", { ids: ["a"] })
+    const { title, output, jobs } = await call("agents_cancel", { ids: ["a", "x"] })
     expect(jobs[0]?.state).toBe("done")
-    expect(output).toContain("Unknown: x (your jobs: a)")
+    expect(title).toBe("1 already ended")
+    expect(output).toMatch(/^Already ended:\na: done \S+.*\nUnknown: x \(your jobs: a, b\)$/)
     expect(host.aborted).toEqual([])
+    expect((await call("agents_cancel", { ids: ["a", "b"] })).title).toBe("1 cancelled, 1 already ended")
   })
 
   it("is not told twice: the owner knows", async () => {
     const { call, inbox } = await running("a")
     await call("agents_cancel", { all: true })
-    expect(inbox.unread("owner")).toEqual([])
+    expect(inbox.undelivered("owner")).toEqual([])
+  })
+
+  it("leaves a result that it shows the beginning of to be delivered", async () => {
+    const { call, answer, inbox, troupe } = await running("a")
+    answer("a", "x".repeat(500))
+    await until(() => troupe.records.get("owner", "a")?.state === "done")
+    const { output, metadata } = await call("agents_cancel", { ids: ["a"] })
+    expect(output).toContain(`"${"x".repeat(160)}…"`)
+    expect(runsIn(metadata.troupe)).toEqual([])
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["a"])
   })
 })
 
@@ -605,11 +716,11 @@ describe("A call that comes while its owner's session is being deleted", () => {
     async (tool) => {
       const stopped = gate<void>()
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
-      const notifier = createNotifier({ host, troupe, inbox, notify: "never", now: Date.now })
+      const reportError = () => {}
+      const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
       const lineage = createLineage(host)
       await call("agents_start", { tasks: [task("a"), task("b")] })
-      const events = createOwnerEvents({ host, troupe, inbox, notifier, lineage })
-      events.handle({ type: "session.deleted", session: "owner" })
+      hearOwners({ host, troupe, inbox, deliveries, lineage })({ type: "session.deleted", session: "owner" })
       const calling = call(tool, { ids: ["a", "b"] })
       await settled()
       stopped.open()

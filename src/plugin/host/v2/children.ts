@@ -1,5 +1,6 @@
 import * as z from "zod"
-import type { NewSession } from "../port.ts"
+import { wordsOf } from "../../util/error-words.ts"
+import type { NewSession, StartPermission } from "../port.ts"
 import type { Call, Context } from "./api.ts"
 import { SessionID } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
@@ -38,12 +39,16 @@ export class Children {
     })
   }
 
-  async askToStart(call: Call, agent: string, description: string): Promise<void> {
+  async askToStart(call: Call, agent: string, description: string): Promise<StartPermission> {
     const key = `${call.id}/${agent}`
-    const session = await this.#open(call, agent, description)
-    if (session === undefined) return
-    this.#permitted.add(key)
-    this.#ready.set(key, session)
+    try {
+      const session = await this.#open(call, agent, description)
+      if (session !== undefined) this.#ready.set(key, session)
+      this.#permitted.add(key)
+      return { type: "granted" }
+    } catch (thrown) {
+      return refusalIn(thrown)
+    }
   }
 
   async make(input: NewSession): Promise<string> {
@@ -96,6 +101,16 @@ export class Children {
     return SessionID.parse(created).id
   }
 }
+
+/** Why it was not made. */
+function refusalIn(thrown: unknown): StartPermission {
+  const { _tag: tag = "", feedback } = Refusal.safeParse(thrown).data ?? {}
+  if (/Denied|Blocked/.test(tag)) return { type: "denied" }
+  if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
+  return { type: "failed", reason: wordsOf(thrown) || tag || String(thrown) }
+}
+
+const Refusal = z.object({ _tag: z.string(), feedback: z.string().optional() })
 
 const Started = z.object({ sessionID: z.string() })
 

@@ -26,6 +26,7 @@ export function decodeUsage({ tokens, cost }: { tokens: z.infer<typeof Tokens>; 
 const Session = z.object({
   id: z.string(),
   parentID: z.string().optional(),
+  title: z.string().default(""),
   permissions: z.array(Rule).default([]),
   cost: z.number(),
   tokens: Tokens,
@@ -36,10 +37,11 @@ export const SessionID = z.object({ id: z.string() })
 
 /** @param stored what the product keeps for this session */
 export function decodeSession(given: unknown, stored: unknown): HostSession {
-  const { id, parentID, permissions, time, ...spent } = Session.parse(given)
+  const { id, parentID, title, permissions, time, ...spent } = Session.parse(given)
   return {
     id,
     parent: parentID,
+    title,
     rules: permissions.map(decodeRule),
     usage: decodeUsage(spent),
     updatedAt: time.updated,
@@ -117,7 +119,7 @@ export function decodeMessages(given: unknown): HostMessage[] {
     if (message.type === "assistant") Object.assign(ran, ranAs(message))
   for (const message of lines) {
     if (message.type === "user" || message.type === "synthetic") {
-      asked.push(message.id)
+      asked.push(message.id, ...againIn(message))
       decoded.push(decodeUser(message, ran))
     } else if (message.type === "assistant") {
       Object.assign(ran, ranAs(message))
@@ -134,6 +136,16 @@ export function decodeMessages(given: unknown): HostMessage[] {
     }
   }
   return decoded
+}
+
+/** A prompt that is asked once more under another id carries the one under which it was asked first. */
+export const againMark = (messageID: string) => ({ [OUR_KEY]: { again: messageID } })
+
+const Again = z.object({ again: z.string() })
+
+function againIn({ metadata }: Message): string[] {
+  const read = Again.safeParse(metadata?.[OUR_KEY])
+  return read.success ? [read.data.again] : []
 }
 
 const ranAs = ({ agent = "", model }: Message) => ({

@@ -1,10 +1,21 @@
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
+import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
-import type { Host, HostEvent, HostMessage, HostSession, NewPrompt, Result, ToolCallPlace } from "../port.ts"
+import { finalAnswer } from "../answers.ts"
+import type {
+  Host,
+  HostEvent,
+  HostMessage,
+  HostSession,
+  NewPrompt,
+  Result,
+  StartPermission,
+  ToolCallPlace,
+} from "../port.ts"
 import type { Call, Context } from "./api.ts"
 import { Children } from "./children.ts"
-import { decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
+import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 
@@ -17,14 +28,15 @@ export type HostOfTwo = Host & {
   /** Shows a running tool call's progress. Returns what ends that. */
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
-  askToStart(call: Call, agent: string, description: string): Promise<void>
+  askToStart(call: Call, agent: string, description: string): Promise<StartPermission>
 }
 
 /** opencode 2 behind the port. */
 export async function createHost(context: Context): Promise<HostOfTwo> {
   const { session, location } = context
   const stored = new StoredSessions(context.storage, location.directory)
-  const busy = new Set<string>()
+  // An instance that a reload has put in the place of another has not heard which turns began before it.
+  const busy = processWide("busy sessions", () => new Set<string>())
   const calls = new Map<string, Call>()
   const children = new Children(context, calls)
   await children.listen()
@@ -82,15 +94,15 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
-        await session.prompt({ sessionID: id, id: messageID, text })
+        const before = await messages(id)
+        const isAsked = before.some((message) => message.id === messageID)
+        if (finalAnswer(before, messageID)) return answerTo(before, messageID)
+        // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
+        if (isAsked && !busy.has(id))
+          await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
+        else if (!isAsked) await session.prompt({ sessionID: id, id: messageID, text })
         await session.wait({ sessionID: id })
-        const said = await messages(id)
-        const answer = said.findLast(
-          (message) => message.role === "assistant" && message.answers.includes(messageID),
-        )
-        // A turn that ended before the model said anything, as with an agent that does not exist.
-        if (!answer) throw new Error("opencode ended the turn without an answer")
-        return answer
+        return answerTo(await messages(id), messageID)
       }),
 
     // One durable message, which starts its turn by itself.
@@ -132,6 +144,16 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
     askToStart: (running, agent, description) => children.askToStart(running, agent, description),
   }
+}
+
+/** The last message of the turn in which this was asked. */
+function answerTo(messages: readonly HostMessage[], asked: string): HostMessage {
+  const answer = messages.findLast(
+    (message) => message.role === "assistant" && message.answers.includes(asked),
+  )
+  // A turn that ended before the model said anything, as with an agent that does not exist.
+  if (!answer) throw new Error("opencode ended the turn without an answer")
+  return answer
 }
 
 /** What is `undefined` in a result's metadata loses the whole result. */

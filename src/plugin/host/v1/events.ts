@@ -1,6 +1,6 @@
 import * as z from "zod"
+import type { HostEvent } from "../port.ts"
 import { decodeUsage, OUR_KEY } from "./decode.ts"
-import type { HostEvent } from "./port.ts"
 
 /**
  * Decodes an event of opencode 1.18; nothing for those of no interest, and for those that are not as they were seen.
@@ -155,8 +155,9 @@ function decodePart({ id, sessionID: session, type, ...part }: Part): HostEvent 
   }
   if (type !== "tool") return { type: "reasoning.updated", session, part: id }
   const { callID: call, tool, state } = part
-  if (state.status === "completed" || state.status === "error")
+  if (state.status === "completed")
     return { type: "tool.ended", session, call, tool, mark: state.metadata?.[OUR_KEY] }
+  if (state.status === "error") return { type: "tool.ended", session, call, tool, mark: undefined }
   if (state.status === "running") return { type: "tool.running", session, call, tool, title: state.title }
   return { type: "tool.pending", session, call, tool }
 }

@@ -1,7 +1,7 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { describe, expect, it } from "vitest"
-import { decodeAgent, decodeMessage, decodeSession } from "../../../src/plugin/host/decode.ts"
-import { agentOf, answerTo, askedBy, sessionOf, textPart } from "../support/opencode-data.ts"
+import { decodeAgent, decodeMessage, decodeSession } from "../../../../src/plugin/host/v1/decode.ts"
+import { agentOf, answerTo, askedBy, sessionOf, textPart } from "../../support/opencode-data.ts"
 
 const asked = { session: "ses_1", messageID: "msg_1" }
 
@@ -19,6 +19,7 @@ describe("A session", () => {
     expect(decodeSession(session)).toEqual({
       id: "ses_1",
       parent: "ses_0",
+      title: "ses_1",
       rules,
       usage: { input: 1, output: 2, reasoning: 3, cacheRead: 4, cacheWrite: 5, cost: 0.5 },
       updatedAt: 2,
@@ -30,6 +31,7 @@ describe("A session", () => {
     expect(decodeSession(sessionOf("ses_1"))).toEqual({
       id: "ses_1",
       parent: undefined,
+      title: "ses_1",
       rules: [],
       usage: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 },
       updatedAt: 0,

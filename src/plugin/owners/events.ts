@@ -1,20 +1,20 @@
 import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent } from "../host/port.ts"
+import type { Deliveries } from "./deliveries.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Lineage } from "./lineage.ts"
-import type { Notifier } from "./notify.ts"
 
-export type OwnerEventsOptions = {
+export type OwnersOptions = {
   host: Host
   troupe: Troupe
   inbox: Inbox
-  notifier: Notifier
+  deliveries: Deliveries
   lineage: Lineage
 }
 
-/** What happens to owners: their turns begin, end, are interrupted; they are deleted. */
-export function createOwnerEvents({ host, troupe, inbox, notifier, lineage }: OwnerEventsOptions) {
+/** Hears what happens to owners: their turns begin, end, are interrupted; they are deleted. */
+export function hearOwners({ host, troupe, inbox, deliveries, lineage }: OwnersOptions) {
   const running = (owner: string) => troupe.records.of(owner).filter((record) => !hasEnded(record))
 
   /** Its jobs end, and theirs with them; then nothing of it is kept. */
@@ -24,7 +24,6 @@ export function createOwnerEvents({ host, troupe, inbox, notifier, lineage }: Ow
     const forget = () => {
       if (running(owner).length > 0) return
       unsubscribe()
-      inbox.forgetOwner(owner)
       troupe.forgetOwner(owner)
     }
     const unsubscribe = troupe.records.subscribe((record) => {
@@ -39,26 +38,18 @@ export function createOwnerEvents({ host, troupe, inbox, notifier, lineage }: Ow
   function interrupted(owner: string): void {
     const count = running(owner).length
     if (count === 0) return
-    const jobs = count === 1 ? "1 job runs on" : `${count} jobs run on`
-    void host.toast({ message: `${jobs}. To stop: ask the agent to cancel all jobs.`, variant: "info" })
+    const jobs = count === 1 ? "1 job is" : `${count} jobs are`
+    void host.toast({
+      message: `${jobs} still running. To stop: ask the agent to cancel all jobs.`,
+      variant: "info",
+    })
   }
 
-  return {
-    handle({ type, session }: HostEvent): void {
-      switch (type) {
-        case "session.busy":
-        case "session.retrying":
-          notifier.turn(session, true)
-          return
-        case "session.idle":
-          notifier.turn(session, false)
-          return
-        case "session.interrupted":
-          interrupted(session)
-          return
-        case "session.deleted":
-          endOf(session)
-      }
-    },
+  return (event: HostEvent): void => {
+    // What a turn has delivered is known before its end.
+    inbox.hear(event)
+    deliveries.hear(event)
+    if (event.type === "session.interrupted") interrupted(event.session)
+    else if (event.type === "session.deleted") endOf(event.session)
   }
 }

@@ -1,6 +1,7 @@
 import type { ToolDefinition } from "@opencode-ai/plugin"
 import * as z from "zod"
-import type { Tool } from "./port.ts"
+import { wordsOf } from "../../util/error-words.ts"
+import type { StartPermission, Tool } from "../port.ts"
 
 /** The tools in the shape in which opencode 1.18 takes them. */
 export function pluginTools(tools: Record<string, Tool>): Record<string, ToolDefinition> {
@@ -27,15 +28,31 @@ function pluginTool({ description, arguments: given, run }: Tool): ToolDefinitio
         agent: context.agent,
         signal: context.abort,
         askToStart: (agent, description) =>
-          context.ask({
-            permission: "task",
-            patterns: [agent],
-            always: ["*"],
-            metadata: { description, subagent_type: agent },
-          }),
+          context
+            .ask({
+              permission: "task",
+              patterns: [agent],
+              always: ["*"],
+              metadata: { description, subagent_type: agent },
+            })
+            .then((): StartPermission => ({ type: "granted" }), decodeRefusal),
       }),
   }
 }
 
 /** What the types of a tool's context do not show. */
 const CallID = z.object({ callID: z.string() })
+
+/** With what a request for a permission rejects; of these opencode tells a person's feedback alone. */
+const Refusal = z.object({
+  _tag: z.enum(["PermissionDeniedError", "PermissionRejectedError", "PermissionCorrectedError"]),
+  feedback: z.string().optional(),
+})
+
+function decodeRefusal(thrown: unknown): StartPermission {
+  const { data } = Refusal.safeParse(thrown)
+  if (!data) return { type: "failed", reason: wordsOf(thrown) || String(thrown) }
+  return data._tag === "PermissionDeniedError"
+    ? { type: "denied" }
+    : { type: "rejected", feedback: data.feedback }
+}

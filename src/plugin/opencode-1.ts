@@ -1,7 +1,7 @@
 import type { Hooks, PluginInput, PluginOptions } from "@opencode-ai/plugin"
-import { createHost } from "./host/client.ts"
-import { decodeEvent } from "./host/events.ts"
-import { pluginTools } from "./host/plugin-tools.ts"
+import { decodeEvent } from "./host/v1/events.ts"
+import { createHost } from "./host/v1/host.ts"
+import { pluginTools } from "./host/v1/tools.ts"
 import { createProduct } from "./product.ts"
 
 /** One instance of the plugin in opencode 1.18, which makes one for each directory. */

@@ -1,9 +1,9 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
-import { wordsOf } from "../util/error-words.ts"
-import { within } from "../util/within.ts"
+import { wordsOf } from "../../util/error-words.ts"
+import { within } from "../../util/within.ts"
+import type { Host, NewPrompt, Result, ToolCallPlace } from "../port.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
-import type { Host, NewPrompt, Result, ToolCallPlace } from "./port.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000

@@ -1,8 +1,8 @@
 import type { ToolContext } from "@opencode-ai/plugin"
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
-import { pluginTools } from "../../../src/plugin/host/plugin-tools.ts"
-import type { Tool, ToolCall } from "../../../src/plugin/host/port.ts"
+import type { Tool, ToolCall } from "../../../../src/plugin/host/port.ts"
+import { pluginTools } from "../../../../src/plugin/host/v1/tools.ts"
 
 const seen: { given: unknown; call: ToolCall }[] = []
 const tool: Tool = {
@@ -71,7 +71,7 @@ describe("A tool in opencode's shape", () => {
   it("asks to start a subagent as opencode's own task does, so that the user's rules for it hold", async () => {
     const { context, asked } = contextOf()
     await defined?.execute({}, context)
-    await seen.at(-1)?.call.askToStart("explore", "Look around")
+    expect(await seen.at(-1)?.call.askToStart("explore", "Look around")).toEqual({ type: "granted" })
     expect(asked).toEqual([
       {
         permission: "task",
@@ -80,5 +80,23 @@ describe("A tool in opencode's shape", () => {
         metadata: { description: "Look around", subagent_type: "explore" },
       },
     ])
+  })
+
+  // As opencode 1.18.33 rejects; the messages of the first have its rules as JSON.
+  it.each([
+    [
+      { _tag: "PermissionDeniedError", ruleset: [], message: "Here are some of the rules [{}]" },
+      { type: "denied" },
+    ],
+    [{ _tag: "PermissionRejectedError", message: "The user rejected" }, { type: "rejected" }],
+    [
+      { _tag: "PermissionCorrectedError", feedback: "use explore", message: "The user rejected" },
+      { type: "rejected", feedback: "use explore" },
+    ],
+    [new Error("gone"), { type: "failed", reason: "gone" }],
+    [undefined, { type: "failed", reason: "undefined" }],
+  ])("is told why that is not permitted: %o", async (thrown, permission) => {
+    await defined?.execute({}, contextOf({ ask: () => Promise.reject(thrown) }).context)
+    expect(await seen.at(-1)?.call.askToStart("explore", "Look around")).toEqual(permission)
   })
 })

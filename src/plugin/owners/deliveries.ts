@@ -1,0 +1,220 @@
+import { createActor, fromPromise, type StateValue } from "xstate"
+import { realClock } from "../../machines/clock.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { Troupe } from "../../machines/troupe.ts"
+import type { Host, HostEvent, Result } from "../host/port.ts"
+import { promptIds } from "../host/prompt-ids.ts"
+import type { Options } from "../options.ts"
+import { deliveredRuns, deliveryMark, runsIn } from "../records/delivery-mark.ts"
+import { withTexts } from "../records/texts.ts"
+import { wordsOf } from "../util/error-words.ts"
+import {
+  type Composed,
+  type Delivery,
+  type DeliveryEvent,
+  type DeliveryInput,
+  type Done,
+  deliveryMachine,
+  type Message,
+} from "./delivery-machine.ts"
+import type { Inbox } from "./inbox.ts"
+import { notification } from "./notification.ts"
+
+export type DeliveriesOptions = {
+  host: Host
+  troupe: Pick<Troupe, "records">
+  inbox: Inbox
+  notify: Options["notify"]
+  now: () => number
+  /** Told of defects. */
+  reportError: (error: unknown) => void
+}
+
+/** Has owners told of results that they have not fetched themselves: one actor for each owner with any. */
+export class Deliveries {
+  readonly #options: DeliveriesOptions
+  readonly #byOwner = new Map<string, Delivery>()
+  readonly #subscriptions: (() => void)[] = []
+  #isOn: boolean
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options
+    const { notify, troupe, inbox } = options
+    this.#isOn = notify !== "never"
+    if (!this.#isOn) return
+    this.#subscriptions.push(
+      troupe.records.subscribe((record, before) => this.#hearOfJob(record, before)),
+      troupe.records.onForgotten(({ owner }) => this.#end(owner)),
+      inbox.subscribe((owner) => {
+        if (inbox.undelivered(owner).length === 0) this.#byOwner.get(owner)?.send({ type: "inbox.emptied" })
+      }),
+    )
+  }
+
+  /** What happens to owners, which opencode tells of all sessions. */
+  hear({ type, session }: HostEvent): void {
+    if (!this.#isOn) return
+    const delivery = this.#byOwner.get(session)
+    if (type === "session.busy" || type === "session.retrying") delivery?.send({ type: "owner.busy" })
+    if (type !== "session.idle") return
+    if (delivery) delivery.send({ type: "owner.idle" })
+    else if (this.#hasReader(session) && this.#options.inbox.undelivered(session).length > 0)
+      this.#begin({ owner: session, from: "this process" })
+  }
+
+  /** The deliveries under way, for those who look. */
+  *actors(): Iterable<{ owner: string; state: string }> {
+    for (const [owner, delivery] of this.#byOwner)
+      yield { owner, state: pathOf(delivery.getSnapshot().value).join(".") }
+  }
+
+  stop(): void {
+    this.#isOn = false
+    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe()
+    for (const owner of [...this.#byOwner.keys()]) this.#end(owner)
+  }
+
+  #hearOfJob(record: JobRecord, before: JobRecord | undefined): void {
+    const { owner, id, session } = record
+    if (!this.#hasReader(owner)) return
+    if (before) {
+      if (hasEnded(record) && !hasEnded(before))
+        this.#tell({ owner, from: "this process" }, { type: "job.ended", job: id })
+      return
+    }
+    // A new job gets its session later: one that has it from the beginning is of an earlier process.
+    if (session === "") return
+    if (!hasEnded(record)) this.#tell({ owner, from: "an earlier process" }, { type: "job.resumed", job: id })
+    else if (!this.#options.inbox.isDelivered(record))
+      this.#tell({ owner, from: "an earlier process" }, { type: "job.adopted" })
+  }
+
+  /** A job's child whose turn is over has given its answer: its own jobs have nobody left to tell. */
+  #hasReader(owner: string): boolean {
+    return this.#options.troupe.records.bySession(owner) === undefined
+  }
+
+  #tell(input: DeliveryInput, event: DeliveryEvent): void {
+    const delivery = this.#byOwner.get(input.owner) ?? this.#begin(input)
+    delivery.send(event)
+  }
+
+  #begin(input: DeliveryInput): Delivery {
+    const { owner } = input
+    const delivery = createActor(this.#machine, { input, clock: realClock })
+    const forget = () => {
+      if (this.#byOwner.get(owner) === delivery) this.#byOwner.delete(owner)
+    }
+    delivery.subscribe({
+      complete: forget,
+      error: (error) => {
+        forget()
+        this.#options.reportError(error)
+      },
+    })
+    this.#byOwner.set(owner, delivery)
+    return delivery.start()
+  }
+
+  #end(owner: string): void {
+    this.#byOwner.get(owner)?.stop()
+    this.#byOwner.delete(owner)
+  }
+
+  readonly #machine = deliveryMachine.provide({
+    actors: {
+      compose: fromPromise(({ input, signal }) =>
+        this.#logged(signal, () => this.#compose(input.owner, signal)),
+      ),
+      store: fromPromise(({ input, signal }) => this.#logged(signal, () => this.#store(input))),
+      start: fromPromise(({ input, signal }) =>
+        this.#logged(signal, async () => doneOf(await this.#options.host.send(input))),
+      ),
+    },
+  })
+
+  async #compose(owner: string, signal: AbortSignal): Promise<Composed> {
+    const { host, inbox, now } = this.#options
+    const isUnderWay = () => {
+      signal.throwIfAborted()
+      return inbox.undelivered(owner).length > 0
+    }
+    if (!isUnderWay()) return { outcome: "nothing" }
+    if (answered(await host.isBusy(owner))) return { outcome: "busy" }
+    const messages = await host.messages(owner)
+    if (isGone(messages)) return { outcome: "gone" }
+    signal.throwIfAborted()
+    // An attempt that seemed to fail, or an earlier process, may have delivered already.
+    inbox.markDelivered(owner, deliveredRuns(answered(messages)))
+    const asked = answered(messages).findLast((message) => message.role === "user")
+    if (!isUnderWay() || !asked) return { outcome: "nothing" }
+    const read = await withTexts(host, inbox.undelivered(owner))
+    if (answered(await host.isBusy(owner))) return { outcome: "busy" }
+    signal.throwIfAborted()
+
+    // From here to the post nothing waits: it may have fetched some itself meanwhile.
+    const undelivered = inbox.undelivered(owner)
+    const current = read.filter(({ record: { id, run } }) =>
+      undelivered.some((each) => each.id === id && each.run === run),
+    )
+    const results = current.filter(({ text }) => text.kind !== "unreadable")
+    const [unreadable] = current.flatMap(({ text }) => (text.kind === "unreadable" ? text.why : []))
+    if (results.length === 0) {
+      if (unreadable !== undefined) throw new Error(unreadable)
+      return { outcome: "nothing" }
+    }
+    const records = results.map(({ record }) => record)
+    const message: Message = {
+      session: owner,
+      ...promptIds(owner, now()),
+      text: notification(results, now()),
+      isHidden: true,
+      mark: deliveryMark(records),
+      // Those of its last message: a prompt without them could switch the owner's mode or model.
+      agent: asked.agent,
+      model: asked.model,
+      variant: asked.variant,
+    }
+    return { outcome: "composed", message, hasMore: results.length < undelivered.length }
+  }
+
+  async #store(message: Message): Promise<Done> {
+    const { host, inbox } = this.#options
+    const done = doneOf(await host.post(message))
+    if (done.outcome === "done") inbox.markDelivered(message.session, runsIn(message.mark))
+    return done
+  }
+
+  /** Its failure is told to the log, unless nobody waits for the outcome any more. */
+  async #logged<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      if (!signal.aborted)
+        void this.#options.host.log(
+          "warn",
+          `results could not be delivered to their owner: ${wordsOf(error)}`,
+        )
+      throw error
+    }
+  }
+}
+
+function answered<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw new Error(result.error.message)
+}
+
+/** A session that was deleted will not come back. */
+const isGone = (result: Result<unknown>) => !result.ok && result.error.status === 404
+
+function doneOf(result: Result<unknown>): Done {
+  if (isGone(result)) return { outcome: "gone" }
+  answered(result)
+  return { outcome: "done" }
+}
+
+function pathOf(value: StateValue): string[] {
+  if (typeof value === "string") return [value]
+  return Object.entries(value).flatMap(([name, inner = {}]) => [name, ...pathOf(inner)])
+}

@@ -1,0 +1,206 @@
+import { type ActorRefFrom, assign, setup } from "xstate"
+import type { Reasons } from "../../machines/reasons.ts"
+import type { Toast } from "../host/port.ts"
+import { type EndedJob, endsToast, type JobCounts, type OpenRequest, requestToast } from "./toast-words.ts"
+
+/** Plain JSON. */
+export type ToastContext = {
+  /** The open requests of all children, oldest first. `isDue`: still to be shown. */
+  requests: (OpenRequest & { isDue: boolean })[]
+  /** The request that is on show, or was the last to be. */
+  shownRequest?: string | undefined
+  /** What the person is to read, oldest first. */
+  notices: Toast[]
+  /** How long the notice on show stays there. Milliseconds. */
+  noticeMs: number
+  /** Jobs whose end was not shown yet. */
+  ended: EndedJob[]
+  /** The jobs of the person since last none ran. */
+  jobs: JobCounts
+}
+
+export type ToastEvent =
+  | { type: "request.opened"; request: OpenRequest }
+  | { type: "request.closed"; id: string }
+  | { type: "notice.added"; toast: Toast }
+  | { type: "job.started" }
+  | { type: "job.ended"; job: EndedJob }
+
+/** Ends within it are shown in one toast, milliseconds. */
+const gatherTime = 400
+/** How long a request stays on show unless it is answered, milliseconds. */
+const requestMs = 20_000
+/** How long a notice stays on show that does not say so, milliseconds. */
+const noticeMs = 5_000
+/** How long ends are shown, and how long at least before further ends take their place, milliseconds. */
+const endsMs = 5_000
+const readTime = 2_500
+
+/**
+ * What a person sees of this plugin in opencode's one toast, whose next one takes the place of the last. What stands
+ * there until it was read, and what comes meanwhile, waits here.
+ */
+export const toastMachine = setup({
+  types: {
+    context: {} as ToastContext,
+    events: {} as ToastEvent,
+  },
+  delays: {
+    gatherTime,
+    readTime,
+    requestTime: requestMs,
+    noticeTime: ({ context }) => context.noticeMs,
+  },
+  guards: {
+    "a request is due": ({ context }) => context.requests.some(({ isDue }) => isDue),
+    "a notice is due": ({ context }) => context.notices.length > 0,
+    "an end is due": ({ context }) => context.ended.length > 0,
+    "is on show": ({ context }, id: string) => context.shownRequest === id,
+  },
+  actions: {
+    /** Provided: has opencode show it. */
+    show: (_, _toast: Toast | undefined) => {},
+    addRequest: assign({
+      requests: ({ context }, { request }: { request: OpenRequest }) => [
+        ...context.requests,
+        { ...request, isDue: true },
+      ],
+    }),
+    removeRequest: assign({
+      requests: ({ context }, { id }: { id: string }) => context.requests.filter((each) => each.id !== id),
+    }),
+    takeRequest: assign(({ context: { requests } }) => {
+      const newest = requests.findLast(({ isDue }) => isDue)
+      return {
+        requests: requests.map((each) => (each === newest ? { ...each, isDue: false } : each)),
+        shownRequest: newest?.id,
+      }
+    }),
+    putBack: assign({
+      requests: ({ context: { requests, shownRequest } }) =>
+        requests.map((each) => (each.id === shownRequest ? { ...each, isDue: true } : each)),
+    }),
+    addNotice: assign({
+      notices: ({ context }, { toast }: { toast: Toast }) => [...context.notices, toast],
+    }),
+    takeNotice: assign(({ context: { notices } }) => ({
+      notices: notices.slice(1),
+      noticeMs: notices[0]?.duration ?? noticeMs,
+    })),
+    countStart: assign({
+      jobs: ({ context: { jobs, ended } }) =>
+        // Whoever waits to be shown still belongs to those before.
+        jobs.ended === jobs.started && ended.length === 0
+          ? { started: 1, ended: 0 }
+          : { ...jobs, started: jobs.started + 1 },
+    }),
+    keepEnd: assign(({ context: { ended, jobs } }, { job }: { job: EndedJob }) => ({
+      ended: [...ended, job],
+      jobs: { ...jobs, ended: jobs.ended + 1 },
+    })),
+    takeEnds: assign({ ended: [] }),
+  },
+}).createMachine({
+  id: "toasts",
+  description:
+    "The one toast that opencode shows at a time. Requests come first, then what the person is to read, then ends.",
+  context: { requests: [], notices: [], noticeMs, ended: [], jobs: { started: 0, ended: 0 } },
+  on: {
+    "request.opened": { actions: { type: "addRequest", params: ({ event }) => event } },
+    "request.closed": { actions: { type: "removeRequest", params: ({ event }) => event } },
+    "notice.added": { actions: { type: "addNotice", params: ({ event }) => event } },
+    "job.started": { actions: "countStart" },
+    "job.ended": { actions: { type: "keepEnd", params: ({ event }) => event } },
+  },
+  initial: "free",
+  states: {
+    free: {
+      description: "Nothing is on show that has to stay there.",
+      always: [
+        { guard: "a request is due", target: "request" },
+        { guard: "a notice is due", target: "notice" },
+        { guard: "an end is due", target: "gathering" },
+      ],
+    },
+    request: {
+      description: "A child waits for the person, who sees what for. Everything else waits.",
+      entry: ["takeRequest", { type: "show", params: ({ context }) => requestToast(context, requestMs) }],
+      after: { requestTime: "free" },
+      on: {
+        "request.opened": {
+          target: "request",
+          reenter: true,
+          actions: ["putBack", { type: "addRequest", params: ({ event }) => event }],
+        },
+        "request.closed": {
+          guard: { type: "is on show", params: ({ event }) => event.id },
+          target: "free",
+          actions: { type: "removeRequest", params: ({ event }) => event },
+        },
+      },
+    },
+    notice: {
+      description: "The person reads something: the inspector's link, wrong options. Everything else waits.",
+      entry: [{ type: "show", params: ({ context }) => context.notices[0] }, "takeNotice"],
+      after: { noticeTime: "free" },
+    },
+    gathering: {
+      description: "Jobs have ended, and others may be about to.",
+      after: { gatherTime: "ends" },
+      on: {
+        "request.opened": {
+          target: "request",
+          actions: { type: "addRequest", params: ({ event }) => event },
+        },
+        "notice.added": {
+          target: "notice",
+          actions: { type: "addNotice", params: ({ event }) => event },
+        },
+      },
+    },
+    ends: {
+      description: "The person reads which jobs have ended. A request does not wait for that.",
+      entry: [{ type: "show", params: ({ context }) => endsToast(context, endsMs) }, "takeEnds"],
+      after: { readTime: "free" },
+      on: {
+        "request.opened": {
+          target: "request",
+          actions: { type: "addRequest", params: ({ event }) => event },
+        },
+      },
+    },
+  },
+})
+
+export type ToastActor = ActorRefFrom<typeof toastMachine>
+
+/** Why each transition is there. */
+export const toastReasons: Reasons = {
+  root: {
+    "request.opened": "It is shown as soon as what is on show was read.",
+    "request.closed": "It needs nobody any more.",
+    "notice.added": "It is shown as soon as what is on show was read.",
+    "job.started": "Ends are shown with how many are still to come.",
+    "job.ended": "It is shown with the others that end meanwhile.",
+  },
+  free: {
+    "at once, if a request is due": "A child stands still until the person has answered.",
+    "at once, if a notice is due": "The person is to read it; ends can be counted later.",
+    "at once, if an end is due": "Jobs that were started together often end together.",
+  },
+  request: {
+    "after requestTime": "opencode takes the toast away; the request itself is still open there.",
+    "request.opened": "The person is needed for both: the newest is shown, the other again after it.",
+    "request.closed, if is on show": "It was answered, or its job has ended: others may be shown.",
+  },
+  notice: { "after noticeTime": "There was time to read it." },
+  gathering: {
+    "after gatherTime": "All that ended by now is shown in one line.",
+    "request.opened": "A request does not wait for ends.",
+    "notice.added": "The ends are shown after it.",
+  },
+  ends: {
+    "after readTime": "There was time to read it: what ended since may take its place.",
+    "request.opened": "A request does not wait for ends to be read.",
+  },
+}

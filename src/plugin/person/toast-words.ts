@@ -1,0 +1,78 @@
+import type { JobRecord } from "../../machines/record.ts"
+import type { Toast } from "../host/port.ts"
+import { excerpt } from "../records/words.ts"
+
+/** What a child waits for, in words. */
+export type OpenRequest = { id: string; text: string }
+export type EndedJob = Pick<JobRecord, "id" | "state" | "error">
+export type JobCounts = { started: number; ended: number }
+
+/** Characters of a reason. */
+const reasonLength = 80
+/** Jobs that are named; the others are counted. */
+const mostFailures = 2
+const mostNames = 3
+
+type Requests = { requests: readonly OpenRequest[]; shownRequest?: string | undefined }
+
+/** `lint (Run the linter) asks permission for bash: npm ci · 1 more request is open` */
+export function requestToast({ requests, shownRequest }: Requests, duration: number): Toast {
+  const text = requests.find(({ id }) => id === shownRequest)?.text ?? ""
+  const more = requests.length - 1
+  const others = more === 1 ? "1 more request is open" : `${more} more requests are open`
+  return { message: more > 0 ? `${text} · ${others}` : text, variant: "warning", duration }
+}
+
+/** `lint failed: 401, docs done · 5 of 8 ended` */
+export function endsToast(
+  { ended, jobs }: { ended: readonly EndedJob[]; jobs: JobCounts },
+  duration: number,
+): Toast {
+  const isFailure = ({ state }: EndedJob) => state === "failed" || state === "timedOut"
+  const failures = ended.filter(isFailure)
+  const words = [
+    ...failures.slice(0, mostFailures).map(failureWords),
+    ...(failures.length > mostFailures ? [`${failures.length - mostFailures} more failed`] : []),
+    ...named(ended, "cancelled"),
+    ...named(ended, "done"),
+  ].join(", ")
+  const isGood = ended.every(({ state }) => state === "done")
+  return {
+    message: jobs.started > 1 ? `${words} · ${countWords(jobs)}` : words,
+    variant: failures.length > 0 ? "error" : isGood ? "success" : "info",
+    duration,
+  }
+}
+
+function failureWords({ id, state, error }: EndedJob): string {
+  const what = state === "failed" ? "failed" : "timed out"
+  return error ? `${id} ${what}: ${excerpt(error.message, reasonLength)}` : `${id} ${what}`
+}
+
+function named(ended: readonly EndedJob[], state: "cancelled" | "done"): string[] {
+  const ids = ended.filter((job) => job.state === state).map(({ id }) => id)
+  if (ids.length === 0) return []
+  return [`${ids.length > mostNames ? ids.length : ids.join(", ")} ${state}`]
+}
+
+const countWords = ({ started, ended }: JobCounts) =>
+  ended === started ? `all ${started} ended` : `${ended} of ${started} ended`
+
+/** All that is wrong in the options. */
+export function problemsToast(problems: readonly string[], duration: number): Toast {
+  return { message: problems.join("\n"), variant: "warning", duration }
+}
+
+export function linkToast(url: string, duration: number): Toast {
+  return { message: `Watch the jobs: ${url}`, variant: "info", duration }
+}
+
+/** @param title that of the session where they wait; none where there are several */
+export function waitingToast(count: number, title: string | undefined, duration: number): Toast {
+  const results = count === 1 ? "1 result is waiting" : `${count} results are waiting`
+  const where =
+    title === undefined
+      ? "in earlier sessions; continue one to have its results delivered"
+      : `in “${title}”; continue that session to have ${count === 1 ? "it" : "them"} delivered`
+  return { message: `${results} ${where}`, variant: "info", duration }
+}

@@ -1,0 +1,97 @@
+import * as z from "zod"
+
+export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: string[] }
+
+/** Characters of a wrong value that a problem shows. */
+const shownLength = 60
+
+/**
+ * Reads a value from outside. Each problem is one line that says what is wrong and what would be right:
+ * `tasks[0].prompt is missing: it must be text`. What would be right follows from the schema, or stands in its
+ * metadata as `requirement`.
+ * @param name what people call the value, in front of the names of its fields; none where those say enough
+ */
+export function parse<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  given: unknown,
+  name = "",
+): Parsed<z.infer<Schema>> {
+  const read = z.safeParse(schema, given)
+  if (read.success) return { ok: true, value: read.data }
+  const expected = z.toJSONSchema(schema, { io: "input" })
+  const problems = read.error.issues.flatMap((issue) => {
+    const path = issue.path.filter((step) => typeof step !== "symbol")
+    return issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => unknownField([...path, key], name, schemaAt(expected, path)))
+      : wrongValue(path, name, valueAt(given, path), schemaAt(expected, path))
+  })
+  // One value may break its rule in several ways; it is named once.
+  return { ok: false, problems: [...new Set(problems)] }
+}
+
+type Path = (string | number)[]
+type JsonSchema = z.core.JSONSchema.BaseSchema
+
+function unknownField(path: Path, name: string, { properties = {} }: JsonSchema): string {
+  return `${nameOf(path, name)} is unknown; there are: ${Object.keys(properties).join(", ")}`
+}
+
+function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema): string {
+  const is = value === undefined ? "missing" : shown(value)
+  return `${nameOf(path, name)} is ${is}: it must be ${requirementOf(schema)}`
+}
+
+function nameOf(path: Path, name: string): string {
+  const field = z.core.toDotPath(path)
+  return [name, field].filter((each) => each !== "").join(field.startsWith("[") ? "" : ".")
+}
+
+function shown(value: unknown): string {
+  const json = JSON.stringify(value) ?? String(value)
+  if (json.length <= shownLength) return json
+  return Array.isArray(value) ? `a list of ${value.length}` : `${json.slice(0, shownLength)}…`
+}
+
+function schemaAt(schema: JsonSchema, path: Path): JsonSchema {
+  return path.reduce<JsonSchema>((at, step) => {
+    const next = typeof step === "number" ? at.items : at.properties?.[step]
+    return typeof next === "object" && !Array.isArray(next) ? next : {}
+  }, schema)
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce((at, step) => (at instanceof Object ? Reflect.get(at, step) : undefined), value)
+}
+
+function requirementOf(schema: JsonSchema): string {
+  if (typeof schema.requirement === "string") return schema.requirement
+  if (schema.enum) return schema.enum.map((each) => JSON.stringify(each)).join(" or ")
+  switch (schema.type) {
+    case "integer":
+      return `a whole number${rangeOf(schema)}`
+    case "number":
+      return `a number${rangeOf(schema)}`
+    case "boolean":
+      return "true or false"
+    case "array":
+      return `a list${lengthOf(schema)}`
+    case "object":
+      return "an object"
+    default:
+      return "text"
+  }
+}
+
+function rangeOf({ minimum, exclusiveMinimum, maximum }: JsonSchema): string {
+  const bounds = [
+    ...(minimum === undefined ? [] : [`at least ${minimum}`]),
+    ...(exclusiveMinimum === undefined ? [] : [`above ${exclusiveMinimum}`]),
+    ...(maximum === undefined ? [] : [`at most ${maximum}`]),
+  ]
+  return bounds.length > 0 ? `, ${bounds.join(" and ")}` : ""
+}
+
+function lengthOf({ minItems = 0, maxItems }: JsonSchema): string {
+  if (maxItems !== undefined) return ` of ${minItems} to ${maxItems}`
+  return minItems > 0 ? " that is not empty" : ""
+}

@@ -1,0 +1,783 @@
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
+import type { JobRecord } from "../../../src/machines/record.ts"
+import type { Host, NewPrompt } from "../../../src/plugin/host/port.ts"
+import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
+import type { Inbox } from "../../../src/plugin/owners/inbox.ts"
+import { quietXState } from "../../machines/support/quiet.ts"
+import { gate } from "../../support/gate.ts"
+import { failed, type HostDouble, ok } from "../support/host-double.ts"
+import { answerTo, askedBy, postedAs } from "../support/opencode-data.ts"
+import { testServices } from "../support/services.ts"
+
+/** Longer than the window in which ends are joined, and than five pauses before another try. */
+const longEnough = 10 * 60_000
+/** Longer than that window. */
+const aWhile = 10_000
+
+quietXState()
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+type Setup = {
+  /** Takes the place of the calls that deliveries make. */
+  faults?: (host: HostDouble, inbox: Inbox) => Partial<Host>
+  notify?: "idle" | "never"
+  /** How many jobs. Default: one, `a`. */
+  jobs?: number
+}
+
+/** An owner that has said something and has jobs at work. */
+async function ownerWithJobs({ faults = () => ({}), notify = "idle", jobs = 1 }: Setup = {}) {
+  const services = testServices({}, { idleSeconds: 100_000, timeoutSeconds: 100_000 })
+  const { host, troupe, inbox } = services
+  const words = { session: "owner", messageID: "msg_1", partID: "prt_1", text: "hello" }
+  host.said.set("owner", [askedBy({ ...words, agent: "plan", model: "fake/m2" })])
+  const posted: NewPrompt[] = []
+  const sent: NewPrompt[] = []
+  const observed: Host = { ...host, ...faults(host, inbox) }
+  const defects: unknown[] = []
+  const deliveries = new Deliveries({
+    host: {
+      ...observed,
+      async post(message) {
+        const answer = await observed.post(message)
+        if (answer.ok) posted.push(message)
+        return answer
+      },
+      async send(message) {
+        sent.push(message)
+        return observed.send(message)
+      },
+    },
+    troupe,
+    inbox,
+    notify,
+    now: Date.now,
+    reportError: (error) => void defects.push(error),
+  })
+  onTestFinished(() => {
+    deliveries.stop()
+    expect(defects).toEqual([])
+  })
+  const ids = [..."abcdefghijklmnopqrstuvwxyz"].slice(0, jobs)
+  await services.call("agents_start", { tasks: ids.map((id) => ({ id, prompt: `work of ${id}` })) })
+  await vi.advanceTimersByTimeAsync(0)
+
+  const record = (id = "a"): JobRecord => {
+    const found = troupe.records.get("owner", id)
+    if (!found) throw new Error(`no record of ${id}`)
+    return found
+  }
+  return {
+    ...services,
+    posted,
+    sent,
+    deliveries,
+    ids,
+    record,
+    /** The ids of the jobs in each notification that was stored. */
+    told: () => posted.map(({ text }) => [...text.matchAll(/^<job id="([^"]+)"/gm)].map(([, id]) => id)),
+    /** Where the deliveries under way stand. */
+    states: () => [...deliveries.actors()].map(({ state }) => state),
+    async finish(text = "the answer", id = "a") {
+      host.prompts.findLast(({ prompt }) => prompt.text === `work of ${id}`)?.answer(text)
+      await vi.advanceTimersByTimeAsync(0)
+    },
+    turn(what: "begins" | "ends", session = "owner") {
+      deliveries.hear({ type: what === "begins" ? "session.busy" : "session.idle", session })
+    },
+    /** The conversation holds the results of these jobs, by whatever way. */
+    deliver(...ids: string[]) {
+      inbox.markDelivered(
+        "owner",
+        ids.map(record).map(({ session, run }) => ({ session, run })),
+      )
+    },
+    /** A job that an earlier process had ended. */
+    adopt(fields: Partial<JobRecord> = {}) {
+      const { phase: _phase, text: _text, ...kept } = record()
+      troupe.adopt({ ...kept, id: "old", session: "ses_old", state: "done", endedAt: 1, ...fields })
+    },
+  }
+}
+
+/** What a call of opencode was asked, each time. */
+function counting<Call extends (...args: never[]) => Promise<unknown>>(call: Call) {
+  const calls: Parameters<Call>[] = []
+  const counted = (...args: Parameters<Call>) => {
+    calls.push(args)
+    return call(...args)
+  }
+  return { calls, call: counted as Call }
+}
+
+/** Fails so often, then does what the host does. */
+function failing<Call extends (...args: never[]) => Promise<unknown>>(times: number, call: Call) {
+  const tries: number[] = []
+  const flaky = async (...args: Parameters<Call>) => {
+    tries.push(Date.now())
+    return tries.length <= times ? failed("not now", 503) : call(...args)
+  }
+  return { tries, call: flaky as Call }
+}
+
+/** Says that the owner is idle; before it says so for the second time, when the texts are read, this happens. */
+function onSecondCall(happen: () => unknown): Host["isBusy"] {
+  let calls = 0
+  return async () => {
+    calls++
+    if (calls === 2) await happen()
+    return ok(false)
+  }
+}
+
+const pausesOf = (tries: readonly number[]) => tries.slice(1).map((time, index) => time - (tries[index] ?? 0))
+
+describe("A notification", () => {
+  it("goes once to an idle owner, in its own agent and model, and delivers the result", async () => {
+    const { posted, finish, inbox } = await ownerWithJobs()
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toMatchObject([{ session: "owner", agent: "plan", model: "fake/m2", isHidden: true }])
+    expect(posted[0]?.text).toContain("the answer")
+    expect(inbox.undelivered("owner")).toEqual([])
+  })
+
+  it("is one for all that ended within a quarter of a second, and another for what ended later", async () => {
+    const { posted, finish } = await ownerWithJobs({ jobs: 3 })
+    await finish("of a", "a")
+    await vi.advanceTimersByTimeAsync(200)
+    await finish("of b", "b")
+    expect(posted).toEqual([])
+    await vi.advanceTimersByTimeAsync(50)
+    await finish("of c", "c")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted.map(({ text }) => text.split("\n"))).toEqual([
+      [
+        "2 background jobs have ended (a message from opencode-troupe, not from the user):",
+        expect.stringMatching(/^<job id="a" state="done"/),
+        "of a",
+        "</job>",
+        expect.stringMatching(/^<job id="b"/),
+        "of b",
+        "</job>",
+      ],
+      [
+        "A background job has ended (a message from opencode-troupe, not from the user):",
+        expect.stringMatching(/^<job id="c"/),
+        "of c",
+        "</job>",
+      ],
+    ])
+  })
+
+  it("starts the owner's turn once it is stored, by the same ids, and says by a mark whose result it is", async () => {
+    const { posted, sent, finish, record } = await ownerWithJobs()
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(sent).toEqual(posted)
+    expect(posted[0]?.messageID).toMatch(/^msg_/)
+    expect(posted[0]?.mark).toEqual({ delivered: [{ session: record().session, run: 1 }] })
+  })
+
+  it("carries 2,000 characters of a text, and says where the rest is", async () => {
+    const { posted, finish } = await ownerWithJobs({ jobs: 2 })
+    await finish("x".repeat(2_000), "a")
+    await finish("y".repeat(2_001), "b")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    const lines = posted[0]?.text.split("\n") ?? []
+    expect(lines).toContain("x".repeat(2_000))
+    expect(lines).toContain("y".repeat(2_000))
+    expect(lines).toContain('[1 more characters: agents_wait with ids ["b"]]')
+    expect(lines.filter((line) => line.includes("more characters"))).toHaveLength(1)
+  })
+
+  it("carries 12,000 characters in all, however many have ended", async () => {
+    const { posted, finish, ids } = await ownerWithJobs({ jobs: 8 })
+    for (const id of ids) await finish("z".repeat(1_501), id)
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted[0]?.text.match(/z/g)).toHaveLength(12_000)
+    expect(posted[0]?.text.match(/\[1 more characters/g)).toHaveLength(8)
+  })
+
+  it("says so where a child has written nothing", async () => {
+    const { posted, finish } = await ownerWithJobs()
+    await finish("")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted[0]?.text).toContain("(it wrote nothing)")
+  })
+
+  it("says so, too, for a job whose child was never asked", async () => {
+    const { posted, troupe } = await ownerWithJobs({ jobs: 9 })
+    troupe.cancel([{ owner: "owner", id: "i" }], "not needed")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted[0]?.text).toMatch(/<job id="i" state="cancelled" .*reason="not needed">\n\(it wrote/)
+  })
+
+  it("goes in the agent and model of what was said last, not of what was answered", async () => {
+    const { posted, finish, host } = await ownerWithJobs()
+    host.said.get("owner")?.push(answerTo({ session: "owner", messageID: "msg_1" }, "done so"))
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toMatchObject([{ agent: "plan", model: "fake/m2" }])
+  })
+
+  it("never goes where the option says so", async () => {
+    const { finish, posted, adopt, turn, states } = await ownerWithJobs({ notify: "never" })
+    await finish()
+    adopt()
+    turn("ends")
+    expect(states()).toEqual([])
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
+
+  it("does not go for what the owner fetched itself meanwhile", async () => {
+    const { call, finish, posted } = await ownerWithJobs()
+    await finish()
+    await call("agents_wait", { ids: ["a"] })
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
+
+  it("goes for what a tool has answered and opencode could not store, be its disk full or its turn interrupted", async () => {
+    const { call, finish, told } = await ownerWithJobs()
+    await finish()
+    const { output } = await call("agents_wait", { ids: ["a"] }, { isStored: false })
+    expect(output).toContain("the answer")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([["a"]])
+  })
+
+  it("does not go to a job's child: it has given its answer, and nobody reads on there", async () => {
+    const { told, finish, troupe, record, turn } = await ownerWithJobs()
+    const child = record()
+    const own = { ...child, id: "own", owner: child.session, session: "ses_own" }
+    troupe.adopt(own)
+    troupe.adopt({ ...own, state: "done", endedAt: 1 })
+    turn("ends", child.session)
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([])
+    await finish()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["a"]])
+  })
+
+  it("does not go to a session in which nobody has said anything", async () => {
+    const { posted, finish, host } = await ownerWithJobs()
+    host.said.set("owner", [])
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
+
+  it("is never two of one job, though another ends while opencode is asked", async () => {
+    const late = gate<void>()
+    const { finish, told } = await ownerWithJobs({
+      jobs: 2,
+      faults: (host) => ({
+        messages: async (session) => {
+          await late.passed
+          return host.messages(session)
+        },
+      }),
+    })
+    await finish("of a", "a")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    late.open()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told().flat().sort()).toEqual(["a", "b"])
+  })
+
+  it("is about the undelivered alone, where some are delivered otherwise while opencode is asked", async () => {
+    const { posted, finish, deliver } = await ownerWithJobs({
+      jobs: 2,
+      faults: () => ({ isBusy: onSecondCall(() => deliver("a")) }),
+    })
+    await finish("of a", "a")
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toHaveLength(1)
+    expect(posted[0]?.text).toContain("of b")
+    expect(posted[0]?.text).not.toContain("of a")
+  })
+
+  it("is not about a run that has been gone on with while opencode was asked", async () => {
+    const { posted, finish, host, call } = await ownerWithJobs({
+      faults: () => ({
+        isBusy: onSecondCall(async () => {
+          await call("agents_send", { id: "a", message: "go on" })
+          host.prompts.at(-1)?.answer("of run 2")
+          await vi.advanceTimersByTimeAsync(0)
+        }),
+      }),
+    })
+    await finish("of run 1")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toHaveLength(1)
+    expect(posted[0]?.text).toContain("of run 2")
+  })
+})
+
+describe("While the owner works", () => {
+  it("nothing goes, even where its turn's beginning was not heard; it goes when the turn is over", async () => {
+    let isBusy = true
+    const { posted, finish, turn, states } = await ownerWithJobs({
+      faults: () => ({ isBusy: async () => ok(isBusy) }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+    expect(states()).toEqual(["busy"])
+    isBusy = false
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toHaveLength(1)
+  })
+
+  it.each(["session.busy", "session.retrying"] as const)(
+    "nothing is even looked at once `%s` was heard",
+    async (type) => {
+      const asked = counting<Host["isBusy"]>(async () => ok(false))
+      const { finish, deliveries } = await ownerWithJobs({ faults: () => ({ isBusy: asked.call }) })
+      await finish()
+      deliveries.hear(
+        type === "session.busy"
+          ? { type, session: "owner" }
+          : { type, session: "owner", attempt: 1, reason: "overloaded", next: 1 },
+      )
+      await vi.advanceTimersByTimeAsync(aWhile)
+      expect(asked.calls).toEqual([])
+    },
+  )
+
+  it("its conversation is not read: that may be long", async () => {
+    const asked = counting<Host["messages"]>(async () => ok([]))
+    const { finish } = await ownerWithJobs({
+      faults: () => ({ messages: asked.call, isBusy: async () => ok(true) }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(asked.calls).toEqual([])
+  })
+
+  it("nothing goes where its turn began while opencode was asked", async () => {
+    const { posted, finish, turn } = await ownerWithJobs({
+      faults: () => ({ isBusy: onSecondCall(() => turn("begins")) }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
+
+  it("nothing goes where opencode says so only once the texts are read", async () => {
+    const says = [false, true]
+    const { posted, finish } = await ownerWithJobs({
+      faults: () => ({ isBusy: async () => ok(!!says.shift()) }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
+
+  it("it goes all the same where the turn ended just as opencode still said that it works", async () => {
+    const late = gate<void>()
+    const says = [true]
+    const { posted, finish, turn } = await ownerWithJobs({
+      faults: () => ({
+        isBusy: async () => {
+          const isBusy = says.shift() ?? false
+          if (isBusy) await late.passed
+          return ok(isBusy)
+        },
+      }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(250)
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    late.open()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toHaveLength(1)
+  })
+})
+
+describe("While opencode fails", () => {
+  it.each(["post", "messages", "isBusy"] as const)(
+    "at `%s`, a delivery is tried again at growing pauses, and goes once",
+    async (method) => {
+      const tries: number[][] = []
+      const { posted, finish } = await ownerWithJobs({
+        faults: (host) => {
+          const flaky = failing<Host[typeof method]>(5, host[method])
+          tries.push(flaky.tries)
+          return { [method]: flaky.call }
+        },
+      })
+      await finish()
+      await vi.advanceTimersByTimeAsync(longEnough)
+      expect(posted).toHaveLength(1)
+      const [times = []] = tries
+      expect(pausesOf(times).slice(0, 5)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000])
+    },
+  )
+
+  it("news goes out soon, not after the pause", async () => {
+    const { finish, told, states } = await ownerWithJobs({
+      jobs: 2,
+      faults: (host) => ({ messages: failing(5, host.messages).call }),
+    })
+    await finish("of a", "a")
+    // In the pause of 16 s before the sixth attempt.
+    await vi.advanceTimersByTimeAsync(16_000)
+    expect([states(), told()]).toEqual([["backoff"], []])
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(250)
+    expect(told()).toEqual([["a", "b"]])
+  })
+
+  it("news does not shorten the pauses of an opencode that goes on failing", async () => {
+    const tries: number[][] = []
+    const { finish } = await ownerWithJobs({
+      jobs: 2,
+      faults: (host) => {
+        const flaky = failing(99, host.messages)
+        tries.push(flaky.tries)
+        return { messages: flaky.call }
+      },
+    })
+    await finish("of a", "a")
+    await vi.advanceTimersByTimeAsync(2_000)
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(pausesOf(tries[0] ?? [])).toEqual([1_000, 1_000, 4_000, 8_000])
+  })
+
+  it("a message that may be stored after all is sent again by the same ids, without what ended meanwhile", async () => {
+    const stored: NewPrompt[] = []
+    const { finish, told, turn, posted } = await ownerWithJobs({
+      jobs: 2,
+      faults: (host) => ({
+        post: async (message) => {
+          stored.push(message)
+          return stored.length === 1 ? failed("opencode gave no answer") : host.post(message)
+        },
+      }),
+    })
+    await finish("of a", "a")
+    await vi.advanceTimersByTimeAsync(500)
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["a"], ["b"]])
+    expect(stored[1]).toEqual(stored[0])
+    expect(posted[1]?.messageID).not.toBe(posted[0]?.messageID)
+    turn("ends")
+  })
+
+  it("what it could not do is in the log, once for each attempt", async () => {
+    const { finish, host } = await ownerWithJobs({
+      faults: (host) => ({ messages: failing(2, host.messages).call }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(host.logged).toEqual([
+      "warn: results could not be delivered to their owner: not now",
+      "warn: results could not be delivered to their owner: not now",
+    ])
+  })
+
+  it("a text that cannot be read now waits, and others go", async () => {
+    const flaky: { tries: number[] }[] = []
+    const { finish, told, adopt, turn, host } = await ownerWithJobs({
+      faults: (host) => {
+        const { tries, call } = failing<Host["messages"]>(3, host.messages)
+        flaky.push({ tries })
+        return { messages: (session) => (session === "ses_old" ? call(session) : host.messages(session)) }
+      },
+    })
+    adopt()
+    turn("ends")
+    await finish("of a")
+    await vi.advanceTimersByTimeAsync(500)
+    expect(told()).toEqual([["a"]])
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([["a"], ["old"]])
+    expect(flaky[0]?.tries).toHaveLength(4)
+    expect(host.logged).toContain("warn: results could not be delivered to their owner: not now")
+  })
+})
+
+describe("A message that is stored and whose turn could not be started", () => {
+  /** opencode stores the message, and starts no turn the first times. */
+  async function unstarted(times: number) {
+    const services = await ownerWithJobs({
+      jobs: 2,
+      faults: (host) => ({ send: failing<Host["send"]>(times, host.send).call }),
+    })
+    await services.finish("of a", "a")
+    await vi.advanceTimersByTimeAsync(250)
+    expect(services.told()).toEqual([["a"]])
+    expect(services.states()).toEqual(["backoff"])
+    return services
+  }
+
+  it("is not stored again: only its turn is started, as soon as opencode does it", async () => {
+    const { sent, told, states } = await unstarted(3)
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([["a"]])
+    expect(sent).toHaveLength(4)
+    expect(new Set(sent.map(({ messageID }) => messageID)).size).toBe(1)
+    expect(states()).toEqual([])
+  })
+
+  it("is read by the turn that somebody else begins: no other is started for it", async () => {
+    const { sent, turn, states } = await unstarted(1)
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(sent).toHaveLength(1)
+    expect(states()).toEqual([])
+  })
+
+  it("does not hold up what ends later", async () => {
+    const { finish, told } = await unstarted(1)
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([["a"], ["b"]])
+  })
+
+  it("is let go with its owner", async () => {
+    const { finish, states } = await ownerWithJobs({
+      faults: () => ({ send: async () => failed("gone", 404) }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(states()).toEqual([])
+  })
+})
+
+describe("What an earlier process left", () => {
+  it("wakes nobody", async () => {
+    const asked = counting<Host["isBusy"]>(async () => ok(false))
+    const { adopt, posted, states } = await ownerWithJobs({ faults: () => ({ isBusy: asked.call }) })
+    adopt()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+    expect(asked.calls).toEqual([])
+    expect(states()).toEqual(["dormant"])
+  })
+
+  it("is delivered at the end of the owner's next turn", async () => {
+    const { adopt, told, turn, host } = await ownerWithJobs()
+    host.said.set("ses_old", [answerTo({ session: "ses_old", messageID: "msg_old" }, "of old")])
+    adopt()
+    turn("begins")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([])
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["old"]])
+  })
+
+  it("is not delivered again where the owner fetches it in that turn", async () => {
+    const { adopt, call, posted, turn, states } = await ownerWithJobs()
+    adopt()
+    turn("begins")
+    await call("agents_wait", { ids: ["old"] })
+    expect(states()).toEqual([])
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
+
+  it("goes along with what this process's jobs have to say", async () => {
+    const { adopt, told, finish } = await ownerWithJobs()
+    adopt()
+    await finish()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["a", "old"]])
+  })
+
+  it("is nothing to wait for where the conversation turns out to hold it", async () => {
+    const { adopt, deliver, states } = await ownerWithJobs()
+    adopt()
+    deliver("old")
+    expect(states()).toEqual([])
+  })
+
+  it("is not delivered again where the conversation says so only once it is read", async () => {
+    const { adopt, posted, inbox, host, turn } = await ownerWithJobs()
+    adopt()
+    const mark = { delivered: [{ session: "ses_old", run: 1 }] }
+    host.said.get("owner")?.push(postedAs({ session: "owner", text: "told", agent: "plan", mark }))
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toEqual([])
+    expect(inbox.undelivered("owner")).toEqual([])
+  })
+
+  it("is not even noticed where it was delivered", async () => {
+    const { adopt, inbox, states } = await ownerWithJobs()
+    inbox.adopt("ses_old", 1)
+    adopt()
+    expect(states()).toEqual([])
+  })
+
+  describe("and recovery has resumed", () => {
+    const resumed = async () => {
+      const services = await ownerWithJobs()
+      const { troupe, host } = services
+      troupe.start({
+        id: "again",
+        owner: "owner",
+        description: "Look",
+        prompt: "work of again",
+        agent: "general",
+        createdAt: 1,
+        askedAt: 1,
+        run: 1,
+        session: "ses_again",
+        timeoutMs: 2 * longEnough,
+        idleMs: 2 * longEnough,
+      })
+      await vi.advanceTimersByTimeAsync(0)
+      expect(host.prompts.at(-1)?.prompt.session).toBe("ses_again")
+      return services
+    }
+
+    it("wakes nobody when it ends: its owner gets it when it is next used", async () => {
+      const { finish, told, turn, states } = await resumed()
+      await finish("of again", "again")
+      await vi.advanceTimersByTimeAsync(longEnough)
+      expect([told(), states()]).toEqual([[], ["dormant"]])
+      turn("begins")
+      turn("ends")
+      await vi.advanceTimersByTimeAsync(aWhile)
+      expect(told()).toEqual([["again"]])
+    })
+
+    it("goes to an idle owner that has had a turn since", async () => {
+      const { finish, told, turn, states } = await resumed()
+      turn("begins")
+      turn("ends")
+      await vi.advanceTimersByTimeAsync(aWhile)
+      expect(states()).toEqual([])
+      await finish("of again", "again")
+      await vi.advanceTimersByTimeAsync(aWhile)
+      expect(told()).toEqual([["again"]])
+    })
+
+    it("wakes its owner for a follow-up that somebody gave it here", async () => {
+      const { finish, told, call, host } = await resumed()
+      await finish("of again", "again")
+      await call("agents_send", { id: "again", message: "go on" })
+      host.prompts.at(-1)?.answer("and on")
+      await vi.advanceTimersByTimeAsync(aWhile)
+      expect(told()).toEqual([["again"]])
+    })
+  })
+})
+
+describe("Nothing is left of a delivery", () => {
+  type Services = Awaited<ReturnType<typeof ownerWithJobs>>
+
+  it.each<[string, (services: Services) => unknown, Setup]>([
+    ["that has gone", () => {}, {}],
+    ["whose owner has fetched the result", ({ call }) => call("agents_wait", { ids: ["a"] }), {}],
+    [
+      "whose owner has fetched it just then",
+      () => {},
+      {
+        faults: (_, inbox) => ({
+          isBusy: async () => {
+            const runs = inbox.undelivered("owner").map(({ session, run }) => ({ session, run }))
+            inbox.markDelivered("owner", runs)
+            return ok(false)
+          },
+        }),
+      },
+    ],
+    ["to a session in which nobody has said anything", ({ host }) => host.said.set("owner", []), {}],
+    [
+      "whose owner is gone",
+      () => {},
+      { faults: () => ({ messages: async () => failed("no session", 404) }) },
+    ],
+    [
+      "whose owner is gone as it is stored",
+      () => {},
+      { faults: () => ({ post: async () => failed("gone", 404) }) },
+    ],
+    ["whose owner is forgotten", ({ troupe }) => troupe.forgetOwner("owner"), {}],
+    ["whose plugin is stopped", ({ deliveries }) => deliveries.stop(), {}],
+  ])("%s", async (_, happen, setup) => {
+    const services = await ownerWithJobs(setup)
+    await services.finish()
+    await happen(services)
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(services.states()).toEqual([])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("whose owner works: its end is the time, and no timer runs meanwhile", async () => {
+    const { finish, turn, states } = await ownerWithJobs()
+    await finish()
+    turn("begins")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(states()).toEqual(["busy"])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("whose plugin was stopped while the conversation was read: nothing goes any more", async () => {
+    const { posted, finish, deliveries, inbox, turn, states } = await ownerWithJobs({
+      faults: (host) => ({
+        messages: async (session) => {
+          deliveries.stop()
+          return host.messages(session)
+        },
+      }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    turn("ends")
+    expect(states()).toEqual([])
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+    expect(inbox.undelivered("owner")).toHaveLength(1)
+  })
+
+  it("at the end of a turn where there is nothing to deliver: it costs nothing", async () => {
+    const asked = counting<Host["isBusy"]>(async () => ok(false))
+    const { turn, states } = await ownerWithJobs({ faults: () => ({ isBusy: asked.call }) })
+    turn("ends")
+    turn("ends", "other")
+    expect(states()).toEqual([])
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(asked.calls).toEqual([])
+  })
+})
+
+it("One look at opencode is enough for what ended within the window", async () => {
+  const looks: Promise<unknown>[] = []
+  const { finish, posted } = await ownerWithJobs({
+    jobs: 3,
+    faults: (host) => ({
+      messages: (session) => {
+        const look = host.messages(session)
+        looks.push(look)
+        return look
+      },
+    }),
+  })
+  for (const id of ["a", "b", "c"]) {
+    await finish(`of ${id}`, id)
+    await vi.advanceTimersByTimeAsync(50)
+  }
+  await vi.advanceTimersByTimeAsync(longEnough)
+  expect([posted.length, looks.length]).toEqual([1, 1])
+})

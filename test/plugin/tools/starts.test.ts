@@ -1,0 +1,184 @@
+import { getEventListeners } from "node:events"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { HostEvent } from "../../../src/plugin/host/port.ts"
+import { StartsUnderWay } from "../../../src/plugin/tools/starts.ts"
+import { gate } from "../../support/gate.ts"
+import { testServices } from "../support/services.ts"
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))
+afterEach(() => void vi.useRealTimers())
+
+const task = (id: string) => ({ id, prompt: `do ${id}` })
+const passing = (ms = 0) => vi.advanceTimersByTimeAsync(ms)
+
+type Told = "tool.pending" | "tool.running" | "tool.ended"
+const told = (
+  type: Told,
+  { tool = "agents_start", call = "call_start", session = "owner" } = {},
+): HostEvent => ({ type, session, call, tool, title: undefined, mark: undefined })
+
+/** A wait under way that finds nothing. */
+async function waiting() {
+  const services = testServices()
+  const ends: string[] = []
+  const wait = services.call("agents_wait", {})
+  void wait.then(({ output }) => ends.push(output))
+  await passing()
+  return { ...services, wait, ends }
+}
+
+describe("A wait in the message of a start", () => {
+  it.each([
+    ["starts first", ["agents_start", "agents_wait"]],
+    ["waits first", ["agents_wait", "agents_start"]],
+  ] as const)("waits for what that is about to make, where opencode %s", async (_, order) => {
+    const permitted = gate<void>()
+    const { call, host } = testServices()
+    const ask = () => permitted.passed.then(() => ({ type: "granted" as const }))
+    const calls = order.map((tool) =>
+      tool === "agents_start" ? call(tool, { tasks: [task("a")] }, { ask }) : call(tool, {}),
+    )
+    // However long the user takes.
+    await passing(60_000)
+    permitted.open()
+    await passing()
+    host.prompts[0]?.answer("of a")
+    await passing()
+    const results = await Promise.all(calls)
+    expect(results[order.indexOf("agents_wait")]).toMatchObject({ title: "1/1 done", jobs: [{ id: "a" }] })
+  })
+
+  it.each([
+    ["starts first", ["agents_start", "agents_wait"]],
+    ["waits first", ["agents_wait", "agents_start"]],
+  ] as const)("waits for it beside the jobs that run already, where opencode %s", async (_, order) => {
+    const { call, host } = testServices()
+    await call("agents_start", { tasks: [task("a")] })
+    const calls = order.map((tool) => call(tool, tool === "agents_start" ? { tasks: [task("b")] } : {}))
+    await passing()
+    for (const { answer } of host.prompts) answer("done")
+    await passing()
+    const results = await Promise.all(calls)
+    expect(results[order.indexOf("agents_wait")]).toMatchObject({ jobs: [{ id: "a" }, { id: "b" }] })
+  })
+
+  it("waits for it by name too, beside what it knows already", async () => {
+    const { call, host } = testServices()
+    await call("agents_start", { tasks: [task("a")] })
+    const waiting = call("agents_wait", { ids: ["a", "b", "x"] })
+    await passing()
+    const starting = call("agents_start", { tasks: [task("b")] })
+    await passing(500)
+    await starting
+    for (const { answer } of host.prompts) answer("done")
+    await passing()
+    const { output, jobs } = await waiting
+    expect(jobs.map(({ id }) => id)).toEqual(["a", "b"])
+    expect(output).toContain("Unknown: x (your jobs: a, b)")
+  })
+
+  it("waits for one that opencode announces while the model is still writing it", async () => {
+    const { starts, call, ends, wait, host } = await waiting()
+    await passing(400)
+    starts.hear(told("tool.pending"))
+    await passing(60_000)
+    expect(ends).toEqual([])
+    const starting = call("agents_start", { tasks: [task("a")] })
+    await passing()
+    await starting
+    starts.hear(told("tool.ended"))
+    host.prompts[0]?.answer("of a")
+    await passing()
+    expect(await wait).toMatchObject({ title: "1/1 done" })
+  })
+})
+
+describe("A wait that finds nothing", () => {
+  it("answers so half a second later, should no start be announced", async () => {
+    const { ends } = await waiting()
+    await passing(499)
+    expect(ends).toEqual([])
+    await passing(1)
+    expect(ends).toEqual(["No jobs are running, and all results have been delivered."])
+  })
+
+  it.each([
+    ["a start of another owner", told("tool.running", { session: "other" })],
+    ["another tool", told("tool.running", { tool: "bash" })],
+  ])("is not held up by %s", async (_, event) => {
+    const { starts, ends } = await waiting()
+    starts.hear(event)
+    await passing(500)
+    expect(ends).toHaveLength(1)
+  })
+
+  it("answers so once a start has started nothing", async () => {
+    const { call, ends } = await waiting()
+    const starting = call("agents_start", { tasks: [{ ...task("a"), agent: "wizard" }] })
+    await passing(500)
+    await starting
+    expect(ends).toEqual(["No jobs are running, and all results have been delivered."])
+  })
+
+  it("is told where the start fails altogether", async () => {
+    const { call, ends } = await waiting()
+    const starting = call("agents_start", {}).catch((error: Error) => error.message)
+    await passing(500)
+    expect(await starting).toContain("tasks is missing")
+    expect(ends).toHaveLength(1)
+  })
+
+  it.each([
+    ["its call ends without having been run", told("tool.ended")],
+    ["the turn is over", { type: "session.idle", session: "owner" } as const],
+  ])("does not wait for an announced start any more once %s", async (_, event) => {
+    const { starts, ends } = await waiting()
+    starts.hear(told("tool.pending"))
+    await passing(60_000)
+    starts.hear(event)
+    await passing()
+    expect(ends).toHaveLength(1)
+  })
+
+  it("heeds its timeout, and the user's interrupt, while it waits for a start", async () => {
+    const interrupt = new AbortController()
+    const { call, starts } = testServices()
+    starts.hear(told("tool.running"))
+    const calls = [call("agents_wait", { timeout: 2 }), call("agents_wait", {}, { abort: interrupt.signal })]
+    await passing(2_000)
+    expect((await calls[0])?.title).toBe("nothing to wait for")
+    interrupt.abort()
+    expect((await calls[1])?.title).toBe("nothing to wait for")
+  })
+})
+
+describe("Starts under way", () => {
+  it("are those of calls without an id too, each until its own end", async () => {
+    const starts = new StartsUnderWay()
+    const place = { session: "owner", message: "msg", call: undefined }
+    const [first, second] = [gate<void>(), gate<void>()]
+    void starts.track(place, first.passed)
+    void starts.track(place, second.passed)
+    let isOver = false
+    void starts.over("owner", new AbortController().signal).then(() => (isOver = true))
+    first.open()
+    await passing()
+    expect(isOver).toBe(false)
+    second.open()
+    await passing()
+    expect(isOver).toBe(true)
+  })
+
+  it("leave nothing behind that hears of a later interrupt", async () => {
+    const starts = new StartsUnderWay()
+    const { signal } = new AbortController()
+    const over = starts.announcedAndOver("owner", signal)
+    starts.hear(told("tool.running"))
+    await passing()
+    expect(getEventListeners(signal, "abort")).toHaveLength(1)
+    starts.hear(told("tool.ended"))
+    await over
+    expect(getEventListeners(signal, "abort")).toEqual([])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest"
+import * as z from "zod"
+import { parse } from "../../../src/plugin/util/parse.ts"
+
+const Task = z.strictObject({
+  prompt: z.string().regex(/\S/).meta({ requirement: "text that is not blank" }),
+  agent: z.string().optional().describe("Default general"),
+  timeout: z.number().positive().max(100).optional(),
+  tries: z.number().int().min(1).max(5).optional(),
+  ratio: z.number().optional(),
+})
+const Schema = z.strictObject({
+  tasks: z.array(Task).min(1).max(3).optional(),
+  ids: z.array(z.string()).min(1).optional(),
+  names: z.array(z.string()).optional(),
+  until: z.enum(["all", "any"]).optional(),
+  isAll: z.boolean().optional(),
+})
+
+const problemsOf = (given: unknown, name?: string) => {
+  const read = parse(Schema, given, name)
+  return read.ok ? [] : read.problems
+}
+
+describe("A value from outside", () => {
+  it("is taken as it is where it is right", () => {
+    const given = { tasks: [{ prompt: "go", timeout: 5 }], until: "any" }
+    expect(parse(Schema, given)).toEqual({ ok: true, value: given })
+  })
+
+  it.each<[object, string]>([
+    [{ tasks: [{}] }, "tasks[0].prompt is missing: it must be text that is not blank"],
+    [{ tasks: [{ prompt: " \n" }] }, 'tasks[0].prompt is " \\n": it must be text that is not blank'],
+    [{ tasks: [{ prompt: "x", agent: 7 }] }, "tasks[0].agent is 7: it must be text"],
+    [
+      { tasks: [{ prompt: "x", timeout: 0 }] },
+      "tasks[0].timeout is 0: it must be a number, above 0 and at most 100",
+    ],
+    [
+      { tasks: [{ prompt: "x", tries: 1.5 }] },
+      "tasks[0].tries is 1.5: it must be a whole number, at least 1 and at most 5",
+    ],
+    [{ tasks: [{ prompt: "x", ratio: "half" }] }, 'tasks[0].ratio is "half": it must be a number'],
+    [
+      { tasks: [{ prompt: "x", colour: "red" }] },
+      "tasks[0].colour is unknown; there are: prompt, agent, timeout, tries, ratio",
+    ],
+    [{ tasks: [7] }, "tasks[0] is 7: it must be an object"],
+    [{ tasks: [null] }, "tasks[0] is null: it must be an object"],
+    [{ tasks: [] }, "tasks is []: it must be a list of 1 to 3"],
+    [{ tasks: "all" }, 'tasks is "all": it must be a list of 1 to 3'],
+    [
+      { tasks: Array(4).fill({ prompt: "go and look" }) },
+      "tasks is a list of 4: it must be a list of 1 to 3",
+    ],
+    [{ ids: [] }, "ids is []: it must be a list that is not empty"],
+    [{ ids: ["a", 1] }, "ids[1] is 1: it must be text"],
+    [{ names: {} }, "names is {}: it must be a list"],
+    [{ until: "most" }, 'until is "most": it must be "all" or "any"'],
+    [{ isAll: "yes" }, 'isAll is "yes": it must be true or false'],
+    [{ wait: true }, "wait is unknown; there are: tasks, ids, names, until, isAll"],
+  ])("is named where it is wrong, with what would be right: %o", (given, problem) => {
+    expect(problemsOf(given)).toEqual([problem])
+  })
+
+  it("is shown in a line, however long it is", () => {
+    const [problem = ""] = problemsOf({ ids: `one\n${"x".repeat(1_000)}` })
+    expect(problem).toMatch(/^ids is "one\\nx{50,}…: it must be a list that is not empty$/)
+    expect(problem.length).toBeLessThan(120)
+  })
+
+  it("has each of its problems named, each field once", () => {
+    expect(problemsOf({ tasks: [{ tries: 0.5 }], wait: 1, parallel: 2 })).toEqual([
+      "tasks[0].prompt is missing: it must be text that is not blank",
+      "tasks[0].tries is 0.5: it must be a whole number, at least 1 and at most 5",
+      "wait is unknown; there are: tasks, ids, names, until, isAll",
+      "parallel is unknown; there are: tasks, ids, names, until, isAll",
+    ])
+  })
+
+  it("goes by the name that people know it by", () => {
+    expect(problemsOf(7, "the options")).toEqual(["the options is 7: it must be an object"])
+    expect(problemsOf({ until: 1 }, "the options")).toEqual([
+      'the options.until is 1: it must be "all" or "any"',
+    ])
+    const list = parse(z.array(Task), [{}], "tasks")
+    expect(list).toMatchObject({
+      problems: ["tasks[0].prompt is missing: it must be text that is not blank"],
+    })
+  })
+})
