@@ -8,16 +8,17 @@ import { themes } from "./colours.ts"
 import type { Document } from "./documents.ts"
 import { code, picture, table } from "./markdown.ts"
 import { pictureOf } from "./picture.ts"
-import { atOnce, namesOf, type Row, rowsOf, stateName, statesOf } from "./transitions.ts"
+import { atOnce, namesOf, type Row, rowsOf, statesOf } from "./transitions.ts"
 
-/** A machine as its page tells of it. */
+/** A machine as its page describes it. */
 export type Chapter = {
   machine: AnyStateMachine
   reasons: Reasons
-  /** Where it stands, from the root. */
+  /** Its source file, from the root. */
   source: string
 }
 
+/** In the order of the page. A further machine is one more line, wherever its source and its reasons are. */
 export const chapters: Chapter[] = [
   { machine: jobMachine, reasons: jobReasons, source: "src/machines/job-machine.ts" },
   { machine: supervisorMachine, reasons: supervisorReasons, source: "src/machines/supervisor-machine.ts" },
@@ -36,12 +37,13 @@ export function machineDocuments(): Document[] {
 }
 
 function machinesPage(): string {
+  const links = chapters.map(({ machine: { id } }) => `[${id}](#${id.toLowerCase()})`)
   return [
-    "<!-- Written by `npm run docs`, from src/machines. -->",
+    "<!-- Written by `npm run docs` from the machines. Change those instead. -->",
     "# The state machines",
-    "Each actor runs one of three: a [job](#job), the [supervisor](#supervisor) of an owner's jobs, the " +
-      "[system](#system) over all. States say in the machine what they mean; why a transition is there stands in " +
-      "[reasons.ts](../src/machines/reasons.ts). How the actors work together: [architecture.md](architecture.md).",
+    `Every actor, and every protocol that has states, is a state machine: ${links.join(", ")}. The pictures and tables ` +
+      "below are made from the machines themselves, which say what each state means; the reason for each transition " +
+      "is in a table beside its machine. How the actors work together: [architecture.md](architecture.md).",
     howToRead,
     ...chapters.map(chapterOf),
     "",
@@ -49,18 +51,21 @@ function machinesPage(): string {
 }
 
 const howToRead = table(
-  ["in a picture", "it means"],
+  ["in a picture", "meaning"],
   [
-    ["dot with an arrow", "where a state begins"],
-    ["double border", "final: nothing comes after"],
-    ["dashed arrow", "taken at once, when its condition holds"],
-    [code("do / …"), "an effect that runs while the state lasts; `… done` and `… failed` are its outcomes"],
-    ["`entry / …`, `exit / …`", "what is done when the state is entered or left"],
-    [code("spawn / …"), "the actors that it starts and answers for"],
-    [code("↻ …"), "an event that does not leave the node that names it"],
+    ["dot with an arrow", "the initial state"],
+    ["double border", "a final state"],
+    ["dashed arrow", "a transition without an event, taken as soon as its condition holds"],
+    [
+      code("do / …"),
+      "an effect that runs while the state is active; `… done` and `… failed` are its outcomes",
+    ],
+    ["`entry / …`, `exit / …`", "actions on entering or leaving the state"],
+    [code("spawn / …"), "the actors that it starts and supervises"],
+    [code("↻ …"), "an event that is handled without leaving the state"],
     [code("after …"), "a timer that starts when the state is entered"],
     [code("… over"), "a final state inside was reached"],
-    ["`* done`, `* failed`, `xstate.snapshot.*`", "an actor that it spawned has ended, crashed, changed"],
+    ["`* done`, `* failed`, `xstate.snapshot.*`", "an actor that it started has ended, crashed, changed"],
   ],
 )
 
@@ -69,33 +74,34 @@ export function chapterOf({ machine, reasons, source }: Chapter): string {
   const paths = { light: `machines/${id}.light.svg`, dark: `machines/${id}.dark.svg` }
   return [
     `## ${id}`,
-    `${meaningOf(root)} Its source: [${source}](../${source}).`,
-    picture(paths, `The statechart of the ${id} machine; the tables below say the same in words.`),
-    ...(Object.keys(root.states).length > 0 ? ["### Its states", stateTable(machine)] : []),
-    "### Its transitions",
+    `${meaningOf(root)} Source: [${source}](../${source}).`,
+    picture(paths, `Statechart of the ${id} machine; the tables below say the same in words.`),
+    ...(Object.keys(root.states).length > 0 ? ["### States", stateTable(machine)] : []),
+    "### Transitions",
     transitionTable(rowsOf(machine, reasons)),
   ].join("\n\n")
 }
 
 function stateTable(machine: AnyStateMachine): string {
   const places = new Map(drawMachine(machine).nodes.map(({ id, place }) => [id, place]))
+  const hasRecords = [...places.values()].some((place) => place !== undefined)
   const rows = statesOf(machine)
     .slice(1)
     .map((node) => {
       const place = places.get(node.id)
       return [
-        "&emsp;".repeat(node.path.length - 1) + code(stateName(node)) + markOf(node),
-        place === undefined ? "" : code(place),
+        "&emsp;".repeat(node.path.length - 1) + code(node.key) + markOf(node),
+        ...(hasRecords ? [place === undefined ? "" : code(place)] : []),
         doneIn(node).join(", "),
         meaningOf(node),
       ]
     })
-  return table(["state", "in records", "does", "meaning"], rows)
+  return table(["state", ...(hasRecords ? ["in records"] : []), "does", "meaning"], rows)
 }
 
 function markOf(node: AnyStateNode): string {
   if (node.type === "final") return " final"
-  return node.parent?.initial.target.includes(node) ? " first" : ""
+  return node.parent?.initial.target.includes(node) ? " initial" : ""
 }
 
 function doneIn(node: AnyStateNode): string[] {

@@ -43,7 +43,7 @@ export function rowsOf(machine: AnyStateMachine, reasons: Reasons): Row[] {
   ]
   if (problems.length === 0) return rows
   throw new Error(
-    [`src/machines/reasons.ts does not fit the machine "${machine.id}":`, ...problems].join("\n"),
+    [`The reasons of the machine "${machine.id}" do not match its transitions:`, ...problems].join("\n"),
   )
 }
 
@@ -58,8 +58,14 @@ export function statesOf(machine: AnyStateMachine): AnyStateNode[] {
   return withInner(machine.root)
 }
 
-/** No two states of a machine have the same name here: the name alone says which is meant. */
-export const stateName = ({ key, path }: AnyStateNode) => (path.length === 0 ? "root" : key)
+/** As reasons and tables name it: by its key, with those of the states around it where others have the same. */
+export function stateName({ machine, path }: AnyStateNode): string {
+  if (path.length === 0) return "root"
+  const paths = statesOf(machine).map((node) => `.${node.path.join(".")}`)
+  const names = path.map((_, index) => path.slice(-index - 1).join("."))
+  const isClear = (name: string) => paths.filter((each) => each.endsWith(`.${name}`)).length === 1
+  return names.find(isClear) ?? path.join(".")
+}
 
 /** Those that need no event come first, as they do when the state is entered. */
 export function declaredBy(node: AnyStateNode): AnyTransitionDefinition[] {
