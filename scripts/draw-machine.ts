@@ -23,7 +23,7 @@ const size = { letter: 6.2, line: 14, title: 30, minWidth: 84 }
 export type Layout = {
   /** How much wider than high a node may be before its content is laid out the other way. */
   widthToHeight: number
-  /** The same for nodes with nothing but plain nodes inside: flat ones make those around them fit a page. */
+  /** The same for inner nodes that hold plain nodes alone: flat ones make those around them fit a page. */
   innermostWidthToHeight: number
   /** Room around what is in a node. Pixels. */
   padding: number
@@ -108,7 +108,7 @@ function draw(node: Graph, steps: Steps, layout: Layout): Drawing {
     arrange(node, inside, children, arrows, direction, layout),
   )
   if (!across || !down) throw new Error("two directions make two drawings")
-  const isInnermost = node.children.every(({ children }) => children.length === 0)
+  const isInnermost = node.stateNode.parent && node.children.every(({ children }) => children.length === 0)
   const ratio = isInnermost ? layout.innermostWidthToHeight : layout.widthToHeight
   const extent = ({ width, height }: Drawing) => Math.max(width / ratio, height)
   return extent(across) <= extent(down) ? across : down

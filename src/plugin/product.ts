@@ -1,3 +1,4 @@
+import { inspectCommand } from "../inspector/discovery/command.ts"
 import { Ledger } from "../machines/ledger.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { childEffects } from "./children/effects.ts"
@@ -33,8 +34,6 @@ export type ProductOptions = {
   given: unknown
   /** opencode itself ends with the main turn, as `opencode run` does. */
   endsWithTurn: boolean
-  /** What a person types for a link to the inspector. */
-  inspectCommand: string
 }
 
 /** The product over one opencode, whichever its generation: one for each directory. */
@@ -50,7 +49,7 @@ export type Product = {
 }
 
 export function createProduct(settings: ProductOptions): Product {
-  const { host, directory, endsWithTurn, inspectCommand } = settings
+  const { host, directory, endsWithTurn } = settings
   const now = Date.now
   const { options, problems } = readOptions(settings.given)
   const { concurrency, notify, recover } = options
@@ -69,7 +68,7 @@ export function createProduct(settings: ProductOptions): Product {
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
-  const toasts = createToasts({ host, troupe })
+  const toasts = createToasts({ host, troupe, reportError })
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const actors = () =>
@@ -84,7 +83,7 @@ export function createProduct(settings: ProductOptions): Product {
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
-    void host.log("info", loadedLine(options, inspectCommand))
+    void host.log("info", loadedLine(options))
     for (const problem of problems) void host.log("warn", problem)
     void recovery.everybody()
   }, 0)

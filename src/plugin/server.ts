@@ -1,5 +1,4 @@
 import type { Hooks, PluginInput, PluginModule, PluginOptions } from "@opencode-ai/plugin"
-import { inspectCommand } from "../inspector/discovery/command.ts"
 import { createHost } from "./host/client.ts"
 import { decodeEvent } from "./host/events.ts"
 import { pluginTools } from "./host/plugin-tools.ts"
@@ -9,7 +8,7 @@ import { createProduct } from "./product.ts"
 async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks> {
   const { client, directory } = input
   const host = createHost(client, directory)
-  const product = createProduct({ host, directory, given, endsWithTurn: isRun(), inspectCommand })
+  const product = createProduct({ host, directory, given, endsWithTurn: isRun() })
   return {
     tool: pluginTools(product.tools),
     event: async ({ event: unparsed }) => {

@@ -1,12 +1,10 @@
+import { inspectCommand } from "../../inspector/discovery/command.ts"
 import type { Options } from "../options.ts"
 
 declare const TROUPE_VERSION: string | undefined
 
-/**
- * One line for opencode's log: that the plugin is there, and with which options.
- * @param inspectCommand what a person types for a link to the inspector
- */
-export function loadedLine(options: Options, inspectCommand: string): string {
+/** One line for opencode's log: the plugin is loaded, with these options. */
+export function loadedLine(options: Options): string {
   const { concurrency, timeoutSeconds, idleSeconds, depth, notify, recover, inspector } = options
   const settings = [
     `concurrency ${concurrency}`,
@@ -15,7 +13,8 @@ export function loadedLine(options: Options, inspectCommand: string): string {
     `depth ${depth}`,
     `notify ${notify}`,
     `recover ${recover}`,
-    inspector.enabled ? `inspector: ${inspectCommand}` : "no inspector",
+    // The log escapes double quotes, and a command with backslashes cannot be pasted.
+    inspector.enabled ? `inspector: ${inspectCommand.replaceAll('"', "'")}` : "no inspector",
   ]
   return `opencode-troupe ${version()} loaded: ${settings.join(", ")}`
 }

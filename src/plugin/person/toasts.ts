@@ -15,6 +15,8 @@ const waitingMs = 10_000
 export type ToastsOptions = {
   host: Pick<Host, "toast">
   troupe: Pick<Troupe, "records">
+  /** Told of defects of ours. */
+  reportError: (error: unknown) => void
   /** Default: real time. */
   clock?: typeof realClock
 }
@@ -33,11 +35,13 @@ export type Toasts = {
 }
 
 /** Shows which jobs need the person, which have ended, and what else they are to know. */
-export function createToasts({ host, troupe, clock = realClock }: ToastsOptions): Toasts {
+export function createToasts({ host, troupe, reportError, clock = realClock }: ToastsOptions): Toasts {
   const machine = toastMachine.provide({
     actions: { show: (_, toast) => toast && void host.toast(toast) },
   })
   const actor = createActor(machine, { clock })
+  // Without an observer, an error would be thrown into opencode.
+  actor.subscribe({ error: reportError })
   actor.start()
 
   const unsubscribe = troupe.records.subscribe((record, before) => {

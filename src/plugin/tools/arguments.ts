@@ -20,8 +20,8 @@ const modelName = z
 const ids = z.array(z.string()).min(1).optional()
 
 export const Task = z.strictObject({
-  prompt: words.describe("All the subagent needs: it sees nothing of this conversation"),
-  id: jobId.optional().describe("Short name; default j1, j2, …"),
+  prompt: words.describe("All the subagent needs: it cannot see this conversation"),
+  id: jobId.optional().describe("Short name. Default j1, j2, …"),
   description: words.optional().describe("3-5 words"),
   agent: words.optional().describe("Default general"),
   model: modelName.optional().describe("provider/model"),

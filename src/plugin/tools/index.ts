@@ -38,7 +38,7 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
     },
   })
   const startTool = tool(
-    "Start subagents that work in parallel in the background. Returns at once, without their answers.",
+    "Start subagents that work in parallel in the background. Returns at once, without their results.",
     StartArguments,
     start,
   )
@@ -47,13 +47,13 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
       ...startTool,
       run: (given, call) => services.starts.track(call.place, startTool.run(given, call)),
     },
-    agents_status: tool("See where your jobs stand. No need to poll.", StatusArguments, status),
+    agents_status: tool("Show where your jobs stand. No need to poll.", StatusArguments, status),
     agents_wait: tool(
-      "Wait for jobs (default: all that run or are unread) and get their full results. At the timeout they run on.",
+      "Wait for jobs (default: all running or undelivered) and get their full results. On timeout they keep running.",
       WaitArguments,
       wait,
     ),
-    agents_cancel: tool("Stop jobs; keeps what they had written.", CancelArguments, cancel),
+    agents_cancel: tool("Stop jobs and keep what they wrote.", CancelArguments, cancel),
     agents_send: tool("Tell a running job more, or give an ended one a follow-up.", SendArguments, send),
   }
 }

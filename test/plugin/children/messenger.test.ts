@@ -5,24 +5,24 @@ import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok } from "../support/host-double.ts"
 import { answerTo } from "../support/opencode-data.ts"
-import { atDesk } from "../support/services.ts"
+import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
-/** A desk at which a job `a` runs, and what is sent to its child. */
-async function working(...[overrides, options]: Parameters<typeof atDesk>) {
+/** A services at which a job `a` runs, and what is sent to its child. */
+async function working(...[overrides, options]: Parameters<typeof testServices>) {
   const sent: NewPrompt[] = []
   const send = async (prompt: NewPrompt) => {
     sent.push(prompt)
     return ok(undefined)
   }
-  const desk = atDesk({ send, ...overrides }, options)
-  await desk.call("agents_start", { tasks: [{ id: "a", prompt: "work", timeout: 60 }] })
-  const say = (message: string, id = "a") => desk.call("agents_send", { id, message })
+  const services = testServices({ send, ...overrides }, options)
+  await services.call("agents_start", { tasks: [{ id: "a", prompt: "work", timeout: 60 }] })
+  const say = (message: string, id = "a") => services.call("agents_send", { id, message })
   const finish = async (text: string) => {
-    desk.host.prompts.at(-1)?.answer(text)
-    return desk.call("agents_wait", { ids: ["a"] })
+    services.host.prompts.at(-1)?.answer(text)
+    return services.call("agents_wait", { ids: ["a"] })
   }
-  return { ...desk, sent, say, finish }
+  return { ...services, sent, say, finish }
 }
 
 describe("A message to a running job", () => {
@@ -234,7 +234,7 @@ describe("A message to a job that is not known", () => {
   })
 
   it("says that there are none", async () => {
-    const { output } = await atDesk().call("agents_send", { id: "x", message: "hello" })
+    const { output } = await testServices().call("agents_send", { id: "x", message: "hello" })
     expect(output).toBe("Unknown: x (you have no jobs)")
   })
 })

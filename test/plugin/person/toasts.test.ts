@@ -26,8 +26,12 @@ function person() {
       return ok(true)
     },
   }
-  const toasts = createToasts({ host, troupe, clock })
-  onTestFinished(() => toasts.stop())
+  const defects: unknown[] = []
+  const toasts = createToasts({ host, troupe, clock, reportError: (error) => void defects.push(error) })
+  onTestFinished(() => {
+    toasts.stop()
+    expect(defects).toEqual([])
+  })
   const put = (id: string, fields: Partial<JobRecord> = {}) => troupe.adopt({ ...recordOf(id), ...fields })
   return {
     toasts,
@@ -187,6 +191,26 @@ describe("The person at the terminal", () => {
     ends("lint")
     pass(10_000)
     expect(shown).toEqual([])
+  })
+})
+
+describe("A defect of opencode's client", () => {
+  it("is reported, and disturbs nobody", () => {
+    const defects: unknown[] = []
+    const broken = new Error("no such call")
+    const toasts = createToasts({
+      host: {
+        toast: () => {
+          throw broken
+        },
+      },
+      troupe: createTroupe({ effects, concurrency: 1 }),
+      reportError: (error) => void defects.push(error),
+    })
+    toasts.link("http://here")
+    toasts.link("http://there")
+    expect(defects).toEqual([broken])
+    toasts.stop()
   })
 })
 

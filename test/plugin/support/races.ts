@@ -39,6 +39,3 @@ export const inEveryOrder = <T>(
   given: fc.Arbitrary<T>,
   test: (scheduler: Scheduler, given: T) => Promise<void>,
 ) => fc.assert(fc.asyncProperty(fc.scheduler(), given, test), { numRuns })
-
-/** What this was called before; goes with its last use. */
-export const raceDesk: typeof racedServices = (...given) => racedServices(...given)

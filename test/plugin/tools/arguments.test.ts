@@ -37,9 +37,9 @@ describe("What the model sees of", () => {
             properties: {
               prompt: {
                 type: "string",
-                description: "All the subagent needs: it sees nothing of this conversation",
+                description: "All the subagent needs: it cannot see this conversation",
               },
-              id: { type: "string", description: "Short name; default j1, j2, …" },
+              id: { type: "string", description: "Short name. Default j1, j2, …" },
               description: { type: "string", description: "3-5 words" },
               agent: { type: "string", description: "Default general" },
               model: { type: "string", description: "provider/model" },
