@@ -23,6 +23,11 @@ describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
     for (const row of rows) expect(row.reason, JSON.stringify(row)).toMatch(/^\S.+\.$/)
   })
 
+  it("says in a sentence what each state means", () => {
+    for (const { id, description } of statesOf(machine))
+      expect(description, id).toMatch(/^([A-Z]|opencode ).+\.$/)
+  })
+
   it("has no two states of one name, since rows go by the name alone", () => {
     const names = statesOf(machine).map(stateName)
     expect(new Set(names).size).toBe(names.length)
