@@ -1,12 +1,12 @@
 import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostEvent } from "../host/port.ts"
+import type { HostEvent, Toast } from "../host/port.ts"
 import type { Deliveries } from "./deliveries.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Lineage } from "./lineage.ts"
 
 export type OwnersOptions = {
-  host: Host
+  show: (toast: Toast) => void
   troupe: Troupe
   inbox: Inbox
   deliveries: Deliveries
@@ -14,7 +14,7 @@ export type OwnersOptions = {
 }
 
 /** Hears what happens to owners: their turns begin, end, are interrupted; they are deleted. */
-export function hearOwners({ host, troupe, inbox, deliveries, lineage }: OwnersOptions) {
+export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersOptions) {
   const running = (owner: string) => troupe.records.of(owner).filter((record) => !hasEnded(record))
 
   /** Its jobs end, and theirs with them; then nothing of it is kept. */
@@ -39,7 +39,7 @@ export function hearOwners({ host, troupe, inbox, deliveries, lineage }: OwnersO
     const count = running(owner).length
     if (count === 0) return
     const jobs = count === 1 ? "1 job is" : `${count} jobs are`
-    void host.toast({
+    show({
       message: `${jobs} still running. To stop: ask the agent to cancel all jobs.`,
       variant: "info",
     })
