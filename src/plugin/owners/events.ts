@@ -17,6 +17,11 @@ export type OwnersOptions = {
 export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersOptions) {
   const running = (owner: string) => troupe.records.of(owner).filter((record) => !hasEnded(record))
 
+  // A child whose job has ended is asked nothing more, as a rule.
+  troupe.records.subscribe((record) => {
+    if (hasEnded(record)) lineage.forget(record.session)
+  })
+
   /** Its jobs end, and theirs with them; then nothing of it is kept. */
   function endOf(owner: string): void {
     lineage.forget(owner)
@@ -49,7 +54,15 @@ export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersO
     // What a turn has delivered is known before its end.
     inbox.hear(event)
     deliveries.hear(event)
-    if (event.type === "session.interrupted") interrupted(event.session)
-    else if (event.type === "session.deleted") endOf(event.session)
+    switch (event.type) {
+      case "session.created":
+        lineage.remember(event.session, event.parent)
+        return
+      case "session.interrupted":
+        interrupted(event.session)
+        return
+      case "session.deleted":
+        endOf(event.session)
+    }
   }
 }

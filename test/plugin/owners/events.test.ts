@@ -75,6 +75,26 @@ describe("An owner whose session is deleted", () => {
   })
 })
 
+describe("How deep a session is", () => {
+  it("is known from its beginning on, without asking opencode", async () => {
+    const { hear, host, lineage } = await ownerWithJobs(0)
+    hear({ type: "session.created", session: "top", parent: undefined })
+    hear({ type: "session.created", session: "child", parent: "top" })
+    expect(host.sessions.has("child")).toBe(false)
+    expect(await lineage.depthOf("child")).toBe(1)
+  })
+
+  it("is not remembered of children whose jobs have ended, be there ever so many", async () => {
+    const { hear, host, troupe, call, lineage } = await ownerWithJobs(1)
+    const session = troupe.records.get("owner", "j1")?.session ?? ""
+    hear({ type: "session.created", session, parent: "owner" })
+    host.sessions.delete(session)
+    expect(await lineage.depthOf(session)).toBe(1)
+    await call("agents_cancel", { all: true })
+    expect(await lineage.depthOf(session)).toBeUndefined()
+  })
+})
+
 it("What a turn has delivered is known before its end is told, so that nothing is told twice", async () => {
   const { hear, call, host, inbox, deliveries } = await ownerWithJobs(1)
   host.prompts[0]?.answer("the answer")
