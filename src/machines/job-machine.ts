@@ -67,7 +67,6 @@ export const jobMachine = setup({
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
     "runs a tool": ({ context }) => context.tools.length > 0,
-    "was the last tool": ({ context }, call: string) => context.tools.every((each) => each === call),
     "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
     // Stryker disable next-line OptionalChaining: nobody asks where there is no ask
     "waits for permission": ({ context }) => context.asks[0]?.kind === "permission",
@@ -358,17 +357,13 @@ export const jobMachine = setup({
                     "A tool of the child runs. It may be silent for as long as it takes: the idle clock stands still.",
                   entry: "stopIdleClock",
                   on: {
-                    "tool.ended": [
-                      {
-                        guard: { type: "was the last tool", params: ({ event }) => event.call },
-                        target: "working",
-                        actions: [
-                          { type: "removeTool", params: ({ event }) => event },
-                          { type: "restartIdleClock", params: ({ event }) => event },
-                        ],
-                      },
-                      { actions: { type: "removeTool", params: ({ event }) => event } },
-                    ],
+                    "tool.ended": {
+                      target: "working",
+                      actions: [
+                        { type: "removeTool", params: ({ event }) => event },
+                        { type: "restartIdleClock", params: ({ event }) => event },
+                      ],
+                    },
                     "child.idle": {
                       target: "working.lull",
                       actions: ["forgetTools", { type: "restartIdleClock", params: ({ event }) => event }],

@@ -46,7 +46,7 @@ export const jobReasons: Reasons = {
     "child.asked": "It waits for a person: the clocks stop, and what is left of the total time is kept.",
   },
   working: {
-    "at once, if runs a tool": "A tool was started while a person was asked, and still runs.",
+    "at once, if runs a tool": "Another tool still runs, or the one that asked a person.",
     "after idle": "A child that hangs must not keep its slot for ever.",
   },
   busy: {
@@ -60,8 +60,7 @@ export const jobReasons: Reasons = {
     "lookForAnswer failed": "opencode did not say: it is asked again.",
   },
   runningTool: {
-    "tool.ended, if was the last tool": "The model's turn: the idle clock starts.",
-    "tool.ended": "Other tools still run.",
+    "tool.ended": "The model's turn, unless other tools still run: the idle clock starts.",
     "child.idle": "Nothing of it runs any more, so the end of its tools was missed.",
   },
   retrying: {

@@ -3,7 +3,7 @@ import { createMachine } from "xstate"
 import { themes } from "../../scripts/docs/colours.ts"
 import { chapterOf, chapters } from "../../scripts/docs/machines.ts"
 import { pictureOf } from "../../scripts/docs/picture.ts"
-import { declaredBy, rowsOf, statesOf } from "../../scripts/docs/transitions.ts"
+import { declaredBy, rowsOf, stateName, statesOf } from "../../scripts/docs/transitions.ts"
 import { transitionsOf } from "../machines/support/transitions.ts"
 
 describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
@@ -12,9 +12,9 @@ describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
 
   it("has a row for each transition that the machine declares", () => {
     const declared = statesOf(machine).flatMap((node) =>
-      declaredBy(node).map(({ target }) => [nameOf(node.id), target?.map(({ id }) => nameOf(id))[0]]),
+      declaredBy(node).map(({ target }) => [stateName(node), target?.map(stateName)[0]]),
     )
-    expect(rows.map(({ from, to }) => [from === "root" ? machine.id : from, to])).toEqual(declared)
+    expect(rows.map(({ from, to }) => [from, to])).toEqual(declared)
     expect(rows).toHaveLength(transitionsOf(machine).length)
   })
 
@@ -23,7 +23,7 @@ describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
   })
 
   it("has no two states of one name, since rows go by the name alone", () => {
-    const names = statesOf(machine).map(({ id }) => nameOf(id))
+    const names = statesOf(machine).map(stateName)
     expect(new Set(names).size).toBe(names.length)
   })
 
@@ -112,5 +112,3 @@ function lamp(on: Handlers) {
     },
   })
 }
-
-const nameOf = (id: string) => id.split(".").at(-1)

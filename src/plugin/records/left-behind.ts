@@ -8,7 +8,12 @@ import type { StoredJob, StoredRecord } from "./stored-job.ts"
 import { textIn } from "./texts.ts"
 
 /** A child session with the job that opencode's store has in it. */
-export type FoundJob = { child: HostSession; stored: StoredJob }
+export type FoundJob = {
+  child: HostSession
+  stored: StoredJob
+  /** Whether another process, or another instance in this one, has the job. */
+  isHeld: boolean
+}
 
 /** What a stored job, its session and its messages say of a job that this process does not know. */
 export type Finding =
@@ -28,7 +33,6 @@ export type Finding =
   | { type: "unfinished"; job: JobInput & { session: string } }
 
 export type Evidence = FoundJob & {
-  isHeld: boolean
   /** Of the child, where they were read. */
   messages?: readonly HostMessage[] | undefined
   recover: Options["recover"]

@@ -99,11 +99,10 @@ export function createRecovery({
   async function bringBackAll(session: string): Promise<Outcome> {
     const children = await host.children(session)
     if (!children.ok) return outcomeOf(session, children.error)
-    const { left, isAnyHeld } = await leftBehind(children.value)
-    const brought = await Promise.all(left.map(bringBack))
+    const found = await unknownJobs(children.value)
+    const brought = await Promise.all(found.map(bringBack))
     const outcomes = [...brought, await markDelivered(session)]
-    if (outcomes.includes("unknown")) return "unknown"
-    return isAnyHeld || outcomes.includes("held") ? "held" : "over"
+    return outcomes.find((each) => each === "unknown") ?? outcomes.find((each) => each === "held") ?? "over"
   }
 
   async function lookAtAll(attempt = 0): Promise<void> {
@@ -113,16 +112,17 @@ export function createRecovery({
       later(backoff(attempt, pauses), () => lookAtAll(attempt + 1))
       return
     }
-    const { left } = await leftBehind(sessions.value)
+    const found = await unknownJobs(sessions.value)
+    const left = found.filter(({ isHeld }) => !isHeld)
     // What has ended needs no more than this list. Whether its owner has it, and how the rest ended, is in messages.
-    for (const { child, stored } of left) {
-      const finding = findingOf({ child, stored, isHeld: false, recover, now: now() })
-      if (finding.type === "ended") takeIn(stored, finding.record)
+    for (const job of left) {
+      const finding = findingOf({ ...job, recover, now: now() })
+      if (finding.type === "ended") takeIn(job.stored, finding.record)
     }
     const owners = [...new Set(left.map(({ stored }) => stored.record.owner))]
     const open = left.filter(({ stored }) => !isKnown(stored)).map(({ stored }) => stored.record.owner)
-    const unread = owners.filter((owner) => inbox.undelivered(owner).length > 0)
-    await Promise.all([...new Set([...open, ...unread])].map((owner) => lookAfter(owner)))
+    const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
+    await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
     for (const owner of owners) {
       const count = inbox.undelivered(owner).length
       // A job's child whose turn is over has nobody left to tell.
@@ -130,10 +130,8 @@ export function createRecovery({
     }
   }
 
-  /** The jobs in these sessions that this process does not know, and that nobody else has. */
-  async function leftBehind(
-    sessions: readonly HostSession[],
-  ): Promise<{ left: FoundJob[]; isAnyHeld: boolean }> {
+  /** The jobs in these sessions that this process does not know. */
+  async function unknownJobs(sessions: readonly HostSession[]): Promise<FoundJob[]> {
     const found = sessions.flatMap((child) => {
       const stored = readStored(child)
       return stored && stored.record.owner === child.parent && !isKnown(stored) ? [{ child, stored }] : []
@@ -141,12 +139,13 @@ export function createRecovery({
     // What is ours and has no record is what could not be brought back before.
     const leases = found.map(({ stored }) => stored.lease).filter((lease) => !store.isOurs(lease))
     const others = [...new Map(leases.map((lease) => [lease.instance, lease])).values()]
-    const living = await Promise.all(others.map((lease) => store.isHeld(lease)))
-    const held = others.filter((_, index) => living[index])
-    watch(held)
-    const names = new Set(held.map(({ instance }) => instance))
-    const left = found.filter(({ stored }) => !names.has(stored.lease.instance))
-    return { left: onePerJob(left), isAnyHeld: held.length > 0 }
+    const isAlive = await Promise.all(others.map((lease) => store.isHeld(lease)))
+    const living = others.filter((_, index) => isAlive[index])
+    watch(living)
+    const held = new Set(living.map(({ instance }) => instance))
+    return onePerJob(
+      found.map(({ child, stored }) => ({ child, stored, isHeld: held.has(stored.lease.instance) })),
+    )
   }
 
   /** A run that another process has begun meanwhile is news of a job that this one knows as ended. */
@@ -155,13 +154,13 @@ export function createRecovery({
     return known !== undefined && (known.run >= run || !hasEnded(known))
   }
 
-  async function bringBack({ child, stored }: FoundJob): Promise<Outcome> {
-    const evidence = { child, stored, isHeld: false, recover }
-    let finding = findingOf({ ...evidence, now: now() })
+  async function bringBack(job: FoundJob): Promise<Outcome> {
+    const { child, stored } = job
+    let finding = findingOf({ ...job, recover, now: now() })
     if (finding.type === "unread") {
       const messages = await host.messages(child.id)
       if (!messages.ok) return outcomeOf(child.id, messages.error)
-      finding = findingOf({ ...evidence, messages: messages.value, now: now() })
+      finding = findingOf({ ...job, messages: messages.value, recover, now: now() })
     }
     switch (finding.type) {
       case "held":
@@ -174,7 +173,7 @@ export function createRecovery({
         return goOn(stored, finding.job)
       default: {
         const { record } = finding
-        takeIn(stored, record)
+        if (!takeIn(stored, record)) return "over"
         inBackground(child.id, store.recordEnd(record))
         // What its child had started itself has lost its owner.
         await lookAfter(child.id)
@@ -183,11 +182,12 @@ export function createRecovery({
     }
   }
 
-  function takeIn(stored: StoredJob, record: JobRecord): void {
-    // Another look may have been quicker.
-    if (isKnown(stored)) return
+  /** False where another look was quicker. */
+  function takeIn(stored: StoredJob, record: JobRecord): boolean {
+    if (isKnown(stored)) return false
     inbox.adopt(record.session, stored.deliveredRun)
     troupe.adopt(record)
+    return true
   }
 
   async function goOn(stored: StoredJob, job: JobInput & { session: string }): Promise<Outcome> {

@@ -261,6 +261,7 @@ describe("Two sessions that one request has made, because it reached opencode tw
     return {
       child: decodeSession(sessionOf(id, { parentID: owner, time: { created: 0, updated } })),
       stored: { ...stored, record: { ...stored.record, ...record } },
+      isHeld: false,
     }
   }
   const ids = (all: FoundJob[]) => onePerJob(all).map(({ child }) => child.id)
