@@ -15,7 +15,10 @@ let oc: OpenProject
 beforeAll(async () => {
   model = await startScriptedModel()
   // Owners are told nothing by themselves here, so that what they have not read stays unread.
-  oc = await openProject({ model, plugin: { options: { depth: 2, notify: "never" } } })
+  oc = await openProject({
+    model,
+    plugin: { options: { depth: 2, notify: "never", inspector: { enabled: false } } },
+  })
 })
 
 afterAll(async () => {
@@ -58,7 +61,7 @@ describe.concurrent("An owner", () => {
     await answered("the deletion", oc.client.session.delete({ sessionID: owner }))
     await model.waitFor(({ text, closed }) => text === "work of the deleted" && closed)
     await model.waitFor(({ text, closed }) => text === "more of the deleted" && closed)
-    await toast(/^Jobs ended: .*deleted-/)
+    await toast(/deleted-.* cancelled/)
     const before = model.requests.length
     // Nobody goes on for a session that is gone.
     await oc.callTool(await oc.session(), "agents_status", {})
@@ -105,7 +108,7 @@ describe.concurrent("An owner", () => {
     // `unread` has ended too, unbeknown to its owner.
     const ended = await oc.callTool(owner, "agents_wait", { ids: ["live", "read"], until: "any" })
     expect(jobsOf(ended).map(({ id }) => id)).toEqual(["live", "read"])
-    await toast(/^Jobs ended: .*unread/)
+    await toast(/unread done/)
 
     await answered(
       "the compaction",

@@ -34,7 +34,7 @@ describe("a second opencode on the same project and store", () => {
     })
     try {
       const status = await second.callTool(owner, "agents_status", {})
-      expect(status.output).toContain("You have no jobs")
+      expect(status.output).toContain(": no jobs.")
       held.open(" loaf")
       const result = await first.callTool(owner, "agents_wait", {})
       expect(jobOf(result)).toMatchObject({ id: "h", state: "done" })
