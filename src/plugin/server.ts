@@ -22,6 +22,7 @@ import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, jobTools } from "./tools/index.ts"
 import { StartsUnderWay } from "./tools/starts.ts"
 import { wordsOf } from "./util/error-words.ts"
+import { version } from "./util/version.ts"
 import { within } from "./util/within.ts"
 
 /** Longest wait at the end for records that are still being written. Milliseconds. */
@@ -43,8 +44,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
     recordEnd: async (record) => store.save(record),
     recordOf: ({ owner, id }) => troupe.records.get(owner, id),
   })
-  const reportError = (error: unknown) =>
-    void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`)
+  const reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`)
   const troupe = createTroupe({ concurrency: options.concurrency, effects, now, reportError })
   const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
@@ -70,6 +70,7 @@ async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks>
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
+    void host.log("info", `version ${version} is loaded`)
     for (const problem of problems) void host.log("warn", problem)
     void recovery.everybody()
   }, 0)

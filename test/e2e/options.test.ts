@@ -53,6 +53,10 @@ describe("A server with a password, whose owner got some options wrong", () => {
     }
   })
 
+  test("finds in the log that the plugin is there, and which", () => {
+    expect(oc.log()).toMatch(/"opencode-troupe: version \d+\.\d+\.\d+ is loaded"/)
+  })
+
   test("heeds the options that are right: at depth 2, subagents may start jobs too", async () => {
     const owner = await oc.session()
     await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "split it up" }] })
