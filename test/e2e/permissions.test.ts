@@ -202,8 +202,8 @@ describe.concurrent("A child that asks", () => {
       asks: [{ id: ask.id, kind: "permission", text: expect.stringContaining("mkdir -p granted") }],
     })
     expect(jobOf(seen).deadlineAt).toBeUndefined()
-    expect(seen.output).toMatch(/^mk: prompting\.permission .*asks bash: mkdir -p granted/)
-    await toast(/mk \(Make it\) asks permission for bash: mkdir -p granted/)
+    expect(seen.output).toMatch(/^mk: prompting\.permission .*asks for permission: bash: mkdir -p granted/)
+    await toast(/mk \(Make it\) asks for permission: bash: mkdir -p granted/)
 
     const waiting = oc.startTool(owner, "agents_wait", {})
     await waiting.waitForPart(
@@ -313,7 +313,7 @@ describe.concurrent("A child that asks", () => {
       phase: "permission",
       asks: [{ id: ask.id, text: expect.stringContaining("echo delegate it below") }],
     })
-    await toast(/boss .*asks permission for bash: echo delegate it below/)
+    await toast(/boss .*asks for permission: bash: echo delegate it below/)
     await reply(ask.id, "once")
     expect(jobOf(await wait(owner)).state).toBe("done")
   })
