@@ -7,25 +7,25 @@ import type { Events } from "../test/support/events.ts"
 
 type Event = Events["seen"][number]
 
-/** A call that the main agent makes of one of the plugin's tools. */
+/** A call of one of the plugin's tools by the main agent. */
 export type Call = {
   tool: string
   input: Record<string, unknown>
   status: "running" | "completed" | "error"
-  /** How it gets on, in words. */
+  /** Its progress in words. */
   title: string
-  /** What the main agent reads in the end, or why the call failed. */
+  /** What the main agent gets back, or why the call failed. */
   output: string
   metadata: unknown
 }
 
 /**
- * What is going on, from opencode's own events alone: the records in the metadata of child sessions, those that the
- * shown tool calls carry, and what the children write and meet.
+ * The state of all jobs, from opencode's own events alone: records in the metadata of child sessions, records that
+ * tool calls carry, and the children's text and retries.
  */
 export class Board {
   readonly calls = new Map<string, Call>()
-  /** Every `state.phase` that a job was seen in, oldest first. */
+  /** Every `state.phase` that a job has had, oldest first. */
   readonly past = new Map<string, string[]>()
   readonly #owner: string
   readonly #ids: readonly string[]
@@ -34,14 +34,14 @@ export class Board {
 
   /**
    * @param owner the main agent's session.
-   * @param ids the jobs that it asks for.
+   * @param ids the jobs that it starts.
    */
   constructor(owner: string, ids: readonly string[]) {
     this.#owner = owner
     this.#ids = ids
   }
 
-  /** In the order in which they were asked for: sessions are made in any. */
+  /** In the order of the call: sessions are created in any order. */
   get jobs(): JobRecord[] {
     return [...this.#records.values()].sort((a, b) => this.#ids.indexOf(a.id) - this.#ids.indexOf(b.id))
   }
@@ -73,13 +73,13 @@ export class Board {
     }
   }
 
-  /** What the job's child has written last. */
+  /** The last text of the job's child. */
   textOf({ session }: JobRecord): string {
     return this.#texts.get(session) ?? ""
   }
 
   #takePart(part: Part): void {
-    // A prompt has no time: it is the asker's text.
+    // A prompt has no time: it is the owner's text, not the child's.
     if (part.type === "text" && part.time) this.#texts.set(part.sessionID, part.text)
     if (part.type !== "tool" || part.sessionID !== this.#owner || part.state.status === "pending") return
     const { status, input } = part.state
@@ -95,13 +95,13 @@ export class Board {
     for (const record of jobsOf(metadata)) this.#takeShown(record)
   }
 
-  /** A stored record is written seldom, and comes again with every event of its session: old news but for its state. */
+  /** Stored records are written rarely and repeated with each event of the session: only a new state is news. */
   #takeStored(record: JobRecord): void {
     const known = this.#records.get(record.id)
     if (!known || stageOf(record) > stageOf(known)) this.#set(record)
   }
 
-  /** What a tool call shows can be half a second old. */
+  /** What a tool call shows may be half a second old. */
   #takeShown(record: JobRecord): void {
     const known = this.#records.get(record.id)
     const isOlder = record.phase === "working" && known?.retry !== undefined && Date.now() < known.retry.next
@@ -111,7 +111,7 @@ export class Board {
   #set(record: JobRecord): void {
     this.#records.set(record.id, record)
     const past = this.past.get(record.id) ?? []
-    // The first stored record has no phase yet: its session is only just made.
+    // The first stored record has no phase yet: its session was created just now.
     if (record.state === "created" && !record.phase) return
     if (past.at(-1) !== stateOf(record)) this.past.set(record.id, [...past, stateOf(record)])
   }

@@ -6,8 +6,8 @@ import { type TempFolder, tempFolder } from "../test/support/temp-folder.ts"
 const plugin = "@opencode-ai/plugin"
 
 /**
- * An empty home for opencode that has what opencode would first install from the registry for 6 seconds or more:
- * the package that plugins are written with. The checkout has it already.
+ * A new home for opencode that already holds `@opencode-ai/plugin`, linked from this checkout: opencode would install
+ * it from the registry, which takes 6 seconds or more.
  */
 export function demoHome(): TempFolder {
   const home = tempFolder("demo")
@@ -25,7 +25,7 @@ export function demoHome(): TempFolder {
     join(config, "package-lock.json"),
     JSON.stringify({ lockfileVersion: 3, packages: { "": { dependencies } } }),
   )
-  // What opencode's Bun unpacks goes the way of the home.
+  // Bun unpacks files here: they are removed with the home.
   mkdirSync(join(home.path, "tmp"))
   return home
 }

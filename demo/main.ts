@@ -1,24 +1,24 @@
 import { constants } from "node:os"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import { type Colours, coloursFor } from "./colours.ts"
+import { coloursFor } from "./colours.ts"
 import { liveView } from "./live-view.ts"
 import { plainView } from "./plain-view.ts"
-import { resultLines } from "./results.ts"
-import { type Outcome, run } from "./run.ts"
-import { concurrency, fates, request } from "./script.ts"
-import { outcomes, seconds, wrapped } from "./words.ts"
+import { introLines, outcomeLines } from "./report.ts"
+import { run } from "./run.ts"
+import { wrapped } from "./words.ts"
 
 const help = `npm run demo [-- --keep | --help]
 
-Shows opencode-troupe at work: the real opencode with this plugin, in a temporary home and project, and a scripted
-model on this machine's loopback. A main agent hands out eight jobs in one call; each meets another fate. It takes
-about ten seconds and needs git, but no account and no network. It leaves nothing behind, after Ctrl-C too.
+Shows opencode-troupe at work: the real opencode with this plugin in a temporary home and project, and a scripted
+model on the loopback interface. The main agent starts eight jobs in one call: five succeed, one fails, one times out
+and one is cancelled. It takes about ten seconds. It requires git, but no account and no network, and it removes
+everything it made, also after Ctrl-C.
 
-It begins with a link to the inspector, where the same jobs are seen in a browser; --keep leaves that up until Ctrl-C.
-In a terminal the jobs are shown live; elsewhere each change is a line. NO_COLOR=1 switches colours off.
+It prints a link to the inspector, which shows the same jobs in a browser; --keep keeps opencode and the inspector
+running until Ctrl-C. A terminal shows the jobs live, a pipe gets one line for each change. NO_COLOR=1 disables colours.
 
-Exit code: 0 when everything came out as scripted, 1 when not, 2 for a flag that does not exist, 130 after Ctrl-C.`
+Exit code: 0 if every job ended as scripted, 1 if not, 2 for an unknown flag, 130 after Ctrl-C.`
 
 const out = process.stdout
 const say = (line = "") => void out.write(`${line}\n`)
@@ -27,7 +27,7 @@ const width = () => (out.isTTY ? Math.min(out.columns, 100) : undefined)
 const sayWrapped = (words: string) => say(wrapped(words, width()).join("\n"))
 const complain = (line: string) => void process.stderr.write(`${line}\n`)
 
-/** With --keep, Ctrl-C is the ordinary end: the exit code that the outcome asked for. */
+/** With --keep, Ctrl-C is the normal end: this is the exit code of the outcome. */
 const whenKept: { code?: number } = {}
 
 process.exitCode = await main()
@@ -50,7 +50,7 @@ function wrongFlag(): string | undefined {
     parseArgs({ options: { help: { type: "boolean" }, keep: { type: "boolean" } } })
     return undefined
   } catch (error) {
-    return `${error instanceof Error ? error.message.split(". ")[0] : error}. There are --keep and --help: npm run demo -- --help`
+    return `${error instanceof Error ? error.message.split(". ")[0] : error}. The flags are --keep and --help.`
   }
 }
 
@@ -61,26 +61,23 @@ async function show(keep: boolean): Promise<number> {
   endOnSignals(() => view.close())
 
   const startedAt = Date.now()
-  sayWrapped(
-    `${colours.bold("opencode-troupe")}: many subagents at once (the real opencode, a scripted model)`,
-  )
-  sayWrapped(
-    `A person says “${request}” The main agent hands out ${fates.length} jobs in one call, ` +
-      `${concurrency} at a time, and collects every result. Each job meets another fate.`,
-  )
+  sayWrapped(`${colours.bold("opencode-troupe")}: many subagents at once (real opencode, scripted model)`)
+  for (const line of introLines(width())) say(line)
   say()
   let code = 1
   try {
     await run(view, async (outcome) => {
-      code = report(outcome, startedAt, colours)
+      say()
+      for (const line of outcomeLines(outcome, Date.now() - startedAt, colours, width())) say(line)
+      code = outcome.problems.length === 0 ? 0 : 1
       if (!keep) return
-      say("opencode and its inspector stay up. Ctrl-C ends them.")
+      say("opencode and the inspector keep running. Press Ctrl-C to stop them.")
       whenKept.code = code
       await new Promise(() => {})
     })
     return code
   } catch (error) {
-    // Ctrl-C breaks what runs at the same moment: let it be heard first.
+    // Ctrl-C also breaks whatever is running: let its handler go first.
     await nextTurn()
     view.close()
     complain(colours.red(`✗ The demo could not run: ${wordsOf(error)}`))
@@ -88,36 +85,17 @@ async function show(keep: boolean): Promise<number> {
   }
 }
 
-/** Says what came out, and gives the exit code for it. */
-function report({ board, results, answer, surprises }: Outcome, startedAt: number, colours: Colours): number {
-  say()
-  say(colours.bold("What the main agent got"))
-  for (const line of resultLines(results, colours, width())) say(line)
-  say()
-  say(colours.bold("What it made of that"))
-  sayWrapped(answer)
-  say()
-  for (const surprise of surprises) sayWrapped(colours.red(`✗ ${surprise}`))
-  const summary = `${outcomes(board.jobs)}, in ${seconds(Date.now() - startedAt)}`
-  if (surprises.length === 0) {
-    sayWrapped(colours.green(`✓ All ${fates.length} jobs as expected: ${summary}.`))
-    return 0
-  }
-  say(colours.red(`✗ Not as expected: ${summary}. This is a bug of opencode-troupe, or a very slow machine.`))
-  return 1
-}
-
-/** Leaving runs what must be cleaned up (test/support/cleanup.ts), also when it is in the middle of anything. */
+/** Exiting runs all clean-up (test/support/cleanup.ts), whatever is going on. */
 function endOnSignals(leave: () => void): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       leave()
       if (whenKept.code !== undefined) process.exit(whenKept.code)
-      complain("Stopped. All that the demo had started is being ended and removed.")
+      complain("Stopped. Everything the demo started is being removed.")
       process.exit(128 + constants.signals[signal])
     })
   }
-  // Whoever read the output has gone (`| head`).
+  // The reader of our output is gone (`| head`).
   out.on("error", () => process.exit(1))
 }
 

@@ -1,37 +1,37 @@
 import type { Board } from "./board.ts"
 import type { View } from "./view.ts"
-import { asking, doing, oneLine, seconds } from "./words.ts"
+import { argumentsOf, doing, oneLine, seconds } from "./words.ts"
 
-/** A line for each change, for logs and pipes. */
+/** One line for each change, for logs and pipes. */
 export function plainView(say: (line: string) => void): View {
   let board: Board | undefined
   let followedAt = 0
-  /** How many changes of each job, and which state of each call, were told. */
-  const toldJobs = new Map<string, number>()
-  const toldCalls = new Map<string, string>()
+  /** How many changes of each job, and which state of each call, were printed. */
+  const printedJobs = new Map<string, number>()
+  const printedCalls = new Map<string, string>()
 
-  function tell(subject: string, words: string): void {
+  function print(subject: string, words: string): void {
     say(`${seconds(Date.now() - followedAt).padStart(5)}  ${subject.padEnd(10)}  ${oneLine(words)}`)
   }
 
-  function tellCalls({ calls }: Board): void {
+  function printCalls({ calls }: Board): void {
     for (const [id, call] of calls) {
-      if (toldCalls.get(id) === call.status) continue
-      if (!toldCalls.has(id)) tell("main agent", `${call.tool} ${asking(call)}`)
-      if (call.status !== "running") tell("main agent", `${call.tool} → ${call.title || call.output}`)
-      toldCalls.set(id, call.status)
+      if (printedCalls.get(id) === call.status) continue
+      if (!printedCalls.has(id)) print("main agent", `${call.tool} ${argumentsOf(call)}`)
+      if (call.status !== "running") print("main agent", `${call.tool} → ${call.title || call.output}`)
+      printedCalls.set(id, call.status)
     }
   }
 
-  function tellJobs(board: Board): void {
+  function printJobs(board: Board): void {
     for (const [id, past] of board.past) {
       const record = board.jobs.find((job) => job.id === id)
-      for (const state of past.slice(toldJobs.get(id) ?? 0)) {
+      for (const state of past.slice(printedJobs.get(id) ?? 0)) {
         const isNow = state === past.at(-1)
         const detail = record && isNow ? doing(board, record, Date.now()) : ""
-        tell(id, detail ? `${state}  ${short(detail)}` : state)
+        print(id, detail ? `${state}  ${short(detail)}` : state)
       }
-      toldJobs.set(id, past.length)
+      printedJobs.set(id, past.length)
     }
   }
 
@@ -44,8 +44,8 @@ export function plainView(say: (line: string) => void): View {
     },
     changed: () => {
       if (!board) return
-      tellCalls(board)
-      tellJobs(board)
+      printCalls(board)
+      printJobs(board)
     },
     close: () => {},
   }

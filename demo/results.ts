@@ -1,24 +1,24 @@
 import { type Board, type Call, jobsOf, stateOf } from "./board.ts"
 import type { Colours } from "./colours.ts"
-import type { Fate } from "./script.ts"
+import type { PlannedJob } from "./script.ts"
 import { wrapped } from "./words.ts"
 
-/** One job's outcome as the main agent reads it. */
+/** One job's result as the main agent receives it. */
 export type JobResult = { id: string; head: string; text: string }
 
-/** The blocks of an answer of agents_wait. */
+/** Reads the blocks in the output of agents_wait. */
 export function resultsIn(output: string): JobResult[] {
   return [...output.matchAll(/^(<job id="([^"]*)".*>)\n([\s\S]*?)\n<\/job>$/gm)].map(
     ([, head = "", id = "", text = ""]) => ({ id, head, text }),
   )
 }
 
-/** The call in which the main agent collected everything: its last. */
+/** The call that collected all results: the last one. */
 export function collection(board: Board): Call | undefined {
   return [...board.calls.values()].findLast(({ tool }) => tool === "agents_wait")
 }
 
-/** The results as the main agent read them, long ones cut for the eye; no line wider than `width`. */
+/** The results as the main agent received them, long ones shortened; no line wider than `width`. */
 export function resultLines(results: readonly JobResult[], colours: Colours, width?: number): string[] {
   const inside = width === undefined ? undefined : width - indent.length
   return results.flatMap(({ head, text }) => {
@@ -37,35 +37,36 @@ export function resultLines(results: readonly JobResult[], colours: Colours, wid
 const indent = "  "
 const mostLines = 4
 
-/** What is not as the script says, in words; empty when all is. */
-export function surprises(board: Board, fates: readonly Fate[]): string[] {
+/** How the outcome differs from the plan, in words; empty if it does not. */
+export function differences(board: Board, plan: readonly PlannedJob[]): string[] {
   const call = collection(board)
-  if (!call) return ["the main agent never collected its results"]
+  if (!call) return ["the main agent never collected the results"]
   const records = new Map(jobsOf(call.metadata).map((record) => [record.id, record]))
   const results = new Map(resultsIn(call.output).map((result) => [result.id, result]))
 
   const queued = [...board.past.values()].some((past) => past.includes("created.queued"))
-  const odd = fates.flatMap(({ task: { id }, expected }) => {
+  const found = plan.flatMap(({ task: { id }, expected }) => {
     const record = records.get(id)
     const result = results.get(id)
-    if (!record || !result) return [`${id}: the main agent got no result of it`]
+    if (!record || !result) return [`${id}: the main agent received no result`]
     const reason = record.error?.message ?? ""
     const past = board.past.get(id) ?? []
     return [
       record.state === expected.state ? "" : `is ${stateOf(record)}, not ${expected.state}`,
       isExpected(result.text, expected)
         ? ""
-        : `its text is not the script's, but ${JSON.stringify(result.text)}`,
-      reason.includes(expected.reason ?? "") ? "" : `its reason is "${reason}", not "${expected.reason}"`,
-      !expected.passes || past.includes(expected.passes) ? "" : `was never seen ${expected.passes}`,
+        : `its text is ${JSON.stringify(result.text)}, which is not in the script`,
+      reason.includes(expected.reason ?? "") ? "" : `its reason is "${reason}", without "${expected.reason}"`,
+      !expected.passes || past.includes(expected.passes) ? "" : `never was ${expected.passes}`,
     ]
       .filter((each) => each !== "")
       .map((each) => `${id}: ${each}`)
   })
-  return queued ? odd : [...odd, "no job was seen waiting for a slot"]
+  return queued ? found : [...found, "no job was ever queued"]
 }
 
-function isExpected(said: string, { text: expected, atLeast }: Fate["expected"]): boolean {
-  const text = said === "(it had written nothing)" ? "" : said
+function isExpected(said: string, { text: expected, atLeast }: PlannedJob["expected"]): boolean {
+  // A note in parentheses is the plugin's own: the child wrote nothing.
+  const text = /^\(.*\)$/.test(said) ? "" : said
   return atLeast === undefined ? text === expected : text.length >= atLeast && expected.startsWith(text)
 }

@@ -5,38 +5,38 @@ import { type Opencode, startOpencode } from "../test/support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../test/support/scripted-model.ts"
 import { Board } from "./board.ts"
 import { demoHome } from "./home.ts"
-import { collection, type JobResult, resultsIn, surprises } from "./results.ts"
-import { conclusion, concurrency, fates, rehearse, request } from "./script.ts"
+import { collection, differences, type JobResult, resultsIn } from "./results.ts"
+import { conclusion, concurrency, plan, request, scriptModel } from "./script.ts"
 import type { View } from "./view.ts"
 
 export type Outcome = {
   board: Board
-  /** As the main agent read them. */
+  /** As the main agent received them. */
   results: JobResult[]
-  /** What the main agent said in the end. */
+  /** The main agent's answer. */
   answer: string
-  /** What was not as the script says, in words. */
-  surprises: string[]
+  /** How the outcome differs from the plan, in words. */
+  problems: string[]
 }
 
-/** The longest that the main agent's turn may take, milliseconds. It takes 7 seconds. */
+/** Timeout of the main agent's turn, which takes about 7 seconds. Milliseconds. */
 const turnLimit = 60_000
 
 /**
- * Runs the main agent's turn in the real opencode, and ends all that it had started.
- * @param linger what is done with the outcome while opencode and its inspector still run.
+ * Runs the main agent's turn in the real opencode, then stops and removes everything it started.
+ * @param linger receives the outcome while opencode and the inspector still run.
  */
 export async function run(view: View, linger: (outcome: Outcome) => Promise<void>): Promise<void> {
   const home = demoHome()
   const model = await startScriptedModel()
   try {
-    rehearse(model)
-    view.step("Starting the real opencode in a temporary home")
+    scriptModel(model)
+    view.step("Starting opencode in a temporary home")
     const opencode = await startOpencode({
       model,
       home: home.path,
       plugin: { options: { concurrency } },
-      // There is nothing here to be taken back, and each step is the faster for it.
+      // Nothing here needs undoing, and each step is faster without snapshots.
       config: { snapshot: false },
       env: { TMPDIR: join(home.path, "tmp") },
     })
@@ -52,18 +52,18 @@ export async function run(view: View, linger: (outcome: Outcome) => Promise<void
 }
 
 async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promise<Outcome> {
-  view.step("Asking the main agent")
+  view.step("Prompting the main agent")
   const owner = await opencode.session()
   const board = new Board(
     owner,
-    fates.map(({ task }) => task.id),
+    plan.map(({ task }) => task.id),
   )
   let follows = false
   const stopListening = opencode.events.listen((event) => {
     const link = linkIn(event)
-    if (link) view.say(`Watch it in a browser (the link opens once): ${link}`)
+    if (link) view.say(`Watch the jobs in a browser (the link opens once): ${link}`)
     board.take(event)
-    // Until then opencode gets ready for its first prompt.
+    // opencode prepares its first prompt until then.
     if (!follows && board.calls.size > 0) {
       view.follow(board)
       follows = true
@@ -78,7 +78,7 @@ async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promi
         { signal: AbortSignal.timeout(turnLimit) },
       ),
     )
-    // Events come by another connection: when it has told of the end, it has told of all before.
+    // Events arrive on another connection: after this one, all earlier ones have arrived too.
     await opencode.events.waitFor(
       ({ payload }) =>
         payload.type === "session.status" &&
@@ -90,7 +90,7 @@ async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promi
       board,
       results: resultsIn(collection(board)?.output ?? ""),
       answer,
-      surprises: [...surprises(board, fates), ...unlike(answer), ...(await stillAsking(model))],
+      problems: [...differences(board, plan), ...wrongAnswer(answer), ...(await openRequests(model))],
     }
   } finally {
     stopListening()
@@ -98,26 +98,26 @@ async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promi
   }
 }
 
-/** The plugin shows the person a link to its inspector when the first job starts. */
+/** The plugin shows a link to its inspector when the first job starts. */
 function linkIn({ payload }: GlobalEvent): string | undefined {
   return payload.type === "tui.toast.show"
     ? payload.properties.message.match(/http:\S+link=\S+/)?.[0]
     : undefined
 }
 
-const unlike = (answer: string) =>
-  answer === conclusion ? [] : [`the main agent's last words are ${JSON.stringify(answer)}`]
+const wrongAnswer = (answer: string) =>
+  answer === conclusion ? [] : [`the main agent answered ${JSON.stringify(answer)}`]
 
-/** A job that was stopped has hung up on its model, or will within a second. */
-async function stillAsking(model: ScriptedModel): Promise<string[]> {
-  const stopped = fates.filter(({ expected }) => expected.atLeast !== undefined)
+/** Stopped jobs whose request to the model does not end within a second. */
+async function openRequests(model: ScriptedModel): Promise<string[]> {
+  const stopped = plan.filter(({ expected }) => expected.atLeast !== undefined)
   const checked = stopped.map(async ({ task }) => {
-    const asked = model.requests.find(({ text }) => text === task.prompt)
-    if (!asked) return []
+    const sent = model.requests.find(({ text }) => text === task.prompt)
+    if (!sent) return []
     return model
-      .waitFor((request) => request === asked && request.closed, 1_000)
+      .waitFor((request) => request === sent && request.closed, 1_000)
       .then(() => [])
-      .catch(() => [`${task.id}: its request to the model was not ended`])
+      .catch(() => [`${task.id}: its request to the model is still open`])
   })
   return (await Promise.all(checked)).flat()
 }

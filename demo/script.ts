@@ -3,25 +3,25 @@ import type { EndedState } from "../src/machines/record.ts"
 import { ok } from "../test/support/replies.ts"
 import type { Reply, ScriptedModel } from "../test/support/scripted-model.ts"
 
-/** How many of the eight jobs may prompt at once: the other four are queued. */
+/** Prompts in flight: half of the jobs start at once, the other half are queued. */
 export const concurrency = 4
 
-/** What a person asks of the main agent. */
-export const request = "Get this project ready for its release."
+/** The user's request to the main agent. */
+export const request = "Get this project ready for release."
 
-/** One job: what the main agent asks of it, what its model says, and what must come of it. */
-export type Fate = {
+/** One job: its task, what its model answers, and the outcome that proves the demo right. */
+export type PlannedJob = {
   task: { id: string; description: string; prompt: string; timeout?: number }
-  /** To its successive requests. */
+  /** To successive requests of the child. */
   replies: Reply[]
   expected: {
     state: EndedState
     text: string
-    /** Of a job that is stopped as it writes: how many characters of its text there must be. */
+    /** For a job that is stopped while it writes: the least number of characters that must be kept. */
     atLeast?: number
-    /** Part of the reason why it is not done. */
+    /** Part of the reason why the job is not done. */
     reason?: string
-    /** A state.phase that it must have been seen in. */
+    /** A `state.phase` that the job must go through. */
     passes?: string
   }
 }
@@ -30,45 +30,48 @@ const releaseNotes = [
   "Release notes of 2.0",
   "",
   ...Array.from({ length: 40 }, (_, at) => {
-    const changed = ["The parser", "The cache", "The command line", "The page", "The importer"][at % 5]
-    const change = ["reads", "keeps", "names", "shows"][at % 4]
-    return `${String(at + 1).padStart(2)}. ${changed} now ${change} what it ${at % 2 ? "was given" : "could not find"}, and says so when it is asked (#${311 + at * 7}).`
+    const area = ["Parser", "Cache", "Command line", "Exporter", "Importer"][at % 5]
+    const change = [
+      "reports the line of an error",
+      "is twice as fast on large files",
+      "accepts relative paths",
+      "no longer drops the last entry",
+    ][at % 4]
+    return `${String(at + 1).padStart(2)}. ${area}: ${change} (#${311 + at * 7}).`
   }),
 ].join("\n")
 
 const survey = [
-  "Seven tools do something alike. The first of them starts its workers one after another, so that",
-  "nothing is gained by having many. The second forgets its results when it is closed. The third has",
-  "a page, but it is open to the whole network. The fourth has not been touched for two years, and the",
-  "fifth needs an account. The sixth and the seventh are one and the same under two names.",
+  "Seven tools are similar. The first starts its workers one after another, so nothing runs in parallel.",
+  "The second loses its results when it is closed. The third has a web page, but anyone on the network can",
+  "open it. The fourth has had no release for two years, and the fifth requires an account. The sixth and",
+  "the seventh are the same tool under two names.",
 ].join(" ")
 
-export const fates: Fate[] = [
+export const plan: PlannedJob[] = [
   {
     task: {
-      id: "fast",
+      id: "entry",
       description: "Find entry point",
-      prompt: "Where does this program start? Name the file.",
+      prompt: "Which file is the entry point of this program?",
     },
     replies: [text("The program starts in src/main.ts.", { seconds: 0.5, pieces: 5 })],
     expected: { state: "done", text: "The program starts in src/main.ts." },
   },
   {
     task: {
-      id: "error",
+      id: "licences",
       description: "Audit licences",
-      prompt: "Do the licences of all dependencies allow a release?",
+      prompt: "Do the licences of all dependencies permit a release?",
     },
-    replies: [
-      { type: "error", status: 401, body: { error: { message: "Incorrect API key provided: sk-demo" } } },
-    ],
-    expected: { state: "failed", text: "", reason: "Incorrect API key provided" },
+    replies: [{ type: "error", status: 401, body: { error: { message: "Invalid API key" } } }],
+    expected: { state: "failed", text: "", reason: "Invalid API key" },
   },
   {
     task: {
-      id: "slow",
-      description: "Walk through tests",
-      prompt: "Which parts do the tests leave out? Look at each of them.",
+      id: "tests",
+      description: "Find untested code",
+      prompt: "Which parts of the code have no tests?",
     },
     replies: [
       {
@@ -76,109 +79,109 @@ export const fates: Fate[] = [
         calls: [{ name: "read", args: { filePath: "opencode.json" } }],
         tokens: { input: 2_100, output: 24 },
       },
-      text("I went through all 214 tests, one by one. The exporter is the only part without any.", {
+      text("Only the exporter has no tests.", {
         seconds: 3.5,
         pieces: 30,
       }),
     ],
     expected: {
       state: "done",
-      text: "I went through all 214 tests, one by one. The exporter is the only part without any.",
+      text: "Only the exporter has no tests.",
     },
   },
   {
     task: {
-      id: "cancelled",
-      description: "Survey other tools",
-      prompt: "What do other tools of this kind do better? Compare them all.",
+      id: "survey",
+      description: "Compare other tools",
+      prompt: "What do similar tools do better? Compare them all.",
     },
     replies: [text(survey, { seconds: 60, pieces: 300 })],
-    expected: { state: "cancelled", text: survey, atLeast: 1, reason: "the release can do without it" },
+    expected: { state: "cancelled", text: survey, atLeast: 1, reason: "not needed for the release" },
   },
   {
     task: {
-      id: "retried",
-      description: "Check all links",
-      prompt: "Does every link in the documentation lead somewhere?",
+      id: "links",
+      description: "Check the links",
+      prompt: "Does every link in the documentation work?",
     },
     replies: [
       { type: "error", status: 429, body: { error: { message: "Rate limit reached" } } },
-      text("All 57 links lead somewhere.", { seconds: 0.4, pieces: 4 }),
+      text("All 57 links work.", { seconds: 0.4, pieces: 4 }),
     ],
-    expected: { state: "done", text: "All 57 links lead somewhere.", passes: "prompting.retrying" },
+    expected: { state: "done", text: "All 57 links work.", passes: "prompting.retrying" },
   },
   {
     task: {
-      id: "timeout",
-      description: "Profile start-up",
-      prompt: "Why does it take so long to start? Measure it.",
+      id: "startup",
+      description: "Profile the startup",
+      prompt: "Why is the startup so slow? Measure it.",
       timeout: 3,
     },
     replies: [{ type: "hold", text: "A cold start takes 410 ms. A warm one", until: new Promise(() => {}) }],
     expected: {
       state: "timedOut",
       text: "A cold start takes 410 ms. A warm one",
-      // On a busy machine the time is over before the model is asked.
+      // On a busy machine the timeout comes before the model was asked.
       atLeast: 0,
-      reason: "not done within 3 s",
+      reason: "3 s",
     },
   },
   {
     task: {
-      id: "long",
-      description: "Draft the notes",
-      prompt: "Write the release notes, with every change since 1.9.",
+      id: "notes",
+      description: "Draft release notes",
+      prompt: "Write release notes with every change since 1.9.",
     },
     replies: [text(releaseNotes, { seconds: 1.5, pieces: 60 })],
     expected: { state: "done", text: releaseNotes },
   },
   {
     task: {
-      id: "queued",
-      description: "Read changelog",
+      id: "changelog",
+      description: "Read the changelog",
       prompt: "Is anything missing from the changelog?",
     },
-    replies: [text("Nothing is missing from the changelog.", { seconds: 1, pieces: 8 })],
-    expected: { state: "done", text: "Nothing is missing from the changelog." },
+    replies: [text("No change is missing.", { seconds: 1, pieces: 8 })],
+    expected: { state: "done", text: "No change is missing." },
   },
 ]
 
-/** What the main agent says at the end. */
+/** The main agent's answer at the end of its turn. */
 export const conclusion =
   "The release is nearly ready: the notes are written, the links and the changelog are fine. " +
-  "Still open: tests for the exporter, the licences (the key was refused) and the start-up time."
+  "Still open: tests for the exporter, the licences (the provider rejected the API key) and the startup time."
 
 const cancellation = call("agents_cancel", {
-  ids: ["cancelled"],
-  reason: "the release can do without it",
+  ids: ["survey"],
+  reason: "not needed for the release",
 })
 
-/** The main agent's turn: it hands everything out in one call, looks in, drops what it need not have, and collects. */
+/** The main agent's turn: start all jobs in one call, wait a little, cancel one, wait for the rest, answer. */
 const mainTurn: Reply[] = [
-  call("agents_start", { tasks: fates.map(({ task }) => task) }),
+  call("agents_start", { tasks: plan.map(({ task }) => task) }),
   call("agents_wait", { timeout: 2.5 }),
   cancellation,
-  call("agents_wait", { ids: fates.map(({ task }) => task.id) }),
+  call("agents_wait", { ids: plan.map(({ task }) => task.id) }),
   { type: "text", text: conclusion },
 ]
 
-/** Teaches the model all that it has to say. */
-export function rehearse(model: ScriptedModel): void {
-  for (const { task, replies } of fates) model.script(task.prompt, replies)
+/** Scripts the answers of all models. */
+export function scriptModel(model: ScriptedModel): void {
+  for (const { task, replies } of plan) model.script(task.prompt, replies)
   let step = 0
   model.on(
     ({ text }) => text === request,
     async () => {
       const reply = mainTurn[step++] ?? ok
-      if (reply === cancellation) await hasWritten(model, "cancelled")
+      if (reply === cancellation) await hasWritten(model, "survey")
       return reply
     },
   )
 }
 
-/** Which jobs get the first slots is not certain: the one to be cancelled may have started only just now. */
+/** The order in which jobs get slots is not certain: the one to cancel may have started only just now. */
 async function hasWritten(model: ScriptedModel, id: string): Promise<void> {
-  const prompt = fates.find(({ task }) => task.id === id)?.task.prompt
+  const prompt = plan.find(({ task }) => task.id === id)?.task.prompt
   const { at } = await model.waitFor(({ text }) => text === prompt)
   await after(Math.max(0, at + 1500 - Date.now()))
 }
@@ -187,7 +190,7 @@ function call(name: string, args: object): Reply {
   return { type: "tool", calls: [{ name, args }] }
 }
 
-/** An answer of this length in time; what it uses is in the range of what a real model's answer would. */
+/** An answer that takes this long, with token counts that are plausible for its length. */
 function text(words: string, { seconds, pieces = 1 }: { seconds: number; pieces?: number }): Reply {
   return {
     type: "text",

@@ -5,7 +5,7 @@ import { type Board, stateOf } from "./board.ts"
 import type { Colour, Colours } from "./colours.ts"
 import { ageOf, doing, tokensOf } from "./words.ts"
 
-/** One line for each job, none wider than `width`; columns that do not fit are left out, the least needed first. */
+/** One line for each job, none wider than `width`. Columns that do not fit are dropped, the least important first. */
 export function jobTable(
   board: Board,
   colours: Colours,
@@ -15,7 +15,7 @@ export function jobTable(
   const rows = board.jobs.map((record) => {
     const mark = markOf(record, now)
     return columns.map(({ title, cell, side }) => {
-      // Of what is being written the end is news.
+      // Of text that is being written, the end is news.
       const cut = title === "now" && record.phase === "working" ? "start" : "end"
       const text = oneCell(cell(board, record, now, mark), widthOf(columns, title, width), { side, cut })
       return coloured(title, text, mark.colour, colours)
@@ -29,11 +29,11 @@ export function jobTable(
 
 type Column = {
   title: string
-  /** Cells; that of `now` takes what is left, but no less. */
+  /** In cells. `now` takes the rest of the line, and at least this. */
   width: number
-  /** The lower, the longer it stays when the terminal is narrow. */
+  /** Columns with a low rank stay longest when the terminal is narrow. */
   rank: number
-  /** Where its text stands; the last needs no space after it, which would wrap in a terminal made narrower. */
+  /** Alignment. The last column is not padded: padding would wrap when the terminal gets narrower. */
   side: "left" | "right" | "none"
   cell(board: Board, record: JobRecord, now: number, mark: Mark): string
 }
@@ -43,7 +43,7 @@ const gap = "  "
 const columns: Column[] = [
   { title: "", width: 1, rank: 0, side: "left", cell: (_, __, ___, { symbol }) => symbol },
   { title: "id", width: 9, rank: 0, side: "left", cell: (_, { id }) => id },
-  { title: "work", width: 18, rank: 3, side: "left", cell: (_, { description }) => description },
+  { title: "work", width: 19, rank: 3, side: "left", cell: (_, { description }) => description },
   { title: "state", width: 18, rank: 1, side: "left", cell: (_, record) => stateOf(record) },
   { title: "age", width: 4, rank: 2, side: "right", cell: (_, record, now) => ageOf(record, now) },
   { title: "tokens", width: 6, rank: 5, side: "right", cell: (_, record) => tokensOf(record) },
@@ -68,17 +68,17 @@ const totalOf = (shown: Column[]) =>
 function widthOf(shown: Column[], title: string, width: number): number {
   const own = shown.find((column) => column.title === title)?.width ?? 0
   if (title === "now") return own + width - totalOf(shown)
-  // Even of the narrowest rows nothing may wrap.
+  // Nothing may wrap, however narrow the terminal.
   return Math.min(own, Math.max(1, width - 3))
 }
 
-/** The text in exactly as many cells of the terminal. */
+/** The text, cut or padded to exactly this many cells. */
 function oneCell(
   text: string,
   cells: number,
   { side, cut }: { side: Column["side"]; cut: "start" | "end" },
 ): string {
-  // What models and providers say may hold anything.
+  // Text of models and providers may hold control characters.
   const fits = cliTruncate(text.replace(/\p{C}/gu, " "), cells, { position: cut })
   const space = " ".repeat(Math.max(0, cells - stringWidth(fits)))
   if (side === "right") return space + fits
@@ -105,7 +105,7 @@ const spinner = [..."⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"]
 
 export const spin = (now: number) => spinner[Math.floor(now / 100) % spinner.length] ?? ""
 
-/** Beside the word, never instead of it. */
+/** Shown beside the state, never instead of it. */
 function markOf({ state, phase }: JobRecord, now: number): Mark {
   switch (state) {
     case "created":

@@ -1,15 +1,15 @@
 import type { Board } from "./board.ts"
 
-/** How a run is shown while it goes on. */
+/** Shows a run while it goes on. */
 export interface View {
-  /** What is being prepared or ended, until `follow` or `close`. */
+  /** Shows what is being prepared, until `follow` or `close`. */
   step(words: string): void
-  /** A line that stays. */
+  /** Prints a line that stays. */
   say(line: string): void
-  /** From now on shows what happens on the board. */
+  /** Shows this board from now on. */
   follow(board: Board): void
   /** The board has changed. */
   changed(): void
-  /** Leaves what was shown last where it is, and the terminal as it was. */
+  /** Leaves the last frame in place and restores the terminal. */
   close(): void
 }

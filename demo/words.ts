@@ -8,7 +8,7 @@ export function seconds(ms: number): string {
   return value < 10 ? `${value.toFixed(1)}s` : `${Math.round(value)}s`
 }
 
-/** How long a job has run or ran; before that, how long it has waited. */
+/** A job's running time; before it starts, its waiting time. */
 export function ageOf(record: JobRecord, now: number): string {
   return seconds((record.endedAt ?? now) - (record.startedAt ?? record.createdAt))
 }
@@ -20,26 +20,26 @@ export function tokensOf({ usage }: JobRecord): string {
   return tokens < 1000 ? `${tokens}` : `${(tokens / 1000).toFixed(1)}k`
 }
 
-/** What a job does now, or what came of it. */
+/** What a job is doing now, or its outcome. */
 export function doing(board: Board, record: JobRecord, now: number): string {
   const { state, phase, asks, retry, activity, error } = record
   if (error) return error.message
   if (hasEnded(record)) return oneLine(board.textOf(record))
-  if (state === "created") return phase === "queued" ? "waits for a slot" : ""
+  if (state === "created") return phase === "queued" ? "waiting for a slot" : ""
   if (asks?.[0]) return `asks ${asks[0].text}`
-  if (retry) return `again in ${seconds(retry.next - now)}: ${retry.reason}`
+  if (retry) return `next try in ${seconds(retry.next - now)}: ${retry.reason}`
   const text = oneLine(board.textOf(record))
   return text === "" ? (activity?.tool ?? "") : text
 }
 
-/** What the main agent asks with a call. */
-export function asking({ input }: Call): string {
+/** The arguments of a call, in brief. */
+export function argumentsOf({ input }: Call): string {
   const { tasks, ids, timeout, reason, all } = input
   return [
     Array.isArray(tasks) ? `${tasks.length} tasks in one call` : "",
     Array.isArray(ids) ? (ids.length > 3 ? `all ${ids.length}` : ids.join(", ")) : "",
     all === true ? "all" : "",
-    typeof timeout === "number" ? `at most ${timeout} s` : "",
+    typeof timeout === "number" ? `timeout ${timeout} s` : "",
     typeof reason === "string" ? `“${reason}”` : "",
   ]
     .filter((each) => each !== "")
@@ -57,7 +57,7 @@ export function outcomes(records: readonly JobRecord[]): string {
 
 export const oneLine = (text: string) => text.replace(/\s+/g, " ").trim()
 
-/** The lines of a paragraph, none wider than `width`. Default: as it is. */
+/** The lines of a paragraph, none wider than `width`. Default: no limit. */
 export function wrapped(text: string, width?: number): string[] {
   return (width === undefined ? text : wrapAnsi(text, width, { hard: true })).split("\n")
 }

@@ -168,7 +168,8 @@ async function entry(folder: string): Promise<string[]> {
       problems.push(`the default export of "./server" has no server()`)
     if (plugin && "tui" in plugin)
       problems.push(`"./server" exports tui too: opencode takes one of them alone`)
-    if (typeof plugin?.id !== "string") problems.push(`"./server" has no id: opencode wants one of a folder`)
+    if (typeof plugin?.id !== "string")
+      problems.push(`"./server" has no id: opencode requires one of a plugin in a folder`)
   } catch (error) {
     problems.push(`"./server" cannot be loaded: ${error}`)
   }

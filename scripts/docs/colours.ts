@@ -1,16 +1,16 @@
 import type { JobState } from "../../src/machines/record.ts"
 
-/** What a picture is drawn in. Pictures bring their own ground, as nobody knows what they are shown on. */
+/** The colours of a picture, its background included. */
 export type Colours = {
   ground: string
-  /** Nodes that hold others, outermost first; deeper ones take turns. */
+  /** Backgrounds of compound states: they alternate with depth. */
   nested: readonly [string, string]
   node: string
   line: string
   arrow: string
   ink: string
   quiet: string
-  /** As on the inspector's page. */
+  /** The same as on the inspector's page. */
   states: Record<JobState, string>
 }
 

@@ -1,19 +1,19 @@
 import { faultDocuments } from "./faults.ts"
 import { machineDocuments } from "./machines.ts"
 
-/** A file that is written, not edited. */
+/** A generated file. */
 export type Document = {
-  /** From the root. */
+  /** Relative to the root. */
   path: string
   text: string
 }
 
-/** All of them. Each kind has a file of its own beside this one. */
+/** All generated documents. Each kind has its own file in this folder. */
 export function allDocuments(): Document[] {
   return [...machineDocuments(), ...faultDocuments()]
 }
 
-/** What is not as it would be written now. `read` gives nothing for a file that is not there. */
+/** The documents that would change. `read` returns undefined for a missing file. */
 export function outdated(
   documents: readonly Document[],
   read: (path: string) => string | undefined,

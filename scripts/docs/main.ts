@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { allDocuments, outdated } from "./documents.ts"
 
-/** Writes the documents that are made from the code; with `--check`, says which of them would change. */
+/** Writes the documents that are generated from the code; with `--check`, names those that would change. */
 
 const documents = allDocuments()
 const changed = outdated(documents, (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined))
@@ -16,7 +16,7 @@ if (!process.argv.includes("--check")) {
   if (changed.length === 0) console.log("The documents are up to date.")
 } else if (changed.length > 0) {
   const files = changed.map(({ path }) => `- ${path}`)
-  console.error(["These documents no longer say what the code does. Run: npm run docs", ...files].join("\n"))
+  console.error(["These documents are out of date. Run: npm run docs", ...files].join("\n"))
   process.exitCode = 1
 } else {
   console.log(`The documents are up to date: ${documents.length} files.`)

@@ -1,4 +1,4 @@
-/** A table, its rows as arrays of cells that may hold Markdown themselves. */
+/** A table. Cells may contain Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map(cell).join(" | ")} |`
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")
@@ -8,7 +8,7 @@ const cell = (text: string) => text.replaceAll("|", "\\|").replace(/\s+/g, " ")
 
 export const code = (text: string) => `\`${text}\``
 
-/** A picture that suits the reader's theme, GitHub's own included. */
+/** A picture that follows the reader's theme, on GitHub too. */
 export function picture(paths: { light: string; dark: string }, alt: string): string {
   return [
     "<picture>",

@@ -9,18 +9,18 @@ import { declaredBy, eventOf, guardOf, namesOf, statesOf } from "./transitions.t
 type Node = MachineAnswer["nodes"][number]
 type Arrow = MachineAnswer["arrows"][number]
 
-/** As high as wide suits a column of text; initial states need room for their mark. */
+/** About square, for a column of text. Initial states require room for their mark. */
 const layout: Layout = { widthToHeight: 1, padding: 22, ranks: 34, linesOf }
 
-/** Around all, pixels. */
+/** Around the chart, in pixels. */
 const margin = 16
 
-/** A machine as an SVG file: the same bytes for the same machine and colours. */
+/** Draws a machine as an SVG file. The same machine and colours give the same bytes. */
 export function pictureOf(machine: AnyStateMachine, colours: Colours): string {
   const chart = drawMachine(machine, layout)
   const states = new Map(statesOf(machine).map((node) => [node.id, node]))
   const initial = [...states.values()].flatMap(({ initial }) => initial?.target.map(({ id }) => id) ?? [])
-  // Above the outermost nodes the layout leaves room for the name of the machine.
+  // The layout leaves room for the name of the machine above the outermost nodes.
   const top = Math.min(...chart.nodes.map(({ y }) => y))
   const width = fixed(chart.width + 2 * margin)
   const height = fixed(chart.height - top + 2 * margin)
@@ -38,7 +38,7 @@ export function pictureOf(machine: AnyStateMachine, colours: Colours): string {
     `<g transform="translate(${margin} ${fixed(margin - top)})">`,
     ...nodes,
     ...chart.nodes.filter(({ id }) => initial.includes(id)).map(drawInitial),
-    // Lines first: no line may cross a label.
+    // Lines first, so that none crosses a label.
     ...chart.arrows.map(drawLine),
     ...chart.arrows.flatMap((arrow) => drawLabel(arrow, colours)),
     "</g>",
@@ -47,14 +47,14 @@ export function pictureOf(machine: AnyStateMachine, colours: Colours): string {
   ].join("\n")
 }
 
-/** What is done in a state, and what leaves it where it is. */
+/** What a state does, and the events that do not leave it. */
 function linesOf(node: AnyStateNode, inside: readonly string[]): string[] {
   const isAlone = node.parent === undefined && Object.keys(node.states).length === 0
   return [
     ...node.invoke.map(({ id }) => `do / ${id}`),
     ...namesOf(node.entry).map((name) => `entry / ${name}`),
     ...namesOf(node.exit).map((name) => `exit / ${name}`),
-    // A machine of one state is all in what it does at each event.
+    // A machine with one state is described by what it does at each event.
     ...(isAlone ? [...spawnedBy(node), ...handledBy(node)] : inside.map((event) => `↻ ${event}`)),
   ]
 }
@@ -70,7 +70,7 @@ function handledBy(node: AnyStateNode): string[] {
   })
 }
 
-/** For those who cannot see it. */
+/** For readers who cannot see it. */
 function inWords(machine: AnyStateMachine, { arrows }: MachineAnswer): string {
   const names = statesOf(machine)
     .slice(1)
@@ -118,12 +118,12 @@ function drawNode(node: Node, state: AnyStateNode, colours: Colours): string {
   ].join("\n")
 }
 
-/** As statecharts have it, a second border says that nothing comes after. */
+/** A second border marks a final state. */
 function innerBorder({ x, y, width, height }: Node): string {
   return `<rect class="inner" x="${fixed(x + 3)}" y="${fixed(y + 3)}" width="${fixed(width - 6)}" height="${fixed(height - 6)}" rx="6.5"/>`
 }
 
-/** Below its name; behind it where other nodes are inside. */
+/** Below the name, or after it in a compound state. */
 function textsOf({ name, kind, x, y }: Node, lines: readonly string[]): string[] {
   const left = fixed(x + 12)
   const title = (more: string) =>
@@ -147,7 +147,7 @@ function drawLine({ points, texts }: Arrow): string {
   return `<path class="${kind}" d="${curve(points)}" marker-end="url(#head)"/>`
 }
 
-/** All of the halo first: that of one line would cover the line above. */
+/** All halos first: the halo of one line would cover the line above. */
 function drawLabel({ from, texts, label: [x, y] }: Arrow, colours: Colours): string[] {
   const depth = from.split(".").length - 2
   const halo = depth === 0 ? colours.ground : nestedAt(depth - 1, colours)
@@ -163,7 +163,7 @@ const groundIn = ({ path }: AnyStateNode, colours: Colours) => nestedAt(path.len
 
 const nestedAt = (depth: number, { nested }: Colours) => (depth % 2 === 0 ? nested[0] : nested[1])
 
-/** Without the noise of binary fractions. */
+/** Rounded to one decimal. */
 const fixed = (pixels: number) => `${Math.round(pixels * 10) / 10}`
 
 const escaped = (text: string) =>

@@ -5,17 +5,17 @@ import type { Reasons } from "../../src/machines/reasons.ts"
 /** One transition of a machine, in words. */
 export type Row = {
   from: string
-  /** What brings it; a timer with its time, where that is always the same. */
+  /** A timer includes its time, if that is constant. */
   event: string
-  /** `otherwise` where only those before it have a condition; absent where there is none. */
+  /** `otherwise` if only the transitions before it have a condition; absent if there is none. */
   guard?: string
-  /** Absent where the state is not left. */
+  /** Absent if the state is not left. */
   to?: string
   actions: string[]
   reason: string
 }
 
-/** @throws Error that names every transition without a reason, and every reason without its transition. */
+/** @throws Error that names all transitions without a reason and all reasons without a transition. */
 export function rowsOf(machine: AnyStateMachine, reasons: Reasons): Row[] {
   const open = new Set(Object.entries(reasons).flatMap(([state, all]) => Object.keys(all).map(keyIn(state))))
   const missing: string[] = []
@@ -42,14 +42,12 @@ export function rowsOf(machine: AnyStateMachine, reasons: Reasons): Row[] {
     ...[...open].map((each) => `- a reason for ${each}, which is no transition`),
   ]
   if (problems.length === 0) return rows
-  throw new Error(
-    [`src/machines/reasons.ts does not fit the machine "${machine.id}":`, ...problems].join("\n"),
-  )
+  throw new Error([`The reasons do not fit the machine "${machine.id}":`, ...problems].join("\n"))
 }
 
 const keyIn = (state: string) => (cause: string) => `${state}: "${cause}"`
 
-/** The machine's own node first, then top-down. */
+/** The root first, then top-down. */
 export function statesOf(machine: AnyStateMachine): AnyStateNode[] {
   const withInner = (node: AnyStateNode): AnyStateNode[] => [
     node,
@@ -58,27 +56,31 @@ export function statesOf(machine: AnyStateMachine): AnyStateNode[] {
   return withInner(machine.root)
 }
 
-/** No two states of a machine have the same name here: the name alone says which is meant. */
-export const stateName = ({ key, path }: AnyStateNode) => (path.length === 0 ? "root" : key)
+/** Its key, with its parents where another state of the machine has the same. */
+export function stateName({ key, path, machine }: AnyStateNode): string {
+  if (path.length === 0) return "root"
+  const isAlone = statesOf(machine).filter((node) => node.key === key).length === 1
+  return isAlone ? key : path.join(".")
+}
 
-/** Those that need no event come first, as they do when the state is entered. */
+/** Eventless transitions come first, as they do when the state is entered. */
 export function declaredBy(node: AnyStateNode): AnyTransitionDefinition[] {
   return [...(node.always ?? []), ...[...node.transitions.values()].flat()]
 }
 
-/** The key of its reason. */
+/** The key of its reason in the table. */
 function causeOf(transition: AnyTransitionDefinition): string {
   const guard = guardOf(transition)
   return guard === undefined ? eventOf(transition) : `${eventOf(transition)}, if ${guard}`
 }
 
-/** In the place of an event, where none is needed. */
+/** Shown in place of an event for eventless transitions. */
 export const atOnce = "at once"
 
 export const eventOf = ({ eventType }: AnyTransitionDefinition) =>
   eventType === "" ? atOnce : eventName(eventType)
 
-/** With what it is asked about, where the machine says that: `ends as cancelled`. */
+/** Includes a string parameter: `ends as cancelled`. */
 export function guardOf({ guard }: AnyTransitionDefinition): string | undefined {
   if (guard === undefined || typeof guard === "string") return guard
   const [type] = namesOf([guard])
@@ -97,7 +99,7 @@ function timeOf(machine: AnyStateMachine, { eventType }: AnyTransitionDefinition
   return typeof ms === "number" ? ` (${ms / 1000} s)` : ""
 }
 
-/** Of actions or guards, those that the machine itself declares; timers, for one, add actions of xstate's own. */
+/** The actions or guards that the machine declares, without those that xstate adds, for timers for example. */
 export function namesOf(actions: readonly unknown[]): string[] {
   return actions.flatMap((action) => {
     const name = typeof action === "string" ? action : typeOf(action)

@@ -6,7 +6,7 @@ export class InspectorError extends Error {
 export class PortTakenError extends InspectorError {
   override readonly name = "PortTakenError"
   constructor(port: number) {
-    super(`inspector.port: ${port} is taken by another program. Choose a free one, or 0 for any free one.`)
+    super(`inspector.port: ${port} is in use by another program. Choose another port, or 0 for any free one.`)
   }
 }
 
@@ -14,7 +14,7 @@ export class AddressRefusedError extends InspectorError {
   override readonly name = "AddressRefusedError"
   constructor(host: string) {
     super(
-      `inspector.host: ${JSON.stringify(host)} is not this machine alone. The inspector listens on 127.0.0.1 or ::1 only.`,
+      `inspector.host: ${JSON.stringify(host)} is not a loopback address. The inspector listens only on 127.0.0.1 or ::1.`,
     )
   }
 }
@@ -23,10 +23,10 @@ export class TokenTooShortError extends InspectorError {
   override readonly name = "TokenTooShortError"
   constructor(length: number) {
     super(
-      `inspector.token: has ${length} characters, needs ${TOKEN_LENGTH} or more. \`openssl rand -hex 32\` makes a good one.`,
+      `inspector.token: has ${length} characters, but requires at least ${TOKEN_LENGTH}. \`openssl rand -hex 32\` generates one.`,
     )
   }
 }
 
-/** Fewest characters of a token that a person chose. */
+/** Fewest characters of a token that a person chooses. */
 export const TOKEN_LENGTH = 32

@@ -21,22 +21,22 @@ export type StartOptions = {
   now?: () => number
   /** Default: what `readPageFiles` finds in the package. */
   page?: PageFiles
-  /** Where running inspectors are found. Default: under XDG_STATE_HOME; false for nowhere. */
+  /** Where the command line finds running inspectors. Default: under XDG_STATE_HOME; false: nowhere. */
   registerFolder?: string | false
-  /** Told of defects. Default: nobody. */
+  /** Called with defects of the inspector. Default: they are ignored. */
   reportError?: (error: unknown) => void
 }
 
 export type Inspector = {
-  /** Where it listens, such as `http://127.0.0.1:41234`. Useless without a link or the token. */
+  /** Where it listens, such as `http://127.0.0.1:41234`. Of no use without a link or the token. */
   readonly url: string
   /** What a person runs in a terminal for a fresh link. */
   readonly command: string
   /** A fresh link that opens the page once, within ten minutes. */
   link(): string
-  /** Shows a further project of this process. Returns what takes it away. */
+  /** Shows another project of this process. Returns a function that removes it. */
   add(source: Source): () => void
-  /** Ends every connection. */
+  /** Closes every connection. */
   stop(): Promise<void>
 }
 
@@ -78,7 +78,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
     reportError,
   })
 
-  // The adapter would put its own Request and Response in the place of opencode's.
+  // Otherwise the adapter would replace opencode's global Request and Response.
   server.on("request", getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   const registration =
     start.registerFolder === false
@@ -113,7 +113,7 @@ function listen(server: ReturnType<typeof createServer>, port: number, host: str
       reject(error.code === "EADDRINUSE" || error.code === "EACCES" ? new PortTakenError(port) : error),
     )
     server.listen(port, host, () => {
-      // opencode may end whenever it likes.
+      // The inspector must not keep opencode alive.
       server.unref()
       const address = server.address() as AddressInfo
       const name = address.family === "IPv6" ? `[${address.address}]` : address.address

@@ -3,17 +3,17 @@ import type { Troupe } from "../machines/troupe.ts"
 
 /** One project's actor system, as far as the inspector needs it. */
 export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> & {
-  /** For people: the project's folder. */
+  /** The project's folder, shown to people. */
   name: string
-  /** Prompts in flight at most. */
+  /** Most prompts in flight at once. */
   concurrency: number
-  /** Nothing of this project can be changed, though it may be through the inspector in others. Default: false. */
+  /** Nothing in this project can be changed through the inspector, even where other projects allow it. Default: false. */
   readOnly?: boolean
-  /** What a running job is writing; empty before it has written anything. */
+  /** What a running job is writing; empty until it has written something. */
   draft?(job: JobRecord): string
-  /** Reads the text of an ended job that is no longer in memory. Default: it cannot be read. */
+  /** Reads the text of an ended job that is not in memory. Default: it cannot be read. */
   readText?(job: JobRecord): Promise<EndedText>
-  /** Tells a running job something more, or gives an ended one a follow-up. Rejects with words for people. */
+  /** Sends a message to a running job, or a follow-up to an ended one. Rejects with a message for people. */
   send?(job: JobKey, message: string): Promise<void>
 }
 
@@ -22,22 +22,22 @@ export type EndedText =
   | { kind: "text"; text: string }
   /** The child wrote nothing. */
   | { kind: "nothing" }
-  /** It can never be read. `why` is for people, in half a sentence. */
+  /** It can never be read. `why` is a clause for people: `its session was deleted`. */
   | { kind: "lost"; why: string }
   /** It cannot be read now. */
   | { kind: "unreadable"; why: string }
 
 export type Found = { source: Source; record: JobRecord }
 
-/** From memory, or where an earlier process ran the job, or it has been delivered, from where it is kept. */
+/** From memory, or read where it is kept: texts leave memory once delivered, and with the process. */
 export async function endedText({ source, record }: Found): Promise<EndedText> {
   const { text, session } = record
   if (text !== undefined) return text === "" ? { kind: "nothing" } : { kind: "text", text }
   if (session === "") return { kind: "nothing" }
-  return (await source.readText?.(record)) ?? { kind: "unreadable", why: "it is no longer in memory" }
+  return (await source.readText?.(record)) ?? { kind: "unreadable", why: "it is not in memory" }
 }
 
-/** The projects that one process serves. */
+/** The projects of this process. */
 export class Sources {
   readonly #sources = new Set<Source>()
   readonly #listeners = new Set<() => void>()
@@ -58,7 +58,7 @@ export class Sources {
     for (const source of this.#sources) for (const record of source.records.all()) yield { source, record }
   }
 
-  /** By the child session's id or, for a job that has none yet, `owner/id`. */
+  /** By the child session's id or, for a job that has none yet, by `owner/id`. */
   find(key: string): Found | undefined {
     const slash = key.indexOf("/")
     for (const source of this.#sources) {
@@ -70,7 +70,7 @@ export class Sources {
     return undefined
   }
 
-  /** Hears of projects that come and go. Returns what ends the subscription. */
+  /** Called when a project is added or removed. Returns a function that unsubscribes. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -8,11 +8,11 @@ import type { systemMachine } from "./system-machine.ts"
 /** An actor that lives now, and those it answers for. */
 export type ActorNode = {
   kind: "system" | "supervisor" | "job" | "delivery" | "writer" | "turn"
-  /** A supervisor's is its owner's session, a job's is the job's own. */
+  /** Unique among those of its kind under one parent. A supervisor's is its owner's session, a job's is the job's own. */
   id: string
-  /** A job's `state.phase`; `active` for the others, whose states do not matter. */
+  /** A job's `state.phase`; `active` for system and supervisor, whose states do not matter. */
   state: string
-  /** The child session of a job, once it is there. */
+  /** The child session that it is about, once that is there. */
   session?: string
   counts: Record<string, number>
   children: ActorNode[]

@@ -22,11 +22,11 @@ type JobLogic = typeof jobMachine
 export type HistoryOptions = {
   /** Epoch milliseconds. */
   now: () => number
-  /** How many jobs hold a slot, and how many could. */
-  slots: () => { held: number; all: number }
   /** Told of defects: nothing that is thrown here may reach an actor. */
   reportError: (error: unknown) => void
 }
+
+type Slots = { held: number; all: number }
 
 /** Steps kept for each job; older ones are dropped. A job of one run takes about five. */
 const longest = 100
@@ -42,9 +42,15 @@ const mostJobs = 10_000
 export class History {
   readonly #byJob = new Map<string, Transition[]>()
   readonly #options: HistoryOptions
+  #slots: () => Slots = () => ({ held: 0, all: 0 })
 
   constructor(options: HistoryOptions) {
     this.#options = options
+  }
+
+  /** Says why a job waits from then on: how many jobs hold a slot, and how many could. */
+  countSlots(slots: () => Slots): void {
+    this.#slots = slots
   }
 
   /** Oldest first. */
@@ -94,7 +100,7 @@ export class History {
     const { job } = snapshot.context
     const from = this.#placeOf(job)
     const to = placeOf(placeIn(snapshot.value))
-    // Most of what a job hears, signs of life above all, leads nowhere; each further attempt of its provider is news.
+    // Most of what a job hears, activity above all, leads nowhere; each further attempt of its provider is news.
     if (from === to && event.type !== "child.retrying") return
     this.#add(job, { from, to, event: eventName(event.type), why: this.#why(snapshot, event) })
   }
@@ -120,7 +126,8 @@ export class History {
     if (ending?.state === "done") return "the child gave its final answer"
     if (ending) {
       const decision = `${endWords[ending.state]}: ${ending.error.message}`
-      return snapshot.status === "done" ? decision : `${decision}; the child is being stopped`
+      if (snapshot.status === "done") return decision
+      return snapshot.matches("created") ? decision : `${decision}; the child is being stopped`
     }
     if (snapshot.matches({ created: "queued" })) return this.#queued()
     if (event.type === "xstate.done.actor.openSession") return "ready, and it had a slot"
@@ -130,7 +137,7 @@ export class History {
   }
 
   #queued(): string {
-    const { held, all } = this.#options.slots()
+    const { held, all } = this.#slots()
     return held < all ? "ready, and a slot is free" : `queued: ${held} of ${all} slots busy`
   }
 }
@@ -143,6 +150,10 @@ function causeOf(event: JobEvent): string | undefined {
       return "got a slot"
     case "child.active":
       return event.activity.tool === undefined ? "the child writes" : `the child runs ${event.activity.tool}`
+    case "tool.started":
+      return "the child runs a tool"
+    case "child.idle":
+      return "opencode says that the child is idle"
     case "child.retrying":
       return `attempt ${event.retry.attempt} failed, opencode tries again: ${event.retry.reason}`
     case "child.asked":

@@ -67,7 +67,6 @@ export const jobMachine = setup({
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
     "runs a tool": ({ context }) => context.tools.length > 0,
-    "was the last tool": ({ context }, call: string) => context.tools.every((each) => each === call),
     "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
     // Stryker disable next-line OptionalChaining: nobody asks where there is no ask
     "waits for permission": ({ context }) => context.asks[0]?.kind === "permission",
@@ -94,7 +93,6 @@ export const jobMachine = setup({
         ...context.tools.filter((each) => each !== call),
         call,
       ],
-      idleAt: undefined,
     }),
     removeTool: assign({
       tools: ({ context }, { call }: { call: string }) => context.tools.filter((each) => each !== call),
@@ -115,6 +113,7 @@ export const jobMachine = setup({
       ...waitOver(context, at),
     })),
     restartIdleClock: assign({ idleAt: ({ context }, { at }: { at: number }) => at + context.job.idleMs }),
+    stopIdleClock: assign({ idleAt: undefined }),
     stopClocks: assign(({ context }, { at }: { at: number }) => ({
       remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),
       deadlineAt: undefined,
@@ -197,8 +196,16 @@ export const jobMachine = setup({
           description: "Passed through: how the opening went says where to.",
           always: [
             { guard: "was cancelled in its session", target: "stopping" },
-            { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
-            { guard: { type: "ends as", params: "failed" }, target: "#job.failed" },
+            {
+              guard: { type: "ends as", params: "cancelled" },
+              target: "#job.cancelled",
+              actions: "keepEarlierText",
+            },
+            {
+              guard: { type: "ends as", params: "failed" },
+              target: "#job.failed",
+              actions: "keepEarlierText",
+            },
             {
               guard: "has a slot",
               target: "#job.prompting",
@@ -289,7 +296,6 @@ export const jobMachine = setup({
                   },
                   {
                     target: ".working",
-                    reenter: false,
                     actions: [
                       { type: "rememberActivity", params: ({ event }) => event },
                       { type: "restartIdleClock", params: ({ event }) => event.activity },
@@ -349,18 +355,15 @@ export const jobMachine = setup({
                 runningTool: {
                   description:
                     "A tool of the child runs. It may be silent for as long as it takes: the idle clock stands still.",
+                  entry: "stopIdleClock",
                   on: {
-                    "tool.ended": [
-                      {
-                        guard: { type: "was the last tool", params: ({ event }) => event.call },
-                        target: "working",
-                        actions: [
-                          { type: "removeTool", params: ({ event }) => event },
-                          { type: "restartIdleClock", params: ({ event }) => event },
-                        ],
-                      },
-                      { actions: { type: "removeTool", params: ({ event }) => event } },
-                    ],
+                    "tool.ended": {
+                      target: "working",
+                      actions: [
+                        { type: "removeTool", params: ({ event }) => event },
+                        { type: "restartIdleClock", params: ({ event }) => event },
+                      ],
+                    },
                     "child.idle": {
                       target: "working.lull",
                       actions: ["forgetTools", { type: "restartIdleClock", params: ({ event }) => event }],
@@ -375,6 +378,12 @@ export const jobMachine = setup({
                     idleAfterRetry: {
                       target: "#job.prompting.stopping",
                       actions: { type: "decideEnd", params: ({ context }) => inactive(context) },
+                    },
+                  },
+                  on: {
+                    "child.idle": {
+                      target: "working.lull",
+                      actions: { type: "restartIdleClock", params: ({ event }) => event },
                     },
                   },
                 },
@@ -457,11 +466,7 @@ export const jobMachine = setup({
     failed: { description: "No answer; `error` says why.", type: "final", entry: "settle" },
     // Both are come to by way of `stopping`, or before there was anything to settle.
     timedOut: { description: "The total or the idle time ran out.", type: "final" },
-    cancelled: {
-      description: "A tool, a person or the end of its owner ended it.",
-      type: "final",
-      entry: "settle",
-    },
+    cancelled: { description: "A tool, a person or the end of its owner ended it.", type: "final" },
   },
 })
 

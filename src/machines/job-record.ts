@@ -15,7 +15,12 @@ export function placeIn(value: StateValue): Place {
   const path = pathOf(value)
   // Stryker disable next-line StringLiteral: the machine has no other state, which the compiler cannot see
   const state = JOB_STATES.find((name) => name === path[0]) ?? "failed"
-  return { state, phase: JOB_PHASES.findLast((known) => path.includes(known)) }
+  return { state, phase: path.flatMap((name) => phaseOf(name) ?? []).at(-1) }
+}
+
+/** The phase that records have for a state of this name: while a tool runs, the child works. */
+export function phaseOf(name: string): JobPhase | undefined {
+  return name === "runningTool" ? "working" : JOB_PHASES.find((phase) => phase === name)
 }
 
 export function toRecord(context: JobContext, state: JobState, phase?: JobPhase): JobRecord {

@@ -46,7 +46,7 @@ export const jobReasons: Reasons = {
     "child.asked": "It waits for a person: the clocks stop, and what is left of the total time is kept.",
   },
   working: {
-    "at once, if runs a tool": "A tool was started while a person was asked, and still runs.",
+    "at once, if runs a tool": "Another tool still runs, or the one that asked a person.",
     "after idle": "A child that hangs must not keep its slot for ever.",
   },
   busy: {
@@ -60,11 +60,11 @@ export const jobReasons: Reasons = {
     "lookForAnswer failed": "opencode did not say: it is asked again.",
   },
   runningTool: {
-    "tool.ended, if was the last tool": "The model's turn: the idle clock starts.",
-    "tool.ended": "Other tools still run.",
+    "tool.ended": "The model's turn, unless other tools still run: the idle clock starts.",
     "child.idle": "Nothing of it runs any more, so the end of its tools was missed.",
   },
   retrying: {
+    "child.idle": "opencode gave up, or the child was aborted: there is no attempt to wait for.",
     "after idleAfterRetry": "Nothing was heard of the attempt that opencode had announced.",
   },
   waiting: {
@@ -82,7 +82,13 @@ export const jobReasons: Reasons = {
   question: {
     "at once, if waits for permission": "Of the open asks the oldest is shown, and it is for a permission.",
   },
-  stopping: {
+  "created.stopping": {
+    "recordEnd done": "A restart finds it, and does not start the job.",
+    "recordEnd failed":
+      "opencode could not store it: its owner is told all the same, and storing it is tried again.",
+    "after recordLimit": "The same, where opencode does not answer.",
+  },
+  "prompting.stopping": {
     "stopping over, if ends as cancelled": "It was cancelled.",
     "stopping over, if ends as timedOut": "A clock ran out.",
     "stopping over": "The prompt failed.",

@@ -13,6 +13,8 @@ import { systemMachine } from "./system-machine.ts"
 
 export type TroupeOptions = {
   effects: Effects
+  /** Default: an empty one of its own. */
+  ledger?: Ledger
   /** Prompts in flight at most, over all owners. */
   concurrency: number
   /** Epoch milliseconds. Default: `Date.now`. */
@@ -49,9 +51,10 @@ export type Troupe = {
 /** Starts the system actor. Nothing outside changes until a job is started. */
 export function createTroupe(options: TroupeOptions): Troupe {
   const { effects, concurrency, now = Date.now, clock = realClock, reportError = () => {} } = options
-  const ledger = new Ledger(reportError)
+  const { ledger = new Ledger(reportError) } = options
   const prompts = new Prompts(effects, reportError)
 
+  const history = new History({ now, reportError })
   const keepCrash = ({ owner, job, error }: Crash) => {
     reportError(error)
     const message = `a defect of opencode-troupe: ${error instanceof Error ? error.message : String(error)}`
@@ -62,15 +65,6 @@ export function createTroupe(options: TroupeOptions): Troupe {
       ledger.put(crashed(record, message, now()))
     }
   }
-
-  const history = new History({
-    now,
-    slots: () => {
-      const { holders, concurrency: all } = system.getSnapshot().context.limits
-      return { held: holders.length, all }
-    },
-    reportError,
-  })
 
   const job = jobMachine.provide({
     actors: effectActors({ ...effects, promptChild: prompts.promptChild }, now),
@@ -89,13 +83,20 @@ export function createTroupe(options: TroupeOptions): Troupe {
       actors: { supervisor },
       actions: {
         keepCrash: (_, crash) => keepCrash(crash),
-        announceGrants: (_, { granted }) => {
-          for (const { owner, job } of granted) tell({ owner, id: job }, { type: "slot.granted", at: now() })
+        announceGrants: ({ self }, { granted }) => {
+          for (const { owner, job } of granted) {
+            const event = { type: "slot.granted", at: now() } as const
+            self.send({ type: "owner.tell", owner, event: { type: "job.tell", job, event } })
+          }
         },
       },
     }),
     { input: { concurrency }, clock },
   )
+  history.countSlots(() => {
+    const { holders, concurrency: all } = system.getSnapshot().context.limits
+    return { held: holders.length, all }
+  })
   // Without an observer, an error of the root would be thrown into opencode.
   system.subscribe({ error: reportError })
   system.start()
@@ -132,9 +133,10 @@ export function createTroupe(options: TroupeOptions): Troupe {
 }
 
 function crashed(record: JobRecord, message: string, at: number): JobRecord {
-  const { phase: _phase, deadlineAt: _deadline, asks: _asks, retry: _retry, ...kept } = record
+  const { phase: _phase, deadlineAt: _deadline, asks: _asks, retry: _retry, waitingSince, ...kept } = record
   return {
     ...kept,
+    ...(waitingSince !== undefined && { waitedMs: (kept.waitedMs ?? 0) + Math.max(0, at - waitingSince) }),
     usage: kept.usage ?? NO_USAGE,
     state: "failed",
     endedAt: at,

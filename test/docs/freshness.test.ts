@@ -6,18 +6,18 @@ import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
 import { allDocuments, outdated } from "../../scripts/docs/documents.ts"
 
-describe("What is outdated", () => {
+describe("What is out of date", () => {
   const documents = [
     { path: "docs/a.md", text: "A" },
     { path: "docs/b.svg", text: "B" },
   ]
 
-  it("is nothing where all is as it would be written", () => {
+  it("is nothing if each file is as it would be written", () => {
     const committed: Record<string, string> = { "docs/a.md": "A", "docs/b.svg": "B" }
     expect(outdated(documents, (path) => committed[path])).toEqual([])
   })
 
-  it("is a file that was edited, and one that is not there", () => {
+  it("is an edited file, and a missing one", () => {
     const committed: Record<string, string> = { "docs/a.md": "A, by hand" }
     expect(outdated(documents, (path) => committed[path])).toEqual(documents)
   })
@@ -36,7 +36,7 @@ describe("npm run docs", { timeout: 60_000 }, () => {
     return { status, output: stdout + stderr }
   }
 
-  it("writes what its check asks for, and the check says which file has changed since", () => {
+  it("writes what its check requires, and the check names a file that has changed since", () => {
     const before = run("--check")
     expect(before.status).toBe(1)
     expect(before.output).toContain("Run: npm run docs")
@@ -45,7 +45,7 @@ describe("npm run docs", { timeout: 60_000 }, () => {
     expect(run().status).toBe(0)
     expect(run("--check").status).toBe(0)
 
-    appendFileSync(join(folder, "docs/machines.md"), "One word too many.\n")
+    appendFileSync(join(folder, "docs/machines.md"), "An edit by hand.\n")
     const after = run("--check")
     expect(after.status).toBe(1)
     expect(after.output).toContain("Run: npm run docs\n- docs/machines.md\n")

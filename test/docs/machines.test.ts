@@ -3,38 +3,38 @@ import { createMachine } from "xstate"
 import { themes } from "../../scripts/docs/colours.ts"
 import { chapterOf, chapters } from "../../scripts/docs/machines.ts"
 import { pictureOf } from "../../scripts/docs/picture.ts"
-import { declaredBy, rowsOf, statesOf } from "../../scripts/docs/transitions.ts"
+import { declaredBy, rowsOf, stateName, statesOf } from "../../scripts/docs/transitions.ts"
 import { transitionsOf } from "../machines/support/transitions.ts"
 
 describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
   const { machine, reasons } = chapter
   const rows = rowsOf(machine, reasons)
 
-  it("has a row for every transition that the machine declares", () => {
+  it("has a row for each transition that the machine declares", () => {
     const declared = statesOf(machine).flatMap((node) =>
-      declaredBy(node).map(({ target }) => [nameOf(node.id), target?.map(({ id }) => nameOf(id))[0]]),
+      declaredBy(node).map(({ target }) => [stateName(node), target?.map(stateName)[0]]),
     )
-    expect(rows.map(({ from, to }) => [from === "root" ? machine.id : from, to])).toEqual(declared)
+    expect(rows.map(({ from, to }) => [from, to])).toEqual(declared)
     expect(rows).toHaveLength(transitionsOf(machine).length)
   })
 
-  it("gives a reason in a sentence for each", () => {
+  it("gives a reason for each, as a sentence", () => {
     for (const row of rows) expect(row.reason, JSON.stringify(row)).toMatch(/^\S.+\.$/)
   })
 
-  it("names no two states alike, as its rows go by the name alone", () => {
-    const names = statesOf(machine).map(({ id }) => nameOf(id))
+  it("has no two states of one name, since rows go by the name alone", () => {
+    const names = statesOf(machine).map(stateName)
     expect(new Set(names).size).toBe(names.length)
   })
 
-  it("comes out the same each time", () => {
+  it("is the same each time", () => {
     expect(chapterOf(chapter)).toBe(chapterOf(chapter))
     expect(pictureOf(machine, themes.dark)).toBe(pictureOf(machine, themes.dark))
   })
 })
 
 describe("A machine that changes", () => {
-  const reasons = { off: { press: "Somebody wants light." } }
+  const reasons = { off: { press: "Someone needs light." } }
   const before = lamp({ press: "on" })
   const chapter = (machine: typeof before, why = reasons) =>
     chapterOf({ machine, reasons: why, source: "src/lamp.ts" })
@@ -42,7 +42,7 @@ describe("A machine that changes", () => {
   it("gives another table and another picture for one more transition", () => {
     const after = lamp({ press: "on", kick: "broken" })
     const why = { off: { ...reasons.off, kick: "Lamps are fragile." } }
-    expect(chapter(before)).toContain("| `off` | `press` |  | `on` |  | Somebody wants light. |")
+    expect(chapter(before)).toContain("| `off` | `press` |  | `on` |  | Someone needs light. |")
     expect(chapter(before)).not.toContain("kick")
     expect(chapter(after, why)).toContain("| `off` | `kick` |  | `broken` |  | Lamps are fragile. |")
     expect(pictureOf(after, themes.light)).not.toBe(pictureOf(before, themes.light))
@@ -56,7 +56,7 @@ describe("A machine that changes", () => {
     ].map((machine) => chapter(machine))
     const guarded = chapterOf({
       machine: lamp({ press: { target: "on", guard: "has power" } }),
-      reasons: { off: { "press, if has power": "Somebody wants light." } },
+      reasons: { off: { "press, if has power": "Someone needs light." } },
       source: "src/lamp.ts",
     })
     expect(new Set([chapter(before), guarded, ...variants]).size).toBe(5)
@@ -112,5 +112,3 @@ function lamp(on: Handlers) {
     },
   })
 }
-
-const nameOf = (id: string) => id.split(".").at(-1)

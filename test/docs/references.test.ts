@@ -11,11 +11,11 @@ const documents = [
 ]
 const read = (path: string) => readFileSync(path, "utf8")
 
-it.each(documents)("Every file that %s names is there, and every link leads somewhere", (path) => {
+it.each(documents)("Every file that %s names exists, and every link works", (path) => {
   expect(brokenIn({ path, text: read(path), read })).toEqual([])
 })
 
-describe("What is named but not there", () => {
+describe("A name or link that is broken", () => {
   const files: Record<string, string> = {
     "src/a.ts": "",
     "docs/b.md": "# All of B, in short",
@@ -25,7 +25,7 @@ describe("What is named but not there", () => {
   const broken = (text: string) =>
     brokenIn({ path: "docs/page.md", text, read: (path) => files[path] ?? "", exists })
 
-  it("is told of a file in prose, in a code block, and at the end of a sentence", () => {
+  it("is reported for a file in prose, in a code block, and at the end of a sentence", () => {
     expect(broken("See `src/a.ts`, then src/a.ts.")).toEqual([])
     expect(broken("See `src/old.ts`, then test/old/.\n```\nscripts/old.ts\n```")).toEqual([
       "docs/page.md names src/old.ts",
@@ -34,17 +34,17 @@ describe("What is named but not there", () => {
     ])
   })
 
-  it("is told of a link, from where the document is", () => {
+  it("is reported for a link, relative to the document", () => {
     expect(broken("[a](../src/a.ts) [b](b.md) [web](https://example.com/src/none.ts)")).toEqual([])
     expect(broken("[a](src.ts)")).toEqual(["docs/page.md links to src.ts"])
   })
 
-  it("is told of a picture", () => {
+  it("is reported for a picture", () => {
     expect(broken('<img src="c.svg">')).toEqual([])
     expect(broken('<source srcset="d.svg">')).toEqual(["docs/page.md links to d.svg"])
   })
 
-  it("is told of a heading, here or elsewhere", () => {
+  it("is reported for a heading, here or elsewhere", () => {
     expect(broken("# Here\n[here](#here) [there](b.md#all-of-b-in-short)")).toEqual([])
     expect(broken("# Here\n[gone](#there) [gone](b.md#here)")).toEqual([
       "docs/page.md links to #there",

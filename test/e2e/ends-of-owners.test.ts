@@ -31,7 +31,7 @@ const toast = (words: RegExp) =>
     ({ payload }) => payload.type === "tui.toast.show" && words.test(payload.properties.message),
   )
 
-const jobsEndWithTurn = "Jobs end with this turn"
+const stopWithTurn = "Jobs stop when this turn ends"
 
 describe.concurrent("An owner", () => {
   test("whose session is deleted takes its jobs along, and theirs", async () => {
@@ -81,7 +81,7 @@ describe.concurrent("An owner", () => {
     const waiting = oc.startTool(owner, "agents_wait", {})
     await waiting.waitForPart(({ state }) => state.status === "running")
     await answered("the abort", oc.client.session.abort({ sessionID: owner }))
-    await toast(/^2 jobs run on\. To stop: ask the agent to cancel all jobs\.$/)
+    await toast(/^2 jobs are still running\. To stop: ask the agent to cancel all jobs\.$/)
     await waiting.done.catch(() => {})
     const running = model.requests.filter(({ text }) => text.startsWith("survive-"))
     expect(running.map(({ state }) => state)).toEqual(["open", "open"])
@@ -119,7 +119,7 @@ describe.concurrent("An owner", () => {
     )
     const list = asked.rawBody.slice(asked.rawBody.indexOf("still open"))
     expect(list).toMatch(/\\nlive: prompting\.working/)
-    expect(list).toMatch(/\\nunread: done .*a quick result.*\(result not read yet\)/)
+    expect(list).toMatch(/\\nunread: done .*a quick result.*\(result not delivered yet\)/)
     expect(list).not.toMatch(/\\nread: /)
 
     held.open("after all")
@@ -135,7 +135,7 @@ describe.concurrent("An owner", () => {
     await oc.callTool(owner, "agents_status", {})
     const { system } = await model.waitFor(({ session }) => session === owner)
     expect(system).toContain("agents_start")
-    expect(system).not.toContain(jobsEndWithTurn)
+    expect(system).not.toContain(stopWithTurn)
   })
 })
 
@@ -159,7 +159,7 @@ describe("opencode run", () => {
     })
     try {
       const asked = await model.waitFor(({ text }) => text.includes("hand it out and leave"), 30_000)
-      expect(asked.system).toContain(jobsEndWithTurn)
+      expect(asked.system).toContain(stopWithTurn)
       await run.waitForOutput(/handed out/)
       await model.waitFor(({ text, closed }) => text === "work on after the run" && closed, 30_000)
     } finally {

@@ -88,7 +88,7 @@ async function expectNothingLost(
     const record = await poll("the child's rest, and its record", async () => {
       const child = await answered("the child", site.client.session.get({ sessionID: id }))
       const stored = StoredJob.parse(child.metadata?.troupe)
-      return stored.toldRun === 1 && !(await isBusy(site, id)) ? stored.record : undefined
+      return stored.deliveredRun === 1 && !(await isBusy(site, id)) ? stored.record : undefined
     })
     expect(record.state).toBe(jobs.find(({ session }) => session === id)?.state)
   }

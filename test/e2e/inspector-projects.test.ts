@@ -43,17 +43,17 @@ describe("a project whose inspector cannot start", () => {
         const port = typeof address === "object" ? address?.port : undefined
         return { options: { port }, end: () => void other.close() }
       },
-      /^the inspector did not start: inspector\.port: \d+ is taken by another program\. Choose a free one/,
+      /^the inspector did not start: inspector\.port: \d+ is in use by another program\. Choose another port/,
     ],
     [
       "as its token is too short",
       async () => ({ options: { token: tooShort }, end: () => {} }),
-      /^the inspector did not start: inspector\.token: has 22 characters, needs 32 or more/,
+      /^the inspector did not start: inspector\.token: has 22 characters, but requires at least 32/,
     ],
     [
-      "as its address is not this machine alone",
+      "as its address is no loopback address",
       async () => ({ options: { host: "0.0.0.0" }, end: () => {} }),
-      /^the inspector did not start: inspector\.host: "0\.0\.0\.0" is not this machine alone/,
+      /^the inspector did not start: inspector\.host: "0\.0\.0\.0" is not a loopback address/,
     ],
   ]
   test.each(cases)(
@@ -119,17 +119,17 @@ describe("two projects of one opencode", () => {
 
     // What one project does not allow is not possible through the inspector of another.
     await page.getByRole("link", { name: "there work there" }).click()
-    await page.getByText("Cancel: this inspector only shows").waitFor()
+    await page.getByText("Cancel: the inspector is read-only").waitFor()
     await page.goBack()
     there.release(" and done")
-    await page.getByRole("region", { name: "Ended lately" }).getByText("there").first().waitFor()
+    await page.getByRole("region", { name: "Recently ended" }).getByText("there").first().waitFor()
 
     await other.client.instance.dispose({ directory: other.directory })
     await page.getByRole("link", { name: "there work there" }).waitFor({ state: "detached" })
     await page.getByRole("link", { name: "here work here" }).waitFor()
     expect(await inspect(opencode)).toHaveLength(1)
     here.release(" and done")
-    await page.getByRole("region", { name: "Ended lately" }).getByText("here").first().waitFor()
+    await page.getByRole("region", { name: "Recently ended" }).getByText("here").first().waitFor()
     await page.close()
   })
 })

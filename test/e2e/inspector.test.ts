@@ -160,7 +160,7 @@ test("after a crash it is there at once with the jobs of before, without a word 
   const running = await poll("the inspector", async () => (await inspect(opencode))[0])
   const page = await openPage(running.link)
   await page.getByText("work that is killed").first().click()
-  await page.getByText("What it was writing is lost: opencode stopped").waitFor()
+  await page.getByText("Its text is lost: opencode stopped while it was writing").waitFor()
   await page.goBack()
   await page.getByText("work that ends").first().click()
   await page.getByText("written before the crash").waitFor()

@@ -1,26 +1,63 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { answered } from "../support/answered.ts"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import * as z from "zod"
+import { isDeep } from "../support/depth.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { opencodeBinary } from "../support/opencode-binary.ts"
+import { opencodeEnv } from "../support/opencode-env.ts"
+import { copyHome } from "../support/prepared-home.ts"
+import { readmeBlocks } from "../support/readme.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
-import { type Stage, type StageOptions, setStage } from "../support/stage.ts"
+import { projectConfig } from "../support/stage.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 
+/**
+ * Follows the README from the first command to the last, as a new user in an empty folder: the commands are read from
+ * its code blocks. Only what takes long and happens in a checkout is left out: `npm ci` and the build.
+ */
+
 const root = join(import.meta.dirname, "..", "..")
+const tools = ["agents_start", "agents_status", "agents_wait", "agents_cancel", "agents_send"]
+const sections = ["opencode-troupe", "Install", "Check", "Options", "Upgrade", "Uninstall", "The inspector"]
+const untried = readmeBlocks().filter(({ section }) => sections.includes(section))
+
 const folder = tempFolder("install")
+/** What the README calls /path/to. */
+const pathTo = folder.path
+const checkout = join(pathTo, "opencode-troupe")
+const home = join(folder.path, "home")
+const project = join(folder.path, "project")
+const projectEntry = join(project, ".opencode", "opencode.json")
+const globalEntry = join(home, ".config", "opencode", "opencode.jsonc")
 let model: ScriptedModel
-let tarball: string
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  // Packed as it is built: the scripts of `npm pack` would build it under the hands of the other tests.
-  npm(root, "pack", "--ignore-scripts", "--pack-destination", folder.path)
-  const packed = readdirSync(folder.path).find((file) => file.endsWith(".tgz"))
-  if (!packed) throw new Error("npm pack made no tarball")
-  tarball = join(folder.path, packed)
+  await copyHome(home)
+  // The user has opencode, with a provider that works.
+  const config = projectConfig({ model, plugin: false, config: { snapshot: false } })
+  writeFileSync(join(home, ".config", "opencode", "config.json"), JSON.stringify(config))
+  mkdirSync(join(folder.path, "bin"))
+  symlinkSync(opencodeBinary(), join(folder.path, "bin", "opencode"))
+  for (const each of ["dist", "package.json", "README.md", "LICENSE"])
+    cpSync(join(root, each), join(checkout, each), { recursive: true })
+})
+
+beforeEach(() => {
+  rmSync(project, { recursive: true, force: true })
+  mkdirSync(project)
+  removeEntry(globalEntry)
 })
 
 afterAll(async () => {
@@ -28,104 +65,152 @@ afterAll(async () => {
   folder.remove()
 })
 
-describe("installed as a user would, the plugin runs a job", { timeout: 120_000 }, () => {
-  test("from a tarball, by `opencode plugin name@file:…`", async () => {
-    await inProject({}, async (stage) => {
-      const spec = `opencode-troupe@file:${tarball}`
-      expect(opencodePlugin(stage, spec)).toContain("Detected server target")
-      expect(writtenConfig(stage)).toEqual({ plugin: [spec] })
-      await runJob(stage)
-    })
+describe("What the README says, in an empty folder", { timeout: 120_000 }, () => {
+  test("a tarball is installed, checked, given options, upgraded and uninstalled", async () => {
+    inCheckout(command("Install", /npm pack/))
+    inProject(command("Install", /tgz/))
+    expect(entriesIn(projectEntry)).toEqual([spec("0.1.0")])
+    spareOpencodesOwnPackages()
+
+    expect(toolsIn(inProject(command("Check", /debug agent/)))).toEqual(tools)
+
+    const options = take("Options", "json", /tgz/)
+    writeFileSync(projectEntry, asHere(options))
+    expect(entriesIn(projectEntry)).toEqual([[spec("0.1.0"), { concurrency: 4 }]])
+    // A second entry has no effect, as the README warns.
+    const overridden = { plugin: [[spec("0.1.0"), { concurrency: 2 }]] }
+    writeFileSync(join(project, "opencode.json"), JSON.stringify(overridden))
+    const origins = command("Options", /debug config/)
+    expect(originsIn(inProject(origins))).toMatchObject([{ source: projectEntry }])
+    rmSync(join(project, "opencode.json"))
+
+    packVersion("0.2.0")
+    const upgrade = command("Upgrade", /tgz/)
+    if (isDeep) {
+      expect(inProject(upgrade.replace("--force", ""))).toContain("Installed")
+      expect(entriesIn(projectEntry)).toEqual([[spec("0.1.0"), { concurrency: 4 }]])
+    }
+    inProject(upgrade)
+    expect(entriesIn(projectEntry)).toEqual([[spec("0.2.0"), { concurrency: 4 }]])
+
+    const opencode = await startOpencode({ model, plugin: false, home, project })
+    try {
+      await runJob(opencode)
+      const loaded = inProject(command("Check", /loaded/))
+      expect(loaded).toMatch(/opencode-troupe: version .* loaded: concurrency 4, /)
+      const plugin = loaded.match(/node (['"]?)(\S+)\/dist\/cli\.js\1 inspect/)?.[2] ?? ""
+      expect(plugin).toContain("opencode-troupe-0.2.0.tgz")
+      const inspect = command("The inspector", /inspect/).replace("<path to the plugin>", plugin)
+      expect(inProject(inspect)).toMatch(/http:\/\/127\.0\.0\.1:\d+\/\?link=/)
+    } finally {
+      await opencode.stop()
+    }
+
+    removeEntry(projectEntry)
+    inProject(command("Uninstall", /rm/))
+    expect(toolsIn(inProject("opencode debug agent build"))).toEqual([])
+    expect(leftovers()).toEqual([])
   })
 
-  test("from a tarball in the project's node_modules, by an entry with options", async () => {
-    const config = { plugin: [["./node_modules/opencode-troupe", { concurrency: 2, timeoutSeconds: 60 }]] }
-    await inProject({ config }, async (stage) => {
-      npm(stage.project, "install", "--no-save", "--offline", "--no-audit", tarball)
-      await runJob(stage)
-    })
+  test("a checkout is installed, for one project or for all", async () => {
+    const quick = command("opencode-troupe", /opencode plugin/)
+    inCheckout(quick)
+    expect(entriesIn(globalEntry)).toEqual([checkout])
+    removeEntry(globalEntry)
+    inCheckout(command("Install", /npm run build/))
+    inProject(command("Install", /opencode-troupe$/m))
+    expect(entriesIn(projectEntry)).toEqual([checkout])
+    spareOpencodesOwnPackages()
+    expect(toolsIn(inProject("opencode debug agent build"))).toEqual(tools)
   })
 
-  test("from a checkout, by `opencode plugin <folder>`", async () => {
-    const checkout = copyOfCheckout("checkout")
-    await inProject({}, async (stage) => {
-      opencodePlugin(stage, checkout)
-      expect(writtenConfig(stage)).toEqual({ plugin: [checkout] })
-      sparePackages(stage)
-      await runJob(stage)
-    })
+  test.runIf(isDeep)("a relative path is called installed, and is not", () => {
+    mkdirSync(join(project, "node_modules"))
+    symlinkSync(checkout, join(project, "node_modules", "opencode-troupe"))
+    expect(inProject("opencode plugin ./node_modules/opencode-troupe")).toContain("Installed")
+    expect(toolsIn(inProject("opencode debug agent build"))).toEqual([])
   })
 
-  test("from a checkout, for all projects of the home, by `opencode plugin --global <folder>`", async () => {
-    const checkout = copyOfCheckout("checkout-for-all")
-    await inProject({}, async (stage) => {
-      opencodePlugin(stage, "--global", checkout)
-      const written = readFileSync(join(stage.home, ".config", "opencode", "opencode.jsonc"), "utf8")
-      expect(JSON.parse(written)).toMatchObject({ plugin: [checkout] })
-    })
+  test("no command is left untried", () => {
+    // The demo has tests of its own.
+    expect(command("opencode-troupe", /demo/)).toContain("npm run demo")
+    expect(untried.filter(({ language }) => ["sh", "json"].includes(language))).toEqual([])
   })
 })
 
-/** Of what matters in it: another process may build in the checkout itself meanwhile. */
-function copyOfCheckout(name: string): string {
-  const checkout = join(folder.path, name)
-  for (const each of ["dist", "package.json"]) {
-    cpSync(join(root, each), join(checkout, each), { recursive: true })
-  }
-  return checkout
+/** Takes a block of the README, to be tried. */
+function take(section: string, language: string, pattern: RegExp): string {
+  const index = untried.findIndex(
+    (block) => block.section === section && block.language === language && pattern.test(block.text),
+  )
+  const [block] = index < 0 ? [] : untried.splice(index, 1)
+  if (!block) throw new Error(`The README has no such block any more in "${section}": ${pattern}`)
+  return block.text
 }
 
-async function inProject(
-  options: Omit<StageOptions, "model">,
-  use: (stage: Stage) => Promise<void>,
-): Promise<void> {
-  const stage = await setStage({ model, plugin: false, ...options })
-  try {
-    await use(stage)
-  } finally {
-    stage.remove()
-  }
+const command = (section: string, pattern: RegExp) => take(section, "sh", pattern)
+
+const asHere = (text: string) => text.replaceAll("/path/to/", `${pathTo}/`)
+
+const inProject = (commands: string) => run(project, asHere(commands))
+
+/** The copy of the checkout is built already. */
+function inCheckout(commands: string): void {
+  const quick = commands
+    .replace("npm ci && ", "")
+    .replace("npm run build", "true")
+    .replace("npm pack", "npm pack --ignore-scripts --pack-destination ..")
+  run(checkout, quick)
 }
 
-function opencodePlugin({ project, env }: Stage, ...args: string[]): string {
-  return execFileSync(opencodeBinary(), ["plugin", ...args], {
-    cwd: project,
-    env,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  })
+function run(cwd: string, commands: string): string {
+  const env = opencodeEnv(home, { PATH: `${join(folder.path, "bin")}:${process.env.PATH}` })
+  return execFileSync("sh", ["-e", "-c", commands], { cwd, env, encoding: "utf8", stdio: "pipe" })
 }
 
-/** What opencode itself installs beside a project's plugins, 64 MB, is tried in another test. */
-function sparePackages({ home, project }: Stage): void {
-  const installed = join(home, ".config", "opencode")
-  for (const name of ["package.json", "package-lock.json", "node_modules"]) {
-    symlinkSync(join(installed, name), join(project, ".opencode", name))
-  }
+function packVersion(version: string): void {
+  const manifest = join(checkout, "package.json")
+  const text = readFileSync(manifest, "utf8")
+  writeFileSync(manifest, JSON.stringify({ ...JSON.parse(text), version }))
+  inCheckout("npm pack")
+  writeFileSync(manifest, text)
 }
 
-function writtenConfig({ project }: Stage): unknown {
-  return JSON.parse(readFileSync(join(project, ".opencode", "opencode.json"), "utf8"))
+const spec = (version: string) => `opencode-troupe@file:${join(pathTo, `opencode-troupe-${version}.tgz`)}`
+
+const Config = z.object({ plugin: z.array(z.unknown()).optional() })
+const entriesIn = (file: string) => Config.parse(JSON.parse(readFileSync(file, "utf8"))).plugin
+
+const removeEntry = (file: string) =>
+  writeFileSync(file, JSON.stringify({ $schema: "https://opencode.ai/config.json" }))
+
+const Origins = z.object({ plugin_origins: z.array(z.object({ source: z.string() })) })
+const originsIn = (output: string) => Origins.parse(JSON.parse(output)).plugin_origins
+
+const toolsIn = (output: string) => [...output.matchAll(/"(agents_\w+)": true/g)].map(([, name]) => name)
+
+function leftovers(): string[] {
+  const cached = join(home, ".cache", "opencode", "packages")
+  const state = join(home, ".local", "state")
+  return [cached, state]
+    .flatMap((each) => (existsSync(each) ? readdirSync(each) : []))
+    .filter((name) => name.includes("troupe"))
 }
 
-async function runJob({ home, project }: Stage): Promise<void> {
-  const oc = await startOpencode({ model, plugin: false, home, project })
-  try {
-    expect(await jobTools(oc)).toEqual(expect.arrayContaining(["agents_start", "agents_wait"]))
-    model.on("look into it", { type: "text", text: "looked into" })
-    const owner = await oc.session()
-    const started = await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "look into it" }] })
-    expect(started.title).toBe("1/1 jobs started")
-    expect((await oc.callTool(owner, "agents_wait", {})).output).toContain("looked into")
-  } finally {
-    await oc.stop()
-  }
+/**
+ * opencode installs packages of its own, 64 MB from the registry, beside the plugins of a project. The home has them
+ * already; a deep run lets opencode do it.
+ */
+function spareOpencodesOwnPackages(): void {
+  if (isDeep) return
+  for (const name of ["package.json", "package-lock.json", "node_modules"])
+    symlinkSync(join(home, ".config", "opencode", name), join(project, ".opencode", name))
 }
 
-async function jobTools({ client }: Opencode): Promise<string[]> {
-  return (await answered("the tools", client.tool.ids())).filter((name) => name.startsWith("agents_"))
-}
-
-function npm(cwd: string, ...args: string[]): void {
-  execFileSync("npm", args, { cwd, stdio: "pipe", shell: process.platform === "win32" })
+async function runJob(opencode: Opencode): Promise<void> {
+  model.on("look into it", { type: "text", text: "looked into" })
+  const owner = await opencode.session()
+  const tasks = [{ prompt: "look into it" }]
+  expect((await opencode.callTool(owner, "agents_start", { tasks })).title).toBe("1/1 jobs started")
+  expect((await opencode.callTool(owner, "agents_wait", {})).output).toContain("looked into")
 }

@@ -54,7 +54,7 @@ describe("A server with a password, whose owner got some options wrong", () => {
   })
 
   test("finds in the log that the plugin is there, and which", () => {
-    expect(oc.log()).toMatch(/"opencode-troupe: version \d+\.\d+\.\d+ is loaded"/)
+    expect(oc.log()).toMatch(/"opencode-troupe: version \d+\.\d+\.\d+ loaded: concurrency 8, /)
   })
 
   test("heeds the options that are right: at depth 2, subagents may start jobs too", async () => {

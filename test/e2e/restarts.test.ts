@@ -53,7 +53,7 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
       async () => {
         const jobs = await storedJobs(owner)
         const isOver = jobs.every(
-          ({ record, toldRun }) => record.endedAt !== undefined && toldRun === record.run,
+          ({ record, deliveredRun }) => record.endedAt !== undefined && deliveredRun === record.run,
         )
         return isOver && jobs.length === count ? jobs : undefined
       },

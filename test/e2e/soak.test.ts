@@ -115,8 +115,8 @@ async function runLap(lap: number) {
 async function areWritten(owner: string): Promise<boolean> {
   const children = await answered("the children", oc.client.session.children({ sessionID: owner }))
   return children.every(({ metadata }) => {
-    const { record, toldRun } = StoredJob.parse(metadata?.troupe)
-    return record.endedAt !== undefined && toldRun === record.run
+    const { record, deliveredRun } = StoredJob.parse(metadata?.troupe)
+    return record.endedAt !== undefined && deliveredRun === record.run
   })
 }
 

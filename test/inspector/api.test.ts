@@ -9,6 +9,7 @@ import * as z from "zod"
 import { buildPage, writePage } from "../../scripts/build-page.ts"
 import { Links } from "../../src/inspector/access/links.ts"
 import { Feed } from "../../src/inspector/feed/feed.ts"
+import { ActorAnswer } from "../../src/inspector/http/api.ts"
 import { createApp } from "../../src/inspector/http/app.ts"
 import { readPageFiles } from "../../src/inspector/http/page-files.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
@@ -16,7 +17,13 @@ import { Totals } from "../../src/inspector/metrics/totals.ts"
 import { type EndedText, Sources } from "../../src/inspector/source.ts"
 import { ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
-import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+import {
+  OWNER,
+  type ScriptedTroupe,
+  scriptedTroupe,
+  sessionOf,
+  withProtocols,
+} from "./support/scripted-troupe.ts"
 
 const token = "a-token-of-thirty-two-characters-or-more"
 const bearer = { authorization: `Bearer ${token}` }
@@ -41,7 +48,7 @@ beforeAll(async () => {
   await scripted.until("r4", "prompting.working")
   await scripted.until("waits", "created.queued")
   inspector = await startInspector({
-    source: scripted.source,
+    source: withProtocols(scripted.source),
     options: { token },
     page: await buildPage(),
     registerFolder: false,
@@ -190,6 +197,24 @@ describe("one job", () => {
   })
 })
 
+it("GET /api/actors names what each owner and job has going, with its state", async () => {
+  const lines: string[] = []
+  const visit = ({ kind, id, state, children }: ActorAnswer, depth: number): void => {
+    lines.push(`${"  ".repeat(depth)}${kind} ${id} ${state}`)
+    for (const child of children) visit(child, depth + 1)
+  }
+  visit(ActorAnswer.parse((await get("/api/actors")).body), 0)
+  expect(lines.slice(0, 5)).toEqual([
+    "process opencode active",
+    "  system /projects/demo active",
+    `    supervisor ${OWNER} active`,
+    "      job r2 prompting.working",
+    "        turn r2 asking.waiting",
+  ])
+  expect(lines).toContain(`      delivery ${OWNER} backoff`)
+  expect(lines).toContain("      writer r2 writing")
+})
+
 describe("GET /openapi.json", () => {
   let document: { paths: Record<string, object> }
 
@@ -302,6 +327,7 @@ it("draws the real machine", async () => {
       "cancelled",
       "created.opening",
       "created.queued",
+      "created.stopping",
       "done",
       "failed",
       "prompting.permission",

@@ -12,7 +12,7 @@ import {
   start,
   token,
 } from "./support/page-stage.ts"
-import { jobInput, OWNER, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+import { jobInput, OWNER, scriptedTroupe, sessionOf, withProtocols } from "./support/scripted-troupe.ts"
 
 describe("live", () => {
   it("shows a job's states without a reload", async () => {
@@ -37,7 +37,7 @@ describe("live", () => {
     const ask = { id: "a", kind: "question", text: "Which format?" } as const
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
     await open()
-    await page.getByRole("region", { name: "Needs you" }).getByText("asks you: Which format?").waitFor()
+    await page.getByRole("region", { name: "Needs attention" }).getByText("question: Which format?").waitFor()
   })
 
   it("lights the state and marks the step that led to it", async () => {
@@ -68,9 +68,9 @@ describe("live", () => {
     await page.locator(".edge.taken text.taken", { hasText: "child.retrying" }).waitFor()
     retrying(2)
     await page.locator(".chart .here .inside.taken", { hasText: "child.retrying" }).waitFor()
-    await page.getByText("opencode tries again by itself.").waitFor({ state: "detached" })
+    await page.getByText("opencode retries by itself.").waitFor({ state: "detached" })
     retrying(3)
-    await page.getByText("opencode tries again by itself.").waitFor()
+    await page.getByText("opencode retries by itself.").waitFor()
   })
 
   it("comes back after the server was away", async () => {
@@ -100,7 +100,7 @@ describe("live", () => {
     scripted.troupe.adopt({ ...jobInput("old"), ...ended, state: "failed" })
     await open("job=ses_old")
     await page.getByText("Its text could not be read: opencode is busy.").waitFor()
-    await page.getByText("This job ran before opencode was last started").waitFor()
+    await page.getByText("opencode was restarted since this job ran").waitFor()
     expect(await page.getByText("It wrote nothing").count()).toBe(0)
     scripted.kept.set("old", { kind: "lost", why: "its session was deleted" })
     await page.reload()
@@ -110,6 +110,32 @@ describe("live", () => {
     await page.locator(".foreign", { hasText: "the old answer" }).waitFor()
   })
 
+  it("shows the actors that are alive, with their states", async () => {
+    await opened("j1")
+    const remove = inspector.add(withProtocols(scripted.source))
+    await open("view=actors")
+    for (const line of [
+      "process opencode 2 projects",
+      "system /projects/demo 1 of 4 slots busy",
+      "supervisor ses_owner 1 prompting",
+      "delivery backoff 2 results",
+      "writer j1 writing",
+      "job j1 prompting, working",
+      "turn asking.waiting",
+    ])
+      await expect.poll(() => actorLines()).toContain(line)
+    await page.getByText("puts results into its owner's conversation").waitFor()
+    await page.locator(".actor.is-writer").getByRole("link", { name: "j1" }).click()
+    await page.getByRole("heading", { name: /work of j1/ }).waitFor()
+    remove()
+  })
+
+  /** What a screen reader reads, an actor a line. */
+  async function actorLines(): Promise<string[]> {
+    const actors = await page.locator(".actor").allInnerTexts()
+    return actors.map((text) => text.replace(/[▶\s]+/g, " ").trim())
+  }
+
   it("shows all projects of the process, and their timeline", async () => {
     const other = scriptedTroupe({ name: "/projects/other" })
     await opened("j1")
@@ -118,7 +144,7 @@ describe("live", () => {
     const remove = inspector.add(other.source)
     await open("view=timeline")
     await page.getByRole("link", { name: /^o1: prompting/ }).waitFor()
-    await page.getByText("At most 2 ran at once, of 12 allowed").first().waitFor()
+    await page.getByText("At most 2 of 12 slots in use").first().waitFor()
     remove()
     await page.getByRole("link", { name: /^o1: prompting/ }).waitFor({ state: "detached" })
     other.stop()
@@ -158,7 +184,7 @@ describe("steering", () => {
     await start({ readOnly: true })
     await newPage()
     await open(`job=${sessionOf("j1")}`)
-    expect(await page.getByText("this inspector only shows").count()).toBe(2)
+    expect(await page.getByText("the inspector is read-only").count()).toBe(2)
   })
 
   it("copies the job as JSON", async () => {

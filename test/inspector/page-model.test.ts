@@ -5,7 +5,7 @@ import { parseQuery } from "../../src/inspector/http/query.ts"
 import { concurrencyOf, lanesOf } from "../../src/inspector/page/model/lanes.ts"
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
-import { amount, duration, money } from "../../src/inspector/page/model/words.ts"
+import { amount, clockTime, duration, money, timeOf } from "../../src/inspector/page/model/words.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { NO_USAGE } from "../../src/machines/record.ts"
 
@@ -69,7 +69,13 @@ describe("the statechart", () => {
         "job.prompting stopping over> job.cancelled",
       ],
     ],
-    ["created.queued", "job.cancel", "cancelled", ["job.created job.cancel> job.cancelled"]],
+    [
+      "created.queued",
+      "job.cancel",
+      "created.stopping",
+      ["job.created.queued job.cancel> job.created.stopping"],
+    ],
+    ["created.stopping", "recordEnd done", "cancelled", ["job.created recordEnd done> job.cancelled"]],
     [
       "prompting.working",
       "child.retrying",
@@ -98,7 +104,7 @@ describe("the statechart", () => {
     expect([inside("working"), inside("retrying"), inside("active"), inside("running")]).toEqual([
       ["child.active"],
       ["child.retrying"],
-      [],
+      ["child.active"],
       ["child.spent"],
     ])
   })
@@ -142,26 +148,42 @@ describe("the timeline", () => {
   })
 })
 
-describe("who needs somebody", () => {
+describe("what needs attention", () => {
   const asks = [{ id: "a", kind: "permission" as const, text: "bash: ls" }]
   it.each([
-    ["a permission", job({ phase: "permission", asks }), "asks for permission: bash: ls"],
-    ["a question", job({ phase: "question", asks }), "asks you: bash: ls"],
+    ["a permission", job({ phase: "permission", asks }), "permission request: bash: ls"],
+    ["a question", job({ phase: "question", asks }), "question: bash: ls"],
     [
       "many attempts",
       job({ phase: "retrying", retry: { attempt: 3, reason: "busy", next: 0 } }),
-      "retried 3 times: busy",
+      "3 attempts failed: busy",
     ],
     ["few attempts", job({ phase: "retrying", retry: { attempt: 2, reason: "busy", next: 0 } }), undefined],
     [
       "a long wait for the next attempt",
       job({ phase: "retrying", retry: { attempt: 1, reason: "busy", next: 321_000 } }),
-      "tries again only in 2 m 00 s: busy",
+      "next attempt in 2 m 00 s: busy",
     ],
-    ["a long silence", job({ startedAt: 0, activity: { at: 80_000 } }), "no sign of life for 2 m 01 s"],
+    ["a long silence", job({ startedAt: 0, activity: { at: 80_000 } }), "no activity for 2 m 01 s"],
     ["a short silence", job({ startedAt: 0, activity: { at: 100_000 } }), undefined],
+    ["a tool that runs", job({ startedAt: 0, activity: { at: 0, tool: "bash: npm test" } }), undefined],
+    [
+      "a tool that runs for very long",
+      job({ startedAt: -400_000, activity: { at: -400_000, tool: "bash: npm test" } }),
+      "running bash: npm test for 10 m 01 s",
+    ],
     ["an end", job({ state: "done", startedAt: 0 }), undefined],
   ])("%s", (_what, record, need) => expect(needOf(record, 201_000)).toBe(need))
+})
+
+it("does not count the time that a job waited for people", () => {
+  const waited = { startedAt: 1_000, waitedMs: 5_000 }
+  expect([
+    timeOf(job({ createdAt: 0 }), 9_000),
+    timeOf(job({ startedAt: 1_000 }), 9_000),
+    timeOf(job({ ...waited, endedAt: 8_000, state: "done" }), 9_000),
+    timeOf(job({ ...waited, waitingSince: 7_000, phase: "question" }), 9_000),
+  ]).toEqual([9_000, 8_000, 2_000, 1_000])
 })
 
 it("reads a search", () => {
@@ -180,6 +202,12 @@ it("writes numbers for people", () => {
     "42 s",
     "3 m 07 s",
     "2 h 05 m",
+  ])
+  const at = (text: string) => new Date(text).getTime()
+  const now = at("2026-01-20T12:00:00")
+  expect([at("2026-01-20T08:05:09"), at("2026-01-14T23:59:59")].map((each) => clockTime(each, now))).toEqual([
+    "08:05:09",
+    "14 Jan 23:59:59",
   ])
   expect([950, 12_345, 4_100_000].map(amount)).toEqual(["950", "12.3k", "4.1M"])
   expect([0, 0.0345, 12.5].map(money)).toEqual(["$0", "$0.0345", "$12.50"])

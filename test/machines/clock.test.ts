@@ -56,6 +56,8 @@ describe("A troupe of which nothing is asked but effects and slots", () => {
       effects: {
         openSession: async () => ({ session: "ses_1" }),
         promptChild: () => new Promise(() => {}),
+        lookForAnswer: async () => {},
+        recordEnd: async () => {},
         stopChild: async () => ({ text: "half", usage: usage(1) }),
       },
       concurrency: 1,
@@ -78,6 +80,8 @@ describe("A troupe of which nothing is asked but effects and slots", () => {
       effects: {
         openSession: async () => ({ session: "ses_1" }),
         promptChild: () => new Promise(() => {}),
+        lookForAnswer: async () => {},
+        recordEnd: async () => {},
         stopChild: async () => ({ text: undefined, usage: usage(1) }),
       },
       concurrency: 1,

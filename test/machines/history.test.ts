@@ -73,14 +73,31 @@ describe("What led a job to its state", () => {
     ])
   })
 
+  it("says who cancelled it in the queue, before the child was ever asked", async () => {
+    const stage = play({ concurrency: 0, records: false })
+    await stage.start("j1")
+    await stage.cancel("j1", "not needed")
+    stage.recording("j1").resolve()
+    await stage.pass(0)
+    expect(stepsOf(stage).slice(2)).toMatchObject([
+      {
+        from: "created.queued",
+        to: "created.stopping",
+        event: "job.cancel",
+        why: "cancelled: not needed",
+      },
+      { to: "cancelled", event: "recordEnd done", why: "cancelled: not needed" },
+    ])
+  })
+
   it("says which time ran out, and that the child could not be stopped in time", async () => {
     const stage = play({ stops: false })
     await stage.start("j1")
     await stage.pass(20_000)
     await stage.pass(5_000)
     expect(stepsOf(stage).slice(2)).toMatchObject([
-      { event: "after idle", why: "timed out: no sign of life for 20 s; the child is being stopped" },
-      { to: "timedOut", event: "after stopLimit", why: "timed out: no sign of life for 20 s" },
+      { event: "after idle", why: "timed out: no activity for 20 s; the child is being stopped" },
+      { to: "timedOut", event: "after stopLimit", why: "timed out: no activity for 20 s" },
     ])
   })
 
@@ -128,6 +145,8 @@ describe("What led a job to its state", () => {
       await stage.tell("j1", event)
     await stage.tell("j1", stage.retrying(1))
     await stage.tell("j1", { type: "child.active", activity: { tool: "bash", at: dawn } })
+    for (const event of [stage.retrying(1), stage.toolStarted("build"), stage.retrying(1), stage.idle()])
+      await stage.tell("j1", event)
     expect(why(stage).slice(2)).toEqual([
       "asks for permission: bash: rm -rf dist",
       "somebody answered",
@@ -138,7 +157,20 @@ describe("What led a job to its state", () => {
       "the child writes",
       "attempt 1 failed, opencode tries again: overloaded",
       "the child runs bash",
+      "attempt 1 failed, opencode tries again: overloaded",
+      "the child runs a tool",
+      "attempt 1 failed, opencode tries again: overloaded",
+      "opencode says that the child is idle",
     ])
+  })
+
+  it("leaves out its tools, of which it may run thousands, and its pauses", async () => {
+    const stage = play()
+    await stage.start("j1")
+    for (const event of [stage.toolStarted("build"), stage.toolEnded("build"), stage.idle()])
+      await stage.tell("j1", event)
+    await stage.pass(5_000)
+    expect(stepsOf(stage)).toHaveLength(2)
   })
 
   it("goes on with a follow-up", async () => {
@@ -194,7 +226,6 @@ describe("What led a job to its state", () => {
       now: () => {
         throw new Error("no time")
       },
-      slots: () => ({ held: 0, all: 1 }),
       reportError: (error) => void defects.push(error),
     })
     const job = createActor(history.listenTo(jobMachine.provide({})), { input: jobInput() })
@@ -217,8 +248,7 @@ describe("What led a job to its state", () => {
 
 describe("The history of very many jobs", () => {
   it("is kept for ten thousand; then the oldest gives way", () => {
-    const slots = () => ({ held: 0, all: 1 })
-    const history = new History({ now: () => dawn, slots, reportError: () => {} })
+    const history = new History({ now: () => dawn, reportError: () => {} })
     for (let id = 0; id < 10_000; id++) history.noteCrash({ owner: "owner", id: `j${id}` })
     expect(history.of({ owner: "owner", id: "j0" })).toHaveLength(1)
     history.noteCrash({ owner: "owner", id: "j10000" })

@@ -80,9 +80,12 @@ describe("A job on its way to its answer", () => {
     const stage = play()
     await stage.start("j1")
     await stage.tell("j1", stage.active())
+    await stage.tell("j1", stage.toolStarted("build"))
     await stage.tell("j1", stage.retrying(1))
     await stage.tell("j1", stage.permission("p1"))
+    await stage.pass(10)
     await stage.tell("j1", stage.answered("p1"))
+    await stage.tell("j1", stage.idle())
     await stage.answer("j1")
     for (const record of stage.history) {
       expect(JSON.parse(JSON.stringify(record))).toEqual(record)
@@ -311,8 +314,8 @@ describe("The total time", () => {
   })
 })
 
-describe("The idle time", () => {
-  it("ends a job whose child gives no sign of life", async () => {
+describe("The idle timeout", () => {
+  it("ends a job whose child shows no activity", async () => {
     const stage = play()
     await stage.start("j1")
     await stage.pass(19_999)
@@ -321,14 +324,14 @@ describe("The idle time", () => {
     expect(stage.record("j1")).toMatchObject({
       state: "timedOut",
       endedAt: dawn + 20_000,
-      error: { kind: "idle", message: "no sign of life for 20 s" },
+      error: { kind: "idle", message: "no activity for 20 s" },
     })
     expect(stage.prompting("j1").signal.aborted).toBe(true)
     expect(stage.calls.stopping).toHaveLength(1)
     expect(stage.running()).toEqual(nothing)
   })
 
-  it("starts again with each sign of life", async () => {
+  it("starts again with each activity", async () => {
     const stage = play()
     await stage.start("j1")
     await stage.pass(15_000)
@@ -339,25 +342,85 @@ describe("The idle time", () => {
     expect(stage.record("j1")).toMatchObject({ endedAt: dawn + 35_000, error: { kind: "idle" } })
   })
 
-  it("runs while opencode tries again, and starts again with each attempt", async () => {
+  it("starts, while opencode tries again, with the attempt that it has announced", async () => {
     const stage = play()
     await stage.start("j1")
-    for (const attempt of [1, 2]) {
-      await stage.pass(15_000)
-      await stage.tell("j1", stage.retrying(attempt))
-    }
-    await stage.pass(19_999)
+    await stage.tell("j1", stage.retrying(1, 30_000))
+    await stage.pass(49_999)
     expect(stage.record("j1").phase).toBe("retrying")
     await stage.pass(1)
     expect(stage.record("j1")).toMatchObject({
       state: "timedOut",
       endedAt: dawn + 50_000,
-      error: { kind: "idle" },
+      error: { kind: "idle", message: "no activity for 20 s" },
     })
     expect(stage.calls.stopping).toHaveLength(1)
   })
 
-  it("does not restart for news that is no sign of life", async () => {
+  it("starts at once where that attempt is over already", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.pass(10_000)
+    await stage.tell("j1", stage.retrying(1, -5_000))
+    await stage.pass(19_999)
+    expect(stage.record("j1").phase).toBe("retrying")
+    await stage.pass(1)
+    expect(stage.record("j1")).toMatchObject({ endedAt: dawn + 30_000, error: { kind: "idle" } })
+  })
+
+  it("starts again with each attempt", async () => {
+    const stage = play()
+    await stage.start("j1")
+    for (const attempt of [1, 2]) {
+      await stage.tell("j1", stage.retrying(attempt))
+      await stage.pass(15_000)
+    }
+    await stage.pass(6_999)
+    expect(stage.record("j1").phase).toBe("retrying")
+    await stage.pass(1)
+    expect(stage.record("j1")).toMatchObject({ endedAt: dawn + 37_000, error: { kind: "idle" } })
+  })
+
+  it("of 300 s is none for a retry-after of 340 s: the child goes on when its provider does", async () => {
+    const stage = play()
+    await stage.start("j1", { timeoutMs: 900_000, idleMs: 300_000 })
+    await stage.tell("j1", stage.retrying(1, 340_000))
+    await stage.pass(340_000)
+    expect(stage.record("j1")).toMatchObject({ state: "prompting", phase: "retrying" })
+    await stage.tell("j1", stage.active())
+    await stage.answer("j1")
+    expect(stage.record("j1").state).toBe("done")
+  })
+
+  it("does not keep the total time from running out in a long retry", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.retrying(1, 340_000))
+    await stage.pass(60_000)
+    expect(stage.record("j1")).toMatchObject({
+      state: "timedOut",
+      endedAt: dawn + 60_000,
+      error: { kind: "total" },
+    })
+  })
+
+  it("runs whole again once opencode gave its attempts up", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.retrying(1, 340_000))
+    await stage.pass(1_000)
+    await stage.tell("j1", stage.idle())
+    expect(stage.record("j1").phase).toBe("working")
+    expect(stage.record("j1").retry).toBeUndefined()
+    await stage.pass(5_000)
+    expect(stage.calls.looking).toHaveLength(1)
+    await stage.pass(14_999)
+    expect(stage.record("j1").state).toBe("prompting")
+    await stage.pass(1)
+    expect(stage.record("j1")).toMatchObject({ endedAt: dawn + 21_000, error: { kind: "idle" } })
+  })
+
+  it("does not restart for news that is no activity", async () => {
     const stage = play()
     await stage.start("j1")
     await stage.pass(19_000)
@@ -385,13 +448,459 @@ describe("The idle time", () => {
   })
 })
 
-describe("A cancel", () => {
-  it("waits for the session that is being made, so that none is left behind unrecorded", async () => {
-    const stage = play({ opens: false })
+describe("A child that runs tools", () => {
+  it("may be silent for as long as one runs: `sleep 9` is no idle timeout of 5 s", async () => {
+    const stage = play()
+    await stage.start("j1", { idleMs: 5_000 })
+    await stage.tell("j1", stage.toolStarted("sleep 9"))
+    await stage.pass(9_000)
+    expect(stage.record("j1")).toMatchObject({ state: "prompting", phase: "working" })
+    await stage.tell("j1", stage.toolEnded("sleep 9"))
+    await stage.answer("j1")
+    expect(stage.record("j1").state).toBe("done")
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("has a whole idle timeout after its last tool", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.pass(15_000)
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.pass(15_000)
+    await stage.tell("j1", stage.toolEnded("build"))
+    await stage.pass(19_999)
+    expect(stage.record("j1").state).toBe("prompting")
+    await stage.pass(1)
+    expect(stage.record("j1")).toMatchObject({
+      state: "timedOut",
+      endedAt: dawn + 50_000,
+      error: { kind: "idle" },
+    })
+  })
+
+  it("that runs several at once is waited for until the last of them has ended", async () => {
+    const stage = play()
+    await stage.start("j1", { timeoutMs: 900_000 })
+    for (const call of ["build", "test", "lint"]) await stage.tell("j1", stage.toolStarted(call))
+    for (const call of ["test", "build"]) await stage.tell("j1", stage.toolEnded(call))
+    await stage.pass(100_000)
+    expect(stage.record("j1").state).toBe("prompting")
+    await stage.tell("j1", stage.toolEnded("lint"))
+    await stage.pass(20_000)
+    expect(stage.record("j1")).toMatchObject({
+      state: "timedOut",
+      endedAt: dawn + 120_000,
+      error: { kind: "idle" },
+    })
+  })
+
+  it("is told twice that a tool started and waits for one end", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.tell("j1", stage.toolEnded("build"))
+    await stage.pass(20_000)
+    expect(stage.record("j1")).toMatchObject({ state: "timedOut", error: { kind: "idle" } })
+  })
+
+  it("waits on when a tool ends that it does not know", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.toolEnded("lint"))
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.tell("j1", stage.toolEnded("lint"))
+    await stage.pass(59_999)
+    expect(stage.record("j1").state).toBe("prompting")
+  })
+
+  it("shows what goes on meanwhile, which starts no idle clock", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.tell("j1", stage.active("a subagent reads"))
+    await stage.pass(50_000)
+    expect(stage.record("j1")).toMatchObject({
+      state: "prompting",
+      phase: "working",
+      activity: { text: "a subagent reads" },
+    })
+  })
+
+  it("is ended by the total time all the same", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.pass(60_000)
+    expect(stage.record("j1")).toMatchObject({
+      state: "timedOut",
+      endedAt: dawn + 60_000,
+      error: { kind: "total" },
+    })
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("goes on with the tool that asked for a permission once it is granted", async () => {
+    const stage = play()
+    await stage.start("j1", { timeoutMs: 900_000 })
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.tell("j1", stage.permission("p1"))
+    await stage.pass(1_000)
+    await stage.tell("j1", stage.answered("p1"))
+    expect(stage.record("j1").phase).toBe("working")
+    await stage.pass(100_000)
+    expect(stage.record("j1").state).toBe("prompting")
+    await stage.tell("j1", stage.toolEnded("build"))
+    await stage.pass(20_000)
+    expect(stage.record("j1")).toMatchObject({ endedAt: dawn + 121_000, error: { kind: "idle" } })
+  })
+
+  it("may start and end others while a person is asked", async () => {
+    const stage = play()
+    await stage.start("j1", { timeoutMs: 900_000 })
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.tell("j1", stage.permission("p1"))
+    await stage.tell("j1", stage.toolStarted("lint"))
+    await stage.tell("j1", stage.toolEnded("build"))
+    await stage.tell("j1", stage.answered("p1"))
+    await stage.pass(100_000)
+    expect(stage.record("j1").state).toBe("prompting")
+    await stage.tell("j1", stage.permission("p2"))
+    await stage.tell("j1", stage.toolEnded("lint"))
+    await stage.tell("j1", stage.answered("p2"))
+    await stage.pass(20_000)
+    expect(stage.record("j1")).toMatchObject({ endedAt: dawn + 120_000, error: { kind: "idle" } })
+  })
+
+  it("whose end got lost runs none once opencode says that the child is idle", async () => {
+    const stage = play()
+    await stage.start("j1")
+    for (const call of ["build", "test"]) await stage.tell("j1", stage.toolStarted(call))
+    await stage.pass(10_000)
+    await stage.tell("j1", stage.idle())
+    await stage.pass(5_000)
+    expect(stage.calls.looking).toHaveLength(1)
+    await stage.pass(15_000)
+    expect(stage.record("j1")).toMatchObject({
+      state: "timedOut",
+      endedAt: dawn + 30_000,
+      error: { kind: "idle" },
+    })
+  })
+
+  it("whose end got lost runs none once its model is asked again", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.toolStarted("build"))
+    await stage.tell("j1", stage.retrying(1, 0))
+    await stage.tell("j1", stage.active())
+    await stage.pass(20_000)
+    expect(stage.record("j1")).toMatchObject({ state: "timedOut", error: { kind: "idle" } })
+  })
+
+  it("starts one after a retry as after anything else", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.retrying(1))
+    await stage.tell("j1", stage.toolStarted("build"))
+    expect(stage.record("j1")).toMatchObject({ phase: "working" })
+    expect(stage.record("j1").retry).toBeUndefined()
+    await stage.pass(50_000)
+    expect(stage.record("j1").state).toBe("prompting")
+  })
+})
+
+describe("A child that is idle although its prompt has not returned", () => {
+  it("is looked at every 5 s, for its answer may have got lost", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.idle())
+    expect(stage.record("j1")).toMatchObject({ state: "prompting", phase: "working" })
+    const looks: number[] = []
+    for (const ms of [4_999, 1, 4_999, 1, 4_999, 1]) {
+      await stage.pass(ms)
+      looks.push(stage.calls.looking.length)
+    }
+    expect(looks).toEqual([0, 1, 1, 2, 2, 3])
+    expect(stage.looking("j1").input).toMatchObject({ session, job: { id: "j1" } })
+  })
+
+  it("is done when its answer was found", async () => {
+    const stage = play({ looks: false })
+    await stage.start("j1")
+    await stage.tell("j1", stage.idle())
+    await stage.pass(5_000)
+    await stage.answer("j1", { text: "found" })
+    expect(stage.record("j1")).toMatchObject({ state: "done", text: "found" })
+    expect(stage.looking("j1").signal.aborted).toBe(true)
+    expect(stage.calls.stopping).toEqual([])
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("is not looked at between two steps", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.idle())
+    await stage.pass(4_999)
+    await stage.tell("j1", stage.active())
+    await stage.pass(15_000)
+    expect(stage.calls.looking).toEqual([])
+  })
+
+  it("that goes on while it is looked at is not looked at again", async () => {
+    const stage = play({ looks: false })
+    await stage.start("j1")
+    await stage.tell("j1", stage.idle())
+    await stage.pass(5_000)
+    await stage.tell("j1", stage.toolStarted("build"))
+    expect(stage.looking("j1").signal.aborted).toBe(true)
+    stage.looking("j1").resolve()
+    await stage.pass(50_000)
+    expect(stage.calls.looking).toHaveLength(1)
+    expect(stage.record("j1").state).toBe("prompting")
+  })
+
+  it("is looked at again when opencode did not say", async () => {
+    const stage = play({ looks: false })
+    await stage.start("j1")
+    await stage.tell("j1", stage.idle())
+    await stage.pass(5_000)
+    stage.looking("j1").reject(new Error("no answer"))
+    await settled()
+    await stage.pass(5_000)
+    expect(stage.calls.looking).toHaveLength(2)
+    expect(stage.defects).toEqual([])
+  })
+
+  it("is looked at once at a time, however often opencode says that it is idle", async () => {
+    const stage = play({ looks: false })
+    await stage.start("j1")
+    for (const ms of [2_000, 3_000, 5_000]) {
+      await stage.tell("j1", stage.idle())
+      await stage.pass(ms)
+    }
+    expect(stage.calls.looking).toHaveLength(1)
+    stage.looking("j1").resolve()
+    await stage.pass(0)
+    await stage.tell("j1", stage.idle())
+    await stage.pass(4_999)
+    expect(stage.calls.looking).toHaveLength(1)
+  })
+
+  it("is timed out by the same idle clock: that it is idle is no activity", async () => {
+    const stage = play({ looks: false })
+    await stage.start("j1")
+    await stage.pass(12_000)
+    await stage.tell("j1", stage.idle())
+    await stage.pass(8_000)
+    expect(stage.record("j1")).toMatchObject({
+      state: "timedOut",
+      endedAt: dawn + 20_000,
+      error: { kind: "idle" },
+    })
+    expect(stage.looking("j1").signal.aborted).toBe(true)
+    expect(stage.running()).toEqual(nothing)
+  })
+})
+
+describe("An end that is not the child's answer", () => {
+  const ends = [
+    ["a cancel", (stage: Play) => stage.cancel("j1"), { state: "cancelled", error: { kind: "cancelled" } }],
+    ["the total time", (stage: Play) => stage.pass(60_000), { state: "timedOut", error: { kind: "total" } }],
+    [
+      "a prompt that fails",
+      async (stage: Play) => {
+        stage.prompting("j1").reject(new Error("fetch failed"))
+        await settled()
+      },
+      { state: "failed", error: { kind: "prompt", message: "fetch failed" } },
+    ],
+  ] as const
+
+  it.each(ends)("by %s is stored before the child is stopped and anybody is told", async (_, end, how) => {
+    const stage = play({ records: false })
+    await stage.start("j1", { idleMs: 90_000 })
+    await end(stage)
+    expect(stage.calls.recording.map(({ input }) => input)).toMatchObject([how])
+    expect(stage.record("j1")).toMatchObject({ state: "prompting", phase: "stopping" })
+    expect(stage.calls.stopping).toEqual([])
+    stage.recording("j1").resolve()
+    await settled()
+    expect(stage.calls.stopping).toHaveLength(1)
+    expect(stage.record("j1")).toMatchObject(how)
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("is stored as a record that says how and when, and that nobody is waited for", async () => {
+    const stage = play({ records: false })
+    await stage.start("j1")
+    await stage.tell("j1", stage.spent(4))
+    await stage.pass(500)
+    await stage.tell("j1", stage.permission("p1"))
+    await stage.pass(500)
+    await stage.cancel("j1")
+    expect(stage.recording("j1").input).toEqual({
+      id: "j1",
+      session,
+      owner: "owner",
+      description: "Find the bug",
+      agent: "general",
+      state: "cancelled",
+      run: 1,
+      createdAt: dawn,
+      startedAt: dawn,
+      endedAt: dawn + 1_000,
+      waitedMs: 500,
+      error: { kind: "cancelled", message: "no longer needed" },
+      usage: usage(4),
+    })
+  })
+
+  it("comes all the same where opencode could not store it", async () => {
+    const stage = play({ records: false })
     await stage.start("j1")
     await stage.cancel("j1")
-    expect(stage.record("j1").state).toBe("created")
+    stage.recording("j1").reject(new Error("disk full"))
+    await settled()
+    expect(stage.calls.stopping).toHaveLength(1)
+    expect(stage.record("j1").state).toBe("cancelled")
+    expect(stage.defects).toEqual([])
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("waits 2 s at most to be stored", async () => {
+    const stage = play({ records: false })
+    await stage.start("j1")
+    await stage.cancel("j1")
+    await stage.pass(1_999)
+    expect(stage.calls.stopping).toEqual([])
+    await stage.pass(1)
+    expect(stage.calls.stopping).toHaveLength(1)
+    expect(stage.recording("j1").signal.aborted).toBe(true)
+    expect(stage.record("j1")).toMatchObject({ state: "cancelled", endedAt: dawn })
+    stage.recording("j1").resolve()
+    await settled()
+    expect(stage.calls.stopping).toHaveLength(1)
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("is not stored so where the child answered: its text says it", async () => {
+    const stage = play()
+    await stage.startAll("j1", "j2")
+    await stage.answer("j1")
+    await stage.answer("j2", { error: { kind: "provider", message: "401" } })
+    expect(stage.calls.recording).toEqual([])
+  })
+})
+
+describe("A job that waited for people", () => {
+  it("says since when it waits, and afterwards for how long it did", async () => {
+    const stage = play()
+    await stage.start("j1")
+    expect(stage.record("j1")).not.toHaveProperty("waitedMs")
+    await stage.pass(1_000)
+    await stage.tell("j1", stage.permission("p1"))
+    expect(stage.record("j1")).toMatchObject({ waitingSince: dawn + 1_000 })
+    await stage.pass(1_000)
+    await stage.tell("j1", stage.question("q1"))
+    await stage.tell("j1", stage.answered("p1"))
+    expect(stage.record("j1")).toMatchObject({ waitingSince: dawn + 1_000 })
+    await stage.pass(1_500)
+    await stage.tell("j1", stage.answered("q1"))
+    expect(stage.record("j1")).toMatchObject({ waitedMs: 2_500 })
+    expect(stage.record("j1")).not.toHaveProperty("waitingSince")
+    await stage.pass(1_000)
+    await stage.tell("j1", stage.question("q2"))
+    expect(stage.record("j1")).toMatchObject({ waitedMs: 2_500, waitingSince: dawn + 4_500 })
+    await stage.pass(400)
+    await stage.tell("j1", stage.answered("q2"))
+    await stage.answer("j1")
+    expect(stage.record("j1")).toMatchObject({ state: "done", waitedMs: 2_900 })
+  })
+
+  it.each([
+    ["by its answer", (stage: Play) => stage.answer("j1")],
+    ["by a cancel", (stage: Play) => stage.cancel("j1")],
+  ] as const)("until its end %s counts that wait too", async (_, end) => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.permission("p1"))
+    await stage.pass(700)
+    await end(stage)
+    expect(stage.record("j1")).toMatchObject({ endedAt: dawn + 700, waitedMs: 700 })
+    expect(stage.record("j1")).not.toHaveProperty("waitingSince")
+  })
+
+  it("has not waited less than nothing where two clocks disagree", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.pass(700)
+    await stage.tell("j1", stage.permission("p1"))
+    await stage.tell("j1", { type: "child.answered", ask: "p1", at: dawn })
+    expect(stage.record("j1")).not.toHaveProperty("waitedMs")
+  })
+})
+
+describe("The text of a job", () => {
+  it("is empty, and not absent, where the child wrote nothing before it was stopped", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.cancel("j1")
+    expect(stage.record("j1").text).toBe("")
+  })
+
+  it.each(["is cancelled in the queue", "cannot be opened", "is cancelled and cannot be opened"])(
+    "is empty where the child was never asked, as it %s",
+    async (how) => {
+      const stage = play({ opens: false, concurrency: 0 })
+      await stage.start("j1")
+      expect(stage.record("j1").text).toBeUndefined()
+      if (how === "is cancelled in the queue") {
+        stage.opening("j1").resolve({ session })
+        await settled()
+        await stage.cancel("j1")
+      } else {
+        if (how.includes("cancelled")) await stage.cancel("j1")
+        stage.opening("j1").reject(new Error("no"))
+        await settled()
+      }
+      expect(stage.record("j1").text).toBe("")
+    },
+  )
+
+  it("is that of the earlier run where this one was cancelled in the queue", async () => {
+    const stage = play({ concurrency: 0 })
+    const earlier = { text: "It is in line 7.", usage: usage(10) }
+    await stage.start("j1", { run: 2, session, earlier })
+    await stage.cancel("j1")
+    expect(stage.record("j1")).toMatchObject({ state: "cancelled", text: "It is in line 7." })
+  })
+
+  it("is absent where opencode did not say what the child had written", async () => {
+    const stage = play({ stops: false })
+    await stage.startAll("j1", "j2", "j3")
+    for (const id of ["j1", "j2", "j3"]) await stage.cancel(id)
+    stage.stopping("j1").resolve({ usage: usage(1) })
+    stage.stopping("j2").reject(new Error("abort failed"))
+    await stage.pass(5_000)
+    for (const id of ["j1", "j2", "j3"]) {
+      expect(stage.record(id).state).toBe("cancelled")
+      expect(stage.record(id)).not.toHaveProperty("text")
+    }
+  })
+})
+
+describe("A cancel", () => {
+  it("waits for the session that is being made, so that none is left behind unrecorded", async () => {
+    const stage = play({ opens: false, records: false })
+    await stage.start("j1")
+    await stage.cancel("j1")
+    expect(stage.record("j1")).toMatchObject({ state: "created", phase: "opening" })
     stage.opening("j1").resolve({ session: "ses_1" })
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ state: "created", phase: "stopping" })
+    expect(stage.recording("j1").input).toMatchObject({ state: "cancelled", session: "ses_1" })
+    stage.recording("j1").resolve()
     await settled()
     expect(stage.record("j1")).toMatchObject({
       state: "cancelled",
@@ -412,17 +921,59 @@ describe("A cancel", () => {
     await stage.pass(30_000)
     expect(stage.record("j1")).toMatchObject({ state: "cancelled", error: { kind: "cancelled" } })
     expect(stage.record("j2")).toMatchObject({ state: "cancelled", error: { kind: "cancelled" } })
+    // There is no session to store it in.
+    expect(stage.calls.recording).toEqual([])
     expect(stage.running()).toEqual(nothing)
   })
 
-  it("in the queue ends the job at once: there is nothing to stop", async () => {
-    const stage = play({ concurrency: 0 })
+  it("in the queue ends the job once that is stored: there is nothing to stop", async () => {
+    const stage = play({ concurrency: 0, records: false })
     await stage.start("j1")
     await stage.pass(100)
     await stage.cancel("j1")
+    expect(stage.record("j1")).toMatchObject({ state: "created", phase: "stopping", endedAt: dawn + 100 })
+    expect(stage.recording("j1").input).toMatchObject({ state: "cancelled", session, text: "" })
+    stage.recording("j1").resolve()
+    await settled()
     expect(stage.record("j1")).toMatchObject({ state: "cancelled", endedAt: dawn + 100 })
     expect(stage.record("j1").phase).toBeUndefined()
     expect(stage.calls.stopping).toEqual([])
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("in the queue waits 2 s at most to be stored", async () => {
+    const stage = play({ concurrency: 0, records: false })
+    await stage.start("j1")
+    await stage.cancel("j1")
+    await stage.pass(1_999)
+    expect(stage.record("j1")).toMatchObject({ state: "created", phase: "stopping" })
+    await stage.pass(1)
+    expect(stage.record("j1")).toMatchObject({ state: "cancelled", endedAt: dawn })
+    expect(stage.recording("j1").signal.aborted).toBe(true)
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("in the queue ends the job where it cannot be stored, too", async () => {
+    const stage = play({ concurrency: 0, records: false })
+    await stage.start("j1")
+    await stage.cancel("j1")
+    stage.recording("j1").reject(new Error("disk full"))
+    await settled()
+    expect(stage.record("j1").state).toBe("cancelled")
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("in the queue stands when a slot comes while it is stored", async () => {
+    const stage = play({ concurrency: 1, records: false })
+    await stage.startAll("j0", "j1")
+    await stage.cancel("j1", "first")
+    await stage.answer("j0")
+    await stage.cancel("j1", "second")
+    expect(stage.record("j1")).toMatchObject({ state: "created", phase: "stopping" })
+    stage.recording("j1").resolve()
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ state: "cancelled", error: { message: "first" } })
+    expect(stage.calls.prompting).toHaveLength(1)
     expect(stage.running()).toEqual(nothing)
   })
 
@@ -475,6 +1026,7 @@ describe("A cancel", () => {
     await settled()
     await stage.cancel("j1", "third")
     expect(stage.record("j1").error?.message).toBe("first")
+    expect(stage.calls.recording).toHaveLength(1)
     expect(stage.calls.stopping).toHaveLength(1)
   })
 
@@ -629,7 +1181,7 @@ describe("An effect that fails", () => {
     expect(stage.running()).toEqual(nothing)
   })
 
-  it("never, though: an answer that never comes is ended by the idle time", async () => {
+  it("never, though: an answer that never comes is ended by the idle timeout", async () => {
     const stage = play()
     await stage.start("j1")
     await stage.pass(20_000)

@@ -235,6 +235,78 @@ describe("An owner that is forgotten", () => {
   })
 })
 
+describe("A supervisor whose jobs have all ended", () => {
+  const supervisors = (stage: ReturnType<typeof play>) => stage.troupe.actors().children.map(({ id }) => id)
+
+  it("goes; the records of its jobs stay", async () => {
+    const stage = play()
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j2", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await stage.answer(alice("j1"))
+    expect(supervisors(stage)).toEqual(["alice", "bob"])
+    await stage.cancel(alice("j2"))
+    expect(supervisors(stage)).toEqual(["bob"])
+    expect(stage.troupe.records.of("alice").map(({ state }) => state)).toEqual(["done", "cancelled"])
+    await stage.answer(bob("j1"))
+    expect(supervisors(stage)).toEqual([])
+    expect(stage.troupe.actors().counts).toMatchObject({ supervisors: 0, busy: 0, waiting: 0 })
+  })
+
+  it("goes after a job of its that threw, as after any other", async () => {
+    const stage = play()
+    await stage.startAll("j1", "j2")
+    await stage.answer("j1")
+    await stage.crash("j2")
+    expect(supervisors(stage)).toEqual([])
+  })
+
+  it("stays while a child is being stopped", async () => {
+    const stage = play({ stops: false })
+    await stage.startAll("j1", "j2")
+    await stage.answer("j1")
+    await stage.cancel("j2")
+    expect(supervisors(stage)).toEqual(["owner"])
+    stage.stopping("j2").resolve({ text: "half" })
+    await settled()
+    expect(supervisors(stage)).toEqual([])
+  })
+
+  it("comes back with the owner's next job, time after time", async () => {
+    const stage = play()
+    for (const run of [1, 2, 3]) {
+      await stage.start("j1", { run, ...(run > 1 && { session: sessionOf({ owner: "owner", id: "j1" }) }) })
+      expect(supervisors(stage)).toEqual(["owner"])
+      await stage.answer("j1", { text: `of run ${run}` })
+      expect(supervisors(stage)).toEqual([])
+    }
+    expect(stage.record("j1")).toMatchObject({ state: "done", run: 3, text: "of run 3" })
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("stays for a job that is started the moment its last one ends", async () => {
+    const stage = play()
+    stage.troupe.records.subscribe((record) => {
+      if (record.id === "j1" && hasEnded(record)) stage.troupe.start(jobInput({ id: "j2" }))
+    })
+    await stage.start("j1")
+    await stage.answer("j1")
+    expect(stage.record("j2")).toMatchObject({ state: "prompting", phase: "working" })
+    expect(supervisors(stage)).toEqual(["owner"])
+    await stage.answer("j2")
+    expect(stage.record("j2").state).toBe("done")
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("goes although one of its jobs was started twice", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.start("j1")
+    await stage.answer("j1")
+    expect(supervisors(stage)).toEqual([])
+  })
+})
+
 describe("A job whose actor throws", () => {
   it("ends as failed, keeps what it had, and says that the defect is ours", async () => {
     const stage = play()
@@ -258,10 +330,32 @@ describe("A job whose actor throws", () => {
     const stage = play()
     await stage.start("j1")
     await stage.tell("j1", stage.permission("p1"))
-    stage.troupe.tell({ owner: "owner", id: "j1" }, { type: "child.asked" } as never)
-    await settled()
+    await stage.crashWaiting("j1")
     expect(stage.record("j1").state).toBe("failed")
     expect(stage.record("j1").asks).toBeUndefined()
+  })
+
+  it("while it waits for people has waited until then", async () => {
+    const stage = play()
+    await stage.start("j1")
+    for (const ask of ["p1", "p2"]) {
+      await stage.tell("j1", stage.permission(ask))
+      await stage.pass(300)
+      if (ask === "p1") await stage.tell("j1", stage.answered(ask))
+    }
+    await stage.crashWaiting("j1")
+    expect(stage.record("j1")).toMatchObject({ state: "failed", endedAt: dawn + 600, waitedMs: 600 })
+    expect(stage.record("j1")).not.toHaveProperty("waitingSince")
+  })
+
+  it("while it tries its provider again shows no retry any more", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.tell("j1", stage.retrying(1))
+    await stage.crash("j1")
+    expect(stage.record("j1").state).toBe("failed")
+    expect(stage.record("j1")).not.toHaveProperty("retry")
+    expect(stage.record("j1")).not.toHaveProperty("waitedMs")
   })
 
   it("touches nothing else: siblings, other owners, and what is started later go on", async () => {
@@ -479,6 +573,8 @@ describe("A system that throws", () => {
       effects: {
         openSession: () => new Promise(() => {}),
         promptChild: () => new Promise(() => {}),
+        lookForAnswer: () => new Promise(() => {}),
+        recordEnd: () => new Promise(() => {}),
         stopChild: () => new Promise(() => {}),
       },
       concurrency: 1,
@@ -507,11 +603,12 @@ describe("A listener", () => {
     expect(heard).toEqual([
       [undefined, "opening"],
       ["opening", "queued"],
-      ["queued", "cancelled"],
+      ["queued", "stopping"],
+      ["stopping", "cancelled"],
     ])
     enough()
     await stage.start("j2")
-    expect(heard).toHaveLength(3)
+    expect(heard).toHaveLength(4)
   })
 
   it("that throws is reported and disturbs nobody", async () => {
@@ -631,6 +728,45 @@ describe("Records", () => {
     await stage.answer("j1", { text: "And in line 5." })
     expect(stage.record("j1")).toMatchObject({ state: "done", run: 2, text: "And in line 5." })
     expect(stage.calls.opening).toEqual([])
+  })
+})
+
+describe("The text of a job that has ended", () => {
+  it("leaves memory when it is released, and nothing else does", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.answer("j1", { text: "x".repeat(1_000_000) })
+    const { text: _text, ...rest } = stage.record("j1")
+    const heard = stage.history.length
+    stage.troupe.releaseText({ owner: "owner", id: "j1" })
+    expect(stage.record("j1")).toEqual(rest)
+    expect(stage.record("j1")).not.toHaveProperty("text")
+    expect(Object.isFrozen(stage.record("j1"))).toBe(true)
+    expect(stage.troupe.records.bySession(rest.session)).toBe(stage.record("j1"))
+    // Nothing has happened to the job.
+    expect(stage.history).toHaveLength(heard)
+  })
+
+  it("cannot be released while it runs, nor that of a job that is not there", async () => {
+    const stage = play()
+    const earlier = { text: "of run 1", usage: usage(1) }
+    await stage.start("j1", { run: 2, session: "ses_1", earlier })
+    stage.troupe.releaseText({ owner: "owner", id: "j1" })
+    expect(stage.record("j1").text).toBe("of run 1")
+    stage.troupe.releaseText({ owner: "owner", id: "j9" })
+    stage.troupe.releaseText({ owner: "nobody", id: "j1" })
+    expect(stage.troupe.records.of("owner")).toHaveLength(1)
+    expect(stage.troupe.records.of("nobody")).toEqual([])
+  })
+
+  it("is there again after a follow-up", async () => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.answer("j1", { text: "of run 1" })
+    stage.troupe.releaseText({ owner: "owner", id: "j1" })
+    await stage.start("j1", { run: 2, session: stage.record("j1").session })
+    await stage.answer("j1", { text: "of run 2" })
+    expect(stage.record("j1").text).toBe("of run 2")
   })
 })
 

@@ -2,7 +2,7 @@ import { answered } from "./answered.ts"
 import type { Opencode } from "./opencode.ts"
 
 /** Whether a user message is the plugin's word of ended jobs. */
-export const isNotification = (text: string) => text.includes("told by opencode-troupe")
+export const isNotification = (text: string) => text.includes("a message from opencode-troupe")
 
 /** What a session's model was told in the user's name, oldest first. */
 export async function userTexts({ client }: Pick<Opencode, "client">, session: string): Promise<string[]> {

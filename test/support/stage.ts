@@ -41,7 +41,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   }
 }
 
-function projectConfig({ model, plugin = {}, config }: StageOptions): object {
+/** opencode.json: the scripted model as the only provider, every permission granted, and the plugin. */
+export function projectConfig({ model, plugin = {}, config }: StageOptions): object {
   const models = Object.fromEntries(["m1", "m2"].map((name) => [name, fakeModel]))
   return {
     $schema: "https://opencode.ai/config.json",

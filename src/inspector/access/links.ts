@@ -1,11 +1,11 @@
 import { newSecret } from "./secrets.ts"
 
-/** How long a link waits for its one use, milliseconds. */
+/** How long a link can be used, milliseconds. */
 const lifetime = 10 * 60_000
-/** Links that wait at once; the oldest gives way. */
+/** Most unused links; the oldest is dropped. */
 const most = 32
 
-/** Links that open the page once. */
+/** Single-use links to the page. */
 export class Links {
   readonly #expiries = new Map<string, number>()
   readonly #now: () => number
@@ -14,7 +14,7 @@ export class Links {
     this.#now = now
   }
 
-  /** A fresh one, good for ten minutes. */
+  /** A fresh link, valid for ten minutes. */
   create(): string {
     const link = newSecret()
     this.#expiries.set(link, this.#now() + lifetime)
@@ -23,7 +23,7 @@ export class Links {
     return link
   }
 
-  /** True once. A lookup in a Map is no oracle: nobody guesses a prefix of 32 random bytes from its timing. */
+  /** True once. The timing of a Map lookup does not help anybody to guess 32 random bytes. */
   redeem(link: string): boolean {
     const expiry = this.#expiries.get(link)
     this.#expiries.delete(link)

@@ -1,17 +1,17 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 
-/** 32 random bytes, fit for an address. */
+/** 32 random bytes, encoded for a URL. */
 export const newSecret = () => randomBytes(32).toString("base64url")
 
-/** Takes as long for a near miss as for a far one. */
+/** In constant time. */
 export function isSameSecret(given: string, expected: string): boolean {
   return timingSafeEqual(digest(given), digest(expected))
 }
 
-/** A secret of its own for each purpose: who learns one does not know the token. */
+/** A separate secret for each purpose, which does not reveal the token. */
 export function derive(token: string, purpose: string): string {
   return createHmac("sha256", token).update(purpose).digest("base64url")
 }
 
-// Equal lengths for timingSafeEqual, whatever was given.
+// timingSafeEqual requires equal lengths.
 const digest = (text: string) => createHash("sha256").update(text).digest()

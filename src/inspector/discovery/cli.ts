@@ -21,14 +21,14 @@ The inspector starts as soon as an opencode with the plugin opencode-troupe has 
 export type Surroundings = {
   write(text: string): void
   complain(text: string): void
-  /** Where running inspectors are found. Default: as they do themselves. */
+  /** Where running inspectors are registered. Default: as for the inspectors themselves. */
   registerFolder?: string
   open(link: string): void
 }
 
 type Running = Omit<Entry, "secret"> & { link: string }
 
-/** @returns the exit code: 0 when there is a link, 1 when nothing runs, 2 for arguments that make no sense. */
+/** @returns the exit code: 0 with a link, 1 when no inspector is running, 2 for invalid arguments. */
 export async function runCli(args: string[], surroundings: Surroundings): Promise<number> {
   const { write, complain, open } = surroundings
   const parsed = parse(args)
@@ -84,7 +84,7 @@ function print(write: (text: string) => void, text: string): number {
   return 0
 }
 
-/** An inspector that does not answer has gone without taking its note along. */
+/** An inspector that does not answer is gone, and could not remove its registration. */
 async function linksOf(entries: Entry[]): Promise<Running[]> {
   const links = await Promise.all(entries.map(freshLink))
   return entries.flatMap(({ secret: _secret, ...entry }, index) => {
@@ -94,7 +94,7 @@ async function linksOf(entries: Entry[]): Promise<Running[]> {
 }
 
 /** Longest wait for an inspector's answer, milliseconds. */
-const patience = 3_000
+const answerTimeout = 3_000
 
 async function freshLink({ url, secret }: Entry): Promise<string | undefined> {
   try {
@@ -102,7 +102,7 @@ async function freshLink({ url, secret }: Entry): Promise<string | undefined> {
       method: "POST",
       headers: { authorization: `Bearer ${secret}`, "x-troupe": "1", "content-type": "application/json" },
       body: "{}",
-      signal: AbortSignal.timeout(patience),
+      signal: AbortSignal.timeout(answerTimeout),
     })
     return response.ok ? LinkAnswer.parse(await response.json()).link : undefined
   } catch {
@@ -110,7 +110,7 @@ async function freshLink({ url, secret }: Entry): Promise<string | undefined> {
   }
 }
 
-/** The platform's own way to open an address. A failure is no harm: the link has been printed. */
+/** Opens the link as the platform does. A failure does no harm: the link has been printed. */
 export function openInBrowser(link: string): void {
   const [command, args] =
     process.platform === "darwin"
@@ -123,5 +123,5 @@ export function openInBrowser(link: string): void {
   child.unref()
 }
 
-/** Put in by the build. */
+/** Defined by the build. */
 const version = () => (typeof TROUPE_VERSION === "string" ? TROUPE_VERSION : "development")

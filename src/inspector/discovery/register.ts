@@ -4,25 +4,25 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import { z } from "zod"
 
-/** A running inspector, as `opencode-troupe inspect` finds it. */
+/** A running inspector, as the command line finds it. */
 export const Entry = z.object({
   url: z.url(),
-  /** Good for one thing: asking for a fresh link. */
+  /** Only good for requesting a fresh link. */
   secret: z.string().min(32),
   pid: z.number().int().positive(),
   startedAt: z.number(),
-  /** The folder of the project that started it. */
+  /** The folder of the project that started the inspector. */
   project: z.string(),
 })
 export type Entry = z.infer<typeof Entry>
 
-/** Where running inspectors leave a note, for this user alone. */
+/** Where running inspectors register themselves. Only this user can read it. */
 export function defaultFolder(env: NodeJS.ProcessEnv = process.env): string {
   const state = env.XDG_STATE_HOME || join(homedir(), ".local", "state")
   return join(state, "opencode-troupe", "inspectors")
 }
 
-/** The note of one inspector: there while it runs. */
+/** The registration of one inspector, which exists while it runs. */
 export class Registration {
   readonly #file: string
 
@@ -32,11 +32,11 @@ export class Registration {
 
   static async write(entry: Entry, folder = defaultFolder()): Promise<Registration> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    // mkdir leaves the mode of a folder that was there before as it was.
+    // mkdir does not change the mode of a folder that exists.
     await chmod(folder, 0o700)
     await removeStale(folder)
     const file = join(folder, `${entry.pid}-${randomUUID()}.json`)
-    // A reader never sees half a note.
+    // Renamed into place, so that no reader sees half a file.
     await writeFile(`${file}.new`, JSON.stringify(entry), { mode: 0o600, flag: "wx" })
     await rename(`${file}.new`, file)
     return new Registration(file)
@@ -47,7 +47,7 @@ export class Registration {
   }
 }
 
-/** The inspectors that run, newest first. Notes of processes that are gone are removed. */
+/** The running inspectors, newest first. Registrations of processes that are gone are removed. */
 export async function runningInspectors(folder = defaultFolder()): Promise<Entry[]> {
   const entries = await removeStale(folder)
   return entries.sort((a, b) => b.startedAt - a.startedAt)
@@ -75,7 +75,7 @@ function jsonOrNothing(text: string): unknown {
   }
 }
 
-/** Signal 0 asks without disturbing. A process that we may not signal is there, but not ours. */
+/** Signal 0 only checks. A process that we may not signal belongs to another user, so it is not the one we look for. */
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)

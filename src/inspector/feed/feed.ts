@@ -10,20 +10,20 @@ export type FeedMessage = { event: "snapshot" | "changes" | "resync"; id?: numbe
 export type FeedOptions = {
   now: () => number
   readOnly: boolean
-  /** How long changes are still noted after the last client left, so that it can resume. Milliseconds. */
+  /** How long changes are recorded after the last client left, so that it can resume. Milliseconds. */
   lingerMs?: number
 }
 
 /** Shortest time between two writes to a client, milliseconds. */
 const pace = 100
-/** Longest silence, milliseconds: the page takes a longer one for a broken line. */
+/** Longest silence, milliseconds: the page takes a longer one for a broken connection. */
 const heartbeat = 10_000
-/** Size of one event at most, characters, but for a single job that is larger. What a stalled client holds up. */
+/** Largest event, characters, unless a single job is larger. A stalled client holds one of these in memory. */
 const chunkSize = 32 * 1024
 
 /**
- * The jobs as they change, for those who look. Nothing is subscribed to while nobody does. Each client pulls at its
- * own speed: there is no queue for it, only its place in the ring.
+ * Sends the jobs and their changes to clients. It subscribes to nothing while there are none. Each client pulls at its
+ * own speed: it has no queue, only a position in the ring.
  */
 export class Feed {
   readonly #sources: Sources
@@ -37,21 +37,21 @@ export class Feed {
   constructor(sources: Sources, options: FeedOptions) {
     this.#sources = sources
     this.#options = { lingerMs: 10_000, ...options }
-    // Above all numbers of an earlier process on this port: its clients must not take ours for a continuation.
+    // Above every number of an earlier process on this port, whose clients must not continue from ours.
     this.#ring = new Ring(options.now() * 1_000)
   }
 
-  /** How many clients look now. */
+  /** How many clients are connected. */
   get clients(): number {
     return this.#clients
   }
 
-  /** Whether the projects' records are being watched. */
+  /** Whether it is subscribed to the projects' records. */
   get isTapped(): boolean {
     return this.#untap !== undefined
   }
 
-  /** @param resumeFrom the last number that the client has seen. */
+  /** @param resumeFrom the number of the last event that the client has seen. */
   async *follow(resumeFrom: number | undefined, signal: AbortSignal): AsyncGenerator<FeedMessage, void> {
     this.#enter()
     try {
@@ -82,7 +82,7 @@ export class Feed {
     this.#untap = undefined
   }
 
-  /** Reads the jobs while they are sent: what changes meanwhile comes once more as a change. */
+  /** Reads the jobs while they are being sent: a job that changes meanwhile is sent again as a change. */
   *#snapshot(seq: number): Iterable<FeedMessage> {
     const projects = this.#sources.list().map(({ name, concurrency }) => ({ name, concurrency }))
     const head = { now: this.#options.now(), readOnly: this.#options.readOnly, projects }
@@ -94,7 +94,7 @@ export class Feed {
     }
   }
 
-  /** With no changes it is a heartbeat. */
+  /** Without changes it is a heartbeat. */
   *#changes(changes: NumberedChange[], seq: number): Iterable<FeedMessage> {
     const gone: string[] = []
     const found: Found[] = []
@@ -109,7 +109,7 @@ export class Feed {
     }
   }
 
-  /** Resolves at the next change, when it is time for a heartbeat, or when the client left. */
+  /** Resolves at the next change, when a heartbeat is due, or when the client leaves. */
   #change(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
@@ -171,7 +171,7 @@ export class Feed {
   }
 }
 
-/** Joined JSON of as many items as fit; at least one chunk, if an empty one. */
+/** Joined JSON of as many items as fit; at least one chunk, even if empty. */
 function* inChunks<T>(
   items: Iterable<T>,
   toJson: (item: T) => string,

@@ -1,13 +1,13 @@
 import type { JobRecord } from "../../machines/record.ts"
 import type { Found } from "../source.ts"
 
-/** A record in lists and in the feed: without its text, and with nothing in it that is long. */
+/** A record as lists and the feed send it: without its text, and with long strings cut. */
 export type JobView = Omit<JobRecord, "text"> & {
   /** The project's name. */
   project: string
 }
 
-/** Longest foreign text in a list, characters. The job by itself has all of it. */
+/** Longest foreign string, characters. `GET /api/jobs/:session` has all of it. */
 const longest = 1_000
 
 export function viewOf({ source, record }: Found): JobView {

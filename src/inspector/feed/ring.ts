@@ -4,20 +4,20 @@ import type { Source } from "../source.ts"
 export type Change = JobKey & { source: Source }
 export type NumberedChange = Change & { seq: number }
 
-/** Changes kept for clients that are behind. One costs some sixty bytes, whatever the job's size. */
+/** Changes kept for clients that are behind. Each takes about sixty bytes, whatever the size of the job. */
 const capacity = 4_096
 
 /**
- * The latest changes, numbered. It holds which job changed, not how: a client that comes late reads the job as it is
- * then, so many changes of one job cost it one.
+ * The latest changes, numbered. It holds which job changed, not how: a client that is behind reads the job as it is
+ * then, so many changes of one job become one.
  */
 export class Ring {
   readonly #changes: (Change | undefined)[] = new Array(capacity)
-  /** The number of the first change that clients may continue from. */
+  /** The lowest number that clients may continue from. */
   #floor: number
   #head: number
 
-  /** @param start numbers go on from here. */
+  /** @param start the number before the first change. */
   constructor(start: number) {
     this.#floor = start
     this.#head = start
@@ -34,14 +34,14 @@ export class Ring {
     this.#floor = Math.max(this.#floor, this.#head - capacity)
   }
 
-  /** Nobody may continue from what came before: some of it was not noted. */
+  /** Makes clients that are behind start over: some changes were not recorded. */
   reset(): void {
     this.#head++
     this.#floor = this.#head
     this.#changes.fill(undefined)
   }
 
-  /** The jobs that changed after `seq`, each once, with its latest number; undefined when that is not known any more. */
+  /** The jobs that changed after `seq`, each once with its latest number; undefined when that is no longer known. */
   since(seq: number): NumberedChange[] | undefined {
     if (seq < this.#floor || seq > this.#head) return undefined
     const seen = new Set<string>()

@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 
-/** A refusal that a client will read: what was wrong, and what would be right. */
+/** A refusal. Its message says what was wrong, and what would be right. */
 export class ApiError extends Error {
   override readonly name = "ApiError"
   readonly status: ContentfulStatusCode

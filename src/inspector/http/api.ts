@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { JOB_STATES, JobRecord } from "../../machines/record.ts"
 
-/** What the routes take and give: the one description that parses requests and makes openapi.json. */
+/** What the routes accept and answer: these schemas parse requests and generate openapi.json. */
 
 const stateList = z
   .string()
@@ -9,31 +9,33 @@ const stateList = z
   .pipe(z.array(z.enum(JOB_STATES)))
 
 export const JobsQuery = z.strictObject({
-  state: stateList.optional().describe(`One or more of ${JOB_STATES.join(", ")}, with commas between.`),
-  owner: z.string().max(200).optional().describe("The owner's session id."),
+  state: stateList.optional().describe(`One or more of ${JOB_STATES.join(", ")}, separated by commas.`),
+  owner: z.string().max(200).optional().describe("The session id of an owner."),
   q: z.string().max(500).optional().describe("A search such as `state:failed agent:x text`."),
-  limit: z.coerce.number().int().min(1).max(1_000).default(200).describe("Jobs in one answer."),
+  limit: z.coerce.number().int().min(1).max(1_000).default(200).describe("Most jobs in one answer."),
   cursor: z
     .string()
-    .regex(/^\d{1,16}~[^/]{1,200}\/.{1,200}$/, "must be a `cursor` of an earlier answer")
+    .regex(/^\d{1,16}~[^/]{1,200}\/.{1,200}$/, "must be the `cursor` of an earlier answer")
     .optional()
-    .describe("From an earlier answer: continues after it."),
+    .describe("The `cursor` of an earlier answer: continues after it."),
 })
 export type JobsQuery = z.infer<typeof JobsQuery>
 
 export const JobViewAnswer = JobRecord.omit({ text: true }).extend({
-  project: z.string().describe("The project's name."),
+  project: z.string().describe("The project's folder."),
 })
 
 export const JobsAnswer = z.object({
-  jobs: z.array(JobViewAnswer).describe("Newest first, without their texts."),
-  counts: z.record(z.enum(JOB_STATES), z.number().int()).describe("Of all that match but for `state`."),
-  cursor: z.string().optional().describe("There are more: ask again with it."),
+  jobs: z.array(JobViewAnswer).describe("Newest first, without texts; long strings are cut."),
+  counts: z
+    .record(z.enum(JOB_STATES), z.number().int())
+    .describe("Jobs by state, of all that match the other parameters."),
+  cursor: z.string().optional().describe("Present when there are more jobs: send it with the next request."),
 })
 
 export const TransitionAnswer = z.object({
   at: z.number(),
-  from: z.string().describe("`state` or `state.phase`; empty where the job began."),
+  from: z.string().describe("`state` or `state.phase`; empty for the first one."),
   to: z.string(),
   event: z.string(),
   why: z.string().describe("The cause in plain words."),
@@ -42,7 +44,10 @@ export const TransitionAnswer = z.object({
 export const NoText = z.object({
   kind: z
     .enum(["nothing", "lost", "unreadable"])
-    .describe("The child wrote nothing; opencode no longer has it; opencode could not be asked."),
+    .describe(
+      "`nothing`: the child wrote nothing. `lost`: opencode does not have it and never will. `unreadable`: opencode " +
+        "could not be asked.",
+    ),
   message: z.string(),
 })
 export type NoText = z.infer<typeof NoText>
@@ -52,22 +57,28 @@ export const JobAnswer = JobRecord.extend({
     .string()
     .optional()
     .describe(
-      "The final answer, or what it had written when it was stopped. While it runs: what it is writing.",
+      "The final answer, or what the child had written when it was stopped. While it runs: what it is writing.",
     ),
   noText: NoText.optional().describe("Why an ended job has no `text`."),
   project: z.string(),
   history: z.array(TransitionAnswer).describe("Oldest first."),
   can: z
     .object({ cancel: z.string().optional(), send: z.string().optional() })
-    .describe("For what is not possible now, why."),
+    .describe("Why a change is not possible now; absent where it is possible."),
 })
 export type JobAnswer = z.infer<typeof JobAnswer>
 
 export const ActorAnswer = z.object({
-  kind: z.enum(["process", "system", "supervisor", "job"]),
-  id: z.string(),
-  state: z.string(),
-  session: z.string().optional(),
+  kind: z
+    .enum(["process", "system", "supervisor", "delivery", "writer", "job", "turn"])
+    .describe(
+      "`process`: opencode. `system`: one project. `supervisor`: the jobs of one owner. `delivery`: puts results into the " +
+        "owner's conversation. `writer`: stores the record of one job. `job`: one job that has not ended. `turn`: what " +
+        "its child was asked.",
+    ),
+  id: z.string().describe("Unique among those of its kind under one parent."),
+  state: z.string().describe("The state of its machine; of a job: `state.phase`."),
+  session: z.string().optional().describe("The child session that the actor is about."),
   counts: z.record(z.string(), z.number()),
   get children() {
     return z.array(ActorAnswer)
@@ -85,9 +96,9 @@ export const MachineAnswer = z.object({
     z.object({
       id: z.string(),
       name: z.string(),
-      place: z.string().optional().describe("The `state.phase` that it stands for."),
+      place: z.string().optional().describe("The `state.phase` that the node stands for."),
       kind: z.enum(["atomic", "compound", "final"]),
-      inside: z.array(z.string()).describe("Events that are handled without leaving it."),
+      inside: z.array(z.string()).describe("Events that do not leave the node."),
       x: z.number(),
       y: z.number(),
       width: z.number(),
@@ -101,9 +112,11 @@ export const MachineAnswer = z.object({
       texts: z.array(z.string()),
       transitions: z
         .array(z.object({ from: z.string(), to: z.string(), event: z.string() }))
-        .describe("What the arrow stands for; nodes in `from` and `to` may be meant. No event: at once."),
+        .describe(
+          "What the arrow stands for; ends may lie within `from` and `to`. Without an event: immediate.",
+        ),
       points: z.array(Point),
-      label: Point.describe("The middle of the texts."),
+      label: Point.describe("The centre of the texts."),
     }),
   ),
 })
@@ -122,7 +135,10 @@ export const ErrorAnswer = z.object({
   error: z.object({
     kind: z.string(),
     message: z.string(),
-    command: z.string().optional().describe("Prints a fresh link, where one is required."),
+    command: z
+      .string()
+      .optional()
+      .describe("Run in a terminal, it prints a fresh link; present where one is required."),
   }),
 })
 export type ErrorAnswer = z.infer<typeof ErrorAnswer>

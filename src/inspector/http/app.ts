@@ -29,10 +29,10 @@ export type AppOptions = {
   totals: Totals
   page: PageFiles
   access: Access
-  /** `host:port` under which we may be asked for. The first is the one we name ourselves. */
+  /** The `host:port` pairs that it answers to. The first is used in its own links. */
   hosts: readonly string[]
   readOnly: boolean
-  /** For POST /api/link alone. */
+  /** Accepted by POST /api/link only. */
   linkSecret: string
   link(): string
   /** What a person runs in a terminal for a fresh link. */
@@ -42,7 +42,7 @@ export type AppOptions = {
 
 type App = Hono<{ Bindings: HttpBindings }>
 
-/** The guards in their order, then the routes. */
+/** The guards in order, then the routes. */
 export function createApp(options: AppOptions): App {
   const { sources, feed, totals, page, access, hosts, readOnly, linkSecret, link, command, reportError } =
     options
@@ -73,29 +73,29 @@ export function createApp(options: AppOptions): App {
   refuseOtherMethods(app)
 
   app.notFound(() => {
-    throw new ApiError(404, "route", "There is nothing here. /openapi.json lists what there is.")
+    throw new ApiError(404, "route", "There is no such route. /openapi.json lists all of them.")
   })
   app.onError((error, c) => {
     if (error instanceof ApiError) {
       const { status, kind, message, headers } = error
       const page = isForPerson(c) ? pages.get(kind) : undefined
       if (page !== undefined) return c.html(page, status, headers)
-      // Never to a page under another name, which could read it: the command says where the plugin lies.
+      // Never to a page on another host name, which could read it: the command contains the path of the plugin.
       const wayIn = kind === "access" ? { command } : {}
       return c.json({ error: { kind, message, ...wayIn } } satisfies ErrorAnswer, status, headers)
     }
     if (error instanceof HTTPException)
-      return c.json({ error: { kind: "http", message: "A bad request." } }, error.status)
+      return c.json({ error: { kind: "http", message: "The request is malformed." } }, error.status)
     reportError(error)
     return c.json(
-      { error: { kind: "defect", message: "A defect of the inspector; opencode's log has it." } },
+      { error: { kind: "defect", message: "The inspector failed. opencode's log has the details." } },
       500,
     )
   })
   return app
 }
 
-/** A browser that goes to the page. Whatever else asks wants to read the refusal as JSON. */
+/** A browser that navigates to the page. Everything else gets refusals as JSON. */
 function isForPerson(c: Context): boolean {
   return c.req.path === "/" && (c.req.header("accept") ?? "").includes("text/html")
 }
@@ -104,7 +104,7 @@ function* records(sources: Sources) {
   for (const { record } of sources.jobs()) yield record
 }
 
-/** A known path with a method that it does not take is told which ones it does. */
+/** A known path answers other methods with those that it accepts. */
 function refuseOtherMethods(app: App): void {
   const methods = new Map<string, Set<string>>()
   for (const { path, method } of app.routes) {
@@ -114,7 +114,7 @@ function refuseOtherMethods(app: App): void {
   for (const [path, known] of methods) {
     const allow = [...known].join(", ")
     app.all(path, () => {
-      throw new ApiError(405, "method", `This takes ${allow}.`, { allow })
+      throw new ApiError(405, "method", `This route accepts ${allow}.`, { allow })
     })
   }
 }

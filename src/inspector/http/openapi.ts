@@ -13,7 +13,7 @@ import {
   SendBody,
 } from "./api.ts"
 
-/** OpenAPI 3.1 of the routes, made from the schemas that parse them. */
+/** OpenAPI 3.1 of the routes, generated from the schemas that parse them. */
 export function openApiDocument(url: string): Record<string, unknown> {
   return {
     openapi: "3.1.0",
@@ -21,30 +21,32 @@ export function openApiDocument(url: string): Record<string, unknown> {
       title: "opencode-troupe inspector",
       version: "1",
       description:
-        "Subagent jobs of a running opencode. On this machine alone; every answer needs the token.",
+        "Subagent jobs of a running opencode. Available on this machine only, and only with the token.",
     },
     servers: [{ url }],
     security: [{ bearer: [] }, { cookie: [] }],
     paths: {
       "/": { get: operation("The page.", { type: "text/html" }) },
       "/api/jobs": {
-        get: operation("Jobs, newest first.", { schema: JobsAnswer, parameters: queryParameters() }),
+        get: operation("Lists jobs, newest first.", { schema: JobsAnswer, parameters: queryParameters() }),
       },
       "/api/jobs/{session}": {
-        get: operation("One job with its text and its history.", {
+        get: operation("One job with its text and history.", {
           schema: JobAnswer,
           parameters: [session],
         }),
       },
-      "/api/jobs/{session}/cancel": { post: change("Ends a job and whatever it started.", CancelBody) },
+      "/api/jobs/{session}/cancel": {
+        post: change("Cancels a job and every job that it started.", CancelBody),
+      },
       "/api/jobs/{session}/send": {
-        post: change("Tells a running job something more, or gives an ended one a follow-up.", SendBody),
+        post: change("Sends a message to a running job, or a follow-up to an ended one.", SendBody),
       },
       "/api/actors": {
-        get: operation("The actors that live now, as a tree.", { schema: reference("Actor") }),
+        get: operation("The actors that are alive now, as a tree.", { schema: reference("Actor") }),
       },
       "/api/machines/{name}": {
-        get: operation("A machine as a graph, laid out for drawing.", {
+        get: operation("A state machine as a graph, laid out for drawing.", {
           schema: MachineAnswer,
           parameters: [pathParameter("name", { enum: MACHINES })],
         }),
@@ -57,20 +59,20 @@ export function openApiDocument(url: string): Record<string, unknown> {
               name: "Last-Event-ID",
               in: "header",
               schema: { type: "string", pattern: "^[0-9]+$" },
-              description: "Resumes after this event.",
+              description: "Resumes after the event with this id.",
             },
           ],
         }),
       },
       "/api/link": {
         post: {
-          ...operation("A fresh single-use link to the page. Needs the secret of the running inspector.", {
+          ...operation("A fresh single-use link to the page. Requires the secret of the running inspector.", {
             schema: LinkAnswer,
             parameters: [ownHeader],
           }),
         },
       },
-      "/metrics": { get: operation("Prometheus text.", { type: "text/plain" }) },
+      "/metrics": { get: operation("Metrics for Prometheus.", { type: "text/plain" }) },
       "/openapi.json": { get: operation("This document.", { schema: z.record(z.string(), z.unknown()) }) },
     },
     components: {
@@ -138,7 +140,7 @@ const reference = (name: "Actor" | "Error"): Reference => ({ $ref: `#/components
 
 const inDocument = (schema: z.ZodType | Reference) => ("$ref" in schema ? schema : jsonSchema(schema))
 
-/** What refers to itself needs a name in the document. */
+/** A schema that refers to itself requires a name in the document. */
 function componentSchemas() {
   const named = z.registry<{ id: string }>()
   named.add(ActorAnswer, { id: "Actor" })

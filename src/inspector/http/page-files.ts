@@ -10,7 +10,7 @@ export type PageFiles = {
   machines: ReadonlyMap<string, MachineAnswer>
 }
 
-/** @param folder where the build put them: in the package, beside the folder of the chunk that this is built into. */
+/** @param folder where the build put them. Built, this module is in dist/chunks. */
 export async function readPageFiles(folder = new URL("../page/", import.meta.url)): Promise<PageFiles> {
   const read = (name: string) => readFile(new URL(name, folder), "utf8")
   const [html, js, css, machines] = await Promise.all([

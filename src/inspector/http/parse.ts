@@ -2,12 +2,12 @@ import type { Context } from "hono"
 import type { z } from "zod"
 import { ApiError } from "./api-error.ts"
 
-/** The query, checked; a 400 that names the field and what it should be. */
+/** @throws {ApiError} a 400 that names the field and what it should be. */
 export function parseQueryOf<S extends z.ZodType>(c: Context, schema: S): z.output<S> {
   return parse(schema, c.req.query(), "query")
 }
 
-/** The JSON body, checked. */
+/** @throws {ApiError} as `parseQueryOf` does. */
 export async function parseBodyOf<S extends z.ZodType>(c: Context, schema: S): Promise<z.output<S>> {
   const text = await c.req.text()
   return parse(schema, text === "" ? {} : jsonOf(text), "body")
@@ -17,7 +17,7 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new ApiError(400, "body", "The body is not JSON.")
+    throw new ApiError(400, "body", "The body is not valid JSON.")
   }
 }
 

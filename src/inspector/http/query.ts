@@ -1,15 +1,15 @@
 import type { JobRecord } from "../../machines/record.ts"
 
-/** What a search asks for: every field and every word must match; values of one field are alternatives. */
+/** A search: every field and every word must match; the values of a field are alternatives. */
 export type Query = { fields: Map<Field, string[]>; words: string[] }
 
 type Field = (typeof FIELDS)[number]
 type Searched = Omit<JobRecord, "text">
 
-/** What may stand before a colon. */
+/** What is allowed before a colon. */
 export const FIELDS = ["state", "phase", "agent", "model", "owner", "id", "error"] as const
 
-/** `state:failed agent:x text`; quotes hold words together. A field that there is not counts as text. */
+/** `state:failed agent:x text`; quotes hold words together. An unknown field is a word. */
 export function parseQuery(text: string): Query {
   const query: Query = { fields: new Map(), words: [] }
   for (const [term] of text.toLowerCase().matchAll(/(?:[^\s"]|"[^"]*"?)+/g)) {
@@ -38,7 +38,7 @@ function fieldOf(record: Searched, field: Field): string {
   return (value ?? "").toLowerCase()
 }
 
-/** Records are replaced, not changed: what was lowered once stays so, however often a search looks again. */
+/** The searchable text of each record, computed once: records are replaced, never changed. */
 const texts = new WeakMap<Searched, string>()
 
 function textOf(record: Searched): string {

@@ -6,12 +6,11 @@ const style =
   "code{font:0.9em ui-monospace,Menlo,Consolas,monospace;padding:.15em .45em;border-radius:6px;overflow-wrap:anywhere;" +
   "background:light-dark(#e6e6f0,#262936)}"
 
-/** What the security headers allow besides the page's own style sheet, which needs the way in that is missing here. */
+/** For the security headers: these pages cannot load the style sheet, which requires access. */
 export const refusalStyleSource = `'sha256-${createHash("sha256").update(style).digest("base64")}'`
 
 /**
- * Refusals for a person who followed a link in a browser, by their kind. All of it is ours: nothing that was sent is
- * shown.
+ * Refusals as pages, by their kind, for a person who followed a link in a browser. Nothing that was sent is shown.
  * @param command prints a fresh link.
  */
 export function refusalPages(command: string): ReadonlyMap<string, string> {
@@ -33,7 +32,7 @@ export function refusalPages(command: string): ReadonlyMap<string, string> {
         `<p>No other page may open the inspector. Paste the link into the address bar instead.</p>${freshLink}`,
       ),
     ],
-    // Without the command: a page under a name that was made to resolve here could read it, and with it the path.
+    // Without the command: a page on a name that was made to resolve here (DNS rebinding) could read the path in it.
     [
       "host",
       pageOf(

@@ -1,10 +1,10 @@
 import { ENDED_STATES, JOB_STATES, type JobRecord } from "../../machines/record.ts"
 import type { Histogram, Totals } from "./totals.ts"
 
-/** Prometheus 3 refuses text without its version. */
+/** Prometheus 3 rejects text without a version. */
 export const metricsType = "text/plain; version=0.0.4; charset=utf-8"
 
-/** Prometheus text: the jobs as they are now, and what has come together since it was first asked for. */
+/** Prometheus text: the jobs as they are now, and the totals since the first scrape. */
 export function renderMetrics(records: Iterable<JobRecord>, totals: Totals): string {
   const byState = new Map<string, number>()
   for (const { state } of records) byState.set(state, (byState.get(state) ?? 0) + 1)
@@ -13,28 +13,28 @@ export function renderMetrics(records: Iterable<JobRecord>, totals: Totals): str
     ...family(
       "troupe_jobs_ended_total",
       "counter",
-      "Runs of jobs that have ended, by outcome.",
+      "Runs that have ended, by outcome.",
       lines("troupe_jobs_ended_total", "outcome", ENDED_STATES, totals.ended),
     ),
     ...family(
       "troupe_job_queue_seconds",
       "histogram",
-      "From asked for to its first prompt.",
+      "Time from a job's creation to its first prompt.",
       histogramLines("troupe_job_queue_seconds", totals.queue),
     ),
     ...family(
       "troupe_job_run_seconds",
       "histogram",
-      "From a run's prompt to its end.",
+      "Time from a run's prompt to its end.",
       histogramLines("troupe_job_run_seconds", totals.run),
     ),
     ...family(
       "troupe_tokens_total",
       "counter",
-      "Tokens that jobs have used.",
+      "Tokens used by jobs.",
       tokenLabels.map(([kind, label]) => `troupe_tokens_total{kind="${label}"} ${totals.usage[kind]}`),
     ),
-    ...family("troupe_cost_dollars_total", "counter", "What jobs have cost, in US dollars.", [
+    ...family("troupe_cost_dollars_total", "counter", "Cost of jobs in US dollars.", [
       `troupe_cost_dollars_total ${totals.usage.cost}`,
     ]),
     "",

@@ -8,10 +8,10 @@ import {
 } from "../../machines/record.ts"
 import type { Source, Sources } from "../source.ts"
 
-/** Upper bounds of the histograms' buckets, seconds. */
+/** Upper bounds of the buckets, seconds. */
 const bounds = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800, 3_600]
 
-/** Seconds, by how many were at most each bound. */
+/** A cumulative histogram in seconds. */
 export class Histogram {
   readonly buckets = bounds.map((bound) => ({ bound, count: 0 }))
   sum = 0
@@ -26,19 +26,19 @@ export class Histogram {
 }
 
 /**
- * What only ever grows, as Prometheus wants of its counters: that a job runs again, or is forgotten with its owner,
- * takes nothing away. Counted from the first look on: until then nobody needs it.
+ * Counters, which Prometheus requires never to decrease: a job that runs again, or is forgotten with its owner, takes
+ * nothing away. They count from the first scrape on.
  */
 export class Totals {
   /** Runs that have ended. */
   readonly ended = new Map<EndedState, number>(ENDED_STATES.map((state) => [state, 0]))
-  /** From asked for to the first prompt; of first runs alone, as records do not say when a follow-up was asked for. */
+  /** From a job's creation to its first prompt. First runs only: records do not say when a follow-up was sent. */
   readonly queue = new Histogram()
   /** From a run's prompt to its end. */
   readonly run = new Histogram()
   readonly usage: Usage = { ...NO_USAGE }
   readonly #sources: Sources
-  /** What ends each subscription. */
+  /** The unsubscribe function of each source. */
   readonly #counted = new Map<Source, () => void>()
   #unsubscribe: (() => void) | undefined
 
@@ -46,7 +46,7 @@ export class Totals {
     this.#sources = sources
   }
 
-  /** Counts from now on; what is there already is the beginning. */
+  /** Starts counting with what is there now. */
   begin(): void {
     if (this.#unsubscribe) return
     this.#unsubscribe = this.#sources.subscribe(() => this.#follow())

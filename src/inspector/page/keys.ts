@@ -5,7 +5,7 @@ import { addressOf } from "./model/words.ts"
 import { isHelpOpen } from "./parts/help.tsx"
 import { SEARCH_ID } from "./parts/search.tsx"
 
-/** The keys of the whole page. Where somebody types, and in dialogs, keys are letters. */
+/** The keyboard shortcuts. Not while somebody types, nor in dialogs. */
 export function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return
   if (document.querySelector("dialog[open]")) return
@@ -29,7 +29,7 @@ function act(key: string, target: HTMLElement): boolean {
       return move(1)
     case "k":
       return move(-1)
-    // In a job they scroll what there is to read.
+    // In a job the arrow keys scroll.
     case "ArrowDown":
       return address.value.job === "" && move(1)
     case "ArrowUp":
@@ -39,7 +39,7 @@ function act(key: string, target: HTMLElement): boolean {
     case "ArrowRight":
       return fold(false)
     case "Enter":
-      // A focused link or button opens itself, but quick fingers are ahead of the focus.
+      // A focused link or button opens itself, unless the focus has not caught up with the cursor.
       return (isFocusDue.value || !target.matches("a, button, summary")) && openRow()
     case "Escape":
       if (address.value.job === "") return false
@@ -51,7 +51,7 @@ function act(key: string, target: HTMLElement): boolean {
   }
 }
 
-/** In the list the cursor moves; in a job the next one opens; elsewhere the focus goes from job to job. */
+/** In the list the cursor moves, in a job the next job opens, elsewhere the focus moves from job to job. */
 function move(step: 1 | -1): boolean {
   const { view, job } = address.value
   if (job !== "") {
@@ -79,7 +79,7 @@ function moveFocus(step: 1 | -1): boolean {
   return links.length > 0
 }
 
-/** As in any tree: left folds the branch and stands on its head, right opens it. */
+/** As in any tree: left collapses the branch and moves to its head, right expands it. */
 function fold(isFolding: boolean): boolean {
   const { view, job } = address.value
   const row = view === "jobs" && job === "" ? rows.value[rowOf(cursor.value)] : undefined

@@ -19,7 +19,7 @@ function Page() {
       <Header />
       {connection.value === "refused" && (
         <p class="banner" role="alert">
-          opencode was restarted, and its inspector no longer knows this tab. For a fresh link, run:{" "}
+          opencode was restarted, and its inspector no longer accepts this tab. For a fresh link, run:{" "}
           <code>{linkCommand.value}</code>
         </p>
       )}
@@ -49,7 +49,7 @@ effect(() => {
   document.title = [...(waiting > 0 ? [`(${waiting})`] : []), ...placeWords(), "opencode-troupe"].join(" ")
 })
 
-/** In the title, so that tabs and steps back are told apart. */
+/** In the title, so that tabs and history entries can be told apart. */
 function placeWords(): string[] {
   const { view, job } = address.value
   const open = job === "" ? undefined : findJob(job)

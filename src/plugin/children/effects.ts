@@ -1,9 +1,10 @@
 import type { ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
-import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobRecord, type Usage } from "../../machines/record.ts"
+import type { Records } from "../../machines/ledger.ts"
+import { hasEnded, type Usage } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
 import type { Host, HostSession, PermissionRule, Result } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
+import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
@@ -21,18 +22,15 @@ const mostAttempts = 9
 export type EffectsOptions = {
   host: Host
   turns: Turns
-  /** What a job's child session is made with. */
-  storedFor(job: JobInput): Promise<object>
-  /** Stores how a job ends. */
-  recordEnd: Effects["recordEnd"]
+  store: Pick<JobStore, "newStored" | "recordEnd">
+  records: Pick<Records, "get">
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
   jobTools: readonly string[]
-  recordOf(job: JobInput): JobRecord | undefined
 }
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): Effects {
-  const { host, turns, storedFor, recordEnd, jobTools, recordOf } = options
+  const { host, turns, store, records, jobTools } = options
 
   return {
     async openSession(job, signal) {
@@ -41,11 +39,11 @@ export function childEffects(options: EffectsOptions): Effects {
         title: `${job.description} (@${job.agent} ${job.id})`,
         agent: job.agent,
         rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
-        stored: await storedFor(job),
+        stored: await store.newStored(job),
       })
       if (!session.ok) throw failure("create", session.error)
       const { id } = session.value
-      const record = recordOf(job)
+      const record = records.get(job.owner, job.id)
       // Nobody would ever look at the session of a job that has failed meanwhile.
       if (signal.aborted && record && hasEnded(record))
         await insist(`remove ${id}`, () => host.deleteSession(id))
@@ -67,7 +65,7 @@ export function childEffects(options: EffectsOptions): Effects {
 
     lookForAnswer: ({ session }) => turns.look(session),
 
-    recordEnd,
+    recordEnd: (record) => store.recordEnd(record),
 
     async stopChild(child) {
       const { session } = child

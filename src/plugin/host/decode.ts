@@ -11,6 +11,7 @@ export function decodeSession(session: Session): HostSession {
   return {
     id: session.id,
     parent: session.parentID,
+    title: session.title,
     rules: session.permission ?? [],
     usage: decodeUsage(session),
     updatedAt: session.time.updated,

@@ -70,6 +70,8 @@ export type HostAgent = {
 export type HostSession = {
   id: string
   parent?: string | undefined
+  /** For people. */
+  title: string
   rules: PermissionRule[]
   /** Over all its turns. */
   usage: Usage

@@ -12,7 +12,7 @@ export type DeliveryInput = {
 
 /** Plain JSON. The results themselves are in the ledger, and which of them are delivered is in the inbox. */
 export type DeliveryContext = DeliveryInput & {
-  /** Jobs of an earlier process that run again, by id. */
+  /** Jobs of an earlier process that run again, by id; while it is dormant. */
   resumed: string[]
   next: Step
   /** How often a step has failed. */
@@ -93,6 +93,7 @@ export const deliveryMachine = setup({
     forgetResumed: assign({
       resumed: ({ context }, { job }: { job: string }) => context.resumed.filter((each) => each !== job),
     }),
+    forgetAllResumed: assign({ resumed: [] }),
     rememberMore: assign({ hasMore: true }),
     forgetMore: assign({ hasMore: false }),
     keepMessage: assign(({ context }, composed: Composed) =>
@@ -133,6 +134,7 @@ export const deliveryMachine = setup({
     dormant: {
       description:
         "What an earlier process left waits until the owner is next used: it never wakes a session.",
+      exit: "forgetAllResumed",
       on: {
         "owner.busy": "busy",
         "owner.idle": "window",

@@ -14,6 +14,8 @@ export type InspectionOptions = {
   host: Host
   toasts: Pick<Toasts, "link" | "show">
   troupe: Troupe
+  /** The tree of all actors. */
+  actors: Source["actors"]
   messenger: Messenger
   turns: Pick<Turns, "draftOf">
   options: Options
@@ -40,6 +42,7 @@ export function inspectJobs({
   host,
   toasts,
   troupe,
+  actors,
   messenger,
   turns,
   options,
@@ -52,7 +55,7 @@ export function inspectJobs({
     readOnly: options.inspector.readOnly,
     records: troupe.records,
     history: troupe.history,
-    actors: troupe.actors,
+    actors,
     cancel: troupe.cancel,
     draft: ({ session }) => turns.draftOf(session),
     readText: (record) => textOf(host, record),
@@ -66,7 +69,7 @@ export function inspectJobs({
   let leave: (() => Promise<void>) | undefined
   let isOver = false
   const unsubscribe = troupe.records.subscribe((record) => {
-    // What this process runs is heard of long before it ends.
+    // A job of this process has a record long before it ends, so this one is of an earlier process.
     if (hasEnded(record)) {
       joining ??= joinSilently()
       return
@@ -93,7 +96,9 @@ export function inspectJobs({
     const link = joined.inspector.link()
     void host.log("info", `the inspector: ${link} (opens once; for a fresh link run: ${command})`)
     for (const name of unheeded(options.inspector, joined.settings)) {
-      warn(`inspector.${name} has no effect here: another project of this opencode had started the inspector`)
+      warn(
+        `inspector.${name} has no effect here: another project of this opencode started the inspector first`,
+      )
     }
     toasts.link(link)
   }
@@ -126,7 +131,7 @@ export function inspectJobs({
   }
 
   async function start(first: Source): Promise<Inspector> {
-    // Its code is loaded when it is first needed.
+    // Loaded only when it is needed.
     const { startInspector } = await import("../../inspector/index.ts")
     return startInspector({
       source: first,
@@ -137,7 +142,7 @@ export function inspectJobs({
   }
 
   return {
-    /** Resolves once what this project had of the inspector is gone. */
+    /** Removes this project from the inspector, which stops with its last one. */
     async stop(): Promise<void> {
       unsubscribe()
       isOver = true
@@ -152,7 +157,7 @@ type Joined = { inspector: Inspector; settings: Settings } | { problem: string }
 
 const unset: Settings = Options.parse({}).inspector
 
-/** What a project has set otherwise than the one that started the inspector: one process can listen only so. */
+/** The settings in which a project differs from the one that started the inspector, where only one can hold. */
 function unheeded(own: Settings, first: Settings) {
   const names = ["port", "host", "token"] as const
   return names.filter((name) => own[name] !== unset[name] && own[name] !== first[name])

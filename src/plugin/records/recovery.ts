@@ -1,23 +1,23 @@
 import type { JobInput } from "../../machines/events.ts"
-import type { EndedState, JobError, JobRecord } from "../../machines/record.ts"
-import { hasEnded } from "../../machines/record.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import { finalAnswer } from "../host/answers.ts"
-import type { Host, HostError, HostMessage, HostSession } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import type { Host, HostError, HostSession } from "../host/port.ts"
 import type { Options } from "../options.ts"
+import { backoff } from "../util/backoff.ts"
+import { wordsOf } from "../util/error-words.ts"
 import { type DeliveredRun, deliveredRuns } from "./delivery-mark.ts"
-import { isHeld } from "./lease.ts"
+import { type FoundJob, findingOf, onePerJob } from "./left-behind.ts"
 import type { JobStore } from "./store.ts"
 import { type Lease, StoredJob } from "./stored-job.ts"
 
 /** How far back the look at a start goes for jobs that nobody asks for. Milliseconds, a week. */
 const lookBackMs = 7 * 24 * 3_600_000
-/** First and last pause before it looks again where opencode did not answer. Milliseconds. */
-const firstPauseMs = 2_000
-const lastPauseMs = 60_000
+/** Before it looks again where opencode did not answer. Milliseconds. */
+const pauses = { firstMs: 2_000, lastMs: 60_000 }
 /** How often it asks whether those who run jobs of this project still live. Milliseconds. */
 const heldPauseMs = 5_000
+/** How long a look for an owner's jobs is good: another process may have left some since. Milliseconds. */
+const lookedMs = 10 * 60_000
 
 export type RecoveryOptions = {
   host: Host
@@ -25,145 +25,235 @@ export type RecoveryOptions = {
   inbox: Deliveries
   store: JobStore
   recover: Options["recover"]
-  /** Told of each owner that was looked after. */
-  onFound: (owner: string) => void
+  /** Told how many results of earlier processes wait for an owner, when that is found out without being asked for. */
+  onWaiting: (waiting: Waiting) => void
   now: () => number
 }
 
+export type Waiting = { owner: string; count: number }
+
 /** Which results their owners have, as far as recovery adds to it. */
 export type Deliveries = {
-  adopt(session: string, run: number): void
-  undelivered(owner: string): readonly unknown[]
+  adopt(session: string, deliveredRun: number): void
+  undelivered(owner: string): readonly JobRecord[]
   markDelivered(owner: string, runs: readonly DeliveredRun[]): void
 }
 
 export type Recovery = {
-  /** Finds the jobs that an earlier process started for this owner. Looks once; later calls join the first. */
+  /** Finds the jobs that an earlier process started for this owner. A look is good for a while: calls join it. */
   owner(session: string): Promise<void>
-  /** Finds the owners whose jobs an earlier process has left unfinished or untold, and looks after them. */
+  /** Takes in what earlier processes have left in this project, and ends or goes on with what is unfinished. */
   everybody(): Promise<void>
   /** Looks no more. */
   stop(): void
 }
 
-/** Brings back the jobs of processes that are gone, from the metadata and messages of their child sessions. */
+/**
+ * Brings back the jobs of processes that are gone, from the metadata and messages of their child sessions. It wakes
+ * nobody: what it finds is delivered when the owner's session is next used.
+ */
 export function createRecovery({
   host,
   troupe,
   inbox,
   store,
   recover,
-  onFound,
+  onWaiting,
   now,
 }: RecoveryOptions): Recovery {
-  const looked = new Map<string, Promise<void>>()
+  /** Oldest first. */
+  const looked = new Map<string, { at: number; look: Promise<void> }>()
+  /** Those who run jobs of this project in other processes, by instance. */
+  const holders = new Map<string, Lease>()
   const timers = new Set<NodeJS.Timeout>()
+  let isWatching = false
+  let isStopped = false
+  const unsubscribe = troupe.records.onForgotten(({ owner }) => void looked.delete(owner))
 
-  function owner(session: string, pauseMs = firstPauseMs): Promise<void> {
-    const looking = looked.get(session) ?? look(session, pauseMs)
-    looked.set(session, looking)
-    return looking
+  function lookAfter(session: string, attempt = 0): Promise<void> {
+    forgetOldLooks()
+    const known = looked.get(session)
+    if (known) return known.look
+    const look = lookOnce(session, attempt)
+    looked.set(session, { at: now(), look })
+    return look
   }
 
-  async function look(session: string, pauseMs: number): Promise<void> {
-    const isDone = await lookAfter(session)
-    onFound(session)
-    if (isDone) return
+  function forgetOldLooks(): void {
+    for (const [session, { at }] of looked) {
+      if (now() - at < lookedMs) return
+      looked.delete(session)
+    }
+  }
+
+  async function lookOnce(session: string, attempt: number): Promise<void> {
+    const outcome = await bringBackAll(session).catch((error): Outcome => {
+      complain(session, wordsOf(error))
+      return "unknown"
+    })
+    if (outcome === "over") return
     looked.delete(session)
-    later(pauseMs, () => owner(session, nextPause(pauseMs)))
+    if (outcome === "unknown") later(backoff(attempt, pauses), () => lookAfter(session, attempt + 1))
   }
 
-  async function everybody(pauseMs = firstPauseMs): Promise<void> {
+  async function bringBackAll(session: string): Promise<Outcome> {
+    const children = await host.children(session)
+    if (!children.ok) return outcomeOf(session, children.error)
+    const found = await unknownJobs(children.value)
+    const brought = await Promise.all(found.map(bringBack))
+    const outcomes = [...brought, await markDelivered(session)]
+    return outcomes.find((each) => each === "unknown") ?? outcomes.find((each) => each === "held") ?? "over"
+  }
+
+  async function lookAtAll(attempt = 0): Promise<void> {
     const sessions = await host.sessionsSince(now() - lookBackMs)
     if (!sessions.ok) {
       complain("the sessions", sessions.error.message)
-      later(pauseMs, () => everybody(nextPause(pauseMs)))
+      later(backoff(attempt, pauses), () => lookAtAll(attempt + 1))
       return
     }
-    const jobs = sessions.value.flatMap((session) => readStored(session) ?? [])
-    const owners = new Set(jobs.filter(isOpen).map(({ record }) => record.owner))
-    const others = jobs.filter(({ record, lease }) => !isEnded(record) && !store.isOurs(lease))
-    const holders = new Map(others.map(({ lease }) => [lease.instance, lease]))
-    lookAgainAfter([...holders.values()].filter(isHeld))
-    await Promise.all([...owners].map((each) => owner(each)))
+    const found = await unknownJobs(sessions.value)
+    const left = found.filter(({ isHeld }) => !isHeld)
+    // What has ended needs no more than this list. Whether its owner has it, and how the rest ended, is in messages.
+    for (const job of left) {
+      const finding = findingOf({ ...job, recover, now: now() })
+      if (finding.type === "ended") takeIn(job.stored, finding.record)
+    }
+    const owners = [...new Set(left.map(({ stored }) => stored.record.owner))]
+    const open = left.filter(({ stored }) => !isKnown(stored)).map(({ stored }) => stored.record.owner)
+    const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
+    await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
+    for (const owner of owners) {
+      const count = inbox.undelivered(owner).length
+      // A job's child whose turn is over has nobody left to tell.
+      if (count > 0 && !troupe.records.bySession(owner)) onWaiting({ owner, count })
+    }
+  }
+
+  /** The jobs in these sessions that this process does not know. */
+  async function unknownJobs(sessions: readonly HostSession[]): Promise<FoundJob[]> {
+    const found = sessions.flatMap((child) => {
+      const stored = readStored(child)
+      return stored && stored.record.owner === child.parent && !isKnown(stored) ? [{ child, stored }] : []
+    })
+    // What is ours and has no record is what could not be brought back before.
+    const leases = found.map(({ stored }) => stored.lease).filter((lease) => !store.isOurs(lease))
+    const others = [...new Map(leases.map((lease) => [lease.instance, lease])).values()]
+    const isAlive = await Promise.all(others.map((lease) => store.isHeld(lease)))
+    const living = others.filter((_, index) => isAlive[index])
+    watch(living)
+    const held = new Set(living.map(({ instance }) => instance))
+    return onePerJob(
+      found.map(({ child, stored }) => ({ child, stored, isHeld: held.has(stored.lease.instance) })),
+    )
+  }
+
+  /** A run that another process has begun meanwhile is news of a job that this one knows as ended. */
+  function isKnown({ record: { owner, id, run } }: StoredJob): boolean {
+    const known = troupe.records.get(owner, id)
+    return known !== undefined && (known.run >= run || !hasEnded(known))
+  }
+
+  async function bringBack(job: FoundJob): Promise<Outcome> {
+    const { child, stored } = job
+    let finding = findingOf({ ...job, recover, now: now() })
+    if (finding.type === "unread") {
+      const messages = await host.messages(child.id)
+      if (!messages.ok) return outcomeOf(child.id, messages.error)
+      finding = findingOf({ ...job, messages: messages.value, recover, now: now() })
+    }
+    switch (finding.type) {
+      case "held":
+      case "unread":
+        return "held"
+      case "ended":
+        takeIn(stored, finding.record)
+        return "over"
+      case "unfinished":
+        return goOn(stored, finding.job)
+      default: {
+        const { record } = finding
+        if (!takeIn(stored, record)) return "over"
+        inBackground(child.id, store.recordEnd(record))
+        // What its child had started itself has lost its owner.
+        await lookAfter(child.id)
+        return "over"
+      }
+    }
+  }
+
+  /** False where another look was quicker. */
+  function takeIn(stored: StoredJob, record: JobRecord): boolean {
+    if (isKnown(stored)) return false
+    inbox.adopt(record.session, stored.deliveredRun)
+    troupe.adopt(record)
+    return true
+  }
+
+  async function goOn(stored: StoredJob, job: JobInput & { session: string }): Promise<Outcome> {
+    const claim = await store.claim(job.session, stored)
+    if (claim === "unknown") return "unknown"
+    if (claim === "another's") {
+      const found = await store.read(job.session)
+      // Whoever claims it may not have written yet, or may have done it already.
+      if (!found || !(await store.isHeld(found.lease))) return "unknown"
+      watch([found.lease])
+      return "held"
+    }
+    if (isKnown(stored)) return "over"
+    inbox.adopt(job.session, stored.deliveredRun)
+    troupe.start(job)
+    return "over"
+  }
+
+  /** A result may have reached its owner just before the process ended: then its owner's messages say so. */
+  async function markDelivered(owner: string): Promise<Outcome> {
+    if (inbox.undelivered(owner).length === 0) return "over"
+    const messages = await host.messages(owner)
+    if (!messages.ok) return outcomeOf(owner, messages.error)
+    inbox.markDelivered(owner, deliveredRuns(messages.value))
+    return "over"
   }
 
   /** Another opencode may be about to end, or this one about to replace the plugin's last instance by this one. */
-  function lookAgainAfter(leases: readonly Lease[]): void {
-    if (leases.length === 0) return
-    later(heldPauseMs, async () => {
-      if (leases.every(isHeld)) return lookAgainAfter(leases)
-      looked.clear()
-      return everybody()
-    })
+  function watch(held: readonly Lease[]): void {
+    for (const lease of held) holders.set(lease.instance, lease)
+    if (holders.size === 0 || isWatching) return
+    isWatching = true
+    later(heldPauseMs, lookWhoLives)
   }
 
-  function later(pauseMs: number, lookAgain: () => Promise<void>): void {
+  async function lookWhoLives(): Promise<void> {
+    isWatching = false
+    let hasAnyDied = false
+    for (const [instance, lease] of [...holders]) {
+      if (await store.isHeld(lease)) continue
+      holders.delete(instance)
+      hasAnyDied = true
+    }
+    watch([])
+    if (!hasAnyDied) return
+    looked.clear()
+    await lookAtAll()
+  }
+
+  function later(pauseMs: number, act: () => Promise<void>): void {
+    if (isStopped) return
     const timer = setTimeout(() => {
       timers.delete(timer)
-      void lookAgain()
+      inBackground("a later look", act())
     }, pauseMs)
     timers.add(timer.unref())
   }
 
-  function stop(): void {
-    for (const timer of timers) clearTimeout(timer)
+  function inBackground(what: string, work: Promise<void>): void {
+    work.catch((error) => complain(what, wordsOf(error)))
   }
 
-  /** False where opencode did not answer all that was asked. */
-  async function lookAfter(session: string): Promise<boolean> {
-    const children = await host.children(session)
-    if (!children.ok) return isHopeless(session, children.error)
-    const orphans = children.value.flatMap((child) => {
-      const stored = readStored(child)
-      return stored && isOrphaned(session, stored) ? [{ child, stored }] : []
-    })
-    const left = onePerJob(orphans)
-    for (const { child, stored } of left) inbox.adopt(child.id, stored.toldRun)
-    const brought = await Promise.all(left.map(({ child, stored }) => bringBack(child, stored)))
-    return brought.every((isBack) => isBack) && (await markDelivered(session))
-  }
-
-  function isOrphaned(owner: string, { record, lease }: StoredJob): boolean {
-    if (record.owner !== owner || troupe.records.get(owner, record.id)) return false
-    // What is ours and has no record is what we could not bring back before.
-    return isEnded(record) || store.isOurs(lease) || !isHeld(lease)
-  }
-
-  /** A result may have reached its owner just before the process ended: then its owner's messages say so. */
-  async function markDelivered(owner: string): Promise<boolean> {
-    if (inbox.undelivered(owner).length === 0) return true
-    const messages = await host.messages(owner)
-    if (!messages.ok) return isHopeless(owner, messages.error)
-    inbox.markDelivered(owner, deliveredRuns(messages.value))
-    return true
-  }
-
-  async function bringBack(child: HostSession, stored: StoredJob): Promise<boolean> {
-    if (isEnded(stored.record)) {
-      troupe.adopt({ ...stored.record, session: child.id, usage: child.usage })
-      return true
-    }
-    const messages = await host.messages(child.id)
-    if (!messages.ok) return isHopeless(child.id, messages.error)
-    const ended = endOf(child, stored, messages.value, now())
-    if (ended || recover === "fail") {
-      const record = ended ?? interrupted(child, stored, messages.value, now())
-      troupe.adopt(record)
-      store.save(record)
-      // What it had started itself has lost its owner.
-      await owner(child.id)
-      return true
-    }
-    const claim = await store.claim(child.id, stored.lease)
-    if (claim === "taken") troupe.start(jobAgain(child, stored))
-    return claim !== "unknown"
-  }
-
-  /** What is gone will not come back: it is not looked for again. */
-  function isHopeless(session: string, { message, status }: HostError): boolean {
+  function outcomeOf(session: string, { message, status }: HostError): Outcome {
     complain(session, message)
-    return status === 404
+    // What is gone will not come back: it is not looked for again.
+    return status === 404 ? "over" : "unknown"
   }
 
   function readStored(session: HostSession): StoredJob | undefined {
@@ -179,96 +269,17 @@ export function createRecovery({
     void host.log("warn", `${what} was skipped when looking for jobs of earlier processes: ${why}`)
   }
 
-  return { owner: (session) => owner(session), everybody: () => everybody(), stop }
-}
-
-const nextPause = (pauseMs: number) => Math.min(lastPauseMs, pauseMs * 2)
-
-type Orphan = { child: HostSession; stored: StoredJob }
-
-/** A call that reached opencode twice made two sessions for one job, of which one has never been asked anything. */
-function onePerJob(orphans: readonly Orphan[]): Orphan[] {
-  const latest = new Map<string, Orphan>()
-  for (const orphan of orphans.toSorted((a, b) => worth(a) - worth(b)))
-    latest.set(orphan.stored.record.id, orphan)
-  return [...latest.values()].toSorted((a, b) => a.stored.record.createdAt - b.stored.record.createdAt)
-}
-
-const worth = ({ child, stored }: Orphan) =>
-  isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.updatedAt
-
-type StoredRecord = StoredJob["record"]
-
-const isEnded = (record: StoredRecord) => hasEnded({ ...record, session: "" })
-
-const isOpen = ({ record, toldRun, lease }: StoredJob) =>
-  isEnded(record) ? toldRun < record.run : !isHeld(lease)
-
-/** How the run ended although nobody wrote it down: by an answer, or by a decision that was. */
-function endOf(
-  child: HostSession,
-  stored: StoredJob,
-  messages: readonly HostMessage[],
-  now: number,
-): JobRecord | undefined {
-  const { record, askedAt } = stored
-  if (record.error) return endedAs(child, stored, messages, record.error, record.endedAt ?? now)
-  const message = finalAnswer(messages, promptIds(child.id, askedAt).messageID)
-  if (!message) return undefined
-  const { text, end: { error, at: endedAt = now } = {} } = message
-  // An abort came from the end of the process.
-  if (error?.kind === "interrupted") return undefined
-  if (error) return endedAs(child, stored, messages, error, endedAt)
-  return { ...frozenFields(child, record), state: "done", text, endedAt }
-}
-
-function interrupted(child: HostSession, stored: StoredJob, messages: readonly HostMessage[], now: number) {
-  const message = "opencode ended while it ran; agents_send goes on with it"
-  return endedAs(child, stored, messages, { kind: "interrupted", message }, now)
-}
-
-function endedAs(
-  child: HostSession,
-  { record }: StoredJob,
-  messages: readonly HostMessage[],
-  error: JobError,
-  endedAt: number,
-): JobRecord {
-  const text = messages
-    .filter(({ role }) => role === "assistant")
-    .map(({ text }) => text)
-    .findLast((each) => each !== "")
-  return { ...frozenFields(child, record), state: stateFor(error), error, ...(text && { text }), endedAt }
-}
-
-function frozenFields(child: HostSession, record: StoredRecord): JobRecord {
-  const { phase: _phase, deadlineAt: _deadline, ...kept } = record
-  return { ...kept, session: child.id, usage: child.usage }
-}
-
-function stateFor({ kind }: JobError): EndedState {
-  if (kind === "cancelled") return "cancelled"
-  return kind === "total" || kind === "idle" ? "timedOut" : "failed"
-}
-
-function jobAgain(child: HostSession, stored: StoredJob): JobInput {
-  const { record, prompt, variant, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
-  const { id, owner, description, agent, model, run, createdAt } = record
   return {
-    id,
-    owner,
-    description,
-    prompt,
-    agent,
-    model,
-    variant,
-    mayStartJobs,
-    createdAt,
-    askedAt,
-    run,
-    session: child.id,
-    earlier: { usage: child.usage },
-    timeoutMs,
-    idleMs,
+    owner: (session) => lookAfter(session),
+    everybody: () => lookAtAll().catch((error) => complain("the sessions", wordsOf(error))),
+    stop() {
+      isStopped = true
+      unsubscribe()
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
+    },
   }
 }
+
+/** `held`: another process has some of it, so that another look may find more. `unknown`: it is looked for again. */
+type Outcome = "over" | "held" | "unknown"

@@ -1,71 +1,78 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostError } from "../host/port.ts"
-import { type Lease, newStoredJob, StoredJob } from "./stored-job.ts"
+import type { Host } from "../host/port.ts"
+import { wordsOf } from "../util/error-words.ts"
+import { within } from "../util/within.ts"
+import { type Claim, type Claims, createClaims } from "./claims.ts"
+import type { Holder } from "./lease.ts"
+import { type Patch, patched } from "./patch.ts"
+import { type Lease, newStoredJob, newStoredRecord, StoredJob, storedRecordOf } from "./stored-job.ts"
+import { Writer } from "./writer.ts"
+import type { Change, WriteInput, WriteOutcome } from "./writer-machine.ts"
 
-/** How long changes that are in no hurry wait for others, to be written together. Milliseconds. */
-const soonMs = 1_000
-/** First and last pause before a write that failed is tried again. Milliseconds. */
-const firstPauseMs = 1_000
-const lastPauseMs = 60_000
-
-type Change = (stored: StoredJob) => StoredJob
-
-/** What is still to be written of one job. */
-type Unwritten = {
-  /** In the order in which they happened, which is the one in which they are written. */
-  changes: Change[]
-  timer?: NodeJS.Timeout | undefined
-  writing?: Promise<void> | undefined
-  /** Before the next attempt, after one that failed. Milliseconds. */
-  pauseMs: number
+export type JobStoreOptions = {
+  /** How jobs of dead processes are claimed. Default: with markers in this user's state folder. */
+  claims?: Claims
 }
 
 /** Keeps jobs in opencode's own store: in the metadata of their child sessions, whose other keys stay. */
 export class JobStore {
   readonly #host: Host
-  readonly #lease: Lease
-  readonly #unwritten = new Map<string, Unwritten>()
+  readonly #holder: Holder
+  readonly #claims: Claims
+  /** By session; one that has written all is gone. */
+  readonly #writers = new Map<string, Writer>()
+  readonly #claiming = new Set<Promise<Claim>>()
+  #changes = 0
+  /** `draining`: only what is known by now is still written. */
+  #state: "open" | "draining" | "drained" = "open"
 
-  constructor(host: Host, lease: Lease) {
+  constructor(host: Host, holder: Holder, { claims = createClaims(host, holder) }: JobStoreOptions = {}) {
     this.#host = host
-    this.#lease = lease
+    this.#holder = holder
+    this.#claims = claims
   }
 
   /** What a job's child session is made with. */
-  newStored(job: JobInput): StoredJob {
-    return newStoredJob(job, this.#lease)
+  async newStored(job: JobInput): Promise<StoredJob> {
+    return newStoredJob(job, await this.#holder.lease)
   }
 
   /**
-   * Writes each job when its end is decided and when it has ended. That it prompts is not written: a new start asks
-   * by ids that follow from what is there, and each write costs as much as a child session.
+   * Writes each job when it has ended. That it prompts is not written: a new start asks by ids that follow from what is
+   * there, and each write costs as much as a child session.
    */
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
-      if (record.session === "" || !before) return
-      if (hasEnded(record) && !hasEnded(before)) this.#updateSoon(record.session, withRecord(record))
+      if (record.session === "" || !before || !hasEnded(record) || hasEnded(before)) return
+      this.#change(record.session, recordPatch(record), "soon")
     })
   }
 
-  save(record: JobRecord): void {
-    this.#update(record.session, withRecord(record))
+  /**
+   * Writes at once how a job ends: for ends that nothing else in opencode tells. Resolves when it is written, however
+   * many attempts that takes; rejects where it is not ours to write, or this store was drained before.
+   */
+  recordEnd(record: JobRecord): Promise<void> {
+    if (record.session === "") return Promise.resolve()
+    const number = this.#change(record.session, recordPatch(record), "urgent")
+    const writer = this.#writers.get(record.session)
+    return writer ? writer.written(number) : Promise.reject(new Error("the plugin is closed"))
   }
 
   /** A follow-up: what a new start would ask. */
-  saveRun(session: string, { run, prompt, variant, askedAt }: JobInput): void {
-    this.#update(session, ({ record, ...stored }) => {
-      const { error: _error, endedAt: _ended, startedAt: _started, ...kept } = record
-      return {
-        ...stored,
-        record: { ...kept, state: "created", run },
-        prompt,
-        variant,
-        askedAt,
-        lease: this.#lease,
-      }
-    })
+  saveRun(session: string, job: JobInput): void {
+    const { prompt, variant, askedAt } = job
+    const patch: Patch = { record: newStoredRecord(job), prompt, askedAt, takesLease: true }
+    this.#change(session, variant === undefined ? patch : { ...patch, variant }, "urgent")
+  }
+
+  /** The conversation of their owner holds the results of these runs. */
+  markDelivered(records: readonly JobRecord[]): void {
+    for (const { session, run } of records.filter(hasEnded)) {
+      if (session !== "") this.#change(session, { deliveredRun: run }, "soon")
+    }
   }
 
   async read(session: string): Promise<StoredJob | undefined> {
@@ -73,94 +80,102 @@ export class JobStore {
     return found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
   }
 
-  /** Takes over the job of a dead process, unless another process is quicker. */
-  async claim(session: string, dead: Lease): Promise<"taken" | "another's" | "unknown"> {
-    // Not tried again later: by then another process may rightly hold it.
-    await this.#write(session, (stored) =>
-      stored.lease.instance === dead.instance ? { ...stored, lease: this.#lease } : stored,
-    )
-    const stored = await this.read(session)
-    if (!stored) return "unknown"
-    return this.isOurs(stored.lease) ? "taken" : "another's"
+  /** Takes over the unfinished job of a dead process, unless another process is quicker. */
+  async claim(session: string, seen: StoredJob): Promise<Claim> {
+    if (this.#state !== "open") return "unknown"
+    const claiming = this.#claims.claim(session, seen)
+    this.#claiming.add(claiming)
+    return claiming.finally(() => this.#claiming.delete(claiming))
   }
 
-  isOurs({ instance }: Lease): boolean {
-    return instance === this.#lease.instance
+  isOurs(lease: Lease): boolean {
+    return this.#holder.isOurs(lease)
   }
 
-  /** The owner's conversation holds the results of these runs. */
-  markDelivered(records: readonly JobRecord[]): void {
-    for (const { session, run } of records.filter(hasEnded)) {
-      if (session !== "") this.#updateSoon(session, (stored) => ({ ...stored, toldRun: run }))
-    }
+  isHeld(lease: Lease): Promise<boolean> {
+    return this.#holder.isHeld(lease)
   }
 
-  /** Resolves when all that was to be written is written, or could not be. */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#unwritten].map(([session, unwritten]) => this.#flush(session, unwritten)))
+  /** The writers that are there now. */
+  actors(): { session: string; state: string }[] {
+    return [...this.#writers].map(([session, { state }]) => ({ session, state }))
   }
 
-  #update(session: string, change: Change): void {
-    const unwritten = this.#add(session, change)
-    void this.#flush(session, unwritten)
+  /** Writes what is unwritten in one last attempt, for so long at most. After it nothing is written any more. */
+  async drain(limitMs: number): Promise<void> {
+    if (this.#state === "open") this.#state = "draining"
+    const writers = [...this.#writers.values()]
+    for (const writer of writers) writer.close()
+    const written = writers.map((writer) => writer.ended)
+    await within<unknown>(limitMs, Promise.allSettled([...written, ...this.#claiming]), () => undefined)
+    this.#state = "drained"
+    for (const writer of writers) writer.stop()
   }
 
-  /** For what opencode's store also tells by other means, should this process end before it is written. */
-  #updateSoon(session: string, change: Change): void {
-    const unwritten = this.#add(session, change)
-    this.#flushIn(soonMs, session, unwritten)
+  /** @returns the number of the change. */
+  #change(session: string, patch: Patch, when: "urgent" | "soon"): number {
+    const number = ++this.#changes
+    if (this.#state !== "open") return number
+    const change = { patch, isUrgent: when === "urgent", number }
+    const writer = this.#writers.get(session)
+    if (writer) writer.change(change)
+    else this.#startWriter(session, change)
+    return number
   }
 
-  #add(session: string, change: Change): Unwritten {
-    const unwritten = this.#unwritten.get(session) ?? { changes: [], pauseMs: firstPauseMs }
-    this.#unwritten.set(session, unwritten)
-    unwritten.changes.push(change)
-    return unwritten
-  }
-
-  #flushIn(ms: number, session: string, unwritten: Unwritten): void {
-    unwritten.timer ??= setTimeout(() => void this.#flush(session, unwritten), ms).unref()
-  }
-
-  /** Writes to one session follow each other. */
-  async #flush(session: string, unwritten: Unwritten): Promise<void> {
-    await unwritten.writing
-    if (unwritten.changes.length > 0) unwritten.writing ??= this.#writeAll(session, unwritten)
-    return unwritten.writing
-  }
-
-  async #writeAll(session: string, unwritten: Unwritten): Promise<void> {
-    clearTimeout(unwritten.timer)
-    unwritten.timer = undefined
-    const changes = unwritten.changes.splice(0)
-    const isOver = await this.#write(session, (stored) => changes.reduce((each, next) => next(each), stored))
-    unwritten.writing = undefined
-    if (isOver) {
-      unwritten.pauseMs = firstPauseMs
-      // Stryker disable next-line ConditionalExpression: that nothing is kept for ever shows in memory alone
-      if (unwritten.changes.length === 0) this.#unwritten.delete(session)
-      return
-    }
-    unwritten.changes.unshift(...changes)
-    this.#flushIn(unwritten.pauseMs, session, unwritten)
-    unwritten.pauseMs = Math.min(lastPauseMs, unwritten.pauseMs * 2)
-  }
-
-  /** False where it is worth another attempt. */
-  async #write(session: string, change: Change): Promise<boolean> {
-    const written = await this.#host.updateStored(session, (found) => {
-      const stored = StoredJob.safeParse(found)
-      if (stored.success) return change(stored.data)
-      this.#complain(session, "its metadata.troupe was damaged by somebody else")
-      return undefined
+  #startWriter(session: string, change: Change): void {
+    const writer = new Writer({
+      session,
+      change,
+      write: (input) => this.#write(input),
+      onEnd: () => void this.#writers.delete(session),
+      reportError: (error) => this.#complain(session, wordsOf(error)),
     })
-    return written.ok || this.#failed(session, written.error)
+    this.#writers.set(session, writer)
   }
 
-  /** A session that is gone will not come back. */
-  #failed(session: string, { message, status }: HostError): boolean {
+  /** @throws Error where another attempt may succeed. */
+  async #write({ session, patch }: WriteInput): Promise<WriteOutcome> {
+    const own = await this.#holder.lease
+    const first = await this.#writeAs(own, own, session, patch)
+    if (first.type !== "held") return first
+    // Whoever ran it is gone, for instance, and its result was delivered by this process.
+    if (await this.#holder.isHeld(first.by)) return this.#refused(session, "another process has it by now")
+    const second = await this.#writeAs(own, first.by, session, patch)
+    return second.type === "held" ? this.#refused(session, "another process has it by now") : second
+  }
+
+  /** Writes while the job is in these hands. opencode has no compare-and-set: see `Host.updateStored`. */
+  async #writeAs(own: Lease, by: Lease, session: string, patch: Patch): Promise<WriteOutcome | Held> {
+    let outcome: WriteOutcome | Held = { type: "written" }
+    const updated = await this.#host.updateStored(session, (found) => {
+      if (this.#state === "drained") {
+        outcome = { type: "refused" }
+        return undefined
+      }
+      const stored = StoredJob.safeParse(found)
+      if (!stored.success) {
+        outcome = this.#refused(session, "its metadata.troupe was damaged by somebody else")
+        return undefined
+      }
+      const { lease } = stored.data
+      if (lease.instance !== by.instance) {
+        outcome = { type: "held", by: lease }
+        return undefined
+      }
+      return patched(stored.data, patch, own)
+    })
+    if (updated.ok) return outcome
+    const { message, status } = updated.error
+    // A session that is gone will not come back.
+    if (status === 404) return this.#refused(session, message)
     this.#complain(session, message)
-    return status === 404
+    throw new Error(message)
+  }
+
+  #refused(session: string, why: string): WriteOutcome {
+    this.#complain(session, why)
+    return { type: "refused" }
   }
 
   #complain(session: string, message: string): void {
@@ -168,7 +183,6 @@ export class JobStore {
   }
 }
 
-function withRecord(record: JobRecord): Change {
-  const { session: _session, text: _text, activity: _activity, asks: _asks, retry: _retry, ...kept } = record
-  return (stored) => ({ ...stored, record: kept })
-}
+type Held = { type: "held"; by: Lease }
+
+const recordPatch = (record: JobRecord): Patch => ({ record: storedRecordOf(record) })

@@ -4,19 +4,21 @@ import { JobRecord, NO_USAGE, RECORD_VERSION } from "../../machines/record.ts"
 
 /** Who runs a job: a dead process can hold nothing, and nobody has to renew anything. */
 export const Lease = z.object({
-  host: z.string(),
   pid: z.number().int().positive(),
-  /** When the process was started: tells it from a later one with the same pid. */
+  /** Since when the process runs: tells it from a later one with the same pid. Empty where that could not be read. */
   process: z.string(),
   /** One of the plugin's instances in that process. */
   instance: z.string(),
 })
 export type Lease = z.infer<typeof Lease>
 
-/** A job as it lies in opencode's store: the record less what the child's messages say, and what a new start needs. */
-export const StoredJob = z.object({
+/** The record less what the child's messages say, and what nobody asks for once its process is gone. */
+const StoredRecord = JobRecord.omit({ session: true, text: true, activity: true, asks: true, retry: true })
+export type StoredRecord = z.infer<typeof StoredRecord>
+
+const Fields = z.object({
   version: z.literal(RECORD_VERSION),
-  record: JobRecord.omit({ session: true, text: true, activity: true, asks: true, retry: true }),
+  record: StoredRecord,
   prompt: z.string(),
   variant: z.string().optional(),
   mayStartJobs: z.boolean(),
@@ -24,17 +26,19 @@ export const StoredJob = z.object({
   timeoutMs: z.number().positive(),
   idleMs: z.number().positive(),
   lease: Lease,
-  /** The run whose result the owner has read or was told; 0 for none. */
-  toldRun: z.number().int().nonnegative(),
+  /** The run whose result the owner's conversation holds; 0 for none. */
+  deliveredRun: z.number().int().nonnegative(),
 })
-export type StoredJob = z.infer<typeof StoredJob>
+
+/** A job as it lies in opencode's store: its record, and what a new start needs. */
+export const StoredJob = z.preprocess(withNewNames, Fields)
+export type StoredJob = z.infer<typeof Fields>
 
 /** A job as it lies there from the beginning of its child session on. */
 export function newStoredJob(job: JobInput, lease: Lease): StoredJob {
-  const { id, owner, description, agent, model, run, createdAt } = job
   return {
     version: RECORD_VERSION,
-    record: { id, owner, description, agent, model, state: "created", run, createdAt, usage: NO_USAGE },
+    record: newStoredRecord(job),
     prompt: job.prompt,
     variant: job.variant,
     mayStartJobs: job.mayStartJobs ?? false,
@@ -42,6 +46,25 @@ export function newStoredJob(job: JobInput, lease: Lease): StoredJob {
     timeoutMs: job.timeoutMs,
     idleMs: job.idleMs,
     lease,
-    toldRun: 0,
+    deliveredRun: 0,
   }
+}
+
+/** A run that has not begun. */
+export function newStoredRecord(job: JobInput): StoredRecord {
+  const { id, owner, description, agent, model, run, createdAt, earlier } = job
+  const usage = earlier?.usage ?? NO_USAGE
+  return { id, owner, description, agent, model, state: "created", run, createdAt, usage }
+}
+
+export function storedRecordOf(record: JobRecord): StoredRecord {
+  const { session: _session, text: _text, activity: _activity, asks: _asks, retry: _retry, ...kept } = record
+  return kept
+}
+
+/** What the first version called otherwise. */
+function withNewNames(found: unknown): unknown {
+  if (typeof found !== "object" || found === null || !("toldRun" in found)) return found
+  const { toldRun, ...rest } = found
+  return { deliveredRun: toldRun, ...rest }
 }

@@ -45,7 +45,12 @@ async function promptOf(host: Sessions, { session, state, run }: JobRecord): Pro
   return stored?.record.run === run ? promptIds(session, stored.askedAt).messageID : undefined
 }
 
-function textIn(messages: readonly HostMessage[], record: JobRecord, asked: string | undefined): TextOf {
+/** What a child left in the run that was asked under this id. */
+export function textIn(
+  messages: readonly HostMessage[],
+  record: JobRecord,
+  asked: string | undefined,
+): TextOf {
   const ofChild = messages.filter((message): message is AssistantMessage => message.role === "assistant")
   if (record.state === "done") return written(ofChild.findLast(({ end }) => end)?.text ?? "")
   const start = messages.findIndex(({ id }) => id === asked)

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 
 const folders = "src|test|scripts|demo|bench|docs"
-/** As prose and code blocks name files of this repository. */
+/** How prose and code blocks name files of this repository. */
 const named = new RegExp(`(?<![\\w./-])(?:${folders})/[\\w./-]*`, "g")
 const linked = /\]\(([^)\s]+)\)|\b(?:src|srcset|href)="([^"]+)"/g
 
@@ -15,7 +15,7 @@ export type Reading = {
   exists?: (path: string) => boolean
 }
 
-/** What a Markdown document names or links to that is not there, in words. */
+/** The broken names and links of a Markdown document, in words. */
 export function brokenIn({ path, text, read, exists = existsSync }: Reading): string[] {
   const paths = [...text.matchAll(named)].map(([found]) => found.replace(/\.$/, ""))
   const links = [...text.matchAll(linked)].flatMap(([, link, attribute]) => link ?? attribute ?? [])
@@ -34,7 +34,7 @@ export function brokenIn({ path, text, read, exists = existsSync }: Reading): st
 
 const isOutside = (link: string) => /^[a-z]+:/.test(link)
 
-/** As GitHub makes them of headings. */
+/** GitHub's anchors of headings. */
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
     heading

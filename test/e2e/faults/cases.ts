@@ -10,10 +10,10 @@ import {
   working,
 } from "./scenarios.ts"
 
-/** What the owner sees of a job when one kind of call is spoiled. */
+/** What a job's owner sees when one kind of call fails. */
 export type Case = {
   call: Call
-  /** What is going on, in words. */
+  /** What happens meanwhile, in words. */
   when: string
   scenario: Scenario
   outcomes: Record<Way, string>
@@ -30,7 +30,7 @@ const inAllWays = (outcome: string): Record<Way, string> => ({
 const refused = { ...inAllWays("refused"), twice: "done" }
 const done = inAllWays("done")
 const cancelled = inAllWays("cancelled, text kept")
-const told = inAllWays("told once")
+const delivered = inAllWays("delivered once")
 
 export const cases: Case[] = [
   { call: "session", when: "a job is started", scenario: starting, outcomes: refused },
@@ -45,7 +45,7 @@ export const cases: Case[] = [
   },
   {
     call: "deleteSession",
-    when: "a session came too late",
+    when: "a session is created after its timeout",
     scenario: startingLate,
     outcomes: inAllWays("failed (create)"),
   },
@@ -62,26 +62,26 @@ export const cases: Case[] = [
     },
   },
   { call: "toast", when: "a job is started", scenario: starting, outcomes: done },
-  { call: "session", when: "a job works", scenario: working, outcomes: done },
-  { call: "writeMetadata", when: "a job works", scenario: working, outcomes: done },
-  { call: "message", when: "a job works", scenario: working, outcomes: done },
-  { call: "updatePart", when: "a job works", scenario: working, outcomes: done },
+  { call: "session", when: "a job is running", scenario: working, outcomes: done },
+  { call: "writeMetadata", when: "a job is running", scenario: working, outcomes: done },
+  { call: "message", when: "a job is running", scenario: working, outcomes: done },
+  { call: "updatePart", when: "a job is running", scenario: working, outcomes: done },
   { call: "abort", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
   { call: "messages", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
   { call: "session", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
   { call: "writeMetadata", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
   {
     call: "send",
-    when: "a job is told more",
+    when: "a message is sent to a job",
     scenario: telling,
-    outcomes: { ...inAllWays("error: not told"), late: "told", twice: "told" },
+    outcomes: { ...inAllWays("error: not sent"), late: "sent", twice: "sent" },
   },
-  { call: "messages", when: "its owner is told of its end", scenario: notifying, outcomes: told },
-  { call: "statuses", when: "its owner is told of its end", scenario: notifying, outcomes: told },
-  { call: "post", when: "its owner is told of its end", scenario: notifying, outcomes: told },
-  { call: "send", when: "its owner is told of its end", scenario: notifying, outcomes: told },
-  { call: "sessionsSince", when: "opencode starts again", scenario: restarting, outcomes: told },
-  { call: "children", when: "opencode starts again", scenario: restarting, outcomes: told },
-  { call: "messages", when: "opencode starts again", scenario: restarting, outcomes: told },
-  { call: "log", when: "opencode starts again", scenario: restarting, outcomes: told },
+  { call: "messages", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "statuses", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "post", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "send", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "sessionsSince", when: "opencode restarts", scenario: restarting, outcomes: delivered },
+  { call: "children", when: "opencode restarts", scenario: restarting, outcomes: delivered },
+  { call: "messages", when: "opencode restarts", scenario: restarting, outcomes: delivered },
+  { call: "log", when: "opencode restarts", scenario: restarting, outcomes: delivered },
 ]

@@ -25,11 +25,11 @@ export type Call = (typeof CALLS)[number]
 
 /** The ways in which a call can fail. */
 export const WAYS = {
-  rejects: "the request fails, opencode never sees it",
-  error: "opencode answers 500 with an error",
-  hangs: "opencode never sees it, and no answer comes",
-  late: "opencode does it, but the answer comes when nobody waits for it any more",
-  twice: "the request reaches opencode twice at once",
+  rejects: "the request fails before it reaches opencode",
+  error: "opencode answers with status 500",
+  hangs: "the request never reaches opencode, and no answer comes",
+  late: "opencode handles the request, but its answer comes after the plugin's timeout",
+  twice: "the request reaches opencode twice at the same time",
 } as const
 export type Way = keyof typeof WAYS
 export const ways = ["rejects", "error", "hangs", "late", "twice"] as const satisfies readonly Way[]

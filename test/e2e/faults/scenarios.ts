@@ -119,7 +119,7 @@ export const telling: Scenario = {
     const isHeard = site.model.requests.some(({ text }) => text.includes(`More for ${trial.name}.`))
     if (isHeard !== (sent.status === "completed"))
       throw new Error(`heard: ${isHeard}, but said: ${words(sent)}`)
-    return { owner: job.owner, outcome: isHeard ? "told" : "error: not told" }
+    return { owner: job.owner, outcome: isHeard ? "sent" : "error: not sent" }
   },
 }
 
@@ -135,7 +135,7 @@ export const notifying: Scenario = {
     await site.spoiled(fault.call, fault.way === "rejects" || fault.way === "error" ? 2 : 1)
     site.mend()
     await told(site, job.owner)
-    return { owner: job.owner, outcome: "told once" }
+    return { owner: job.owner, outcome: "delivered once" }
   },
 }
 
@@ -150,7 +150,7 @@ export const restarting: Scenario = {
     await site.spoiled(fault.call)
     site.mend()
     await told(site, owner)
-    return { owner, outcome: "told once" }
+    return { owner, outcome: "delivered once" }
   },
 }
 

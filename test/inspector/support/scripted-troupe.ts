@@ -1,4 +1,5 @@
 import type { EndedText, Source } from "../../../src/inspector/source.ts"
+import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
@@ -19,6 +20,35 @@ export type ScriptedTroupe = {
   kept: Map<string, EndedText>
   sent: { id: string; message: string }[]
   stop(): void
+}
+
+/** With a delivery for each owner, and a turn and a writer for each of its live jobs. */
+export function withProtocols(source: Source): Source {
+  const actor = (
+    kind: ActorNode["kind"],
+    id: string,
+    state: string,
+    more: Partial<ActorNode> = {},
+  ): ActorNode => ({
+    kind,
+    id,
+    state,
+    counts: {},
+    children: [],
+    ...more,
+  })
+  const about = (kind: ActorNode["kind"], { id, session = "" }: ActorNode, state: string) =>
+    actor(kind, id, state, { session })
+  const around = (supervisor: ActorNode): ActorNode[] => [
+    ...supervisor.children.map((job) => ({ ...job, children: [about("turn", job, "asking.waiting")] })),
+    actor("delivery", supervisor.id, "backoff", { counts: { results: 2 } }),
+    ...supervisor.children.map((job) => about("writer", job, "writing")),
+  ]
+  const actors = () => {
+    const system = source.actors()
+    return { ...system, children: system.children.map((each) => ({ ...each, children: around(each) })) }
+  }
+  return { ...source, actors }
 }
 
 export const OWNER = "ses_owner"

@@ -21,18 +21,25 @@ export type PlayOptions = {
   concurrency?: number
   /** Child sessions are made at once. Default: true; otherwise the test settles `opening`. */
   opens?: boolean
+  /** Ends are stored at once. Default: true; otherwise the test settles `recording`. */
+  records?: boolean
   /** Children are stopped at once, having written nothing. Default: true; otherwise the test settles `stopping`. */
   stops?: boolean
+  /** Children's messages have no answer. Default: true; otherwise the test settles `looking`. */
+  looks?: boolean
 }
 
 /** A troupe on a simulated clock, whose effects the test plays. */
 export type Play = ReturnType<typeof play>
 
-export function play({ concurrency = 8, opens = true, stops = true }: PlayOptions = {}) {
+export function play(options: PlayOptions = {}) {
+  const { concurrency = 8, opens = true, records = true, stops = true, looks = true } = options
   const clock = new CountingClock()
   const now = () => dawn + clock.now()
   const opening: Call<JobInput, { session: string }>[] = []
   const prompting: Call<ChildInput, Answer>[] = []
+  const looking: Call<ChildInput, void>[] = []
+  const recording: Call<JobRecord, void>[] = []
   const stopping: Call<ChildInput, StopChildOutput>[] = []
   const defects: unknown[] = []
   const history: JobRecord[] = []
@@ -43,9 +50,17 @@ export function play({ concurrency = 8, opens = true, stops = true }: PlayOption
       return opens ? Promise.resolve({ session: sessionOf(input) }) : answer
     },
     promptChild: (input, signal) => called(prompting, input, signal),
+    lookForAnswer: (input, signal) => {
+      const answer = called(looking, input, signal)
+      return looks ? Promise.resolve() : answer
+    },
+    recordEnd: (input, signal) => {
+      const answer = called(recording, input, signal)
+      return records ? Promise.resolve() : answer
+    },
     stopChild: (input, signal) => {
       const answer = called(stopping, input, signal)
-      return stops ? Promise.resolve({ text: undefined, usage: usage(0) }) : answer
+      return stops ? Promise.resolve({ text: "", usage: usage(0) }) : answer
     },
   }
   const troupe: Troupe = createTroupe({
@@ -67,7 +82,7 @@ export function play({ concurrency = 8, opens = true, stops = true }: PlayOption
   }
   const latest = <Input, Output>(
     calls: Call<Input, Output>[],
-    jobOf: (input: Input) => JobInput,
+    jobOf: (input: Input) => Key,
     job: string | Key,
   ): Call<Input, Output> => {
     const { owner, id } = keyOf(job)
@@ -81,7 +96,7 @@ export function play({ concurrency = 8, opens = true, stops = true }: PlayOption
     clock,
     now,
     /** Every effect that was asked for, oldest first. */
-    calls: { opening, prompting, stopping },
+    calls: { opening, prompting, looking, recording, stopping },
     /** What `reportError` heard. */
     defects,
     /** Every record that a listener heard of, oldest first. */
@@ -108,6 +123,8 @@ export function play({ concurrency = 8, opens = true, stops = true }: PlayOption
     /** What the latest call for this job was, to be settled. */
     opening: (job: string | Key) => latest(opening, (input) => input, job),
     prompting: (job: string | Key) => latest(prompting, (input) => input.job, job),
+    looking: (job: string | Key) => latest(looking, (input) => input.job, job),
+    recording: (job: string | Key) => latest(recording, (input) => input, job),
     stopping: (job: string | Key) => latest(stopping, (input) => input.job, job),
 
     async answer(job: string | Key, answer: Partial<Answer> = {}) {
@@ -125,6 +142,11 @@ export function play({ concurrency = 8, opens = true, stops = true }: PlayOption
     /** An event that no code of ours sends: the job's actor throws over it. */
     async crash(job: string | Key) {
       troupe.tell(keyOf(job), { type: "child.active" } as JobEvent)
+      await settled()
+    },
+    /** The same, for one that waits for people. */
+    async crashWaiting(job: string | Key) {
+      troupe.tell(keyOf(job), { type: "child.asked" } as JobEvent)
       await settled()
     },
     async pass(ms: number) {
@@ -145,10 +167,14 @@ export function play({ concurrency = 8, opens = true, stops = true }: PlayOption
     answered: (ask: string): JobEvent => ({ type: "child.answered", at: now(), ask }),
     active: (text = "writes"): JobEvent => ({ type: "child.active", activity: { text, at: now() } }),
     spent: (input: number): JobEvent => ({ type: "child.spent", usage: usage(input) }),
-    retrying: (attempt: number): JobEvent => ({
+    idle: (): JobEvent => ({ type: "child.idle", at: now() }),
+    toolStarted: (call: string): JobEvent => ({ type: "tool.started", at: now(), call }),
+    toolEnded: (call: string): JobEvent => ({ type: "tool.ended", at: now(), call }),
+    /** @param pauseMs until opencode tries again. */
+    retrying: (attempt: number, pauseMs = 2_000): JobEvent => ({
       type: "child.retrying",
       at: now(),
-      retry: { attempt, reason: "overloaded", next: now() + 2_000 },
+      retry: { attempt, reason: "overloaded", next: now() + pauseMs },
     }),
   }
 }

@@ -1,8 +1,8 @@
 import fc, { type Scheduler } from "fast-check"
 import { expect } from "vitest"
-import type { Effects } from "../../../src/machines/effects.ts"
+import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobEvent, JobInput } from "../../../src/machines/events.ts"
-import { hasEnded, type JobRecord } from "../../../src/machines/record.ts"
+import { hasEnded, type JobKey, type JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { CountingClock } from "./counting-clock.ts"
 import { dawn, jobInput, usage } from "./jobs.ts"
@@ -12,7 +12,10 @@ import { nothing, sessionOf, settled } from "./play.ts"
 export type Fate = {
   owner: "a" | "b" | typeof ownChild
   opens: "opens" | "fails" | "hangs"
-  answers: "answers" | "answers with an error" | "fails" | "hangs"
+  /** An answer that gets lost is there when somebody looks for it. */
+  answers: "answers" | "answers with an error" | "gets lost" | "fails" | "hangs"
+  looks: "looks" | "fails" | "hangs"
+  records: "records" | "fails" | "hangs"
   stops: "stops" | "fails" | "hangs"
   /** What it is told, in whatever order. */
   hears: Hears[]
@@ -38,6 +41,12 @@ const tellings = [
   "active",
   "spent",
   "retrying",
+  "retrying much later",
+  "tool starts",
+  "tool ends",
+  "second tool starts",
+  "second tool ends",
+  "idle",
   "asks permission",
   "is given permission",
   "asks a question",
@@ -51,14 +60,16 @@ const often = <T>(usual: T, ...seldom: T[]) =>
 const fate: fc.Arbitrary<Fate> = fc.record({
   owner: fc.constantFrom("a", "a", "b", "b", ownChild),
   opens: often("opens", "opens", "fails", "hangs"),
-  answers: often("answers", "answers with an error", "fails", "hangs"),
+  answers: often("answers", "answers with an error", "gets lost", "fails", "hangs"),
+  looks: often("looks", "fails", "hangs"),
+  records: often("records", "fails", "hangs"),
   stops: often("stops", "fails", "hangs"),
   hears: fc.array(
     fc.oneof(
       { arbitrary: fc.constantFrom(...tellings.filter((telling) => telling !== "defect")), weight: 12 },
       fc.constant<Hears>("defect"),
     ),
-    { maxLength: 5 },
+    { maxLength: 6 },
   ),
   idleMs: fc.constantFrom(20_000, 90_000),
   goesOn: fc.boolean(),
@@ -67,7 +78,7 @@ const fate: fc.Arbitrary<Fate> = fc.record({
 export const race: fc.Arbitrary<Race> = fc.record({
   concurrency: fc.constantFrom(1, 2),
   jobs: fc.array(fate, { minLength: 2, maxLength: 5 }),
-  passes: fc.array(fc.constantFrom(1, 4_999, 5_000, 19_999, 20_000, 30_000, 60_000), { maxLength: 4 }),
+  passes: fc.array(fc.constantFrom(1, 2_000, 4_999, 5_000, 19_999, 20_000, 30_000, 60_000), { maxLength: 4 }),
 })
 
 /** Runs one race in the order that the scheduler picks, and throws when what must always hold does not. */
@@ -85,6 +96,7 @@ export async function run({ concurrency, jobs, passes }: Race, scheduler: Schedu
   })
   const witness = new Witness(troupe, world, concurrency)
   world.onPrompt = () => witness.countPrompts()
+  world.onStop = (job) => witness.seeStop(job)
   troupe.records.subscribe((record) => {
     if (!hasEnded(record) || record.run > 1 || record.session === "") return
     // Who was cancelled because its starter ended has nobody left to go on for.
@@ -101,7 +113,12 @@ export async function run({ concurrency, jobs, passes }: Race, scheduler: Schedu
     const job = { owner, id: `j${index}` }
     const name = `${owner}/${job.id}`
     soon(`${name} starts`, () => world.start(troupe, world.jobOf(job)))
-    for (const telling of hears) soon(`${name}: ${telling}`, () => tell(troupe, job, telling, now()))
+    for (const telling of hears) {
+      soon(`${name}: ${telling}`, () => {
+        witness.hears(job, telling, now())
+        tell(troupe, job, telling, now())
+      })
+    }
   }
   for (const ms of passes) soon(`${ms} ms pass`, () => clock.increment(ms))
 
@@ -111,6 +128,7 @@ export async function run({ concurrency, jobs, passes }: Race, scheduler: Schedu
   for (let round = 0; round < 20; round++) {
     for (const record of troupe.records.all()) {
       for (const { id } of record.asks ?? []) {
+        witness.hears(record, id === "p" ? "is given permission" : "is given an answer", now())
         troupe.tell(record, { type: "child.answered", ask: id, at: now() })
       }
     }
@@ -124,14 +142,17 @@ export async function run({ concurrency, jobs, passes }: Race, scheduler: Schedu
   expect(defects.filter((defect) => defect instanceof Error)).toHaveLength(witness.crashes)
   const { counts, children } = troupe.actors()
   expect({
+    supervisors: children.map(({ id }) => id),
     jobs: children.flatMap((supervisor) => supervisor.children.map(({ id }) => id)),
     slots: { busy: counts.busy, waiting: counts.waiting },
     timers: clock.pending,
-  }).toEqual(nothing)
+  }).toEqual({ ...nothing, supervisors: [] })
   troupe.stop()
 }
 
-type JobKey = Pick<JobRecord, "owner" | "id">
+/** Longer than an idle timeout, shorter than the total time. Milliseconds. */
+const longPause = 25_000
+
 type Run = JobKey & { run: number }
 
 const nameOf = ({ owner, id, run }: Run) => `${owner}/${id}#${run}`
@@ -149,6 +170,16 @@ function tell(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
     active: { type: "child.active", activity: { text: "writes", at } },
     spent: { type: "child.spent", usage: usage(1) },
     retrying: { type: "child.retrying", at, retry: { attempt: 1, reason: "overloaded", next: at } },
+    "retrying much later": {
+      type: "child.retrying",
+      at,
+      retry: { attempt: 1, reason: "overloaded", next: at + longPause },
+    },
+    "tool starts": { type: "tool.started", call: "t1", at },
+    "tool ends": { type: "tool.ended", call: "t1", at },
+    "second tool starts": { type: "tool.started", call: "t2", at },
+    "second tool ends": { type: "tool.ended", call: "t2", at },
+    idle: { type: "child.idle", at },
     "asks permission": { type: "child.asked", at, ask: permission },
     "is given permission": { type: "child.answered", at, ask: "p" },
     "asks a question": { type: "child.asked", at, ask: question },
@@ -161,22 +192,28 @@ function tell(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
 
 type Call = Run & { signal: AbortSignal; askedAt: number; settledAt?: number }
 
+const isOver = ({ settledAt, signal }: Call) => settledAt !== undefined || signal.aborted
+
 /** opencode, as each job's fate has it, each answer when the scheduler says. */
 class World {
   readonly started: Run[] = []
   readonly opened: Call[] = []
   readonly prompted: Call[] = []
+  readonly looked: Call[] = []
+  readonly recorded: (Call & { record: JobRecord })[] = []
   readonly stopped: Call[] = []
   onPrompt: () => void = () => {}
+  onStop: (run: Run) => void = () => {}
+  readonly #lost = new Map<string, () => void>()
   readonly #scheduler: Scheduler
   readonly #fates: Fate[]
 
-  readonly #now: () => number
+  readonly now: () => number
 
   constructor(scheduler: Scheduler, fates: Fate[], now: () => number) {
     this.#scheduler = scheduler
     this.#fates = fates
-    this.#now = now
+    this.now = now
   }
 
   fateOf({ id }: Pick<JobRecord, "id">): Fate | undefined {
@@ -199,6 +236,7 @@ class World {
       })),
     promptChild: ({ job }, signal) => {
       const how = this.fateOf(job)?.answers
+      if (how === "gets lost") return this.#lose(job, signal)
       const answer = this.#soon(this.prompted, job, signal, "answer", how, () => ({
         text: answerOf(job),
         usage: usage(job.run),
@@ -209,11 +247,44 @@ class World {
       this.onPrompt()
       return answer
     },
-    stopChild: ({ job }, signal) =>
-      this.#soon(this.stopped, job, signal, "stop", this.fateOf(job)?.stops, () => ({
+    lookForAnswer: ({ job }, signal) =>
+      this.#soon(this.looked, job, signal, "look", this.fateOf(job)?.looks, () =>
+        this.#lost.get(nameOf(job))?.(),
+      ),
+    recordEnd: (record, signal) => {
+      const stored = this.#soon(
+        this.recorded,
+        record,
+        signal,
+        "record",
+        this.fateOf(record)?.records,
+        () => {},
+      )
+      Object.assign(this.recorded.at(-1) ?? {}, { record })
+      return stored
+    },
+    stopChild: ({ job }, signal) => {
+      const stopped = this.#soon(this.stopped, job, signal, "stop", this.fateOf(job)?.stops, () => ({
         text: `what ${nameOf(job)} had written`,
         usage: usage(job.run),
-      })),
+      }))
+      this.onStop(job)
+      return stopped
+    },
+  }
+
+  /** The child answers, and nobody hears of it before somebody looks. */
+  #lose(job: JobInput, signal: AbortSignal): Promise<Answer> {
+    const { owner, id, run } = job
+    const call: Call = { owner, id, run, signal, askedAt: this.now() }
+    this.prompted.push(call)
+    this.onPrompt()
+    return new Promise((resolve) =>
+      this.#lost.set(nameOf(job), () => {
+        call.settledAt ??= this.now()
+        resolve({ text: answerOf(job), usage: usage(job.run) })
+      }),
+    )
   }
 
   #soon<T>(
@@ -225,19 +296,19 @@ class World {
     outcome: () => T,
   ) {
     const { owner, id, run } = job
-    const call: Call = { owner, id, run, signal, askedAt: this.#now() }
+    const call: Call = { owner, id, run, signal, askedAt: this.now() }
     calls.push(call)
     if (how === "hangs") return new Promise<T>(() => {})
     return this.#scheduler.schedule(Promise.resolve(), `${nameOf(job)}: ${what} ${how}`).then(() => {
-      call.settledAt = this.#now()
+      call.settledAt = this.now()
       if (how === "fails") throw { kind: "interrupted", message: `${what} failed` }
       return outcome()
     })
   }
 }
 
-/** opencode has 30 s to make a session. */
-const isInTime = ({ askedAt, settledAt = Number.POSITIVE_INFINITY }: Call) => settledAt - askedAt < 30_000
+const isInTime = ({ askedAt, settledAt = Number.POSITIVE_INFINITY }: Call, limitMs: number) =>
+  settledAt - askedAt < limitMs
 
 /** Sees every record and every effect, and knows what must hold of them. */
 class Witness {
@@ -249,6 +320,7 @@ class Witness {
   readonly #concurrency: number
   readonly #troupe: Troupe
   readonly #orphans = new Set<string>()
+  readonly #quiet = new Map<string, Quiet>()
 
   constructor(troupe: Troupe, world: World, concurrency: number) {
     this.#troupe = troupe
@@ -258,9 +330,7 @@ class Witness {
   }
 
   countPrompts(): void {
-    const inFlight = this.#world.prompted.filter(
-      ({ settledAt, signal }) => settledAt === undefined && !signal.aborted,
-    )
+    const inFlight = this.#world.prompted.filter((call) => !isOver(call))
     const names = inFlight.map(({ owner, id }) => `${owner}/${id}`)
     this.#must(names.length <= this.#concurrency, `${names.length} prompts in flight: ${names}`)
     this.#must(new Set(names).size === names.length, `a job is prompted twice at once: ${names}`)
@@ -276,11 +346,49 @@ class Witness {
       this.#must(isFollowUp || rank(record) >= rank(before), `${name} went back from ${before.phase}`)
       this.#must(before.session === "" || record.session === before.session, `${name} changed its session`)
     }
+    if (record.state === "prompting" && before?.state === "created") this.#quiet.set(name, new Quiet(record))
+    if (before && isAtWork(before) && !isAtWork(record)) this.#judgeTimes(record, before)
     if (hasEnded(record)) {
       this.#ended.set(name, record)
       this.#noteOrphans(record)
+      for (const call of this.#world.recorded)
+        this.#must(nameOf(call) !== name || isOver(call), `${name} ended before its end was stored`)
     }
     if (record.error?.message.startsWith("a defect")) this.crashes++
+  }
+
+  /** How a child is stopped: the end was stored, or that took too long. */
+  seeStop(run: Run): void {
+    const name = nameOf(run)
+    const stored = this.#world.recorded.filter((call) => nameOf(call) === name)
+    // A job whose actor threw has nobody left who could store its end.
+    const isDefect = this.#troupe.records.get(run.owner, run.id)?.state !== "prompting" || stored.length === 0
+    this.#must(isDefect || stored.every(isOver), `${name} was stopped before its end was stored`)
+  }
+
+  /** Just before a job is told. */
+  hears(job: JobKey, telling: Hears, at: number): void {
+    const record = this.#troupe.records.get(job.owner, job.id)
+    if (record) this.#quiet.get(nameOf(record))?.hear(telling, record, at)
+  }
+
+  /** As its end is decided: neither too early nor too late. */
+  #judgeTimes(
+    { error, startedAt = 0, endedAt = 0, waitedMs = 0, ...record }: JobRecord,
+    before: JobRecord,
+  ): void {
+    const name = nameOf(record)
+    this.#must(endedAt <= this.#world.now(), `${name} ended before its time`)
+    if (error?.kind === "total")
+      this.#must(endedAt - startedAt - waitedMs === 60_000, `${name} had another total time than its own`)
+    const idleMs = this.#world.fateOf(record)?.idleMs ?? 0
+    const since = before.asks ? undefined : this.#quiet.get(name)?.since
+    // The clock jumps to the end of all its timers: a cancel that one of them brought comes later than it would.
+    const isOfStarter =
+      error?.kind === "cancelled" && error.message.startsWith("the job that started it ended")
+    const quietMs = isOfStarter ? 0 : endedAt - (since ?? endedAt)
+    this.#must(quietMs <= idleMs, `${name} was quiet for ${quietMs} ms, and nobody minded`)
+    if (error?.kind === "idle") this.#must(quietMs === idleMs, `${name} was quiet for ${quietMs} ms only`)
   }
 
   /** The jobs that this one's child started and that have not even begun to end. */
@@ -293,14 +401,15 @@ class Witness {
 
   /** When all is over. */
   judge(): void {
-    const { started, opened, prompted, stopped } = this.#world
+    const { started, opened, prompted, looked, recorded, stopped } = this.#world
     for (const run of started) {
       const name = nameOf(run)
       const end = this.#ended.get(name)
       this.#must(end !== undefined, `${name} never ended`)
       if (!end) continue
 
-      const of = (calls: Call[]) => calls.filter((call) => nameOf(call) === name)
+      const of = <T extends Call>(calls: T[]) => calls.filter((call) => nameOf(call) === name)
+      const isDefect = end.error?.message.startsWith("a defect") ?? false
       this.#must(
         of(opened).length === (run.run === 1 ? 1 : 0),
         `${name} opened ${of(opened).length} sessions`,
@@ -309,7 +418,8 @@ class Witness {
 
       const isOrphan = this.#orphans.has(name)
       this.#must(!isOrphan || end.state === "cancelled", `${name} outlived the job that started it`)
-      const isOpen = of(opened).some(isInTime) && this.#world.fateOf(run)?.opens === "opens"
+      const isOpen =
+        of(opened).some((call) => isInTime(call, 30_000)) && this.#world.fateOf(run)?.opens === "opens"
       this.#must(!isOpen || end.session !== "", `${name} left a session behind unrecorded`)
 
       const answered = end.state === "done" || end.error?.message === providerError(run)
@@ -320,13 +430,26 @@ class Witness {
         `${name} ended as ${end.state}, and was stopped ${stops} times`,
       )
       if (end.state === "done") this.#must(end.text === answerOf(run), `${name} has an answer not its own`)
-      for (const call of of([...prompted, ...stopped])) {
-        const isDefect = end.error?.message.startsWith("a defect")
-        this.#must(
-          call.settledAt !== undefined || call.signal.aborted || !!isDefect,
-          `${name} left an effect running`,
-        )
-      }
+      for (const call of of([...prompted, ...looked, ...recorded, ...stopped]))
+        this.#must(isOver(call) || isDefect, `${name} left an effect running`)
+
+      const isStored = !answered && !isDefect && end.session !== ""
+      const stores = of(recorded)
+      this.#must(
+        stores.length === (isStored ? 1 : 0),
+        `${name} ended as ${end.state}, and that was stored ${stores.length} times`,
+      )
+      for (const { record } of stores)
+        this.#must(record.state === end.state, `${name} was stored as ${record.state}, and ended otherwise`)
+      const isUnknown = !of(stopped).every((call) => isInTime(call, 5_000))
+      const hasFailed = this.#world.fateOf(run)?.stops === "fails"
+      const before = this.#ended.get(nameOf({ ...run, run: run.run - 1 }))
+      const mayLack = isDefect || isUnknown || hasFailed || (before && before.text === undefined)
+      this.#must(end.text !== undefined || !!mayLack, `${name} has no text`)
+
+      const looks = of(looked).map(({ askedAt }) => askedAt)
+      for (const [index, askedAt] of looks.entries())
+        this.#must(askedAt - (looks[index - 1] ?? 0) >= 5_000, `${name} was looked at too often`)
     }
     this.#must(this.#ended.size === started.length, "something ended that was never started")
   }
@@ -336,8 +459,47 @@ class Witness {
   }
 }
 
+const isAtWork = ({ state, phase }: JobRecord) => state === "prompting" && phase !== "stopping"
+
+/** Since when a child is quiet, by what it was seen to do: what an idle timeout has to agree with. */
+class Quiet {
+  readonly #tools = new Set<string>()
+  /** Without the tools that run now. */
+  #since: number
+
+  constructor({ startedAt = 0 }: JobRecord) {
+    this.#since = startedAt
+  }
+
+  /** Absent while a tool runs. */
+  get since(): number | undefined {
+    return this.#tools.size > 0 ? undefined : this.#since
+  }
+
+  hear(telling: Hears, { phase, asks = [] }: JobRecord, at: number): void {
+    const isAsked = phase === "permission" || phase === "question"
+    if (phase === "stopping") return
+    const ran = this.#tools.size
+    if (telling === "tool starts") this.#tools.add("t1")
+    if (telling === "second tool starts") this.#tools.add("t2")
+    if (telling === "tool ends") this.#tools.delete("t1")
+    if (telling === "second tool ends") this.#tools.delete("t2")
+    if (isAsked) {
+      const answered = { "is given permission": "p", "is given an answer": "q" }[telling as string]
+      if (asks.every(({ id }) => id === answered)) this.#since = at
+      return
+    }
+    if (telling === "active") this.#since = at
+    if (telling === "idle" && (ran > 0 || phase === "retrying")) this.#since = at
+    if (telling === "idle" || telling.startsWith("retrying")) this.#tools.clear()
+    if (telling === "retrying") this.#since = at
+    if (telling === "retrying much later") this.#since = at + longPause
+    if (ran > 0 && this.#tools.size === 0 && telling.endsWith("ends")) this.#since = at
+  }
+}
+
 function rank({ state, phase }: JobRecord): number {
+  if (phase === "stopping") return 3
   if (state === "created") return phase === "opening" ? 0 : 1
-  if (state === "prompting") return phase === "stopping" ? 3 : 2
-  return 4
+  return state === "prompting" ? 2 : 4
 }

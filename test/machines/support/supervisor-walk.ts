@@ -15,6 +15,7 @@ import { jobMachine } from "../../../src/machines/job-machine.ts"
 import { recordOf } from "../../../src/machines/job-record.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import {
+  type IdleEvent,
   type SlotEvent,
   type SupervisorEvent,
   supervisorMachine,
@@ -40,7 +41,9 @@ const contextOf = (job: JobInput): JobContext => ({
   job,
   session: "",
   remainingMs: job.timeoutMs,
+  waitedMs: 0,
   asks: [],
+  tools: [],
   usage: NO_USAGE,
 })
 const snapshotOf = (id: string, place: Place) =>
@@ -112,11 +115,13 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
     },
   })
   const parent = createActor(
-    setup({ types: { events: {} as SlotEvent }, actors: { supervisor } }).createMachine({
+    setup({
+      types: { events: {} as SlotEvent | IdleEvent },
+      actors: { supervisor },
+      actions: { note: ({ event }) => void asked.push({ type: "told the system", params: event }) },
+    }).createMachine({
       invoke: { id: "supervisor", src: "supervisor", input: { owner } },
-      on: {
-        "slot.*": { actions: ({ event }) => void asked.push({ type: "told the system", params: event }) },
-      },
+      on: { "slot.*": { actions: "note" }, "supervisor.idle": { actions: "note" } },
     }),
     {
       inspect: (inspected) => {
@@ -235,7 +240,7 @@ class Paper {
         }
         if (type !== "xstate.sendTo") return
         const { event, to } = params as { event: { type: string }; to: AnyActorRef }
-        if (event.type.startsWith("slot.")) this.asked.push({ type: "told the system", params: event })
+        if (!event.type.startsWith("job.")) this.asked.push({ type: "told the system", params: event })
         else this.asked.push({ type: "told a job", params: { actor: to.id, event } })
       },
     }

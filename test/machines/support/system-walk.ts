@@ -2,42 +2,54 @@ import { isDeepStrictEqual } from "node:util"
 import { expect } from "vitest"
 import { type AnyActorRef, createActor, fromTransition, initialTransition, transition } from "xstate"
 import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
+import type { Claim } from "../../../src/machines/limits.ts"
 import type { supervisorMachine } from "../../../src/machines/supervisor-machine.ts"
-import { type SystemEvent, systemMachine } from "../../../src/machines/system-machine.ts"
+import { type SystemContext, type SystemEvent, systemMachine } from "../../../src/machines/system-machine.ts"
 import { jobInput } from "./jobs.ts"
 import { takenIn } from "./transitions.ts"
 
 /** What happens to the system, in the order in which it does. */
 export type SystemScenario = { title: string; events: SystemEvent[] }
 
-const claims = [
-  { owner: "a", job: "j1" },
-  { owner: "a", job: "j2" },
-  { owner: "b", job: "j1" },
-]
+export type SystemWalk = {
+  concurrency: number
+  /** Who asks for slots. */
+  claims: readonly Claim[]
+  /** How many jobs an owner is told to start, at most. */
+  mostStarts: number
+}
+
 const work = { type: "job.start", job: jobInput() } as const
 const news = { type: "job.tell", job: "j1", event: { type: "job.cancel", reason: "", at: 0 } } as const
-const alphabet: SystemEvent[] = [
-  ...["a", "b"].flatMap((owner): SystemEvent[] => [
-    { type: "owner.tell", owner, event: work },
-    { type: "owner.tell", owner, event: news },
-    { type: "owner.end", owner },
-    { type: `xstate.error.actor.${owner}`, actorId: owner, error: "it broke" },
-  ]),
-  ...claims.flatMap((claim): SystemEvent[] => [
-    { type: "slot.request", ...claim },
-    { type: "slot.release", ...claim },
-  ]),
-]
+/** All that can happen next. A supervisor tells that it is idle when it has heard of every start, or too early. */
+function eventsIn(owners: SystemContext["owners"], { claims, mostStarts }: SystemWalk): SystemEvent[] {
+  return [
+    ...[...new Set(claims.map(({ owner }) => owner))].flatMap((owner): SystemEvent[] => {
+      const starts = owners.find(({ id }) => id === owner)?.starts ?? 0
+      return [
+        ...(starts < mostStarts ? [{ type: "owner.tell", owner, event: work } as const] : []),
+        { type: "owner.tell", owner, event: news },
+        { type: "supervisor.idle", owner, heard: starts },
+        { type: "supervisor.idle", owner, heard: starts - 1 },
+        { type: "owner.end", owner },
+        ...(starts > 0
+          ? [{ type: `xstate.error.actor.${owner}`, actorId: owner, error: "it broke" } as const]
+          : []),
+      ]
+    }),
+    ...claims.flatMap((claim): SystemEvent[] => [
+      { type: "slot.request", ...claim },
+      { type: "slot.release", ...claim },
+    ]),
+  ]
+}
 
 /** Every event in every state that the system can be in, reached by a shortest way. */
-export function everyStep(concurrency: number): SystemScenario[] {
+export function everyStep(walk: SystemWalk): SystemScenario[] {
   const options = {
-    input: { concurrency },
-    events: alphabet,
-    serializeState: ({ context }: { context: unknown }) => JSON.stringify(context),
-    filterEvents: ({ context }: { context: { owners: string[] } }, event: SystemEvent) =>
-      !("actorId" in event) || context.owners.includes(event.actorId),
+    input: { concurrency: walk.concurrency },
+    events: ({ context }: { context: SystemContext }) => eventsIn(context.owners, walk),
+    serializeState: ({ context }: { context: SystemContext }) => JSON.stringify(context),
   }
   const ways = new Map(
     getShortestPaths(systemMachine, options).map(({ state, steps }) => [
@@ -55,7 +67,8 @@ function titleOf(event: SystemEvent): string {
   if ("actorId" in event) return `${event.actorId}'s supervisor breaks`
   const job = "job" in event ? `/${event.job}` : ""
   const told = "event" in event ? ` of ${event.event.type}` : ""
-  return `${event.type} ${event.owner}${job}${told}`
+  const heard = "heard" in event ? ` after ${event.heard} starts` : ""
+  return `${event.type} ${event.owner}${job}${told}${heard}`
 }
 
 /** Lets it happen to a real system, and on paper with JSON between the steps; returns the transitions taken. */

@@ -19,6 +19,7 @@ describe("A session", () => {
     expect(decodeSession(session)).toEqual({
       id: "ses_1",
       parent: "ses_0",
+      title: "ses_1",
       rules,
       usage: { input: 1, output: 2, reasoning: 3, cacheRead: 4, cacheWrite: 5, cost: 0.5 },
       updatedAt: 2,
@@ -30,6 +31,7 @@ describe("A session", () => {
     expect(decodeSession(sessionOf("ses_1"))).toEqual({
       id: "ses_1",
       parent: undefined,
+      title: "ses_1",
       rules: [],
       usage: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 },
       updatedAt: 0,

@@ -62,6 +62,7 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
       show: (toast) => void host.toast(toast),
     },
     troupe,
+    actors: troupe.actors,
     turns,
     messenger: { send: async () => "" },
     options: Options.parse({ inspector: given }),

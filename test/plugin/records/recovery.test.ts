@@ -1,23 +1,27 @@
-import { describe, expect, it, onTestFinished } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
+import { Ledger } from "../../../src/machines/ledger.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import { createChildren } from "../../../src/plugin/children/effects.ts"
-import type { Host, Result, Session } from "../../../src/plugin/host/port.ts"
+import { childEffects } from "../../../src/plugin/children/effects.ts"
+import { Turns } from "../../../src/plugin/children/turns.ts"
+import { decodeSession } from "../../../src/plugin/host/decode.ts"
+import type { HostSession, Result } from "../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
 import type { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
-import { takeLease } from "../../../src/plugin/records/lease.ts"
-import { createRecovery } from "../../../src/plugin/records/recovery.ts"
+import type { Claims } from "../../../src/plugin/records/claims.ts"
+import type { Holder } from "../../../src/plugin/records/lease.ts"
+import { createRecovery, type Waiting } from "../../../src/plugin/records/recovery.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
-import { type StoredJob as Stored, StoredJob } from "../../../src/plugin/records/stored-job.ts"
-import { settled } from "../../machines/support/play.ts"
+import { newStoredJob, StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
+import { quietXState } from "../../machines/support/quiet.ts"
 import { failed, hostDouble, ok } from "../support/host-double.ts"
 import { answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
 
 const askedAt = 1_000_000
-const { messageID, partID } = promptIds("ses_1", askedAt)
-/** A holder on another host counts as dead. */
-const dead = { host: "elsewhere", pid: 1, process: "start", instance: "dead" }
+const leaseOf = (instance: string) => ({ pid: 7, process: "start", instance })
+const dead = leaseOf("dead")
+const own = leaseOf("own")
 
 const job: JobInput = {
   id: "a",
@@ -31,167 +35,501 @@ const job: JobInput = {
   timeoutMs: 60_000,
   idleMs: 60_000,
 }
+const asked = { session: "ses_1", ...promptIds("ses_1", askedAt), text: job.prompt, agent: job.agent }
+const done: Partial<StoredRecord> = { state: "done", endedAt: 1_500_000 }
 
-type Setup = {
-  overrides?: Partial<Host>
-  recover?: Options["recover"]
-  /** What the stored job is, other than at work. */
-  stored?: (job: Stored) => Stored
+/** Longer than all pauses together after which anything is tried again. */
+const longEnough = 10 * 60_000
+
+quietXState()
+beforeEach(() => void vi.useFakeTimers({ now: 2_000_000 }))
+afterEach(() => void vi.useRealTimers())
+
+type Put = {
+  id?: string
+  owner?: string
+  record?: Partial<StoredRecord>
+  stored?: Partial<StoredJob>
+  updated?: number
 }
 
-/** An opencode that starts anew: one job of a process that is gone. */
-function newStart({ overrides = {}, recover = "fail", stored = (same) => same }: Setup = {}) {
-  const host = hostDouble(overrides)
-  const { lease, drop } = takeLease()
-  onTestFinished(drop)
-  const earlier = StoredJob.parse(new JobStore(host, dead).newMetadata(job).troupe)
-  const child = { parentID: "owner", metadata: { troupe: stored(earlier) } }
-  host.sessions.set("ses_1", sessionOf("ses_1", child))
-  const asked = { session: "ses_1", messageID, partID, text: job.prompt, agent: job.agent }
-  host.said.set("ses_1", [askedBy(asked)])
+type Setup = {
+  recover?: Options["recover"]
+  claims?: Claims
+  /** The instances that live in other processes. */
+  living?: string[]
+}
 
-  const store = new JobStore(host, lease)
-  const children = createChildren({
-    host,
-    jobTools: [],
-    metadataFor: (each) => store.newMetadata(each),
-    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
-  })
-  const troupe: Troupe = createTroupe({ effects: children.effects, concurrency: 8 })
-  onTestFinished(() => troupe.stop())
+/** An opencode that starts, beside what earlier ones have left. */
+function newStart({ recover = "fail", claims, living = [] }: Setup = {}) {
+  const alive = new Set(["own", ...living])
+  const holder: Holder = {
+    instance: "own",
+    lease: Promise.resolve(own),
+    isOurs: ({ instance }) => instance === "own",
+    isHeld: async ({ instance }) => alive.has(instance),
+    drop: () => {},
+  }
+  const host = hostDouble()
+  const writes: Claims = {
+    claim: async (session, { lease }) => {
+      let taken = false
+      await host.updateStored(session, (found) => {
+        const stored = StoredJob.parse(found)
+        taken = stored.lease.instance === lease.instance
+        return taken ? { ...stored, lease: own } : undefined
+      })
+      return taken ? "taken" : "another's"
+    },
+  }
+  const store = new JobStore(host, holder, { claims: claims ?? writes })
+  const turns = new Turns(host)
+  const ledger = new Ledger(() => {})
+  const effects = childEffects({ host, turns, store, records: ledger, jobTools: [] })
+  const troupe: Troupe = createTroupe({ ledger, effects, concurrency: 8 })
   store.follow(troupe)
-  const inbox = new Inbox(troupe.records, store)
-  const found: string[] = []
-  const onFound = (owner: string) => void found.push(owner)
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onFound, now: () => 2_000_000 })
-  onTestFinished(() => recovery.stop())
-  const kept = () => StoredJob.parse(host.sessions.get("ses_1")?.metadata?.troupe)
-  const record = () => troupe.records.get("owner", "a")
-  return { host, store, troupe, inbox, recovery, found, kept, record, asked, lease }
+  const inbox = new Inbox(troupe, store)
+  const waiting: Waiting[] = []
+  const onWaiting = (each: Waiting) => void waiting.push(each)
+  const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting, now: Date.now })
+  onTestFinished(async () => {
+    recovery.stop()
+    troupe.stop()
+    await store.drain(0)
+  })
+
+  /** A job of an earlier process, at work unless it is said otherwise. */
+  function put({ id = "a", owner = "owner", record = {}, stored = {}, updated = 1_900_000 }: Put = {}) {
+    const session = id === "a" ? "ses_1" : `ses_${id}`
+    const left = newStoredJob({ ...job, id, owner }, dead)
+    const troupe = { ...left, ...stored, record: { ...left.record, ...record } }
+    const fields = { parentID: owner, metadata: { troupe }, time: { created: 0, updated } }
+    host.sessions.set(session, sessionOf(session, fields))
+    return session
+  }
+  const kept = (session = "ses_1") => StoredJob.parse(host.sessions.get(session)?.metadata?.troupe)
+  const record = (id = "a", owner = "owner") => troupe.records.get(owner, id)
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+  return { host, store, troupe, inbox, recovery, waiting, alive, put, kept, record, pass }
+}
+
+/** A call that fails so often. */
+const flaky = <Call extends (...args: never[]) => Promise<unknown>>(call: Call, times = 3) => {
+  let failures = times
+  const attempt = (...args: Parameters<Call>) =>
+    failures-- > 0 ? Promise.resolve(failed("not now", 503)) : call(...args)
+  return attempt as Call
 }
 
 describe("A job that was at work when its process ended", () => {
   it("has failed as interrupted, with what it had written, in this process and in the store", async () => {
-    const { recovery, host, record, kept, store, found, asked } = newStart()
-    host.said.get("ses_1")?.push(answerTo(asked, "half", { finish: "tool-calls" }))
+    const { recovery, host, record, kept, put, pass } = newStart()
+    put()
+    host.said.set("ses_1", [askedBy(asked), answerTo(asked, "half", { finish: "tool-calls" })])
     await recovery.owner("owner")
     expect(record()).toMatchObject({ state: "failed", error: { kind: "interrupted" }, text: "half" })
-    await store.settled()
-    expect(kept().record).toMatchObject({ state: "failed", run: 1 })
+    await pass(0)
+    expect(kept()).toMatchObject({ record: { state: "failed", run: 1 }, lease: dead })
     expect(host.prompts).toEqual([])
-    // What its child had started itself has lost its owner.
-    expect(found).toEqual(["ses_1", "owner"])
+  })
+
+  it("leaves what its own child had started, which ends likewise", async () => {
+    const { recovery, put, record } = newStart()
+    put()
+    put({ id: "inner", owner: "ses_1" })
+    await recovery.owner("owner")
+    expect(record("inner", "ses_1")).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
   })
 
   it("is done where its answer is there", async () => {
-    const { recovery, host, record, asked } = newStart()
-    host.said.get("ses_1")?.push(answerTo(asked, "the answer"))
+    const { recovery, host, record, put } = newStart()
+    put()
+    host.said.set("ses_1", [askedBy(asked), answerTo(asked, "the answer")])
     await recovery.owner("owner")
     expect(record()).toMatchObject({ state: "done", text: "the answer", run: 1 })
   })
 
   it("goes on where it is to be resumed: asked under the ids of before", async () => {
-    const { recovery, host, kept, lease } = newStart({ recover: "resume" })
+    const { recovery, host, kept, put, pass } = newStart({ recover: "resume" })
+    put()
     await recovery.owner("owner")
-    await settled()
+    await pass(0)
+    const { messageID, partID } = asked
     expect(host.prompts.map(({ prompt }) => prompt)).toMatchObject([{ session: "ses_1", messageID, partID }])
-    expect(kept().lease).toEqual(lease)
+    expect(kept().lease).toEqual(own)
   })
 
   it("is left to the process that took it between the look and the claim", async () => {
-    const quicker = { ...dead, instance: "quicker" }
-    const stage = newStart({
-      recover: "resume",
-      overrides: {
-        messages: async () => {
-          const metadata = { troupe: { ...stage.kept(), lease: quicker } }
-          stage.host.sessions.set("ses_1", sessionOf("ses_1", { parentID: "owner", metadata }))
-          return ok([])
-        },
-      },
-    })
-    await stage.recovery.owner("owner")
-    await settled()
-    expect([stage.record(), stage.host.prompts]).toEqual([undefined, []])
-    expect(stage.kept().lease).toEqual(quicker)
-  })
-
-  it("ends as was decided before: a cancel is no interruption", async () => {
-    const error = { kind: "cancelled" as const, message: "not needed" }
-    const { recovery, record } = newStart({
-      recover: "resume",
-      stored: (earlier) => ({ ...earlier, record: { ...earlier.record, error, endedAt: 1_500_000 } }),
-    })
+    const { recovery, host, record, kept, put, pass, alive } = newStart({ recover: "resume" })
+    put()
+    host.messages = async () => {
+      alive.add("quicker")
+      put({ stored: { lease: leaseOf("quicker") } })
+      return ok([])
+    }
     await recovery.owner("owner")
-    expect(record()).toMatchObject({ state: "cancelled", error, endedAt: 1_500_000 })
+    await pass(longEnough)
+    expect([record(), host.prompts]).toEqual([undefined, []])
+    expect(kept().lease).toEqual(leaseOf("quicker"))
   })
 
-  it("is left alone while its process lives", async () => {
-    const { lease, drop } = takeLease()
-    const { recovery, record } = newStart({ stored: (earlier) => ({ ...earlier, lease }) })
+  it("is looked at again where that process has ended too", async () => {
+    const { recovery, host, record, put, pass, alive } = newStart({ recover: "resume" })
+    put()
+    const { messages } = host
+    host.messages = async () => {
+      host.messages = messages
+      alive.add("quicker")
+      put({ stored: { lease: leaseOf("quicker") } })
+      return ok([])
+    }
+    await recovery.owner("owner")
+    alive.delete("quicker")
+    await pass(30_000)
+    expect(record()).toMatchObject({ state: "prompting" })
+  })
+
+  it("is claimed later where it could not be now", async () => {
+    const outcomes = ["unknown", "another's", "taken"] as const
+    let asked = 0
+    const claims: Claims = { claim: async () => outcomes[asked++] ?? "taken" }
+    const { recovery, record, put, pass } = newStart({ recover: "resume", claims })
+    put()
     await recovery.owner("owner")
     expect(record()).toBeUndefined()
-    drop()
+    await pass(30_000)
+    expect(record()).toMatchObject({ state: "prompting" })
+    expect(asked).toBe(3)
+  })
+
+  it("is started once by two looks at once", async () => {
+    const { recovery, host, put, pass } = newStart({ recover: "resume" })
+    put()
+    await Promise.all([recovery.everybody(), recovery.owner("owner")])
+    await pass(0)
+    expect(host.prompts).toHaveLength(1)
+  })
+
+  it("ends as was decided before, whatever it has answered since: a cancel is no interruption", async () => {
+    const error = { kind: "cancelled" as const, message: "not needed" }
+    const { recovery, record, host, put, kept, pass } = newStart({ recover: "resume" })
+    put({ record: { state: "prompting", phase: "stopping", error, endedAt: 1_500_000 } })
+    host.said.set("ses_1", [askedBy(asked), answerTo(asked, "the answer")])
+    await recovery.owner("owner")
+    expect(record()).toMatchObject({ state: "cancelled", error, endedAt: 1_500_000 })
+    await pass(0)
+    expect(kept().record).toMatchObject({ state: "cancelled" })
+  })
+
+  it("stays cancelled where it was cancelled before it was asked", async () => {
+    const error = { kind: "cancelled" as const, message: "not needed" }
+    const { recovery, record, host, put, pass } = newStart({ recover: "resume" })
+    put({ record: { state: "cancelled", error, endedAt: 1_500_000 } })
+    await recovery.everybody()
+    await pass(longEnough)
+    expect(record()).toMatchObject({ state: "cancelled", error })
+    expect(host.prompts).toEqual([])
+  })
+
+  it("is one job where a request that came twice had made two sessions: the one that was used", async () => {
+    const { recovery, host, troupe, put } = newStart()
+    put({ updated: 9 })
+    const twin = { ...newStoredJob(job, dead) }
+    host.sessions.set("ses_twin", sessionOf("ses_twin", { parentID: "owner", metadata: { troupe: twin } }))
+    await recovery.everybody()
+    expect(troupe.records.of("owner").map(({ session }) => session)).toEqual(["ses_1"])
   })
 })
 
 describe("A job that had ended", () => {
-  const done = (earlier: Stored): Stored => ({
-    ...earlier,
-    record: { ...earlier.record, state: "done", endedAt: 1_500_000 },
-  })
-
-  it("is known again, and its owner has not read it", async () => {
-    const { recovery, record, inbox } = newStart({ stored: done })
+  it("is known again, and its owner does not have it", async () => {
+    const { recovery, record, inbox, put } = newStart()
+    put({ record: done })
     await recovery.owner("owner")
     expect(record()).toMatchObject({ session: "ses_1", state: "done", endedAt: 1_500_000 })
-    expect(inbox.unread("owner")).toHaveLength(1)
+    expect(record()).not.toHaveProperty("text")
+    expect(inbox.undelivered("owner")).toHaveLength(1)
   })
 
-  it("is not told again where the store or the conversation says that it was", async () => {
-    const told = newStart({ stored: (earlier) => ({ ...done(earlier), toldRun: 1 }) })
-    await told.recovery.owner("owner")
-    expect(told.inbox.unread("owner")).toEqual([])
+  it("is not delivered again where the store or the conversation says that it was", async () => {
+    const stored = newStart()
+    stored.put({ record: done, stored: { deliveredRun: 1 } })
+    await stored.recovery.owner("owner")
+    expect(stored.inbox.undelivered("owner")).toEqual([])
 
-    const delivered = newStart({ stored: done })
-    const { info, parts } = askedBy({ ...delivered.asked, session: "owner" })
-    const metadata = { troupe: { told: [{ session: "ses_1", run: 1 }] } }
-    delivered.host.said.set("owner", [{ info, parts: parts.map((part) => ({ ...part, metadata })) }])
-    await delivered.recovery.owner("owner")
-    expect(delivered.inbox.unread("owner")).toEqual([])
+    const held = newStart()
+    held.put({ record: done })
+    const { info, parts } = askedBy({ ...asked, session: "owner" })
+    const metadata = { troupe: { delivered: [{ session: "ses_1", run: 1 }] } }
+    held.host.said.set("owner", [{ info, parts: parts.map((part) => ({ ...part, metadata })) }])
+    await held.recovery.owner("owner")
+    expect(held.inbox.undelivered("owner")).toEqual([])
+  })
+
+  it("waits for its owner where an earlier run alone was delivered", async () => {
+    const { recovery, inbox, waiting, put } = newStart()
+    put({ record: { ...done, run: 2 }, stored: { deliveredRun: 1 } })
+    await recovery.everybody()
+    expect(inbox.undelivered("owner")).toMatchObject([{ run: 2 }])
+    expect(waiting).toEqual([{ owner: "owner", count: 1 }])
+  })
+
+  it("is known once more where another process has run it again since", async () => {
+    const { recovery, record, put, pass } = newStart()
+    put({ record: done })
+    await recovery.owner("owner")
+    put({ record: { ...done, run: 2 } })
+    await pass(longEnough)
+    await recovery.owner("owner")
+    expect(record()).toMatchObject({ run: 2 })
   })
 })
 
-describe("The look for jobs of earlier processes", () => {
-  it("is taken once, however many ask for it", async () => {
-    const { recovery, found } = newStart()
-    await Promise.all([recovery.owner("owner"), recovery.owner("owner")])
-    await recovery.owner("owner")
-    expect(found.filter((owner) => owner === "owner")).toHaveLength(1)
+describe("The look at a start", () => {
+  it("takes in all that has ended, delivered or not, without a look at any message of a child", async () => {
+    const read: string[] = []
+    const { recovery, host, troupe, waiting, put } = newStart()
+    const { messages } = host
+    host.messages = (id) => {
+      read.push(id)
+      return messages(id)
+    }
+    put({ record: done, stored: { deliveredRun: 1 } })
+    put({ id: "b", record: { ...done, createdAt: 7 } })
+    put({ id: "c", owner: "another", record: done, stored: { deliveredRun: 1 } })
+    await recovery.everybody()
+    expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["b", "a", "c"])
+    // What its owner has is in its owner's own.
+    expect(read).toEqual(["owner"])
+    expect(waiting).toEqual([{ owner: "owner", count: 1 }])
   })
 
-  it("is taken again after it failed, and leaves alone what this process has done meanwhile", async () => {
-    const looks: Result<Session[]>[] = [failed("not now")]
-    const { recovery, troupe, host, store } = newStart({
-      overrides: { children: async () => looks.shift() ?? ok([...host.sessions.values()]) },
-    })
+  it("says how many results wait for which owner, and nothing of those that nobody waits for", async () => {
+    const { recovery, waiting, put } = newStart()
+    put()
+    put({ id: "b", record: done })
+    put({ id: "c", owner: "another", record: done })
+    put({ id: "d", owner: "content", record: done, stored: { deliveredRun: 1 } })
+    // Of a job's own child, whose turn is over.
+    put({ id: "inner", owner: "ses_1", record: done })
+    await recovery.everybody()
+    expect(waiting).toEqual([
+      { owner: "owner", count: 2 },
+      { owner: "another", count: 1 },
+    ])
+  })
+
+  it("goes back a week", async () => {
+    const since: number[] = []
+    const { recovery, host } = newStart()
+    const { sessionsSince } = host
+    host.sessionsSince = (from) => {
+      since.push(from)
+      return sessionsSince(from)
+    }
+    vi.setSystemTime(8 * 24 * 3_600_000)
+    await recovery.everybody()
+    expect(since).toEqual([24 * 3_600_000])
+  })
+
+  it("names what it cannot read", async () => {
+    const { recovery, host } = newStart()
+    host.sessions.set("ses_2", sessionOf("ses_2", { metadata: { troupe: { version: 99 } } }))
+    await recovery.everybody()
+    expect(host.logged[0]).toMatch(/^warn: ses_2 was skipped .*: metadata\.troupe\.version: /)
+  })
+
+  it("leaves alone a copy of a child, which is nobody's job", async () => {
+    const { recovery, host, troupe, put, kept } = newStart()
+    put({ record: done })
+    const metadata = { troupe: { ...kept(), record: { ...kept().record, id: "copy" } } }
+    host.sessions.set("ses_copy", sessionOf("ses_copy", { metadata }))
+    await recovery.everybody()
+    expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["a"])
+  })
+
+  it("harms nothing where it meets a defect, which is named", async () => {
+    const { recovery, host } = newStart()
+    host.sessionsSince = async () => Promise.reject(new Error("a defect"))
+    await recovery.everybody()
+    expect(host.logged).toEqual([expect.stringContaining("a defect")])
+  })
+})
+
+describe("A job under a lease whose holder lives", () => {
+  const working: Put = { stored: { lease: leaseOf("other") } }
+  const unread: Put = { record: done, stored: { lease: leaseOf("other") } }
+
+  it.each([
+    ["at work", working],
+    ["ended and not delivered", unread],
+  ])("is its holder's: one that is %s", async (_, given) => {
+    const { recovery, inbox, troupe, host, waiting, put, kept, pass } = newStart({ living: ["other"] })
+    put(given)
+    const before = kept()
+    await recovery.everybody()
+    await recovery.owner("owner")
+    await pass(longEnough)
+    expect([[...troupe.records.all()], inbox.undelivered("owner"), waiting, host.prompts]).toEqual([
+      [],
+      [],
+      [],
+      [],
+    ])
+    expect(kept()).toEqual(before)
+  })
+
+  it.each([
+    ["at work", working, "failed"],
+    ["ended and not delivered", unread, "done"],
+  ])(
+    "is looked at again when its holder has ended, and not before: one that is %s",
+    async (_, given, state) => {
+      const { recovery, record, waiting, put, pass, alive } = newStart({ living: ["other"] })
+      put(given)
+      await recovery.everybody()
+      await pass(longEnough)
+      expect(record()).toBeUndefined()
+      alive.delete("other")
+      await pass(5_000)
+      expect(record()).toMatchObject({ state })
+      expect(waiting).toEqual([{ owner: "owner", count: 1 }])
+    },
+  )
+
+  it("is looked at again though another holder lives on, and that one's when it has ended as well", async () => {
+    const { recovery, record, put, pass, alive } = newStart({ living: ["one", "two"] })
+    put({ stored: { lease: leaseOf("one") } })
+    put({ id: "b", stored: { lease: leaseOf("two") } })
+    await recovery.everybody()
+    alive.delete("two")
+    await pass(5_000)
+    expect([record("a"), record("b")?.state]).toEqual([undefined, "failed"])
+    alive.delete("one")
+    await pass(5_000)
+    expect(record("a")).toMatchObject({ state: "failed" })
+  })
+
+  it("is found by an owner's look too, which is made again at the next call", async () => {
+    const { recovery, record, put, alive } = newStart({ living: ["other"] })
+    await recovery.everybody()
+    put(working)
+    await recovery.owner("owner")
+    expect(record()).toBeUndefined()
+    alive.delete("other")
+    await recovery.owner("owner")
+    expect(record()).toMatchObject({ state: "failed" })
+  })
+})
+
+describe("The look for an owner's jobs", () => {
+  /** Counts how often the owner's children are asked for. */
+  function counted(setup: Setup = {}) {
+    const start = newStart(setup)
+    const looks: string[] = []
+    const { children } = start.host
+    start.host.children = (id) => {
+      looks.push(id)
+      return children(id)
+    }
+    return { ...start, looks }
+  }
+
+  it("is taken once, however many ask for it", async () => {
+    const { recovery, looks } = counted()
+    await Promise.all([recovery.owner("owner"), recovery.owner("owner")])
+    await recovery.owner("owner")
+    expect(looks).toEqual(["owner"])
+  })
+
+  it("is taken again after a while: another process may have left something since", async () => {
+    const { recovery, looks, put, record, pass } = counted()
+    await recovery.owner("owner")
+    put({ record: done })
+    await pass(longEnough)
+    await recovery.owner("owner")
+    expect(looks).toEqual(["owner", "owner"])
+    expect(record()).toMatchObject({ state: "done" })
+  })
+
+  it("is forgotten with its owner", async () => {
+    const { recovery, looks, troupe, put } = counted()
+    put({ record: done })
+    await recovery.owner("owner")
+    troupe.forgetOwner("owner")
+    await recovery.owner("owner")
+    expect(looks).toEqual(["owner", "owner"])
+  })
+
+  it.each(["sessionsSince", "children", "messages"] as const)(
+    "is made again until opencode answers, where `%s` failed",
+    async (name) => {
+      const { recovery, host, put, record, pass } = newStart()
+      put()
+      Object.assign(host, { [name]: flaky(host[name]) })
+      await recovery.everybody()
+      expect(record()).toBeUndefined()
+      await pass(longEnough)
+      expect(record()).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
+    },
+  )
+
+  it("is made again after pauses that grow, of a minute at most", async () => {
+    const { recovery, host, pass } = newStart()
+    const times: number[] = []
+    host.children = async () => {
+      times.push(Date.now())
+      return failed("not now", 503)
+    }
+    await recovery.owner("owner")
+    await pass(longEnough)
+    const pauses = times.slice(1).map((time, index) => (time - (times[index] ?? 0)) / 1_000)
+    expect(pauses.slice(0, 7)).toEqual([2, 4, 8, 16, 32, 60, 60])
+  })
+
+  it("is not made again of what is gone", async () => {
+    const { recovery, host, looks, pass } = counted()
+    host.children = async (id) => {
+      looks.push(id)
+      return failed("no such session", 404)
+    }
+    await recovery.owner("owner")
+    await pass(longEnough)
+    expect(looks).toEqual(["owner"])
+  })
+
+  it("is not made again once the plugin is closed, though it fails then", async () => {
+    const { recovery, host, looks, pass } = counted()
+    host.children = async (id) => {
+      looks.push(id)
+      recovery.stop()
+      return failed("not now", 503)
+    }
+    await recovery.owner("owner")
+    await pass(longEnough)
+    expect(looks).toEqual(["owner"])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("leaves alone what this process has done meanwhile", async () => {
+    const looks: Result<HostSession[]>[] = [failed("not now")]
+    const { recovery, troupe, host, pass, put } = newStart()
+    host.children = async () => looks.shift() ?? ok([...host.sessions.values()].map(decodeSession))
+    put()
     await recovery.owner("owner")
     expect(host.logged).toEqual([expect.stringContaining("not now")])
     troupe.start({ ...job, id: "mine" })
-    await settled()
+    await pass(0)
     host.prompts[0]?.answer("mine alone")
-    await settled()
-    await store.settled()
-    await recovery.owner("owner")
+    await pass(longEnough)
     expect(troupe.records.get("owner", "mine")).toMatchObject({ state: "done", text: "mine alone" })
     expect(troupe.records.get("owner", "a")).toMatchObject({ state: "failed" })
   })
 
-  it("at a start goes to the owners with unfinished or untold jobs, and names what it cannot read", async () => {
-    const { recovery, found, host } = newStart()
-    host.sessions.set("ses_2", sessionOf("ses_2", { metadata: { troupe: { version: 99 } } }))
-    await recovery.everybody()
-    expect(found).toContain("owner")
-    expect(host.logged[0]).toMatch(/^warn: ses_2 was skipped .*: metadata\.troupe\.version: /)
+  it("harms nobody who waits for it where it meets a defect, which is named", async () => {
+    const { recovery, host } = newStart()
+    host.children = async () => Promise.reject(new Error("a defect"))
+    await recovery.owner("owner")
+    expect(host.logged).toEqual([expect.stringContaining("a defect")])
   })
 })

@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
+import { Ledger } from "../../../src/machines/ledger.ts"
 import { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { childEffects } from "../../../src/plugin/children/effects.ts"
@@ -9,13 +10,23 @@ import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.t
 import { Options } from "../../../src/plugin/options.ts"
 import { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
+import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { JobStore } from "../../../src/plugin/records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "../../../src/plugin/tools/index.ts"
 import { StartsUnderWay } from "../../../src/plugin/tools/starts.ts"
 import { hostDouble } from "./host-double.ts"
 
 /** Who holds the jobs of a test. */
-export const lease = { host: "here", pid: 1, process: "start", instance: "first" }
+export const lease = { pid: 1, process: "start", instance: "first" }
+
+/** Of all leases, only this one's holder lives. */
+export const holder: Holder = {
+  instance: lease.instance,
+  lease: Promise.resolve(lease),
+  isOurs: ({ instance }) => instance === lease.instance,
+  isHeld: async ({ instance }) => instance === lease.instance,
+  drop: () => {},
+}
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
 
@@ -43,18 +54,13 @@ export function testServices(
   const options = Options.parse(given)
   const double = hostDouble(overrides)
   const host = { ...double, ...through(double) }
-  const store = new JobStore(host, lease)
+  const store = new JobStore(host, holder)
   const turns = new Turns(host)
-  const effects = childEffects({
-    host,
-    turns,
-    jobTools: JOB_TOOLS,
-    storedFor: async (job) => store.newStored(job),
-    recordEnd: async (record) => store.save(record),
-    recordOf: ({ owner, id }) => troupe.records.get(owner, id),
-  })
   const defects: unknown[] = []
+  const ledger = new Ledger((error) => void defects.push(error))
+  const effects = childEffects({ host, turns, store, records: ledger, jobTools: JOB_TOOLS })
   const troupe: Troupe = createTroupe({
+    ledger,
     effects,
     concurrency: options.concurrency,
     reportError: (error) => void defects.push(error),

@@ -8,7 +8,7 @@ export type Access = {
   links: Links
   /** What scripts send as `Authorization: Bearer`. */
   token: string
-  /** What a link is traded for. The name holds the port: cookies ignore ports. */
+  /** What a link is traded for. Its name contains the port, because cookies ignore ports. */
   cookie: { name: string; value: string }
 }
 
@@ -23,7 +23,7 @@ export function accessGuard({ links, token, cookie }: Access, command: string): 
   return async (c, next) => {
     const known = hasCookie(c, cookie) || hasBearer(c, token)
     const link = c.req.path === "/" && c.req.method === "GET" ? c.req.query("link") : undefined
-    // Whoever is known already uses it up too: a link that is left lying about opens nothing.
+    // A browser that has access already uses the link up, too: none is left lying about.
     const isRedeemed = link !== undefined && links.redeem(link)
     if (link !== undefined && (known || isRedeemed)) return trade(c, cookie)
     if (!known) throw new ApiError(401, "access", wayIn, { "www-authenticate": "Bearer" })
@@ -32,11 +32,11 @@ export function accessGuard({ links, token, cookie }: Access, command: string): 
   }
 }
 
-/** For a route that has a secret of its own. */
+/** For a route with its own secret. */
 export function bearerGuard(secret: string): MiddlewareHandler {
   return async (c, next) => {
     if (!hasBearer(c, secret))
-      throw new ApiError(401, "access", "This needs the secret of the running inspector.", {
+      throw new ApiError(401, "access", "This requires the secret of the running inspector.", {
         "www-authenticate": "Bearer",
       })
     await next()
@@ -53,7 +53,7 @@ function hasBearer(c: Context, secret: string): boolean {
   return given !== undefined && isSameSecret(given, secret)
 }
 
-/** The link leaves the address at once: it must not stay in a history or a screenshot. */
+/** Removes the link from the address, so that it does not stay in a history or a screenshot. */
 function trade(c: Context, { name, value }: Access["cookie"]): Response {
   setCookie(c, name, value, { httpOnly: true, sameSite: "Strict", path: "/" })
   const rest = new URLSearchParams(new URL(c.req.url).search)

@@ -8,6 +8,6 @@ const maxSize = 64 * 1024
 export const bodyLimitGuard: MiddlewareHandler = bodyLimit({
   maxSize,
   onError: () => {
-    throw new ApiError(413, "too-large", `A body has at most ${maxSize / 1024} KiB.`)
+    throw new ApiError(413, "too-large", `A body may have at most ${maxSize / 1024} KiB.`)
   },
 })

@@ -2,15 +2,15 @@ import type { MiddlewareHandler } from "hono"
 import { ApiError } from "../api-error.ts"
 
 /**
- * Only our own pages may ask. Cookies ignore ports, and SameSite takes every localhost port for the same site:
- * browsers say here where a request really came from. Scripts send neither header.
+ * Accepts requests from our own page only. Cookies ignore ports, and SameSite takes every localhost port for the same
+ * site: these headers of a browser say where a request really came from. Scripts send neither of them.
  */
 export function originGuard(allowedHosts: readonly string[]): MiddlewareHandler {
   const origins = allowedHosts.map((host) => `http://${host}`)
   return async (c, next) => {
     const origin = c.req.header("origin")
     if (origin !== undefined && origin !== `http://${c.req.header("host")?.toLowerCase()}`)
-      throw new ApiError(403, "origin", `Only pages of ${origins.join(" and ")} may ask.`)
+      throw new ApiError(403, "origin", `Only pages of ${origins.join(" and ")} may send requests.`)
     const site = c.req.header("sec-fetch-site")
     if (site !== undefined && site !== "same-origin" && site !== "none")
       throw new ApiError(

@@ -22,7 +22,7 @@ const headers = {
   "x-frame-options": "DENY",
 }
 
-/** On every answer, refusals included: it wraps all other guards. No CORS header is ever sent. */
+/** For every answer, refusals included: it wraps all other guards. CORS headers are never sent. */
 export const securityHeaders: MiddlewareHandler = async (c, next) => {
   await next()
   for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value)

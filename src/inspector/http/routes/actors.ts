@@ -2,7 +2,7 @@ import { Hono } from "hono"
 import type { Sources } from "../../source.ts"
 import type { ActorAnswer } from "../api.ts"
 
-/** The tree of a process: a system for each project, under them supervisors and their live jobs. */
+/** The actors of this process, with a system for each project. */
 export function actorRoutes(sources: Sources): Hono {
   return new Hono().get("/", (c) => {
     const systems = sources.list().map((source): ActorAnswer => ({ ...source.actors(), id: source.name }))

@@ -10,7 +10,7 @@ import { matches, parseQuery } from "../query.ts"
 export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
   const find = (key: string): Found => {
     const found = sources.find(key)
-    if (!found) throw new ApiError(404, "job", `There is no job ${JSON.stringify(key.slice(0, 80))} here.`)
+    if (!found) throw new ApiError(404, "job", `There is no job ${JSON.stringify(key.slice(0, 80))}.`)
     return found
   }
 
@@ -72,12 +72,12 @@ function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
   }
 }
 
-const readOnlyWords = "this inspector only shows (option inspector.readOnly)"
+const readOnlyWords = "the inspector is read-only (option inspector.readOnly)"
 
-/** The guard knows the whole inspector alone; each of the projects that share it may forbid more. */
+/** The guard knows only the inspector as a whole; each project may forbid more. */
 function refuseIfReadOnly({ source }: Found): void {
   if (source.readOnly)
-    throw new ApiError(405, "read-only", `Of this project ${readOnlyWords}.`, { allow: "GET, HEAD" })
+    throw new ApiError(405, "read-only", `For this project ${readOnlyWords}.`, { allow: "GET, HEAD" })
 }
 
 function whyNotCancel({ source, record }: Found, readOnly: boolean): string | undefined {
@@ -87,8 +87,8 @@ function whyNotCancel({ source, record }: Found, readOnly: boolean): string | un
 }
 
 function whyNotSend({ source, record }: Found, readOnly: boolean): string | undefined {
-  if (source.send === undefined) return "this project takes no messages from the inspector"
-  if (record.session === "") return `${record.id} has no child session to talk to`
+  if (source.send === undefined) return "this project accepts no messages from the inspector"
+  if (record.session === "") return `${record.id} has no child session`
   if (record.phase === "stopping") return `${record.id} is being stopped; wait until it has ended`
   return readOnly || source.readOnly ? readOnlyWords : undefined
 }
@@ -115,7 +115,7 @@ function listJobs(sources: Sources, { state, owner, q, limit, cursor }: JobsQuer
   }
 }
 
-/** Where a job stands in the list, whatever happens to it or around it. */
+/** A job's position in the list, which never changes. */
 type Place = { createdAt: number; key: string }
 
 const placeOf = ({ createdAt, owner, id }: JobRecord): Place => ({ createdAt, key: `${owner}/${id}` })

@@ -6,14 +6,14 @@ import { ApiError } from "../api-error.ts"
 export function streamRoutes(feed: Feed): Hono<{ Bindings: HttpBindings }> {
   return new Hono<{ Bindings: HttpBindings }>().get("/", (c) => {
     const left = new AbortController()
-    // A response that is being streamed does not say that its client has gone; the socket does, in Node and Bun.
+    // A streamed response does not tell that its client has left; the socket does, in Node and in Bun.
     c.env.incoming.socket.once("close", () => left.abort())
     const messages = feed.follow(resumeFrom(c.req.header("last-event-id")), left.signal)
     return c.body(pulled(messages, left), 200, { "content-type": "text/event-stream" })
   })
 }
 
-/** Nothing is made before the client has taken what came before: that is all the backpressure there is. */
+/** Makes the next message only once the client has taken the last one: this is the backpressure. */
 function pulled(
   messages: AsyncGenerator<FeedMessage, void>,
   left: AbortController,
@@ -42,6 +42,6 @@ function frameOf({ event, id, data }: FeedMessage): string {
 function resumeFrom(header: string | undefined): number | undefined {
   if (header === undefined || header === "") return undefined
   if (!/^\d{1,16}$/.test(header))
-    throw new ApiError(400, "last-event-id", "Last-Event-ID must be the number of an event of this stream.")
+    throw new ApiError(400, "last-event-id", "Last-Event-ID must be the id of an event of this stream.")
   return Number(header)
 }

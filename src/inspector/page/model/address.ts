@@ -7,16 +7,16 @@ export const VIEWS: readonly ViewName[] = ["overview", "jobs", "timeline", "acto
 export type SpanName = "5m" | "1h" | "all"
 export const SPANS: readonly SpanName[] = ["5m", "1h", "all"]
 
-/** All that is selected stands in the address: a link to it shows the same. */
+/** Everything that is selected is in the address, so that a link shows the same. */
 export type Address = {
   view: ViewName
-  /** The job that is open, over its view. */
+  /** The open job, which covers its view. */
   job: string
   /** The search. */
   q: string
   /** Jobs as a tree by owner, or flat. */
   list: "tree" | "flat"
-  /** Owners whose jobs are folded away; with `*` among them, all but these. */
+  /** Owners whose jobs are collapsed; with `*` among them, all but these. */
   fold: readonly string[]
   span: SpanName
 }
@@ -31,13 +31,13 @@ export const address = computed<Address>(() => ({
   q: params.value.get("q") ?? "",
   list: params.value.get("list") === "flat" ? "flat" : "tree",
   fold: (params.value.get("fold") ?? "").split(",").filter((owner) => owner !== ""),
-  span: SPANS.find((name) => name === params.value.get("span")) ?? "all",
+  span: SPANS.find((name) => name === params.value.get("span")) ?? "1h",
 }))
 
-/** Whether this is no longer what the page was opened with. */
+/** Whether the person has navigated since the page was opened. */
 export const hasNavigated = () => !isFirst
 
-/** The address with some of it changed; what is at its default is left out. */
+/** The address with some of it changed; defaults are left out. */
 export function hrefTo(change: Partial<Address>): string {
   const next = { ...address.value, ...change }
   const query = new URLSearchParams()
@@ -45,12 +45,12 @@ export function hrefTo(change: Partial<Address>): string {
   if (next.q !== "") query.set("q", next.q)
   if (next.list !== "tree") query.set("list", next.list)
   if (next.fold.length > 0) query.set("fold", next.fold.join(","))
-  if (next.span !== "all") query.set("span", next.span)
+  if (next.span !== "1h") query.set("span", next.span)
   if (next.job !== "") query.set("job", next.job)
   return query.size > 0 ? `/?${query}` : "/"
 }
 
-/** @param how `replace` for what is no step of its own, such as each letter of a search. */
+/** @param how `replace` for what should not be a step in the history, such as each letter of a search. */
 export function go(change: Partial<Address>, how: "push" | "replace" = "push"): void {
   const href = hrefTo(change)
   if (href === location.pathname + location.search) return
@@ -59,7 +59,7 @@ export function go(change: Partial<Address>, how: "push" | "replace" = "push"): 
   read()
 }
 
-/** For links: a plain click stays on the page, every other kind is the browser's. */
+/** For links: a plain click stays on the page, everything else is left to the browser. */
 export function onLinkClick(event: MouseEvent): void {
   const link = event.target instanceof Element ? event.target.closest("a") : null
   const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey

@@ -1,6 +1,6 @@
 import type { ActorAnswer, JobAnswer, MachineAnswer } from "../../http/api.ts"
 
-/** A refusal, in the server's words. */
+/** A refusal by the server, in its words. */
 export class Refused extends Error {}
 
 export const loadJob = (address: string) => get<JobAnswer>(`/api/jobs/${encodeURIComponent(address)}`)

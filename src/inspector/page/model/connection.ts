@@ -7,30 +7,30 @@ import { keyOf } from "./words.ts"
 export type Connection = "connecting" | "live" | "reconnecting" | "stale" | "refused"
 
 export const connection = signal<Connection>("connecting")
-/** Prints a fresh link, once one is required. */
+/** The command that prints a fresh link; empty until one is required. */
 export const linkCommand = signal("")
-/** When something last came from the server: what is shown was right then. Epoch milliseconds. */
+/** When the server was last heard: what is shown was current then. Epoch milliseconds. */
 export const heardAt = signal(Date.now())
 
-/** Silence after which the line counts as broken, milliseconds: two heartbeats and a half. */
+/** Silence after which the connection is considered broken, milliseconds: two and a half heartbeats. */
 const longSilence = 25_000
-/** Wait before a new attempt, milliseconds: doubled each time, up to the last. */
+/** Backoff before a new attempt, milliseconds: doubled each time, up to the longest. */
 const firstWait = 500
 const longestWait = 8_000
-/** How often a hidden tab asks what needs somebody, milliseconds. */
+/** How often a hidden tab asks which jobs need attention, milliseconds. */
 const hiddenPace = 15_000
 
 const stream = new Stream()
 let current: AbortController | undefined
 
-/** Follows the feed while the tab can be seen: a browser has six connections to a host, and a stream holds one. */
+/** Follows the feed while the tab is visible: a browser allows six connections to a host, and a stream takes one. */
 export function connect(): void {
   const begin = () => void (document.hidden ? rest() : follow())
   document.addEventListener("visibilitychange", begin)
   begin()
 }
 
-/** A hidden tab still counts in its title who waits for somebody. */
+/** A hidden tab still shows in its title how many jobs need attention. */
 async function rest(): Promise<void> {
   current?.abort()
   const mine = new AbortController()
@@ -101,7 +101,7 @@ type Changes = { now: number; jobs: JobView[]; gone: string[] }
 
 let inSnapshot = new Set<string>()
 
-/** The server is ours and of the same build: what it sends is taken as it is. */
+/** The server comes from the same build, so what it sends is not checked again. */
 function take(event: string, data: string): void {
   if (event === "snapshot") takeSnapshot(JSON.parse(data) as Snapshot)
   else if (event === "changes") {

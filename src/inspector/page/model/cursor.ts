@@ -1,13 +1,13 @@
 import { effect, signal } from "@preact/signals"
 import { address } from "./address.ts"
 
-/** The row of the list that the keys stand on, by its `rowKey`. */
+/** The row of the list that the keys act on, by its `rowKey`. */
 export const cursor = signal("")
 
-/** Whether a key has just moved it: the focus then belongs on its row, as soon as that is drawn. */
+/** Whether a key has just moved the cursor: its row takes the focus once it is drawn. */
 export const isFocusDue = signal(false)
 
-/** Who comes back from a job finds it in the list. */
+// Going back from a job leads to its row.
 effect(() => {
   if (address.value.job !== "") cursor.value = address.value.job
 })

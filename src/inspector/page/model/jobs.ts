@@ -7,15 +7,15 @@ import { keyOf, STATES } from "./words.ts"
 export type Project = { name: string; concurrency: number }
 
 /**
- * All jobs that the page knows. One map that is changed in place, and a number that says so: ten thousand signals
- * would cost more than looking again ten times a second.
+ * All jobs that the page knows: one map, changed in place, and a version number. Ten thousand signals would cost more
+ * than recomputing ten times a second.
  */
 const known = new Map<string, JobView>()
 const version = signal(0)
 
 export const projects = signal<Project[]>([])
 export const isReadOnly = signal(false)
-/** The server's clock, once a second. */
+/** The server's time, updated once a second. */
 export const now = signal(Date.now())
 let skew = 0
 
@@ -34,8 +34,8 @@ export function putJobs(jobs: JobView[], gone: string[] = []): void {
 }
 
 /**
- * The jobs that prompt now, told without the rest. One that did and is not named any more has changed meanwhile: it
- * is dropped, and comes again with the feed.
+ * Takes all jobs that are prompting now, without the others. A known one that is not among them has changed: it is
+ * dropped, and comes back with the feed.
  */
 export function putPrompting(jobs: JobView[]): void {
   const named = new Set(jobs.map(keyOf))
@@ -46,7 +46,7 @@ export function putPrompting(jobs: JobView[]): void {
   )
 }
 
-/** What is not among `keys` is no longer there. */
+/** Drops the jobs that are not among `keys`. */
 export function keepOnly(keys: ReadonlySet<string>): void {
   for (const key of known.keys()) if (!keys.has(key)) known.delete(key)
   announce()
@@ -54,7 +54,7 @@ export function keepOnly(keys: ReadonlySet<string>): void {
 
 let isAnnounced = false
 
-/** Once a frame at most; a hidden tab has no frames. */
+/** At most once a frame; a hidden tab has no frames. */
 function announce(): void {
   if (isAnnounced) return
   isAnnounced = true
@@ -68,7 +68,7 @@ function announce(): void {
 
 let sorted: string[] = []
 
-/** Newest first. The order only changes with jobs that come or go, so a change costs no sorting. */
+/** Newest first. Sorted again only when jobs come or go. */
 export const allJobs = computed(() => {
   version.value
   if (sorted.length !== known.size || sorted.some((key) => !known.has(key))) {
@@ -87,7 +87,7 @@ export const counts = computed(() => {
   return byState
 })
 
-/** Who waits for an answer stands before who merely has trouble. */
+/** Jobs that need attention; those that wait for an answer come first. */
 export const needy = computed(() => {
   const all = allJobs.value.flatMap((job) => {
     const need = needOf(job, now.value)
@@ -97,7 +97,7 @@ export const needy = computed(() => {
   return [...asks, ...all.filter(({ job }) => !job.asks)]
 })
 
-/** By session, or `owner/id` while there is none. */
+/** By session, or by `owner/id` while there is none. */
 export function findJob(address: string): JobView | undefined {
   return known.get(address) ?? allJobs.value.find(({ session }) => session === address)
 }

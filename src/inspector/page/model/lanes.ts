@@ -1,9 +1,9 @@
 import type { JobView } from "../../feed/job-view.ts"
 
-/** One job's time in a slot. */
+/** The time that one job held a slot. */
 export type Bar = { job: JobView; from: number; to: number }
 
-/** Jobs that ran, in as few lanes as hold them without two at once in one: a lane is a slot. */
+/** The jobs that ran, in as few lanes as possible without overlaps: a lane is a slot. */
 export function lanesOf(jobs: readonly JobView[], now: number): Bar[][] {
   const bars = jobs.flatMap((job): Bar[] =>
     job.startedAt === undefined ? [] : [{ job, from: job.startedAt, to: job.endedAt ?? now }],
@@ -19,14 +19,14 @@ export function lanesOf(jobs: readonly JobView[], now: number): Bar[][] {
 
 export type Step = { at: number; running: number; waiting: number }
 
-/** How many ran and how many waited, at every moment at which that changed. */
+/** How many jobs were running and waiting, at every moment at which that changed. */
 export function concurrencyOf(jobs: readonly JobView[], now: number): Step[] {
   const changes: [at: number, running: number, waiting: number][] = []
   for (const { createdAt, startedAt, endedAt } of jobs) {
     changes.push([createdAt, 0, 1], [startedAt ?? endedAt ?? now, startedAt === undefined ? 0 : 1, -1])
     if (startedAt !== undefined) changes.push([endedAt ?? now, -1, 0])
   }
-  // At one moment, what ends makes room before what starts takes it.
+  // At the same moment, a job that ends makes room for one that starts.
   changes.sort((a, b) => a[0] - b[0] || a[1] - b[1])
   let [running, waiting] = [0, 0]
   return changes.map(([at, run, wait]) => {

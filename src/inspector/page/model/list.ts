@@ -18,7 +18,7 @@ export const found = computed(() => {
   return isOpen ? allJobs.value : allJobs.value.filter((job) => matches(job, asked))
 })
 
-/** The jobs as they are listed: flat, or each owner's under it, and under a job those that it started itself. */
+/** The jobs as they are listed: flat, or grouped by owner, with the jobs that a job started nested under it. */
 const unfolded = computed<Row[]>(() =>
   address.value.list === "flat"
     ? found.value.map((job): Row => ({ kind: "job", job, depth: 0, under: job.owner }))
@@ -35,7 +35,7 @@ export const rows = computed<Row[]>(() =>
     : unfolded.value.filter((row) => row.kind === "owner" || !isFolded(row.under)),
 )
 
-/** Folds an owner's jobs away, or shows them again. No step of its own: back leads to another view. */
+/** Collapses or expands an owner's jobs. It adds no step to the browser's history. */
 export function toggleFold(owner: string): void {
   const { fold } = address.value
   go({ fold: fold.includes(owner) ? fold.filter((each) => each !== owner) : [...fold, owner] }, "replace")
@@ -65,12 +65,12 @@ function treeOf(jobs: readonly JobView[]): Row[] {
   })
 }
 
-/** What the cursor calls a row. */
+/** Names a row for the cursor. */
 export const rowKey = (row: Row) => (row.kind === "owner" ? ownerKey(row.owner) : addressOf(row.job))
 
 export const ownerKey = (owner: string) => `owner:${owner}`
 
-/** The place of the row that the cursor calls `where`; -1 when it is not listed. */
+/** The index of the row that the cursor calls `where`; -1 when it is not listed. */
 export function rowOf(where: string): number {
   return where === "" ? -1 : rows.value.findIndex((row) => isAt(row, where))
 }
@@ -78,19 +78,19 @@ export function rowOf(where: string): number {
 const isAt = (row: Row, where: string) =>
   rowKey(row) === where || (row.kind === "job" && keyOf(row.job) === where)
 
-/** The row that a key leads to from the one at `where`: over the heads of owners whose jobs are there to see. */
+/** The row that a key leads to from the one at `where`. It skips the rows of expanded owners. */
 export function neighbour(where: string, step: 1 | -1): Row | undefined {
   const isStop = (row: Row) => row.kind === "job" || isFolded(row.owner)
   return nextOf(rows.value, where, step, isStop)
 }
 
-/** The same from an open job: folded or not, only jobs can be open. */
+/** The same from an open job: only jobs can be open, whether their owner is collapsed or not. */
 export function neighbourJob(where: string, step: 1 | -1): JobView | undefined {
   const row = nextOf(unfolded.value, where, step, ({ kind }) => kind === "job")
   return row?.kind === "job" ? row.job : undefined
 }
 
-/** At the ends it stays where it is; from nowhere it begins at an end. */
+/** At either end it stays where it is; from nowhere it starts at an end. */
 function nextOf(
   list: readonly Row[],
   where: string,

@@ -1,53 +1,57 @@
 import type { JobView } from "../../feed/job-view.ts"
 import { duration } from "./words.ts"
 
-/** Attempts after which a retrying job counts as stuck. */
+/** Attempts after which a retrying job is considered stuck. */
 const manyAttempts = 3
-/** A wait for the next attempt that is worth a look, milliseconds. */
+/** A backoff that deserves attention, milliseconds. */
 const longBackoff = 60_000
-/** Silence after which a working job is worth a look, milliseconds. */
+/** Time without activity after which a working job deserves attention, milliseconds. */
 const longSilence = 120_000
+/** The same while a tool is running: builds and tests may be silent for minutes. */
+const longTool = 600_000
 
-/** Why somebody should look at a job, in words; undefined when it gets on by itself. */
+/** Why a job needs attention, in words; undefined when it gets on by itself. */
 export function needOf(job: JobView, now: number): string | undefined {
   if (job.state !== "prompting") return undefined
   const ask = job.asks?.[0]
-  if (job.phase === "permission") return `asks for permission: ${ask?.text ?? ""}`
-  if (job.phase === "question") return `asks you: ${ask?.text ?? ""}`
+  if (job.phase === "permission") return `permission request: ${ask?.text ?? ""}`
+  if (job.phase === "question") return `question: ${ask?.text ?? ""}`
   if (job.phase === "retrying" && job.retry && job.retry.attempt >= manyAttempts)
-    return `retried ${job.retry.attempt} times: ${job.retry.reason}`
+    return `${job.retry.attempt} attempts failed: ${job.retry.reason}`
   if (job.phase === "retrying" && job.retry && job.retry.next - now > longBackoff)
-    return `tries again only in ${duration(job.retry.next - now)}: ${job.retry.reason}`
+    return `next attempt in ${duration(job.retry.next - now)}: ${job.retry.reason}`
   const silence = now - Math.max(job.activity?.at ?? 0, job.startedAt ?? now)
-  return job.phase === "working" && silence > longSilence
-    ? `no sign of life for ${duration(silence)}`
-    : undefined
+  const tool = job.activity?.tool
+  if (job.phase !== "working" || silence <= (tool === undefined ? longSilence : longTool)) return undefined
+  return tool === undefined
+    ? `no activity for ${duration(silence)}`
+    : `running ${tool} for ${duration(silence)}`
 }
 
-/** What somebody can do for a job that needs it. */
-export function helpFor({ phase, session }: Pick<JobView, "phase" | "session">): string {
+/** What a person can do for a job that needs attention. */
+export function helpFor({ phase, owner }: Pick<JobView, "phase" | "owner">): string {
   if (phase === "permission" || phase === "question")
-    return `Answer it in opencode: its session is ${session}.`
+    return `Answer it in opencode, in the session that started this job: ${owner}.`
   if (phase === "retrying")
-    return "opencode tries again by itself. Wait, or cancel it and give the task another model."
-  return "A tool may hang, or the model be slow. Look into its session, tell it more, or cancel it."
+    return "opencode retries by itself. Wait, or cancel the job and start it again with another model."
+  return "A tool may be hanging, or the model may be slow. Look at its session, send it a message, or cancel it."
 }
 
-/** What can be done about an error. */
+/** What a person can do about an error of this kind. */
 export function adviceOf(kind: string): string {
-  return advice[kind] ?? "Give it a follow-up, or start it again from the agent."
+  return advice[kind] ?? "Send it a follow-up, or ask the main agent to start it again."
 }
 
 const advice: Record<string, string> = {
-  create: "opencode did not make the child session. Look into opencode's log, then start the job again.",
-  prompt: "The prompt was not taken. Check that its agent and model exist, then give it a follow-up.",
-  provider: "The model's provider refused. Check its key, quota and status, then give it a follow-up.",
-  schema: "The answer had the wrong shape. Tell the child in a follow-up what was missing.",
-  dependency: "A job that it waited for did not end well. Mend that one first.",
-  interrupted:
-    "opencode stopped meanwhile. A follow-up goes on in the same session; nothing that it wrote is lost.",
+  create: "opencode did not create the child session. Check opencode's log, then start the job again.",
+  prompt:
+    "opencode did not take the prompt, or its answer was lost. Check its agent and model, then send a follow-up.",
+  provider: "The provider refused the request. Check its key, quota and status, then send a follow-up.",
+  schema: "The answer did not match its schema. Say in a follow-up what is missing.",
+  dependency: "A job that it depends on failed. Fix that one first.",
+  interrupted: "A follow-up continues in the same session, with everything that opencode has saved of it.",
   total:
-    "Its time ran out. Give it a follow-up, or more time: the option timeoutSeconds, or timeout on the task.",
-  idle: "The child went silent: a tool that hangs, or a model that does not answer. Raise idleSeconds if that is normal here.",
-  cancelled: "It was ended on purpose. A follow-up continues in the same session.",
+    "Its timeout ran out. Send a follow-up, or raise `timeout` of the task or the option timeoutSeconds.",
+  idle: "A tool hung, or the model did not answer. If such pauses are normal here, raise the option idleSeconds.",
+  cancelled: "A follow-up continues in the same session.",
 }

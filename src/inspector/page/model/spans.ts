@@ -6,13 +6,13 @@ export type Span = { kind: SpanKind; from: number; to: number; why: string }
 export const spanWords: Record<SpanKind, string> = {
   opening: "opening",
   queued: "queued",
-  run: "at work",
-  retry: "backing off",
-  waiting: "waiting for people",
+  run: "running",
+  retry: "backoff",
+  waiting: "waiting for you",
   stopping: "stopping",
 }
 
-/** What a job spent its time on. Without a history (a job of an earlier process) its record says the outline. */
+/** What a job spent its time on. A job of an earlier process has no history: its record gives the outline. */
 export function spansOf({ history, createdAt, startedAt, endedAt }: JobAnswer, now: number): Span[] {
   const end = endedAt ?? now
   if (history.length === 0) {
@@ -28,9 +28,10 @@ export function spansOf({ history, createdAt, startedAt, endedAt }: JobAnswer, n
 
 function kindOf(place: string): SpanKind | undefined {
   const [state, phase] = place.split(".")
+  if (phase === "stopping") return "stopping"
   if (state === "created") return phase === "queued" ? "queued" : "opening"
   if (state !== "prompting") return undefined
   if (phase === "retrying") return "retry"
   if (phase === "permission" || phase === "question") return "waiting"
-  return phase === "stopping" ? "stopping" : "run"
+  return "run"
 }

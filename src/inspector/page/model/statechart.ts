@@ -3,13 +3,13 @@ import type { MachineAnswer } from "../../http/api.ts"
 type Arrow = MachineAnswer["arrows"][number]
 type Step = { from: string; to: string; event: string }
 
-/** The node that stands for `state.phase`, and those around it. */
+/** The ids of the node for `state.phase` and of the nodes that contain it. */
 export function litNodes({ nodes }: MachineAnswer, place: string): Set<string> {
   const node = nodes.find((each) => each.place === place)
   return new Set(node ? nodes.filter(({ id }) => isWithin(node.id, id)).map(({ id }) => id) : [])
 }
 
-/** The arrows that a step went along, each with its event: that of the step, then those that need none. */
+/** The arrows that a step followed, each with its event: that of the step, then those of automatic transitions. */
 export function takenArrows({ nodes, arrows }: MachineAnswer, step: Step | undefined): Map<Arrow, string> {
   const from = nodes.find(({ place }) => place === step?.from)
   const to = nodes.find(({ place }) => place === step?.to)
@@ -26,7 +26,7 @@ export function takenArrows({ nodes, arrows }: MachineAnswer, step: Step | undef
   return new Map(taken.map(({ arrow, event }) => [arrow, event]))
 }
 
-/** An arrow as an SVG path, a smooth line: it bends at the points and passes through the middles between them. */
+/** An arrow as a smooth SVG path, which bends at the points and passes through the midpoints between them. */
 export function curve(points: Arrow["points"]): string {
   const [first, ...rest] = points
   const last = rest.pop()

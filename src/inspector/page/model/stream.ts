@@ -1,6 +1,6 @@
 import type { ErrorAnswer } from "../../http/api.ts"
 
-/** One server-sent event. */
+/** A server-sent event. */
 export type StreamEvent = { event: string; data: string }
 
 export class StreamRefused extends Error {
@@ -15,13 +15,13 @@ export class StreamRefused extends Error {
 }
 
 /**
- * Server-sent events by fetch. Unlike EventSource it tells a refusal from a broken line, and resumes where the page
- * left off even after it closed the stream itself.
+ * Reads server-sent events with fetch. Unlike EventSource, it can tell a refusal from a broken connection, and resumes
+ * even after the page itself closed the stream.
  */
 export class Stream {
   #lastId = ""
 
-  /** Ends with the connection; throws when it is refused or breaks. */
+  /** Ends with the connection; throws when that is refused or breaks. */
   async *read(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
     const headers = this.#lastId === "" ? undefined : { "last-event-id": this.#lastId }
     const response = await fetch("/api/stream", { signal, ...(headers && { headers }) })
@@ -31,7 +31,7 @@ export class Stream {
     for (;;) {
       const { value, done } = await reader.read()
       if (done) return
-      // A long event comes in many pieces: only the last one can complete it.
+      // A long event arrives in many pieces: only the last one can complete it.
       if (!value.includes("\n\n") && !(value.startsWith("\n") && parts.at(-1)?.endsWith("\n"))) {
         parts.push(value)
         continue

@@ -1,10 +1,10 @@
 import type { JobPhase, JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 
-/** Types alone come from the machines: their schemas would double the page. */
+/** Only types come from the machines: their schemas would double the size of the page. */
 export const STATES: readonly JobState[] = ["created", "prompting", "done", "failed", "timedOut", "cancelled"]
 
-/** Each state has a sign and a word of its own: colour is never all that tells them apart. */
+/** Each state has its own sign and word, so that nobody has to tell them apart by colour. */
 export const stateWords: Record<JobState, { sign: string; word: string }> = {
   created: { sign: "◌", word: "created" },
   prompting: { sign: "▶", word: "prompting" },
@@ -14,24 +14,42 @@ export const stateWords: Record<JobState, { sign: string; word: string }> = {
   cancelled: { sign: "⊘", word: "cancelled" },
 }
 
-/** A phase that differs from its state in what it asks of people has a sign of its own. */
-const phaseSigns: Partial<Record<JobPhase, string>> = {
+/** A phase that means something else for people than its state has its own sign. */
+const phaseSigns: Record<JobPhase, string | undefined> = {
+  opening: undefined,
   queued: "⋯",
+  working: undefined,
   retrying: "↻",
   permission: "!",
   question: "?",
   stopping: "■",
 }
 
+const PHASES = Object.keys(phaseSigns) as JobPhase[]
+
 export const signOf = ({ state, phase }: Pick<JobView, "state" | "phase">) =>
   (phase && phaseSigns[phase]) ?? stateWords[state].sign
 
+/** Reads a job's place as the API writes it: `state.phase` or `state`. */
+export function placeIn(text: string): Pick<JobView, "state" | "phase"> | undefined {
+  const [state, phase] = text.split(".")
+  const knownState = STATES.find((each) => each === state)
+  const knownPhase = PHASES.find((each) => each === phase)
+  return knownState && { state: knownState, ...(knownPhase && { phase: knownPhase }) }
+}
+
 export const keyOf = ({ owner, id }: Pick<JobView, "owner" | "id">) => `${owner}/${id}`
 
-/** How the API and the address name a job: by its session as soon as there is one. */
+/** How the API and the address name a job: by its session once it has one. */
 export const addressOf = (job: Pick<JobView, "owner" | "id" | "session">) => job.session || keyOf(job)
 
 export const isLive = ({ state }: Pick<JobView, "state">) => state === "created" || state === "prompting"
+
+/** How long a job has been running, or waiting to run, without the time that it waited for people. Milliseconds. */
+export function timeOf(job: JobView, now: number): number {
+  const { createdAt, startedAt = createdAt, endedAt = now, waitedMs = 0, waitingSince = endedAt } = job
+  return Math.max(0, endedAt - startedAt - waitedMs - (endedAt - waitingSince))
+}
 
 /** `830 ms`, `4.2 s`, `3 m 07 s`, `2 h 05 m`. */
 export function duration(ms: number): string {
@@ -46,10 +64,14 @@ export function duration(ms: number): string {
 
 const pad = (value: number) => String(value).padStart(2, "0")
 
-export function clockTime(at: number): string {
+/** `15:04:05`; on another day than today `24 Nov 15:04:05`. */
+export function clockTime(at: number, now = Date.now()): string {
   const date = new Date(at)
-  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
+  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
+  return date.toDateString() === new Date(now).toDateString() ? time : `${dayOf(date)} ${time}`
 }
+
+const dayOf = (date: Date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })
 
 /** `950`, `12.3k`, `4.1M`. */
 export function amount(value: number): string {
@@ -61,14 +83,14 @@ export const tokensOf = ({ usage }: Pick<JobView, "usage">) => usage.input + usa
 
 export const money = (dollars: number) => (dollars === 0 ? "$0" : `$${dollars.toFixed(dollars < 1 ? 4 : 2)}`)
 
-/** What it does now, in a line. */
+/** What it is doing now, or why it failed, in one line. */
 export function doing({ state, phase, asks, retry, activity, error }: JobView): string {
   if (error) return error.message
   if (asks?.[0]) return asks[0].text
   if (phase === "retrying" && retry) return `attempt ${retry.attempt} failed: ${retry.reason}`
-  if (phase === "queued") return "waits for a slot"
-  if (phase === "opening") return "its session is being made"
-  if (phase === "stopping") return "the child is being stopped"
-  if (state === "prompting" && activity?.tool !== undefined) return `runs ${activity.tool}`
+  if (phase === "queued") return "waiting for a slot"
+  if (phase === "opening") return "creating its session"
+  if (phase === "stopping") return "stopping the child"
+  if (state === "prompting" && activity?.tool !== undefined) return `running ${activity.tool}`
   return activity?.text?.trimEnd().split("\n").at(-1) ?? ""
 }

@@ -8,7 +8,7 @@ export function Dialog({ title, onClose, children }: Props) {
   useEffect(() => {
     const before = document.activeElement
     dialog.current?.showModal()
-    // A dialog that is taken away while it is open does not give the focus back by itself.
+    // A dialog that is removed while it is open does not give the focus back by itself.
     return () => {
       if (before instanceof HTMLElement) before.focus()
     }

@@ -12,7 +12,7 @@ const connectionWords: Record<Connection, string> = {
   live: "live",
   reconnecting: "reconnecting",
   stale: "stale",
-  refused: "needs a new link",
+  refused: "link required",
 }
 
 export function Header() {
@@ -47,7 +47,7 @@ export function Header() {
       <button
         type="button"
         class="plain"
-        aria-label="Keys and search help"
+        aria-label="Keyboard shortcuts and search"
         onClick={() => (isHelpOpen.value = true)}
       >
         ?
@@ -57,13 +57,13 @@ export function Header() {
 }
 
 const needWords = (count: number) =>
-  count === 0 ? "" : count === 1 ? "1 job needs you" : `${count} jobs need you`
+  count === 0 ? "" : count === 1 ? "1 job needs attention" : `${count} jobs need attention`
 
 function NeedCount() {
   return (
     <span class="count">
       {needy.value.length}
-      <span class="hidden"> need you</span>
+      <span class="hidden"> need attention</span>
     </span>
   )
 }

@@ -4,7 +4,7 @@ import { hasNavigated } from "../model/address.ts"
 
 type Props = { children: ComponentChildren; isHidden?: boolean }
 
-/** A view's heading. Where what had the focus is gone with the view before, a screen reader goes on from here. */
+/** A view's heading. It takes a focus that was lost with the previous view, so that a screen reader continues here. */
 export function Heading({ children, isHidden = false }: Props) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {

@@ -5,9 +5,9 @@ export const isHelpOpen = signal(false)
 
 const keys: [string, string][] = [
   ["/", "search"],
-  ["j  k", "next and previous job"],
-  ["↓  ↑", "the same in lists"],
-  ["←  →", "fold an owner's jobs, and unfold them"],
+  ["j  k", "next or previous job"],
+  ["↓  ↑", "next or previous row of a list"],
+  ["←  →", "collapse or expand an owner's jobs"],
   ["Enter", "open the job"],
   ["Esc", "back to the list"],
   ["1 – 4", "Overview, Jobs, Timeline, Actors"],
@@ -18,7 +18,7 @@ export function Help() {
   if (!isHelpOpen.value) return null
   const close = () => (isHelpOpen.value = false)
   return (
-    <Dialog title="Keys and search" onClose={close}>
+    <Dialog title="Keyboard shortcuts and search" onClose={close}>
       <dl class="keys">
         {keys.map(([key, what]) => (
           <div key={key}>
@@ -30,9 +30,9 @@ export function Help() {
         ))}
       </dl>
       <p>
-        A search finds words, and fields: <code>state:failed</code>, <code>phase:permission</code>,{" "}
+        Search for words, and by field: <code>state:failed</code>, <code>phase:permission</code>,{" "}
         <code>agent:general</code>, <code>model:</code>, <code>owner:</code>, <code>id:</code>,{" "}
-        <code>error:idle</code>. Several values: <code>state:failed,timedOut</code>.
+        <code>error:idle</code>. Separate alternatives with commas: <code>state:failed,timedOut</code>.
       </p>
       <div class="actions">
         <button type="button" onClick={close}>

@@ -2,10 +2,10 @@ import type { JobAnswer } from "../../http/api.ts"
 import { clockTime, duration } from "../model/words.ts"
 import { Words } from "./words.tsx"
 
-/** Every step with its cause, the latest first. */
+/** Every transition with its cause, latest first. */
 export function History({ steps }: { steps: JobAnswer["history"] }) {
   if (steps.length === 0)
-    return <p class="empty">This job ran before opencode was last started; its steps were not kept.</p>
+    return <p class="empty">opencode was restarted since this job ran, and does not keep its history.</p>
   const latestFirst = steps
     .map((step, index) => ({ step, index, before: steps[index - 1]?.at ?? step.at }))
     .reverse()

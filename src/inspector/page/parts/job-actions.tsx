@@ -6,13 +6,13 @@ import { Dialog } from "./dialog.tsx"
 
 type Asked = "cancel" | "send" | undefined
 
-/** What a person can do to a job. What is not possible stays there, and says why. */
+/** What a person can do with a job. What is not possible now stays visible and says why. */
 export function JobActions({ job }: { job: JobAnswer }) {
   const asked = useSignal<Asked>(undefined)
   const copied = useSignal<"no" | "yes" | "refused">("no")
   const close = () => (asked.value = undefined)
   const where = addressOf(job)
-  const sendName = isLive(job) ? "Tell it more" : "Follow-up"
+  const sendName = isLive(job) ? "Send message" : "Follow-up"
   const copy = async () => {
     const json = JSON.stringify(job, null, 2)
     copied.value = await navigator.clipboard.writeText(json).then(
@@ -36,14 +36,14 @@ export function JobActions({ job }: { job: JobAnswer }) {
       </button>
       <p class={copied.value === "refused" ? "why" : "hidden"} role="status">
         {copied.value === "yes" && "Copied"}
-        {copied.value === "refused" && "Copy JSON: the browser does not let the page write to the clipboard"}
+        {copied.value === "refused" && "Copy JSON: the browser denied access to the clipboard"}
       </p>
       <Why id="why-send" name={sendName} why={job.can.send} />
       <Why id="why-cancel" name="Cancel" why={job.can.cancel} />
       {asked.value === "cancel" && (
         <Confirm
           title={`Cancel ${job.id}?`}
-          text="Its child session is aborted, and everything that it started with it. What it has written is kept."
+          text="This aborts its child session and cancels every job that it started. What it has written is kept."
           field="Reason"
           confirm="Cancel the job"
           isOptional
@@ -56,7 +56,7 @@ export function JobActions({ job }: { job: JobAnswer }) {
           title={`${sendName}: ${job.id}`}
           text={
             isLive(job)
-              ? "The child reads it as soon as it can."
+              ? "The child gets the message at its next step."
               : "Starts a new run in the same child session."
           }
           field="Message"
@@ -71,7 +71,7 @@ export function JobActions({ job }: { job: JobAnswer }) {
 
 type ActionProps = { id: string; name: string; why: string | undefined; isDanger?: boolean; onClick(): void }
 
-/** Not `disabled`: a disabled button is skipped by the keyboard, and nobody would learn why. */
+/** Not `disabled`: the keyboard skips a disabled button, and nobody would learn why. */
 function Action({ id, name, why, isDanger = false, onClick }: ActionProps) {
   return (
     <button
@@ -129,7 +129,7 @@ function Confirm({ title, text, field, confirm, isOptional = false, onConfirm, o
         <p>{text}</p>
         <label>
           {field}
-          {isOptional && <span class="quiet"> (if you like)</span>}
+          {isOptional && <span class="quiet"> (optional)</span>}
           <textarea
             rows={isOptional ? 2 : 5}
             required={!isOptional}

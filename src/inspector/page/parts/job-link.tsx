@@ -3,7 +3,7 @@ import { hrefTo } from "../model/address.ts"
 import { addressOf } from "../model/words.ts"
 import { Words } from "./words.tsx"
 
-/** A job's name and what it is for; opens it. */
+/** A job's id and description, as a link to it. */
 export function JobLink({ job }: { job: JobView }) {
   return (
     <a class="job-link" href={hrefTo({ job: addressOf(job) })}>

@@ -9,7 +9,7 @@ export function Search() {
       <input
         id={SEARCH_ID}
         type="search"
-        placeholder="Search: state:failed agent:general words"
+        placeholder="Search words, state:failed, agent:general"
         autocomplete="off"
         spellcheck={false}
         value={address.value.q}
@@ -22,7 +22,7 @@ export function Search() {
   )
 }
 
-/** A search shows in the list of jobs, wherever it was begun. */
+/** A search always leads to the list of jobs. */
 function search(q: string): void {
   go({ q, view: "jobs", job: "" }, address.value.view === "jobs" ? "replace" : "push")
 }

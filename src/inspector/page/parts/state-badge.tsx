@@ -1,7 +1,7 @@
 import type { JobView } from "../../feed/job-view.ts"
 import { signOf, stateWords } from "../model/words.ts"
 
-/** A job's state as sign, word and colour, with its phase. */
+/** A job's state or phase as sign, word and colour. */
 export function StateBadge({ job }: { job: Pick<JobView, "state" | "phase"> }) {
   return (
     <span

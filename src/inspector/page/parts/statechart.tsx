@@ -6,12 +6,12 @@ import { curve, litNodes, takenArrows } from "../model/statechart.ts"
 
 type ArrowShape = MachineAnswer["arrows"][number]
 
-/** The same for every job: loaded once. */
+/** The same for every job, so loaded once. */
 const machine = signal<MachineAnswer | undefined>(undefined)
 
 type Props = { place: string; last: JobAnswer["history"][number] | undefined }
 
-/** The job's real machine, with where it is and how it came there. */
+/** The job's real state machine, with its current state and the transition that led there. */
 export function Statechart({ place, last }: Props) {
   useEffect(() => {
     machine.value ??
@@ -25,7 +25,7 @@ export function Statechart({ place, last }: Props) {
   useEffect(() => {
     const here = box.current?.querySelector(".here rect")
     if (!box.current || !here) return
-    // On a narrow screen the chart is wider than what can be seen of it.
+    // On a narrow screen only part of the chart is visible.
     const { left, width } = here.getBoundingClientRect()
     const { left: start, width: seen } = box.current.getBoundingClientRect()
     box.current.scrollLeft += left - start - (seen - width) / 2
@@ -33,7 +33,7 @@ export function Statechart({ place, last }: Props) {
   if (!chart) return <div class="chart loading" />
   const lit = litNodes(chart, place)
   const taken = takenArrows(chart, last)
-  const label = `The job's state machine. It is in ${place}${last ? `, by ${last.event}` : ""}.`
+  const label = `The job's state machine. Current state: ${place}${last ? `, reached by ${last.event}` : ""}.`
   return (
     <div class="chart" ref={box} tabIndex={0} role="group" aria-label="State machine">
       <svg
@@ -96,7 +96,7 @@ export function Statechart({ place, last }: Props) {
   )
 }
 
-/** Whether the last step led from the node back to it, by this event. */
+/** Whether the last transition was this event and led back to the node. */
 function isLoop({ place }: MachineAnswer["nodes"][number], event: string, last: Props["last"]): boolean {
   return last !== undefined && last.from === last.to && last.to === place && last.event === event
 }

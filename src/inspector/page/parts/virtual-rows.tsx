@@ -8,20 +8,20 @@ type Props<T> = {
   rows: readonly T[]
   keyOf(row: T): string
   render(row: T, index: number): ComponentChildren
-  /** The selected row; -1 for none. */
+  /** The index of the selected row; -1 for none. */
   current: number
-  /** The current row must be seen, and the focus belongs on it. */
+  /** Whether the current row must be scrolled to and take the focus. */
   isFocusDue: boolean
-  /** Something in the row got the focus. */
+  /** Called when something in the row takes the focus. */
   onFocus(row: T): void
 }
 
-/** Height of a row, pixels: the same for all, so that where a row is needs no measuring. */
+/** Height of every row, pixels: fixed, so that rows need no measuring. */
 export const rowHeight = 38
-/** Rows drawn above and below what can be seen. */
+/** Rows drawn above and below the visible ones. */
 const margin = 6
 
-/** A table of any length, of which only the rows that can be seen exist. */
+/** A table of any length. Only the visible rows exist. */
 export function VirtualRows<T>(props: Props<T>) {
   const { label, head, rows, keyOf, render, current, isFocusDue, onFocus } = props
   const box = useRef<HTMLDivElement>(null)
@@ -39,19 +39,19 @@ export function VirtualRows<T>(props: Props<T>) {
   const isNew = useRef(true)
   useEffect(() => {
     const element = box.current
-    // A row that is being clicked must not move away from under the pointer: only keys and a return scroll to it.
+    // A row that is being clicked must not move away from the pointer: only keys and going back scroll to it.
     const isLedThere = isNew.current || isFocusDue
     isNew.current = false
     if (!element || current < 0 || !isLedThere) return
     const start = current * rowHeight
-    // The head sticks to the top and covers one row's height.
+    // The sticky head covers the height of one row.
     if (start < element.scrollTop) element.scrollTop = start
     else if (start + 2 * rowHeight > element.scrollTop + element.clientHeight)
       element.scrollTop = start + 2 * rowHeight - element.clientHeight
     top.value = element.scrollTop
   }, [current, top])
 
-  // After every drawing: a row that is far away exists only once it has been scrolled to.
+  // After every render: a row that is far away exists only once it has been scrolled to.
   useEffect(() => {
     if (!isFocusDue || document.activeElement?.matches("input")) return
     box.current?.querySelector<HTMLElement>(".row.current :is(a, button)")?.focus({ preventScroll: true })

@@ -3,7 +3,7 @@ import { now } from "../model/jobs.ts"
 import { type Span, spansOf, spanWords } from "../model/spans.ts"
 import { duration } from "../model/words.ts"
 
-/** What the job spent its time on, one line for each stretch. */
+/** What the job spent its time on, one line for each span. */
 export function Waterfall({ job }: { job: JobAnswer }) {
   const spans = spansOf(job, now.value)
   const start = spans[0]?.from ?? job.createdAt

@@ -1,22 +1,25 @@
 import { useSignal } from "@preact/signals"
 import { useEffect } from "preact/hooks"
 import type { ActorAnswer } from "../../http/api.ts"
+import { countWords, isInTrouble, kindMeanings, kindsIn, stateOf } from "../model/actors.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadActors } from "../model/api.ts"
-import { counts, now } from "../model/jobs.ts"
+import { counts, findJob, now } from "../model/jobs.ts"
+import { placeIn } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
+import { StateBadge } from "../parts/state-badge.tsx"
 import { Words } from "../parts/words.tsx"
 
-/** How often the tree is asked for again while nothing changes, milliseconds. */
+/** How often the tree is loaded again while no job changes, milliseconds. */
 const pace = 5_000
 
-/** The supervision tree: who answers for whom, now. */
+/** The supervision tree: the actors that are alive now, each under the one that answers for it. */
 export function Actors() {
   const tree = useSignal<ActorAnswer | undefined>(undefined)
   const changed = Object.values(counts.value).join()
   const turn = Math.floor(now.value / pace)
   useEffect(() => {
-    // A connection that broke says so in the header.
+    // The header says when the connection is broken.
     loadActors().then(
       (loaded) => (tree.value = loaded),
       () => {},
@@ -25,38 +28,70 @@ export function Actors() {
   return (
     <main class="actors">
       <Heading>Actors</Heading>
-      <p class="quiet">What lives now. Jobs that have ended are records, not actors.</p>
+      <p class="quiet">What is alive now. A job that has ended is a record, not an actor.</p>
       {tree.value && (
-        <ul class="tree">
-          <Actor actor={tree.value} />
-        </ul>
+        <>
+          <ul class="tree">
+            <Actor actor={tree.value} parent="" />
+          </ul>
+          <Legend tree={tree.value} />
+        </>
       )}
     </main>
   )
 }
 
-function Actor({ actor }: { actor: ActorAnswer }) {
-  const numbers = Object.entries(actor.counts)
-    .filter(([, count]) => count > 0)
-    .map(([name, count]) => `${name} ${count}`)
+function Legend({ tree }: { tree: ActorAnswer }) {
+  return (
+    <dl class="kinds">
+      {kindsIn(tree).map((kind) => (
+        <div key={kind}>
+          <dt>{kind}</dt>
+          <dd>{kindMeanings[kind]}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function Actor({ actor, parent }: { actor: ActorAnswer; parent: string }) {
+  const { kind, id, children } = actor
+  const numbers = countWords(actor)
   return (
     <li>
-      <span class={`actor is-${actor.kind}`}>
-        <span class="quiet">{actor.kind}</span>{" "}
-        {actor.session === undefined ? (
-          <Words text={actor.id} />
-        ) : (
-          <a href={hrefTo({ job: actor.session })}>{actor.id}</a>
-        )}{" "}
-        <code>{actor.state}</code> <span class="quiet">{numbers.join(" · ")}</span>
+      <span class={`actor is-${kind}`}>
+        <span class="quiet">{kind}</span>
+        {id !== parent && <Name actor={actor} />}
+        <State actor={actor} />
+        {numbers.length > 0 && <span class="quiet">{numbers.join(" · ")}</span>}
       </span>
-      {actor.children.length > 0 && (
+      {children.length > 0 && (
         <ul>
-          {actor.children.map((child) => (
-            <Actor key={`${child.kind} ${child.id}`} actor={child} />
+          {children.map((child) => (
+            <Actor key={`${child.kind} ${child.id}`} actor={child} parent={id} />
           ))}
         </ul>
       )}
     </li>
+  )
+}
+
+/** An actor that is about a job is named after it and links to it. */
+function Name({ actor: { id, session } }: { actor: ActorAnswer }) {
+  if (session === undefined)
+    return (
+      <strong>
+        <Words text={id} />
+      </strong>
+    )
+  return <a href={hrefTo({ job: session })}>{findJob(session)?.id ?? id}</a>
+}
+
+function State({ actor }: { actor: ActorAnswer }) {
+  const job = actor.kind === "job" ? placeIn(actor.state) : undefined
+  if (job) return <StateBadge job={job} />
+  const state = stateOf(actor)
+  return state === undefined ? null : (
+    <span class={isInTrouble(actor) ? "badge actor-state is-in-trouble" : "badge actor-state"}>{state}</span>
   )
 }

@@ -39,34 +39,34 @@ export function Job({ address }: { address: string }) {
       </div>
       {problem !== "" && (
         <p class="reason is-failed" role="alert">
-          What stands here is no longer up to date: <Words text={problem} />
+          This may be out of date: <Words text={problem} />
         </p>
       )}
       <Reason job={job} />
-      <Section id="chart" title="Where it is">
+      <Section id="chart" title="State">
         <Statechart place={place} last={last} />
       </Section>
       <div class="columns wide">
-        <Section id="history" title="Why it is there">
+        <Section id="history" title="History">
           <History steps={job.history} />
         </Section>
         <div class="stack">
-          <Section id="time" title="Where its time went">
+          <Section id="time" title="Time">
             <Waterfall job={job} />
           </Section>
-          <Section id="facts" title="Facts">
-            <Facts job={job} />
+          <Section id="details" title="Details">
+            <Details job={job} />
           </Section>
         </div>
       </div>
-      <Section id="text" title={isLive(job) ? "What it writes" : "What it wrote"}>
+      <Section id="text" title={isLive(job) ? "What it is writing" : "What it wrote"}>
         <Text job={job} />
       </Section>
     </main>
   )
 }
 
-/** The job with its history, asked for again when the feed says that it changed: once a second at most. */
+/** The job with its history, loaded again when the feed says that it changed, at most once a second. */
 function useJob(address: string): { job: JobAnswer | undefined; problem: string } {
   const job = useSignal<JobAnswer | undefined>(undefined)
   const problem = useSignal("")
@@ -85,7 +85,7 @@ function useJob(address: string): { job: JobAnswer | undefined; problem: string 
         if (isCurrent) problem.value = error instanceof Error ? error.message : String(error)
       }
     }
-    // What changed its state is shown at once; text that grows can wait.
+    // A change of state is shown at once; growing text can wait.
     const isOther = job.value?.state !== view?.state || job.value?.phase !== view?.phase
     const timer = setTimeout(load, isOther ? 0 : Math.max(0, due.value - Date.now()))
     return () => {
@@ -113,7 +113,7 @@ function Section({ id, title, children }: { id: string; title: string; children:
   )
 }
 
-/** What matters most about it now, in a sentence. */
+/** What matters most about the job now. */
 function Reason({ job }: { job: JobAnswer }) {
   if (job.error)
     return (
@@ -137,17 +137,17 @@ function Reason({ job }: { job: JobAnswer }) {
   )
 }
 
-function Facts({ job }: { job: JobAnswer }) {
+function Details({ job }: { job: JobAnswer }) {
   const { usage } = job
-  const facts: [string, string | undefined][] = [
+  const details: [string, string | undefined][] = [
     ["agent", job.agent],
-    ["model", job.model ?? "opencode's choice"],
+    ["model", job.model ?? "chosen by opencode"],
     ["run", String(job.run)],
     ["created", clockTime(job.createdAt)],
     ["started", job.startedAt === undefined ? undefined : clockTime(job.startedAt)],
     ["ended", job.endedAt === undefined ? undefined : clockTime(job.endedAt)],
     ["time left", job.deadlineAt === undefined ? undefined : duration(job.deadlineAt - now.value)],
-    ["next try", job.retry && `in ${duration(job.retry.next - now.value)}`],
+    ["next attempt", job.retry && `in ${duration(job.retry.next - now.value)}`],
     ["tokens in / out", `${amount(usage.input)} / ${amount(usage.output)}`],
     ["reasoning", amount(usage.reasoning)],
     ["cache read / write", `${amount(usage.cacheRead)} / ${amount(usage.cacheWrite)}`],
@@ -158,7 +158,7 @@ function Facts({ job }: { job: JobAnswer }) {
   ]
   return (
     <dl class="grid">
-      {facts.map(
+      {details.map(
         ([name, value]) =>
           value !== undefined && (
             <div key={name}>

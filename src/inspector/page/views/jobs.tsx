@@ -14,7 +14,17 @@ import {
   toggleFold,
   unfoldAll,
 } from "../model/list.ts"
-import { amount, doing, duration, keyOf, money, STATES, stateWords, tokensOf } from "../model/words.ts"
+import {
+  amount,
+  doing,
+  duration,
+  keyOf,
+  money,
+  STATES,
+  stateWords,
+  timeOf,
+  tokensOf,
+} from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
@@ -30,7 +40,7 @@ export function Jobs() {
         </Heading>
         <Chips />
         {address.value.list === "tree" && found.value.length > 0 && <FoldAll />}
-        <div class="switch" role="group" aria-label="Order">
+        <div class="switch" role="group" aria-label="Grouping">
           {(["tree", "flat"] as const).map((list) => (
             <a
               key={list}
@@ -45,7 +55,7 @@ export function Jobs() {
       {found.value.length === 0 ? (
         <p class="empty">
           {address.value.q === ""
-            ? "No jobs yet. They appear here as soon as an agent starts some."
+            ? "No jobs yet. Jobs appear here as soon as an agent starts them."
             : "No job matches this search."}
         </p>
       ) : (
@@ -65,7 +75,7 @@ export function Jobs() {
 }
 
 function focused(row: Row): void {
-  // The keys have gone on since this row was drawn: the focus follows them, not they the focus.
+  // The cursor has moved on since this row was drawn: the focus follows the cursor, not the other way round.
   if (isFocusDue.value && rowKey(row) !== cursor.value) return
   cursor.value = rowKey(row)
   isFocusDue.value = false
@@ -75,7 +85,7 @@ function FoldAll() {
   const isAnyOpen = rows.value.some(({ kind }) => kind === "job")
   return (
     <button type="button" class="small" onClick={isAnyOpen ? foldAll : unfoldAll}>
-      {isAnyOpen ? "Fold all" : "Unfold all"}
+      {isAnyOpen ? "Collapse all" : "Expand all"}
     </button>
   )
 }
@@ -104,7 +114,7 @@ function Chips() {
   )
 }
 
-const columns = ["Job", "State", "Does now", "Agent", "Age", "Tokens", "Cost"]
+const columns = ["Job", "State", "Activity", "Agent", "Time", "Tokens", "Cost"]
 
 function Head() {
   return (
@@ -144,7 +154,6 @@ function OwnerCells({ row }: { row: OwnerRow }) {
 }
 
 function JobCells({ job, depth }: { job: JobView; depth: number }) {
-  const end = job.endedAt ?? now.value
   return (
     <>
       <span role="cell" class={`name depth-${Math.min(depth, 4)}`}>
@@ -160,7 +169,7 @@ function JobCells({ job, depth }: { job: JobView; depth: number }) {
         <Words text={job.agent} />
       </span>
       <span role="cell" class="number">
-        {duration(end - (job.startedAt ?? job.createdAt))}
+        {duration(timeOf(job, now.value))}
       </span>
       <span role="cell" class="number">
         {amount(tokensOf(job))}

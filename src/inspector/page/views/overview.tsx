@@ -1,7 +1,17 @@
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
-import { amount, doing, duration, isLive, money, STATES, stateWords, tokensOf } from "../model/words.ts"
+import {
+  amount,
+  doing,
+  duration,
+  isLive,
+  money,
+  STATES,
+  stateWords,
+  timeOf,
+  tokensOf,
+} from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
@@ -10,12 +20,12 @@ import { Words } from "../parts/words.tsx"
 const isRunning = ({ state }: JobView) => state === "prompting"
 const isWaiting = ({ state }: JobView) => state === "created"
 
-/** Jobs in each list at most: the rest is one click away. */
+/** Most jobs in each list: the rest is one click away. */
 const most = 8
 
 export function Overview() {
-  const waitsForSomebody = new Set(needy.value.map(({ job }) => job))
-  const jobs = allJobs.value.filter((job) => !waitsForSomebody.has(job))
+  const inNeed = new Set(needy.value.map(({ job }) => job))
+  const jobs = allJobs.value.filter((job) => !inNeed.has(job))
   const running = [...jobs.filter(isRunning), ...jobs.filter(isWaiting).reverse()]
   const ended = jobs
     .filter((job) => !isLive(job))
@@ -25,15 +35,15 @@ export function Overview() {
     <main class="overview">
       <Heading isHidden>Overview</Heading>
       <Counts />
-      <NeedsYou />
+      <NeedsAttention />
       <div class="columns">
         <section aria-labelledby="running" class="panel">
           <h2 id="running">Running and waiting</h2>
           {running.length === 0 && (
             <p class="empty">
-              {waitsForSomebody.size > 0
-                ? "Nothing else runs."
-                : "Nothing runs. Jobs appear here as soon as an agent starts some."}
+              {inNeed.size > 0
+                ? "Nothing else is running."
+                : "Nothing is running. Jobs appear here as soon as an agent starts them."}
             </p>
           )}
           <ul class="cards">
@@ -42,12 +52,12 @@ export function Overview() {
             ))}
           </ul>
           {running.length > most && (
-            <a href={hrefTo({ view: "jobs", q: "state:created,prompting" })}>all {running.length}</a>
+            <a href={hrefTo({ view: "jobs", q: "state:created,prompting" })}>Show all {running.length}</a>
           )}
         </section>
         <section aria-labelledby="ended" class="panel">
-          <h2 id="ended">Ended lately</h2>
-          {ended.length === 0 && <p class="empty">Nothing has ended yet.</p>}
+          <h2 id="ended">Recently ended</h2>
+          {ended.length === 0 && <p class="empty">No job has ended yet.</p>}
           <ul class="cards">
             {ended.map((job) => (
               <Card key={`${job.owner}/${job.id}`} job={job} note={doing(job)} />
@@ -83,9 +93,9 @@ function Counts() {
       </ul>
       <dl class="facts">
         <div>
-          <dt>slots busy</dt>
+          <dt>slots in use</dt>
           <dd>
-            <meter min={0} max={Math.max(1, slots)} value={Math.min(busy, slots)} aria-label="slots busy" />
+            <meter min={0} max={Math.max(1, slots)} value={Math.min(busy, slots)} aria-label="slots in use" />
             {busy} of {slots}
           </dd>
         </div>
@@ -106,22 +116,27 @@ function Counts() {
   )
 }
 
-function NeedsYou() {
-  if (needy.value.length === 0) return <p class="all-well">✓ Nothing needs you.</p>
+function NeedsAttention() {
+  if (needy.value.length === 0) return <p class="all-well">✓ Nothing needs attention.</p>
   return (
     <section aria-labelledby="needs" class="needs">
-      <h2 id="needs">Needs you</h2>
+      <h2 id="needs">Needs attention</h2>
       <ul class="cards">
         {needy.value.map(({ job, need }) => (
-          <Card key={`${job.owner}/${job.id}`} job={job} note={need} />
+          <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job)} />
         ))}
       </ul>
     </section>
   )
 }
 
-function Card({ job, note }: { job: JobView; note: string }) {
-  const end = job.endedAt ?? now.value
+/** How long it has waited for a person. */
+function waitOf({ waitingSince }: JobView): string | undefined {
+  return waitingSince === undefined ? undefined : `waiting ${duration(now.value - waitingSince)}`
+}
+
+/** @param time what stands in the place of the time that the job took. */
+function Card({ job, note, time }: { job: JobView; note: string; time?: string | undefined }) {
   return (
     <li class="card">
       <StateBadge job={job} />
@@ -131,7 +146,7 @@ function Card({ job, note }: { job: JobView; note: string }) {
           <Words text={note} />
         </p>
       </div>
-      <span class="quiet">{duration(end - (job.startedAt ?? job.createdAt))}</span>
+      <span class="quiet">{time ?? duration(timeOf(job, now.value))}</span>
     </li>
   )
 }

@@ -6,7 +6,7 @@ import { addressOf, clockTime, duration, stateWords } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { Words } from "../parts/words.tsx"
 
-/** Jobs drawn at most: more could not be told apart, and each is an element. */
+/** Most jobs drawn: more could not be told apart, and each is an element. */
 const most = 600
 const spans: Record<SpanName, { words: string; ms: number }> = {
   "5m": { words: "5 min", ms: 5 * 60_000 },
@@ -33,7 +33,10 @@ export function Timeline() {
         <Spans />
       </div>
       {jobs.length === 0 ? (
-        <p class="empty">No jobs in this span.</p>
+        <p class="empty">
+          No jobs in this period.{" "}
+          {found.value.length > 0 && <a href={hrefTo({ span: "all" })}>Show all {found.value.length}</a>}
+        </p>
       ) : (
         <div class="panel">
           <Concurrency steps={concurrencyOf(jobs, end)} limit={limit} scale={scale} />
@@ -49,12 +52,12 @@ export function Timeline() {
   )
 }
 
-/** A moment as a percentage of the width. */
+/** Turns a moment into a percentage of the width. */
 type Scale = (at: number) => number
 
 function Spans() {
   return (
-    <div class="switch" role="group" aria-label="Span">
+    <div class="switch" role="group" aria-label="Period">
       {SPANS.map((span) => (
         <a key={span} href={hrefTo({ span })} aria-current={address.value.span === span ? "true" : undefined}>
           {spans[span].words}
@@ -66,7 +69,7 @@ function Spans() {
 
 const graphHeight = 110
 
-/** How many ran and how many waited, and the line that no more may run than. */
+/** How many jobs were running and waiting, and how many may run at once. */
 function Concurrency({ steps, limit, scale }: { steps: Step[]; limit: number; scale: Scale }) {
   const peak = Math.max(...steps.map(({ running }) => running))
   const queue = Math.max(...steps.map(({ waiting }) => waiting))
@@ -74,7 +77,7 @@ function Concurrency({ steps, limit, scale }: { steps: Step[]; limit: number; sc
   const y = (count: number) => graphHeight * (1 - count / top)
   const area = (countOf: (step: Step) => number) =>
     `M0 ${graphHeight} ${steps.map((step) => `H${scale(step.at)} V${y(countOf(step))}`).join(" ")} V${graphHeight} Z`
-  const label = `At most ${peak} ran at once, of ${limit} allowed; at most ${queue} waited.`
+  const label = `At most ${peak} of ${limit} slots in use, at most ${queue} waiting.`
   return (
     <figure>
       <figcaption>

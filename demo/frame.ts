@@ -1,0 +1,47 @@
+import cliTruncate from "cli-truncate"
+import { hasEnded } from "../src/machines/record.ts"
+import type { Board, Call } from "./board.ts"
+import type { Colours } from "./colours.ts"
+import { jobTable, spin } from "./table.ts"
+import { argumentsOf, outcomes, seconds } from "./words.ts"
+
+export type Step = { words: string; since: number }
+type Size = { width: number; now: number }
+
+/** The lines of one frame, none wider than `width`: the jobs, below them the main agent's calls. */
+export function frameOf(
+  { board, step }: { board?: Board | undefined; step?: Step | undefined },
+  colours: Colours,
+  { width, now }: Size,
+): string[] {
+  const lines = board ? boardLines(board, colours, { width, now }) : []
+  if (step) lines.push(`${colours.cyan(spin(now))} ${step.words} ${colours.dim(seconds(now - step.since))}`)
+  return lines.map((line) => cliTruncate(line, width))
+}
+
+function boardLines(board: Board, colours: Colours, size: Size): string[] {
+  const jobs = board.jobs
+  const ended = jobs.filter(hasEnded)
+  const calls = [...board.calls.values()].map((call) => callLine(call, colours, size.now))
+  if (jobs.length === 0) return [colours.bold("main agent"), ...calls]
+  return [
+    ...jobTable(board, colours, size),
+    "",
+    colours.bold("main agent"),
+    ...calls,
+    "",
+    colours.dim([`${ended.length} of ${jobs.length} ended`, outcomes(ended)].filter(Boolean).join(": ")),
+  ]
+}
+
+function callLine(call: Call, colours: Colours, now: number): string {
+  const mark = { running: colours.cyan(spin(now)), completed: colours.green("✓"), error: colours.red("✗") }
+  const given = argumentsOf(call)
+  return [
+    mark[call.status],
+    " ",
+    call.tool.padEnd("agents_cancel".length),
+    given ? ` ${colours.dim(given)}` : "",
+    call.title ? ` → ${call.title}` : "",
+  ].join("")
+}

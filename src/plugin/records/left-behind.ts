@@ -1,0 +1,141 @@
+import type { JobInput } from "../../machines/events.ts"
+import { type EndedState, hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
+import { finalAnswer } from "../host/answers.ts"
+import type { HostMessage, HostSession } from "../host/port.ts"
+import { promptIds } from "../host/prompt-ids.ts"
+import type { Options } from "../options.ts"
+import type { StoredJob, StoredRecord } from "./stored-job.ts"
+import { textIn } from "./texts.ts"
+
+/** A child session with the job that opencode's store has in it. */
+export type FoundJob = {
+  child: HostSession
+  stored: StoredJob
+  /** Whether another process, or another instance in this one, has the job. */
+  isHeld: boolean
+}
+
+/** What a stored job, its session and its messages say of a job that this process does not know. */
+export type Finding =
+  /** Its holder lives: somebody else's, whether it has ended or not. */
+  | { type: "held" }
+  /** Only its messages tell. */
+  | { type: "unread" }
+  /** It has ended, and that is on record. Its text is with the child. */
+  | { type: "ended"; record: JobRecord }
+  /** Its end was decided and not yet carried out. The decision stands, whatever the child has answered since. */
+  | { type: "decided"; record: JobRecord }
+  /** The child had given its answer, or the provider its error. */
+  | { type: "answered"; record: JobRecord }
+  /** Nothing says how it ended, so its process did not see the end. */
+  | { type: "interrupted"; record: JobRecord }
+  /** The same, and it is to run again. */
+  | { type: "unfinished"; job: JobInput & { session: string } }
+
+export type Evidence = FoundJob & {
+  /** Of the child, where they were read. */
+  messages?: readonly HostMessage[] | undefined
+  recover: Options["recover"]
+  /** Epoch milliseconds. */
+  now: number
+}
+
+export function findingOf({ child, stored, isHeld, messages, recover, now }: Evidence): Finding {
+  const { record, askedAt } = stored
+  if (isHeld) return { type: "held" }
+  if (isEnded(record)) return { type: "ended", record: adopted(child, record) }
+  if (record.error) {
+    return { type: "decided", record: endedAs(child, record, record.error, record.endedAt ?? now) }
+  }
+  if (!messages) return { type: "unread" }
+
+  const { messageID } = promptIds(child.id, askedAt)
+  const answer = finalAnswer(messages, messageID)
+  const { error, at: endedAt = now } = answer?.end ?? {}
+  // An abort came from the end of the process: it is neither an answer nor a failure.
+  if (answer && error?.kind !== "interrupted") {
+    if (!error)
+      return {
+        type: "answered",
+        record: { ...adopted(child, record), state: "done", text: answer.text, endedAt },
+      }
+    return {
+      type: "answered",
+      record: withText(endedAs(child, record, error, endedAt), messages, messageID),
+    }
+  }
+  if (recover === "resume") return { type: "unfinished", job: jobAgain(child, stored) }
+  return {
+    type: "interrupted",
+    record: withText(endedAs(child, record, interruption(messages), now), messages, messageID),
+  }
+}
+
+export const isEnded = (record: StoredRecord) => hasEnded({ ...record, session: "" })
+
+/**
+ * A call that reached opencode twice made two sessions for one job, of which one has never been asked anything. In the
+ * order in which the jobs were started.
+ */
+export function onePerJob(found: readonly FoundJob[]): FoundJob[] {
+  const latest = new Map<string, FoundJob>()
+  for (const each of found.toSorted((a, b) => worth(a) - worth(b))) {
+    const { owner, id } = each.stored.record
+    latest.set(`${owner}/${id}`, each)
+  }
+  return [...latest.values()].toSorted((a, b) => a.stored.record.createdAt - b.stored.record.createdAt)
+}
+
+const worth = ({ child, stored }: FoundJob) =>
+  isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.updatedAt
+
+function interruption(messages: readonly HostMessage[]): JobError {
+  const last = messages.at(-1)
+  // opencode keeps a text once it is whole: of a message that has none, nobody can tell how far it had come.
+  const isDraftLost = last?.role === "assistant" && !last.end && last.text === ""
+  const lost = isDraftLost ? " What it had not finished writing is lost." : ""
+  return { kind: "interrupted", message: `opencode ended while it ran.${lost} agents_send goes on with it.` }
+}
+
+/** Without a text where opencode has lost it: that is not the same as none. */
+function withText(record: JobRecord, messages: readonly HostMessage[], asked: string): JobRecord {
+  const text = textIn(messages, record, asked)
+  if (text.kind === "text") return { ...record, text: text.text }
+  return text.kind === "nothing" ? { ...record, text: "" } : record
+}
+
+function endedAs(child: HostSession, record: StoredRecord, error: JobError, endedAt: number): JobRecord {
+  return { ...adopted(child, record), state: stateFor(error), error, endedAt }
+}
+
+function adopted(child: HostSession, record: StoredRecord): JobRecord {
+  const { phase: _phase, deadlineAt: _deadline, ...kept } = record
+  return { ...kept, session: child.id, usage: child.usage }
+}
+
+function stateFor({ kind }: JobError): EndedState {
+  if (kind === "cancelled") return "cancelled"
+  return kind === "total" || kind === "idle" ? "timedOut" : "failed"
+}
+
+function jobAgain(child: HostSession, stored: StoredJob): JobInput & { session: string } {
+  const { record, prompt, variant, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
+  const { id, owner, description, agent, model, run, createdAt } = record
+  return {
+    id,
+    owner,
+    description,
+    prompt,
+    agent,
+    model,
+    variant,
+    mayStartJobs,
+    createdAt,
+    askedAt,
+    run,
+    session: child.id,
+    earlier: { usage: child.usage },
+    timeoutMs,
+    idleMs,
+  }
+}

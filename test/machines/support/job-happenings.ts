@@ -1,0 +1,89 @@
+import type { JobEvent } from "../../../src/machines/events.ts"
+import type { Activity, Ask, EndedState, Retry } from "../../../src/machines/record.ts"
+import { dawn, usage } from "./jobs.ts"
+
+/** What a job's machine hears, from outside, from its effects and from its timers alike. */
+export type WalkEvent =
+  | JobEvent
+  | { type: `xstate.done.actor.${EffectName}`; actorId: string; output: object }
+  | { type: `xstate.error.actor.${EffectName}`; actorId: string; error: object }
+  | { type: `xstate.after.${string}` }
+
+export type EffectName = "openSession" | "promptChild" | "lookForAnswer" | "recordEnd" | "stopChild"
+
+const at = dawn
+const activity: Activity = { tool: "bash", text: "ls", at }
+const permission: Ask = { id: "p", kind: "permission", text: "bash: ls" }
+const question: Ask = { id: "q", kind: "question", text: "Which one?" }
+const retry: Retry = { attempt: 1, reason: "overloaded", next: at + 90_000 }
+const active = "job.prompting.running.active"
+
+/** All that can happen to a job, each with the payload that it has in life. */
+export const happenings = {
+  "its session opens": done("openSession", { session: "ses_1", at }),
+  "its session fails": failed("openSession", { kind: "create", message: "no such agent", at }),
+  "its session does not open in time": after("openLimit", "job.created.opening"),
+  "it gets a slot": { type: "slot.granted", at },
+  "it is cancelled": { type: "job.cancel", reason: "no longer needed", at },
+  "its child works": { type: "child.active", activity },
+  "its child has spent": { type: "child.spent", usage: usage(3) },
+  "a tool starts": { type: "tool.started", call: "t1", at },
+  "a second tool starts": { type: "tool.started", call: "t2", at },
+  "the tool ends": { type: "tool.ended", call: "t1", at },
+  "the second tool ends": { type: "tool.ended", call: "t2", at },
+  "opencode tries again": { type: "child.retrying", retry, at },
+  "its child is idle": { type: "child.idle", at },
+  "its child is idle for long": after("lullLimit", `${active}.working.lull`),
+  "its messages are looked at": done("lookForAnswer", {}),
+  "its messages cannot be looked at": failed("lookForAnswer", { message: "no answer" }),
+  "its child asks for permission": { type: "child.asked", ask: permission, at },
+  "its child asks a question": { type: "child.asked", ask: question, at },
+  // Later than all else, so that a walk tells a job that has waited for people from one that has not.
+  "the permission is given": { type: "child.answered", ask: "p", at: at + 1_000 },
+  "the question is answered": { type: "child.answered", ask: "q", at: at + 1_000 },
+  "its child answers": done("promptChild", { text: "the answer", usage: usage(7), at }),
+  "its child answers with an error": done("promptChild", {
+    text: "half",
+    usage: usage(5),
+    error: { kind: "provider", message: "401" },
+    at,
+  }),
+  "its prompt fails": failed("promptChild", { kind: "prompt", message: "fetch failed", at }),
+  "its total time runs out": after("total", active),
+  "its child shows no activity": after("idle", `${active}.working`),
+  "its child shows no activity after a retry": after("idleAfterRetry", `${active}.retrying`),
+  "its end is stored": done("recordEnd", {}),
+  "its end cannot be stored": failed("recordEnd", { message: "disk full" }),
+  "its end is not stored in time": after("recordLimit", "job.prompting.stopping.recording"),
+  "its end in the queue is not stored in time": after("recordLimit", "job.created.stopping"),
+  "its child stops": done("stopChild", { text: "half", usage: usage(4) }),
+  "its child cannot be stopped": failed("stopChild", { message: "abort failed" }),
+  "its child does not stop in time": after("stopLimit", "job.prompting.stopping.aborting"),
+} satisfies Record<string, WalkEvent>
+
+export type HappeningName = keyof typeof happenings
+
+function done(effect: EffectName, output: object): WalkEvent {
+  return { type: `xstate.done.actor.${effect}`, actorId: effect, output }
+}
+
+function failed(effect: EffectName, error: object): WalkEvent {
+  return { type: `xstate.error.actor.${effect}`, actorId: effect, error }
+}
+
+function after(delay: string, state: string): WalkEvent {
+  return { type: `xstate.after.${delay}.${state}` }
+}
+
+/** What decides how a job ends. The first one stands. */
+export const decisions: Partial<Record<HappeningName, EndedState>> = {
+  "its session fails": "failed",
+  "its session does not open in time": "failed",
+  "it is cancelled": "cancelled",
+  "its child answers": "done",
+  "its child answers with an error": "failed",
+  "its prompt fails": "failed",
+  "its total time runs out": "timedOut",
+  "its child shows no activity": "timedOut",
+  "its child shows no activity after a retry": "timedOut",
+}

@@ -1,0 +1,283 @@
+import { describe, expect, it } from "vitest"
+import type { JobInput } from "../../../src/machines/events.ts"
+import { NO_USAGE } from "../../../src/machines/record.ts"
+import { decodeMessage, decodeSession, type MessageWithParts } from "../../../src/plugin/host/decode.ts"
+import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import {
+  type Evidence,
+  type Finding,
+  type FoundJob,
+  findingOf,
+  onePerJob,
+} from "../../../src/plugin/records/left-behind.ts"
+import { newStoredJob, type StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
+import { answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
+
+const askedAt = 1_000_000
+const now = 2_000_000
+const job: JobInput = {
+  id: "a",
+  owner: "owner",
+  description: "Look",
+  prompt: "Look around.",
+  agent: "general",
+  model: "fake/m2",
+  variant: "high",
+  mayStartJobs: true,
+  createdAt: askedAt - 5,
+  askedAt,
+  run: 2,
+  timeoutMs: 60_000,
+  idleMs: 30_000,
+}
+const lease = { pid: 7, process: "start", instance: "dead" }
+const asked = { session: "ses_1", ...promptIds("ses_1", askedAt), text: job.prompt, agent: job.agent }
+const question = askedBy(asked)
+
+/** What the child wrote before it was asked this time. */
+const earlier = [
+  askedBy({ ...asked, messageID: "msg_0", text: "Look." }),
+  answerTo({ ...asked, messageID: "msg_0" }, "of run 1"),
+]
+const aborted = {
+  finish: "",
+  error: { name: "MessageAbortedError" as const, data: { message: "aborted" } },
+}
+const refused = {
+  finish: "",
+  error: { name: "APIError" as const, data: { message: "overloaded", statusCode: 503, isRetryable: false } },
+}
+
+function evidenceOf(
+  record: Partial<StoredRecord>,
+  messages: MessageWithParts[] | undefined,
+  more: Partial<Evidence> = {},
+): Evidence {
+  const stored = newStoredJob(job, lease)
+  return {
+    child: decodeSession(sessionOf("ses_1", { parentID: "owner", cost: 2 })),
+    stored: { ...stored, record: { ...stored.record, ...record } },
+    isHeld: false,
+    messages: messages?.map(decodeMessage),
+    recover: "fail",
+    now,
+    ...more,
+  }
+}
+
+const cancel = { kind: "cancelled", message: "not needed" } as const
+const idle = { kind: "idle", message: "nothing for 30 s" } as const
+const working = { state: "prompting", phase: "working", startedAt: askedAt, deadlineAt: now } as const
+const done = { state: "done", endedAt: 1_500_000 } as const
+const stopping = { state: "prompting", phase: "stopping" } as const
+
+describe("A job that a process has left", () => {
+  it.each<[string, Evidence, Finding["type"], object]>([
+    ["whose holder lives", evidenceOf(working, [question]), "held", {}],
+    ["that has ended, whose holder lives", evidenceOf(done, undefined), "held", {}],
+  ])("is somebody else's: one %s", (_, evidence, type) => {
+    expect(findingOf({ ...evidence, isHeld: true })).toEqual({ type })
+  })
+
+  it.each<[string, Partial<StoredRecord>]>([
+    ["is at work", working],
+    ["waits for its turn", {}],
+  ])("tells nothing without its messages, where all that is on record is that it %s", (_, record) => {
+    expect(findingOf(evidenceOf(record, undefined))).toEqual({ type: "unread" })
+  })
+
+  const [half, more] = [answerTo(asked, "half", { finish: "tool-calls" }), answerTo(asked, "")]
+  const begun = answerTo(asked, "", { finish: "" })
+  const whole = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })
+  const words = {
+    plain: "opencode ended while it ran. agents_send goes on with it.",
+    lost: "opencode ended while it ran. What it had not finished writing is lost. agents_send goes on with it.",
+  }
+
+  it.each<[string, Partial<StoredRecord>, MessageWithParts[] | undefined, Finding["type"], object]>([
+    // On record.
+    ["done", done, undefined, "ended", { state: "done", endedAt: 1_500_000 }],
+    [
+      "cancelled",
+      { state: "cancelled", error: cancel, endedAt: 1 },
+      undefined,
+      "ended",
+      { state: "cancelled", error: cancel },
+    ],
+    [
+      "decided as cancelled",
+      { ...stopping, error: cancel, endedAt: 9 },
+      undefined,
+      "decided",
+      { state: "cancelled", error: cancel, endedAt: 9 },
+    ],
+    [
+      "decided as timed out",
+      { ...stopping, error: idle },
+      undefined,
+      "decided",
+      { state: "timedOut", error: idle, endedAt: now },
+    ],
+    [
+      "decided as failed",
+      { error: { kind: "prompt", message: "no" } },
+      undefined,
+      "decided",
+      { state: "failed" },
+    ],
+    [
+      "decided, though it has answered since",
+      { ...stopping, error: cancel },
+      [question, whole],
+      "decided",
+      { state: "cancelled" },
+    ],
+    // In its messages.
+    [
+      "answered",
+      working,
+      [...earlier, question, whole],
+      "answered",
+      { state: "done", text: "the answer", endedAt: 1_700_000 },
+    ],
+    [
+      "answered without a text",
+      working,
+      [...earlier, question, more],
+      "answered",
+      { state: "done", text: "" },
+    ],
+    [
+      "refused by the provider",
+      working,
+      [...earlier, question, answerTo(asked, "", refused)],
+      "answered",
+      { state: "failed", error: { kind: "provider", message: "overloaded (HTTP 503)" }, text: "of run 1" },
+    ],
+    // In neither.
+    [
+      "never asked",
+      {},
+      [],
+      "interrupted",
+      { error: { kind: "interrupted", message: words.plain }, text: "" },
+    ],
+    [
+      "asked, and not begun",
+      working,
+      [question],
+      "interrupted",
+      { error: { message: words.plain }, text: "" },
+    ],
+    [
+      "at a tool, after some words",
+      working,
+      [question, half],
+      "interrupted",
+      { error: { message: words.plain }, text: "half", endedAt: now },
+    ],
+    [
+      "aborted as its process ended",
+      working,
+      [question, answerTo(asked, "so far", aborted)],
+      "interrupted",
+      { state: "failed", text: "so far" },
+    ],
+    [
+      "at a draft, after some words",
+      working,
+      [question, half, begun],
+      "interrupted",
+      { error: { message: words.lost }, text: "half" },
+    ],
+    [
+      "at a draft, with an answer of the run before",
+      working,
+      [...earlier, question, begun],
+      "interrupted",
+      { error: { message: words.lost }, text: "of run 1" },
+    ],
+    [
+      "answered in the run before alone",
+      working,
+      [...earlier, question],
+      "interrupted",
+      { error: { message: words.plain }, text: "of run 1" },
+    ],
+  ])("is found as it is: %s", (_, record, messages, type, fields) => {
+    const finding = findingOf(evidenceOf(record, messages))
+    expect(finding).toMatchObject({
+      type,
+      record: {
+        id: "a",
+        owner: "owner",
+        run: 2,
+        session: "ses_1",
+        usage: { ...NO_USAGE, cost: 2 },
+        ...fields,
+      },
+    })
+    if (!("record" in finding)) return
+    expect(finding.record).not.toHaveProperty("phase")
+    expect(finding.record).not.toHaveProperty("deadlineAt")
+    // What it wrote is with the child, where nothing is known of it here.
+    if (!("text" in fields)) expect(finding.record).not.toHaveProperty("text")
+  })
+
+  it("has no text to show where all that it had written was a draft", () => {
+    const finding = findingOf(evidenceOf(working, [question, begun]))
+    expect(finding).toMatchObject({ type: "interrupted", record: { error: { message: words.lost } } })
+    if ("record" in finding) expect(finding.record).not.toHaveProperty("text")
+  })
+
+  it.each<[string, MessageWithParts[]]>([
+    ["never asked", []],
+    ["at work", [question, half]],
+    ["aborted as its process ended", [question, answerTo(asked, "so far", aborted)]],
+  ])("is to run again as it was asked, where jobs are resumed: %s", (_, messages) => {
+    expect(findingOf(evidenceOf(working, messages, { recover: "resume" }))).toEqual({
+      type: "unfinished",
+      job: { ...job, session: "ses_1", earlier: { usage: { ...NO_USAGE, cost: 2 } } },
+    })
+  })
+
+  it("is not to run again where it has ended, was decided or has answered", () => {
+    const records = [done, { ...stopping, error: cancel }, working]
+    const types = records.map(
+      (record) => findingOf(evidenceOf(record, [question, whole], { recover: "resume" })).type,
+    )
+    expect(types).toEqual(["ended", "decided", "answered"])
+  })
+})
+
+describe("Two sessions that one request has made, because it reached opencode twice", () => {
+  const found = (
+    id: string,
+    updated: number,
+    record: Partial<StoredRecord> = {},
+    owner = "owner",
+  ): FoundJob => {
+    const stored: StoredJob = newStoredJob({ ...job, owner }, lease)
+    return {
+      child: decodeSession(sessionOf(id, { parentID: owner, time: { created: 0, updated } })),
+      stored: { ...stored, record: { ...stored.record, ...record } },
+      isHeld: false,
+    }
+  }
+  const ids = (all: FoundJob[]) => onePerJob(all).map(({ child }) => child.id)
+
+  it("are one job: the one that was used", () => {
+    expect(ids([found("ses_used", 9), found("ses_empty", 1)])).toEqual(["ses_used"])
+    expect(ids([found("ses_empty", 1), found("ses_used", 9)])).toEqual(["ses_used"])
+  })
+
+  it("are the one in which it ended, rather", () => {
+    expect(ids([found("ses_empty", 9), found("ses_ended", 1, done)])).toEqual(["ses_ended"])
+    expect(ids([found("ses_ended", 1, done), found("ses_empty", 9)])).toEqual(["ses_ended"])
+  })
+
+  it("are two where they are of two owners, and come in the order in which they were started", () => {
+    const all = [found("ses_2", 1, { createdAt: 2 }), found("ses_1", 2, { createdAt: 1 }, "another")]
+    expect(ids(all)).toEqual(["ses_1", "ses_2"])
+  })
+})
