@@ -53,8 +53,7 @@ export function createProduct(settings: ProductOptions): Product {
   const now = Date.now
   const { options, problems } = readOptions(settings.given)
   const { concurrency, notify, recover } = options
-  const reportError = (error: unknown) =>
-    void host.log("error", `a defect of opencode-troupe: ${wordsOf(error)}`)
+  const reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`)
 
   const ledger = new Ledger(reportError)
   const holder = takeLease()
