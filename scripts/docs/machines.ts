@@ -3,12 +3,17 @@ import { jobMachine } from "../../src/machines/job-machine.ts"
 import { jobReasons, type Reasons, supervisorReasons, systemReasons } from "../../src/machines/reasons.ts"
 import { supervisorMachine } from "../../src/machines/supervisor-machine.ts"
 import { systemMachine } from "../../src/machines/system-machine.ts"
+import { turnMachine, turnReasons } from "../../src/plugin/children/turn-machine.ts"
+import { deliveryMachine, deliveryReasons } from "../../src/plugin/owners/delivery-machine.ts"
+import { toastMachine, toastReasons } from "../../src/plugin/person/toast-machine.ts"
+import { writerMachine } from "../../src/plugin/records/writer-machine.ts"
+import { writerReasons } from "../../src/plugin/records/writer-reasons.ts"
 import { drawMachine } from "../draw-machine.ts"
 import { themes } from "./colours.ts"
 import type { Document } from "./documents.ts"
 import { code, picture, table } from "./markdown.ts"
 import { pictureOf } from "./picture.ts"
-import { atOnce, namesOf, type Row, rowsOf, stateName, statesOf } from "./transitions.ts"
+import { atOnce, namesOf, type Row, rowsOf, statesOf } from "./transitions.ts"
 
 /** A machine and what its chapter requires. */
 export type Chapter = {
@@ -18,10 +23,15 @@ export type Chapter = {
   source: string
 }
 
+/** In the order of the page. A further machine is one more line, wherever its source and its reasons are. */
 export const chapters: Chapter[] = [
   { machine: jobMachine, reasons: jobReasons, source: "src/machines/job-machine.ts" },
   { machine: supervisorMachine, reasons: supervisorReasons, source: "src/machines/supervisor-machine.ts" },
   { machine: systemMachine, reasons: systemReasons, source: "src/machines/system-machine.ts" },
+  { machine: turnMachine, reasons: turnReasons, source: "src/plugin/children/turn-machine.ts" },
+  { machine: deliveryMachine, reasons: deliveryReasons, source: "src/plugin/owners/delivery-machine.ts" },
+  { machine: writerMachine, reasons: writerReasons, source: "src/plugin/records/writer-machine.ts" },
+  { machine: toastMachine, reasons: toastReasons, source: "src/plugin/person/toast-machine.ts" },
 ]
 
 /** `docs/machines.md` and its pictures. */
@@ -82,23 +92,24 @@ export function chapterOf({ machine, reasons, source }: Chapter): string {
 
 function stateTable(machine: AnyStateMachine): string {
   const places = new Map(drawMachine(machine).nodes.map(({ id, place }) => [id, place]))
+  const hasRecords = [...places.values()].some((place) => place !== undefined)
   const rows = statesOf(machine)
     .slice(1)
     .map((node) => {
       const place = places.get(node.id)
       return [
-        "&emsp;".repeat(node.path.length - 1) + code(stateName(node)) + markOf(node),
-        place === undefined ? "" : code(place),
+        "&emsp;".repeat(node.path.length - 1) + code(node.key) + markOf(node),
+        ...(hasRecords ? [place === undefined ? "" : code(place)] : []),
         doneIn(node).join(", "),
         meaningOf(node),
       ]
     })
-  return table(["state", "in records", "actions", "meaning"], rows)
+  return table(["state", ...(hasRecords ? ["in records"] : []), "actions", "meaning"], rows)
 }
 
 function markOf(node: AnyStateNode): string {
   if (node.type === "final") return " final"
-  return node.parent?.initial.target.includes(node) ? " first" : ""
+  return node.parent?.initial.target.includes(node) ? " initial" : ""
 }
 
 function doneIn(node: AnyStateNode): string[] {

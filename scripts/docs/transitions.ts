@@ -56,8 +56,12 @@ export function statesOf(machine: AnyStateMachine): AnyStateNode[] {
   return withInner(machine.root)
 }
 
-/** The key alone is enough: no two states of a machine share one here. */
-export const stateName = ({ key, path }: AnyStateNode) => (path.length === 0 ? "root" : key)
+/** Its key, with its parents where another state of the machine has the same. */
+export function stateName({ key, path, machine }: AnyStateNode): string {
+  if (path.length === 0) return "root"
+  const isAlone = statesOf(machine).filter((node) => node.key === key).length === 1
+  return isAlone ? key : path.join(".")
+}
 
 /** Eventless transitions come first, as they do when the state is entered. */
 export function declaredBy(node: AnyStateNode): AnyTransitionDefinition[] {

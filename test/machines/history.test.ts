@@ -226,7 +226,6 @@ describe("What led a job to its state", () => {
       now: () => {
         throw new Error("no time")
       },
-      slots: () => ({ held: 0, all: 1 }),
       reportError: (error) => void defects.push(error),
     })
     const job = createActor(history.listenTo(jobMachine.provide({})), { input: jobInput() })
@@ -249,8 +248,7 @@ describe("What led a job to its state", () => {
 
 describe("The history of very many jobs", () => {
   it("is kept for ten thousand; then the oldest gives way", () => {
-    const slots = () => ({ held: 0, all: 1 })
-    const history = new History({ now: () => dawn, slots, reportError: () => {} })
+    const history = new History({ now: () => dawn, reportError: () => {} })
     for (let id = 0; id < 10_000; id++) history.noteCrash({ owner: "owner", id: `j${id}` })
     expect(history.of({ owner: "owner", id: "j0" })).toHaveLength(1)
     history.noteCrash({ owner: "owner", id: "j10000" })

@@ -13,6 +13,8 @@ const machineRaces = "test/machines/races.test.ts"
 const jobTests = "test/machines/job.test.ts"
 const troupeTests = "test/machines/troupe.test.ts"
 const turnRaces = "test/plugin/races/turns.test.ts"
+const startTests = "test/plugin/tools/starts.test.ts"
+const toastTests = "test/plugin/person/toast-machine.test.ts"
 const startRaces = "test/plugin/races/start.test.ts"
 const followUpRaces = "test/plugin/races/follow-ups.test.ts"
 const deliveryRaces = "test/plugin/races/deliveries.test.ts"
@@ -53,9 +55,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       edits: [
         {
           from: "  const checked = tasks.map(",
-          to: "  house.taken = new Set(desk.troupe.records.of(context.sessionID).map(({ id }) => id))\n  const checked = tasks.map(",
+          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked = tasks.map(",
         },
-        { from: "desk.troupe.records.get(owner, id)) {", to: "house.taken.has(id)) {" },
+        {
+          from: "const taken = services.troupe.records.get(session, id)",
+          to: "const taken = owner.taken.get(id)",
+        },
       ],
       suites: [startRaces],
     },
@@ -112,9 +117,32 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a call is shown as running by an answer that came after its end",
-      file: "src/plugin/tools/shown-progress.ts",
-      edits: [{ from: "if (!part || isOver) return", to: "if (!part) return" }],
-      suites: ["test/plugin/tools/shown-progress.test.ts"],
+      file: "src/plugin/tools/progress.ts",
+      edits: [{ from: "      await writing\n", to: "" }],
+      suites: ["test/plugin/tools/progress.test.ts"],
+    },
+    {
+      what: "a start is under way only once its owner's old jobs were looked for",
+      file: "src/plugin/tools/index.ts",
+      edits: [
+        {
+          from: "services.starts.track(call.place, startTool.run(given, call))",
+          to: "services.recovery.owner(call.place.session).then(() => services.starts.track(call.place, startTool.run(given, call)))",
+        },
+      ],
+      suites: [startTests],
+    },
+    {
+      what: "a wait looks for jobs before a start of its message has made them",
+      file: "src/plugin/tools/wait.ts",
+      edits: [{ from: "await services.starts.over(owner, signal)", to: "" }],
+      suites: [startTests, startRaces],
+    },
+    {
+      what: "a wait that finds nothing does not look again",
+      file: "src/plugin/tools/wait.ts",
+      edits: [{ from: "await services.starts.announcedAndOver(owner, signal)", to: "" }],
+      suites: [startTests],
     },
     {
       what: "the look for old jobs takes those that this process has started meanwhile for old ones",
@@ -164,7 +192,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a later decision takes the place of the first",
       file: "src/machines/job-machine.ts",
-      edits: [{ from: "context.ending ? {} : { ending, endedAt: at }", to: "({ ending, endedAt: at })" }],
+      edits: [{ from: "context.ending ? {} : { ending,", to: "false ? {} : { ending," }],
       suites: [jobTests],
     },
     {
@@ -172,7 +200,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: `            "job.cancel": {
+          from: `            "child.spent": { actions: { type: "rememberUsage", params: ({ event }) => event } },
+            "job.cancel": {
               target: "stopping",`,
           to: `            "job.cancel": {`,
         },
@@ -232,7 +261,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "an attempt that only seemed to fail is not found in the conversation",
       file: "src/plugin/owners/deliveries.ts",
       edits: [{ from: "inbox.markDelivered(owner, deliveredRuns(answered(messages)))", to: "" }],
-      suites: [deliveryRaces],
+      suites: [deliveryTests],
     },
     {
       what: "a second delivery starts while the first is under way",
@@ -335,13 +364,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: `restarts the idle clock.",
-                  after: {
-                    idle: {
+          from: `                    idle: {
                       target: "#job.prompting.stopping",`,
-          to: `restarts the idle clock.",
-                  after: {
-                    idle: {
+          to: `                    idle: {
                       target: "#job.timedOut",`,
         },
       ],
@@ -451,7 +476,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "every record says that it is of the first",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-record.ts",
       edits: [{ from: "    run: job.run,\n", to: "    run: 1,\n" }],
       suites: [troupeTests],
     },
@@ -460,6 +485,181 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/records/store.ts",
       edits: [{ from: "{ deliveredRun: run }", to: "{ deliveredRun: 0 }" }],
       suites: [storeTests],
+    },
+  ],
+  "An end is told before it is stored": [
+    {
+      what: "a queued job's cancel is not stored",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `              actions: { type: "startClocks", params: ({ event }) => event },
+            },
+            "job.cancel": {
+              target: "stopping",`,
+          to: `              actions: { type: "startClocks", params: ({ event }) => event },
+            },
+            "job.cancel": {
+              target: "#job.cancelled",`,
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "nor is the cancel of a job whose session opens all the same",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `{ guard: "was cancelled in its session", target: "stopping" },`, to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "a job at work is stopped at once, and its end is not stored",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `initial: "recording",`, to: `initial: "aborting",` }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "a child works on whose end could not be stored",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `onError: "aborting",`, to: `onError: "stopped",` }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "a store that does not answer keeps the child from being stopped",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `after: { recordLimit: "aborting" },`, to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+  ],
+  "The idle clock runs while it should not, or stands": [
+    {
+      what: "the idle clock runs while a tool runs",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `                  entry: "stopIdleClock",
+`,
+          to: `                  after: {
+                    idle: {
+                      target: "#job.prompting.stopping",
+                      actions: { type: "decideEnd", params: ({ context }) => inactive(context) },
+                    },
+                  },
+`,
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "it runs again when the first of several tools has ended",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: "      tools: ({ context }, { call }: { call: string }) => context.tools.filter((each) => each !== call),",
+          to: "      tools: (_, _call: { call: string }) => [],",
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "an answered request restarts the idle clock although a tool still runs",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `always: { guard: "runs a tool", target: "runningTool" },`, to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "the idle clock of a retry starts at once",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "context.job.idleMs + pauseOf(event)", to: "context.job.idleMs" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "it stands for ever when the end of a tool got lost",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `actions: ["forgetTools", { type`, to: "actions: [{ type" }],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "it starts again whenever opencode says that the child is idle",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `on: { "child.idle": "lull" },`,
+          to: `on: {
+                        "child.idle": {
+                          target: "#job.prompting.running.active.working.lull",
+                          reenter: true,
+                          actions: { type: "restartIdleClock", params: ({ event }) => event },
+                        },
+                      },`,
+        },
+      ],
+      suites: [machineRaces, jobTests],
+    },
+    {
+      what: "the time that people take is the job's",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),", to: "" }],
+      suites: [machineRaces, jobTests],
+    },
+  ],
+  "An answer that got lost is not looked for": [
+    {
+      what: "at all",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `after: { lullLimit: "looking" },`, to: "" }],
+      suites: [jobTests],
+    },
+    {
+      what: "a second time, where the first look came too early",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `onDone: "lull",`, to: `onDone: "busy",` }],
+      suites: [jobTests],
+    },
+  ],
+  "A supervisor goes too early, or never": [
+    {
+      what: "the system drops a supervisor without looking at its count of starts",
+      file: "src/machines/system-machine.ts",
+      edits: [{ from: "id === owner && starts === heard", to: "id === owner" }],
+      suites: [machineRaces, troupeTests],
+    },
+    {
+      what: "a supervisor tells that it is idle while others of its jobs live",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: "if (live.length === 0) enqueue", to: "enqueue" }],
+      suites: [machineRaces, troupeTests],
+    },
+    {
+      what: "a supervisor does not count a start of a job that lives already",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: `{ actions: "countStart" },`, to: "" }],
+      suites: [troupeTests],
+    },
+  ],
+  "What a person has to see is replaced before they have": [
+    {
+      what: "a request, by the end of a job",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: 'after: { requestTime: "free" }', to: 'always: "free"' }],
+      suites: [toastTests],
+    },
+    {
+      what: "the inspector's link, by whatever comes next",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: "noticeMs: notices[0]?.duration ?? noticeMs", to: "noticeMs: 0" }],
+      suites: [toastTests],
+    },
+    {
+      what: "a request that another took the place of is never shown again",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: 'actions: ["putBack", {', to: "actions: [{" }],
+      suites: [toastTests],
+    },
+    {
+      what: "a result of which agents_cancel showed the beginning alone counts as delivered",
+      file: "src/plugin/tools/cancel.ts",
+      edits: [{ from: "deliveryMark(shown)", to: "deliveryMark([...shown, ...unchanged])" }],
+      suites: ["test/plugin/tools/tools.test.ts"],
     },
   ],
 }

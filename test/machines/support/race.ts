@@ -208,12 +208,12 @@ class World {
   readonly #scheduler: Scheduler
   readonly #fates: Fate[]
 
-  readonly #now: () => number
+  readonly now: () => number
 
   constructor(scheduler: Scheduler, fates: Fate[], now: () => number) {
     this.#scheduler = scheduler
     this.#fates = fates
-    this.#now = now
+    this.now = now
   }
 
   fateOf({ id }: Pick<JobRecord, "id">): Fate | undefined {
@@ -276,12 +276,12 @@ class World {
   /** The child answers, and nobody hears of it before somebody looks. */
   #lose(job: JobInput, signal: AbortSignal): Promise<Answer> {
     const { owner, id, run } = job
-    const call: Call = { owner, id, run, signal, askedAt: this.#now() }
+    const call: Call = { owner, id, run, signal, askedAt: this.now() }
     this.prompted.push(call)
     this.onPrompt()
     return new Promise((resolve) =>
       this.#lost.set(nameOf(job), () => {
-        call.settledAt ??= this.#now()
+        call.settledAt ??= this.now()
         resolve({ text: answerOf(job), usage: usage(job.run) })
       }),
     )
@@ -296,11 +296,11 @@ class World {
     outcome: () => T,
   ) {
     const { owner, id, run } = job
-    const call: Call = { owner, id, run, signal, askedAt: this.#now() }
+    const call: Call = { owner, id, run, signal, askedAt: this.now() }
     calls.push(call)
     if (how === "hangs") return new Promise<T>(() => {})
     return this.#scheduler.schedule(Promise.resolve(), `${nameOf(job)}: ${what} ${how}`).then(() => {
-      call.settledAt = this.#now()
+      call.settledAt = this.now()
       if (how === "fails") throw { kind: "interrupted", message: `${what} failed` }
       return outcome()
     })
@@ -347,10 +347,10 @@ class Witness {
       this.#must(before.session === "" || record.session === before.session, `${name} changed its session`)
     }
     if (record.state === "prompting" && before?.state === "created") this.#quiet.set(name, new Quiet(record))
+    if (before && isAtWork(before) && !isAtWork(record)) this.#judgeTimes(record, before)
     if (hasEnded(record)) {
       this.#ended.set(name, record)
       this.#noteOrphans(record)
-      this.#judgeTimeout(record)
       for (const call of this.#world.recorded)
         this.#must(nameOf(call) !== name || isOver(call), `${name} ended before its end was stored`)
     }
@@ -372,19 +372,23 @@ class Witness {
     if (record) this.#quiet.get(nameOf(record))?.hear(telling, record, at)
   }
 
-  #judgeTimeout(record: JobRecord): void {
-    const { error, startedAt = 0, endedAt = 0, waitedMs = 0 } = record
+  /** As its end is decided: neither too early nor too late. */
+  #judgeTimes(
+    { error, startedAt = 0, endedAt = 0, waitedMs = 0, ...record }: JobRecord,
+    before: JobRecord,
+  ): void {
     const name = nameOf(record)
+    this.#must(endedAt <= this.#world.now(), `${name} ended before its time`)
     if (error?.kind === "total")
       this.#must(endedAt - startedAt - waitedMs === 60_000, `${name} had another total time than its own`)
-    if (error?.kind !== "idle") return
     const idleMs = this.#world.fateOf(record)?.idleMs ?? 0
-    const since = this.#quiet.get(name)?.since
-    this.#must(since !== undefined, `${name} was found idle while a tool ran`)
-    this.#must(
-      since === undefined || endedAt - since === idleMs,
-      `${name} had another idle timeout than its own`,
-    )
+    const since = before.asks ? undefined : this.#quiet.get(name)?.since
+    // The clock jumps to the end of all its timers: a cancel that one of them brought comes later than it would.
+    const isOfStarter =
+      error?.kind === "cancelled" && error.message.startsWith("the job that started it ended")
+    const quietMs = isOfStarter ? 0 : endedAt - (since ?? endedAt)
+    this.#must(quietMs <= idleMs, `${name} was quiet for ${quietMs} ms, and nobody minded`)
+    if (error?.kind === "idle") this.#must(quietMs === idleMs, `${name} was quiet for ${quietMs} ms only`)
   }
 
   /** The jobs that this one's child started and that have not even begun to end. */
@@ -454,6 +458,8 @@ class Witness {
     if (!holds) this.broken.push(otherwise)
   }
 }
+
+const isAtWork = ({ state, phase }: JobRecord) => state === "prompting" && phase !== "stopping"
 
 /** Since when a child is quiet, by what it was seen to do: what an idle timeout has to agree with. */
 class Quiet {

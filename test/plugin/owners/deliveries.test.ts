@@ -6,7 +6,7 @@ import type { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, type HostDouble, ok } from "../support/host-double.ts"
-import { answerTo, askedBy } from "../support/opencode-data.ts"
+import { answerTo, askedBy, postedAs } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 
 /** Longer than the window in which ends are joined, and than five pauses before another try. */
@@ -119,6 +119,16 @@ function failing<Call extends (...args: never[]) => Promise<unknown>>(times: num
     return tries.length <= times ? failed("not now", 503) : call(...args)
   }
   return { tries, call: flaky as Call }
+}
+
+/** Says that the owner is idle; before it says so for the second time, when the texts are read, this happens. */
+function onSecondCall(happen: () => unknown): Host["isBusy"] {
+  let calls = 0
+  return async () => {
+    calls++
+    if (calls === 2) await happen()
+    return ok(false)
+  }
 }
 
 const pausesOf = (tries: readonly number[]) => tries.slice(1).map((time, index) => time - (tries[index] ?? 0))
@@ -281,15 +291,10 @@ describe("A notification", () => {
     expect(told().flat().sort()).toEqual(["a", "b"])
   })
 
-  it("is about the undelivered alone, where the owner fetches some while opencode is asked", async () => {
+  it("is about the undelivered alone, where some are delivered otherwise while opencode is asked", async () => {
     const { posted, finish, deliver } = await ownerWithJobs({
       jobs: 2,
-      faults: () => ({
-        isBusy: async () => {
-          deliver("a")
-          return ok(false)
-        },
-      }),
+      faults: () => ({ isBusy: onSecondCall(() => deliver("a")) }),
     })
     await finish("of a", "a")
     await finish("of b", "b")
@@ -300,16 +305,13 @@ describe("A notification", () => {
   })
 
   it("is not about a run that has been gone on with while opencode was asked", async () => {
-    const { posted, finish, host, record, call } = await ownerWithJobs({
+    const { posted, finish, host, call } = await ownerWithJobs({
       faults: () => ({
-        isBusy: async () => {
-          if (record().run === 1) {
-            await call("agents_send", { id: "a", message: "go on" })
-            host.prompts.at(-1)?.answer("of run 2")
-            await vi.advanceTimersByTimeAsync(0)
-          }
-          return ok(false)
-        },
+        isBusy: onSecondCall(async () => {
+          await call("agents_send", { id: "a", message: "go on" })
+          host.prompts.at(-1)?.answer("of run 2")
+          await vi.advanceTimersByTimeAsync(0)
+        }),
       }),
     })
     await finish("of run 1")
@@ -363,12 +365,7 @@ describe("While the owner works", () => {
 
   it("nothing goes where its turn began while opencode was asked", async () => {
     const { posted, finish, turn } = await ownerWithJobs({
-      faults: () => ({
-        isBusy: async () => {
-          turn("begins")
-          return ok(false)
-        },
-      }),
+      faults: () => ({ isBusy: onSecondCall(() => turn("begins")) }),
     })
     await finish()
     await vi.advanceTimersByTimeAsync(longEnough)
@@ -610,6 +607,18 @@ describe("What an earlier process left", () => {
     adopt()
     deliver("old")
     expect(states()).toEqual([])
+  })
+
+  it("is not delivered again where the conversation says so only once it is read", async () => {
+    const { adopt, posted, inbox, host, turn } = await ownerWithJobs()
+    adopt()
+    const mark = { delivered: [{ session: "ses_old", run: 1 }] }
+    host.said.get("owner")?.push(postedAs({ session: "owner", text: "told", agent: "plan", mark }))
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toEqual([])
+    expect(inbox.undelivered("owner")).toEqual([])
   })
 
   it("is not even noticed where it was delivered", async () => {

@@ -111,20 +111,22 @@ describe("Results that come while the owner works, rests and fetches", () => {
         }
 
         for (const { answer } of host.prompts) soon("a job ends", () => answer("done"))
-        for (const what of happenings) {
-          soon(what, () => {
-            if (what === "its turn begins") turn(true)
-            else if (what === "its turn ends") turn(false)
-            // Only in its turn can it call a tool.
-            else if (what === "it fetches results" && isBusy)
-              inbox.markDelivered("owner", runsOf(inbox.undelivered("owner")))
-            else if (what === "a moment passes") vi.advanceTimersByTime(250)
-            else if (what === "time passes") vi.advanceTimersByTime(10_000)
-            else if (what === "opencode stores nothing") storeFault = "nothing"
-            else if (what === "opencode stores and fails") storeFault = "stored"
-            else if (what === "opencode starts no turn") startFault = true
-          })
+        const happen = (what: (typeof happenings)[number]) => {
+          if (what === "its turn begins") turn(true)
+          else if (what === "its turn ends") turn(false)
+          // Only in its turn can it call a tool.
+          else if (what === "it fetches results" && isBusy)
+            inbox.markDelivered("owner", runsOf(inbox.undelivered("owner")))
+          else if (what === "a moment passes") vi.advanceTimersByTime(250)
+          else if (what === "time passes") vi.advanceTimersByTime(10_000)
+          else if (what === "opencode stores nothing") storeFault = "nothing"
+          else if (what === "opencode stores and fails") storeFault = "stored"
+          else if (what === "opencode starts no turn") startFault = true
         }
+        // One after the other, so that the later ones fall into what the earlier ones have set off.
+        scheduler.scheduleSequence(
+          happenings.map((what) => ({ label: what, builder: async () => happen(what) })),
+        )
         await settle(10_000)
         if (isBusy) turn(false)
         await settle(10_000)

@@ -48,6 +48,20 @@ describe("A wait in the message of a start", () => {
     expect(results[order.indexOf("agents_wait")]).toMatchObject({ title: "1/1 done", jobs: [{ id: "a" }] })
   })
 
+  it.each([
+    ["starts first", ["agents_start", "agents_wait"]],
+    ["waits first", ["agents_wait", "agents_start"]],
+  ] as const)("waits for it beside the jobs that run already, where opencode %s", async (_, order) => {
+    const { call, host } = testServices()
+    await call("agents_start", { tasks: [task("a")] })
+    const calls = order.map((tool) => call(tool, tool === "agents_start" ? { tasks: [task("b")] } : {}))
+    await passing()
+    for (const { answer } of host.prompts) answer("done")
+    await passing()
+    const results = await Promise.all(calls)
+    expect(results[order.indexOf("agents_wait")]).toMatchObject({ jobs: [{ id: "a" }, { id: "b" }] })
+  })
+
   it("waits for it by name too, beside what it knows already", async () => {
     const { call, host } = testServices()
     await call("agents_start", { tasks: [task("a")] })
