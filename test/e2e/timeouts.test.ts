@@ -49,12 +49,12 @@ describe("A job whose time runs out", () => {
   })
 })
 
-describe("A job whose child gives no sign of life", () => {
+describe("A job whose child shows no activity", () => {
   test("is timed out when the plugin's idleSeconds have passed", async () => {
     const { job, request } = await run("say nothing", { type: "silent" })
     expect(job).toMatchObject({
       state: "timedOut",
-      error: { kind: "idle", message: "no sign of life for 4 s" },
+      error: { kind: "idle", message: "no activity for 4 s" },
     })
     expect(request?.state).toBe("closed")
   })
