@@ -97,7 +97,7 @@ describe("What the README says, in an empty folder", { timeout: 120_000 }, () =>
     try {
       await runJob(opencode)
       const loaded = inProject(command("Check", /loaded/))
-      expect(loaded).toMatch(/opencode-troupe .* loaded: concurrency 4, /)
+      expect(loaded).toMatch(/opencode-troupe: version .* loaded: concurrency 4, /)
       const plugin = loaded.match(/node (['"]?)(\S+)\/dist\/cli\.js\1 inspect/)?.[2] ?? ""
       expect(plugin).toContain("opencode-troupe-0.2.0.tgz")
       const inspect = command("The inspector", /inspect/).replace("<path to the plugin>", plugin)

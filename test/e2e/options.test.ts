@@ -36,17 +36,25 @@ describe("A server with a password, whose owner got some options wrong", () => {
     expect(waited.output).toContain("come in")
   })
 
-  test.each([
-    /^option "concurrency" is "many", but .*expected number.*; using the default, 8$/,
-    /^option "idleSeconds" is 0, but .*; using the default, 300$/,
-    /^option "colour" is unknown; there are: concurrency, timeoutSeconds, /,
-  ])("names them in a toast and in the log, with what would be right: %s", async (words) => {
+  test("names them in one toast and in the log, with what would be right", async () => {
     const { payload } = await oc.events.waitFor(
-      (event) => event.payload.type === "tui.toast.show" && words.test(event.payload.properties.message),
+      ({ payload }) => payload.type === "tui.toast.show" && payload.properties.message.startsWith("option "),
     )
     expect(payload).toMatchObject({ properties: { variant: "warning", title: "opencode-troupe" } })
-    const message = payload.type === "tui.toast.show" ? payload.properties.message : ""
-    await poll(`${message} in the log`, () => oc.log().includes(JSON.stringify(message)) || undefined)
+    const problems = payload.type === "tui.toast.show" ? payload.properties.message.split("\n") : []
+    expect(problems).toEqual([
+      'option "concurrency" is "many": it must be a whole number, at least 1 and at most 256; using the default, 8',
+      'option "idleSeconds" is 0: it must be a number, above 0 and at most 2000000; using the default, 300',
+      expect.stringMatching(/^option "colour" is unknown; there are: concurrency, timeoutSeconds, /),
+    ])
+    for (const problem of problems) {
+      const logged = JSON.stringify(`opencode-troupe: ${problem}`)
+      await poll(`${logged} in the log`, () => oc.log().includes(logged) || undefined)
+    }
+  })
+
+  test("finds in the log that the plugin is there, and which", () => {
+    expect(oc.log()).toMatch(/"opencode-troupe: version \d+\.\d+\.\d+ loaded: concurrency 8, /)
   })
 
   test("heeds the options that are right: at depth 2, subagents may start jobs too", async () => {

@@ -30,7 +30,11 @@ let oc: OpenProject
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  oc = await openProject({ model, config, plugin: { options: { idleSeconds: 12, notify: "never" } } })
+  oc = await openProject({
+    model,
+    config,
+    plugin: { options: { idleSeconds: 12, notify: "never", inspector: { enabled: false } } },
+  })
 })
 
 afterAll(async () => {
@@ -94,7 +98,7 @@ describe.concurrent("The user's rules for tasks", () => {
       ],
     })
     expect(started.title).toBe("2/3 jobs started")
-    expect(started.output).toMatch(/^Refused: b: not permitted: .*rule/m)
+    expect(started.output).toMatch(/^Refused: b: "build" may not start "explore"; it may start: .*general/m)
     expect((await wait(owner)).title).toBe("2/2 done")
     expect(model.requests.some(({ text }) => text === "refused one")).toBe(false)
   })
@@ -121,7 +125,7 @@ describe.concurrent("The user's rules for tasks", () => {
       const started = await starting.done
       expect(jobsOf(started).map(({ id }) => id)).toEqual(answer === "once" ? ["a", "b", "c"] : ["b"])
       if (answer === "reject")
-        expect(started.output).toMatch(/^Refused: a: not permitted: .*\n^Refused: c: /m)
+        expect(started.output).toMatch(/^Refused: a: the user refused\nRefused: c: the user refused$/m)
       expect((await wait(owner)).title).toBe(answer === "once" ? "3/3 done" : "1/1 done")
     },
   )
@@ -198,7 +202,7 @@ describe.concurrent("A child that asks", () => {
       asks: [{ id: ask.id, kind: "permission", text: expect.stringContaining("mkdir -p granted") }],
     })
     expect(jobOf(seen).deadlineAt).toBeUndefined()
-    expect(seen.output).toMatch(/^mk: prompting\.permission .*asks bash: mkdir -p granted/)
+    expect(seen.output).toMatch(/^mk: prompting\.permission .*asks for permission: bash: mkdir -p granted/)
     await toast(/mk \(Make it\) asks for permission: bash: mkdir -p granted/)
 
     const waiting = oc.startTool(owner, "agents_wait", {})

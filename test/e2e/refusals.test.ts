@@ -35,13 +35,14 @@ describe("A batch with bad tasks", () => {
         { id: "first", prompt: "bad" },
         { id: "spaced out", prompt: "bad" },
         { id: "silent" },
+        { description: "Blank", prompt: " \n" },
         { id: "hasty", prompt: "bad", timeout: "soon" },
         { id: "wordy", prompt: "bad", colour: "red" },
         "bad",
         { prompt: "good two", agent: "explore" },
       ],
     })
-    expect(started).toMatchObject({ status: "completed", title: "2/12 jobs started" })
+    expect(started).toMatchObject({ status: "completed", title: "2/13 jobs started" })
     expect(jobsOf(started).map(({ id, agent }) => [id, agent])).toEqual([
       ["first", "general"],
       ["j3", "explore"],
@@ -51,13 +52,16 @@ describe("A batch with bad tasks", () => {
       expect.stringMatching(/^Refused: agent: no subagent "wizard"; there are: .*explore.*general/),
       expect.stringMatching(/^Refused: primary: no subagent "build"; there are: .*general/),
       'Refused: model: no model "fake/m3"; there are: fake/m1, fake/m2',
-      expect.stringMatching(/^Refused: bystander: the id "bystander" is taken; choose another/),
+      'Refused: bystander: the id "bystander" is taken; choose another, or leave it out',
       expect.stringMatching(/^Refused: first: the id "first" is taken/),
-      expect.stringMatching(/^Refused: spaced out: id: must be 1 to 40 letters, digits/),
-      expect.stringMatching(/^Refused: silent: prompt: .*expected string/),
-      expect.stringMatching(/^Refused: hasty: timeout: .*expected number/),
-      expect.stringMatching(/^Refused: wordy: .*"colour"/),
-      expect.stringMatching(/^Refused: tasks\[10\]: .*expected object/),
+      expect.stringMatching(
+        /^Refused: spaced out: tasks\[6\]\.id is "spaced out": it must be 1 to 40 letters/,
+      ),
+      "Refused: silent: tasks[7].prompt is missing: it must be text that is not blank",
+      'Refused: tasks[8].prompt is " \\n": it must be text that is not blank',
+      'Refused: hasty: tasks[9].timeout is "soon": it must be a number, above 0 and at most 2000000',
+      expect.stringMatching(/^Refused: wordy: tasks\[10\]\.colour is unknown; there are: prompt, id, /),
+      'Refused: tasks[11] is "bad": it must be an object',
     ])
     expect(started.metadata.refused).toContainEqual({
       id: "model",
@@ -76,12 +80,20 @@ describe("A batch with bad tasks", () => {
   })
 })
 
+test("The taken id of an ended job is said to be that, with how to continue it", async () => {
+  const started = await oc.callTool(owner, "agents_start", { tasks: [{ id: "first", prompt: "again" }] })
+  expect(started.output).toBe(
+    'Refused: first: the id "first" is taken by an ended job, which agents_send continues; ' +
+      "choose another, or leave it out",
+  )
+})
+
 describe("A malformed argument is named, with what would be right:", () => {
   test.each([
-    ["agents_start", { tasks: "all of them" }, /tasks: .*expected array/],
-    ["agents_status", { ids: "bystander" }, /ids: .*expected array/],
-    ["agents_wait", { until: "most" }, /until: .*"all".*"any"/],
-    ["agents_cancel", {}, /ids: name the jobs to cancel, or say all: true/],
+    ["agents_start", { tasks: "all of them" }, /^tasks is "all of them": it must be a list of 1 to 64\. /],
+    ["agents_status", { ids: "bystander" }, /^ids is "bystander": it must be a list/],
+    ["agents_wait", { until: "most" }, /^until is "most": it must be "all" or "any"/],
+    ["agents_cancel", {}, /^Name the jobs to cancel in ids, or pass all: true\./],
   ])("%s %o", async (tool, args, words) => {
     const outcome = await oc.callTool(owner, tool, args)
     expect(outcome).toMatchObject({ status: "error", error: expect.stringMatching(words) })
@@ -100,7 +112,8 @@ describe("Unknown ids are answered beside the known ones", () => {
   test("by a cancel", async () => {
     const cancelled = await oc.callTool(owner, "agents_cancel", { ids: ["ghost", "first"] })
     expect(jobOf(cancelled)).toMatchObject({ id: "first", state: "done" })
-    expect(cancelled.output).toContain("Unknown: ghost")
+    expect(cancelled.title).toBe("1 already ended")
+    expect(cancelled.output).toMatch(/^Already ended:\nfirst: done .*\nUnknown: ghost/)
   })
 
   test("in a wait, which waits for the known ones; what ran through all this is done", async () => {

@@ -13,7 +13,7 @@ let tui: Tui
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  tui = await startTui({ model, plugin: { options: { colour: "red" } } })
+  tui = await startTui({ model, plugin: { options: { colour: "red", depth: 0 } } })
 })
 
 afterAll(async () => {
@@ -48,7 +48,7 @@ test("a person at the terminal sees what their words set off, what is wrong in t
   tui.type("research both")
   await tui.waitForScreen(/research both/)
   tui.press("Enter")
-  await tui.waitForScreen(/option "colour" is/, slowly)
+  await tui.waitForScreen(/option "colour" is[\s\S]*option "depth" is/, slowly)
   await tui.waitForScreen(/agents_start[\s\S]*agents_wait/, slowly)
   await model.waitFor(({ text }) => text === "look into beta", slowly)
   jobs.alpha.release("Alpha is fine.")

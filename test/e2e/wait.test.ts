@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import type { OpenProject } from "../support/opencode.ts"
-import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 import { openProject } from "../support/shared-opencode.ts"
 import type { StartedToolCall } from "../support/tool-call.ts"
 
@@ -83,6 +83,34 @@ describe("While agents_wait runs", () => {
   })
 })
 
+describe("A start and a wait in one message", () => {
+  test.each([
+    ["the start is first", ["agents_start", "agents_wait"]],
+    ["the wait is first", ["agents_wait", "agents_start"]],
+  ])("end with the results of what was started, where %s", async (_, order) => {
+    const owner = await oc.session()
+    const ids = ["pine", "oak"]
+    for (const id of ids) model.on(`plant ${id} of ${owner}`, { type: "text", text: `${id} stands` })
+    const args: Record<string, object> = {
+      agents_start: { tasks: ids.map((id) => ({ id, prompt: `plant ${id} of ${owner}` })) },
+      agents_wait: {},
+    }
+    const words = `both at once of ${owner}`
+    model.script(words, [
+      { type: "tool", calls: order.map((name) => ({ name, args: args[name] ?? {} })) },
+      { type: "text", text: "planted" },
+    ])
+    const parts = [{ type: "text" as const, text: words }]
+    await answered("the turn", oc.client.session.prompt({ sessionID: owner, parts }))
+    const asked = await model.waitFor(
+      ({ text, messages }) => text === words && messages.at(-1)?.role === "tool",
+    )
+    const results = asked.messages.filter(({ role }) => role === "tool").map(textOf)
+    expect(results[order.indexOf("agents_start")]).toMatch(/^Started: pine, oak\./)
+    expect(results[order.indexOf("agents_wait")]).toMatch(/>\npine stands\n<[\s\S]*>\noak stands\n</)
+  })
+})
+
 describe("agents_wait comes back", () => {
   test("until any: with the first result; the rest runs on, for a later wait", async () => {
     const { owner, answer } = await ownerOf("hare", "tortoise")
@@ -105,7 +133,7 @@ describe("agents_wait comes back", () => {
     const waited = await oc.callTool(owner, "agents_wait", { timeout: 1 })
     expect(waited.title).toBe("1/2 done")
     expect(waited.output).toMatch(
-      /<job id="quick" [^>]*>\nhere\n<\/job>\nThe waiting timed out\. Still running:\nslow: /,
+      /<job id="quick" [^>]*>\nhere\n<\/job>\nThe wait timed out\. Still running:\nslow: /,
     )
     expect(jobsOf(waited).map(({ id, state }) => [id, state])).toEqual([
       ["quick", "done"],
@@ -117,19 +145,27 @@ describe("agents_wait comes back", () => {
     expect(later.output).toContain("at last")
   })
 
-  test("when the person interrupts; the jobs run on, and a later wait has all results", async () => {
+  test("when the person interrupts: with what there is; the jobs run on, and a later wait has the rest", async () => {
     const { owner, answer } = await ownerOf("before", "after")
     const waiting = oc.startTool(owner, "agents_wait", {})
     await shows(waiting, "0/2 done")
     answer("before", "told before")
     await shows(waiting, "1/2 done")
     await answered("the abort", oc.client.session.abort({ sessionID: owner }))
-    expect((await waiting.done).status).not.toBe("running")
+    // opencode keeps it in the conversation, for the next turn.
+    expect((await waiting.done).output).toMatch(
+      /told before[\s\S]*The wait was interrupted\. Still running:\nafter: /,
+    )
     const seen = await oc.callTool(owner, "agents_status", {})
     expect(jobsOf(seen).map(({ state }) => state)).toEqual(["done", "prompting"])
     answer("after", "told after")
     const later = await oc.callTool(owner, "agents_wait", {})
-    expect(later.title).toBe("2/2 done")
-    expect(later.output).toMatch(/told before[\s\S]*told after/)
+    expect(later.title).toBe("1/1 done")
+    expect(later.output).toContain("told after")
+    const { messages } = await model.waitFor(
+      ({ session, messages: all }) =>
+        session === owner && all.some((each) => textOf(each).includes("told after")),
+    )
+    expect(messages.map(textOf).join("\n")).toContain("told before")
   })
 })

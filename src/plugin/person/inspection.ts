@@ -95,12 +95,12 @@ export function inspectJobs({
     const { command } = joined.inspector
     const link = joined.inspector.link()
     void host.log("info", `the inspector: ${link} (opens once; for a fresh link run: ${command})`)
-    toasts.link(link)
     for (const name of unheeded(options.inspector, joined.settings)) {
       warn(
         `inspector.${name} has no effect here: another project of this opencode started the inspector first`,
       )
     }
+    toasts.link(link)
   }
 
   async function join(): Promise<Joined> {

@@ -1,7 +1,6 @@
 import { inspectCommand } from "../../inspector/discovery/command.ts"
 import type { Options } from "../options.ts"
-
-declare const TROUPE_VERSION: string | undefined
+import { version } from "../util/version.ts"
 
 /** One line for opencode's log: the plugin is loaded, with these options. */
 export function loadedLine(options: Options): string {
@@ -16,8 +15,5 @@ export function loadedLine(options: Options): string {
     // The log escapes double quotes, and a command with backslashes cannot be pasted.
     inspector.enabled ? `inspector: ${inspectCommand.replaceAll('"', "'")}` : "no inspector",
   ]
-  return `opencode-troupe ${version()} loaded: ${settings.join(", ")}`
+  return `version ${version} loaded: ${settings.join(", ")}`
 }
-
-/** Put in by the build. */
-const version = () => (typeof TROUPE_VERSION === "string" ? TROUPE_VERSION : "development")

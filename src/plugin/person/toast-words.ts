@@ -15,7 +15,7 @@ const mostNames = 3
 
 type Requests = { requests: readonly OpenRequest[]; shownRequest?: string | undefined }
 
-/** `lint (Run the linter) asks permission for bash: npm ci · 1 more request is open` */
+/** `lint (Run the linter) asks for permission: bash: npm ci · 1 more request is open` */
 export function requestToast({ requests, shownRequest }: Requests, duration: number): Toast {
   const text = requests.find(({ id }) => id === shownRequest)?.text ?? ""
   const more = requests.length - 1

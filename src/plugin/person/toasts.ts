@@ -81,6 +81,6 @@ const without = (asks: readonly Ask[], others: readonly Ask[]) =>
 const idOf = ({ owner, id }: JobRecord, ask: Ask) => `${owner}/${id}/${ask.id}`
 
 function requestWords({ id, description }: JobRecord, { kind, text }: Ask): string {
-  const asks = kind === "permission" ? "asks permission for" : "asks:"
+  const asks = kind === "permission" ? "asks for permission:" : "asks:"
   return excerpt(`${id} (${description}) ${asks} ${text}`)
 }

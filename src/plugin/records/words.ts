@@ -92,7 +92,7 @@ function timeOf(record: JobRecord, now: number): string {
 function doing({ asks, retry, activity, ...record }: JobRecord): string {
   if (hasEnded(record)) return ""
   const ask = asks?.[0]
-  if (ask) return excerpt(`${ask.kind === "permission" ? "asks permission for" : "asks:"} ${ask.text}`)
+  if (ask) return excerpt(`${ask.kind === "permission" ? "asks for permission:" : "asks:"} ${ask.text}`)
   if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
   if (activity?.tool) return activity.tool
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""

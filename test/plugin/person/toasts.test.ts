@@ -73,7 +73,7 @@ describe("The person at the terminal", () => {
     put("lint", { phase: "permission", asks: [permission("p1")], usage: { ...NO_USAGE, input: 1 } })
     expect(shown).toEqual([
       {
-        message: "lint (Do lint) asks permission for bash: rm -rf dist",
+        message: "lint (Do lint) asks for permission: bash: rm -rf dist",
         variant: "warning",
         duration: 20_000,
       },
@@ -102,7 +102,7 @@ describe("The person at the terminal", () => {
     ends("docs", "cancelled")
     toasts.stop()
     expect(messages()).toEqual([
-      "lint (Do lint) asks permission for bash: rm -rf dist",
+      "lint (Do lint) asks for permission: bash: rm -rf dist",
       "Watch the jobs: http://here",
     ])
   })

@@ -127,7 +127,7 @@ describe("A line of a status", () => {
     ],
     [
       { phase: "permission", asks: [{ id: "p", kind: "permission", text: "bash: rm a\nrm b" }] },
-      "j1: prompting.permission 12s, asks permission for bash: rm a rm b",
+      "j1: prompting.permission 12s, asks for permission: bash: rm a rm b",
     ],
   ])("of a running job says what it does: %o", (fields, line) => {
     expect(statusLine(running(fields), now)).toBe(line)

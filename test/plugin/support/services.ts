@@ -38,7 +38,7 @@ export type CallOptions = {
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
-  /** Whether opencode stores the call's answer. Default: unless the turn was interrupted. */
+  /** Whether opencode stores the call's answer. Default: it does, that of an interrupted turn too. */
   isStored?: boolean
 }
 
@@ -95,7 +95,7 @@ export function testServices(
     how: CallOptions = {},
   ): Promise<ToolCall> {
     const result = Result.parse(await tools[tool].run(args, callOf(how)))
-    const { owner: session = "owner", abort, isStored = !abort?.aborted } = how
+    const { owner: session = "owner", isStored = true } = how
     if (isStored)
       inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
     return result

@@ -606,15 +606,19 @@ describe("agents_wait", () => {
     expect(await waiting).toMatchObject({ output: "", jobs: [] })
   })
 
-  it("when interrupted: what had ended is not delivered", async () => {
+  it.each([
+    ["delivered where opencode stores its answer, as it does", true, []],
+    ["not delivered where it does not", false, ["a"]],
+  ])("when interrupted: what had ended is %s", async (_, isStored, undelivered) => {
     const { call, answer, inbox, host } = await running("a", "b")
     const interrupt = new AbortController()
-    const waiting = call("agents_wait", {}, { abort: interrupt.signal })
+    const waiting = call("agents_wait", {}, { abort: interrupt.signal, isStored })
     answer("a", "of a")
     await until(() => inbox.undelivered("owner").length === 1)
     interrupt.abort()
-    expect((await waiting).output).toContain("The wait was interrupted. Still running:\nb: ")
-    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["a"])
+    const { output } = await waiting
+    expect(output).toMatch(/of a\n<\/job>\nThe wait was interrupted\. Still running:\nb: /)
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(undelivered)
     expect(host.aborted).toEqual([])
   })
 })
@@ -720,7 +724,10 @@ describe("A call that comes while its owner's session is being deleted", () => {
       const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
       const lineage = createLineage(host)
       await call("agents_start", { tasks: [task("a"), task("b")] })
-      hearOwners({ host, troupe, inbox, deliveries, lineage })({ type: "session.deleted", session: "owner" })
+      hearOwners({ show: () => {}, troupe, inbox, deliveries, lineage })({
+        type: "session.deleted",
+        session: "owner",
+      })
       const calling = call(tool, { ids: ["a", "b"] })
       await settled()
       stopped.open()

@@ -5,6 +5,9 @@ import { within } from "../../util/within.ts"
 import type { Host, NewPrompt, Result, ToolCallPlace } from "../port.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
 
+/** Whose toasts and log lines these are. */
+const NAME = "opencode-troupe"
+
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
 
@@ -82,9 +85,10 @@ export function createHost(given: unknown, directory: string): Host {
         ),
       ),
 
-    toast: (toast) => call(client.tui.showToast({ title: "opencode-troupe", ...toast })),
+    toast: (toast) => call(client.tui.showToast({ title: NAME, ...toast })),
 
-    log: (level, message) => call(client.app.log({ service: "opencode-troupe", level, message })),
+    // opencode writes the message alone: that has to say whose it is.
+    log: (level, message) => call(client.app.log({ service: NAME, level, message: `${NAME}: ${message}` })),
   }
 }
 

@@ -231,6 +231,25 @@ describe("Models", () => {
   })
 })
 
+describe("What a person is told", () => {
+  it("names the plugin: in the title of a toast, and in the line of the log itself", async () => {
+    const { host, requests } = hostAnswered(() => Response.json(true))
+    await host.toast({ message: "lint done", variant: "success", duration: 5_000 })
+    await host.log("warn", "not now")
+    expect(await requests[0]?.json()).toEqual({
+      title: "opencode-troupe",
+      message: "lint done",
+      variant: "success",
+      duration: 5_000,
+    })
+    expect(await requests[1]?.json()).toEqual({
+      service: "opencode-troupe",
+      level: "warn",
+      message: "opencode-troupe: not now",
+    })
+  })
+})
+
 describe("The progress of a tool's call", () => {
   const place = { session: "owner", message: "msg_call", call: "call" }
   const running = {
