@@ -108,7 +108,7 @@ describe.concurrent("An owner", () => {
     // `unread` has ended too, unbeknown to its owner.
     const ended = await oc.callTool(owner, "agents_wait", { ids: ["live", "read"], until: "any" })
     expect(jobsOf(ended).map(({ id }) => id)).toEqual(["live", "read"])
-    await toast(/unread done/)
+    await toast(/unread.* done/)
 
     await answered(
       "the compaction",
