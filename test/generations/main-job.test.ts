@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyOpencode } from "../support/any-opencode.ts"
-import { isNotification } from "../support/conversation.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -12,20 +11,12 @@ describeBoth("A main agent that hands out work", (start) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await start({ model })
+    oc = await start({ model, plugin: { options: { notify: "never" } } })
   })
   afterAll(async () => {
     await oc?.stop()
     await model.stop()
   })
-
-  /** What the owner was told without asking. */
-  const told = (owner: string, what: RegExp) =>
-    poll(
-      `a notification of ${what}`,
-      async () => (await oc.userTexts(owner)).find((text) => isNotification(text) && what.test(text)),
-      { timeoutMs: 20_000 },
-    )
 
   test("starts many jobs in one call, and gets every result", async () => {
     model.on(/^piece /, ({ text }) => ({ type: "text", text: `the answer to ${text}` }))
@@ -54,18 +45,6 @@ describeBoth("A main agent that hands out work", (start) => {
     const own = await model.waitFor(({ session, tools }) => session === owner && tools.length > 0)
     expect(own.tools).toEqual(expect.arrayContaining(["agents_start", "agents_wait"]))
     expect(own.system).toContain("agents_start")
-  })
-
-  test("is told once, by itself, of a job that ends while it is idle", async () => {
-    const work = held()
-    model.on("end later", work.reply)
-    const owner = await oc.session()
-    await oc.callTool(owner, "agents_start", { tasks: [{ id: "late", prompt: "end later" }] })
-    work.release("better late")
-    expect(await told(owner, /<job id="late"/)).toContain("better late")
-    const again = await oc.callTool(owner, "agents_wait", {})
-    expect(again.output).toContain("all results have been delivered")
-    expect((await oc.userTexts(owner)).filter(isNotification)).toHaveLength(1)
   })
 
   test("cancels a job for real, and keeps what it had written", async () => {

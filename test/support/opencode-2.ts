@@ -112,7 +112,7 @@ class OpencodeOfTwo implements AnyOpencode {
     this.#running = { group, url }
     // A location is loaded by its first request; its plugins may be ready only later.
     await this.#ask("GET", `/api/agent?${this.#location}`)
-    if (this.#options.plugin !== false) await group.waitForOutput(/opencode-troupe \S+ loaded/)
+    if (this.#options.plugin !== false) await group.waitForOutput(/opencode-troupe: version \S+ loaded/)
   }
 
   get #location(): string {
