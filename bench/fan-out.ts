@@ -2,6 +2,7 @@ import { answered } from "../test/support/answered.ts"
 import { type Opencode, startOpencode } from "../test/support/opencode.ts"
 import { startScriptedModel } from "../test/support/scripted-model.ts"
 import { alternate } from "./alternate.ts"
+import { cpuTime } from "./cpu-time.ts"
 import { answerWork, modelMs, ownerTurn, tasks, timeOf, work } from "./owner-turn.ts"
 import type { Part } from "./part.ts"
 import { medianRow, ratios } from "./statistics.ts"
@@ -45,13 +46,15 @@ export const fanOut: Part = async (bench) => {
 
   try {
     const measured = await alternate(bench, {
-      plugin: () => throughPlugin(withPlugin),
-      bareBeside: () => throughSdk(withPlugin),
-      bareAlone: () => throughSdk(without),
-      byDefault: () => throughPlugin(byDefault),
-      startAlone,
+      plugin: costOf(withPlugin, throughPlugin),
+      bareBeside: costOf(withPlugin, throughSdk),
+      bareAlone: costOf(without, throughSdk),
+      byDefault: costOf(byDefault, throughPlugin),
+      startAlone: async () => ({ wall: await startAlone(), cpu: undefined }),
     })
-    const { plugin, bareBeside, bareAlone } = measured
+    const wall = (arm: keyof typeof measured) => measured[arm].map((cost) => cost.wall)
+    const cpu = (arm: keyof typeof measured) => measured[arm].flatMap((cost) => cost.cpu ?? [])
+    const [plugin, bareBeside, bareAlone] = [wall("plugin"), wall("bareBeside"), wall("bareAlone")]
     const what = `${jobs} jobs, ${modelMs} ms model`
     return [
       medianRow(`${what}: plugin / bare SDK, same opencode`, ratios(plugin, bareBeside), {
@@ -64,19 +67,44 @@ export const fanOut: Part = async (bench) => {
       }),
       medianRow(
         `${what}: plugin at its default concurrency / bare SDK`,
-        ratios(measured.byDefault, bareAlone),
-        {
-          unit: "×",
-        },
+        ratios(wall("byDefault"), bareAlone),
+        { unit: "×" },
       ),
+      ...(cpu("plugin").length > 0
+        ? [
+            medianRow(
+              `${what}: plugin / bare SDK, same opencode, CPU time of opencode`,
+              ratios(cpu("plugin"), cpu("bareBeside")),
+              { unit: "×", bound: 1.1 },
+            ),
+            medianRow(
+              `${what}: plugin / bare SDK in an opencode without it, CPU time of opencode`,
+              ratios(cpu("plugin"), cpu("bareAlone")),
+              { unit: "×", bound: 1.1 },
+            ),
+            medianRow(`${what}: through the plugin, CPU time of opencode`, cpu("plugin"), { unit: "ms" }),
+          ]
+        : []),
       medianRow(`${what}: through the plugin`, plugin, { unit: "ms" }),
       medianRow(`${what}: bare SDK, same opencode`, bareBeside, { unit: "ms" }),
       medianRow(`${what}: bare SDK in an opencode without it`, bareAlone, { unit: "ms" }),
-      medianRow(`agents_start of ${fewJobs} jobs`, measured.startAlone, { unit: "ms", bound: 1_000 }),
+      medianRow(`agents_start of ${fewJobs} jobs`, wall("startAlone"), { unit: "ms", bound: 1_000 }),
     ]
   } finally {
     await Promise.all([withPlugin.stop(), byDefault.stop(), without.stop()])
     await model.stop()
+  }
+}
+
+/** Milliseconds. `cpu`: what opencode's process used, which other processes of the machine hardly change. */
+type Cost = { wall: number; cpu: number | undefined }
+
+function costOf(oc: Opencode, run: (oc: Opencode) => Promise<number>): () => Promise<Cost> {
+  return async () => {
+    const before = cpuTime(oc.pid)
+    const wall = await run(oc)
+    const after = cpuTime(oc.pid)
+    return { wall, cpu: before !== undefined && after !== undefined ? after - before : undefined }
   }
 }
 

@@ -3,7 +3,8 @@ import type { AnyStateMachine, AnyStateNode } from "xstate"
 import { toDirectedGraph } from "xstate/graph"
 import type { MachineAnswer } from "../src/inspector/http/api.ts"
 import { eventName } from "../src/machines/history.ts"
-import { ENDED_STATES, JOB_PHASES } from "../src/machines/record.ts"
+import { phaseOf } from "../src/machines/job-record.ts"
+import { ENDED_STATES } from "../src/machines/record.ts"
 
 type Graph = ReturnType<typeof toDirectedGraph>
 type Point = [number, number]
@@ -20,8 +21,10 @@ type Steps = { transitions: Transition[]; loops: ReadonlyMap<string, readonly st
 const size = { letter: 6.2, line: 14, title: 30, minWidth: 84 }
 
 export type Layout = {
-  /** How much wider than high a drawing may be before another direction suits better. */
+  /** How much wider than high a node may be before its content is laid out the other way. */
   widthToHeight: number
+  /** The same for inner nodes that hold plain nodes alone: flat ones make those around them fit a page. */
+  innermostWidthToHeight: number
   /** Room around what is in a node. Pixels. */
   padding: number
   /** Room between a node and the labels of its arrows. Pixels. */
@@ -33,6 +36,7 @@ export type Layout = {
 /** As the page draws it: screens are wider than they are high. */
 const pageLayout: Layout = {
   widthToHeight: 2.4,
+  innermostWidthToHeight: 2.4,
   padding: 14,
   ranks: 26,
   linesOf: (_, inside) => inside.map((event) => `↻ ${event}`),
@@ -47,7 +51,8 @@ export function drawMachine(machine: AnyStateMachine, layout = pageLayout): Mach
   const all = withDescendants(root)
   const steps = { transitions: all.flatMap(transitionsOf), loops: loopsOf(all) }
   const { width, height, nodes, arrows } = draw(root, steps, layout)
-  const shown = root.children.length > 0 ? nodes.filter(({ id }) => id !== root.id) : nodes
+  const isFrame = root.children.length > 0 && !steps.loops.has(root.id)
+  const shown = isFrame ? nodes.filter(({ id }) => id !== root.id) : nodes
   return { id: machine.id, width, height, nodes: shown, arrows }
 }
 
@@ -56,9 +61,9 @@ const withDescendants = (node: Graph): Graph[] => [node, ...node.children.flatMa
 function transitionsOf({ edges, children, stateNode }: Graph): Transition[] {
   const withEvents = edges.filter(isStep).flatMap(({ source, target, transition }) => {
     const event = eventName(transition.eventType)
-    // What a node does to choose among its own is an arrow from each of the others.
+    // What a node does to choose among its own is an arrow from each of the others that goes on.
     const from = isWithin(target.id, source.id)
-      ? children.filter(({ id }) => !isWithin(target.id, id)).map(({ id }) => id)
+      ? children.filter((child) => !isWithin(target.id, child.id) && !isFinal(child)).map(({ id }) => id)
       : [source.id]
     return from.map((id) => ({ from: id, to: target.id, event }))
   })
@@ -75,7 +80,7 @@ function loopsOf(all: Graph[]): Steps["loops"] {
   for (const { id, edges, children } of all) {
     for (const edge of edges) {
       const chosen = children.find((child) => isStep(edge) && isWithin(edge.target.id, child.id))
-      if (isStep(edge) && !chosen) continue
+      if (isStep(edge) && (!chosen || isFinal(chosen))) continue
       const at = chosen?.id ?? id
       const events = new Set(loops.get(at)).add(eventName(edge.transition.eventType))
       loops.set(at, [...events])
@@ -83,6 +88,8 @@ function loopsOf(all: Graph[]): Steps["loops"] {
   }
   return loops
 }
+
+const isFinal = ({ stateNode }: Graph) => stateNode.type === "final"
 
 const isStep = ({ source, target, transition }: Graph["edges"][number]) =>
   transition.target !== undefined && target.id !== source.id
@@ -101,7 +108,9 @@ function draw(node: Graph, steps: Steps, layout: Layout): Drawing {
     arrange(node, inside, children, arrows, direction, layout),
   )
   if (!across || !down) throw new Error("two directions make two drawings")
-  const extent = ({ width, height }: Drawing) => Math.max(width / layout.widthToHeight, height)
+  const isInnermost = node.stateNode.parent && node.children.every(({ children }) => children.length === 0)
+  const ratio = isInnermost ? layout.innermostWidthToHeight : layout.widthToHeight
+  const extent = ({ width, height }: Drawing) => Math.max(width / ratio, height)
   return extent(across) <= extent(down) ? across : down
 }
 
@@ -208,13 +217,15 @@ function nodeAt(node: Graph, inside: readonly string[], width: number, height: n
   }
 }
 
-/** The word that records have for it: ended states and phases are the nodes of these names. */
-function placeOf({ path, key }: AnyStateNode): { place?: string } {
+/** The word that records of jobs have for it: ended states are the nodes of these names, phases have names of their own. */
+function placeOf({ path, key, machine }: AnyStateNode): { place?: string } {
+  if (machine.id !== "job") return {}
   if (path.length === 1) return ENDED_STATES.some((ended) => ended === key) ? { place: key } : {}
-  return JOB_PHASES.some((phase) => phase === key) ? { place: `${path[0]}.${key}` } : {}
+  const phase = phaseOf(key)
+  return phase ? { place: `${path[0]}.${phase}` } : {}
 }
 
-function kindOf({ stateNode, children }: Graph): Node["kind"] {
-  if (children.length > 0) return "compound"
-  return stateNode.type === "final" ? "final" : "atomic"
+function kindOf(node: Graph): Node["kind"] {
+  if (node.children.length > 0) return "compound"
+  return isFinal(node) ? "final" : "atomic"
 }

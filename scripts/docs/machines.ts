@@ -13,7 +13,7 @@ import { themes } from "./colours.ts"
 import type { Document } from "./documents.ts"
 import { code, picture, table } from "./markdown.ts"
 import { pictureOf } from "./picture.ts"
-import { atOnce, namesOf, type Row, rowsOf, stateName, statesOf } from "./transitions.ts"
+import { atOnce, namesOf, type Row, rowsOf, statesOf } from "./transitions.ts"
 
 /** A machine and what its chapter requires. */
 export type Chapter = {
@@ -23,6 +23,7 @@ export type Chapter = {
   source: string
 }
 
+/** In the order of the page. A further machine is one more line, wherever its source and its reasons are. */
 export const chapters: Chapter[] = [
   { machine: jobMachine, reasons: jobReasons, source: "src/machines/job-machine.ts" },
   { machine: supervisorMachine, reasons: supervisorReasons, source: "src/machines/supervisor-machine.ts" },
@@ -91,23 +92,24 @@ export function chapterOf({ machine, reasons, source }: Chapter): string {
 
 function stateTable(machine: AnyStateMachine): string {
   const places = new Map(drawMachine(machine).nodes.map(({ id, place }) => [id, place]))
+  const hasRecords = [...places.values()].some((place) => place !== undefined)
   const rows = statesOf(machine)
     .slice(1)
     .map((node) => {
       const place = places.get(node.id)
       return [
-        "&emsp;".repeat(node.path.length - 1) + code(stateName(node)) + markOf(node),
-        place === undefined ? "" : code(place),
+        "&emsp;".repeat(node.path.length - 1) + code(node.key) + markOf(node),
+        ...(hasRecords ? [place === undefined ? "" : code(place)] : []),
         doneIn(node).join(", "),
         meaningOf(node),
       ]
     })
-  return table(["state", "in records", "actions", "meaning"], rows)
+  return table(["state", ...(hasRecords ? ["in records"] : []), "actions", "meaning"], rows)
 }
 
 function markOf(node: AnyStateNode): string {
   if (node.type === "final") return " final"
-  return node.parent?.initial.target.includes(node) ? " first" : ""
+  return node.parent?.initial.target.includes(node) ? " initial" : ""
 }
 
 function doneIn(node: AnyStateNode): string[] {

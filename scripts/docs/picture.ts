@@ -10,7 +10,7 @@ type Node = MachineAnswer["nodes"][number]
 type Arrow = MachineAnswer["arrows"][number]
 
 /** About square, for a column of text. Initial states require room for their mark. */
-const layout: Layout = { widthToHeight: 1, padding: 22, ranks: 34, linesOf }
+const layout: Layout = { widthToHeight: 1, innermostWidthToHeight: 6, padding: 22, ranks: 34, linesOf }
 
 /** Around the chart, in pixels. */
 const margin = 16
@@ -159,7 +159,8 @@ function drawLabel({ from, texts, label: [x, y] }: Arrow, colours: Colours): str
   return [...lines(` halo" style="stroke:${halo}" aria-hidden="true"`), ...lines('"')]
 }
 
-const groundIn = ({ path }: AnyStateNode, colours: Colours) => nestedAt(path.length - 1, colours)
+const groundIn = ({ path }: AnyStateNode, colours: Colours) =>
+  path.length === 0 ? colours.ground : nestedAt(path.length - 1, colours)
 
 const nestedAt = (depth: number, { nested }: Colours) => (depth % 2 === 0 ? nested[0] : nested[1])
 

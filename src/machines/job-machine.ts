@@ -142,8 +142,8 @@ export const jobMachine = setup({
 }).createMachine({
   id: "job",
   description:
-    "One piece of work in a child session, for one run. It ends exactly once: when the child was asked, by its answer " +
-    "or through `stopping`.",
+    "One piece of work in a child session, for one run. It ends exactly once: once the child was prompted, by its " +
+    "answer or through `stopping`.",
   context: ({ input }) => ({
     job: input,
     session: input.session ?? "",
@@ -159,11 +159,11 @@ export const jobMachine = setup({
   initial: "created",
   states: {
     created: {
-      description: "The child has not been asked yet.",
+      description: "The child has not been prompted yet.",
       initial: "opening",
       states: {
         opening: {
-          description: "Its child session is being made.",
+          description: "Its child session is being created.",
           always: { guard: "has a session", target: "queued" },
           invoke: {
             id: "openSession",
@@ -193,7 +193,7 @@ export const jobMachine = setup({
           },
         },
         opened: {
-          description: "Passed through: how the opening went says where to.",
+          description: "Passed through at once: how the opening went decides what is next.",
           always: [
             { guard: "was cancelled in its session", target: "stopping" },
             {
@@ -228,7 +228,8 @@ export const jobMachine = setup({
           },
         },
         stopping: {
-          description: "It was cancelled before the child was asked: that is stored before anybody is told.",
+          description:
+            "It was cancelled before the child was prompted. That is stored before anybody is told.",
           entry: "keepEarlierText",
           invoke: {
             id: "recordEnd",
@@ -242,11 +243,11 @@ export const jobMachine = setup({
       },
     },
     prompting: {
-      description: "The child has been asked. The job holds a slot.",
+      description: "The child has been prompted. The job holds a slot.",
       initial: "running",
       states: {
         running: {
-          description: "The prompt is under way. Leaving drops whatever it may still answer.",
+          description: "The prompt is under way. Leaving this state drops whatever it may still return.",
           initial: "active",
           invoke: {
             id: "promptChild",
@@ -322,7 +323,7 @@ export const jobMachine = setup({
               states: {
                 working: {
                   description:
-                    "The model is at work. Each activity enters it again and so restarts the idle clock.",
+                    "The model is at work. Each activity enters this state again, which restarts the idle clock.",
                   initial: "busy",
                   always: { guard: "runs a tool", target: "runningTool" },
                   after: {
@@ -333,15 +334,15 @@ export const jobMachine = setup({
                   },
                   states: {
                     busy: {
-                      description: "opencode works for it.",
+                      description: "opencode is at work for the child.",
                       on: { "child.idle": "lull" },
                     },
                     lull: {
-                      description: "opencode says that the child is idle, yet its prompt has not returned.",
+                      description: "opencode says that the child is idle, but its prompt has not returned.",
                       after: { lullLimit: "looking" },
                     },
                     looking: {
-                      description: "Its answer may have got lost on its way: its messages are looked at.",
+                      description: "The answer may have got lost: the child's messages are searched for it.",
                       invoke: {
                         id: "lookForAnswer",
                         src: "lookForAnswer",
@@ -372,7 +373,7 @@ export const jobMachine = setup({
                 },
                 retrying: {
                   description:
-                    "opencode tries again by itself. The idle clock starts with its next attempt: until then there is nothing to hear.",
+                    "opencode tries again by itself. The idle clock starts with its next attempt: until then no activity can come.",
                   exit: "forgetRetry",
                   after: {
                     idleAfterRetry: {
@@ -390,7 +391,7 @@ export const jobMachine = setup({
               },
             },
             waiting: {
-              description: "No clock runs: the time that people take is not the job's.",
+              description: "No clock runs: the time that people take does not count.",
               initial: "permission",
               on: {
                 "child.active": { actions: { type: "rememberActivity", params: ({ event }) => event } },
@@ -411,7 +412,7 @@ export const jobMachine = setup({
               },
               states: {
                 permission: {
-                  description: "The child asked for a permission.",
+                  description: "The child requested a permission.",
                   always: { guard: "waits for an answer", target: "question" },
                 },
                 question: {
@@ -423,12 +424,12 @@ export const jobMachine = setup({
           },
         },
         stopping: {
-          description: "The end is decided: what happens now changes it no more.",
+          description: "The end is decided. Nothing that happens now changes it.",
           entry: "settle",
           initial: "recording",
           states: {
             recording: {
-              description: "How it ends is stored before anybody is told, and before the child is aborted.",
+              description: "The end is stored before the child is aborted and before anybody is told.",
               invoke: {
                 id: "recordEnd",
                 src: "recordEnd",
@@ -452,7 +453,7 @@ export const jobMachine = setup({
               },
               after: { stopLimit: "stopped" },
             },
-            stopped: { description: "The child is stopped, or opencode does not say.", type: "final" },
+            stopped: { description: "The child has stopped, or opencode does not say.", type: "final" },
           },
           onDone: [
             { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },

@@ -66,8 +66,8 @@ export function createProduct(settings: ProductOptions): Product {
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
-  const hearOwner = hearOwners({ host, troupe, inbox, deliveries, lineage })
   const toasts = createToasts({ host, troupe, reportError })
+  const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const actors = () =>

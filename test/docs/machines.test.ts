@@ -4,6 +4,7 @@ import { themes } from "../../scripts/docs/colours.ts"
 import { chapterOf, chapters } from "../../scripts/docs/machines.ts"
 import { pictureOf } from "../../scripts/docs/picture.ts"
 import { declaredBy, rowsOf, stateName, statesOf } from "../../scripts/docs/transitions.ts"
+import { drawMachine } from "../../scripts/draw-machine.ts"
 import { transitionsOf } from "../machines/support/transitions.ts"
 
 describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
@@ -20,6 +21,11 @@ describe.each(chapters)("The chapter on the $machine.id machine", (chapter) => {
 
   it("gives a reason for each, as a sentence", () => {
     for (const row of rows) expect(row.reason, JSON.stringify(row)).toMatch(/^\S.+\.$/)
+  })
+
+  it("says in a sentence what each state means", () => {
+    for (const { id, description } of statesOf(machine))
+      expect(description, id).toMatch(/^([A-Z]|opencode ).+\.$/)
   })
 
   it("has no two states of one name, since rows go by the name alone", () => {
@@ -78,6 +84,76 @@ describe("A machine that changes", () => {
   })
 })
 
+describe("States of one key", () => {
+  const machine = createMachine({
+    id: "lift",
+    description: "A lift.",
+    initial: "up",
+    states: {
+      up: {
+        description: "It goes up.",
+        initial: "moving",
+        states: { moving: { description: "It moves.", on: { stop: "standing" } }, standing: standing() },
+      },
+      down: {
+        description: "It goes down.",
+        initial: "moving",
+        states: { moving: { description: "It moves." } },
+      },
+    },
+  })
+
+  it("are named with the state around them, others by their key alone", () => {
+    const names = statesOf(machine).map(stateName)
+    expect(names).toEqual(["root", "up", "up.moving", "standing", "down", "down.moving"])
+    const reasons = { "up.moving": { stop: "Somebody gets out." } }
+    const chapter = chapterOf({ machine, reasons, source: "src/lift.ts" })
+    expect(chapter).toContain("| `up.moving` | `stop` |  | `standing` |  | Somebody gets out. |")
+    expect(chapter).toContain("| &emsp;`moving` initial |  | It moves. |")
+  })
+})
+
+describe("A chapter", () => {
+  it("says what records call a state, where the machine is that of a job", () => {
+    const [job, ...others] = chapters.map(chapterOf)
+    expect(job).toContain("| &emsp;&emsp;&emsp;`runningTool` | `prompting.working` |")
+    expect(job).toContain("| &emsp;`stopping` | `created.stopping` |")
+    for (const other of others) expect(other).not.toContain("in records")
+  })
+
+  it("stands for a machine of any folder", () => {
+    const { machine, reasons } = { machine: lamp({ press: "on" }), reasons: { off: { press: "Dark." } } }
+    expect(chapterOf({ machine, reasons, source: "src/plugin/lamps/lamp-machine.ts" })).toContain(
+      "[src/plugin/lamps/lamp-machine.ts](../src/plugin/lamps/lamp-machine.ts)",
+    )
+  })
+})
+
+describe("A drawing", () => {
+  const machine = createMachine({
+    id: "lamp",
+    initial: "off",
+    on: { break: ".broken", dust: {} },
+    states: { off: { on: { press: "on" } }, on: {}, broken: { type: "final" } },
+  })
+
+  it("has an arrow for what the machine itself does from each state that goes on, and none from the end", () => {
+    const { arrows, nodes } = drawMachine(machine)
+    const breaks = arrows.filter(({ texts }) => texts.includes("break")).map(({ from, to }) => [from, to])
+    expect(breaks).toEqual([
+      ["lamp.off", "lamp.broken"],
+      ["lamp.on", "lamp.broken"],
+    ])
+    expect(nodes.find(({ name }) => name === "broken")?.inside).toEqual([])
+  })
+
+  it("frames the machine where it handles events in every state", () => {
+    expect(drawMachine(machine).nodes[0]).toMatchObject({ id: "lamp", inside: ["dust"] })
+    expect(pictureOf(machine, themes.light)).toContain("↻ dust")
+    expect(drawMachine(lamp({ press: "on" })).nodes.map(({ id }) => id)).not.toContain("lamp")
+  })
+})
+
 describe("A picture", () => {
   const machine = lamp({ press: { target: "on", actions: "click" }, kick: "broken" })
 
@@ -111,4 +187,8 @@ function lamp(on: Handlers) {
       broken: { description: "It never will again.", type: "final" },
     },
   })
+}
+
+function standing() {
+  return { description: "It stands." }
 }

@@ -32,7 +32,7 @@ const request = (prompt: string) => model.waitFor(({ text }) => text === prompt)
 
 const jobTools = ({ tools }: { tools: string[] }) => tools.filter((tool) => tool.startsWith("agents_"))
 
-const hint = "hand them out in one agents_start call"
+const hint = "start them all in one agents_start call"
 
 /** What the model that was asked this was told of its n-th (1) tool call. */
 const toolResult = async (prompt: string, nth = 1) => {

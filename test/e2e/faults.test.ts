@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { decodeMessage } from "../../src/plugin/host/decode.ts"
+import { deliveredRuns } from "../../src/plugin/records/delivery-mark.ts"
 import { StoredJob } from "../../src/plugin/records/stored-job.ts"
 import { answered } from "../support/answered.ts"
 import { isDeep } from "../support/depth.ts"
@@ -68,18 +70,20 @@ async function expectNothingLost(
   const task = { id: "new", prompt: `Afterwards: ${name}.` }
   expect((await site.callTool(owner, "agents_start", { tasks: [task] })).output).toContain("Started: new")
   if (notify === "never") await site.callTool(owner, "agents_wait", {})
-  const conversation = await poll("the new job's answer, and the owner's rest", async () => {
+  const delivered = await poll("the new job's answer, and the owner's rest", async () => {
     const messages = await answered("the messages", site.client.session.messages({ sessionID: owner }))
-    const text = JSON.stringify(messages)
-    return text.includes("all is well") && !(await isBusy(site, owner)) ? text : undefined
+    const isOver = JSON.stringify(messages).includes("all is well") && !(await isBusy(site, owner))
+    return isOver ? deliveredRuns(messages.map(decodeMessage)) : undefined
   })
   const jobs = jobsOf(await site.callTool(owner, "agents_status", {}))
 
   // Each was asked once, and each end told once.
   const asked = site.model.requests.filter(({ text }) => text === promptOf({ name }))
   expect(asked.length).toBeLessThanOrEqual(1)
-  for (const { id } of jobs)
-    expect(conversation.split(`<job id=\\"${id}\\"`).length - 1, `how often ${id} was told`).toBe(1)
+  for (const { id, session } of jobs) {
+    const times = delivered.filter((each) => each.session === session && (session !== "" || each.id === id))
+    expect(times, `how often ${id} was delivered`).toHaveLength(1)
+  }
 
   // Each child is at rest, and its record says how it ended and that its owner knows.
   const sessions = new Set(jobs.map(({ session }) => session))

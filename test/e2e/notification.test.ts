@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import { isNotification, userTexts } from "../support/conversation.ts"
+import { fillDiskFor } from "../support/full-disk.ts"
 import { gate } from "../support/gate.ts"
-import type { OpenProject } from "../support/opencode.ts"
+import { type Opencode, type OpenProject, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { openProject } from "../support/shared-opencode.ts"
 
@@ -13,6 +14,7 @@ beforeAll(async () => {
   model = await startScriptedModel()
   opencode = await openProject({
     model,
+    // Its link would be shown first, and long.
     plugin: { options: { inspector: { enabled: false } } },
     config: { agent: { plan: { permission: { edit: "deny" } } } },
   })
@@ -66,7 +68,7 @@ describe("telling the owner", () => {
     expect(whole.output).toContain("the end")
   })
 
-  test("an owner that waits reads the results itself: it is not told again", async () => {
+  test("an owner that waits gets the results so: it is not told again", async () => {
     const owner = await opencode.session()
     model.on("quick one", { type: "text", text: "quick answer" })
     await opencode.callTool(owner, "agents_start", { tasks: [{ id: "q", prompt: "quick one" }] })
@@ -124,10 +126,83 @@ describe("telling the owner", () => {
     model.on("worth a toast", { type: "text", text: "cheers" })
     const owner = await opencode.session()
     await opencode.callTool(owner, "agents_start", { tasks: [{ id: "t", prompt: "worth a toast" }] })
+    // One that ended just before is named in the same toast.
     const toast = await opencode.events.waitFor(
       ({ payload }) =>
-        payload.type === "tui.toast.show" && /(^|, )t done( · |$)/.test(payload.properties.message),
+        payload.type === "tui.toast.show" && /\b(t|\d+) done\b/.test(payload.properties.message),
     )
     expect(toast).toBeDefined()
+  })
+
+  test("a result that one call has handed over is not handed over again by the next of the same turn", async () => {
+    const owner = await opencode.session()
+    model.on(/^in a row/, { type: "text", text: "an answer in a row" })
+    const calls = ["one", "two", "three"].flatMap((id) => [
+      { name: "agents_start", args: { tasks: [{ id, prompt: `in a row ${id}` }] } },
+      { name: "agents_wait", args: {} },
+      { name: "agents_wait", args: {} },
+    ])
+    model.script(
+      "call after call",
+      calls.map((call) => ({ type: "tool", calls: [call] })),
+    )
+    const parts = [{ type: "text" as const, text: "call after call" }]
+    await answered("the turn", opencode.client.session.prompt({ sessionID: owner, parts }))
+    const messages = await answered("the messages", opencode.client.session.messages({ sessionID: owner }))
+    const titles = messages
+      .flatMap((message) => message.parts)
+      .flatMap((part) => (part.type === "tool" && part.state.status === "completed" ? part.state.title : []))
+    const round = ["1/1 jobs started", "1/1 done", "nothing to wait for"]
+    expect(titles).toEqual([...round, ...round, ...round])
+  })
+
+  test("a result that opencode could not store, be its disk full, is delivered once it can", async () => {
+    const owner = await opencode.session()
+    model.on("worth keeping", { type: "text", text: "an answer worth keeping" })
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "k", prompt: "be worth keeping" }] })
+    const makeRoom = await fillDiskFor(opencode, owner, "an answer worth keeping")
+    const waited = await opencode.callTool(owner, "agents_wait", { ids: ["k"] })
+    await makeRoom()
+    expect([waited.status, waited.output]).toEqual(["error", ""])
+    const told = await model.waitFor(
+      ({ text }) => isNotification(text) && text.includes("an answer worth keeping"),
+      30_000,
+    )
+    expect(told.session).toBe(owner)
+  })
+})
+
+describe("What an earlier opencode left", () => {
+  let own: Opencode
+  beforeAll(async () => {
+    own = await startOpencode({ model, plugin: {} })
+  })
+  afterAll(() => own.stop())
+
+  test("wakes nobody after a restart: it is delivered when its session is next used", async () => {
+    const owner = await own.session()
+    model.on("work until the kill", { type: "silent" })
+    await own.callTool(owner, "agents_start", { tasks: [{ id: "left", prompt: "work until the kill" }] })
+    await model.waitFor(({ text }) => text === "work until the kill")
+    await own.kill()
+    await own.restart()
+    // The first request loads the plugin, which then looks for what was left, and says so.
+    const other = await own.session()
+    await own.events.waitFor(
+      ({ payload }) =>
+        payload.type === "tui.toast.show" && /result is waiting/.test(payload.properties.message),
+    )
+    // Whoever has results of this opencode is told of them: so there was time enough for the others.
+    model.on("work of today", { type: "text", text: "an answer of today" })
+    await own.callTool(other, "agents_start", { tasks: [{ id: "today", prompt: "work of today" }] })
+    await model.waitFor(({ text }) => isNotification(text) && text.includes("an answer of today"))
+    expect((await userTexts(own, owner)).filter(isNotification)).toEqual([])
+
+    model.on("back again", { type: "text", text: "welcome" })
+    const parts = [{ type: "text" as const, text: "back again" }]
+    await answered("the turn", own.client.session.prompt({ sessionID: owner, parts }))
+    const told = await model.waitFor(({ session, text }) => session === owner && isNotification(text))
+    expect(told.text).toContain('<job id="left" state="failed"')
+    expect(told.text).toContain("interrupted: opencode ended while it ran")
   })
 })

@@ -45,16 +45,12 @@ describe("Two owners", () => {
   )
 
   test.each([
-    [
-      "agents_status",
-      {},
-      expect.stringMatching(/^opencode-troupe \S+: no jobs\. Inspector: node ".*cli\.js" inspect$/),
-    ],
-    ["agents_wait", {}, "No jobs are running, and all results have been delivered."],
-    ["agents_cancel", { all: true }, "No jobs are running."],
+    ["agents_status", {}, /: no jobs\./],
+    ["agents_wait", {}, /^No jobs are running, and all results have been delivered\.$/],
+    ["agents_cancel", { all: true }, /^No jobs are running\.$/],
   ])("see nothing of each other where they name no id: %s", async (tool, args, words) => {
     const outcome = await oc.callTool(bob, tool, args)
-    expect(outcome.output).toEqual(words)
+    expect(outcome.output).toMatch(words)
     expect(jobsOf(outcome)).toEqual([])
   })
 

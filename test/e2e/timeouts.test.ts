@@ -49,12 +49,12 @@ describe("A job whose time runs out", () => {
   })
 })
 
-describe("A job whose child gives no sign of life", () => {
+describe.concurrent("A job whose child shows no activity", () => {
   test("is timed out when the plugin's idleSeconds have passed", async () => {
     const { job, request } = await run("say nothing", { type: "silent" })
     expect(job).toMatchObject({
       state: "timedOut",
-      error: { kind: "idle", message: "no sign of life for 4 s" },
+      error: { kind: "idle", message: "no activity for 4 s" },
     })
     expect(request?.state).toBe("closed")
   })
@@ -64,5 +64,25 @@ describe("A job whose child gives no sign of life", () => {
     const { job, waited } = await run("tell slowly", reply)
     expect(job.state).toBe("done")
     expect(waited.output).toContain("a slow and steady tale")
+  })
+
+  test("nor is one whose tool runs in silence", async () => {
+    const sleep = {
+      type: "tool" as const,
+      calls: [{ name: "bash", args: { command: "sleep 6", description: "Sleep" } }],
+    }
+    model.script("build it all", [sleep, { type: "text", text: "it is built" }])
+    const owner = await oc.session()
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "it", prompt: "build it all" }] })
+    expect(jobOf(await oc.callTool(owner, "agents_wait", {}))).toMatchObject({ state: "done" })
+  })
+
+  test("nor is one whose provider is to be asked again only much later", async () => {
+    const later: Reply = { type: "error", status: 429, headers: { "retry-after": "6" } }
+    model.script("come again later", [later, { type: "text", text: "welcome back" }])
+    const owner = await oc.session()
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "it", prompt: "come again later" }] })
+    const { output } = await oc.callTool(owner, "agents_wait", {})
+    expect(output).toContain("welcome back")
   })
 })

@@ -35,6 +35,7 @@ describe("the statechart", () => {
       "job.prompting.running",
       "job.prompting.running.active",
       "job.prompting.running.active.working",
+      "job.prompting.running.active.runningTool",
     ])
   })
 

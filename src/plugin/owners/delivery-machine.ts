@@ -6,40 +6,40 @@ import { backoff } from "../util/backoff.ts"
 
 export type DeliveryInput = {
   owner: string
-  /** Whose results these are. Those of an earlier process never wake a session. */
+  /** Which process ran the jobs. Results of an earlier one never wake a session. */
   from: "this process" | "an earlier process"
 }
 
-/** Plain JSON. The results themselves are in the ledger, and which of them are delivered is in the inbox. */
+/** Plain JSON. The ledger has the results, and the inbox knows which of them are delivered. */
 export type DeliveryContext = DeliveryInput & {
-  /** Jobs of an earlier process that run again, by id; while it is dormant. */
+  /** Jobs of an earlier process that run again, by id; only while dormant. */
   resumed: string[]
   next: Step
   /** How often a step has failed. */
   attempt: number
-  /** There is more to deliver than the delivery under way holds. */
+  /** There are results that the message under way does not hold. */
   hasMore: boolean
 }
 
-/** What is to be done next. Each step is tried again alone, the later ones with the same message. */
+/** What to do next. A step that fails is tried again alone, with the same message. */
 type Step = { step: "compose" } | { step: "store" | "start"; message: Message }
 
-/** With ids: opencode stores a message of the same ids once, however often it is sent. */
+/** Has ids: opencode stores it once, however often it is sent. */
 export type Message = NewPrompt & { messageID: string; partID: string }
 
 export type DeliveryEvent =
-  /** In a run of this process, or in one that it resumed. */
+  /** This process ran it, or resumed it. */
   | { type: "job.ended"; job: string }
-  /** An earlier process had ended it. */
+  /** It had ended in an earlier process. */
   | { type: "job.adopted" }
   | { type: "job.resumed"; job: string }
-  /** Its turn has begun, or goes on. */
+  /** Its turn begins or goes on. */
   | { type: "owner.busy" }
   | { type: "owner.idle" }
   /** Every result is delivered. */
   | { type: "inbox.emptied" }
 
-/** Reads what the owner has been told and whether it works, and composes what it has yet to be told. */
+/** Reads whether the owner is busy and what its conversation holds, and composes a message of the rest. */
 export type Compose = PromiseActorLogic<Composed, { owner: string }>
 /** Puts the message into the owner's conversation. */
 export type Store = PromiseActorLogic<Done, Message>
@@ -48,17 +48,16 @@ export type Start = PromiseActorLogic<Done, Message>
 
 export type Composed =
   | { outcome: "composed"; message: Message; hasMore: boolean }
-  /** `nothing`: no result is undelivered, or there is nobody yet to deliver it to. `gone`: the session was deleted. */
+  /** `nothing`: every result is delivered, or nobody has said anything in the session. `gone`: it was deleted. */
   | { outcome: "busy" | "nothing" | "gone" }
 
 export type Done = { outcome: "done" | "gone" }
 
-/** Jobs that end within it are delivered in one message. Milliseconds. */
+/** Jobs that end within it are delivered together. Milliseconds. */
 const window = 250
-/** Pauses before a step that failed is tried again. */
+/** Pauses before a failed step is tried again. */
 const pauses = { firstMs: 1_000, lastMs: 60_000 }
 
-/** Why each transition is there: `deliveryReasons` below. */
 export const deliveryMachine = setup({
   types: {
     input: {} as DeliveryInput,
@@ -81,7 +80,7 @@ export const deliveryMachine = setup({
     "no message is under way": ({ context }) => context.next.step === "compose",
     "next is": ({ context }, step: Step["step"]) => context.next.step === step,
     "there is something to say": (_, { outcome }: Composed) => outcome === "composed",
-    "owner works": (_, { outcome }: Composed) => outcome === "busy",
+    "owner is busy": (_, { outcome }: Composed) => outcome === "busy",
     "owner is gone": (_, { outcome }: Composed | Done) => outcome === "gone",
     "has more": ({ context }) => context.hasMore,
     "a turn has begun": stateIn("#delivery.delivering.storing.overtaken"),
@@ -112,8 +111,8 @@ export const deliveryMachine = setup({
 }).createMachine({
   id: "delivery",
   description:
-    "Delivers results to one owner: each run's once, all that is there in one message, and only while the owner is " +
-    "idle, so that nothing interrupts its work.",
+    "Delivers results to one owner: each once, several in one message, and only while the owner is idle, so that its " +
+    "work is never interrupted.",
   context: ({ input }) => ({
     ...input,
     resumed: [],
@@ -128,12 +127,12 @@ export const deliveryMachine = setup({
   initial: "noticed",
   states: {
     noticed: {
-      description: "Passed through: whose results these are says where to.",
+      description: "Transient: results of this process go out, those of an earlier one wait.",
       always: [{ guard: "is of an earlier process", target: "dormant" }, { target: "window" }],
     },
     dormant: {
       description:
-        "What an earlier process left waits until the owner is next used: it never wakes a session.",
+        "Results of an earlier process wait until the owner is next used. They never wake a session.",
       exit: "forgetAllResumed",
       on: {
         "owner.busy": "busy",
@@ -150,7 +149,7 @@ export const deliveryMachine = setup({
       },
     },
     window: {
-      description: "Jobs that end now are delivered together.",
+      description: "Jobs that end now are delivered in one message.",
       on: {
         "owner.busy": "busy",
         "inbox.emptied": { guard: "no message is under way", target: "quiet" },
@@ -159,16 +158,16 @@ export const deliveryMachine = setup({
     },
     busy: {
       description:
-        "The owner's turn is under way. It may read the results itself; its end is the time for the rest.",
+        "The owner's turn is under way. It may fetch results itself; the rest is delivered when the turn ends.",
       entry: ["forgetMessage", "forgetAttempts"],
       on: { "owner.idle": "window", "inbox.emptied": "quiet" },
     },
     delivering: {
-      description: "Three steps. What has ended meanwhile is delivered after them.",
+      description: "Three steps. Results that come meanwhile are delivered afterwards.",
       initial: "resuming",
       states: {
         resuming: {
-          description: "Passed through: a step that failed is tried again, not those before it.",
+          description: "Transient: a step that failed is tried again without those before it.",
           always: [
             { guard: { type: "next is", params: "start" }, target: "starting" },
             { guard: { type: "next is", params: "store" }, target: "storing" },
@@ -177,7 +176,7 @@ export const deliveryMachine = setup({
         },
         composing: {
           description:
-            "The conversation and the texts are read. Nothing is written yet, so leaving costs nothing.",
+            "The conversation and the texts are read. Nothing is written yet, so leaving is harmless.",
           entry: "forgetMore",
           invoke: {
             id: "compose",
@@ -190,7 +189,7 @@ export const deliveryMachine = setup({
                 actions: { type: "keepMessage", params: ({ event }) => event.output },
               },
               {
-                guard: { type: "owner works", params: ({ event }) => event.output },
+                guard: { type: "owner is busy", params: ({ event }) => event.output },
                 target: "#delivery.busy",
               },
               {
@@ -206,8 +205,8 @@ export const deliveryMachine = setup({
         },
         storing: {
           description:
-            "The message is put into the conversation. opencode answers what starts a turn before it has stored it, " +
-            "so that a crash could lose it: it is stored first.",
+            "The message is put into the conversation. opencode accepts a prompt before it has stored it, so a crash " +
+            "could lose one that starts a turn at once.",
           invoke: {
             id: "store",
             src: "store",
@@ -227,15 +226,15 @@ export const deliveryMachine = setup({
           },
           initial: "undisturbed",
           states: {
-            undisturbed: { description: "The owner is idle.", on: { "owner.busy": "overtaken" } },
+            undisturbed: { description: "The owner is still idle.", on: { "owner.busy": "overtaken" } },
             overtaken: {
-              description: "A turn of somebody else has begun. What was sent cannot be taken back.",
+              description: "Someone else started a turn. The request cannot be taken back.",
               on: { "owner.idle": "undisturbed" },
             },
           },
         },
         starting: {
-          description: "The message is stored, and the owner's turn is started for it.",
+          description: "The message is stored, and a turn is started that reads it.",
           invoke: {
             id: "start",
             src: "start",
@@ -255,7 +254,7 @@ export const deliveryMachine = setup({
       },
     },
     backoff: {
-      description: "opencode did not do it. It is tried again, each time after a longer pause.",
+      description: "opencode failed. The step is tried again after a pause, longer each time.",
       exit: "countAttempt",
       on: {
         "owner.busy": "busy",
@@ -264,7 +263,7 @@ export const deliveryMachine = setup({
       },
       after: { pause: "delivering" },
     },
-    quiet: { description: "There is nothing to deliver.", type: "final" },
+    quiet: { description: "Nothing is left to deliver.", type: "final" },
   },
 })
 
@@ -273,72 +272,73 @@ export type Delivery = ActorRefFrom<typeof deliveryMachine>
 /** Why each transition is there. */
 export const deliveryReasons: Reasons = {
   root: {
-    "job.ended": "A message that is under way does not hold it.",
-    "job.adopted": "A message that is under way does not hold it.",
+    "job.ended": "If a message is under way, it does not hold this result.",
+    "job.adopted": "If a message is under way, it does not hold this result.",
   },
   noticed: {
     "at once, if is of an earlier process":
-      "Nobody may be there to see what a session does that wakes by itself.",
-    "at once": "The owner waits for it.",
+      "A turn costs money and may change files: nobody might be there to see it.",
+    "at once": "The owner expects the result.",
   },
   dormant: {
-    "owner.busy": "Somebody uses the session: it gets the results at the end of this turn at the latest.",
-    "owner.idle": "A turn is over whose beginning was not heard.",
-    "job.resumed": "That it runs again does not make it wanted.",
-    "job.ended, if was resumed": "Its owner may not even know that it ran again.",
-    "job.ended": "Somebody had it run in this process, and the owner is told of everything then.",
-    "inbox.emptied, if no resumed job runs": "An earlier process had delivered them after all.",
+    "owner.busy": "The session is in use again: the results are delivered when this turn ends.",
+    "owner.idle": "A turn has ended whose beginning was missed.",
+    "job.resumed": "Recovery started it again; nobody has asked for its result yet.",
+    "job.ended, if was resumed": "The owner has not been used since, so this result waits too.",
+    "job.ended": "It was run from this process, so the owner gets this result, and the others with it.",
+    "inbox.emptied, if no resumed job runs": "The conversation turned out to hold every result.",
   },
   window: {
-    "after window": "What ends from now on is told later.",
-    "owner.busy": "It works again, and is not interrupted.",
-    "inbox.emptied, if no message is under way": "The owner has the results.",
+    "after window": "Later results go into the next message.",
+    "owner.busy": "Nothing is delivered to a busy owner.",
+    "inbox.emptied, if no message is under way": "The owner has every result.",
   },
   busy: {
-    "owner.idle": "Now it may be told what it has not read itself.",
-    "inbox.emptied": "It has read all of them itself.",
+    "owner.idle": "Now the results that it did not fetch itself can be delivered.",
+    "inbox.emptied": "It fetched every result itself.",
   },
   resuming: {
-    "at once, if next is start": "The message is stored: only its turn is missing.",
+    "at once, if next is start": "The message is stored, and only its turn is missing.",
     "at once, if next is store":
-      "It may have been stored although the call failed: the same ids are stored once.",
-    "at once": "It begins with what there is to say.",
+      "It may be stored although the call failed; with the same ids it is stored once.",
+    "at once": "There is no message yet.",
   },
   composing: {
-    "compose done, if there is something to say": "The owner is idle, and gets all of it in one message.",
-    "compose done, if owner works": "Its turn had begun before anybody listened.",
+    "compose done, if there is something to say": "The owner is idle, and gets all results in one message.",
+    "compose done, if owner is busy": "Its turn began before this actor was there to hear it.",
     "compose done, if owner is gone": "Its session was deleted.",
-    "compose done, if has more": "Something ended just as the look was over.",
-    "compose done": "The owner has everything, or has never said anything.",
+    "compose done, if has more": "A job ended just after the inbox was read.",
+    "compose done": "The owner has every result, or nobody has said anything in its session.",
     "compose failed": "opencode did not answer.",
-    "owner.busy": "It may read some of it itself, so what was composed no longer holds.",
-    "owner.idle": "opencode may just have said that it works.",
+    "owner.busy": "It may fetch some of the results itself, so the message is composed anew later.",
+    "owner.idle": "opencode may just have answered that the owner is busy.",
   },
   storing: {
     "store done, if owner is gone": "Its session was deleted.",
-    "store done, if a turn has begun": "Whoever started that turn, it reads what is stored.",
-    "store done": "Nothing can be lost any more.",
-    "store failed, if a turn has begun": "The next look at the conversation says whether it was stored.",
+    "store done, if a turn has begun": "Whoever started that turn, it reads the stored message.",
+    "store done": "Now a crash can no longer lose the message.",
+    "store failed, if a turn has begun":
+      "After that turn, the conversation shows whether the message was stored.",
     "store failed": "opencode did not answer, or could not store it.",
   },
-  undisturbed: { "owner.busy": "The next attempt must not interrupt it." },
-  overtaken: { "owner.idle": "That turn may have been over before the message came." },
+  undisturbed: { "owner.busy": "From now on nothing more may be sent until that turn ends." },
+  overtaken: { "owner.idle": "That turn may have ended before the message was stored." },
   starting: {
     "start done, if owner is gone": "Its session was deleted.",
-    "start done, if has more": "More has ended meanwhile, or could not be read before.",
-    "start done": "The owner has everything.",
+    "start done, if has more": "More jobs have ended, or a text could not be read before.",
+    "start done": "The owner has every result.",
     "start failed": "opencode did not answer.",
-    "owner.busy": "Its turn has begun. Whoever started it, it reads what is stored.",
+    "owner.busy": "A turn has begun. Whoever started it, it reads the stored message.",
   },
   backoff: {
-    "after pause": "opencode may answer again.",
-    "owner.busy": "Whoever started this turn, it reads what may be stored by now.",
-    "job.ended": "News is not to wait for a long pause to be over.",
-    "inbox.emptied, if no message is under way": "The owner has the results.",
+    "after pause": "opencode may be working again.",
+    "owner.busy": "Whoever started this turn, it reads the message if that is stored by now.",
+    "job.ended": "A new result must not wait for a long pause to end.",
+    "inbox.emptied, if no message is under way": "The owner has every result.",
   },
 }
 
-/** Where it is called there is a message, which the compiler cannot see. */
+/** The compiler cannot see that there is a message wherever this is called. */
 function messageOf({ next }: DeliveryContext): Message {
   if (next.step === "compose") throw new Error("no message was composed")
   return next.message

@@ -1,12 +1,12 @@
 import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostEvent } from "../host/port.ts"
+import type { HostEvent, Toast } from "../host/port.ts"
 import type { Deliveries } from "./deliveries.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Lineage } from "./lineage.ts"
 
 export type OwnersOptions = {
-  host: Host
+  show: (toast: Toast) => void
   troupe: Troupe
   inbox: Inbox
   deliveries: Deliveries
@@ -14,8 +14,13 @@ export type OwnersOptions = {
 }
 
 /** Hears what happens to owners: their turns begin, end, are interrupted; they are deleted. */
-export function hearOwners({ host, troupe, inbox, deliveries, lineage }: OwnersOptions) {
+export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersOptions) {
   const running = (owner: string) => troupe.records.of(owner).filter((record) => !hasEnded(record))
+
+  // A child whose job has ended is asked nothing more, as a rule.
+  troupe.records.subscribe((record) => {
+    if (hasEnded(record)) lineage.forget(record.session)
+  })
 
   /** Its jobs end, and theirs with them; then nothing of it is kept. */
   function endOf(owner: string): void {
@@ -39,7 +44,7 @@ export function hearOwners({ host, troupe, inbox, deliveries, lineage }: OwnersO
     const count = running(owner).length
     if (count === 0) return
     const jobs = count === 1 ? "1 job is" : `${count} jobs are`
-    void host.toast({
+    show({
       message: `${jobs} still running. To stop: ask the agent to cancel all jobs.`,
       variant: "info",
     })
@@ -49,7 +54,15 @@ export function hearOwners({ host, troupe, inbox, deliveries, lineage }: OwnersO
     // What a turn has delivered is known before its end.
     inbox.hear(event)
     deliveries.hear(event)
-    if (event.type === "session.interrupted") interrupted(event.session)
-    else if (event.type === "session.deleted") endOf(event.session)
+    switch (event.type) {
+      case "session.created":
+        lineage.remember(event.session, event.parent)
+        return
+      case "session.interrupted":
+        interrupted(event.session)
+        return
+      case "session.deleted":
+        endOf(event.session)
+    }
   }
 }

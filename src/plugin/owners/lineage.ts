@@ -9,7 +9,7 @@ export type Owner = {
   variant?: string | undefined
 }
 
-/** Looks up sessions' places in the chain of parents. A session's parent never changes, so answers are kept. */
+/** Looks up how deep sessions are. A session's parent never changes, so answers are kept while it is in use. */
 export function createLineage(host: Host) {
   const parents = new Map<string, string | undefined>()
 
@@ -29,8 +29,9 @@ export function createLineage(host: Host) {
 
   return {
     depthOf,
-    /** A child's place is known before anybody asks. */
-    remember: (session: string, parent: string) => void parents.set(session, parent),
+    /** Takes in what opencode tells of a new session, so that it need not be asked. */
+    remember: (session: string, parent: string | undefined) => void parents.set(session, parent),
+    /** Of a session that is no longer in use; it may be asked for again. */
     forget: (session: string) => void parents.delete(session),
   }
 }

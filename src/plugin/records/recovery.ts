@@ -174,7 +174,8 @@ export function createRecovery({
       default: {
         const { record } = finding
         if (!takeIn(stored, record)) return "over"
-        inBackground(child.id, store.recordEnd(record))
+        // Where it cannot be written, the store says why.
+        store.recordEnd(record).catch(() => {})
         // What its child had started itself has lost its owner.
         await lookAfter(child.id)
         return "over"
@@ -241,13 +242,9 @@ export function createRecovery({
     if (isStopped) return
     const timer = setTimeout(() => {
       timers.delete(timer)
-      inBackground("a later look", act())
+      act().catch((error) => complain("what was to be looked at again", wordsOf(error)))
     }, pauseMs)
     timers.add(timer.unref())
-  }
-
-  function inBackground(what: string, work: Promise<void>): void {
-    work.catch((error) => complain(what, wordsOf(error)))
   }
 
   function outcomeOf(session: string, { message, status }: HostError): Outcome {

@@ -91,12 +91,14 @@ export const cancelling: Scenario = {
     const { site, fault } = trial
     const { owner, session } = await startHeld(trial)
     site.spoil(fault)
-    const outcome = outcomeOf(await site.callTool(owner, "agents_cancel", { all: true }))
-    const waited = await site.callTool(owner, "agents_wait", { ids: ["it"] })
+    const cancelled = await site.callTool(owner, "agents_cancel", { all: true })
+    const outcome = outcomeOf(cancelled)
+    const isShown = cancelled.output.includes(firstWords)
+    const { output } = isShown ? cancelled : await site.callTool(owner, "agents_wait", { ids: ["it"] })
     await site.spoiled(fault.call)
     site.mend()
     await poll("the child's rest", async () => ((await isBusy(site, session)) ? undefined : true))
-    const text = waited.output.includes(firstWords) ? "text kept" : "text lost"
+    const text = output.includes(firstWords) ? "text kept" : "text lost"
     return { owner, outcome: `${outcome}, ${text}` }
   },
 }
@@ -139,7 +141,7 @@ export const notifying: Scenario = {
   },
 }
 
-/** The plugin's instance ends while a job works: the next one finds it. */
+/** The plugin's instance ends while a job works: the next one finds it, and its owner is told when it is next used. */
 export const restarting: Scenario = {
   notify: "idle",
   async run(trial) {
@@ -149,6 +151,7 @@ export const restarting: Scenario = {
     await site.restart()
     await site.spoiled(fault.call)
     site.mend()
+    await site.callTool(owner, "agents_status", {})
     await told(site, owner)
     return { owner, outcome: "delivered once" }
   },

@@ -736,7 +736,10 @@ describe("A call that comes while its owner's session is being deleted", () => {
       const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
       const lineage = createLineage(host)
       await call("agents_start", { tasks: [task("a"), task("b")] })
-      hearOwners({ host, troupe, inbox, deliveries, lineage })({ type: "session.deleted", session: "owner" })
+      hearOwners({ show: () => {}, troupe, inbox, deliveries, lineage })({
+        type: "session.deleted",
+        session: "owner",
+      })
       const calling = call(tool, { ids: ["a", "b"] })
       await settled()
       stopped.open()

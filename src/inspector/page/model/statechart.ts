@@ -3,10 +3,10 @@ import type { MachineAnswer } from "../../http/api.ts"
 type Arrow = MachineAnswer["arrows"][number]
 type Step = { from: string; to: string; event: string }
 
-/** The ids of the node for `state.phase` and of the nodes that contain it. */
+/** The ids of the nodes for `state.phase` (a child works while its tool runs, too) and of those that contain them. */
 export function litNodes({ nodes }: MachineAnswer, place: string): Set<string> {
-  const node = nodes.find((each) => each.place === place)
-  return new Set(node ? nodes.filter(({ id }) => isWithin(node.id, id)).map(({ id }) => id) : [])
+  const here = nodes.filter((each) => each.place === place)
+  return new Set(nodes.filter(({ id }) => here.some((node) => isWithin(node.id, id))).map(({ id }) => id))
 }
 
 /** The arrows that a step followed, each with its event: that of the step, then those of automatic transitions. */

@@ -1,0 +1,73 @@
+import { execFileSync } from "node:child_process"
+import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { atExit } from "./cleanup.ts"
+import { tempFolder } from "./temp-folder.ts"
+
+/** A folder on a disk of its own, which can be filled and emptied again. */
+export interface SmallDisk {
+  fill(): void
+  free(): void
+  remove(): void
+}
+
+/** Why this machine cannot have one; undefined where it can. Looks by making one. */
+export function noSmallDisk(): string | undefined {
+  if (process.platform !== "linux") return "only Linux mounts a small disk for a test"
+  const folder = tempFolder("disk")
+  try {
+    mount(folder.path)
+    unmount(folder.path)
+    return undefined
+  } catch {
+    return "this user may not mount a small disk"
+  } finally {
+    folder.remove()
+  }
+}
+
+/** Puts what is in the folder on a small disk, which lies there from now on. */
+export function smallDisk(folder: string): SmallDisk {
+  const kept = tempFolder("disk-content")
+  mkdirSync(folder, { recursive: true })
+  cpSync(folder, kept.path, { recursive: true })
+  mount(folder)
+  const forget = atExit(() => unmount(folder))
+  cpSync(kept.path, folder, { recursive: true })
+  kept.remove()
+  const ballast = join(folder, "ballast")
+  return {
+    fill: () => fill(ballast),
+    free: () => rmSync(ballast, { force: true }),
+    remove: () => {
+      forget()
+      unmount(folder)
+    },
+  }
+}
+
+function mount(folder: string): void {
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], { stdio: "pipe" })
+}
+
+/** Also where a process still has a file open there. */
+function unmount(folder: string): void {
+  execFileSync("umount", ["--lazy", folder], { stdio: "pipe" })
+}
+
+/** Writes until not a byte more goes in. */
+function fill(file: string): void {
+  const descriptor = openSync(file, "a")
+  try {
+    for (let size = 2 ** 20; size >= 1; size = size > 1 ? size / 2 : 0) {
+      const piece = Buffer.alloc(size)
+      try {
+        while (writeSync(descriptor, piece) === size);
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error
+      }
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
