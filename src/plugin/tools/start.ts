@@ -23,6 +23,7 @@ export async function start(services: Services, given: unknown, call: ToolCall):
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
   const permitted = await askPermission(checked, catalog, owner, call)
+  if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is free now is free when the job starts.
   const outcomes = startAll(services, owner, permitted, call.place.session, depth)
   // Stryker disable next-line MethodExpression: no job has the key of what was refused

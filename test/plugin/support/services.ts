@@ -30,9 +30,6 @@ export const holder: Holder = {
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
 
-/** What this was called before; goes with its last use. */
-export const atDesk: typeof testServices = (...given) => testServices(...given)
-
 export type CallOptions = {
   owner?: string
   agent?: string
