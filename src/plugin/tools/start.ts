@@ -4,7 +4,7 @@ import { childRules, verdict } from "../children/permissions.ts"
 import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { parse } from "../util/parse.ts"
-import { readArguments, Task, UnreadTasks } from "./arguments.ts"
+import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
@@ -17,7 +17,7 @@ type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  const { tasks } = readArguments(UnreadTasks, given)
+  const { tasks } = readArguments(UncheckedTasks, given)
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
 

@@ -47,7 +47,7 @@ export class StartsUnderWay {
   /** As `over`, for an owner that may be about to start something. */
   async announcedAndOver(owner: string, signal: AbortSignal): Promise<void> {
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(), announceMs)
+    const timer = setTimeout(() => late.abort(), announceMs).unref()
     await this.#until(() => this.#isAny(owner), AbortSignal.any([signal, late.signal]))
     clearTimeout(timer)
     return this.over(owner, signal)
