@@ -3,6 +3,7 @@ import { hasEnded, type JobKey } from "../../machines/record.ts"
 import { childRules, verdict } from "../children/permissions.ts"
 import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Owner } from "../owners/lineage.ts"
+import { deliveryMark } from "../records/delivery-mark.ts"
 import { parse } from "../util/parse.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
@@ -238,6 +239,8 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
     metadata: {
       jobs: withoutText(records),
       refused: refused.map(({ name, refused }) => ({ id: name, reason: refused })),
+      // The owner has read all that there is of them.
+      troupe: deliveryMark(unasked),
     },
   }
 }
