@@ -3,8 +3,7 @@ import type { AnyStateMachine, AnyStateNode } from "xstate"
 import { toDirectedGraph } from "xstate/graph"
 import type { MachineAnswer } from "../src/inspector/http/api.ts"
 import { eventName } from "../src/machines/history.ts"
-import { phaseOf } from "../src/machines/job-record.ts"
-import { ENDED_STATES } from "../src/machines/record.ts"
+import { ENDED_STATES, JOB_PHASES } from "../src/machines/record.ts"
 
 type Graph = ReturnType<typeof toDirectedGraph>
 type Point = [number, number]
@@ -221,7 +220,8 @@ function nodeAt(node: Graph, inside: readonly string[], width: number, height: n
 function placeOf({ path, key, machine }: AnyStateNode): { place?: string } {
   if (machine.id !== "job") return {}
   if (path.length === 1) return ENDED_STATES.some((ended) => ended === key) ? { place: key } : {}
-  const phase = phaseOf(key)
+  // Of several states that are one phase in records, the one that has its name.
+  const phase = JOB_PHASES.find((name) => name === key)
   return phase ? { place: `${path[0]}.${phase}` } : {}
 }
 

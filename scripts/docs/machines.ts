@@ -1,5 +1,6 @@
 import type { AnyStateMachine, AnyStateNode } from "xstate"
 import { jobMachine } from "../../src/machines/job-machine.ts"
+import { phaseOf } from "../../src/machines/job-record.ts"
 import { jobReasons, type Reasons, supervisorReasons, systemReasons } from "../../src/machines/reasons.ts"
 import { supervisorMachine } from "../../src/machines/supervisor-machine.ts"
 import { systemMachine } from "../../src/machines/system-machine.ts"
@@ -96,7 +97,9 @@ function stateTable(machine: AnyStateMachine): string {
   const rows = statesOf(machine)
     .slice(1)
     .map((node) => {
-      const place = places.get(node.id)
+      const phase = hasRecords ? phaseOf(node.key) : undefined
+      // Drawn is one state for each phase; in records others have it too.
+      const place = places.get(node.id) ?? (phase && `${node.path[0]}.${phase}`)
       return [
         "&emsp;".repeat(node.path.length - 1) + code(node.key) + markOf(node),
         ...(hasRecords ? [place === undefined ? "" : code(place)] : []),

@@ -130,15 +130,15 @@ export class History {
       return snapshot.matches("created") ? decision : `${decision}; the child is being stopped`
     }
     if (snapshot.matches({ created: "queued" })) return this.#queued()
-    if (event.type === "xstate.done.actor.openSession") return "ready, and it had a slot"
-    if (event.type === "xstate.init") return "asked for by its owner"
+    if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
+    if (event.type === "xstate.init") return "started by its owner"
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
     return causeOf(event as JobEvent) ?? eventName(event.type)
   }
 
   #queued(): string {
     const { held, all } = this.#slots()
-    return held < all ? "ready, and a slot is free" : `queued: ${held} of ${all} slots busy`
+    return held < all ? "its session is open, and a slot is free" : `queued: ${held} of ${all} slots busy`
   }
 }
 

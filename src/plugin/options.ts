@@ -43,7 +43,10 @@ export const Options = z.strictObject({
     .max(10)
     .default(1)
     .describe("How deep subagents may start jobs. 1: only sessions without a parent."),
-  notify: z.enum(["idle", "never"]).default("idle").describe("Whether an idle owner is told of ended jobs."),
+  notify: z
+    .enum(["idle", "never"])
+    .default("idle")
+    .describe("Deliver results to an owner when it is idle, or never."),
   recover: z
     .enum(["fail", "resume"])
     .default("fail")

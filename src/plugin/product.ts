@@ -13,6 +13,7 @@ import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
 import { allActors } from "./person/actors.ts"
+import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
 import { createToasts } from "./person/toasts.ts"
@@ -51,7 +52,9 @@ export type Product = {
 export function createProduct(settings: ProductOptions): Product {
   const { host, directory, endsWithTurn } = settings
   const now = Date.now
-  const { options, problems } = readOptions(settings.given)
+  const { options, problems: wrongOptions } = readOptions(settings.given)
+  const copy = registerCopy(directory, import.meta.url)
+  const problems = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
   const { concurrency, notify, recover } = options
   const reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`)
 
@@ -59,14 +62,15 @@ export function createProduct(settings: ProductOptions): Product {
   const holder = takeLease()
   const store = new JobStore(host, holder)
   const turns = new Turns(host)
-  const effects = childEffects({ host, turns, store, records: ledger, jobTools: JOB_TOOLS })
+  const toasts = createToasts({ host, records: ledger, reportError })
+  const warn = toasts.show
+  const effects = childEffects({ host, turns, store, records: ledger, warn, jobTools: JOB_TOOLS })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
-  const toasts = createToasts({ host, troupe, reportError })
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
@@ -131,6 +135,7 @@ export function createProduct(settings: ProductOptions): Product {
       troupe.stop()
       await Promise.all([store.drain(stopTimeout), within(stopTimeout, inspectorLeft, () => undefined)])
       holder.drop()
+      copy.remove()
     },
   }
 }

@@ -187,10 +187,14 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
     try {
       // Their plugins are loaded with their first requests.
       await Promise.all([other, opencode].map(({ client }) => answered("the agents", client.app.agents())))
-      await poll("the end of all jobs", async () => {
-        const jobs = await storedJobs(owner)
-        return jobs.every(({ record }) => record.endedAt !== undefined) || undefined
-      })
+      await poll(
+        "the end of all jobs",
+        async () => {
+          const jobs = await storedJobs(owner)
+          return jobs.every(({ record }) => record.endedAt !== undefined) || undefined
+        },
+        { timeoutMs: 30_000 },
+      )
     } finally {
       // What the other has run is its own to deliver, while it lives.
       await other.stop()

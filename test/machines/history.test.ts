@@ -21,13 +21,13 @@ describe("What led a job to its state", () => {
     await stage.pass(3_000)
     await stage.answer("j1")
     expect(stepsOf(stage)).toEqual([
-      { at: dawn, from: "", to: "created.opening", event: "start", why: "asked for by its owner" },
+      { at: dawn, from: "", to: "created.opening", event: "start", why: "started by its owner" },
       {
         at: dawn,
         from: "created.opening",
         to: "prompting.working",
         event: "openSession done",
-        why: "ready, and it had a slot",
+        why: "its session is open, and it has a slot",
       },
       {
         at: dawn + 3_000,
@@ -178,14 +178,14 @@ describe("What led a job to its state", () => {
     await stage.start("j1")
     await stage.answer("j1")
     await stage.start("j1", { run: 2, session: sessionOf(j1) })
-    expect(why(stage).slice(3)).toEqual(["ready, and a slot is free", "got a slot"])
+    expect(why(stage).slice(3)).toEqual(["its session is open, and a slot is free", "got a slot"])
   })
 
   it("says that a slot was free where it was this job that took the last one", async () => {
     const stage = play({ concurrency: 1 })
     const follow = { run: 2, session: "ses_1" }
     await stage.start("j1", follow)
-    expect(why(stage).at(-2)).toBe("ready, and a slot is free")
+    expect(why(stage).at(-2)).toBe("its session is open, and a slot is free")
     await stage.start("j1", { ...follow, owner: "other" })
     expect(stage.troupe.history({ owner: "other", id: "j1" }).at(-1)?.why).toBe("queued: 1 of 1 slots busy")
     await stage.start("j2", follow)
@@ -197,10 +197,10 @@ describe("What led a job to its state", () => {
     await stage.start("j1")
     for (let attempt = 1; attempt <= 98; attempt++) stage.troupe.tell(j1, stage.retrying(attempt))
     expect(why(stage)).toHaveLength(100)
-    expect(why(stage)[0]).toBe("asked for by its owner")
+    expect(why(stage)[0]).toBe("started by its owner")
     stage.troupe.tell(j1, stage.retrying(99))
     expect(why(stage)).toHaveLength(100)
-    expect(why(stage)[0]).toBe("ready, and it had a slot")
+    expect(why(stage)[0]).toBe("its session is open, and it has a slot")
     expect(why(stage).at(-1)).toContain("attempt 99")
   })
 

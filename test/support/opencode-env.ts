@@ -17,6 +17,10 @@ export function opencodeEnv(home: string, more: Record<string, string> = {}): No
     NPM_CONFIG_USERCONFIG: npmUserConfig(),
     OPENCODE_DISABLE_MODELS_FETCH: "1",
     OPENCODE_DISABLE_AUTOUPDATE: "1",
+    // What takes a tenth of a start and no test is about.
+    OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+    OPENCODE_DISABLE_EXTERNAL_SKILLS: "1",
+    OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER: "1",
     ...more,
   }
 }

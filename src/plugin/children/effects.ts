@@ -2,7 +2,7 @@ import type { ChildInput, Effects, StopChildOutput } from "../../machines/effect
 import type { Records } from "../../machines/ledger.ts"
 import { hasEnded, type Usage } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
-import type { Host, HostSession, PermissionRule, Result } from "../host/port.ts"
+import type { Host, HostSession, PermissionRule, Result, Toast } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
@@ -24,13 +24,15 @@ export type EffectsOptions = {
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd">
   records: Pick<Records, "get">
+  /** Shows the person what they should know. */
+  warn(toast: Toast): void
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
   jobTools: readonly string[]
 }
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): Effects {
-  const { host, turns, store, records, jobTools } = options
+  const { host, turns, store, records, warn, jobTools } = options
 
   return {
     async openSession(job, signal) {
@@ -102,7 +104,7 @@ export function childEffects(options: EffectsOptions): Effects {
       const complaint = `could not ${what}: ${acted.error.message}`
       void host.log("warn", complaint)
       if (attempt + 1 === mostAttempts) {
-        void host.toast({ message: complaint, variant: "error" })
+        warn({ message: complaint, variant: "error" })
         return
       }
       await new Promise((resolve) => setTimeout(resolve, backoff(attempt, pauses)).unref())

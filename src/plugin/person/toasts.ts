@@ -1,7 +1,7 @@
 import { createActor } from "xstate"
 import { realClock } from "../../machines/clock.ts"
+import type { Records } from "../../machines/ledger.ts"
 import { type Ask, hasEnded, type JobRecord } from "../../machines/record.ts"
-import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, Toast } from "../host/port.ts"
 import { excerpt } from "../records/words.ts"
 import { toastMachine } from "./toast-machine.ts"
@@ -14,7 +14,7 @@ const waitingMs = 10_000
 
 export type ToastsOptions = {
   host: Pick<Host, "toast">
-  troupe: Pick<Troupe, "records">
+  records: Pick<Records, "subscribe">
   /** Told of defects of ours. */
   reportError: (error: unknown) => void
   /** Default: real time. */
@@ -35,7 +35,7 @@ export type Toasts = {
 }
 
 /** Shows which jobs need the person, which have ended, and what else they are to know. */
-export function createToasts({ host, troupe, reportError, clock = realClock }: ToastsOptions): Toasts {
+export function createToasts({ host, records, reportError, clock = realClock }: ToastsOptions): Toasts {
   const machine = toastMachine.provide({
     actions: { show: (_, toast) => toast && void host.toast(toast) },
   })
@@ -44,7 +44,7 @@ export function createToasts({ host, troupe, reportError, clock = realClock }: T
   actor.subscribe({ error: reportError })
   actor.start()
 
-  const unsubscribe = troupe.records.subscribe((record, before) => {
+  const unsubscribe = records.subscribe((record, before) => {
     const asks = hasEnded(record) ? [] : (record.asks ?? [])
     const asked = before?.asks ?? []
     for (const ask of without(asked, asks)) actor.send({ type: "request.closed", id: idOf(record, ask) })

@@ -33,7 +33,7 @@ export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
 }
 /** Without its tasks, which are read one by one, so that a bad one does not take the others along. */
-export const UnreadTasks = {
+export const UncheckedTasks = {
   tasks: z.array(z.unknown()).min(1).max(64),
 }
 export const StatusArguments = { ids }

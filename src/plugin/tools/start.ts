@@ -3,8 +3,9 @@ import { hasEnded, type JobKey } from "../../machines/record.ts"
 import { childRules, verdict } from "../children/permissions.ts"
 import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Owner } from "../owners/lineage.ts"
+import { deliveryMark } from "../records/delivery-mark.ts"
 import { parse } from "../util/parse.ts"
-import { readArguments, Task, UnreadTasks } from "./arguments.ts"
+import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
@@ -17,12 +18,13 @@ type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  const { tasks } = readArguments(UnreadTasks, given)
+  const { tasks } = readArguments(UncheckedTasks, given)
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
   const permitted = await askPermission(checked, catalog, owner, call)
+  if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is free now is free when the job starts.
   const outcomes = startAll(services, owner, permitted, call, depth)
   // Stryker disable next-line MethodExpression: no job has the key of what was refused
@@ -244,6 +246,8 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
     metadata: {
       jobs: withoutText(records),
       refused: refused.map(({ name, refused }) => ({ id: name, reason: refused })),
+      // The owner has read all that there is of them.
+      troupe: deliveryMark(unasked),
     },
   }
 }

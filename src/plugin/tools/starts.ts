@@ -6,56 +6,73 @@ import type { HostEvent, ToolCallPlace } from "../host/port.ts"
  */
 const announceMs = 500
 
-/** The calls of agents_start that are under way, by owner: what they are about to make, a wait of the same owner awaits. */
+/** The calls of agents_start that are under way: what they are about to make, a wait of the same owner waits for. */
 export class StartsUnderWay {
-  readonly #calls = new Map<string, Set<string>>()
+  /** By owner, the ids of the calls that the model is writing or that opencode is about to run. */
+  readonly #announced = new Map<string, Set<string>>()
+  readonly #running = new Map<string, Set<string>>()
   readonly #listeners = new Set<() => void>()
   #unnamed = 0
 
-  /** Announces the calls that the model is writing or that opencode is about to run. */
   hear(event: HostEvent): void {
     const { type, session } = event
-    if (type === "session.idle") this.#removeAll(session)
-    if (type !== "tool.pending" && type !== "tool.running" && type !== "tool.ended") return
-    if (event.tool !== "agents_start") return
-    if (type === "tool.ended") this.#remove(session, event.call)
-    else this.#add(session, event.call)
+    switch (type) {
+      case "tool.pending":
+      case "tool.running":
+        if (event.tool === "agents_start") this.#announce(session, event.call)
+        return
+      case "tool.ended":
+        this.#remove(this.#announced, session, event.call)
+        return
+      // The model is asked anew: what it had announced has ended, or broke off and will never be run.
+      case "session.busy":
+      case "session.retrying":
+      case "session.idle":
+        if (this.#announced.delete(session)) this.#changed()
+    }
   }
 
   /** The call is under way from now on, and until `start` settles. */
   track<T>({ session, call = `unnamed ${this.#unnamed++}` }: ToolCallPlace, start: Promise<T>): Promise<T> {
-    this.#add(session, call)
-    return start.finally(() => this.#remove(session, call))
+    this.#add(this.#running, session, call)
+    this.#remove(this.#announced, session, call)
+    return start.finally(() => this.#remove(this.#running, session, call))
   }
 
   /** Resolves once no start of this owner is under way, or `signal` aborts. */
   over(owner: string, signal: AbortSignal): Promise<void> {
-    return this.#until(() => !this.#calls.has(owner), signal)
+    return this.#until(() => !this.#isAny(owner), signal)
   }
 
   /** As `over`, for an owner that may be about to start something. */
   async announcedAndOver(owner: string, signal: AbortSignal): Promise<void> {
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(), announceMs)
-    await this.#until(() => this.#calls.has(owner), AbortSignal.any([signal, late.signal]))
+    const timer = setTimeout(() => late.abort(), announceMs).unref()
+    await this.#until(() => this.#isAny(owner), AbortSignal.any([signal, late.signal]))
     clearTimeout(timer)
     return this.over(owner, signal)
   }
 
-  #add(owner: string, call: string): void {
-    const calls = this.#calls.get(owner) ?? new Set()
-    this.#calls.set(owner, calls.add(call))
+  #isAny(owner: string): boolean {
+    return this.#announced.has(owner) || this.#running.has(owner)
+  }
+
+  /** opencode tells that a call runs once it has begun. */
+  #announce(owner: string, call: string): void {
+    if (!this.#running.get(owner)?.has(call)) this.#add(this.#announced, owner, call)
+  }
+
+  #add(calls: Map<string, Set<string>>, owner: string, call: string): void {
+    const ofOwner = calls.get(owner) ?? new Set()
+    calls.set(owner, ofOwner.add(call))
     this.#changed()
   }
 
-  #remove(owner: string, call: string): void {
-    const calls = this.#calls.get(owner)
-    calls?.delete(call)
-    if (calls?.size === 0) this.#removeAll(owner)
-  }
-
-  #removeAll(owner: string): void {
-    if (this.#calls.delete(owner)) this.#changed()
+  #remove(calls: Map<string, Set<string>>, owner: string, call: string): void {
+    const ofOwner = calls.get(owner)
+    if (!ofOwner?.delete(call)) return
+    if (ofOwner.size === 0) calls.delete(owner)
+    this.#changed()
   }
 
   #changed(): void {

@@ -13,7 +13,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
   const { ids, until, timeout } = readArguments(WaitArguments, given)
   const owner = call.place.session
   const time = new AbortController()
-  const timer = timeout === undefined ? undefined : setTimeout(() => time.abort(), timeout * 1000)
+  const timer = timeout === undefined ? undefined : setTimeout(() => time.abort(), timeout * 1000).unref()
   const signal = AbortSignal.any([call.signal, time.signal])
   try {
     const { known, unknown } = await jobsToWaitFor(services, owner, ids, signal)

@@ -27,7 +27,12 @@ function person() {
     },
   }
   const defects: unknown[] = []
-  const toasts = createToasts({ host, troupe, clock, reportError: (error) => void defects.push(error) })
+  const toasts = createToasts({
+    host,
+    records: troupe.records,
+    clock,
+    reportError: (error) => void defects.push(error),
+  })
   onTestFinished(() => {
     toasts.stop()
     expect(defects).toEqual([])
@@ -204,7 +209,7 @@ describe("A defect of opencode's client", () => {
           throw broken
         },
       },
-      troupe: createTroupe({ effects, concurrency: 1 }),
+      records: createTroupe({ effects, concurrency: 1 }).records,
       reportError: (error) => void defects.push(error),
     })
     toasts.link("http://here")

@@ -85,7 +85,7 @@ function newStart({ recover = "fail", claims, living = [] }: Setup = {}) {
   const store = new JobStore(host, holder, { claims: claims ?? writes })
   const turns = new Turns(host)
   const ledger = new Ledger(() => {})
-  const effects = childEffects({ host, turns, store, records: ledger, jobTools: [] })
+  const effects = childEffects({ host, turns, store, records: ledger, warn: () => {}, jobTools: [] })
   const troupe: Troupe = createTroupe({ ledger, effects, concurrency: 8 })
   store.follow(troupe)
   const inbox = new Inbox(troupe, store)

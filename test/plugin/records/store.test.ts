@@ -8,7 +8,7 @@ import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, type HostDouble, hostDouble, ok } from "../support/host-double.ts"
 import { sessionOf } from "../support/opencode-data.ts"
-import { atDesk, holder, lease } from "../support/services.ts"
+import { holder, lease, testServices } from "../support/services.ts"
 
 const job: JobInput = {
   id: "j1",
@@ -178,7 +178,7 @@ describe("A job in opencode's store", () => {
   })
 
   it("costs one write when all goes well and quickly: changes in no hurry go together", async () => {
-    const { host, call } = atDesk()
+    const { host, call } = testServices()
     await call("agents_start", { tasks: [{ prompt: "look" }] })
     host.prompts[0]?.answer("seen")
     await call("agents_wait", {})
@@ -188,7 +188,7 @@ describe("A job in opencode's store", () => {
 
   it("is written before the child is stopped, once its end is decided: no message tells why", async () => {
     const aborting = gate<void>()
-    const { host, call } = atDesk({ abort: () => aborting.passed.then(() => ok(true)) })
+    const { host, call } = testServices({ abort: () => aborting.passed.then(() => ok(true)) })
     await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
     const cancelling = call("agents_cancel", { ids: ["a"] })
     await vi.advanceTimersByTimeAsync(0)
@@ -255,7 +255,7 @@ describe("The end of a job", () => {
 
 describe("The writes of a job", () => {
   it("are none while it works, and one a second after it has ended", async () => {
-    const { host, call, troupe } = atDesk()
+    const { host, call, troupe } = testServices()
     await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
     troupe.tell({ owner: "owner", id: "a" }, { type: "child.active", activity: { at: 1 } })
     await vi.advanceTimersByTimeAsync(5_000)
@@ -270,7 +270,7 @@ describe("The writes of a job", () => {
   })
 
   it("are none for one of an earlier process that is taken in as it is, nor for one without a session", async () => {
-    const { host, troupe, store } = atDesk()
+    const { host, troupe, store } = testServices()
     troupe.adopt(ended)
     troupe.adopt({ ...ended, id: "j2", session: "", state: "failed" })
     store.markDelivered([
@@ -282,7 +282,7 @@ describe("The writes of a job", () => {
   })
 
   it("are none for a job whose session opencode did not make", async () => {
-    const { host, call } = atDesk({ createSession: async () => failed("the disk is full") })
+    const { host, call } = testServices({ createSession: async () => failed("the disk is full") })
     await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
     await vi.advanceTimersByTimeAsync(5_000)
     expect([host.writes, host.logged]).toEqual([[], []])

@@ -30,9 +30,6 @@ export const holder: Holder = {
 
 export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metadata: Record<string, unknown> }
 
-/** What this was called before; goes with its last use. */
-export const atDesk: typeof testServices = (...given) => testServices(...given)
-
 export type CallOptions = {
   owner?: string
   agent?: string
@@ -58,7 +55,7 @@ export function testServices(
   const turns = new Turns(host)
   const defects: unknown[] = []
   const ledger = new Ledger((error) => void defects.push(error))
-  const effects = childEffects({ host, turns, store, records: ledger, jobTools: JOB_TOOLS })
+  const effects = childEffects({ host, turns, store, records: ledger, warn: host.toast, jobTools: JOB_TOOLS })
   const troupe: Troupe = createTroupe({
     ledger,
     effects,

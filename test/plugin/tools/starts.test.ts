@@ -131,6 +131,11 @@ describe("A wait that finds nothing", () => {
   it.each([
     ["its call ends without having been run", told("tool.ended")],
     ["the turn is over", { type: "session.idle", session: "owner" } as const],
+    ["the model is asked anew", { type: "session.busy", session: "owner" } as const],
+    [
+      "its answer broke off and opencode tries again",
+      { type: "session.retrying", session: "owner", attempt: 1, reason: "reset", next: 1 } as const,
+    ],
   ])("does not wait for an announced start any more once %s", async (_, event) => {
     const { starts, ends } = await waiting()
     starts.hear(told("tool.pending"))
@@ -165,6 +170,23 @@ describe("Starts under way", () => {
     await passing()
     expect(isOver).toBe(false)
     second.open()
+    await passing()
+    expect(isOver).toBe(true)
+  })
+
+  it("are not held up by what opencode tells of them late, nor ended by what it tells of the model", async () => {
+    const starts = new StartsUnderWay()
+    const { signal } = new AbortController()
+    const made = gate<void>()
+    const started = starts.track({ session: "owner", message: "msg", call: "call_start" }, made.passed)
+    starts.hear(told("tool.running"))
+    starts.hear({ type: "session.busy", session: "owner" })
+    let isOver = false
+    void starts.over("owner", signal).then(() => (isOver = true))
+    await passing()
+    expect(isOver).toBe(false)
+    made.open()
+    await started
     await passing()
     expect(isOver).toBe(true)
   })

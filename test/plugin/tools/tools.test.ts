@@ -280,6 +280,18 @@ describe("agents_start", () => {
     )
   })
 
+  it("starts nothing that was interrupted while the user was asked", async () => {
+    const interrupt = new AbortController()
+    const { call, host } = testServices()
+    const ask: CallOptions["ask"] = async () => {
+      interrupt.abort()
+      return { type: "granted" }
+    }
+    const starting = call("agents_start", { tasks: [task("a")] }, { ask, abort: interrupt.signal })
+    await expect(starting).rejects.toThrow("The call was interrupted; nothing was started.")
+    expect([host.prompts.length, host.sessions.size]).toEqual([0, 1])
+  })
+
   it("asks for nobody's permission where nothing can start", async () => {
     const ask = vi.fn(async (): Promise<StartPermission> => ({ type: "granted" }))
     await testServices().call("agents_start", { tasks: [7, task("a")] }, { ask })
@@ -541,7 +553,7 @@ describe("agents_wait", () => {
     const { call, answer, inbox } = await running("a", "b", "c", "d")
     for (const id of ["a", "b", "c", "d"]) answer(id, id.repeat(20_000))
     const first = await call("agents_wait", {})
-    expect(first.output).toMatch(/a{20000}(.|\n)*b{20000}/)
+    for (const id of ["a", "b"]) expect(first.output).toContain(`\n${id.repeat(20_000)}\n`)
     expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
     expect(first.output).not.toContain("ccc")
     expect(first.metadata.troupe).toMatchObject({ delivered: [{ run: 1 }, { run: 1 }] })
