@@ -17,8 +17,7 @@ export type Context = {
 }
 
 type Sessions = {
-  /** Takes no `parentID` in 2.0.15: what it makes is a root session. */
-  create(session: NewRootSession): Promise<unknown>
+  create(session: NewSession): Promise<unknown>
   get(session: SessionKey): Promise<unknown>
   /** The messages since the last compaction, oldest first. */
   context(session: SessionKey): Promise<unknown>
@@ -41,7 +40,14 @@ type SessionKey = { sessionID: string }
 type Delivery = "steer" | "queue"
 type Synthetic = { id?: string; text: string; description?: string; metadata?: object; delivery: Delivery }
 type ModelChoice = { providerID: string; id: string; variant?: string | undefined }
-type NewRootSession = { title: string; agent: string; model?: ModelChoice; permissions: Rule[] }
+type NewSession = {
+  title: string
+  agent: string
+  /** Not taken by 2.0.15. */
+  parentID: string
+  model?: ModelChoice
+  permissions: Rule[]
+}
 
 /** Of several that match, the last one holds. */
 export type Rule = { action: string; resource: string; effect: "allow" | "ask" | "deny" }

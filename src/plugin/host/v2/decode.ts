@@ -33,19 +33,23 @@ const Session = z.object({
   time: z.object({ updated: z.number() }),
 })
 
-export const SessionID = z.object({ id: z.string() })
-
-/** @param stored what the product keeps for this session */
-export function decodeSession(given: unknown, stored: unknown): HostSession {
+/**
+ * @param kept what the product keeps for this session: its parent too, which opencode does not know of a child that
+ *   had to be made as a root session
+ */
+export function decodeSession(
+  given: unknown,
+  kept: { parent: string; stored: unknown } | undefined,
+): HostSession {
   const { id, parentID, title, permissions, time, ...spent } = Session.parse(given)
   return {
     id,
-    parent: parentID,
+    parent: parentID ?? kept?.parent,
     title,
     rules: permissions.map(decodeRule),
     usage: decodeUsage(spent),
     updatedAt: time.updated,
-    stored,
+    stored: kept?.stored,
   }
 }
 

@@ -38,12 +38,12 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
   const calls = new Map<string, Call>()
-  const children = new Children(context, calls)
+  const children = new Children(context, (message) => console.warn(`opencode-troupe: ${message}`))
   await children.listen()
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
-    return decodeSession(found, entry?.stored)
+    return decodeSession(found, entry)
   }
 
   const loadAll = async (ids: readonly string[]) => {
