@@ -3,10 +3,21 @@ import { eventDecoder } from "./host/v2/events.ts"
 import { createHost } from "./host/v2/host.ts"
 import { addTools } from "./host/v2/tools.ts"
 import { createProduct } from "./product.ts"
+import { shared } from "./util/process-wide.ts"
 
-/** One instance of the plugin in opencode 2, which makes one for each location. Returns its cleanup. */
-export async function setup(context: Context): Promise<() => Promise<void>> {
+type End = () => Promise<void>
+
+/** How to end the instance of each location. */
+const running = shared("locations of opencode 2", () => new Map<string, End>())
+
+/**
+ * One instance of the plugin in opencode 2, which makes one for each location. Returns its cleanup. A reload makes a
+ * new one while turns still run in the location of the old one, whose cleanup waits for them: so the new one ends the
+ * old one itself, and takes over its jobs.
+ */
+export async function setup(context: Context): Promise<End> {
   const { location, options: given } = context
+  await running.get(location.directory)?.()
   const host = await createHost(context)
   const product = createProduct({ host, directory: location.directory, given, endsWithTurn: false })
   const over = new AbortController()
@@ -32,9 +43,14 @@ export async function setup(context: Context): Promise<() => Promise<void>> {
     if (text !== undefined) request.system.push({ type: "text", text })
   })
 
-  return async () => {
+  let ending: Promise<void> | undefined
+  const end = () => {
     // opencode neither aborts nor ends the calls that wait: they have to return by themselves.
     over.abort()
-    await product.stop()
+    ending ??= product.stop()
+    if (running.get(location.directory) === end) running.delete(location.directory)
+    return ending
   }
+  running.set(location.directory, end)
+  return end
 }

@@ -14,6 +14,8 @@ export async function startOpencode1(options: OpencodeOptions): Promise<AnyOpenc
 class OpencodeOfOne implements AnyOpencode {
   readonly generation = 1
   readonly #opencode: Opencode
+  /** In 1.18 each prompt says its agent. */
+  readonly #agents = new Map<string, string>()
 
   constructor(opencode: Opencode) {
     this.#opencode = opencode
@@ -31,21 +33,31 @@ class OpencodeOfOne implements AnyOpencode {
     return this.#opencode.client
   }
 
-  session(init: { agent?: string } = {}): Promise<string> {
-    return this.#opencode.session(init)
+  async session({ agent }: { agent?: string } = {}): Promise<string> {
+    const session = await this.#opencode.session()
+    if (agent !== undefined) this.#agents.set(session, agent)
+    return session
   }
 
   async say(session: string, text: string): Promise<void> {
     const parts = [{ type: "text" as const, text }]
-    await answered("the turn", this.#client.session.prompt({ sessionID: session, parts }))
+    await answered(
+      "the turn",
+      this.#client.session.prompt({ sessionID: session, parts, ...this.#as(session) }),
+    )
   }
 
   callTool(session: string, tool: string, args: object): Promise<ToolOutcome> {
-    return this.#opencode.callTool(session, tool, args)
+    return this.#opencode.callTool(session, tool, args, this.#as(session))
   }
 
   startTool(session: string, tool: string, args: object): StartedCall {
-    return this.#opencode.startTool(session, tool, args)
+    return this.#opencode.startTool(session, tool, args, this.#as(session))
+  }
+
+  #as(session: string): { agent?: string } {
+    const agent = this.#agents.get(session)
+    return agent === undefined ? {} : { agent }
   }
 
   async messages(session: string): Promise<HostMessage[]> {

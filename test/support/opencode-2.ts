@@ -11,6 +11,7 @@ import { opencodeEnv } from "./opencode-env.ts"
 import { type ProcessGroup, startGroup } from "./process-group.ts"
 import { makeProject } from "./project.ts"
 import { newCallId } from "./replies.ts"
+import type { ModelRequest } from "./scripted-model.ts"
 import { tempFolder } from "./temp-folder.ts"
 import { poll } from "./waiters.ts"
 
@@ -149,7 +150,9 @@ class OpencodeOfTwo implements AnyOpencode {
   startTool(session: string, tool: string, args: object): StartedCall {
     const callID = newCallId()
     const words = `Please call ${tool} (${callID}.)`
-    const forget = this.#options.model.script(words, [
+    // opencode 2 may put words of its own behind a person's, as in plan mode.
+    const isAsked = ({ rawBody }: ModelRequest) => rawBody.includes(callID)
+    const forget = this.#options.model.script(isAsked, [
       { type: "tool", calls: [{ name: tool, args, id: callID }] },
     ])
     const run = async (): Promise<ToolOutcome> => {
@@ -214,11 +217,10 @@ class OpencodeOfTwo implements AnyOpencode {
 
   /** Runs the plugin's cleanup and its setup again, in the same process. */
   async reload(): Promise<void> {
-    const before = this.log().split("opencode-troupe").length
+    const loads = () => this.log().match(/opencode-troupe: version \S+ loaded/g)?.length ?? 0
+    const before = loads()
     await this.#ask("POST", `/api/location/reload?${this.#location}`)
-    await poll("the reloaded plugin", async () =>
-      this.log().split("opencode-troupe").length > before && / loaded/.test(this.log()) ? true : undefined,
-    )
+    await poll("the reloaded plugin", async () => loads() > before || undefined)
   }
 
   log(): string {
