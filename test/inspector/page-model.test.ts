@@ -35,7 +35,6 @@ describe("the statechart", () => {
       "job.prompting.running",
       "job.prompting.running.active",
       "job.prompting.running.active.working",
-      "job.prompting.running.active.runningTool",
     ])
   })
 

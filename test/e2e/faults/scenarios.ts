@@ -44,7 +44,13 @@ export const starting: Scenario = {
       timeout: fault.way === "hangs" ? 3 : 60,
     }
     const started = await site.callTool(owner, "agents_start", { tasks: [task] })
-    const outcome = started.status === "error" ? refusal(started) : await waitedFor(site, owner)
+    const isOver = started.output.startsWith("Not started")
+    const outcome =
+      started.status === "error"
+        ? refusal(started)
+        : isOver
+          ? outcomeOf(started)
+          : await waitedFor(site, owner)
     await site.spoiled(fault.call)
     site.mend()
     return { owner, outcome }
