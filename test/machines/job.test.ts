@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { createActor, toPromise } from "xstate"
+import { createActor, initialTransition, toPromise, transition } from "xstate"
 import type { JobEvent } from "../../src/machines/events.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { JobRecord, NO_USAGE } from "../../src/machines/record.ts"
@@ -482,10 +482,10 @@ describe("A child that runs tools", () => {
     const stage = play()
     await stage.start("j1", { timeoutMs: 900_000 })
     for (const call of ["build", "test", "lint"]) await stage.tell("j1", stage.toolStarted(call))
-    for (const call of ["test", "build"]) await stage.tell("j1", stage.toolEnded(call))
+    for (const call of ["lint", "test"]) await stage.tell("j1", stage.toolEnded(call))
     await stage.pass(100_000)
     expect(stage.record("j1").state).toBe("prompting")
-    await stage.tell("j1", stage.toolEnded("lint"))
+    await stage.tell("j1", stage.toolEnded("build"))
     await stage.pass(20_000)
     expect(stage.record("j1")).toMatchObject({
       state: "timedOut",
@@ -1187,6 +1187,38 @@ describe("An effect that fails", () => {
     await stage.pass(20_000)
     expect(stage.record("j1").state).toBe("timedOut")
     expect(stage.prompting("j1").signal.aborted).toBe(true)
+  })
+})
+
+describe("The context of a job", () => {
+  it("says when the clocks that run are over, and nothing of those that stand still", () => {
+    const at = dawn
+    const ask = { id: "p1", kind: "permission", text: "bash: ls" } as const
+    const retry = { attempt: 1, reason: "overloaded", next: at + 30_000 }
+    const [queued] = initialTransition(jobMachine, jobInput({ session, run: 2 }))
+    let snapshot = queued
+    const clocksAfter = (event: JobEvent) => {
+      snapshot = transition(jobMachine, snapshot, event)[0]
+      const { deadlineAt, idleAt } = snapshot.context
+      return [deadlineAt, idleAt].map((due) => due !== undefined && due - at)
+    }
+    expect(clocksAfter({ type: "slot.granted", at })).toEqual([60_000, 20_000])
+    expect(clocksAfter({ type: "tool.started", call: "build", at })).toEqual([60_000, false])
+    expect(clocksAfter({ type: "child.asked", ask, at })).toEqual([false, false])
+    expect(clocksAfter({ type: "child.answered", ask: "p1", at })).toEqual([60_000, false])
+    expect(clocksAfter({ type: "tool.ended", call: "build", at })).toEqual([60_000, 20_000])
+    expect(clocksAfter({ type: "child.retrying", retry, at })).toEqual([60_000, 50_000])
+    expect(clocksAfter({ type: "job.cancel", reason: "no longer needed", at })).toEqual([false, false])
+  })
+})
+
+describe("The tools in the context of a job", () => {
+  it("are each there once, however often it is told of one: nothing grows for ever", () => {
+    const [queued] = initialTransition(jobMachine, jobInput({ session, run: 2 }))
+    let [snapshot] = transition(jobMachine, queued, { type: "slot.granted", at: dawn })
+    for (const call of ["build", "lint", "build", "lint"])
+      snapshot = transition(jobMachine, snapshot, { type: "tool.started", call, at: dawn })[0]
+    expect(snapshot.context.tools).toEqual(["build", "lint"])
   })
 })
 

@@ -290,10 +290,13 @@ describe("A supervisor whose jobs have all ended", () => {
       if (record.id === "j1" && hasEnded(record)) stage.troupe.start(jobInput({ id: "j2" }))
     })
     await stage.start("j1")
+    // As many starts as the other's supervisor has heard of when it has nothing to do.
+    await stage.start("j9", { owner: "bob" })
     await stage.answer("j1")
     expect(stage.record("j2")).toMatchObject({ state: "prompting", phase: "working" })
-    expect(supervisors(stage)).toEqual(["owner"])
+    expect(supervisors(stage)).toEqual(["owner", "bob"])
     await stage.answer("j2")
+    await stage.answer(bob("j9"))
     expect(stage.record("j2").state).toBe("done")
     expect(stage.running()).toEqual(nothing)
   })
@@ -560,8 +563,14 @@ describe("A supervisor's own book", () => {
     expect(supervisor().live()).toEqual([])
     const [system] = initialTransition(systemMachine, { concurrency: 3 })
     expect(system.context.owners).toEqual([])
+  })
+
+  it("is not looked for where an owner has none", () => {
+    const [empty] = initialTransition(systemMachine, { concurrency: 3 })
+    const start = { type: "job.start", job: jobInput({ owner: "alice" }) } as const
+    const [system] = transition(systemMachine, empty, { type: "owner.tell", owner: "alice", event: start })
     const [ended, effects] = transition(systemMachine, system, { type: "owner.end", owner: "nobody" })
-    expect(ended.context.owners).toEqual([])
+    expect(ended.context.owners).toEqual([{ id: "alice", starts: 1 }])
     expect(effects.map(({ type }) => type)).toEqual(["announceGrants"])
   })
 })

@@ -135,7 +135,10 @@ function watchedJob(
         case "session.retrying": {
           activity.cancel()
           const { attempt, reason, next } = event
+          // A session whose model is asked runs no tool; another one of the child's may.
+          for (const call of ofSession(tools, session)) toolEnded(call)
           troupe.tell(job, { type: "child.retrying", retry: { attempt, reason, next }, at: now() })
+          for (const call of tools.keys()) troupe.tell(job, { type: "tool.started", call, at: now() })
           return
         }
         case "request.opened":

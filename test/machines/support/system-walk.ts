@@ -50,6 +50,8 @@ export function everyStep(walk: SystemWalk): SystemScenario[] {
     input: { concurrency: walk.concurrency },
     events: ({ context }: { context: SystemContext }) => eventsIn(context.owners, walk),
     serializeState: ({ context }: { context: SystemContext }) => JSON.stringify(context),
+    // A machine whose states never end is to fail, not to fill the memory.
+    limit: 20_000,
   }
   const ways = new Map(
     getShortestPaths(systemMachine, options).map(({ state, steps }) => [

@@ -118,6 +118,16 @@ describe("What a child does", () => {
     ])
   })
 
+  it("is a tool that still runs, though a subagent's provider fails meanwhile", () => {
+    const { types, handle } = watching()
+    handle(tool("child", "bash", "running"))
+    handle(created("grandchild", "child"))
+    handle(status("grandchild", retry))
+    expect(types().slice(-2)).toEqual(["child.retrying", "tool.started"])
+    handle(status("child", retry))
+    expect(types().slice(-2)).toEqual(["tool.ended", "child.retrying"])
+  })
+
   it("is that it is idle, after which nothing is said of what it did before", () => {
     const { types, handle } = watching()
     handle(delta("child", "a"))
