@@ -119,7 +119,7 @@ describe("agents_wait comes back", () => {
     answer("hare", "first!")
     const waited = await waiting.done
     expect(waited.output).toMatch(
-      /<job id="hare" [^>]*>\nfirst!\n<\/job>\nNot all were waited for\. Still running:\ntortoise: prompting/,
+      /^Not all were waited for\. Still running:\ntortoise: prompting[^\n]*\n<job id="hare" [^>]*>\nfirst!\n<\/job>/,
     )
     answer("tortoise", "steady")
     const later = await oc.callTool(owner, "agents_wait", {})
@@ -133,7 +133,7 @@ describe("agents_wait comes back", () => {
     const waited = await oc.callTool(owner, "agents_wait", { timeout: 1 })
     expect(waited.title).toBe("1/2 done")
     expect(waited.output).toMatch(
-      /<job id="quick" [^>]*>\nhere\n<\/job>\nThe wait timed out\. Still running:\nslow: /,
+      /^The wait timed out\. Still running:\nslow: [^\n]*\n<job id="quick" [^>]*>\nhere\n<\/job>/,
     )
     expect(jobsOf(waited).map(({ id, state }) => [id, state])).toEqual([
       ["quick", "done"],
@@ -154,7 +154,7 @@ describe("agents_wait comes back", () => {
     await answered("the abort", oc.client.session.abort({ sessionID: owner }))
     // opencode keeps it in the conversation, for the next turn.
     expect((await waiting.done).output).toMatch(
-      /told before[\s\S]*The wait was interrupted\. Still running:\nafter: /,
+      /^The wait was interrupted\. Still running:\nafter: [\s\S]*told before/,
     )
     const seen = await oc.callTool(owner, "agents_status", {})
     expect(jobsOf(seen).map(({ state }) => state)).toEqual(["done", "prompting"])

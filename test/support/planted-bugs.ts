@@ -32,15 +32,15 @@ const claimRaces = "test/plugin/races/claims.test.ts"
 export const plantedBugs: Record<string, PlantedBug[]> = {
   "Something is checked before an await, and not after it": [
     {
-      what: "a follow-up does not look whether another has gone on with the job meanwhile",
+      what: "follow-ups of one job do not wait for each other",
       file: "src/plugin/children/messenger.ts",
-      edits: [{ from: "if (current.run !== record.run) return send(current, message)", to: "" }],
-      suites: [followUpRaces],
-    },
-    {
-      what: "a follow-up heeds a run under way, but not one that came and went meanwhile",
-      file: "src/plugin/children/messenger.ts",
-      edits: [{ from: "if (current.run !== record.run)", to: "if (!hasEnded(current))" }],
+      edits: [
+        {
+          from: "(queues.get(key) ?? Promise.resolve()).then(handOver, handOver)",
+          to: "Promise.resolve().then(handOver)",
+        },
+        { from: "if (current.run !== record.run) return hand(current, message)", to: "" },
+      ],
       suites: [followUpRaces],
     },
     {
@@ -69,8 +69,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/owners/delivery-machine.ts",
       edits: [
         {
-          from: `on: { "owner.busy": "#delivery.busy", "owner.idle": "#delivery.window" },`,
-          to: `on: { "owner.idle": "#delivery.window" },`,
+          from: `"owner.busy": "#delivery.busy",
+            "owner.idle": "#delivery.window",`,
+          to: `"owner.idle": "#delivery.window",`,
         },
       ],
       suites: [deliveryRaces, deliveryTests],
@@ -109,7 +110,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/children/messenger.ts",
       edits: [
         {
-          from: "return send(await ended(record), message)",
+          from: "return hand(await ended(record), message)",
           to: `throw new Error("it is over. Nothing was sent.")`,
         },
       ],

@@ -54,7 +54,8 @@ export async function runCli(args: string[], surroundings: Surroundings): Promis
 const nothingRuns = `No inspector is running.
 
 It starts with the first job: start opencode with the plugin opencode-troupe, and ask an agent to start some jobs.
-If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user.
+If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user;
+opencode's log says why an inspector did not start.
 `
 
 type Parsed = { open: boolean; json: boolean; help: boolean; version: boolean } | { problem: string }

@@ -5,6 +5,8 @@ import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
 import { textOf } from "../records/texts.ts"
+import { wholeMs } from "../util/whole-ms.ts"
+import { within } from "../util/within.ts"
 import type { Turns } from "./turns.ts"
 
 export type MessengerOptions = {
@@ -25,8 +27,27 @@ export type Messenger = {
   send(record: JobRecord, message: string): Promise<string>
 }
 
+/** Longest wait for a follow-up to be stored. Milliseconds. */
+const saveTimeout = 5_000
+
+const elsewhere = ({ id }: JobRecord) =>
+  `another opencode has gone on with ${id}: ask it there, or start a new job. Nothing was sent.`
+
 export function createMessenger({ troupe, host, turns, store, options, now }: MessengerOptions): Messenger {
-  async function send(record: JobRecord, message: string): Promise<string> {
+  /** The last message for each job: they are handed over one by one. */
+  const queues = new Map<string, Promise<unknown>>()
+
+  function send(record: JobRecord, message: string): Promise<string> {
+    const key = `${record.owner}/${record.id}`
+    const handOver = () => hand(troupe.records.get(record.owner, record.id) ?? record, message)
+    const sending = (queues.get(key) ?? Promise.resolve()).then(handOver, handOver)
+    queues.set(key, sending)
+    const forget = () => void (queues.get(key) === sending && queues.delete(key))
+    sending.then(forget, forget)
+    return sending
+  }
+
+  async function hand(record: JobRecord, message: string): Promise<string> {
     return hasEnded(record) ? followUp(record, message) : tell(record, message)
   }
 
@@ -42,7 +63,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     if (told.outcome === "refused")
       throw new Error(`opencode did not take the message: ${told.reason}. Nothing was sent.`)
     // Its last answer is there, and its record about to say so.
-    return send(await ended(record), message)
+    return hand(await ended(record), message)
   }
 
   function ended({ owner, id, run }: JobRecord): Promise<JobRecord> {
@@ -67,8 +88,9 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     const stored = await store.read(record.session)
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
-    // Two follow-ups at once: the second finds the job running, or its next run over already.
-    if (current.run !== record.run) return send(current, message)
+    // Recovery may have found a run that another process has begun.
+    if (current.run !== record.run) return hand(current, message)
+    if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
     const job: JobInput = {
       id: record.id,
       owner: record.owner,
@@ -82,12 +104,25 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
       run: record.run + 1,
       session: record.session,
       earlier: { text: text.kind === "text" ? text.text : undefined, usage: record.usage },
-      timeoutMs: stored?.timeoutMs ?? options.timeoutSeconds * 1000,
-      idleMs: stored?.idleMs ?? options.idleSeconds * 1000,
+      timeoutMs: stored?.timeoutMs ?? wholeMs(options.timeoutSeconds),
+      idleMs: stored?.idleMs ?? wholeMs(options.idleSeconds),
     }
-    store.saveRun(record.session, job)
+    // On record before anybody is told: a restart finds it. Where opencode does not answer, the job runs all the same.
+    const saving = store.saveRun(record.session, job).then(
+      () => true,
+      () => false,
+    )
+    const isSaved = await within(saveTimeout, saving, () => true)
+    if (!isSaved && (await goesOnElsewhere(record))) throw new Error(elsewhere(record))
+    if (!troupe.records.get(record.owner, record.id))
+      throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     troupe.start(job)
     return `Run ${job.run} started; agents_wait has its result.`
+  }
+
+  async function goesOnElsewhere({ session }: JobRecord): Promise<boolean> {
+    const stored = await store.read(session)
+    return stored !== undefined && !store.isOurs(stored.lease) && store.isHeld(stored.lease)
   }
 
   return { send }

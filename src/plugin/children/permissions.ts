@@ -3,7 +3,7 @@ import type { HostAgent, PermissionRule } from "../host/port.ts"
 type Action = PermissionRule["action"]
 
 /** Permissions about how a session talks and plans, not about what it may touch: a child has its own. */
-const notInherited = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])
+const notInherited = new Set(["question", "plan_enter", "plan_exit", "doom_loop", "todowrite"])
 
 /**
  * The rules for a child session: what opencode's own `task` gives its children, and whatever the owner's agent is

@@ -8,6 +8,8 @@ export type Host = {
   /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
   createSession(session: NewSession): Promise<Result<HostSession>>
   deleteSession(session: string): Promise<Result<unknown>>
+  /** Replaces a session's own rules. */
+  setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
   session(session: string): Promise<Result<HostSession>>
   /** Sessions of this project that changed since then, epoch milliseconds; children too. */
   sessionsSince(since: number): Promise<Result<HostSession[]>>
@@ -72,6 +74,8 @@ export type HostSession = {
   parent?: string | undefined
   /** For people. */
   title: string
+  /** Whether its user has undone messages and may still bring them back: any prompt would make that final. */
+  isReverted: boolean
   rules: PermissionRule[]
   /** Over all its turns. */
   usage: Usage

@@ -56,6 +56,7 @@ export class Deliveries {
     if (!this.#isOn) return
     const delivery = this.#byOwner.get(session)
     if (type === "session.busy" || type === "session.retrying") delivery?.send({ type: "owner.busy" })
+    if (type === "session.interrupted") this.#interrupted(session)
     if (type !== "session.idle") return
     if (delivery) delivery.send({ type: "owner.idle" })
     else if (this.#hasReader(session) && this.#options.inbox.undelivered(session).length > 0)
@@ -72,6 +73,14 @@ export class Deliveries {
     this.#isOn = false
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe()
     for (const owner of [...this.#byOwner.keys()]) this.#end(owner)
+  }
+
+  /** What its jobs still bring must not start it again. */
+  #interrupted(owner: string): void {
+    if (this.#options.inbox.open(owner).length === 0 || !this.#hasReader(owner)) return
+    const delivery = this.#byOwner.get(owner)
+    if (delivery) delivery.send({ type: "owner.interrupted" })
+    else this.#begin({ owner, from: "an interrupted turn" })
   }
 
   #hearOfJob(record: JobRecord, before: JobRecord | undefined): void {
@@ -140,7 +149,10 @@ export class Deliveries {
       return inbox.undelivered(owner).length > 0
     }
     if (!isUnderWay()) return { outcome: "nothing" }
-    if (answered(await host.isBusy(owner))) return { outcome: "busy" }
+    const [session, isBusy] = await Promise.all([host.session(owner), host.isBusy(owner)])
+    if (isGone(session)) return { outcome: "gone" }
+    // A message would make final what the user has undone: it waits until they go on.
+    if (answered(isBusy) || answered(session).isReverted) return { outcome: "busy" }
     const messages = await host.messages(owner)
     if (isGone(messages)) return { outcome: "gone" }
     signal.throwIfAborted()

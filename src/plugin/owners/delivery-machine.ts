@@ -7,7 +7,7 @@ import { backoff } from "../util/backoff.ts"
 export type DeliveryInput = {
   owner: string
   /** Which process ran the jobs. Results of an earlier one never wake a session. */
-  from: "this process" | "an earlier process"
+  from: "this process" | "an earlier process" | "an interrupted turn"
 }
 
 /** Plain JSON. The ledger has the results, and the inbox knows which of them are delivered. */
@@ -36,6 +36,8 @@ export type DeliveryEvent =
   /** Its turn begins or goes on. */
   | { type: "owner.busy" }
   | { type: "owner.idle" }
+  /** The user stopped its turn. */
+  | { type: "owner.interrupted" }
   /** Every result is delivered. */
   | { type: "inbox.emptied" }
 
@@ -74,6 +76,7 @@ export const deliveryMachine = setup({
     pause: ({ context }) => backoff(context.attempt, pauses),
   },
   guards: {
+    "was interrupted": ({ context }) => context.from === "an interrupted turn",
     "is of an earlier process": ({ context }) => context.from === "an earlier process",
     "was resumed": ({ context }, { job }: { job: string }) => context.resumed.includes(job),
     "no resumed job runs": ({ context }) => context.resumed.length === 0,
@@ -128,7 +131,16 @@ export const deliveryMachine = setup({
   states: {
     noticed: {
       description: "Transient: results of this process go out, those of an earlier one wait.",
-      always: [{ guard: "is of an earlier process", target: "dormant" }, { target: "window" }],
+      always: [
+        { guard: "is of an earlier process", target: "dormant" },
+        { guard: "was interrupted", target: "held" },
+        { target: "window" },
+      ],
+    },
+    held: {
+      description:
+        "The user has just stopped the owner's turn. Results wait until the owner is next used: none of them starts it again.",
+      on: { "owner.busy": "busy" },
     },
     dormant: {
       description:
@@ -152,6 +164,7 @@ export const deliveryMachine = setup({
       description: "Jobs that end now are delivered in one message.",
       on: {
         "owner.busy": "busy",
+        "owner.interrupted": "held",
         "inbox.emptied": { guard: "no message is under way", target: "quiet" },
       },
       after: { window: "delivering" },
@@ -160,7 +173,7 @@ export const deliveryMachine = setup({
       description:
         "The owner's turn is under way. It may fetch results itself; the rest is delivered when the turn ends.",
       entry: ["forgetMessage", "forgetAttempts"],
-      on: { "owner.idle": "window", "inbox.emptied": "quiet" },
+      on: { "owner.idle": "window", "owner.interrupted": "held", "inbox.emptied": "quiet" },
     },
     delivering: {
       description: "Three steps. Results that come meanwhile are delivered afterwards.",
@@ -201,7 +214,11 @@ export const deliveryMachine = setup({
             ],
             onError: "#delivery.backoff",
           },
-          on: { "owner.busy": "#delivery.busy", "owner.idle": "#delivery.window" },
+          on: {
+            "owner.busy": "#delivery.busy",
+            "owner.idle": "#delivery.window",
+            "owner.interrupted": "#delivery.held",
+          },
         },
         storing: {
           description:
@@ -258,6 +275,7 @@ export const deliveryMachine = setup({
       exit: "countAttempt",
       on: {
         "owner.busy": "busy",
+        "owner.interrupted": "held",
         "job.ended": { target: "window", actions: "rememberMore" },
         "inbox.emptied": { guard: "no message is under way", target: "quiet" },
       },
@@ -278,8 +296,10 @@ export const deliveryReasons: Reasons = {
   noticed: {
     "at once, if is of an earlier process":
       "A turn costs money and may change files: nobody might be there to see it.",
+    "at once, if was interrupted": "Its jobs still run, and their results will come in a moment.",
     "at once": "The owner expects the result.",
   },
+  held: { "owner.busy": "The session is in use again: the results are delivered when this turn ends." },
   dormant: {
     "owner.busy": "The session is in use again: the results are delivered when this turn ends.",
     "owner.idle": "A turn has ended whose beginning was missed.",
@@ -290,11 +310,13 @@ export const deliveryReasons: Reasons = {
   },
   window: {
     "after window": "Later results go into the next message.",
+    "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
     "owner.busy": "Nothing is delivered to a busy owner.",
     "inbox.emptied, if no message is under way": "The owner has every result.",
   },
   busy: {
     "owner.idle": "Now the results that it did not fetch itself can be delivered.",
+    "owner.interrupted": "The user stopped it and does not want another turn at once.",
     "inbox.emptied": "It fetched every result itself.",
   },
   resuming: {
@@ -312,6 +334,7 @@ export const deliveryReasons: Reasons = {
     "compose failed": "opencode did not answer.",
     "owner.busy": "It may fetch some of the results itself, so the message is composed anew later.",
     "owner.idle": "opencode may just have answered that the owner is busy.",
+    "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
   },
   storing: {
     "store done, if owner is gone": "Its session was deleted.",
@@ -333,6 +356,7 @@ export const deliveryReasons: Reasons = {
   backoff: {
     "after pause": "opencode may be working again.",
     "owner.busy": "Whoever started this turn, it reads the message if that is stored by now.",
+    "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
     "job.ended": "A new result must not wait for a long pause to end.",
     "inbox.emptied, if no message is under way": "The owner has every result.",
   },

@@ -94,7 +94,8 @@ export function inspectJobs({
     if ("problem" in joined) return warn(joined.problem)
     const { command } = joined.inspector
     const link = joined.inspector.link()
-    void host.log("info", `the inspector: ${link} (opens once; for a fresh link run: ${command})`)
+    // Others on this machine may read the log: it never holds a link.
+    void host.log("info", `the inspector is running; for a link run: ${command.replaceAll('"', "'")}`)
     for (const name of unheeded(options.inspector, joined.settings)) {
       warn(
         `inspector.${name} has no effect here: another project of this opencode started the inspector first`,

@@ -55,17 +55,22 @@ export class JobStore {
    * many attempts that takes; rejects where it is not ours to write, or this store was drained before.
    */
   recordEnd(record: JobRecord): Promise<void> {
-    if (record.session === "") return Promise.resolve()
-    const number = this.#change(record.session, recordPatch(record), "urgent")
-    const writer = this.#writers.get(record.session)
+    return record.session === "" ? Promise.resolve() : this.#written(record.session, recordPatch(record))
+  }
+
+  #written(session: string, patch: Patch): Promise<void> {
+    const number = this.#change(session, patch, "urgent")
+    const writer = this.#writers.get(session)
     return writer ? writer.written(number) : Promise.reject(new Error("the plugin is closed"))
   }
 
-  /** A follow-up: what a new start would ask. */
-  saveRun(session: string, job: JobInput): void {
+  /**
+   * A follow-up: what a new start would ask. Resolves when it is written; rejects where another process has the job.
+   */
+  saveRun(session: string, job: JobInput): Promise<void> {
     const { prompt, variant, askedAt } = job
     const patch: Patch = { record: newStoredRecord(job), prompt, askedAt, takesLease: true }
-    this.#change(session, variant === undefined ? patch : { ...patch, variant }, "urgent")
+    return this.#written(session, variant === undefined ? patch : { ...patch, variant })
   }
 
   /** The conversation of their owner holds the results of these runs. */

@@ -55,8 +55,8 @@ function shortened({ record, text }: JobWithText, most: number): JobWithText {
 /** A cancel says itself that it is one. */
 const reasonOf = ({ kind, message }: JobError) => (kind === "cancelled" ? message : `${kind}: ${message}`)
 
-/** Foreign text cannot end the block that it stands in. */
-const fenced = (text: string) => text.replace(/<(?=\/job)/gi, "<\\")
+/** Foreign text can neither end the block that it stands in nor open one, however it is spaced. */
+const fenced = (text: string) => text.replace(/<(?=[\s\p{Cf}]*\/?[\s\p{Cf}]*job\b)/giu, "<\\")
 
 /** `3/5 done, 1 failed, 1 waiting for permission` */
 export function progress(records: readonly JobRecord[]): string {

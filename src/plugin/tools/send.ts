@@ -1,4 +1,6 @@
-import type { ToolAnswer, ToolCall } from "../host/port.ts"
+import type { JobRecord } from "../../machines/record.ts"
+import { childRules } from "../children/permissions.ts"
+import type { PermissionRule, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
 import { type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
@@ -16,6 +18,7 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
       metadata: { jobs: [] },
     }
   }
+  if (record.session !== "") await holdTo(services, record, call)
   const words = await services.messenger.send(record, message)
   const current = services.troupe.records.get(owner, id) ?? record
   return {
@@ -24,3 +27,48 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
     metadata: { jobs: withoutText([current]) },
   }
 }
+
+/**
+ * The owner may have another agent now than when it started the job, one that may do less: it has to be permitted to
+ * direct this one, and what it may not do itself, the child may not either.
+ */
+async function holdTo({ host }: Services, record: JobRecord, call: ToolCall): Promise<void> {
+  const permission = await call.askToStart(record.agent, record.description)
+  if (permission.type !== "granted")
+    throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
+  const [agents, owner, child] = await Promise.all([
+    host.agents(),
+    host.session(call.place.session),
+    host.session(record.session),
+  ])
+  // A session that is gone has nobody in it to hold back; the messenger says so.
+  if (!child.ok && child.error.status === 404) return
+  const rules = answered(child).rules
+  const agent = answered(agents).find(({ name }) => name === record.agent)
+  if (!agent) return
+  const ownAgent = answered(agents).find(({ name }) => name === call.agent)
+  const ceiling = childRules(answered(owner).rules, ownAgent, agent, true)
+  if (ceiling.every((rule) => rules.some((each) => isSame(each, rule)))) return
+  // What was denied before stays denied: of rules that match, the last one holds.
+  const denied = rules.filter(({ action }) => action === "deny")
+  answered(await host.setRules(record.session, [...rules, ...ceiling, ...denied]))
+}
+
+function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCall): string {
+  switch (permission.type) {
+    case "rejected":
+      return permission.feedback ? `The user refused: ${permission.feedback}` : "The user refused"
+    case "failed":
+      return `opencode did not say whether it is permitted: ${permission.reason}`
+    default:
+      return `"${call.agent}" may not direct "${agent}"`
+  }
+}
+
+function answered<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw new Error(`opencode did not answer (${result.error.message}). Nothing was sent.`)
+}
+
+const isSame = (a: PermissionRule, b: PermissionRule) =>
+  a.permission === b.permission && a.pattern === b.pattern && a.action === b.action

@@ -5,6 +5,7 @@ import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from ".
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { parse } from "../util/parse.ts"
+import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
 
@@ -213,8 +214,8 @@ function jobOf(
     createdAt: at,
     askedAt: at,
     run: 1,
-    timeoutMs: (task.timeout ?? options.timeoutSeconds) * 1000,
-    idleMs: options.idleSeconds * 1000,
+    timeoutMs: wholeMs(task.timeout ?? options.timeoutSeconds),
+    idleMs: wholeMs(options.idleSeconds),
   }
 }
 

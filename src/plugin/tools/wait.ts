@@ -84,12 +84,13 @@ async function report(
   const handedOver = ended.slice(0, count).map(({ record }) => record)
   const left = ended.slice(count).map(({ record }) => record)
   const lines = [
-    ...blocks.slice(0, count),
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
     ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
     ...(running.length > 0 ? [`${reason} Still running:`] : []),
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
+    // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
+    ...blocks.slice(0, count),
   ]
   return {
     title: progress(current),

@@ -3,8 +3,8 @@ import type { NewPrompt } from "../../../src/plugin/host/port.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
-import { failed, ok } from "../support/host-double.ts"
-import { answerTo } from "../support/opencode-data.ts"
+import { failed, ok, okAgents } from "../support/host-double.ts"
+import { agentOf, answerTo } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
@@ -169,8 +169,8 @@ describe("A message to an ended job", () => {
     expect((await call("agents_cancel", { ids: ["a"] })).output).toContain("\nfirst\n")
   })
 
-  it("is the run after the last, though that one came and went while opencode was asked", async () => {
-    const { say, finish, call, host, store, inbox } = await working()
+  it("is handed over before the next one, however long opencode takes", async () => {
+    const { say, finish, host, store, sent } = await working()
     await finish("first")
     const late = gate<void>()
     const { read } = store
@@ -178,17 +178,59 @@ describe("A message to an ended job", () => {
       await late.passed
       return read.call(store, session)
     })
-    const saying = say("the late one")
+    const first = say("the late one")
     await settled()
     slow.mockRestore()
-    expect((await say("the quick one")).title).toContain("Run 2")
-    await finish("of the quick one")
-    late.open()
-    expect((await saying).title).toContain("Run 3")
-    host.prompts.at(-1)?.answer("of the late one")
+    const second = say("the quick one")
     await settled()
-    expect(inbox.undelivered("owner").map(({ run }) => run)).toEqual([3])
-    expect((await call("agents_wait", {})).output).toContain("of the late one")
+    expect(host.prompts).toHaveLength(1)
+    late.open()
+    expect((await first).title).toContain("Run 2")
+    expect((await second).title).toContain("at its next step")
+    expect([host.prompts.at(-1)?.prompt.text, sent.at(-1)?.text]).toEqual(["the late one", "the quick one"])
+  })
+
+  it("is on record before its owner hears of it", async () => {
+    const { say, finish, host } = await working()
+    await finish("first")
+    await say("go on")
+    const session = host.prompts[0]?.prompt.session ?? ""
+    const stored = StoredJob.parse(host.sessions.get(session)?.metadata?.troupe)
+    expect(stored).toMatchObject({ prompt: "go on", record: { run: 2 } })
+  })
+
+  it("is refused where another opencode has gone on with the job", async () => {
+    const { say, finish, host, store } = await working()
+    await finish("first")
+    vi.spyOn(store, "saveRun").mockRejectedValue(new Error("another's"))
+    vi.spyOn(store, "isOurs").mockReturnValue(false)
+    vi.spyOn(store, "isHeld").mockResolvedValue(true)
+    await expect(say("go on")).rejects.toThrow("another opencode has gone on with a")
+    expect(host.prompts).toHaveLength(1)
+  })
+
+  it("is refused to an owner whose agent may not start the child's now, and holds the child to what it may", async () => {
+    const { call, finish, host } = await working({
+      agents: async () =>
+        okAgents(
+          agentOf("build", [], { mode: "primary" }),
+          agentOf("plan", [{ permission: "edit", pattern: "*", action: "deny" }], { mode: "primary" }),
+          agentOf("general", [{ permission: "*", pattern: "*", action: "allow" }]),
+        ),
+    })
+    await finish("first")
+    const message = { id: "a", message: "edit it" }
+    const ask = async () => ({ type: "denied" as const })
+    await expect(call("agents_send", message, { agent: "plan", ask })).rejects.toThrow(
+      '"plan" may not direct "general". Nothing was sent.',
+    )
+    await call("agents_send", message, { agent: "plan" })
+    const session = host.prompts[0]?.prompt.session ?? ""
+    expect(host.sessions.get(session)?.permission).toContainEqual({
+      permission: "edit",
+      pattern: "*",
+      action: "deny",
+    })
   })
 
   it("has the usual limits where what was stored cannot be read", async () => {

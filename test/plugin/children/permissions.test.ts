@@ -138,13 +138,19 @@ describe("What an owner's agent is denied", () => {
 })
 
 describe("What an owner's agent is denied of talking and planning", () => {
-  it.each(["question", "plan_enter", "plan_exit", "doom_loop", "task", "todowrite"])(
+  it.each(["question", "plan_enter", "plan_exit", "doom_loop", "todowrite"])(
     "is not denied to its child: %s says how a session talks or plans, not what it may touch",
     (name) => {
       const may = childOf([...everything, rule(name, "deny")], [...everything, rule(name, "allow")])
       expect(may(name)).toBe("allow")
     },
   )
+})
+
+it("An agent that the owner may not start, its child may not start either", () => {
+  const owner = [...everything, rule("task", "deny"), rule("task", "allow", "helper")]
+  const may = childOf(owner, [...everything, rule("task", "allow")], { mayStartJobs: true })
+  expect(may("task", "scribe")).toBe("deny")
 })
 
 describe("The child of an owner in plan mode", () => {

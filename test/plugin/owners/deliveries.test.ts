@@ -363,6 +363,40 @@ describe("While the owner works", () => {
     expect(asked.calls).toEqual([])
   })
 
+  it("nothing goes while the person has undone messages, which a new one would make final", async () => {
+    let isReverted = true
+    const { posted, finish, turn } = await ownerWithJobs({
+      faults: (host) => ({
+        async session(id) {
+          const answer = await host.session(id)
+          return answer.ok ? ok({ ...answer.value, isReverted }) : answer
+        },
+      }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+    isReverted = false
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toHaveLength(1)
+  })
+
+  it("an interrupt of its turn means that nothing wakes it: results wait for the end of the next", async () => {
+    const { posted, finish, turn, deliveries } = await ownerWithJobs()
+    turn("begins")
+    await finish()
+    deliveries.hear({ type: "session.interrupted", session: "owner" })
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toHaveLength(1)
+  })
+
   it("nothing goes where its turn began while opencode was asked", async () => {
     const { posted, finish, turn } = await ownerWithJobs({
       faults: () => ({ isBusy: onSecondCall(() => turn("begins")) }),

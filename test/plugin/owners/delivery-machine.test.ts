@@ -13,7 +13,8 @@ describe("Every event in every state of a delivery", () => {
   // Once with a real actor, and once through the pure machine with a snapshot that goes through JSON after every step.
   beforeAll(async () => {
     const fresh: Step = { from: "this process", steps: ["the window closes", "a message is composed"] }
-    for (const step of [fresh, ...everyStep("an earlier process")])
+    const stopped: Step = { from: "an interrupted turn", steps: ["a job ends", "a turn begins"] }
+    for (const step of [fresh, stopped, ...everyStep("an earlier process")])
       for (const name of await drive(step)) taken.add(name)
   }, 60_000)
 

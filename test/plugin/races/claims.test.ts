@@ -77,7 +77,14 @@ class Machine {
         await this.#step(name, "reads the job")
         return {
           ok: true,
-          value: { ...sessionOf(id), rules: [], usage: job as never, updatedAt: 0, stored: this.stored },
+          value: {
+            ...sessionOf(id),
+            isReverted: false,
+            rules: [],
+            usage: job as never,
+            updatedAt: 0,
+            stored: this.stored,
+          },
         }
       },
       // No compare-and-set: what comes between the read and the write is overwritten.

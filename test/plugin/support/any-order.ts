@@ -13,6 +13,7 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     }
   return {
     createSession: late("createSession", host.createSession),
+    setRules: late("setRules", host.setRules),
     deleteSession: late("deleteSession", host.deleteSession),
     session: late("session", host.session),
     sessionsSince: late("sessionsSince", host.sessionsSince),

@@ -66,6 +66,11 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
       return okSession(session)
     },
     deleteSession: async (id) => ok(sessions.delete(id)),
+    async setRules(id, rules) {
+      const session = sessions.get(id)
+      if (session) sessions.set(id, { ...session, permission: rules })
+      return found(id)
+    },
     session: async (id) => found(id),
     sessionsSince: async () => ok([...sessions.values()].map(decodeSession)),
     isBusy: async () => ok(false),

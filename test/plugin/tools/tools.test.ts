@@ -554,12 +554,12 @@ describe("agents_wait", () => {
     for (const id of ["a", "b", "c", "d"]) answer(id, id.repeat(20_000))
     const first = await call("agents_wait", {})
     for (const id of ["a", "b"]) expect(first.output).toContain(`\n${id.repeat(20_000)}\n`)
-    expect(first.output.split("\n").at(-1)).toBe("No room for c, d: call agents_wait again for them.")
+    expect(first.output.split("\n")[0]).toBe("No room for c, d: call agents_wait again for them.")
     expect(first.output).not.toContain("ccc")
     expect(first.metadata.troupe).toMatchObject({ delivered: [{ run: 1 }, { run: 1 }] })
     expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c", "d"])
     const next = await call("agents_wait", { ids: ["b", "c", "d"] })
-    expect(next.output).toMatch(/No room for d: call agents_wait again for it\.$/)
+    expect(next.output).toMatch(/^No room for d: call agents_wait again for it\./)
   })
 
   it("returns with all texts once all have ended", async () => {
@@ -596,7 +596,7 @@ describe("agents_wait", () => {
     const waiting = call("agents_wait", { until: "any" })
     answer("b", "of b")
     expect((await waiting).output).toMatch(
-      /of b\n<\/job>\nNot all were waited for\. Still running:\na: prompting/,
+      /^Not all were waited for\. Still running:\na: prompting[^\n]*\n<job [^\n]*\nof b\n<\/job>/,
     )
   })
 
@@ -629,7 +629,9 @@ describe("agents_wait", () => {
     await until(() => inbox.undelivered("owner").length === 1)
     interrupt.abort()
     const { output } = await waiting
-    expect(output).toMatch(/of a\n<\/job>\nThe wait was interrupted\. Still running:\nb: /)
+    expect(output).toMatch(
+      /^The wait was interrupted\. Still running:\nb: [^\n]*\n<job [^\n]*\nof a\n<\/job>/,
+    )
     expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(undelivered)
     expect(host.aborted).toEqual([])
   })

@@ -12,6 +12,7 @@ export function decodeSession(session: Session): HostSession {
     id: session.id,
     parent: session.parentID,
     title: session.title,
+    isReverted: session.revert !== undefined,
     rules: session.permission ?? [],
     usage: decodeUsage(session),
     updatedAt: session.time.updated,

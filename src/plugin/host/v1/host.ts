@@ -32,6 +32,8 @@ export function createHost(given: unknown, directory: string): Host {
 
     deleteSession: (id) => call(session.delete({ sessionID: id })),
 
+    setRules: (id, rules) => call(session.update({ sessionID: id, permission: rules })),
+
     session: (id) => call(session.get({ sessionID: id })).then(map(decodeSession)),
 
     sessionsSince: (since) =>

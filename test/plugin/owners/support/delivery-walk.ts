@@ -43,6 +43,7 @@ const happenings = {
   "the resumed job ends": { type: "job.ended", job: "old" },
   "a turn begins": { type: "owner.busy" },
   "the turn ends": { type: "owner.idle" },
+  "the user stops the turn": { type: "owner.interrupted" },
   "all is delivered": { type: "inbox.emptied" },
   "the window closes": { type: "xstate.after.window.delivery.window" },
   "the pause is over": { type: "xstate.after.pause.delivery.backoff" },
@@ -151,6 +152,7 @@ export async function drive({ from, steps }: Step): Promise<Set<string>> {
       ...(isBusy && newlyAsked.length > 0 ? [`${newlyAsked} for an owner that works`] : []),
       ...(inFlight.length > 1 ? [`${inFlight} at once`] : []),
       ...(value === "dormant" && asked.length > 0 ? ["a session is looked at that nobody uses"] : []),
+      ...(value === "held" && newlyAsked.length > 0 ? ["a session is woken whose user has stopped it"] : []),
       ...(value === "quiet" && inFlight.length + timers > 0 ? ["something is left of it"] : []),
     ]
     if (broken.length > 0) expect(broken, story.join(", ")).toEqual([])
