@@ -26,10 +26,10 @@ export async function setup(context: Context): Promise<End> {
   async function listen(): Promise<void> {
     const decode = eventDecoder()
     for await (const unparsed of context.event.subscribe({ signal: over.signal })) {
-      const event = decode(unparsed)
-      if (!event) continue
-      host.hear(event)
-      product.hear(event)
+      for (const event of decode(unparsed)) {
+        host.hear(event)
+        product.hear(event)
+      }
     }
   }
 

@@ -31,6 +31,7 @@ const Session = z.object({
   cost: z.number(),
   tokens: Tokens,
   time: z.object({ updated: z.number() }),
+  revert: z.unknown(),
 })
 
 /**
@@ -41,11 +42,12 @@ export function decodeSession(
   given: unknown,
   kept: { parent: string; stored: unknown } | undefined,
 ): HostSession {
-  const { id, parentID, title, permissions, time, ...spent } = Session.parse(given)
+  const { id, parentID, title, permissions, time, revert, ...spent } = Session.parse(given)
   return {
     id,
     parent: parentID ?? kept?.parent,
     title,
+    isReverted: revert !== undefined && revert !== null,
     rules: permissions.map(decodeRule),
     usage: decodeUsage(spent),
     updatedAt: time.updated,

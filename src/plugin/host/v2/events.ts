@@ -3,19 +3,23 @@ import type { HostEvent } from "../port.ts"
 import { decodeUsage, OUR_KEY, Tokens } from "./decode.ts"
 
 /**
- * Decodes the events of opencode 2; nothing for those of no interest, and for those that are not as they were seen.
+ * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen.
  * It remembers the names of the tools that run: only a call's first event has it.
  */
-export function eventDecoder(): (event: unknown) => HostEvent | undefined {
+export function eventDecoder(): (event: unknown) => HostEvent[] {
   const tools = new Map<string, string>()
   return (given) => {
     const read = Event.safeParse(given)
-    const event = read.success ? decoders.get(read.data.type)?.(read.data.data) : undefined
-    if (event?.type === "tool.pending") tools.set(event.call, event.tool)
-    if (event?.type !== "tool.running" && event?.type !== "tool.ended") return event
+    if (!read.success) return []
+    const event = decoders.get(read.data.type)?.(read.data.data)
+    if (!event) return []
+    if (event.type === "tool.pending") tools.set(event.call, event.tool)
+    // An interrupt ends the turn as well.
+    if (event.type === "session.interrupted") return [event, { type: "session.idle", session: event.session }]
+    if (event.type !== "tool.running" && event.type !== "tool.ended") return [event]
     const named = { ...event, tool: tools.get(event.call) ?? "a tool" }
     if (event.type === "tool.ended") tools.delete(event.call)
-    return named
+    return [named]
   }
 }
 
@@ -66,7 +70,13 @@ const decoders = new Map<string, Decoder>([
   ["session.step.started", simple("session.busy")],
   ["session.execution.succeeded", simple("session.idle")],
   ["session.execution.failed", simple("session.idle")],
-  ["session.execution.interrupted", simple("session.idle")],
+  [
+    "session.execution.interrupted",
+    decoder({ reason: z.string() }, ({ sessionID: session, reason }) => ({
+      type: reason === "user" ? "session.interrupted" : "session.idle",
+      session,
+    })),
+  ],
   ["session.deleted", simple("session.deleted")],
   [
     "session.created",

@@ -73,6 +73,9 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     // 2.0 offers plugins no way to do it. It was never asked anything.
     deleteSession: async () => ({ ok: true, value: undefined }),
 
+    setRules: (id, rules) =>
+      call(() => session.update({ sessionID: id, permissions: rules.map(encodeRule) })),
+
     session: (id) => call(() => load(id)),
 
     sessionsSince: (since) => call(async () => loadAll(await stored.since(since))),
