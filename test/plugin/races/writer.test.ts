@@ -97,7 +97,13 @@ describe("What changes of a job while opencode stores it, fails and hangs, and t
             )
           } else if (change === "runs again") {
             wanted = { ...wanted, record: number, askedAt: number + 1 }
-            store.saveRun("ses_1", { ...job, run: number + 1, askedAt: number + 1 })
+            store.saveRun("ses_1", { ...job, run: number + 1, askedAt: number + 1 }).then(
+              () => {
+                if (seen().askedAt <= number) broken.push("said to be saved before it was")
+              },
+              // Another process has it, or the store was drained before.
+              () => {},
+            )
           } else {
             wanted = { ...wanted, deliveredRun: number }
             store.markDelivered([{ ...record, run: number }])

@@ -299,7 +299,7 @@ describe("The writes of a job", () => {
     const { host, store, current } = stored()
     const first = store.recordEnd({ ...cancelled, endedAt: 7 })
     // The first write is under way.
-    store.saveRun("ses_1", { ...job, run: 2, prompt: "Go on.", askedAt: 20 })
+    void store.saveRun("ses_1", { ...job, run: 2, prompt: "Go on.", askedAt: 20 })
     store.markDelivered([cancelled])
     await first
     await allWritten()
@@ -358,7 +358,7 @@ describe("The writes of a job", () => {
     const { host, store, current } = stored()
     fail(host, 1)
     const first = store.recordEnd(cancelled)
-    store.saveRun("ses_1", { ...job, run: 2, prompt: "Go on.", askedAt: 20 })
+    void store.saveRun("ses_1", { ...job, run: 2, prompt: "Go on.", askedAt: 20 })
     store.markDelivered([cancelled])
     await vi.advanceTimersByTimeAsync(longEnough)
     await first
@@ -371,7 +371,7 @@ describe("The writes of a job", () => {
     const error = { kind: "provider" as const, message: "overloaded" }
     await store.recordEnd({ ...ended, state: "failed", error, startedAt: 6 })
     const usage = { ...NO_USAGE, input: 3 }
-    store.saveRun("ses_1", {
+    void store.saveRun("ses_1", {
       ...job,
       run: 2,
       prompt: "Go on.",
@@ -421,8 +421,9 @@ describe("A job that is another's", () => {
   it("is not written to while its holder lives", async () => {
     const { host, store, current } = stored({ held: other, by: beside(true) })
     store.markDelivered([ended])
-    store.saveRun("ses_1", { ...job, run: 2 })
+    const saving = expect(store.saveRun("ses_1", { ...job, run: 2 })).rejects.toThrow()
     await expect(store.recordEnd(ended)).rejects.toThrow()
+    await saving
     await vi.advanceTimersByTimeAsync(longEnough)
     expect(current()).toEqual(newStoredJob(job, other))
     expect(host.logged).toEqual([expect.stringContaining("another process has it by now")])
@@ -437,7 +438,7 @@ describe("A job that is another's", () => {
 
   it("is ours with a follow-up, once its holder is gone", async () => {
     const { store, current } = stored({ held: other, by: beside(false) })
-    store.saveRun("ses_1", { ...job, run: 2 })
+    void store.saveRun("ses_1", { ...job, run: 2 })
     await allWritten()
     expect(current()).toMatchObject({ record: { run: 2 }, lease })
   })
@@ -498,7 +499,7 @@ describe("When the plugin closes", () => {
     const { host, store } = stored()
     await store.drain(3_000)
     store.markDelivered([ended])
-    store.saveRun("ses_1", job)
+    await expect(store.saveRun("ses_1", job)).rejects.toThrow()
     await expect(store.recordEnd(ended)).rejects.toThrow()
     await vi.advanceTimersByTimeAsync(longEnough)
     expect(host.writes).toEqual([])
