@@ -35,7 +35,7 @@ export default defineConfig(({ mode }) => {
           test: {
             name: "e2e",
             sequence: { groupOrder: 1 },
-            include: ["test/e2e/**/*.test.ts"],
+            include: ["test/{e2e,generations}/**/*.test.ts"],
             globalSetup: ["test/support/global-setup.ts"],
             testTimeout: 60_000,
             hookTimeout: 60_000,

@@ -1,7 +1,7 @@
 import type { Part } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
 import { hasEnded, JobRecord } from "../src/machines/record.ts"
-import { OUR_KEY } from "../src/plugin/host/decode.ts"
+import { OUR_KEY } from "../src/plugin/host/v1/decode.ts"
 import { StoredJob } from "../src/plugin/records/stored-job.ts"
 import type { Events } from "../test/support/events.ts"
 

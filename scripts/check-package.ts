@@ -26,8 +26,15 @@ import { heading } from "./third-party-licenses.ts"
 /** Kilobytes (1000 bytes). An install of a plugin should not be noticed. */
 const bounds = { packed: 350, unpacked: 1_500 }
 
-const allowed = /^(dist\/.+|README\.md|LICENSE|package\.json)$/
-const required = ["README.md", "LICENSE", "dist/server.js", "dist/server.d.ts", "dist/options.schema.json"]
+const allowed = /^(dist\/.+|server\.js|README\.md|LICENSE|package\.json)$/
+const required = [
+  "README.md",
+  "LICENSE",
+  "server.js",
+  "dist/server.js",
+  "dist/server.d.ts",
+  "dist/options.schema.json",
+]
 const licenses = "dist/THIRD-PARTY-LICENSES.txt"
 
 const root = join(import.meta.dirname, "..")

@@ -10,7 +10,7 @@ export function faultDocuments(): Document[] {
     .map(({ call, when, outcomes }) => [code(call), when, ...ways.map((way) => outcomes[way])])
   const text = `${[
     "# When a call to opencode fails",
-    "Each call that the plugin makes to opencode (named as in `src/plugin/host/client.ts`) is made to fail in five ways, between the plugin and the real opencode, while a job is in the situation of the second column. A cell says what the job's owner sees *while the fault lasts*.",
+    "Each call that the plugin makes to opencode (named as in `src/plugin/host/v1/host.ts`) is made to fail in five ways, between the plugin and the real opencode, while a job is in the situation of the second column. A cell says what the job's owner sees *while the fault lasts*.",
     "After the fault, the same holds in every case: the next job runs normally; each result was delivered exactly once; no prompt ran twice; no child keeps working for nobody; no session is left behind; and opencode's store says how each job ended.",
     table(
       ["fault", "what happens"],

@@ -1,33 +1,8 @@
-import type { Hooks, PluginInput, PluginModule, PluginOptions } from "@opencode-ai/plugin"
-import { createHost } from "./host/client.ts"
-import { decodeEvent } from "./host/events.ts"
-import { pluginTools } from "./host/plugin-tools.ts"
-import { createProduct } from "./product.ts"
+import type { PluginModule } from "@opencode-ai/plugin"
+import { server } from "./opencode-1.ts"
+import { setup } from "./opencode-2.ts"
 
-/** One instance of the plugin in opencode 1.18, which makes one for each directory. */
-async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks> {
-  const { client, directory } = input
-  const host = createHost(client, directory)
-  const product = createProduct({ host, directory, given, endsWithTurn: isRun() })
-  return {
-    tool: pluginTools(product.tools),
-    event: async ({ event: unparsed }) => {
-      const event = decodeEvent(unparsed)
-      if (event) product.hear(event)
-    },
-    "experimental.chat.system.transform": async ({ sessionID }, output) => {
-      const hint = sessionID === undefined ? undefined : await product.hintFor(sessionID)
-      if (hint !== undefined) output.system.push(hint)
-    },
-    "experimental.session.compacting": async ({ sessionID }, output) => {
-      const jobs = product.openJobs(sessionID)
-      if (jobs !== undefined) output.context.push(jobs)
-    },
-    dispose: () => product.stop(),
-  }
-}
+/** One module for both generations of opencode: 1.18 calls `server`, 2.x calls `setup`, and each ignores the other. */
+const plugin = { id: "opencode-troupe", server, setup }
 
-/** Whether this is `opencode run`, which ends when the main turn does. */
-const isRun = () => process.argv.slice(1).includes("run")
-
-export default { id: "opencode-troupe", server } satisfies PluginModule
+export default plugin satisfies PluginModule

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { decodeMessage } from "../../src/plugin/host/decode.ts"
+import { decodeMessage } from "../../src/plugin/host/v1/decode.ts"
 import { deliveredRuns } from "../../src/plugin/records/delivery-mark.ts"
 import { StoredJob } from "../../src/plugin/records/stored-job.ts"
 import { answered } from "../support/answered.ts"

@@ -318,7 +318,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "and never: what a tool has answered counts as delivered before opencode has stored it",
-      file: "src/plugin/host/events.ts",
+      file: "src/plugin/host/v1/events.ts",
       edits: [
         {
           from: `if (state.status === "error") return { type: "tool.ended", session, call, tool, mark: undefined }`,

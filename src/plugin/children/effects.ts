@@ -36,8 +36,12 @@ export function childEffects(options: EffectsOptions): Effects {
 
   return {
     async openSession(job, signal) {
+      const { message = "", call, agent = "" } = job.startedBy ?? {}
       const session = await host.createSession({
         parent: job.owner,
+        call: { session: job.owner, message, call, agent },
+        model: job.model,
+        variant: job.variant,
         title: `${job.description} (@${job.agent} ${job.id})`,
         agent: job.agent,
         rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],

@@ -5,7 +5,7 @@ import type { AssistantMessage, HostMessage } from "./port.ts"
 /** The last message of the turn that was asked under this id, once there is one. */
 export function finalAnswer(messages: readonly HostMessage[], asked: string): AssistantMessage | undefined {
   const last = messages.findLast(
-    (message): message is AssistantMessage => message.role === "assistant" && message.answers === asked,
+    (message): message is AssistantMessage => message.role === "assistant" && message.answers.includes(asked),
   )
   return last?.end && last
 }

@@ -87,6 +87,11 @@ export type HostSession = {
 
 export type NewSession = {
   parent: string
+  /** The tool call that it is made for. */
+  call: ToolCallPlace & { agent: string }
+  /** `provider/model` */
+  model?: string | undefined
+  variant?: string | undefined
   title: string
   agent: string
   rules: PermissionRule[]
@@ -110,8 +115,8 @@ export type UserMessage = Message & { role: "user"; agent: string }
 
 export type AssistantMessage = Message & {
   role: "assistant"
-  /** The user message whose turn it belongs to. */
-  answers: string
+  /** The messages whose turn it belongs to: the prompt, and what came while that turn ran. */
+  answers: string[]
   /** Present once it is the last of its turn. */
   end?: MessageEnd | undefined
   /** The call of a tool at which its turn ended, where it ended without an answer. */

@@ -29,18 +29,20 @@ export type Finding =
   | { type: "answered"; record: JobRecord }
   /** Nothing says how it ended, so its process did not see the end. */
   | { type: "interrupted"; record: JobRecord }
-  /** The same, and it is to run again. */
+  /** The same, and it is to go on. */
   | { type: "unfinished"; job: JobInput & { session: string } }
 
 export type Evidence = FoundJob & {
   /** Of the child, where they were read. */
   messages?: readonly HostMessage[] | undefined
+  /** Whether the child's turn goes on in this opencode, as it does while opencode 2 reloads the plugin. */
+  isRunning?: boolean | undefined
   recover: Options["recover"]
   /** Epoch milliseconds. */
   now: number
 }
 
-export function findingOf({ child, stored, isHeld, messages, recover, now }: Evidence): Finding {
+export function findingOf({ child, stored, isHeld, messages, isRunning, recover, now }: Evidence): Finding {
   const { record, askedAt } = stored
   if (isHeld) return { type: "held" }
   if (isEnded(record)) return { type: "ended", record: adopted(child, record) }
@@ -64,7 +66,8 @@ export function findingOf({ child, stored, isHeld, messages, recover, now }: Evi
       record: withText(endedAs(child, record, error, endedAt), messages, messageID),
     }
   }
-  if (recover === "resume") return { type: "unfinished", job: jobAgain(child, stored) }
+  // What still runs is joined: that costs no second model call.
+  if (recover === "resume" || isRunning) return { type: "unfinished", job: jobAgain(child, stored) }
   return {
     type: "interrupted",
     record: withText(endedAs(child, record, interruption(messages), now), messages, messageID),

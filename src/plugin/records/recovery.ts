@@ -158,9 +158,10 @@ export function createRecovery({
     const { child, stored } = job
     let finding = findingOf({ ...job, recover, now: now() })
     if (finding.type === "unread") {
-      const messages = await host.messages(child.id)
+      const [messages, busy] = await Promise.all([host.messages(child.id), host.isBusy(child.id)])
       if (!messages.ok) return outcomeOf(child.id, messages.error)
-      finding = findingOf({ ...job, messages: messages.value, recover, now: now() })
+      const isRunning = busy.ok && busy.value
+      finding = findingOf({ ...job, messages: messages.value, isRunning, recover, now: now() })
     }
     switch (finding.type) {
       case "held":

@@ -27,7 +27,7 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const permitted = await askPermission(checked, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is free now is free when the job starts.
-  const outcomes = startAll(services, owner, permitted, call.place.session, depth)
+  const outcomes = startAll(services, owner, permitted, call, depth)
   // Stryker disable next-line MethodExpression: no job has the key of what was refused
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
@@ -159,7 +159,7 @@ function startAll(
   services: Services,
   owner: Owner,
   items: Item[],
-  session: string,
+  { place: { session, ...place }, agent }: ToolCall,
   depth: number,
 ): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
@@ -176,7 +176,14 @@ function startAll(
         refused: `the id "${id}" is taken${followUp}; choose another, or leave it out`,
       }
     }
-    services.troupe.start(jobOf(services, owner, item, { id, owner: session, mayStartJobs }))
+    services.troupe.start(
+      jobOf(services, owner, item, {
+        id,
+        owner: session,
+        startedBy: { ...place, agent },
+        mayStartJobs,
+      }),
+    )
     return { owner: session, id }
   })
 }
@@ -191,7 +198,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent }: Sound,
-  job: Pick<JobInput, "id" | "owner"> & { mayStartJobs: boolean },
+  job: Pick<JobInput, "id" | "owner" | "startedBy"> & { mayStartJobs: boolean },
 ): JobInput {
   const model = task.model ?? agent.model ?? owner.model
   const at = now()

@@ -1,6 +1,6 @@
 import * as z from "zod"
 
-/** Every call that the plugin makes to opencode, by its name in `src/plugin/host/client.ts`. */
+/** Every call that the plugin makes to opencode, by its name in `src/plugin/host/v1/host.ts`. */
 export const CALLS = [
   "createSession",
   "deleteSession",

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { watchChildren } from "../../../src/plugin/children/watch.ts"
-import { decodeSession } from "../../../src/plugin/host/decode.ts"
 import type { Host, HostSession, NewPrompt, Result } from "../../../src/plugin/host/port.ts"
+import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import { failed, ok } from "../support/host-double.ts"
 import { answerTo, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
-import { decodeMessage } from "../../../src/plugin/host/decode.ts"
 import type { Host } from "../../../src/plugin/host/port.ts"
+import { decodeMessage } from "../../../src/plugin/host/v1/decode.ts"
 import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
 import { deliveredRuns, runsIn } from "../../../src/plugin/records/delivery-mark.ts"
 import { quietXState } from "../../machines/support/quiet.ts"

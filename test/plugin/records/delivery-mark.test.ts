@@ -1,7 +1,7 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { describe, expect, it } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import { decodeMessage } from "../../../src/plugin/host/decode.ts"
+import { decodeMessage } from "../../../src/plugin/host/v1/decode.ts"
 import { deliveredRuns, deliveryMark } from "../../../src/plugin/records/delivery-mark.ts"
 import { askedBy } from "../support/opencode-data.ts"
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
-import { decodeMessage, decodeSession, type MessageWithParts } from "../../../src/plugin/host/decode.ts"
 import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { decodeMessage, decodeSession, type MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import {
   type Evidence,
   type Finding,

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import type { MessageWithParts } from "../../../src/plugin/host/decode.ts"
 import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import type { MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { textOf, withTexts } from "../../../src/plugin/records/texts.ts"
 import { jobInput } from "../../machines/support/jobs.ts"

@@ -1,12 +1,12 @@
 import type { Agent, Session } from "@opencode-ai/sdk/v2"
+import type { Host, HostMessage, Progress, Prompt, Result, Toast } from "../../../src/plugin/host/port.ts"
 import {
   decodeAgent,
   decodeMessage,
   decodeSession,
   type MessageWithParts,
   OUR_KEY,
-} from "../../../src/plugin/host/decode.ts"
-import type { Host, HostMessage, Progress, Prompt, Result, Toast } from "../../../src/plugin/host/port.ts"
+} from "../../../src/plugin/host/v1/decode.ts"
 import { agentOf, answerTo, askedBy, postedAs, sessionOf } from "./opencode-data.ts"
 
 /** A prompt under way, which the test answers. */
@@ -59,8 +59,8 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
   }
 
   const host: Host = {
-    async createSession({ parent, rules, stored, ...rest }) {
-      const fields = { ...rest, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }
+    async createSession({ parent, rules, stored, title }) {
+      const fields = { title, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }
       const session = sessionOf(`ses_${sessions.size}`, fields)
       sessions.set(session.id, session)
       return okSession(session)

@@ -1,6 +1,6 @@
 import type { Agent, Message, Part, Session } from "@opencode-ai/sdk/v2"
-import { type MessageWithParts, OUR_KEY } from "../../../src/plugin/host/decode.ts"
 import type { NewPrompt, PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
+import { type MessageWithParts, OUR_KEY } from "../../../src/plugin/host/v1/decode.ts"
 
 /** What opencode's client returns, whole as its types ask for it. */
 

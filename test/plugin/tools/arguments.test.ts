@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
-import { pluginTools } from "../../../src/plugin/host/plugin-tools.ts"
+import { pluginTools } from "../../../src/plugin/host/v1/tools.ts"
 import { JOB_TOOLS } from "../../../src/plugin/tools/index.ts"
 import { testServices } from "../support/services.ts"
 

@@ -1,6 +1,6 @@
 import * as z from "zod"
+import type { HostEvent } from "../port.ts"
 import { decodeUsage, OUR_KEY } from "./decode.ts"
-import type { HostEvent } from "./port.ts"
 
 /**
  * Decodes an event of opencode 1.18; nothing for those of no interest, and for those that are not as they were seen.

@@ -1,7 +1,7 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { describe, expect, it } from "vitest"
-import { decodeAgent, decodeMessage, decodeSession } from "../../../src/plugin/host/decode.ts"
-import { agentOf, answerTo, askedBy, sessionOf, textPart } from "../support/opencode-data.ts"
+import { decodeAgent, decodeMessage, decodeSession } from "../../../../src/plugin/host/v1/decode.ts"
+import { agentOf, answerTo, askedBy, sessionOf, textPart } from "../../support/opencode-data.ts"
 
 const asked = { session: "ses_1", messageID: "msg_1" }
 

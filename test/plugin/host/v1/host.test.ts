@@ -1,8 +1,8 @@
 import { createOpencodeClient } from "@opencode-ai/sdk"
 import { describe, expect, it } from "vitest"
-import { createHost } from "../../../src/plugin/host/client.ts"
-import type { NewPrompt, Prompt } from "../../../src/plugin/host/port.ts"
-import { answerTo, sessionOf, textPart } from "../support/opencode-data.ts"
+import type { NewPrompt, Prompt } from "../../../../src/plugin/host/port.ts"
+import { createHost } from "../../../../src/plugin/host/v1/host.ts"
+import { answerTo, sessionOf, textPart } from "../../support/opencode-data.ts"
 
 /** A host on the client that opencode hands to plugins, whose requests are answered here. */
 function hostAnswered(answer: (request: Request) => Response | Promise<Response>, headers = {}) {
@@ -19,6 +19,9 @@ function hostAnswered(answer: (request: Request) => Response | Promise<Response>
 }
 
 const prompt: Prompt = { session: "ses_1", messageID: "msg_1", partID: "prt_1", text: "go", agent: "general" }
+
+/** What a child session is made for. */
+const call = { session: "ses_0", message: "msg_0", call: "call", agent: "build" }
 
 describe("A call to opencode", () => {
   it("gives what opencode answered", async () => {
@@ -67,7 +70,7 @@ describe("A call to opencode", () => {
     const { host } = hostAnswered(() => Promise.reject(new Error("gone")))
     const place = { session: "ses_1", message: "msg_1", call: "call" }
     const calls: Promise<{ ok: boolean }>[] = [
-      host.createSession({ parent: "ses_0", title: "go", agent: "general", rules: [], stored: {} }),
+      host.createSession({ call, parent: "ses_0", title: "go", agent: "general", rules: [], stored: {} }),
       host.deleteSession("ses_1"),
       host.session("ses_1"),
       host.sessionsSince(0),
@@ -167,6 +170,7 @@ describe("A child session", () => {
     const { host, requests } = hostAnswered(() => Response.json(sessionOf("ses_1")))
     const rules = [{ permission: "edit", pattern: "*", action: "deny" as const }]
     await host.createSession({
+      call,
       parent: "ses_0",
       title: "go",
       agent: "general",

@@ -1,9 +1,9 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
-import { wordsOf } from "../util/error-words.ts"
-import { within } from "../util/within.ts"
+import { wordsOf } from "../../util/error-words.ts"
+import { within } from "../../util/within.ts"
+import type { Host, NewPrompt, Result, ToolCallPlace } from "../port.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
-import type { Host, NewPrompt, Result, ToolCallPlace } from "./port.ts"
 
 /** Whose toasts and log lines these are. */
 const NAME = "opencode-troupe"
@@ -19,9 +19,15 @@ export function createHost(given: unknown, directory: string): Host {
   const client = newerClient(given, directory)
   const { session } = client
   return {
-    createSession: ({ parent, rules, stored, ...rest }) =>
+    createSession: ({ parent, title, agent, rules, stored }) =>
       outcome(
-        session.create({ ...rest, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }),
+        session.create({
+          title,
+          agent,
+          parentID: parent,
+          permission: rules,
+          metadata: { [OUR_KEY]: stored },
+        }),
       ).then(map(decodeSession)),
 
     deleteSession: (id) => call(session.delete({ sessionID: id })),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { decodeEvent } from "../../../src/plugin/host/events.ts"
-import type { HostEvent } from "../../../src/plugin/host/port.ts"
+import type { HostEvent } from "../../../../src/plugin/host/port.ts"
+import { decodeEvent } from "../../../../src/plugin/host/v1/events.ts"
 
 const sessionID = "ses_1"
 const session = sessionID

@@ -1,8 +1,8 @@
 import type { Agent, Message, Part, Session } from "@opencode-ai/sdk/v2"
-import type { JobError, Usage } from "../../machines/record.ts"
-import { wordsOf } from "../util/error-words.ts"
-import { ABORTED } from "./answers.ts"
-import type { HostAgent, HostMessage, HostSession, MessageEnd, PermissionRule } from "./port.ts"
+import type { JobError, Usage } from "../../../machines/record.ts"
+import { wordsOf } from "../../util/error-words.ts"
+import { ABORTED } from "../answers.ts"
+import type { HostAgent, HostMessage, HostSession, MessageEnd, PermissionRule } from "../port.ts"
 
 /** The key under which sessions, messages and tool calls carry what is this product's. */
 export const OUR_KEY = "troupe"
@@ -58,7 +58,7 @@ export function decodeMessage(message: MessageWithParts): HostMessage {
   return {
     ...shared,
     role: "assistant",
-    answers: info.parentID,
+    answers: [info.parentID],
     model: `${info.providerID}/${info.modelID}`,
     variant: info.variant,
     end: endOf(info),

@@ -1,7 +1,7 @@
 import type { ToolDefinition } from "@opencode-ai/plugin"
 import * as z from "zod"
-import { wordsOf } from "../util/error-words.ts"
-import type { StartPermission, Tool } from "./port.ts"
+import { wordsOf } from "../../util/error-words.ts"
+import type { StartPermission, Tool } from "../port.ts"
 
 /** The tools in the shape in which opencode 1.18 takes them. */
 export function pluginTools(tools: Record<string, Tool>): Record<string, ToolDefinition> {

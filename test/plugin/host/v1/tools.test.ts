@@ -1,8 +1,8 @@
 import type { ToolContext } from "@opencode-ai/plugin"
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
-import { pluginTools } from "../../../src/plugin/host/plugin-tools.ts"
-import type { Tool, ToolCall } from "../../../src/plugin/host/port.ts"
+import type { Tool, ToolCall } from "../../../../src/plugin/host/port.ts"
+import { pluginTools } from "../../../../src/plugin/host/v1/tools.ts"
 
 const seen: { given: unknown; call: ToolCall }[] = []
 const tool: Tool = {

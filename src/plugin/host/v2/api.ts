@@ -1,0 +1,101 @@
+/**
+ * What opencode 2 hands to a plugin's `setup`, as far as this product uses it. Declared by hand from what 2.0.15 was
+ * seen to do: there is no package of types that must not be installed by users. What comes back is parsed in
+ * `decode.ts`; failures reject with tagged errors, whose `message` is often empty.
+ */
+export type Context = {
+  app: { version: string }
+  location: { directory: string }
+  options: unknown
+  agent: { list(): Promise<unknown> }
+  model: { list(): Promise<unknown> }
+  session: Sessions
+  permission: { hook(name: "evaluate", hear: (event: PermissionCheck) => void): Promise<unknown> }
+  storage: Storage
+  tool: Tools
+  event: { subscribe(options: { signal: AbortSignal }): AsyncIterable<unknown> }
+}
+
+type Sessions = {
+  create(session: NewSession): Promise<unknown>
+  get(session: SessionKey): Promise<unknown>
+  /** The messages since the last compaction, oldest first. */
+  context(session: SessionKey): Promise<unknown>
+  /** Admits a prompt, durably, and returns at once. The same id again is answered with the first admission. */
+  prompt(
+    prompt: SessionKey & { id?: string; text: string; delivery?: Delivery; metadata?: object },
+  ): Promise<unknown>
+  /** One durable message, once for each id; it starts a turn of an idle session, and waits for a running one. */
+  synthetic(message: SessionKey & Synthetic): Promise<unknown>
+  /** Returns when no turn runs. */
+  wait(session: SessionKey): Promise<unknown>
+  interrupt(session: SessionKey): Promise<unknown>
+  update(changes: SessionKey & { title?: string; permissions?: Rule[] }): Promise<unknown>
+  switchModel(choice: SessionKey & { model: ModelChoice }): Promise<unknown>
+  hook(name: "context", hear: (request: ModelRequest) => unknown): Promise<unknown>
+  hook(name: "compaction", hear: (request: ModelRequest) => unknown): Promise<unknown>
+}
+
+type SessionKey = { sessionID: string }
+type Delivery = "steer" | "queue"
+type Synthetic = { id?: string; text: string; description?: string; metadata?: object; delivery: Delivery }
+type ModelChoice = { providerID: string; id: string; variant?: string | undefined }
+type NewSession = {
+  title: string
+  agent: string
+  /** Not taken by 2.0.15. */
+  parentID: string
+  model?: ModelChoice
+  permissions: Rule[]
+}
+
+/** Of several that match, the last one holds. */
+export type Rule = { action: string; resource: string; effect: "allow" | "ask" | "deny" }
+
+/** Before each request to the model; `system` may be added to. */
+export type ModelRequest = { sessionID: string; system: { type: "text"; text: string }[] }
+
+/** `effect` may be changed where it would ask; a `deny` does not come by here. */
+export type PermissionCheck = {
+  action: string
+  resources: string[]
+  source?: { id?: string } | undefined
+  effect: string
+}
+
+/** JSON values by key, shared by all locations of the process; no transactions. */
+type Storage = {
+  get(key: string): Promise<unknown>
+  set(key: string, value: unknown): Promise<unknown>
+  remove(key: string): Promise<unknown>
+  scan(range: { prefix: string; after?: string; limit?: number }): Promise<unknown>
+}
+
+type Tools = {
+  list(): Promise<BuiltInTool[]>
+  transform(change: (tools: { add(tool: NewTool): void }) => void): Promise<unknown>
+}
+
+export type NewTool = {
+  name: string
+  /** With `codemode: true`, the default, a tool is not offered to the model but through opencode's own `execute`. */
+  options: { codemode: false }
+  description: string
+  /** JSON Schema, which opencode enforces. */
+  input: object
+  execute(given: unknown, call: Call): Promise<{ content: string; metadata: object }>
+}
+
+export type Call = {
+  sessionID: string
+  messageID: string
+  /** The call's own id. */
+  id: string
+  agent: string
+  signal: AbortSignal
+  /** Replaces the shown metadata of the running call. */
+  progress(metadata: object): Promise<unknown>
+}
+
+/** opencode's own tools can be called by a plugin. */
+export type BuiltInTool = { id: string; execute(given: object, call: Call): Promise<unknown> }

@@ -1,0 +1,201 @@
+import * as z from "zod"
+import type { JobError, Usage } from "../../../machines/record.ts"
+import { ABORTED } from "../answers.ts"
+import type { AssistantMessage, HostAgent, HostMessage, HostSession, UserMessage } from "../port.ts"
+import { decodeRule } from "./rules.ts"
+
+/** The key under which messages and tool calls carry what is this product's. */
+export const OUR_KEY = "troupe"
+
+const Rule = z.object({ action: z.string(), resource: z.string(), effect: z.enum(["allow", "ask", "deny"]) })
+
+const Model = z.object({ id: z.string(), providerID: z.string(), variant: z.string().optional() })
+
+export const Tokens = z.object({
+  input: z.number(),
+  output: z.number(),
+  reasoning: z.number(),
+  cache: z.object({ read: z.number(), write: z.number() }),
+})
+
+export function decodeUsage({ tokens, cost }: { tokens: z.infer<typeof Tokens>; cost: number }): Usage {
+  const { input, output, reasoning, cache } = tokens
+  return { input, output, reasoning, cacheRead: cache.read, cacheWrite: cache.write, cost }
+}
+
+const Session = z.object({
+  id: z.string(),
+  parentID: z.string().optional(),
+  title: z.string().default(""),
+  permissions: z.array(Rule).default([]),
+  cost: z.number(),
+  tokens: Tokens,
+  time: z.object({ updated: z.number() }),
+  revert: z.unknown(),
+})
+
+/**
+ * @param kept what the product keeps for this session: its parent too, which opencode does not know of a child that
+ *   had to be made as a root session
+ */
+export function decodeSession(
+  given: unknown,
+  kept: { parent: string; stored: unknown } | undefined,
+): HostSession {
+  const { id, parentID, title, permissions, time, revert, ...spent } = Session.parse(given)
+  return {
+    id,
+    parent: parentID ?? kept?.parent,
+    title,
+    isReverted: revert !== undefined && revert !== null,
+    rules: permissions.map(decodeRule),
+    usage: decodeUsage(spent),
+    updatedAt: time.updated,
+    stored: kept?.stored,
+  }
+}
+
+const Agents = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      mode: z.string(),
+      hidden: z.boolean().default(false),
+      permissions: z.array(Rule).default([]),
+      model: Model.optional(),
+    }),
+  ),
+})
+
+export function decodeAgents(given: unknown): HostAgent[] {
+  return Agents.parse(given).data.map(({ id, mode, hidden, permissions, model }) => ({
+    name: id,
+    isSubagent: mode !== "primary",
+    isHidden: hidden,
+    rules: permissions.map(decodeRule),
+    model: model && nameOf(model),
+  }))
+}
+
+const Models = z.object({ data: z.array(z.object({ id: z.string(), providerID: z.string() })) })
+
+export function decodeModels(given: unknown): string[] {
+  return Models.parse(given).data.map(nameOf)
+}
+
+const nameOf = ({ providerID, id }: { providerID: string; id: string }) => `${providerID}/${id}`
+
+const Metadata = z.record(z.string(), z.unknown()).optional()
+
+const Part = z.object({
+  type: z.string(),
+  text: z.string().default(""),
+  name: z.string().default(""),
+  id: z.string().default(""),
+  state: z.object({ status: z.string().optional(), metadata: Metadata }).default({}),
+})
+
+const Message = z.object({
+  id: z.string(),
+  type: z.string(),
+  time: z.object({ created: z.number(), completed: z.number().optional() }),
+  text: z.string().default(""),
+  metadata: Metadata,
+  agent: z.string().optional(),
+  model: Model.optional(),
+  content: z.array(Part).default([]),
+  finish: z.string().optional(),
+  error: z.object({ type: z.string(), message: z.string().default("") }).optional(),
+  outcome: z.string().optional(),
+})
+type Message = z.infer<typeof Message>
+
+/**
+ * A conversation. A turn is what stands before a message `idle`: its last answer answers all that was asked in it,
+ * what came while it ran included.
+ */
+export function decodeMessages(given: unknown): HostMessage[] {
+  const decoded: HostMessage[] = []
+  let asked: string[] = []
+  let last: AssistantMessage | undefined
+  const lines = z.array(Message).parse(given)
+  // A user message says neither its agent nor its model: they are those of the answer that follows it.
+  const ran = { agent: "", model: "", variant: undefined as string | undefined }
+  for (const message of lines.toReversed())
+    if (message.type === "assistant") Object.assign(ran, ranAs(message))
+  for (const message of lines) {
+    if (message.type === "user" || message.type === "synthetic") {
+      asked.push(message.id, ...againIn(message))
+      decoded.push(decodeUser(message, ran))
+    } else if (message.type === "assistant") {
+      Object.assign(ran, ranAs(message))
+      last = decodeAssistant(message, [...asked])
+      decoded.push(last)
+    } else if (message.type === "idle") {
+      if (last)
+        last.end ??= {
+          error: message.outcome === "interrupted" ? ABORTED : undefined,
+          at: message.time.created,
+        }
+      asked = []
+      last = undefined
+    }
+  }
+  return decoded
+}
+
+/** A prompt that is asked once more under another id carries the one under which it was asked first. */
+export const againMark = (messageID: string) => ({ [OUR_KEY]: { again: messageID } })
+
+const Again = z.object({ again: z.string() })
+
+function againIn({ metadata }: Message): string[] {
+  const read = Again.safeParse(metadata?.[OUR_KEY])
+  return read.success ? [read.data.again] : []
+}
+
+const ranAs = ({ agent = "", model }: Message) => ({
+  agent,
+  model: model ? nameOf(model) : "",
+  variant: model?.variant,
+})
+
+function decodeUser(
+  { id, type, text, metadata }: Message,
+  ran: { agent: string; model: string; variant: string | undefined },
+): UserMessage {
+  // What is ours is no word of the user's.
+  return { ...ran, role: "user", id, text: type === "user" ? text : "", marks: marksIn(metadata) }
+}
+
+function decodeAssistant(message: Message, answers: string[]): AssistantMessage {
+  const { id, content, finish, error, time } = message
+  const refused = content.find(({ type, state }) => type === "tool" && state.status === "error")
+  const isEnd = error !== undefined || (finish !== undefined && finish !== "tool-calls")
+  const { model, variant } = ranAs(message)
+  return {
+    role: "assistant",
+    id,
+    answers,
+    model,
+    variant,
+    text: textOf(content),
+    marks: content.flatMap(({ state }) => (state.status === "completed" ? marksIn(state.metadata) : [])),
+    end: isEnd ? { error: error && jobErrorOf(error), at: time.completed } : undefined,
+    refusal: refused?.name,
+  }
+}
+
+function textOf(content: Message["content"]): string {
+  return content
+    .flatMap(({ type, text }) => (type === "text" ? [text] : []))
+    .join("\n\n")
+    .trim()
+}
+
+const marksIn = (metadata: z.infer<typeof Metadata>): unknown[] =>
+  metadata?.[OUR_KEY] === undefined ? [] : [metadata[OUR_KEY]]
+
+export function jobErrorOf({ type, message }: { type: string; message: string }): JobError {
+  return type === "aborted" ? ABORTED : { kind: "provider", message: message || type }
+}

@@ -1,0 +1,212 @@
+import * as z from "zod"
+import type { HostEvent } from "../port.ts"
+import { decodeUsage, OUR_KEY, Tokens } from "./decode.ts"
+
+/**
+ * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen.
+ * It remembers the names of the tools that run: only a call's first event has it.
+ */
+export function eventDecoder(): (event: unknown) => HostEvent[] {
+  const tools = new Map<string, string>()
+  return (given) => {
+    const read = Event.safeParse(given)
+    if (!read.success) return []
+    const event = decoders.get(read.data.type)?.(read.data.data)
+    if (!event) return []
+    if (event.type === "tool.pending") tools.set(event.call, event.tool)
+    // An interrupt ends the turn as well.
+    if (event.type === "session.interrupted") return [event, { type: "session.idle", session: event.session }]
+    if (event.type !== "tool.running" && event.type !== "tool.ended") return [event]
+    const named = { ...event, tool: tools.get(event.call) ?? "a tool" }
+    if (event.type === "tool.ended") tools.delete(event.call)
+    return [named]
+  }
+}
+
+const Event = z.object({ type: z.string(), data: z.unknown() })
+
+type Decoder = (data: unknown) => HostEvent | undefined
+
+function decoder<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  decode: (data: z.infer<z.ZodObject<Shape & typeof base>>) => HostEvent | undefined,
+): Decoder {
+  const schema = z.object({ ...base, ...shape }) as unknown as z.ZodObject<Shape & typeof base>
+  return (data) => {
+    const read = schema.safeParse(data)
+    return read.success ? decode(read.data) : undefined
+  }
+}
+
+const base = { sessionID: z.string() }
+
+const simple = (type: "session.busy" | "session.idle" | "session.deleted"): Decoder =>
+  decoder({}, ({ sessionID: session }) => ({ type, session }))
+
+/** A text of an answer: it has no id of its own. */
+const part = ({ assistantMessageID, ordinal }: { assistantMessageID: string; ordinal: number }) =>
+  `${assistantMessageID}/${ordinal}`
+const ofPart = { assistantMessageID: z.string(), ordinal: z.number() }
+
+const toolEnded = decoder(
+  { id: z.string(), metadata: z.record(z.string(), z.unknown()).optional() },
+  ({ sessionID: session, id: call, metadata }) => ({
+    type: "tool.ended",
+    session,
+    call,
+    tool: "",
+    mark: metadata?.[OUR_KEY],
+  }),
+)
+
+const requestClosed = decoder({ requestID: z.string() }, ({ sessionID: session, requestID: request }) => ({
+  type: "request.closed",
+  session,
+  request,
+}))
+
+const decoders = new Map<string, Decoder>([
+  ["session.execution.started", simple("session.busy")],
+  ["session.step.started", simple("session.busy")],
+  ["session.execution.succeeded", simple("session.idle")],
+  ["session.execution.failed", simple("session.idle")],
+  [
+    "session.execution.interrupted",
+    decoder({ reason: z.string() }, ({ sessionID: session, reason }) => ({
+      type: reason === "user" ? "session.interrupted" : "session.idle",
+      session,
+    })),
+  ],
+  ["session.deleted", simple("session.deleted")],
+  [
+    "session.created",
+    decoder({ parentID: z.string().optional() }, ({ sessionID: session, parentID: parent }) => ({
+      type: "session.created",
+      session,
+      parent,
+    })),
+  ],
+  [
+    "session.retry.scheduled",
+    decoder(
+      {
+        attempt: z.number(),
+        at: z.number(),
+        error: z.object({ message: z.string().default("") }).optional(),
+      },
+      ({ sessionID: session, attempt, at: next, error }) => ({
+        type: "session.retrying",
+        session,
+        attempt,
+        reason: error?.message ?? "",
+        next,
+      }),
+    ),
+  ],
+  [
+    "session.usage.updated",
+    decoder({ cost: z.number(), tokens: Tokens }, ({ sessionID: session, ...spent }) => ({
+      type: "usage.changed",
+      session,
+      usage: decodeUsage(spent),
+    })),
+  ],
+  ["session.inbox.delivered", decoder({}, ({ sessionID: session }) => ({ type: "message.stored", session }))],
+  [
+    "session.text.started",
+    decoder(ofPart, ({ sessionID: session, ...of }) => ({
+      type: "text.updated",
+      session,
+      part: part(of),
+      text: "",
+    })),
+  ],
+  [
+    "session.text.delta",
+    decoder({ ...ofPart, delta: z.string() }, ({ sessionID: session, delta, ...of }) => ({
+      type: "text.streamed",
+      session,
+      part: part(of),
+      delta,
+    })),
+  ],
+  [
+    "session.text.ended",
+    decoder({ ...ofPart, text: z.string() }, ({ sessionID: session, text, ...of }) => ({
+      type: "text.updated",
+      session,
+      part: part(of),
+      text,
+    })),
+  ],
+  [
+    "session.reasoning.delta",
+    decoder(ofPart, ({ sessionID: session, ...of }) => ({
+      type: "reasoning.updated",
+      session,
+      part: part(of),
+    })),
+  ],
+  [
+    "session.tool.input.started",
+    decoder({ id: z.string(), name: z.string() }, ({ sessionID: session, id: call, name: tool }) => ({
+      type: "tool.pending",
+      session,
+      call,
+      tool,
+    })),
+  ],
+  [
+    "session.tool.called",
+    decoder({ id: z.string() }, ({ sessionID: session, id: call }) => ({
+      type: "tool.running",
+      session,
+      call,
+      tool: "",
+      title: undefined,
+    })),
+  ],
+  ["session.tool.success", toolEnded],
+  ["session.tool.failed", toolEnded],
+  [
+    "permission.asked",
+    decoder(
+      { id: z.string(), action: z.string(), resources: z.array(z.string()) },
+      ({ sessionID: session, id, action, resources }) => ({
+        type: "request.opened",
+        session,
+        request: { id, kind: "permission", text: `${action}: ${resources.join(", ")}` },
+      }),
+    ),
+  ],
+  ["permission.replied", requestClosed],
+  ["form.created", (data) => decodeForm(data)],
+  ["form.replied", (data) => decodeFormEnd(data)],
+  ["form.cancelled", (data) => decodeFormEnd(data)],
+])
+
+const Form = z.object({
+  form: z.object({
+    id: z.string(),
+    sessionID: z.string(),
+    fields: z.array(z.object({ label: z.string().default(""), title: z.string().default("") })).default([]),
+  }),
+})
+
+function decodeForm(data: unknown): HostEvent | undefined {
+  const read = Form.safeParse(data)
+  if (!read.success) return undefined
+  const { id, sessionID: session, fields } = read.data.form
+  const text = fields.map(({ title, label }) => title || label).join(" ")
+  return { type: "request.opened", session, request: { id, kind: "question", text } }
+}
+
+const FormEnd = z.object({ id: z.string().optional(), formID: z.string().optional(), sessionID: z.string() })
+
+function decodeFormEnd(data: unknown): HostEvent | undefined {
+  const read = FormEnd.safeParse(data)
+  const request = read.data?.formID ?? read.data?.id
+  return read.success && request !== undefined
+    ? { type: "request.closed", session: read.data.sessionID, request }
+    : undefined
+}

@@ -1,0 +1,186 @@
+import * as z from "zod"
+import { wordsOf } from "../../util/error-words.ts"
+import { shared as processWide } from "../../util/process-wide.ts"
+import { within } from "../../util/within.ts"
+import { finalAnswer } from "../answers.ts"
+import type {
+  Host,
+  HostEvent,
+  HostMessage,
+  HostSession,
+  NewPrompt,
+  Result,
+  StartPermission,
+  ToolCallPlace,
+} from "../port.ts"
+import type { Call, Context } from "./api.ts"
+import { Children } from "./children.ts"
+import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
+import { encodeRule } from "./rules.ts"
+import { StoredSessions } from "./stored-sessions.ts"
+
+/** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
+const answerTimeout = 10_000
+
+export type HostOfTwo = Host & {
+  /** Takes every event of opencode. */
+  hear(event: HostEvent): void
+  /** Shows a running tool call's progress. Returns what ends that. */
+  began(call: Call): () => void
+  /** Asks for the permission to start a subagent. */
+  askToStart(call: Call, agent: string, description: string): Promise<StartPermission>
+}
+
+/** opencode 2 behind the port. */
+export async function createHost(context: Context): Promise<HostOfTwo> {
+  const { session, location } = context
+  const stored = new StoredSessions(context.storage, location.directory)
+  // An instance that a reload has put in the place of another has not heard which turns began before it.
+  const busy = processWide("busy sessions", () => new Set<string>())
+  const calls = new Map<string, Call>()
+  const children = new Children(context, (message) => console.warn(`opencode-troupe: ${message}`))
+  await children.listen()
+
+  async function load(id: string): Promise<HostSession> {
+    const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
+    return decodeSession(found, entry)
+  }
+
+  const loadAll = async (ids: readonly string[]) => {
+    const loaded = await Promise.all(ids.map((id) => outcome(() => load(id))))
+    // A session that was deleted leaves what was stored for it.
+    return loaded.flatMap((each) => (each.ok ? [each.value] : []))
+  }
+
+  const messages = async (id: string): Promise<HostMessage[]> =>
+    decodeMessages(await session.context({ sessionID: id }))
+
+  async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
+    const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
+    const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
+    await (isHidden ? session.synthetic({ ...message, delivery: "queue" }) : session.prompt(message))
+  }
+
+  return {
+    createSession: (input) =>
+      outcome(async () => {
+        const id = await children.make(input)
+        await session.update({ sessionID: id, title: input.title, permissions: input.rules.map(encodeRule) })
+        await stored.add(id, input.parent, input.stored)
+        return load(id)
+      }),
+
+    // 2.0 offers plugins no way to do it. It was never asked anything.
+    deleteSession: async () => ({ ok: true, value: undefined }),
+
+    setRules: (id, rules) =>
+      call(() => session.update({ sessionID: id, permissions: rules.map(encodeRule) })),
+
+    session: (id) => call(() => load(id)),
+
+    sessionsSince: (since) => call(async () => loadAll(await stored.since(since))),
+
+    children: (id) => call(async () => loadAll(await stored.of(id))),
+
+    isBusy: async (id) => ({ ok: true, value: busy.has(id) }),
+
+    messages: (id) => call(() => messages(id)),
+
+    message: (id, messageID) =>
+      call(async () => {
+        const found = (await messages(id)).find((each) => each.id === messageID)
+        if (!found) throw gone(`no message ${messageID}`)
+        return found
+      }),
+
+    updateStored: (id, change) => call(() => stored.update(id, change)),
+
+    prompt: ({ session: id, messageID, text }) =>
+      outcome(async () => {
+        const before = await messages(id)
+        const isAsked = before.some((message) => message.id === messageID)
+        if (finalAnswer(before, messageID)) return answerTo(before, messageID)
+        // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
+        if (isAsked && !busy.has(id))
+          await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
+        else if (!isAsked) await session.prompt({ sessionID: id, id: messageID, text })
+        await session.wait({ sessionID: id })
+        return answerTo(await messages(id), messageID)
+      }),
+
+    // One durable message, which starts its turn by itself.
+    post: (message) => call(() => send(message)),
+    send: (message) => call(() => send(message)),
+
+    abort: (id) => call(() => session.interrupt({ sessionID: id })),
+
+    showProgress: (place: ToolCallPlace, { metadata }) =>
+      call(async () => {
+        const running = place.call === undefined ? undefined : calls.get(place.call)
+        await running?.progress(withoutUndefined(metadata))
+        return true
+      }),
+
+    agents: () => call(async () => decodeAgents(await context.agent.list())),
+    models: () => call(async () => decodeModels(await context.model.list())),
+
+    // The server part of 2.0 has no toasts.
+    toast: async () => ({ ok: true, value: undefined }),
+
+    async log(level, message) {
+      console[level](`opencode-troupe: ${message}`)
+      return { ok: true, value: undefined }
+    },
+
+    hear(event) {
+      if (event.type === "session.busy") busy.add(event.session)
+      if (event.type === "session.idle" || event.type === "session.deleted") busy.delete(event.session)
+    },
+
+    began(running) {
+      calls.set(running.id, running)
+      return () => {
+        calls.delete(running.id)
+        children.forget(running)
+      }
+    },
+
+    askToStart: (running, agent, description) => children.askToStart(running, agent, description),
+  }
+}
+
+/** The last message of the turn in which this was asked. */
+function answerTo(messages: readonly HostMessage[], asked: string): HostMessage {
+  const answer = messages.findLast(
+    (message) => message.role === "assistant" && message.answers.includes(asked),
+  )
+  // A turn that ended before the model said anything, as with an agent that does not exist.
+  if (!answer) throw new Error("opencode ended the turn without an answer")
+  return answer
+}
+
+/** What is `undefined` in a result's metadata loses the whole result. */
+export function withoutUndefined(metadata: object): object {
+  return JSON.parse(JSON.stringify(metadata))
+}
+
+function call<T>(run: () => Promise<T>): Promise<Result<T>> {
+  return within(answerTimeout, outcome(run), () => ({
+    ok: false,
+    error: { message: `opencode gave no answer within ${answerTimeout / 1000} s`, isInDoubt: true },
+  }))
+}
+
+async function outcome<T>(run: () => Promise<T>): Promise<Result<T>> {
+  try {
+    return { ok: true, value: await run() }
+  } catch (thrown) {
+    const tag = Tagged.safeParse(thrown).data?._tag
+    const status = tag?.endsWith("NotFoundError") ? 404 : undefined
+    return { ok: false, error: { message: wordsOf(thrown) || tag || "opencode failed", status } }
+  }
+}
+
+const Tagged = z.object({ _tag: z.string() })
+
+const gone = (message: string) => Object.assign(new Error(message), { _tag: "NotFoundError" })

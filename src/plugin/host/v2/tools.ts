@@ -1,0 +1,64 @@
+import type { Tool } from "../port.ts"
+import type { Context, NewTool } from "./api.ts"
+import { type HostOfTwo, withoutUndefined } from "./host.ts"
+
+/** How long a call that waits may take to return by itself once its instance ends. Milliseconds. */
+const graceMs = 1_000
+
+/**
+ * Offers the tools to the models of opencode 2.
+ * @param over aborts when this instance of the plugin ends: opencode goes on waiting for its calls
+ */
+export async function addTools(
+  context: Context,
+  host: HostOfTwo,
+  tools: Record<string, Tool>,
+  over: AbortSignal,
+): Promise<void> {
+  await context.tool.transform((all) => {
+    for (const [name, tool] of Object.entries(tools)) all.add(toolOfTwo(host, name, tool, over))
+  })
+}
+
+function toolOfTwo(host: HostOfTwo, name: string, tool: Tool, over: AbortSignal): NewTool {
+  const { description, arguments: given, run } = tool
+  return {
+    name,
+    options: { codemode: false },
+    description,
+    input: {
+      type: "object",
+      properties: Object.fromEntries(Object.entries(given).map(([field, { schema }]) => [field, schema])),
+      required: Object.entries(given).flatMap(([field, { isOptional }]) => (isOptional ? [] : [field])),
+    },
+    async execute(args, call) {
+      const ended = host.began(call)
+      try {
+        const answer = run(args, {
+          place: { session: call.sessionID, message: call.messageID, call: call.id },
+          agent: call.agent,
+          signal: AbortSignal.any([call.signal, over]),
+          askToStart: (agent, description) => host.askToStart(call, agent, description),
+        })
+        const { output, metadata } = await unlessOver(answer, over)
+        // Without the mark opencode would put long results into a file.
+        return { content: output, metadata: withoutUndefined({ ...metadata, truncated: false }) }
+      } finally {
+        ended()
+      }
+    },
+  }
+}
+
+/** What a call answers, or an error some time after `over` aborts: for calls that wait for what will not come. */
+function unlessOver<T>(answer: Promise<T>, over: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      const error = new Error("opencode-troupe was reloaded; its jobs go on. Call again.")
+      setTimeout(() => reject(error), graceMs).unref()
+    }
+    if (over.aborted) end()
+    else over.addEventListener("abort", end, { once: true })
+    answer.then(resolve, reject).finally(() => over.removeEventListener("abort", end))
+  })
+}

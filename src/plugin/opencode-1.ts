@@ -1,0 +1,31 @@
+import type { Hooks, PluginInput, PluginOptions } from "@opencode-ai/plugin"
+import { decodeEvent } from "./host/v1/events.ts"
+import { createHost } from "./host/v1/host.ts"
+import { pluginTools } from "./host/v1/tools.ts"
+import { createProduct } from "./product.ts"
+
+/** One instance of the plugin in opencode 1.18, which makes one for each directory. */
+export async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks> {
+  const { client, directory } = input
+  const host = createHost(client, directory)
+  const product = createProduct({ host, directory, given, endsWithTurn: isRun() })
+  return {
+    tool: pluginTools(product.tools),
+    event: async ({ event: given }) => {
+      const event = decodeEvent(given)
+      if (event) product.hear(event)
+    },
+    "experimental.chat.system.transform": async ({ sessionID }, output) => {
+      const hint = sessionID === undefined ? undefined : await product.hintFor(sessionID)
+      if (hint !== undefined) output.system.push(hint)
+    },
+    "experimental.session.compacting": async ({ sessionID }, output) => {
+      const jobs = product.openJobs(sessionID)
+      if (jobs !== undefined) output.context.push(jobs)
+    },
+    dispose: () => product.stop(),
+  }
+}
+
+/** Whether this is `opencode run`, which ends when the main turn does. */
+const isRun = () => process.argv.slice(1).includes("run")
