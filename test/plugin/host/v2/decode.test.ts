@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest"
+import { finalAnswer } from "../../../../src/plugin/host/answers.ts"
+import { againMark, decodeMessages, decodeSession } from "../../../../src/plugin/host/v2/decode.ts"
+
+const tokens = { input: 10, output: 5, reasoning: 1, cache: { read: 2, write: 3 } }
+
+describe("A session", () => {
+  const session = { id: "ses_1", cost: 0.5, tokens, time: { created: 1, updated: 2 } }
+
+  it("has the parent that the product keeps, where opencode knows none", () => {
+    expect(decodeSession(session, { parent: "ses_owner", stored: { a: 1 } })).toMatchObject({
+      parent: "ses_owner",
+      stored: { a: 1 },
+      usage: { input: 10, output: 5, reasoning: 1, cacheRead: 2, cacheWrite: 3, cost: 0.5 },
+      updatedAt: 2,
+    })
+    expect(decodeSession({ ...session, parentID: "ses_real" }, undefined).parent).toBe("ses_real")
+  })
+
+  it("says whether its user has undone messages and may still bring them back", () => {
+    expect(decodeSession(session, undefined).isReverted).toBe(false)
+    expect(decodeSession({ ...session, revert: { messageID: "msg_1" } }, undefined).isReverted).toBe(true)
+  })
+})
+
+describe("A conversation", () => {
+  const asked = (id: string, fields: object = {}) => ({
+    id,
+    type: "user",
+    time: { created: 1 },
+    text: "work",
+    ...fields,
+  })
+  const answer = (id: string, text: string, fields: object = {}) => ({
+    id,
+    type: "assistant",
+    time: { created: 2, completed: 3 },
+    agent: "general",
+    model: { id: "m", providerID: "fake" },
+    content: [{ type: "text", text }],
+    ...fields,
+  })
+  const idle = (outcome: string) => ({ id: "msg_idle", type: "idle", time: { created: 4 }, outcome })
+
+  it("answers all that was asked in a turn with that turn's last answer", () => {
+    const steps = [
+      asked("msg_1"),
+      answer("msg_2", "first step", { finish: "tool-calls" }),
+      asked("msg_3"),
+      answer("msg_4", "the end", { finish: "stop" }),
+      idle("succeeded"),
+    ]
+    const messages = decodeMessages(steps)
+    for (const id of ["msg_1", "msg_3"]) expect(finalAnswer(messages, id)).toMatchObject({ text: "the end" })
+  })
+
+  it("does not answer what the next turn asks with the answer before it", () => {
+    const messages = decodeMessages([
+      asked("msg_1"),
+      answer("msg_2", "the end", { finish: "stop" }),
+      idle("succeeded"),
+      asked("msg_3"),
+    ])
+    expect(finalAnswer(messages, "msg_3")).toBeUndefined()
+  })
+
+  it("takes a prompt that was asked anew after a crash for the one that was cut off", () => {
+    const messages = decodeMessages([
+      asked("msg_1"),
+      answer("msg_2", "half", {}),
+      asked("msg_9", { metadata: againMark("msg_1") }),
+      answer("msg_10", "whole", { finish: "stop" }),
+      idle("succeeded"),
+    ])
+    expect(finalAnswer(messages, "msg_1")).toMatchObject({ text: "whole" })
+  })
+
+  it("says of a user's message which agent and model answered it", () => {
+    const [user] = decodeMessages([asked("msg_1"), answer("msg_2", "yes", { finish: "stop" })])
+    expect(user).toMatchObject({ role: "user", agent: "general", model: "fake/m" })
+  })
+
+  it("tells an interrupted turn from a finished one", () => {
+    const messages = decodeMessages([asked("msg_1"), answer("msg_2", "half"), idle("interrupted")])
+    expect(messages.at(-1)).toMatchObject({ text: "half", end: { error: { kind: "interrupted" } } })
+  })
+})

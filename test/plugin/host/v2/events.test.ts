@@ -1,0 +1,67 @@
+import { beforeEach, describe, expect, it } from "vitest"
+import { eventDecoder } from "../../../../src/plugin/host/v2/events.ts"
+
+let decode: ReturnType<typeof eventDecoder>
+beforeEach(() => {
+  decode = eventDecoder()
+})
+
+/** An event as opencode 2.0.15 sends it. */
+const event = (type: string, data: object = {}) => ({
+  id: "evt_1",
+  type,
+  data: { sessionID: "ses_1", ...data },
+})
+
+describe("The end of a turn", () => {
+  it.each(["succeeded", "failed"])("that %s is one", (how) => {
+    expect(decode(event(`session.execution.${how}`))).toEqual([{ type: "session.idle", session: "ses_1" }])
+  })
+
+  it("by its user is told as such first, so that no result starts the session again", () => {
+    expect(decode(event("session.execution.interrupted", { reason: "user" }))).toEqual([
+      { type: "session.interrupted", session: "ses_1" },
+      { type: "session.idle", session: "ses_1" },
+    ])
+  })
+
+  it.each(["shutdown", "superseded", "inactivity"])("by %s is no wish of the user's", (reason) => {
+    expect(decode(event("session.execution.interrupted", { reason }))).toEqual([
+      { type: "session.idle", session: "ses_1" },
+    ])
+  })
+})
+
+describe("A tool call", () => {
+  it("keeps the name that only its first event has, until it ends", () => {
+    decode(event("session.tool.input.started", { id: "call_1", name: "shell" }))
+    expect(decode(event("session.tool.called", { id: "call_1" }))).toMatchObject([
+      { type: "tool.running", tool: "shell" },
+    ])
+    expect(
+      decode(event("session.tool.success", { id: "call_1", metadata: { troupe: { runs: [] } } })),
+    ).toMatchObject([{ type: "tool.ended", tool: "shell", mark: { runs: [] } }])
+    expect(decode(event("session.tool.failed", { id: "call_1" }))).toMatchObject([{ tool: "a tool" }])
+  })
+})
+
+describe("What waits for a person", () => {
+  it("is a permission, in the words of the request", () => {
+    const asked = { id: "per_1", action: "shell", resources: ["rm -rf build", "ls"] }
+    expect(decode(event("permission.asked", asked))).toEqual([
+      {
+        type: "request.opened",
+        session: "ses_1",
+        request: { id: "per_1", kind: "permission", text: "shell: rm -rf build, ls" },
+      },
+    ])
+    expect(decode(event("permission.replied", { requestID: "per_1" }))).toEqual([
+      { type: "request.closed", session: "ses_1", request: "per_1" },
+    ])
+  })
+})
+
+it("Foreign events, and those in another shape than was seen, are none", () => {
+  const foreign = [undefined, "text", {}, event("a.new.one"), { type: "session.execution.started", data: {} }]
+  expect(foreign.flatMap((each) => decode(each))).toEqual([])
+})
