@@ -31,6 +31,34 @@ describeBoth("An owner that goes on", (start) => {
     expect((await oc.userTexts(owner)).filter(isNotification)).toHaveLength(1)
   })
 
+  test("is not woken by results once its user has stopped its turn; they come with the next", async () => {
+    const [stopped, other] = [held(), held()]
+    model.on("end after the stop", stopped.reply)
+    model.on("end after that", other.reply)
+    const owner = await oc.session()
+    const witness = await oc.session()
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "after", prompt: "end after the stop" }] })
+    await oc.callTool(witness, "agents_start", { tasks: [{ id: "next", prompt: "end after that" }] })
+    model.on("think for long", held("hm").reply)
+    const thinking = oc.say(owner, "think for long").catch(() => {})
+    await model.waitFor(({ text }) => text === "think for long")
+    await oc.abort(owner)
+    await thinking
+    await poll("its turn is over", async () => !(await oc.isBusy(owner)) || undefined)
+
+    stopped.release("kept for later")
+    await poll("the record of its end", async () => {
+      const [child] = await oc.children(owner)
+      return JSON.stringify(child?.stored).includes('"done"') || undefined
+    })
+    // Whoever ended later has been told: it would have been told by now.
+    other.release("told at once")
+    await told(oc, witness, /<job id="next"/)
+    expect((await oc.userTexts(owner)).filter(isNotification)).toEqual([])
+    await oc.say(owner, "go on then")
+    expect(await told(oc, owner, /<job id="after"/)).toContain("kept for later")
+  })
+
   test("is told of what was left by an opencode that was killed, when it is next used, and not before", async () => {
     model.on("cut short", held("half a").reply)
     const owner = await oc.session()
