@@ -59,8 +59,8 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
   }
 
   const host: Host = {
-    async createSession({ parent, rules, stored, title }) {
-      const fields = { title, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }
+    async createSession({ parent, rules, stored, title, agent }) {
+      const fields = { title, agent, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }
       const session = sessionOf(`ses_${sessions.size}`, fields)
       sessions.set(session.id, session)
       return okSession(session)

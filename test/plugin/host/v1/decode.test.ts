@@ -85,7 +85,7 @@ describe("An answer", () => {
     const message = answerTo(asked, "done", { providerID: "fake", modelID: "meta/m1", variant: "high" })
     expect(decodeMessage(message)).toMatchObject({
       role: "assistant",
-      answers: "msg_1",
+      answers: ["msg_1"],
       model: "fake/meta/m1",
       variant: "high",
       text: "done",

@@ -145,7 +145,7 @@ describe("A prompt", () => {
   it("returns the message that ends its turn", async () => {
     const answer = answerTo({ session: "ses_1", messageID: "msg_1" }, "done")
     const { host } = hostAnswered(() => Response.json(answer))
-    expect(await host.prompt(prompt)).toMatchObject({ ok: true, value: { text: "done", answers: "msg_1" } })
+    expect(await host.prompt(prompt)).toMatchObject({ ok: true, value: { text: "done", answers: ["msg_1"] } })
   })
 
   it("may be hidden and carry a mark, which its part then has", async () => {
