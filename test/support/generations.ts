@@ -9,5 +9,7 @@ export type Start = (options: OpencodeOptions) => Promise<AnyOpencode>
 /** Runs the same tests on both generations of opencode; one for which this machine has none is named as skipped. */
 export function describeBoth(title: string, tests: (start: Start, generation: Generation) => void): void {
   describe(`opencode 1.18: ${title}`, () => tests(startOpencode1, 1))
-  describe.skipIf(opencode2Binary() === undefined)(`opencode 2: ${title}`, () => tests(startOpencode2, 2))
+  const isMissing = opencode2Binary() === undefined
+  const reason = isMissing ? " (skipped: none is installed for this machine; name one in OPENCODE2)" : ""
+  describe.skipIf(isMissing)(`opencode 2${reason}: ${title}`, () => tests(startOpencode2, 2))
 }

@@ -1,29 +1,16 @@
 import fc, { type Scheduler } from "fast-check"
 import { describe, expect, it } from "vitest"
+import { NO_USAGE } from "../../../src/machines/record.ts"
 import type { Markers } from "../../../src/plugin/records/claim-markers.ts"
 import { type Claim, createClaims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
-import { type Lease, newStoredJob, StoredJob } from "../../../src/plugin/records/stored-job.ts"
+import { type Lease, StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { failed, hostDouble } from "../support/host-double.ts"
+import { leaseOf, left } from "../support/left-job.ts"
 import { sessionOf } from "../support/opencode-data.ts"
 import { frozenTime, inEveryOrder, timeout } from "../support/races.ts"
 
 frozenTime()
-
-const job = {
-  id: "a",
-  owner: "owner",
-  description: "Look",
-  prompt: "Look around.",
-  agent: "general",
-  createdAt: 1,
-  askedAt: 1,
-  run: 1,
-  timeoutMs: 1_000,
-  idleMs: 1_000,
-}
-const leaseOf = (instance: string): Lease => ({ pid: 7, process: "start", instance })
-const left = newStoredJob(job, leaseOf("dead"))
 
 /** The disk and opencode's store, as several processes see them: each step of each when the scheduler says. */
 class Machine {
@@ -81,7 +68,7 @@ class Machine {
             ...sessionOf(id),
             isReverted: false,
             rules: [],
-            usage: job as never,
+            usage: NO_USAGE,
             updatedAt: 0,
             stored: this.stored,
           },

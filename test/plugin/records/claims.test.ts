@@ -10,22 +10,8 @@ import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { type Lease, newStoredJob, StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import { failed, type HostDouble, hostDouble } from "../support/host-double.ts"
+import { job, leaseOf, left } from "../support/left-job.ts"
 import { sessionOf } from "../support/opencode-data.ts"
-
-const job = {
-  id: "a",
-  owner: "owner",
-  description: "Look",
-  prompt: "Look around.",
-  agent: "general",
-  createdAt: 1,
-  askedAt: 1,
-  run: 1,
-  timeoutMs: 1_000,
-  idleMs: 1_000,
-}
-const leaseOf = (instance: string): Lease => ({ pid: 7, process: "start", instance })
-const left = newStoredJob(job, leaseOf("dead"))
 
 /** One opencode of this machine, on the same store and the same folder as all others. */
 function starter(name: string, { host, folder, living }: Stage, markers: Markers = createMarkers(folder)) {
