@@ -1,8 +1,6 @@
 import type { Generation } from "../test/support/any-opencode.ts"
 import { opencode2Binary } from "../test/support/opencode-2-binary.ts"
 
-export const nameOf = (generation: Generation) => (generation === 1 ? "opencode 1.18" : "opencode 2")
-
 /** Which opencode the demo runs on. */
 export type Choice = {
   generation: Generation

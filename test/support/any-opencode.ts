@@ -6,10 +6,12 @@ export type { ToolOutcome }
 
 export type Generation = 1 | 2
 
+export const nameOf = (generation: Generation) => (generation === 1 ? "opencode 1.18" : "opencode 2")
+
 export interface OpencodeOptions {
   model: ScriptedModel
-  /** The plugin's options; false for none of ours. */
-  plugin?: { options?: object } | false
+  /** The plugin's options, and where it is: the built one of this checkout by default. False for none of ours. */
+  plugin?: { path?: string; options?: object } | false
   env?: Record<string, string>
   /** Goes over the keys of the standard opencode.json. */
   config?: Record<string, unknown>
@@ -37,6 +39,8 @@ export interface StartedCall {
 /** The real opencode of either generation, as far as tests that hold for both need it. */
 export interface AnyOpencode {
   readonly generation: Generation
+  /** That of the running process: another after `restart`. */
+  readonly pid: number
   readonly home: string
   readonly project: string
   session(init?: { agent?: string }): Promise<string>

@@ -29,6 +29,10 @@ class OpencodeOfOne implements AnyOpencode {
     return this.#opencode.project
   }
 
+  get pid(): number {
+    return this.#opencode.pid
+  }
+
   get #client(): OpencodeClient {
     return this.#opencode.client
   }

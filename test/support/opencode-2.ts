@@ -17,8 +17,14 @@ import { poll } from "./waiters.ts"
 
 const password = "secret"
 
+/** What only opencode 2 has. */
+export interface Opencode2 extends AnyOpencode {
+  /** A request to its HTTP API; the `data` of the answer. */
+  ask(method: string, path: string, body?: object): Promise<unknown>
+}
+
 /** The real opencode 2, as `opencode serve`, in a home and a project of its own or another's. */
-export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpencode> {
+export async function startOpencode2(options: OpencodeOptions): Promise<Opencode2> {
   const folder = tempFolder("opencode-2")
   const home = options.home ?? join(folder.path, "home")
   const project = options.project ?? join(folder.path, "project")
@@ -47,15 +53,12 @@ function configOf({ model, plugin = {}, config }: OpencodeOptions): object {
     // git is half of what a step costs.
     snapshots: false,
     permission: { "*": "allow" },
-    plugins: [
-      {
-        package: join(import.meta.dirname, "..", ".."),
-        options: plugin === false ? {} : (plugin.options ?? {}),
-      },
-    ],
+    plugins: plugin === false ? [] : [{ package: plugin.path ?? checkout, options: plugin.options ?? {} }],
     ...config,
   }
 }
+
+const checkout = join(import.meta.dirname, "..", "..")
 
 const fakeModel = { tool_call: true, limit: { context: 200_000, output: 8_000 } }
 
@@ -81,7 +84,7 @@ const Part = z.object({
 })
 const Messages = z.array(z.object({ type: z.string(), content: z.array(Part).default([]) }))
 
-class OpencodeOfTwo implements AnyOpencode {
+class OpencodeOfTwo implements Opencode2 {
   readonly generation = 2
   readonly home: string
   readonly project: string
@@ -98,8 +101,16 @@ class OpencodeOfTwo implements AnyOpencode {
   }
 
   get url(): string {
+    return this.#current.url
+  }
+
+  get pid(): number {
+    return this.#current.group.pid
+  }
+
+  get #current() {
     if (!this.#running) throw new Error("opencode does not run: it was stopped or killed")
-    return this.#running.url
+    return this.#running
   }
 
   async start(): Promise<void> {
@@ -112,7 +123,7 @@ class OpencodeOfTwo implements AnyOpencode {
     const [, url = ""] = await group.waitForOutput(/listening on (\S+)/)
     this.#running = { group, url }
     // A location is loaded by its first request; its plugins may be ready only later.
-    await this.#ask("GET", `/api/agent?${this.#location}`)
+    await this.ask("GET", `/api/agent?${this.#location}`)
     if (this.#options.plugin !== false) await group.waitForOutput(/opencode-troupe: version \S+ loaded/)
   }
 
@@ -120,7 +131,7 @@ class OpencodeOfTwo implements AnyOpencode {
     return `location[directory]=${encodeURIComponent(this.project)}`
   }
 
-  async #ask(method: string, path: string, body?: object): Promise<unknown> {
+  async ask(method: string, path: string, body?: object): Promise<unknown> {
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
@@ -135,7 +146,7 @@ class OpencodeOfTwo implements AnyOpencode {
   }
 
   async session(init: { parent?: string; agent?: string } = {}): Promise<string> {
-    const made = await this.#ask("POST", "/api/session", {
+    const made = await this.ask("POST", "/api/session", {
       location: { directory: this.project },
       ...(init.agent !== undefined && { agent: init.agent }),
     })
@@ -143,7 +154,7 @@ class OpencodeOfTwo implements AnyOpencode {
   }
 
   async say(session: string, text: string): Promise<void> {
-    await this.#ask("POST", `/api/session/${session}/prompt`, { text })
+    await this.ask("POST", `/api/session/${session}/prompt`, { text })
     await this.#atRest(session)
   }
 
@@ -170,7 +181,7 @@ class OpencodeOfTwo implements AnyOpencode {
   }
 
   #context(session: string): Promise<unknown> {
-    return this.#ask("GET", `/api/session/${session}/context`)
+    return this.ask("GET", `/api/session/${session}/context`)
   }
 
   async messages(session: string): Promise<HostMessage[]> {
@@ -191,7 +202,7 @@ class OpencodeOfTwo implements AnyOpencode {
   }
 
   async #child(session: string): Promise<Omit<Child, "stored">> {
-    const { id, parentID, title, agent } = Session.parse(await this.#ask("GET", `/api/session/${session}`))
+    const { id, parentID, title, agent } = Session.parse(await this.ask("GET", `/api/session/${session}`))
     return { id, parent: parentID, title, agent }
   }
 
@@ -208,18 +219,18 @@ class OpencodeOfTwo implements AnyOpencode {
   }
 
   async abort(session: string): Promise<void> {
-    await this.#ask("POST", `/api/session/${session}/interrupt`)
+    await this.ask("POST", `/api/session/${session}/interrupt`)
   }
 
   async reply(session: string, request: string, decision: "once" | "always" | "reject"): Promise<void> {
-    await this.#ask("POST", `/api/session/${session}/permission/${request}/reply`, { decision })
+    await this.ask("POST", `/api/session/${session}/permission/${request}/reply`, { decision })
   }
 
   /** Runs the plugin's cleanup and its setup again, in the same process. */
   async reload(): Promise<void> {
     const loads = () => this.log().match(/opencode-troupe: version \S+ loaded/g)?.length ?? 0
     const before = loads()
-    await this.#ask("POST", `/api/location/reload?${this.#location}`)
+    await this.ask("POST", `/api/location/reload?${this.#location}`)
     await poll("the reloaded plugin", async () => loads() > before || undefined)
   }
 
