@@ -2,7 +2,7 @@ import { cpSync, existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { type Generation, nameOf } from "../test/support/any-opencode.ts"
-import { opencode2Binary } from "../test/support/opencode-2-binary.ts"
+import { installOpencode2, opencode2Binary } from "../test/support/opencode-2-binary.ts"
 import { tempFolder } from "../test/support/temp-folder.ts"
 import { actorCost } from "./actor-cost.ts"
 import { fanOut } from "./fan-out.ts"
@@ -77,6 +77,7 @@ async function main(): Promise<void> {
 function generationsFor(asked: string | undefined): Generation[] {
   if (asked === "1") return [1]
   if (asked !== undefined && asked !== "2") throw new Error(`--opencode is ${asked}; it takes 1 or 2`)
+  installOpencode2()
   const hasTwo = opencode2Binary() !== undefined
   const lack = "there is no opencode 2 for this machine: name one in OPENCODE2"
   if (asked === "2" && !hasTwo) throw new Error(lack)

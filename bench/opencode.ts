@@ -5,6 +5,7 @@ import { answered } from "../test/support/answered.ts"
 import type { Generation } from "../test/support/any-opencode.ts"
 import { startOpencode } from "../test/support/opencode.ts"
 import { startOpencode2 } from "../test/support/opencode-2.ts"
+import { Api } from "../test/support/opencode-2-server.ts"
 import type { ScriptedModel } from "../test/support/scripted-model.ts"
 
 /** A real opencode of either generation, as far as the parts measure it. */
@@ -111,15 +112,16 @@ const Call = z.object({
 async function startTwo({ model, plugin, env = {} }: BenchOptions): Promise<BenchOpencode> {
   const given = plugin && { ...plugin, path: entryOf(2, plugin.folder) }
   const opencode = await startOpencode2({ model, plugin: given, env })
+  const api = new Api(opencode.url)
   const location = { directory: opencode.project }
   const messages = async (session: string) =>
-    z.array(Message).parse(await opencode.ask("GET", `/api/session/${session}/context`))
+    z.array(Message).parse(await api.ask("GET", `session/${session}/context`))
   const withoutJobTools = JOB_TOOLS.map((action) => ({ action, resource: "*", effect: "deny" }))
   const make = async (session: object) =>
-    Made.parse(await opencode.ask("POST", "/api/session", { location, ...session })).id
+    Made.parse(await api.ask("POST", "session", { location, ...session })).id
   const prompt = async (session: string, text: string) => {
-    await opencode.ask("POST", `/api/session/${session}/prompt`, { text })
-    await opencode.ask("POST", `/api/experimental/session/${session}/wait`)
+    await api.ask("POST", `session/${session}/prompt`, { text })
+    await api.ask("POST", `experimental/session/${session}/wait`)
   }
   return {
     generation: 2,

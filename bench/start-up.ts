@@ -1,12 +1,14 @@
 import { execFileSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as z from "zod"
 import { freePort } from "../test/support/free-port.ts"
-import { type Opencode2, startOpencode2 } from "../test/support/opencode-2.ts"
+import { Api, serve2 } from "../test/support/opencode-2-server.ts"
 import { opencodeBinary } from "../test/support/opencode-binary.ts"
 import { startGroup } from "../test/support/process-group.ts"
+import { makeProject } from "../test/support/project.ts"
 import { type ScriptedModel, startScriptedModel } from "../test/support/scripted-model.ts"
-import { type Stage, setStage } from "../test/support/stage.ts"
+import { type Stage, scriptedProvider, setStage } from "../test/support/stage.ts"
 import { tempFolder } from "../test/support/temp-folder.ts"
 import { alternate } from "./alternate.ts"
 import { entryOf } from "./opencode.ts"
@@ -97,7 +99,7 @@ function importTime(probe: string, module: string): number {
 
 /**
  * From spawning `opencode serve` to the first request of a main agent's model: opencode 2 loads plugins with the first
- * request to a project, and answers before they are there.
+ * request to a project, and answers others before they are there.
  */
 const startUpOfTwo: Part = async (bench) => {
   const model = await startScriptedModel()
@@ -109,9 +111,21 @@ const startUpOfTwo: Part = async (bench) => {
     join(empty, "package.json"),
     `{ "name": "empty", "type": "module", "exports": { "./server": "./server.js" } }\n`,
   )
-  const ours = await startOpencode2({ model, plugin: { path: bench.folder } })
-  const nothing = await startOpencode2({ model, plugin: false, config: { plugins: [{ package: empty }] } })
-  const without = await startOpencode2({ model, plugin: false })
+  const home = join(folder.path, "home")
+  mkdirSync(home)
+  const project = (name: string, plugins: string[]) => {
+    const path = join(folder.path, name)
+    makeProject(path, {
+      provider: scriptedProvider(model),
+      model: "fake/m1",
+      snapshots: false,
+      plugins: plugins.map((each) => ({ package: each })),
+    })
+    return { project: path, home }
+  }
+  const ours = project("ours", [bench.folder])
+  const nothing = project("nothing", [empty])
+  const without = project("without", [])
   try {
     const rounds = bench.rounds * startsPerRound
     return rowsOf(
@@ -125,21 +139,31 @@ const startUpOfTwo: Part = async (bench) => {
       ),
     )
   } finally {
-    for (const each of [ours, nothing, without]) await each.stop()
     folder.remove()
     await model.stop()
   }
 }
 
-async function timeToRequest(opencode: Opencode2, model: ScriptedModel, isOurs: boolean): Promise<number> {
-  await opencode.kill()
+type Place = { project: string; home: string }
+
+async function timeToRequest(
+  { project, home }: Place,
+  model: ScriptedModel,
+  isOurs: boolean,
+): Promise<number> {
   const began = performance.now()
-  await opencode.restart()
-  const session = await opencode.session()
-  await opencode.ask("POST", `/api/session/${session}/prompt`, { text: "hello" })
-  const { tools } = await model.waitFor((request) => request.session === session)
-  const took = performance.now() - began
-  if (tools.includes("agents_start") !== isOurs)
-    throw new Error(`not the plugins that were asked for: ${tools}`)
-  return took
+  const { group, url } = await serve2(project, home)
+  try {
+    const api = new Api(url)
+    const made = await api.ask("POST", "session", { title: "bench", location: { directory: project } })
+    const { id } = z.object({ id: z.string() }).parse(made)
+    await api.ask("POST", `session/${id}/prompt`, { text: "hello" })
+    const { tools } = await model.waitFor(({ session }) => session === id)
+    const took = performance.now() - began
+    if (tools.includes("agents_start") !== isOurs)
+      throw new Error(`not the plugins that were asked for: ${tools}`)
+    return took
+  } finally {
+    await group.end("SIGKILL", 0)
+  }
 }

@@ -1,5 +1,5 @@
 import type { Generation } from "../test/support/any-opencode.ts"
-import { opencode2Binary } from "../test/support/opencode-2-binary.ts"
+import { installOpencode2, opencode2Binary } from "../test/support/opencode-2-binary.ts"
 
 /** Which opencode the demo runs on. */
 export type Choice = {
@@ -22,6 +22,7 @@ export function choose(asked: Generation | undefined): Choice {
 
 function lackOfTwo(): string | undefined {
   try {
+    installOpencode2()
     return opencode2Binary() === undefined
       ? "there is no opencode 2 for this machine. Install one, or name one in OPENCODE2."
       : undefined

@@ -19,7 +19,7 @@ also after Ctrl-C.
 
   --opencode 1|2   on opencode 1.18 or on opencode 2. Default: 2 where there is one for this machine, else 1.18.
                    opencode 2 is the one that OPENCODE2 names; else that of test/opencode-2 (Linux x64), which is
-                   installed from the npm registry the first time; else the one on the PATH.
+                   installed from the npm registry the first time; else an opencode2 or opencode of the PATH.
   --keep           keeps opencode and the inspector running until Ctrl-C
   --help
 
