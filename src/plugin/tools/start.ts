@@ -55,20 +55,19 @@ async function lookUp(
   call: ToolCall,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
-  const [agents, session, message, models] = await Promise.all([
+  const [agents, session, model, models] = await Promise.all([
     host.agents(),
     host.session(call.place.session),
-    host.message(call.place.session, call.place.message),
+    host.modelOf(call.place),
     namesModel ? host.models() : undefined,
   ])
-  const own = answered(message)
   const known = answered(agents)
   return {
     catalog: { agents: known, models: models && answered(models) },
     owner: {
       rules: answered(session).rules,
       agent: known.find(({ name }) => name === call.agent),
-      ...(own.role === "assistant" && { model: own.model, variant: own.variant }),
+      ...answered(model),
     },
   }
 }
