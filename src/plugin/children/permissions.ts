@@ -1,4 +1,5 @@
 import type { HostAgent, PermissionRule } from "../host/port.ts"
+import { type Cases, covers, hasWildcard, isWithin, unnamed, verdict } from "../host/rules.ts"
 
 type Action = PermissionRule["action"]
 
@@ -65,9 +66,6 @@ function withoutExceptions(rules: readonly PermissionRule[]): PermissionRule[] {
   return kept
 }
 
-/** What opencode does where no rule matches. */
-const unnamed: PermissionRule = { permission: "*", pattern: "*", action: "ask" }
-
 /** Without those whose every case a later one decides. */
 function inEffect(rules: readonly PermissionRule[]): PermissionRule[] {
   return rules.filter((rule, index) => !rules.slice(index + 1).some((later) => isWithin(rule, later)))
@@ -113,27 +111,14 @@ function decidedBy(rules: readonly PermissionRule[], rule: PermissionRule) {
   return { decided: rules[at]?.action ?? unnamed.action, exceptions }
 }
 
-/** What the rules say of all that this one is about. */
-export function verdict(
-  rules: readonly PermissionRule[],
-  { permission, pattern }: Omit<PermissionRule, "action">,
-): Action {
-  return rules.findLast((rule) => isWithin({ permission, pattern }, rule))?.action ?? unnamed.action
-}
-
 const strictness: readonly Action[] = ["allow", "ask", "deny"]
 
 const isStricter = (a: Action, b: Action) => strictness.indexOf(a) > strictness.indexOf(b)
 
 const stricter = (a: Action, b: Action): Action => (isStricter(b, a) ? b : a)
 
-type Cases = Omit<PermissionRule, "action">
-
 const isSame = (a: PermissionRule, b: PermissionRule) =>
   a.permission === b.permission && a.pattern === b.pattern && a.action === b.action
-
-const isWithin = (narrow: Cases, wide: Cases) =>
-  covers(wide.permission, narrow.permission) && covers(wide.pattern, narrow.pattern)
 
 /** In doubt they do. */
 const mayOverlap = (a: Cases, b: Cases) =>
@@ -152,21 +137,3 @@ function mayShare(a: string, b: string): boolean {
 }
 
 const isPartOf = (a = "", b = "", has: (text: string, part: string) => boolean) => has(a, b) || has(b, a)
-
-const hasWildcard = (text: string) => /[*?]/.test(text)
-
-/**
- * Whether all that `narrow` matches is matched by `wide`: a `*` in the former is only by one in the latter. As in
- * opencode, `ls *` matches `ls` too.
- */
-function covers(wide: string, narrow: string): boolean {
-  if (wide === "*" || wide === narrow) return true
-  if (!hasWildcard(wide)) return false
-  const source = wide
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replace(/\*/g, ".*")
-    .replace(/\?/g, "[^*]")
-    .replace(/ \.\*$/, "( .*)?")
-  const all = new RegExp(`^${source}$`, "s")
-  return all.test(narrow) && all.test(narrow.replace(/ \*$/, ""))
-}

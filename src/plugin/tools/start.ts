@@ -1,6 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobKey } from "../../machines/record.ts"
-import { childRules, verdict } from "../children/permissions.ts"
+import { childRules } from "../children/permissions.ts"
 import type {
   HostAgent,
   PermissionRule,
@@ -9,6 +9,7 @@ import type {
   ToolAnswer,
   ToolCall,
 } from "../host/port.ts"
+import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { parse } from "../util/parse.ts"

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import { verdict } from "../../../src/plugin/children/permissions.ts"
 import type { NewPrompt } from "../../../src/plugin/host/port.ts"
+import { verdict } from "../../../src/plugin/host/rules.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"

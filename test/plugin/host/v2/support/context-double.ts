@@ -23,6 +23,8 @@ export type DoubleOptions = {
   version?: string
   /** Whether `session.create` takes a parent. */
   takesParent?: boolean
+  /** Whether it lets a plugin remove sessions. */
+  removes?: boolean
   /** Whether opencode's own tool is there. Default: it is. */
   hasSubagent?: boolean
   /** In the place of its `execute`. */
@@ -37,8 +39,9 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
   const stored = new Map<string, unknown>()
   const tools: NewTool[] = []
   const reads = { now: 0, most: 0 }
+  let count = 0
   const make = (session: Omit<MadeSession, "id">) => {
-    const full = { ...session, id: `ses_${made.length + 1}` }
+    const full = { ...session, id: `ses_${++count}` }
     made.push(full)
     return full
   }
@@ -97,6 +100,12 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
         Object.assign(made.find((each) => each.id === id) ?? {}, { model })
       },
       hook: async () => undefined,
+      ...(options.removes && {
+        async remove({ sessionID: id }) {
+          const at = made.findIndex((each) => each.id === id)
+          made.splice(at, at < 0 ? 0 : 1)
+        },
+      }),
     },
     permission: { hook: async () => undefined },
     storage: {
