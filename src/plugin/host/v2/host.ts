@@ -46,6 +46,8 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
   const calls = new Map<string, Call>()
+  /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
+  const unasked = new Set<string>()
   const children = new Children(context, (message) => console.warn(`opencode-troupe: ${message}`))
   await children.listen()
 
@@ -73,8 +75,9 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     createSession: (input) =>
       outcome(async () => {
         const id = await children.make(input)
-        await session.update({ sessionID: id, title: input.title, permissions: input.rules.map(encodeRule) })
+        await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
         await stored.add(id, input.parent, input.stored)
+        unasked.add(id)
         return load(id)
       }),
 
@@ -106,7 +109,7 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
-        const before = await messages(id)
+        const before = unasked.delete(id) ? [] : await messages(id)
         const isAsked = placeOf(before, messageID) !== undefined
         const answer = finalAnswer(before, messageID)
         if (answer) return answer
