@@ -4,7 +4,7 @@ import { cpuTime } from "./cpu-time.ts"
 import { type BenchOpencode, startBench } from "./opencode.ts"
 import { answerWork, modelMs, ownerTurn, startAndWait, tasks, work } from "./owner-turn.ts"
 import type { Part } from "./part.ts"
-import { medianRow, ratios } from "./statistics.ts"
+import { differences, medianRow, ratios } from "./statistics.ts"
 
 const jobs = 20
 /** Jobs whose sessions must be there within a second. */
@@ -33,6 +33,15 @@ export const fanOut: Part = async (bench) => {
     if (!start || !wait) throw new Error("the calls are missing")
     return wait.end - start.start
   }
+  /** As many steps of the owner, without jobs. */
+  const ownerAlone = async (oc: BenchOpencode) => {
+    const [first, last] = await ownerTurn(oc, model, [
+      [{ name: "agents_status", args: {} }],
+      [{ name: "agents_wait", args: {} }],
+    ])
+    if (!first || !last) throw new Error("the calls are missing")
+    return last.end - first.start
+  }
   const startAlone = async () => {
     const [call] = await ownerTurn(withPlugin, model, startAndWait(fewJobs))
     if (!call) throw new Error("the call is missing")
@@ -45,6 +54,7 @@ export const fanOut: Part = async (bench) => {
       bareBeside: costOf(withPlugin, throughBareCalls),
       bareAlone: costOf(without, throughBareCalls),
       byDefault: costOf(byDefault, throughPlugin),
+      ownerAlone: costOf(withPlugin, ownerAlone),
       startAlone: async () => ({ wall: await startAlone(), cpu: undefined }),
     })
     const wall = (arm: keyof typeof measured) => measured[arm].map((cost) => cost.wall)
@@ -77,7 +87,15 @@ export const fanOut: Part = async (bench) => {
               ratios(cpu("plugin"), cpu("bareAlone")),
               { unit: "×", bound: 1.1 },
             ),
+            medianRow(
+              `${what}: plugin less its owner's turn / bare calls, same opencode, CPU time of opencode`,
+              ratios(differences(cpu("plugin"), cpu("ownerAlone")), cpu("bareBeside")),
+              { unit: "×" },
+            ),
             medianRow(`${what}: through the plugin, CPU time of opencode`, cpu("plugin"), { unit: "ms" }),
+            medianRow("… of which the owner's turn, which bare calls do without", cpu("ownerAlone"), {
+              unit: "ms",
+            }),
           ]
         : []),
       medianRow(`${what}: through the plugin`, plugin, { unit: "ms" }),

@@ -6,7 +6,7 @@ import type { Ask, JobError, Usage } from "../../machines/record.ts"
  */
 export type Host = {
   /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
-  createSession(session: NewSession): Promise<Result<HostSession>>
+  createSession(session: NewSession): Promise<Result<Pick<HostSession, "id">>>
   deleteSession(session: string): Promise<Result<unknown>>
   /** Replaces a session's own rules. */
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>

@@ -75,10 +75,12 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     createSession: (input) =>
       outcome(async () => {
         const id = await children.make(input)
-        await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
-        await stored.add(id, input.parent, input.stored)
+        await Promise.all([
+          session.update({ sessionID: id, permissions: input.rules.map(encodeRule) }),
+          stored.add(id, input.parent, input.stored),
+        ])
         unasked.add(id)
-        return load(id)
+        return { id }
       }),
 
     // 2.0 offers plugins no way to do it. It was never asked anything.
