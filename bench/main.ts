@@ -1,7 +1,7 @@
 import { cpSync, existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { type Generation, nameOf } from "../test/support/any-opencode.ts"
+import type { Generation } from "../test/support/any-opencode.ts"
 import { installOpencode2, opencode2Binary } from "../test/support/opencode-2-binary.ts"
 import { tempFolder } from "../test/support/temp-folder.ts"
 import { actorCost } from "./actor-cost.ts"
@@ -10,7 +10,8 @@ import { benchInspector } from "./inspector.ts"
 import { keptTexts } from "./kept-texts.ts"
 import type { Bench, Part } from "./part.ts"
 import { peers } from "./peers.ts"
-import { isBroken, json, type Results, table } from "./report.ts"
+import { writeReadme } from "./readme.ts"
+import { isBroken, json, type Results, table, titleOf } from "./report.ts"
 import { requestBytes } from "./request-bytes.ts"
 import { startUp } from "./start-up.ts"
 import { waitLatency } from "./wait-latency.ts"
@@ -36,10 +37,11 @@ to stdout. Exits 1 where a bound is broken.
   --only NAME     one part; again for more: ${Object.keys(parts).join(", ")}
   --rounds N      how often each thing is measured (5)
   --json FILE     writes all figures to a file
+  --readme        writes those tables of the README whose parts were all measured, in both opencodes
   --help`
 
 async function main(): Promise<void> {
-  const { only, rounds, opencode, json: file, help: isHelp } = readArguments()
+  const { only, rounds, opencode, json: file, readme, help: isHelp } = readArguments()
   if (isHelp) {
     console.log(help)
     return
@@ -56,7 +58,7 @@ async function main(): Promise<void> {
   for (const [name, { measure, isOfOpencode }] of Object.entries(parts)) {
     if (only.length > 0 && !only.includes(name)) continue
     for (const generation of isOfOpencode ? generations : ([1] as const)) {
-      const title = isOfOpencode ? `${name}, ${nameOf(generation)}` : name
+      const title = isOfOpencode ? titleOf(name, generation) : name
       const bench: Bench = {
         rounds,
         generation,
@@ -71,6 +73,7 @@ async function main(): Promise<void> {
   copy.remove()
   console.log(table(results))
   if (file !== undefined) writeFileSync(file, json(results, rounds))
+  if (readme) console.error(`Written in the README: ${writeReadme(results).join(", ") || "nothing"}`)
   if (Object.values(results).flat().some(isBroken)) process.exitCode = 1
 }
 
@@ -92,6 +95,7 @@ function readArguments() {
       rounds: { type: "string", default: "5" },
       opencode: { type: "string" },
       json: { type: "string" },
+      readme: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   })
