@@ -21,12 +21,14 @@ export class InspectorClient {
     this.#token = given.token
   }
 
-  /** Waits for the inspector of the opencode in this home, which starts with the first job. */
-  static async of(home: string, token: string, timeoutMs: number): Promise<InspectorClient> {
+  /** Waits for the inspector of the opencode in this home, which starts with the first job, until `signal` aborts. */
+  static async of(home: string, token: string, signal: AbortSignal): Promise<InspectorClient> {
     const folder = join(home, ".local", "state", "opencode-troupe", "inspectors")
-    const { url, secret } = await poll("the inspector", async () => (await runningInspectors(folder))[0], {
-      timeoutMs,
-    })
+    const look = async () => {
+      signal.throwIfAborted()
+      return (await runningInspectors(folder))[0]
+    }
+    const { url, secret } = await poll("the inspector", look, { timeoutMs: Number.POSITIVE_INFINITY })
     return new InspectorClient({ url, secret, token })
   }
 

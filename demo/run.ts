@@ -22,7 +22,7 @@ export type Outcome = {
 }
 
 /** Timeout of the main agent's turn, which takes about 7 seconds. Milliseconds. */
-const turnLimit = 60_000
+const turnLimit = 90_000
 /** How long the inspector may take to show the last end. Milliseconds. */
 const showLimit = 3_000
 
@@ -87,7 +87,7 @@ async function turn({ opencode, model, token, view }: Running): Promise<Outcome>
   const owner = await opencode.session()
   const watching = watch()
   async function watch(): Promise<void> {
-    const inspector = await InspectorClient.of(opencode.home, token, turnLimit)
+    const inspector = await InspectorClient.of(opencode.home, token, over.signal)
     view.say(`Watch the jobs in a browser (the link opens once): ${await inspector.link()}`)
     const hear: Parameters<typeof inspector.follow>[0] = (record) => {
       board.take(record)
