@@ -10,7 +10,7 @@ const written = "Half of it is found: the parser takes the second colon of a lin
 /** How many characters of a failed and of a stopped job's text the owner's model is given. Always the same. */
 export const keptTexts: Part = async ({ generation, folder, say }) => {
   const model = await startScriptedModel()
-  const plugin = { folder, options: { timeoutSeconds: 2 } }
+  const plugin = { folder, options: { timeoutSeconds: 5 } }
   const withPlugin = await startBench(generation, { model, plugin })
   const without = await startBench(generation, { model, plugin: false })
   const own = generation === 1 ? "task" : "subagent"

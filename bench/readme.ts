@@ -58,8 +58,8 @@ const tables: Record<string, { parts: string[]; lines(results: Results): string[
   peers: {
     parts: ofBoth("peers", "kept-texts"),
     lines: (results) => [
-      "| | wall time | requests of the main agent's model | sent to all models | text of a failed job; of a stopped one |",
-      "| --- | --: | --: | --: | --: |",
+      "| | wall time | opencode-troupe's, relative to it | requests of the main agent's model | sent to all models | text of a failed job; of a stopped one |",
+      "| --- | --: | --: | --: | --: | --: |",
       ...both.flatMap((generation) => [
         peerLine(results, generation, "plugin", `**${nameOf(generation)}**: opencode-troupe`),
         peerLine(
@@ -181,18 +181,18 @@ const onceFigures: Figure[] = [
 ]
 
 function peerLine(results: Results, generation: Generation, who: string, label: string): string {
-  const name = `8 jobs of 0.3 to 2.4 s, ${who}`
-  const measured = ["wall time", "requests of the owner's model", "sent to the models"].map((what) =>
-    rowOf(results, titleOf("peers", generation), `${name}: ${what}`),
+  const part = titleOf("peers", generation)
+  const [wall = "", ...rest] = ["wall time", "requests of the owner's model", "sent to the models"].map(
+    (what) => shown(rowOf(results, part, `8 jobs of 0.3 to 2.4 s, ${who}: ${what}`)),
   )
+  const ratio = who === "plugin" ? "" : shown(rowOf(results, part, `plugin / ${who}: wall time`))
   const [tool = who] = who.split(",")
   const kept = ["failed", "stopped"].map((end) => {
-    const row = (results[titleOf("kept-texts", generation)] ?? []).find(({ name }) =>
-      name.endsWith(`that a ${end} job had written, given to its owner: ${tool}`),
-    )
+    const name = `that a ${end} job had written, given to its owner: ${tool}`
+    const row = (results[titleOf("kept-texts", generation)] ?? []).find((each) => each.name.endsWith(name))
     return row && row.value > 0 ? "all" : "none"
   })
-  return `| ${[label, ...measured.map(shown), kept.join("; ")].join(" | ")} |`
+  return `| ${[label, wall, ratio, ...rest, kept.join("; ")].join(" | ")} |`
 }
 
 function rowOf(results: Results, part: string, name: string): Row {
