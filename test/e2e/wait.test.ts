@@ -41,11 +41,11 @@ describe("While agents_wait runs", () => {
   test("the shown call tells how far the jobs are", async () => {
     const { owner, answer } = await ownerOf("one", "two", "three")
     const waiting = oc.startTool(owner, "agents_wait", {})
-    await shows(waiting, "0/3 done")
+    await shows(waiting, "0/3 done, 3 working")
     answer("two", "second")
-    await shows(waiting, "1/3 done")
+    await shows(waiting, "1/3 done, 2 working")
     answer("one", "first")
-    const part = await shows(waiting, "2/3 done")
+    const part = await shows(waiting, "2/3 done, 1 working")
     const { metadata = {} } = part.state.status === "running" ? part.state : {}
     expect(jobsOf({ metadata }).map(({ id, state }) => [id, state])).toEqual([
       ["one", "done"],
@@ -115,7 +115,7 @@ describe("agents_wait comes back", () => {
   test("until any: with the first result; the rest runs on, for a later wait", async () => {
     const { owner, answer } = await ownerOf("hare", "tortoise")
     const waiting = oc.startTool(owner, "agents_wait", { until: "any" })
-    await shows(waiting, "0/2 done")
+    await shows(waiting, "0/2 done, 2 working")
     answer("hare", "first!")
     const waited = await waiting.done
     expect(waited.output).toMatch(
@@ -131,7 +131,7 @@ describe("agents_wait comes back", () => {
     const { owner, answer } = await ownerOf("quick", "slow")
     answer("quick", "here")
     const waited = await oc.callTool(owner, "agents_wait", { timeout: 1 })
-    expect(waited.title).toBe("1/2 done")
+    expect(waited.title).toBe("1/2 done, 1 working")
     expect(waited.output).toMatch(
       /^The wait timed out\. Still running:\nslow: [^\n]*\n<job id="quick" [^>]*>\nhere\n<\/job>/,
     )
@@ -148,9 +148,9 @@ describe("agents_wait comes back", () => {
   test("when the person interrupts: with what there is; the jobs run on, and a later wait has the rest", async () => {
     const { owner, answer } = await ownerOf("before", "after")
     const waiting = oc.startTool(owner, "agents_wait", {})
-    await shows(waiting, "0/2 done")
+    await shows(waiting, "0/2 done, 2 working")
     answer("before", "told before")
-    await shows(waiting, "1/2 done")
+    await shows(waiting, "1/2 done, 1 working")
     await answered("the abort", oc.client.session.abort({ sessionID: owner }))
     // opencode keeps it in the conversation, for the next turn.
     expect((await waiting.done).output).toMatch(

@@ -1271,12 +1271,9 @@ describe("A follow-up", () => {
     await stage.start("j1", followUp)
     expect(stage.calls.opening).toHaveLength(1)
     expect(stage.prompting("j1").input).toMatchObject({ session, job: { run: 2 } })
-    expect(stage.record("j1")).toMatchObject({
-      state: "prompting",
-      run: 2,
-      text: earlier.text,
-      usage: usage(10),
-    })
+    expect(stage.record("j1")).toMatchObject({ state: "prompting", run: 2, usage: usage(10) })
+    // It has written nothing yet: the answer of run 1 is not that of run 2.
+    expect(stage.record("j1")).not.toHaveProperty("text")
     await stage.answer("j1", { text: "Line 9 too.", usage: usage(15) })
     expect(stage.record("j1")).toMatchObject({ state: "done", run: 2, text: "Line 9 too.", usage: usage(15) })
     expect(stage.running()).toEqual(nothing)

@@ -6,6 +6,7 @@ import type { Options } from "../options.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
 import type { Recovery } from "../records/recovery.ts"
+import { excerpt } from "../records/words.ts"
 import type { StartsUnderWay } from "./starts.ts"
 
 /** What the tools work with. */
@@ -45,7 +46,7 @@ export function unknownWords(
   if (unknown.length === 0) return []
   const known = troupe.records.of(owner).map(({ id }) => id)
   const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
-  return [`Unknown: ${unknown.join(", ")} (${there})`]
+  return [`Unknown: ${listed(unknown, 20)} (${there})`]
 }
 
 /** For a call that found nothing else. */
@@ -54,7 +55,8 @@ export const unknownTitle = (unknown: readonly string[]) =>
 
 export function listed(names: readonly string[], most: number): string {
   const rest = names.length - most
-  return rest > 0 ? `${names.slice(0, most).join(", ")} and ${rest} more` : names.join(", ")
+  const shown = names.slice(0, most).map((name) => excerpt(name))
+  return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ")
 }
 
 /** Records as results carry them: their texts are in the output. */

@@ -4,7 +4,9 @@ import { childRules, verdict } from "../children/permissions.ts"
 import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
+import { excerpt } from "../records/words.ts"
 import { parse } from "../util/parse.ts"
+import { oneLine } from "../util/plain.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
@@ -220,10 +222,7 @@ function jobOf(
 }
 
 function describe({ description, prompt }: Task): string {
-  const line = (description ?? prompt).replace(/\s+/g, " ").trim()
-  return description === undefined && line.length > descriptionLength
-    ? `${line.slice(0, descriptionLength)}…`
-    : line
+  return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
 function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
@@ -238,7 +237,7 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
     // Stryker disable next-line OptionalChaining: those alone are here that have an error
-    ...unasked.map(({ id, error }) => `Not started: ${id}: ${error?.message}`),
+    ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {

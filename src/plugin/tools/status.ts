@@ -1,9 +1,9 @@
-import type { JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { progress, statusLine } from "../records/words.ts"
 import { version } from "../util/version.ts"
 import { readArguments, StatusArguments } from "./arguments.ts"
-import { find, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import { find, listed, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
 
 /** How many jobs are shown where no ids were named: the newest. */
 const most = 50
@@ -22,9 +22,16 @@ export async function status(services: Services, given: unknown, call: ToolCall)
       ? [`(${known.length - shown.length} older ones not shown; name their ids)`]
       : []),
     ...shown.map((record) => statusLine(record, services.now())),
+    ...delivered(shown),
     ...unknownWords(services, owner, unknown),
   ]
   return { title: titleOf(known, unknown), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
+}
+
+/** Their texts have left memory with their delivery. */
+function delivered(records: readonly JobRecord[]): string[] {
+  const ids = records.filter((record) => hasEnded(record) && record.text === undefined).map(({ id }) => id)
+  return ids.length > 0 ? [`agents_wait with ids has the text of ${listed(ids, 5)}.`] : []
 }
 
 function titleOf(known: JobRecord[], unknown: string[]): string {

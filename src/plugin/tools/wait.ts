@@ -2,7 +2,7 @@ import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { withTexts } from "../records/texts.ts"
-import { progress, resultBlock, statusLine } from "../records/words.ts"
+import { excerpt, progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
 import { shownProgress } from "./progress.ts"
@@ -100,7 +100,7 @@ async function report(
 }
 
 const unreadable = ({ id, state }: JobRecord, problem: string) =>
-  `${id} is ${state}, but its text could not be read now: ${problem}. Call agents_wait again for it.`
+  `${id} is ${state}, but its text could not be read now: ${excerpt(problem)}. Call agents_wait again for it.`
 
 const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 

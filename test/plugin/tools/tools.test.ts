@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
+import { inspectCommand } from "../../../src/inspector/discovery/command.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import type { PermissionRule, StartPermission } from "../../../src/plugin/host/port.ts"
 import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
@@ -469,14 +470,31 @@ describe("agents_start", () => {
 
 describe("agents_status", () => {
   it("says where there are none that the plugin is there, and how to get at the inspector", async () => {
-    const { title, output, jobs } = await testServices().call("agents_status", {})
+    const { title, output, jobs } = await testServices({}, { inspector: {} }).call("agents_status", {})
     expect([title, output, jobs]).toEqual([
       "no jobs",
-      "opencode-troupe development: no jobs. Inspector: node cli.js inspect",
+      `opencode-troupe development: no jobs. Inspector: ${inspectCommand}`,
       [],
     ])
     const without = testServices({}, { inspector: { enabled: false } })
     expect((await without.call("agents_status", {})).output).toBe("opencode-troupe development: no jobs.")
+  })
+
+  it("says where to read what it no longer shows: the text of a result that is delivered", async () => {
+    const { call, host } = testServices()
+    await call("agents_start", {
+      tasks: [
+        { id: "a", prompt: "work" },
+        { id: "b", prompt: "work" },
+      ],
+    })
+    for (const { answer } of host.prompts) answer("the answer")
+    await call("agents_wait", { ids: ["a"] })
+    const { output } = await call("agents_status", {})
+    expect(output).toMatch(
+      /^a: done [^"]+\nb: done .*"the answer"\nagents_wait with ids has the text of a\.$/,
+    )
+    expect((await call("agents_wait", { ids: ["a"] })).output).toContain("the answer")
   })
 
   it("of unknown ones alone is entitled so", async () => {
@@ -649,7 +667,7 @@ describe("agents_cancel", () => {
     ])
     expect(title).toBe("1 cancelled")
     expect(output).toMatch(
-      /^<job id="a" state="cancelled" time="\S+" reason="cancelled by its owner: no need">\nhalf of it\n<\/job>$/,
+      /^<job id="a" state="cancelled" time="[^"]+" reason="cancelled by its owner: no need">\nhalf of it\n<\/job>$/,
     )
     expect(inbox.undelivered("owner")).toEqual([])
     expect((await call("agents_status", { ids: ["b"] })).jobs[0]?.state).toBe("prompting")
