@@ -3,7 +3,7 @@ import * as z from "zod"
 import { JobRecord } from "../../../src/machines/record.ts"
 import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
-import { assemble } from "../../../src/plugin/product.ts"
+import { type AssemblyOptions, assemble } from "../../../src/plugin/product.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
 import type { JobTool } from "../../../src/plugin/tools/index.ts"
 import { hostDouble } from "./host-double.ts"
@@ -40,6 +40,7 @@ export function testServices(
   overrides: Partial<Host> = {},
   given: z.input<typeof Options> = {},
   through: (double: Host) => Host = (double) => double,
+  settings: Pick<AssemblyOptions, "holder" | "claims"> = {},
 ) {
   const double = hostDouble(overrides)
   const defects: unknown[] = []
@@ -48,6 +49,7 @@ export function testServices(
     directory: "/project",
     options: Options.parse({ notify: "never", inspector: { enabled: false }, ...given }),
     holder,
+    ...settings,
     reportError: (error) => void defects.push(error),
   })
   // What the test asks of it beside is its own.
