@@ -16,7 +16,7 @@ export type Services = {
   messenger: Messenger
   inbox: Pick<Inbox, "open">
   lineage: Lineage
-  recovery: Pick<Recovery, "owner">
+  recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
   starts: StartsUnderWay
   options: Options
   /** What a person types for a link to the inspector. */
@@ -47,6 +47,27 @@ export function unknownWords(
   const known = troupe.records.of(owner).map(({ id }) => id)
   const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
   return [`Unknown: ${listed(unknown, 20)} (${there})`]
+}
+
+/** Which jobs of this owner another opencode has, and what to do. `anew`: for those who have found nothing here. */
+export async function elsewhereWords(
+  { recovery }: Services,
+  owner: string,
+  look: "anew" | "as known",
+): Promise<string[]> {
+  if (look === "anew") await recovery.again(owner)
+  const jobs = recovery.elsewhere(owner)
+  return [...new Set(jobs.map(({ pid }) => pid))].map((pid) => {
+    const ids = jobs
+      .filter((job) => job.pid === pid)
+      .map(({ id, isRunning }) => (isRunning ? id : `${id} (ended)`))
+    const count =
+      ids.length === 1 ? "1 job of this session belongs" : `${ids.length} jobs of this session belong`
+    return (
+      `${count} to another opencode (pid ${pid}): ${listed(ids, 20)}. Results are delivered there; ` +
+      "once that opencode has ended, they are here."
+    )
+  })
 }
 
 /** For a call that found nothing else. */

@@ -170,14 +170,12 @@ function startAll(
   return items.map((item) => {
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted) } = item.task
-    const taken = services.troupe.records.get(session, id)
-    if (taken) {
-      const followUp = hasEnded(taken) ? " by an ended job, which agents_send continues" : ""
+    const taken = takerOf(services, session, id)
+    if (taken !== undefined)
       return {
         name: item.name,
-        refused: `the id "${id}" is taken${followUp}; choose another, or leave it out`,
+        refused: `the id "${id}" is taken${taken}; choose another, or leave it out`,
       }
-    }
     services.troupe.start(
       jobOf(services, owner, item, {
         id,
@@ -190,9 +188,19 @@ function startAll(
   })
 }
 
-function freeId({ troupe }: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
-  let index = troupe.records.countOf(owner) + 1
-  while (wanted.has(`j${index}`) || troupe.records.get(owner, `j${index}`)) index++
+/** Whose an id is, in words; nothing where it is free. */
+function takerOf({ troupe, recovery }: Services, owner: string, id: string): string | undefined {
+  const theirs = recovery.elsewhere(owner).find((job) => job.id === id)
+  if (theirs) return ` by a job of another opencode (pid ${theirs.pid})`
+  const own = troupe.records.get(owner, id)
+  if (!own) return undefined
+  return hasEnded(own) ? " by an ended job, which agents_send continues" : ""
+}
+
+function freeId(services: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
+  const isTaken = (id: string) => wanted.has(id) || takerOf(services, owner, id) !== undefined
+  let index = services.troupe.records.countOf(owner) + 1
+  while (isTaken(`j${index}`)) index++
   return `j${index}`
 }
 

@@ -6,7 +6,15 @@ import { excerpt, progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
 import { shownProgress } from "./progress.ts"
-import { find, type Services, settled, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import {
+  elsewhereWords,
+  find,
+  type Services,
+  settled,
+  unknownTitle,
+  unknownWords,
+  withoutText,
+} from "./services.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
 export async function wait(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -17,7 +25,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
   const signal = AbortSignal.any([call.signal, time.signal])
   try {
     const { known, unknown } = await jobsToWaitFor(services, owner, ids, signal)
-    if (known.length === 0) return nothing(services, owner, unknown)
+    if (known.length === 0) return await nothing(services, owner, unknown)
 
     const shown = shownProgress(services.host, call.place)
     const show = (records: readonly JobRecord[]) =>
@@ -55,13 +63,17 @@ async function jobsToWaitFor(
   return look()
 }
 
-function nothing(services: Services, owner: string, unknown: string[]): ToolAnswer {
+async function nothing(services: Services, owner: string, unknown: string[]): Promise<ToolAnswer> {
+  const elsewhere = await elsewhereWords(services, owner, "anew")
   const isNone = unknown.length === 0
+  const none =
+    elsewhere.length > 0
+      ? "No other jobs are running."
+      : "No jobs are running, and all results have been delivered."
+  const lines = isNone ? [...elsewhere, none] : [...unknownWords(services, owner, unknown), ...elsewhere]
   return {
     title: isNone ? "nothing to wait for" : unknownTitle(unknown),
-    output: isNone
-      ? "No jobs are running, and all results have been delivered."
-      : unknownWords(services, owner, unknown).join("\n"),
+    output: lines.join("\n"),
     metadata: { jobs: [] },
   }
 }
@@ -89,6 +101,7 @@ async function report(
     ...(running.length > 0 ? [`${reason} Still running:`] : []),
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
+    ...(await elsewhereWords(services, owner, unknown.length > 0 ? "anew" : "as known")),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
   ]
