@@ -13,6 +13,8 @@ export class Inbox {
   readonly #store: Pick<JobStore, "markDelivered">
   /** The last run of each job whose result is delivered. */
   readonly #delivered = new Map<string, number>()
+  /** Results that the answer of a call holds which opencode has not stored yet, by job; and the owner they are of. */
+  readonly #onTheWay = new Map<string, { owner: string; call: string; run: number }>()
   readonly #listeners = new Set<(owner: string) => void>()
 
   constructor(troupe: Pick<Troupe, "records" | "releaseText">, store: Pick<JobStore, "markDelivered">) {
@@ -52,10 +54,34 @@ export class Inbox {
     for (const listener of this.#listeners) listener(owner)
   }
 
+  /** Whether another call has this result: delivered, or in an answer that opencode has not stored yet. */
+  isTaken(record: JobRecord, call: string | undefined): boolean {
+    const held = this.#onTheWay.get(keyOf(record))
+    return this.isDelivered(record) || (held !== undefined && held.run === record.run && held.call !== call)
+  }
+
+  /** The answer of this call holds these results. Should opencode not store it, they are undelivered as before. */
+  handOver(records: readonly JobRecord[], call: string | undefined): void {
+    if (call === undefined) return
+    for (const record of records) {
+      const { owner, run } = record
+      if (!this.isDelivered(record)) this.#onTheWay.set(keyOf(record), { owner, call, run })
+    }
+  }
+
   /** The answers of tools and the notifications that opencode has stored. */
   hear(event: HostEvent): void {
-    if (event.type === "tool.ended" || event.type === "mark.stored")
-      this.markDelivered(event.session, runsIn(event.mark))
+    const { type, session } = event
+    if (type === "tool.ended" || type === "mark.stored") this.markDelivered(session, runsIn(event.mark))
+    if (type === "tool.ended")
+      this.#forgetOnTheWay(({ owner, call }) => owner === session && call === event.call)
+    // Its turn is over: what was not stored by now never will be.
+    if (type === "session.idle" || type === "session.deleted")
+      this.#forgetOnTheWay(({ owner }) => owner === session)
+  }
+
+  #forgetOnTheWay(test: (held: { owner: string; call: string }) => boolean): void {
+    for (const [key, held] of this.#onTheWay) if (test(held)) this.#onTheWay.delete(key)
   }
 
   /** Hears of each owner to whom something was delivered. Returns what ends the subscription. */

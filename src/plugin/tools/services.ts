@@ -14,7 +14,7 @@ export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
-  inbox: Pick<Inbox, "open">
+  inbox: Pick<Inbox, "open" | "isTaken" | "handOver">
   lineage: Lineage
   recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
   starts: StartsUnderWay

@@ -1,7 +1,7 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import type { ToolAnswer, ToolCall } from "../host/port.ts"
+import type { ToolAnswer, ToolCall, ToolCallPlace } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { withTexts } from "../records/texts.ts"
+import { type JobWithText, withTexts } from "../records/texts.ts"
 import { excerpt, progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
@@ -39,7 +39,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
       : time.signal.aborted
         ? "The wait timed out."
         : "Not all were waited for."
-    return await report(services, owner, known, unknown, reason)
+    return await report(services, call.place, { known, unknown, isAsked: ids !== undefined }, reason)
   } finally {
     clearTimeout(timer)
   }
@@ -78,30 +78,40 @@ async function nothing(services: Services, owner: string, unknown: string[]): Pr
   }
 }
 
+type Waited = Found & {
+  /** By their ids. */
+  isAsked: boolean
+}
+
 /** @param reason why some still run */
 async function report(
   services: Services,
-  owner: string,
-  known: readonly JobRecord[],
-  unknown: string[],
+  { session: owner, call }: ToolCallPlace,
+  { known, unknown, isAsked }: Waited,
   reason: string,
 ): Promise<ToolAnswer> {
   const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
   const running = current.filter((record) => !hasEnded(record))
   const now = services.now()
   const read = await withTexts(services.host, current.filter(hasEnded))
-  const ended = read.filter(({ text }) => text.kind !== "unreadable")
+  const elsewhere = await elsewhereWords(services, owner, unknown.length > 0 ? "anew" : "as known")
+  // From here on nothing waits: no other call can take them meanwhile.
+  const isTold = ({ record }: JobWithText) => !isAsked && services.inbox.isTaken(record, call)
+  const told = read.filter(isTold).map(({ record }) => record)
+  const ended = read.filter((result) => result.text.kind !== "unreadable" && !isTold(result))
   const blocks = ended.map((result) => resultBlock(result, now))
   const count = fitting(blocks)
   const handedOver = ended.slice(0, count).map(({ record }) => record)
   const left = ended.slice(count).map(({ record }) => record)
+  services.inbox.handOver(handedOver, call)
   const lines = [
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
     ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
     ...(running.length > 0 ? [`${reason} Still running:`] : []),
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
-    ...(await elsewhereWords(services, owner, unknown.length > 0 ? "anew" : "as known")),
+    ...elsewhere,
+    ...(told.length > 0 ? [`In the answer of your other agents_wait call: ${idsOf(told)}.`] : []),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
   ]

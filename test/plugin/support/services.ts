@@ -24,6 +24,8 @@ export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metad
 
 export type CallOptions = {
   owner?: string
+  /** The call's id in its conversation. Default: that of every other call. */
+  id?: string
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
@@ -68,9 +70,8 @@ export function testServices(
     how: CallOptions = {},
   ): Promise<ToolCall> {
     const result = Result.parse(await tools[tool].run(args, callOf(how)))
-    const { owner: session = "owner", isStored = true } = how
-    if (isStored)
-      inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
+    const { owner: session = "owner", id = "call", isStored = true } = how
+    if (isStored) inbox.hear({ type: "tool.ended", session, call: id, tool, mark: result.metadata.troupe })
     return result
   }
   return { ...parts, host, call }
@@ -84,9 +85,9 @@ const Result = z
   })
   .transform((result): ToolCall => ({ ...result, jobs: result.metadata.jobs }))
 
-export function callOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): HostCall {
+export function callOf({ owner = "owner", id = "call", agent = "build", abort, ask }: CallOptions): HostCall {
   return {
-    place: { session: owner, message: "msg_call", call: "call" },
+    place: { session: owner, message: "msg_call", call: id },
     agent,
     signal: abort ?? new AbortController().signal,
     askToStart: ask ?? (async () => ({ type: "granted" })),

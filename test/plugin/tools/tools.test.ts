@@ -554,6 +554,51 @@ describe("agents_status", () => {
   })
 })
 
+describe("Two calls of agents_wait at the same time", () => {
+  it("hand over each result once; the other call says where it is", async () => {
+    const { call, answer } = await running("a", "b")
+    const waits = ["one", "two"].map((id) => call("agents_wait", {}, { id }))
+    answer("a", "the answer of a")
+    answer("b", "the answer of b")
+    const outputs = (await Promise.all(waits)).map(({ output }) => output)
+    for (const text of ["the answer of a", "the answer of b"])
+      expect(outputs.filter((output) => output.includes(text))).toHaveLength(1)
+    expect(outputs).toContain("In the answer of your other agents_wait call: a, b.")
+  })
+
+  it("hand over a result once, though the first has long returned with it", async () => {
+    const { call, answer } = await running("a", "b")
+    const all = call("agents_wait", {}, { id: "all" })
+    const any = call("agents_wait", { until: "any" }, { id: "any" })
+    answer("a", "the answer of a")
+    expect((await any).output).toContain("the answer of a")
+    answer("b", "the answer of b")
+    expect((await all).output).toMatch(/^In the answer of your other agents_wait call: a\.\n<job id="b"/)
+  })
+
+  it("both hand over what both ask for by its id", async () => {
+    const { call, answer } = await running("a")
+    const waits = ["one", "two"].map((id) => call("agents_wait", { ids: ["a"] }, { id }))
+    answer("a", "the answer of a")
+    for (const { output } of await Promise.all(waits)) expect(output).toContain("the answer of a")
+  })
+
+  it.each(["call", "turn"] as const)(
+    "lose nothing where opencode stores none of them: the %s is over",
+    async (what) => {
+      const { call, answer, hear } = await running("a")
+      answer("a", "the answer of a")
+      await call("agents_wait", {}, { id: "one", isStored: false })
+      expect((await call("agents_wait", {}, { id: "two", isStored: false })).output).not.toContain(
+        "the answer of a",
+      )
+      if (what === "turn") hear({ type: "session.idle", session: "owner" })
+      else hear({ type: "tool.ended", session: "owner", call: "one", tool: "agents_wait", mark: undefined })
+      expect((await call("agents_wait", {}, { id: "three" })).output).toContain("the answer of a")
+    },
+  )
+})
+
 describe("agents_wait", () => {
   it("has nothing to wait for where no job runs and all was read", async () => {
     const { call, answer } = await running("a")
