@@ -12,6 +12,7 @@ import { hearOwners } from "./owners/events.ts"
 import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
+import { createUndos } from "./owners/undos.ts"
 import { allActors } from "./person/actors.ts"
 import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
@@ -127,6 +128,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
+  const undos = createUndos(host, inbox)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
   const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
@@ -146,6 +148,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     lineage,
     recovery,
     starts,
+    undos,
     options,
     inspectCommand: () => inspectCommand,
     now,
@@ -176,6 +179,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       turns.hear(event)
       starts.hear(event)
       watch.handle(event)
+      undos.hear(event)
       hearOwner(event)
     },
     async stop(): Promise<void> {

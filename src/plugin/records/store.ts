@@ -81,6 +81,11 @@ export class JobStore {
     }
   }
 
+  /** The conversation of their owner no longer holds them. */
+  markUndelivered(records: readonly JobRecord[]): void {
+    for (const { session } of records) if (session !== "") this.#change(session, { deliveredRun: 0 }, "soon")
+  }
+
   async read(session: string): Promise<StoredJob | undefined> {
     const found = await this.#host.session(session)
     return found.ok ? StoredJob.safeParse(found.value.stored).data : undefined

@@ -5,6 +5,7 @@ import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
+import type { Undos } from "../owners/undos.ts"
 import type { Recovery } from "../records/recovery.ts"
 import { excerpt } from "../records/words.ts"
 import type { StartsUnderWay } from "./starts.ts"
@@ -18,6 +19,7 @@ export type Services = {
   lineage: Lineage
   recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
   starts: StartsUnderWay
+  undos: Pick<Undos, "settled">
   options: Options
   /** What a person types for a link to the inspector. */
   inspectCommand: () => string
