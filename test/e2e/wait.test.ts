@@ -169,3 +169,43 @@ describe("agents_wait comes back", () => {
     expect(messages.map(textOf).join("\n")).toContain("told before")
   })
 })
+
+test("A result whose delivery the user undoes is delivered again once the undo is final", async () => {
+  const { owner, answer } = await ownerOf("undone")
+  answer("undone", "the answer that was undone")
+  const first = oc.startTool(owner, "agents_wait", {})
+  expect((await first.done).output).toContain("the answer that was undone")
+  const messages = await answered("the messages", oc.client.session.messages({ sessionID: owner }))
+  const asked = messages.findLast(({ info }) => info.role === "user")?.info.id ?? ""
+  await answered("the undo", oc.client.session.revert({ sessionID: owner, messageID: asked }))
+
+  // The next message makes it final.
+  const again = await oc.callTool(owner, "agents_wait", {})
+  expect(again.output).toContain("the answer that was undone")
+  expect((await oc.callTool(owner, "agents_wait", {})).title).toBe("nothing to wait for")
+})
+
+test("Two waits in one message hand over the result once", async () => {
+  const { owner, answer } = await ownerOf("twice")
+  const calls = ["call_one", "call_two"].map((id) => ({ id, name: "agents_wait", args: {} }))
+  const words = `Wait twice in ${owner}`
+  model.script(words, [{ type: "tool", calls }])
+  const prompt = oc.client.session.prompt({ sessionID: owner, parts: [{ type: "text", text: words }] })
+  await oc.events.waitFor(
+    ({ payload }) =>
+      payload.type === "message.part.updated" &&
+      payload.properties.part.type === "tool" &&
+      payload.properties.part.callID === "call_two" &&
+      payload.properties.part.state.status === "running",
+  )
+  answer("twice", "the answer that both want")
+  await answered("the turn", prompt)
+  const messages = await answered("the messages", oc.client.session.messages({ sessionID: owner }))
+  const outputs = messages
+    .flatMap(({ parts }) => parts)
+    .flatMap((part) => (part.type === "tool" && part.state.status === "completed" ? part.state.output : []))
+    .filter((output) => !output.startsWith("Started"))
+  expect(outputs).toHaveLength(2)
+  expect(outputs.filter((output) => output.includes("the answer that both want"))).toHaveLength(1)
+  expect(outputs).toContain("In the answer of your other agents_wait call: twice.")
+})
