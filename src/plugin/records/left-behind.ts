@@ -59,7 +59,12 @@ export function findingOf({ child, stored, isHeld, messages, isRunning, recover,
     if (!error)
       return {
         type: "answered",
-        record: { ...adopted(child, record), state: "done", text: answer.text, endedAt },
+        record: {
+          ...adopted(child, record),
+          state: "done",
+          text: answer.text,
+          endedAt: endOf(record, endedAt),
+        },
       }
     return {
       type: "answered",
@@ -117,8 +122,11 @@ function withText(record: JobRecord, messages: readonly HostMessage[], asked: st
 }
 
 function endedAs(child: HostSession, record: StoredRecord, error: JobError, endedAt: number): JobRecord {
-  return { ...adopted(child, record), state: stateFor(error), error, endedAt }
+  return { ...adopted(child, record), state: stateFor(error), error, endedAt: endOf(record, endedAt) }
 }
+
+/** The clock may have been set back: nothing ends before it began. */
+const endOf = ({ startedAt, createdAt }: StoredRecord, at: number) => Math.max(at, startedAt ?? createdAt)
 
 function adopted(child: HostSession, record: StoredRecord): JobRecord {
   const { phase: _phase, deadlineAt: _deadline, ...kept } = record
