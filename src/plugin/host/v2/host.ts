@@ -187,6 +187,8 @@ export async function createHost(context: Context, problems = new Problems()): P
         busy.delete(id)
         steps.delete(id)
       }
+      // What an undo has taken out comes under another id.
+      if (type === "messages.removed") void outcome(() => posts.forget(id))
       if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
     },
 
