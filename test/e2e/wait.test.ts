@@ -41,11 +41,11 @@ describe("While agents_wait runs", () => {
   test("the shown call tells how far the jobs are", async () => {
     const { owner, answer } = await ownerOf("one", "two", "three")
     const waiting = oc.startTool(owner, "agents_wait", {})
-    await shows(waiting, "0/3 done")
+    await shows(waiting, "0/3 done, 3 working")
     answer("two", "second")
-    await shows(waiting, "1/3 done")
+    await shows(waiting, "1/3 done, 2 working")
     answer("one", "first")
-    const part = await shows(waiting, "2/3 done")
+    const part = await shows(waiting, "2/3 done, 1 working")
     const { metadata = {} } = part.state.status === "running" ? part.state : {}
     expect(jobsOf({ metadata }).map(({ id, state }) => [id, state])).toEqual([
       ["one", "done"],
@@ -115,7 +115,7 @@ describe("agents_wait comes back", () => {
   test("until any: with the first result; the rest runs on, for a later wait", async () => {
     const { owner, answer } = await ownerOf("hare", "tortoise")
     const waiting = oc.startTool(owner, "agents_wait", { until: "any" })
-    await shows(waiting, "0/2 done")
+    await shows(waiting, "0/2 done, 2 working")
     answer("hare", "first!")
     const waited = await waiting.done
     expect(waited.output).toMatch(
@@ -131,7 +131,7 @@ describe("agents_wait comes back", () => {
     const { owner, answer } = await ownerOf("quick", "slow")
     answer("quick", "here")
     const waited = await oc.callTool(owner, "agents_wait", { timeout: 1 })
-    expect(waited.title).toBe("1/2 done")
+    expect(waited.title).toBe("1/2 done, 1 working")
     expect(waited.output).toMatch(
       /^The wait timed out\. Still running:\nslow: [^\n]*\n<job id="quick" [^>]*>\nhere\n<\/job>/,
     )
@@ -148,9 +148,9 @@ describe("agents_wait comes back", () => {
   test("when the person interrupts: with what there is; the jobs run on, and a later wait has the rest", async () => {
     const { owner, answer } = await ownerOf("before", "after")
     const waiting = oc.startTool(owner, "agents_wait", {})
-    await shows(waiting, "0/2 done")
+    await shows(waiting, "0/2 done, 2 working")
     answer("before", "told before")
-    await shows(waiting, "1/2 done")
+    await shows(waiting, "1/2 done, 1 working")
     await answered("the abort", oc.client.session.abort({ sessionID: owner }))
     // opencode keeps it in the conversation, for the next turn.
     expect((await waiting.done).output).toMatch(
@@ -168,4 +168,44 @@ describe("agents_wait comes back", () => {
     )
     expect(messages.map(textOf).join("\n")).toContain("told before")
   })
+})
+
+test("A result whose delivery the user undoes is delivered again once the undo is final", async () => {
+  const { owner, answer } = await ownerOf("undone")
+  answer("undone", "the answer that was undone")
+  const first = oc.startTool(owner, "agents_wait", {})
+  expect((await first.done).output).toContain("the answer that was undone")
+  const messages = await answered("the messages", oc.client.session.messages({ sessionID: owner }))
+  const asked = messages.findLast(({ info }) => info.role === "user")?.info.id ?? ""
+  await answered("the undo", oc.client.session.revert({ sessionID: owner, messageID: asked }))
+
+  // The next message makes it final.
+  const again = await oc.callTool(owner, "agents_wait", {})
+  expect(again.output).toContain("the answer that was undone")
+  expect((await oc.callTool(owner, "agents_wait", {})).title).toBe("nothing to wait for")
+})
+
+test("Two waits in one message hand over the result once", async () => {
+  const { owner, answer } = await ownerOf("twice")
+  const calls = ["call_one", "call_two"].map((id) => ({ id, name: "agents_wait", args: {} }))
+  const words = `Wait twice in ${owner}`
+  model.script(words, [{ type: "tool", calls }])
+  const prompt = oc.client.session.prompt({ sessionID: owner, parts: [{ type: "text", text: words }] })
+  await oc.events.waitFor(
+    ({ payload }) =>
+      payload.type === "message.part.updated" &&
+      payload.properties.part.type === "tool" &&
+      payload.properties.part.callID === "call_two" &&
+      payload.properties.part.state.status === "running",
+  )
+  answer("twice", "the answer that both want")
+  await answered("the turn", prompt)
+  const messages = await answered("the messages", oc.client.session.messages({ sessionID: owner }))
+  const outputs = messages
+    .flatMap(({ parts }) => parts)
+    .flatMap((part) => (part.type === "tool" && part.state.status === "completed" ? part.state.output : []))
+    .filter((output) => !output.startsWith("Started"))
+  expect(outputs).toHaveLength(2)
+  expect(outputs.filter((output) => output.includes("the answer that both want"))).toHaveLength(1)
+  expect(outputs).toContain("In the answer of your other agents_wait call: twice.")
 })

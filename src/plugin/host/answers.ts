@@ -22,6 +22,10 @@ export function placeOf(messages: readonly HostMessage[], asked: string): HostMe
   return messages.find(({ id }) => id === asked) ?? messages.find((message) => isSummaryOf(message, asked))
 }
 
+/** Whether it stands for what is not to be had any more. */
+export const isSummary = (message: HostMessage) =>
+  message.role === "user" && message.summarizesUntil !== undefined
+
 function isSummaryOf(message: HostMessage, asked: string): boolean {
   if (message.role !== "user" || message.summarizesUntil === undefined) return false
   return wasAskedBefore(asked, message.summarizesUntil)
