@@ -3,10 +3,10 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
+import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
-import type { OpenProject } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
-import { openProject } from "../support/shared-opencode.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 
 /**
@@ -38,56 +38,58 @@ export default {
 `
 
 const folder = tempFolder("double")
-let model: ScriptedModel
-let oc: OpenProject
+describeBoth("Session create", ({ open, generation, titled, tools }) => {
+  let model: ScriptedModel
+  let oc: AnyProject
 
-beforeAll(async () => {
-  const path = join(folder.path, "double.mjs")
-  writeFileSync(path, doubleSource)
-  model = await startScriptedModel()
-  oc = await openProject({ model, plugin: { path, options: { notify: "never" } } })
-})
-
-afterAll(async () => {
-  await oc.stop()
-  await model.stop()
-  folder.remove()
-})
-
-describe("A batch for some of whose tasks opencode makes no session", () => {
-  let owner: string
-
-  test("says which did not start, and why; the others run", async () => {
-    owner = await oc.session()
-    const task = (id: string) => ({ id, prompt: `do ${id}`, description: id })
-    const tasks = ["well", "unplugged", "refused", "mute", "fine"].map(task)
-    const started = await oc.callTool(owner, "agents_start", { tasks })
-    expect(started.title).toBe("2/5 jobs started")
-    expect(started.output.split("\n")).toEqual([
-      expect.stringMatching(/^Started: well, fine\./),
-      "Not started: unplugged: the cable was pulled",
-      "Not started: refused: the store is full (HTTP 500)",
-      "Not started: mute: opencode answered 503 (HTTP 503)",
-    ])
-    expect(jobsOf(started).map(({ id, state, error }) => [id, state, error?.kind])).toEqual([
-      ["well", expect.any(String), undefined],
-      ["unplugged", "failed", "create"],
-      ["refused", "failed", "create"],
-      ["mute", "failed", "create"],
-      ["fine", expect.any(String), undefined],
-    ])
+  beforeAll(async () => {
+    const path = join(folder.path, "double.mjs")
+    writeFileSync(path, doubleSource)
+    model = await startScriptedModel()
+    oc = await open({ model, plugin: { path, options: { notify: "never" } } })
   })
 
-  test("has the results of those that ran, and the failures beside them", async () => {
-    const waited = await oc.callTool(owner, "agents_wait", {
-      ids: ["well", "unplugged", "refused", "mute", "fine"],
+  afterAll(async () => {
+    await oc?.stop()
+    await model.stop()
+    folder.remove()
+  })
+
+  describe("A batch for some of whose tasks opencode makes no session", () => {
+    let owner: string
+
+    test("says which did not start, and why; the others run", async () => {
+      owner = await oc.session()
+      const task = (id: string) => ({ id, prompt: `do ${id}`, description: id })
+      const tasks = ["well", "unplugged", "refused", "mute", "fine"].map(task)
+      const started = await oc.callTool(owner, "agents_start", { tasks })
+      expect(started.title).toBe(titled("2/5 jobs started"))
+      expect(started.output.split("\n")).toEqual([
+        expect.stringMatching(/^Started: well, fine\./),
+        "Not started: unplugged: the cable was pulled",
+        "Not started: refused: the store is full (HTTP 500)",
+        "Not started: mute: opencode answered 503 (HTTP 503)",
+      ])
+      expect(jobsOf(started).map(({ id, state, error }) => [id, state, error?.kind])).toEqual([
+        ["well", expect.any(String), undefined],
+        ["unplugged", "failed", "create"],
+        ["refused", "failed", "create"],
+        ["mute", "failed", "create"],
+        ["fine", expect.any(String), undefined],
+      ])
     })
-    expect(waited.title).toBe("2/5 done, 3 failed")
-    expect(waited.output).toMatch(
-      /<job id="unplugged" state="failed" [^\n]*reason="create: the cable was pulled"/,
-    )
-    const children = await answered("the children", oc.client.session.children({ sessionID: owner }))
-    expect(children).toHaveLength(2)
-    expect(model.requests.some(({ text }) => /unplugged|refused|mute/.test(text))).toBe(false)
+
+    test("has the results of those that ran, and the failures beside them", async () => {
+      const waited = await oc.callTool(owner, "agents_wait", {
+        ids: ["well", "unplugged", "refused", "mute", "fine"],
+      })
+      expect(waited.title).toBe(titled("2/5 done, 3 failed"))
+      expect(waited.output).toMatch(
+        /<job id="unplugged" state="failed" [^\n]*reason="create: the cable was pulled"/,
+      )
+      const children = await answered("the children", oc.client.session.children({ sessionID: owner }))
+      expect(children).toHaveLength(2)
+      expect(model.requests.some(({ text }) => /unplugged|refused|mute/.test(text))).toBe(false)
+    })
   })
 })
