@@ -43,7 +43,7 @@ describeBoth("A job that fails", ({ open, titled }) => {
         /messages: too odd \(HTTP 400\)/,
       ],
       ["without a word", { type: "error", status: 403, body: "" }, /HTTP 403/],
-      ["to talk sense", { type: "garbage" }, /JSON/],
+      ["to talk sense", { type: "garbage" }, /JSON|Invalid/],
     ])("%s has failed, in the provider's words", async (prompt, reply, words) => {
       model.on(`refuse ${prompt}`, reply)
       const { owner } = await start(`refuse ${prompt}`)

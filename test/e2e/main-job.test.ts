@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { hint } from "../../src/plugin/owners/system-prompt.ts"
 import { JOB_TOOLS } from "../../src/plugin/tools/index.ts"
-import { answered } from "../support/answered.ts"
 import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
-import { held, jobOf, jobsOf } from "../support/jobs.ts"
+import { held, jobOf, jobsOf, recordOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("The main job", ({ open, generation, titled, tools }) => {
+describeBoth("The main agent", ({ open, titled, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
   /** The same opencode without the plugin. */
@@ -33,14 +32,11 @@ describeBoth("The main job", ({ open, generation, titled, tools }) => {
   })
 
   afterAll(async () => {
-    await Promise.all([oc.stop(), bare.stop()])
+    await Promise.all([oc?.stop(), bare?.stop()])
     await model.stop()
   })
 
   const asked = (prompt: string) => model.waitFor(({ text }) => text === prompt)
-
-  const metadataOf = async (sessionID: string) =>
-    (await answered("the session", oc.client.session.get({ sessionID }))).metadata ?? {}
 
   describe("A main agent that hands out three pieces of work", () => {
     const north = held("At first sight: ")
@@ -94,19 +90,24 @@ describeBoth("The main job", ({ open, generation, titled, tools }) => {
     })
 
     test("finds them in opencode's own store, as its children", async () => {
-      const children = await answered("the children", oc.client.session.children({ sessionID: owner }))
+      const children = await oc.children(owner)
       expect(children.map(({ id }) => id).sort()).toEqual([...sessions].sort())
-      expect(await metadataOf(sessions[0] ?? "")).toMatchObject({
-        troupe: { version: 1, record: { id: "north", owner, state: "created" }, prompt: "survey the north" },
+      expect(children).toContainEqual({
+        id: sessions[0],
+        parent: owner,
+        title: "North (@general north)",
+        agent: "general",
       })
+      expect(await oc.stored(owner)).toContainEqual(
+        expect.objectContaining({
+          session: sessions[0],
+          record: expect.objectContaining({ id: "north", owner }),
+          prompt: "survey the north",
+        }),
+      )
     })
 
     test("gets every full text, in the order asked", async () => {
-      const other = { ...(await metadataOf(sessions[0] ?? "")), bookmark: "of another plugin" }
-      await answered(
-        "the update",
-        oc.client.session.update({ sessionID: sessions[0] ?? "", metadata: other }),
-      )
       const long = "snow ".repeat(2_000)
       const waiting = oc.startTool(owner, "agents_wait", { ids: ["east", "north", "j2"] })
       await waiting.running()
@@ -127,12 +128,9 @@ describeBoth("The main job", ({ open, generation, titled, tools }) => {
       expect(jobsOf(waited)[0]?.usage).toMatchObject({ input: 10, output: 5 })
     })
 
-    test("leaves their records there, beside the keys of others", async () => {
-      await recorded(sessions[0] ?? "", "done")
-      expect(await metadataOf(sessions[0] ?? "")).toMatchObject({
-        bookmark: "of another plugin",
-        troupe: { record: { id: "north", state: "done", endedAt: expect.any(Number) } },
-      })
+    test("leaves their records there", async () => {
+      const record = await recordOf(oc, owner, "north", ({ state }) => state === "done")
+      expect(record).toMatchObject({ id: "north", state: "done", endedAt: expect.any(Number) })
     })
 
     test("is told that there is nothing more to wait for", async () => {
@@ -145,13 +143,6 @@ describeBoth("The main job", ({ open, generation, titled, tools }) => {
         "The south has palms.",
       )
     })
-
-    /** Records are written behind the tools' back: opencode says when. */
-    const recorded = (session: string, state: string) =>
-      oc.events.waitFor(({ payload }) => {
-        if (payload.type !== "session.updated" || payload.properties.info.id !== session) return false
-        return JSON.stringify(payload.properties.info.metadata ?? {}).includes(`"state":"${state}"`)
-      })
   })
 
   describe("What models are sent", () => {
@@ -173,8 +164,7 @@ describeBoth("The main job", ({ open, generation, titled, tools }) => {
       const sizes = await Promise.all(
         [oc, bare].map(async (each) => {
           const sessionID = await each.session()
-          const parts = [{ type: "text" as const, text: "how are you" }]
-          await answered("the prompt", each.client.session.prompt({ sessionID, parts }))
+          await each.say(sessionID, "how are you")
           return (await model.waitFor(({ session }) => session === sessionID)).bytes
         }),
       )
@@ -185,35 +175,29 @@ describeBoth("The main job", ({ open, generation, titled, tools }) => {
   })
 
   describe("An owner in plan mode", () => {
-    const tools = async (agent: string) => {
-      const owner = await oc.session()
+    const shell = tools.shell("").name
+    const toolsOf = async (agent: string) => {
+      const owner = await oc.session({ agent })
       const prompt = `write as one of ${agent}`
       const tasks = [{ prompt, agent: "writer" }]
-      const started = await oc.callTool(owner, "agents_start", { tasks }, { agent })
+      const started = await oc.callTool(owner, "agents_start", { tasks })
       const request = await asked(prompt)
-      await oc.callTool(owner, "agents_wait", {}, { agent })
+      await oc.callTool(owner, "agents_wait", {})
       expect(jobOf(started)).toMatchObject({ agent: "writer" })
       return request.tools
     }
 
     test("gets no child that edits", async () => {
-      expect(await tools("build")).toEqual(expect.arrayContaining(["edit", "write", "bash"]))
-      const ofPlan = await tools("plan")
-      expect(ofPlan).toContain("bash")
+      expect(await toolsOf("build")).toEqual(expect.arrayContaining(["edit", "write", shell]))
+      const ofPlan = await toolsOf("plan")
+      expect(ofPlan).toContain(shell)
       expect(ofPlan).not.toContain("edit")
       expect(ofPlan).not.toContain("write")
     })
 
     test("gets no child at all that opencode's own task would refuse", async () => {
-      const owner = await oc.session()
-      const session = await answered("the session", oc.client.session.get({ sessionID: owner }))
-      await answered(
-        "the rule",
-        oc.client.session.update({
-          sessionID: session.id,
-          permission: [{ permission: "task", pattern: "writer", action: "deny" }],
-        }),
-      )
+      const rules = [{ permission: "task", pattern: "writer", action: "deny" as const }]
+      const owner = await oc.session({ rules })
       const tasks = [{ id: "w", prompt: "never asked", agent: "writer" }, { prompt: "asked instead" }]
       const started = await oc.callTool(owner, "agents_start", { tasks })
       expect(started.output).toMatch(

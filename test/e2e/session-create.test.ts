@@ -2,7 +2,6 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { answered } from "../support/answered.ts"
 import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
@@ -10,8 +9,8 @@ import { type ScriptedModel, startScriptedModel } from "../support/scripted-mode
 import { tempFolder } from "../support/temp-folder.ts"
 
 /**
- * The built plugin with a client between it and the real opencode that fails to make some sessions: opencode cannot
- * be brought to do so for one of several.
+ * The built plugin with something between it and the real opencode that fails to make some sessions: opencode cannot
+ * be brought to do so for one of several. opencode 2 makes them with its tool `subagent`.
  */
 const doubleSource = `
 import troupe from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "../../dist/server.js")).href)}
@@ -31,20 +30,36 @@ const between = (client) => {
   return { _client: { getConfig: () => ({ ...config, fetch }) } }
 }
 
+const failing = (tool) => {
+  const execute = async (given, call) => {
+    const { description } = given
+    if (description.startsWith("unplugged")) throw new TypeError("the cable was pulled")
+    if (description.startsWith("refused")) throw { _tag: "UnknownError", message: "the store is full" }
+    if (description.startsWith("mute")) throw { _tag: "UnknownError", message: "" }
+    return tool.execute(given, call)
+  }
+  return { ...tool, execute }
+}
+const listed = async (context) =>
+  (await context.tool.list()).map((tool) => (tool.id === "subagent" ? failing(tool) : tool))
+
 export default {
   id: "opencode-troupe",
   server: (input, options) => troupe.server({ ...input, client: between(input.client) }, options),
+  setup: (context) => troupe.setup({ ...context, tool: { ...context.tool, list: () => listed(context) } }),
 }
 `
 
-const folder = tempFolder("double")
-describeBoth("Session create", ({ open, generation, titled, tools }) => {
+describeBoth("A store that takes no new session", ({ open, generation, titled }) => {
   let model: ScriptedModel
   let oc: AnyProject
+  const folder = tempFolder("double")
 
   beforeAll(async () => {
-    const path = join(folder.path, "double.mjs")
-    writeFileSync(path, doubleSource)
+    const file = join(folder.path, "server.js")
+    writeFileSync(file, doubleSource)
+    // opencode 2 takes a folder.
+    const path = generation === 1 ? file : folder.path
     model = await startScriptedModel()
     oc = await open({ model, plugin: { path, options: { notify: "never" } } })
   })
@@ -67,8 +82,12 @@ describeBoth("Session create", ({ open, generation, titled, tools }) => {
       expect(started.output.split("\n")).toEqual([
         expect.stringMatching(/^Started: well, fine\./),
         "Not started: unplugged: the cable was pulled",
-        "Not started: refused: the store is full (HTTP 500)",
-        "Not started: mute: opencode answered 503 (HTTP 503)",
+        ...(generation === 1
+          ? [
+              "Not started: refused: the store is full (HTTP 500)",
+              "Not started: mute: opencode answered 503 (HTTP 503)",
+            ]
+          : ["Not started: refused: the store is full", "Not started: mute: UnknownError"]),
       ])
       expect(jobsOf(started).map(({ id, state, error }) => [id, state, error?.kind])).toEqual([
         ["well", expect.any(String), undefined],
@@ -87,8 +106,7 @@ describeBoth("Session create", ({ open, generation, titled, tools }) => {
       expect(waited.output).toMatch(
         /<job id="unplugged" state="failed" [^\n]*reason="create: the cable was pulled"/,
       )
-      const children = await answered("the children", oc.client.session.children({ sessionID: owner }))
-      expect(children).toHaveLength(2)
+      expect(await oc.children(owner)).toHaveLength(2)
       expect(model.requests.some(({ text }) => /unplugged|refused|mute/.test(text))).toBe(false)
     })
   })
