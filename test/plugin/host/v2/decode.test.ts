@@ -91,6 +91,25 @@ describe("A conversation", () => {
     expect(messages.at(-1)).toMatchObject({ end: { error: { kind: "provider", message: words } } })
   })
 
+  it("tells a turn that ended because the person refused what a call asked for", () => {
+    const declined = { type: "aborted", message: "The user declined this tool call" }
+    const content = [{ type: "tool", id: "c1", name: "shell", state: { status: "error", error: declined } }]
+    const error = { type: "aborted", message: "Step interrupted" }
+    const messages = [
+      asked("msg_1"),
+      answer("msg_2", "", { content, error, finish: "error" }),
+      idle("interrupted"),
+    ]
+    expect(decodeMessages(messages).at(-1)).toMatchObject({
+      end: {
+        error: {
+          kind: "interrupted",
+          message: "its turn ended at a call of shell: The user declined this tool call",
+        },
+      },
+    })
+  })
+
   it("tells an interrupted turn from a finished one", () => {
     const messages = decodeMessages([asked("msg_1"), answer("msg_2", "half"), idle("interrupted")])
     expect(messages.at(-1)).toMatchObject({ text: "half", end: { error: { kind: "interrupted" } } })
