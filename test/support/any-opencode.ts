@@ -26,6 +26,7 @@ export interface OpencodeOptions extends ProjectOptions {
 /** A project in the real opencode of either generation, with an instance of the plugin of its own. */
 export interface AnyProject {
   readonly generation: Generation
+  readonly home: string
   readonly project: string
   /** From its opening on. */
   readonly events: Happenings
@@ -63,7 +64,6 @@ export interface AnyProject {
 
 /** An opencode of one's own, and the project in which it was started; it ends with `stop`. */
 export interface AnyOpencode extends AnyProject {
-  readonly home: string
   /** That of the running process: another after `restart`. */
   readonly url: string
   readonly pid: number

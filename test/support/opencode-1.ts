@@ -51,6 +51,10 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
     if (happening) this.events.add(happening)
   }
 
+  get home(): string {
+    return this.raw.home
+  }
+
   get project(): string {
     return this.raw.project
   }
@@ -167,10 +171,6 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
 }
 
 class OpencodeOfOne extends ProjectOfOne<Opencode> implements AnyOpencode {
-  get home(): string {
-    return this.raw.home
-  }
-
   get url(): string {
     return this.raw.url
   }

@@ -107,7 +107,11 @@ class ProjectOfTwo implements AnyProject {
       const progress = Progress.safeParse(event).data?.data
       if (progress?.metadata.jobs) this.#shown.add({ call: progress.id, jobs: jobsOf(progress), title: "" })
     }, close.signal)
-    await api.ask("GET", `agent?${this.#location}`)
+    await this.#load(waitForPlugin)
+  }
+
+  async #load(waitForPlugin = true): Promise<void> {
+    await this.#ask("GET", `agent?${this.#location}`)
     if (waitForPlugin) await poll("the plugin", async () => (await this.#isLoaded()) || undefined)
   }
 
@@ -246,6 +250,7 @@ class ProjectOfTwo implements AnyProject {
   /** Runs the plugin's cleanup and its setup again, in the same process. */
   async reload(): Promise<void> {
     await this.#ask("POST", `location/reload?${this.#location}`)
+    await this.#load()
   }
 
   async stop(): Promise<void> {
