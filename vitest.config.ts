@@ -2,12 +2,12 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** The files that take longest, so that none is left running alone at the end. */
-const longest = ["restarts", "faults", "soak"]
+const longest = ["inspector/page", "machines/walk", "e2e/restarts", "e2e/faults", "e2e/soak"]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
-      const index = longest.findIndex((name) => moduleId.endsWith(`/e2e/${name}.test.ts`))
+      const index = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
       return index < 0 ? longest.length : index
     }
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))

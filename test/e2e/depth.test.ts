@@ -7,7 +7,7 @@ import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
-describeBoth("The option depth", ({ open, generation, titled, tools }) => {
+describeBoth("The option depth", ({ open, generation, tools }) => {
   let model: ScriptedModel
   /** Only sessions without a parent start jobs here. */
   let flat: AnyProject

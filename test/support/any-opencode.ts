@@ -50,6 +50,8 @@ export interface AnyProject {
   isBusy(session: string): Promise<boolean>
   /** What a person does with Esc. */
   abort(session: string): Promise<void>
+  /** Takes the last words of the person back, with all that followed: for good once they say something else. */
+  undo(session: string): Promise<void>
   compact(session: string): Promise<void>
   deleteSession(session: string): Promise<void>
   /** Answers a permission request. */

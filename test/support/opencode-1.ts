@@ -14,7 +14,7 @@ import type {
   StartedCall,
   ToolOutcome,
 } from "./any-opencode.ts"
-import { userTexts } from "./conversation.ts"
+import { lastAsked, userTexts } from "./conversation.ts"
 import type { Events } from "./events.ts"
 import { type Happening, Happenings } from "./happenings.ts"
 import { jobsOf } from "./jobs.ts"
@@ -138,6 +138,11 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
 
   async abort(session: string): Promise<void> {
     await answered("the abort", this.#client.session.abort({ sessionID: session }))
+  }
+
+  async undo(session: string): Promise<void> {
+    const messageID = lastAsked(await this.messages(session))
+    await answered("the undo", this.#client.session.revert({ sessionID: session, messageID }))
   }
 
   async compact(session: string): Promise<void> {

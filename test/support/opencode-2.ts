@@ -17,6 +17,7 @@ import type {
   ToolOutcome,
 } from "./any-opencode.ts"
 import { serverOfWorker } from "./common.ts"
+import { lastAsked } from "./conversation.ts"
 import { Happenings } from "./happenings.ts"
 import { jobsOf } from "./jobs.ts"
 import { Api, serve2 } from "./opencode-2-server.ts"
@@ -228,6 +229,11 @@ class ProjectOfTwo implements AnyProject {
 
   async abort(session: string): Promise<void> {
     await this.#ask("POST", `session/${session}/interrupt`)
+  }
+
+  async undo(session: string): Promise<void> {
+    const messageID = lastAsked(await this.messages(session))
+    await this.#ask("POST", `session/${session}/revert/stage`, { messageID, files: false })
   }
 
   async compact(session: string): Promise<void> {

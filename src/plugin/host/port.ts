@@ -199,6 +199,8 @@ export type HostEvent = { session: string } & (
   | { type: "session.interrupted" }
   | { type: "usage.changed"; usage: Usage }
   | { type: "message.stored" }
+  /** Its conversation no longer holds all that it did: an undo has become final. */
+  | { type: "messages.removed" }
   /** A part of the answer begins or is whole; `text` is what it has by now. */
   | { type: "text.updated"; part: string; text: string }
   | { type: "reasoning.updated"; part: string }

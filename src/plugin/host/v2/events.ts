@@ -40,7 +40,7 @@ function decoder<Shape extends z.ZodRawShape>(
 
 const base = { sessionID: z.string() }
 
-const simple = (type: "session.busy" | "session.idle" | "session.deleted"): Decoder =>
+const simple = (type: "session.busy" | "session.idle" | "session.deleted" | "messages.removed"): Decoder =>
   decoder({}, ({ sessionID: session }) => ({ type, session }))
 
 /** A text of an answer: it has no id of its own. */
@@ -78,6 +78,7 @@ const decoders = new Map<string, Decoder>([
     })),
   ],
   ["session.deleted", simple("session.deleted")],
+  ["session.revert.committed", simple("messages.removed")],
   [
     "session.created",
     decoder({ parentID: z.string().optional() }, ({ sessionID: session, parentID: parent }) => ({

@@ -61,6 +61,13 @@ describe("What waits for a person", () => {
   })
 })
 
+it("An undo takes messages out once it is final, not while the person may still take it back", () => {
+  expect(decode(event("session.revert.staged", { revert: { messageID: "msg_1" } }))).toEqual([])
+  expect(decode(event("session.revert.committed", { to: "msg_1" }))).toEqual([
+    { type: "messages.removed", session: "ses_1" },
+  ])
+})
+
 describe("A question to the person", () => {
   it("is asked in its own words, not its heading", () => {
     const fields = [{ key: "q0", title: "Colour", description: "Which colour?", type: "string" }]
