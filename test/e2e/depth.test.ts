@@ -29,7 +29,7 @@ describeBoth("The option depth", ({ open, generation, tools }) => {
   })
 
   afterAll(async () => {
-    await Promise.all([flat.stop(), deep.stop()])
+    await Promise.all([flat?.stop(), deep?.stop()])
     await model.stop()
   })
 
