@@ -170,21 +170,6 @@ describe("agents_wait comes back", () => {
   })
 })
 
-test("A result whose delivery the user undoes is delivered again once the undo is final", async () => {
-  const { owner, answer } = await ownerOf("undone")
-  answer("undone", "the answer that was undone")
-  const first = oc.startTool(owner, "agents_wait", {})
-  expect((await first.done).output).toContain("the answer that was undone")
-  const messages = await answered("the messages", oc.client.session.messages({ sessionID: owner }))
-  const asked = messages.findLast(({ info }) => info.role === "user")?.info.id ?? ""
-  await answered("the undo", oc.client.session.revert({ sessionID: owner, messageID: asked }))
-
-  // The next message makes it final.
-  const again = await oc.callTool(owner, "agents_wait", {})
-  expect(again.output).toContain("the answer that was undone")
-  expect((await oc.callTool(owner, "agents_wait", {})).title).toBe("nothing to wait for")
-})
-
 test("Two waits in one message hand over the result once", async () => {
   const { owner, answer } = await ownerOf("twice")
   const calls = ["call_one", "call_two"].map((id) => ({ id, name: "agents_wait", args: {} }))

@@ -31,6 +31,18 @@ describeBoth("An owner that goes on", (start) => {
     expect((await oc.userTexts(owner)).filter(isNotification)).toHaveLength(1)
   })
 
+  test("has a result again whose delivery its user has undone", async () => {
+    model.on("end and be undone", { type: "text", text: "the undone answer" })
+    const owner = await oc.session()
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "undone", prompt: "end and be undone" }] })
+    const first = await oc.callTool(owner, "agents_wait", {})
+    expect(first.output).toContain("the undone answer")
+    const asked = (await oc.messages(owner)).findLast(({ role }) => role === "user")
+    await oc.undo(owner, asked?.id ?? "")
+    await oc.say(owner, "something else")
+    expect((await oc.callTool(owner, "agents_wait", {})).output).toContain("the undone answer")
+  })
+
   test("is not woken by results once its user has stopped its turn; they come with the next", async () => {
     const [stopped, other] = [held(), held()]
     model.on("end after the stop", stopped.reply)

@@ -53,6 +53,8 @@ export interface AnyOpencode {
   children(owner: string): Promise<Child[]>
   isBusy(session: string): Promise<boolean>
   abort(session: string): Promise<void>
+  /** As its user undoes a message and all that came after it. The next message makes that final. */
+  undo(session: string, message: string): Promise<void>
   reply(session: string, request: string, decision: "once" | "always" | "reject"): Promise<void>
   /** Ends the plugin's instance and makes a new one, in the same process. */
   reload(): Promise<void>

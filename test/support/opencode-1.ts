@@ -86,6 +86,11 @@ class OpencodeOfOne implements AnyOpencode {
     await answered("the abort", this.#client.session.abort({ sessionID: session }))
   }
 
+  async undo(session: string, message: string): Promise<void> {
+    const reverted = this.#client.session.revert({ sessionID: session, messageID: message })
+    await answered("the undo", reverted)
+  }
+
   async reply(_session: string, request: string, reply: "once" | "always" | "reject"): Promise<void> {
     await answered("the reply", this.#client.permission.reply({ requestID: request, reply }))
   }

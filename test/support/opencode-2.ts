@@ -211,6 +211,10 @@ class OpencodeOfTwo implements AnyOpencode {
     await this.#ask("POST", `/api/session/${session}/interrupt`)
   }
 
+  async undo(session: string, message: string): Promise<void> {
+    await this.#ask("POST", `/api/session/${session}/revert/stage`, { messageID: message })
+  }
+
   async reply(session: string, request: string, decision: "once" | "always" | "reject"): Promise<void> {
     await this.#ask("POST", `/api/session/${session}/permission/${request}/reply`, { decision })
   }

@@ -58,8 +58,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked = tasks.map(",
         },
         {
-          from: "const taken = services.troupe.records.get(session, id)",
-          to: "const taken = owner.taken.get(id)",
+          from: "const taken = takerOf(services, session, id)",
+          to: 'const taken = owner.taken.get(id) && ""',
         },
       ],
       suites: [startRaces],
@@ -597,7 +597,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the time that people take is the job's",
       file: "src/machines/job-machine.ts",
-      edits: [{ from: "remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),", to: "" }],
+      edits: [
+        {
+          from: "remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),",
+          to: "",
+        },
+      ],
       suites: [machineRaces, jobTests],
     },
   ],

@@ -113,6 +113,10 @@ const decoders = new Map<string, Decoder>([
   ],
   ["session.inbox.delivered", decoder({}, ({ sessionID: session }) => ({ type: "message.stored", session }))],
   [
+    "session.revert.committed",
+    decoder({}, ({ sessionID: session }) => ({ type: "messages.removed", session })),
+  ],
+  [
     "session.text.started",
     decoder(ofPart, ({ sessionID: session, ...of }) => ({
       type: "text.updated",
