@@ -2,13 +2,14 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { answered } from "./answered.ts"
+import type { ToolOutcome } from "./any-opencode.ts"
 import { EventStream, type Events } from "./events.ts"
 import { freePort } from "./free-port.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
 import { type ProcessGroup, startGroup } from "./process-group.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
 import { type Stage, type StageOptions, setStage } from "./stage.ts"
-import { type StartedToolCall, startToolCall, type ToolOutcome } from "./tool-call.ts"
+import { type StartedToolCall, startToolCall } from "./tool-call.ts"
 
 export interface OpencodeOptions extends StageOptions {
   model: ScriptedModel
@@ -21,6 +22,7 @@ type SessionInit = NonNullable<Parameters<OpencodeClient["session"]["create"]>[0
 /** A project in a real opencode that runs, with an instance of the plugin of its own. */
 export interface OpenProject {
   readonly client: OpencodeClient
+  readonly home: string
   readonly project: string
   readonly events: Events
   /** Creates a session and returns its id. */
@@ -38,7 +40,6 @@ export interface Opencode extends OpenProject {
   /** `url`, `client` and `pid` are those of the running process: others after `restart`. */
   readonly url: string
   readonly pid: number
-  readonly home: string
   /** What opencode logged and what it wrote to stdout and stderr, over all its starts. */
   log(): string
   /** SIGKILL for the whole process group, as a crash would; home and project stay for `restart`. */

@@ -26,6 +26,8 @@ const recoveryTests = "test/plugin/records/recovery.test.ts"
 const leftBehindTests = "test/plugin/records/left-behind.test.ts"
 const leaseTests = "test/plugin/records/lease.test.ts"
 const claimTests = "test/plugin/records/claims.test.ts"
+const eventsOfTwoTests = "test/plugin/host/v2/events.test.ts"
+const decodeOfTwoTests = "test/plugin/host/v2/decode.test.ts"
 const claimRaces = "test/plugin/races/claims.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
@@ -58,8 +60,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked = tasks.map(",
         },
         {
-          from: "const taken = services.troupe.records.get(session, id)",
-          to: "const taken = owner.taken.get(id)",
+          from: "const taken = takerOf(services, session, id)",
+          to: "const taken = owner.taken.has(id) ? '' : undefined",
         },
       ],
       suites: [startRaces],
@@ -148,9 +150,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the look for old jobs takes those that this process has started meanwhile for old ones",
       file: "src/plugin/records/recovery.ts",
-      edits: [
-        { from: "return known !== undefined && (known.run >= run || !hasEnded(known))", to: "return false" },
-      ],
+      edits: [{ from: "if (known) return known.run >= record.run || !hasEnded(known)", to: "" }],
       suites: [recoveryTests],
     },
     {
@@ -164,7 +164,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/records/claims.ts",
       edits: [
         {
-          from: "if (!holder.isOurs(stored.lease) && !dead.includes(stored.lease.instance)) return undefined",
+          from: "if (!isOurs(stored) && !dead.has(stored.lease.instance)) return undefined",
           to: "",
         },
       ],
@@ -173,7 +173,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a claim lets others try although nobody knows whether it is written",
       file: "src/plugin/records/claims.ts",
-      edits: [{ from: `if (claimed === "taken") await`, to: "await" }],
+      edits: [{ from: `if (!claimed.includes("unknown")) await`, to: "await" }],
       suites: [claimTests],
     },
     {
@@ -599,7 +599,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the time that people take is the job's",
       file: "src/machines/job-machine.ts",
-      edits: [{ from: "remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),", to: "" }],
+      edits: [
+        {
+          from: "remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),",
+          to: "",
+        },
+      ],
       suites: [machineRaces, jobTests],
     },
   ],
@@ -661,6 +666,38 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/cancel.ts",
       edits: [{ from: "deliveryMark(shown)", to: "deliveryMark([...shown, ...unchanged])" }],
       suites: ["test/plugin/tools/tools.test.ts"],
+    },
+  ],
+  "What opencode 2 says is taken for what 1.18 says in the same words": [
+    {
+      what: "the number of the attempt to come is told as that of the failed one",
+      file: "src/plugin/host/v2/events.ts",
+      edits: [{ from: "attempt: attempt - 1", to: "attempt" }],
+      suites: [eventsOfTwoTests],
+    },
+    {
+      what: "a question is shown by its heading",
+      file: "src/plugin/host/v2/events.ts",
+      edits: [{ from: "description || title", to: "title || description" }],
+      suites: [eventsOfTwoTests],
+    },
+    {
+      what: "an undo that has become final goes unnoticed",
+      file: "src/plugin/host/v2/events.ts",
+      edits: [{ from: `["session.revert.committed", simple("messages.removed")],`, to: "" }],
+      suites: [eventsOfTwoTests],
+    },
+    {
+      what: "a refused permission request reads as an abort from outside",
+      file: "src/plugin/host/v2/decode.ts",
+      edits: [{ from: "/declined/.test(call) ? refusedAt(call) : ABORTED", to: "ABORTED" }],
+      suites: [decodeOfTwoTests],
+    },
+    {
+      what: "a provider's error lacks its HTTP status",
+      file: "src/plugin/host/v2/decode.ts",
+      edits: [{ from: 'isSaid ? ""', to: 'true ? ""' }],
+      suites: [decodeOfTwoTests],
     },
   ],
 }

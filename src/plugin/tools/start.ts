@@ -1,10 +1,20 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobKey } from "../../machines/record.ts"
-import { childRules, verdict } from "../children/permissions.ts"
-import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
+import { childRules } from "../children/permissions.ts"
+import type {
+  HostAgent,
+  PermissionRule,
+  Result,
+  StartPermission,
+  ToolAnswer,
+  ToolCall,
+} from "../host/port.ts"
+import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
+import { excerpt } from "../records/words.ts"
 import { parse } from "../util/parse.ts"
+import { oneLine } from "../util/plain.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
@@ -55,20 +65,19 @@ async function lookUp(
   call: ToolCall,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
-  const [agents, session, message, models] = await Promise.all([
+  const [agents, session, model, models] = await Promise.all([
     host.agents(),
     host.session(call.place.session),
-    host.message(call.place.session, call.place.message),
+    host.modelOf(call.place),
     namesModel ? host.models() : undefined,
   ])
-  const own = answered(message)
   const known = answered(agents)
   return {
     catalog: { agents: known, models: models && answered(models) },
     owner: {
       rules: answered(session).rules,
       agent: known.find(({ name }) => name === call.agent),
-      ...(own.role === "assistant" && { model: own.model, variant: own.variant }),
+      ...answered(model),
     },
   }
 }
@@ -165,32 +174,47 @@ function startAll(
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
   const mayStartJobs = depth + 1 < services.options.depth
+  const rules = new Map<HostAgent, PermissionRule[]>()
+  const rulesOf = (agent: HostAgent) => {
+    const known = rules.get(agent) ?? childRules(owner.rules, owner.agent, agent, mayStartJobs)
+    rules.set(agent, known)
+    return known
+  }
   return items.map((item) => {
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted) } = item.task
-    const taken = services.troupe.records.get(session, id)
-    if (taken) {
-      const followUp = hasEnded(taken) ? " by an ended job, which agents_send continues" : ""
+    const taken = takerOf(services, session, id)
+    if (taken !== undefined)
       return {
         name: item.name,
-        refused: `the id "${id}" is taken${followUp}; choose another, or leave it out`,
+        refused: `the id "${id}" is taken${taken}; choose another, or leave it out`,
       }
-    }
     services.troupe.start(
       jobOf(services, owner, item, {
         id,
         owner: session,
         startedBy: { ...place, agent },
         mayStartJobs,
+        rules: rulesOf(item.agent),
       }),
     )
     return { owner: session, id }
   })
 }
 
-function freeId({ troupe }: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
-  let index = troupe.records.countOf(owner) + 1
-  while (wanted.has(`j${index}`) || troupe.records.get(owner, `j${index}`)) index++
+/** Whose an id is, in words; nothing where it is free. */
+function takerOf({ troupe, recovery }: Services, owner: string, id: string): string | undefined {
+  const theirs = recovery.elsewhere(owner).find((job) => job.id === id)
+  if (theirs) return ` by a job of another opencode (pid ${theirs.pid})`
+  const own = troupe.records.get(owner, id)
+  if (!own) return undefined
+  return hasEnded(own) ? " by an ended job, which agents_send continues" : ""
+}
+
+function freeId(services: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
+  const isTaken = (id: string) => wanted.has(id) || takerOf(services, owner, id) !== undefined
+  let index = services.troupe.records.countOf(owner) + 1
+  while (isTaken(`j${index}`)) index++
   return `j${index}`
 }
 
@@ -198,7 +222,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "startedBy"> & { mayStartJobs: boolean },
+  job: Pick<JobInput, "id" | "owner" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = task.model ?? agent.model ?? owner.model
   const at = now()
@@ -210,7 +234,6 @@ function jobOf(
     model,
     // A variant belongs to a model: it goes along with the owner's own.
     variant: model === owner.model ? owner.variant : undefined,
-    rules: childRules(owner.rules, owner.agent, agent, job.mayStartJobs),
     createdAt: at,
     askedAt: at,
     run: 1,
@@ -220,10 +243,7 @@ function jobOf(
 }
 
 function describe({ description, prompt }: Task): string {
-  const line = (description ?? prompt).replace(/\s+/g, " ").trim()
-  return description === undefined && line.length > descriptionLength
-    ? `${line.slice(0, descriptionLength)}…`
-    : line
+  return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
 function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
@@ -238,7 +258,7 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
     // Stryker disable next-line OptionalChaining: those alone are here that have an error
-    ...unasked.map(({ id, error }) => `Not started: ${id}: ${error?.message}`),
+    ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {

@@ -131,7 +131,7 @@ describe("A job in opencode's store", () => {
     const store = new JobStore(hostDouble(), { ...holder, lease: known.passed })
     const making = store.newStored(job)
     known.open(lease)
-    expect(await making).toEqual(newStoredJob(job, lease))
+    expect(await making).toEqual({ ...newStoredJob(job, lease), key: expect.stringMatching(/./) })
   })
 
   it("is read as an earlier version has left it", async () => {
@@ -503,7 +503,8 @@ describe("When the plugin closes", () => {
     await expect(store.recordEnd(ended)).rejects.toThrow()
     await vi.advanceTimersByTimeAsync(longEnough)
     expect(host.writes).toEqual([])
-    expect(await store.claim("ses_1", newStoredJob(job, { ...lease, instance: "dead" }))).toBe("unknown")
+    const left = newStoredJob(job, { ...lease, instance: "dead" })
+    expect(await store.claim("owner", [{ session: "ses_1", stored: left }])).toEqual(["unknown"])
   })
 
   it("an opencode that hangs is not waited for, and what it does later overwrites nothing of a successor", async () => {

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { JobError, Usage } from "../../../machines/record.ts"
-import { ABORTED } from "../answers.ts"
+import { ABORTED, refusedAt } from "../answers.ts"
 import type { AssistantMessage, HostAgent, HostMessage, HostSession, UserMessage } from "../port.ts"
 import { decodeRule } from "./rules.ts"
 
@@ -9,7 +9,7 @@ export const OUR_KEY = "troupe"
 
 const Rule = z.object({ action: z.string(), resource: z.string(), effect: z.enum(["allow", "ask", "deny"]) })
 
-const Model = z.object({ id: z.string(), providerID: z.string(), variant: z.string().optional() })
+export const Model = z.object({ id: z.string(), providerID: z.string(), variant: z.string().optional() })
 
 export const Tokens = z.object({
   input: z.number(),
@@ -83,7 +83,7 @@ export function decodeModels(given: unknown): string[] {
   return Models.parse(given).data.map(nameOf)
 }
 
-const nameOf = ({ providerID, id }: { providerID: string; id: string }) => `${providerID}/${id}`
+export const nameOf = ({ providerID, id }: { providerID: string; id: string }) => `${providerID}/${id}`
 
 const Metadata = z.record(z.string(), z.unknown()).optional()
 
@@ -92,7 +92,13 @@ const Part = z.object({
   text: z.string().default(""),
   name: z.string().default(""),
   id: z.string().default(""),
-  state: z.object({ status: z.string().optional(), metadata: Metadata }).default({}),
+  state: z
+    .object({
+      status: z.string().optional(),
+      metadata: Metadata,
+      error: z.object({ message: z.string().default("") }).optional(),
+    })
+    .default({}),
 })
 
 const Message = z.object({
@@ -105,14 +111,17 @@ const Message = z.object({
   model: Model.optional(),
   content: z.array(Part).default([]),
   finish: z.string().optional(),
-  error: z.object({ type: z.string(), message: z.string().default("") }).optional(),
+  error: z
+    .object({ type: z.string(), message: z.string().default(""), status: z.number().optional() })
+    .optional(),
   outcome: z.string().optional(),
+  status: z.string().optional(),
 })
 type Message = z.infer<typeof Message>
 
 /**
- * A conversation. A turn is what stands before a message `idle`: its last answer answers all that was asked in it,
- * what came while it ran included.
+ * A conversation since it was last compacted. A turn is what stands before a message `idle`: its last answer answers
+ * all that was asked in it, what came while it ran included. A turn in which opencode compacts goes on after that.
  */
 export function decodeMessages(given: unknown): HostMessage[] {
   const decoded: HostMessage[] = []
@@ -120,13 +129,16 @@ export function decodeMessages(given: unknown): HostMessage[] {
   let last: AssistantMessage | undefined
   const lines = z.array(Message).parse(given)
   // A user message says neither its agent nor its model: they are those of the answer that follows it.
-  const ran = { agent: "", model: "", variant: undefined as string | undefined }
+  const ran: Ran = { agent: "", model: "", variant: undefined }
   for (const message of lines.toReversed())
     if (message.type === "assistant") Object.assign(ran, ranAs(message))
   for (const message of lines) {
     if (message.type === "user" || message.type === "synthetic") {
       asked.push(message.id, ...againIn(message))
       decoded.push(decodeUser(message, ran))
+    } else if (message.type === "compaction" && message.status === "completed") {
+      asked.push(message.id)
+      decoded.push({ ...decodeUser(message, ran), summarizesUntil: message.time.created })
     } else if (message.type === "assistant") {
       Object.assign(ran, ranAs(message))
       last = decodeAssistant(message, [...asked])
@@ -154,23 +166,21 @@ function againIn({ metadata }: Message): string[] {
   return read.success ? [read.data.again] : []
 }
 
-const ranAs = ({ agent = "", model }: Message) => ({
+type Ran = { agent: string; model: string; variant: string | undefined }
+
+const ranAs = ({ agent = "", model }: Message): Ran => ({
   agent,
   model: model ? nameOf(model) : "",
   variant: model?.variant,
 })
 
-function decodeUser(
-  { id, type, text, metadata }: Message,
-  ran: { agent: string; model: string; variant: string | undefined },
-): UserMessage {
+function decodeUser({ id, type, text, metadata }: Message, ran: Ran): UserMessage {
   // What is ours is no word of the user's.
   return { ...ran, role: "user", id, text: type === "user" ? text : "", marks: marksIn(metadata) }
 }
 
 function decodeAssistant(message: Message, answers: string[]): AssistantMessage {
   const { id, content, finish, error, time } = message
-  const refused = content.find(({ type, state }) => type === "tool" && state.status === "error")
   const isEnd = error !== undefined || (finish !== undefined && finish !== "tool-calls")
   const { model, variant } = ranAs(message)
   return {
@@ -181,9 +191,15 @@ function decodeAssistant(message: Message, answers: string[]): AssistantMessage 
     variant,
     text: textOf(content),
     marks: content.flatMap(({ state }) => (state.status === "completed" ? marksIn(state.metadata) : [])),
-    end: isEnd ? { error: error && jobErrorOf(error), at: time.completed } : undefined,
-    refusal: refused?.name,
+    end: isEnd ? { error: errorOf(message), at: time.completed } : undefined,
+    refusal: failedCallIn(message),
   }
+}
+
+/** Its tool, and why it failed. */
+function failedCallIn({ content }: Message): string | undefined {
+  const failed = content.find(({ type, state }) => type === "tool" && state.status === "error")
+  return failed && `${failed.name}: ${failed.state.error?.message ?? ""}`
 }
 
 function textOf(content: Message["content"]): string {
@@ -196,6 +212,12 @@ function textOf(content: Message["content"]): string {
 const marksIn = (metadata: z.infer<typeof Metadata>): unknown[] =>
   metadata?.[OUR_KEY] === undefined ? [] : [metadata[OUR_KEY]]
 
-export function jobErrorOf({ type, message }: { type: string; message: string }): JobError {
-  return type === "aborted" ? ABORTED : { kind: "provider", message: message || type }
+function errorOf(given: Message): JobError | undefined {
+  if (!given.error) return undefined
+  const { type, message, status } = given.error
+  const call = failedCallIn(given)
+  // A person who refuses what a call asks for ends its turn.
+  if (type === "aborted") return call !== undefined && /declined/.test(call) ? refusedAt(call) : ABORTED
+  const isSaid = status === undefined || message.includes(`${status}`)
+  return { kind: "provider", message: `${message || type}${isSaid ? "" : ` (HTTP ${status})`}` }
 }
