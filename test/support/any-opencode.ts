@@ -46,6 +46,8 @@ export interface AnyOpencode {
   callTool(session: string, tool: string, args: object): Promise<ToolOutcome>
   /** The same without waiting. */
   startTool(session: string, tool: string, args: object): StartedCall
+  /** The outcome of a call that has ended, as the session's conversation holds it. */
+  outcomeOf(session: string, callID: string): Promise<ToolOutcome | undefined>
   messages(session: string): Promise<HostMessage[]>
   /** What a session's model was told in the user's name, oldest first. */
   userTexts(session: string): Promise<string[]>
@@ -56,6 +58,8 @@ export interface AnyOpencode {
   reply(session: string, request: string, decision: "once" | "always" | "reject"): Promise<void>
   /** Ends the plugin's instance and makes a new one, in the same process. */
   reload(): Promise<void>
+  /** Hears of every event of opencode from now on, until the returned function is called. */
+  onEvent(hear: () => void): Promise<() => void>
   log(): string
   /** SIGKILL, as a crash would; `restart` goes on in the same home and project. */
   kill(): Promise<void>

@@ -5,6 +5,7 @@ import { answered } from "./answered.ts"
 import type { AnyOpencode, Child, OpencodeOptions, StartedCall, ToolOutcome } from "./any-opencode.ts"
 import { userTexts } from "./conversation.ts"
 import { type Opencode, startOpencode } from "./opencode.ts"
+import { outcomeOf } from "./tool-call.ts"
 
 /** The real opencode 1.18 as tests of both generations see it. */
 export async function startOpencode1(options: OpencodeOptions): Promise<AnyOpencode> {
@@ -60,6 +61,10 @@ class OpencodeOfOne implements AnyOpencode {
     return agent === undefined ? {} : { agent }
   }
 
+  outcomeOf(session: string, callID: string): Promise<ToolOutcome | undefined> {
+    return outcomeOf(this.#client, session, callID)
+  }
+
   async messages(session: string): Promise<HostMessage[]> {
     const messages = await answered("the messages", this.#client.session.messages({ sessionID: session }))
     return messages.map(decodeMessage)
@@ -94,6 +99,10 @@ class OpencodeOfOne implements AnyOpencode {
     await answered("the end of the instance", this.#client.instance.dispose())
     // Any request makes opencode load the plugin again.
     await answered("the agents", this.#client.app.agents())
+  }
+
+  async onEvent(hear: () => void): Promise<() => void> {
+    return this.#opencode.events.listen(hear)
   }
 
   log(): string {

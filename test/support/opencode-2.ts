@@ -16,6 +16,7 @@ import { tempFolder } from "./temp-folder.ts"
 import { poll } from "./waiters.ts"
 
 const password = "secret"
+const authorization = `Basic ${btoa(`opencode:${password}`)}`
 
 /** The real opencode 2, as `opencode serve`, in a home and a project of its own or another's. */
 export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpencode> {
@@ -123,10 +124,7 @@ class OpencodeOfTwo implements AnyOpencode {
   async #ask(method: string, path: string, body?: object): Promise<unknown> {
     const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: {
-        authorization: `Basic ${btoa(`opencode:${password}`)}`,
-        "content-type": "application/json",
-      },
+      headers: { authorization, "content-type": "application/json" },
       ...(body && { body: JSON.stringify(body) }),
     })
     const text = await response.text()
@@ -157,7 +155,7 @@ class OpencodeOfTwo implements AnyOpencode {
     ])
     const run = async (): Promise<ToolOutcome> => {
       await this.say(session, words)
-      const outcome = outcomeIn(Messages.parse(await this.#context(session)), callID)
+      const outcome = await this.outcomeOf(session, callID)
       if (!outcome)
         throw new Error(`the call of ${tool} did not end: ${JSON.stringify(await this.#context(session))}`)
       return outcome
@@ -167,6 +165,10 @@ class OpencodeOfTwo implements AnyOpencode {
 
   callTool(session: string, tool: string, args: object): Promise<ToolOutcome> {
     return this.startTool(session, tool, args).done
+  }
+
+  async outcomeOf(session: string, callID: string): Promise<ToolOutcome | undefined> {
+    return outcomeIn(Messages.parse(await this.#context(session)), callID)
   }
 
   #context(session: string): Promise<unknown> {
@@ -221,6 +223,22 @@ class OpencodeOfTwo implements AnyOpencode {
     const before = loads()
     await this.#ask("POST", `/api/location/reload?${this.#location}`)
     await poll("the reloaded plugin", async () => loads() > before || undefined)
+  }
+
+  async onEvent(hear: () => void): Promise<() => void> {
+    const connection = new AbortController()
+    const { signal } = connection
+    const { body } = await fetch(`${this.url}/api/event`, { headers: { authorization }, signal })
+    if (!body) throw new Error("opencode closed its event stream at once")
+    const events = body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
+    await events.next()
+    void read().catch(() => {
+      // A killed opencode breaks its stream.
+    })
+    async function read(): Promise<void> {
+      for await (const text of events) for (const _ of text.match(/^data:/gm) ?? []) hear()
+    }
+    return () => connection.abort()
   }
 
   log(): string {

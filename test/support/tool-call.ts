@@ -47,13 +47,7 @@ export function startToolCall(
   const words = `Please call ${tool} (${callID}.)`
   const forget = model.script(words, [{ type: "tool", calls: [{ name: tool, args, id: callID }] }])
 
-  async function part(): Promise<ToolPart | undefined> {
-    const messages = await answered("the messages", client.session.messages({ sessionID: session }))
-    return messages
-      .flatMap((message) => message.parts)
-      .filter((part) => part.type === "tool")
-      .find((part) => part.callID === callID)
-  }
+  const part = () => toolPart(client, session, callID)
 
   async function run(): Promise<ToolOutcome> {
     const prompt = {
@@ -62,17 +56,9 @@ export function startToolCall(
       ...(agent && { agent }),
     }
     const reply = await answered(`the prompt for ${tool}`, client.session.prompt(prompt))
-    const state = (await part())?.state
-    switch (state?.status) {
-      case "completed":
-        return { status: "completed", output: state.output, title: state.title, metadata: state.metadata }
-      case "error":
-        return { status: "error", output: "", title: "", metadata: state.metadata ?? {}, error: state.error }
-      default:
-        throw new Error(
-          `The call of ${tool} is ${state?.status ?? "missing"}: ${JSON.stringify(reply.info.error)}`,
-        )
-    }
+    const outcome = await outcomeOf(client, session, callID)
+    if (!outcome) throw new Error(`The call of ${tool} did not end: ${JSON.stringify(reply.info.error)}`)
+    return outcome
   }
 
   const done = run().finally(forget)
@@ -98,4 +84,30 @@ function partOf(payload: Events["seen"][number]["payload"], callID: string): Too
   if (payload.type !== "message.part.updated") return undefined
   const { part } = payload.properties
   return part.type === "tool" && part.callID === callID ? part : undefined
+}
+
+/** The outcome of a call that has ended, as the session's conversation holds it. */
+export async function outcomeOf(
+  client: OpencodeClient,
+  session: string,
+  callID: string,
+): Promise<ToolOutcome | undefined> {
+  const state = (await toolPart(client, session, callID))?.state
+  if (state?.status === "completed")
+    return { status: "completed", output: state.output, title: state.title, metadata: state.metadata }
+  if (state?.status === "error")
+    return { status: "error", output: "", title: "", metadata: state.metadata ?? {}, error: state.error }
+  return undefined
+}
+
+async function toolPart(
+  client: OpencodeClient,
+  session: string,
+  callID: string,
+): Promise<ToolPart | undefined> {
+  const messages = await answered("the messages", client.session.messages({ sessionID: session }))
+  return messages
+    .flatMap((message) => message.parts)
+    .filter((part) => part.type === "tool")
+    .find((part) => part.callID === callID)
 }
