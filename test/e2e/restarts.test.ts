@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyOpencode, KeptJob } from "../support/any-opencode.ts"
 import { kills } from "../support/depth.ts"
-import { gate } from "../support/gate.ts"
-import { describeBoth, type Start } from "../support/generations.ts"
+import { describeBoth, type OneGeneration } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { newCallId } from "../support/replies.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
-import { type KeptJob, storedJobs } from "../support/stored-jobs.ts"
 import { poll } from "../support/waiters.ts"
 
 const jobCount = 8
@@ -16,13 +14,13 @@ const cancelledIds = ["job-6", "job-7"]
 /** An owner that starts jobs and cancels two of them in the same turn. */
 type Run = { owner: string; cancelCall: string }
 
-describeBoth("recover: fail", (start) => describeKills(start, "fail"))
-describeBoth("recover: resume", (start) => describeKills(start, "resume"))
+describeBoth("recover: fail", ({ start }) => describeKills(start, "fail"))
+describeBoth("recover: resume", ({ start }) => describeKills(start, "resume"))
 
-function describeKills(start: Start, recover: "fail" | "resume"): void {
+function describeKills(start: OneGeneration["start"], recover: "fail" | "resume"): void {
   let model: ScriptedModel
   let opencode: AnyOpencode
-  let eventsOfARun = 0
+  let eventsOfARun: number
 
   beforeAll(async () => {
     model = await startScriptedModel()
@@ -33,11 +31,9 @@ function describeKills(start: Start, recover: "fail" | "resume"): void {
       chunks: 3,
     }))
     opencode = await start({ model, plugin: { options: { recover, concurrency: 3 } } })
-    const stop = await opencode.onEvent(() => {
-      eventsOfARun++
-    })
+    const before = opencode.events.seen.length
     await settled((await startRun("warm-up")).owner, jobCount)
-    stop()
+    eventsOfARun = opencode.events.seen.length - before
   })
   afterAll(async () => {
     await opencode?.stop()
@@ -66,7 +62,7 @@ function describeKills(start: Start, recover: "fail" | "resume"): void {
     return poll(
       "the end of all jobs, and the delivery of their results",
       async () => {
-        const jobs = await storedJobs(opencode, owner)
+        const jobs = await opencode.stored(owner)
         const isOver = jobs.every(
           ({ record, deliveredRun }) => record.endedAt !== undefined && deliveredRun === record.run,
         )
@@ -90,21 +86,22 @@ function describeKills(start: Start, recover: "fail" | "resume"): void {
     return JSON.stringify(request?.messages)
   }
 
-  async function afterEvents(count: number): Promise<() => Promise<void>> {
-    let left = count
-    const reached = gate<void>()
-    const stop = await opencode.onEvent(() => {
-      left--
-      if (left === 0) reached.open()
+  const afterEvents = (count: number) =>
+    new Promise<void>((resolve) => {
+      let left = count
+      const stop = opencode.events.listen(() => {
+        left--
+        if (left > 0) return
+        stop()
+        resolve()
+      })
     })
-    return () => reached.passed.then(stop)
-  }
 
   /** What must hold once opencode is there again and the owner's session is used. */
   async function judge({ owner, cancelCall }: Run, requestsBefore: number): Promise<void> {
     const cancel = await opencode.outcomeOf(owner, cancelCall)
     const cancelled = cancel?.status === "completed" ? jobsOf(cancel) : []
-    const before = await storedJobs(opencode, owner)
+    const before = await opencode.stored(owner)
     await opencode.callTool(owner, "agents_wait", {})
     const jobs = await settled(owner, before.length)
     const told = await toldTo(owner)
@@ -135,10 +132,10 @@ function describeKills(start: Start, recover: "fail" | "resume"): void {
   test.each(Array.from({ length: kills - 1 }, (_, index) => index))(
     `kill -9 at moment %i of ${kills - 1}: nothing is lost, nothing doubled`,
     async (moment) => {
-      const reached = await afterEvents(Math.ceil((eventsOfARun * (moment + 0.5)) / (kills - 1)))
+      const reached = afterEvents(Math.ceil((eventsOfARun * (moment + 0.5)) / (kills - 1)))
       const run = await startRun(`${recover}-${moment}`)
       // Some runs have fewer events than the first: then it is over when all is delivered.
-      await Promise.race([reached(), settled(run.owner, jobCount).catch(() => {})])
+      await Promise.race([reached, settled(run.owner, jobCount).catch(() => {})])
       await opencode.kill()
       const requestsBefore = model.requests.length
       await opencode.restart()
@@ -166,7 +163,7 @@ function describeKills(start: Start, recover: "fail" | "resume"): void {
       await poll(
         "the end of all jobs",
         async () => {
-          const jobs = await storedJobs(opencode, owner)
+          const jobs = await opencode.stored(owner)
           return jobs.every(({ record }) => record.endedAt !== undefined) || undefined
         },
         { timeoutMs: 30_000, everyMs: 200 },

@@ -6,7 +6,7 @@ import { held, jobOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
-describeBoth("An owner that goes on", (start) => {
+describeBoth("An owner that goes on", ({ start }) => {
   let model: ScriptedModel
   let oc: AnyOpencode
 
@@ -48,8 +48,7 @@ describeBoth("An owner that goes on", (start) => {
 
     stopped.release("kept for later")
     await poll("the record of its end", async () => {
-      const [child] = await oc.children(owner)
-      return JSON.stringify(child?.stored).includes('"done"') || undefined
+      return JSON.stringify(await oc.stored(owner)).includes('"done"') || undefined
     })
     // Whoever ended later has been told: it would have been told by now.
     other.release("told at once")
@@ -68,8 +67,7 @@ describeBoth("An owner that goes on", (start) => {
     await oc.restart()
     // Long enough for a notification that nobody asked for.
     await poll("the record of its end", async () => {
-      const [child] = await oc.children(owner)
-      return JSON.stringify(child?.stored).includes("interrupted") || undefined
+      return JSON.stringify(await oc.stored(owner)).includes("interrupted") || undefined
     })
     expect((await oc.userTexts(owner)).filter(isNotification)).toEqual([])
     await oc.say(owner, "are you there?")
@@ -81,7 +79,7 @@ describeBoth("An owner that goes on", (start) => {
   })
 })
 
-describeBoth("With `recover: resume`", (start) => {
+describeBoth("With `recover: resume`", ({ start }) => {
   let model: ScriptedModel
   let oc: AnyOpencode
 

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
-describeBoth("A main agent that hands out work", (start) => {
+describeBoth("A main agent that hands out work", ({ open }) => {
   let model: ScriptedModel
-  let oc: AnyOpencode
+  let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await start({ model, plugin: { options: { notify: "never" } } })
+    oc = await open({ model, plugin: { options: { notify: "never" } } })
   })
   afterAll(async () => {
     await oc?.stop()

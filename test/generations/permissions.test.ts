@@ -8,7 +8,7 @@ import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
-describeBoth("What a child may do", (start, generation) => {
+describeBoth("What a child may do", ({ start, generation }) => {
   const shell = generation === 1 ? "bash" : "shell"
   let model: ScriptedModel
   let oc: AnyOpencode

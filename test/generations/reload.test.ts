@@ -4,7 +4,7 @@ import { describeBoth } from "../support/generations.ts"
 import { held, jobOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("A plugin that opencode loads again while its jobs run", (start, generation) => {
+describeBoth("A plugin that opencode loads again while its jobs run", ({ start, generation }) => {
   let model: ScriptedModel
   let oc: AnyOpencode
 

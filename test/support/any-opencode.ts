@@ -1,45 +1,36 @@
-import type { HostMessage } from "../../src/plugin/host/port.ts"
+import type { JobRecord } from "../../src/machines/record.ts"
+import type { HostMessage, PermissionRule } from "../../src/plugin/host/port.ts"
+import type { StoredJob } from "../../src/plugin/records/stored-job.ts"
+import type { Happenings } from "./happenings.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
-import type { ToolOutcome } from "./tool-call.ts"
 
-export type { ToolOutcome }
-
+/** opencode 1.18, and 2.x. */
 export type Generation = 1 | 2
 
-export interface OpencodeOptions {
+export interface ProjectOptions {
   model: ScriptedModel
-  /** The plugin's options; false for none of ours. */
-  plugin?: { options?: object } | false
-  env?: Record<string, string>
-  /** Goes over the keys of the standard opencode.json. */
+  /** The plugin to load (the built one) and its options; false for none. */
+  plugin?: { path?: string; options?: object } | false
+  /** Goes over the keys of the standard opencode.json, in the form of 1.18, which 2.x reads as well. */
   config?: Record<string, unknown>
-  /** Those of another opencode, to share its store. */
+}
+
+export interface OpencodeOptions extends ProjectOptions {
+  env?: Record<string, string>
+  /** The home of another opencode, to share its store. Its maker removes it. */
   home?: string
+  /** The project of another opencode, with its opencode.json. Its maker removes it. */
   project?: string
 }
 
-/** A child session of an owner. */
-export interface Child {
-  id: string
-  parent: string | undefined
-  title: string
-  agent: string | undefined
-  /** What the plugin keeps for it. */
-  stored: unknown
-}
-
-export interface StartedCall {
-  readonly callID: string
-  /** The outcome, when the whole turn is over. */
-  readonly done: Promise<ToolOutcome>
-}
-
-/** The real opencode of either generation, as far as tests that hold for both need it. */
-export interface AnyOpencode {
+/** A project in the real opencode of either generation, with an instance of the plugin of its own. */
+export interface AnyProject {
   readonly generation: Generation
-  readonly home: string
   readonly project: string
-  session(init?: { agent?: string }): Promise<string>
+  /** From its opening on. */
+  readonly events: Happenings
+  /** Its agent and model are those of every turn. Default: those of the project. */
+  session(init?: { agent?: string; rules?: PermissionRule[] }): Promise<string>
   /** A person's words, and the turn that they set off. */
   say(session: string, text: string): Promise<void>
   /** Makes the session's main agent call one tool, and waits until its turn is over. */
@@ -48,21 +39,79 @@ export interface AnyOpencode {
   startTool(session: string, tool: string, args: object): StartedCall
   /** The outcome of a call that has ended, as the session's conversation holds it. */
   outcomeOf(session: string, callID: string): Promise<ToolOutcome | undefined>
+  /** A conversation, oldest first. */
   messages(session: string): Promise<HostMessage[]>
   /** What a session's model was told in the user's name, oldest first. */
   userTexts(session: string): Promise<string[]>
-  /** The children that the plugin made for this owner. */
   children(owner: string): Promise<Child[]>
+  /** An owner's jobs as they lie in opencode's store. */
+  stored(owner: string): Promise<KeptJob[]>
   isBusy(session: string): Promise<boolean>
+  /** What a person does with Esc. */
   abort(session: string): Promise<void>
+  compact(session: string): Promise<void>
+  deleteSession(session: string): Promise<void>
+  /** Answers a permission request. */
   reply(session: string, request: string, decision: "once" | "always" | "reject"): Promise<void>
+  /** Answers a question of one field. */
+  answer(session: string, request: string, answer: string): Promise<void>
   /** Ends the plugin's instance and makes a new one, in the same process. */
   reload(): Promise<void>
-  /** Hears of every event of opencode from now on, until the returned function is called. */
-  onEvent(hear: () => void): Promise<() => void>
-  log(): string
-  /** SIGKILL, as a crash would; `restart` goes on in the same home and project. */
-  kill(): Promise<void>
-  restart(): Promise<void>
+  /** Removes the project and what else was made for it. */
   stop(): Promise<void>
+}
+
+/** An opencode of one's own, and the project in which it was started; it ends with `stop`. */
+export interface AnyOpencode extends AnyProject {
+  readonly home: string
+  /** That of the running process: another after `restart`. */
+  readonly url: string
+  readonly pid: number
+  /** What opencode and the plugin logged, over all starts. */
+  log(): string
+  /** Another project in the same process. */
+  open(options: ProjectOptions): Promise<AnyProject>
+  /** SIGKILL for the whole process group, as a crash would; home and project stay for `restart`. */
+  kill(): Promise<void>
+  /** Starts it again in the same home and project, after ending it as `stop` does if it still runs. */
+  restart(): Promise<void>
+}
+
+/** How a finished tool call looks to the owner. */
+export interface ToolOutcome {
+  status: "completed" | "error"
+  /** What the model reads; empty when it failed. */
+  output: string
+  /** Empty on opencode 2, which shows none. */
+  title: string
+  metadata: Record<string, unknown>
+  /** Why it failed. */
+  error?: string
+}
+
+/** A tool call under way. */
+export interface StartedCall {
+  readonly callID: string
+  /** The outcome, when the whole turn is over. Rejects when the turn ends without the call having ended. */
+  readonly done: Promise<ToolOutcome>
+  /** Resolves once it runs. */
+  running(): Promise<void>
+  /** The first that it shows while it runs that matches, past ones included. */
+  shown(matches: (shown: Shown) => boolean, timeoutMs?: number): Promise<Shown>
+}
+
+export interface Shown {
+  jobs: JobRecord[]
+  /** Empty on opencode 2, which shows none. */
+  title: string
+}
+
+export type KeptJob = StoredJob & { session: string }
+
+/** A child session of an owner. */
+export interface Child {
+  id: string
+  parent: string | undefined
+  title: string
+  agent: string | undefined
 }

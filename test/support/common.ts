@@ -1,15 +1,19 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as z from "zod"
+import type { Generation } from "./any-opencode.ts"
 import { tempFolder } from "./temp-folder.ts"
 import { poll } from "./waiters.ts"
 
+const Server = z.object({ url: z.string(), home: z.string() })
+export type Server = z.infer<typeof Server>
+
 /** What all end-to-end tests of a run have in common. */
 const Common = z.object({
-  /** Where a prepared home is. */
-  home: z.string(),
-  /** opencodes that run, one for each worker, and their homes. */
-  servers: z.array(z.object({ url: z.string(), home: z.string() })),
+  /** Where a prepared home of 1.18 is, where the tests run on that. */
+  home: z.string().optional(),
+  /** opencodes of each generation that run, one for each worker. */
+  servers: z.object({ 1: z.array(Server), 2: z.array(Server) }),
 })
 export type Common = z.infer<typeof Common>
 
@@ -43,4 +47,12 @@ export async function common(): Promise<Common | undefined> {
   const found = Announced.parse(JSON.parse(readFileSync(file, "utf8")))
   if ("failed" in found) throw new Error(`What all tests have in common was not made: ${found.failed}`)
   return found
+}
+
+/** The opencode that this worker's tests share. */
+export async function serverOfWorker(generation: Generation): Promise<Server> {
+  const servers = (await common())?.servers[generation] ?? []
+  const server = servers[Number(process.env.VITEST_POOL_ID ?? 0) % servers.length]
+  if (!server) throw new Error("No opencode is shared: vitest's global setup starts them")
+  return server
 }

@@ -4,11 +4,12 @@ import { pathToFileURL } from "node:url"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
 import { answered } from "./answered.ts"
+import type { ToolOutcome } from "./any-opencode.ts"
 import type { Opencode } from "./opencode.ts"
 import { makeProject } from "./project.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
 import { tempFolder } from "./temp-folder.ts"
-import { startToolCall, type ToolOutcome } from "./tool-call.ts"
+import { startToolCall } from "./tool-call.ts"
 
 /** Another directory that an opencode that runs already serves, with an instance of the plugin of its own. */
 export interface FurtherProject {

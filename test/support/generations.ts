@@ -1,15 +1,30 @@
 import { describe } from "vitest"
-import type { AnyOpencode, Generation, OpencodeOptions } from "./any-opencode.ts"
-import { startOpencode1 } from "./opencode-1.ts"
-import { startOpencode2 } from "./opencode-2.ts"
+import type { AnyOpencode, AnyProject, Generation, OpencodeOptions, ProjectOptions } from "./any-opencode.ts"
+import { openProject1, startOpencode1 } from "./opencode-1.ts"
+import { openProject2, startOpencode2 } from "./opencode-2.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
+import { isWanted } from "./wanted.ts"
 
-export type Start = (options: OpencodeOptions) => Promise<AnyOpencode>
+/** The real opencode of one generation. */
+export interface OneGeneration {
+  generation: Generation
+  /** Opens a project in an opencode that this worker's tests share: for tests that do nothing to the process itself. */
+  open(options: ProjectOptions): Promise<AnyProject>
+  /** Starts an opencode of one's own. */
+  start(options: OpencodeOptions): Promise<AnyOpencode>
+}
 
-/** Runs the same tests on both generations of opencode; one for which this machine has none is named as skipped. */
-export function describeBoth(title: string, tests: (start: Start, generation: Generation) => void): void {
-  describe(`opencode 1.18: ${title}`, () => tests(startOpencode1, 1))
+const one: OneGeneration = { generation: 1, open: openProject1, start: startOpencode1 }
+const two: OneGeneration = { generation: 2, open: openProject2, start: startOpencode2 }
+
+/**
+ * Runs the same tests on both generations of opencode, or on the one that OPENCODE names. One for which this machine
+ * has none is named as skipped.
+ */
+export function describeBoth(title: string, tests: (opencode: OneGeneration) => void): void {
+  if (isWanted(1)) describe(`opencode 1.18: ${title}`, () => tests(one))
+  if (!isWanted(2)) return
   const isMissing = opencode2Binary() === undefined
-  const reason = isMissing ? " (skipped: none is installed for this machine; name one in OPENCODE2)" : ""
-  describe.skipIf(isMissing)(`opencode 2${reason}: ${title}`, () => tests(startOpencode2, 2))
+  const reason = isMissing ? " (skipped: this machine has none; name one in OPENCODE2)" : ""
+  describe.skipIf(isMissing)(`opencode 2${reason}: ${title}`, () => tests(two))
 }

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { JobRecord } from "../../src/machines/record.ts"
+import type { ToolOutcome } from "./any-opencode.ts"
 import type { Reply } from "./replies.ts"
-import type { ToolOutcome } from "./tool-call.ts"
 
 const Jobs = z.array(JobRecord)
 

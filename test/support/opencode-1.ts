@@ -1,41 +1,66 @@
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
-import type { HostMessage } from "../../src/plugin/host/port.ts"
-import { decodeMessage, decodeSession } from "../../src/plugin/host/v1/decode.ts"
+import type { HostMessage, PermissionRule } from "../../src/plugin/host/port.ts"
+import { decodeMessage } from "../../src/plugin/host/v1/decode.ts"
+import { decodeEvent } from "../../src/plugin/host/v1/events.ts"
+import { StoredJob } from "../../src/plugin/records/stored-job.ts"
 import { answered } from "./answered.ts"
-import type { AnyOpencode, Child, OpencodeOptions, StartedCall, ToolOutcome } from "./any-opencode.ts"
+import type {
+  AnyOpencode,
+  AnyProject,
+  Child,
+  KeptJob,
+  OpencodeOptions,
+  ProjectOptions,
+  StartedCall,
+  ToolOutcome,
+} from "./any-opencode.ts"
 import { userTexts } from "./conversation.ts"
-import { type Opencode, startOpencode } from "./opencode.ts"
+import type { Events } from "./events.ts"
+import { type Happening, Happenings } from "./happenings.ts"
+import { jobsOf } from "./jobs.ts"
+import { type Opencode, type OpenProject, startOpencode } from "./opencode.ts"
+import { openProject, openProjectIn } from "./shared-opencode.ts"
 import { outcomeOf } from "./tool-call.ts"
 
-/** The real opencode 1.18 as tests of both generations see it. */
+/** A project in an opencode 1.18 that this worker's tests share. */
+export async function openProject1(options: ProjectOptions): Promise<AnyProject> {
+  return new ProjectOfOne(await openProject(options))
+}
+
+/** An opencode 1.18 of one's own. */
 export async function startOpencode1(options: OpencodeOptions): Promise<AnyOpencode> {
   return new OpencodeOfOne(await startOpencode(options))
 }
 
-class OpencodeOfOne implements AnyOpencode {
+/** opencode 1.18 in the words that tests of both generations share. */
+class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject {
   readonly generation = 1
-  readonly #opencode: Opencode
+  readonly events = new Happenings()
+  protected readonly raw: Raw
   /** In 1.18 each prompt says its agent. */
   readonly #agents = new Map<string, string>()
 
-  constructor(opencode: Opencode) {
-    this.#opencode = opencode
+  constructor(raw: Raw) {
+    this.raw = raw
+    for (const event of raw.events.seen) this.#hear(event)
+    raw.events.listen((event) => this.#hear(event))
   }
 
-  get home(): string {
-    return this.#opencode.home
+  #hear({ payload }: Events["seen"][number]): void {
+    const happening = happeningOf(payload)
+    if (happening) this.events.add(happening)
   }
 
   get project(): string {
-    return this.#opencode.project
+    return this.raw.project
   }
 
   get #client(): OpencodeClient {
-    return this.#opencode.client
+    return this.raw.client
   }
 
-  async session({ agent }: { agent?: string } = {}): Promise<string> {
-    const session = await this.#opencode.session()
+  async session({ agent, rules }: { agent?: string; rules?: PermissionRule[] } = {}): Promise<string> {
+    const session = await this.raw.session({ ...(rules && { permission: rules }) })
     if (agent !== undefined) this.#agents.set(session, agent)
     return session
   }
@@ -49,11 +74,25 @@ class OpencodeOfOne implements AnyOpencode {
   }
 
   callTool(session: string, tool: string, args: object): Promise<ToolOutcome> {
-    return this.#opencode.callTool(session, tool, args, this.#as(session))
+    return this.startTool(session, tool, args).done
   }
 
   startTool(session: string, tool: string, args: object): StartedCall {
-    return this.#opencode.startTool(session, tool, args, this.#as(session))
+    const call = this.raw.startTool(session, tool, args, this.#as(session))
+    return {
+      callID: call.callID,
+      done: call.done,
+      running: async () => void (await call.waitForPart(({ state }) => state.status === "running")),
+      shown: async (matches, timeoutMs) => {
+        const part = await call.waitForPart((each) => {
+          const shown = shownBy(each)
+          return shown !== undefined && matches(shown)
+        }, timeoutMs)
+        const shown = shownBy(part)
+        if (!shown) throw new Error("The part that matched shows no jobs")
+        return shown
+      },
+    }
   }
 
   #as(session: string): { agent?: string } {
@@ -71,15 +110,21 @@ class OpencodeOfOne implements AnyOpencode {
   }
 
   userTexts(session: string): Promise<string[]> {
-    return userTexts(this.#opencode, session)
+    return userTexts(this.raw, session)
   }
 
   async children(owner: string): Promise<Child[]> {
-    const children = await answered("the children", this.#client.session.children({ sessionID: owner }))
-    return children.map((child) => {
-      const { id, parent, title, stored } = decodeSession(child)
-      return { id, parent, title, agent: child.agent, stored }
-    })
+    const children = await this.#children(owner)
+    return children.map(({ id, parentID: parent, title, agent }) => ({ id, parent, title, agent }))
+  }
+
+  async stored(owner: string): Promise<KeptJob[]> {
+    const children = await this.#children(owner)
+    return children.map(({ id, metadata }) => ({ session: id, ...StoredJob.parse(metadata?.troupe) }))
+  }
+
+  #children(owner: string) {
+    return answered("the children", this.#client.session.children({ sessionID: owner }))
   }
 
   async isBusy(session: string): Promise<boolean> {
@@ -91,8 +136,23 @@ class OpencodeOfOne implements AnyOpencode {
     await answered("the abort", this.#client.session.abort({ sessionID: session }))
   }
 
+  async compact(session: string): Promise<void> {
+    await answered(
+      "the compaction",
+      this.#client.session.summarize({ sessionID: session, providerID: "fake", modelID: "m1" }),
+    )
+  }
+
+  async deleteSession(session: string): Promise<void> {
+    await answered("the deletion", this.#client.session.delete({ sessionID: session }))
+  }
+
   async reply(_session: string, request: string, reply: "once" | "always" | "reject"): Promise<void> {
     await answered("the reply", this.#client.permission.reply({ requestID: request, reply }))
+  }
+
+  async answer(_session: string, request: string, answer: string): Promise<void> {
+    await answered("the answer", this.#client.question.reply({ requestID: request, answers: [[answer]] }))
   }
 
   async reload(): Promise<void> {
@@ -101,23 +161,50 @@ class OpencodeOfOne implements AnyOpencode {
     await answered("the agents", this.#client.app.agents())
   }
 
-  async onEvent(hear: () => void): Promise<() => void> {
-    return this.#opencode.events.listen(hear)
+  stop(): Promise<void> {
+    return this.raw.stop()
+  }
+}
+
+class OpencodeOfOne extends ProjectOfOne<Opencode> implements AnyOpencode {
+  get home(): string {
+    return this.raw.home
+  }
+
+  get url(): string {
+    return this.raw.url
+  }
+
+  get pid(): number {
+    return this.raw.pid
   }
 
   log(): string {
-    return this.#opencode.log()
+    return this.raw.log()
+  }
+
+  async open(options: ProjectOptions): Promise<AnyProject> {
+    return new ProjectOfOne(await openProjectIn(this.raw, options))
   }
 
   kill(): Promise<void> {
-    return this.#opencode.kill()
+    return this.raw.kill()
   }
 
   restart(): Promise<void> {
-    return this.#opencode.restart()
+    return this.raw.restart()
   }
+}
 
-  stop(): Promise<void> {
-    return this.#opencode.stop()
-  }
+function happeningOf(payload: Events["seen"][number]["payload"]): Happening | undefined {
+  return payload.type === "tui.toast.show"
+    ? { type: "toast.shown", message: payload.properties.message }
+    : decodeEvent(payload)
+}
+
+type Part = Awaited<ReturnType<ReturnType<OpenProject["startTool"]>["waitForPart"]>>
+
+function shownBy({ state }: Part) {
+  if (state.status !== "running" || !state.metadata?.jobs) return undefined
+  return { jobs: jobsOf({ metadata: state.metadata }), title: state.title ?? "" }
 }

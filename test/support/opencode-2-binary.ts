@@ -1,20 +1,44 @@
 import { execFileSync } from "node:child_process"
 import { existsSync } from "node:fs"
-import { join } from "node:path"
+import { delimiter, join } from "node:path"
 
 const folder = join(import.meta.dirname, "..", "opencode-2")
-const own = join(folder, "node_modules", "@opencode", "cli-linux-x64-baseline", "bin", "opencode")
 
 /**
- * The executable of opencode 2: that in OPENCODE2, else the one of `test/opencode-2`, which is installed when it is
- * first asked for. Nothing on a machine for which there is none.
+ * The executable of opencode 2: the one in OPENCODE2, else that of `test/opencode-2` where it fits the machine, else
+ * an `opencode2` or `opencode` of the PATH. Nothing where none of them is an opencode 2.
  */
 export function opencode2Binary(): string | undefined {
   const { OPENCODE2: given } = process.env
   if (given !== undefined && given !== "") return given
-  if (process.platform !== "linux" || process.arch !== "x64") return undefined
-  if (!existsSync(own)) {
-    execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--silent"], { cwd: folder, stdio: "inherit" })
+  const found = candidates().find(isOpencode2)
+  // The processes that this one starts need not look again.
+  if (found !== undefined) process.env.OPENCODE2 = found
+  return found
+}
+
+/** Installs the one of `test/opencode-2`, on the machines that it fits. */
+export function installOpencode2(): void {
+  if (process.env.OPENCODE2 || !fits || existsSync(installed)) return
+  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--silent"], { cwd: folder, stdio: "inherit" })
+}
+
+/** The only one in the registry is for this kind of machine. */
+const fits = process.platform === "linux" && process.arch === "x64"
+const installed = join(folder, "node_modules", "@opencode", "cli-linux-x64-baseline", "bin", "opencode")
+
+function candidates(): string[] {
+  const name = process.platform === "win32" ? ".exe" : ""
+  const ofPath = (process.env.PATH ?? "")
+    .split(delimiter)
+    .flatMap((each) => [join(each, `opencode2${name}`), join(each, `opencode${name}`)])
+  return [...(fits ? [installed] : []), ...ofPath].filter((path) => existsSync(path))
+}
+
+function isOpencode2(path: string): boolean {
+  try {
+    return /\bv?2\.\d+\.\d+/.test(execFileSync(path, ["--version"], { encoding: "utf8", stdio: "pipe" }))
+  } catch {
+    return false
   }
-  return own
 }

@@ -1,26 +1,25 @@
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import * as z from "zod"
-import { opencodeBinary } from "./opencode-binary.ts"
+import { StoredJob } from "../../src/plugin/records/stored-job.ts"
+import type { KeptJob } from "./any-opencode.ts"
+import { opencode2Binary } from "./opencode-2-binary.ts"
 
-const Row = z.object({
-  session: z.string(),
-  value: z.string().transform((text) => Entry.parse(JSON.parse(text))),
-})
-const Entry = z.object({ parent: z.string(), stored: z.unknown() })
+const Rows = z.array(z.object({ session: z.string(), value: z.string() }))
+const Entry = z.object({ stored: StoredJob })
 
 /** What the plugin keeps for each child session in the storage of opencode 2, a table of its database. */
-export function storedIn(home: string): { session: string; parent: string; stored: unknown }[] {
+export function storedIn(home: string): KeptJob[] {
   const database = join(home, ".local", "share", "opencode", "opencode.db")
-  // Node 20 reads no SQLite; the Bun inside opencode 1.18 does.
-  const output = execFileSync(opencodeBinary(), ["-e", script, database], {
+  // Node 20 reads no SQLite; the Bun inside opencode does.
+  const output = execFileSync(opencode2Binary() ?? "opencode", ["-e", script, database], {
     env: { ...process.env, BUN_BE_BUN: "1" },
     encoding: "utf8",
   })
-  return z
-    .array(Row)
-    .parse(JSON.parse(output))
-    .map(({ session, value }) => ({ session, ...value }))
+  return Rows.parse(JSON.parse(output)).map(({ session, value }) => ({
+    session,
+    ...Entry.parse(JSON.parse(value)).stored,
+  }))
 }
 
 const script = `

@@ -1,30 +1,57 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as z from "zod"
-import type { HostMessage } from "../../src/plugin/host/port.ts"
+import type { HostMessage, PermissionRule } from "../../src/plugin/host/port.ts"
 import { decodeMessages } from "../../src/plugin/host/v2/decode.ts"
-import type { AnyOpencode, Child, OpencodeOptions, StartedCall, ToolOutcome } from "./any-opencode.ts"
-import { freePort } from "./free-port.ts"
-import { opencode2Binary } from "./opencode-2-binary.ts"
+import { eventDecoder } from "../../src/plugin/host/v2/events.ts"
+import { encodeRule } from "../../src/plugin/host/v2/rules.ts"
+import type {
+  AnyOpencode,
+  AnyProject,
+  Child,
+  KeptJob,
+  OpencodeOptions,
+  ProjectOptions,
+  Shown,
+  StartedCall,
+  ToolOutcome,
+} from "./any-opencode.ts"
+import { serverOfWorker } from "./common.ts"
+import { Happenings } from "./happenings.ts"
+import { jobsOf } from "./jobs.ts"
+import { Api, serve2 } from "./opencode-2-server.ts"
 import { storedIn } from "./opencode-2-storage.ts"
-import { opencodeEnv } from "./opencode-env.ts"
-import { type ProcessGroup, startGroup } from "./process-group.ts"
+import type { ProcessGroup } from "./process-group.ts"
 import { makeProject } from "./project.ts"
 import { newCallId } from "./replies.ts"
-import type { ModelRequest } from "./scripted-model.ts"
-import { tempFolder } from "./temp-folder.ts"
-import { poll } from "./waiters.ts"
+import type { ModelRequest, ScriptedModel } from "./scripted-model.ts"
+import { scriptedProvider } from "./stage.ts"
+import { type TempFolder, tempFolder } from "./temp-folder.ts"
+import { poll, Watched } from "./waiters.ts"
 
-const password = "secret"
-const authorization = `Basic ${btoa(`opencode:${password}`)}`
+/** A project in an opencode 2 that this worker's tests share. */
+export async function openProject2(options: ProjectOptions): Promise<AnyProject> {
+  return openIn(await serverOfWorker(2), options)
+}
 
-/** The real opencode 2, as `opencode serve`, in a home and a project of its own or another's. */
+async function openIn(
+  { url, home }: { url: string; home: string },
+  options: ProjectOptions,
+): Promise<AnyProject> {
+  const folder = tempFolder("project-2")
+  makeProject(folder.path, configOf(options))
+  const project = new ProjectOfTwo(options.model, home, folder.path, folder)
+  await project.connect(url, options.plugin !== false)
+  return project
+}
+
+/** An opencode 2 of one's own. */
 export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpencode> {
   const folder = tempFolder("opencode-2")
   const home = options.home ?? join(folder.path, "home")
   const project = options.project ?? join(folder.path, "project")
   if (options.project === undefined) makeProject(project, configOf(options))
-  const opencode = new OpencodeOfTwo(options, { home, project, remove: () => folder.remove() })
+  const opencode = new OpencodeOfTwo(options, home, project, folder)
   try {
     await opencode.start()
     return opencode
@@ -34,115 +61,101 @@ export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpenc
   }
 }
 
-function configOf({ model, plugin = {}, config }: OpencodeOptions): object {
-  const models = Object.fromEntries(["m1", "m2"].map((name) => [name, fakeModel]))
+function configOf({ model, plugin = {}, config }: ProjectOptions): object {
   return {
-    provider: {
-      fake: {
-        npm: "@ai-sdk/openai-compatible",
-        options: { baseURL: model.url, apiKey: "none" },
-        models,
-      },
-    },
+    provider: scriptedProvider(model),
     model: "fake/m1",
     // git is half of what a step costs.
     snapshots: false,
     permission: { "*": "allow" },
-    plugins: [
-      {
-        package: join(import.meta.dirname, "..", ".."),
-        options: plugin === false ? {} : (plugin.options ?? {}),
-      },
-    ],
+    ...(plugin && { plugins: [{ package: plugin.path ?? builtPlugin, options: plugin.options ?? {} }] }),
     ...config,
   }
 }
 
-const fakeModel = { tool_call: true, limit: { context: 200_000, output: 8_000 } }
+/** opencode 2 takes a folder with a `server.js`. */
+const builtPlugin = join(import.meta.dirname, "..", "..")
 
-const Data = z.object({ data: z.unknown() })
-const Session = z.object({
-  id: z.string(),
-  parentID: z.string().optional(),
-  title: z.string().default(""),
-  agent: z.string().optional(),
-  outcome: z.string().optional(),
-})
-const Part = z.object({
-  type: z.string(),
-  id: z.string().optional(),
-  state: z
-    .object({
-      status: z.string(),
-      content: z.array(z.object({ type: z.string(), text: z.string().default("") })).default([]),
-      metadata: z.record(z.string(), z.unknown()).optional(),
-      error: z.unknown().optional(),
-    })
-    .optional(),
-})
-const Messages = z.array(z.object({ type: z.string(), content: z.array(Part).default([]) }))
-
-class OpencodeOfTwo implements AnyOpencode {
+/** opencode 2 in the words that tests of both generations share. */
+class ProjectOfTwo implements AnyProject {
   readonly generation = 2
   readonly home: string
   readonly project: string
-  readonly #options: OpencodeOptions
-  readonly #remove: () => void
-  #running: { group: ProcessGroup; url: string } | undefined
-  #endedOutput = ""
+  readonly events = new Happenings()
+  readonly #model: ScriptedModel
+  readonly #folder: TempFolder
+  readonly #shown = new Watched<Shown & { call: string }>("progress of a call")
+  #connection: { api: Api; close: AbortController } | undefined
 
-  constructor(options: OpencodeOptions, stage: { home: string; project: string; remove(): void }) {
-    this.#options = options
-    this.home = stage.home
-    this.project = stage.project
-    this.#remove = stage.remove
+  constructor(model: ScriptedModel, home: string, project: string, folder: TempFolder) {
+    this.#model = model
+    this.home = home
+    this.project = project
+    this.#folder = folder
   }
 
-  get url(): string {
-    if (!this.#running) throw new Error("opencode does not run: it was stopped or killed")
-    return this.#running.url
+  /** @param waitForPlugin a location is loaded by its first request, its plugins only later */
+  async connect(url: string, waitForPlugin: boolean): Promise<void> {
+    const close = new AbortController()
+    const api = new Api(url)
+    this.#connection = { api, close }
+    const decode = eventDecoder()
+    await api.listen((event) => {
+      for (const happening of decode(event)) this.events.add(happening)
+      const progress = Progress.safeParse(event).data?.data
+      if (progress?.metadata.jobs) this.#shown.add({ call: progress.id, jobs: jobsOf(progress), title: "" })
+    }, close.signal)
+    await api.ask("GET", `agent?${this.#location}`)
+    if (waitForPlugin) await poll("the plugin", async () => (await this.#isLoaded()) || undefined)
   }
 
-  async start(): Promise<void> {
-    const binary = opencode2Binary()
-    if (binary === undefined) throw new Error("There is no opencode 2 for this machine: set OPENCODE2")
-    const group = await startGroup(binary, ["serve", "--port", `${await freePort()}`], {
-      cwd: this.project,
-      env: opencodeEnv(this.home, { OPENCODE_PASSWORD: password, ...this.#options.env }),
-    })
-    const [, url = ""] = await group.waitForOutput(/listening on (\S+)/)
-    this.#running = { group, url }
-    // A location is loaded by its first request; its plugins may be ready only later.
-    await this.#ask("GET", `/api/agent?${this.#location}`)
-    if (this.#options.plugin !== false) await group.waitForOutput(/opencode-troupe: version \S+ loaded/)
+  async #isLoaded(): Promise<boolean> {
+    const agent = await this.#ask("GET", `plugin?${this.#location}`)
+    return JSON.stringify(agent).includes("opencode-troupe")
+  }
+
+  disconnect(): void {
+    this.#connection?.close.abort()
+    this.#connection = undefined
   }
 
   get #location(): string {
     return `location[directory]=${encodeURIComponent(this.project)}`
   }
 
-  async #ask(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(`${this.url}${path}`, {
-      method,
-      headers: { authorization, "content-type": "application/json" },
-      ...(body && { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return text === "" ? undefined : Data.parse(JSON.parse(text)).data
+  get url(): string {
+    return this.#api.url
   }
 
-  async session(init: { parent?: string; agent?: string } = {}): Promise<string> {
-    const made = await this.#ask("POST", "/api/session", {
+  get #api(): Api {
+    if (!this.#connection) throw new Error("opencode does not run: it was stopped or killed")
+    return this.#connection.api
+  }
+
+  #ask(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
+    return this.#api.ask(method, path, body)
+  }
+
+  async session({ agent, rules }: { agent?: string; rules?: PermissionRule[] } = {}): Promise<string> {
+    const made = await this.#ask("POST", "session", {
       location: { directory: this.project },
-      ...(init.agent !== undefined && { agent: init.agent }),
+      ...(agent !== undefined && { agent }),
+      ...(rules && { permissions: rules.map(encodeRule) }),
     })
     return Session.parse(made).id
   }
 
   async say(session: string, text: string): Promise<void> {
-    await this.#ask("POST", `/api/session/${session}/prompt`, { text })
+    await this.#ask("POST", `session/${session}/prompt`, { text })
     await this.#atRest(session)
+  }
+
+  async #atRest(session: string): Promise<void> {
+    await this.#ask("POST", `experimental/session/${session}/wait`)
+  }
+
+  callTool(session: string, tool: string, args: object): Promise<ToolOutcome> {
+    return this.startTool(session, tool, args).done
   }
 
   startTool(session: string, tool: string, args: object): StartedCall {
@@ -150,29 +163,37 @@ class OpencodeOfTwo implements AnyOpencode {
     const words = `Please call ${tool} (${callID}.)`
     // opencode 2 may put words of its own behind a person's, as in plan mode.
     const isAsked = ({ rawBody }: ModelRequest) => rawBody.includes(callID)
-    const forget = this.#options.model.script(isAsked, [
-      { type: "tool", calls: [{ name: tool, args, id: callID }] },
-    ])
+    const forget = this.#model.script(isAsked, [{ type: "tool", calls: [{ name: tool, args, id: callID }] }])
     const run = async (): Promise<ToolOutcome> => {
       await this.say(session, words)
       const outcome = await this.outcomeOf(session, callID)
-      if (!outcome)
-        throw new Error(`the call of ${tool} did not end: ${JSON.stringify(await this.#context(session))}`)
-      return outcome
+      if (outcome) return outcome
+      throw new Error(`The call of ${tool} did not end: ${JSON.stringify(await this.#context(session))}`)
     }
-    return { callID, done: run().finally(forget) }
-  }
-
-  callTool(session: string, tool: string, args: object): Promise<ToolOutcome> {
-    return this.startTool(session, tool, args).done
+    const done = run().finally(forget)
+    // Who does not ask for the outcome need not hear that opencode was killed meanwhile.
+    done.catch(() => {})
+    return {
+      callID,
+      done,
+      running: async () => void (await this.events.waitFor("tool.running", ({ call }) => call === callID)),
+      shown: (matches, timeoutMs) =>
+        this.#shown.waitFor((shown) => shown.call === callID && matches(shown), timeoutMs),
+    }
   }
 
   async outcomeOf(session: string, callID: string): Promise<ToolOutcome | undefined> {
-    return outcomeIn(Messages.parse(await this.#context(session)), callID)
+    const messages = Messages.parse(await this.#context(session))
+    const part = messages.flatMap(({ content }) => content).find(({ id }) => id === callID)
+    const { status, content = [], metadata = {}, error } = part?.state ?? {}
+    if (status === "completed")
+      return { status, output: content.map(({ text }) => text).join("\n"), title: "", metadata }
+    if (status === "error") return { status, output: "", title: "", metadata, error: error?.message ?? "" }
+    return undefined
   }
 
   #context(session: string): Promise<unknown> {
-    return this.#ask("GET", `/api/session/${session}/context`)
+    return this.#ask("GET", `session/${session}/context`)
   }
 
   async messages(session: string): Promise<HostMessage[]> {
@@ -180,69 +201,85 @@ class OpencodeOfTwo implements AnyOpencode {
   }
 
   async userTexts(session: string): Promise<string[]> {
-    const raw = z.array(z.object({ type: z.string(), text: z.string().default("") }))
-    return raw
-      .parse(await this.#context(session))
+    return Messages.parse(await this.#context(session))
       .filter(({ type }) => type === "user" || type === "synthetic")
       .map(({ text }) => text)
   }
 
   async children(owner: string): Promise<Child[]> {
-    const all = storedIn(this.home).filter(({ parent }) => parent === owner)
-    return Promise.all(all.map(async ({ session, stored }) => ({ ...(await this.#child(session)), stored })))
+    const found = z.array(Session).parse(await this.#ask("GET", `session?parentID=${owner}&limit=200`))
+    return found.map(({ id, parentID: parent, title, agent }) => ({ id, parent, title, agent }))
   }
 
-  async #child(session: string): Promise<Omit<Child, "stored">> {
-    const { id, parentID, title, agent } = Session.parse(await this.#ask("GET", `/api/session/${session}`))
-    return { id, parent: parentID, title, agent }
+  async stored(owner: string): Promise<KeptJob[]> {
+    return storedIn(this.home).filter(({ record }) => record.owner === owner)
   }
 
   async isBusy(session: string): Promise<boolean> {
-    const raw = z.array(z.object({ type: z.string() })).parse(await this.#context(session))
-    const last = raw.at(-1)?.type
-    return last !== undefined && last !== "idle"
-  }
-
-  async #atRest(session: string): Promise<void> {
-    await poll(`the rest of ${session}`, async () => !(await this.isBusy(session)) || undefined, {
-      timeoutMs: 30_000,
-    })
+    const active = z.record(z.string(), z.unknown()).parse(await this.#ask("GET", "session/active"))
+    return session in active
   }
 
   async abort(session: string): Promise<void> {
-    await this.#ask("POST", `/api/session/${session}/interrupt`)
+    await this.#ask("POST", `session/${session}/interrupt`)
+  }
+
+  async compact(session: string): Promise<void> {
+    await this.#ask("POST", `session/${session}/compact`, {})
+    await this.#atRest(session)
+  }
+
+  async deleteSession(session: string): Promise<void> {
+    await this.#ask("DELETE", `session/${session}`)
   }
 
   async reply(session: string, request: string, decision: "once" | "always" | "reject"): Promise<void> {
-    await this.#ask("POST", `/api/session/${session}/permission/${request}/reply`, { decision })
+    await this.#ask("POST", `session/${session}/permission/${request}/reply`, { decision })
+  }
+
+  async answer(session: string, request: string, answer: string): Promise<void> {
+    await this.#ask("POST", `session/${session}/form/${request}/reply`, { answer: { q0: answer } })
   }
 
   /** Runs the plugin's cleanup and its setup again, in the same process. */
   async reload(): Promise<void> {
-    const loads = () => this.log().match(/opencode-troupe: version \S+ loaded/g)?.length ?? 0
-    const before = loads()
-    await this.#ask("POST", `/api/location/reload?${this.#location}`)
-    await poll("the reloaded plugin", async () => loads() > before || undefined)
+    await this.#ask("POST", `location/reload?${this.#location}`)
   }
 
-  async onEvent(hear: () => void): Promise<() => void> {
-    const connection = new AbortController()
-    const { signal } = connection
-    const { body } = await fetch(`${this.url}/api/event`, { headers: { authorization }, signal })
-    if (!body) throw new Error("opencode closed its event stream at once")
-    const events = body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
-    await events.next()
-    void read().catch(() => {
-      // A killed opencode breaks its stream.
-    })
-    async function read(): Promise<void> {
-      for await (const text of events) for (const _ of text.match(/^data:/gm) ?? []) hear()
-    }
-    return () => connection.abort()
+  async stop(): Promise<void> {
+    if (this.#connection) await this.#ask("DELETE", `debug/location?${this.#location}`)
+    this.disconnect()
+    this.#folder.remove()
+  }
+}
+
+class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
+  readonly #options: OpencodeOptions
+  #group: ProcessGroup | undefined
+  #endedOutput = ""
+
+  constructor(options: OpencodeOptions, home: string, project: string, folder: TempFolder) {
+    super(options.model, home, project, folder)
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { group, url } = await serve2(this.project, this.home, this.#options.env)
+    this.#group = group
+    await this.connect(url, this.#options.plugin !== false)
+  }
+
+  get pid(): number {
+    if (!this.#group) throw new Error("opencode does not run: it was stopped or killed")
+    return this.#group.pid
+  }
+
+  open(options: ProjectOptions): Promise<AnyProject> {
+    return openIn({ url: this.url, home: this.home }, options)
   }
 
   log(): string {
-    return [readLogs(this.home), this.#endedOutput, this.#running?.group.output()].join("\n")
+    return [readLogs(this.home), this.#endedOutput, this.#group?.output()].join("\n")
   }
 
   async kill(): Promise<void> {
@@ -254,27 +291,51 @@ class OpencodeOfTwo implements AnyOpencode {
     await this.start()
   }
 
-  async stop(): Promise<void> {
+  override async stop(): Promise<void> {
     await this.#end("SIGTERM")
-    this.#remove()
+    await super.stop()
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    const running = this.#running
-    if (!running) return
-    this.#running = undefined
-    await running.group.end(signal, 8_000)
-    this.#endedOutput += running.group.output()
+    this.disconnect()
+    const group = this.#group
+    if (!group) return
+    this.#group = undefined
+    await group.end(signal, 8_000)
+    this.#endedOutput += group.output()
   }
 }
 
-function outcomeIn(messages: z.infer<typeof Messages>, callID: string): ToolOutcome | undefined {
-  const part = messages.flatMap(({ content }) => content).find(({ id }) => id === callID)
-  const { status, content = [], metadata = {}, error } = part?.state ?? {}
-  if (status !== "completed" && status !== "error") return undefined
-  const output = content.map(({ text }) => text).join("\n")
-  return { status, output, title: "", metadata, ...(error !== undefined && { error: JSON.stringify(error) }) }
-}
+const Metadata = z.record(z.string(), z.unknown())
+
+const Progress = z.object({
+  type: z.literal("session.tool.progress"),
+  data: z.object({ id: z.string(), metadata: Metadata }),
+})
+
+const Session = z.object({
+  id: z.string(),
+  parentID: z.string().optional(),
+  title: z.string().default(""),
+  agent: z.string().optional(),
+})
+
+const Part = z.object({
+  type: z.string(),
+  id: z.string().optional(),
+  state: z
+    .object({
+      status: z.string(),
+      content: z.array(z.object({ type: z.string(), text: z.string().default("") })).default([]),
+      metadata: Metadata.optional(),
+      error: z.object({ message: z.string().default("") }).optional(),
+    })
+    .optional(),
+})
+
+const Messages = z.array(
+  z.object({ type: z.string(), text: z.string().default(""), content: z.array(Part).default([]) }),
+)
 
 function readLogs(home: string): string {
   const folder = join(home, ".local", "share", "opencode", "log")

@@ -2,13 +2,14 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { answered } from "./answered.ts"
+import type { ToolOutcome } from "./any-opencode.ts"
 import { EventStream, type Events } from "./events.ts"
 import { freePort } from "./free-port.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
 import { type ProcessGroup, startGroup } from "./process-group.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
 import { type Stage, type StageOptions, setStage } from "./stage.ts"
-import { type StartedToolCall, startToolCall, type ToolOutcome } from "./tool-call.ts"
+import { type StartedToolCall, startToolCall } from "./tool-call.ts"
 
 export interface OpencodeOptions extends StageOptions {
   model: ScriptedModel

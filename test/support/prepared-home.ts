@@ -22,8 +22,8 @@ let ownHome: Promise<TempFolder> | undefined
  * (4 to 6 s) and makes the database, and need not happen again. Copy it with `copyHome`, never run in it.
  */
 export async function prepareHome(): Promise<string> {
-  const given = await common()
-  if (given) return given.home
+  const given = (await common())?.home
+  if (given !== undefined) return given
   ownHome ??= makeHome()
   return (await ownHome).path
 }

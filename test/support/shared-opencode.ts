@@ -1,9 +1,10 @@
 import { join } from "node:path"
 import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { answered } from "./answered.ts"
-import { type Common, common } from "./common.ts"
+import { type Server, serverOfWorker } from "./common.ts"
 import { EventStream } from "./events.ts"
 import { type OpenProject, serve } from "./opencode.ts"
+import { serve2 } from "./opencode-2-server.ts"
 import { opencodeEnv } from "./opencode-env.ts"
 import { copyHomeOf } from "./prepared-home.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
@@ -11,34 +12,48 @@ import { type StageOptions, setStage } from "./stage.ts"
 import { tempFolder } from "./temp-folder.ts"
 import { startToolCall } from "./tool-call.ts"
 
-/** Starts so many opencodes for `openProject`, in homes like the prepared one. */
-export async function startShared(count: number, preparedHome: string) {
-  const running = await Promise.all(Array.from({ length: count }, () => startOne(preparedHome)))
-  const servers: Common["servers"] = running.map(({ url, home }) => ({ url, home }))
-  const stop = async () => void (await Promise.all(running.map((each) => each.stop())))
-  return { servers, stop }
-}
+/** Starts so many opencodes 1.18 for `openProject`, in homes like the prepared one. */
+export const startShared1 = (count: number, preparedHome: string) =>
+  startShared(count, (folder) => {
+    const home = join(folder, "home")
+    copyHomeOf(preparedHome, home)
+    return serve(folder, opencodeEnv(home))
+  })
 
-async function startOne(preparedHome: string) {
-  const folder = tempFolder("shared")
-  const home = join(folder.path, "home")
-  copyHomeOf(preparedHome, home)
-  const { group, url } = await serve(folder.path, opencodeEnv(home))
+/** The same of opencode 2, which needs no preparation. */
+export const startShared2 = (count: number) =>
+  startShared(count, (folder) => serve2(folder, join(folder, "home")))
+
+async function startShared(count: number, start: (folder: string) => ReturnType<typeof serve>) {
+  const running = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const folder = tempFolder("shared")
+      return { folder, ...(await start(folder.path)) }
+    }),
+  )
+  const servers: Server[] = running.map(({ url, folder }) => ({ url, home: join(folder.path, "home") }))
   const stop = async () => {
-    await group.end("SIGTERM", 5_000)
-    folder.remove()
+    await Promise.all(running.map(({ group }) => group.end("SIGTERM", 5_000)))
+    for (const { folder } of running) folder.remove()
   }
-  return { url, home, stop }
+  return { servers, stop }
 }
 
 type ProjectOptions = Pick<StageOptions, "plugin" | "config"> & { model: ScriptedModel }
 
 /**
- * A project of its own in an opencode that this worker's tests share, for tests that do nothing to the process itself:
- * an opencode that has just been started costs two seconds of both cores until its first turn is over.
+ * A project of its own in an opencode 1.18 that this worker's tests share, for tests that do nothing to the process
+ * itself: an opencode that has just been started costs two seconds of both cores until its first turn is over.
  */
-export async function openProject({ model, ...options }: ProjectOptions): Promise<OpenProject> {
-  const { url, home } = await serverOfWorker()
+export async function openProject(options: ProjectOptions): Promise<OpenProject> {
+  return openProjectIn(await serverOfWorker(1), options)
+}
+
+/** A further project in an opencode 1.18 that runs. */
+export async function openProjectIn(
+  { url, home }: Server,
+  { model, ...options }: ProjectOptions,
+): Promise<OpenProject> {
   const { project, remove } = await setStage({ model, ...options, home })
   const client = createOpencodeClient({ baseUrl: url, directory: project })
   const events = new EventStream(project)
@@ -58,11 +73,4 @@ export async function openProject({ model, ...options }: ProjectOptions): Promis
       remove()
     },
   }
-}
-
-async function serverOfWorker(): Promise<Common["servers"][number]> {
-  const { servers } = (await common()) ?? { servers: [] }
-  const server = servers[Number(process.env.VITEST_POOL_ID ?? 0) % servers.length]
-  if (!server) throw new Error("No opencode is shared: vitest's global setup starts them")
-  return server
 }

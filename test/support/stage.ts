@@ -43,16 +43,9 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 
 /** opencode.json: the scripted model as the only provider, every permission granted, and the plugin. */
 export function projectConfig({ model, plugin = {}, config }: StageOptions): object {
-  const models = Object.fromEntries(["m1", "m2"].map((name) => [name, fakeModel]))
   return {
     $schema: "https://opencode.ai/config.json",
-    provider: {
-      fake: {
-        npm: "@ai-sdk/openai-compatible",
-        options: { baseURL: model.url, apiKey: "none" },
-        models,
-      },
-    },
+    provider: scriptedProvider(model),
     // Keys in the environment of whoever runs the tests must not bring a real provider in.
     enabled_providers: ["fake"],
     model: "fake/m1",
@@ -61,6 +54,17 @@ export function projectConfig({ model, plugin = {}, config }: StageOptions): obj
     share: "disabled",
     ...(plugin && { plugin: [[pathToFileURL(plugin.path ?? builtPlugin).href, plugin.options ?? {}]] }),
     ...config,
+  }
+}
+
+/** The provider of the scripted model, which has two. */
+export function scriptedProvider({ url }: Pick<ScriptedModel, "url">): object {
+  return {
+    fake: {
+      npm: "@ai-sdk/openai-compatible",
+      options: { baseURL: url, apiKey: "none" },
+      models: { m1: fakeModel, m2: fakeModel },
+    },
   }
 }
 

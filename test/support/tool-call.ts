@@ -1,19 +1,9 @@
 import type { OpencodeClient, ToolPart } from "@opencode-ai/sdk/v2/client"
 import { answered } from "./answered.ts"
+import type { ToolOutcome } from "./any-opencode.ts"
 import type { Events } from "./events.ts"
 import { newCallId } from "./replies.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
-
-/** How a finished tool call looks to the owner. */
-export interface ToolOutcome {
-  status: "completed" | "error"
-  /** What the model reads; empty when it failed. */
-  output: string
-  title: string
-  metadata: Record<string, unknown>
-  /** Why it failed. */
-  error?: string
-}
 
 /** A tool call under way. */
 export interface StartedToolCall {

@@ -1,7 +1,7 @@
 import { answered } from "../../support/answered.ts"
+import type { ToolOutcome } from "../../support/any-opencode.ts"
 import { isNotification, userTexts } from "../../support/conversation.ts"
 import { held, jobOf } from "../../support/jobs.ts"
-import type { ToolOutcome } from "../../support/tool-call.ts"
 import { poll } from "../../support/waiters.ts"
 import type { Fault } from "./fault.ts"
 import type { Site } from "./site.ts"
