@@ -102,7 +102,12 @@ const ofTwo: Case[] = [
   { call: "storage.set", when: "a job is started", scenario: starting, outcomes: notCreated },
   { call: "storage.get", when: "a job is started", scenario: starting, outcomes: notCreated },
   { call: "session.prompt", when: "a job is started", scenario: starting, outcomes: notPrompted },
-  { call: "session.wait", when: "a job is started", scenario: starting, outcomes: done },
+  {
+    call: "session.wait",
+    when: "a job is started",
+    scenario: starting,
+    outcomes: { ...done, rejects: "failed (prompt)", error: "failed (prompt)" },
+  },
   { call: "session.get", when: "a job is running", scenario: working, outcomes: done },
   { call: "session.context", when: "a job is running", scenario: working, outcomes: done },
   { call: "storage.set", when: "a job is running", scenario: working, outcomes: done },

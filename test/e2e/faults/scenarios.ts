@@ -47,9 +47,11 @@ export const starting: Scenario = {
     const outcome =
       started.status === "error"
         ? refusal(started)
-        : isOver
-          ? outcomeOf(started)
-          : await waitedFor(site, owner)
+        : started.output.startsWith("Refused")
+          ? "refused"
+          : isOver
+            ? outcomeOf(started)
+            : await waitedFor(site, owner)
     await site.spoiled(fault.call)
     site.mend()
     return { owner, outcome }
