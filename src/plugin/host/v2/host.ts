@@ -99,7 +99,9 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
       outcome(async () => {
         const before = await messages(id)
         const isAsked = before.some((message) => message.id === messageID)
-        if (finalAnswer(before, messageID)) return answerTo(before, messageID)
+        const answer = finalAnswer(before, messageID)
+        // What the end of an opencode has interrupted is no answer to whoever asks again.
+        if (answer && answer.end?.error?.kind !== "interrupted") return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
         if (isAsked && !busy.has(id))
           await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
