@@ -14,10 +14,10 @@ const cancelledIds = ["job-6", "job-7"]
 /** An owner that starts jobs and cancels two of them in the same turn. */
 type Run = { owner: string; cancelCall: string }
 
-describeBoth("recover: fail", ({ start }) => describeKills(start, "fail"))
-describeBoth("recover: resume", ({ start }) => describeKills(start, "resume"))
+describeBoth("recover: fail", (opencode) => describeKills(opencode, "fail"))
+describeBoth("recover: resume", (opencode) => describeKills(opencode, "resume"))
 
-function describeKills(start: OneGeneration["start"], recover: "fail" | "resume"): void {
+function describeKills({ start, generation }: OneGeneration, recover: "fail" | "resume"): void {
   let model: ScriptedModel
   let opencode: AnyOpencode
   let eventsOfARun: number
@@ -142,6 +142,16 @@ function describeKills(start: OneGeneration["start"], recover: "fail" | "resume"
       await judge(run, requestsBefore)
     },
   )
+
+  // `opencode serve` of 1.18 dies of a SIGTERM as of a kill.
+  test.runIf(generation === 2)("SIGTERM in the middle: nothing is lost, nothing doubled", async () => {
+    const reached = afterEvents(Math.ceil(eventsOfARun / 2))
+    const run = await startRun(`${recover}-term`)
+    await Promise.race([reached, settled(run.owner, jobCount).catch(() => {})])
+    const requestsBefore = model.requests.length
+    await opencode.restart()
+    await judge(run, requestsBefore)
+  })
 
   test("kill -9 as soon as a cancel of queued jobs is told: they stay cancelled", async () => {
     const run = await startRun(`${recover}-told`)
