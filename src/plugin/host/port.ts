@@ -18,7 +18,8 @@ export type Host = {
   isBusy(session: string): Promise<Result<boolean>>
   /** Oldest first. */
   messages(session: string): Promise<Result<HostMessage[]>>
-  message(session: string, message: string): Promise<Result<HostMessage>>
+  /** The model that has made this tool call; nothing where opencode does not say. */
+  modelOf(call: ToolCallPlace): Promise<Result<ModelChoice | undefined>>
   /**
    * Changes what a session keeps for this product (`HostSession.stored`) and nothing else of it. `change` gets what
    * is there and gives what is to be there instead, or nothing to leave it. opencode has no compare-and-set: what
@@ -32,6 +33,11 @@ export type Host = {
   prompt(prompt: Prompt): Promise<Result<HostMessage>>
   /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
   post(prompt: NewPrompt): Promise<Result<unknown>>
+  /**
+   * Messages with a mark whose post to this session has begun, if its `messages` cannot be trusted to show those that
+   * are there. Posted again under its id, each is stored once.
+   */
+  begunPosts(session: string): Promise<Result<BegunPost[]>>
   /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
   send(prompt: NewPrompt): Promise<Result<void>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
@@ -111,7 +117,15 @@ type Message = {
   marks: unknown[]
 }
 
-export type UserMessage = Message & { role: "user"; agent: string }
+export type UserMessage = Message & {
+  role: "user"
+  agent: string
+  /**
+   * It is the summary that opencode put in the place of all that was said before then, epoch milliseconds. What it
+   * stands for is not to be had any more.
+   */
+  summarizesUntil?: number
+}
 
 export type AssistantMessage = Message & {
   role: "assistant"
@@ -150,6 +164,11 @@ export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
   /** What its message is to carry unseen: see `marks`. */
   mark?: unknown
 }
+
+export type BegunPost = { messageID: string; mark: unknown }
+
+/** `model`: `provider/model` */
+export type ModelChoice = { model: string; variant?: string | undefined }
 
 /** Where a tool's call stands in its owner's conversation. */
 export type ToolCallPlace = { session: string; message: string; call: string | undefined }
@@ -190,8 +209,8 @@ export type Toast = { message: string; variant: "info" | "success" | "warning" |
 export type HostEvent = { session: string } & (
   | { type: "session.created"; parent: string | undefined }
   | { type: "session.deleted" }
-  /** A turn begins or goes on: the model is asked. */
-  | { type: "session.busy" }
+  /** A turn begins or goes on: the model is asked, for this message if opencode says so. */
+  | { type: "session.busy"; message?: string; asked?: ModelChoice }
   | { type: "session.idle" }
   /** The provider failed and opencode tries again at `next`, epoch milliseconds. */
   | { type: "session.retrying"; attempt: number; reason: string; next: number }

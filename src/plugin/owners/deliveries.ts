@@ -5,7 +5,7 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent, Result } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
-import { deliveredRuns, deliveryMark, runsIn } from "../records/delivery-mark.ts"
+import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
 import { withTexts } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import {
@@ -153,8 +153,9 @@ export class Deliveries {
     if (isGone(session)) return { outcome: "gone" }
     // A message would make final what the user has undone: it waits until they go on.
     if (answered(isBusy) || answered(session).isReverted) return { outcome: "busy" }
-    const messages = await host.messages(owner)
+    const [messages, begun] = await Promise.all([host.messages(owner), host.begunPosts(owner)])
     if (isGone(messages)) return { outcome: "gone" }
+    const begunPosts = answered(begun)
     signal.throwIfAborted()
     // An attempt that seemed to fail, or an earlier process, may have delivered already.
     inbox.markDelivered(owner, deliveredRuns(answered(messages)))
@@ -166,9 +167,12 @@ export class Deliveries {
 
     // From here to the post nothing waits: it may have fetched some itself meanwhile.
     const undelivered = inbox.undelivered(owner)
-    const current = read.filter(({ record: { id, run } }) =>
+    const open = read.filter(({ record: { id, run } }) =>
       undelivered.some((each) => each.id === id && each.run === run),
     )
+    // What was posted under an id may be there already: under that id it is there once.
+    const begunPost = begunPosts.find(({ mark }) => open.some(({ record }) => isIn(runsIn(mark), record)))
+    const current = begunPost ? open.filter(({ record }) => isIn(runsIn(begunPost.mark), record)) : open
     const results = current.filter(({ text }) => text.kind !== "unreadable")
     const [unreadable] = current.flatMap(({ text }) => (text.kind === "unreadable" ? text.why : []))
     if (results.length === 0) {
@@ -179,6 +183,7 @@ export class Deliveries {
     const message: Message = {
       session: owner,
       ...promptIds(owner, now()),
+      ...(begunPost && { messageID: begunPost.messageID }),
       text: notification(results, now()),
       isHidden: true,
       mark: deliveryMark(records),

@@ -77,10 +77,8 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
     children: async (id) =>
       ok([...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession)),
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
-    async message(id, messageID) {
-      const message = said.get(id)?.find(({ info }) => info.id === messageID)
-      return okMessage(message ?? answerTo({ session: id, messageID }, ""))
-    },
+    modelOf: async () => ok({ model: "fake/m1" }),
+    begunPosts: async () => ok([]),
     async updateStored(id, change) {
       const session = sessions.get(id)
       if (!session) return found(id)

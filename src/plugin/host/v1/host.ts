@@ -45,7 +45,14 @@ export function createHost(given: unknown, directory: string): Host {
 
     messages: (id) => call(session.messages({ sessionID: id })).then(mapEach(decodeMessage)),
 
-    message: (id, messageID) => call(session.message({ sessionID: id, messageID })).then(map(decodeMessage)),
+    modelOf: ({ session: id, message: messageID }) =>
+      call(session.message({ sessionID: id, messageID }))
+        .then(map(decodeMessage))
+        .then(
+          map((message) =>
+            message.role === "assistant" ? { model: message.model, variant: message.variant } : undefined,
+          ),
+        ),
 
     async updateStored(id, change) {
       const found = await call(session.get({ sessionID: id }))
@@ -60,6 +67,9 @@ export function createHost(given: unknown, directory: string): Host {
     prompt: (prompt) => outcome(session.prompt(promptBody(prompt))).then(map(decodeMessage)),
 
     post: (prompt) => call(session.prompt({ ...promptBody(prompt), noReply: true })),
+
+    // A conversation shows all of its messages, those before a compaction too.
+    begunPosts: async () => ({ ok: true, value: [] }),
 
     send: (prompt) => done(session.promptAsync(promptBody(prompt))),
 

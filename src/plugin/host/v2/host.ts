@@ -1,19 +1,22 @@
 import * as z from "zod"
+import { eachLimited } from "../../util/each-limited.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
-import { finalAnswer } from "../answers.ts"
+import { finalAnswer, lastAnswer, placeOf } from "../answers.ts"
 import type {
   Host,
   HostEvent,
   HostMessage,
   HostSession,
+  ModelChoice,
   NewPrompt,
   Result,
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
 import type { Call, Context } from "./api.ts"
+import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
@@ -21,6 +24,8 @@ import { StoredSessions } from "./stored-sessions.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
+/** How many sessions are read at once. */
+const mostReads = 16
 
 export type HostOfTwo = Host & {
   /** Takes every event of opencode. */
@@ -35,8 +40,11 @@ export type HostOfTwo = Host & {
 export async function createHost(context: Context): Promise<HostOfTwo> {
   const { session, location } = context
   const stored = new StoredSessions(context.storage, location.directory)
+  const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
+  /** The last request to the model of each session whose turn runs. */
+  const steps = new Map<string, { message: string; asked: ModelChoice }>()
   const calls = new Map<string, Call>()
   const children = new Children(context, (message) => console.warn(`opencode-troupe: ${message}`))
   await children.listen()
@@ -47,7 +55,7 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
   }
 
   const loadAll = async (ids: readonly string[]) => {
-    const loaded = await Promise.all(ids.map((id) => outcome(() => load(id))))
+    const loaded = await eachLimited(ids, mostReads, (id) => outcome(() => load(id)))
     // A session that was deleted leaves what was stored for it.
     return loaded.flatMap((each) => (each.ok ? [each.value] : []))
   }
@@ -86,11 +94,12 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
     messages: (id) => call(() => messages(id)),
 
-    message: (id, messageID) =>
+    modelOf: ({ session: id, message: messageID }) =>
       call(async () => {
+        const step = steps.get(id)
+        if (step?.message === messageID) return step.asked
         const found = (await messages(id)).find((each) => each.id === messageID)
-        if (!found) throw gone(`no message ${messageID}`)
-        return found
+        return found?.role === "assistant" ? { model: found.model, variant: found.variant } : undefined
       }),
 
     updateStored: (id, change) => call(() => stored.update(id, change)),
@@ -98,7 +107,7 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
         const before = await messages(id)
-        const isAsked = before.some((message) => message.id === messageID)
+        const isAsked = placeOf(before, messageID) !== undefined
         const answer = finalAnswer(before, messageID)
         // What the end of an opencode has interrupted is no answer to whoever asks again.
         if (answer && answer.end?.error?.kind !== "interrupted") return answer
@@ -111,7 +120,13 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
       }),
 
     // One durable message, which starts its turn by itself.
-    post: (message) => call(() => send(message)),
+    post: (message) =>
+      call(async () => {
+        const { session: id, messageID, mark } = message
+        if (messageID !== undefined && mark !== undefined) await posts.add(id, messageID, mark)
+        await send(message)
+      }),
+    begunPosts: (id) => call(() => posts.of(id)),
     send: (message) => call(() => send(message)),
 
     abort: (id) => call(() => session.interrupt({ sessionID: id })),
@@ -135,8 +150,17 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     },
 
     hear(event) {
-      if (event.type === "session.busy") busy.add(event.session)
-      if (event.type === "session.idle" || event.type === "session.deleted") busy.delete(event.session)
+      const { type, session: id } = event
+      if (type === "session.busy") {
+        busy.add(id)
+        const { message, asked } = event
+        if (message !== undefined && asked) steps.set(id, { message, asked })
+      }
+      if (type === "session.idle" || type === "session.deleted") {
+        busy.delete(id)
+        steps.delete(id)
+      }
+      if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
     },
 
     began(running) {
@@ -153,9 +177,7 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
 /** The last message of the turn in which this was asked. */
 function answerTo(messages: readonly HostMessage[], asked: string): HostMessage {
-  const answer = messages.findLast(
-    (message) => message.role === "assistant" && message.answers.includes(asked),
-  )
+  const answer = lastAnswer(messages, asked)
   // A turn that ended before the model said anything, as with an agent that does not exist.
   if (!answer) throw new Error("opencode ended the turn without an answer")
   return answer
@@ -184,5 +206,3 @@ async function outcome<T>(run: () => Promise<T>): Promise<Result<T>> {
 }
 
 const Tagged = z.object({ _tag: z.string() })
-
-const gone = (message: string) => Object.assign(new Error(message), { _tag: "NotFoundError" })

@@ -79,7 +79,7 @@ describe("A call to opencode", () => {
       host.models(),
       host.children("ses_1"),
       host.messages("ses_1"),
-      host.message("ses_1", "msg_1"),
+      host.modelOf(place),
       host.abort("ses_1"),
       host.prompt(prompt),
       host.send(prompt),
