@@ -64,6 +64,8 @@ export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpenc
 function configOf({ model, plugin = {}, config }: ProjectOptions): object {
   return {
     provider: scriptedProvider(model),
+    // Neither opencode's own models nor, for want of keys, anybody else's.
+    enabled_providers: ["fake"],
     model: "fake/m1",
     // git is half of what a step costs.
     snapshots: false,
@@ -110,8 +112,8 @@ class ProjectOfTwo implements AnyProject {
   }
 
   async #isLoaded(): Promise<boolean> {
-    const agent = await this.#ask("GET", `plugin?${this.#location}`)
-    return JSON.stringify(agent).includes("opencode-troupe")
+    const plugins = Plugins.parse(await this.#ask("GET", `plugin?${this.#location}`))
+    return plugins.some(({ id, state }) => id === "opencode-troupe" && state.status === "active")
   }
 
   disconnect(): void {
@@ -312,6 +314,8 @@ const Progress = z.object({
   type: z.literal("session.tool.progress"),
   data: z.object({ id: z.string(), metadata: Metadata }),
 })
+
+const Plugins = z.array(z.object({ id: z.string(), state: z.object({ status: z.string() }) }))
 
 const Session = z.object({
   id: z.string(),

@@ -198,7 +198,7 @@ const Made = z.object({ id: z.string(), parentID: z.string().optional() })
 /** Why it was not made. */
 function refusalIn(thrown: unknown): StartPermission {
   const { _tag: tag = "", feedback } = Refusal.safeParse(thrown).data ?? {}
-  if (/Denied|Blocked/.test(tag)) return { type: "denied" }
+  if (/Denied|Blocked/.test(tag) || /^Subagent denied/.test(wordsOf(thrown))) return { type: "denied" }
   if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
   return { type: "failed", reason: wordsOf(thrown) || tag || String(thrown) }
 }

@@ -105,7 +105,9 @@ const Message = z.object({
   model: Model.optional(),
   content: z.array(Part).default([]),
   finish: z.string().optional(),
-  error: z.object({ type: z.string(), message: z.string().default("") }).optional(),
+  error: z
+    .object({ type: z.string(), message: z.string().default(""), status: z.number().optional() })
+    .optional(),
   outcome: z.string().optional(),
   status: z.string().optional(),
 })
@@ -199,6 +201,8 @@ function textOf(content: Message["content"]): string {
 const marksIn = (metadata: z.infer<typeof Metadata>): unknown[] =>
   metadata?.[OUR_KEY] === undefined ? [] : [metadata[OUR_KEY]]
 
-export function jobErrorOf({ type, message }: { type: string; message: string }): JobError {
-  return type === "aborted" ? ABORTED : { kind: "provider", message: message || type }
+function jobErrorOf({ type, message, status }: NonNullable<Message["error"]>): JobError {
+  if (type === "aborted") return ABORTED
+  const isSaid = status === undefined || message.includes(`${status}`)
+  return { kind: "provider", message: `${message || type}${isSaid ? "" : ` (HTTP ${status})`}` }
 }

@@ -113,7 +113,8 @@ const decoders = new Map<string, Decoder>([
       ({ sessionID: session, attempt, at: next, error }) => ({
         type: "session.retrying",
         session,
-        attempt,
+        // opencode 2 counts the attempt to come.
+        attempt: attempt - 1,
         reason: error?.message ?? "",
         next,
       }),
@@ -211,7 +212,9 @@ const Form = z.object({
   form: z.object({
     id: z.string(),
     sessionID: z.string(),
-    fields: z.array(z.object({ label: z.string().default(""), title: z.string().default("") })).default([]),
+    fields: z
+      .array(z.object({ title: z.string().default(""), description: z.string().default("") }))
+      .default([]),
   }),
 })
 
@@ -219,7 +222,7 @@ function decodeForm(data: unknown): HostEvent | undefined {
   const read = Form.safeParse(data)
   if (!read.success) return undefined
   const { id, sessionID: session, fields } = read.data.form
-  const text = fields.map(({ title, label }) => title || label).join(" ")
+  const text = fields.map(({ title, description }) => description || title).join(" ")
   return { type: "request.opened", session, request: { id, kind: "question", text } }
 }
 

@@ -140,6 +140,17 @@ describe("A conversation", () => {
     })
   })
 
+  it.each([
+    ["Invalid API key", 401, "Invalid API key (HTTP 401)"],
+    ["scripted 503", 503, "scripted 503"],
+    ["", 403, "provider.auth (HTTP 403)"],
+    ["the connection broke", undefined, "the connection broke"],
+  ])("tells of a provider's error %j with its status %s", (message, status, words) => {
+    const failed = answer("msg_2", "", { error: { type: "provider.auth", message, status }, finish: "error" })
+    const messages = decodeMessages([asked("msg_1"), failed, idle("failed")])
+    expect(messages.at(-1)).toMatchObject({ end: { error: { kind: "provider", message: words } } })
+  })
+
   it("tells an interrupted turn from a finished one", () => {
     const messages = decodeMessages([asked("msg_1"), answer("msg_2", "half"), idle("interrupted")])
     expect(messages.at(-1)).toMatchObject({ text: "half", end: { error: { kind: "interrupted" } } })

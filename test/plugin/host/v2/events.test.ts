@@ -61,6 +61,29 @@ describe("What waits for a person", () => {
   })
 })
 
+describe("A question to the person", () => {
+  it("is asked in its own words, not its heading", () => {
+    const fields = [{ key: "q0", title: "Colour", description: "Which colour?", type: "string" }]
+    const created = { type: "form.created", data: { form: { id: "frm_1", sessionID: "ses_1", fields } } }
+    expect(decode(created)).toEqual([
+      {
+        type: "request.opened",
+        session: "ses_1",
+        request: { id: "frm_1", kind: "question", text: "Which colour?" },
+      },
+    ])
+  })
+})
+
+describe("A pause before the provider is asked again", () => {
+  it("tells which attempt has failed, not which is to come", () => {
+    const scheduled = { attempt: 2, at: 5_000, error: { type: "provider", message: "overloaded" } }
+    expect(decode(event("session.retry.scheduled", scheduled))).toEqual([
+      { type: "session.retrying", session: "ses_1", attempt: 1, reason: "overloaded", next: 5_000 },
+    ])
+  })
+})
+
 it("Foreign events, and those in another shape than was seen, are none", () => {
   const foreign = [undefined, "text", {}, event("a.new.one"), { type: "session.execution.started", data: {} }]
   expect(foreign.flatMap((each) => decode(each))).toEqual([])
