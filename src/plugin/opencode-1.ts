@@ -8,7 +8,13 @@ import { createProduct } from "./product.ts"
 export async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks> {
   const { client, directory } = input
   const host = createHost(client, directory)
-  const product = createProduct({ host, directory, given, endsWithTurn: isRun() })
+  const product = createProduct({
+    host,
+    directory,
+    given,
+    endsWithTurn: isRun(),
+    turnsOutliveInstances: false,
+  })
   return {
     tool: pluginTools(product.tools),
     event: async ({ event: given }) => {

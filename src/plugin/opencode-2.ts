@@ -19,7 +19,8 @@ export async function setup(context: Context): Promise<End> {
   const { location, options: given } = context
   await running.get(location.directory)?.()
   const host = await createHost(context)
-  const product = createProduct({ host, directory: location.directory, given, endsWithTurn: false })
+  const { directory } = location
+  const product = createProduct({ host, directory, given, endsWithTurn: false, turnsOutliveInstances: true })
   const over = new AbortController()
 
   void listen()

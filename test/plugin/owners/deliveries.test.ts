@@ -707,10 +707,19 @@ describe("What an earlier process left", () => {
     expect(states()).toEqual([])
   })
 
+  it("is delivered at once where this process ran it before opencode loaded the plugin anew", async () => {
+    const { adopt, told, inbox } = await ownerWithJobs()
+    inbox.adopt("ses_old", 0, true)
+    adopt()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["old"]])
+  })
+
   describe("and recovery has resumed", () => {
-    const resumed = async () => {
+    const resumed = async ({ isContinued = false } = {}) => {
       const services = await ownerWithJobs()
-      const { troupe, host } = services
+      const { troupe, host, inbox } = services
+      inbox.adopt("ses_again", 0, isContinued)
       troupe.start({
         id: "again",
         owner: "owner",
@@ -736,6 +745,14 @@ describe("What an earlier process left", () => {
       expect([told(), states()]).toEqual([[], ["dormant"]])
       turn("begins")
       turn("ends")
+      await vi.advanceTimersByTimeAsync(aWhile)
+      expect(told()).toEqual([["again"]])
+    })
+
+    it("wakes its owner where this process ran it before opencode loaded the plugin anew", async () => {
+      const { finish, told, states } = await resumed({ isContinued: true })
+      expect(states()).toEqual([])
+      await finish("of again", "again")
       await vi.advanceTimersByTimeAsync(aWhile)
       expect(told()).toEqual([["again"]])
     })
