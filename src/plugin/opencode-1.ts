@@ -8,13 +8,7 @@ import { createProduct } from "./product.ts"
 export async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks> {
   const { client, directory } = input
   const host = createHost(client, directory)
-  const product = createProduct({
-    host,
-    directory,
-    given,
-    endsWithTurn: isRun(),
-    turnsOutliveInstances: false,
-  })
+  const product = createProduct({ host, directory, given, endsWithTurn: isRun() })
   return {
     tool: pluginTools(product.tools),
     event: async ({ event: given }) => {

@@ -19,8 +19,7 @@ export async function setup(context: Context): Promise<End> {
   const { location, options: given } = context
   await running.get(location.directory)?.()
   const host = await createHost(context)
-  const { directory } = location
-  const product = createProduct({ host, directory, given, endsWithTurn: false, turnsOutliveInstances: true })
+  const product = createProduct({ host, directory: location.directory, given, endsWithTurn: false })
   const over = new AbortController()
 
   void listen()

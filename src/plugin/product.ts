@@ -35,8 +35,6 @@ export type ProductOptions = {
   given: unknown
   /** opencode itself ends with the main turn, as `opencode run` does. */
   endsWithTurn: boolean
-  /** Its turns go on while it loads the plugin anew, as in opencode 2. */
-  turnsOutliveInstances: boolean
 }
 
 /** The product over one opencode, whichever its generation: one for each directory. */
@@ -52,7 +50,7 @@ export type Product = {
 }
 
 export function createProduct(settings: ProductOptions): Product {
-  const { host, directory, endsWithTurn, turnsOutliveInstances } = settings
+  const { host, directory, endsWithTurn } = settings
   const now = Date.now
   const { options, problems: wrongOptions } = readOptions(settings.given)
   const copy = registerCopy(directory, import.meta.url)
@@ -74,16 +72,7 @@ export function createProduct(settings: ProductOptions): Product {
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
-  const recovery = createRecovery({
-    host,
-    troupe,
-    inbox,
-    store,
-    recover,
-    turnsOutliveInstances,
-    onWaiting: showWaiting,
-    now,
-  })
+  const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const actors = () =>
     allActors(troupe.actors(), {

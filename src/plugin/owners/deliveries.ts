@@ -93,15 +93,8 @@ export class Deliveries {
     }
     // A new job gets its session later: one that has it from the beginning is of an earlier process.
     if (session === "") return
-    const { inbox } = this.#options
-    if (inbox.isContinued(record)) {
-      // Its owner is still there, and expects the result.
-      if (hasEnded(record) && !inbox.isDelivered(record))
-        this.#tell({ owner, from: "this process" }, { type: "job.ended", job: id })
-      return
-    }
     if (!hasEnded(record)) this.#tell({ owner, from: "an earlier process" }, { type: "job.resumed", job: id })
-    else if (!inbox.isDelivered(record))
+    else if (!this.#options.inbox.isDelivered(record))
       this.#tell({ owner, from: "an earlier process" }, { type: "job.adopted" })
   }
 

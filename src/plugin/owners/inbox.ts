@@ -13,17 +13,12 @@ export class Inbox {
   readonly #store: Pick<JobStore, "markDelivered">
   /** The last run of each job whose result is delivered. */
   readonly #delivered = new Map<string, number>()
-  /** The sessions of jobs that this process ran already before opencode loaded the plugin anew. */
-  readonly #continued = new Set<string>()
   readonly #listeners = new Set<(owner: string) => void>()
 
   constructor(troupe: Pick<Troupe, "records" | "releaseText">, store: Pick<JobStore, "markDelivered">) {
     this.#troupe = troupe
     this.#store = store
-    troupe.records.onForgotten((record) => {
-      this.#delivered.delete(keyOf(record))
-      this.#continued.delete(record.session)
-    })
+    troupe.records.onForgotten((record) => this.#delivered.delete(keyOf(record)))
   }
 
   /** The owner's jobs that run, and those whose results are not delivered. */
@@ -39,17 +34,9 @@ export class Inbox {
     return (this.#delivered.get(keyOf(record)) ?? 0) >= record.run
   }
 
-  /**
-   * Takes in what an earlier process had delivered, or an earlier instance in this one.
-   * @param isContinued whether it was this process that ran the job
-   */
-  adopt(session: string, deliveredRun: number, isContinued = false): void {
-    if (isContinued) this.#continued.add(session)
+  /** Takes in what an earlier process had delivered. */
+  adopt(session: string, deliveredRun: number): void {
     this.#delivered.set(session, Math.max(deliveredRun, this.#delivered.get(session) ?? 0))
-  }
-
-  isContinued({ session }: JobRecord): boolean {
-    return this.#continued.has(session)
   }
 
   /** Takes in what the owner's conversation holds. */

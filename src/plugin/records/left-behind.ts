@@ -1,6 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
 import { type EndedState, hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
-import { finalAnswer, placeOf } from "../host/answers.ts"
+import { finalAnswer } from "../host/answers.ts"
 import type { HostMessage, HostSession } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
@@ -13,8 +13,6 @@ export type FoundJob = {
   stored: StoredJob
   /** Whether another process, or another instance in this one, has the job. */
   isHeld: boolean
-  /** Whether it was in the hands of an instance that opencode has replaced while its own turns went on. */
-  isContinued?: boolean
 }
 
 /** What a stored job, its session and its messages say of a job that this process does not know. */
@@ -44,8 +42,7 @@ export type Evidence = FoundJob & {
   now: number
 }
 
-export function findingOf(evidence: Evidence): Finding {
-  const { child, stored, isHeld, isContinued, messages, isRunning, recover, now } = evidence
+export function findingOf({ child, stored, isHeld, messages, isRunning, recover, now }: Evidence): Finding {
   const { record, askedAt } = stored
   if (isHeld) return { type: "held" }
   if (isEnded(record)) return { type: "ended", record: adopted(child, record) }
@@ -69,10 +66,8 @@ export function findingOf(evidence: Evidence): Finding {
       record: withText(endedAs(child, record, error, endedAt), messages, messageID),
     }
   }
-  // What still runs is joined: that costs no second model call. What waited for its slot goes on waiting.
-  const isQueued = isContinued === true && placeOf(messages, messageID) === undefined
-  if (recover === "resume" || isRunning || isQueued)
-    return { type: "unfinished", job: jobAgain(child, stored) }
+  // What still runs is joined: that costs no second model call.
+  if (recover === "resume" || isRunning) return { type: "unfinished", job: jobAgain(child, stored) }
   return {
     type: "interrupted",
     record: withText(endedAs(child, record, interruption(messages), now), messages, messageID),

@@ -25,8 +25,6 @@ export type RecoveryOptions = {
   inbox: Deliveries
   store: JobStore
   recover: Options["recover"]
-  /** Whether opencode's turns go on while it loads the plugin anew. Default: they do not. */
-  turnsOutliveInstances?: boolean
   /** Told how many results of earlier processes wait for an owner, when that is found out without being asked for. */
   onWaiting: (waiting: Waiting) => void
   now: () => number
@@ -36,9 +34,7 @@ export type Waiting = { owner: string; count: number }
 
 /** Which results their owners have, as far as recovery adds to it. */
 export type Deliveries = {
-  /** @param isContinued whether an earlier instance in this process had it, whose owner is still there */
-  adopt(session: string, deliveredRun: number, isContinued?: boolean): void
-  isContinued(record: JobRecord): boolean
+  adopt(session: string, deliveredRun: number): void
   undelivered(owner: string): readonly JobRecord[]
   markDelivered(owner: string, runs: readonly DeliveredRun[]): void
 }
@@ -62,7 +58,6 @@ export function createRecovery({
   inbox,
   store,
   recover,
-  turnsOutliveInstances = false,
   onWaiting,
   now,
 }: RecoveryOptions): Recovery {
@@ -122,14 +117,14 @@ export function createRecovery({
     // What has ended needs no more than this list. Whether its owner has it, and how the rest ended, is in messages.
     for (const job of left) {
       const finding = findingOf({ ...job, recover, now: now() })
-      if (finding.type === "ended") takeIn(job, finding.record)
+      if (finding.type === "ended") takeIn(job.stored, finding.record)
     }
     const owners = [...new Set(left.map(({ stored }) => stored.record.owner))]
     const open = left.filter(({ stored }) => !isKnown(stored)).map(({ stored }) => stored.record.owner)
     const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
     await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
     for (const owner of owners) {
-      const count = inbox.undelivered(owner).filter((record) => !inbox.isContinued(record)).length
+      const count = inbox.undelivered(owner).length
       // A job's child whose turn is over has nobody left to tell.
       if (count > 0 && !troupe.records.bySession(owner)) onWaiting({ owner, count })
     }
@@ -148,14 +143,8 @@ export function createRecovery({
     const living = others.filter((_, index) => isAlive[index])
     watch(living)
     const held = new Set(living.map(({ instance }) => instance))
-    const isOwn = await Promise.all(found.map(({ stored }) => store.isOfThisProcess(stored.lease)))
     return onePerJob(
-      found.map(({ child, stored }, index) => ({
-        child,
-        stored,
-        isHeld: held.has(stored.lease.instance),
-        isContinued: turnsOutliveInstances && isOwn[index] === true,
-      })),
+      found.map(({ child, stored }) => ({ child, stored, isHeld: held.has(stored.lease.instance) })),
     )
   }
 
@@ -166,7 +155,7 @@ export function createRecovery({
   }
 
   async function bringBack(job: FoundJob): Promise<Outcome> {
-    const { child } = job
+    const { child, stored } = job
     let finding = findingOf({ ...job, recover, now: now() })
     if (finding.type === "unread") {
       const [messages, busy] = await Promise.all([host.messages(child.id), host.isBusy(child.id)])
@@ -179,13 +168,13 @@ export function createRecovery({
       case "unread":
         return "held"
       case "ended":
-        takeIn(job, finding.record)
+        takeIn(stored, finding.record)
         return "over"
       case "unfinished":
-        return goOn(job, finding.job)
+        return goOn(stored, finding.job)
       default: {
         const { record } = finding
-        if (!takeIn(job, record)) return "over"
+        if (!takeIn(stored, record)) return "over"
         // Where it cannot be written, the store says why.
         store.recordEnd(record).catch(() => {})
         // What its child had started itself has lost its owner.
@@ -196,17 +185,14 @@ export function createRecovery({
   }
 
   /** False where another look was quicker. */
-  function takeIn({ stored, isContinued }: FoundJob, record: JobRecord): boolean {
+  function takeIn(stored: StoredJob, record: JobRecord): boolean {
     if (isKnown(stored)) return false
-    inbox.adopt(record.session, stored.deliveredRun, isContinued)
+    inbox.adopt(record.session, stored.deliveredRun)
     troupe.adopt(record)
     return true
   }
 
-  async function goOn(
-    { stored, isContinued }: FoundJob,
-    job: JobInput & { session: string },
-  ): Promise<Outcome> {
+  async function goOn(stored: StoredJob, job: JobInput & { session: string }): Promise<Outcome> {
     const claim = await store.claim(job.session, stored)
     if (claim === "unknown") return "unknown"
     if (claim === "another's") {
@@ -217,7 +203,7 @@ export function createRecovery({
       return "held"
     }
     if (isKnown(stored)) return "over"
-    inbox.adopt(job.session, stored.deliveredRun, isContinued)
+    inbox.adopt(job.session, stored.deliveredRun)
     troupe.start(job)
     return "over"
   }

@@ -97,12 +97,6 @@ export class JobStore {
     return this.#holder.isOurs(lease)
   }
 
-  /** Whether its holder is an instance of the plugin in this process, of now or of before. */
-  async isOfThisProcess({ pid, process }: Lease): Promise<boolean> {
-    const own = await this.#holder.lease
-    return pid === own.pid && process === own.process
-  }
-
   isHeld(lease: Lease): Promise<boolean> {
     return this.#holder.isHeld(lease)
   }

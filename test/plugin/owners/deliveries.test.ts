@@ -707,19 +707,10 @@ describe("What an earlier process left", () => {
     expect(states()).toEqual([])
   })
 
-  it("is delivered at once where this process ran it before opencode loaded the plugin anew", async () => {
-    const { adopt, told, inbox } = await ownerWithJobs()
-    inbox.adopt("ses_old", 0, true)
-    adopt()
-    await vi.advanceTimersByTimeAsync(aWhile)
-    expect(told()).toEqual([["old"]])
-  })
-
   describe("and recovery has resumed", () => {
-    const resumed = async ({ isContinued = false } = {}) => {
+    const resumed = async () => {
       const services = await ownerWithJobs()
-      const { troupe, host, inbox } = services
-      inbox.adopt("ses_again", 0, isContinued)
+      const { troupe, host } = services
       troupe.start({
         id: "again",
         owner: "owner",
@@ -745,14 +736,6 @@ describe("What an earlier process left", () => {
       expect([told(), states()]).toEqual([[], ["dormant"]])
       turn("begins")
       turn("ends")
-      await vi.advanceTimersByTimeAsync(aWhile)
-      expect(told()).toEqual([["again"]])
-    })
-
-    it("wakes its owner where this process ran it before opencode loaded the plugin anew", async () => {
-      const { finish, told, states } = await resumed({ isContinued: true })
-      expect(states()).toEqual([])
-      await finish("of again", "again")
       await vi.advanceTimersByTimeAsync(aWhile)
       expect(told()).toEqual([["again"]])
     })

@@ -86,14 +86,6 @@ describe("A job that a process has left", () => {
     expect(findingOf(evidenceOf(record, undefined))).toEqual({ type: "unread" })
   })
 
-  it("goes on where it waits for its slot while opencode's turns outlive the instance that had it", () => {
-    const continued = { isContinued: true }
-    expect(findingOf(evidenceOf({}, earlier, continued)).type).toBe("unfinished")
-    expect(findingOf(evidenceOf({}, earlier)).type).toBe("interrupted")
-    // It has been asked, and its turn did not go on.
-    expect(findingOf(evidenceOf(working, [question], continued)).type).toBe("interrupted")
-  })
-
   const [half, more] = [answerTo(asked, "half", { finish: "tool-calls" }), answerTo(asked, "")]
   const begun = answerTo(asked, "", { finish: "" })
   const whole = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })
