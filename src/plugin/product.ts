@@ -16,8 +16,8 @@ import { allActors } from "./person/actors.ts"
 import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
-import { createToasts } from "./person/toasts.ts"
-import { takeLease } from "./records/lease.ts"
+import { createToasts, logInstead } from "./person/toasts.ts"
+import { isOfThisProcess, takeLease } from "./records/lease.ts"
 import { createRecovery, type Waiting } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "./tools/index.ts"
@@ -35,6 +35,8 @@ export type ProductOptions = {
   given: unknown
   /** opencode itself ends with the main turn, as `opencode run` does. */
   endsWithTurn: boolean
+  /** Turns go on while opencode puts another instance of the plugin in the place of this one. */
+  turnsOutlivePlugin: boolean
 }
 
 /** The product over one opencode, whichever its generation: one for each directory. */
@@ -50,7 +52,7 @@ export type Product = {
 }
 
 export function createProduct(settings: ProductOptions): Product {
-  const { host, directory, endsWithTurn } = settings
+  const { host, directory, endsWithTurn, turnsOutlivePlugin } = settings
   const now = Date.now
   const { options, problems: wrongOptions } = readOptions(settings.given)
   const copy = registerCopy(directory, import.meta.url)
@@ -62,7 +64,10 @@ export function createProduct(settings: ProductOptions): Product {
   const holder = takeLease()
   const store = new JobStore(host, holder)
   const turns = new Turns(host)
-  const toasts = createToasts({ host, records: ledger, reportError })
+  const { toast } = host
+  const toasts = toast
+    ? createToasts({ host: { toast }, records: ledger, reportError })
+    : logInstead({ host, records: ledger })
   const warn = toasts.show
   const effects = childEffects({ host, turns, store, records: ledger, warn, jobTools: JOB_TOOLS })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
@@ -72,7 +77,17 @@ export function createProduct(settings: ProductOptions): Product {
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
+  const recovery = createRecovery({
+    host,
+    troupe,
+    inbox,
+    store,
+    recover,
+    isTakenOver: (lease) => turnsOutlivePlugin && isOfThisProcess(lease),
+    onTakenOver: (session) => deliveries.takeOver(session),
+    onWaiting: showWaiting,
+    now,
+  })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const actors = () =>
     allActors(troupe.actors(), {
@@ -87,9 +102,16 @@ export function createProduct(settings: ProductOptions): Product {
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
     void host.log("info", loadedLine(options))
-    for (const problem of problems) void host.log("warn", problem)
+    for (const problem of problems) tell(problem)
+    host.problems.subscribe(tell)
     void recovery.everybody()
   }, 0)
+
+  function tell(problem: string): void {
+    void host.log("warn", problem)
+    if (isSeen) toasts.problems([problem])
+    else unseen.push(problem)
+  }
 
   async function showWaiting({ owner, count }: Waiting): Promise<void> {
     const session = await host.session(owner)
@@ -100,7 +122,8 @@ export function createProduct(settings: ProductOptions): Product {
   }
 
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
-  const unseen = [...problems]
+  const unseen: string[] = []
+  let isSeen = false
 
   return {
     tools: jobTools({
@@ -116,7 +139,10 @@ export function createProduct(settings: ProductOptions): Product {
       now,
     }),
     hear(event) {
-      if (event.type === "message.stored") toasts.problems(unseen.splice(0))
+      if (event.type === "message.stored") {
+        isSeen = true
+        toasts.problems(unseen.splice(0))
+      }
       turns.hear(event)
       starts.hear(event)
       watch.handle(event)

@@ -1,10 +1,13 @@
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
+import type { Problems } from "../util/problems.ts"
 
 /**
  * opencode in this product's words. The adapter beside this file speaks to opencode 1.18; nothing else knows its
  * client or its shapes.
  */
 export type Host = {
+  /** What the running opencode lacks, or answers in an unknown way. */
+  readonly problems: Problems
   /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
   createSession(session: NewSession): Promise<Result<HostSession>>
   deleteSession(session: string): Promise<Result<unknown>>
@@ -47,7 +50,8 @@ export type Host = {
   agents(): Promise<Result<HostAgent[]>>
   /** All models there are, as `provider/model`. */
   models(): Promise<Result<string[]>>
-  toast(toast: Toast): Promise<Result<unknown>>
+  /** Not there where opencode lets plugins show none. */
+  toast?: (toast: Toast) => Promise<Result<unknown>>
   log(level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<unknown>>
 }
 

@@ -8,6 +8,7 @@ import type { Options } from "../options.ts"
 import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
 import { withTexts } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
+import { shared } from "../util/process-wide.ts"
 import {
   type Composed,
   type Delivery,
@@ -35,6 +36,8 @@ export class Deliveries {
   readonly #options: DeliveriesOptions
   readonly #byOwner = new Map<string, Delivery>()
   readonly #subscriptions: (() => void)[] = []
+  /** Children whose jobs come from an instance of the plugin that this one has replaced. */
+  readonly #takenOver = new Set<string>()
   #isOn: boolean
 
   constructor(options: DeliveriesOptions) {
@@ -44,17 +47,27 @@ export class Deliveries {
     if (!this.#isOn) return
     this.#subscriptions.push(
       troupe.records.subscribe((record, before) => this.#hearOfJob(record, before)),
-      troupe.records.onForgotten(({ owner }) => this.#end(owner)),
+      troupe.records.onForgotten(({ owner, session }) => {
+        this.#takenOver.delete(session)
+        stopped.delete(owner)
+        this.#end(owner)
+      }),
       inbox.subscribe((owner) => {
         if (inbox.undelivered(owner).length === 0) this.#byOwner.get(owner)?.send({ type: "inbox.emptied" })
       }),
     )
   }
 
+  /** The job of this child goes on, or has ended, as if this process had had one instance of the plugin all along. */
+  takeOver(session: string): void {
+    this.#takenOver.add(session)
+  }
+
   /** What happens to owners, which opencode tells of all sessions. */
   hear({ type, session }: HostEvent): void {
     if (!this.#isOn) return
     const delivery = this.#byOwner.get(session)
+    if (type === "session.busy") stopped.delete(session)
     if (type === "session.busy" || type === "session.retrying") delivery?.send({ type: "owner.busy" })
     if (type === "session.interrupted") this.#interrupted(session)
     if (type !== "session.idle") return
@@ -78,6 +91,7 @@ export class Deliveries {
   /** What its jobs still bring must not start it again. */
   #interrupted(owner: string): void {
     if (this.#options.inbox.open(owner).length === 0 || !this.#hasReader(owner)) return
+    stopped.add(owner)
     const delivery = this.#byOwner.get(owner)
     if (delivery) delivery.send({ type: "owner.interrupted" })
     else this.#begin({ owner, from: "an interrupted turn" })
@@ -93,6 +107,13 @@ export class Deliveries {
     }
     // A new job gets its session later: one that has it from the beginning is of an earlier process.
     if (session === "") return
+    if (this.#takenOver.has(session)) {
+      if (stopped.has(owner)) {
+        if (!this.#byOwner.has(owner)) this.#begin({ owner, from: "an interrupted turn" })
+      } else if (hasEnded(record) && !this.#options.inbox.isDelivered(record))
+        this.#tell({ owner, from: "this process" }, { type: "job.adopted" })
+      return
+    }
     if (!hasEnded(record)) this.#tell({ owner, from: "an earlier process" }, { type: "job.resumed", job: id })
     else if (!this.#options.inbox.isDelivered(record))
       this.#tell({ owner, from: "an earlier process" }, { type: "job.adopted" })
@@ -216,6 +237,9 @@ export class Deliveries {
     }
   }
 }
+
+/** The owners whose user has stopped their turn and not begun another: the next instance of the plugin knows them, too. */
+const stopped = shared("stopped owners", () => new Set<string>())
 
 function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value

@@ -25,6 +25,10 @@ export type RecoveryOptions = {
   inbox: Deliveries
   store: JobStore
   recover: Options["recover"]
+  /** Whether a job with this lease comes from an instance that this one has replaced, as if nothing had happened. */
+  isTakenOver?: (lease: Lease) => boolean
+  /** Told of the child of such a job, before its record is there. */
+  onTakenOver?: (session: string) => void
   /** Told how many results of earlier processes wait for an owner, when that is found out without being asked for. */
   onWaiting: (waiting: Waiting) => void
   now: () => number
@@ -58,6 +62,8 @@ export function createRecovery({
   inbox,
   store,
   recover,
+  isTakenOver = () => false,
+  onTakenOver = () => {},
   onWaiting,
   now,
 }: RecoveryOptions): Recovery {
@@ -121,10 +127,12 @@ export function createRecovery({
     }
     const owners = [...new Set(left.map(({ stored }) => stored.record.owner))]
     const open = left.filter(({ stored }) => !isKnown(stored)).map(({ stored }) => stored.record.owner)
+    const taken = new Set(left.flatMap(({ child, stored }) => (isTakenOver(stored.lease) ? child.id : [])))
     const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
     await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
     for (const owner of owners) {
-      const count = inbox.undelivered(owner).length
+      // What was taken over is delivered without being waited for.
+      const count = inbox.undelivered(owner).filter(({ session }) => !taken.has(session)).length
       // A job's child whose turn is over has nobody left to tell.
       if (count > 0 && !troupe.records.bySession(owner)) onWaiting({ owner, count })
     }
@@ -161,7 +169,14 @@ export function createRecovery({
       const [messages, busy] = await Promise.all([host.messages(child.id), host.isBusy(child.id)])
       if (!messages.ok) return outcomeOf(child.id, messages.error)
       const isRunning = busy.ok && busy.value
-      finding = findingOf({ ...job, messages: messages.value, isRunning, recover, now: now() })
+      finding = findingOf({
+        ...job,
+        messages: messages.value,
+        isRunning,
+        isTakenOver: isTakenOver(stored.lease),
+        recover,
+        now: now(),
+      })
     }
     switch (finding.type) {
       case "held":
@@ -187,9 +202,14 @@ export function createRecovery({
   /** False where another look was quicker. */
   function takeIn(stored: StoredJob, record: JobRecord): boolean {
     if (isKnown(stored)) return false
+    takeOver(record.session, stored)
     inbox.adopt(record.session, stored.deliveredRun)
     troupe.adopt(record)
     return true
+  }
+
+  function takeOver(session: string, { lease }: StoredJob): void {
+    if (isTakenOver(lease)) onTakenOver(session)
   }
 
   async function goOn(stored: StoredJob, job: JobInput & { session: string }): Promise<Outcome> {
@@ -203,6 +223,7 @@ export function createRecovery({
       return "held"
     }
     if (isKnown(stored)) return "over"
+    takeOver(job.session, stored)
     inbox.adopt(job.session, stored.deliveredRun)
     troupe.start(job)
     return "over"

@@ -23,6 +23,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
       : []),
     ...shown.map((record) => statusLine(record, services.now())),
     ...unknownWords(services, owner, unknown),
+    ...services.host.problems.all.map((problem) => `Problem: ${problem}`),
   ]
   return { title: titleOf(known, unknown), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
 }

@@ -639,6 +639,43 @@ describe("A message that is stored and whose turn could not be started", () => {
   })
 })
 
+describe("What a replaced instance of this process left", () => {
+  it("is delivered as if there had been one all along", async () => {
+    const { posted, adopt, deliveries, told } = await ownerWithJobs()
+    deliveries.takeOver("ses_old")
+    adopt()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["old"]])
+    expect(posted).toHaveLength(1)
+  })
+
+  it("is delivered too where it ends later", async () => {
+    const { adopt, deliveries, told, states, troupe } = await ownerWithJobs()
+    deliveries.takeOver("ses_old")
+    adopt({ state: "prompting", phase: "working", endedAt: undefined })
+    expect(states()).toEqual([])
+    expect(troupe.records.get("owner", "old")?.state).toBe("prompting")
+    expect(told()).toEqual([])
+  })
+
+  it("waits where the owner's user had stopped its turn", async () => {
+    const { posted, adopt, deliveries, states, turn } = await ownerWithJobs()
+    deliveries.hear({ type: "session.interrupted", session: "owner" })
+    deliveries.stop()
+    const next = await ownerWithJobs()
+    next.deliveries.takeOver("ses_old")
+    next.adopt()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(next.states()).toEqual(["held"])
+    expect(next.posted).toEqual([])
+    next.turn("begins")
+    next.turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(next.posted).toHaveLength(1)
+    expect([posted, states(), adopt, turn]).toBeDefined()
+  })
+})
+
 describe("What an earlier process left", () => {
   it("wakes nobody", async () => {
     const asked = counting<Host["isBusy"]>(async () => ok(false))

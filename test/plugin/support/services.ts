@@ -55,7 +55,14 @@ export function testServices(
   const turns = new Turns(host)
   const defects: unknown[] = []
   const ledger = new Ledger((error) => void defects.push(error))
-  const effects = childEffects({ host, turns, store, records: ledger, warn: host.toast, jobTools: JOB_TOOLS })
+  const effects = childEffects({
+    host,
+    turns,
+    store,
+    records: ledger,
+    warn: double.toast,
+    jobTools: JOB_TOOLS,
+  })
   const troupe: Troupe = createTroupe({
     ledger,
     effects,

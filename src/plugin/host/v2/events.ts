@@ -3,16 +3,19 @@ import type { HostEvent } from "../port.ts"
 import { decodeUsage, Model, nameOf, OUR_KEY, Tokens } from "./decode.ts"
 
 /**
- * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen.
+ * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen, of
+ * which `onUnknown` is told the type.
  * It remembers the names of the tools that run: only a call's first event has it.
  */
-export function eventDecoder(): (event: unknown) => HostEvent[] {
+export function eventDecoder(onUnknown: (type: string) => void = () => {}): (event: unknown) => HostEvent[] {
   const tools = new Map<string, string>()
   return (given) => {
     const read = Event.safeParse(given)
     if (!read.success) return []
-    const event = decoders.get(read.data.type)?.(read.data.data)
-    if (!event) return []
+    const decode = decoders.get(read.data.type)
+    const event = decode?.(read.data.data)
+    if (decode && !event) onUnknown(read.data.type)
+    if (!event || event === "of no session") return []
     if (event.type === "tool.pending") tools.set(event.call, event.tool)
     // An interrupt ends the turn as well.
     if (event.type === "session.interrupted") return [event, { type: "session.idle", session: event.session }]
@@ -25,7 +28,8 @@ export function eventDecoder(): (event: unknown) => HostEvent[] {
 
 const Event = z.object({ type: z.string(), data: z.unknown() })
 
-type Decoder = (data: unknown) => HostEvent | undefined
+/** Nothing where the data are not as expected. */
+type Decoder = (data: unknown) => HostEvent | "of no session" | undefined
 
 function decoder<Schema extends z.ZodType>(
   schema: Schema,
@@ -211,27 +215,30 @@ const decoders = new Map<string, Decoder>([
 const Form = z.object({
   form: z.object({
     id: z.string(),
-    sessionID: z.string(),
+    sessionID: z.string().optional(),
     fields: z
       .array(z.object({ title: z.string().default(""), description: z.string().default("") }))
       .default([]),
   }),
 })
 
-function decodeForm(data: unknown): HostEvent | undefined {
+function decodeForm(data: unknown): ReturnType<Decoder> {
   const read = Form.safeParse(data)
   if (!read.success) return undefined
   const { id, sessionID: session, fields } = read.data.form
+  if (session === undefined) return "of no session"
   const text = fields.map(({ title, description }) => description || title).join(" ")
   return { type: "request.opened", session, request: { id, kind: "question", text } }
 }
 
-const FormEnd = z.object({ id: z.string().optional(), formID: z.string().optional(), sessionID: z.string() })
+const FormEnd = z.object({
+  id: z.string().optional(),
+  formID: z.string().optional(),
+  sessionID: z.string().optional(),
+})
 
-function decodeFormEnd(data: unknown): HostEvent | undefined {
-  const read = FormEnd.safeParse(data)
-  const request = read.data?.formID ?? read.data?.id
-  return read.success && request !== undefined
-    ? { type: "request.closed", session: read.data.sessionID, request }
-    : undefined
+function decodeFormEnd(data: unknown): ReturnType<Decoder> {
+  const { id, formID: request = id, sessionID: session } = FormEnd.safeParse(data).data ?? {}
+  if (request === undefined) return undefined
+  return session === undefined ? "of no session" : { type: "request.closed", session, request }
 }

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { eachLimited } from "../../util/each-limited.ts"
 import { wordsOf } from "../../util/error-words.ts"
+import { Problems } from "../../util/problems.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
 import { finalAnswer, lastAnswer, placeOf } from "../answers.ts"
@@ -30,6 +31,11 @@ const mostReads = 16
 export type HostOfTwo = Host & {
   /** Takes every event of opencode. */
   hear(event: HostEvent): void
+  /**
+   * Hears the ends of turns that nobody has heard: those which ended between the last instance of the plugin and this
+   * one. To be called once events are heard.
+   */
+  catchUp(hear: (event: HostEvent) => void): void
   /** Shows a running tool call's progress. Returns what ends that. */
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
@@ -37,8 +43,8 @@ export type HostOfTwo = Host & {
 }
 
 /** opencode 2 behind the port. */
-export async function createHost(context: Context): Promise<HostOfTwo> {
-  const { session, location } = context
+export async function createHost(context: Context, problems = new Problems()): Promise<HostOfTwo> {
+  const { session, location, app } = context
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
@@ -46,12 +52,27 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
   const calls = new Map<string, Call>()
-  const children = new Children(context, (message) => console.warn(`opencode-troupe: ${message}`))
-  await children.listen()
+  /** Those of which this instance has heard nothing yet. */
+  const unheard = new Set(busy)
+  const children = new Children(context, (problem) => problems.add(problem))
+  await children
+    .listen()
+    .catch((error) => problems.add(`permissions are asked for again and again: ${wordsOf(error)}`))
+
+  /** What is not as expected fails, and is a problem of this opencode. */
+  function decoded<T>(call: string, decode: () => T): T {
+    try {
+      return decode()
+    } catch (thrown) {
+      const message = `opencode ${app.version} does not answer ${call} as expected (${shapeOf(thrown)})`
+      problems.add(`${message}; it may be too old or too new for opencode-troupe`)
+      throw new Error(message)
+    }
+  }
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
-    return decodeSession(found, entry)
+    return decoded("session.get", () => decodeSession(found, entry))
   }
 
   const loadAll = async (ids: readonly string[]) => {
@@ -60,8 +81,10 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     return loaded.flatMap((each) => (each.ok ? [each.value] : []))
   }
 
-  const messages = async (id: string): Promise<HostMessage[]> =>
-    decodeMessages(await session.context({ sessionID: id }))
+  async function messages(id: string): Promise<HostMessage[]> {
+    const found = await session.context({ sessionID: id })
+    return decoded("session.context", () => decodeMessages(found))
+  }
 
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
@@ -69,7 +92,14 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     await (isHidden ? session.synthetic({ ...message, delivery: "queue" }) : session.prompt(message))
   }
 
+  async function read<T>(call: string, asked: Promise<unknown>, decode: (given: unknown) => T): Promise<T> {
+    const found = await asked
+    return decoded(call, () => decode(found))
+  }
+
   return {
+    problems,
+
     createSession: (input) =>
       outcome(async () => {
         const id = await children.make(input)
@@ -138,11 +168,8 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
         return true
       }),
 
-    agents: () => call(async () => decodeAgents(await context.agent.list())),
-    models: () => call(async () => decodeModels(await context.model.list())),
-
-    // The server part of 2.0 has no toasts.
-    toast: async () => ({ ok: true, value: undefined }),
+    agents: () => call(() => read("agent.list", context.agent.list(), decodeAgents)),
+    models: () => call(() => read("model.list", context.model.list(), decodeModels)),
 
     async log(level, message) {
       console[level](`opencode-troupe: ${message}`)
@@ -151,6 +178,7 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
     hear(event) {
       const { type, session: id } = event
+      unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
         const { message, asked } = event
@@ -161,6 +189,15 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
         steps.delete(id)
       }
       if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
+    },
+
+    catchUp(hear) {
+      for (const id of unheard) {
+        void outcome(() => session.wait({ sessionID: id })).then(() => {
+          // Of what has been heard meanwhile, its end is heard as well.
+          if (unheard.has(id)) hear({ type: "session.idle", session: id })
+        })
+      }
     },
 
     began(running) {
@@ -181,6 +218,13 @@ function answerTo(messages: readonly HostMessage[], asked: string): HostMessage 
   // A turn that ended before the model said anything, as with an agent that does not exist.
   if (!answer) throw new Error("opencode ended the turn without an answer")
   return answer
+}
+
+/** Where an answer has another shape: `parentID: Invalid input: expected string`. */
+function shapeOf(thrown: unknown): string {
+  if (!(thrown instanceof z.ZodError)) return wordsOf(thrown)
+  const [issue] = thrown.issues
+  return `${issue?.path.join(".") || "all of it"}: ${issue?.message}`
 }
 
 /** What is `undefined` in a result's metadata loses the whole result. */

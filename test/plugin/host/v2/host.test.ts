@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import type { NewSession, Result } from "../../../../src/plugin/host/port.ts"
+import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { contextDouble } from "./support/context-double.ts"
@@ -114,6 +114,31 @@ describe("The records of children", () => {
     const child = answered(await host.createSession(newSession("a")))
     host.hear({ type: "session.deleted", session: child.id })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+})
+
+describe("A turn whose end no instance of the plugin has heard", () => {
+  it("is over once opencode says so, unless something of it is heard", async () => {
+    const context = contextDouble()
+    const before = await createHost(context)
+    for (const session of ["ses_1", "ses_2"]) before.hear({ type: "session.busy", session })
+    const host = await createHost(context)
+    const told: HostEvent[] = []
+    let over = () => {}
+    context.session.wait = () => new Promise((resolve) => (over = () => resolve(undefined)))
+    host.hear({ type: "session.busy", session: "ses_2" })
+    host.catchUp((event) => {
+      told.push(event)
+      host.hear(event)
+    })
+    expect(answered(await host.isBusy("ses_1"))).toBe(true)
+    over()
+    await expect.poll(() => told).toEqual([{ type: "session.idle", session: "ses_1" }])
+    expect([answered(await host.isBusy("ses_1")), answered(await host.isBusy("ses_2"))]).toEqual([
+      false,
+      true,
+    ])
+    host.hear({ type: "session.idle", session: "ses_2" })
   })
 })
 
