@@ -3,12 +3,24 @@ import { decodeEvent } from "./host/v1/events.ts"
 import { createHost } from "./host/v1/host.ts"
 import { pluginTools } from "./host/v1/tools.ts"
 import { createProduct } from "./product.ts"
+import { wordsOf } from "./util/error-words.ts"
 
 /** One instance of the plugin in opencode 1.18, which makes one for each directory. */
 export async function server(input: PluginInput, given?: PluginOptions): Promise<Hooks> {
+  try {
+    return begin(input, given)
+  } catch (error) {
+    // An opencode of another kind goes on without it.
+    console.error(`opencode-troupe: could not start: ${wordsOf(error)}`)
+    return {}
+  }
+}
+
+function begin(input: PluginInput, given: PluginOptions | undefined): Hooks {
   const { client, directory } = input
   const host = createHost(client, directory)
-  const product = createProduct({ host, directory, given, endsWithTurn: isRun() })
+  const product = createProduct({ host, directory, given, endsWithTurn: isRun(), turnsOutlivePlugin: false })
+  setTimeout(() => void host.lookAtVersion(), 0)
   return {
     tool: pluginTools(product.tools),
     event: async ({ event: given }) => {

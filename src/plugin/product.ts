@@ -17,9 +17,9 @@ import { allActors } from "./person/actors.ts"
 import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
-import { createToasts } from "./person/toasts.ts"
+import { createToasts, logInstead } from "./person/toasts.ts"
 import type { Claims } from "./records/claims.ts"
-import { type Holder, takeLease } from "./records/lease.ts"
+import { type Holder, isOfThisProcess, takeLease } from "./records/lease.ts"
 import { createRecovery, type Waiting } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "./tools/index.ts"
@@ -38,6 +38,8 @@ export type ProductOptions = {
   given: unknown
   /** opencode itself ends with the main turn, as `opencode run` does. */
   endsWithTurn: boolean
+  /** Turns go on while opencode puts another instance of the plugin in the place of this one. */
+  turnsOutlivePlugin: boolean
 }
 
 /** The product over one opencode, whichever its generation: one for each directory. */
@@ -52,27 +54,39 @@ export type Product = {
   stop(): Promise<void>
 }
 
-export function createProduct({ host, directory, given, endsWithTurn }: ProductOptions): Product {
+export function createProduct(settings: ProductOptions): Product {
+  const { host, directory, given, endsWithTurn, turnsOutlivePlugin } = settings
   const { options, problems: wrongOptions } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
   const problems = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
-  const parts = assemble({ host, directory, options })
+  const parts = assemble({ host, directory, options, turnsOutlivePlugin })
   const { log } = parts.host
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
     void log("info", loadedLine(options))
-    for (const problem of problems) void log("warn", problem)
+    for (const problem of problems) tell(problem)
+    host.problems.subscribe(tell)
     void parts.recovery.everybody()
   }, 0)
 
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
-  const unseen = [...problems]
+  const unseen: string[] = []
+  let isSeen = false
+
+  function tell(problem: string): void {
+    void log("warn", problem)
+    if (isSeen) parts.toasts.problems([problem])
+    else unseen.push(problem)
+  }
 
   return {
     tools: parts.tools,
     hear(event) {
-      if (event.type === "message.stored") parts.toasts.problems(unseen.splice(0))
+      if (event.type === "message.stored") {
+        isSeen = true
+        parts.toasts.problems(unseen.splice(0))
+      }
       parts.hear(event)
     },
     async hintFor(session) {
@@ -91,6 +105,7 @@ export type AssemblyOptions = {
   host: Host
   directory: string
   options: Options
+  turnsOutlivePlugin?: boolean
   /** Default: this process. */
   holder?: Holder
   /** Default: with markers in this user's state folder. */
@@ -113,7 +128,10 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const ledger = new Ledger(reportError)
   const store = new JobStore(host, holder, settings.claims && { claims: settings.claims })
   const turns = new Turns(host)
-  const toasts = createToasts({ host, records: ledger, reportError })
+  const { toast } = host
+  const toasts = toast
+    ? createToasts({ host: { toast }, records: ledger, reportError })
+    : logInstead({ host, records: ledger })
   const effects = childEffects({
     host,
     turns,
@@ -130,7 +148,17 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const watch = watchChildren(troupe, now)
   const undos = createUndos(host, inbox)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting: showWaiting, now })
+  const recovery = createRecovery({
+    host,
+    troupe,
+    inbox,
+    store,
+    recover,
+    isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
+    onTakenOver: (session) => deliveries.takeOver(session),
+    onWaiting: showWaiting,
+    now,
+  })
   const messenger = createMessenger({ troupe, host, turns, store, options, now })
   const actors = () =>
     allActors(troupe.actors(), {
@@ -196,9 +224,10 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
 
 /** Says nothing to people that a terminal would carry out: some of its words are those of models and tools. */
 function plainSpoken(host: Host): Host {
+  const { toast } = host
   return {
     ...host,
-    toast: (toast) => host.toast({ ...toast, message: plainLines(toast.message) }),
+    ...(toast && { toast: (shown) => toast({ ...shown, message: plainLines(shown.message) }) }),
     log: (level, message) => host.log(level, oneLine(message)),
   }
 }

@@ -7,6 +7,8 @@ import type { ScriptedModel } from "./scripted-model.ts"
 /** opencode 1.18, and 2.x. */
 export type Generation = 1 | 2
 
+export const nameOf = (generation: Generation) => (generation === 1 ? "opencode 1.18" : "opencode 2")
+
 export interface ProjectOptions {
   model: ScriptedModel
   /** The plugin to load (the built one) and its options; false for none. */

@@ -1,20 +1,42 @@
 import type { Answer } from "../../machines/effects.ts"
 import type { JobError } from "../../machines/record.ts"
 import type { AssistantMessage, HostMessage } from "./port.ts"
+import { wasAskedBefore } from "./prompt-ids.ts"
 
 /** The last message of the turn that was asked under this id, once there is one. */
 export function finalAnswer(messages: readonly HostMessage[], asked: string): AssistantMessage | undefined {
-  const last = messages.findLast(
-    (message): message is AssistantMessage => message.role === "assistant" && message.answers.includes(asked),
-  )
+  const last = lastAnswer(messages, asked)
   return last?.end && last
+}
+
+/** The same, whether its turn is over or not. */
+export function lastAnswer(messages: readonly HostMessage[], asked: string): AssistantMessage | undefined {
+  const { id = asked } = placeOf(messages, asked) ?? {}
+  return messages.findLast(
+    (message): message is AssistantMessage => message.role === "assistant" && message.answers.includes(id),
+  )
+}
+
+/** The message in which this was asked, or the summary that has taken its place. */
+export function placeOf(messages: readonly HostMessage[], asked: string): HostMessage | undefined {
+  return messages.find(({ id }) => id === asked) ?? messages.find((message) => isSummaryOf(message, asked))
+}
+
+/** Whether it stands for what is not to be had any more. */
+export const isSummary = (message: HostMessage) =>
+  message.role === "user" && message.summarizesUntil !== undefined
+
+function isSummaryOf(message: HostMessage, asked: string): boolean {
+  if (message.role !== "user" || message.summarizesUntil === undefined) return false
+  return wasAskedBefore(asked, message.summarizesUntil)
 }
 
 /** What was written in a run: all that follows its prompt, with the answers to what the child was told meanwhile. */
 export function textSince(messages: readonly HostMessage[], asked: string): string {
-  const from = messages.findIndex(({ id }) => id === asked)
+  const place = placeOf(messages, asked)
+  const from = place ? messages.indexOf(place) : messages.length
   return messages
-    .filter(({ role }, index) => from !== -1 && index > from && role === "assistant")
+    .filter(({ role }, index) => index > from && role === "assistant")
     .map(({ text }) => text)
     .filter((each) => each !== "")
     .join("\n\n")

@@ -1,12 +1,15 @@
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
+import type { Problems } from "../util/problems.ts"
 
 /**
  * opencode in this product's words. The adapter beside this file speaks to opencode 1.18; nothing else knows its
  * client or its shapes.
  */
 export type Host = {
+  /** What the running opencode lacks, or answers in an unknown way. */
+  readonly problems: Problems
   /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
-  createSession(session: NewSession): Promise<Result<HostSession>>
+  createSession(session: NewSession): Promise<Result<Pick<HostSession, "id">>>
   deleteSession(session: string): Promise<Result<unknown>>
   /** Replaces a session's own rules. */
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
@@ -18,7 +21,8 @@ export type Host = {
   isBusy(session: string): Promise<Result<boolean>>
   /** Oldest first. */
   messages(session: string): Promise<Result<HostMessage[]>>
-  message(session: string, message: string): Promise<Result<HostMessage>>
+  /** The model that has made this tool call; nothing where opencode does not say. */
+  modelOf(call: ToolCallPlace): Promise<Result<ModelChoice | undefined>>
   /**
    * Changes what a session keeps for this product (`HostSession.stored`) and nothing else of it. `change` gets what
    * is there and gives what is to be there instead, or nothing to leave it. opencode has no compare-and-set: what
@@ -32,6 +36,11 @@ export type Host = {
   prompt(prompt: Prompt): Promise<Result<HostMessage>>
   /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
   post(prompt: NewPrompt): Promise<Result<unknown>>
+  /**
+   * Messages with a mark whose post to this session has begun, if its `messages` cannot be trusted to show those that
+   * are there. Posted again under its id, each is stored once.
+   */
+  begunPosts(session: string): Promise<Result<BegunPost[]>>
   /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
   send(prompt: NewPrompt): Promise<Result<void>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
@@ -41,7 +50,8 @@ export type Host = {
   agents(): Promise<Result<HostAgent[]>>
   /** All models there are, as `provider/model`. */
   models(): Promise<Result<string[]>>
-  toast(toast: Toast): Promise<Result<unknown>>
+  /** Not there where opencode lets plugins show none. */
+  toast?: (toast: Toast) => Promise<Result<unknown>>
   log(level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<unknown>>
 }
 
@@ -111,7 +121,15 @@ type Message = {
   marks: unknown[]
 }
 
-export type UserMessage = Message & { role: "user"; agent: string }
+export type UserMessage = Message & {
+  role: "user"
+  agent: string
+  /**
+   * It is the summary that opencode put in the place of all that was said before then, epoch milliseconds. What it
+   * stands for is not to be had any more.
+   */
+  summarizesUntil?: number
+}
 
 export type AssistantMessage = Message & {
   role: "assistant"
@@ -150,6 +168,11 @@ export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
   /** What its message is to carry unseen: see `marks`. */
   mark?: unknown
 }
+
+export type BegunPost = { messageID: string; mark: unknown }
+
+/** `model`: `provider/model` */
+export type ModelChoice = { model: string; variant?: string | undefined }
 
 /** Where a tool's call stands in its owner's conversation. */
 export type ToolCallPlace = { session: string; message: string; call: string | undefined }
@@ -190,8 +213,8 @@ export type Toast = { message: string; variant: "info" | "success" | "warning" |
 export type HostEvent = { session: string } & (
   | { type: "session.created"; parent: string | undefined }
   | { type: "session.deleted" }
-  /** A turn begins or goes on: the model is asked. */
-  | { type: "session.busy" }
+  /** A turn begins or goes on: the model is asked, for this message if opencode says so. */
+  | { type: "session.busy"; message?: string; asked?: ModelChoice }
   | { type: "session.idle" }
   /** The provider failed and opencode tries again at `next`, epoch milliseconds. */
   | { type: "session.retrying"; attempt: number; reason: string; next: number }

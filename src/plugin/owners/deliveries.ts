@@ -5,9 +5,10 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent, Result } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
-import { deliveredRuns, deliveryMark, runsIn } from "../records/delivery-mark.ts"
+import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
 import { withTexts } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
+import { shared } from "../util/process-wide.ts"
 import {
   type Composed,
   type Delivery,
@@ -35,6 +36,8 @@ export class Deliveries {
   readonly #options: DeliveriesOptions
   readonly #byOwner = new Map<string, Delivery>()
   readonly #subscriptions: (() => void)[] = []
+  /** Children whose jobs come from an instance of the plugin that this one has replaced. */
+  readonly #takenOver = new Set<string>()
   #isOn: boolean
 
   constructor(options: DeliveriesOptions) {
@@ -44,17 +47,27 @@ export class Deliveries {
     if (!this.#isOn) return
     this.#subscriptions.push(
       troupe.records.subscribe((record, before) => this.#hearOfJob(record, before)),
-      troupe.records.onForgotten(({ owner }) => this.#end(owner)),
+      troupe.records.onForgotten(({ owner, session }) => {
+        this.#takenOver.delete(session)
+        stopped.delete(owner)
+        this.#end(owner)
+      }),
       inbox.subscribe((owner) => {
         if (inbox.due(owner).length === 0) this.#byOwner.get(owner)?.send({ type: "inbox.emptied" })
       }),
     )
   }
 
+  /** The job of this child goes on, or has ended, as if this process had had one instance of the plugin all along. */
+  takeOver(session: string): void {
+    this.#takenOver.add(session)
+  }
+
   /** What happens to owners, which opencode tells of all sessions. */
   hear({ type, session }: HostEvent): void {
     if (!this.#isOn) return
     const delivery = this.#byOwner.get(session)
+    if (type === "session.busy") stopped.delete(session)
     if (type === "session.busy" || type === "session.retrying") delivery?.send({ type: "owner.busy" })
     if (type === "session.interrupted") this.#interrupted(session)
     if (type !== "session.idle") return
@@ -78,6 +91,7 @@ export class Deliveries {
   /** What its jobs still bring must not start it again. */
   #interrupted(owner: string): void {
     if (this.#options.inbox.open(owner).length === 0 || !this.#hasReader(owner)) return
+    stopped.add(owner)
     const delivery = this.#byOwner.get(owner)
     if (delivery) delivery.send({ type: "owner.interrupted" })
     else this.#begin({ owner, from: "an interrupted turn" })
@@ -93,6 +107,13 @@ export class Deliveries {
     }
     // A new job gets its session later: one that has it from the beginning is of an earlier process.
     if (session === "") return
+    if (this.#takenOver.has(session)) {
+      if (stopped.has(owner)) {
+        if (!this.#byOwner.has(owner)) this.#begin({ owner, from: "an interrupted turn" })
+      } else if (hasEnded(record) && !this.#options.inbox.isDelivered(record))
+        this.#tell({ owner, from: "this process" }, { type: "job.adopted" })
+      return
+    }
     if (!hasEnded(record)) this.#tell({ owner, from: "an earlier process" }, { type: "job.resumed", job: id })
     else if (!this.#options.inbox.isDelivered(record))
       this.#tell({ owner, from: "an earlier process" }, { type: "job.adopted" })
@@ -153,8 +174,9 @@ export class Deliveries {
     if (isGone(session)) return { outcome: "gone" }
     // A message would make final what the user has undone: it waits until they go on.
     if (answered(isBusy) || answered(session).isReverted) return { outcome: "busy" }
-    const messages = await host.messages(owner)
+    const [messages, begun] = await Promise.all([host.messages(owner), host.begunPosts(owner)])
     if (isGone(messages)) return { outcome: "gone" }
+    const begunPosts = answered(begun)
     signal.throwIfAborted()
     // An attempt that seemed to fail, or an earlier process, may have delivered already.
     inbox.markDelivered(owner, deliveredRuns(answered(messages)))
@@ -166,9 +188,12 @@ export class Deliveries {
 
     // From here to the post nothing waits: it may have fetched some itself meanwhile.
     const undelivered = inbox.undelivered(owner)
-    const current = read.filter(({ record: { id, run } }) =>
+    const open = read.filter(({ record: { id, run } }) =>
       undelivered.some((each) => each.id === id && each.run === run),
     )
+    // What was posted under an id may be there already: under that id it is there once.
+    const begunPost = begunPosts.find(({ mark }) => open.some(({ record }) => isIn(runsIn(mark), record)))
+    const current = begunPost ? open.filter(({ record }) => isIn(runsIn(begunPost.mark), record)) : open
     const results = current.filter(({ text }) => text.kind !== "unreadable")
     const [unreadable] = current.flatMap(({ text }) => (text.kind === "unreadable" ? text.why : []))
     if (results.length === 0) {
@@ -179,6 +204,7 @@ export class Deliveries {
     const message: Message = {
       session: owner,
       ...promptIds(owner, now()),
+      ...(begunPost && { messageID: begunPost.messageID }),
       text: notification(results, now()),
       isHidden: true,
       mark: deliveryMark(records),
@@ -211,6 +237,9 @@ export class Deliveries {
     }
   }
 }
+
+/** The owners whose user has stopped their turn and not begun another: the next instance of the plugin knows them, too. */
+const stopped = shared("stopped owners", () => new Set<string>())
 
 function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value

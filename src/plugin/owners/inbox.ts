@@ -1,7 +1,7 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { HostEvent } from "../host/port.ts"
-import { type DeliveredRun, runsIn } from "../records/delivery-mark.ts"
+import { type DeliveredRun, isIn, runsIn } from "../records/delivery-mark.ts"
 import type { JobStore } from "../records/store.ts"
 
 /**
@@ -61,7 +61,7 @@ export class Inbox {
   /** Takes in what the owner's conversation holds. */
   markDelivered(owner: string, runs: readonly DeliveredRun[]): void {
     if (runs.length === 0) return
-    const news = this.undelivered(owner).filter((record) => runs.some((each) => isOf(each, record)))
+    const news = this.undelivered(owner).filter((record) => isIn(runs, record))
     if (news.length === 0) return
     for (const record of news) {
       this.#delivered.set(keyOf(record), record.run)
@@ -76,9 +76,7 @@ export class Inbox {
   keepDelivered(owner: string, runs: readonly DeliveredRun[]): void {
     const lost = this.#troupe.records
       .of(owner)
-      .filter(
-        (record) => hasEnded(record) && this.isDelivered(record) && !runs.some((each) => isOf(each, record)),
-      )
+      .filter((record) => hasEnded(record) && this.isDelivered(record) && !isIn(runs, record))
     for (const record of lost) {
       this.#delivered.delete(keyOf(record))
       this.#undone.set(keyOf(record), record.run)
@@ -125,6 +123,3 @@ export class Inbox {
 
 /** The child session, which outlives this process; a job that never got one has its owner and id alone. */
 const keyOf = ({ session, owner, id }: JobRecord) => session || `${owner}/${id}`
-
-const isOf = (delivered: DeliveredRun, { session, id, run }: JobRecord) =>
-  delivered.session === session && delivered.run >= run && (session !== "" || delivered.id === id)

@@ -1,3 +1,4 @@
+import { isSummary } from "../host/answers.ts"
 import type { Host, HostEvent } from "../host/port.ts"
 import { deliveredRuns } from "../records/delivery-mark.ts"
 import { wordsOf } from "../util/error-words.ts"
@@ -29,6 +30,8 @@ export function createUndos(host: Pick<Host, "messages" | "log">, inbox: Inbox):
   async function readAgain(owner: string): Promise<void> {
     try {
       const messages = await host.messages(owner)
+      // What a summary stands for is still there, as far as anybody can say.
+      if (messages.ok && messages.value.some(isSummary)) return
       if (messages.ok) inbox.keepDelivered(owner, deliveredRuns(messages.value))
       else if (messages.error.status !== 404) throw new Error(messages.error.message)
     } catch (error) {

@@ -13,7 +13,7 @@ const problemsMs = 15_000
 const waitingMs = 10_000
 
 export type ToastsOptions = {
-  host: Pick<Host, "toast">
+  host: { toast: NonNullable<Host["toast"]> }
   records: Pick<Records, "subscribe">
   /** Told of defects of ours. */
   reportError: (error: unknown) => void
@@ -72,6 +72,25 @@ export function createToasts({ host, records, reportError, clock = realClock }: 
       unsubscribe()
       actor.stop()
     },
+  }
+}
+
+/** For an opencode without toasts: what a person is to do something about is in the log; the inspector shows the rest. */
+export function logInstead({
+  host,
+  records,
+}: { host: Pick<Host, "log"> } & Pick<ToastsOptions, "records">): Toasts {
+  const unsubscribe = records.subscribe((record, before) => {
+    const asks = hasEnded(record) ? [] : (record.asks ?? [])
+    for (const ask of without(asks, before?.asks ?? [])) void host.log("info", requestWords(record, ask))
+  })
+  return {
+    // Whoever says these logs them, too.
+    link: () => {},
+    problems: () => {},
+    waiting: () => {},
+    show: () => {},
+    stop: unsubscribe,
   }
 }
 

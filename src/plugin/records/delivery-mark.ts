@@ -33,6 +33,10 @@ export function deliveredRuns(messages: readonly HostMessage[]): DeliveredRun[] 
   return messages.flatMap(({ marks }) => marks).flatMap(runsIn)
 }
 
+/** Whether this result is among them, or one of a later run of its job. */
+export const isIn = (runs: readonly DeliveredRun[], { session, id, run }: JobRecord) =>
+  runs.some((each) => each.session === session && each.run >= run && (session !== "" || each.id === id))
+
 /** The runs that a mark names; none where it is somebody else's. */
 export function runsIn(mark: unknown): DeliveredRun[] {
   return AnyMark.safeParse(mark).data?.delivered ?? []

@@ -23,6 +23,7 @@ export type Holder = {
 export function takeLease(processes: Processes = createProcesses(), pid = process.pid): Holder {
   const instance = randomUUID()
   livingInstances.add(instance)
+  earlierInstances.add(instance)
   const lease = processes
     .see(pid)
     .then((own): Lease => ({ pid, process: own.isThere ? (own.start ?? unknown) : unknown, instance }))
@@ -46,5 +47,10 @@ export function takeLease(processes: Processes = createProcesses(), pid = proces
 
 /** The start of a process whose start could not be read. */
 const unknown = ""
+
+/** Whether its holder is, or was, one of this process's own instances of the plugin. */
+export const isOfThisProcess = ({ instance }: Lease): boolean => earlierInstances.has(instance)
+
+const earlierInstances = shared("all instances there were", () => new Set<string>())
 
 const livingInstances = shared("instances", () => new Set<string>())

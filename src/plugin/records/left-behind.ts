@@ -1,6 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
 import { type EndedState, hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
-import { finalAnswer } from "../host/answers.ts"
+import { finalAnswer, placeOf } from "../host/answers.ts"
 import type { HostMessage, HostSession } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
@@ -37,12 +37,15 @@ export type Evidence = FoundJob & {
   messages?: readonly HostMessage[] | undefined
   /** Whether the child's turn goes on in this opencode, as it does while opencode 2 reloads the plugin. */
   isRunning?: boolean | undefined
+  /** Whether it comes from an instance of the plugin that was replaced in this process, whose turns go on. */
+  isTakenOver?: boolean | undefined
   recover: Options["recover"]
   /** Epoch milliseconds. */
   now: number
 }
 
-export function findingOf({ child, stored, isHeld, messages, isRunning, recover, now }: Evidence): Finding {
+export function findingOf(evidence: Evidence): Finding {
+  const { child, stored, isHeld, messages, isRunning, isTakenOver, recover, now } = evidence
   const { record, askedAt } = stored
   if (isHeld) return { type: "held" }
   if (isEnded(record)) return { type: "ended", record: adopted(child, record) }
@@ -71,8 +74,10 @@ export function findingOf({ child, stored, isHeld, messages, isRunning, recover,
       record: withText(endedAs(child, record, error, endedAt), messages, messageID),
     }
   }
-  // What still runs is joined: that costs no second model call.
-  if (recover === "resume" || isRunning) return { type: "unfinished", job: jobAgain(child, stored) }
+  // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
+  const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
+  if (recover === "resume" || isRunning || isUnasked)
+    return { type: "unfinished", job: jobAgain(child, stored) }
   return {
     type: "interrupted",
     record: withText(endedAs(child, record, interruption(messages), now), messages, messageID),

@@ -29,6 +29,10 @@ export type RecoveryOptions = {
   inbox: Deliveries
   store: JobStore
   recover: Options["recover"]
+  /** Whether a job with this lease comes from an instance that this one has replaced, as if nothing had happened. */
+  isTakenOver?: (lease: Lease) => boolean
+  /** Told of the child of such a job, before its record is there. */
+  onTakenOver?: (session: string) => void
   /** Told how many results of earlier processes wait for an owner, when that is found out without being asked for. */
   onWaiting: (waiting: Waiting) => void
   now: () => number
@@ -69,6 +73,8 @@ export function createRecovery({
   inbox,
   store,
   recover,
+  isTakenOver = () => false,
+  onTakenOver = () => {},
   onWaiting,
   now,
 }: RecoveryOptions): Recovery {
@@ -146,10 +152,12 @@ export function createRecovery({
     }
     const owners = [...new Set(left.map(({ stored }) => stored.record.owner))]
     const open = left.filter((job) => !isKnown(job)).map(({ stored }) => stored.record.owner)
+    const taken = new Set(left.flatMap(({ child, stored }) => (isTakenOver(stored.lease) ? child.id : [])))
     const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
     await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
     for (const owner of owners) {
-      const count = inbox.undelivered(owner).length
+      // What was taken over is delivered without being waited for.
+      const count = inbox.undelivered(owner).filter(({ session }) => !taken.has(session)).length
       // A job's child whose turn is over has nobody left to tell.
       if (count > 0 && !troupe.records.bySession(owner)) onWaiting({ owner, count })
     }
@@ -212,7 +220,14 @@ export function createRecovery({
       const [messages, busy] = await Promise.all([host.messages(child.id), host.isBusy(child.id)])
       if (!messages.ok) return outcomeOf(child.id, messages.error)
       const isRunning = busy.ok && busy.value
-      finding = findingOf({ ...job, messages: messages.value, isRunning, recover, now: now() })
+      finding = findingOf({
+        ...job,
+        messages: messages.value,
+        isRunning,
+        isTakenOver: isTakenOver(job.stored.lease),
+        recover,
+        now: now(),
+      })
     }
     switch (finding.type) {
       case "held":
@@ -239,11 +254,16 @@ export function createRecovery({
     if (isKnown(job)) return undefined
     const { stored } = job
     const record = { ...found, id: idOf(job) }
+    takeOver(record.session, stored)
     inbox.adopt(record.session, stored.deliveredRun)
     troupe.adopt(record)
     // It keeps its new id.
     if (record.id !== stored.record.id && isEnded(stored.record)) writeEnd(record)
     return record
+  }
+
+  function takeOver(session: string, { lease }: StoredJob): void {
+    if (isTakenOver(lease)) onTakenOver(session)
   }
 
   /** Where it cannot be written, the store says why. */
@@ -269,6 +289,7 @@ export function createRecovery({
     }
     if (isKnown(found)) return "over"
     const id = idOf(found)
+    takeOver(job.session, found.stored)
     inbox.adopt(job.session, found.stored.deliveredRun)
     troupe.start({ ...job, id })
     if (id !== job.id) store.saveRun(job.session, { ...job, id }).catch(() => {})
@@ -317,9 +338,10 @@ export function createRecovery({
   }
 
   function outcomeOf(session: string, { message, status }: HostError): Outcome {
+    // Somebody has deleted it, and it will not come back: it is not looked for again.
+    if (status === 404) return "over"
     complain(session, message)
-    // What is gone will not come back: it is not looked for again.
-    return status === 404 ? "over" : "unknown"
+    return "unknown"
   }
 
   function readStored(session: HostSession): StoredJob | undefined {

@@ -1,5 +1,5 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { textSince } from "../host/answers.ts"
+import { isSummary, placeOf, textSince } from "../host/answers.ts"
 import type { AssistantMessage, Host, HostMessage } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import { StoredJob } from "./stored-job.ts"
@@ -52,11 +52,15 @@ export function textIn(
   asked: string | undefined,
 ): TextOf {
   const ofChild = messages.filter((message): message is AssistantMessage => message.role === "assistant")
-  if (record.state === "done") return written(ofChild.findLast(({ end }) => end)?.text ?? "")
-  const start = messages.findIndex(({ id }) => id === asked)
+  const answer = ofChild.findLast(({ end }) => end)
+  if (record.state === "done" && (answer || !isSummarized(messages))) return written(answer?.text ?? "")
+  const place = asked === undefined ? undefined : placeOf(messages, asked)
   // A follow-up that ends otherwise than by an answer leaves the earlier one in place.
-  const text =
-    start === -1 ? lastText(messages) : lastText(messages.slice(0, start)) || textSince(messages, asked ?? "")
+  const text = place
+    ? lastText(messages.slice(0, messages.indexOf(place))) || textSince(messages, asked ?? "")
+    : lastText(messages)
+  if (text === "" && isSummarized(messages))
+    return { kind: "lost", why: "opencode has put a summary in the place of its conversation" }
   const wasWriting = ofChild.length > 0 && ofChild.at(-1)?.end === undefined
   if (text === "" && wasWriting && record.error?.kind === "interrupted")
     return {
@@ -65,6 +69,8 @@ export function textIn(
     }
   return written(text)
 }
+
+const isSummarized = (messages: readonly HostMessage[]) => messages.some(isSummary)
 
 const lastText = (messages: readonly HostMessage[]) =>
   messages.findLast(({ role, text }) => role === "assistant" && text !== "")?.text ?? ""

@@ -1,6 +1,6 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { childRules } from "../children/permissions.ts"
-import type { PermissionRule, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
+import { childRules, exceedsOwner } from "../children/permissions.ts"
+import type { Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
 import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
@@ -47,11 +47,12 @@ async function holdTo({ host }: Services, record: JobRecord, call: ToolCall): Pr
   const agent = answered(agents).find(({ name }) => name === record.agent)
   if (!agent) return
   const ownAgent = answered(agents).find(({ name }) => name === call.agent)
-  const ceiling = childRules(answered(owner).rules, ownAgent, agent, true)
-  if (ceiling.every((rule) => rules.some((each) => isSame(each, rule)))) return
-  // What was denied before stays denied: of rules that match, the last one holds.
-  const denied = rules.filter(({ action }) => action === "deny")
-  answered(await host.setRules(record.session, [...rules, ...ceiling, ...denied]))
+  const own = answered(owner).rules
+  const childsOwn = [...agent.rules, ...rules]
+  if (!exceedsOwner(own, ownAgent, childsOwn)) return
+  // What held before still holds: these are the stricter of both.
+  const ceiling = childRules(own, ownAgent, { rules: childsOwn }, true)
+  answered(await host.setRules(record.session, [...rules, ...ceiling]))
 }
 
 function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCall): string {
@@ -69,6 +70,3 @@ function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new Error(`opencode did not answer (${result.error.message}). Nothing was sent.`)
 }
-
-const isSame = (a: PermissionRule, b: PermissionRule) =>
-  a.permission === b.permission && a.pattern === b.pattern && a.action === b.action

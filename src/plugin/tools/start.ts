@@ -1,7 +1,15 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobKey } from "../../machines/record.ts"
-import { childRules, verdict } from "../children/permissions.ts"
-import type { HostAgent, Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
+import { childRules } from "../children/permissions.ts"
+import type {
+  HostAgent,
+  PermissionRule,
+  Result,
+  StartPermission,
+  ToolAnswer,
+  ToolCall,
+} from "../host/port.ts"
+import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { excerpt } from "../records/words.ts"
@@ -57,20 +65,19 @@ async function lookUp(
   call: ToolCall,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
-  const [agents, session, message, models] = await Promise.all([
+  const [agents, session, model, models] = await Promise.all([
     host.agents(),
     host.session(call.place.session),
-    host.message(call.place.session, call.place.message),
+    host.modelOf(call.place),
     namesModel ? host.models() : undefined,
   ])
-  const own = answered(message)
   const known = answered(agents)
   return {
     catalog: { agents: known, models: models && answered(models) },
     owner: {
       rules: answered(session).rules,
       agent: known.find(({ name }) => name === call.agent),
-      ...(own.role === "assistant" && { model: own.model, variant: own.variant }),
+      ...answered(model),
     },
   }
 }
@@ -167,6 +174,12 @@ function startAll(
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
   const mayStartJobs = depth + 1 < services.options.depth
+  const rules = new Map<HostAgent, PermissionRule[]>()
+  const rulesOf = (agent: HostAgent) => {
+    const known = rules.get(agent) ?? childRules(owner.rules, owner.agent, agent, mayStartJobs)
+    rules.set(agent, known)
+    return known
+  }
   return items.map((item) => {
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted) } = item.task
@@ -182,6 +195,7 @@ function startAll(
         owner: session,
         startedBy: { ...place, agent },
         mayStartJobs,
+        rules: rulesOf(item.agent),
       }),
     )
     return { owner: session, id }
@@ -208,7 +222,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "startedBy"> & { mayStartJobs: boolean },
+  job: Pick<JobInput, "id" | "owner" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = task.model ?? agent.model ?? owner.model
   const at = now()
@@ -220,7 +234,6 @@ function jobOf(
     model,
     // A variant belongs to a model: it goes along with the owner's own.
     variant: model === owner.model ? owner.variant : undefined,
-    rules: childRules(owner.rules, owner.agent, agent, job.mayStartJobs),
     createdAt: at,
     askedAt: at,
     run: 1,

@@ -35,6 +35,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
     ...delivered(shown),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
+    ...services.host.problems.all.map((problem) => `Problem: ${problem}`),
   ]
   return { title: titleOf(known, unknown), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
 }

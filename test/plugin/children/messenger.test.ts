@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { NewPrompt } from "../../../src/plugin/host/port.ts"
+import { verdict } from "../../../src/plugin/host/rules.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
@@ -231,6 +232,29 @@ describe("A message to an ended job", () => {
       pattern: "*",
       action: "deny",
     })
+  })
+
+  it("holds the child to what its owner has to be asked for now, and once is enough", async () => {
+    const { call, finish, host } = await working({
+      agents: async () =>
+        okAgents(
+          agentOf("build", [{ permission: "*", pattern: "*", action: "allow" }], { mode: "primary" }),
+          agentOf("careful", [{ permission: "*", pattern: "*", action: "ask" }], { mode: "primary" }),
+          agentOf("general", [
+            { permission: "*", pattern: "*", action: "allow" },
+            { permission: "edit", pattern: "*", action: "deny" },
+          ]),
+        ),
+    })
+    const rules = () => host.sessions.get(host.prompts[0]?.prompt.session ?? "")?.permission ?? []
+    const may = (permission: string) => verdict(rules(), { permission, pattern: "*" })
+    await finish("first")
+    await call("agents_send", { id: "a", message: "more" }, { agent: "careful" })
+    expect([may("bash"), may("edit"), may("agents_start")]).toEqual(["ask", "deny", "deny"])
+    const before = rules()
+    await finish("second")
+    await call("agents_send", { id: "a", message: "and more" }, { agent: "careful" })
+    expect(rules()).toEqual(before)
   })
 
   it("has the usual limits where what was stored cannot be read", async () => {

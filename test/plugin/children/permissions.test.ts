@@ -156,14 +156,64 @@ it("An agent that the owner may not start, its child may not start either", () =
 describe("The child of an owner in plan mode", () => {
   const plan = [...everything, rule("edit", "deny"), rule("edit", "allow", ".opencode/plans/*.md")]
 
-  it("edits nothing", () => {
+  it("edits nothing, not even the plans that its owner may write", () => {
     const may = childOf(plan, everything)
     expect(may("edit", "src/a.ts")).toBe("deny")
+    expect(may("edit", ".opencode/plans/a.md")).toBe("deny")
     expect(may("bash")).toBe("allow")
   })
 
   it("keeps what its own agent may not", () => {
     expect(childOf(plan, [...everything, rule("bash", "deny")])("bash")).toBe("deny")
+  })
+})
+
+describe("What an owner's agent has to be asked for", () => {
+  const careful = [...everything, rule("bash", "ask"), rule("bash", "allow", "git status*")]
+
+  it("its child has to be asked for too, with the same exceptions", () => {
+    const may = childOf(careful, everything)
+    expect([may("bash", "rm a"), may("bash", "git status -s"), may("read")]).toEqual([
+      "ask",
+      "allow",
+      "allow",
+    ])
+  })
+
+  it("stays denied to a child whose agent is denied it, and asked where only that one has to be asked", () => {
+    const may = childOf(careful, [...everything, rule("bash", "deny", "rm *"), rule("bash", "ask", "git *")])
+    expect([may("bash", "rm a"), may("bash", "git status"), may("bash", "ls")]).toEqual([
+      "deny",
+      "ask",
+      "ask",
+    ])
+  })
+
+  it("is asked for in the child where only its owner's session says so", () => {
+    expect(childOf(everything, everything, { session: [rule("webfetch", "ask")] })("webfetch")).toBe("ask")
+  })
+
+  it("is anything that no rule of its names", () => {
+    const may = childOf([rule("read", "allow")], everything)
+    expect([may("read"), may("bash")]).toEqual(["allow", "ask"])
+  })
+
+  it("is nothing once everything is allowed by the user's configuration, which comes last", () => {
+    const owner = agentOf("build", [...everything, rule("bash", "ask"), rule("*", "allow")])
+    expect(childRules([], owner, agentOf("general", everything), true)).toEqual([rule("todowrite", "deny")])
+  })
+
+  it("adds no rules where the child's agent has the same, as agents have by default", () => {
+    const usual = [
+      ...everything,
+      rule("external_directory", "ask"),
+      rule("external_directory", "allow", "/tmp/*"),
+      rule("read", "ask", "*.env"),
+      rule("read", "allow", "*.env.example"),
+    ]
+    const build = agentOf("build", [...usual, rule("question", "allow")])
+    const general = agentOf("general", [...usual, rule("todowrite", "deny")])
+    expect(childRules([], build, general, true)).toEqual([])
   })
 })
 
@@ -198,6 +248,11 @@ describe("The child of an owner that may only do what is named", () => {
     const owner = [rule("*", "deny"), rule("edit", "allow", "a*"), rule("edit", "deny", "ab")]
     const may = childOf(owner, [...everything, rule("edit", "ask", "a?")])
     expect([may("edit", "ab"), may("edit", "ac"), may("edit", "acd")]).toEqual(["deny", "ask", "allow"])
+  })
+
+  it("may still do what both its owner and its agent may, of which everything else is denied as well", () => {
+    const may = childOf(reader, [rule("*", "deny"), rule("read", "allow"), rule("edit", "allow")])
+    expect([may("read"), may("edit"), may("bash")]).toEqual(["allow", "deny", "deny"])
   })
 
   it("may do less where its agent may", () => {
@@ -238,6 +293,17 @@ describe("Whatever the rules", () => {
         expect(childOf(owner, child, { session })(permission, pattern)).toBe("deny")
       }),
       { numRuns: 2_000 },
+    )
+  })
+
+  it("a child may not do unasked what its owner has to be asked for", () => {
+    fc.assert(
+      fc.property(rules, rules, rules, act, (owner, session, child, { permission, pattern }) => {
+        const own = strictness.indexOf(decided([...owner, ...session], permission, pattern))
+        const actual = strictness.indexOf(childOf(owner, child, { session })(permission, pattern))
+        expect(actual).toBeGreaterThanOrEqual(own)
+      }),
+      { numRuns: 5_000 },
     )
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptIds, wasAskedBefore } from "../../../src/plugin/host/prompt-ids.ts"
 
 const noon = Date.UTC(2026, 0, 1, 12)
 
@@ -37,5 +37,17 @@ describe("The ids of a prompt", () => {
     const times = [noon, noon + 1, noon + 999, noon + 3_600_000]
     const ids = times.map((time) => promptIds("ses_1", time).messageID)
     expect(ids.toSorted()).toEqual(ids)
+  })
+})
+
+describe("Whether a prompt is older than a time", () => {
+  it.each([
+    ["is told by its id", noon, noon + 1, true],
+    ["is not where it is of that time", noon, noon, false],
+    ["is not where it is younger", noon + 1, noon, false],
+    ["is told where the times of ids have come round in between", 26 * 2 ** 36 - 1, 26 * 2 ** 36 + 1, true],
+    ["is told the other way round as well", 26 * 2 ** 36 + 1, 26 * 2 ** 36 - 1, false],
+  ])("%s", (_, askedAt, at, isOlder) => {
+    expect(wasAskedBefore(promptIds("ses_1", askedAt).messageID, at)).toBe(isOlder)
   })
 })

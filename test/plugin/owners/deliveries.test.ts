@@ -321,6 +321,51 @@ describe("A notification", () => {
   })
 })
 
+describe("A message whose post has begun before", () => {
+  const begun =
+    (...ids: string[]) =>
+    (host: HostDouble) => ({
+      begunPosts: async () => {
+        const children = [...host.sessions.values()].filter(({ parentID }) => parentID === "owner")
+        const delivered = ids.map((id) => ({
+          session: children.find(({ title }) => title.endsWith(` ${id})`))?.id ?? "",
+          run: 1,
+        }))
+        return ok([{ messageID: "msg_begun", mark: { delivered } }])
+      },
+    })
+
+  it("goes out under its id once more, with its results alone: it may be there unseen", async () => {
+    const { posted, finish, told } = await ownerWithJobs({ jobs: 3, faults: begun("a", "b") })
+    await finish("of a", "a")
+    await finish("of b", "b")
+    await finish("of c", "c")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([["a", "b"], ["c"]])
+    expect(posted[0]?.messageID).toBe("msg_begun")
+    expect(posted[1]?.messageID).not.toBe("msg_begun")
+  })
+
+  it("is of no account once its results are delivered", async () => {
+    const { posted, finish, deliver, told } = await ownerWithJobs({ jobs: 2, faults: begun("a") })
+    await finish("of a", "a")
+    deliver("a")
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([["b"]])
+    expect(posted[0]?.messageID).not.toBe("msg_begun")
+  })
+
+  it("waits as any other where opencode does not say which there are", async () => {
+    const { posted, finish } = await ownerWithJobs({
+      faults: (host) => ({ begunPosts: failing(2, host.begunPosts).call }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toHaveLength(1)
+  })
+})
+
 describe("While the owner works", () => {
   it("nothing goes, even where its turn's beginning was not heard; it goes when the turn is over", async () => {
     let isBusy = true
@@ -591,6 +636,43 @@ describe("A message that is stored and whose turn could not be started", () => {
     await finish()
     await vi.advanceTimersByTimeAsync(aWhile)
     expect(states()).toEqual([])
+  })
+})
+
+describe("What a replaced instance of this process left", () => {
+  it("is delivered as if there had been one all along", async () => {
+    const { posted, adopt, deliveries, told } = await ownerWithJobs()
+    deliveries.takeOver("ses_old")
+    adopt()
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["old"]])
+    expect(posted).toHaveLength(1)
+  })
+
+  it("is delivered too where it ends later", async () => {
+    const { adopt, deliveries, told, states, troupe } = await ownerWithJobs()
+    deliveries.takeOver("ses_old")
+    adopt({ state: "prompting", phase: "working", endedAt: undefined })
+    expect(states()).toEqual([])
+    expect(troupe.records.get("owner", "old")?.state).toBe("prompting")
+    expect(told()).toEqual([])
+  })
+
+  it("waits where the owner's user had stopped its turn", async () => {
+    const { posted, adopt, deliveries, states, turn } = await ownerWithJobs()
+    deliveries.hear({ type: "session.interrupted", session: "owner" })
+    deliveries.stop()
+    const next = await ownerWithJobs()
+    next.deliveries.takeOver("ses_old")
+    next.adopt()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(next.states()).toEqual(["held"])
+    expect(next.posted).toEqual([])
+    next.turn("begins")
+    next.turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(next.posted).toHaveLength(1)
+    expect([posted, states(), adopt, turn]).toBeDefined()
   })
 })
 

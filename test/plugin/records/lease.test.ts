@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import { takeLease } from "../../../src/plugin/records/lease.ts"
+import { isOfThisProcess, takeLease } from "../../../src/plugin/records/lease.ts"
 import {
   createProcesses,
   type ProcessReaders,
@@ -168,6 +168,14 @@ describe("The holder of a lease", () => {
     const lease = { ...(await unread.lease), instance: "of another process" }
     expect(await holderOf({ 7: { isThere: true, start: "any" } }).isHeld(lease)).toBe(true)
     expect(await holderOf({}).isHeld(lease)).toBe(false)
+  })
+
+  it("is of this process where one of its instances had it, closed or not", async () => {
+    const earlier = holderOf({})
+    const lease = await earlier.lease
+    earlier.drop()
+    expect(isOfThisProcess(lease)).toBe(true)
+    expect(isOfThisProcess({ ...lease, instance: "of another process" })).toBe(false)
   })
 
   it("in this process lives until its instance is closed, and not in a process that had its pid before", async () => {

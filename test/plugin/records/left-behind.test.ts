@@ -86,6 +86,14 @@ describe("A job that a process has left", () => {
     expect(findingOf(evidenceOf(record, undefined))).toEqual({ type: "unread" })
   })
 
+  it("goes on where a reload has taken it over before its child was asked; what was cut off does not", () => {
+    const taken = { isTakenOver: true }
+    expect(findingOf(evidenceOf({}, [], taken))).toMatchObject({ type: "unfinished", job: { id: job.id } })
+    expect(findingOf(evidenceOf({}, [])).type).toBe("interrupted")
+    expect(findingOf(evidenceOf(working, [question], taken)).type).toBe("interrupted")
+    expect(findingOf(evidenceOf(working, [question], { ...taken, isRunning: true })).type).toBe("unfinished")
+  })
+
   const [half, more] = [answerTo(asked, "half", { finish: "tool-calls" }), answerTo(asked, "")]
   const begun = answerTo(asked, "", { finish: "" })
   const whole = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })

@@ -53,10 +53,12 @@ type Setup = {
   claims?: Claims
   /** The instances that live in other processes. */
   living?: string[]
+  /** Whether this start has replaced the plugin's last instance in the same process. */
+  isReload?: boolean
 }
 
 /** An opencode that starts, beside what earlier ones have left. */
-function newStart({ recover = "fail", claims, living = [] }: Setup = {}) {
+function newStart({ recover = "fail", claims, living = [], isReload = false }: Setup = {}) {
   const alive = new Set(["own", ...living])
   const holder: Holder = {
     instance: "own",
@@ -83,7 +85,18 @@ function newStart({ recover = "fail", claims, living = [] }: Setup = {}) {
   const { host, troupe, inbox, store } = services
   const waiting: Waiting[] = []
   const onWaiting = (each: Waiting) => void waiting.push(each)
-  const recovery = createRecovery({ host, troupe, inbox, store, recover, onWaiting, now: Date.now })
+  const takenOver: string[] = []
+  const recovery = createRecovery({
+    host,
+    troupe,
+    inbox,
+    store,
+    recover,
+    isTakenOver: () => isReload,
+    onTakenOver: (session) => void takenOver.push(session),
+    onWaiting,
+    now: Date.now,
+  })
   onTestFinished(() => recovery.stop())
 
   /** A job of an earlier process, at work unless it is said otherwise. */
@@ -98,7 +111,7 @@ function newStart({ recover = "fail", claims, living = [] }: Setup = {}) {
   const kept = (session = "ses_1") => StoredJob.parse(host.sessions.get(session)?.metadata?.troupe)
   const record = (id = "a", owner = "owner") => troupe.records.get(owner, id)
   const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
-  return { ...services, recovery, waiting, alive, put, kept, record, pass }
+  return { ...services, recovery, waiting, takenOver, alive, put, kept, record, pass }
 }
 
 /** A call that fails so often. */
@@ -108,6 +121,26 @@ const flaky = <Call extends (...args: never[]) => Promise<unknown>>(call: Call, 
     failures-- > 0 ? Promise.resolve(failed("not now", 503)) : call(...args)
   return attempt as Call
 }
+
+describe("After a reload in the same process", () => {
+  it("a job that waited for its turn goes on", async () => {
+    const { recovery, host, record, put, takenOver } = newStart({ isReload: true })
+    put()
+    await recovery.everybody()
+    expect(record()).toMatchObject({ state: "prompting", run: 1 })
+    expect(host.prompts).toHaveLength(1)
+    expect(takenOver).toEqual(["ses_1"])
+  })
+
+  it("results that are not delivered do not wait for their owner to be used: nobody is told that they do", async () => {
+    const { recovery, put, takenOver, waiting, inbox } = newStart({ isReload: true })
+    put({ record: { state: "done", endedAt: 1 } })
+    await recovery.everybody()
+    expect(inbox.undelivered("owner")).toHaveLength(1)
+    expect(takenOver).toEqual(["ses_1"])
+    expect(waiting).toEqual([])
+  })
+})
 
 describe("A job that was at work when its process ended", () => {
   it("has failed as interrupted, with what it had written, in this process and in the store", async () => {

@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import type { HostMessage } from "../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
 import type { MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { textOf, withTexts } from "../../../src/plugin/records/texts.ts"
 import { jobInput } from "../../machines/support/jobs.ts"
-import { failed, hostDouble } from "../support/host-double.ts"
+import { failed, hostDouble, ok } from "../support/host-double.ts"
 import { answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
 import { lease } from "../support/services.ts"
 
@@ -131,3 +132,38 @@ it("A text is not asked for where it is known, or where there was no session", a
 })
 
 const no = async () => failed("not now")
+
+describe("The text of a child whose conversation opencode has compacted", () => {
+  const summary: HostMessage = {
+    role: "user",
+    id: "msg_sum",
+    text: "",
+    marks: [],
+    agent: "general",
+    model: "fake/m1",
+    summarizesUntil: 5_000,
+  }
+  const compacted = (...rest: HostMessage[]) => hostDouble({ messages: async () => ok([summary, ...rest]) })
+  const answer: HostMessage = {
+    role: "assistant",
+    id: "msg_2",
+    text: "All is well.",
+    model: "fake/m1",
+    marks: [],
+    answers: ["msg_sum"],
+    end: {},
+  }
+
+  it("is lost where it came before, which is not the same as none", async () => {
+    for (const record of [done, cancelled])
+      expect(await textOf(compacted(), record)).toMatchObject({
+        kind: "lost",
+        why: expect.stringContaining("summary"),
+      })
+  })
+
+  it("is what came after", async () => {
+    expect(await textOf(compacted(answer), done)).toEqual({ kind: "text", text: "All is well." })
+    expect(await textOf(compacted(answer), cancelled)).toEqual({ kind: "text", text: "All is well." })
+  })
+})

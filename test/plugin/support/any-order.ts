@@ -12,6 +12,7 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
       return answer
     }
   return {
+    problems: host.problems,
     createSession: late("createSession", host.createSession),
     setRules: late("setRules", host.setRules),
     deleteSession: late("deleteSession", host.deleteSession),
@@ -20,7 +21,8 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     isBusy: late("isBusy", host.isBusy),
     children: late("children", host.children),
     messages: late("messages", host.messages),
-    message: late("message", host.message),
+    modelOf: late("modelOf", host.modelOf),
+    begunPosts: late("begunPosts", host.begunPosts),
     updateStored: late("updateStored", host.updateStored),
     prompt: host.prompt,
     post: late("post", host.post),
@@ -29,7 +31,7 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     abort: late("abort", host.abort),
     agents: late("agents", host.agents),
     models: late("models", host.models),
-    toast: late("toast", host.toast),
+    ...(host.toast && { toast: late("toast", host.toast) }),
     log: late("log", host.log),
   }
 }

@@ -7,6 +7,7 @@ import {
   type MessageWithParts,
   OUR_KEY,
 } from "../../../src/plugin/host/v1/decode.ts"
+import { Problems } from "../../../src/plugin/util/problems.ts"
 import { agentOf, answerTo, askedBy, postedAs, sessionOf } from "./opencode-data.ts"
 
 /** A prompt under way, which the test answers. */
@@ -20,17 +21,18 @@ export type AskedPrompt = {
   answer(text: string): void
 }
 
-export type HostDouble = Host & {
-  readonly sessions: Map<string, Session>
-  readonly said: Map<string, MessageWithParts[]>
-  readonly prompts: AskedPrompt[]
-  readonly aborted: string[]
-  readonly logged: string[]
-  readonly toasts: Toast[]
-  readonly shown: Progress[]
-  /** What was written to a session's metadata, in order. */
-  readonly writes: { session: string; metadata: Record<string, unknown> }[]
-}
+export type HostDouble = Host &
+  Required<Pick<Host, "toast">> & {
+    readonly sessions: Map<string, Session>
+    readonly said: Map<string, MessageWithParts[]>
+    readonly prompts: AskedPrompt[]
+    readonly aborted: string[]
+    readonly logged: string[]
+    readonly toasts: Toast[]
+    readonly shown: Progress[]
+    /** What was written to a session's metadata, in order. */
+    readonly writes: { session: string; metadata: Record<string, unknown> }[]
+  }
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value })
 export const failed = (message: string, status?: number): Result<never> => ({
@@ -44,7 +46,7 @@ export const okMessage = (message: MessageWithParts) => ok(decodeMessage(message
 export const okAgents = (...agents: Agent[]) => ok(agents.map(decodeAgent))
 
 /** opencode in memory: one owner session, the usual agents, two models. `overrides` takes the place of its calls. */
-export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
+export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDouble {
   const sessions = new Map<string, Session>([["owner", sessionOf("owner")]])
   const said = new Map<string, MessageWithParts[]>()
   const prompts: AskedPrompt[] = []
@@ -58,7 +60,8 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
     return session ? okSession(session) : failed(`no session ${id}`, 404)
   }
 
-  const host: Host = {
+  const host: Host & Required<Pick<Host, "toast">> = {
+    problems: new Problems(),
     async createSession({ parent, rules, stored, title, agent }) {
       const fields = { title, agent, parentID: parent, permission: rules, metadata: { [OUR_KEY]: stored } }
       const session = sessionOf(`ses_${sessions.size}`, fields)
@@ -77,10 +80,8 @@ export function hostDouble(overrides: Partial<Host> = {}): HostDouble {
     children: async (id) =>
       ok([...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession)),
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
-    async message(id, messageID) {
-      const message = said.get(id)?.find(({ info }) => info.id === messageID)
-      return okMessage(message ?? answerTo({ session: id, messageID }, ""))
-    },
+    modelOf: async () => ok({ model: "fake/m1" }),
+    begunPosts: async () => ok([]),
     async updateStored(id, change) {
       const session = sessions.get(id)
       if (!session) return found(id)

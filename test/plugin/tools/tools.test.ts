@@ -18,7 +18,7 @@ import {
   okMessage,
   okSession,
 } from "../support/host-double.ts"
-import { agentOf, answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
+import { agentOf, answerTo, sessionOf } from "../support/opencode-data.ts"
 import { type CallOptions, testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
@@ -376,8 +376,7 @@ describe("agents_start", () => {
   })
 
   it("leaves the model to opencode where the call stands in no answer of a model", async () => {
-    const words = { session: "owner", messageID: "msg_call", partID: "prt_1", text: "", agent: "build" }
-    const { call, host } = testServices({ message: async () => okMessage(askedBy(words)) })
+    const { call, host } = testServices({ modelOf: async () => ok(undefined) })
     await call("agents_start", { tasks: [task("a")] })
     expect(host.prompts[0]?.prompt).toMatchObject({ model: undefined, variant: undefined })
   })
@@ -389,10 +388,7 @@ describe("agents_start", () => {
           agentOf("general"),
           agentOf("heavy", [], { model: { providerID: "other", modelID: "big" } }),
         ),
-      message: async (session, messageID) =>
-        okMessage(
-          answerTo({ session, messageID }, "", { providerID: "fake", modelID: "m1", variant: "high" }),
-        ),
+      modelOf: async () => ok({ model: "fake/m1", variant: "high" }),
     })
     await call("agents_start", {
       tasks: [task("a"), task("b", { agent: "heavy" }), task("c", { agent: "heavy", model: "fake/m2" })],
@@ -435,7 +431,7 @@ describe("agents_start", () => {
   it.each([
     ["agents", { agents: async () => failed("busy") }],
     ["its session", { session: async () => failed("busy") }],
-    ["its message", { message: async () => failed("busy") }],
+    ["its model", { modelOf: async () => failed("busy") }],
     ["models", { models: async () => failed("busy") }],
   ])("starts nothing where opencode does not tell its %s", async (_, overrides) => {
     const { call, host } = testServices(overrides)

@@ -1,6 +1,8 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
+import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
+import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
 import type { Host, NewPrompt, Result, ToolCallPlace } from "../port.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
@@ -11,14 +13,25 @@ const NAME = "opencode-troupe"
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
 
+export type HostOfOne = Host &
+  Required<Pick<Host, "toast">> & {
+    /** Sees whether opencode is too old or too new. opencode answers its plugins only once they are loaded. */
+    lookAtVersion(): Promise<void>
+  }
+
 /**
  * @param given the client that opencode hands to plugins: of the older kind, which lacks session metadata, but with
  *   the address, the fetch and the authorization that the newer kind needs.
  */
-export function createHost(given: unknown, directory: string): Host {
+export function createHost(given: unknown, directory: string): HostOfOne {
   const client = newerClient(given, directory)
   const { session } = client
+  const problems = new Problems()
+  const { map, mapEach } = decoders(problems)
   return {
+    problems,
+    lookAtVersion: () => lookAtVersion(client, problems),
+
     createSession: ({ parent, title, agent, rules, stored }) =>
       outcome(
         session.create({
@@ -28,24 +41,32 @@ export function createHost(given: unknown, directory: string): Host {
           permission: rules,
           metadata: { [OUR_KEY]: stored },
         }),
-      ).then(map(decodeSession)),
+      ).then(map("a session", decodeSession)),
 
     deleteSession: (id) => call(session.delete({ sessionID: id })),
 
     setRules: (id, rules) => call(session.update({ sessionID: id, permission: rules })),
 
-    session: (id) => call(session.get({ sessionID: id })).then(map(decodeSession)),
+    session: (id) => call(session.get({ sessionID: id })).then(map("a session", decodeSession)),
 
     sessionsSince: (since) =>
-      call(session.list({ start: since, limit: 10_000 })).then(mapEach(decodeSession)),
+      call(session.list({ start: since, limit: 10_000 })).then(mapEach("sessions", decodeSession)),
 
-    children: (id) => call(session.children({ sessionID: id })).then(mapEach(decodeSession)),
+    children: (id) => call(session.children({ sessionID: id })).then(mapEach("sessions", decodeSession)),
 
-    isBusy: (id) => call(session.status()).then(map((busy) => (busy[id]?.type ?? "idle") !== "idle")),
+    isBusy: (id) =>
+      call(session.status()).then(map("busy sessions", (busy) => (busy[id]?.type ?? "idle") !== "idle")),
 
-    messages: (id) => call(session.messages({ sessionID: id })).then(mapEach(decodeMessage)),
+    messages: (id) => call(session.messages({ sessionID: id })).then(mapEach("messages", decodeMessage)),
 
-    message: (id, messageID) => call(session.message({ sessionID: id, messageID })).then(map(decodeMessage)),
+    modelOf: ({ session: id, message: messageID }) =>
+      call(session.message({ sessionID: id, messageID }))
+        .then(map("a message", decodeMessage))
+        .then(
+          map("a message", (message) =>
+            message.role === "assistant" ? { model: message.model, variant: message.variant } : undefined,
+          ),
+        ),
 
     async updateStored(id, change) {
       const found = await call(session.get({ sessionID: id }))
@@ -57,9 +78,12 @@ export function createHost(given: unknown, directory: string): Host {
       return call(session.update({ sessionID: id, metadata: { ...metadata, [OUR_KEY]: stored } }))
     },
 
-    prompt: (prompt) => outcome(session.prompt(promptBody(prompt))).then(map(decodeMessage)),
+    prompt: (prompt) => outcome(session.prompt(promptBody(prompt))).then(map("a message", decodeMessage)),
 
     post: (prompt) => call(session.prompt({ ...promptBody(prompt), noReply: true })),
+
+    // A conversation shows all of its messages, those before a compaction too.
+    begunPosts: async () => ({ ok: true, value: [] }),
 
     send: (prompt) => done(session.promptAsync(promptBody(prompt))),
 
@@ -78,11 +102,11 @@ export function createHost(given: unknown, directory: string): Host {
       return updated.ok ? { ok: true, value: true } : updated
     },
 
-    agents: () => call(client.app.agents()).then(mapEach(decodeAgent)),
+    agents: () => call(client.app.agents()).then(mapEach("agents", decodeAgent)),
 
     models: () =>
       call(client.config.providers()).then(
-        map(({ providers }) =>
+        map("models", ({ providers }) =>
           providers.flatMap(({ id, models }) => Object.keys(models).map((model) => `${id}/${model}`)),
         ),
       ),
@@ -101,18 +125,45 @@ function isRunning(part: Part, { call: id }: ToolCallPlace): part is RunningPart
   return part.type === "tool" && part.callID === id && part.state.status === "running"
 }
 
-const map =
-  <From, To>(decode: (value: From) => To) =>
-  (result: Result<From>): Result<To> => {
-    if (!result.ok) return result
-    try {
-      return { ok: true, value: decode(result.value) }
-    } catch (thrown) {
-      return { ok: false, error: { message: `opencode's answer is not as expected: ${wordsOf(thrown)}` } }
-    }
-  }
+/** The oldest opencode of this generation with all that is needed, and the first of the next generation. */
+const [oldest, next] = [
+  [1, 18],
+  [2, 0],
+] as const
 
-const mapEach = <From, To>(decode: (value: From) => To) => map((values: From[]) => values.map(decode))
+const Health = z.object({ version: z.string() })
+
+async function lookAtVersion(client: OpencodeClient, problems: Problems): Promise<void> {
+  const health = await outcome(client.global.health())
+  const { version } = Health.safeParse(health.ok && health.value).data ?? {}
+  if (version === undefined) return
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  const isOld = major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+  // What is built from a checkout of opencode has no number.
+  if (major > 0 && isOld)
+    problems.add(`opencode ${version} is too old: opencode-troupe needs ${oldest.join(".")} or newer`)
+  if (major >= next[0])
+    problems.add(`opencode ${version} loads opencode-troupe as opencode 1.18 did: it may not work with it`)
+}
+
+/** What opencode answers, decoded. What is not as expected fails, and is a problem of this opencode. */
+function decoders(problems: Problems) {
+  const map =
+    <From, To>(what: string, decode: (value: From) => To) =>
+    (result: Result<From>): Result<To> => {
+      if (!result.ok) return result
+      try {
+        return { ok: true, value: decode(result.value) }
+      } catch (thrown) {
+        const message = `opencode's answer is not as expected (${what}: ${wordsOf(thrown)})`
+        problems.add(`${message}; it may be too old or too new for opencode-troupe`)
+        return { ok: false, error: { message } }
+      }
+    }
+  const mapEach = <From, To>(what: string, decode: (value: From) => To) =>
+    map(what, (values: From[]) => values.map(decode))
+  return { map, mapEach }
+}
 
 type Settled<T> = { data?: T | undefined; error?: unknown; response?: Response | undefined }
 

@@ -31,6 +31,8 @@ type Sessions = {
   wait(session: SessionKey): Promise<unknown>
   interrupt(session: SessionKey): Promise<unknown>
   update(changes: SessionKey & { title?: string; permissions?: Rule[] }): Promise<unknown>
+  /** Not in 2.0.15. */
+  remove?(session: SessionKey): Promise<unknown>
   switchModel(choice: SessionKey & { model: ModelChoice }): Promise<unknown>
   hook(name: "context", hear: (request: ModelRequest) => unknown): Promise<unknown>
   hook(name: "compaction", hear: (request: ModelRequest) => unknown): Promise<unknown>
@@ -43,7 +45,7 @@ type ModelChoice = { providerID: string; id: string; variant?: string | undefine
 type NewSession = {
   title: string
   agent: string
-  /** Not taken by 2.0.15. */
+  /** 2.0.15 drops it. */
   parentID: string
   model?: ModelChoice
   permissions: Rule[]

@@ -1,27 +1,27 @@
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import type { NewSession, StartPermission } from "../port.ts"
-import type { Call, Context } from "./api.ts"
+import { verdict } from "../rules.ts"
+import type { BuiltInTool, Call, Context } from "./api.ts"
+import { decodeAgents, decodeSession } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
 
 /**
- * How child sessions are made, which goes by the version of opencode:
- * - `parent`: `session.create` takes a parent. 2.0.15 drops it without a word.
+ * How child sessions are made:
+ * - `parent`: `session.create` takes a parent. 2.0 drops it without a word.
  * - `subagent`: opencode's own tool tells of the session after it has made it and before it prompts it, and is stopped
  *   there. It also asks for the permission to start its agent, with our tool call as the source.
  * - `root`: neither. Their requests are not shown at their owner.
  */
 export type Way = "parent" | "subagent" | "root"
 
-/** Versions whose `session.create` is known to take no parent: trying it would leave a session behind. */
-const withoutParent = /^2\.0\./
-
 /** Makes child sessions. */
 export class Children {
   readonly #context: Context
   readonly #warn: (message: string) => void
-  #way: Way | undefined
-  /** Sessions made while a call asked for its permission, which its first job of that agent takes. */
+  /** Decided with the first child. */
+  #way: Promise<Way> | undefined
+  /** Sessions that are there before the job that takes them: the first of a call's agent, and the first of all. */
   readonly #ready = new Map<string, string>()
   /** The agents that each call was permitted to start. */
   readonly #permitted = new Set<string>()
@@ -46,7 +46,8 @@ export class Children {
   async askToStart(call: Call, agent: string, description: string): Promise<StartPermission> {
     try {
       const session = await this.#throughSubagent(call, agent, description)
-      if (session !== undefined) this.#ready.set(keyOf(call.id, agent), session)
+      if (session === undefined) return await this.#withoutAsking(call, agent)
+      this.#ready.set(keyOf(call.id, agent), session)
       this.#permitted.add(keyOf(call.id, agent))
       return { type: "granted" }
     } catch (thrown) {
@@ -54,46 +55,93 @@ export class Children {
     }
   }
 
+  /** Its title and model are the ones asked for. */
   async make(input: NewSession): Promise<string> {
-    const { agent, model, variant, title } = input
-    const key = keyOf(input.call.call, agent)
-    const ready = this.#ready.get(key)
-    this.#ready.delete(key)
-    const session =
-      ready ?? (await this.#withParent(input)) ?? (await this.#throughSubagent(callOf(input), agent, title))
-    if (session === undefined) return this.#root(input)
-    if (model !== undefined) {
-      await this.#context.session.switchModel({ sessionID: session, model: splitModel(model, variant) })
-    }
-    return session
+    const ready = this.#take(input)
+    if (ready === undefined) return this.#made(input)
+    // It was made before it was known for which job.
+    const { title, model, variant } = input
+    await this.#context.session.update({ sessionID: ready, title })
+    if (model !== undefined)
+      await this.#context.session.switchModel({ sessionID: ready, model: splitModel(model, variant) })
+    return ready
   }
 
   /** The call is over. */
   forget({ id }: Call): void {
     for (const key of [...this.#permitted]) if (key.startsWith(keyOf(id, ""))) this.#permitted.delete(key)
-    for (const key of [...this.#ready.keys()]) if (key.startsWith(keyOf(id, ""))) this.#ready.delete(key)
-  }
-
-  /** Nothing where this opencode takes no parent. */
-  async #withParent(input: NewSession): Promise<string | undefined> {
-    if (this.#way === undefined && withoutParent.test(this.#context.app.version)) this.#way = "subagent"
-    if (this.#way !== undefined && this.#way !== "parent") return undefined
-    const made = Made.parse(await this.#create({ ...input, parent: input.parent }))
-    if (made.parentID === input.parent) {
-      this.#way = "parent"
-      return made.id
+    for (const [key, sessionID] of [...this.#ready]) {
+      if (!key.startsWith(keyOf(id, ""))) continue
+      this.#ready.delete(key)
+      // No job has taken it: its call was interrupted, for instance.
+      this.#context.session.remove?.({ sessionID }).catch(() => {})
     }
-    this.#way = "subagent"
-    this.#warn(
-      `opencode ${this.#context.app.version} takes no parent for a new session; ${made.id} is left unused`,
-    )
-    return undefined
   }
 
-  /** Nothing where this opencode has no such tool. */
-  async #throughSubagent(call: Call, agent: string, title: string): Promise<string | undefined> {
-    if (this.#way === "root") return undefined
-    const subagent = (await this.#context.tool.list()).find(({ id }) => id === "subagent")
+  #take({ call, agent }: NewSession): string | undefined {
+    const key = keyOf(call.call, agent)
+    const ready = this.#ready.get(key)
+    this.#ready.delete(key)
+    return ready
+  }
+
+  async #made(input: NewSession): Promise<string> {
+    this.#way ??= this.#decide(input)
+    const way = await this.#way.catch((error) => {
+      // Another job may be luckier.
+      this.#way = undefined
+      throw error
+    })
+    // To find out may have made one.
+    const ready = this.#take(input)
+    if (ready !== undefined) return ready
+    if (way === "subagent") {
+      const { agent, title, model, variant } = input
+      // Setting the model afterwards would cost as much again as a tenth of making the session.
+      const named = model !== undefined && variant !== undefined ? `${model}#${variant}` : model
+      const session = await this.#throughSubagent(callOf(input), agent, title, named)
+      if (session === undefined) throw new Error("opencode's own tool `subagent` has made no session")
+      return session
+    }
+    return (await this.#create(input)).id
+  }
+
+  /** Where it cannot be told without making a session, that one is the first child, or is removed again. */
+  async #decide(input: NewSession): Promise<Way> {
+    const { session, app } = this.#context
+    const hasSubagent = (await this.#subagent()) !== undefined
+    // What could not be removed again would stay in the person's list.
+    if (hasSubagent && !session.remove) return "subagent"
+    const made = await this.#create(input)
+    if (made.parentID === input.parent) {
+      this.#ready.set(keyOf(input.call.call, input.agent), made.id)
+      return "parent"
+    }
+    if (hasSubagent) {
+      await session.remove?.({ sessionID: made.id })
+      return "subagent"
+    }
+    this.#ready.set(keyOf(input.call.call, input.agent), made.id)
+    this.#warn(
+      `opencode ${app.version} lets a plugin make no child sessions: jobs run in sessions of their own. They are in ` +
+        "the list of sessions, their permission requests and questions are not shown in the session that started " +
+        "them, and they stay when that is deleted",
+    )
+    return "root"
+  }
+
+  async #subagent(): Promise<BuiltInTool | undefined> {
+    return (await this.#context.tool.list()).find(({ id }) => id === "subagent")
+  }
+
+  /** Nothing where this opencode has no such tool, or one that does not tell of its session. */
+  async #throughSubagent(
+    call: Call,
+    agent: string,
+    title: string,
+    model?: string,
+  ): Promise<string | undefined> {
+    const subagent = await this.#subagent()
     if (!subagent) return undefined
     let session: string | undefined
     const progress = async (told: object) => {
@@ -101,7 +149,7 @@ export class Children {
       if (session !== undefined) throw new Error("only its session is needed")
     }
     // Without a prompt it would refuse; it never gets as far as sending this one.
-    const given = { agent, description: title, prompt: "-" }
+    const given = { agent, description: title, prompt: "-", ...(model !== undefined && { model }) }
     try {
       await subagent.execute(given, { ...call, progress })
     } catch (thrown) {
@@ -110,25 +158,36 @@ export class Children {
     return session
   }
 
-  async #root(input: NewSession): Promise<string> {
-    if (this.#way !== "root") {
-      this.#warn(
-        `opencode ${this.#context.app.version} lets a plugin make no child sessions: jobs run in sessions of their ` +
-          "own, and their permission requests are not shown in the session that started them",
-      )
+  /** A plugin cannot ask a person by itself: where the rules say that one is to be asked, nothing is started. */
+  async #withoutAsking({ sessionID, agent: own }: Call, agent: string): Promise<StartPermission> {
+    const [agents, owner] = await Promise.all([
+      this.#context.agent.list(),
+      this.#context.session.get({ sessionID }),
+    ])
+    const ofAgent = decodeAgents(agents).find(({ name }) => name === own)?.rules ?? []
+    const rules = [...ofAgent, ...decodeSession(owner, undefined).rules]
+    switch (verdict(rules, { permission: "task", pattern: agent })) {
+      case "allow":
+        return { type: "granted" }
+      case "deny":
+        return { type: "denied" }
+      case "ask":
+        return {
+          type: "failed",
+          reason: `opencode ${this.#context.app.version} lets a plugin ask nobody; allow \`subagent\` for "${agent}" in the configuration`,
+        }
     }
-    this.#way = "root"
-    return Made.parse(await this.#create(input)).id
   }
 
-  #create({ title, agent, model, variant, rules, parent }: NewSession): Promise<unknown> {
-    return this.#context.session.create({
+  async #create({ title, agent, model, variant, rules, parent }: NewSession) {
+    const created = await this.#context.session.create({
       title,
       agent,
       parentID: parent,
       ...(model !== undefined && { model: splitModel(model, variant) }),
       permissions: rules.map(encodeRule),
     })
+    return Made.parse(created)
   }
 }
 

@@ -9,7 +9,7 @@ export const OUR_KEY = "troupe"
 
 const Rule = z.object({ action: z.string(), resource: z.string(), effect: z.enum(["allow", "ask", "deny"]) })
 
-const Model = z.object({ id: z.string(), providerID: z.string(), variant: z.string().optional() })
+export const Model = z.object({ id: z.string(), providerID: z.string(), variant: z.string().optional() })
 
 export const Tokens = z.object({
   input: z.number(),
@@ -83,7 +83,7 @@ export function decodeModels(given: unknown): string[] {
   return Models.parse(given).data.map(nameOf)
 }
 
-const nameOf = ({ providerID, id }: { providerID: string; id: string }) => `${providerID}/${id}`
+export const nameOf = ({ providerID, id }: { providerID: string; id: string }) => `${providerID}/${id}`
 
 const Metadata = z.record(z.string(), z.unknown()).optional()
 
@@ -115,12 +115,13 @@ const Message = z.object({
     .object({ type: z.string(), message: z.string().default(""), status: z.number().optional() })
     .optional(),
   outcome: z.string().optional(),
+  status: z.string().optional(),
 })
 type Message = z.infer<typeof Message>
 
 /**
- * A conversation. A turn is what stands before a message `idle`: its last answer answers all that was asked in it,
- * what came while it ran included.
+ * A conversation since it was last compacted. A turn is what stands before a message `idle`: its last answer answers
+ * all that was asked in it, what came while it ran included. A turn in which opencode compacts goes on after that.
  */
 export function decodeMessages(given: unknown): HostMessage[] {
   const decoded: HostMessage[] = []
@@ -128,13 +129,16 @@ export function decodeMessages(given: unknown): HostMessage[] {
   let last: AssistantMessage | undefined
   const lines = z.array(Message).parse(given)
   // A user message says neither its agent nor its model: they are those of the answer that follows it.
-  const ran = { agent: "", model: "", variant: undefined as string | undefined }
+  const ran: Ran = { agent: "", model: "", variant: undefined }
   for (const message of lines.toReversed())
     if (message.type === "assistant") Object.assign(ran, ranAs(message))
   for (const message of lines) {
     if (message.type === "user" || message.type === "synthetic") {
       asked.push(message.id, ...againIn(message))
       decoded.push(decodeUser(message, ran))
+    } else if (message.type === "compaction" && message.status === "completed") {
+      asked.push(message.id)
+      decoded.push({ ...decodeUser(message, ran), summarizesUntil: message.time.created })
     } else if (message.type === "assistant") {
       Object.assign(ran, ranAs(message))
       last = decodeAssistant(message, [...asked])
@@ -162,16 +166,15 @@ function againIn({ metadata }: Message): string[] {
   return read.success ? [read.data.again] : []
 }
 
-const ranAs = ({ agent = "", model }: Message) => ({
+type Ran = { agent: string; model: string; variant: string | undefined }
+
+const ranAs = ({ agent = "", model }: Message): Ran => ({
   agent,
   model: model ? nameOf(model) : "",
   variant: model?.variant,
 })
 
-function decodeUser(
-  { id, type, text, metadata }: Message,
-  ran: { agent: string; model: string; variant: string | undefined },
-): UserMessage {
+function decodeUser({ id, type, text, metadata }: Message, ran: Ran): UserMessage {
   // What is ours is no word of the user's.
   return { ...ran, role: "user", id, text: type === "user" ? text : "", marks: marksIn(metadata) }
 }

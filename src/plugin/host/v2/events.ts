@@ -1,18 +1,21 @@
 import * as z from "zod"
 import type { HostEvent } from "../port.ts"
-import { decodeUsage, OUR_KEY, Tokens } from "./decode.ts"
+import { decodeUsage, Model, nameOf, OUR_KEY, Tokens } from "./decode.ts"
 
 /**
- * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen.
+ * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen, of
+ * which `onUnknown` is told the type.
  * It remembers the names of the tools that run: only a call's first event has it.
  */
-export function eventDecoder(): (event: unknown) => HostEvent[] {
+export function eventDecoder(onUnknown: (type: string) => void = () => {}): (event: unknown) => HostEvent[] {
   const tools = new Map<string, string>()
   return (given) => {
     const read = Event.safeParse(given)
     if (!read.success) return []
-    const event = decoders.get(read.data.type)?.(read.data.data)
-    if (!event) return []
+    const decode = decoders.get(read.data.type)
+    const event = decode?.(read.data.data)
+    if (decode && !event) onUnknown(read.data.type)
+    if (!event || event === "of no session") return []
     if (event.type === "tool.pending") tools.set(event.call, event.tool)
     // An interrupt ends the turn as well.
     if (event.type === "session.interrupted") return [event, { type: "session.idle", session: event.session }]
@@ -25,31 +28,31 @@ export function eventDecoder(): (event: unknown) => HostEvent[] {
 
 const Event = z.object({ type: z.string(), data: z.unknown() })
 
-type Decoder = (data: unknown) => HostEvent | undefined
+/** Nothing where the data are not as expected. */
+type Decoder = (data: unknown) => HostEvent | "of no session" | undefined
 
-function decoder<Shape extends z.ZodRawShape>(
-  shape: Shape,
-  decode: (data: z.infer<z.ZodObject<Shape & typeof base>>) => HostEvent | undefined,
+function decoder<Schema extends z.ZodType>(
+  schema: Schema,
+  decode: (data: z.output<Schema>) => HostEvent | undefined,
 ): Decoder {
-  const schema = z.object({ ...base, ...shape }) as unknown as z.ZodObject<Shape & typeof base>
   return (data) => {
     const read = schema.safeParse(data)
     return read.success ? decode(read.data) : undefined
   }
 }
 
-const base = { sessionID: z.string() }
+const InSession = z.object({ sessionID: z.string() })
 
 const simple = (type: "session.busy" | "session.idle" | "session.deleted" | "messages.removed"): Decoder =>
-  decoder({}, ({ sessionID: session }) => ({ type, session }))
+  decoder(InSession, ({ sessionID: session }) => ({ type, session }))
 
 /** A text of an answer: it has no id of its own. */
 const part = ({ assistantMessageID, ordinal }: { assistantMessageID: string; ordinal: number }) =>
   `${assistantMessageID}/${ordinal}`
-const ofPart = { assistantMessageID: z.string(), ordinal: z.number() }
+const OfPart = InSession.extend({ assistantMessageID: z.string(), ordinal: z.number() })
 
 const toolEnded = decoder(
-  { id: z.string(), metadata: z.record(z.string(), z.unknown()).optional() },
+  InSession.extend({ id: z.string(), metadata: z.record(z.string(), z.unknown()).optional() }),
   ({ sessionID: session, id: call, metadata }) => ({
     type: "tool.ended",
     session,
@@ -59,20 +62,34 @@ const toolEnded = decoder(
   }),
 )
 
-const requestClosed = decoder({ requestID: z.string() }, ({ sessionID: session, requestID: request }) => ({
-  type: "request.closed",
-  session,
-  request,
-}))
+const requestClosed = decoder(
+  InSession.extend({ requestID: z.string() }),
+  ({ sessionID: session, requestID: request }) => ({
+    type: "request.closed",
+    session,
+    request,
+  }),
+)
 
 const decoders = new Map<string, Decoder>([
   ["session.execution.started", simple("session.busy")],
-  ["session.step.started", simple("session.busy")],
+  [
+    "session.step.started",
+    decoder(
+      InSession.extend({ assistantMessageID: z.string(), model: Model }),
+      ({ sessionID: session, assistantMessageID: message, model }) => ({
+        type: "session.busy",
+        session,
+        message,
+        asked: { model: nameOf(model), variant: model.variant },
+      }),
+    ),
+  ],
   ["session.execution.succeeded", simple("session.idle")],
   ["session.execution.failed", simple("session.idle")],
   [
     "session.execution.interrupted",
-    decoder({ reason: z.string() }, ({ sessionID: session, reason }) => ({
+    decoder(InSession.extend({ reason: z.string() }), ({ sessionID: session, reason }) => ({
       type: reason === "user" ? "session.interrupted" : "session.idle",
       session,
     })),
@@ -81,20 +98,23 @@ const decoders = new Map<string, Decoder>([
   ["session.revert.committed", simple("messages.removed")],
   [
     "session.created",
-    decoder({ parentID: z.string().optional() }, ({ sessionID: session, parentID: parent }) => ({
-      type: "session.created",
-      session,
-      parent,
-    })),
+    decoder(
+      InSession.extend({ parentID: z.string().optional() }),
+      ({ sessionID: session, parentID: parent }) => ({
+        type: "session.created",
+        session,
+        parent,
+      }),
+    ),
   ],
   [
     "session.retry.scheduled",
     decoder(
-      {
+      InSession.extend({
         attempt: z.number(),
         at: z.number(),
         error: z.object({ message: z.string().default("") }).optional(),
-      },
+      }),
       ({ sessionID: session, attempt, at: next, error }) => ({
         type: "session.retrying",
         session,
@@ -107,16 +127,19 @@ const decoders = new Map<string, Decoder>([
   ],
   [
     "session.usage.updated",
-    decoder({ cost: z.number(), tokens: Tokens }, ({ sessionID: session, ...spent }) => ({
+    decoder(InSession.extend({ cost: z.number(), tokens: Tokens }), ({ sessionID: session, ...spent }) => ({
       type: "usage.changed",
       session,
       usage: decodeUsage(spent),
     })),
   ],
-  ["session.inbox.delivered", decoder({}, ({ sessionID: session }) => ({ type: "message.stored", session }))],
+  [
+    "session.inbox.delivered",
+    decoder(InSession, ({ sessionID: session }) => ({ type: "message.stored", session })),
+  ],
   [
     "session.text.started",
-    decoder(ofPart, ({ sessionID: session, ...of }) => ({
+    decoder(OfPart, ({ sessionID: session, ...of }) => ({
       type: "text.updated",
       session,
       part: part(of),
@@ -125,7 +148,7 @@ const decoders = new Map<string, Decoder>([
   ],
   [
     "session.text.delta",
-    decoder({ ...ofPart, delta: z.string() }, ({ sessionID: session, delta, ...of }) => ({
+    decoder(OfPart.extend({ delta: z.string() }), ({ sessionID: session, delta, ...of }) => ({
       type: "text.streamed",
       session,
       part: part(of),
@@ -134,7 +157,7 @@ const decoders = new Map<string, Decoder>([
   ],
   [
     "session.text.ended",
-    decoder({ ...ofPart, text: z.string() }, ({ sessionID: session, text, ...of }) => ({
+    decoder(OfPart.extend({ text: z.string() }), ({ sessionID: session, text, ...of }) => ({
       type: "text.updated",
       session,
       part: part(of),
@@ -143,7 +166,7 @@ const decoders = new Map<string, Decoder>([
   ],
   [
     "session.reasoning.delta",
-    decoder(ofPart, ({ sessionID: session, ...of }) => ({
+    decoder(OfPart, ({ sessionID: session, ...of }) => ({
       type: "reasoning.updated",
       session,
       part: part(of),
@@ -151,16 +174,19 @@ const decoders = new Map<string, Decoder>([
   ],
   [
     "session.tool.input.started",
-    decoder({ id: z.string(), name: z.string() }, ({ sessionID: session, id: call, name: tool }) => ({
-      type: "tool.pending",
-      session,
-      call,
-      tool,
-    })),
+    decoder(
+      InSession.extend({ id: z.string(), name: z.string() }),
+      ({ sessionID: session, id: call, name: tool }) => ({
+        type: "tool.pending",
+        session,
+        call,
+        tool,
+      }),
+    ),
   ],
   [
     "session.tool.called",
-    decoder({ id: z.string() }, ({ sessionID: session, id: call }) => ({
+    decoder(InSession.extend({ id: z.string() }), ({ sessionID: session, id: call }) => ({
       type: "tool.running",
       session,
       call,
@@ -173,7 +199,7 @@ const decoders = new Map<string, Decoder>([
   [
     "permission.asked",
     decoder(
-      { id: z.string(), action: z.string(), resources: z.array(z.string()) },
+      InSession.extend({ id: z.string(), action: z.string(), resources: z.array(z.string()) }),
       ({ sessionID: session, id, action, resources }) => ({
         type: "request.opened",
         session,
@@ -190,27 +216,30 @@ const decoders = new Map<string, Decoder>([
 const Form = z.object({
   form: z.object({
     id: z.string(),
-    sessionID: z.string(),
+    sessionID: z.string().optional(),
     fields: z
       .array(z.object({ title: z.string().default(""), description: z.string().default("") }))
       .default([]),
   }),
 })
 
-function decodeForm(data: unknown): HostEvent | undefined {
+function decodeForm(data: unknown): ReturnType<Decoder> {
   const read = Form.safeParse(data)
   if (!read.success) return undefined
   const { id, sessionID: session, fields } = read.data.form
+  if (session === undefined) return "of no session"
   const text = fields.map(({ title, description }) => description || title).join(" ")
   return { type: "request.opened", session, request: { id, kind: "question", text } }
 }
 
-const FormEnd = z.object({ id: z.string().optional(), formID: z.string().optional(), sessionID: z.string() })
+const FormEnd = z.object({
+  id: z.string().optional(),
+  formID: z.string().optional(),
+  sessionID: z.string().optional(),
+})
 
-function decodeFormEnd(data: unknown): HostEvent | undefined {
-  const read = FormEnd.safeParse(data)
-  const request = read.data?.formID ?? read.data?.id
-  return read.success && request !== undefined
-    ? { type: "request.closed", session: read.data.sessionID, request }
-    : undefined
+function decodeFormEnd(data: unknown): ReturnType<Decoder> {
+  const { id, formID: request = id, sessionID: session } = FormEnd.safeParse(data).data ?? {}
+  if (request === undefined) return undefined
+  return session === undefined ? "of no session" : { type: "request.closed", session, request }
 }

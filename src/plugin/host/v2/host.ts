@@ -1,19 +1,23 @@
 import * as z from "zod"
+import { eachLimited } from "../../util/each-limited.ts"
 import { wordsOf } from "../../util/error-words.ts"
+import { Problems } from "../../util/problems.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
-import { finalAnswer } from "../answers.ts"
+import { finalAnswer, lastAnswer, placeOf } from "../answers.ts"
 import type {
   Host,
   HostEvent,
   HostMessage,
   HostSession,
+  ModelChoice,
   NewPrompt,
   Result,
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
 import type { Call, Context } from "./api.ts"
+import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
@@ -21,10 +25,17 @@ import { StoredSessions } from "./stored-sessions.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
+/** How many sessions are read at once. */
+const mostReads = 16
 
 export type HostOfTwo = Host & {
   /** Takes every event of opencode. */
   hear(event: HostEvent): void
+  /**
+   * Hears the ends of turns that nobody has heard: those which ended between the last instance of the plugin and this
+   * one. To be called once events are heard.
+   */
+  catchUp(hear: (event: HostEvent) => void): void
   /** Shows a running tool call's progress. Returns what ends that. */
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
@@ -32,28 +43,50 @@ export type HostOfTwo = Host & {
 }
 
 /** opencode 2 behind the port. */
-export async function createHost(context: Context): Promise<HostOfTwo> {
-  const { session, location } = context
+export async function createHost(context: Context, problems = new Problems()): Promise<HostOfTwo> {
+  const { session, location, app } = context
   const stored = new StoredSessions(context.storage, location.directory)
+  const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
+  /** The last request to the model of each session whose turn runs. */
+  const steps = new Map<string, { message: string; asked: ModelChoice }>()
   const calls = new Map<string, Call>()
-  const children = new Children(context, (message) => console.warn(`opencode-troupe: ${message}`))
-  await children.listen()
+  /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
+  const unasked = new Set<string>()
+  /** Those of which this instance has heard nothing yet. */
+  const unheard = new Set(busy)
+  const children = new Children(context, (problem) => problems.add(problem))
+  await children
+    .listen()
+    .catch((error) => problems.add(`permissions are asked for again and again: ${wordsOf(error)}`))
+
+  /** What is not as expected fails, and is a problem of this opencode. */
+  function decoded<T>(call: string, decode: () => T): T {
+    try {
+      return decode()
+    } catch (thrown) {
+      const message = `opencode ${app.version} does not answer ${call} as expected (${shapeOf(thrown)})`
+      problems.add(`${message}; it may be too old or too new for opencode-troupe`)
+      throw new Error(message)
+    }
+  }
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
-    return decodeSession(found, entry)
+    return decoded("session.get", () => decodeSession(found, entry))
   }
 
   const loadAll = async (ids: readonly string[]) => {
-    const loaded = await Promise.all(ids.map((id) => outcome(() => load(id))))
+    const loaded = await eachLimited(ids, mostReads, (id) => outcome(() => load(id)))
     // A session that was deleted leaves what was stored for it.
     return loaded.flatMap((each) => (each.ok ? [each.value] : []))
   }
 
-  const messages = async (id: string): Promise<HostMessage[]> =>
-    decodeMessages(await session.context({ sessionID: id }))
+  async function messages(id: string): Promise<HostMessage[]> {
+    const found = await session.context({ sessionID: id })
+    return decoded("session.context", () => decodeMessages(found))
+  }
 
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
@@ -61,13 +94,23 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     await (isHidden ? session.synthetic({ ...message, delivery: "queue" }) : session.prompt(message))
   }
 
+  async function read<T>(call: string, asked: Promise<unknown>, decode: (given: unknown) => T): Promise<T> {
+    const found = await asked
+    return decoded(call, () => decode(found))
+  }
+
   return {
+    problems,
+
     createSession: (input) =>
       outcome(async () => {
         const id = await children.make(input)
-        await session.update({ sessionID: id, title: input.title, permissions: input.rules.map(encodeRule) })
-        await stored.add(id, input.parent, input.stored)
-        return load(id)
+        await Promise.all([
+          session.update({ sessionID: id, permissions: input.rules.map(encodeRule) }),
+          stored.add(id, input.parent, input.stored),
+        ])
+        unasked.add(id)
+        return { id }
       }),
 
     // 2.0 offers plugins no way to do it. It was never asked anything.
@@ -86,20 +129,22 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
     messages: (id) => call(() => messages(id)),
 
-    message: (id, messageID) =>
+    modelOf: ({ session: id, message: messageID }) =>
       call(async () => {
+        const step = steps.get(id)
+        if (step?.message === messageID) return step.asked
         const found = (await messages(id)).find((each) => each.id === messageID)
-        if (!found) throw gone(`no message ${messageID}`)
-        return found
+        return found?.role === "assistant" ? { model: found.model, variant: found.variant } : undefined
       }),
 
     updateStored: (id, change) => call(() => stored.update(id, change)),
 
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
-        const before = await messages(id)
-        const isAsked = before.some((message) => message.id === messageID)
-        if (finalAnswer(before, messageID)) return answerTo(before, messageID)
+        const before = unasked.delete(id) ? [] : await messages(id)
+        const isAsked = placeOf(before, messageID) !== undefined
+        const answer = finalAnswer(before, messageID)
+        if (answer) return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
         if (isAsked && !busy.has(id))
           await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
@@ -109,7 +154,13 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
       }),
 
     // One durable message, which starts its turn by itself.
-    post: (message) => call(() => send(message)),
+    post: (message) =>
+      call(async () => {
+        const { session: id, messageID, mark } = message
+        if (messageID !== undefined && mark !== undefined) await posts.add(id, messageID, mark)
+        await send(message)
+      }),
+    begunPosts: (id) => call(() => posts.of(id)),
     send: (message) => call(() => send(message)),
 
     abort: (id) => call(() => session.interrupt({ sessionID: id })),
@@ -121,11 +172,8 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
         return true
       }),
 
-    agents: () => call(async () => decodeAgents(await context.agent.list())),
-    models: () => call(async () => decodeModels(await context.model.list())),
-
-    // The server part of 2.0 has no toasts.
-    toast: async () => ({ ok: true, value: undefined }),
+    agents: () => call(() => read("agent.list", context.agent.list(), decodeAgents)),
+    models: () => call(() => read("model.list", context.model.list(), decodeModels)),
 
     async log(level, message) {
       console[level](`opencode-troupe: ${message}`)
@@ -133,8 +181,29 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
     },
 
     hear(event) {
-      if (event.type === "session.busy") busy.add(event.session)
-      if (event.type === "session.idle" || event.type === "session.deleted") busy.delete(event.session)
+      const { type, session: id } = event
+      unheard.delete(id)
+      if (type === "session.busy") {
+        busy.add(id)
+        const { message, asked } = event
+        if (message !== undefined && asked) steps.set(id, { message, asked })
+      }
+      if (type === "session.idle" || type === "session.deleted") {
+        busy.delete(id)
+        steps.delete(id)
+      }
+      // What an undo has taken out comes under another id.
+      if (type === "messages.removed") void outcome(() => posts.forget(id))
+      if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
+    },
+
+    catchUp(hear) {
+      for (const id of unheard) {
+        void outcome(() => session.wait({ sessionID: id })).then(() => {
+          // Of what has been heard meanwhile, its end is heard as well.
+          if (unheard.has(id)) hear({ type: "session.idle", session: id })
+        })
+      }
     },
 
     began(running) {
@@ -151,12 +220,17 @@ export async function createHost(context: Context): Promise<HostOfTwo> {
 
 /** The last message of the turn in which this was asked. */
 function answerTo(messages: readonly HostMessage[], asked: string): HostMessage {
-  const answer = messages.findLast(
-    (message) => message.role === "assistant" && message.answers.includes(asked),
-  )
+  const answer = lastAnswer(messages, asked)
   // A turn that ended before the model said anything, as with an agent that does not exist.
   if (!answer) throw new Error("opencode ended the turn without an answer")
   return answer
+}
+
+/** Where an answer has another shape: `parentID: Invalid input: expected string`. */
+function shapeOf(thrown: unknown): string {
+  if (!(thrown instanceof z.ZodError)) return wordsOf(thrown)
+  const [issue] = thrown.issues
+  return `${issue?.path.join(".") || "all of it"}: ${issue?.message}`
 }
 
 /** What is `undefined` in a result's metadata loses the whole result. */
@@ -182,5 +256,3 @@ async function outcome<T>(run: () => Promise<T>): Promise<Result<T>> {
 }
 
 const Tagged = z.object({ _tag: z.string() })
-
-const gone = (message: string) => Object.assign(new Error(message), { _tag: "NotFoundError" })

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import type { Context } from "./api.ts"
+import { scan } from "./storage.ts"
 
 /** What is kept for a child session: opencode 2 lets a plugin change no session's metadata. */
 const Entry = z.object({
@@ -13,8 +14,8 @@ const Entry = z.object({
 type Entry = z.infer<typeof Entry>
 
 const prefix = "child/"
-/** How many entries are read at once. */
-const pageSize = 500
+/** An owner's children, without more than their names: an owner may be one of very many. */
+const ofOwner = (parent: string) => `owner/${parent}/`
 
 /** The product's records in opencode's own storage, by child session. */
 export class StoredSessions {
@@ -31,7 +32,18 @@ export class StoredSessions {
   }
 
   async add(session: string, parent: string, stored: unknown): Promise<void> {
-    await this.#set(session, { parent, directory: this.#directory, at: this.#now(), stored })
+    await Promise.all([
+      this.#set(session, { parent, directory: this.#directory, at: this.#now(), stored }),
+      this.#storage.set(ofOwner(parent) + session, {}),
+    ])
+  }
+
+  /** The session was deleted. */
+  async remove(session: string): Promise<void> {
+    const entry = await this.get(session)
+    if (!entry) return
+    await this.#storage.remove(prefix + session)
+    await this.#storage.remove(ofOwner(entry.parent) + session)
   }
 
   async get(session: string): Promise<Entry | undefined> {
@@ -40,13 +52,17 @@ export class StoredSessions {
 
   /** Sessions of this location that were written since then, epoch milliseconds. */
   async since(at: number): Promise<string[]> {
-    const found = await this.#all()
-    return found.filter(([, entry]) => entry.at >= at).map(([session]) => session)
+    const found = await scan(this.#storage, prefix)
+    return found.flatMap(({ key, value }) => {
+      const entry = Entry.safeParse(value).data
+      const isMeant = entry?.directory === this.#directory && entry.at >= at
+      return isMeant ? [key.slice(prefix.length)] : []
+    })
   }
 
   async of(parent: string): Promise<string[]> {
-    const found = await this.#all()
-    return found.filter(([, entry]) => entry.parent === parent).map(([session]) => session)
+    const found = await scan(this.#storage, ofOwner(parent))
+    return found.map(({ key }) => key.slice(ofOwner(parent).length))
   }
 
   /** Changes one entry; changes of one session within this process follow each other. */
@@ -71,20 +87,4 @@ export class StoredSessions {
     // Storage takes JSON alone.
     await this.#storage.set(prefix + session, JSON.parse(JSON.stringify(entry)))
   }
-
-  async #all(): Promise<[string, Entry][]> {
-    const found: [string, Entry][] = []
-    for (let after: string | undefined; ; ) {
-      const range = { prefix, limit: pageSize, ...(after !== undefined && { after }) }
-      const { entries } = Page.parse(await this.#storage.scan(range))
-      for (const { key, value } of entries) {
-        const entry = Entry.safeParse(value).data
-        if (entry?.directory === this.#directory) found.push([key.slice(prefix.length), entry])
-      }
-      after = entries.at(-1)?.key
-      if (entries.length < pageSize) return found
-    }
-  }
 }
-
-const Page = z.object({ entries: z.array(z.object({ key: z.string(), value: z.unknown() })) })

@@ -62,8 +62,32 @@ describe("A call to opencode", () => {
     for (const end of ends)
       expect(end).toMatchObject({
         ok: false,
-        error: { message: expect.stringMatching(/^opencode's answer is not as expected: /) },
+        error: { message: expect.stringMatching(/^opencode's answer is not as expected \(/) },
       })
+  })
+
+  it("is a problem where its answer is not as expected, said once, with what was asked", async () => {
+    const { host } = hostAnswered(() => Response.json({}))
+    await host.session("ses_1")
+    await host.session("ses_2")
+    expect(host.problems.all).toEqual([
+      expect.stringMatching(
+        /^opencode's answer is not as expected \(a session: .*\); it may be too old or too new/,
+      ),
+    ])
+  })
+
+  it.each([
+    ["1.17.9", ["opencode 1.17.9 is too old: opencode-troupe needs 1.18 or newer"]],
+    ["0.9.0", []],
+    ["1.18.0", []],
+    ["1.40.2", []],
+    ["2.0.15", [expect.stringContaining("opencode 2.0.15 loads opencode-troupe as opencode 1.18 did")]],
+    [undefined, []],
+  ])("tells an opencode that is too old or too new by its version: %s", async (version, problems) => {
+    const { host } = hostAnswered(() => Response.json({ healthy: true, version }))
+    await host.lookAtVersion()
+    expect(host.problems.all).toEqual(problems)
   })
 
   it("never throws, whatever is called", async () => {
@@ -79,7 +103,7 @@ describe("A call to opencode", () => {
       host.models(),
       host.children("ses_1"),
       host.messages("ses_1"),
-      host.message("ses_1", "msg_1"),
+      host.modelOf(place),
       host.abort("ses_1"),
       host.prompt(prompt),
       host.send(prompt),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { finalAnswer } from "../../../../src/plugin/host/answers.ts"
+import { finalAnswer, textSince } from "../../../../src/plugin/host/answers.ts"
+import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import { againMark, decodeMessages, decodeSession } from "../../../../src/plugin/host/v2/decode.ts"
 
 const tokens = { input: 10, output: 5, reasoning: 1, cache: { read: 2, write: 3 } }
@@ -107,6 +108,65 @@ describe("A conversation", () => {
           message: "its turn ended at a call of shell: The user declined this tool call",
         },
       },
+    })
+  })
+
+  describe("that opencode has compacted", () => {
+    const at = Date.UTC(2026, 10, 25)
+    const idAt = (time: number) => promptIds("ses_1", time).messageID
+    const summary = (status = "completed") => ({
+      id: "msg_sum",
+      type: "compaction",
+      time: { created: at },
+      status,
+      model: { id: "m", providerID: "fake" },
+    })
+
+    it("in the middle of a turn answers what was asked before with that turn's last answer", () => {
+      const messages = decodeMessages([
+        summary(),
+        answer("msg_2", "on with it", { finish: "tool-calls" }),
+        answer("msg_4", "the end", { finish: "stop" }),
+        idle("succeeded"),
+      ])
+      expect(finalAnswer(messages, idAt(at - 60_000))).toMatchObject({ text: "the end" })
+      expect(textSince(messages, idAt(at - 60_000))).toBe("on with it\n\nthe end")
+      expect(finalAnswer(messages, idAt(at + 60_000))).toBeUndefined()
+      expect(textSince(messages, idAt(at + 60_000))).toBe("")
+    })
+
+    it("between two turns does not answer the first with the second", () => {
+      const messages = decodeMessages([
+        summary(),
+        idle("succeeded"),
+        asked("msg_3"),
+        answer("msg_4", "another answer", { finish: "stop" }),
+        idle("succeeded"),
+      ])
+      expect(finalAnswer(messages, idAt(at - 60_000))).toBeUndefined()
+      expect(finalAnswer(messages, "msg_3")).toMatchObject({ text: "another answer" })
+    })
+
+    it("still has a message that says on what the session runs", () => {
+      const after = answer("msg_4", "yes", { finish: "stop" })
+      expect(decodeMessages([summary(), after])[0]).toMatchObject({
+        role: "user",
+        agent: "general",
+        model: "fake/m",
+        text: "",
+      })
+    })
+
+    it("in vain goes on as if nothing had been tried", () => {
+      const messages = decodeMessages([
+        asked("msg_1"),
+        answer("msg_2", "first step", { finish: "tool-calls" }),
+        summary("failed"),
+        answer("msg_4", "the end", { finish: "stop" }),
+        idle("succeeded"),
+      ])
+      expect(messages.map(({ id }) => id)).toEqual(["msg_1", "msg_2", "msg_4"])
+      expect(finalAnswer(messages, "msg_1")).toMatchObject({ text: "the end" })
     })
   })
 

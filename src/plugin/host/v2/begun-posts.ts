@@ -1,0 +1,47 @@
+import * as z from "zod"
+import type { BegunPost } from "../port.ts"
+import type { Context } from "./api.ts"
+import { scan } from "./storage.ts"
+
+const Entry = z.object({ at: z.number(), mark: z.unknown() })
+
+/** How long it is known, milliseconds: by then the record of what it delivers is written. */
+const keptMs = 24 * 3_600_000
+
+/**
+ * The messages with a mark whose post has begun. A conversation shows only what came since it was compacted: after a
+ * crash nobody could tell from it whether a result had been delivered before that.
+ */
+export class BegunPosts {
+  readonly #storage: Context["storage"]
+  readonly #now: () => number
+
+  constructor(storage: Context["storage"], now: () => number = Date.now) {
+    this.#storage = storage
+    this.#now = now
+  }
+
+  /** To be called before the message is posted. */
+  async add(session: string, messageID: string, mark: unknown): Promise<void> {
+    await this.#storage.set(keyOf(session) + messageID, { at: this.#now(), mark })
+  }
+
+  /** Oldest first, as their ids are. */
+  async of(session: string): Promise<BegunPost[]> {
+    const begun: BegunPost[] = []
+    for (const { key, value } of await scan(this.#storage, keyOf(session))) {
+      const entry = Entry.safeParse(value).data
+      if (entry && this.#now() - entry.at < keptMs)
+        begun.push({ messageID: key.slice(keyOf(session).length), mark: entry.mark })
+      else await this.#storage.remove(key)
+    }
+    return begun
+  }
+
+  /** The session was deleted. */
+  async forget(session: string): Promise<void> {
+    for (const { key } of await scan(this.#storage, keyOf(session))) await this.#storage.remove(key)
+  }
+}
+
+const keyOf = (session: string) => `post/${session}/`

@@ -1,0 +1,182 @@
+import { describe, expect, it, vi } from "vitest"
+import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
+import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
+import { createHost } from "../../../../src/plugin/host/v2/host.ts"
+import { contextDouble } from "./support/context-double.ts"
+
+const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
+  parent: "ses_owner",
+  call: { session: "ses_owner", message: "msg_1", call: `call_${id}`, agent: "build" },
+  title: id,
+  agent: "general",
+  rules: [],
+  stored: { id },
+  ...fields,
+})
+
+function answered<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(result.error.message)
+  return result.value
+}
+
+describe("A child that opencode has compacted in the middle of its turn", () => {
+  const askedAt = Date.UTC(2026, 10, 25)
+  const prompt = { session: "ses_1", ...promptIds("ses_1", askedAt), text: "work", agent: "general" }
+  const summary = {
+    id: "msg_sum",
+    type: "compaction",
+    status: "completed",
+    time: { created: askedAt + 60_000 },
+  }
+  const answer = (fields: object) => ({
+    id: "msg_2",
+    type: "assistant",
+    time: { created: askedAt + 70_000 },
+    content: [{ type: "text", text: "the end" }],
+    ...fields,
+  })
+
+  it("has given its answer all the same", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const finished = answer({ finish: "stop" })
+    context.said.set("ses_1", [summary, finished])
+    expect(answered(await host.prompt(prompt))).toMatchObject({ text: "the end", end: {} })
+    expect(context.said.get("ses_1")).toHaveLength(2)
+  })
+
+  it("is asked anew after a crash: under its old id it would answer nothing", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    context.said.set("ses_1", [summary, answer({})])
+    context.session.wait = async () => {
+      const asked = context.said.get("ses_1")
+      asked?.push(answer({ id: "msg_9", finish: "stop", content: [{ type: "text", text: "now" }] }))
+    }
+    expect(answered(await host.prompt(prompt))).toMatchObject({ text: "now" })
+    const again = context.said.get("ses_1")?.find(({ type }) => type === "user")
+    expect(again).toMatchObject({ text: "work", metadata: { troupe: { again: prompt.messageID } } })
+    expect(again?.id).not.toBe(prompt.messageID)
+  })
+})
+
+describe("The first prompt of a child that was just made", () => {
+  it("is sent without reading what it answers: there is nothing yet", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    const read = vi.spyOn(context.session, "context")
+    const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
+    context.session.wait = async () => {
+      expect(read).not.toHaveBeenCalled()
+      const time = { created: Date.now() }
+      const content = [{ type: "text", text: "done" }]
+      context.said.get(session)?.push({ id: "msg_9", type: "assistant", time, content, finish: "stop" })
+    }
+    expect(answered(await host.prompt(prompt))).toMatchObject({ text: "done" })
+  })
+})
+
+describe("A message that delivers results", () => {
+  const message = { session: "ses_owner", messageID: "msg_9", text: "a is done", agent: "", isHidden: true }
+
+  it("is known to be posted before it is there, by whoever comes next", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const known: unknown[] = []
+    const post = context.session.synthetic
+    context.session.synthetic = async (given) => {
+      const later = await createHost(context)
+      known.push(answered(await later.begunPosts("ses_owner")))
+      return post(given)
+    }
+    await host.post({ ...message, mark: { delivered: [] } })
+    expect(known).toEqual([[{ messageID: "msg_9", mark: { delivered: [] } }]])
+    expect(answered(await host.begunPosts("ses_other"))).toEqual([])
+  })
+
+  it("leaves nothing of that once its session is deleted", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    await host.post({ ...message, mark: {} })
+    host.hear({ type: "session.deleted", session: "ses_owner" })
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+})
+
+describe("The records of children", () => {
+  it("are found by their owner, and all that changed lately; an owner is not looked for among all", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    for (const id of ["a", "b"]) answered(await host.createSession(newSession(id)))
+    answered(await host.createSession(newSession("c", { parent: "ses_other" })))
+    const ofOwner = answered(await host.children("ses_owner"))
+    expect(ofOwner.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
+    expect(answered(await host.sessionsSince(Date.now() - 60_000))).toHaveLength(3)
+    expect(answered(await host.sessionsSince(Date.now() + 60_000))).toEqual([])
+  })
+
+  it("are read a few at a time", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    for (let index = 0; index < 50; index++) await host.createSession(newSession(`j${index}`))
+    context.reads.most = 0
+    expect(answered(await host.children("ses_owner"))).toHaveLength(50)
+    expect(context.reads.most).toBeLessThan(20)
+  })
+
+  it("are gone with their session", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const child = answered(await host.createSession(newSession("a")))
+    host.hear({ type: "session.deleted", session: child.id })
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+})
+
+describe("A turn whose end no instance of the plugin has heard", () => {
+  it("is over once opencode says so, unless something of it is heard", async () => {
+    const context = contextDouble()
+    const before = await createHost(context)
+    for (const session of ["ses_1", "ses_2"]) before.hear({ type: "session.busy", session })
+    const host = await createHost(context)
+    const told: HostEvent[] = []
+    let over = () => {}
+    context.session.wait = () => new Promise((resolve) => (over = () => resolve(undefined)))
+    host.hear({ type: "session.busy", session: "ses_2" })
+    host.catchUp((event) => {
+      told.push(event)
+      host.hear(event)
+    })
+    expect(answered(await host.isBusy("ses_1"))).toBe(true)
+    over()
+    await expect.poll(() => told).toEqual([{ type: "session.idle", session: "ses_1" }])
+    expect([answered(await host.isBusy("ses_1")), answered(await host.isBusy("ses_2"))]).toEqual([
+      false,
+      true,
+    ])
+    host.hear({ type: "session.idle", session: "ses_2" })
+  })
+})
+
+describe("The model that makes a tool call", () => {
+  const place = { session: "ses_1", message: "msg_2", call: "call_1" }
+
+  it("is known from the step that runs, without reading the conversation", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    context.session.context = () => Promise.reject(new Error("not to be read"))
+    const asked = { model: "fake/m1", variant: "high" }
+    host.hear({ type: "session.busy", session: "ses_1", message: "msg_2", asked })
+    expect(answered(await host.modelOf(place))).toEqual(asked)
+  })
+
+  it("is read where the step's beginning was not heard", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const model = { id: "m1", providerID: "fake" }
+    context.said.set("ses_1", [{ id: "msg_2", type: "assistant", time: { created: 1 }, model }])
+    expect(answered(await host.modelOf(place))).toMatchObject({ model: "fake/m1" })
+    expect(answered(await host.modelOf({ ...place, message: "msg_8" }))).toBeUndefined()
+  })
+})

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { setup } from "../../src/plugin/opencode-2.ts"
+import { contextDouble } from "./host/v2/support/context-double.ts"
+
+let logged: string[]
+beforeEach(() => {
+  logged = []
+  for (const level of ["debug", "info", "warn", "error"] as const)
+    vi.spyOn(console, level).mockImplementation((line) => void logged.push(`${level}: ${line}`))
+})
+afterEach(() => void vi.restoreAllMocks())
+
+const options = { inspector: { enabled: false } }
+let count = 0
+/** Each test has a location of its own. */
+const fresh = () => ({ ...contextDouble(), options, location: { directory: `/project ${count++}` } })
+
+const callOf = (id: string) => ({
+  sessionID: "ses_owner",
+  messageID: "msg_1",
+  id,
+  agent: "build",
+  signal: new AbortController().signal,
+  progress: async () => {},
+})
+
+describe("An opencode that lacks something", () => {
+  it("is told of by name, once, in the log and in agents_status, and the rest works", async () => {
+    const context = fresh()
+    const { wait: _, ...session } = context.session
+    context.made.push({ id: "ses_owner", title: "", permissions: [] })
+    const end = await setup({ ...context, session })
+    await expect.poll(() => logged.join("\n")).toContain("session.wait")
+    const status = context.tools.find(({ name }) => name === "agents_status")
+    const problem =
+      "opencode 2.0.15 offers its plugins no session.wait: what needs that fails, and the rest works"
+    for (const call of ["call_1", "call_2"])
+      expect((await status?.execute({}, callOf(call)))?.content).toContain(problem)
+    expect(logged.filter((line) => line.includes(problem))).toHaveLength(1)
+    await end()
+  })
+
+  it("is told of where it lacks everything, and nothing is thrown", async () => {
+    const end = await setup({})
+    await expect
+      .poll(() => logged.join("\n"))
+      .toMatch(/of an unknown version offers its plugins no .*event\.subscribe/)
+    await end()
+  })
+
+  it("is told of where it answers in an unknown shape, by the name of the call and the field", async () => {
+    const context = fresh()
+    context.session.get = async () => ({ id: 7 })
+    const end = await setup(context)
+    const start = context.tools.find(({ name }) => name === "agents_start")
+    await expect(start?.execute({ tasks: [{ prompt: "go" }] }, callOf("call_1"))).rejects.toThrow()
+    await expect
+      .poll(() => logged.join("\n"))
+      .toContain("2.0.15 does not answer session.get as expected (id: ")
+    await end()
+  })
+
+  it("is told of where its events are of an unknown shape, and the others are heard", async () => {
+    const context = fresh()
+    context.event.subscribe = async function* ({ signal }) {
+      yield { type: "session.execution.started", data: { session: "ses_1" } }
+      yield { type: "a.new.one", data: {} }
+      await new Promise((resolve) => signal.addEventListener("abort", resolve))
+    }
+    const end = await setup(context)
+    await expect
+      .poll(() => logged.join("\n"))
+      .toContain("tells of session.execution.started in an unknown way")
+    expect(logged.join("\n")).not.toContain("a.new.one")
+    await end()
+  })
+})
+
+describe("Instances of one location", () => {
+  it("follow each other, however many opencode makes at once", async () => {
+    const context = fresh()
+    const lives: string[] = []
+    const another = (name: string) =>
+      setup({
+        ...context,
+        event: {
+          async *subscribe({ signal }) {
+            lives.push(`${name} begins`)
+            await new Promise((resolve) => signal.addEventListener("abort", resolve))
+            lives.push(`${name} ends`)
+          },
+        },
+      })
+    const ends = await Promise.all(["a", "b", "c"].map(another))
+    expect(lives).toEqual(["a begins", "a ends", "b begins", "b ends", "c begins"])
+    for (const end of ends) await end()
+    expect(lives.at(-1)).toBe("c ends")
+  })
+
+  it("hear events again that have broken off", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    const context = fresh()
+    let subscriptions = 0
+    context.event.subscribe = async function* ({ signal }) {
+      if (++subscriptions === 1) throw new Error("the stream broke")
+      await new Promise((resolve) => signal.addEventListener("abort", resolve))
+    }
+    const end = await setup(context)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(subscriptions).toBe(2)
+    expect(logged.join("\n")).toContain("events broke off: the stream broke")
+    vi.useRealTimers()
+    await end()
+  })
+})
