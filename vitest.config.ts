@@ -27,6 +27,10 @@ export default defineConfig(({ mode }) => {
             sequence: { groupOrder: 0 },
             include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"],
             maxWorkers: 2,
+            // Loading the same modules for each of 70 files would take as long as half of their tests.
+            isolate: false,
+            // Seconds pass on a busy machine.
+            testTimeout: 30_000,
             env,
           },
         },

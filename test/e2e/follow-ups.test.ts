@@ -1,109 +1,113 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { gate } from "../support/gate.ts"
-import type { OpenProject } from "../support/opencode.ts"
+import { describeBoth } from "../support/generations.ts"
+import { jobOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
-import { openProject } from "../support/shared-opencode.ts"
 
-let model: ScriptedModel
-let opencode: OpenProject
+describeBoth("A main agent that sends its jobs more", ({ open }) => {
+  let model: ScriptedModel
+  let oc: AnyProject
 
-beforeAll(async () => {
-  model = await startScriptedModel()
-  opencode = await openProject({ model, plugin: { options: { notify: "never" } } })
-})
-afterAll(async () => {
-  await opencode.stop()
-  await model.stop()
-})
-
-async function ownerWith(...tasks: { id: string; prompt: string; timeout?: number }[]): Promise<string> {
-  const owner = await opencode.session()
-  await opencode.callTool(owner, "agents_start", { tasks })
-  return owner
-}
-
-describe("agents_send", () => {
-  test("an ended job runs again in the same session, knows what was said, and has its new result", async () => {
-    model.on("name a colour", { type: "text", text: "blue" })
-    model.on("and another", ({ messages }) => ({
-      type: "text",
-      text: JSON.stringify(messages).includes("blue") ? "not blue: red" : "no memory",
-    }))
-    const owner = await ownerWith({ id: "c", prompt: "name a colour" })
-    const first = await opencode.callTool(owner, "agents_wait", {})
-    const sent = await opencode.callTool(owner, "agents_send", { id: "c", message: "and another" })
-    expect(sent.output).toContain("Run 2 started")
-    const second = await opencode.callTool(owner, "agents_wait", { ids: ["c"] })
-
-    expect(second.output).toContain("not blue: red")
-    expect(second.metadata.jobs).toMatchObject([{ id: "c", run: 2, state: "done" }])
-    const session = (outcome: typeof first) => outcome.metadata.jobs
-    expect(session(second)).toMatchObject([
-      { session: (session(first) as { session: string }[])[0]?.session },
-    ])
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    oc = await open({ model, plugin: { options: { notify: "never" } } })
+  })
+  afterAll(async () => {
+    await oc?.stop()
+    await model.stop()
   })
 
-  test("a follow-up that fails keeps the earlier result beside its reason", async () => {
-    model.on("give the answer", { type: "text", text: "forty-two" })
-    model.on("break now", { type: "error", status: 400, body: { error: { message: "broken" } } })
-    const owner = await ownerWith({ id: "k", prompt: "give the answer" })
-    await opencode.callTool(owner, "agents_wait", {})
-    await opencode.callTool(owner, "agents_send", { id: "k", message: "break now" })
-    const again = await opencode.callTool(owner, "agents_wait", { ids: ["k"] })
+  async function ownerWith(...tasks: { id: string; prompt: string; timeout?: number }[]): Promise<string> {
+    const owner = await oc.session()
+    await oc.callTool(owner, "agents_start", { tasks })
+    return owner
+  }
 
-    expect(again.metadata.jobs).toMatchObject([{ run: 2, state: "failed", error: { kind: "provider" } }])
-    expect(again.output).toContain("forty-two")
-    expect(again.output).toContain("broken")
-  })
+  describe("agents_send", () => {
+    test("an ended job runs again in the same session, knows what was said, and has its new result", async () => {
+      model.on("name a colour", { type: "text", text: "blue" })
+      model.on("and another", ({ messages }) => ({
+        type: "text",
+        text: JSON.stringify(messages).includes("blue") ? "not blue: red" : "no memory",
+      }))
+      const owner = await ownerWith({ id: "c", prompt: "name a colour" })
+      const first = await oc.callTool(owner, "agents_wait", {})
+      const sent = await oc.callTool(owner, "agents_send", { id: "c", message: "and another" })
+      expect(sent.output).toContain("Run 2 started")
+      const second = await oc.callTool(owner, "agents_wait", { ids: ["c"] })
 
-  test.each([
-    ["failed", "fails at first", { type: "error", status: 400, body: { error: { message: "no" } } } as const],
-    ["timedOut", "hangs at first", { type: "silent" } as const],
-  ])("a job that %s can be sent on", async (state, prompt, reply) => {
-    model.on(prompt, reply)
-    model.on(`go on after ${state}`, { type: "text", text: "now it works" })
-    // Long enough for the follow-up, which has as much time.
-    const owner = await ownerWith({ id: "x", prompt, timeout: 4 })
-    const first = await opencode.callTool(owner, "agents_wait", {})
-    expect(first.metadata.jobs).toMatchObject([{ state }])
-    await opencode.callTool(owner, "agents_send", { id: "x", message: `go on after ${state}` })
-    const second = await opencode.callTool(owner, "agents_wait", {})
-    expect(second.metadata.jobs).toMatchObject([{ state: "done", run: 2 }])
-    expect(second.output).toContain("now it works")
-  })
+      expect(second.output).toContain("not blue: red")
+      expect(second.metadata.jobs).toMatchObject([{ id: "c", run: 2, state: "done" }])
+      expect(jobOf(second).session).toBe(jobOf(first).session)
+    })
 
-  test("a cancelled job can be sent on", async () => {
-    model.on("runs until cancelled", { type: "silent" })
-    model.on("now do this", { type: "text", text: "done this" })
-    const owner = await ownerWith({ id: "x", prompt: "runs until cancelled" })
-    await model.waitFor(({ text }) => text === "runs until cancelled")
-    await opencode.callTool(owner, "agents_cancel", { all: true })
-    await opencode.callTool(owner, "agents_send", { id: "x", message: "now do this" })
-    const second = await opencode.callTool(owner, "agents_wait", {})
-    expect(second.output).toContain("done this")
-  })
+    test("a follow-up that fails keeps the earlier result beside its reason", async () => {
+      model.on("give the answer", { type: "text", text: "forty-two" })
+      model.on("break now", { type: "error", status: 400, body: { error: { message: "broken" } } })
+      const owner = await ownerWith({ id: "k", prompt: "give the answer" })
+      await oc.callTool(owner, "agents_wait", {})
+      await oc.callTool(owner, "agents_send", { id: "k", message: "break now" })
+      const again = await oc.callTool(owner, "agents_wait", { ids: ["k"] })
 
-  test("a running job gets the message at its next step, and its result answers it", async () => {
-    const held = gate()
-    model.on("long work", { type: "hold", until: held.passed })
-    model.on("mind the gap", { type: "text", text: "minding the gap" })
-    const owner = await ownerWith({ id: "w", prompt: "long work" })
-    await model.waitFor(({ text }) => text === "long work")
-    const sent = await opencode.callTool(owner, "agents_send", { id: "w", message: "mind the gap" })
-    expect(sent.output).toContain("next step")
-    held.open("worked long")
-    const ended = await opencode.callTool(owner, "agents_wait", {})
+      expect(again.metadata.jobs).toMatchObject([{ run: 2, state: "failed", error: { kind: "provider" } }])
+      expect(again.output).toContain("forty-two")
+      expect(again.output).toContain("broken")
+    })
 
-    expect(ended.output).toContain("minding the gap")
-    expect(ended.metadata.jobs).toMatchObject([{ state: "done", run: 1 }])
-    expect(model.requests.filter(({ text }) => text.includes("mind the gap"))).toHaveLength(1)
-  })
+    test.each([
+      [
+        "failed",
+        "fails at first",
+        { type: "error", status: 400, body: { error: { message: "no" } } } as const,
+      ],
+      ["timedOut", "hangs at first", { type: "silent" } as const],
+    ])("a job that %s can be sent on", async (state, prompt, reply) => {
+      model.on(prompt, reply)
+      model.on(`go on after ${state}`, { type: "text", text: "now it works" })
+      // Long enough for the follow-up, which has as much time.
+      const owner = await ownerWith({ id: "x", prompt, timeout: 4 })
+      const first = await oc.callTool(owner, "agents_wait", {})
+      expect(first.metadata.jobs).toMatchObject([{ state }])
+      await oc.callTool(owner, "agents_send", { id: "x", message: `go on after ${state}` })
+      const second = await oc.callTool(owner, "agents_wait", {})
+      expect(second.metadata.jobs).toMatchObject([{ state: "done", run: 2 }])
+      expect(second.output).toContain("now it works")
+    })
 
-  test("an unknown id is answered beside the known ones; a queued job says when to send again", async () => {
-    model.on("here I am", { type: "text", text: "yes" })
-    const owner = await ownerWith({ id: "here", prompt: "here I am" })
-    const unknown = await opencode.callTool(owner, "agents_send", { id: "nobody", message: "hello" })
-    expect(unknown.status).toBe("completed")
-    expect(unknown.output).toContain("Unknown: nobody (your jobs: here)")
+    test("a cancelled job can be sent on", async () => {
+      model.on("runs until cancelled", { type: "silent" })
+      model.on("now do this", { type: "text", text: "done this" })
+      const owner = await ownerWith({ id: "x", prompt: "runs until cancelled" })
+      await model.waitFor(({ text }) => text === "runs until cancelled")
+      await oc.callTool(owner, "agents_cancel", { all: true })
+      await oc.callTool(owner, "agents_send", { id: "x", message: "now do this" })
+      const second = await oc.callTool(owner, "agents_wait", {})
+      expect(second.output).toContain("done this")
+    })
+
+    test("a running job gets the message at its next step, and its result answers it", async () => {
+      const held = gate()
+      model.on("long work", { type: "hold", until: held.passed })
+      model.on("mind the gap", { type: "text", text: "minding the gap" })
+      const owner = await ownerWith({ id: "w", prompt: "long work" })
+      await model.waitFor(({ text }) => text === "long work")
+      const sent = await oc.callTool(owner, "agents_send", { id: "w", message: "mind the gap" })
+      expect(sent.output).toContain("next step")
+      held.open("worked long")
+      const ended = await oc.callTool(owner, "agents_wait", {})
+
+      expect(ended.output).toContain("minding the gap")
+      expect(ended.metadata.jobs).toMatchObject([{ state: "done", run: 1 }])
+      expect(model.requests.filter(({ text }) => text.includes("mind the gap"))).toHaveLength(1)
+    })
+
+    test("an unknown id is answered beside the known ones; a queued job says when to send again", async () => {
+      model.on("here I am", { type: "text", text: "yes" })
+      const owner = await ownerWith({ id: "here", prompt: "here I am" })
+      const unknown = await oc.callTool(owner, "agents_send", { id: "nobody", message: "hello" })
+      expect(unknown.status).toBe("completed")
+      expect(unknown.output).toContain("Unknown: nobody (your jobs: here)")
+    })
   })
 })

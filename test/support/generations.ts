@@ -1,5 +1,6 @@
 import { describe } from "vitest"
 import type { AnyOpencode, AnyProject, Generation, OpencodeOptions, ProjectOptions } from "./any-opencode.ts"
+import { type BuiltInTools, builtInTools } from "./built-in-tools.ts"
 import { openProject1, startOpencode1 } from "./opencode-1.ts"
 import { openProject2, startOpencode2 } from "./opencode-2.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
@@ -12,10 +13,26 @@ export interface OneGeneration {
   open(options: ProjectOptions): Promise<AnyProject>
   /** Starts an opencode of one's own. */
   start(options: OpencodeOptions): Promise<AnyOpencode>
+  /** opencode's own tools. */
+  tools: BuiltInTools
+  /** A call's title: opencode 2 shows none. */
+  titled(title: string): string
 }
 
-const one: OneGeneration = { generation: 1, open: openProject1, start: startOpencode1 }
-const two: OneGeneration = { generation: 2, open: openProject2, start: startOpencode2 }
+const one: OneGeneration = {
+  generation: 1,
+  open: openProject1,
+  start: startOpencode1,
+  tools: builtInTools(1),
+  titled: (title) => title,
+}
+const two: OneGeneration = {
+  generation: 2,
+  open: openProject2,
+  start: startOpencode2,
+  tools: builtInTools(2),
+  titled: () => "",
+}
 
 /**
  * Runs the same tests on both generations of opencode, or on the one that OPENCODE names. One for which this machine

@@ -17,6 +17,7 @@ import type {
   ToolOutcome,
 } from "./any-opencode.ts"
 import { serverOfWorker } from "./common.ts"
+import { lastAsked } from "./conversation.ts"
 import { Happenings } from "./happenings.ts"
 import { jobsOf } from "./jobs.ts"
 import { Api, serve2 } from "./opencode-2-server.ts"
@@ -64,6 +65,8 @@ export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpenc
 function configOf({ model, plugin = {}, config }: ProjectOptions): object {
   return {
     provider: scriptedProvider(model),
+    // Neither opencode's own models nor, for want of keys, anybody else's.
+    enabled_providers: ["fake"],
     model: "fake/m1",
     // git is half of what a step costs.
     snapshots: false,
@@ -105,13 +108,17 @@ class ProjectOfTwo implements AnyProject {
       const progress = Progress.safeParse(event).data?.data
       if (progress?.metadata.jobs) this.#shown.add({ call: progress.id, jobs: jobsOf(progress), title: "" })
     }, close.signal)
-    await api.ask("GET", `agent?${this.#location}`)
+    await this.#load(waitForPlugin)
+  }
+
+  async #load(waitForPlugin = true): Promise<void> {
+    await this.#ask("GET", `agent?${this.#location}`)
     if (waitForPlugin) await poll("the plugin", async () => (await this.#isLoaded()) || undefined)
   }
 
   async #isLoaded(): Promise<boolean> {
-    const agent = await this.#ask("GET", `plugin?${this.#location}`)
-    return JSON.stringify(agent).includes("opencode-troupe")
+    const plugins = Plugins.parse(await this.#ask("GET", `plugin?${this.#location}`))
+    return plugins.some(({ id, state }) => id === "opencode-troupe" && state.status === "active")
   }
 
   disconnect(): void {
@@ -224,6 +231,11 @@ class ProjectOfTwo implements AnyProject {
     await this.#ask("POST", `session/${session}/interrupt`)
   }
 
+  async undo(session: string): Promise<void> {
+    const messageID = lastAsked(await this.messages(session))
+    await this.#ask("POST", `session/${session}/revert/stage`, { messageID, files: false })
+  }
+
   async compact(session: string): Promise<void> {
     await this.#ask("POST", `session/${session}/compact`, {})
     await this.#atRest(session)
@@ -244,6 +256,7 @@ class ProjectOfTwo implements AnyProject {
   /** Runs the plugin's cleanup and its setup again, in the same process. */
   async reload(): Promise<void> {
     await this.#ask("POST", `location/reload?${this.#location}`)
+    await this.#load()
   }
 
   async stop(): Promise<void> {
@@ -312,6 +325,8 @@ const Progress = z.object({
   type: z.literal("session.tool.progress"),
   data: z.object({ id: z.string(), metadata: Metadata }),
 })
+
+const Plugins = z.array(z.object({ id: z.string(), state: z.object({ status: z.string() }) }))
 
 const Session = z.object({
   id: z.string(),

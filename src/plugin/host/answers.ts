@@ -50,8 +50,14 @@ export function answerOf(message: HostMessage): Pick<Answer, "text" | "error"> {
   if (end) return { text, error: end.error }
   // An abort while opencode backs off ends the turn like this: without an error, and without an answer.
   if (refusal === undefined) return { text, error: ABORTED }
-  return { text, error: { kind: "interrupted", message: `its turn ended at a call of ${refusal}` } }
+  return { text, error: refusedAt(refusal) }
 }
+
+/** @param call the tool and why it ended, as in {@link AssistantMessage.refusal} */
+export const refusedAt = (call: string): JobError => ({
+  kind: "interrupted",
+  message: `its turn ended at a call of ${call}`,
+})
 
 export const ABORTED: JobError = {
   kind: "interrupted",

@@ -83,7 +83,7 @@ export type NewTool = {
   /** With `codemode: true`, the default, a tool is not offered to the model but through opencode's own `execute`. */
   options: { codemode: false }
   description: string
-  /** JSON Schema, which opencode enforces. */
+  /** JSON Schema, which opencode enforces, or a Standard Schema, which does that by itself. */
   input: object
   execute(given: unknown, call: Call): Promise<{ content: string; metadata: object }>
 }

@@ -43,7 +43,7 @@ function decoder<Schema extends z.ZodType>(
 
 const InSession = z.object({ sessionID: z.string() })
 
-const simple = (type: "session.busy" | "session.idle" | "session.deleted"): Decoder =>
+const simple = (type: "session.busy" | "session.idle" | "session.deleted" | "messages.removed"): Decoder =>
   decoder(InSession, ({ sessionID: session }) => ({ type, session }))
 
 /** A text of an answer: it has no id of its own. */
@@ -95,6 +95,7 @@ const decoders = new Map<string, Decoder>([
     })),
   ],
   ["session.deleted", simple("session.deleted")],
+  ["session.revert.committed", simple("messages.removed")],
   [
     "session.created",
     decoder(
@@ -117,7 +118,8 @@ const decoders = new Map<string, Decoder>([
       ({ sessionID: session, attempt, at: next, error }) => ({
         type: "session.retrying",
         session,
-        attempt,
+        // opencode 2 counts the attempt to come.
+        attempt: attempt - 1,
         reason: error?.message ?? "",
         next,
       }),
@@ -215,7 +217,9 @@ const Form = z.object({
   form: z.object({
     id: z.string(),
     sessionID: z.string().optional(),
-    fields: z.array(z.object({ label: z.string().default(""), title: z.string().default("") })).default([]),
+    fields: z
+      .array(z.object({ title: z.string().default(""), description: z.string().default("") }))
+      .default([]),
   }),
 })
 
@@ -224,7 +228,7 @@ function decodeForm(data: unknown): ReturnType<Decoder> {
   if (!read.success) return undefined
   const { id, sessionID: session, fields } = read.data.form
   if (session === undefined) return "of no session"
-  const text = fields.map(({ title, label }) => title || label).join(" ")
+  const text = fields.map(({ title, description }) => description || title).join(" ")
   return { type: "request.opened", session, request: { id, kind: "question", text } }
 }
 

@@ -26,11 +26,11 @@ function toolOfTwo(host: HostOfTwo, name: string, tool: Tool, over: AbortSignal)
     name,
     options: { codemode: false },
     description,
-    input: {
+    input: unchecked({
       type: "object",
       properties: Object.fromEntries(Object.entries(given).map(([field, { schema }]) => [field, schema])),
       required: Object.entries(given).flatMap(([field, { isOptional }]) => (isOptional ? [] : [field])),
-    },
+    }),
     async execute(args, call) {
       const ended = host.began(call)
       try {
@@ -41,12 +41,23 @@ function toolOfTwo(host: HostOfTwo, name: string, tool: Tool, over: AbortSignal)
           askToStart: (agent, description) => host.askToStart(call, agent, description),
         })
         const { output, metadata } = await unlessOver(answer, over)
-        // Without the mark opencode would put long results into a file.
-        return { content: output, metadata: withoutUndefined({ ...metadata, truncated: false }) }
+        return { content: output, metadata: withoutUndefined(metadata) }
       } finally {
         ended()
       }
     },
+  }
+}
+
+/**
+ * Shown to the model as it is, but never checked by opencode: its refusal would not say what would be right, and one
+ * bad task would take the good ones of its batch along. A schema that checks by itself, as standardschema.dev has it.
+ */
+function unchecked(schema: object): object {
+  const validate = (value: unknown) => ({ value })
+  return {
+    ...schema,
+    "~standard": { version: 1, vendor: "opencode-troupe", validate, jsonSchema: { input: () => schema } },
   }
 }
 

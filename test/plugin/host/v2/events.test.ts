@@ -13,6 +13,13 @@ const event = (type: string, data: object = {}) => ({
   data: { sessionID: "ses_1", ...data },
 })
 
+it("An undo takes messages out of a conversation once it is final", () => {
+  expect(decode(event("session.revert.staged", { revert: { messageID: "msg_1" } }))).toEqual([])
+  expect(decode(event("session.revert.committed", { to: "msg_1" }))).toEqual([
+    { type: "messages.removed", session: "ses_1" },
+  ])
+})
+
 describe("The end of a turn", () => {
   it.each(["succeeded", "failed"])("that %s is one", (how) => {
     expect(decode(event(`session.execution.${how}`))).toEqual([{ type: "session.idle", session: "ses_1" }])
@@ -57,6 +64,36 @@ describe("What waits for a person", () => {
     ])
     expect(decode(event("permission.replied", { requestID: "per_1" }))).toEqual([
       { type: "request.closed", session: "ses_1", request: "per_1" },
+    ])
+  })
+})
+
+it("An undo takes messages out once it is final, not while the person may still take it back", () => {
+  expect(decode(event("session.revert.staged", { revert: { messageID: "msg_1" } }))).toEqual([])
+  expect(decode(event("session.revert.committed", { to: "msg_1" }))).toEqual([
+    { type: "messages.removed", session: "ses_1" },
+  ])
+})
+
+describe("A question to the person", () => {
+  it("is asked in its own words, not its heading", () => {
+    const fields = [{ key: "q0", title: "Colour", description: "Which colour?", type: "string" }]
+    const created = { type: "form.created", data: { form: { id: "frm_1", sessionID: "ses_1", fields } } }
+    expect(decode(created)).toEqual([
+      {
+        type: "request.opened",
+        session: "ses_1",
+        request: { id: "frm_1", kind: "question", text: "Which colour?" },
+      },
+    ])
+  })
+})
+
+describe("A pause before the provider is asked again", () => {
+  it("tells which attempt has failed, not which is to come", () => {
+    const scheduled = { attempt: 2, at: 5_000, error: { type: "provider", message: "overloaded" } }
+    expect(decode(event("session.retry.scheduled", scheduled))).toEqual([
+      { type: "session.retrying", session: "ses_1", attempt: 1, reason: "overloaded", next: 5_000 },
     ])
   })
 })
