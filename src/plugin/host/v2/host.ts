@@ -54,7 +54,7 @@ export async function createHost(context: Context, problems = new Problems()): P
   const calls = new Map<string, Call>()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
-  /** Those of which this instance has heard nothing yet. */
+  /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const children = new Children(context, (problem) => problems.add(problem))
   await children
@@ -144,8 +144,7 @@ export async function createHost(context: Context, problems = new Problems()): P
         const before = unasked.delete(id) ? [] : await messages(id)
         const isAsked = placeOf(before, messageID) !== undefined
         const answer = finalAnswer(before, messageID)
-        // What the end of an opencode has interrupted is no answer to whoever asks again.
-        if (answer && answer.end?.error?.kind !== "interrupted") return answer
+        if (answer) return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
         if (isAsked && !busy.has(id))
           await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
