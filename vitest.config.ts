@@ -27,6 +27,10 @@ export default defineConfig(({ mode }) => {
             sequence: { groupOrder: 0 },
             include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"],
             maxWorkers: 2,
+            // Loading the same modules for each of 70 files would take as long as half of their tests.
+            isolate: false,
+            // Seconds pass on a busy machine.
+            testTimeout: 30_000,
             env,
           },
         },
@@ -38,7 +42,8 @@ export default defineConfig(({ mode }) => {
             include: ["test/{e2e,generations}/**/*.test.ts"],
             globalSetup: ["test/support/global-setup.ts"],
             testTimeout: 60_000,
-            hookTimeout: 60_000,
+            // The first hooks wait for what all have in common, however busy the machine is.
+            hookTimeout: 120_000,
             maxWorkers: 2,
             // Concurrent tests wait for opencode most of the time, deep ones for faults that take ten seconds.
             maxConcurrency: mode === "deep" ? 8 : 2,

@@ -338,9 +338,10 @@ export function createRecovery({
   }
 
   function outcomeOf(session: string, { message, status }: HostError): Outcome {
+    // Somebody has deleted it, and it will not come back: it is not looked for again.
+    if (status === 404) return "over"
     complain(session, message)
-    // What is gone will not come back: it is not looked for again.
-    return status === 404 ? "over" : "unknown"
+    return "unknown"
   }
 
   function readStored(session: HostSession): StoredJob | undefined {

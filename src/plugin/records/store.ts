@@ -178,8 +178,8 @@ export class JobStore {
     })
     if (updated.ok) return outcome
     const { message, status } = updated.error
-    // A session that is gone will not come back.
-    if (status === 404) return this.#refused(session, message)
+    // Somebody has deleted the session, and it will not come back: no fault of anybody's.
+    if (status === 404) return { type: "refused" }
     this.#complain(session, message)
     throw new Error(message)
   }

@@ -230,18 +230,19 @@ describe("The end of a job", () => {
   })
 
   it.each([
-    ["whose session is gone", (host: HostDouble) => void host.sessions.delete("ses_1"), /no session ses_1/],
+    // Whoever has deleted it knows.
+    ["whose session is gone", (host: HostDouble) => void host.sessions.delete("ses_1"), []],
     [
       "that lost its metadata",
       (host: HostDouble) => void host.sessions.set("ses_1", sessionOf("ses_1")),
-      /damaged/,
+      [expect.stringContaining("damaged")],
     ],
-  ])("cannot be recorded of a job %s, and that is not tried again", async (_, breakIt, words) => {
+  ])("cannot be recorded of a job %s, and that is not tried again", async (_, breakIt, logged) => {
     const { host, store } = stored()
     breakIt(host)
     await expect(store.recordEnd(ended)).rejects.toThrow()
     await vi.advanceTimersByTimeAsync(longEnough)
-    expect(host.logged).toEqual([expect.stringMatching(words)])
+    expect(host.logged).toEqual(logged)
     expect(await store.read("ses_1")).toBeUndefined()
     expect(store.actors()).toEqual([])
   })
