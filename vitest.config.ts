@@ -42,7 +42,8 @@ export default defineConfig(({ mode }) => {
             include: ["test/{e2e,generations}/**/*.test.ts"],
             globalSetup: ["test/support/global-setup.ts"],
             testTimeout: 60_000,
-            hookTimeout: 60_000,
+            // The first hooks wait for what all have in common, however busy the machine is.
+            hookTimeout: 120_000,
             maxWorkers: 2,
             // Concurrent tests wait for opencode most of the time, deep ones for faults that take ten seconds.
             maxConcurrency: mode === "deep" ? 8 : 2,

@@ -68,7 +68,7 @@ describeBoth("The option depth", ({ open, generation, tools }) => {
       await flat.callTool(owner, subagent.name, subagent.args)
       expect((await request("start something as a subagent")).system).not.toContain(hint)
       expect(await toolResult("start something as a subagent")).toMatch(
-        /a subagent at depth 1 may not start jobs: .*option "depth" is 1.*Do the work yourself/,
+        /a subagent at depth 1 may not start jobs: .*option \\*"depth\\*" is 1.*Do the work yourself/,
       )
       expect(model.requests.some(({ text }) => text === "never started")).toBe(false)
     })

@@ -1,37 +1,50 @@
 import { once } from "node:events"
 import { createServer } from "node:net"
 import type { Browser } from "playwright-core"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test } from "vitest"
 import { launchChromium } from "../inspector/support/chromium.ts"
+import type { AnyOpencode, AnyProject } from "../support/any-opencode.ts"
 import { freePort } from "../support/free-port.ts"
-import { addProject, type FurtherProject } from "../support/further-project.ts"
+import { describeBoth } from "../support/generations.ts"
 import { inspect } from "../support/inspect.ts"
 import { held, jobOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
-let model: ScriptedModel
-let opencode: Opencode
-const further: FurtherProject[] = []
+let browser: Browser
 
 beforeAll(async () => {
-  model = await startScriptedModel()
-  opencode = await startOpencode({ model, plugin: { options: { notify: "never" } } })
+  browser = await launchChromium()
 })
-afterAll(async () => {
-  await opencode.stop()
-  for (const project of further) project.remove()
-  await model.stop()
-})
+afterAll(() => browser.close())
 
-function add(inspector: object): FurtherProject {
-  const project = addProject(opencode, model, { notify: "never", inspector })
-  further.push(project)
-  return project
-}
+describeBoth("Several projects in one opencode", ({ start, generation }) => {
+  let model: ScriptedModel
+  let opencode: AnyOpencode
+  const further: AnyProject[] = []
 
-describe("a project whose inspector cannot start", () => {
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    opencode = await start({ model, plugin: { options: { notify: "never" } } })
+  })
+  afterAll(async () => {
+    for (const project of further) await project.stop()
+    await opencode?.stop()
+    await model.stop()
+  })
+
+  async function add(inspector: object): Promise<AnyProject> {
+    const project = await opencode.open({ model, plugin: { options: { notify: "never", inspector } } })
+    further.push(project)
+    return project
+  }
+
+  /** Waits until it is in the log and in a toast; opencode 2 has no toasts. */
+  async function named(words: RegExp): Promise<void> {
+    if (generation === 1) await opencode.events.waitFor("toast.shown", ({ message }) => words.test(message))
+    await poll(`${words} in the log`, () => words.test(opencode.log().replaceAll('\\"', '"')) || undefined)
+  }
+
   const tooShort = "only-twenty-characters"
   const cases: [string, () => Promise<{ options: object; end(): void }>, RegExp][] = [
     [
@@ -43,24 +56,24 @@ describe("a project whose inspector cannot start", () => {
         const port = typeof address === "object" ? address?.port : undefined
         return { options: { port }, end: () => void other.close() }
       },
-      /^the inspector did not start: inspector\.port: \d+ is in use by another program\. Choose another port/,
+      /the inspector did not start: inspector\.port: \d+ is in use by another program\. Choose another port/,
     ],
     [
       "as its token is too short",
       async () => ({ options: { token: tooShort }, end: () => {} }),
-      /^the inspector did not start: inspector\.token: has 22 characters, but requires at least 32/,
+      /the inspector did not start: inspector\.token: has 22 characters, but requires at least 32/,
     ],
     [
       "as its address is no loopback address",
       async () => ({ options: { host: "0.0.0.0" }, end: () => {} }),
-      /^the inspector did not start: inspector\.host: "0\.0\.0\.0" is not a loopback address/,
+      /the inspector did not start: inspector\.host: "0\.0\.0\.0" is not a loopback address/,
     ],
   ]
   test.each(cases)(
-    "%s, runs its jobs all the same and names it in a toast and the log",
+    "a project whose inspector cannot start %s, runs its jobs all the same and names it",
     async (what, setUp, words) => {
       const { options, end } = await setUp()
-      const project = add(options)
+      const project = await add(options)
       const owner = await project.session()
       const prompt = `work ${what}`
       model.on(prompt, { type: "text", text: "worked" })
@@ -68,11 +81,7 @@ describe("a project whose inspector cannot start", () => {
       const waited = await project.callTool(owner, "agents_wait", {})
       expect([jobOf(waited).state, waited.output]).toEqual(["done", expect.stringContaining("worked")])
 
-      const { payload } = await opencode.events.waitFor(
-        (event) => event.payload.type === "tui.toast.show" && words.test(event.payload.properties.message),
-      )
-      expect(payload).toMatchObject({ properties: { variant: "warning", title: "opencode-troupe" } })
-      await poll("it in the log", () => opencode.log().includes("the inspector did not start") || undefined)
+      await named(words)
       expect(await inspect(opencode)).toEqual([])
       end()
     },
@@ -82,18 +91,9 @@ describe("a project whose inspector cannot start", () => {
     expect(JSON.stringify(opencode.events.seen)).not.toContain(tooShort)
     expect(opencode.log()).not.toContain(tooShort)
   })
-})
-
-describe("two projects of one opencode", () => {
-  let browser: Browser
-
-  beforeAll(async () => {
-    browser = await launchChromium()
-  })
-  afterAll(() => browser.close())
 
   test("share one inspector, which shows the jobs of both, live, until a project is closed", async () => {
-    const other = add({ readOnly: true, port: await freePort() })
+    const other = await add({ readOnly: true, port: await freePort() })
     const here = held("begun here")
     const there = held("begun there")
     model.on("work here", here.reply)
@@ -106,16 +106,12 @@ describe("two projects of one opencode", () => {
 
     const running = await inspect(opencode)
     expect(running).toHaveLength(1)
-    await opencode.events.waitFor(
-      ({ payload }) =>
-        payload.type === "tui.toast.show" &&
-        payload.properties.message.startsWith("inspector.port has no effect here: another project"),
-    )
+    await named(/inspector\.port has no effect here: another project/)
     const page = await browser.newPage()
     await page.goto(running[0]?.link ?? "")
     for (const id of ["here", "there"]) await page.getByRole("link", { name: `${id} work ${id}` }).waitFor()
     await page.getByText(opencode.project).first().waitFor()
-    await page.getByText(other.directory).first().waitFor()
+    await page.getByText(other.project).first().waitFor()
 
     // What one project does not allow is not possible through the inspector of another.
     await page.getByRole("link", { name: "there work there" }).click()
@@ -124,7 +120,8 @@ describe("two projects of one opencode", () => {
     there.release(" and done")
     await page.getByRole("region", { name: "Recently ended" }).getByText("there").first().waitFor()
 
-    await other.client.instance.dispose({ directory: other.directory })
+    await other.stop()
+    further.splice(further.indexOf(other), 1)
     await page.getByRole("link", { name: "there work there" }).waitFor({ state: "detached" })
     await page.getByRole("link", { name: "here work here" }).waitFor()
     expect(await inspect(opencode)).toHaveLength(1)

@@ -1,23 +1,25 @@
-import type { Session } from "@opencode-ai/sdk/v2/client"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { StoredJob } from "../../src/plugin/records/stored-job.ts"
-import { answered } from "../support/answered.ts"
-import { isNotification } from "../support/conversation.ts"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { AnyOpencode, KeptJob } from "../support/any-opencode.ts"
 import { kills } from "../support/depth.ts"
+import { describeBoth, type OneGeneration } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { newCallId } from "../support/replies.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
-
-type KeptJob = StoredJob & { session: string }
 
 const jobCount = 8
 /** Cancelled in the turn that starts them, before their turn in the queue has come. */
 const cancelledIds = ["job-6", "job-7"]
 
-describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
+/** An owner that starts jobs and cancels two of them in the same turn. */
+type Run = { owner: string; cancelCall: string }
+
+describeBoth("recover: fail", (opencode) => describeKills(opencode, "fail"))
+describeBoth("recover: resume", (opencode) => describeKills(opencode, "resume"))
+
+function describeKills({ start, generation }: OneGeneration, recover: "fail" | "resume"): void {
   let model: ScriptedModel
-  let opencode: Opencode
+  let opencode: AnyOpencode
   let eventsOfARun: number
 
   beforeAll(async () => {
@@ -28,90 +30,60 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
       delayMs: 20,
       chunks: 3,
     }))
-    opencode = await startOpencode({ model, plugin: { options: { recover, concurrency: 3 } } })
+    opencode = await start({ model, plugin: { options: { recover, concurrency: 3 } } })
     const before = opencode.events.seen.length
     await settled((await startRun("warm-up")).owner, jobCount)
     eventsOfARun = opencode.events.seen.length - before
   })
   afterAll(async () => {
-    await opencode.stop()
+    await opencode?.stop()
     await model.stop()
   })
 
-  /** An owner that starts jobs, and cancels two of them in the same turn. */
-  async function startRun(name: string): Promise<{ owner: string; cancelTold: Promise<unknown> }> {
+  async function startRun(name: string): Promise<Run> {
     const owner = await opencode.session()
     const tasks = Array.from({ length: jobCount }, (_, index) => ({
       id: `job-${index}`,
       prompt: `job ${index} of ${name}.`,
     }))
-    const cancel = `call_cancel_${owner}`
+    const cancelCall = newCallId()
     const words = `Begin ${name}!`
     model.script(words, [
       { type: "tool", calls: [{ name: "agents_start", args: { tasks } }] },
-      { type: "tool", calls: [{ name: "agents_cancel", args: { ids: cancelledIds }, id: cancel }] },
+      { type: "tool", calls: [{ name: "agents_cancel", args: { ids: cancelledIds }, id: cancelCall }] },
     ])
-    const parts = [{ type: "text" as const, text: words }]
-    await answered("the prompt", opencode.client.session.promptAsync({ sessionID: owner, parts }).then(done))
-    const cancelTold = opencode.events.waitFor(({ payload }) => {
-      if (payload.type !== "message.part.updated") return false
-      const { part } = payload.properties
-      return part.type === "tool" && part.callID === cancel && part.state.status === "completed"
-    }, 30_000)
-    cancelTold.catch(() => {})
-    return { owner, cancelTold }
+    // It need not come to its end.
+    opencode.say(owner, words).catch(() => {})
+    return { owner, cancelCall }
   }
 
-  /** The owner's jobs as they lie in opencode's store, once each has ended and its result is delivered. */
+  /** The owner's jobs once each has ended and its result is delivered. */
   function settled(owner: string, count: number): Promise<KeptJob[]> {
     return poll(
       "the end of all jobs, and the delivery of their results",
       async () => {
-        const jobs = await storedJobs(owner)
+        const jobs = await opencode.stored(owner)
         const isOver = jobs.every(
           ({ record, deliveredRun }) => record.endedAt !== undefined && deliveredRun === record.run,
         )
         return isOver && jobs.length === count ? jobs : undefined
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 30_000, everyMs: 200 },
     )
   }
-
-  async function storedJobs(owner: string): Promise<KeptJob[]> {
-    const children = await answered("the children", opencode.client.session.children({ sessionID: owner }))
-    return children.map((child: Session) => ({
-      session: child.id,
-      ...StoredJob.parse(child.metadata?.troupe),
-    }))
-  }
-
-  const messagesOf = (session: string) =>
-    answered("the messages", opencode.client.session.messages({ sessionID: session }))
 
   /** How often the model's whole answer stands in a child's conversation. */
   async function answersIn(session: string): Promise<number> {
-    const messages = await messagesOf(session)
-    return messages.filter(({ info }) => info.role === "assistant" && info.finish === "stop").length
+    const messages = await opencode.messages(session)
+    return messages.filter((message) => message.role === "assistant" && message.end && !message.end.error)
+      .length
   }
 
-  /** What the owner's conversation holds of results: notifications, and answers of tools. */
-  async function deliveredTo(owner: string): Promise<{ text: string; cancelled: string[] }> {
-    const parts = (await messagesOf(owner)).flatMap((message) => message.parts)
-    const notifications = parts.flatMap((part) =>
-      part.type === "text" && isNotification(part.text) ? [part.text] : [],
-    )
-    const calls = parts.flatMap((part) =>
-      part.type === "tool" && part.state.status === "completed"
-        ? [{ tool: part.tool, state: part.state }]
-        : [],
-    )
-    const cancelled = calls
-      .filter(({ tool }) => tool === "agents_cancel")
-      .flatMap(({ state }) => jobsOf(state).filter(({ state }) => state === "cancelled"))
-    return {
-      text: [...notifications, ...calls.map(({ state }) => state.output)].join("\n"),
-      cancelled: cancelled.map(({ id }) => id),
-    }
+  /** Everything that an owner's model has been told. */
+  async function toldTo(owner: string): Promise<string> {
+    await opencode.say(owner, "What do you know?")
+    const request = model.requests.findLast(({ session, text }) => session === owner && /you know/.test(text))
+    return JSON.stringify(request?.messages)
   }
 
   const afterEvents = (count: number) =>
@@ -126,18 +98,19 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
     })
 
   /** What must hold once opencode is there again and the owner's session is used. */
-  async function judge(owner: string, requestsBefore: number): Promise<void> {
-    const { cancelled } = await deliveredTo(owner)
-    const before = await storedJobs(owner)
+  async function judge({ owner, cancelCall }: Run, requestsBefore: number): Promise<void> {
+    const cancel = await opencode.outcomeOf(owner, cancelCall)
+    const cancelled = cancel?.status === "completed" ? jobsOf(cancel) : []
+    const before = await opencode.stored(owner)
     await opencode.callTool(owner, "agents_wait", {})
     const jobs = await settled(owner, before.length)
-    const { text } = await deliveredTo(owner)
+    const told = await toldTo(owner)
     for (const { record, prompt, session } of jobs) {
       // Delivered once, by the dead process or by this one.
-      expect(text.split(`<job id="${record.id}"`), record.id).toHaveLength(2)
+      expect(told.split(`<job id=\\"${record.id}\\"`), record.id).toHaveLength(2)
       const asked = model.requests.filter((request) => request.text === prompt)
       // An end that was told of stands.
-      if (cancelled.includes(record.id)) {
+      if (cancelled.some(({ id, state }) => id === record.id && state === "cancelled")) {
         expect(record.state).toBe("cancelled")
         expect(model.requests.slice(requestsBefore).filter((request) => request.text === prompt)).toEqual([])
       }
@@ -152,7 +125,7 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
         expect(asked.length).toBeLessThanOrEqual(2)
         expect(await answersIn(session)).toBe(1)
       }
-      if (record.state === "done") expect(text).toContain(`answer to ${prompt}`)
+      if (record.state === "done") expect(told).toContain(`answer to ${prompt}`)
     }
   }
 
@@ -160,47 +133,54 @@ describe.each(["fail", "resume"] as const)("recover: %s", (recover) => {
     `kill -9 at moment %i of ${kills - 1}: nothing is lost, nothing doubled`,
     async (moment) => {
       const reached = afterEvents(Math.ceil((eventsOfARun * (moment + 0.5)) / (kills - 1)))
-      const { owner } = await startRun(`${recover}-${moment}`)
+      const run = await startRun(`${recover}-${moment}`)
       // Some runs have fewer events than the first: then it is over when all is delivered.
-      await Promise.race([reached, settled(owner, jobCount).catch(() => {})])
+      await Promise.race([reached, settled(run.owner, jobCount).catch(() => {})])
       await opencode.kill()
       const requestsBefore = model.requests.length
       await opencode.restart()
-      await judge(owner, requestsBefore)
+      await judge(run, requestsBefore)
     },
   )
 
+  // `opencode serve` of 1.18 dies of a SIGTERM as of a kill.
+  test.runIf(generation === 2)("SIGTERM in the middle: nothing is lost, nothing doubled", async () => {
+    const reached = afterEvents(Math.ceil(eventsOfARun / 2))
+    const run = await startRun(`${recover}-term`)
+    await Promise.race([reached, settled(run.owner, jobCount).catch(() => {})])
+    const requestsBefore = model.requests.length
+    await opencode.restart()
+    await judge(run, requestsBefore)
+  })
+
   test("kill -9 as soon as a cancel of queued jobs is told: they stay cancelled", async () => {
-    const { owner, cancelTold } = await startRun(`${recover}-told`)
-    await cancelTold
+    const run = await startRun(`${recover}-told`)
+    await model.waitFor(({ messages }) => messages.at(-1)?.tool_call_id === run.cancelCall)
     await opencode.kill()
     const requestsBefore = model.requests.length
     // Where jobs are resumed, beside another, so that both find the same jobs: none may be run by both.
-    if (recover === "resume") await restartBesideAnother(owner)
+    if (recover === "resume") await restartBesideAnother(run.owner)
     else await opencode.restart()
-    await judge(owner, requestsBefore)
+    await judge(run, requestsBefore)
   })
 
   async function restartBesideAnother(owner: string): Promise<void> {
     const { home, project } = opencode
-    const [other] = await Promise.all([startOpencode({ model, home, project }), opencode.restart()])
+    const [other] = await Promise.all([start({ model, home, project }), opencode.restart()])
     try {
-      // Their plugins are loaded with their first requests.
-      await Promise.all([other, opencode].map(({ client }) => answered("the agents", client.app.agents())))
+      // A plugin may be loaded only with the first request.
+      await Promise.all([other.session(), opencode.session()])
       await poll(
         "the end of all jobs",
         async () => {
-          const jobs = await storedJobs(owner)
+          const jobs = await opencode.stored(owner)
           return jobs.every(({ record }) => record.endedAt !== undefined) || undefined
         },
-        { timeoutMs: 30_000 },
+        { timeoutMs: 30_000, everyMs: 200 },
       )
     } finally {
       // What the other has run is its own to deliver, while it lives.
       await other.stop()
     }
   }
-})
-
-/** What is answered with nothing. */
-const done = ({ error }: { error?: unknown }) => ({ data: true, ...(error !== undefined && { error }) })
+}

@@ -19,6 +19,8 @@ export interface ProjectOptions {
 
 export interface OpencodeOptions extends ProjectOptions {
   env?: Record<string, string>
+  /** Of the server. Default: none in 1.18; opencode 2 always has one. */
+  password?: string
   /** The home of another opencode, to share its store. Its maker removes it. */
   home?: string
   /** The project of another opencode, with its opencode.json. Its maker removes it. */

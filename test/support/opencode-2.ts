@@ -40,7 +40,7 @@ async function openIn(
   options: ProjectOptions,
 ): Promise<AnyProject> {
   const folder = tempFolder("project-2")
-  makeProject(folder.path, configOf(options))
+  makeProject(folder.path, projectConfig2(options))
   const project = new ProjectOfTwo(options.model, home, folder.path, folder)
   await project.connect(url, options.plugin !== false)
   return project
@@ -51,7 +51,7 @@ export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpenc
   const folder = tempFolder("opencode-2")
   const home = options.home ?? join(folder.path, "home")
   const project = options.project ?? join(folder.path, "project")
-  if (options.project === undefined) makeProject(project, configOf(options))
+  if (options.project === undefined) makeProject(project, projectConfig2(options))
   const opencode = new OpencodeOfTwo(options, home, project, folder)
   try {
     await opencode.start()
@@ -62,7 +62,8 @@ export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpenc
   }
 }
 
-function configOf({ model, plugin = {}, config }: ProjectOptions): object {
+/** opencode.json, as that of 1.18. */
+export function projectConfig2({ model, plugin = {}, config }: ProjectOptions): object {
   return {
     provider: scriptedProvider(model),
     // Neither opencode's own models nor, for want of keys, anybody else's.

@@ -1,9 +1,15 @@
 import { execFileSync } from "node:child_process"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import type { Generation, ProjectOptions } from "./any-opencode.ts"
 import { atExit } from "./cleanup.ts"
+import { projectConfig2 } from "./opencode-2.ts"
+import { opencode2Binary } from "./opencode-2-binary.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
+import { opencodeEnv } from "./opencode-env.ts"
 import { killGroup } from "./process-group.ts"
-import { type StageOptions, setStage } from "./stage.ts"
+import { makeProject } from "./project.ts"
+import { type Stage, setStage } from "./stage.ts"
 import { tempFolder } from "./temp-folder.ts"
 import { poll } from "./waiters.ts"
 
@@ -22,10 +28,8 @@ export interface Tui {
   stop(): Promise<void>
 }
 
-export type TuiOptions = StageOptions
-
-export async function startTui(options: TuiOptions): Promise<Tui> {
-  const stage = await setStage(options)
+export async function startTui(options: ProjectOptions, generation: Generation): Promise<Tui> {
+  const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
   const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
@@ -37,7 +41,7 @@ export async function startTui(options: TuiOptions): Promise<Tui> {
       stdio: "pipe",
     })
   const size = ["-x", "200", "-y", "50"]
-  tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, opencodeBinary())
+  tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, ...commands[generation]())
   const pane = Number(tmux("display-message", "-p", "-t", "tui", "#{pane_pid}"))
   const server = Number(tmux("display-message", "-p", "#{pid}"))
   const end = () => {
@@ -76,6 +80,21 @@ export async function startTui(options: TuiOptions): Promise<Tui> {
       stage.remove()
     },
   }
+}
+
+/** With a server of its own, which ends with it, and not in the background. */
+const commands = {
+  1: () => [opencodeBinary()],
+  2: () => [opencode2Binary() ?? "opencode", "--standalone"],
+}
+
+function setStage2(options: ProjectOptions): Stage {
+  const folder = tempFolder("stage")
+  const home = join(folder.path, "home")
+  const project = join(folder.path, "project")
+  mkdirSync(home)
+  makeProject(project, projectConfig2(options))
+  return { home, project, env: opencodeEnv(home, { PWD: project }), remove: () => folder.remove() }
 }
 
 function isGone(pid: number): boolean {

@@ -1,3 +1,4 @@
+import type { Generation } from "../../support/any-opencode.ts"
 import type { Call, Way } from "./fault.ts"
 import {
   cancelling,
@@ -28,11 +29,20 @@ const inAllWays = (outcome: string): Record<Way, string> => ({
 })
 
 const refused = { ...inAllWays("refused"), twice: "done" }
+const notCreated = { ...inAllWays("failed (create)"), twice: "done" }
+const notPrompted = {
+  rejects: "failed (prompt)",
+  error: "failed (prompt)",
+  hangs: "timedOut (total)",
+  late: "done",
+  twice: "done",
+}
+const notSent = { ...inAllWays("error: not sent"), late: "sent", twice: "sent" }
 const done = inAllWays("done")
 const cancelled = inAllWays("cancelled, text kept")
 const delivered = inAllWays("delivered once")
 
-export const cases: Case[] = [
+const ofOne: Case[] = [
   { call: "session", when: "a job is started", scenario: starting, outcomes: refused },
   { call: "agents", when: "a job is started", scenario: starting, outcomes: refused },
   { call: "models", when: "a job is started", scenario: starting, outcomes: refused },
@@ -41,7 +51,7 @@ export const cases: Case[] = [
     call: "createSession",
     when: "a job is started",
     scenario: starting,
-    outcomes: { ...inAllWays("failed (create)"), twice: "done" },
+    outcomes: notCreated,
   },
   {
     call: "deleteSession",
@@ -53,13 +63,7 @@ export const cases: Case[] = [
     call: "prompt",
     when: "a job is started",
     scenario: starting,
-    outcomes: {
-      rejects: "failed (prompt)",
-      error: "failed (prompt)",
-      hangs: "timedOut (total)",
-      late: "done",
-      twice: "done",
-    },
+    outcomes: notPrompted,
   },
   { call: "toast", when: "a job is started", scenario: starting, outcomes: done },
   { call: "session", when: "a job is running", scenario: working, outcomes: done },
@@ -74,7 +78,7 @@ export const cases: Case[] = [
     call: "send",
     when: "a message is sent to a job",
     scenario: telling,
-    outcomes: { ...inAllWays("error: not sent"), late: "sent", twice: "sent" },
+    outcomes: notSent,
   },
   { call: "messages", when: "its result is delivered", scenario: notifying, outcomes: delivered },
   { call: "statuses", when: "its result is delivered", scenario: notifying, outcomes: delivered },
@@ -85,3 +89,40 @@ export const cases: Case[] = [
   { call: "messages", when: "opencode restarts", scenario: restarting, outcomes: delivered },
   { call: "log", when: "opencode restarts", scenario: restarting, outcomes: delivered },
 ]
+
+const ofTwo: Case[] = [
+  { call: "session.get", when: "a job is started", scenario: starting, outcomes: refused },
+  { call: "agent.list", when: "a job is started", scenario: starting, outcomes: refused },
+  { call: "model.list", when: "a job is started", scenario: starting, outcomes: refused },
+  { call: "session.context", when: "a job is started", scenario: starting, outcomes: refused },
+  { call: "tool.list", when: "a job is started", scenario: starting, outcomes: refused },
+  { call: "subagent", when: "a job is started", scenario: starting, outcomes: refused },
+  { call: "session.update", when: "a job is started", scenario: starting, outcomes: notCreated },
+  { call: "session.switchModel", when: "a job is started", scenario: starting, outcomes: notCreated },
+  { call: "storage.set", when: "a job is started", scenario: starting, outcomes: notCreated },
+  { call: "storage.get", when: "a job is started", scenario: starting, outcomes: notCreated },
+  { call: "session.prompt", when: "a job is started", scenario: starting, outcomes: notPrompted },
+  {
+    call: "session.wait",
+    when: "a job is started",
+    scenario: starting,
+    outcomes: { ...done, rejects: "failed (prompt)", error: "failed (prompt)" },
+  },
+  { call: "session.get", when: "a job is running", scenario: working, outcomes: done },
+  { call: "session.context", when: "a job is running", scenario: working, outcomes: done },
+  { call: "storage.set", when: "a job is running", scenario: working, outcomes: done },
+  { call: "progress", when: "a job is running", scenario: working, outcomes: done },
+  { call: "session.interrupt", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
+  { call: "session.context", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
+  { call: "session.get", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
+  { call: "storage.set", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
+  { call: "session.prompt", when: "a message is sent to a job", scenario: telling, outcomes: notSent },
+  { call: "session.get", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "session.context", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "session.synthetic", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "storage.scan", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+  { call: "storage.get", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+  { call: "session.context", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+]
+
+export const cases: Record<Generation, Case[]> = { 1: ofOne, 2: ofTwo }

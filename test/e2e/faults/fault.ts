@@ -1,32 +1,57 @@
 import * as z from "zod"
+import type { Generation } from "../../support/any-opencode.ts"
 
-/** Every call that the plugin makes to opencode, by its name in `src/plugin/host/v1/host.ts`. */
-export const CALLS = [
-  "createSession",
-  "deleteSession",
-  "session",
-  "sessionsSince",
-  "statuses",
-  "children",
-  "messages",
-  "message",
-  "writeMetadata",
-  "prompt",
-  "post",
-  "send",
-  "updatePart",
-  "abort",
-  "agents",
-  "models",
-  "toast",
-  "log",
-] as const
-export type Call = (typeof CALLS)[number]
+/**
+ * Every call that the plugin makes to opencode: for 1.18 by its name in `src/plugin/host/v1/host.ts`, for 2.x by that in
+ * `src/plugin/host/v2/api.ts`, where `subagent` is opencode's own tool, which makes children.
+ */
+export const CALLS = {
+  1: [
+    "createSession",
+    "deleteSession",
+    "session",
+    "sessionsSince",
+    "statuses",
+    "children",
+    "messages",
+    "message",
+    "writeMetadata",
+    "prompt",
+    "post",
+    "send",
+    "updatePart",
+    "abort",
+    "agents",
+    "models",
+    "toast",
+    "log",
+  ],
+  2: [
+    "subagent",
+    "session.get",
+    "session.update",
+    "session.switchModel",
+    "session.context",
+    "session.prompt",
+    "session.wait",
+    "session.synthetic",
+    "session.interrupt",
+    "storage.get",
+    "storage.set",
+    "storage.scan",
+    "agent.list",
+    "model.list",
+    "tool.list",
+    "progress",
+  ],
+} as const satisfies Record<Generation, readonly string[]>
+const Call = z.enum([...CALLS[1], ...CALLS[2]])
+export type Call = z.infer<typeof Call>
 
 /** The ways in which a call can fail. */
 export const WAYS = {
   rejects: "the request fails before it reaches opencode",
-  error: "opencode answers with status 500",
+  error: "opencode answers with an error: with status 500 in 1.18, with one of its tagged errors in 2.x",
   hangs: "the request never reaches opencode, and no answer comes",
   late: "opencode handles the request, but its answer comes after the plugin's timeout",
   twice: "the request reaches opencode twice at the same time",
@@ -35,14 +60,14 @@ export type Way = keyof typeof WAYS
 export const ways = ["rejects", "error", "hangs", "late", "twice"] as const satisfies readonly Way[]
 
 export const Fault = z.object({
-  call: z.enum(CALLS),
+  call: Call,
   way: z.enum(ways),
   /** How long an answer takes that comes late. */
   lateMs: z.number(),
 })
 export type Fault = z.infer<typeof Fault>
 
-/** Which call a request is. @throws Error for one that is none of them. */
+/** Which call of 1.18 a request is. @throws Error for one that is none of them. */
 export async function callOf(request: Request): Promise<Call> {
   const { pathname } = new URL(request.url)
   const route = `${request.method} ${pathname.replace(/\/(ses|msg|prt)_\w+/g, "/:id")}`

@@ -2,7 +2,8 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { setTimeout as pause } from "node:timers/promises"
 import type { PluginInput, PluginModule } from "@opencode-ai/plugin"
 import * as z from "zod"
-import { callOf, Fault } from "./fault.ts"
+import type { Context, NewTool } from "../../../src/plugin/host/v2/api.ts"
+import { CALLS, type Call, callOf, Fault } from "./fault.ts"
 
 /**
  * Stands between the built plugin and the real opencode, and spoils the calls that it is told to. opencode loads it
@@ -19,41 +20,113 @@ const Options = z.object({
 })
 type Options = z.infer<typeof Options>
 
+type Plugin = { default: PluginModule & { setup(context: Context): Promise<() => Promise<void>> } }
+
+/** In 1.18 every call is a request. */
+async function server(input: PluginInput, given: unknown) {
+  const options = Options.parse(given)
+  const { default: plugin }: Plugin = await import(options.plugin)
+  const config = Client.parse(input.client)._client.getConfig()
+  appendFileSync(options.log, "loaded\n")
+  const fetch = spoiledFetch(config.fetch, options)
+  const client = { _client: { getConfig: () => ({ ...config, fetch }) } }
+  return plugin.server(Object.assign({ ...input }, { client }), options.troupe)
+}
+
 type Fetch = (request: Request) => Promise<Response>
 
 const Client = z.object({ _client: z.object({ getConfig: z.custom<() => { fetch: Fetch }>() }) })
 
-async function server(input: PluginInput, given: unknown) {
-  const options = Options.parse(given)
-  const { default: plugin }: { default: PluginModule } = await import(options.plugin)
-  const config = Client.parse(input.client)._client.getConfig()
-  appendFileSync(options.log, "loaded\n")
-  const client = { _client: { getConfig: () => ({ ...config, fetch: spoiled(config.fetch, options) }) } }
-  return plugin.server(Object.assign({ ...input }, { client }), options.troupe)
+function spoiledFetch(real: Fetch, options: Options): Fetch {
+  return async (request) =>
+    spoiled(await callOf(request), options, {
+      run: () => real(request.clone()),
+      error: () =>
+        Response.json({ name: "UnknownError", data: { message: "made to fail" } }, { status: 500 }),
+    })
 }
 
-function spoiled(real: Fetch, { faults: file, log }: Options): Fetch {
-  return async (request) => {
-    const call = await callOf(request)
-    const fault = read(file).find((each) => each.call === call)
-    if (!fault) return real(request)
-    appendFileSync(log, `${call}\n`)
-    switch (fault.way) {
-      case "rejects":
-        throw new TypeError("made to reject")
-      case "error":
-        return Response.json({ name: "UnknownError", data: { message: "made to fail" } }, { status: 500 })
-      case "hangs":
-        return new Promise(() => {})
-      case "late": {
-        const answer = await real(request)
-        await pause(fault.lateMs)
-        return answer
-      }
-      case "twice": {
-        const [, second] = await Promise.all([real(request.clone()), real(request)])
-        return second
-      }
+/** In 2.x calls are functions of the context. */
+async function setup(context: Context): Promise<() => Promise<void>> {
+  const options = Options.parse(context.options)
+  const { default: plugin }: Plugin = await import(options.plugin)
+  appendFileSync(options.log, "loaded\n")
+  const { session, storage, agent, model, tool } = context
+  const faulty = {
+    ...context,
+    options: options.troupe,
+    session: spoiledIn("session", session, options),
+    storage: spoiledIn("storage", storage, options),
+    agent: spoiledIn("agent", agent, options),
+    model: spoiledIn("model", model, options),
+    tool: {
+      async list() {
+        const tools = await spoiled("tool.list", options, { run: () => tool.list() })
+        return tools.map((each) =>
+          each.id === "subagent"
+            ? { ...each, execute: spoiledCall("subagent", each.execute, options) }
+            : each,
+        )
+      },
+      transform: (change: Parameters<typeof tool.transform>[0]) =>
+        tool.transform((tools) => change({ add: (each) => tools.add(withFaultyProgress(each, options)) })),
+    },
+  }
+  return plugin.setup(faulty)
+}
+
+function spoiledIn<Part extends object>(name: string, part: Part, options: Options): Part {
+  return new Proxy(part, {
+    get(target, key) {
+      const real: unknown = Reflect.get(target, key)
+      const call = CALLS[2].find((each) => each === `${name}.${String(key)}`)
+      if (typeof real !== "function") return real
+      const run = real.bind(target)
+      return call ? spoiledCall(call, run, options) : run
+    },
+  })
+}
+
+const spoiledCall =
+  <Given extends unknown[], Answer>(
+    call: Call,
+    run: (...given: Given) => Promise<Answer>,
+    options: Options,
+  ): ((...given: Given) => Promise<Answer>) =>
+  (...given) =>
+    spoiled(call, options, { run: () => run(...given) })
+
+const withFaultyProgress = (tool: NewTool, options: Options): NewTool => ({
+  ...tool,
+  execute: (given, call) =>
+    tool.execute(given, { ...call, progress: spoiledCall("progress", call.progress, options) }),
+})
+
+/** @param error what opencode answers when it fails; default: it rejects, with an error that has a tag alone */
+async function spoiled<Answer>(
+  call: Call,
+  { faults: file, log }: Options,
+  { run, error }: { run(): Promise<Answer>; error?(): Answer },
+): Promise<Answer> {
+  const fault = read(file).find((each) => each.call === call)
+  if (!fault) return run()
+  appendFileSync(log, `${call}\n`)
+  switch (fault.way) {
+    case "rejects":
+      throw new TypeError("made to reject")
+    case "error":
+      if (error) return error()
+      throw Object.assign(new Error(), { _tag: "MadeToFailError" })
+    case "hangs":
+      return new Promise(() => {})
+    case "late": {
+      const answer = await run()
+      await pause(fault.lateMs)
+      return answer
+    }
+    case "twice": {
+      const [, second] = await Promise.all([run(), run()])
+      return second
     }
   }
 }
@@ -61,4 +134,4 @@ function spoiled(real: Fetch, { faults: file, log }: Options): Fetch {
 const read = (file: string) =>
   existsSync(file) ? z.array(Fault).parse(JSON.parse(readFileSync(file, "utf8"))) : []
 
-export default { id: "faulty-troupe", server }
+export default { id: "faulty-opencode-troupe", server, setup }

@@ -1,6 +1,5 @@
-import { answered } from "../../support/answered.ts"
 import type { ToolOutcome } from "../../support/any-opencode.ts"
-import { isNotification, userTexts } from "../../support/conversation.ts"
+import { isNotification } from "../../support/conversation.ts"
 import { held, jobOf } from "../../support/jobs.ts"
 import { poll } from "../../support/waiters.ts"
 import type { Fault } from "./fault.ts"
@@ -35,7 +34,7 @@ export const starting: Scenario = {
   async run(trial) {
     const { site, fault } = trial
     site.model.on(promptOf(trial), { type: "text", text: answerOf(trial) })
-    const owner = await site.session()
+    const owner = await site.project.session()
     site.spoil(fault)
     const task = {
       id: "it",
@@ -43,14 +42,16 @@ export const starting: Scenario = {
       model: "fake/m2",
       timeout: fault.way === "hangs" ? 3 : 60,
     }
-    const started = await site.callTool(owner, "agents_start", { tasks: [task] })
+    const started = await site.project.callTool(owner, "agents_start", { tasks: [task] })
     const isOver = started.output.startsWith("Not started")
     const outcome =
       started.status === "error"
         ? refusal(started)
-        : isOver
-          ? outcomeOf(started)
-          : await waitedFor(site, owner)
+        : started.output.startsWith("Refused")
+          ? "refused"
+          : isOver
+            ? outcomeOf(started)
+            : await waitedFor(site, owner)
     await site.spoiled(fault.call)
     site.mend()
     return { owner, outcome }
@@ -62,11 +63,11 @@ export const startingLate: Scenario = {
   notify: "never",
   async run(trial) {
     const { site, fault } = trial
-    const owner = await site.session()
+    const owner = await site.project.session()
     site.spoil({ call: "createSession", way: "late", lateMs: 32_000 }, fault)
     const task = { id: "it", prompt: promptOf(trial) }
-    const outcome = outcomeOf(await site.callTool(owner, "agents_start", { tasks: [task] }))
-    await site.callTool(owner, "agents_wait", {})
+    const outcome = outcomeOf(await site.project.callTool(owner, "agents_start", { tasks: [task] }))
+    await site.project.callTool(owner, "agents_wait", {})
     await site.spoiled(fault.call)
     site.mend()
     return { owner, outcome }
@@ -80,8 +81,8 @@ export const working: Scenario = {
     const { site, fault } = trial
     const job = await startHeld(trial)
     site.spoil(fault)
-    const waiting = site.startTool(job.owner, "agents_wait", {})
-    await waiting.waitForPart(({ state }) => state.status === "running")
+    const waiting = site.project.startTool(job.owner, "agents_wait", {})
+    await waiting.running()
     job.release(answerOf(trial))
     const outcome = outcomeOf(await waiting.done)
     await site.spoiled(fault.call)
@@ -97,13 +98,15 @@ export const cancelling: Scenario = {
     const { site, fault } = trial
     const { owner, session } = await startHeld(trial)
     site.spoil(fault)
-    const cancelled = await site.callTool(owner, "agents_cancel", { all: true })
+    const cancelled = await site.project.callTool(owner, "agents_cancel", { all: true })
     const outcome = outcomeOf(cancelled)
     const isShown = cancelled.output.includes(firstWords)
-    const { output } = isShown ? cancelled : await site.callTool(owner, "agents_wait", { ids: ["it"] })
+    const { output } = isShown
+      ? cancelled
+      : await site.project.callTool(owner, "agents_wait", { ids: ["it"] })
     await site.spoiled(fault.call)
     site.mend()
-    await poll("the child's rest", async () => ((await isBusy(site, session)) ? undefined : true))
+    await poll("the child's rest", async () => !(await site.project.isBusy(session)) || undefined)
     const text = output.includes(firstWords) ? "text kept" : "text lost"
     return { owner, outcome: `${outcome}, ${text}` }
   },
@@ -116,14 +119,14 @@ export const telling: Scenario = {
     const { site, fault } = trial
     const job = await startHeld(trial)
     site.spoil(fault)
-    const sent = await site.callTool(job.owner, "agents_send", {
+    const sent = await site.project.callTool(job.owner, "agents_send", {
       id: "it",
       message: `More for ${trial.name}.`,
     })
     await site.spoiled(fault.call)
     site.mend()
     job.release("so far")
-    await site.callTool(job.owner, "agents_wait", {})
+    await site.project.callTool(job.owner, "agents_wait", {})
     const isHeard = site.model.requests.some(({ text }) => text.includes(`More for ${trial.name}.`))
     if (isHeard !== (sent.status === "completed"))
       throw new Error(`heard: ${isHeard}, but said: ${words(sent)}`)
@@ -147,17 +150,21 @@ export const notifying: Scenario = {
   },
 }
 
-/** The plugin's instance ends while a job works: the next one finds it, and its owner is told when it is next used. */
+/**
+ * The plugin's instance ends while a job works: the next one finds it, and its owner is told when it is next used. In
+ * opencode 2 the child works on meanwhile.
+ */
 export const restarting: Scenario = {
   notify: "idle",
   async run(trial) {
     const { site, fault } = trial
-    const { owner } = await startHeld(trial)
+    const { owner, release } = await startHeld(trial)
     site.spoil(fault)
-    await site.restart()
+    await site.reload()
     await site.spoiled(fault.call)
     site.mend()
-    await site.callTool(owner, "agents_status", {})
+    await site.project.callTool(owner, "agents_status", {})
+    release(answerOf(trial))
     await told(site, owner)
     return { owner, outcome: "delivered once" }
   },
@@ -167,17 +174,15 @@ async function startHeld(trial: Trial) {
   const { site } = trial
   const answer = held(firstWords)
   site.model.on(promptOf(trial), answer.reply)
-  const owner = await site.session()
+  const owner = await site.project.session()
   const task = { id: "it", prompt: promptOf(trial) }
-  const { session } = jobOf(await site.callTool(owner, "agents_start", { tasks: [task] }))
-  await site.events.waitFor(
-    ({ payload }) => payload.type === "message.part.delta" && payload.properties.sessionID === session,
-  )
+  const { session } = jobOf(await site.project.callTool(owner, "agents_start", { tasks: [task] }))
+  await site.project.events.waitFor("text.streamed", (event) => event.session === session)
   return { owner, session, release: answer.release }
 }
 
 async function waitedFor(site: Site, owner: string): Promise<string> {
-  return outcomeOf(await site.callTool(owner, "agents_wait", { ids: ["it"] }))
+  return outcomeOf(await site.project.callTool(owner, "agents_wait", { ids: ["it"] }))
 }
 
 function outcomeOf(result: ToolOutcome): string {
@@ -198,7 +203,7 @@ function told(site: Site, owner: string): Promise<unknown> {
   return poll(
     "the owner's turn on the notification",
     async () => {
-      const texts = (await userTexts(site, owner)).filter(isNotification)
+      const texts = (await site.project.userTexts(owner)).filter(isNotification)
       const hasTurned = site.model.requests.some(
         ({ session, text, state }) => session === owner && isNotification(text) && state === "answered",
       )
@@ -206,9 +211,4 @@ function told(site: Site, owner: string): Promise<unknown> {
     },
     { timeoutMs: 40_000 },
   )
-}
-
-export async function isBusy(site: Site, session: string): Promise<boolean> {
-  const statuses = await answered("the statuses", site.client.session.status())
-  return (statuses[session]?.type ?? "idle") !== "idle"
 }

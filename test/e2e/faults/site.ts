@@ -1,51 +1,50 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { answered } from "../../support/answered.ts"
-import type { OpenProject } from "../../support/opencode.ts"
+import type { AnyProject } from "../../support/any-opencode.ts"
+import type { OneGeneration } from "../../support/generations.ts"
 import type { ScriptedModel } from "../../support/scripted-model.ts"
-import { openProject } from "../../support/shared-opencode.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import { poll } from "../../support/waiters.ts"
 import type { Call, Fault } from "./fault.ts"
 
 /** A project whose plugin's calls to opencode can be spoiled. */
-export type Site = OpenProject & {
+export type Site = {
+  readonly project: AnyProject
   readonly model: ScriptedModel
   /** From now on these calls are spoiled. */
   spoil(...faults: Fault[]): void
   mend(): void
   /** Resolves once such a call was spoiled so many times since `spoil`. */
   spoiled(call: Call, times?: number): Promise<unknown>
-  /** Has opencode end this project's instance; the next request makes a new one, with a new plugin. */
-  restart(): Promise<void>
+  /** Has opencode end this project's instance, and make a new one with a new plugin. */
+  reload(): Promise<void>
+  stop(): Promise<void>
 }
 
 export type SiteOptions = {
+  opencode: OneGeneration
   model: ScriptedModel
   notify: "idle" | "never"
 }
 
 const builtPlugin = pathToFileURL(join(import.meta.dirname, "..", "..", "..", "dist", "server.js")).href
+const faultyPlugin = join(import.meta.dirname, "faulty-plugin.ts")
 
-export async function openSite({ model, notify }: SiteOptions): Promise<Site> {
+export async function openSite({ opencode, model, notify }: SiteOptions): Promise<Site> {
   const folder = tempFolder("faults")
   const file = join(folder.path, "faults.json")
   const log = join(folder.path, "spoiled.log")
-  const project = await openProject({
-    model,
-    plugin: {
-      path: join(import.meta.dirname, "faulty-plugin.ts"),
-      options: { plugin: builtPlugin, troupe: { notify }, faults: file, log },
-    },
-  })
-  const { client } = project
+  const options = { plugin: builtPlugin, troupe: { notify }, faults: file, log }
+  const path = opencode.generation === 1 ? faultyPlugin : pluginFolder(join(folder.path, "plugin"))
+  writeFileSync(log, "")
+  const project = await opencode.open({ model, plugin: { path, options } })
   const count = (line: string) =>
     readFileSync(log, "utf8")
       .split("\n")
       .filter((each) => each === line).length
   return {
-    ...project,
+    project,
     model,
     spoil(...faults) {
       writeFileSync(log, "")
@@ -56,12 +55,12 @@ export async function openSite({ model, notify }: SiteOptions): Promise<Site> {
     mend: () => rmSync(file, { force: true }),
     spoiled: (call, times = 1) =>
       poll(`${times} spoiled ${call}`, () => count(call) >= times || undefined, { timeoutMs: 40_000 }),
-    async restart() {
+    async reload() {
       const before = count("loaded")
-      await answered("the end of the instance", client.instance.dispose())
+      await project.reload()
       // A request that comes at once may still be answered by the old one.
       await poll("a new instance", async () => {
-        await answered("the agents", client.app.agents())
+        await project.session()
         return count("loaded") > before || undefined
       })
     },
@@ -70,4 +69,12 @@ export async function openSite({ model, notify }: SiteOptions): Promise<Site> {
       folder.remove()
     },
   }
+}
+
+/** opencode 2 takes folders alone. */
+function pluginFolder(folder: string): string {
+  mkdirSync(folder)
+  const source = `export { default } from ${JSON.stringify(faultyPlugin)}\n`
+  writeFileSync(join(folder, "server.js"), source)
+  return folder
 }

@@ -54,7 +54,7 @@ export async function createHost(context: Context, problems = new Problems()): P
   const calls = new Map<string, Call>()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
-  /** Those of which this instance has heard nothing yet. */
+  /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const children = new Children(context, (problem) => problems.add(problem))
   await children

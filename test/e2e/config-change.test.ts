@@ -1,0 +1,121 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import * as z from "zod"
+import type { AnyOpencode } from "../support/any-opencode.ts"
+import { isNotification } from "../support/conversation.ts"
+import { held } from "../support/jobs.ts"
+import { startOpencode2 } from "../support/opencode-2.ts"
+import { opencode2Binary } from "../support/opencode-2-binary.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
+import { isWanted } from "../support/wanted.ts"
+
+const Config = z.looseObject({ plugins: z.array(z.object({ package: z.string() })) })
+
+/** 1.18 reads its configuration at its start alone. */
+describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
+  "When the configuration of a running opencode 2 changes",
+  () => {
+    let model: ScriptedModel
+    let opencode: AnyOpencode
+    let concurrency = 2
+
+    beforeAll(async () => {
+      model = await startScriptedModel()
+      opencode = await startOpencode2({
+        model,
+        plugin: { options: { concurrency } },
+        // It has to see that its configuration changes.
+        env: { OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER: "" },
+      })
+    })
+    afterAll(async () => {
+      await opencode?.stop()
+      await model.stop()
+    })
+
+    /** A person changes an option of the plugin, and opencode loads it anew. */
+    async function changeConfig(): Promise<void> {
+      concurrency++
+      const file = join(opencode.project, "opencode.json")
+      const config = Config.parse(JSON.parse(readFileSync(file, "utf8")))
+      const plugins = config.plugins.map((each) => ({ ...each, options: { concurrency } }))
+      writeFileSync(file, JSON.stringify({ ...config, plugins }))
+      await poll(
+        "the reloaded plugin",
+        () => opencode.log().includes(`loaded: concurrency ${concurrency},`) || undefined,
+      )
+    }
+
+    const notified = (owner: string, what: string) =>
+      poll(`the owner to be told of ${what}`, async () =>
+        (await opencode.userTexts(owner)).find((text) => isNotification(text) && text.includes(what)),
+      )
+
+    test("jobs that run and jobs that wait for a slot go on, and a call that waits ends with what to do", async () => {
+      const work = ["one", "two", "three"].map((id) => ({ id, prompt: `do ${id}`, answer: held("half, ") }))
+      for (const { prompt, answer } of work) model.on(prompt, answer.reply)
+      const owner = await opencode.session()
+      const tasks = work.map(({ id, prompt }) => ({ id, prompt }))
+      await opencode.callTool(owner, "agents_start", { tasks })
+      for (const id of ["one", "two"]) await model.waitFor(({ text }) => text === `do ${id}`)
+      const waiting = opencode.startTool(owner, "agents_wait", {})
+      await waiting.running()
+
+      await changeConfig()
+      const { output, error } = await waiting.done
+      expect(`${output}${error}`).toMatch(/Still running|Call again/)
+      // There is a slot more now.
+      await model.waitFor(({ text }) => text === "do three")
+      for (const { answer } of work) answer.release("whole")
+      await opencode.callTool(owner, "agents_wait", {})
+      // Each was asked once, and each result delivered once, by the call or by a message.
+      for (const { id, prompt } of work) {
+        expect(model.requests.filter(({ text }) => text === prompt)).toHaveLength(1)
+        await poll(`${id} on record`, async () => {
+          const stored = (await opencode.stored(owner)).find(({ record }) => record.id === id)
+          return (stored?.record.state === "done" && stored.deliveredRun === 1) || undefined
+        })
+      }
+      await opencode.say(owner, "what do you know?")
+      const told = JSON.stringify(model.requests.findLast(({ session }) => session === owner)?.messages)
+      for (const { id } of work) expect(told.split(`<job id=\\"${id}\\" state=\\"done\\"`)).toHaveLength(2)
+    })
+
+    test("an idle owner is told of what ends afterwards, by itself", async () => {
+      const work = held("on and ")
+      model.on("outlive it", work.reply)
+      const owner = await opencode.session()
+      await opencode.callTool(owner, "agents_start", { tasks: [{ id: "o", prompt: "outlive it" }] })
+      await model.waitFor(({ text }) => text === "outlive it")
+      await changeConfig()
+      work.release("on")
+      expect(await notified(owner, "on and on")).toContain('<job id="o" state="done"')
+    })
+
+    test("other projects in this opencode see nothing of it, nor of each other's jobs", async () => {
+      const other = await opencode.open({ model })
+      const [here, there] = [held("work of "), held("work of ")]
+      model.on("begin here", here.reply)
+      model.on("begin there", there.reply)
+      const owner = await opencode.session()
+      const neighbour = await other.session()
+      await opencode.callTool(owner, "agents_start", { tasks: [{ id: "here", prompt: "begin here" }] })
+      await other.callTool(neighbour, "agents_start", { tasks: [{ id: "there", prompt: "begin there" }] })
+      const waiting = other.startTool(neighbour, "agents_wait", {})
+      await waiting.running()
+      await changeConfig()
+      expect((await opencode.callTool(owner, "agents_status", {})).output).not.toContain("there")
+      const stranger = await other.callTool(await other.session(), "agents_status", {})
+      expect(stranger.output).toContain("no jobs")
+      there.release("the neighbour")
+      expect((await waiting.done).output).toContain("work of the neighbour")
+      here.release("the owner")
+      await notified(owner, "work of the owner")
+      expect((await other.userTexts(neighbour)).filter(isNotification)).toEqual([])
+      expect((await opencode.userTexts(owner)).filter(isNotification)).toHaveLength(1)
+      await other.stop()
+    })
+  },
+)
