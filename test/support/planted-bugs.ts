@@ -29,6 +29,9 @@ const leftBehindTests = "test/plugin/records/left-behind.test.ts"
 const leaseTests = "test/plugin/records/lease.test.ts"
 const claimTests = "test/plugin/records/claims.test.ts"
 const claimRaces = "test/plugin/races/claims.test.ts"
+const permissionTests = "test/plugin/children/permissions.test.ts"
+const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
+const childrenOfTwoTests = "test/plugin/host/v2/children.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
 export const plantedBugs: Record<string, PlantedBug[]> = {
@@ -669,6 +672,64 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/supervisor-machine.ts",
       edits: [{ from: `{ actions: "countStart" },`, to: "" }],
       suites: [troupeTests],
+    },
+  ],
+  "opencode 2 is taken at its word": [
+    {
+      what: "a child that was compacted in the middle of its turn has given no answer",
+      file: "src/plugin/host/answers.ts",
+      edits: [{ from: " ?? messages.find((message) => isSummaryOf(message, asked))", to: "" }],
+      suites: [hostOfTwoTests],
+    },
+    {
+      what: "a message that was begun to be posted goes out once more under another id",
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [{ from: "      ...(begunPost && { messageID: begunPost.messageID }),\n", to: "" }],
+      suites: [deliveryTests],
+    },
+    {
+      what: "a message is posted before it is known to be begun",
+      file: "src/plugin/host/v2/host.ts",
+      edits: [
+        {
+          from: `if (messageID !== undefined && mark !== undefined) await posts.add(id, messageID, mark)
+        await send(message)`,
+          to: `await send(message)
+        if (messageID !== undefined && mark !== undefined) await posts.add(id, messageID, mark)`,
+        },
+      ],
+      suites: [hostOfTwoTests],
+    },
+    {
+      what: "a session that was made to try whether it takes a parent is left behind",
+      file: "src/plugin/host/v2/children.ts",
+      edits: [{ from: "await session.remove?.({ sessionID: made.id })", to: "" }],
+      suites: [childrenOfTwoTests],
+    },
+    {
+      what: "an undo after a compaction undelivers everything",
+      file: "src/plugin/owners/undos.ts",
+      edits: [{ from: "if (messages.ok && messages.value.some(isSummary)) return", to: "" }],
+      suites: [undoTests],
+    },
+  ],
+  "A child may do what its owner may not": [
+    {
+      what: "without being asked, where only the owner has to be asked",
+      file: "src/plugin/children/permissions.ts",
+      edits: [
+        {
+          from: 'owner.findIndex(({ action }) => action !== "allow")',
+          to: 'owner.findIndex(({ action }) => action === "deny")',
+        },
+      ],
+      suites: [permissionTests],
+    },
+    {
+      what: "where one of its agent's rules crosses what its owner is denied",
+      file: "src/plugin/children/permissions.ts",
+      edits: [{ from: "return [...added, ...crossing, ...denials]", to: "return [...added, ...crossing]" }],
+      suites: [permissionTests],
     },
   ],
   "What a person has to see is replaced before they have": [
