@@ -2,12 +2,12 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** The files that take longest, so that none is left running alone at the end. */
-const longest = ["restarts", "faults", "soak"]
+const longest = ["inspector/page", "machines/walk", "e2e/restarts", "e2e/faults", "e2e/soak"]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
-      const index = longest.findIndex((name) => moduleId.endsWith(`/e2e/${name}.test.ts`))
+      const index = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
       return index < 0 ? longest.length : index
     }
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
@@ -27,6 +27,10 @@ export default defineConfig(({ mode }) => {
             sequence: { groupOrder: 0 },
             include: ["test/{machines,plugin,inspector,docs}/**/*.test.ts"],
             maxWorkers: 2,
+            // Loading the same modules for each of 70 files would take as long as half of their tests.
+            isolate: false,
+            // Seconds pass on a busy machine.
+            testTimeout: 30_000,
             env,
           },
         },
@@ -38,7 +42,8 @@ export default defineConfig(({ mode }) => {
             include: ["test/{e2e,generations}/**/*.test.ts"],
             globalSetup: ["test/support/global-setup.ts"],
             testTimeout: 60_000,
-            hookTimeout: 60_000,
+            // The first hooks wait for what all have in common, however busy the machine is.
+            hookTimeout: 120_000,
             maxWorkers: 2,
             // Concurrent tests wait for opencode most of the time, deep ones for faults that take ten seconds.
             maxConcurrency: mode === "deep" ? 8 : 2,

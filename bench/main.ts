@@ -1,39 +1,47 @@
 import { cpSync, existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import type { Generation } from "../test/support/any-opencode.ts"
+import { installOpencode2, opencode2Binary } from "../test/support/opencode-2-binary.ts"
 import { tempFolder } from "../test/support/temp-folder.ts"
 import { actorCost } from "./actor-cost.ts"
 import { fanOut } from "./fan-out.ts"
 import { benchInspector } from "./inspector.ts"
+import { keptTexts } from "./kept-texts.ts"
 import type { Bench, Part } from "./part.ts"
 import { peers } from "./peers.ts"
-import { isBroken, json, type Results, table } from "./report.ts"
+import { writeReadme } from "./readme.ts"
+import { isBroken, json, type Results, table, titleOf } from "./report.ts"
 import { requestBytes } from "./request-bytes.ts"
 import { startUp } from "./start-up.ts"
 import { waitLatency } from "./wait-latency.ts"
 
-const parts: Record<string, Part> = {
-  "fan-out": fanOut,
-  "wait-latency": waitLatency,
-  "request-bytes": requestBytes,
-  "start-up": startUp,
-  "actor-cost": actorCost,
-  inspector: benchInspector,
-  peers,
+/** Measured in each opencode, and once. */
+const parts: Record<string, { measure: Part; isOfOpencode: boolean }> = {
+  "fan-out": { measure: fanOut, isOfOpencode: true },
+  "wait-latency": { measure: waitLatency, isOfOpencode: true },
+  "request-bytes": { measure: requestBytes, isOfOpencode: true },
+  "start-up": { measure: startUp, isOfOpencode: true },
+  peers: { measure: peers, isOfOpencode: true },
+  "kept-texts": { measure: keptTexts, isOfOpencode: true },
+  "actor-cost": { measure: actorCost, isOfOpencode: false },
+  inspector: { measure: benchInspector, isOfOpencode: false },
 }
 
 const help = `npm run bench -- [options]
 
-Measures the built plugin in the real opencode with a scripted model. Progress goes to stderr, the report to stdout.
-Exits 1 where a bound is broken.
+Measures the built plugin in the real opencode, 1.18 and 2, with a scripted model. Progress goes to stderr, the report
+to stdout. Exits 1 where a bound is broken.
 
-  --only NAME    one part; again for more: ${Object.keys(parts).join(", ")}
-  --rounds N     how often each thing is measured (5)
-  --json FILE    writes all figures to a file
+  --opencode 1|2  in one of them alone
+  --only NAME     one part; again for more: ${Object.keys(parts).join(", ")}
+  --rounds N      how often each thing is measured (5)
+  --json FILE     writes all figures to a file
+  --readme        writes those tables of the README whose parts were all measured, in both opencodes
   --help`
 
 async function main(): Promise<void> {
-  const { only, rounds, json: file, help: isHelp } = readArguments()
+  const { only, rounds, opencode, json: file, readme, help: isHelp } = readArguments()
   if (isHelp) {
     console.log(help)
     return
@@ -41,22 +49,43 @@ async function main(): Promise<void> {
   const root = join(import.meta.dirname, "..")
   if (!existsSync(join(root, "dist", "server.js")))
     throw new Error("there is no dist/server.js; run: npm run build")
-  const folder = tempFolder("bench")
-  cpSync(join(root, "dist"), join(folder.path, "dist"), { recursive: true })
-  cpSync(join(root, "package.json"), join(folder.path, "package.json"))
-  const plugin = join(folder.path, "dist", "server.js")
+  const generations = generationsFor(opencode)
+  const copy = tempFolder("bench")
+  for (const each of ["dist", "package.json", "server.js"])
+    cpSync(join(root, each), join(copy.path, each), { recursive: true })
 
   const results: Results = {}
-  for (const [name, part] of Object.entries(parts)) {
+  for (const [name, { measure, isOfOpencode }] of Object.entries(parts)) {
     if (only.length > 0 && !only.includes(name)) continue
-    const bench: Bench = { rounds, plugin, say: (text) => console.error(`${name}: ${text}`) }
-    results[name] = await part(bench)
-    for (const row of results[name].filter(isBroken)) bench.say(`over its bound: ${row.name}`)
+    for (const generation of isOfOpencode ? generations : ([1] as const)) {
+      const title = isOfOpencode ? titleOf(name, generation) : name
+      const bench: Bench = {
+        rounds,
+        generation,
+        folder: copy.path,
+        say: (text) => console.error(`${title}: ${text}`),
+      }
+      const rows = await measure(bench)
+      results[title] = rows
+      for (const row of rows.filter(isBroken)) bench.say(`over its bound: ${row.name}`)
+    }
   }
-  folder.remove()
+  copy.remove()
   console.log(table(results))
   if (file !== undefined) writeFileSync(file, json(results, rounds))
+  if (readme) console.error(`Written in the README: ${writeReadme(results).join(", ") || "nothing"}`)
   if (Object.values(results).flat().some(isBroken)) process.exitCode = 1
+}
+
+function generationsFor(asked: string | undefined): Generation[] {
+  if (asked === "1") return [1]
+  if (asked !== undefined && asked !== "2") throw new Error(`--opencode is ${asked}; it takes 1 or 2`)
+  installOpencode2()
+  const hasTwo = opencode2Binary() !== undefined
+  const lack = "there is no opencode 2 for this machine: name one in OPENCODE2"
+  if (asked === "2" && !hasTwo) throw new Error(lack)
+  if (!hasTwo) console.error(`Only opencode 1.18 is measured: ${lack}`)
+  return asked === "2" ? [2] : hasTwo ? [1, 2] : [1]
 }
 
 function readArguments() {
@@ -64,7 +93,9 @@ function readArguments() {
     options: {
       only: { type: "string", multiple: true, default: [] },
       rounds: { type: "string", default: "5" },
+      opencode: { type: "string" },
       json: { type: "string" },
+      readme: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   })

@@ -1,46 +1,76 @@
-import type { ToolPart } from "@opencode-ai/sdk/v2/client"
-import { answered } from "../test/support/answered.ts"
-import type { Opencode } from "../test/support/opencode.ts"
+import type { Generation } from "../test/support/any-opencode.ts"
 import { newCallId } from "../test/support/replies.ts"
-import type { ScriptedModel } from "../test/support/scripted-model.ts"
+import type { ModelRequest, ScriptedModel } from "../test/support/scripted-model.ts"
+import type { BenchOpencode, RecordedCall } from "./opencode.ts"
 
 export type Call = { name: string; args: object }
 
 /** How long a scripted child's model takes. Milliseconds. */
 export const modelMs = 300
 
-/** Answers every child's prompt after `modelMs`. */
-export function answerWork(model: ScriptedModel): void {
-  model.on(/^work /, ({ text }) => ({ type: "text", text: answerTo(text), delayMs: modelMs }))
+export const work = (piece: number) => `work on piece ${piece}.`
+export const answerTo = (piece: number) => `the answer to ${work(piece)}`
+
+/** The piece of work that a child is asked for; opencode 2 puts words of its own before a subagent's prompt. */
+export function pieceIn({ text }: Pick<ModelRequest, "text">): number | undefined {
+  const [, piece] = text.match(/^work on piece (\d+)\.$/m) ?? []
+  return piece === undefined ? undefined : Number(piece)
 }
 
-export const work = (piece: number) => `work on piece ${piece}.`
-export const answerTo = (prompt: string) => `the answer to ${prompt}`
+/** Answers every child's prompt. `delay`: how long that takes, milliseconds. */
+export function answerWork(model: ScriptedModel, delay: (piece: number) => number = () => modelMs): void {
+  model.on(
+    (request) => pieceIn(request) !== undefined,
+    (request) => {
+      const piece = pieceIn(request) ?? 0
+      return { type: "text", text: answerTo(piece), delayMs: delay(piece) }
+    },
+  )
+}
 
 /** As many jobs for `agents_start`. */
 export const tasks = (count: number) => Array.from({ length: count }, (_, piece) => ({ prompt: work(piece) }))
+
+/** Starts so many jobs in one call and waits for all of them in the next. */
+export const startAndWait = (count: number): Call[][] => [
+  [{ name: "agents_start", args: { tasks: tasks(count) } }],
+  [{ name: "agents_wait", args: {} }],
+]
+
+/** A call of opencode's own tool for subagents. */
+export function ownCall(generation: Generation, piece: number, isInBackground = false): Call {
+  const args = {
+    description: `piece ${piece}`,
+    prompt: work(piece),
+    ...(isInBackground && { background: true }),
+  }
+  return generation === 1
+    ? { name: "task", args: { ...args, subagent_type: "general" } }
+    : { name: "subagent", args: { ...args, agent: "general" } }
+}
 
 /**
  * Has the main agent of a new session answer one prompt with these tool calls: those of one step together in one
  * message, the steps one after the other. Returns the calls as opencode recorded them.
  */
-export async function ownerTurn(oc: Opencode, model: ScriptedModel, steps: Call[][]): Promise<ToolPart[]> {
+export async function ownerTurn(
+  oc: BenchOpencode,
+  model: ScriptedModel,
+  steps: Call[][],
+): Promise<RecordedCall[]> {
   const { session, words, forget, ids } = await scriptTurn(oc, model, steps)
-  const prompt = { sessionID: session, parts: [{ type: "text" as const, text: words }] }
-  await answered("the owner's prompt", oc.client.session.prompt(prompt))
+  await oc.prompt(session, words)
   forget()
-  const messages = await answered("the messages", oc.client.session.messages({ sessionID: session }))
-  const parts = messages.flatMap((message) => message.parts).filter((part) => part.type === "tool")
+  const calls = await oc.calls(session)
   return ids.map((id) => {
-    const part = parts.find(({ callID }) => callID === id)
-    if (part?.state.status !== "completed")
-      throw new Error(`a tool call failed: ${JSON.stringify(part?.state)}`)
-    return part
+    const call = calls.find((each) => each.id === id)
+    if (!call) throw new Error(`there is no call ${id}`)
+    return call
   })
 }
 
 /** A new session, and the words that make its main agent do this. */
-export async function scriptTurn(oc: Opencode, model: ScriptedModel, steps: Call[][]) {
+export async function scriptTurn(oc: BenchOpencode, model: ScriptedModel, steps: Call[][]) {
   const calls = steps.map((step) => step.map((call) => ({ ...call, id: newCallId() })))
   const ids = calls.flat().map(({ id }) => id)
   const words = `Please do ${ids.join(" ")}.`
@@ -48,12 +78,5 @@ export async function scriptTurn(oc: Opencode, model: ScriptedModel, steps: Call
     words,
     calls.map((step) => ({ type: "tool", calls: step })),
   )
-  // With a title of its own: making one up would cost a model request.
-  return { session: await oc.session({ title: "bench" }), words, forget, ids }
-}
-
-/** When a call began and ended, epoch milliseconds. */
-export function timeOf({ state }: ToolPart): { start: number; end: number } {
-  if (state.status !== "completed") throw new Error(`the call is ${state.status}`)
-  return state.time
+  return { session: await oc.session(), words, forget, ids }
 }

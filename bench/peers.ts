@@ -1,97 +1,95 @@
-import { answered } from "../test/support/answered.ts"
-import { type Opencode, startOpencode } from "../test/support/opencode.ts"
-import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../test/support/scripted-model.ts"
+import type { ModelRequest, ScriptedModel } from "../test/support/scripted-model.ts"
+import { startScriptedModel } from "../test/support/scripted-model.ts"
 import { alternate } from "./alternate.ts"
-import { answerTo, answerWork, type Call, modelMs, scriptTurn, tasks, work } from "./owner-turn.ts"
+import { type BenchOpencode, startBench } from "./opencode.ts"
+import { answerTo, answerWork, type Call, modelMs, ownCall, scriptTurn, startAndWait } from "./owner-turn.ts"
 import type { Part, Row } from "./part.ts"
 import { medianRow, ratios } from "./statistics.ts"
 
 const jobs = 8
+const pieces = Array.from({ length: jobs }, (_, piece) => piece)
 
 /**
- * The same work through the plugin and through opencode's own `task` tool: several calls in one message, and in the
- * background. Each time from the owner's prompt until its model has been given all results and has answered; so it
- * counts what the owner's model is asked on the way.
+ * The same work through the plugin and through opencode's own tool for subagents: several calls in one message, and in
+ * the background. The jobs' models take from 0.3 to 2.4 seconds, as real ones never end together. Each time from the
+ * owner's prompt until its model has been given all results and has answered; so it counts what the owner's model is
+ * asked on the way.
  */
 export const peers: Part = async (bench) => {
+  const { generation, folder } = bench
   const model = await startScriptedModel()
-  answerWork(model)
+  answerWork(model, (piece) => modelMs * (piece + 1))
+  const own = generation === 1 ? "task" : "subagent"
+  // 1.18 hides it; opencode 2 has it on for everybody.
   const env = { OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS: "true" }
-  const plugin = await startOpencode({ model, plugin: { path: bench.plugin } })
-  const task = await startOpencode({ model, plugin: false })
-  const background = await startOpencode({ model, plugin: false, env })
-  const throughPlugin = [
-    [{ name: "agents_start", args: { tasks: tasks(jobs) } }],
-    [{ name: "agents_wait", args: {} }],
-  ]
+  const withPlugin = await startBench(generation, { model, plugin: { folder } })
+  const without = await startBench(generation, { model, plugin: false, env })
   try {
     const measured = await alternate(bench, {
-      plugin: () => turn(plugin, model, throughPlugin),
-      task: () => turn(task, model, [taskCalls()]),
-      background: () => turn(background, model, [taskCalls({ background: true })]),
+      plugin: () => turn(withPlugin, model, startAndWait(jobs)),
+      foreground: () => turn(without, model, [pieces.map((piece) => ownCall(generation, piece))]),
+      background: () => turn(without, model, [pieces.map((piece) => ownCall(generation, piece, true))]),
     })
-    const wall = (turns: readonly Turn[]) => turns.map(({ ms }) => ms)
     return [
       ...rowsOf("plugin", measured.plugin),
-      ...rowsOf("task, parallel calls", measured.task),
-      ...rowsOf("task, in the background", measured.background),
-      medianRow("plugin / task, parallel calls", ratios(wall(measured.plugin), wall(measured.task)), {
-        unit: "×",
-      }),
-      medianRow(
-        "plugin / task, in the background",
-        ratios(wall(measured.plugin), wall(measured.background)),
-        {
-          unit: "×",
-        },
-      ),
+      ...rowsOf(`${own}, parallel calls`, measured.foreground),
+      ...rowsOf(`${own}, in the background`, measured.background),
+      ...ratioRows(`plugin / ${own}, parallel calls`, measured.plugin, measured.foreground),
+      ...ratioRows(`plugin / ${own}, in the background`, measured.plugin, measured.background),
     ]
   } finally {
-    await Promise.all([plugin.stop(), task.stop(), background.stop()])
+    await Promise.all([withPlugin.stop(), without.stop()])
     await model.stop()
   }
 }
 
-const taskCalls = (more: object = {}): Call[] =>
-  tasks(jobs).map(({ prompt }, piece) => ({
-    name: "task",
-    args: { description: `piece ${piece}`, prompt, subagent_type: "general", ...more },
-  }))
+type Turn = {
+  ms: number
+  /** Requests of the owner's model alone. */
+  ownerCalls: number
+  /** In all requests, those of the children too. */
+  bytes: number
+}
 
-type Turn = { ms: number; calls: number; bytes: number }
-
-async function turn(oc: Opencode, model: ScriptedModel, steps: Call[][]): Promise<Turn> {
+async function turn(oc: BenchOpencode, model: ScriptedModel, steps: Call[][]): Promise<Turn> {
   const before = model.requests.length
   const { session, words, forget } = await scriptTurn(oc, model, steps)
-  const answers = Array.from({ length: jobs }, (_, piece) => answerTo(work(piece)))
+  const answers = pieces.map((piece) => answerTo(piece))
   const hasAll = (request: ModelRequest) =>
     request.session === session &&
     request.state === "answered" &&
     answers.every((answer) => request.rawBody.includes(answer))
   const began = Date.now()
-  const prompt = { sessionID: session, parts: [{ type: "text" as const, text: words }] }
-  const prompted = answered("the owner's prompt", oc.client.session.prompt(prompt))
+  const prompted = oc.prompt(session, words)
   const last = await model.waitFor(hasAll, 60_000)
   await prompted
   forget()
   const asked = model.requests.slice(before).filter(({ at }) => at <= last.at)
   return {
     ms: (last.endedAt ?? last.at) - began,
-    calls: asked.length,
+    ownerCalls: asked.filter((request) => request.session === session).length,
     bytes: asked.reduce((sum, request) => sum + request.bytes, 0),
   }
 }
 
+const of = (key: keyof Turn, turns: readonly Turn[]) => turns.map((each) => each[key])
+
 function rowsOf(who: string, turns: readonly Turn[]): Row[] {
-  const of = (key: keyof Turn) => turns.map((each) => each[key])
-  const name = `${jobs} jobs, ${modelMs} ms model, ${who}`
+  const name = `${jobs} jobs of 0.3 to 2.4 s, ${who}`
   return [
-    medianRow(`${name}: wall time`, of("ms"), { unit: "ms" }),
-    medianRow(`${name}: model calls`, of("calls"), { unit: "calls" }),
+    medianRow(`${name}: wall time`, of("ms", turns), { unit: "ms" }),
+    medianRow(`${name}: requests of the owner's model`, of("ownerCalls", turns), { unit: "calls" }),
     medianRow(
-      `${name}: sent to the model`,
-      of("bytes").map((bytes) => bytes / 1000),
+      `${name}: sent to the models`,
+      of("bytes", turns).map((bytes) => bytes / 1000),
       { unit: "kB" },
     ),
+  ]
+}
+
+function ratioRows(what: string, ours: readonly Turn[], theirs: readonly Turn[]): Row[] {
+  return [
+    medianRow(`${what}: wall time`, ratios(of("ms", ours), of("ms", theirs)), { unit: "×" }),
+    medianRow(`${what}: sent to the models`, ratios(of("bytes", ours), of("bytes", theirs)), { unit: "×" }),
   ]
 }

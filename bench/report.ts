@@ -1,9 +1,13 @@
 import { cpus } from "node:os"
+import { type Generation, nameOf } from "../test/support/any-opencode.ts"
 import type { Row } from "./part.ts"
 
 export type Results = Record<string, Row[]>
 
 export const isBroken = ({ value, bound }: Row) => bound !== undefined && !(value <= bound)
+
+/** How the results of a part are called that is measured in each opencode. */
+export const titleOf = (part: string, generation: Generation) => `${part}, ${nameOf(generation)}`
 
 /** A table for people, in Markdown. */
 export function table(results: Results): string {
@@ -27,19 +31,21 @@ export function json(results: Results, rounds: number): string {
 }
 
 function shownValue({ value, unit }: Row): string {
-  return `${number(value, unit)} ${unit}`
+  return `${shownNumber(value, unit)} ${unit}`
 }
 
 function shownRange({ range, unit }: Row): string {
-  return range ? range.map((each) => number(each, unit)).join(" – ") : ""
+  return range ? range.map((each) => shownNumber(each, unit)).join(" – ") : ""
 }
 
 function shownBound(row: Row): string {
   if (row.bound === undefined) return ""
-  return isBroken(row) ? `**over ${number(row.bound, row.unit)}**` : `≤ ${number(row.bound, row.unit)}`
+  return isBroken(row)
+    ? `**over ${shownNumber(row.bound, row.unit)}**`
+    : `≤ ${shownNumber(row.bound, row.unit)}`
 }
 
-function number(value: number, unit: Row["unit"]): string {
+export function shownNumber(value: number, unit: Row["unit"]): string {
   const digits = unit === "×" ? 2 : unit === "ms" && Math.abs(value) < 10 ? 1 : 0
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }

@@ -1,28 +1,23 @@
-import { answered } from "../test/support/answered.ts"
-import { type Opencode, startOpencode } from "../test/support/opencode.ts"
 import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../test/support/scripted-model.ts"
-import { answerWork, type Call, ownerTurn, tasks, work } from "./owner-turn.ts"
+import { type BenchOpencode, startBench } from "./opencode.ts"
+import { answerWork, type Call, ownCall, ownerTurn, pieceIn, startAndWait } from "./owner-turn.ts"
 import type { Part } from "./part.ts"
 
 /** What the plugin adds to a request of a main agent, and to one of a child. The same each time: one round will do. */
-export const requestBytes: Part = async ({ plugin, say }) => {
+export const requestBytes: Part = async ({ generation, folder, say }) => {
   const model = await startScriptedModel()
   answerWork(model)
-  const withPlugin = await startOpencode({ model, plugin: { path: plugin } })
-  const without = await startOpencode({ model, plugin: false })
+  const withPlugin = await startBench(generation, { model, plugin: { folder } })
+  const without = await startBench(generation, { model, plugin: false })
   try {
     say("comparing requests")
     const owners = await Promise.all([withPlugin, without].map((oc) => ownerRequest(oc, model)))
-    const child = await childRequest(withPlugin, model, [
-      [{ name: "agents_start", args: { tasks: tasks(1) } }],
-      [{ name: "agents_wait", args: {} }],
-    ])
-    const task = { description: "bench", prompt: work(0), subagent_type: "general" }
-    const other = await childRequest(without, model, [[{ name: "task", args: task }]])
+    const child = await childRequest(withPlugin, model, startAndWait(1))
+    const other = await childRequest(without, model, [[ownCall(generation, 0)]])
     return [
       { name: "added to a request of a main agent", ...added(owners[0], owners[1]), bound: 3_000 },
       {
-        name: "added to a request of a child, beside one of opencode's task",
+        name: "added to a request of a child, beside one of opencode's own",
         ...added(child, other),
         bound: 0,
       },
@@ -41,17 +36,16 @@ const added = (request: ModelRequest | undefined, other: ModelRequest | undefine
   unit: "bytes" as const,
 })
 
-async function ownerRequest(oc: Opencode, model: ScriptedModel): Promise<ModelRequest> {
-  const sessionID = await oc.session({ title: "bench" })
-  const prompt = { sessionID, parts: [{ type: "text" as const, text: "hello" }] }
-  await answered("the prompt", oc.client.session.prompt(prompt))
-  return model.waitFor(({ session }) => session === sessionID)
+async function ownerRequest(oc: BenchOpencode, model: ScriptedModel): Promise<ModelRequest> {
+  const owner = await oc.session()
+  await oc.prompt(owner, "hello")
+  return model.waitFor(({ session }) => session === owner)
 }
 
-async function childRequest(oc: Opencode, model: ScriptedModel, steps: Call[][]): Promise<ModelRequest> {
+async function childRequest(oc: BenchOpencode, model: ScriptedModel, steps: Call[][]): Promise<ModelRequest> {
   const before = model.requests.length
   await ownerTurn(oc, model, steps)
-  const asked = model.requests.slice(before).find(({ text }) => text === work(0))
+  const asked = model.requests.slice(before).find((request) => pieceIn(request) === 0)
   if (!asked) throw new Error("the child was not asked")
   return asked
 }

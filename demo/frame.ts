@@ -2,6 +2,7 @@ import cliTruncate from "cli-truncate"
 import { hasEnded } from "../src/machines/record.ts"
 import type { Board, Call } from "./board.ts"
 import type { Colours } from "./colours.ts"
+import { outcomeOf } from "./results.ts"
 import { jobTable, spin } from "./table.ts"
 import { argumentsOf, outcomes, seconds } from "./words.ts"
 
@@ -22,7 +23,7 @@ export function frameOf(
 function boardLines(board: Board, colours: Colours, size: Size): string[] {
   const jobs = board.jobs
   const ended = jobs.filter(hasEnded)
-  const calls = [...board.calls.values()].map((call) => callLine(call, colours, size.now))
+  const calls = board.calls.map((call) => callLine(call, colours, size.now))
   if (jobs.length === 0) return [colours.bold("main agent"), ...calls]
   return [
     ...jobTable(board, colours, size),
@@ -35,13 +36,13 @@ function boardLines(board: Board, colours: Colours, size: Size): string[] {
 }
 
 function callLine(call: Call, colours: Colours, now: number): string {
-  const mark = { running: colours.cyan(spin(now)), completed: colours.green("✓"), error: colours.red("✗") }
+  const isOver = call.output !== undefined
   const given = argumentsOf(call)
   return [
-    mark[call.status],
+    isOver ? colours.green("✓") : colours.cyan(spin(now)),
     " ",
     call.tool.padEnd("agents_cancel".length),
     given ? ` ${colours.dim(given)}` : "",
-    call.title ? ` → ${call.title}` : "",
+    isOver ? ` → ${outcomeOf(call)}` : "",
   ].join("")
 }

@@ -1,17 +1,22 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as z from "zod"
+import type { Generation } from "../test/support/any-opencode.ts"
 import { type TempFolder, tempFolder } from "../test/support/temp-folder.ts"
 
 const plugin = "@opencode-ai/plugin"
 
-/**
- * A new home for opencode that already holds `@opencode-ai/plugin`, linked from this checkout: opencode would install
- * it from the registry, which takes 6 seconds or more.
- */
-export function demoHome(): TempFolder {
+/** A new home for opencode. */
+export function demoHome(generation: Generation): TempFolder {
   const home = tempFolder("demo")
-  const config = join(home.path, ".config", "opencode")
+  // Bun unpacks files here: they are removed with the home.
+  mkdirSync(join(home.path, "tmp"))
+  if (generation === 1) linkPluginPackage(join(home.path, ".config", "opencode"))
+  return home
+}
+
+/** opencode 1.18 would install `@opencode-ai/plugin` from the registry, which takes 6 seconds or more. */
+function linkPluginPackage(config: string): void {
   const installed = join(import.meta.dirname, "..", "node_modules", plugin)
   const { version } = z
     .object({ version: z.string() })
@@ -25,7 +30,4 @@ export function demoHome(): TempFolder {
     join(config, "package-lock.json"),
     JSON.stringify({ lockfileVersion: 3, packages: { "": { dependencies } } }),
   )
-  // Bun unpacks files here: they are removed with the home.
-  mkdirSync(join(home.path, "tmp"))
-  return home
 }

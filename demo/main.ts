@@ -1,24 +1,33 @@
 import { constants } from "node:os"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { parseArgs } from "node:util"
+import { type Generation, nameOf } from "../test/support/any-opencode.ts"
 import { coloursFor } from "./colours.ts"
+import { choose } from "./generation.ts"
 import { liveView } from "./live-view.ts"
 import { plainView } from "./plain-view.ts"
 import { introLines, outcomeLines } from "./report.ts"
 import { run } from "./run.ts"
 import { wrapped } from "./words.ts"
 
-const help = `npm run demo [-- --keep | --help]
+const help = `npm run demo [-- --opencode 1|2] [--keep] [--help]
 
 Shows opencode-troupe at work: the real opencode with this plugin in a temporary home and project, and a scripted
 model on the loopback interface. The main agent starts eight jobs in one call: five succeed, one fails, one times out
-and one is cancelled. It takes about ten seconds. It requires git, but no account and no network, and it removes
-everything it made, also after Ctrl-C.
+and one is cancelled. It takes about ten seconds. It requires git but no account, and it removes everything it made,
+also after Ctrl-C.
 
-It prints a link to the inspector, which shows the same jobs in a browser; --keep keeps opencode and the inspector
-running until Ctrl-C. A terminal shows the jobs live, a pipe gets one line for each change. NO_COLOR=1 disables colours.
+  --opencode 1|2   on opencode 1.18 or on opencode 2. Default: 2 where there is one for this machine, else 1.18.
+                   opencode 2 is the one that OPENCODE2 names; else that of test/opencode-2 (Linux x64), which is
+                   installed from the npm registry the first time; else an opencode2 or opencode of the PATH.
+  --keep           keeps opencode and the inspector running until Ctrl-C
+  --help
 
-Exit code: 0 if every job ended as scripted, 1 if not, 2 for an unknown flag, 130 after Ctrl-C.`
+It prints a link to the inspector, which shows the same jobs in a browser. A terminal shows the jobs live, a pipe gets
+one line for each change. NO_COLOR=1 disables colours.
+
+Exit code: 0 if every job ended as scripted; 1 if not, or without the opencode that was asked for; 2 for an unknown
+flag; 130 after Ctrl-C.`
 
 const out = process.stdout
 const say = (line = "") => void out.write(`${line}\n`)
@@ -33,40 +42,49 @@ const whenKept: { code?: number } = {}
 process.exitCode = await main()
 
 async function main(): Promise<number> {
-  const problem = wrongFlag()
-  if (problem) {
-    complain(problem)
+  const flags = readFlags()
+  if ("problem" in flags) {
+    complain(`${flags.problem}. The flags are --opencode 1|2, --keep and --help.`)
     return 2
   }
-  if (process.argv.slice(2).includes("--help")) {
+  if (flags.help) {
     say(help)
     return 0
   }
-  return show(process.argv.slice(2).includes("--keep"))
+  return show(flags)
 }
 
-function wrongFlag(): string | undefined {
+type Flags = { help: boolean; keep: boolean; asked: Generation | undefined }
+
+function readFlags(): Flags | { problem: string } {
+  const flag = { type: "boolean", default: false } as const
   try {
-    parseArgs({ options: { help: { type: "boolean" }, keep: { type: "boolean" } } })
-    return undefined
+    const { values } = parseArgs({ options: { help: flag, keep: flag, opencode: { type: "string" } } })
+    const { opencode, ...flags } = values
+    if (opencode === undefined) return { ...flags, asked: undefined }
+    if (opencode === "1" || opencode === "2") return { ...flags, asked: opencode === "1" ? 1 : 2 }
+    return { problem: `--opencode is "${opencode}", and takes 1 or 2` }
   } catch (error) {
-    return `${error instanceof Error ? error.message.split(". ")[0] : error}. The flags are --keep and --help.`
+    return { problem: String(error instanceof Error ? error.message.split(". ")[0] : error) }
   }
 }
 
-async function show(keep: boolean): Promise<number> {
+async function show({ keep, asked }: Flags): Promise<number> {
   const colours = coloursFor(out)
   const isTerminal = out.isTTY && process.env.TERM !== "dumb"
   const view = isTerminal ? liveView(out, colours) : plainView(say)
   endOnSignals(() => view.close())
 
   const startedAt = Date.now()
-  sayWrapped(`${colours.bold("opencode-troupe")}: many subagents at once (real opencode, scripted model)`)
-  for (const line of introLines(width())) say(line)
-  say()
   let code = 1
   try {
-    await run(view, async (outcome) => {
+    const { generation, note } = choose(asked)
+    const title = colours.bold("opencode-troupe")
+    sayWrapped(`${title}: many subagents at once (the real ${nameOf(generation)}, a scripted model)`)
+    if (note !== undefined) sayWrapped(note)
+    for (const line of introLines(width())) say(line)
+    say()
+    await run(generation, view, async (outcome) => {
       say()
       for (const line of outcomeLines(outcome, Date.now() - startedAt, colours, width())) say(line)
       code = outcome.problems.length === 0 ? 0 : 1

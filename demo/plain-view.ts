@@ -1,4 +1,5 @@
 import type { Board } from "./board.ts"
+import { outcomeOf } from "./results.ts"
 import type { View } from "./view.ts"
 import { argumentsOf, doing, oneLine, seconds } from "./words.ts"
 
@@ -6,21 +7,21 @@ import { argumentsOf, doing, oneLine, seconds } from "./words.ts"
 export function plainView(say: (line: string) => void): View {
   let board: Board | undefined
   let followedAt = 0
-  /** How many changes of each job, and which state of each call, were printed. */
+  /** How many changes of each job, and of all calls, were printed. */
   const printedJobs = new Map<string, number>()
-  const printedCalls = new Map<string, string>()
+  let printedCalls = 0
 
   function print(subject: string, words: string): void {
     say(`${seconds(Date.now() - followedAt).padStart(5)}  ${subject.padEnd(10)}  ${oneLine(words)}`)
   }
 
   function printCalls({ calls }: Board): void {
-    for (const [id, call] of calls) {
-      if (printedCalls.get(id) === call.status) continue
-      if (!printedCalls.has(id)) print("main agent", `${call.tool} ${argumentsOf(call)}`)
-      if (call.status !== "running") print("main agent", `${call.tool} → ${call.title || call.output}`)
-      printedCalls.set(id, call.status)
-    }
+    const changes = calls.flatMap((call) => [
+      `${call.tool} ${argumentsOf(call)}`,
+      ...(call.output === undefined ? [] : [`${call.tool} → ${outcomeOf(call)}`]),
+    ])
+    for (const change of changes.slice(printedCalls)) print("main agent", change)
+    printedCalls = changes.length
   }
 
   function printJobs(board: Board): void {
@@ -28,7 +29,7 @@ export function plainView(say: (line: string) => void): View {
       const record = board.jobs.find((job) => job.id === id)
       for (const state of past.slice(printedJobs.get(id) ?? 0)) {
         const isNow = state === past.at(-1)
-        const detail = record && isNow ? doing(board, record, Date.now()) : ""
+        const detail = record && isNow ? doing(record, Date.now()) : ""
         print(id, detail ? `${state}  ${short(detail)}` : state)
       }
       printedJobs.set(id, past.length)

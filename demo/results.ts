@@ -1,21 +1,28 @@
-import { type Board, type Call, jobsOf, stateOf } from "./board.ts"
+import { type Board, type Call, stateOf } from "./board.ts"
 import type { Colours } from "./colours.ts"
 import type { PlannedJob } from "./script.ts"
-import { wrapped } from "./words.ts"
+import { outcomes, wrapped } from "./words.ts"
 
 /** One job's result as the main agent receives it. */
-export type JobResult = { id: string; head: string; text: string }
+export type JobResult = { id: string; state: string; head: string; text: string }
 
 /** Reads the blocks in the output of agents_wait. */
 export function resultsIn(output: string): JobResult[] {
-  return [...output.matchAll(/^(<job id="([^"]*)".*>)\n([\s\S]*?)\n<\/job>$/gm)].map(
-    ([, head = "", id = "", text = ""]) => ({ id, head, text }),
+  return [...output.matchAll(/^(<job id="([^"]*)" state="([^"]*)".*>)\n([\s\S]*?)\n<\/job>$/gm)].map(
+    ([, head = "", id = "", state = "", text = ""]) => ({ id, state, head, text }),
   )
 }
 
 /** The call that collected all results: the last one. */
 export function collection(board: Board): Call | undefined {
-  return [...board.calls.values()].findLast(({ tool }) => tool === "agents_wait")
+  return board.calls.findLast(({ tool }) => tool === "agents_wait")
+}
+
+/** What a call returned, in brief. */
+export function outcomeOf({ output = "" }: Call): string {
+  const [, started] = output.match(/^Started: (.*?)\./) ?? []
+  if (started !== undefined) return `${started.split(", ").length} started`
+  return outcomes(resultsIn(output)) || "no result yet"
 }
 
 /** The results as the main agent received them, long ones shortened; no line wider than `width`. */
@@ -39,10 +46,10 @@ const mostLines = 4
 
 /** How the outcome differs from the plan, in words; empty if it does not. */
 export function differences(board: Board, plan: readonly PlannedJob[]): string[] {
-  const call = collection(board)
-  if (!call) return ["the main agent never collected the results"]
-  const records = new Map(jobsOf(call.metadata).map((record) => [record.id, record]))
-  const results = new Map(resultsIn(call.output).map((result) => [result.id, result]))
+  const { output } = collection(board) ?? {}
+  if (output === undefined) return ["the main agent never collected the results"]
+  const records = new Map(board.jobs.map((record) => [record.id, record]))
+  const results = new Map(resultsIn(output).map((result) => [result.id, result]))
 
   const queued = [...board.past.values()].some((past) => past.includes("created.queued"))
   const found = plan.flatMap(({ task: { id }, expected }) => {

@@ -1,10 +1,12 @@
 import { join } from "node:path"
-import type { GlobalEvent } from "@opencode-ai/sdk/v2/client"
-import { answered } from "../test/support/answered.ts"
-import { type Opencode, startOpencode } from "../test/support/opencode.ts"
+import { type AnyOpencode, type Generation, nameOf } from "../test/support/any-opencode.ts"
+import { startOpencode1 } from "../test/support/opencode-1.ts"
+import { startOpencode2 } from "../test/support/opencode-2.ts"
 import { type ScriptedModel, startScriptedModel } from "../test/support/scripted-model.ts"
+import { Watched } from "../test/support/waiters.ts"
 import { Board } from "./board.ts"
 import { demoHome } from "./home.ts"
+import { InspectorClient, newToken } from "./inspector.ts"
 import { collection, differences, type JobResult, resultsIn } from "./results.ts"
 import { conclusion, concurrency, plan, request, scriptModel } from "./script.ts"
 import type { View } from "./view.ts"
@@ -20,28 +22,35 @@ export type Outcome = {
 }
 
 /** Timeout of the main agent's turn, which takes about 7 seconds. Milliseconds. */
-const turnLimit = 60_000
+const turnLimit = 90_000
+/** How long the inspector may take to show the last end. Milliseconds. */
+const showLimit = 3_000
 
 /**
  * Runs the main agent's turn in the real opencode, then stops and removes everything it started.
  * @param linger receives the outcome while opencode and the inspector still run.
  */
-export async function run(view: View, linger: (outcome: Outcome) => Promise<void>): Promise<void> {
-  const home = demoHome()
+export async function run(
+  generation: Generation,
+  view: View,
+  linger: (outcome: Outcome) => Promise<void>,
+): Promise<void> {
+  const home = demoHome(generation)
   const model = await startScriptedModel()
+  const token = newToken()
   try {
-    scriptModel(model)
-    view.step("Starting opencode in a temporary home")
-    const opencode = await startOpencode({
+    view.step(`Starting ${nameOf(generation)} in a temporary home`)
+    const start = generation === 1 ? startOpencode1 : startOpencode2
+    const opencode = await start({
       model,
       home: home.path,
-      plugin: { options: { concurrency } },
+      plugin: { options: { concurrency, inspector: { token } } },
       // Nothing here needs undoing, and each step is faster without snapshots.
-      config: { snapshot: false },
+      config: generation === 1 ? { snapshot: false } : { snapshots: false },
       env: { TMPDIR: join(home.path, "tmp") },
     })
     try {
-      await linger(await turn(opencode, model, view))
+      await linger(await turn({ opencode, model, token, view }))
     } finally {
       await opencode.stop()
     }
@@ -51,41 +60,48 @@ export async function run(view: View, linger: (outcome: Outcome) => Promise<void
   }
 }
 
-async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promise<Outcome> {
+type Running = { opencode: AnyOpencode; model: ScriptedModel; token: string; view: View }
+
+async function turn({ opencode, model, token, view }: Running): Promise<Outcome> {
   view.step("Prompting the main agent")
-  const owner = await opencode.session()
-  const board = new Board(
-    owner,
-    plan.map(({ task }) => task.id),
-  )
-  let follows = false
-  const stopListening = opencode.events.listen((event) => {
-    const link = linkIn(event)
-    if (link) view.say(`Watch the jobs in a browser (the link opens once): ${link}`)
-    board.take(event)
-    // opencode prepares its first prompt until then.
-    if (!follows && board.calls.size > 0) {
-      view.follow(board)
-      follows = true
-    }
+  const board = new Board(plan.map(({ task }) => task.id))
+  const shown = new Watched<Board>("change of the board")
+  const changed = () => {
+    shown.add(board)
     view.changed()
+  }
+  scriptModel(model, opencode.generation, {
+    called(call) {
+      board.began(call)
+      // opencode prepares its first prompt until then.
+      if (board.calls.length === 1) view.follow(board)
+      changed()
+    },
+    returned(output) {
+      board.returned(output)
+      changed()
+    },
   })
+
+  const over = new AbortController()
+  const owner = await opencode.session()
+  const watching = watch()
+  async function watch(): Promise<void> {
+    const inspector = await InspectorClient.of(opencode.home, token, over.signal)
+    view.say(`Watch the jobs in a browser (the link opens once): ${await inspector.link()}`)
+    const hear: Parameters<typeof inspector.follow>[0] = (record) => {
+      board.take(record)
+      changed()
+    }
+    await inspector.follow(hear, over.signal)
+  }
+  const prompted = opencode.say(owner, request)
   try {
-    const reply = await answered(
-      "the prompt",
-      opencode.client.session.prompt(
-        { sessionID: owner, parts: [{ type: "text", text: request }] },
-        { signal: AbortSignal.timeout(turnLimit) },
-      ),
-    )
-    // Events arrive on another connection: after this one, all earlier ones have arrived too.
-    await opencode.events.waitFor(
-      ({ payload }) =>
-        payload.type === "session.status" &&
-        payload.properties.sessionID === owner &&
-        payload.properties.status.type === "idle",
-    )
-    const answer = reply.parts.flatMap((part) => (part.type === "text" ? part.text : [])).join("\n")
+    // The inspector shows until the end, or fails before.
+    await Promise.race([inTime(prompted), watching.then(() => prompted)])
+    await shown.waitFor(() => board.hasAllEnds, showLimit).catch(() => {})
+    const messages = await opencode.messages(owner)
+    const answer = messages.findLast(({ role }) => role === "assistant")?.text ?? ""
     return {
       board,
       results: resultsIn(collection(board)?.output ?? ""),
@@ -93,16 +109,17 @@ async function turn(opencode: Opencode, model: ScriptedModel, view: View): Promi
       problems: [...differences(board, plan), ...wrongAnswer(answer), ...(await openRequests(model))],
     }
   } finally {
-    stopListening()
+    over.abort()
     view.close()
   }
 }
 
-/** The plugin shows a link to its inspector when the first job starts. */
-function linkIn({ payload }: GlobalEvent): string | undefined {
-  return payload.type === "tui.toast.show"
-    ? payload.properties.message.match(/http:\S+link=\S+/)?.[0]
-    : undefined
+function inTime(prompted: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = new Error(`the main agent's turn was not over after ${turnLimit / 1000} s`)
+    const timer = setTimeout(() => reject(late), turnLimit)
+    prompted.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }
 
 const wrongAnswer = (answer: string) =>

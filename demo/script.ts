@@ -1,7 +1,8 @@
 import { setTimeout as after } from "node:timers/promises"
 import type { EndedState } from "../src/machines/record.ts"
-import { ok } from "../test/support/replies.ts"
-import type { Reply, ScriptedModel } from "../test/support/scripted-model.ts"
+import type { Generation } from "../test/support/any-opencode.ts"
+import { type Message, type Reply, type ScriptedModel, textOf } from "../test/support/scripted-model.ts"
+import type { Call } from "./board.ts"
 
 /** Prompts in flight: half of the jobs start at once, the other half are queued. */
 export const concurrency = 4
@@ -12,8 +13,8 @@ export const request = "Get this project ready for release."
 /** One job: its task, what its model answers, and the outcome that proves the demo right. */
 export type PlannedJob = {
   task: { id: string; description: string; prompt: string; timeout?: number }
-  /** To successive requests of the child. */
-  replies: Reply[]
+  /** To successive requests of the child. `generation`: opencode's, whose own tools take other arguments in each. */
+  replies: (generation: Generation) => Reply[]
   expected: {
     state: EndedState
     text: string
@@ -55,7 +56,7 @@ export const plan: PlannedJob[] = [
       description: "Find entry point",
       prompt: "Which file is the entry point of this program?",
     },
-    replies: [text("The program starts in src/main.ts.", { seconds: 0.5, pieces: 5 })],
+    replies: () => [text("The program starts in src/main.ts.", { seconds: 0.5, pieces: 5 })],
     expected: { state: "done", text: "The program starts in src/main.ts." },
   },
   {
@@ -64,7 +65,7 @@ export const plan: PlannedJob[] = [
       description: "Audit licences",
       prompt: "Do the licences of all dependencies permit a release?",
     },
-    replies: [{ type: "error", status: 401, body: { error: { message: "Invalid API key" } } }],
+    replies: () => [{ type: "error", status: 401, body: { error: { message: "Invalid API key" } } }],
     expected: { state: "failed", text: "", reason: "Invalid API key" },
   },
   {
@@ -73,10 +74,10 @@ export const plan: PlannedJob[] = [
       description: "Find untested code",
       prompt: "Which parts of the code have no tests?",
     },
-    replies: [
+    replies: (generation) => [
       {
         type: "tool",
-        calls: [{ name: "read", args: { filePath: "opencode.json" } }],
+        calls: [{ name: "read", args: { [generation === 1 ? "filePath" : "path"]: "opencode.json" } }],
         tokens: { input: 2_100, output: 24 },
       },
       text("Only the exporter has no tests.", {
@@ -95,7 +96,7 @@ export const plan: PlannedJob[] = [
       description: "Compare other tools",
       prompt: "What do similar tools do better? Compare them all.",
     },
-    replies: [text(survey, { seconds: 60, pieces: 300 })],
+    replies: () => [text(survey, { seconds: 60, pieces: 300 })],
     expected: { state: "cancelled", text: survey, atLeast: 1, reason: "not needed for the release" },
   },
   {
@@ -104,7 +105,7 @@ export const plan: PlannedJob[] = [
       description: "Check the links",
       prompt: "Does every link in the documentation work?",
     },
-    replies: [
+    replies: () => [
       { type: "error", status: 429, body: { error: { message: "Rate limit reached" } } },
       text("All 57 links work.", { seconds: 0.4, pieces: 4 }),
     ],
@@ -117,7 +118,9 @@ export const plan: PlannedJob[] = [
       prompt: "Why is the startup so slow? Measure it.",
       timeout: 3,
     },
-    replies: [{ type: "hold", text: "A cold start takes 410 ms. A warm one", until: new Promise(() => {}) }],
+    replies: () => [
+      { type: "hold", text: "A cold start takes 410 ms. A warm one", until: new Promise(() => {}) },
+    ],
     expected: {
       state: "timedOut",
       text: "A cold start takes 410 ms. A warm one",
@@ -132,7 +135,7 @@ export const plan: PlannedJob[] = [
       description: "Draft release notes",
       prompt: "Write release notes with every change since 1.9.",
     },
-    replies: [text(releaseNotes, { seconds: 1.5, pieces: 60 })],
+    replies: () => [text(releaseNotes, { seconds: 1.5, pieces: 60 })],
     expected: { state: "done", text: releaseNotes },
   },
   {
@@ -141,7 +144,7 @@ export const plan: PlannedJob[] = [
       description: "Read the changelog",
       prompt: "Is anything missing from the changelog?",
     },
-    replies: [text("No change is missing.", { seconds: 1, pieces: 8 })],
+    replies: () => [text("No change is missing.", { seconds: 1, pieces: 8 })],
     expected: { state: "done", text: "No change is missing." },
   },
 ]
@@ -151,32 +154,48 @@ export const conclusion =
   "The release is nearly ready: the notes are written, the links and the changelog are fine. " +
   "Still open: tests for the exporter, the licences (the provider rejected the API key) and the startup time."
 
-const cancellation = call("agents_cancel", {
-  ids: ["survey"],
-  reason: "not needed for the release",
-})
+const cancellation: Call = {
+  tool: "agents_cancel",
+  input: { ids: ["survey"], reason: "not needed for the release" },
+}
 
-/** The main agent's turn: start all jobs in one call, wait a little, cancel one, wait for the rest, answer. */
-const mainTurn: Reply[] = [
-  call("agents_start", { tasks: plan.map(({ task }) => task) }),
-  call("agents_wait", { timeout: 2.5 }),
+/** The main agent's turn: start all jobs in one call, wait a little, cancel one, wait for the rest, then answer. */
+const mainTurn: Call[] = [
+  { tool: "agents_start", input: { tasks: plan.map(({ task }) => task) } },
+  { tool: "agents_wait", input: { timeout: 2.5 } },
   cancellation,
-  call("agents_wait", { ids: plan.map(({ task }) => task.id) }),
-  { type: "text", text: conclusion },
+  { tool: "agents_wait", input: { ids: plan.map(({ task }) => task.id) } },
 ]
 
+/** What the main agent's model says and is told. */
+export type MainAgent = { called(call: Call): void; returned(output: string): void }
+
 /** Scripts the answers of all models. */
-export function scriptModel(model: ScriptedModel): void {
-  for (const { task, replies } of plan) model.script(task.prompt, replies)
+export function scriptModel(
+  model: ScriptedModel,
+  generation: Generation,
+  { called, returned }: MainAgent,
+): void {
+  for (const { task, replies } of plan) model.script(task.prompt, replies(generation))
   let step = 0
   model.on(
     ({ text }) => text === request,
-    async () => {
-      const reply = mainTurn[step++] ?? ok
-      if (reply === cancellation) await hasWritten(model, "survey")
-      return reply
+    async ({ messages }) => {
+      const result = resultIn(messages)
+      if (result !== undefined) returned(result)
+      const call = mainTurn[step++]
+      if (!call) return { type: "text", text: conclusion }
+      if (call === cancellation) await hasWritten(model, "survey")
+      called({ ...call })
+      return { type: "tool", calls: [{ name: call.tool, args: call.input }] }
     },
   )
+}
+
+/** What the tool returned that was called last. */
+function resultIn(messages: readonly Message[]): string | undefined {
+  const last = messages.at(-1)
+  return last?.role === "tool" ? textOf(last) : undefined
 }
 
 /** The order in which jobs get slots is not certain: the one to cancel may have started only just now. */
@@ -184,10 +203,6 @@ async function hasWritten(model: ScriptedModel, id: string): Promise<void> {
   const prompt = plan.find(({ task }) => task.id === id)?.task.prompt
   const { at } = await model.waitFor(({ text }) => text === prompt)
   await after(Math.max(0, at + 1500 - Date.now()))
-}
-
-function call(name: string, args: object): Reply {
-  return { type: "tool", calls: [{ name, args }] }
 }
 
 /** An answer that takes this long, with token counts that are plausible for its length. */

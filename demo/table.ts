@@ -17,7 +17,7 @@ export function jobTable(
     return columns.map(({ title, cell, side }) => {
       // Of text that is being written, the end is news.
       const cut = title === "now" && record.phase === "working" ? "start" : "end"
-      const text = oneCell(cell(board, record, now, mark), widthOf(columns, title, width), { side, cut })
+      const text = oneCell(cell(record, now, mark), widthOf(columns, title, width), { side, cut })
       return coloured(title, text, mark.colour, colours)
     })
   })
@@ -35,18 +35,18 @@ type Column = {
   rank: number
   /** Alignment. The last column is not padded: padding would wrap when the terminal gets narrower. */
   side: "left" | "right" | "none"
-  cell(board: Board, record: JobRecord, now: number, mark: Mark): string
+  cell(record: JobRecord, now: number, mark: Mark): string
 }
 
 const gap = "  "
 
 const columns: Column[] = [
-  { title: "", width: 1, rank: 0, side: "left", cell: (_, __, ___, { symbol }) => symbol },
-  { title: "id", width: 9, rank: 0, side: "left", cell: (_, { id }) => id },
-  { title: "work", width: 19, rank: 3, side: "left", cell: (_, { description }) => description },
-  { title: "state", width: 18, rank: 1, side: "left", cell: (_, record) => stateOf(record) },
-  { title: "age", width: 4, rank: 2, side: "right", cell: (_, record, now) => ageOf(record, now) },
-  { title: "tokens", width: 6, rank: 5, side: "right", cell: (_, record) => tokensOf(record) },
+  { title: "", width: 1, rank: 0, side: "left", cell: (_, __, { symbol }) => symbol },
+  { title: "id", width: 9, rank: 0, side: "left", cell: ({ id }) => id },
+  { title: "work", width: 19, rank: 3, side: "left", cell: ({ description }) => description },
+  { title: "state", width: 18, rank: 1, side: "left", cell: stateOf },
+  { title: "age", width: 4, rank: 2, side: "right", cell: ageOf },
+  { title: "tokens", width: 6, rank: 5, side: "right", cell: tokensOf },
   { title: "now", width: 16, rank: 4, side: "none", cell: doing },
 ]
 

@@ -1,6 +1,6 @@
 import wrapAnsi from "wrap-ansi"
 import { hasEnded, type JobRecord } from "../src/machines/record.ts"
-import type { Board, Call } from "./board.ts"
+import { type Call, textOf } from "./board.ts"
 
 /** `0.4s`, `12s` */
 export function seconds(ms: number): string {
@@ -21,14 +21,14 @@ export function tokensOf({ usage }: JobRecord): string {
 }
 
 /** What a job is doing now, or its outcome. */
-export function doing(board: Board, record: JobRecord, now: number): string {
+export function doing(record: JobRecord, now: number): string {
   const { state, phase, asks, retry, activity, error } = record
   if (error) return error.message
-  if (hasEnded(record)) return oneLine(board.textOf(record))
+  if (hasEnded(record)) return oneLine(textOf(record))
   if (state === "created") return phase === "queued" ? "waiting for a slot" : ""
   if (asks?.[0]) return `asks ${asks[0].text}`
   if (retry) return `next try in ${seconds(retry.next - now)}: ${retry.reason}`
-  const text = oneLine(board.textOf(record))
+  const text = oneLine(textOf(record))
   return text === "" ? (activity?.tool ?? "") : text
 }
 
@@ -47,10 +47,10 @@ export function argumentsOf({ input }: Call): string {
 }
 
 /** `5 done, 1 failed` */
-export function outcomes(records: readonly JobRecord[]): string {
+export function outcomes(ended: readonly { state: string }[]): string {
   const words = { done: "done", failed: "failed", timedOut: "timed out", cancelled: "cancelled" }
   return Object.entries(words)
-    .map(([state, word]) => ({ word, count: records.filter((record) => record.state === state).length }))
+    .map(([state, word]) => ({ word, count: ended.filter((each) => each.state === state).length }))
     .flatMap(({ word, count }) => (count > 0 ? `${count} ${word}` : []))
     .join(", ")
 }

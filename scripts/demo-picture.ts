@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from "node:util"
 import picocolors from "picocolors"
 import type { Board } from "../demo/board.ts"
 import { frameOf } from "../demo/frame.ts"
+import { choose } from "../demo/generation.ts"
 import { closingLines, introLines } from "../demo/report.ts"
 import { type Outcome, run } from "../demo/run.ts"
 import type { View } from "../demo/view.ts"
@@ -62,7 +63,7 @@ async function record(): Promise<Recording> {
   let outcome: Outcome | undefined
   const startedAt = Date.now()
   let elapsed = 0
-  await run(view, async (given) => {
+  await run(choose(undefined).generation, view, async (given) => {
     outcome = given
     elapsed = Date.now() - startedAt
   })

@@ -107,7 +107,7 @@ export const jobMachine = setup({
     }),
     startClocks: assign(({ context }, { at }: { at: number }) => ({
       slotAt: undefined,
-      startedAt: context.startedAt ?? at,
+      startedAt: context.startedAt ?? Math.max(at, context.job.createdAt),
       deadlineAt: at + context.remainingMs,
       idleAt: at + context.job.idleMs,
       ...waitOver(context, at),
@@ -115,17 +115,18 @@ export const jobMachine = setup({
     restartIdleClock: assign({ idleAt: ({ context }, { at }: { at: number }) => at + context.job.idleMs }),
     stopIdleClock: assign({ idleAt: undefined }),
     stopClocks: assign(({ context }, { at }: { at: number }) => ({
-      remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),
+      // Where the clock was set back, no more is left than there was.
+      remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),
       deadlineAt: undefined,
       idleAt: undefined,
       waitingSince: at,
     })),
     decideEnd: assign(({ context }, { ending, at }: Decision) =>
-      context.ending ? {} : { ending, endedAt: at, ...waitOver(context, at) },
+      context.ending ? {} : { ending, endedAt: endOf(context, at), ...waitOver(context, at) },
     ),
     keepAnswer: assign(({ context }, answer: PromptChildOutput) => ({
       ending: answer.error ? { state: "failed", error: answer.error } : { state: "done" },
-      endedAt: answer.at,
+      endedAt: endOf(context, answer.at),
       // A follow-up that fails leaves the earlier answer in place.
       text: answer.error ? (context.job.earlier?.text ?? answer.text) : answer.text,
       usage: answer.usage ?? context.usage,
@@ -480,6 +481,9 @@ function endedRecord(context: JobContext): JobRecord {
   // Stryker disable next-line StringLiteral,OptionalChaining: where it ends, how is decided
   return toRecord(context, context.ending?.state ?? "failed")
 }
+
+/** The clock may have been set back: nothing ends before it began. */
+const endOf = ({ startedAt, job }: JobContext, at: number) => Math.max(at, startedAt ?? job.createdAt)
 
 /** The wait for people that is under way ends. */
 function waitOver({ waitedMs, waitingSince }: JobContext, at: number) {

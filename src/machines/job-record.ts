@@ -1,6 +1,13 @@
 import type { StateValue } from "xstate"
 import type { JobContext } from "./job-context.ts"
-import { JOB_PHASES, JOB_STATES, type JobPhase, type JobRecord, type JobState } from "./record.ts"
+import {
+  ENDED_STATES,
+  JOB_PHASES,
+  JOB_STATES,
+  type JobPhase,
+  type JobRecord,
+  type JobState,
+} from "./record.ts"
 
 /** The job as others see it. */
 export function recordOf({ value, context }: { value: StateValue; context: JobContext }): JobRecord {
@@ -42,7 +49,8 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
     waitingSince: context.waitingSince,
     error: ending?.error,
-    text: context.text,
+    // That of an earlier run is no text of a run that goes on.
+    text: ENDED_STATES.some((ended) => ended === state) ? context.text : undefined,
     usage: context.usage,
     activity: context.activity,
     asks: context.asks.length > 0 ? context.asks : undefined,

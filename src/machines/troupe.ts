@@ -139,7 +139,8 @@ function crashed(record: JobRecord, message: string, at: number): JobRecord {
     ...(waitingSince !== undefined && { waitedMs: (kept.waitedMs ?? 0) + Math.max(0, at - waitingSince) }),
     usage: kept.usage ?? NO_USAGE,
     state: "failed",
-    endedAt: at,
+    // The clock may have been set back: nothing ends before it began.
+    endedAt: Math.max(at, kept.startedAt ?? kept.createdAt),
     error: { kind: "prompt", message },
   }
 }

@@ -6,23 +6,26 @@ import { createMessenger } from "./children/messenger.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Tool } from "./host/port.ts"
-import { readOptions } from "./options.ts"
+import { type Options, readOptions } from "./options.ts"
 import { Deliveries } from "./owners/deliveries.ts"
 import { hearOwners } from "./owners/events.ts"
 import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
+import { createUndos } from "./owners/undos.ts"
 import { allActors } from "./person/actors.ts"
 import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
 import { createToasts, logInstead } from "./person/toasts.ts"
-import { isOfThisProcess, takeLease } from "./records/lease.ts"
+import type { Claims } from "./records/claims.ts"
+import { type Holder, isOfThisProcess, takeLease } from "./records/lease.ts"
 import { createRecovery, type Waiting } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "./tools/index.ts"
 import { StartsUnderWay } from "./tools/starts.ts"
 import { wordsOf } from "./util/error-words.ts"
+import { oneLine, plainLines } from "./util/plain.ts"
 import { within } from "./util/within.ts"
 
 /** Longest wait at the end for records that are still being written. Milliseconds. */
@@ -52,30 +55,98 @@ export type Product = {
 }
 
 export function createProduct(settings: ProductOptions): Product {
-  const { host, directory, endsWithTurn, turnsOutlivePlugin } = settings
-  const now = Date.now
-  const { options, problems: wrongOptions } = readOptions(settings.given)
+  const { host, directory, given, endsWithTurn, turnsOutlivePlugin } = settings
+  const { options, problems: wrongOptions } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
   const problems = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
+  const parts = assemble({ host, directory, options, turnsOutlivePlugin })
+  const { log } = parts.host
+
+  // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
+  setTimeout(() => {
+    void log("info", loadedLine(options))
+    for (const problem of problems) tell(problem)
+    host.problems.subscribe(tell)
+    void parts.recovery.everybody()
+  }, 0)
+
+  /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
+  const unseen: string[] = []
+  let isSeen = false
+
+  function tell(problem: string): void {
+    void log("warn", problem)
+    if (isSeen) parts.toasts.problems([problem])
+    else unseen.push(problem)
+  }
+
+  return {
+    tools: parts.tools,
+    hear(event) {
+      if (event.type === "message.stored") {
+        isSeen = true
+        parts.toasts.problems(unseen.splice(0))
+      }
+      parts.hear(event)
+    },
+    async hintFor(session) {
+      const depth = await parts.lineage.depthOf(session)
+      return depth !== undefined && depth < options.depth ? hint(endsWithTurn) : undefined
+    },
+    openJobs: (session) => openJobs(parts.inbox.open(session), parts.now()),
+    async stop() {
+      await parts.stop()
+      copy.remove()
+    },
+  }
+}
+
+export type AssemblyOptions = {
+  host: Host
+  directory: string
+  options: Options
+  turnsOutlivePlugin?: boolean
+  /** Default: this process. */
+  holder?: Holder
+  /** Default: with markers in this user's state folder. */
+  claims?: Claims
+  /** Epoch milliseconds. Default: `Date.now`. */
+  now?: () => number
+  /** Told of defects. Default: opencode's log is. */
+  reportError?: (error: unknown) => void
+}
+
+/** All parts of the product, wired. Nothing has begun: it hears of what happens and its tools can be called. */
+export function assemble({ directory, options, now = Date.now, ...settings }: AssemblyOptions) {
+  const host = plainSpoken(settings.host)
   const { concurrency, notify, recover } = options
-  const reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`)
+  const {
+    holder = takeLease(),
+    reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`),
+  } = settings
 
   const ledger = new Ledger(reportError)
-  const holder = takeLease()
-  const store = new JobStore(host, holder)
+  const store = new JobStore(host, holder, settings.claims && { claims: settings.claims })
   const turns = new Turns(host)
   const { toast } = host
   const toasts = toast
     ? createToasts({ host: { toast }, records: ledger, reportError })
     : logInstead({ host, records: ledger })
-  const warn = toasts.show
-  const effects = childEffects({ host, turns, store, records: ledger, warn, jobTools: JOB_TOOLS })
+  const effects = childEffects({
+    host,
+    turns,
+    store,
+    records: ledger,
+    warn: toasts.show,
+    jobTools: JOB_TOOLS,
+  })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const inbox = new Inbox(troupe, store)
   const lineage = createLineage(host)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, now)
+  const undos = createUndos(host, inbox)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
   const recovery = createRecovery({
     host,
@@ -83,7 +154,7 @@ export function createProduct(settings: ProductOptions): Product {
     inbox,
     store,
     recover,
-    isTakenOver: (lease) => turnsOutlivePlugin && isOfThisProcess(lease),
+    isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
     onTakenOver: (session) => deliveries.takeOver(session),
     onWaiting: showWaiting,
     now,
@@ -97,21 +168,20 @@ export function createProduct(settings: ProductOptions): Product {
       jobOf: (session) => ledger.bySession(session),
     })
   const inspection = inspectJobs({ host, toasts, troupe, actors, messenger, turns, options, directory, now })
+  const tools = jobTools({
+    troupe,
+    host,
+    messenger,
+    inbox,
+    lineage,
+    recovery,
+    starts,
+    undos,
+    options,
+    inspectCommand: () => inspectCommand,
+    now,
+  })
   store.follow(troupe)
-
-  // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
-  setTimeout(() => {
-    void host.log("info", loadedLine(options))
-    for (const problem of problems) tell(problem)
-    host.problems.subscribe(tell)
-    void recovery.everybody()
-  }, 0)
-
-  function tell(problem: string): void {
-    void host.log("warn", problem)
-    if (isSeen) toasts.problems([problem])
-    else unseen.push(problem)
-  }
 
   async function showWaiting({ owner, count }: Waiting): Promise<void> {
     const session = await host.session(owner)
@@ -121,39 +191,26 @@ export function createProduct(settings: ProductOptions): Product {
     void host.log("info", `${what} for ${owner}: delivered when that session is next used`)
   }
 
-  /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
-  const unseen: string[] = []
-  let isSeen = false
-
   return {
-    tools: jobTools({
-      troupe,
-      host,
-      messenger,
-      inbox,
-      lineage,
-      recovery,
-      starts,
-      options,
-      inspectCommand: () => inspectCommand,
-      now,
-    }),
-    hear(event) {
-      if (event.type === "message.stored") {
-        isSeen = true
-        toasts.problems(unseen.splice(0))
-      }
+    host,
+    now,
+    troupe,
+    inbox,
+    lineage,
+    store,
+    turns,
+    toasts,
+    starts,
+    recovery,
+    tools,
+    hear(event: HostEvent): void {
       turns.hear(event)
       starts.hear(event)
       watch.handle(event)
+      undos.hear(event)
       hearOwner(event)
     },
-    async hintFor(session) {
-      const depth = await lineage.depthOf(session)
-      return depth !== undefined && depth < options.depth ? hint(endsWithTurn) : undefined
-    },
-    openJobs: (session) => openJobs(inbox.open(session), now()),
-    async stop() {
+    async stop(): Promise<void> {
       recovery.stop()
       deliveries.stop()
       toasts.stop()
@@ -161,7 +218,16 @@ export function createProduct(settings: ProductOptions): Product {
       troupe.stop()
       await Promise.all([store.drain(stopTimeout), within(stopTimeout, inspectorLeft, () => undefined)])
       holder.drop()
-      copy.remove()
     },
+  }
+}
+
+/** Says nothing to people that a terminal would carry out: some of its words are those of models and tools. */
+function plainSpoken(host: Host): Host {
+  const { toast } = host
+  return {
+    ...host,
+    ...(toast && { toast: (shown) => toast({ ...shown, message: plainLines(shown.message) }) }),
+    log: (level, message) => host.log(level, oneLine(message)),
   }
 }

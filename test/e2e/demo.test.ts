@@ -2,26 +2,100 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest"
+import { afterAll, describe, expect, test } from "vitest"
 import { isDeep } from "../support/depth.ts"
+import { opencode2Binary } from "../support/opencode-2-binary.ts"
 import { processesWith } from "../support/processes.ts"
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
+import { isWanted } from "../support/wanted.ts"
 
-/** Everything that the demo creates goes here. */
-let folder: TempFolder
+const started: Demo[] = []
 
-beforeAll(() => {
-  folder = tempFolder("demo-test")
+afterAll(async () => {
+  for (const demo of started) {
+    // Failing tests leave nothing running either.
+    demo.process.kill("SIGINT")
+    await demo.exit
+    demo.folder.remove()
+  }
 })
 
-afterAll(() => folder.remove())
+const hasOne = isWanted(1)
+const hasTwo = isWanted(2) && opencode2Binary() !== undefined
 
-test("prints one line for each change of its eight jobs, which all end as scripted", async () => {
-  const demo = startDemo()
-  const exit = await demo.exit
-  const said = demo.output()
-  expect(exit, said).toEqual({ code: 0, signal: null })
+// They wait for their scripted models most of the time.
+describe.concurrent("npm run demo", () => {
+  test.skipIf(!hasOne)(
+    "shows eight jobs that all end as scripted, on opencode 1.18",
+    async () => {
+      const demo = startDemo("--opencode", "1")
+      expect(await demo.exit, demo.output()).toEqual({ code: 0, signal: null })
+      expect(demo.output()).toContain("the real opencode 1.18")
+      expectTheJobs(demo.output())
+      await expectNothingLeft(demo)
+    },
+    120_000,
+  )
+
+  test.skipIf(!hasTwo)(
+    "shows the same on opencode 2, without being asked for it, and --keep keeps the inspector until Ctrl-C",
+    async () => {
+      const demo = startDemo("--keep")
+      await poll("the end of the turn", () => /Press Ctrl-C to stop them/.test(demo.output()) || undefined, {
+        timeoutMs: 100_000,
+      })
+      expect(demo.output()).toContain("the real opencode 2,")
+      expectTheJobs(demo.output())
+      const link = linkIn(demo.output())
+      expect((await fetch(link, { redirect: "manual" })).status).toBe(303)
+      demo.process.kill("SIGINT")
+      expect(await demo.exit).toMatchObject({ code: 0 })
+      await expect(fetch(link)).rejects.toThrow()
+      await expectNothingLeft(demo)
+    },
+    120_000,
+  )
+
+  test("explains itself, and refuses unknown flags", async () => {
+    const [help, unknown, third] = [
+      startDemo("--help"),
+      startDemo("--fast"),
+      startDemo("--opencode", "3"),
+    ] as const
+    expect(await help.exit).toMatchObject({ code: 0 })
+    expect(help.output()).toContain("npm run demo")
+    expect(await unknown.exit).toMatchObject({ code: 2 })
+    expect(unknown.output()).toMatch(/'--fast'.*The flags are --opencode 1\|2, --keep and --help/)
+    expect(await third.exit).toMatchObject({ code: 2 })
+    expect(third.output()).toContain('--opencode is "3", and takes 1 or 2.')
+  })
+})
+
+const stops = [
+  ["2", "while jobs run", "SIGINT", 130, /prompting\.working/],
+  ["1", "while opencode starts", "SIGTERM", 143, /Starting opencode/],
+  ["2", "while opencode starts", "SIGINT", 130, /Starting opencode/],
+  ["1", "while jobs run", "SIGINT", 130, /prompting\.working/],
+] as const
+
+test.each(
+  stops.filter(([generation], index) => (isDeep || index < 2) && (generation === "1" ? hasOne : hasTwo)),
+)(
+  "leaves nothing of opencode %s behind when it is stopped %s by %s",
+  async (generation, _, signal, code, moment) => {
+    const demo = startDemo("--opencode", generation)
+    await poll(`${moment} of the demo`, () => moment.test(demo.output()) || undefined, { timeoutMs: 60_000 })
+    demo.process.kill(signal)
+    expect(await demo.exit).toEqual({ code, signal: null })
+    expect(demo.output()).toContain("Stopped.")
+    await expectNothingLeft(demo)
+  },
+  90_000,
+)
+
+function expectTheJobs(said: string): void {
+  expect(linkIn(said)).not.toBe("")
   for (const state of ["prompting.working", "created.queued", "prompting.retrying"]) {
     expect(said).toContain(state)
   }
@@ -41,60 +115,26 @@ test("prints one line for each change of its eight jobs, which all end as script
   }
   expect(said).toContain("All 8 jobs ended as expected: 5 done, 1 failed, 1 timed out, 1 cancelled")
   expect(said).not.toContain("\u001b")
-  await expectNothingLeft()
-}, 120_000)
+}
 
-const stops = [
-  ["while opencode starts", "SIGTERM", 143, /Starting opencode/],
-  ["while opencode starts", "SIGINT", 130, /Starting opencode/],
-  ["while jobs run", "SIGINT", 130, /prompting\.working/],
-] as const
+const linkIn = (said: string) => said.match(/http:\S+link=\S+/)?.[0] ?? ""
 
-test.each(isDeep ? stops : stops.slice(0, 1))(
-  "leaves nothing behind when it is stopped %s by %s",
-  async (_, signal, code, moment) => {
-    const demo = startDemo()
-    await poll(`${moment} of the demo`, () => moment.test(demo.output()) || undefined, { timeoutMs: 60_000 })
-    demo.process.kill(signal)
-    expect(await demo.exit).toEqual({ code, signal: null })
-    expect(demo.output()).toContain("Stopped.")
-    await expectNothingLeft()
-  },
-  90_000,
-)
+type Demo = {
+  process: ChildProcess
+  /** Everything that it creates goes here. */
+  folder: TempFolder
+  output(): string
+  exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
 
-test("prints a link to the inspector, which --keep keeps running until Ctrl-C", async () => {
-  const demo = startDemo("--keep")
-  await poll("the end of the turn", () => /Press Ctrl-C to stop them/.test(demo.output()) || undefined, {
-    timeoutMs: 50_000,
-  })
-  const link = demo.output().match(/http:\S+link=\S+/)?.[0] ?? ""
-  expect((await fetch(link, { redirect: "manual" })).status).toBe(303)
-  demo.process.kill("SIGINT")
-  expect(await demo.exit).toMatchObject({ code: 0 })
-  await expect(fetch(link)).rejects.toThrow()
-  await expectNothingLeft()
-})
-
-test("explains itself, and refuses unknown flags", async () => {
-  const help = startDemo("--help")
-  expect(await help.exit).toMatchObject({ code: 0 })
-  expect(help.output()).toContain("npm run demo")
-
-  const unknown = startDemo("--fast")
-  expect(await unknown.exit).toMatchObject({ code: 2 })
-  expect(unknown.output()).toMatch(/'--fast'.*The flags are --keep and --help/)
-})
-
-function startDemo(...args: string[]) {
+function startDemo(...args: string[]): Demo {
   const main = join(import.meta.dirname, "..", "..", "demo", "main.ts")
   const { CI: _, FORCE_COLOR: __, ...env } = process.env
+  const folder = tempFolder("demo-run")
   const demo: ChildProcess = spawn(process.execPath, ["--import", "tsx", main, ...args], {
     env: { ...env, TMPDIR: folder.path },
     stdio: ["ignore", "pipe", "pipe"],
   })
-  // Failing tests leave nothing running either.
-  onTestFinished(() => void demo.kill("SIGINT"))
   let output = ""
   demo.stdout?.setEncoding("utf8").on("data", (text) => {
     output += text
@@ -103,13 +143,15 @@ function startDemo(...args: string[]) {
     output += text
   })
   const exit = once(demo, "close").then(([code, signal]) => ({ code, signal }))
-  return { process: demo, output: () => output, exit }
+  const running = { process: demo, folder, output: () => output, exit }
+  started.push(running)
+  return running
 }
 
 /** No folder, and no process that uses one: ports close with their processes. */
-async function expectNothingLeft(): Promise<void> {
-  expect(readdirSync(folder.path).filter((name) => name.startsWith("troupe-"))).toEqual([])
-  await poll("the end of the demo's processes", () => processesWith(folder.path).length === 0 || undefined, {
+async function expectNothingLeft({ folder: { path } }: Demo): Promise<void> {
+  expect(readdirSync(path).filter((name) => name.startsWith("troupe-"))).toEqual([])
+  await poll("the end of the demo's processes", () => processesWith(path).length === 0 || undefined, {
     timeoutMs: 2_000,
   })
 }

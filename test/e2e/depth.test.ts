@@ -7,7 +7,7 @@ import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
-describeBoth("The option depth", ({ open, generation, titled, tools }) => {
+describeBoth("The option depth", ({ open, generation, tools }) => {
   let model: ScriptedModel
   /** Only sessions without a parent start jobs here. */
   let flat: AnyProject
@@ -29,7 +29,7 @@ describeBoth("The option depth", ({ open, generation, titled, tools }) => {
   })
 
   afterAll(async () => {
-    await Promise.all([flat.stop(), deep.stop()])
+    await Promise.all([flat?.stop(), deep?.stop()])
     await model.stop()
   })
 
@@ -68,7 +68,7 @@ describeBoth("The option depth", ({ open, generation, titled, tools }) => {
       await flat.callTool(owner, subagent.name, subagent.args)
       expect((await request("start something as a subagent")).system).not.toContain(hint)
       expect(await toolResult("start something as a subagent")).toMatch(
-        /a subagent at depth 1 may not start jobs: .*option "depth" is 1.*Do the work yourself/,
+        /a subagent at depth 1 may not start jobs: .*option \\*"depth\\*" is 1.*Do the work yourself/,
       )
       expect(model.requests.some(({ text }) => text === "never started")).toBe(false)
     })

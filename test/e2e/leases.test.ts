@@ -86,7 +86,7 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     await model.waitFor(({ text }) => text === "held by the first")
 
     const status = await second.callTool(owner, "agents_status", {})
-    expect(status.output).toContain("no jobs")
+    expect(status.output).toMatch(/^1 job of this session belongs to another opencode \(pid \d+\): h\./)
     work.release(" loaf")
     const result = await first.callTool(owner, "agents_wait", {})
     expect(jobOf(result)).toMatchObject({ id: "h", state: "done" })

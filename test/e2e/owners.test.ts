@@ -86,7 +86,7 @@ describeBoth("Several owners", ({ open, titled }) => {
 
     test("are all there from the start, those without a slot as queued", async () => {
       const seen = await oc.callTool(owners.alice, "agents_status", {})
-      expect(seen.title).toBe(titled("0/7 done, 5 queued"))
+      expect(seen.title).toBe(titled("0/7 done, 2 working, 5 queued"))
       const queued = jobsOf(seen).filter(({ phase }) => phase === "queued")
       expect(queued.map(({ id }) => id)).toEqual(names.alice.slice(concurrency))
       expect(queued.every(({ session }) => session.startsWith("ses_"))).toBe(true)

@@ -11,7 +11,7 @@ import {
   textOf,
 } from "../support/scripted-model.ts"
 
-describeBoth("Providers in trouble", ({ open, generation, titled }) => {
+describeBoth("Providers in trouble", ({ open, titled }) => {
   let model: ScriptedModel
   let oc: AnyProject
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { AnyProject, StartedCall } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
+import { newCallId } from "../support/replies.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 
 describeBoth("A main agent that waits", ({ open, generation, titled, tools }) => {
@@ -43,11 +44,11 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
     test("the shown call tells how far the jobs are", async () => {
       const { owner, answer } = await ownerOf("one", "two", "three")
       const waiting = oc.startTool(owner, "agents_wait", {})
-      await shows(waiting, 0, "0/3 done")
+      await shows(waiting, 0, "0/3 done, 3 working")
       answer("two", "second")
-      await shows(waiting, 1, "1/3 done")
+      await shows(waiting, 1, "1/3 done, 2 working")
       answer("one", "first")
-      const { jobs } = await shows(waiting, 2, "2/3 done")
+      const { jobs } = await shows(waiting, 2, "2/3 done, 1 working")
       expect(jobs.map(({ id, state }) => [id, state])).toEqual([
         ["one", "done"],
         ["two", "done"],
@@ -113,7 +114,7 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
     test("until any: with the first result; the rest runs on, for a later wait", async () => {
       const { owner, answer } = await ownerOf("hare", "tortoise")
       const waiting = oc.startTool(owner, "agents_wait", { until: "any" })
-      await shows(waiting, 0, "0/2 done")
+      await shows(waiting, 0, "0/2 done, 2 working")
       answer("hare", "first!")
       const waited = await waiting.done
       expect(waited.output).toMatch(
@@ -129,7 +130,7 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
       const { owner, answer } = await ownerOf("quick", "slow")
       answer("quick", "here")
       const waited = await oc.callTool(owner, "agents_wait", { timeout: 1 })
-      expect(waited.title).toBe(titled("1/2 done"))
+      expect(waited.title).toBe(titled("1/2 done, 1 working"))
       expect(waited.output).toMatch(
         /^The wait timed out\. Still running:\nslow: [^\n]*\n<job id="quick" [^>]*>\nhere\n<\/job>/,
       )
@@ -146,9 +147,9 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
     test("when the person interrupts: with what there is; the jobs run on, and a later wait has the rest", async () => {
       const { owner, answer } = await ownerOf("before", "after")
       const waiting = oc.startTool(owner, "agents_wait", {})
-      await shows(waiting, 0, "0/2 done")
+      await shows(waiting, 0, "0/2 done, 2 working")
       answer("before", "told before")
-      await shows(waiting, 1, "1/2 done")
+      await shows(waiting, 1, "1/2 done, 1 working")
       await oc.abort(owner)
       const interrupted = await waiting.done
       // opencode 1.18 keeps it in the conversation, for the next turn; opencode 2 drops it.
@@ -168,5 +169,34 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
       )
       expect(messages.map(textOf).join("\n")).toContain("told before")
     })
+  })
+
+  test("A result whose delivery the user undoes is delivered again once the undo is final", async () => {
+    const { owner, answer } = await ownerOf("undone")
+    answer("undone", "the answer that was undone")
+    const first = await oc.callTool(owner, "agents_wait", {})
+    expect(first.output).toContain("the answer that was undone")
+    await oc.undo(owner)
+
+    // The next message makes it final.
+    const again = await oc.callTool(owner, "agents_wait", {})
+    expect(again.output).toContain("the answer that was undone")
+    const nothing = await oc.callTool(owner, "agents_wait", {})
+    expect(nothing.output).toBe("No jobs are running, and all results have been delivered.")
+  })
+
+  test("Two waits in one message hand over the result once", async () => {
+    const { owner, answer } = await ownerOf("twice")
+    const ids = [newCallId(), newCallId()]
+    const words = `Wait twice in ${owner}`
+    model.script(words, [{ type: "tool", calls: ids.map((id) => ({ id, name: "agents_wait", args: {} })) }])
+    const turn = oc.say(owner, words)
+    await oc.events.waitFor("tool.running", ({ call }) => call === ids[1])
+    answer("twice", "the answer that both want")
+    await turn
+    const outcomes = await Promise.all(ids.map((id) => oc.outcomeOf(owner, id)))
+    const outputs = outcomes.map((outcome) => outcome?.output)
+    expect(outputs.filter((output) => output?.includes("the answer that both want"))).toHaveLength(1)
+    expect(outputs).toContain("In the answer of your other agents_wait call: twice.")
   })
 })

@@ -126,6 +126,21 @@ it("explains itself", async () => {
     out: expect.stringContaining(`Usage: ${inspectCommand}`),
   })
   expect(await cli("--version")).toMatchObject({ code: 0 })
-  for (const args of [[], ["nope"], ["inspect", "x"], ["inspect", "--nope"]])
-    expect(await cli(...args)).toMatchObject({ code: 2, err: expect.stringContaining("Usage:") })
+  expect(await cli("-h")).toMatchObject({ code: 0 })
+})
+
+it.each([
+  ["No command given.", []],
+  ["Unknown command: nope", ["nope"]],
+  ["Unknown command: inspect x", ["inspect", "x"]],
+  ["Unknown option: --nope", ["inspect", "--nope"]],
+  ["Unknown option: --opne", ["inspect", "--opne=1"]],
+  ["Unknown option: -x", ["inspect", "-x"]],
+  ["The option --open takes no value.", ["inspect", "--open=yes"]],
+])("says what is wrong, and how it is called: %s", async (problem, args) => {
+  expect(await cli(...args)).toMatchObject({
+    code: 2,
+    out: "",
+    err: expect.stringMatching(new RegExp(`^${problem}\n\nUsage: `)),
+  })
 })

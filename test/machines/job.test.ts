@@ -1260,6 +1260,48 @@ describe("An answer that carries an error", () => {
   })
 })
 
+describe("A job during which the computer's clock is set back by an hour", () => {
+  const hour = 3_600_000
+
+  it.each<[string, (stage: Play) => Promise<void>]>([
+    ["its answer", (stage) => stage.answer("j1")],
+    ["a failed answer", (stage) => stage.answer("j1", { error: { kind: "provider", message: "no" } })],
+    ["a cancel", (stage) => stage.cancel("j1")],
+    ["its total time", (stage) => stage.pass(hour)],
+    ["a defect", (stage) => stage.crash("j1")],
+  ])("does not end before it began: by %s", async (_, end) => {
+    const stage = play()
+    await stage.start("j1")
+    await stage.pass(1_000)
+    stage.setBack(hour)
+    await end(stage)
+    const { state, startedAt = 0, endedAt = 0 } = stage.record("j1")
+    expect(state).not.toBe("prompting")
+    expect(endedAt).toBeGreaterThanOrEqual(startedAt)
+  })
+
+  it("does not begin before it was made", async () => {
+    const stage = play({ concurrency: 1 })
+    await stage.startAll("j0", "j1")
+    stage.setBack(hour)
+    await stage.answer("j0")
+    const { startedAt, createdAt } = stage.record("j1")
+    expect(startedAt).toBe(createdAt)
+  })
+
+  it("gets no more time than it had left, though a person was waited for", async () => {
+    const stage = play()
+    await stage.start("j1", { timeoutMs: 60_000, idleMs: 10 * hour })
+    await stage.pass(10_000)
+    stage.setBack(hour)
+    await stage.tell("j1", stage.permission("p"))
+    await stage.tell("j1", { type: "child.answered", ask: "p", at: stage.now() })
+    await stage.pass(60_000)
+    expect(stage.record("j1")).toMatchObject({ state: "timedOut", error: { kind: "total" } })
+    expect(stage.record("j1").waitedMs ?? 0).toBeGreaterThanOrEqual(0)
+  })
+})
+
 describe("A follow-up", () => {
   const earlier = { text: "It is in line 7.", usage: usage(10) }
   const followUp = { run: 2, session, earlier }
@@ -1271,12 +1313,9 @@ describe("A follow-up", () => {
     await stage.start("j1", followUp)
     expect(stage.calls.opening).toHaveLength(1)
     expect(stage.prompting("j1").input).toMatchObject({ session, job: { run: 2 } })
-    expect(stage.record("j1")).toMatchObject({
-      state: "prompting",
-      run: 2,
-      text: earlier.text,
-      usage: usage(10),
-    })
+    expect(stage.record("j1")).toMatchObject({ state: "prompting", run: 2, usage: usage(10) })
+    // It has written nothing yet: the answer of run 1 is not that of run 2.
+    expect(stage.record("j1")).not.toHaveProperty("text")
     await stage.answer("j1", { text: "Line 9 too.", usage: usage(15) })
     expect(stage.record("j1")).toMatchObject({ state: "done", run: 2, text: "Line 9 too.", usage: usage(15) })
     expect(stage.running()).toEqual(nothing)

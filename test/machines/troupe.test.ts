@@ -761,6 +761,7 @@ describe("The text of a job that has ended", () => {
     const earlier = { text: "of run 1", usage: usage(1) }
     await stage.start("j1", { run: 2, session: "ses_1", earlier })
     stage.troupe.releaseText({ owner: "owner", id: "j1" })
+    await stage.cancel("j1")
     expect(stage.record("j1").text).toBe("of run 1")
     stage.troupe.releaseText({ owner: "owner", id: "j9" })
     stage.troupe.releaseText({ owner: "nobody", id: "j1" })

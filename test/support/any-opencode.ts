@@ -7,6 +7,8 @@ import type { ScriptedModel } from "./scripted-model.ts"
 /** opencode 1.18, and 2.x. */
 export type Generation = 1 | 2
 
+export const nameOf = (generation: Generation) => (generation === 1 ? "opencode 1.18" : "opencode 2")
+
 export interface ProjectOptions {
   model: ScriptedModel
   /** The plugin to load (the built one) and its options; false for none. */
@@ -28,6 +30,7 @@ export interface OpencodeOptions extends ProjectOptions {
 /** A project in the real opencode of either generation, with an instance of the plugin of its own. */
 export interface AnyProject {
   readonly generation: Generation
+  readonly home: string
   readonly project: string
   /** From its opening on. */
   readonly events: Happenings
@@ -51,6 +54,8 @@ export interface AnyProject {
   isBusy(session: string): Promise<boolean>
   /** What a person does with Esc. */
   abort(session: string): Promise<void>
+  /** Takes the last words of the person back, with all that followed: for good once they say something else. */
+  undo(session: string): Promise<void>
   compact(session: string): Promise<void>
   deleteSession(session: string): Promise<void>
   /** Answers a permission request. */
@@ -65,7 +70,6 @@ export interface AnyProject {
 
 /** An opencode of one's own, and the project in which it was started; it ends with `stop`. */
 export interface AnyOpencode extends AnyProject {
-  readonly home: string
   /** That of the running process: another after `restart`. */
   readonly url: string
   readonly pid: number

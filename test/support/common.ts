@@ -43,7 +43,7 @@ export function announce(made: Promise<Common>): () => void {
 export async function common(): Promise<Common | undefined> {
   const file = process.env[variable]
   if (!file) return undefined
-  await poll("what all tests have in common", () => existsSync(file) || undefined, { timeoutMs: 50_000 })
+  await poll("what all tests have in common", () => existsSync(file) || undefined, { timeoutMs: 110_000 })
   const found = Announced.parse(JSON.parse(readFileSync(file, "utf8")))
   if ("failed" in found) throw new Error(`What all tests have in common was not made: ${found.failed}`)
   return found

@@ -1,3 +1,4 @@
+import type { HostMessage } from "../../src/plugin/host/port.ts"
 import { answered } from "./answered.ts"
 import type { Opencode } from "./opencode.ts"
 
@@ -10,4 +11,11 @@ export async function userTexts({ client }: Pick<Opencode, "client">, session: s
   return messages
     .filter(({ info }) => info.role === "user")
     .map(({ parts }) => parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n"))
+}
+
+/** The id of the person's last message. */
+export function lastAsked(messages: readonly HostMessage[]): string {
+  const last = messages.findLast(({ role, marks }) => role === "user" && marks.length === 0)
+  if (!last) throw new Error("Nothing was asked")
+  return last.id
 }

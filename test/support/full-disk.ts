@@ -1,22 +1,19 @@
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { answered } from "./answered.ts"
-import type { OpenProject } from "./opencode.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
 
 const run = promisify(execFile)
 
 /**
- * From now on opencode cannot store what a session's conversation is to hold with these words in it, as if its disk
+ * From now on opencode 1.18 cannot store what a session's conversation is to hold with these words in it, as if its disk
  * were full. Returns what makes room again.
  */
 export async function fillDiskFor(
-  { client }: Pick<OpenProject, "client">,
+  { home }: { home: string },
   session: string,
   words: string,
 ): Promise<() => Promise<void>> {
-  const { home } = await answered("its paths", client.path.get())
   const database = join(home, ".local", "share", "opencode", "opencode.db")
   const events = ["INSERT", "UPDATE"]
   const condition = `NEW.session_id = '${session}' AND instr(NEW.data, '${words}') > 0`

@@ -1,4 +1,4 @@
-import { announce, type Common } from "./common.ts"
+import { announce, type Common, type Server } from "./common.ts"
 import { installOpencode2, opencode2Binary } from "./opencode-2-binary.ts"
 import { makeTestHome } from "./prepared-home.ts"
 import { startShared1, startShared2 } from "./shared-opencode.ts"
@@ -19,20 +19,25 @@ export function setup(): () => Promise<void> {
   }
 }
 
-async function make(atEnd: (end: () => Promise<void> | void) => void): Promise<Common> {
-  const made: Common = { servers: { 1: [], 2: [] } }
-  if (isWanted(1)) {
-    const home = await makeTestHome()
-    atEnd(home.remove)
-    const { servers, stop } = await startShared1(workers, home.path)
-    atEnd(stop)
-    made.home = home.path
-    made.servers[1] = servers
-  }
-  if (isWanted(2) && opencode2Binary() !== undefined) {
-    const { servers, stop } = await startShared2(workers)
-    atEnd(stop)
-    made.servers[2] = servers
-  }
-  return made
+async function make(atEnd: AtEnd): Promise<Common> {
+  const [one, servers] = await Promise.all([makeOne(atEnd), makeTwo(atEnd)])
+  return { ...(one && { home: one.home }), servers: { 1: one?.servers ?? [], 2: servers } }
+}
+
+type AtEnd = (end: () => Promise<void> | void) => void
+
+async function makeOne(atEnd: AtEnd): Promise<{ home: string; servers: Server[] } | undefined> {
+  if (!isWanted(1)) return undefined
+  const home = await makeTestHome()
+  atEnd(home.remove)
+  const { servers, stop } = await startShared1(workers, home.path)
+  atEnd(stop)
+  return { home: home.path, servers }
+}
+
+async function makeTwo(atEnd: AtEnd): Promise<Server[]> {
+  if (!isWanted(2) || opencode2Binary() === undefined) return []
+  const { servers, stop } = await startShared2(workers)
+  atEnd(stop)
+  return servers
 }

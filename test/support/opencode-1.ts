@@ -14,7 +14,7 @@ import type {
   StartedCall,
   ToolOutcome,
 } from "./any-opencode.ts"
-import { userTexts } from "./conversation.ts"
+import { lastAsked, userTexts } from "./conversation.ts"
 import type { Events } from "./events.ts"
 import { type Happening, Happenings } from "./happenings.ts"
 import { jobsOf } from "./jobs.ts"
@@ -49,6 +49,10 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
   #hear({ payload }: Events["seen"][number]): void {
     const happening = happeningOf(payload)
     if (happening) this.events.add(happening)
+  }
+
+  get home(): string {
+    return this.raw.home
   }
 
   get project(): string {
@@ -136,6 +140,11 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
     await answered("the abort", this.#client.session.abort({ sessionID: session }))
   }
 
+  async undo(session: string): Promise<void> {
+    const messageID = lastAsked(await this.messages(session))
+    await answered("the undo", this.#client.session.revert({ sessionID: session, messageID }))
+  }
+
   async compact(session: string): Promise<void> {
     await answered(
       "the compaction",
@@ -167,10 +176,6 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
 }
 
 class OpencodeOfOne extends ProjectOfOne<Opencode> implements AnyOpencode {
-  get home(): string {
-    return this.raw.home
-  }
-
   get url(): string {
     return this.raw.url
   }

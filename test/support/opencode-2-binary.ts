@@ -20,6 +20,7 @@ export function opencode2Binary(): string | undefined {
 /** Installs the one of `test/opencode-2`, on the machines that it fits. */
 export function installOpencode2(): void {
   if (process.env.OPENCODE2 || !fits || existsSync(installed)) return
+  process.stderr.write("Installing opencode 2 into test/opencode-2 …\n")
   execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--silent"], { cwd: folder, stdio: "inherit" })
 }
 

@@ -17,6 +17,7 @@ import type {
   ToolOutcome,
 } from "./any-opencode.ts"
 import { serverOfWorker } from "./common.ts"
+import { lastAsked } from "./conversation.ts"
 import { Happenings } from "./happenings.ts"
 import { jobsOf } from "./jobs.ts"
 import { Api, serve2 } from "./opencode-2-server.ts"
@@ -108,7 +109,11 @@ class ProjectOfTwo implements AnyProject {
       const progress = Progress.safeParse(event).data?.data
       if (progress?.metadata.jobs) this.#shown.add({ call: progress.id, jobs: jobsOf(progress), title: "" })
     }, close.signal)
-    await api.ask("GET", `agent?${this.#location}`)
+    await this.#load(waitForPlugin)
+  }
+
+  async #load(waitForPlugin = true): Promise<void> {
+    await this.#ask("GET", `agent?${this.#location}`)
     if (waitForPlugin) await poll("the plugin", async () => (await this.#isLoaded()) || undefined)
   }
 
@@ -227,6 +232,11 @@ class ProjectOfTwo implements AnyProject {
     await this.#ask("POST", `session/${session}/interrupt`)
   }
 
+  async undo(session: string): Promise<void> {
+    const messageID = lastAsked(await this.messages(session))
+    await this.#ask("POST", `session/${session}/revert/stage`, { messageID, files: false })
+  }
+
   async compact(session: string): Promise<void> {
     await this.#ask("POST", `session/${session}/compact`, {})
     await this.#atRest(session)
@@ -247,6 +257,7 @@ class ProjectOfTwo implements AnyProject {
   /** Runs the plugin's cleanup and its setup again, in the same process. */
   async reload(): Promise<void> {
     await this.#ask("POST", `location/reload?${this.#location}`)
+    await this.#load()
   }
 
   async stop(): Promise<void> {

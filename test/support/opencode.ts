@@ -22,6 +22,7 @@ type SessionInit = NonNullable<Parameters<OpencodeClient["session"]["create"]>[0
 /** A project in a real opencode that runs, with an instance of the plugin of its own. */
 export interface OpenProject {
   readonly client: OpencodeClient
+  readonly home: string
   readonly project: string
   readonly events: Events
   /** Creates a session and returns its id. */
@@ -39,7 +40,6 @@ export interface Opencode extends OpenProject {
   /** `url`, `client` and `pid` are those of the running process: others after `restart`. */
   readonly url: string
   readonly pid: number
-  readonly home: string
   /** What opencode logged and what it wrote to stdout and stderr, over all its starts. */
   log(): string
   /** SIGKILL for the whole process group, as a crash would; home and project stay for `restart`. */

@@ -22,6 +22,8 @@ const deliveryTests = "test/plugin/owners/deliveries.test.ts"
 const storeTests = "test/plugin/records/store.test.ts"
 const writerTests = "test/plugin/records/writer-machine.test.ts"
 const writerRaces = "test/plugin/races/writer.test.ts"
+const toolTests = "test/plugin/tools/tools.test.ts"
+const undoTests = "test/plugin/owners/undos.test.ts"
 const recoveryTests = "test/plugin/records/recovery.test.ts"
 const leftBehindTests = "test/plugin/records/left-behind.test.ts"
 const leaseTests = "test/plugin/records/lease.test.ts"
@@ -58,8 +60,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked = tasks.map(",
         },
         {
-          from: "const taken = services.troupe.records.get(session, id)",
-          to: "const taken = owner.taken.get(id)",
+          from: "const taken = takerOf(services, session, id)",
+          to: 'const taken = owner.taken.get(id) && ""',
         },
       ],
       suites: [startRaces],
@@ -148,9 +150,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the look for old jobs takes those that this process has started meanwhile for old ones",
       file: "src/plugin/records/recovery.ts",
-      edits: [
-        { from: "return known !== undefined && (known.run >= run || !hasEnded(known))", to: "return false" },
-      ],
+      edits: [{ from: "if (known) return known.run >= record.run || !hasEnded(known)", to: "" }],
       suites: [recoveryTests],
     },
     {
@@ -164,7 +164,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/records/claims.ts",
       edits: [
         {
-          from: "if (!holder.isOurs(stored.lease) && !dead.includes(stored.lease.instance)) return undefined",
+          from: "if (!isOurs(stored) && !dead.has(stored.lease.instance)) return undefined",
           to: "",
         },
       ],
@@ -173,7 +173,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a claim lets others try although nobody knows whether it is written",
       file: "src/plugin/records/claims.ts",
-      edits: [{ from: `if (claimed === "taken") await`, to: "await" }],
+      edits: [{ from: `if (!claimed.includes("unknown")) await`, to: "await" }],
       suites: [claimTests],
     },
     {
@@ -344,6 +344,35 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/records/left-behind.ts",
       edits: [{ from: "if (isHeld) return", to: "if (isHeld && !isEnded(record)) return" }],
       suites: [leftBehindTests, recoveryTests],
+    },
+  ],
+  "A result is given to nobody, or twice": [
+    {
+      what: "of two jobs with one id, one is there",
+      file: "src/plugin/records/recovery.ts",
+      edits: [{ from: "if (!troupe.records.get(record.owner, id)) return id", to: "return id" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "both of two waits have it",
+      file: "src/plugin/tools/wait.ts",
+      edits: [{ from: "!isAsked && services.inbox.isTaken(record, call)", to: "false" }],
+      suites: [toolTests],
+    },
+    {
+      what: "neither of two waits has it, where the answer of the first is not stored",
+      file: "src/plugin/owners/inbox.ts",
+      edits: [{ from: 'if (type === "tool.ended")\n', to: "if (false)\n" }],
+      suites: [toolTests],
+    },
+    {
+      what: "one whose delivery was undone starts a turn",
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [
+        { from: "this.#options.inbox.due(session)", to: "this.#options.inbox.undelivered(session)" },
+        { from: "return inbox.due(owner).length > 0", to: "return inbox.undelivered(owner).length > 0" },
+      ],
+      suites: [undoTests],
     },
   ],
   "A timeout does not abort": [
@@ -599,7 +628,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the time that people take is the job's",
       file: "src/machines/job-machine.ts",
-      edits: [{ from: "remainingMs: Math.max(0, (context.deadlineAt ?? at) - at),", to: "" }],
+      edits: [
+        {
+          from: "remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),",
+          to: "",
+        },
+      ],
       suites: [machineRaces, jobTests],
     },
   ],

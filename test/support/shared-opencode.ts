@@ -62,6 +62,7 @@ export async function openProjectIn(
   const startTool: OpenProject["startTool"] = (...call) => startToolCall({ client, model, events }, ...call)
   return {
     client,
+    home,
     project,
     events,
     session: async (init = {}) => (await answered("a session", client.session.create(init))).id,

@@ -2,6 +2,8 @@ import { newSecret } from "./secrets.ts"
 
 /** How long a link can be used, milliseconds. */
 const lifetime = 10 * 60_000
+/** Enough for what holds ten minutes and once, and short enough that a toast shows the link on one line. */
+const linkBytes = 16
 /** Most unused links; the oldest is dropped. */
 const most = 32
 
@@ -16,14 +18,14 @@ export class Links {
 
   /** A fresh link, valid for ten minutes. */
   create(): string {
-    const link = newSecret()
+    const link = newSecret(linkBytes)
     this.#expiries.set(link, this.#now() + lifetime)
     const [oldest] = this.#expiries.keys()
     if (this.#expiries.size > most && oldest !== undefined) this.#expiries.delete(oldest)
     return link
   }
 
-  /** True once. The timing of a Map lookup does not help anybody to guess 32 random bytes. */
+  /** True once. The timing of a Map lookup does not help anybody to guess 16 random bytes. */
   redeem(link: string): boolean {
     const expiry = this.#expiries.get(link)
     this.#expiries.delete(link)

@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 
-/** 32 random bytes, encoded for a URL. */
-export const newSecret = () => randomBytes(32).toString("base64url")
+/** Random bytes, encoded for a URL. */
+export const newSecret = (bytes = 32) => randomBytes(bytes).toString("base64url")
 
 /** In constant time. */
 export function isSameSecret(given: string, expected: string): boolean {

@@ -58,26 +58,31 @@ If jobs are running, check that the option inspector.enabled is true and that op
 opencode's log says why an inspector did not start.
 `
 
-type Parsed = { open: boolean; json: boolean; help: boolean; version: boolean } | { problem: string }
+const flags = ["open", "json", "help", "version"] as const
+type Flag = (typeof flags)[number]
+const short: Partial<Record<Flag, string>> = { help: "-h", version: "-v" }
+
+type Parsed = Record<Flag, boolean> | { problem: string }
 
 function parse(args: string[]): Parsed {
-  const flag = { type: "boolean", default: false } as const
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { open: flag, json: flag, help: { ...flag, short: "h" }, version: { ...flag, short: "v" } },
-    })
-    const [command, ...rest] = positionals
-    if (values.help || values.version) return values
-    if (command !== "inspect" || rest.length > 0)
-      return {
-        problem: command === undefined ? "No command given." : `Unknown command: ${positionals.join(" ")}`,
-      }
-    return values
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) }
+  // Not strict: its words for what is wrong are for programmers.
+  const { tokens } = parseArgs({ args, strict: false, tokens: true })
+  const options: Record<Flag, boolean> = { open: false, json: false, help: false, version: false }
+  const words: string[] = []
+  for (const token of tokens) {
+    if (token.kind === "option-terminator") continue
+    if (token.kind === "positional") {
+      words.push(token.value)
+      continue
+    }
+    const flag = flags.find((each) => token.rawName === `--${each}` || token.rawName === short[each])
+    if (flag === undefined) return { problem: `Unknown option: ${token.rawName}` }
+    if (token.value !== undefined) return { problem: `The option --${flag} takes no value.` }
+    options[flag] = true
   }
+  if (options.help || options.version) return options
+  if (words.length === 0) return { problem: "No command given." }
+  return words.join(" ") === "inspect" ? options : { problem: `Unknown command: ${words.join(" ")}` }
 }
 
 function print(write: (text: string) => void, text: string): number {

@@ -22,6 +22,10 @@ export function placeOf(messages: readonly HostMessage[], asked: string): HostMe
   return messages.find(({ id }) => id === asked) ?? messages.find((message) => isSummaryOf(message, asked))
 }
 
+/** Whether it stands for what is not to be had any more. */
+export const isSummary = (message: HostMessage) =>
+  message.role === "user" && message.summarizesUntil !== undefined
+
 function isSummaryOf(message: HostMessage, asked: string): boolean {
   if (message.role !== "user" || message.summarizesUntil === undefined) return false
   return wasAskedBefore(asked, message.summarizesUntil)
@@ -46,8 +50,14 @@ export function answerOf(message: HostMessage): Pick<Answer, "text" | "error"> {
   if (end) return { text, error: end.error }
   // An abort while opencode backs off ends the turn like this: without an error, and without an answer.
   if (refusal === undefined) return { text, error: ABORTED }
-  return { text, error: { kind: "interrupted", message: `its turn ended at a call of ${refusal}` } }
+  return { text, error: refusedAt(refusal) }
 }
+
+/** @param call the tool and why it ended, as in {@link AssistantMessage.refusal} */
+export const refusedAt = (call: string): JobError => ({
+  kind: "interrupted",
+  message: `its turn ended at a call of ${call}`,
+})
 
 export const ABORTED: JobError = {
   kind: "interrupted",

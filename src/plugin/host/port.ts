@@ -9,7 +9,7 @@ export type Host = {
   /** What the running opencode lacks, or answers in an unknown way. */
   readonly problems: Problems
   /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
-  createSession(session: NewSession): Promise<Result<HostSession>>
+  createSession(session: NewSession): Promise<Result<Pick<HostSession, "id">>>
   deleteSession(session: string): Promise<Result<unknown>>
   /** Replaces a session's own rules. */
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
@@ -222,6 +222,8 @@ export type HostEvent = { session: string } & (
   | { type: "session.interrupted" }
   | { type: "usage.changed"; usage: Usage }
   | { type: "message.stored" }
+  /** Its conversation no longer holds all that it did: an undo has become final. */
+  | { type: "messages.removed" }
   /** A part of the answer begins or is whole; `text` is what it has by now. */
   | { type: "text.updated"; part: string; text: string }
   | { type: "reasoning.updated"; part: string }

@@ -53,7 +53,7 @@ export class Deliveries {
         this.#end(owner)
       }),
       inbox.subscribe((owner) => {
-        if (inbox.undelivered(owner).length === 0) this.#byOwner.get(owner)?.send({ type: "inbox.emptied" })
+        if (inbox.due(owner).length === 0) this.#byOwner.get(owner)?.send({ type: "inbox.emptied" })
       }),
     )
   }
@@ -72,7 +72,7 @@ export class Deliveries {
     if (type === "session.interrupted") this.#interrupted(session)
     if (type !== "session.idle") return
     if (delivery) delivery.send({ type: "owner.idle" })
-    else if (this.#hasReader(session) && this.#options.inbox.undelivered(session).length > 0)
+    else if (this.#hasReader(session) && this.#options.inbox.due(session).length > 0)
       this.#begin({ owner: session, from: "this process" })
   }
 
@@ -167,7 +167,7 @@ export class Deliveries {
     const { host, inbox, now } = this.#options
     const isUnderWay = () => {
       signal.throwIfAborted()
-      return inbox.undelivered(owner).length > 0
+      return inbox.due(owner).length > 0
     }
     if (!isUnderWay()) return { outcome: "nothing" }
     const [session, isBusy] = await Promise.all([host.session(owner), host.isBusy(owner)])

@@ -10,15 +10,25 @@ import type { JobStore } from "../records/store.ts"
  */
 export class Inbox {
   readonly #troupe: Pick<Troupe, "records" | "releaseText">
-  readonly #store: Pick<JobStore, "markDelivered">
+  readonly #store: Pick<JobStore, "markDelivered" | "markUndelivered">
   /** The last run of each job whose result is delivered. */
   readonly #delivered = new Map<string, number>()
+  /** The last run of each job whose result was delivered until the user undid that. */
+  readonly #undone = new Map<string, number>()
+  /** Results that the answer of a call holds which opencode has not stored yet, by job; and the owner they are of. */
+  readonly #onTheWay = new Map<string, { owner: string; call: string; run: number }>()
   readonly #listeners = new Set<(owner: string) => void>()
 
-  constructor(troupe: Pick<Troupe, "records" | "releaseText">, store: Pick<JobStore, "markDelivered">) {
+  constructor(
+    troupe: Pick<Troupe, "records" | "releaseText">,
+    store: Pick<JobStore, "markDelivered" | "markUndelivered">,
+  ) {
     this.#troupe = troupe
     this.#store = store
-    troupe.records.onForgotten((record) => this.#delivered.delete(keyOf(record)))
+    troupe.records.onForgotten((record) => {
+      this.#delivered.delete(keyOf(record))
+      this.#undone.delete(keyOf(record))
+    })
   }
 
   /** The owner's jobs that run, and those whose results are not delivered. */
@@ -28,6 +38,15 @@ export class Inbox {
 
   undelivered(owner: string): JobRecord[] {
     return this.#troupe.records.of(owner).filter((record) => hasEnded(record) && !this.isDelivered(record))
+  }
+
+  /** Undelivered results that their owner expects: those that the user has undone start no turn of their own. */
+  due(owner: string): JobRecord[] {
+    return this.undelivered(owner).filter((record) => this.#undone.get(keyOf(record)) !== record.run)
+  }
+
+  hasDelivered(owner: string): boolean {
+    return this.#troupe.records.of(owner).some((record) => this.#delivered.has(keyOf(record)))
   }
 
   isDelivered(record: JobRecord): boolean {
@@ -46,16 +65,53 @@ export class Inbox {
     if (news.length === 0) return
     for (const record of news) {
       this.#delivered.set(keyOf(record), record.run)
+      this.#undone.delete(keyOf(record))
       this.#troupe.releaseText(record)
     }
     this.#store.markDelivered(news)
     for (const listener of this.#listeners) listener(owner)
   }
 
+  /** Takes in that the owner's conversation holds these and no others. */
+  keepDelivered(owner: string, runs: readonly DeliveredRun[]): void {
+    const lost = this.#troupe.records
+      .of(owner)
+      .filter((record) => hasEnded(record) && this.isDelivered(record) && !isIn(runs, record))
+    for (const record of lost) {
+      this.#delivered.delete(keyOf(record))
+      this.#undone.set(keyOf(record), record.run)
+    }
+    this.#store.markUndelivered(lost)
+  }
+
+  /** Whether another call has this result: delivered, or in an answer that opencode has not stored yet. */
+  isTaken(record: JobRecord, call: string | undefined): boolean {
+    const held = this.#onTheWay.get(keyOf(record))
+    return this.isDelivered(record) || (held !== undefined && held.run === record.run && held.call !== call)
+  }
+
+  /** The answer of this call holds these results. Should opencode not store it, they are undelivered as before. */
+  handOver(records: readonly JobRecord[], call: string | undefined): void {
+    if (call === undefined) return
+    for (const record of records) {
+      const { owner, run } = record
+      if (!this.isDelivered(record)) this.#onTheWay.set(keyOf(record), { owner, call, run })
+    }
+  }
+
   /** The answers of tools and the notifications that opencode has stored. */
   hear(event: HostEvent): void {
-    if (event.type === "tool.ended" || event.type === "mark.stored")
-      this.markDelivered(event.session, runsIn(event.mark))
+    const { type, session } = event
+    if (type === "tool.ended" || type === "mark.stored") this.markDelivered(session, runsIn(event.mark))
+    if (type === "tool.ended")
+      this.#forgetOnTheWay(({ owner, call }) => owner === session && call === event.call)
+    // Its turn is over: what was not stored by now never will be.
+    if (type === "session.idle" || type === "session.deleted")
+      this.#forgetOnTheWay(({ owner }) => owner === session)
+  }
+
+  #forgetOnTheWay(test: (held: { owner: string; call: string }) => boolean): void {
+    for (const [key, held] of this.#onTheWay) if (test(held)) this.#onTheWay.delete(key)
   }
 
   /** Hears of each owner to whom something was delivered. Returns what ends the subscription. */

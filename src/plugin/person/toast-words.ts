@@ -64,7 +64,8 @@ export function problemsToast(problems: readonly string[], duration: number): To
 }
 
 export function linkToast(url: string, duration: number): Toast {
-  return { message: `Watch the jobs: ${url}`, variant: "info", duration }
+  // A line of its own: a terminal opens a link only as far as its line goes.
+  return { message: `Watch the jobs:\n${url}`, variant: "info", duration }
 }
 
 /** @param title that of the session where they wait; none where there are several */
@@ -73,6 +74,6 @@ export function waitingToast(count: number, title: string | undefined, duration:
   const where =
     title === undefined
       ? "in earlier sessions; continue one to have its results delivered"
-      : `in “${title}”; continue that session to have ${count === 1 ? "it" : "them"} delivered`
+      : `in “${excerpt(title)}”; continue that session to have ${count === 1 ? "it" : "them"} delivered`
   return { message: `${results} ${where}`, variant: "info", duration }
 }

@@ -8,9 +8,9 @@ import type { StoredJob, StoredRecord } from "./stored-job.ts"
 import { textIn } from "./texts.ts"
 
 /** A child session with the job that opencode's store has in it. */
-export type FoundJob = {
-  child: HostSession
-  stored: StoredJob
+export type StoredChild = { child: HostSession; stored: StoredJob }
+
+export type FoundJob = StoredChild & {
   /** Whether another process, or another instance in this one, has the job. */
   isHeld: boolean
 }
@@ -62,7 +62,12 @@ export function findingOf(evidence: Evidence): Finding {
     if (!error)
       return {
         type: "answered",
-        record: { ...adopted(child, record), state: "done", text: answer.text, endedAt },
+        record: {
+          ...adopted(child, record),
+          state: "done",
+          text: answer.text,
+          endedAt: endOf(record, endedAt),
+        },
       }
     return {
       type: "answered",
@@ -83,19 +88,28 @@ export const isEnded = (record: StoredRecord) => hasEnded({ ...record, session: 
 
 /**
  * A call that reached opencode twice made two sessions for one job, of which one has never been asked anything. In the
- * order in which the jobs were started.
+ * order in which the jobs were started: two processes may have given two jobs of one owner the same id.
+ * @param isUsed whether it is known already that the job goes on in this session
  */
-export function onePerJob(found: readonly FoundJob[]): FoundJob[] {
-  const latest = new Map<string, FoundJob>()
-  for (const each of found.toSorted((a, b) => worth(a) - worth(b))) {
-    const { owner, id } = each.stored.record
-    latest.set(`${owner}/${id}`, each)
+export function onePerJob<Found extends StoredChild>(
+  found: readonly Found[],
+  isUsed: (session: string) => boolean = () => false,
+): Found[] {
+  const worth = ({ child, stored }: StoredChild) => {
+    if (isUsed(child.id)) return Number.MAX_VALUE
+    return isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.updatedAt
   }
-  return [...latest.values()].toSorted((a, b) => a.stored.record.createdAt - b.stored.record.createdAt)
+  const latest = new Map<string, Found>()
+  for (const each of found.toSorted((a, b) => worth(a) - worth(b))) latest.set(keyOf(each), each)
+  return [...latest.values()].toSorted(
+    (a, b) => a.stored.record.createdAt - b.stored.record.createdAt || (a.child.id < b.child.id ? -1 : 1),
+  )
 }
 
-const worth = ({ child, stored }: FoundJob) =>
-  isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.updatedAt
+/** An earlier version gave jobs no key. */
+function keyOf({ stored: { key, record } }: StoredChild): string {
+  return key ?? `${record.owner}/${record.id}/${record.createdAt}`
+}
 
 function interruption(messages: readonly HostMessage[]): JobError {
   const last = messages.at(-1)
@@ -113,8 +127,11 @@ function withText(record: JobRecord, messages: readonly HostMessage[], asked: st
 }
 
 function endedAs(child: HostSession, record: StoredRecord, error: JobError, endedAt: number): JobRecord {
-  return { ...adopted(child, record), state: stateFor(error), error, endedAt }
+  return { ...adopted(child, record), state: stateFor(error), error, endedAt: endOf(record, endedAt) }
 }
+
+/** The clock may have been set back: nothing ends before it began. */
+const endOf = ({ startedAt, createdAt }: StoredRecord, at: number) => Math.max(at, startedAt ?? createdAt)
 
 function adopted(child: HostSession, record: StoredRecord): JobRecord {
   const { phase: _phase, deadlineAt: _deadline, ...kept } = record

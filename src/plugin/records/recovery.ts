@@ -5,8 +5,9 @@ import type { Host, HostError, HostSession } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import { backoff } from "../util/backoff.ts"
 import { wordsOf } from "../util/error-words.ts"
+import type { Claim } from "./claims.ts"
 import { type DeliveredRun, deliveredRuns } from "./delivery-mark.ts"
-import { type FoundJob, findingOf, onePerJob } from "./left-behind.ts"
+import { type FoundJob, findingOf, isEnded, onePerJob, type StoredChild } from "./left-behind.ts"
 import type { JobStore } from "./store.ts"
 import { type Lease, StoredJob } from "./stored-job.ts"
 
@@ -18,6 +19,9 @@ const pauses = { firstMs: 2_000, lastMs: 60_000 }
 const heldPauseMs = 5_000
 /** How long a look for an owner's jobs is good: another process may have left some since. Milliseconds. */
 const lookedMs = 10 * 60_000
+
+/** What ids may be, characters. */
+const mostIdLength = 40
 
 export type RecoveryOptions = {
   host: Host
@@ -46,11 +50,18 @@ export type Deliveries = {
 export type Recovery = {
   /** Finds the jobs that an earlier process started for this owner. A look is good for a while: calls join it. */
   owner(session: string): Promise<void>
+  /** As `owner`, for those who have found nothing: a look that was made before is not good enough. */
+  again(session: string): Promise<void>
+  /** The open jobs of this owner that are another opencode's, as the last look found them. */
+  elsewhere(owner: string): readonly HeldJob[]
   /** Takes in what earlier processes have left in this project, and ends or goes on with what is unfinished. */
   everybody(): Promise<void>
   /** Looks no more. */
   stop(): void
 }
+
+/** A job that a living process has: it runs there, or its result waits there to be delivered. */
+export type HeldJob = { id: string; pid: number; isRunning: boolean }
 
 /**
  * Brings back the jobs of processes that are gone, from the metadata and messages of their child sessions. It wakes
@@ -69,12 +80,19 @@ export function createRecovery({
 }: RecoveryOptions): Recovery {
   /** Oldest first. */
   const looked = new Map<string, { at: number; look: Promise<void> }>()
+  /** By owner. */
+  const heldElsewhere = new Map<string, HeldJob[]>()
   /** Those who run jobs of this project in other processes, by instance. */
   const holders = new Map<string, Lease>()
   const timers = new Set<NodeJS.Timeout>()
   let isWatching = false
   let isStopped = false
   const unsubscribe = troupe.records.onForgotten(({ owner }) => void looked.delete(owner))
+
+  function lookAgain(session: string): Promise<void> {
+    looked.delete(session)
+    return lookAfter(session)
+  }
 
   function lookAfter(session: string, attempt = 0): Promise<void> {
     forgetOldLooks()
@@ -106,8 +124,15 @@ export function createRecovery({
     const children = await host.children(session)
     if (!children.ok) return outcomeOf(session, children.error)
     const found = await unknownJobs(children.value)
+    noteElsewhere(session, found)
     const brought = await Promise.all(found.map(bringBack))
-    const outcomes = [...brought, await markDelivered(session)]
+    const unfinished = brought.flatMap((each) => (typeof each === "string" ? [] : each))
+    const gone = await goOn(session, unfinished)
+    const outcomes = [
+      ...brought.filter((each) => typeof each === "string"),
+      ...gone,
+      await markDelivered(session),
+    ]
     return outcomes.find((each) => each === "unknown") ?? outcomes.find((each) => each === "held") ?? "over"
   }
 
@@ -123,10 +148,10 @@ export function createRecovery({
     // What has ended needs no more than this list. Whether its owner has it, and how the rest ended, is in messages.
     for (const job of left) {
       const finding = findingOf({ ...job, recover, now: now() })
-      if (finding.type === "ended") takeIn(job.stored, finding.record)
+      if (finding.type === "ended") takeIn(job, finding.record)
     }
     const owners = [...new Set(left.map(({ stored }) => stored.record.owner))]
-    const open = left.filter(({ stored }) => !isKnown(stored)).map(({ stored }) => stored.record.owner)
+    const open = left.filter((job) => !isKnown(job)).map(({ stored }) => stored.record.owner)
     const taken = new Set(left.flatMap(({ child, stored }) => (isTakenOver(stored.lease) ? child.id : [])))
     const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
     await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
@@ -140,10 +165,12 @@ export function createRecovery({
 
   /** The jobs in these sessions that this process does not know. */
   async function unknownJobs(sessions: readonly HostSession[]): Promise<FoundJob[]> {
-    const found = sessions.flatMap((child) => {
+    const stored = sessions.flatMap((child): StoredChild[] => {
       const stored = readStored(child)
-      return stored && stored.record.owner === child.parent && !isKnown(stored) ? [{ child, stored }] : []
+      return stored && stored.record.owner === child.parent ? [{ child, stored }] : []
     })
+    const isUsed = (session: string) => troupe.records.bySession(session) !== undefined
+    const found = onePerJob(stored, isUsed).filter((each) => !isKnown(each))
     // What is ours and has no record is what could not be brought back before.
     const leases = found.map(({ stored }) => stored.lease).filter((lease) => !store.isOurs(lease))
     const others = [...new Map(leases.map((lease) => [lease.instance, lease])).values()]
@@ -151,19 +178,43 @@ export function createRecovery({
     const living = others.filter((_, index) => isAlive[index])
     watch(living)
     const held = new Set(living.map(({ instance }) => instance))
-    return onePerJob(
-      found.map(({ child, stored }) => ({ child, stored, isHeld: held.has(stored.lease.instance) })),
-    )
+    return found.map((each) => ({ ...each, isHeld: held.has(each.stored.lease.instance) }))
   }
 
-  /** A run that another process has begun meanwhile is news of a job that this one knows as ended. */
-  function isKnown({ record: { owner, id, run } }: StoredJob): boolean {
-    const known = troupe.records.get(owner, id)
-    return known !== undefined && (known.run >= run || !hasEnded(known))
+  /**
+   * A job is known by its session: two processes may give two jobs of one owner the same id. A run that another process
+   * has begun meanwhile is news of a job that this one knows as ended.
+   */
+  function isKnown({ child, stored: { record, lease } }: StoredChild): boolean {
+    const known = troupe.records.bySession(child.id)
+    if (known) return known.run >= record.run || !hasEnded(known)
+    // A session of ours that is just being made.
+    return store.isOurs(lease) && troupe.records.get(record.owner, record.id) !== undefined
   }
 
-  async function bringBack(job: FoundJob): Promise<Outcome> {
-    const { child, stored } = job
+  /** The job's own, unless another job of its owner has it. */
+  function idOf({ child, stored: { record } }: StoredChild): string {
+    const known = troupe.records.bySession(child.id)
+    if (known) return known.id
+    for (let number = 1; ; number++) {
+      const end = number === 1 ? "" : `-${number}`
+      const id = `${record.id.slice(0, mostIdLength - end.length)}${end}`
+      if (!troupe.records.get(record.owner, id)) return id
+    }
+  }
+
+  function noteElsewhere(owner: string, found: readonly FoundJob[]): void {
+    const held = found.flatMap(({ stored: { record, lease, deliveredRun }, isHeld }) => {
+      const isRunning = !isEnded(record)
+      const isOpen = isRunning || deliveredRun < record.run
+      return isHeld && isOpen ? [{ id: record.id, pid: lease.pid, isRunning }] : []
+    })
+    if (held.length > 0) heldElsewhere.set(owner, held)
+    else heldElsewhere.delete(owner)
+  }
+
+  async function bringBack(job: FoundJob): Promise<Outcome | Unfinished> {
+    const { child } = job
     let finding = findingOf({ ...job, recover, now: now() })
     if (finding.type === "unread") {
       const [messages, busy] = await Promise.all([host.messages(child.id), host.isBusy(child.id)])
@@ -173,7 +224,7 @@ export function createRecovery({
         ...job,
         messages: messages.value,
         isRunning,
-        isTakenOver: isTakenOver(stored.lease),
+        isTakenOver: isTakenOver(job.stored.lease),
         recover,
         now: now(),
       })
@@ -183,15 +234,14 @@ export function createRecovery({
       case "unread":
         return "held"
       case "ended":
-        takeIn(stored, finding.record)
+        takeIn(job, finding.record)
         return "over"
       case "unfinished":
-        return goOn(stored, finding.job)
+        return { found: job, job: finding.job }
       default: {
-        const { record } = finding
-        if (!takeIn(stored, record)) return "over"
-        // Where it cannot be written, the store says why.
-        store.recordEnd(record).catch(() => {})
+        const record = takeIn(job, finding.record)
+        if (!record) return "over"
+        writeEnd(record)
         // What its child had started itself has lost its owner.
         await lookAfter(child.id)
         return "over"
@@ -199,33 +249,50 @@ export function createRecovery({
     }
   }
 
-  /** False where another look was quicker. */
-  function takeIn(stored: StoredJob, record: JobRecord): boolean {
-    if (isKnown(stored)) return false
+  /** Nothing where another look was quicker. */
+  function takeIn(job: StoredChild, found: JobRecord): JobRecord | undefined {
+    if (isKnown(job)) return undefined
+    const { stored } = job
+    const record = { ...found, id: idOf(job) }
     takeOver(record.session, stored)
     inbox.adopt(record.session, stored.deliveredRun)
     troupe.adopt(record)
-    return true
+    // It keeps its new id.
+    if (record.id !== stored.record.id && isEnded(stored.record)) writeEnd(record)
+    return record
   }
 
   function takeOver(session: string, { lease }: StoredJob): void {
     if (isTakenOver(lease)) onTakenOver(session)
   }
 
-  async function goOn(stored: StoredJob, job: JobInput & { session: string }): Promise<Outcome> {
-    const claim = await store.claim(job.session, stored)
+  /** Where it cannot be written, the store says why. */
+  function writeEnd(record: JobRecord): void {
+    store.recordEnd(record).catch(() => {})
+  }
+
+  async function goOn(owner: string, unfinished: readonly Unfinished[]): Promise<Outcome[]> {
+    if (unfinished.length === 0) return []
+    const seen = unfinished.map(({ found: { child, stored } }) => ({ session: child.id, stored }))
+    const claims = await store.claim(owner, seen)
+    return Promise.all(unfinished.map((each, index) => goOnWith(each, claims[index] ?? "unknown")))
+  }
+
+  async function goOnWith({ found, job }: Unfinished, claim: Claim): Promise<Outcome> {
     if (claim === "unknown") return "unknown"
     if (claim === "another's") {
-      const found = await store.read(job.session)
+      const current = await store.read(job.session)
       // Whoever claims it may not have written yet, or may have done it already.
-      if (!found || !(await store.isHeld(found.lease))) return "unknown"
-      watch([found.lease])
+      if (!current || !(await store.isHeld(current.lease))) return "unknown"
+      watch([current.lease])
       return "held"
     }
-    if (isKnown(stored)) return "over"
-    takeOver(job.session, stored)
-    inbox.adopt(job.session, stored.deliveredRun)
-    troupe.start(job)
+    if (isKnown(found)) return "over"
+    const id = idOf(found)
+    takeOver(job.session, found.stored)
+    inbox.adopt(job.session, found.stored.deliveredRun)
+    troupe.start({ ...job, id })
+    if (id !== job.id) store.saveRun(job.session, { ...job, id }).catch(() => {})
     return "over"
   }
 
@@ -257,6 +324,7 @@ export function createRecovery({
     watch([])
     if (!hasAnyDied) return
     looked.clear()
+    heldElsewhere.clear()
     await lookAtAll()
   }
 
@@ -270,9 +338,10 @@ export function createRecovery({
   }
 
   function outcomeOf(session: string, { message, status }: HostError): Outcome {
+    // Somebody has deleted it, and it will not come back: it is not looked for again.
+    if (status === 404) return "over"
     complain(session, message)
-    // What is gone will not come back: it is not looked for again.
-    return status === 404 ? "over" : "unknown"
+    return "unknown"
   }
 
   function readStored(session: HostSession): StoredJob | undefined {
@@ -290,6 +359,8 @@ export function createRecovery({
 
   return {
     owner: (session) => lookAfter(session),
+    again: lookAgain,
+    elsewhere: (owner) => heldElsewhere.get(owner) ?? [],
     everybody: () => lookAtAll().catch((error) => complain("the sessions", wordsOf(error))),
     stop() {
       isStopped = true
@@ -302,3 +373,6 @@ export function createRecovery({
 
 /** `held`: another process has some of it, so that another look may find more. `unknown`: it is looked for again. */
 type Outcome = "over" | "held" | "unknown"
+
+/** To be gone on with, once it is claimed. */
+type Unfinished = { found: FoundJob; job: JobInput & { session: string } }

@@ -1,10 +1,11 @@
+import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host } from "../host/port.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { within } from "../util/within.ts"
-import { type Claim, type Claims, createClaims } from "./claims.ts"
+import { type Claim, type Claims, createClaims, type SeenJob } from "./claims.ts"
 import type { Holder } from "./lease.ts"
 import { type Patch, patched } from "./patch.ts"
 import { type Lease, newStoredJob, newStoredRecord, StoredJob, storedRecordOf } from "./stored-job.ts"
@@ -23,7 +24,7 @@ export class JobStore {
   readonly #claims: Claims
   /** By session; one that has written all is gone. */
   readonly #writers = new Map<string, Writer>()
-  readonly #claiming = new Set<Promise<Claim>>()
+  readonly #claiming = new Set<Promise<Claim[]>>()
   #changes = 0
   /** `draining`: only what is known by now is still written. */
   #state: "open" | "draining" | "drained" = "open"
@@ -36,7 +37,7 @@ export class JobStore {
 
   /** What a job's child session is made with. */
   async newStored(job: JobInput): Promise<StoredJob> {
-    return newStoredJob(job, await this.#holder.lease)
+    return newStoredJob(job, await this.#holder.lease, randomUUID())
   }
 
   /**
@@ -80,15 +81,20 @@ export class JobStore {
     }
   }
 
+  /** The conversation of their owner no longer holds them. */
+  markUndelivered(records: readonly JobRecord[]): void {
+    for (const { session } of records) if (session !== "") this.#change(session, { deliveredRun: 0 }, "soon")
+  }
+
   async read(session: string): Promise<StoredJob | undefined> {
     const found = await this.#host.session(session)
     return found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
   }
 
-  /** Takes over the unfinished job of a dead process, unless another process is quicker. */
-  async claim(session: string, seen: StoredJob): Promise<Claim> {
-    if (this.#state !== "open") return "unknown"
-    const claiming = this.#claims.claim(session, seen)
+  /** Takes over the unfinished jobs of dead processes, those of one owner, unless another process is quicker. */
+  async claim(owner: string, seen: readonly SeenJob[]): Promise<Claim[]> {
+    if (this.#state !== "open") return seen.map(() => "unknown")
+    const claiming = this.#claims.claim(owner, seen)
     this.#claiming.add(claiming)
     return claiming.finally(() => this.#claiming.delete(claiming))
   }
@@ -172,8 +178,8 @@ export class JobStore {
     })
     if (updated.ok) return outcome
     const { message, status } = updated.error
-    // A session that is gone will not come back.
-    if (status === 404) return this.#refused(session, message)
+    // Somebody has deleted the session, and it will not come back: no fault of anybody's.
+    if (status === 404) return { type: "refused" }
     this.#complain(session, message)
     throw new Error(message)
   }

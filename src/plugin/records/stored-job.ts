@@ -18,6 +18,8 @@ export type StoredRecord = z.infer<typeof StoredRecord>
 
 const Fields = z.object({
   version: z.literal(RECORD_VERSION),
+  /** Made with the job: two sessions that have it are of one call that reached opencode twice. */
+  key: z.string().optional(),
   record: StoredRecord,
   prompt: z.string(),
   variant: z.string().optional(),
@@ -35,9 +37,10 @@ export const StoredJob = z.preprocess(withNewNames, Fields)
 export type StoredJob = z.infer<typeof Fields>
 
 /** A job as it lies there from the beginning of its child session on. */
-export function newStoredJob(job: JobInput, lease: Lease): StoredJob {
+export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJob {
   return {
     version: RECORD_VERSION,
+    key,
     record: newStoredRecord(job),
     prompt: job.prompt,
     variant: job.variant,

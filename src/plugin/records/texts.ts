@@ -1,5 +1,5 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { placeOf, textSince } from "../host/answers.ts"
+import { isSummary, placeOf, textSince } from "../host/answers.ts"
 import type { AssistantMessage, Host, HostMessage } from "../host/port.ts"
 import { promptIds } from "../host/prompt-ids.ts"
 import { StoredJob } from "./stored-job.ts"
@@ -70,8 +70,7 @@ export function textIn(
   return written(text)
 }
 
-const isSummarized = (messages: readonly HostMessage[]) =>
-  messages.some((message) => message.role === "user" && message.summarizesUntil !== undefined)
+const isSummarized = (messages: readonly HostMessage[]) => messages.some(isSummary)
 
 const lastText = (messages: readonly HostMessage[]) =>
   messages.findLast(({ role, text }) => role === "assistant" && text !== "")?.text ?? ""

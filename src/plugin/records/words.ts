@@ -1,4 +1,6 @@
-import { hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
+import { duration, timeOf } from "../../machines/durations.ts"
+import { hasEnded, type JobError, type JobPhase, type JobRecord } from "../../machines/record.ts"
+import { beginning, oneLine, plainText } from "../util/plain.ts"
 import type { JobWithText, TextOf } from "./texts.ts"
 
 /** Characters of an ended job's text in a status. */
@@ -7,10 +9,10 @@ const excerptLength = 160
 const shortLength = 2_000
 const allShortLength = 12_000
 
-/** `a: prompting.working 12s, bash: ls, 1.2k tokens` */
+/** `a: prompting.working 12 s, bash: ls, 1.2k tokens` */
 export function statusLine(record: JobRecord, now: number): string {
   const details = [
-    `${stateOf(record)} ${timeOf(record, now)}`,
+    `${stateOf(record)} ${duration(timeOf(record, now))}`,
     record.run > 1 ? `run ${record.run}` : "",
     doing(record),
     spent(record),
@@ -22,21 +24,21 @@ export function statusLine(record: JobRecord, now: number): string {
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock({ record, text }: JobWithText, now: number): string {
-  const reason = record.error ? ` reason=${JSON.stringify(fenced(reasonOf(record.error)))}` : ""
-  const head = `<job id="${record.id}" state="${record.state}" time="${timeOf(record, now)}"${reason}>`
+  const reason = record.error ? ` reason=${JSON.stringify(fenced(oneLine(reasonOf(record.error))))}` : ""
+  const head = `<job id="${record.id}" state="${record.state}" time="${duration(timeOf(record, now))}"${reason}>`
   return `${head}\n${textWords(text)}\n</job>`
 }
 
 function textWords(text: TextOf): string {
   switch (text.kind) {
     case "text":
-      return fenced(text.text)
+      return fenced(plainText(text.text))
     case "nothing":
       return "(it wrote nothing)"
     case "lost":
-      return `(what it had written is lost: ${text.why})`
+      return `(what it had written is lost: ${oneLine(text.why)})`
     case "unreadable":
-      return `(its text could not be read: ${text.why})`
+      return `(its text could not be read: ${oneLine(text.why)})`
   }
 }
 
@@ -49,7 +51,7 @@ export function shortenedBlocks(results: readonly JobWithText[], now: number): s
 function shortened({ record, text }: JobWithText, most: number): JobWithText {
   if (text.kind !== "text" || text.text.length <= most) return { record, text }
   const rest = `[${text.text.length - most} more characters: agents_wait with ids ["${record.id}"]]`
-  return { record, text: { kind: "text", text: `${text.text.slice(0, most)}\n${rest}` } }
+  return { record, text: { kind: "text", text: `${beginning(text.text, most)}\n${rest}` } }
 }
 
 /** A cancel says itself that it is one. */
@@ -70,31 +72,31 @@ export function progress(records: readonly JobRecord[]): string {
     count("failed", ({ state }) => state === "failed"),
     count("timed out", ({ state }) => state === "timedOut"),
     count("cancelled", ({ state }) => state === "cancelled"),
-    count("waiting for permission", ({ phase }) => phase === "permission"),
-    count("waiting for an answer", ({ phase }) => phase === "question"),
-    count("retrying", ({ phase }) => phase === "retrying"),
-    count("queued", ({ phase }) => phase === "queued"),
+    ...phases.map(([name, label]) => count(label, ({ phase }) => phase === name)),
   ]
     .filter((each) => each !== "")
     .join(", ")
 }
 
-const stateOf = ({ state, phase }: JobRecord) => (phase ? `${state}.${phase}` : state)
+/** Those that need somebody first. */
+const phases = Object.entries({
+  permission: "waiting for permission",
+  question: "waiting for an answer",
+  retrying: "retrying",
+  working: "working",
+  opening: "opening",
+  queued: "queued",
+  stopping: "stopping",
+} satisfies Record<JobPhase, string>)
 
-/** The job's own time: what people took to answer it is not. */
-function timeOf(record: JobRecord, now: number): string {
-  const { startedAt, createdAt, endedAt = now, waitedMs = 0, waitingSince = endedAt } = record
-  const ms = endedAt - (startedAt ?? createdAt) - waitedMs - (endedAt - waitingSince)
-  const seconds = Math.max(0, ms / 1000)
-  return seconds < 10 ? `${seconds.toFixed(1)}s` : `${Math.round(seconds)}s`
-}
+const stateOf = ({ state, phase }: JobRecord) => (phase ? `${state}.${phase}` : state)
 
 function doing({ asks, retry, activity, ...record }: JobRecord): string {
   if (hasEnded(record)) return ""
   const ask = asks?.[0]
   if (ask) return excerpt(`${ask.kind === "permission" ? "asks for permission:" : "asks:"} ${ask.text}`)
   if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
-  if (activity?.tool) return activity.tool
+  if (activity?.tool) return excerpt(activity.tool)
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
 }
 
@@ -107,6 +109,6 @@ function spent({ usage }: JobRecord): string {
 
 /** The beginning of a text, on one line. */
 export function excerpt(text: string, most = excerptLength): string {
-  const line = text.replace(/\s+/g, " ").trim()
-  return line.length > most ? `${line.slice(0, most)}…` : line
+  const line = oneLine(text)
+  return line.length > most ? `${beginning(line, most)}…` : line
 }

@@ -5,7 +5,15 @@ import { type JobWithText, withTexts } from "../records/texts.ts"
 import { shortenedBlocks, statusLine } from "../records/words.ts"
 import { within } from "../util/within.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
-import { find, type Services, settled, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import {
+  elsewhereWords,
+  find,
+  type Services,
+  settled,
+  unknownTitle,
+  unknownWords,
+  withoutText,
+} from "./services.ts"
 
 /** Longest wait for texts that opencode did not tell as the children were stopped. Milliseconds. */
 const textTimeout = 1_000
@@ -29,12 +37,15 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   const unchanged = current(known.filter(hasEnded))
   const texts = await within(textTimeout, withTexts(host, stopped), () => stopped.map(unread))
   const shown = texts.filter(({ text }) => text.kind !== "unreadable").map(({ record }) => record)
+  const isNone = known.length === 0
+  const elsewhere = await elsewhereWords(services, owner, isNone || unknown.length > 0 ? "anew" : "as known")
   const lines = [
-    ...(known.length === 0 && unknown.length === 0 ? ["No jobs are running."] : []),
+    ...(isNone && unknown.length === 0 && elsewhere.length === 0 ? ["No jobs are running."] : []),
     ...shortenedBlocks(texts, now()),
     ...(unchanged.length > 0 ? ["Already ended:"] : []),
     ...unchanged.map((record) => statusLine(record, now())),
     ...unknownWords(services, owner, unknown),
+    ...elsewhere,
   ]
   return {
     title: titleOf(stopped, unchanged, unknown),

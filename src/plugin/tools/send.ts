@@ -3,7 +3,7 @@ import { childRules, exceedsOwner } from "../children/permissions.ts"
 import type { Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -11,10 +11,10 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
   const owner = call.place.session
   const record = services.troupe.records.get(owner, id)
   if (!record) {
+    const elsewhere = await elsewhereWords(services, owner, "anew")
     return {
       title: unknownTitle([id]),
-      // Stryker disable next-line StringLiteral: there is one line
-      output: unknownWords(services, owner, [id]).join("\n"),
+      output: [...unknownWords(services, owner, [id]), ...elsewhere].join("\n"),
       metadata: { jobs: [] },
     }
   }

@@ -5,7 +5,9 @@ import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
+import type { Undos } from "../owners/undos.ts"
 import type { Recovery } from "../records/recovery.ts"
+import { excerpt } from "../records/words.ts"
 import type { StartsUnderWay } from "./starts.ts"
 
 /** What the tools work with. */
@@ -13,10 +15,11 @@ export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
-  inbox: Pick<Inbox, "open">
+  inbox: Pick<Inbox, "open" | "isTaken" | "handOver">
   lineage: Lineage
-  recovery: Pick<Recovery, "owner">
+  recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
   starts: StartsUnderWay
+  undos: Pick<Undos, "settled">
   options: Options
   /** What a person types for a link to the inspector. */
   inspectCommand: () => string
@@ -45,7 +48,28 @@ export function unknownWords(
   if (unknown.length === 0) return []
   const known = troupe.records.of(owner).map(({ id }) => id)
   const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
-  return [`Unknown: ${unknown.join(", ")} (${there})`]
+  return [`Unknown: ${listed(unknown, 20)} (${there})`]
+}
+
+/** Which jobs of this owner another opencode has, and what to do. `anew`: for those who have found nothing here. */
+export async function elsewhereWords(
+  { recovery }: Services,
+  owner: string,
+  look: "anew" | "as known",
+): Promise<string[]> {
+  if (look === "anew") await recovery.again(owner)
+  const jobs = recovery.elsewhere(owner)
+  return [...new Set(jobs.map(({ pid }) => pid))].map((pid) => {
+    const ids = jobs
+      .filter((job) => job.pid === pid)
+      .map(({ id, isRunning }) => (isRunning ? id : `${id} (ended)`))
+    const count =
+      ids.length === 1 ? "1 job of this session belongs" : `${ids.length} jobs of this session belong`
+    return (
+      `${count} to another opencode (pid ${pid}): ${listed(ids, 20)}. Results are delivered there; ` +
+      "once that opencode has ended, they are here."
+    )
+  })
 }
 
 /** For a call that found nothing else. */
@@ -54,7 +78,8 @@ export const unknownTitle = (unknown: readonly string[]) =>
 
 export function listed(names: readonly string[], most: number): string {
   const rest = names.length - most
-  return rest > 0 ? `${names.slice(0, most).join(", ")} and ${rest} more` : names.join(", ")
+  const shown = names.slice(0, most).map((name) => excerpt(name))
+  return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ")
 }
 
 /** Records as results carry them: their texts are in the output. */

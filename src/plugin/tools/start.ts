@@ -12,7 +12,9 @@ import type {
 import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
+import { excerpt } from "../records/words.ts"
 import { parse } from "../util/parse.ts"
+import { oneLine } from "../util/plain.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
@@ -181,14 +183,12 @@ function startAll(
   return items.map((item) => {
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted) } = item.task
-    const taken = services.troupe.records.get(session, id)
-    if (taken) {
-      const followUp = hasEnded(taken) ? " by an ended job, which agents_send continues" : ""
+    const taken = takerOf(services, session, id)
+    if (taken !== undefined)
       return {
         name: item.name,
-        refused: `the id "${id}" is taken${followUp}; choose another, or leave it out`,
+        refused: `the id "${id}" is taken${taken}; choose another, or leave it out`,
       }
-    }
     services.troupe.start(
       jobOf(services, owner, item, {
         id,
@@ -202,9 +202,19 @@ function startAll(
   })
 }
 
-function freeId({ troupe }: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
-  let index = troupe.records.countOf(owner) + 1
-  while (wanted.has(`j${index}`) || troupe.records.get(owner, `j${index}`)) index++
+/** Whose an id is, in words; nothing where it is free. */
+function takerOf({ troupe, recovery }: Services, owner: string, id: string): string | undefined {
+  const theirs = recovery.elsewhere(owner).find((job) => job.id === id)
+  if (theirs) return ` by a job of another opencode (pid ${theirs.pid})`
+  const own = troupe.records.get(owner, id)
+  if (!own) return undefined
+  return hasEnded(own) ? " by an ended job, which agents_send continues" : ""
+}
+
+function freeId(services: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
+  const isTaken = (id: string) => wanted.has(id) || takerOf(services, owner, id) !== undefined
+  let index = services.troupe.records.countOf(owner) + 1
+  while (isTaken(`j${index}`)) index++
   return `j${index}`
 }
 
@@ -233,10 +243,7 @@ function jobOf(
 }
 
 function describe({ description, prompt }: Task): string {
-  const line = (description ?? prompt).replace(/\s+/g, " ").trim()
-  return description === undefined && line.length > descriptionLength
-    ? `${line.slice(0, descriptionLength)}…`
-    : line
+  return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
 function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
@@ -251,7 +258,7 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
     // Stryker disable next-line OptionalChaining: those alone are here that have an error
-    ...unasked.map(({ id, error }) => `Not started: ${id}: ${error?.message}`),
+    ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {

@@ -1,9 +1,17 @@
-import type { JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { progress, statusLine } from "../records/words.ts"
 import { version } from "../util/version.ts"
 import { readArguments, StatusArguments } from "./arguments.ts"
-import { find, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import {
+  elsewhereWords,
+  find,
+  listed,
+  type Services,
+  unknownTitle,
+  unknownWords,
+  withoutText,
+} from "./services.ts"
 
 /** How many jobs are shown where no ids were named: the newest. */
 const most = 50
@@ -16,16 +24,26 @@ export async function status(services: Services, given: unknown, call: ToolCall)
     ? find(services, owner, ids)
     : { known: services.troupe.records.of(owner), unknown: [] }
   const shown = ids ? known : known.slice(-most)
+  const elsewhere = await elsewhereWords(services, owner, "anew")
+  const isNone = known.length === 0 && unknown.length === 0 && elsewhere.length === 0
   const lines = [
-    ...(known.length === 0 && unknown.length === 0 ? [noJobs(services)] : []),
+    ...(isNone ? [noJobs(services)] : []),
     ...(shown.length < known.length
       ? [`(${known.length - shown.length} older ones not shown; name their ids)`]
       : []),
     ...shown.map((record) => statusLine(record, services.now())),
+    ...delivered(shown),
     ...unknownWords(services, owner, unknown),
+    ...elsewhere,
     ...services.host.problems.all.map((problem) => `Problem: ${problem}`),
   ]
   return { title: titleOf(known, unknown), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
+}
+
+/** Their texts have left memory with their delivery. */
+function delivered(records: readonly JobRecord[]): string[] {
+  const ids = records.filter((record) => hasEnded(record) && record.text === undefined).map(({ id }) => id)
+  return ids.length > 0 ? [`agents_wait with ids has the text of ${listed(ids, 5)}.`] : []
 }
 
 function titleOf(known: JobRecord[], unknown: string[]): string {

@@ -1,12 +1,20 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import type { ToolAnswer, ToolCall } from "../host/port.ts"
+import type { ToolAnswer, ToolCall, ToolCallPlace } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { withTexts } from "../records/texts.ts"
-import { progress, resultBlock, statusLine } from "../records/words.ts"
+import { type JobWithText, withTexts } from "../records/texts.ts"
+import { excerpt, progress, resultBlock, statusLine } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
 import { shownProgress } from "./progress.ts"
-import { find, type Services, settled, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import {
+  elsewhereWords,
+  find,
+  type Services,
+  settled,
+  unknownTitle,
+  unknownWords,
+  withoutText,
+} from "./services.ts"
 
 /** Waits for jobs and hands over their full texts. Its timeout, or the user's interrupt, ends the waiting alone. */
 export async function wait(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -17,7 +25,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
   const signal = AbortSignal.any([call.signal, time.signal])
   try {
     const { known, unknown } = await jobsToWaitFor(services, owner, ids, signal)
-    if (known.length === 0) return nothing(services, owner, unknown)
+    if (known.length === 0) return await nothing(services, owner, unknown)
 
     const shown = shownProgress(services.host, call.place)
     const show = (records: readonly JobRecord[]) =>
@@ -31,7 +39,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
       : time.signal.aborted
         ? "The wait timed out."
         : "Not all were waited for."
-    return await report(services, owner, known, unknown, reason)
+    return await report(services, call.place, { known, unknown, isAsked: ids !== undefined }, reason)
   } finally {
     clearTimeout(timer)
   }
@@ -55,40 +63,55 @@ async function jobsToWaitFor(
   return look()
 }
 
-function nothing(services: Services, owner: string, unknown: string[]): ToolAnswer {
+async function nothing(services: Services, owner: string, unknown: string[]): Promise<ToolAnswer> {
+  const elsewhere = await elsewhereWords(services, owner, "anew")
   const isNone = unknown.length === 0
+  const none =
+    elsewhere.length > 0
+      ? "No other jobs are running."
+      : "No jobs are running, and all results have been delivered."
+  const lines = isNone ? [...elsewhere, none] : [...unknownWords(services, owner, unknown), ...elsewhere]
   return {
     title: isNone ? "nothing to wait for" : unknownTitle(unknown),
-    output: isNone
-      ? "No jobs are running, and all results have been delivered."
-      : unknownWords(services, owner, unknown).join("\n"),
+    output: lines.join("\n"),
     metadata: { jobs: [] },
   }
+}
+
+type Waited = Found & {
+  /** By their ids. */
+  isAsked: boolean
 }
 
 /** @param reason why some still run */
 async function report(
   services: Services,
-  owner: string,
-  known: readonly JobRecord[],
-  unknown: string[],
+  { session: owner, call }: ToolCallPlace,
+  { known, unknown, isAsked }: Waited,
   reason: string,
 ): Promise<ToolAnswer> {
   const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
   const running = current.filter((record) => !hasEnded(record))
   const now = services.now()
   const read = await withTexts(services.host, current.filter(hasEnded))
-  const ended = read.filter(({ text }) => text.kind !== "unreadable")
+  const elsewhere = await elsewhereWords(services, owner, unknown.length > 0 ? "anew" : "as known")
+  // From here on nothing waits: no other call can take them meanwhile.
+  const isTold = ({ record }: JobWithText) => !isAsked && services.inbox.isTaken(record, call)
+  const told = read.filter(isTold).map(({ record }) => record)
+  const ended = read.filter((result) => result.text.kind !== "unreadable" && !isTold(result))
   const blocks = ended.map((result) => resultBlock(result, now))
   const count = fitting(blocks)
   const handedOver = ended.slice(0, count).map(({ record }) => record)
   const left = ended.slice(count).map(({ record }) => record)
+  services.inbox.handOver(handedOver, call)
   const lines = [
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
     ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
     ...(running.length > 0 ? [`${reason} Still running:`] : []),
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
+    ...elsewhere,
+    ...(told.length > 0 ? [`In the answer of your other agents_wait call: ${idsOf(told)}.`] : []),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
   ]
@@ -100,7 +123,7 @@ async function report(
 }
 
 const unreadable = ({ id, state }: JobRecord, problem: string) =>
-  `${id} is ${state}, but its text could not be read now: ${problem}. Call agents_wait again for it.`
+  `${id} is ${state}, but its text could not be read now: ${excerpt(problem)}. Call agents_wait again for it.`
 
 const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 

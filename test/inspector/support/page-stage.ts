@@ -11,7 +11,7 @@ import { launchChromium } from "./chromium.ts"
 import { type ScriptedTroupe, scriptedTroupe } from "./scripted-troupe.ts"
 
 /**
- * For a file of tests of the page: before each of them a troupe of four slots, its inspector and a tab; after each,
+ * For the tests of the page: before each of them a troupe of four slots, its inspector and a tab; after each,
  * the tab must have said nothing on its console and asked nobody else for anything.
  */
 
@@ -28,22 +28,30 @@ export let page: Page
 export const foreign: string[] = []
 
 let browser: Browser
+let shared: BrowserContext
 let files: PageFiles
 const problems: string[] = []
 let expected: RegExp | undefined
 
 beforeAll(async () => {
   ;[browser, files] = await Promise.all([launchChromium(), buildPage()])
+  shared = await newContext()
+  // For the first tab Chromium opens a window, whose own pages cost more than ours: with this one it stays.
+  await shared.newPage()
 })
 afterAll(() => browser.close())
 
 beforeEach(async () => {
   scripted = scriptedTroupe({ concurrency: 4 })
   await start()
+  context = shared
   await newPage()
 })
 afterEach(async () => {
-  await context.close()
+  await page.close()
+  if (context !== shared) await context.close()
+  await shared.clearCookies()
+  await shared.clearPermissions()
   await inspector.stop()
   scripted.stop()
   expect(problems.filter((problem) => !expected?.test(problem))).toEqual([])
@@ -60,13 +68,29 @@ export async function start(options: InspectorOptions = {}): Promise<void> {
   })
 }
 
-/** Another tab in place of the one there is, in a browser that knows nothing yet. */
-export async function newPage(options: Parameters<Browser["newContext"]>[0] = {}): Promise<void> {
-  await context?.close()
+/**
+ * A tab in a browser of its own, which a simulated clock needs because it stays. All others share a browser, for a new
+ * one costs as much as four tabs; its cookies and permissions are gone after each test.
+ */
+export async function newBrowser(): Promise<void> {
+  await page.close()
+  context = await newContext()
+  await newPage()
+}
+
+async function newContext(): Promise<BrowserContext> {
+  const made = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    // What moves costs time, and nobody looks.
+    reducedMotion: "reduce",
+  })
+  made.setDefaultTimeout(20_000)
+  return made
+}
+
+async function newPage(): Promise<void> {
   for (const list of [problems, foreign]) list.length = 0
   expected = undefined
-  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
-  context.setDefaultTimeout(20_000)
   page = await context.newPage()
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") problems.push(message.text())
@@ -82,10 +106,9 @@ export function expectProblems(pattern: RegExp): void {
   expected = pattern
 }
 
-/** Opens the page by a link, then what the address selects. */
+/** Opens the page by a link, at what the query selects. */
 export async function open(query = ""): Promise<void> {
-  await page.goto(inspector.link())
-  if (query !== "") await page.goto(`${inspector.url}/?${query}`)
+  await page.goto(query === "" ? inspector.link() : `${inspector.link()}&${query}`)
   await page.locator(".connection.is-live").waitFor()
 }
 

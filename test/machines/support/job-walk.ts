@@ -10,8 +10,13 @@ export type Scenario = {
   input: JobInput
   /** The innermost state in which the event of this scenario comes. */
   from: string
-  steps: { name: HappeningName; value: JobSnapshot["value"] }[]
+  /** The way there. Each of its steps is the event of another scenario. */
+  way: Step[]
+  /** The event, and the way on to an end. */
+  steps: Step[]
 }
+
+type Step = { name: HappeningName; value: JobSnapshot["value"] }
 
 /**
  * Every event in every state that a job can be in, of which its machine says so: there by a shortest way, and on to an
@@ -42,20 +47,17 @@ export function everyStep(fields?: Partial<JobInput>): Scenario[] {
   const edges = adjacencyMapToArray(getAdjacencyMap(jobMachine, options))
   const endings = waysToAnEnd(edges)
   return edges.map(({ state, event, nextState }) => {
-    const steps = [
-      ...(ways.get(keyOf(state)) ?? []),
-      { name: nameOf(event), value: nextState.value },
-      ...(endings.get(keyOf(nextState)) ?? []),
-    ]
+    const way = ways.get(keyOf(state)) ?? []
+    const steps = [{ name: nameOf(event), value: nextState.value }, ...(endings.get(keyOf(nextState)) ?? [])]
     const from = state._nodes.at(-1)?.id ?? ""
-    return { title: steps.map(({ name }) => name).join(", "), input, from, steps }
+    return { title: [...way, ...steps].map(({ name }) => name).join(", "), input, from, way, steps }
   })
 }
 
 type Edge = { state: JobSnapshot; event: JobEvent; nextState: JobSnapshot }
 
 /** From each state, by its key; backwards from the ends, so that the first way found is a shortest. */
-function waysToAnEnd(edges: readonly Edge[]): Map<string, Scenario["steps"]> {
+function waysToAnEnd(edges: readonly Edge[]): Map<string, Step[]> {
   const ways = new Map(
     edges.filter(({ nextState }) => nextState.status === "done").map((edge) => [keyOf(edge.nextState), none]),
   )
@@ -71,7 +73,7 @@ function waysToAnEnd(edges: readonly Edge[]): Map<string, Scenario["steps"]> {
   return ways
 }
 
-const none: Scenario["steps"] = []
+const none: Step[] = []
 
 const nameOf = (event: object) => Reflect.get(event, "name") as HappeningName
 

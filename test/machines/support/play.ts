@@ -35,7 +35,8 @@ export type Play = ReturnType<typeof play>
 export function play(options: PlayOptions = {}) {
   const { concurrency = 8, opens = true, records = true, stops = true, looks = true } = options
   const clock = new CountingClock()
-  const now = () => dawn + clock.now()
+  let setBackMs = 0
+  const now = () => dawn + clock.now() - setBackMs
   const opening: Call<JobInput, { session: string }>[] = []
   const prompting: Call<ChildInput, Answer>[] = []
   const looking: Call<ChildInput, void>[] = []
@@ -148,6 +149,10 @@ export function play(options: PlayOptions = {}) {
     async crashWaiting(job: string | Key) {
       troupe.tell(keyOf(job), { type: "child.asked" } as JobEvent)
       await settled()
+    },
+    /** The computer's clock jumps; timers run on. */
+    setBack(ms: number) {
+      setBackMs += ms
     },
     async pass(ms: number) {
       clock.increment(ms)

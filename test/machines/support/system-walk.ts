@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from "node:util"
 import { expect } from "vitest"
-import { type AnyActorRef, createActor, fromTransition, initialTransition, transition } from "xstate"
+import {
+  type AnyActorRef,
+  createActor,
+  fromTransition,
+  initialTransition,
+  type SnapshotFrom,
+  transition,
+} from "xstate"
 import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
 import type { Claim } from "../../../src/machines/limits.ts"
 import type { supervisorMachine } from "../../../src/machines/supervisor-machine.ts"
@@ -8,8 +15,8 @@ import { type SystemContext, type SystemEvent, systemMachine } from "../../../sr
 import { jobInput } from "./jobs.ts"
 import { takenIn } from "./transitions.ts"
 
-/** What happens to the system, in the order in which it does. */
-export type SystemScenario = { title: string; events: SystemEvent[] }
+/** An event, and the way to the state in which it comes: each step of it is the event of another scenario. */
+export type SystemScenario = { title: string; way: SystemEvent[]; event: SystemEvent }
 
 export type SystemWalk = {
   concurrency: number
@@ -60,8 +67,8 @@ export function everyStep(walk: SystemWalk): SystemScenario[] {
     ]),
   )
   return adjacencyMapToArray(getAdjacencyMap(systemMachine, options)).map(({ state, event }) => {
-    const events = [...(ways.get(JSON.stringify(state.context)) ?? []), event]
-    return { title: events.map(titleOf).join(", "), events }
+    const way = ways.get(JSON.stringify(state.context)) ?? []
+    return { title: [...way, event].map(titleOf).join(", "), way, event }
   })
 }
 
@@ -74,76 +81,109 @@ function titleOf(event: SystemEvent): string {
 }
 
 /** Lets it happen to a real system, and on paper with JSON between the steps; returns the transitions taken. */
-export function driveSystem({ title, events }: SystemScenario, concurrency: number): Set<string> {
+export function driveSystem({ title, way, event }: SystemScenario, concurrency: number): Set<string> {
   const taken = new Set<string>()
   const asked: Asked[] = []
-  const system = createActor(
-    systemMachine.provide({
-      // The system knows its supervisors by what it tells them and by how they break.
-      actors: { supervisor: supervisorDouble as unknown as typeof supervisorMachine },
-      actions: {
-        announceGrants: (_, params) => void asked.push({ type: "announceGrants", params }),
-        keepCrash: (_, params) => void asked.push({ type: "keepCrash", params }),
-      },
-    }),
-    {
-      input: { concurrency },
-      inspect: (inspected) => {
-        for (const name of takenIn(inspected)) taken.add(name)
-        if (inspected.type !== "@xstate.event" || !("id" in inspected.actorRef)) return
-        const { event, actorRef } = inspected
-        const owner = String(actorRef.id)
-        if (event.type === "xstate.init" && event.input?.owner)
-          asked.push({ type: "started", params: { owner } })
-        if (event.type.startsWith("job.")) asked.push({ type: "told", params: { owner, event } })
-      },
+  askedInLife = asked
+  const system = createActor(realMachine, {
+    input: { concurrency },
+    inspect: (inspected) => {
+      for (const name of takenIn(inspected)) taken.add(name)
+      if (inspected.type !== "@xstate.event" || !("id" in inspected.actorRef)) return
+      const { event, actorRef } = inspected
+      const owner = String(actorRef.id)
+      if (event.type === "xstate.init" && event.input?.owner)
+        asked.push({ type: "started", params: { owner } })
+      if (event.type.startsWith("job.")) asked.push({ type: "told", params: { owner, event } })
     },
-  )
+  })
   system.subscribe({ error: () => {} })
   system.start()
-  let [onPaper] = initialTransition(systemMachine, { concurrency })
-  const askedOnPaper: Asked[] = []
-
-  for (const event of events) {
-    if ("actorId" in event) system.getSnapshot().children[event.actorId]?.send({ type: "break" } as never)
-    else system.send(event)
-    const kept = JSON.parse(JSON.stringify(systemMachine.getPersistedSnapshot(onPaper)))
-    const [next, actions] = transition(
-      systemMachine,
-      createActor(systemMachine, { snapshot: kept, input: { concurrency } }).getSnapshot(),
-      event,
-    )
-    onPaper = next
-    for (const { type, params } of actions) {
-      if (type === "announceGrants" || type === "keepCrash") askedOnPaper.push({ type, params })
-      const { id, to, event: told } = params as { id: string; to: AnyActorRef; event: object }
-      if (type === "xstate.spawnChild") askedOnPaper.push({ type: "started", params: { owner: id } })
-      if (type === "xstate.sendTo") askedOnPaper.push({ type: "told", params: { owner: to.id, event: told } })
-    }
-    const inLife = system.getSnapshot()
-    const seen = {
-      status: inLife.status,
-      context: inLife.context,
-      actors: Object.keys(inLife.children),
-      asked,
-    }
-    const wanted = {
-      status: onPaper.status,
-      context: onPaper.context,
-      actors: Object.keys(onPaper.children),
-      asked: askedOnPaper,
-    }
-    if (!isDeepStrictEqual(seen, wanted)) expect(seen, title).toEqual(wanted)
-    expect(inLife.context.limits.holders.length, title).toBeLessThanOrEqual(concurrency)
+  let paper = Paper.of(concurrency)
+  for (const step of [...way, event]) {
+    if ("actorId" in step) system.getSnapshot().children[step.actorId]?.send({ type: "break" } as never)
+    else system.send(step)
+    paper = step === event ? paper.after(step) : paper.afterOnce(step)
   }
+
+  const { status, context, children } = system.getSnapshot()
+  const seen = { status, context, actors: Object.keys(children), asked }
+  const wanted = paper.seen()
+  if (!isDeepStrictEqual(seen, wanted)) expect(seen, title).toEqual(wanted)
+  expect(context.limits.holders.length, title).toBeLessThanOrEqual(concurrency)
   system.stop()
   return taken
 }
 
-type Asked = { type: string; params: unknown }
+let askedInLife: Asked[] = []
+/** One for all scenarios: a machine for each would cost more than what happens to it. */
+const realMachine = systemMachine.provide({
+  // The system knows its supervisors by what it tells them and by how they break.
+  actors: { supervisor: fromTransition(hearOrBreak, null) as unknown as typeof supervisorMachine },
+  actions: {
+    announceGrants: (_, params) => void askedInLife.push({ type: "announceGrants", params }),
+    keepCrash: (_, params) => void askedInLife.push({ type: "keepCrash", params }),
+  },
+})
 
-/** Hears everything, and breaks when told to. */
-const supervisorDouble = fromTransition((state: null, event: { type: string }) => {
+function hearOrBreak(state: null, event: { type: string }): null {
   if (event.type === "break") throw "it broke"
   return state
-}, null)
+}
+
+class Paper {
+  static readonly #begun = new Map<number, Paper>()
+
+  /** Of a system that has just begun. */
+  static of(concurrency: number): Paper {
+    const known = Paper.#begun.get(concurrency)
+    const paper = known ?? new Paper(concurrency, initialTransition(systemMachine, { concurrency })[0], [])
+    Paper.#begun.set(concurrency, paper)
+    return paper
+  }
+
+  readonly #concurrency: number
+  readonly #snapshot: SnapshotFrom<typeof systemMachine>
+  readonly #asked: readonly Asked[]
+  readonly #next = new Map<string, Paper>()
+
+  constructor(concurrency: number, snapshot: SnapshotFrom<typeof systemMachine>, asked: readonly Asked[]) {
+    this.#concurrency = concurrency
+    this.#snapshot = snapshot
+    this.#asked = asked
+  }
+
+  after(event: SystemEvent): Paper {
+    const [next, actions] = transition(systemMachine, this.#throughJson(), event)
+    const asked = actions.flatMap(({ type, params }): Asked[] => {
+      if (type === "announceGrants" || type === "keepCrash") return [{ type, params }]
+      const { id, to, event: told } = params as { id: string; to: AnyActorRef; event: object }
+      if (type === "xstate.spawnChild") return [{ type: "started", params: { owner: id } }]
+      if (type === "xstate.sendTo") return [{ type: "told", params: { owner: to.id, event: told } }]
+      return []
+    })
+    return new Paper(this.#concurrency, next, [...this.#asked, ...asked])
+  }
+
+  /** The same, remembered: many ways begin alike. */
+  afterOnce(event: SystemEvent): Paper {
+    const title = titleOf(event)
+    const next = this.#next.get(title) ?? this.after(event)
+    this.#next.set(title, next)
+    return next
+  }
+
+  seen() {
+    const { status, context, children } = this.#snapshot
+    return { status, context, actors: Object.keys(children), asked: this.#asked }
+  }
+
+  /** As a durable engine keeps it between two steps. */
+  #throughJson(): SnapshotFrom<typeof systemMachine> {
+    const kept = JSON.parse(JSON.stringify(systemMachine.getPersistedSnapshot(this.#snapshot)))
+    const input = { concurrency: this.#concurrency }
+    return createActor(systemMachine, { snapshot: kept, input }).getSnapshot()
+  }
+}
+
+type Asked = { type: string; params: unknown }

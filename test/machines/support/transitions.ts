@@ -14,8 +14,14 @@ export function takenIn(inspected: InspectionEvent): string[] {
   return inspected.type === "@xstate.microstep" ? inspected._transitions.flatMap(nameIfDeclared) : []
 }
 
+const names = new WeakMap<AnyTransitionDefinition, string[]>()
+
 function nameIfDeclared(transition: AnyTransitionDefinition): string[] {
-  return declaredBy(transition.source).includes(transition) ? [nameOf(transition)] : []
+  const known = names.get(transition)
+  if (known) return known
+  const named = declaredBy(transition.source).includes(transition) ? [nameOf(transition)] : []
+  names.set(transition, named)
+  return named
 }
 
 function nameOf(transition: AnyTransitionDefinition): string {

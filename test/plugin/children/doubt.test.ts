@@ -98,7 +98,7 @@ describe("A child that nobody waits for", () => {
     const before = aborts.length
     await vi.advanceTimersByTimeAsync(40_000)
     expect(aborts).toHaveLength(before)
-    expect(host.toasts).toEqual([])
+    expect(host.toasts.filter(({ variant }) => variant === "error")).toEqual([])
   })
 
   it("that cannot be stopped is named to the person", async () => {
@@ -106,9 +106,9 @@ describe("A child that nobody waits for", () => {
     const cancelled = call("agents_cancel", { all: true })
     await vi.advanceTimersByTimeAsync(longEnough)
     await cancelled
-    expect(host.toasts).toMatchObject([
-      { variant: "error", message: expect.stringContaining("still be working") },
-    ])
+    expect(host.toasts).toContainEqual(
+      expect.objectContaining({ variant: "error", message: expect.stringContaining("still be working") }),
+    )
   })
 })
 

@@ -166,7 +166,7 @@ describe("A message to an ended job", () => {
     await finish("first")
     const before = troupe.records.get("owner", "a")
     await say("go on")
-    expect(troupe.records.get("owner", "a")).toMatchObject({ text: "first", usage: before?.usage })
+    expect(troupe.records.get("owner", "a")).toMatchObject({ usage: before?.usage })
     expect((await call("agents_cancel", { ids: ["a"] })).output).toContain("\nfirst\n")
   })
 

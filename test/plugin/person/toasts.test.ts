@@ -108,7 +108,7 @@ describe("The person at the terminal", () => {
     toasts.stop()
     expect(messages()).toEqual([
       "lint (Do lint) asks for permission: bash: rm -rf dist",
-      "Watch the jobs: http://here",
+      "Watch the jobs:\nhttp://here",
     ])
   })
 
@@ -168,7 +168,7 @@ describe("The person at the terminal", () => {
       { message: 'option "a" is wrong\noption "b" is wrong', variant: "warning", duration: 15_000 },
     ])
     pass(15_000)
-    expect(shown[1]).toEqual({ message: "Watch the jobs: http://here", variant: "info", duration: 15_000 })
+    expect(shown[1]).toEqual({ message: "Watch the jobs:\nhttp://here", variant: "info", duration: 15_000 })
   })
 
   it.each([

@@ -2,7 +2,7 @@ import fc, { type Scheduler } from "fast-check"
 import { describe, expect, it } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import type { Markers } from "../../../src/plugin/records/claim-markers.ts"
-import { type Claim, createClaims } from "../../../src/plugin/records/claims.ts"
+import { createClaims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { type Lease, StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { failed, hostDouble } from "../support/host-double.ts"
@@ -105,7 +105,7 @@ describe("Processes that start at the same moment and claim the job of a dead on
       const runs = new Set<string>()
       const broken: string[] = []
       const claimOf = (name: string, claims: ReturnType<Machine["start"]>) =>
-        claims.claim("ses_1", machine.stored).then((claim: Claim) => {
+        claims.claim("owner", [{ session: "ses_1", stored: machine.stored }]).then(([claim]) => {
           if (claim !== "taken" || !machine.living.has(name)) return claim
           const others = [...runs].filter((other) => other !== name && machine.living.has(other))
           if (others.length > 0) broken.push(`${name} runs it beside ${others}`)

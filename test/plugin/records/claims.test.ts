@@ -5,7 +5,7 @@ import { createInterface } from "node:readline"
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import * as z from "zod"
 import { createMarkers, type Markers } from "../../../src/plugin/records/claim-markers.ts"
-import { createClaims } from "../../../src/plugin/records/claims.ts"
+import { type Claim, createClaims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { type Lease, newStoredJob, StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
@@ -23,7 +23,14 @@ function starter(name: string, { host, folder, living }: Stage, markers: Markers
     drop: () => {},
   }
   living.add(name)
-  return createClaims(host, holder, markers)
+  const claims = createClaims(host, holder, markers)
+  return {
+    async claim(session: string, stored: StoredJob): Promise<Claim | undefined> {
+      const [claim] = await claims.claim("owner", [{ session, stored }])
+      return claim
+    },
+    claimAll: claims.claim,
+  }
 }
 
 type Stage = { host: HostDouble; folder: string; living: Set<string> }
@@ -51,7 +58,7 @@ describe("A job whose process is gone", () => {
   it("is another's where that one claims it at this moment", async () => {
     const here = stage()
     const write = here.host.updateStored
-    let quicker: Promise<string> | undefined
+    let quicker: Promise<Claim | undefined> | undefined
     here.host.updateStored = async (...given) => {
       quicker ??= starter("b", here).claim("ses_1", left)
       await quicker
@@ -138,6 +145,58 @@ describe("A job whose process is gone", () => {
     writeFileSync(join(here.folder, marker), "")
     expect(await starter("b", here).claim("ses_1", left)).toBe("taken")
     expect([here.holderNow(), here.markers()]).toEqual(["b", []])
+  })
+})
+
+describe("The jobs that dead processes have left to one owner", () => {
+  const sessions = ["ses_1", "ses_2", "ses_3"]
+  /** Two of one dead process, one of another. */
+  const seen = sessions.map((session, index) => ({
+    session,
+    stored: newStoredJob(job, leaseOf(index === 2 ? "dead too" : "dead")),
+  }))
+  function many() {
+    const here = stage()
+    for (const { session, stored } of seen)
+      here.host.sessions.set(session, sessionOf(session, { metadata: { troupe: stored } }))
+    const holders = () =>
+      sessions.map((id) => StoredJob.parse(here.host.sessions.get(id)?.metadata?.troupe).lease.instance)
+    return { ...here, holders }
+  }
+
+  it("are claimed together, or none of them", async () => {
+    const here = many()
+    const claims = await Promise.all(
+      ["a", "b"].map((name) => starter(name, here).claimAll("owner", seen.toReversed())),
+    )
+    const [taker] = here.holders()
+    expect(here.holders()).toEqual([taker, taker, taker])
+    expect(claims.map((each) => each.join()).sort()).toEqual([
+      "another's,another's,another's",
+      "taken,taken,taken",
+    ])
+    expect(here.markers()).toEqual([])
+  })
+
+  it("stay with whoever claims them while it is not known of one of them whether it is written", async () => {
+    const here = many()
+    const write = here.host.updateStored
+    here.host.updateStored = async (session, change) =>
+      session === "ses_2" ? failed("no answer") : write(session, change)
+    const first = starter("a", here)
+    expect(await first.claimAll("owner", seen)).toEqual(["taken", "unknown", "taken"])
+    here.host.updateStored = write
+    expect(await starter("b", here).claim("ses_2", left)).toBe("another's")
+    expect(await first.claim("ses_2", left)).toBe("taken")
+    expect(here.holders()).toEqual(["a", "a", "a"])
+  })
+
+  it("of another owner are claimed by another process", async () => {
+    const here = many()
+    const [first, second, third] = seen
+    if (!first || !second || !third) throw new Error("there are three")
+    await starter("a", here).claimAll("owner", [first])
+    expect(await starter("b", here).claimAll("other", [second, third])).toEqual(["taken", "taken"])
   })
 })
 

@@ -114,10 +114,17 @@ describe("A job that a process has left", () => {
     ],
     [
       "decided as cancelled",
-      { ...stopping, error: cancel, endedAt: 9 },
+      { ...stopping, error: cancel, endedAt: askedAt + 9 },
       undefined,
       "decided",
-      { state: "cancelled", error: cancel, endedAt: 9 },
+      { state: "cancelled", error: cancel, endedAt: askedAt + 9 },
+    ],
+    [
+      "decided by a clock that was set back",
+      { ...stopping, error: cancel, startedAt: askedAt, endedAt: 9 },
+      undefined,
+      "decided",
+      { state: "cancelled", error: cancel, endedAt: askedAt },
     ],
     [
       "decided as timed out",

@@ -1,22 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
-import { Ledger } from "../../../src/machines/ledger.ts"
-import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import { childEffects } from "../../../src/plugin/children/effects.ts"
-import { Turns } from "../../../src/plugin/children/turns.ts"
 import type { HostSession, Result } from "../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
-import { Inbox } from "../../../src/plugin/owners/inbox.ts"
-import type { Claims } from "../../../src/plugin/records/claims.ts"
+import type { Claim, Claims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { createRecovery, type Waiting } from "../../../src/plugin/records/recovery.ts"
-import { JobStore } from "../../../src/plugin/records/store.ts"
 import { newStoredJob, StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
-import { failed, hostDouble, ok } from "../support/host-double.ts"
+import { failed, ok } from "../support/host-double.ts"
 import { answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
+import { testServices } from "../support/services.ts"
 
 const askedAt = 1_000_000
 const leaseOf = (instance: string) => ({ pid: 7, process: "start", instance })
@@ -72,25 +67,22 @@ function newStart({ recover = "fail", claims, living = [], isReload = false }: S
     isHeld: async ({ instance }) => alive.has(instance),
     drop: () => {},
   }
-  const host = hostDouble()
   const writes: Claims = {
-    claim: async (session, { lease }) => {
-      let taken = false
-      await host.updateStored(session, (found) => {
-        const stored = StoredJob.parse(found)
-        taken = stored.lease.instance === lease.instance
-        return taken ? { ...stored, lease: own } : undefined
-      })
-      return taken ? "taken" : "another's"
-    },
+    claim: (_, seen) =>
+      Promise.all(
+        seen.map(async ({ session, stored: { lease } }): Promise<Claim> => {
+          let taken = false
+          await host.updateStored(session, (found) => {
+            const stored = StoredJob.parse(found)
+            taken = stored.lease.instance === lease.instance
+            return taken ? { ...stored, lease: own } : undefined
+          })
+          return taken ? "taken" : "another's"
+        }),
+      ),
   }
-  const store = new JobStore(host, holder, { claims: claims ?? writes })
-  const turns = new Turns(host)
-  const ledger = new Ledger(() => {})
-  const effects = childEffects({ host, turns, store, records: ledger, warn: () => {}, jobTools: [] })
-  const troupe: Troupe = createTroupe({ ledger, effects, concurrency: 8 })
-  store.follow(troupe)
-  const inbox = new Inbox(troupe, store)
+  const services = testServices({}, { recover }, undefined, { holder, claims: claims ?? writes })
+  const { host, troupe, inbox, store } = services
   const waiting: Waiting[] = []
   const onWaiting = (each: Waiting) => void waiting.push(each)
   const takenOver: string[] = []
@@ -105,11 +97,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false }: S
     onWaiting,
     now: Date.now,
   })
-  onTestFinished(async () => {
-    recovery.stop()
-    troupe.stop()
-    await store.drain(0)
-  })
+  onTestFinished(() => recovery.stop())
 
   /** A job of an earlier process, at work unless it is said otherwise. */
   function put({ id = "a", owner = "owner", record = {}, stored = {}, updated = 1_900_000 }: Put = {}) {
@@ -123,7 +111,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false }: S
   const kept = (session = "ses_1") => StoredJob.parse(host.sessions.get(session)?.metadata?.troupe)
   const record = (id = "a", owner = "owner") => troupe.records.get(owner, id)
   const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
-  return { host, store, troupe, inbox, recovery, waiting, takenOver, alive, put, kept, record, pass }
+  return { ...services, recovery, waiting, takenOver, alive, put, kept, record, pass }
 }
 
 /** A call that fails so often. */
@@ -225,7 +213,7 @@ describe("A job that was at work when its process ended", () => {
   it("is claimed later where it could not be now", async () => {
     const outcomes = ["unknown", "another's", "taken"] as const
     let asked = 0
-    const claims: Claims = { claim: async () => outcomes[asked++] ?? "taken" }
+    const claims: Claims = { claim: async () => [outcomes[asked++] ?? "taken"] }
     const { recovery, record, put, pass } = newStart({ recover: "resume", claims })
     put()
     await recovery.owner("owner")
@@ -452,6 +440,101 @@ describe("A job under a lease whose holder lives", () => {
     alive.delete("other")
     await recovery.owner("owner")
     expect(record()).toMatchObject({ state: "failed" })
+  })
+})
+
+describe("Two jobs of one owner to which two opencodes have given the same id", () => {
+  /** Each with a key of its own, as every job has. */
+  function putBoth({ put, host }: ReturnType<typeof newStart>, record: Partial<StoredRecord>, lease = dead) {
+    put({ record, stored: { key: "one" } })
+    put({ id: "twin", record: { ...record, id: "a", createdAt: askedAt + 5 }, stored: { key: "two", lease } })
+    for (const session of ["ses_1", "ses_twin"])
+      host.said.set(session, [answerTo({ ...asked, session }, `the answer of ${session}`)])
+  }
+  const textsOf = async ({ call }: ReturnType<typeof newStart>, id: string) =>
+    (await call("agents_wait", { ids: [id] })).output
+
+  it.each(["owner", "everybody"] as const)(
+    "are both there, the later one under an id of its own, which it keeps: found by `%s`",
+    async (look) => {
+      const start = newStart()
+      const { recovery, troupe, kept, pass } = start
+      putBoth(start, done)
+      await recovery[look]("owner")
+      expect(troupe.records.of("owner").map(({ id, session }) => [id, session])).toEqual([
+        ["a", "ses_1"],
+        ["a-2", "ses_twin"],
+      ])
+      expect(await textsOf(start, "a")).toContain("the answer of ses_1")
+      expect(await textsOf(start, "a-2")).toContain("the answer of ses_twin")
+      await pass(longEnough)
+      expect([kept("ses_1").record.id, kept("ses_twin").record.id]).toEqual(["a", "a-2"])
+    },
+  )
+
+  it("are both there though one of them is this process's own", async () => {
+    const start = newStart()
+    const { recovery, troupe, host, put, pass } = start
+    troupe.start({ ...job, createdAt: askedAt + 9 })
+    await pass(0)
+    put({ id: "twin", record: { ...done, id: "a" } })
+    host.said.set("ses_twin", [answerTo({ ...asked, session: "ses_twin" }, "the answer of the other")])
+    await recovery.owner("owner")
+    expect(troupe.records.of("owner").map(({ id, state }) => [id, state])).toEqual([
+      ["a", "prompting"],
+      ["a-2", "done"],
+    ])
+    expect(await textsOf(start, "a-2")).toContain("the answer of the other")
+  })
+
+  it("both go on where they are to be resumed", async () => {
+    const start = newStart({ recover: "resume" })
+    const { recovery, record, host, kept, pass } = start
+    putBoth(start, {})
+    host.said.clear()
+    await recovery.owner("owner")
+    await pass(longEnough)
+    expect([record("a")?.session, record("a-2")?.session]).toEqual(["ses_1", "ses_twin"])
+    expect(kept("ses_twin")).toMatchObject({ record: { id: "a-2" }, lease: own })
+    expect(host.prompts).toHaveLength(2)
+  })
+
+  it("are one where one call reached opencode twice", async () => {
+    const { recovery, troupe, put } = newStart()
+    put({ stored: { key: "one" } })
+    put({ id: "twin", record: { id: "a" }, stored: { key: "one" }, updated: 1 })
+    await recovery.owner("owner")
+    expect(troupe.records.of("owner").map(({ id, session }) => [id, session])).toEqual([["a", "ses_1"]])
+  })
+})
+
+describe("The jobs of an owner that another opencode has", () => {
+  const theirs = { lease: { ...leaseOf("other"), pid: 4711 } }
+
+  it("are known as such while they run and until their results are delivered, and no longer", async () => {
+    const { recovery, put, alive } = newStart({ living: ["other"] })
+    put({ stored: theirs })
+    put({ id: "b", record: done, stored: theirs })
+    put({ id: "c", record: done, stored: { ...theirs, deliveredRun: 1 } })
+    put({ id: "d", record: done })
+    await recovery.owner("owner")
+    expect(recovery.elsewhere("owner")).toEqual([
+      { id: "a", pid: 4711, isRunning: true },
+      { id: "b", pid: 4711, isRunning: false },
+    ])
+    alive.delete("other")
+    await recovery.owner("owner")
+    expect(recovery.elsewhere("owner")).toEqual([])
+  })
+
+  it("are looked for again where nothing was found before", async () => {
+    const { recovery, put } = newStart({ living: ["other"] })
+    await recovery.owner("owner")
+    put({ stored: theirs })
+    await recovery.owner("owner")
+    expect(recovery.elsewhere("owner")).toEqual([])
+    await recovery.again("owner")
+    expect(recovery.elsewhere("owner")).toMatchObject([{ id: "a" }])
   })
 })
 

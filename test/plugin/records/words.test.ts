@@ -37,7 +37,7 @@ describe("A result", () => {
     resultBlock({ record, text }, now)
 
   it("stands in a block of its own, with how the job ended", () => {
-    expect(block(record())).toBe(`<job id="j1" state="done" time="12s">\nAll is well.\n</job>`)
+    expect(block(record())).toBe(`<job id="j1" state="done" time="12 s">\nAll is well.\n</job>`)
   })
 
   it("says why where it is none, beside what was written", () => {
@@ -47,7 +47,7 @@ describe("A result", () => {
       text: "Half",
     })
     expect(block(failed)).toBe(
-      `<job id="j1" state="failed" time="12s" reason="provider: said \\"no\\"">\nHalf\n</job>`,
+      `<job id="j1" state="failed" time="12 s" reason="provider: said \\"no\\"">\nHalf\n</job>`,
     )
   })
 
@@ -88,8 +88,8 @@ describe("Results that nobody asked for in full", () => {
   it("are whole up to 2,000 characters, and say how to read the rest of what is longer", () => {
     const blocks = shortenedBlocks([result("x".repeat(2_000)), result("y".repeat(2_001), { id: "j2" })], now)
     expect(blocks).toEqual([
-      `<job id="j1" state="done" time="12s">\n${"x".repeat(2_000)}\n</job>`,
-      `<job id="j2" state="done" time="12s">\n${"y".repeat(2_000)}\n` +
+      `<job id="j1" state="done" time="12 s">\n${"x".repeat(2_000)}\n</job>`,
+      `<job id="j2" state="done" time="12 s">\n${"y".repeat(2_000)}\n` +
         '[1 more characters: agents_wait with ids ["j2"]]\n</job>',
     ])
   })
@@ -109,41 +109,40 @@ describe("Results that nobody asked for in full", () => {
 
 describe("A line of a status", () => {
   it("says state, age, and the end of what was answered", () => {
-    expect(statusLine(record(), now)).toBe(`j1: done 12s, "All is well."`)
+    expect(statusLine(record(), now)).toBe(`j1: done 12 s, "All is well."`)
   })
 
   it.each<[Partial<JobRecord>, string]>([
-    [{ startedAt: now - 1_250 }, "j1: prompting.working 1.3s"],
-    [{ activity: { tool: "bash: ls", at: now } }, "j1: prompting.working 12s, bash: ls"],
-    [{ activity: { text: "and then it", at: now } }, `j1: prompting.working 12s, "…and then it"`],
-    [{ run: 2 }, "j1: prompting.working 12s, run 2"],
+    [{ startedAt: now - 1_250 }, "j1: prompting.working 1.3 s"],
+    [{ activity: { tool: "bash: ls", at: now } }, "j1: prompting.working 12 s, bash: ls"],
+    [{ activity: { text: "and then it", at: now } }, `j1: prompting.working 12 s, "…and then it"`],
+    [{ run: 2 }, "j1: prompting.working 12 s, run 2"],
     [
       { usage: { ...NO_USAGE, input: 1_000, output: 234, cost: 0.01 } },
-      "j1: prompting.working 12s, 1.2k tokens $0.0100",
+      "j1: prompting.working 12 s, 1.2k tokens $0.0100",
     ],
     [
       { phase: "retrying", retry: { attempt: 2, reason: "overloaded", next: now } },
-      "j1: prompting.retrying 12s, attempt 2 failed: overloaded",
+      "j1: prompting.retrying 12 s, attempt 2 failed: overloaded",
     ],
     [
       { phase: "permission", asks: [{ id: "p", kind: "permission", text: "bash: rm a\nrm b" }] },
-      "j1: prompting.permission 12s, asks for permission: bash: rm a rm b",
+      "j1: prompting.permission 12 s, asks for permission: bash: rm a rm b",
     ],
   ])("of a running job says what it does: %o", (fields, line) => {
     expect(statusLine(running(fields), now)).toBe(line)
   })
 
   it.each<[string, Partial<JobRecord>, string]>([
-    ["tenths of a second up to ten", { startedAt: now - 9_940 }, "9.9s"],
-    ["whole seconds from there on", { startedAt: now - 10_000 }, "10s"],
-    ["rounded", { startedAt: now - 12_600 }, "13s"],
-    ["none where clocks disagree", { startedAt: now + 5_000 }, "0.0s"],
-    ["up to its end", { startedAt: now - 50_000, endedAt: now - 30_000 }, "20s"],
-    ["without what people took", { startedAt: now - 50_000, waitedMs: 28_000 }, "22s"],
+    ["as the inspector does", { startedAt: now - 9_940 }, "9.9 s"],
+    ["in minutes where it took some", { startedAt: now - 75_000 }, "1 m 15 s"],
+    ["none where clocks disagree", { startedAt: now + 5_000 }, "0 ms"],
+    ["up to its end", { startedAt: now - 50_000, endedAt: now - 30_000 }, "20 s"],
+    ["without what people took", { startedAt: now - 50_000, waitedMs: 28_000 }, "22 s"],
     [
       "without what they were taking when it ended",
       { startedAt: now - 50_000, endedAt: now - 10_000, waitedMs: 5_000, waitingSince: now - 30_000 },
-      "15s",
+      "15 s",
     ],
   ])("says how long: %s", (_, fields, age) => {
     expect(statusLine(record({ ...fields, text: "" }), now)).toBe(`j1: done ${age}`)
@@ -152,7 +151,7 @@ describe("A line of a status", () => {
   it("stands still while a person is waited for", () => {
     const waiting = running({ startedAt: now - 50_000, waitedMs: 5_000, waitingSince: now - 30_000 })
     for (const later of [now, now + 60_000])
-      expect(statusLine(waiting, later)).toBe("j1: prompting.working 15s")
+      expect(statusLine(waiting, later)).toBe("j1: prompting.working 15 s")
   })
 
   it("says how long it has been there where it has not begun", () => {
@@ -161,7 +160,7 @@ describe("A line of a status", () => {
       phase: "queued",
       createdAt: now - 3_000,
     })
-    expect(statusLine(waiting, now)).toBe("j1: created.queued 3.0s")
+    expect(statusLine(waiting, now)).toBe("j1: created.queued 3.0 s")
   })
 
   it.each([
@@ -171,22 +170,22 @@ describe("A line of a status", () => {
     [{ reasoning: 5, cost: 0.12345 }, "5 tokens $0.1235"],
   ])("says what was spent: %o", (usage, words) => {
     const line = statusLine(record({ text: "", usage: { ...NO_USAGE, ...usage } }), now)
-    expect(line).toBe(["j1: done 12s", words].filter((each) => each !== "").join(", "))
+    expect(line).toBe(["j1: done 12 s", words].filter((each) => each !== "").join(", "))
   })
 
   it("says of a cancelled job why, and not twice that it was", () => {
     const error = { kind: "cancelled" as const, message: "cancelled by its owner" }
     const line = statusLine(record({ state: "cancelled", error, text: "half" }), now)
-    expect(line).toBe('j1: cancelled 12s, cancelled by its owner, "half"')
+    expect(line).toBe('j1: cancelled 12 s, cancelled by its owner, "half"')
   })
 
   it("has the first 160 characters of an answer, and the last 80 of what is being written", () => {
     const whole = "x".repeat(160)
-    expect(statusLine(record({ text: whole }), now)).toBe(`j1: done 12s, "${whole}"`)
-    expect(statusLine(record({ text: `${whole}y` }), now)).toBe(`j1: done 12s, "${whole}…"`)
-    expect(statusLine(record({ text: "  a \n b  " }), now)).toBe('j1: done 12s, "a b"')
+    expect(statusLine(record({ text: whole }), now)).toBe(`j1: done 12 s, "${whole}"`)
+    expect(statusLine(record({ text: `${whole}y` }), now)).toBe(`j1: done 12 s, "${whole}…"`)
+    expect(statusLine(record({ text: "  a \n b  " }), now)).toBe('j1: done 12 s, "a b"')
     const activity = { text: `begin${"z".repeat(80)}`, at: now }
-    expect(statusLine(running({ activity }), now)).toBe(`j1: prompting.working 12s, "…${"z".repeat(80)}"`)
+    expect(statusLine(running({ activity }), now)).toBe(`j1: prompting.working 12 s, "…${"z".repeat(80)}"`)
   })
 
   it("says first what it waits for, then what failed, then what it does", () => {
@@ -202,8 +201,8 @@ describe("A line of a status", () => {
 
   it("says of an ended job nothing that it did, of a running one nothing that an earlier run answered", () => {
     const activity = { tool: "bash", at: now }
-    expect(statusLine(record({ activity }), now)).toBe('j1: done 12s, "All is well."')
-    expect(statusLine({ ...running({}), text: "of run 1" }, now)).toBe("j1: prompting.working 12s")
+    expect(statusLine(record({ activity }), now)).toBe('j1: done 12 s, "All is well."')
+    expect(statusLine({ ...running({}), text: "of run 1" }, now)).toBe("j1: prompting.working 12 s")
   })
 
   it("stays one short line whatever the model and its provider said", () => {
@@ -217,6 +216,8 @@ describe("A line of a status", () => {
     )
     expect(line).not.toContain("\n")
     expect(line.length).toBeLessThan(400)
+    const tool = statusLine(running({ activity: { tool: `bash: ${"x".repeat(5_000)}`, at: now } }), now)
+    expect(tool.length).toBeLessThan(250)
   })
 })
 
@@ -232,10 +233,35 @@ describe("Progress", () => {
       running({ phase: "retrying" }),
       running({ state: "created", phase: "queued" }),
       running({}),
+      running({ state: "created", phase: "opening" }),
+      running({ phase: "stopping" }),
     ]
     expect(progress(records)).toBe(
-      "1/9 done, 1 failed, 1 timed out, 1 cancelled, 1 waiting for permission, 1 waiting for an answer, " +
-        "1 retrying, 1 queued",
+      "1/11 done, 1 failed, 1 timed out, 1 cancelled, 1 waiting for permission, 1 waiting for an answer, " +
+        "1 retrying, 1 working, 1 opening, 1 queued, 1 stopping",
     )
+  })
+})
+
+describe("What a terminal would carry out", () => {
+  const hostile = "\u001b[2J\u001b]0;owned\u0007say\u0000 \u202Esey\u202C"
+
+  it("is in no result, whose lines stay", () => {
+    const error = { kind: "provider" as const, message: `${hostile}\nno` }
+    const text = { kind: "text" as const, text: `${hostile}\n\tif (a)\r\n` }
+    const [head, ...lines] = resultBlock({ record: record({ state: "failed", error }), text }, now).split(
+      "\n",
+    )
+    expect(head).toContain('reason="provider: say sey no"')
+    expect(lines).toEqual(["say \u202Esey\u202C", "\tif (a)", "", "</job>"])
+  })
+
+  it.each<Partial<JobRecord>>([
+    { activity: { tool: hostile, at: now } },
+    { activity: { text: hostile, at: now } },
+    { phase: "permission", asks: [{ id: "p", kind: "permission", text: hostile }] },
+    { phase: "retrying", retry: { attempt: 1, reason: hostile, next: now } },
+  ])("is in no status: %o", (fields) => {
+    expect(statusLine(running(fields), now)).toMatch(/^[ -~…]*say sey[ -~…]*$/)
   })
 })

@@ -1,5 +1,6 @@
 import fc, { type Scheduler } from "fast-check"
 import { afterEach, beforeEach, vi } from "vitest"
+import { quietXState } from "../../machines/support/quiet.ts"
 import { races } from "../../support/depth.ts"
 import { inAnyOrder } from "./any-order.ts"
 import { testServices } from "./services.ts"
@@ -10,6 +11,7 @@ export const timeout = 30_000 + numRuns * 50
 
 /** Time stands still but where the test lets it pass. `setImmediate` stays, for what waits for promises. */
 export function frozenTime(): void {
+  quietXState()
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 1_000_000 }))
   afterEach(() => void vi.useRealTimers())
 }
@@ -38,4 +40,9 @@ export function racedServices(scheduler: Scheduler, overrides: Parameters<typeof
 export const inEveryOrder = <T>(
   given: fc.Arbitrary<T>,
   test: (scheduler: Scheduler, given: T) => Promise<void>,
-) => fc.assert(fc.asyncProperty(fc.scheduler(), given, test), { numRuns })
+) =>
+  fc.assert(
+    // The timers that one order leaves behind would slow down those of the next.
+    fc.asyncProperty(fc.scheduler(), given, test).afterEach(() => void vi.clearAllTimers()),
+    { numRuns },
+  )

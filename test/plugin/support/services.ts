@@ -1,19 +1,11 @@
 import { expect, onTestFinished } from "vitest"
 import * as z from "zod"
-import { Ledger } from "../../../src/machines/ledger.ts"
 import { JobRecord } from "../../../src/machines/record.ts"
-import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import { childEffects } from "../../../src/plugin/children/effects.ts"
-import { createMessenger } from "../../../src/plugin/children/messenger.ts"
-import { Turns } from "../../../src/plugin/children/turns.ts"
 import type { Host, ToolCall as HostCall } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
-import { Inbox } from "../../../src/plugin/owners/inbox.ts"
-import { createLineage } from "../../../src/plugin/owners/lineage.ts"
+import { type AssemblyOptions, assemble } from "../../../src/plugin/product.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
-import { JobStore } from "../../../src/plugin/records/store.ts"
-import { JOB_TOOLS, type JobTool, jobTools } from "../../../src/plugin/tools/index.ts"
-import { StartsUnderWay } from "../../../src/plugin/tools/starts.ts"
+import type { JobTool } from "../../../src/plugin/tools/index.ts"
 import { hostDouble } from "./host-double.ts"
 
 /** Who holds the jobs of a test. */
@@ -32,6 +24,8 @@ export type ToolCall = { output: string; title: string; jobs: JobRecord[]; metad
 
 export type CallOptions = {
   owner?: string
+  /** The call's id in its conversation. Default: that of every other call. */
+  id?: string
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
@@ -40,55 +34,32 @@ export type CallOptions = {
 }
 
 /**
- * The tools on a host double: everything between the main agent's call and opencode's client is real.
+ * The product on a host double: everything between the main agent's call and opencode's client is real. Nobody is
+ * notified of results, and nothing is recovered, unless the test says so.
  * @param through what stands between the plugin and the double.
  */
 export function testServices(
   overrides: Partial<Host> = {},
   given: z.input<typeof Options> = {},
   through: (double: Host) => Host = (double) => double,
+  settings: Pick<AssemblyOptions, "holder" | "claims"> = {},
 ) {
-  const options = Options.parse(given)
   const double = hostDouble(overrides)
-  const host = { ...double, ...through(double) }
-  const store = new JobStore(host, holder)
-  const turns = new Turns(host)
   const defects: unknown[] = []
-  const ledger = new Ledger((error) => void defects.push(error))
-  const effects = childEffects({
-    host,
-    turns,
-    store,
-    records: ledger,
-    warn: double.toast,
-    jobTools: JOB_TOOLS,
-  })
-  const troupe: Troupe = createTroupe({
-    ledger,
-    effects,
-    concurrency: options.concurrency,
+  const parts = assemble({
+    host: through(double),
+    directory: "/project",
+    options: Options.parse({ notify: "never", inspector: { enabled: false }, ...given }),
+    holder,
+    ...settings,
     reportError: (error) => void defects.push(error),
   })
-  store.follow(troupe)
-  const inbox = new Inbox(troupe, store)
-  const lineage = createLineage(host)
-  const recovery = { owner: async () => {} }
-  const messenger = createMessenger({ troupe, host, turns, store, options, now: Date.now })
-  const starts = new StartsUnderWay()
-  const tools = jobTools({
-    troupe,
-    host,
-    messenger,
-    inbox,
-    lineage,
-    recovery,
-    starts,
-    options,
-    inspectCommand: () => "node cli.js inspect",
-    now: Date.now,
-  })
-  onTestFinished(() => {
+  // What the test asks of it beside is its own.
+  const host = { ...double, ...parts.host }
+  const { tools, inbox, troupe } = parts
+  onTestFinished(async () => {
     troupe.stop()
+    await parts.stop()
     // A listener that throws would go unnoticed otherwise.
     expect(defects).toEqual([])
   })
@@ -99,12 +70,11 @@ export function testServices(
     how: CallOptions = {},
   ): Promise<ToolCall> {
     const result = Result.parse(await tools[tool].run(args, callOf(how)))
-    const { owner: session = "owner", isStored = true } = how
-    if (isStored)
-      inbox.hear({ type: "tool.ended", session, call: "call", tool, mark: result.metadata.troupe })
+    const { owner: session = "owner", id = "call", isStored = true } = how
+    if (isStored) inbox.hear({ type: "tool.ended", session, call: id, tool, mark: result.metadata.troupe })
     return result
   }
-  return { host, troupe, inbox, store, turns, starts, tools, call }
+  return { ...parts, host, call }
 }
 
 const Result = z
@@ -115,9 +85,9 @@ const Result = z
   })
   .transform((result): ToolCall => ({ ...result, jobs: result.metadata.jobs }))
 
-export function callOf({ owner = "owner", agent = "build", abort, ask }: CallOptions): HostCall {
+export function callOf({ owner = "owner", id = "call", agent = "build", abort, ask }: CallOptions): HostCall {
   return {
-    place: { session: owner, message: "msg_call", call: "call" },
+    place: { session: owner, message: "msg_call", call: id },
     agent,
     signal: abort ?? new AbortController().signal,
     askToStart: ask ?? (async () => ({ type: "granted" })),

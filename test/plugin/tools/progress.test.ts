@@ -25,7 +25,7 @@ describe("A call of agents_wait, while it runs,", () => {
     const waiting = call("agents_wait", { timeout: 0.05 })
     await vi.advanceTimersByTimeAsync(50)
     await waiting
-    expect(host.shown).toMatchObject([{ title: "0/1 done", metadata: { jobs: [{ id: "a" }] } }])
+    expect(host.shown).toMatchObject([{ title: "0/1 done, 1 working", metadata: { jobs: [{ id: "a" }] } }])
     expect(places).toEqual([{ session: "owner", message: "msg_call", call: "call" }])
   })
 
@@ -36,7 +36,7 @@ describe("A call of agents_wait, while it runs,", () => {
     host.prompts.find(({ prompt }) => prompt.text === "do a")?.answer("x")
     await vi.advanceTimersByTimeAsync(1_200)
     await waiting
-    expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done", "1/2 done"])
+    expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done, 2 working", "1/2 done, 1 working"])
   })
 
   it("is shown a second later where opencode has not stored at once that it runs, though nothing changes", async () => {
@@ -52,7 +52,7 @@ describe("A call of agents_wait, while it runs,", () => {
     const waiting = call("agents_wait", { timeout: 1.2 })
     await vi.advanceTimersByTimeAsync(1_200)
     await waiting
-    expect(titles).toEqual(["0/1 done", "0/1 done"])
+    expect(titles).toEqual(["0/1 done, 1 working", "0/1 done, 1 working"])
   })
 
   it("does not try again what opencode refused to show", async () => {

@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
+import { inspectCommand } from "../../../src/inspector/discovery/command.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import type { PermissionRule, StartPermission } from "../../../src/plugin/host/port.ts"
 import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
@@ -465,14 +466,31 @@ describe("agents_start", () => {
 
 describe("agents_status", () => {
   it("says where there are none that the plugin is there, and how to get at the inspector", async () => {
-    const { title, output, jobs } = await testServices().call("agents_status", {})
+    const { title, output, jobs } = await testServices({}, { inspector: {} }).call("agents_status", {})
     expect([title, output, jobs]).toEqual([
       "no jobs",
-      "opencode-troupe development: no jobs. Inspector: node cli.js inspect",
+      `opencode-troupe development: no jobs. Inspector: ${inspectCommand}`,
       [],
     ])
     const without = testServices({}, { inspector: { enabled: false } })
     expect((await without.call("agents_status", {})).output).toBe("opencode-troupe development: no jobs.")
+  })
+
+  it("says where to read what it no longer shows: the text of a result that is delivered", async () => {
+    const { call, host } = testServices()
+    await call("agents_start", {
+      tasks: [
+        { id: "a", prompt: "work" },
+        { id: "b", prompt: "work" },
+      ],
+    })
+    for (const { answer } of host.prompts) answer("the answer")
+    await call("agents_wait", { ids: ["a"] })
+    const { output } = await call("agents_status", {})
+    expect(output).toMatch(
+      /^a: done [^"]+\nb: done .*"the answer"\nagents_wait with ids has the text of a\.$/,
+    )
+    expect((await call("agents_wait", { ids: ["a"] })).output).toContain("the answer")
   })
 
   it("of unknown ones alone is entitled so", async () => {
@@ -530,6 +548,51 @@ describe("agents_status", () => {
     expect(output).toContain('"a long answer"')
     expect(jobs[0]).not.toHaveProperty("text")
   })
+})
+
+describe("Two calls of agents_wait at the same time", () => {
+  it("hand over each result once; the other call says where it is", async () => {
+    const { call, answer } = await running("a", "b")
+    const waits = ["one", "two"].map((id) => call("agents_wait", {}, { id }))
+    answer("a", "the answer of a")
+    answer("b", "the answer of b")
+    const outputs = (await Promise.all(waits)).map(({ output }) => output)
+    for (const text of ["the answer of a", "the answer of b"])
+      expect(outputs.filter((output) => output.includes(text))).toHaveLength(1)
+    expect(outputs).toContain("In the answer of your other agents_wait call: a, b.")
+  })
+
+  it("hand over a result once, though the first has long returned with it", async () => {
+    const { call, answer } = await running("a", "b")
+    const all = call("agents_wait", {}, { id: "all" })
+    const any = call("agents_wait", { until: "any" }, { id: "any" })
+    answer("a", "the answer of a")
+    expect((await any).output).toContain("the answer of a")
+    answer("b", "the answer of b")
+    expect((await all).output).toMatch(/^In the answer of your other agents_wait call: a\.\n<job id="b"/)
+  })
+
+  it("both hand over what both ask for by its id", async () => {
+    const { call, answer } = await running("a")
+    const waits = ["one", "two"].map((id) => call("agents_wait", { ids: ["a"] }, { id }))
+    answer("a", "the answer of a")
+    for (const { output } of await Promise.all(waits)) expect(output).toContain("the answer of a")
+  })
+
+  it.each(["call", "turn"] as const)(
+    "lose nothing where opencode stores none of them: the %s is over",
+    async (what) => {
+      const { call, answer, hear } = await running("a")
+      answer("a", "the answer of a")
+      await call("agents_wait", {}, { id: "one", isStored: false })
+      expect((await call("agents_wait", {}, { id: "two", isStored: false })).output).not.toContain(
+        "the answer of a",
+      )
+      if (what === "turn") hear({ type: "session.idle", session: "owner" })
+      else hear({ type: "tool.ended", session: "owner", call: "one", tool: "agents_wait", mark: undefined })
+      expect((await call("agents_wait", {}, { id: "three" })).output).toContain("the answer of a")
+    },
+  )
 })
 
 describe("agents_wait", () => {
@@ -645,7 +708,7 @@ describe("agents_cancel", () => {
     ])
     expect(title).toBe("1 cancelled")
     expect(output).toMatch(
-      /^<job id="a" state="cancelled" time="\S+" reason="cancelled by its owner: no need">\nhalf of it\n<\/job>$/,
+      /^<job id="a" state="cancelled" time="[^"]+" reason="cancelled by its owner: no need">\nhalf of it\n<\/job>$/,
     )
     expect(inbox.undelivered("owner")).toEqual([])
     expect((await call("agents_status", { ids: ["b"] })).jobs[0]?.state).toBe("prompting")

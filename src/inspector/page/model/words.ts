@@ -1,6 +1,8 @@
 import type { JobPhase, JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 
+export { duration, timeOf } from "../../../machines/durations.ts"
+
 /** Only types come from the machines: their schemas would double the size of the page. */
 export const STATES: readonly JobState[] = ["created", "prompting", "done", "failed", "timedOut", "cancelled"]
 
@@ -44,23 +46,6 @@ export const keyOf = ({ owner, id }: Pick<JobView, "owner" | "id">) => `${owner}
 export const addressOf = (job: Pick<JobView, "owner" | "id" | "session">) => job.session || keyOf(job)
 
 export const isLive = ({ state }: Pick<JobView, "state">) => state === "created" || state === "prompting"
-
-/** How long a job has been running, or waiting to run, without the time that it waited for people. Milliseconds. */
-export function timeOf(job: JobView, now: number): number {
-  const { createdAt, startedAt = createdAt, endedAt = now, waitedMs = 0, waitingSince = endedAt } = job
-  return Math.max(0, endedAt - startedAt - waitedMs - (endedAt - waitingSince))
-}
-
-/** `830 ms`, `4.2 s`, `3 m 07 s`, `2 h 05 m`. */
-export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
-  const seconds = Math.floor(ms / 1_000)
-  if (seconds < 60) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} m ${pad(seconds % 60)} s`
-  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`
-}
 
 const pad = (value: number) => String(value).padStart(2, "0")
 

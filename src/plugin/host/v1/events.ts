@@ -83,6 +83,14 @@ const decoders = new Map<string, Decoder>([
     })),
   ],
   [
+    "message.removed",
+    decoder({ sessionID }, ({ sessionID: session }) => ({ type: "messages.removed", session })),
+  ],
+  [
+    "message.part.removed",
+    decoder({ sessionID }, ({ sessionID: session }) => ({ type: "messages.removed", session })),
+  ],
+  [
     "session.status",
     decoder({ sessionID, status: Status }, ({ sessionID: session, status }) => {
       if (status.type !== "retry")

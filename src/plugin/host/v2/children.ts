@@ -55,12 +55,16 @@ export class Children {
     }
   }
 
+  /** Its title and model are the ones asked for. */
   async make(input: NewSession): Promise<string> {
-    const { model, variant } = input
-    const session = this.#take(input) ?? (await this.#made(input))
+    const ready = this.#take(input)
+    if (ready === undefined) return this.#made(input)
+    // It was made before it was known for which job.
+    const { title, model, variant } = input
+    await this.#context.session.update({ sessionID: ready, title })
     if (model !== undefined)
-      await this.#context.session.switchModel({ sessionID: session, model: splitModel(model, variant) })
-    return session
+      await this.#context.session.switchModel({ sessionID: ready, model: splitModel(model, variant) })
+    return ready
   }
 
   /** The call is over. */
@@ -92,7 +96,10 @@ export class Children {
     const ready = this.#take(input)
     if (ready !== undefined) return ready
     if (way === "subagent") {
-      const session = await this.#throughSubagent(callOf(input), input.agent, input.title)
+      const { agent, title, model, variant } = input
+      // Setting the model afterwards would cost as much again as a tenth of making the session.
+      const named = model !== undefined && variant !== undefined ? `${model}#${variant}` : model
+      const session = await this.#throughSubagent(callOf(input), agent, title, named)
       if (session === undefined) throw new Error("opencode's own tool `subagent` has made no session")
       return session
     }
@@ -128,7 +135,12 @@ export class Children {
   }
 
   /** Nothing where this opencode has no such tool, or one that does not tell of its session. */
-  async #throughSubagent(call: Call, agent: string, title: string): Promise<string | undefined> {
+  async #throughSubagent(
+    call: Call,
+    agent: string,
+    title: string,
+    model?: string,
+  ): Promise<string | undefined> {
     const subagent = await this.#subagent()
     if (!subagent) return undefined
     let session: string | undefined
@@ -137,7 +149,7 @@ export class Children {
       if (session !== undefined) throw new Error("only its session is needed")
     }
     // Without a prompt it would refuse; it never gets as far as sending this one.
-    const given = { agent, description: title, prompt: "-" }
+    const given = { agent, description: title, prompt: "-", ...(model !== undefined && { model }) }
     try {
       await subagent.execute(given, { ...call, progress })
     } catch (thrown) {

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { JobError, Usage } from "../../../machines/record.ts"
-import { ABORTED } from "../answers.ts"
+import { ABORTED, refusedAt } from "../answers.ts"
 import type { AssistantMessage, HostAgent, HostMessage, HostSession, UserMessage } from "../port.ts"
 import { decodeRule } from "./rules.ts"
 
@@ -92,7 +92,13 @@ const Part = z.object({
   text: z.string().default(""),
   name: z.string().default(""),
   id: z.string().default(""),
-  state: z.object({ status: z.string().optional(), metadata: Metadata }).default({}),
+  state: z
+    .object({
+      status: z.string().optional(),
+      metadata: Metadata,
+      error: z.object({ message: z.string().default("") }).optional(),
+    })
+    .default({}),
 })
 
 const Message = z.object({
@@ -175,7 +181,6 @@ function decodeUser({ id, type, text, metadata }: Message, ran: Ran): UserMessag
 
 function decodeAssistant(message: Message, answers: string[]): AssistantMessage {
   const { id, content, finish, error, time } = message
-  const refused = content.find(({ type, state }) => type === "tool" && state.status === "error")
   const isEnd = error !== undefined || (finish !== undefined && finish !== "tool-calls")
   const { model, variant } = ranAs(message)
   return {
@@ -186,9 +191,15 @@ function decodeAssistant(message: Message, answers: string[]): AssistantMessage 
     variant,
     text: textOf(content),
     marks: content.flatMap(({ state }) => (state.status === "completed" ? marksIn(state.metadata) : [])),
-    end: isEnd ? { error: error && jobErrorOf(error), at: time.completed } : undefined,
-    refusal: refused?.name,
+    end: isEnd ? { error: errorOf(message), at: time.completed } : undefined,
+    refusal: failedCallIn(message),
   }
+}
+
+/** Its tool, and why it failed. */
+function failedCallIn({ content }: Message): string | undefined {
+  const failed = content.find(({ type, state }) => type === "tool" && state.status === "error")
+  return failed && `${failed.name}: ${failed.state.error?.message ?? ""}`
 }
 
 function textOf(content: Message["content"]): string {
@@ -201,8 +212,12 @@ function textOf(content: Message["content"]): string {
 const marksIn = (metadata: z.infer<typeof Metadata>): unknown[] =>
   metadata?.[OUR_KEY] === undefined ? [] : [metadata[OUR_KEY]]
 
-function jobErrorOf({ type, message, status }: NonNullable<Message["error"]>): JobError {
-  if (type === "aborted") return ABORTED
+function errorOf(given: Message): JobError | undefined {
+  if (!given.error) return undefined
+  const { type, message, status } = given.error
+  const call = failedCallIn(given)
+  // A person who refuses what a call asks for ends its turn.
+  if (type === "aborted") return call !== undefined && /declined/.test(call) ? refusedAt(call) : ABORTED
   const isSaid = status === undefined || message.includes(`${status}`)
   return { kind: "provider", message: `${message || type}${isSaid ? "" : ` (HTTP ${status})`}` }
 }

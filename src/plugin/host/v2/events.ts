@@ -43,7 +43,7 @@ function decoder<Schema extends z.ZodType>(
 
 const InSession = z.object({ sessionID: z.string() })
 
-const simple = (type: "session.busy" | "session.idle" | "session.deleted"): Decoder =>
+const simple = (type: "session.busy" | "session.idle" | "session.deleted" | "messages.removed"): Decoder =>
   decoder(InSession, ({ sessionID: session }) => ({ type, session }))
 
 /** A text of an answer: it has no id of its own. */
@@ -95,6 +95,7 @@ const decoders = new Map<string, Decoder>([
     })),
   ],
   ["session.deleted", simple("session.deleted")],
+  ["session.revert.committed", simple("messages.removed")],
   [
     "session.created",
     decoder(

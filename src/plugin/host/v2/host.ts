@@ -52,7 +52,9 @@ export async function createHost(context: Context, problems = new Problems()): P
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
   const calls = new Map<string, Call>()
-  /** Those of which this instance has heard nothing yet. */
+  /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
+  const unasked = new Set<string>()
+  /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const children = new Children(context, (problem) => problems.add(problem))
   await children
@@ -103,9 +105,12 @@ export async function createHost(context: Context, problems = new Problems()): P
     createSession: (input) =>
       outcome(async () => {
         const id = await children.make(input)
-        await session.update({ sessionID: id, title: input.title, permissions: input.rules.map(encodeRule) })
-        await stored.add(id, input.parent, input.stored)
-        return load(id)
+        await Promise.all([
+          session.update({ sessionID: id, permissions: input.rules.map(encodeRule) }),
+          stored.add(id, input.parent, input.stored),
+        ])
+        unasked.add(id)
+        return { id }
       }),
 
     // 2.0 offers plugins no way to do it. It was never asked anything.
@@ -136,11 +141,10 @@ export async function createHost(context: Context, problems = new Problems()): P
 
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
-        const before = await messages(id)
+        const before = unasked.delete(id) ? [] : await messages(id)
         const isAsked = placeOf(before, messageID) !== undefined
         const answer = finalAnswer(before, messageID)
-        // What the end of an opencode has interrupted is no answer to whoever asks again.
-        if (answer && answer.end?.error?.kind !== "interrupted") return answer
+        if (answer) return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
         if (isAsked && !busy.has(id))
           await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
@@ -188,6 +192,8 @@ export async function createHost(context: Context, problems = new Problems()): P
         busy.delete(id)
         steps.delete(id)
       }
+      // What an undo has taken out comes under another id.
+      if (type === "messages.removed") void outcome(() => posts.forget(id))
       if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
     },
 

@@ -48,6 +48,12 @@ describe("An event of opencode", () => {
         usage: { input: 1, output: 2, reasoning: 3, cacheRead: 4, cacheWrite: 5, cost: 0.5 },
       },
     ],
+    ["message.removed", { sessionID, messageID: "msg_1" }, { type: "messages.removed", session }],
+    [
+      "message.part.removed",
+      { sessionID, messageID: "msg_1", partID: "prt_1" },
+      { type: "messages.removed", session },
+    ],
     ["message.updated", { info: { id: "msg_1", sessionID } }, { type: "message.stored", session }],
     [
       "message.part.delta",

@@ -44,6 +44,22 @@ describe("Child sessions of an opencode that", () => {
     expect(warn).not.toHaveBeenCalled()
   })
 
+  it("takes no parent have their titles and models from the beginning: setting them costs as much as they are worth", async () => {
+    const { context, children } = childrenOn({})
+    const update = vi.spyOn(context.session, "update")
+    const switchModel = vi.spyOn(context.session, "switchModel")
+    await children.askToStart(call, "general", "a, b")
+    const first = await children.make({ ...job("a"), model: "fake/m1", variant: "high" })
+    expect(update.mock.calls).toEqual([[{ sessionID: first, title: "a" }]])
+    const model = { providerID: "fake", id: "m1", variant: "high" }
+    expect(switchModel.mock.calls).toEqual([[{ sessionID: first, model }]])
+
+    await children.make({ ...job("b"), model: "fake/m1", variant: "high" })
+    expect(context.made.at(-1)).toMatchObject({ description: "b", model: "fake/m1#high" })
+    expect(update).toHaveBeenCalledTimes(1)
+    expect(switchModel).toHaveBeenCalledTimes(1)
+  })
+
   it("takes a parent are made with one; the first shows it", async () => {
     const { context, makeAll, warn } = childrenOn({ takesParent: true, removes: true })
     const list = vi.spyOn(context.tool, "list")

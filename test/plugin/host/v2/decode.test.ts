@@ -81,6 +81,36 @@ describe("A conversation", () => {
     expect(user).toMatchObject({ role: "user", agent: "general", model: "fake/m" })
   })
 
+  it.each([
+    ["Invalid API key", 401, "Invalid API key (HTTP 401)"],
+    ["scripted 503", 503, "scripted 503"],
+    ["", 403, "provider.auth (HTTP 403)"],
+    ["the connection broke", undefined, "the connection broke"],
+  ])("tells of a provider's error %j with its status %s", (message, status, words) => {
+    const failed = answer("msg_2", "", { error: { type: "provider.auth", message, status }, finish: "error" })
+    const messages = decodeMessages([asked("msg_1"), failed, idle("failed")])
+    expect(messages.at(-1)).toMatchObject({ end: { error: { kind: "provider", message: words } } })
+  })
+
+  it("tells a turn that ended because the person refused what a call asked for", () => {
+    const declined = { type: "aborted", message: "The user declined this tool call" }
+    const content = [{ type: "tool", id: "c1", name: "shell", state: { status: "error", error: declined } }]
+    const error = { type: "aborted", message: "Step interrupted" }
+    const messages = [
+      asked("msg_1"),
+      answer("msg_2", "", { content, error, finish: "error" }),
+      idle("interrupted"),
+    ]
+    expect(decodeMessages(messages).at(-1)).toMatchObject({
+      end: {
+        error: {
+          kind: "interrupted",
+          message: "its turn ended at a call of shell: The user declined this tool call",
+        },
+      },
+    })
+  })
+
   describe("that opencode has compacted", () => {
     const at = Date.UTC(2026, 10, 25)
     const idAt = (time: number) => promptIds("ses_1", time).messageID
@@ -138,17 +168,6 @@ describe("A conversation", () => {
       expect(messages.map(({ id }) => id)).toEqual(["msg_1", "msg_2", "msg_4"])
       expect(finalAnswer(messages, "msg_1")).toMatchObject({ text: "the end" })
     })
-  })
-
-  it.each([
-    ["Invalid API key", 401, "Invalid API key (HTTP 401)"],
-    ["scripted 503", 503, "scripted 503"],
-    ["", 403, "provider.auth (HTTP 403)"],
-    ["the connection broke", undefined, "the connection broke"],
-  ])("tells of a provider's error %j with its status %s", (message, status, words) => {
-    const failed = answer("msg_2", "", { error: { type: "provider.auth", message, status }, finish: "error" })
-    const messages = decodeMessages([asked("msg_1"), failed, idle("failed")])
-    expect(messages.at(-1)).toMatchObject({ end: { error: { kind: "provider", message: words } } })
   })
 
   it("tells an interrupted turn from a finished one", () => {

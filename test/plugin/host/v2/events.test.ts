@@ -13,6 +13,13 @@ const event = (type: string, data: object = {}) => ({
   data: { sessionID: "ses_1", ...data },
 })
 
+it("An undo takes messages out of a conversation once it is final", () => {
+  expect(decode(event("session.revert.staged", { revert: { messageID: "msg_1" } }))).toEqual([])
+  expect(decode(event("session.revert.committed", { to: "msg_1" }))).toEqual([
+    { type: "messages.removed", session: "ses_1" },
+  ])
+})
+
 describe("The end of a turn", () => {
   it.each(["succeeded", "failed"])("that %s is one", (how) => {
     expect(decode(event(`session.execution.${how}`))).toEqual([{ type: "session.idle", session: "ses_1" }])
@@ -59,6 +66,13 @@ describe("What waits for a person", () => {
       { type: "request.closed", session: "ses_1", request: "per_1" },
     ])
   })
+})
+
+it("An undo takes messages out once it is final, not while the person may still take it back", () => {
+  expect(decode(event("session.revert.staged", { revert: { messageID: "msg_1" } }))).toEqual([])
+  expect(decode(event("session.revert.committed", { to: "msg_1" }))).toEqual([
+    { type: "messages.removed", session: "ses_1" },
+  ])
 })
 
 describe("A question to the person", () => {

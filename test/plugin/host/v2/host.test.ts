@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
@@ -57,6 +57,23 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
     const again = context.said.get("ses_1")?.find(({ type }) => type === "user")
     expect(again).toMatchObject({ text: "work", metadata: { troupe: { again: prompt.messageID } } })
     expect(again?.id).not.toBe(prompt.messageID)
+  })
+})
+
+describe("The first prompt of a child that was just made", () => {
+  it("is sent without reading what it answers: there is nothing yet", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    const read = vi.spyOn(context.session, "context")
+    const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
+    context.session.wait = async () => {
+      expect(read).not.toHaveBeenCalled()
+      const time = { created: Date.now() }
+      const content = [{ type: "text", text: "done" }]
+      context.said.get(session)?.push({ id: "msg_9", type: "assistant", time, content, finish: "stop" })
+    }
+    expect(answered(await host.prompt(prompt))).toMatchObject({ text: "done" })
   })
 })
 

@@ -38,7 +38,8 @@ await holder.lease
 process.stdout.write("ready\n")
 process.stdin.once("data", async () => {
   const outcomes: string[] = []
-  for (const { session, stored } of seen) outcomes.push(await claim(session, stored))
+  // Each of an owner of its own.
+  for (const job of seen) outcomes.push(...(await claim(job.session, [job])))
   process.stdout.write(`${JSON.stringify({ instance: holder.instance, outcomes })}\n`)
   // It lives until it is ended: a holder that is gone holds nothing.
 })

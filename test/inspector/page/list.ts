@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest"
-import { NO_USAGE } from "../../src/machines/record.ts"
-import { open, opened, page, row, scripted } from "./support/page-stage.ts"
-import { jobInput, sessionOf } from "./support/scripted-troupe.ts"
+import { NO_USAGE } from "../../../src/machines/record.ts"
+import { open, opened, page, row, scripted } from "../support/page-stage.ts"
+import { jobInput, sessionOf } from "../support/scripted-troupe.ts"
 
 describe("finding the way", () => {
   beforeEach(async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest"
-import { NO_USAGE } from "../../src/machines/record.ts"
+import { NO_USAGE } from "../../../src/machines/record.ts"
 import {
+  context,
   expectProblems,
   inspector,
-  newPage,
   open,
   opened,
   page,
@@ -11,8 +11,8 @@ import {
   scripted,
   start,
   token,
-} from "./support/page-stage.ts"
-import { jobInput, OWNER, scriptedTroupe, sessionOf, withProtocols } from "./support/scripted-troupe.ts"
+} from "../support/page-stage.ts"
+import { jobInput, OWNER, scriptedTroupe, sessionOf, withProtocols } from "../support/scripted-troupe.ts"
 
 describe("live", () => {
   it("shows a job's states without a reload", async () => {
@@ -182,13 +182,12 @@ describe("steering", () => {
     await opened("j1")
     await inspector.stop()
     await start({ readOnly: true })
-    await newPage()
     await open(`job=${sessionOf("j1")}`)
     expect(await page.getByText("the inspector is read-only").count()).toBe(2)
   })
 
   it("copies the job as JSON", async () => {
-    await newPage({ permissions: ["clipboard-read", "clipboard-write"] })
+    await context.grantPermissions(["clipboard-read", "clipboard-write"])
     await opened("j1")
     await open(`job=${sessionOf("j1")}`)
     await page.getByRole("button", { name: "Copy JSON" }).click()

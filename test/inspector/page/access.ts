@@ -1,21 +1,21 @@
 import { createServer } from "node:http"
 import { createServer as createTcpServer, type Socket } from "node:net"
-import { AxeBuilder } from "@axe-core/playwright"
 import { describe, expect, it } from "vitest"
 import {
   context,
   expectProblems,
   foreign,
   inspector,
-  newPage,
+  newBrowser,
   open,
   opened,
   page,
   row,
   scripted,
   start,
-} from "./support/page-stage.ts"
-import { OWNER, sessionOf } from "./support/scripted-troupe.ts"
+} from "../support/page-stage.ts"
+import { expectReadable } from "../support/readable.ts"
+import { OWNER, sessionOf } from "../support/scripted-troupe.ts"
 
 describe("the way in", () => {
   it("trades the link for a cookie and leaves a clean address", async () => {
@@ -90,8 +90,7 @@ describe("the way in", () => {
 })
 
 describe("a browser without a way in", () => {
-  it.each(["light", "dark"] as const)("is shown what to do, in %s", async (colorScheme) => {
-    await newPage({ colorScheme })
+  it("is shown what to do, in light as in dark", async () => {
     const used = inspector.link()
     await page.goto(used)
     await context.clearCookies()
@@ -100,7 +99,7 @@ describe("a browser without a way in", () => {
     await page.getByText(inspector.command).waitFor()
     // Its style is let through, and nothing else is asked for.
     expect(await page.locator("main").evaluate((main) => getComputedStyle(main).maxWidth)).not.toBe("none")
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
+    await expectReadable("the refusal")
     expectProblems(/401/)
   })
 })
@@ -113,6 +112,7 @@ describe("the line to the server", () => {
     }, hidden)
 
   it("is called stale after a long silence, with the time, until something is heard again", async () => {
+    await newBrowser()
     await page.clock.install()
     await open()
     const port = Number(new URL(inspector.url).port)
@@ -141,6 +141,7 @@ describe("the line to the server", () => {
   })
 
   it("is let go of by a hidden tab, which still counts who waits, and catches up when it is shown", async () => {
+    await newBrowser()
     await opened("j1")
     await opened("j2")
     await open("view=jobs")

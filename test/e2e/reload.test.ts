@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("A plugin that opencode loads again while its jobs run", ({ start, generation }) => {
+describeBoth("A plugin that opencode loads again while its jobs run", ({ open, generation }) => {
   let model: ScriptedModel
-  let oc: AnyOpencode
+  let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await start({ model, plugin: { options: { notify: "never" } } })
+    oc = await open({ model, plugin: { options: { notify: "never" } } })
   })
   afterAll(async () => {
     await oc?.stop()

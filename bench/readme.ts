@@ -1,0 +1,212 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { type Generation, nameOf } from "../test/support/any-opencode.ts"
+import type { Row } from "./part.ts"
+import { isBroken, type Results, shownNumber, titleOf } from "./report.ts"
+
+const readme = join(import.meta.dirname, "..", "README.md")
+
+/**
+ * Writes those tables of the README for which everything was measured, each between `<!-- bench:NAME -->` and
+ * `<!-- bench:end -->`. Returns their names.
+ */
+export function writeReadme(results: Results): string[] {
+  const before = readFileSync(readme, "utf8")
+  const written: string[] = []
+  let text = before
+  for (const [name, { parts, lines }] of Object.entries(tables)) {
+    if (!parts.every((part) => part in results)) continue
+    const block = new RegExp(`(<!-- bench:${name} -->\\n)[\\s\\S]*?(\\n<!-- bench:end -->)`)
+    if (!block.test(text)) throw new Error(`the README has no place for the table ${name}`)
+    text = text.replace(block, (_, begin, end) => `${begin}${lines(results).join("\n")}${end}`)
+    written.push(name)
+  }
+  if (text !== before) writeFileSync(readme, text)
+  return written
+}
+
+const both: Generation[] = [1, 2]
+const ofBoth = (...names: string[]) => names.flatMap((name) => both.map((each) => titleOf(name, each)))
+const own = (generation: Generation) => (generation === 1 ? "task" : "subagent")
+
+const tables: Record<string, { parts: string[]; lines(results: Results): string[] }> = {
+  opencode: {
+    parts: ofBoth("fan-out", "wait-latency", "request-bytes", "start-up"),
+    lines: (results) => [
+      "| | opencode 1.18 | opencode 2 | bound |",
+      "| --- | --: | --: | --: |",
+      ...figures.map(({ label, part, names, bound }) => {
+        const cells = both.map((generation) => {
+          const rows = names.map((name) => rowOf(results, titleOf(part, generation), name))
+          return rows.map(shown).join("; ")
+        })
+        return `| ${[label, ...cells, bound].join(" | ")} |`
+      }),
+    ],
+  },
+  once: {
+    parts: ["actor-cost", "inspector"],
+    lines: (results) => [
+      "| | figure | bound |",
+      "| --- | --: | --: |",
+      ...onceFigures.map(({ label, part, names, bound }) => {
+        const rows = names.map((name) => rowOf(results, part, name))
+        return `| ${[label, rows.map(shown).join("; "), bound].join(" | ")} |`
+      }),
+    ],
+  },
+  peers: {
+    parts: ofBoth("peers", "kept-texts"),
+    lines: (results) => [
+      "| | wall time | opencode-troupe's, relative to it | requests of the main agent's model | sent to all models | text of a failed job; of a stopped one |",
+      "| --- | --: | --: | --: | --: | --: |",
+      ...both.flatMap((generation) => [
+        peerLine(results, generation, "plugin", `**${nameOf(generation)}**: opencode-troupe`),
+        peerLine(
+          results,
+          generation,
+          `${own(generation)}, parallel calls`,
+          `\`${own(generation)}\`, parallel calls; the main agent waits meanwhile`,
+        ),
+        peerLine(
+          results,
+          generation,
+          `${own(generation)}, in the background`,
+          `\`${own(generation)}\`, in the background`,
+        ),
+      ]),
+    ],
+  },
+}
+
+type Figure = { label: string; part: string; names: string[]; bound: string }
+
+const fanOut = "20 jobs, 300 ms model: plugin"
+
+const figures: Figure[] = [
+  {
+    label: "20 jobs with a 300 ms model, relative to 20 bare calls of opencode in parallel",
+    part: "fan-out",
+    names: [`${fanOut} / bare calls, same opencode`],
+    bound: "1.10 ×",
+  },
+  {
+    label: "the same, CPU time of opencode",
+    part: "fan-out",
+    names: [`${fanOut} / bare calls, same opencode, CPU time of opencode`],
+    bound: "1.10 ×",
+  },
+  {
+    label: "the same, less the main agent's own turn, which bare calls do without",
+    part: "fan-out",
+    names: [`${fanOut} less its owner's turn / bare calls, same opencode, CPU time of opencode`],
+    bound: "",
+  },
+  { label: "`agents_start` of three jobs", part: "fan-out", names: ["agents_start of 3 jobs"], bound: "1 s" },
+  {
+    label: "from the last child's last message to the return of `agents_wait`, of 8 jobs",
+    part: "wait-latency",
+    names: ["last child's last message → return of agents_wait, 8 jobs"],
+    bound: "50 ms; 20 ms",
+  },
+  {
+    label:
+      "bytes added to a request of the main agent's model; to a child's, beside opencode's own subagent's",
+    part: "request-bytes",
+    names: [
+      "added to a request of a main agent",
+      "added to a request of a child, beside one of opencode's own",
+    ],
+    bound: "3,000; 0",
+  },
+  {
+    label: "added to opencode's startup",
+    part: "start-up",
+    names: ["added to the start of opencode"],
+    bound: "60 ms",
+  },
+]
+
+const onceFigures: Figure[] = [
+  {
+    label: "cost of the 20,000th job relative to the 100th (Node; opencode's Bun)",
+    part: "actor-cost",
+    names: [
+      "a job after 20,000 / after 100 (Node, one owner)",
+      "a job after 20,000 / after 100 (Bun, one owner)",
+    ],
+    bound: "1.20 ×",
+  },
+  {
+    label: "the same with 1,000 owners",
+    part: "actor-cost",
+    names: [
+      "a job after 20,000 / after 100 (Node, owners of 20 jobs)",
+      "a job after 20,000 / after 100 (Bun, owners of 20 jobs)",
+    ],
+    bound: "1.20 ×",
+  },
+  {
+    label: "the inspector's page, gzipped",
+    part: "inspector",
+    names: ["the page, gzipped, in all"],
+    bound: "40 KiB",
+  },
+  {
+    label: "a frame while scrolling 10,000 jobs with 200 changes a second, 95th percentile",
+    part: "inspector",
+    names: ["a frame while 10,000 jobs scroll at 200 changes/s, 95th percentile"],
+    bound: "20 ms",
+  },
+  {
+    label: "from a transition to the page",
+    part: "inspector",
+    names: ["from a transition to the page"],
+    bound: "200 ms",
+  },
+  {
+    label: "memory for a stalled client of the inspector, in opencode's Bun",
+    part: "inspector",
+    names: ["what a client that never reads costs (opencode's Bun)"],
+    bound: "1 MB",
+  },
+  {
+    label: "a job with an inspector that nobody has open, relative to one without (Node; Bun)",
+    part: "inspector",
+    names: ["Node", "opencode's Bun"].map(
+      (where) => `an actor's job with an inspector that nobody looks at / without one (${where})`,
+    ),
+    bound: "1.05 ×",
+  },
+]
+
+function peerLine(results: Results, generation: Generation, who: string, label: string): string {
+  const part = titleOf("peers", generation)
+  const [wall = "", ...rest] = ["wall time", "requests of the owner's model", "sent to the models"].map(
+    (what) => shown(rowOf(results, part, `8 jobs of 0.3 to 2.4 s, ${who}: ${what}`)),
+  )
+  const ratio = who === "plugin" ? "" : shown(rowOf(results, part, `plugin / ${who}: wall time`))
+  const [tool = who] = who.split(",")
+  const kept = ["failed", "stopped"].map((end) => {
+    const name = `that a ${end} job had written, given to its owner: ${tool}`
+    const row = (results[titleOf("kept-texts", generation)] ?? []).find((each) => each.name.endsWith(name))
+    return row && row.value > 0 ? "all" : "none"
+  })
+  return `| ${[label, wall, ratio, ...rest, kept.join("; ")].join(" | ")} |`
+}
+
+function rowOf(results: Results, part: string, name: string): Row {
+  const row = results[part]?.find((each) => each.name === name)
+  if (!row) throw new Error(`${part} has no figure "${name}"`)
+  return row
+}
+
+/** The median, and of what may vary the smallest and the largest. */
+function shown(row: Row): string {
+  const { value, unit, range } = row
+  const unitShown = unit === "calls" || unit === "bytes" ? "" : ` ${unit}`
+  const [low, high] = (range ?? []).map((each) => shownNumber(each, unit))
+  const isWide = low !== undefined && high !== undefined && low !== high
+  const over = isBroken(row) ? ", over its bound" : ""
+  return `${shownNumber(value, unit)}${unitShown}${isWide ? ` (${low} to ${high})` : ""}${over}`
+}

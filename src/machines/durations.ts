@@ -1,0 +1,25 @@
+import type { JobRecord } from "./record.ts"
+
+type Times = Pick<JobRecord, "createdAt" | "startedAt" | "endedAt" | "waitedMs" | "waitingSince">
+
+/**
+ * How long a job has been running, or waiting to run, without the time that it waited for people. Milliseconds; none
+ * where the clock was set back meanwhile.
+ */
+export function timeOf(job: Times, now: number): number {
+  const { createdAt, startedAt = createdAt, endedAt = now, waitedMs = 0, waitingSince = endedAt } = job
+  return Math.max(0, endedAt - startedAt - waitedMs - (endedAt - waitingSince))
+}
+
+/** `830 ms`, `4.2 s`, `3 m 07 s`, `2 h 05 m`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
+  const seconds = Math.floor(ms / 1_000)
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} m ${pad(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`
+}
+
+const pad = (value: number) => String(value).padStart(2, "0")

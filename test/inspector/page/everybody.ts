@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest"
+import { inspector, open, opened, page, row, scripted } from "../support/page-stage.ts"
+import { expectReadable } from "../support/readable.ts"
+import { OWNER, sessionOf } from "../support/scripted-troupe.ts"
+
+describe("everybody", () => {
+  it("has all of it on a narrow screen", async () => {
+    await page.setViewportSize({ width: 420, height: 800 })
+    await opened("j1")
+    await open()
+    const isCutOff = () =>
+      [document.documentElement, ...document.querySelectorAll("main")].map(
+        ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth,
+      )
+    for (const view of views) {
+      await goTo(view)
+      expect(await page.evaluate(isCutOff), view).toEqual([0, 0])
+    }
+    await page.getByRole("link", { name: /^j1/ }).click()
+    const here = page.locator(".chart .here rect")
+    await here.waitFor()
+    expect(await page.evaluate(isCutOff)).toEqual([0, 0])
+    await expect.poll(async () => (await here.boundingBox())?.x).toSatisfy((x: number) => x > 0 && x < 420)
+  })
+
+  it("is spared what moves, where that is wished", async () => {
+    await open()
+    const moving = () => page.evaluate(() => document.getAnimations().length)
+    await page.emulateMedia({ reducedMotion: "no-preference" })
+    await expect.poll(moving).toBe(1)
+    await page.emulateMedia({ reducedMotion: "reduce" })
+    await expect.poll(moving).toBe(0)
+  })
+
+  it("can read it with a screen reader, and in light as in dark", async () => {
+    for (const id of ["j1", "j2", "j3", "j4", "j5"]) scripted.start(id)
+    await scripted.answer("j1")
+    await scripted.answer("j2", { error: { kind: "provider", message: "quota" } })
+    const ask = { id: "a", kind: "permission", text: "bash: ls" } as const
+    await scripted.until("j3", "prompting.working")
+    scripted.troupe.tell({ owner: OWNER, id: "j3" }, { type: "child.asked", ask, at: Date.now() })
+    await open()
+    for (const view of views) {
+      await goTo(view)
+      await expectReadable(view)
+    }
+    for (const id of ["j2", "j3"]) {
+      await goTo("Jobs")
+      await page.getByRole("link", { name: `work of ${id}` }).click()
+      await page.locator(".chart svg").waitFor()
+      await expectReadable(id)
+    }
+    await page.getByRole("button", { name: "Cancel…" }).click()
+    await page.getByRole("dialog").waitFor()
+    await expectReadable("the question whether to cancel")
+  })
+
+  it("sees foreign text as text", async () => {
+    const html = `<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
+    const text = `${html}\u0007\u001b[31mred\u202Eevil\nשלום עולם ${"x".repeat(100_000)}`
+    scripted.start("j1", { description: `${html}\u0007\u202Ede`, agent: html })
+    await scripted.answer("j1", { text })
+    await open("view=jobs")
+    await row("j1").getByText(`${html}␇�de`).first().waitFor()
+    await page.goto(`${inspector.url}/?job=${sessionOf("j1")}`)
+    const shown = page.locator(".foreign")
+    await shown.waitFor()
+    const content = (await shown.textContent()) ?? ""
+    expect(content.startsWith(`${html}␇␛[31mred�evil\nשלום`)).toBe(true)
+    await page.getByRole("button", { name: /Show all 100,1\d\d characters/ }).click()
+    expect((await shown.textContent())?.length).toBe(text.length)
+    expect(await page.locator("main img, main script").count()).toBe(0)
+    expect(await page.title()).toBe(`j1: ${html.slice(0, 80)} · opencode-troupe`)
+  })
+})
+
+const views = ["Overview", "Jobs", "Timeline", "Actors"]
+
+async function goTo(view: string): Promise<void> {
+  const link = page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view })
+  await link.click()
+  await expect.poll(() => link.getAttribute("aria-current")).toBe("page")
+  await page.locator("main h1").first().waitFor({ state: "attached" })
+}
