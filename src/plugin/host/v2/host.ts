@@ -144,7 +144,8 @@ export async function createHost(context: Context, problems = new Problems()): P
         const before = unasked.delete(id) ? [] : await messages(id)
         const isAsked = placeOf(before, messageID) !== undefined
         const answer = finalAnswer(before, messageID)
-        if (answer) return answer
+        // What the end of an opencode has interrupted is no answer to whoever asks again.
+        if (answer && answer.end?.error?.kind !== "interrupted") return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
         if (isAsked && !busy.has(id))
           await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
