@@ -39,7 +39,7 @@ export type HostOfTwo = Host & {
   /** Shows a running tool call's progress. Returns what ends that. */
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
-  askToStart(call: Call, agent: string, description: string): Promise<StartPermission>
+  askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
 }
 
 /** opencode 2 behind the port. */
@@ -215,7 +215,7 @@ export async function createHost(context: Context, problems = new Problems()): P
       }
     },
 
-    askToStart: (running, agent, description) => children.askToStart(running, agent, description),
+    askToStart: (...asked) => children.askToStart(...asked),
   }
 }
 
