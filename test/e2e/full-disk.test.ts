@@ -1,12 +1,12 @@
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as z from "zod"
 import { hasEnded, JobRecord } from "../../src/machines/record.ts"
-import { StoredJob } from "../../src/plugin/records/stored-job.ts"
-import { answered } from "../support/answered.ts"
+import type { AnyOpencode } from "../support/any-opencode.ts"
+import { describeBoth } from "../support/generations.ts"
 import { inspect } from "../support/inspect.ts"
 import { held, jobsOf } from "../support/jobs.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { copyHome } from "../support/prepared-home.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { noSmallDisk, type SmallDisk, smallDisk } from "../support/small-disk.ts"
@@ -16,27 +16,27 @@ import { poll } from "../support/waiters.ts"
 const whyNot = noSmallDisk()
 const token = "t".repeat(32)
 
-describe.skipIf(whyNot !== undefined)(
-  `While opencode's disk is full${whyNot ? ` (skipped: ${whyNot})` : ""}`,
-  () => {
+describeBoth(`While its disk is full${whyNot ? ` (skipped: ${whyNot})` : ""}`, ({ start, generation }) => {
+  describe.skipIf(whyNot !== undefined)("", () => {
     let folder: TempFolder
     let disk: SmallDisk
     let model: ScriptedModel
-    let opencode: Opencode
+    let opencode: AnyOpencode
 
     beforeAll(async () => {
       folder = tempFolder("full-disk")
       const home = join(folder.path, "home")
-      await copyHome(home)
+      if (generation === 1) await copyHome(home)
+      else mkdirSync(home)
       disk = smallDisk(join(home, ".local", "share", "opencode"))
       model = await startScriptedModel()
       const options = { notify: "never", inspector: { token } }
-      opencode = await startOpencode({ model, home, plugin: { options } })
+      opencode = await start({ model, home, plugin: { options } })
     })
     afterAll(async () => {
-      await opencode.stop()
+      await opencode?.stop()
       await model.stop()
-      disk.remove()
+      disk?.remove()
       folder.remove()
     })
 
@@ -57,19 +57,6 @@ describe.skipIf(whyNot !== undefined)(
     }
 
     const listed = async () => Listed.parse(await api("jobs")).jobs
-
-    /** The call of agents_wait, as the owner's conversation has it. */
-    async function callInConversation(owner: string) {
-      const messages = await answered("the messages", opencode.client.session.messages({ sessionID: owner }))
-      return messages
-        .flatMap((message) => message.parts)
-        .find((part) => part.type === "tool" && part.callID === "call_wait")
-    }
-
-    async function stored(owner: string) {
-      const children = await answered("the children", opencode.client.session.children({ sessionID: owner }))
-      return children.map(({ metadata }) => StoredJob.parse(metadata?.troupe))
-    }
 
     test("no end of a job and no result is lost", async () => {
       const runner = held("the first half, ")
@@ -95,13 +82,9 @@ describe.skipIf(whyNot !== undefined)(
         { type: "tool", calls: [{ name: "agents_wait", args: {}, id: "call_wait" }] },
       ])
       const owner = await opencode.session()
-      const parts = [{ type: "text" as const, text: "Hand out three, and wait" }]
-      const turn = opencode.client.session.prompt({ sessionID: owner, parts })
-      await opencode.events.waitFor(({ payload }) => {
-        if (payload.type !== "message.part.updated") return false
-        const { part } = payload.properties
-        return part.type === "tool" && part.callID === "call_wait" && part.state.status === "running"
-      })
+      // It cannot come to a good end.
+      const turn = opencode.say(owner, "Hand out three, and wait").catch(() => {})
+      await opencode.events.waitFor("tool.running", ({ call }) => call === "call_wait")
       const jobs = await poll("the end of the first", async () => {
         const all = await listed()
         return all.some(({ id, state }) => id === "ended" && state === "done") ? all : undefined
@@ -114,16 +97,16 @@ describe.skipIf(whyNot !== undefined)(
       await poll("the end of all", async () => (await listed()).every(hasEnded) || undefined)
       // opencode can store neither the answer of the wait nor anything else of this turn.
       await turn
-      expect(await callInConversation(owner)).not.toMatchObject({ state: { status: "completed" } })
+      expect((await opencode.outcomeOf(owner, "call_wait"))?.status).not.toBe("completed")
       // How these two ended came after the disk was full.
-      const unwritten = (await stored(owner)).filter(({ record: { id } }) => id !== "ended")
+      const unwritten = (await opencode.stored(owner)).filter(({ record: { id } }) => id !== "ended")
       expect(unwritten.map(({ record }) => record.endedAt)).toEqual([undefined, undefined])
 
       disk.free()
       const kept = await poll(
         "all ends on record",
         async () => {
-          const all = await stored(owner)
+          const all = await opencode.stored(owner)
           return all.every(({ record }) => record.endedAt !== undefined) ? all : undefined
         },
         { timeoutMs: 60_000 },
@@ -146,8 +129,9 @@ describe.skipIf(whyNot !== undefined)(
       expect(again.output).toContain('reason="not needed"')
       await poll(
         "their delivery, on record",
-        async () => (await stored(owner)).every(({ deliveredRun }) => deliveredRun === 1) || undefined,
+        async () =>
+          (await opencode.stored(owner)).every(({ deliveredRun }) => deliveredRun === 1) || undefined,
       )
     })
-  },
-)
+  })
+})

@@ -12,8 +12,11 @@ import {
 import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import * as z from "zod"
+import type { AnyOpencode } from "../support/any-opencode.ts"
 import { isDeep } from "../support/depth.ts"
-import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { startOpencode } from "../support/opencode.ts"
+import { startOpencode2 } from "../support/opencode-2.ts"
+import { opencode2Binary } from "../support/opencode-2-binary.ts"
 import { opencodeBinary } from "../support/opencode-binary.ts"
 import { opencodeEnv } from "../support/opencode-env.ts"
 import { copyHome } from "../support/prepared-home.ts"
@@ -21,6 +24,8 @@ import { readmeBlocks } from "../support/readme.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { projectConfig } from "../support/stage.ts"
 import { tempFolder } from "../support/temp-folder.ts"
+import { poll } from "../support/waiters.ts"
+import { isWanted } from "../support/wanted.ts"
 
 /**
  * Follows the README from the first command to the last, as a new user in an empty folder: the commands are read from
@@ -29,8 +34,13 @@ import { tempFolder } from "../support/temp-folder.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 const tools = ["agents_start", "agents_status", "agents_wait", "agents_cancel", "agents_send"]
-const sections = ["opencode-troupe", "Install", "Check", "Options", "Upgrade", "Uninstall", "The inspector"]
-const untried = readmeBlocks().filter(({ section }) => sections.includes(section))
+const sections = {
+  1: ["opencode-troupe", "Install", "Check", "Options", "Upgrade", "Uninstall", "The inspector"],
+  2: ["opencode 2"],
+}
+const untried = readmeBlocks().filter(({ section }) =>
+  ([1, 2] as const).some((generation) => isWanted(generation) && sections[generation].includes(section)),
+)
 
 const folder = tempFolder("install")
 /** What the README calls /path/to. */
@@ -44,20 +54,9 @@ let model: ScriptedModel
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  await copyHome(home)
-  // The user has opencode, with a provider that works.
-  const config = projectConfig({ model, plugin: false, config: { snapshot: false } })
-  writeFileSync(join(home, ".config", "opencode", "config.json"), JSON.stringify(config))
-  mkdirSync(join(folder.path, "bin"))
-  symlinkSync(opencodeBinary(), join(folder.path, "bin", "opencode"))
-  for (const each of ["dist", "package.json", "README.md", "LICENSE"])
+  for (const each of ["dist", "server.js", "package.json", "README.md", "LICENSE"])
     cpSync(join(root, each), join(checkout, each), { recursive: true })
-})
-
-beforeEach(() => {
-  rmSync(project, { recursive: true, force: true })
   mkdirSync(project)
-  removeEntry(globalEntry)
 })
 
 afterAll(async () => {
@@ -65,7 +64,22 @@ afterAll(async () => {
   folder.remove()
 })
 
-describe("What the README says, in an empty folder", { timeout: 120_000 }, () => {
+describe.runIf(isWanted(1))("What the README says, in an empty folder", { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    await copyHome(home)
+    // The user has opencode, with a provider that works.
+    const config = projectConfig({ model, plugin: false, config: { snapshot: false } })
+    writeFileSync(join(home, ".config", "opencode", "config.json"), JSON.stringify(config))
+    mkdirSync(join(folder.path, "bin"))
+    symlinkSync(opencodeBinary(), join(folder.path, "bin", "opencode"))
+  })
+
+  beforeEach(() => {
+    rmSync(project, { recursive: true, force: true })
+    mkdirSync(project)
+    removeEntry(globalEntry)
+  })
+
   test("a tarball is installed, checked, given options, upgraded and uninstalled", async () => {
     inCheckout(command("Install", /npm pack/))
     inProject(command("Install", /tgz/))
@@ -131,11 +145,45 @@ describe("What the README says, in an empty folder", { timeout: 120_000 }, () =>
     expect(toolsIn(inProject("opencode debug agent build"))).toEqual([])
   })
 
-  test("no command is left untried", () => {
-    // The demo has tests of its own.
+  test("the demo has tests of its own", () => {
     expect(command("opencode-troupe", /demo/)).toContain("npm run demo")
-    expect(untried.filter(({ language }) => ["sh", "json"].includes(language))).toEqual([])
   })
+})
+
+describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
+  "What the README says of opencode 2, in an empty folder",
+  () => {
+    const entry = /"plugins"/
+    test.each<[string, () => Record<string, unknown>]>([
+      ["a checkout", () => JSON.parse(asHere(take("opencode 2", "json", entry)))],
+      [
+        "a tarball",
+        () => {
+          inCheckout("npm pack")
+          return { plugins: [{ package: spec("0.1.0"), options: { concurrency: 4 } }] }
+        },
+      ],
+      ["an entry in the form of 1.18", () => ({ plugin: [[checkout, { concurrency: 4 }]] })],
+    ])("%s is loaded, with its options", async (_, configOf) => {
+      const opencode = await startOpencode2({ model, plugin: false, config: configOf() })
+      try {
+        await poll(
+          "the plugin",
+          () => /version .* loaded: concurrency 4,/.test(opencode.log()) || undefined,
+          {
+            timeoutMs: 30_000,
+          },
+        )
+        await runJob(opencode)
+      } finally {
+        await opencode.stop()
+      }
+    })
+  },
+)
+
+test("no command is left untried", () => {
+  expect(untried.filter(({ language }) => ["sh", "json"].includes(language))).toEqual([])
 })
 
 /** Takes a block of the README, to be tried. */
@@ -207,10 +255,10 @@ function spareOpencodesOwnPackages(): void {
     symlinkSync(join(home, ".config", "opencode", name), join(project, ".opencode", name))
 }
 
-async function runJob(opencode: Opencode): Promise<void> {
+async function runJob(opencode: Pick<AnyOpencode, "session" | "callTool">): Promise<void> {
   model.on("look into it", { type: "text", text: "looked into" })
   const owner = await opencode.session()
   const tasks = [{ prompt: "look into it" }]
-  expect((await opencode.callTool(owner, "agents_start", { tasks })).title).toBe("1/1 jobs started")
+  expect((await opencode.callTool(owner, "agents_start", { tasks })).output).toContain("Started: ")
   expect((await opencode.callTool(owner, "agents_wait", {})).output).toContain("looked into")
 }

@@ -186,8 +186,11 @@ export type ToolCall = {
   agent: string
   /** Aborts when the user interrupts the turn. */
   signal: AbortSignal
-  /** Asks for the permission to start a subagent, as opencode's own tool does, for as long as the user takes. */
-  askToStart(agent: string, description: string): Promise<StartPermission>
+  /**
+   * Asks for the permission to start a subagent, as opencode's own tool does, for as long as the user takes.
+   * @param child which is to go on; a new one is to be started without it
+   */
+  askToStart(agent: string, description: string, child?: string): Promise<StartPermission>
 }
 
 export type StartPermission =

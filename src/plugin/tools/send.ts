@@ -33,7 +33,7 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
  * direct this one, and what it may not do itself, the child may not either.
  */
 async function holdTo({ host }: Services, record: JobRecord, call: ToolCall): Promise<void> {
-  const permission = await call.askToStart(record.agent, record.description)
+  const permission = await call.askToStart(record.agent, record.description, record.session)
   if (permission.type !== "granted")
     throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
   const [agents, owner, child] = await Promise.all([

@@ -134,4 +134,4 @@ async function spoiled<Answer>(
 const read = (file: string) =>
   existsSync(file) ? z.array(Fault).parse(JSON.parse(readFileSync(file, "utf8"))) : []
 
-export default { id: "faulty-opencode-troupe", server, setup }
+export default { id: "opencode-troupe", server, setup }

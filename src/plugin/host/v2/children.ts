@@ -43,11 +43,11 @@ export class Children {
     })
   }
 
-  async askToStart(call: Call, agent: string, description: string): Promise<StartPermission> {
+  async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {
     try {
-      const session = await this.#throughSubagent(call, agent, description)
+      const session = await this.#throughSubagent(call, agent, description, { child })
       if (session === undefined) return await this.#withoutAsking(call, agent)
-      this.#ready.set(keyOf(call.id, agent), session)
+      if (session !== child) this.#ready.set(keyOf(call.id, agent), session)
       this.#permitted.add(keyOf(call.id, agent))
       return { type: "granted" }
     } catch (thrown) {
@@ -99,7 +99,7 @@ export class Children {
       const { agent, title, model, variant } = input
       // Setting the model afterwards would cost as much again as a tenth of making the session.
       const named = model !== undefined && variant !== undefined ? `${model}#${variant}` : model
-      const session = await this.#throughSubagent(callOf(input), agent, title, named)
+      const session = await this.#throughSubagent(callOf(input), agent, title, { model: named })
       if (session === undefined) throw new Error("opencode's own tool `subagent` has made no session")
       return session
     }
@@ -139,7 +139,7 @@ export class Children {
     call: Call,
     agent: string,
     title: string,
-    model?: string,
+    { model, child }: { model?: string | undefined; child?: string | undefined },
   ): Promise<string | undefined> {
     const subagent = await this.#subagent()
     if (!subagent) return undefined
@@ -149,7 +149,14 @@ export class Children {
       if (session !== undefined) throw new Error("only its session is needed")
     }
     // Without a prompt it would refuse; it never gets as far as sending this one.
-    const given = { agent, description: title, prompt: "-", ...(model !== undefined && { model }) }
+    const given = {
+      agent,
+      description: title,
+      prompt: "-",
+      ...(model !== undefined && { model }),
+      // One that is there already is asked about, not made.
+      ...(child !== undefined && { sessionID: child }),
+    }
     try {
       await subagent.execute(given, { ...call, progress })
     } catch (thrown) {

@@ -39,7 +39,7 @@ export type HostOfTwo = Host & {
   /** Shows a running tool call's progress. Returns what ends that. */
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
-  askToStart(call: Call, agent: string, description: string): Promise<StartPermission>
+  askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
 }
 
 /** opencode 2 behind the port. */
@@ -144,7 +144,8 @@ export async function createHost(context: Context, problems = new Problems()): P
         const before = unasked.delete(id) ? [] : await messages(id)
         const isAsked = placeOf(before, messageID) !== undefined
         const answer = finalAnswer(before, messageID)
-        if (answer) return answer
+        // What the end of an opencode has interrupted is no answer to whoever asks again.
+        if (answer && answer.end?.error?.kind !== "interrupted") return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
         if (isAsked && !busy.has(id))
           await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
@@ -214,7 +215,7 @@ export async function createHost(context: Context, problems = new Problems()): P
       }
     },
 
-    askToStart: (running, agent, description) => children.askToStart(running, agent, description),
+    askToStart: (...asked) => children.askToStart(...asked),
   }
 }
 

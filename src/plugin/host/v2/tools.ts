@@ -38,7 +38,7 @@ function toolOfTwo(host: HostOfTwo, name: string, tool: Tool, over: AbortSignal)
           place: { session: call.sessionID, message: call.messageID, call: call.id },
           agent: call.agent,
           signal: AbortSignal.any([call.signal, over]),
-          askToStart: (agent, description) => host.askToStart(call, agent, description),
+          askToStart: (...asked) => host.askToStart(call, ...asked),
         })
         const { output, metadata } = await unlessOver(answer, over)
         return { content: output, metadata: withoutUndefined(metadata) }
