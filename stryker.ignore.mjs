@@ -114,6 +114,8 @@ function shouldIgnore(path) {
   )
   if (exception) return exception.reason
   const key = parentPath?.isObjectProperty() && parentPath.node.value === node ? parentPath.node.key.name : ""
+  if (node.type === "StringLiteral" && (key === "id" || key === "initial"))
+    return `xstate puts another \`${key}\` there, or makes no machine at all`
   if (node.type === "ObjectExpression" && key === "types") return "types are for the compiler alone"
   if (key === "description" && path.findParent(isMachine)) return "test/docs looks at what states mean"
   if (isReasons(path)) return "reasons are words for documents alone"
