@@ -39,7 +39,7 @@ export default defineConfig(({ mode }) => {
           test: {
             name: "e2e",
             sequence: { groupOrder: 1 },
-            include: ["test/{e2e,generations}/**/*.test.ts"],
+            include: ["test/e2e/**/*.test.ts"],
             globalSetup: ["test/support/global-setup.ts"],
             testTimeout: 60_000,
             // The first hooks wait for what all have in common, however busy the machine is.

@@ -1,25 +1,26 @@
 import type { ModelRequest } from "../test/support/scripted-model.ts"
 import { type ScriptedModel, startScriptedModel } from "../test/support/scripted-model.ts"
 import { type BenchOpencode, startBench } from "./opencode.ts"
-import { type Call, ownCall, pieceIn, scriptTurn, startAndWait } from "./owner-turn.ts"
+import { type Call, ownCall, pieceIn, scriptTurn, work } from "./owner-turn.ts"
 import type { Part, Row } from "./part.ts"
 
 /** What a child had written when it failed, and when it was stopped. */
 const written = "Half of it is found: the parser takes the second colon of a line for the first."
 
+type End = "failed" | "stopped"
+
 /** How many characters of a failed and of a stopped job's text the owner's model is given. Always the same. */
 export const keptTexts: Part = async ({ generation, folder, say }) => {
   const model = await startScriptedModel()
-  const plugin = { folder, options: { timeoutSeconds: 5 } }
-  const withPlugin = await startBench(generation, { model, plugin })
+  const withPlugin = await startBench(generation, { model, plugin: { folder } })
   const without = await startBench(generation, { model, plugin: false })
   const own = generation === 1 ? "task" : "subagent"
   try {
     const rows: Row[] = []
-    for (const end of ["failed", "stopped"] as const) {
+    for (const end of ["failed", "stopped"] as const satisfies End[]) {
       say(`a job that is ${end}`)
       const arms = [
-        { name: "plugin", oc: withPlugin, steps: startAndWait(1) },
+        { name: "plugin", oc: withPlugin, steps: stepsFor(end) },
         { name: own, oc: without, steps: [[ownCall(generation, 0)]] },
       ]
       for (const { name, oc, steps } of arms) {
@@ -35,12 +36,18 @@ export const keptTexts: Part = async ({ generation, folder, say }) => {
   }
 }
 
-async function given(
-  oc: BenchOpencode,
-  model: ScriptedModel,
-  steps: Call[][],
-  end: "failed" | "stopped",
-): Promise<number> {
+/** A job is stopped by its timeout. */
+const stepsFor = (end: End): Call[][] => [
+  [
+    {
+      name: "agents_start",
+      args: { tasks: [{ prompt: work(0), ...(end === "stopped" && { timeout: 5 }) }] },
+    },
+  ],
+  [{ name: "agents_wait", args: {} }],
+]
+
+async function given(oc: BenchOpencode, model: ScriptedModel, steps: Call[][], end: End): Promise<number> {
   const isChild = (request: ModelRequest) => pieceIn(request) === 0
   const before = model.requests.length
   const forgetChild = model.script(isChild, [

@@ -28,7 +28,6 @@ export function actorTree(
   const { owners, limits } = system.context
   const supervisors = owners.flatMap(({ id: owner }) => {
     const supervisor: Supervisor | undefined = system.children[owner]
-    // Stryker disable next-line ArrayDeclaration: an owner has a supervisor, which the compiler cannot see
     return supervisor ? [supervisorNode(owner, supervisor, recordsOf(owner))] : []
   })
   const waiting = limits.waiting.reduce((sum, { jobs }) => sum + jobs.length, 0)
@@ -50,7 +49,6 @@ function supervisorNode(owner: string, supervisor: Supervisor, records: JobRecor
   const { status, children } = supervisor.getSnapshot()
   const counts: Record<string, number> = {}
   for (const { state } of records) counts[state] = (counts[state] ?? 0) + 1
-  // Stryker disable next-line ArrayDeclaration: a child is there, which the compiler cannot see
   const jobs = Object.values(children).flatMap((job) => (job ? [jobNode(recordOf(job.getSnapshot()))] : []))
   return { kind: "supervisor", id: owner, state: status, counts, children: jobs }
 }

@@ -68,9 +68,7 @@ export const jobMachine = setup({
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
     "runs a tool": ({ context }) => context.tools.length > 0,
     "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
-    // Stryker disable next-line OptionalChaining: nobody asks where there is no ask
     "waits for permission": ({ context }) => context.asks[0]?.kind === "permission",
-    // Stryker disable next-line OptionalChaining: nobody asks where there is no ask
     "waits for an answer": ({ context }) => context.asks[0]?.kind === "question",
   },
   actions: {
@@ -155,8 +153,7 @@ export const jobMachine = setup({
     usage: input.earlier?.usage ?? NO_USAGE,
     text: input.earlier?.text,
   }),
-  // Stryker disable next-line all: every way to an end decides it, which the compiler cannot see
-  output: ({ context }) => toRecord(context, context.ending?.state ?? "failed"),
+  output: ({ context }) => endedRecord(context),
   initial: "created",
   states: {
     created: {
@@ -320,9 +317,7 @@ export const jobMachine = setup({
                   ],
                 },
               },
-              // Stryker disable next-line ObjectLiteral: a machine that lacks targets cannot be made
               states: {
-                // Stryker disable next-line ObjectLiteral: a machine that lacks targets cannot be made
                 working: {
                   description:
                     "The model is at work. Each activity enters this state again, which restarts the idle clock.",
@@ -334,7 +329,6 @@ export const jobMachine = setup({
                       actions: { type: "decideEnd", params: ({ context }) => inactive(context) },
                     },
                   },
-                  // Stryker disable next-line ObjectLiteral: a machine that lacks targets cannot be made
                   states: {
                     busy: {
                       description: "opencode is at work for the child.",
@@ -478,7 +472,6 @@ export type JobSnapshot = SnapshotFrom<typeof jobMachine>
 
 /** The record as it will be once the end that is decided has come. */
 function endedRecord(context: JobContext): JobRecord {
-  // Stryker disable next-line StringLiteral,OptionalChaining: where it ends, how is decided
   return toRecord(context, context.ending?.state ?? "failed")
 }
 
@@ -492,7 +485,6 @@ function waitOver({ waitedMs, waitingSince }: JobContext, at: number) {
 
 /** How long opencode pauses before its next attempt. Milliseconds. */
 function pauseOf(event: JobEvent): number {
-  // Stryker disable next-line ConditionalExpression: nothing else leads there, which the compiler cannot see
   return event.type === "child.retrying" ? Math.max(0, event.retry.next - event.at) : 0
 }
 

@@ -20,7 +20,6 @@ export type Place = { state: JobState; phase?: JobPhase | undefined }
 /** Where a job of this state value stands. */
 export function placeIn(value: StateValue): Place {
   const path = pathOf(value)
-  // Stryker disable next-line StringLiteral: the machine has no other state, which the compiler cannot see
   const state = JOB_STATES.find((name) => name === path[0]) ?? "failed"
   return { state, phase: path.flatMap((name) => phaseOf(name) ?? []).at(-1) }
 }

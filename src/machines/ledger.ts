@@ -47,7 +47,6 @@ export class Ledger implements Records {
     const record = this.get(owner, id)
     if (!record || !hasEnded(record)) return
     const { text: _text, ...rest } = record
-    // Stryker disable next-line OptionalChaining: its owner has records, which the compiler cannot see
     this.#byOwner.get(owner)?.set(id, Object.freeze(rest))
   }
 

@@ -60,7 +60,6 @@ export function grant(limits: Limits): { limits: Limits; granted: Claim[] } {
     [next, ...others] = waiting
   ) {
     const [job, ...rest] = next.jobs
-    // Stryker disable next-line ConditionalExpression: who stands in line has a job, which the compiler cannot see
     if (job === undefined) break
     const claim = { owner: next.owner, job }
     granted.push(claim)

@@ -37,7 +37,6 @@ export const supervisorMachine = setup({
     context: {} as SupervisorContext,
     events: {} as SupervisorEvent,
   },
-  // Stryker disable next-line ObjectLiteral: `createTroupe` provides it with its effects
   actors: { job: jobMachine },
   guards: {
     "job is unknown": ({ context }, { id }: { id: string }) => context.live.every(({ job }) => job !== id),

@@ -33,7 +33,6 @@ export const systemMachine = setup({
     context: {} as SystemContext,
     events: {} as SystemEvent,
   },
-  // Stryker disable next-line ObjectLiteral: `createTroupe` provides it with its effects
   actors: { supervisor: supervisorMachine },
   guards: {
     "has heard all": ({ context }, { owner, heard }: { owner: string; heard: number }) =>

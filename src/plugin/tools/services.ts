@@ -93,8 +93,7 @@ export function settled(
   jobs: readonly JobKey[],
   { test = hasEnded, until, signal, onChange }: WaitOptions = {},
 ): Promise<void> {
-  // Stryker disable next-line MethodExpression: owners are forgotten when theirs have ended, which no compiler sees
-  const current = () => jobs.map(({ owner, id }) => troupe.records.get(owner, id)).filter((job) => !!job)
+  const current = () => jobs.flatMap(({ owner, id }) => troupe.records.get(owner, id) ?? [])
   const isOver = () => {
     const records = current()
     return until === "any" && records.length > 0 ? records.some(test) : records.every(test)

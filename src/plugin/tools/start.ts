@@ -38,7 +38,6 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is free now is free when the job starts.
   const outcomes = startAll(services, owner, permitted, call, depth)
-  // Stryker disable next-line MethodExpression: no job has the key of what was refused
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
   return report(services, outcomes)
@@ -257,7 +256,6 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
-    // Stryker disable next-line OptionalChaining: those alone are here that have an error
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]

@@ -590,6 +590,27 @@ describe("While opencode fails", () => {
   })
 })
 
+it("A message that is being stored as somebody else's turn begins is read by that turn, and gets none of its own", async () => {
+  const stored = gate<void>()
+  const { finish, told, turn, sent } = await ownerWithJobs({
+    faults: (host) => ({
+      post: async (message) => {
+        await stored.passed
+        return host.post(message)
+      },
+    }),
+  })
+  await finish()
+  await vi.advanceTimersByTimeAsync(250)
+  turn("begins")
+  stored.open()
+  await vi.advanceTimersByTimeAsync(aWhile)
+  turn("ends")
+  await vi.advanceTimersByTimeAsync(longEnough)
+  expect(told()).toEqual([["a"]])
+  expect(sent).toEqual([])
+})
+
 describe("A message that is stored and whose turn could not be started", () => {
   /** opencode stores the message, and starts no turn the first times. */
   async function unstarted(times: number) {

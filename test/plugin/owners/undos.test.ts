@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { NewPrompt } from "../../../src/plugin/host/port.ts"
+import type { HostMessage, NewPrompt } from "../../../src/plugin/host/port.ts"
+import { decodeMessage } from "../../../src/plugin/host/v1/decode.ts"
 import { deliveryMark } from "../../../src/plugin/records/delivery-mark.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
@@ -17,8 +18,16 @@ const words = { session: owner, messageID: "msg_1", partID: "prt_1", text: "hell
 /** An owner whose conversation holds the result of its job `a`, by a message that the user may undo. */
 async function delivered() {
   const posted: NewPrompt[] = []
+  /** In the place of the owner's conversation, where there is any. */
+  const spoken: HostMessage[] = []
   const services = testServices(
     {
+      messages: async (session) =>
+        ok(
+          session === owner && spoken.length > 0
+            ? spoken
+            : (services.host.said.get(session) ?? []).map(decodeMessage),
+        ),
       post: async (message) => {
         posted.push(message)
         return ok(undefined)
@@ -45,6 +54,7 @@ async function delivered() {
   return {
     ...services,
     posted,
+    spoken,
     stored,
     undo() {
       host.said.set(owner, [askedBy(words)])
@@ -95,6 +105,15 @@ describe("A result whose delivery the user has undone", () => {
     hear({ type: "session.idle", session: owner })
     await vi.advanceTimersByTimeAsync(60_000)
     expect(posted).toEqual([])
+  })
+
+  it("is none as far as anybody can say, where a summary has taken the place of what was delivered", async () => {
+    const { spoken, hear, inbox } = await delivered()
+    const summary = { role: "user", id: "msg_sum", text: "", marks: [], agent: "", model: "" } as const
+    spoken.push({ ...summary, marks: [], summarizesUntil: Date.now() })
+    hear({ type: "messages.removed", session: owner })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(inbox.undelivered(owner)).toEqual([])
   })
 
   it("is none where the message that delivered it is still there", async () => {

@@ -714,6 +714,14 @@ describe("agents_cancel", () => {
     expect((await call("agents_status", { ids: ["b"] })).jobs[0]?.state).toBe("prompting")
   })
 
+  it("hands over what it was writing too, which opencode drops as the child is aborted", async () => {
+    const { call, host, turns } = await running("a")
+    const { session } = firstOf(host).prompt
+    turns.hear({ type: "text.updated", session, part: "p1", text: "" })
+    turns.hear({ type: "text.streamed", session, part: "p1", delta: "as far as it got" })
+    expect((await call("agents_cancel", { ids: ["a"] })).output).toContain("\nas far as it got\n")
+  })
+
   it("shows long texts in part, and says how to read the rest", async () => {
     const { call, host } = await running("a")
     const { prompt, write } = firstOf(host)

@@ -9,7 +9,17 @@ export const OUR_KEY = "troupe"
 
 const Rule = z.object({ action: z.string(), resource: z.string(), effect: z.enum(["allow", "ask", "deny"]) })
 
-export const Model = z.object({ id: z.string(), providerID: z.string(), variant: z.string().optional() })
+/** What opencode calls no variant, which it does not take as one. */
+const noVariant = "default"
+
+export const Model = z.object({
+  id: z.string(),
+  providerID: z.string(),
+  variant: z
+    .string()
+    .optional()
+    .transform((variant) => (variant === noVariant ? undefined : variant)),
+})
 
 export const Tokens = z.object({
   input: z.number(),

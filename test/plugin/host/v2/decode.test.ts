@@ -92,6 +92,12 @@ describe("A conversation", () => {
     expect(messages.at(-1)).toMatchObject({ end: { error: { kind: "provider", message: words } } })
   })
 
+  it("has no variant where opencode says it is the default, which it would not take as one", () => {
+    const model = { id: "m", providerID: "fake", variant: "default" }
+    const messages = decodeMessages([asked("msg_1"), answer("msg_2", "done", { model }), idle("succeeded")])
+    expect(messages.at(-1)).toMatchObject({ model: "fake/m", variant: undefined })
+  })
+
   it("tells a turn that ended because the person refused what a call asked for", () => {
     const declined = { type: "aborted", message: "The user declined this tool call" }
     const content = [{ type: "tool", id: "c1", name: "shell", state: { status: "error", error: declined } }]

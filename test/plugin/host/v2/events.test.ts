@@ -98,6 +98,29 @@ describe("A pause before the provider is asked again", () => {
   })
 })
 
+describe("A step of a turn", () => {
+  it("says which model is asked, and for which message", () => {
+    const model = { id: "m1", providerID: "fake", variant: "high" }
+    expect(decode(event("session.step.started", { assistantMessageID: "msg_2", model }))).toEqual([
+      {
+        type: "session.busy",
+        session: "ses_1",
+        message: "msg_2",
+        asked: { model: "fake/m1", variant: "high" },
+      },
+    ])
+  })
+})
+
+it("A known event in an unknown shape is told of by its type; a form of no session is not", () => {
+  const unknown: string[] = []
+  const told = eventDecoder((type) => void unknown.push(type))
+  told({ type: "session.text.delta", data: { sessionID: "ses_1" } })
+  told({ type: "a.new.one", data: {} })
+  told({ type: "form.created", data: { form: { id: "form_1" } } })
+  expect(unknown).toEqual(["session.text.delta"])
+})
+
 it("Foreign events, and those in another shape than was seen, are none", () => {
   const foreign = [undefined, "text", {}, event("a.new.one"), { type: "session.execution.started", data: {} }]
   expect(foreign.flatMap((each) => decode(each))).toEqual([])
