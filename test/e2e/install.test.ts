@@ -20,7 +20,7 @@ import { opencode2Binary } from "../support/opencode-2-binary.ts"
 import { opencodeBinary } from "../support/opencode-binary.ts"
 import { opencodeEnv } from "../support/opencode-env.ts"
 import { copyHome } from "../support/prepared-home.ts"
-import { readmeBlocks } from "../support/readme.ts"
+import { readme, readmeBlocks } from "../support/readme.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { projectConfig } from "../support/stage.ts"
 import { tempFolder } from "../support/temp-folder.ts"
@@ -127,8 +127,8 @@ describe.runIf(isWanted(1))("What the README says, in an empty folder", { timeou
   })
 
   test("a checkout is installed, for one project or for all", async () => {
-    const quick = command("opencode-troupe", /opencode plugin/)
-    inCheckout(quick)
+    inCheckout(command("opencode-troupe", /npm run build/))
+    inCheckout(spanOf("opencode plugin --global"))
     expect(entriesIn(globalEntry)).toEqual([checkout])
     removeEntry(globalEntry)
     inCheckout(command("Install", /npm run build/))
@@ -194,6 +194,13 @@ function take(section: string, language: string, pattern: RegExp): string {
   const [block] = index < 0 ? [] : untried.splice(index, 1)
   if (!block) throw new Error(`The README has no such block any more in "${section}": ${pattern}`)
   return block.text
+}
+
+/** A command within a sentence of the README. */
+function spanOf(start: string): string {
+  const [, span] = readme().match(new RegExp(`\`(${start}[^\`]*)\``)) ?? []
+  if (span === undefined) throw new Error(`The README has no such command any more: ${start}`)
+  return span
 }
 
 const command = (section: string, pattern: RegExp) => take(section, "sh", pattern)

@@ -3,12 +3,12 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { isNotification } from "../support/conversation.ts"
 import { held } from "../support/jobs.ts"
+import { projectConfig2 } from "../support/opencode-2.ts"
 import { opencode2Binary } from "../support/opencode-2-binary.ts"
 import { type Service, service } from "../support/opencode-2-service.ts"
 import { storedIn } from "../support/opencode-2-storage.ts"
 import { makeProject } from "../support/project.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
-import { scriptedProvider } from "../support/stage.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
 import { isWanted } from "../support/wanted.ts"
@@ -26,17 +26,11 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
     beforeAll(async () => {
       model = await startScriptedModel()
       mkdirSync(home)
-      makeProject(project, {
-        provider: scriptedProvider(model),
-        model: "fake/m1",
-        snapshots: false,
-        permission: { "*": "allow" },
-        plugins: [{ package: join(import.meta.dirname, "..", ".."), options: { recover: "resume" } }],
-      })
-      opencode = service({ home, project })
+      makeProject(project, projectConfig2({ model, plugin: { options: { recover: "resume" } } }))
+      opencode = await service({ home, project })
     })
     afterAll(async () => {
-      await opencode.end("SIGTERM")
+      await opencode?.stop()
       await model.stop()
       folder.remove()
     })

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as z from "zod"
 import { atExit } from "./cleanup.ts"
+import { freePort } from "./free-port.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
 import { opencodeEnv } from "./opencode-env.ts"
-import { startGroup } from "./process-group.ts"
+import { type ProcessGroup, startGroup } from "./process-group.ts"
 import { poll } from "./waiters.ts"
 
 /** `opencode run` of opencode 2 as a person uses it, with the background service that it starts where none runs. */
@@ -13,13 +14,20 @@ export interface Service {
   run(...args: string[]): Promise<string>
   /** Ends the service itself. Resolves when it has ended. */
   end(signal: "SIGKILL" | "SIGTERM"): Promise<void>
+  /** Ends the service for good, with the commands that would start it again. */
+  stop(): Promise<void>
 }
 
-export function service({ home, project }: { home: string; project: string }): Service {
+export async function service({ home, project }: { home: string; project: string }): Promise<Service> {
   const env = opencodeEnv(home, { PWD: project })
   const file = join(home, ".local", "state", "opencode", "service.json")
   const pid = () =>
     existsSync(file) ? Registered.parse(JSON.parse(readFileSync(file, "utf8"))).pid : undefined
+  const configuration = join(home, ".config", "opencode")
+  mkdirSync(configuration, { recursive: true })
+  // Else all services of this machine have the same one, and the second waits for it for ever.
+  writeFileSync(join(configuration, "service.json"), JSON.stringify({ port: await freePort() }))
+  const commands = new Set<ProcessGroup>()
   // It is no child of ours: nothing else would end it.
   atExit(() => {
     const left = pid()
@@ -30,15 +38,23 @@ export function service({ home, project }: { home: string; project: string }): S
       const binary = opencode2Binary()
       if (binary === undefined) throw new Error("There is no opencode 2 for this machine: set OPENCODE2")
       const group = await startGroup(binary, ["run", ...args], { cwd: project, env })
+      commands.add(group)
       await poll("the end of opencode run", () => !group.running() || undefined, { timeoutMs: 40_000 })
+      commands.delete(group)
       return group.output()
     },
-    async end(signal) {
-      const running = pid()
-      if (running === undefined || !isAlive(running)) return
-      process.kill(running, signal)
-      await poll("the end of the service", () => !isAlive(running) || undefined)
+    end,
+    async stop() {
+      await Promise.all([...commands].map((command) => command.end("SIGKILL", 0)))
+      await end("SIGKILL")
     },
+  }
+
+  async function end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const running = pid()
+    if (running === undefined || !isAlive(running)) return
+    process.kill(running, signal)
+    await poll("the end of the service", () => !isAlive(running) || undefined)
   }
 }
 

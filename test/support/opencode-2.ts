@@ -169,8 +169,9 @@ class ProjectOfTwo implements AnyProject {
   startTool(session: string, tool: string, args: object): StartedCall {
     const callID = newCallId()
     const words = `Please call ${tool} (${callID}.)`
-    // opencode 2 may put words of its own behind a person's, as in plan mode.
-    const isAsked = ({ rawBody }: ModelRequest) => rawBody.includes(callID)
+    // opencode 2 may put words of its own behind a person's, as in plan mode. A later turn asks with them as well.
+    const isAsked = ({ rawBody, messages }: ModelRequest) =>
+      rawBody.includes(callID) && !messages.some(({ tool_call_id: answered }) => answered === callID)
     const forget = this.#model.script(isAsked, [{ type: "tool", calls: [{ name: tool, args, id: callID }] }])
     const run = async (): Promise<ToolOutcome> => {
       await this.say(session, words)

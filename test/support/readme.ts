@@ -10,8 +10,10 @@ export type CodeBlock = {
 
 /** The fenced code blocks of the README, in order. */
 export function readmeBlocks(): CodeBlock[] {
-  return blocksOf(readFileSync(join(import.meta.dirname, "..", "..", "README.md"), "utf8"))
+  return blocksOf(readme())
 }
+
+export const readme = () => readFileSync(join(import.meta.dirname, "..", "..", "README.md"), "utf8")
 
 function blocksOf(markdown: string): CodeBlock[] {
   let section = ""
