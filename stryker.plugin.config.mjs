@@ -7,8 +7,11 @@ export default {
   mutate: [
     "src/plugin/tools/*.ts",
     "src/plugin/{children,records,owners}/*.ts",
-    "src/plugin/{options,host/prompt-ids}.ts",
-    "src/plugin/util/throttle.ts",
+    "src/plugin/options.ts",
+    "src/plugin/person/toast*.ts",
+    "src/plugin/host/{answers,prompt-ids,rules}.ts",
+    "src/plugin/host/v2/{begun-posts,offered,rules,storage,stored-sessions}.ts",
+    "src/plugin/util/{backoff,each-limited,error-words,parse,plain,problems,throttle,whole-ms,within}.ts",
   ],
   jsonReporter: { fileName: "reports/mutation/plugin.json" },
 }

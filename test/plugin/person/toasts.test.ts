@@ -252,6 +252,7 @@ describe("Where opencode shows no toasts", () => {
     toasts.problems(["one"])
     toasts.waiting(1)
     toasts.show({ message: "all", variant: "info" })
+    put({})
     put({ state: "cancelled", endedAt: 1, asks: [question("q2")] })
     toasts.stop()
     put({ phase: "permission", asks: [permission("p2")] })
