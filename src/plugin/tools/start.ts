@@ -34,9 +34,11 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const { catalog, owner } = await lookUp(services, tasks, call)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
-  const permitted = await askPermission(checked, catalog, owner, call)
+  // What cannot start needs nobody's permission, which on opencode 2 also makes a session.
+  const free = checked.map((item) => refuseTaken(services, call.place.session, item))
+  const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
-  // From here to the start nothing waits: an id that is free now is free when the job starts.
+  // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   const outcomes = startAll(services, owner, permitted, call, depth)
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
@@ -103,6 +105,17 @@ function check({ agents, models }: Catalog, given: unknown, index: number): Item
   }
   return { name, task, agent }
 }
+
+function refuseTaken(services: Services, owner: string, item: Item): Item {
+  const id = "task" in item ? item.task.id : undefined
+  const taker = id === undefined ? undefined : takerOf(services, owner, id)
+  return id === undefined || taker === undefined ? item : refusedAsTaken(item.name, id, taker)
+}
+
+const refusedAsTaken = (name: string, id: string, taker: string): Refused => ({
+  name,
+  refused: `the id "${id}" is taken${taker}; choose another, or leave it out`,
+})
 
 const offered = (agents: readonly HostAgent[]) =>
   agents.filter(({ isSubagent, isHidden }) => isSubagent && !isHidden)
@@ -183,11 +196,7 @@ function startAll(
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted) } = item.task
     const taken = takerOf(services, session, id)
-    if (taken !== undefined)
-      return {
-        name: item.name,
-        refused: `the id "${id}" is taken${taken}; choose another, or leave it out`,
-      }
+    if (taken !== undefined) return refusedAsTaken(item.name, id, taken)
     services.troupe.start(
       jobOf(services, owner, item, {
         id,
@@ -207,7 +216,10 @@ function takerOf({ troupe, recovery }: Services, owner: string, id: string): str
   if (theirs) return ` by a job of another opencode (pid ${theirs.pid})`
   const own = troupe.records.get(owner, id)
   if (!own) return undefined
-  return hasEnded(own) ? " by an ended job, which agents_send continues" : ""
+  if (!hasEnded(own)) return ""
+  return own.session === ""
+    ? " by a job that never got a session"
+    : " by an ended job, which agents_send continues"
 }
 
 function freeId(services: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {

@@ -281,6 +281,27 @@ describe("agents_start", () => {
     )
   })
 
+  it("says of a taken id whose job never got a session no more than to choose another", async () => {
+    const { call } = testServices({ createSession: async () => failed("the disk is full") })
+    const start = async () => (await call("agents_start", { tasks: [task("a")] })).output
+    expect(await start()).toContain("Not started: a: the disk is full")
+    expect(await start()).toBe(
+      'Refused: a: the id "a" is taken by a job that never got a session; choose another, or leave it out',
+    )
+  })
+
+  it("asks for no permission for a task whose id is taken", async () => {
+    const { call } = await running("a")
+    const asked: string[] = []
+    const ask: CallOptions["ask"] = async (agent, description) => {
+      asked.push(`${agent}: ${description}`)
+      return { type: "granted" }
+    }
+    await call("agents_start", { tasks: [task("a")] }, { ask })
+    await call("agents_start", { tasks: [task("a"), task("b")] }, { ask })
+    expect(asked).toEqual(["general: do b"])
+  })
+
   it("starts nothing that was interrupted while the user was asked", async () => {
     const interrupt = new AbortController()
     const { call, host } = testServices()
