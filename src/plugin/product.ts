@@ -58,14 +58,14 @@ export function createProduct(settings: ProductOptions): Product {
   const { host, directory, given, endsWithTurn, turnsOutlivePlugin } = settings
   const { options, problems: wrongOptions } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
-  const problems = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
-  const parts = assemble({ host, directory, options, turnsOutlivePlugin })
+  const misconfigured = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
+  for (const problem of misconfigured) host.problems.add(problem)
+  const parts = assemble({ host, directory, options, turnsOutlivePlugin, misconfigured })
   const { log } = parts.host
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
     void log("info", loadedLine(options))
-    for (const problem of problems) tell(problem)
     host.problems.subscribe(tell)
     void parts.recovery.everybody()
   }, 0)
@@ -106,6 +106,8 @@ export type AssemblyOptions = {
   directory: string
   options: Options
   turnsOutlivePlugin?: boolean
+  /** What is wrong in the configuration. */
+  misconfigured?: readonly string[]
   /** Default: this process. */
   holder?: Holder
   /** Default: with markers in this user's state folder. */
@@ -178,6 +180,8 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     starts,
     undos,
     options,
+    // Where there are toasts, the person has seen them.
+    untold: host.toast ? [] : (settings.misconfigured ?? []),
     inspectCommand: () => inspectCommand,
     now,
   })

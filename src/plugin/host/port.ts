@@ -6,7 +6,7 @@ import type { Problems } from "../util/problems.ts"
  * client or its shapes.
  */
 export type Host = {
-  /** What the running opencode lacks, or answers in an unknown way. */
+  /** What the running opencode lacks or answers in an unknown way, and what is wrong in the configuration. */
   readonly problems: Problems
   /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
   createSession(session: NewSession): Promise<Result<Pick<HostSession, "id">>>
