@@ -48,8 +48,7 @@ export type Host = {
   /** Shows how a running tool call is doing. False while opencode has not stored that the call runs. */
   showProgress(call: ToolCallPlace, progress: Progress): Promise<Result<boolean>>
   agents(): Promise<Result<HostAgent[]>>
-  /** All models there are, as `provider/model`. */
-  models(): Promise<Result<string[]>>
+  models(): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>
   log(level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<unknown>>
@@ -78,6 +77,9 @@ export type HostAgent = {
   /** `provider/model`; absent where it takes that of whoever asks. */
   model?: string | undefined
 }
+
+/** `name`: `provider/model` */
+export type HostModel = { name: string; variants: string[] }
 
 export type HostSession = {
   id: string

@@ -186,7 +186,8 @@ describe("agents_start", () => {
 
   it("names models of the asked provider first where one is unknown, and of the rest how many there are", async () => {
     const others = Array.from({ length: 19 }, (_, index) => `other/m${index}`)
-    const { call } = testServices({ models: async () => ok(["fakir/m3", ...others, "fake/m1", "fake/m2"]) })
+    const names = ["fakir/m3", ...others, "fake/m1", "fake/m2"]
+    const { call } = testServices({ models: async () => ok(names.map((name) => ({ name, variants: [] }))) })
     const { output } = await call("agents_start", { tasks: [task("a", { model: "fake/m3" })] })
     expect(output).toMatch(/there are: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
   })
@@ -400,6 +401,31 @@ describe("agents_start", () => {
     const { call, host } = testServices({ modelOf: async () => ok(undefined) })
     await call("agents_start", { tasks: [task("a")] })
     expect(host.prompts[0]?.prompt).toMatchObject({ model: undefined, variant: undefined })
+  })
+
+  it("runs a job on the variant that its task's model names, as opencode does", async () => {
+    const odd = "other/m#1"
+    const models = async () =>
+      ok([
+        { name: "fake/m1", variants: ["low", "high"] },
+        { name: "fake/m2", variants: [] },
+        { name: odd, variants: ["high"] },
+      ])
+    const { call, host } = testServices({ models })
+    const tasks = ["fake/m1#high", odd, `${odd}#high`, "fake/m1#huge", "fake/m2#high", "fake/m3#high"].map(
+      (model, index) => task(`t${index}`, { model }),
+    )
+    const { output } = await call("agents_start", { tasks })
+    expect(host.prompts.map(({ prompt: { model, variant } }) => [model, variant])).toEqual([
+      ["fake/m1", "high"],
+      [odd, undefined],
+      [odd, "high"],
+    ])
+    expect(output.split("\n").slice(1)).toEqual([
+      'Refused: t3: the model "fake/m1" has no variant "huge"; it has: low, high',
+      'Refused: t4: the model "fake/m2" has no variants',
+      `Refused: t5: no model "fake/m3#high"; there are: fake/m1, fake/m2, ${odd}`,
+    ])
   })
 
   it("runs a job on the task's model, else on its agent's, else on its owner's with the owner's variant", async () => {
