@@ -2,6 +2,7 @@ import { inspectCommand } from "../inspector/discovery/command.ts"
 import { Ledger } from "../machines/ledger.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { childEffects } from "./children/effects.ts"
+import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
@@ -156,6 +157,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     inbox,
     store,
     recover,
+    hold: (owner, children) => holdToOwner(host, owner, children),
     isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
     onTakenOver: (session) => deliveries.takeOver(session),
     onWaiting: showWaiting,
