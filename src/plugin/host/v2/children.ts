@@ -2,7 +2,7 @@ import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import type { NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
-import type { BuiltInTool, Call, Context } from "./api.ts"
+import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
 import { decodeAgents, decodeSession } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
 
@@ -31,16 +31,11 @@ export class Children {
     this.#warn = warn
   }
 
-  /** To be called once, before anything is started. */
-  async listen(): Promise<void> {
-    await this.#context.permission.hook("evaluate", (check) => {
-      if (check.action !== "subagent" || check.effect !== "ask") return
-      const isPermitted = check.resources.every((agent) =>
-        this.#permitted.has(keyOf(check.source?.id, agent)),
-      )
-      // What a person has allowed for this call is not asked again for each of its jobs.
-      if (isPermitted) check.effect = "allow"
-    })
+  /** What a person has allowed for a call is not asked again for each of its jobs. */
+  decide(check: PermissionCheck): void {
+    if (check.action !== "subagent" || check.effect !== "ask") return
+    const isPermitted = check.resources.every((agent) => this.#permitted.has(keyOf(check.source?.id, agent)))
+    if (isPermitted) check.effect = "allow"
   }
 
   async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {

@@ -16,7 +16,7 @@ import type {
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
-import type { Call, Context } from "./api.ts"
+import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
@@ -40,10 +40,12 @@ export type HostOfTwo = Host & {
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
+  /** Whether a person is to be asked for a permission. */
+  decide(check: PermissionCheck): void
 }
 
 /** opencode 2 behind the port. */
-export async function createHost(context: Context, problems = new Problems()): Promise<HostOfTwo> {
+export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
@@ -57,9 +59,6 @@ export async function createHost(context: Context, problems = new Problems()): P
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const children = new Children(context, (problem) => problems.add(problem))
-  await children
-    .listen()
-    .catch((error) => problems.add(`permissions are asked for again and again: ${wordsOf(error)}`))
 
   /** What is not as expected fails, and is a problem of this opencode. */
   function decoded<T>(call: string, decode: () => T): T {
@@ -216,6 +215,7 @@ export async function createHost(context: Context, problems = new Problems()): P
     },
 
     askToStart: (...asked) => children.askToStart(...asked),
+    decide: (check) => children.decide(check),
   }
 }
 

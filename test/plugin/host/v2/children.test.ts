@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
 import type { NewSession } from "../../../../src/plugin/host/port.ts"
-import type { Call, PermissionCheck } from "../../../../src/plugin/host/v2/api.ts"
+import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
 import { contextDouble, type DoubleOptions } from "./support/context-double.ts"
 
@@ -111,24 +111,19 @@ describe("Child sessions of an opencode that", () => {
 })
 
 describe("The permission to start an agent", () => {
-  /** What the hook makes of an ask of this call. */
-  async function listening(options: DoubleOptions = {}) {
+  /** What is made of an ask of this call. */
+  function deciding(options: DoubleOptions = {}) {
     const all = childrenOn(options)
-    let hear: (check: PermissionCheck) => void = () => {}
-    all.context.permission.hook = async (_, heard) => {
-      hear = heard
-    }
-    await all.children.listen()
     const decide = (agent: string, source = "call_1", effect = "ask") => {
       const check = { action: "subagent", resources: [agent], source: { id: source }, effect }
-      hear(check)
+      all.children.decide(check)
       return check.effect
     }
     return { ...all, decide }
   }
 
   it("that was given once holds for all jobs of that call and agent, and for no others", async () => {
-    const { children, decide } = await listening()
+    const { children, decide } = deciding()
     expect(decide("general")).toBe("ask")
     expect(await children.askToStart(call, "general", "three")).toEqual({ type: "granted" })
     expect([decide("general"), decide("explore"), decide("general", "call_2")]).toEqual([
@@ -141,14 +136,14 @@ describe("The permission to start an agent", () => {
   })
 
   it("makes the first child, which is not left over", async () => {
-    const { children, context, makeAll } = await listening()
+    const { children, context, makeAll } = deciding()
     await children.askToStart(call, "general", "three")
     expect(new Set(await makeAll())).toEqual(new Set(context.made.map(({ id }) => id)))
     expect(context.made).toHaveLength(3)
   })
 
   it("leaves no session behind where nothing is started after all, if opencode removes sessions", async () => {
-    const { children, context } = await listening({ removes: true })
+    const { children, context } = deciding({ removes: true })
     await children.askToStart(call, "general", "three")
     children.forget(call)
     await expect.poll(() => context.made).toEqual([])
@@ -161,7 +156,7 @@ describe("The permission to start an agent", () => {
   ])("is %s where opencode says %s", async (_, tag, permission) => {
     const refuse = () =>
       Promise.reject(Object.assign(new Error("no such agent"), { _tag: tag, feedback: "later" }))
-    const { children } = await listening({ subagent: refuse })
+    const { children } = deciding({ subagent: refuse })
     expect(await children.askToStart(call, "general", "three")).toMatchObject(permission)
   })
 
@@ -170,7 +165,7 @@ describe("The permission to start an agent", () => {
     ["denied", "deny"],
     ["failed", "ask"],
   ] as const)("is %s where the rules say %s and a plugin can ask nobody", async (type, effect) => {
-    const { children, context } = await listening({ hasSubagent: false })
+    const { children, context } = deciding({ hasSubagent: false })
     const rules = [{ action: "subagent", resource: "general", effect }]
     context.agent.list = async () => ({ data: [{ id: "build", mode: "primary", permissions: rules }] })
     context.made.push({ id: "ses_owner", title: "", permissions: [] })

@@ -38,7 +38,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 
   it("has given its answer all the same", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const finished = answer({ finish: "stop" })
     context.said.set("ses_1", [summary, finished])
     expect(answered(await host.prompt(prompt))).toMatchObject({ text: "the end", end: {} })
@@ -47,7 +47,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 
   it("is asked anew after a crash: under its old id it would answer nothing", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     context.said.set("ses_1", [summary, answer({})])
     context.session.wait = async () => {
       const asked = context.said.get("ses_1")
@@ -63,7 +63,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 describe("The first prompt of a child that was just made", () => {
   it("is sent without reading what it answers: there is nothing yet", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const { id: session } = answered(await host.createSession(newSession("a")))
     const read = vi.spyOn(context.session, "context")
     const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
@@ -82,11 +82,11 @@ describe("A message that delivers results", () => {
 
   it("is known to be posted before it is there, by whoever comes next", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const known: unknown[] = []
     const post = context.session.synthetic
     context.session.synthetic = async (given) => {
-      const later = await createHost(context)
+      const later = createHost(context)
       known.push(answered(await later.begunPosts("ses_owner")))
       return post(given)
     }
@@ -97,7 +97,7 @@ describe("A message that delivers results", () => {
 
   it("leaves nothing of that once its session is deleted", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     await host.post({ ...message, mark: {} })
     host.hear({ type: "session.deleted", session: "ses_owner" })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
@@ -107,7 +107,7 @@ describe("A message that delivers results", () => {
 describe("The records of children", () => {
   it("are found by their owner, and all that changed lately; an owner is not looked for among all", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     for (const id of ["a", "b"]) answered(await host.createSession(newSession(id)))
     answered(await host.createSession(newSession("c", { parent: "ses_other" })))
     const ofOwner = answered(await host.children("ses_owner"))
@@ -118,7 +118,7 @@ describe("The records of children", () => {
 
   it("are read a few at a time", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     for (let index = 0; index < 50; index++) await host.createSession(newSession(`j${index}`))
     context.reads.most = 0
     expect(answered(await host.children("ses_owner"))).toHaveLength(50)
@@ -127,7 +127,7 @@ describe("The records of children", () => {
 
   it("are gone with their session", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const child = answered(await host.createSession(newSession("a")))
     host.hear({ type: "session.deleted", session: child.id })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
@@ -137,9 +137,9 @@ describe("The records of children", () => {
 describe("A turn whose end no instance of the plugin has heard", () => {
   it("is over once opencode says so, unless something of it is heard", async () => {
     const context = contextDouble()
-    const before = await createHost(context)
+    const before = createHost(context)
     for (const session of ["ses_1", "ses_2"]) before.hear({ type: "session.busy", session })
-    const host = await createHost(context)
+    const host = createHost(context)
     const told: HostEvent[] = []
     let over = () => {}
     context.session.wait = () => new Promise((resolve) => (over = () => resolve(undefined)))
@@ -164,7 +164,7 @@ describe("The model that makes a tool call", () => {
 
   it("is known from the step that runs, without reading the conversation", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     context.session.context = () => Promise.reject(new Error("not to be read"))
     const asked = { model: "fake/m1", variant: "high" }
     host.hear({ type: "session.busy", session: "ses_1", message: "msg_2", asked })
@@ -173,7 +173,7 @@ describe("The model that makes a tool call", () => {
 
   it("is read where the step's beginning was not heard", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const model = { id: "m1", providerID: "fake" }
     context.said.set("ses_1", [{ id: "msg_2", type: "assistant", time: { created: 1 }, model }])
     expect(answered(await host.modelOf(place))).toMatchObject({ model: "fake/m1" })
