@@ -21,6 +21,7 @@ import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
+import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
@@ -51,12 +52,12 @@ export async function createHost(context: Context, problems = new Problems()): P
   const busy = processWide("busy sessions", () => new Set<string>())
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
-  const calls = new Map<string, Call>()
+  const calls = new RunningCalls()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
-  const children = new Children(context, (problem) => problems.add(problem))
+  const children = new Children(context, calls, (problem) => problems.add(problem))
   await children
     .listen()
     .catch((error) => problems.add(`permissions are asked for again and again: ${wordsOf(error)}`))
@@ -168,8 +169,7 @@ export async function createHost(context: Context, problems = new Problems()): P
 
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
-        const running = place.call === undefined ? undefined : calls.get(place.call)
-        await running?.progress(withoutUndefined(metadata))
+        await calls.at(place)?.call.progress(withoutUndefined(metadata))
         return true
       }),
 
@@ -207,11 +207,11 @@ export async function createHost(context: Context, problems = new Problems()): P
       }
     },
 
-    began(running) {
-      calls.set(running.id, running)
+    began(call) {
+      const running = calls.begin(call)
       return () => {
-        calls.delete(running.id)
-        children.forget(running)
+        calls.end(running)
+        children.removeUnused(running)
       }
     },
 

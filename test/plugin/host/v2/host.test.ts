@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
+import type { Call, PermissionCheck } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { contextDouble } from "./support/context-double.ts"
 
@@ -131,6 +132,64 @@ describe("The records of children", () => {
     const child = answered(await host.createSession(newSession("a")))
     host.hear({ type: "session.deleted", session: child.id })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+})
+
+describe("Two sessions whose provider numbers the calls of each conversation", () => {
+  const callIn = (sessionID: string, progress: Call["progress"] = async () => {}): Call => ({
+    sessionID,
+    messageID: `msg_of_${sessionID}`,
+    id: "functions.agents_start:0",
+    agent: "build",
+    signal: new AbortController().signal,
+    progress,
+  })
+  const placeOf = ({ sessionID: session, messageID: message, id: call }: Call) => ({ session, message, call })
+  const newChild = (call: Call) =>
+    newSession(call.sessionID, { parent: call.sessionID, call: { ...placeOf(call), agent: "build" } })
+
+  it("do not get each other's permissions or children", async () => {
+    const context = contextDouble()
+    let hear: (check: PermissionCheck) => void = () => {}
+    context.permission.hook = async (_, heard) => {
+      hear = heard
+    }
+    const host = await createHost(context)
+    const decided = ({ sessionID, messageID, id }: Call) => {
+      const source = { messageID, id }
+      const check = { sessionID, action: "subagent", resources: ["general"], source, effect: "ask" }
+      hear(check)
+      return check.effect
+    }
+    const [a, b] = [callIn("ses_a"), callIn("ses_b")]
+    const endOfA = host.began(a)
+    host.began(b)
+    await host.askToStart(a, "general", "one")
+    expect([decided(a), decided(b)]).toEqual(["allow", "ask"])
+    await host.askToStart(b, "general", "one")
+
+    const parentOf = async (call: Call) => {
+      const { id } = answered(await host.createSession(newChild(call)))
+      return context.made.find((each) => each.id === id)?.parentID
+    }
+    expect(await parentOf(a)).toBe("ses_a")
+    endOfA()
+    expect([decided(a), decided(b)]).toEqual(["ask", "allow"])
+    expect(await parentOf(b)).toBe("ses_b")
+  })
+
+  it("show each its own progress", async () => {
+    const host = await createHost(contextDouble())
+    const shown: string[] = []
+    const [a, b] = ["ses_a", "ses_b"].map((session) => callIn(session, async () => void shown.push(session)))
+    if (!a || !b) throw new Error("there are two")
+    host.began(a)
+    const endOfB = host.began(b)
+    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    endOfB()
+    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    await host.showProgress(placeOf(b), { title: "", metadata: {} })
+    expect(shown).toEqual(["ses_a", "ses_a"])
   })
 })
 
