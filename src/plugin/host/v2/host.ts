@@ -106,16 +106,19 @@ export async function createHost(context: Context, problems = new Problems()): P
     createSession: (input) =>
       outcome(async () => {
         const id = await children.make(input)
-        await Promise.all([
-          session.update({ sessionID: id, permissions: input.rules.map(encodeRule) }),
-          stored.add(id, input.parent, input.stored),
-        ])
+        // What has a record may be run by whoever comes next: not before its rules hold.
+        await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
+        await stored.add(id, input.parent, input.stored)
         unasked.add(id)
         return { id }
       }),
 
-    // 2.0 offers plugins no way to do it. It was never asked anything.
-    deleteSession: async () => ({ ok: true, value: undefined }),
+    // 2.0 offers plugins no way to do it: without its record nobody runs it.
+    deleteSession: (id) =>
+      call(async () => {
+        await stored.remove(id)
+        await session.remove?.({ sessionID: id })
+      }),
 
     setRules: (id, rules) =>
       call(() => session.update({ sessionID: id, permissions: rules.map(encodeRule) })),

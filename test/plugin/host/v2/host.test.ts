@@ -3,7 +3,7 @@ import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import type { Call, PermissionCheck } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
-import { contextDouble } from "./support/context-double.ts"
+import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
 const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
   parent: "ses_owner",
@@ -102,6 +102,49 @@ describe("A message that delivers results", () => {
     await host.post({ ...message, mark: {} })
     host.hear({ type: "session.deleted", session: "ses_owner" })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+})
+
+describe("A child that could not be made as it should be", () => {
+  const records = async (context: ContextDouble) => {
+    const later = await createHost(context)
+    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].flatMap(answered)
+    return found.filter(({ stored }) => stored !== undefined)
+  }
+
+  it("has no record as long as its rules do not hold: nobody goes on with it without them", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const known: unknown[] = []
+    context.session.update = async () => {
+      known.push(await records(context))
+      throw new Error("the disk is full")
+    }
+    expect(await host.createSession(newSession("a"))).toMatchObject({ ok: false })
+    expect([...known, await records(context)]).toEqual([[], []])
+  })
+
+  it.each(["child/", "owner/"])(
+    "leaves no record where a half of it, %s, could not be written",
+    async (half) => {
+      const context = contextDouble()
+      const host = await createHost(context)
+      const { set } = context.storage
+      context.storage.set = async (key, value) => {
+        await set(key, value)
+        if (key.startsWith(half)) throw new Error("the disk is full")
+      }
+      expect(await host.createSession(newSession("a"))).toMatchObject({ ok: false })
+      expect(await records(context)).toEqual([])
+    },
+  )
+
+  it("is run by nobody once it is given up, though opencode cannot remove it", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { id } = answered(await host.createSession(newSession("a")))
+    answered(await host.deleteSession(id))
+    expect(await records(context)).toEqual([])
   })
 })
 
