@@ -105,13 +105,13 @@ function watchedJob(
         case "tool.running":
           activity.call({ tool: event.title ? `${event.tool}: ${event.title}` : event.tool })
           // A subagent has activity, and tools, of its own.
-          if (event.tool === subagentTool || tools.has(event.call)) return
-          tools.set(event.call, session)
-          troupe.tell(job, { type: "tool.started", call: event.call, at: now() })
+          if (event.tool === subagentTool || tools.has(callOf(event))) return
+          tools.set(callOf(event), session)
+          troupe.tell(job, { type: "tool.started", call: callOf(event), at: now() })
           return
         case "tool.ended":
           activity.call({ tool: event.tool })
-          toolEnded(event.call)
+          toolEnded(callOf(event))
           return
         case "reasoning.updated":
           activity.call(tail === "" ? {} : { text: tail })
@@ -155,6 +155,9 @@ function watchedJob(
     },
   }
 }
+
+/** A subagent's call may have the same id as one of its parent's. */
+const callOf = ({ session, call }: { session: string; call: string }) => `${session}/${call}`
 
 const ofSession = (sessions: ReadonlyMap<string, string>, session: string) =>
   [...sessions].filter(([, each]) => each === session).map(([id]) => id)

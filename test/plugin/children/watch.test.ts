@@ -85,7 +85,7 @@ describe("What a child does", () => {
     handle(tool("child", "bash", "running", { title: "npm test" }))
     expect(told).toMatchObject([
       { type: "child.active", activity: { tool: "bash: npm test", at: 1_000_000 } },
-      { type: "tool.started", call: "call-bash", at: 1_000_000 },
+      { type: "tool.started", call: "child/call-bash", at: 1_000_000 },
     ])
   })
 
@@ -99,10 +99,10 @@ describe("What a child does", () => {
     handle(tool("child", "bash", "completed"))
     handle(tool("child", "bash", "completed"))
     expect(told.filter(({ type }) => type.startsWith("tool."))).toMatchObject([
-      { type: "tool.started", call: "call-bash" },
-      { type: "tool.started", call: "call-read" },
-      { type: "tool.ended", call: "call-read" },
-      { type: "tool.ended", call: "call-bash" },
+      { type: "tool.started", call: "child/call-bash" },
+      { type: "tool.started", call: "child/call-read" },
+      { type: "tool.ended", call: "child/call-read" },
+      { type: "tool.ended", call: "child/call-bash" },
     ])
   })
 
@@ -113,9 +113,20 @@ describe("What a child does", () => {
     handle(tool("grandchild", "bash", "running"))
     handle(status("grandchild", { type: "idle" }))
     expect(told.filter(({ type }) => type.startsWith("tool."))).toMatchObject([
-      { type: "tool.started", call: "call-bash" },
-      { type: "tool.ended", call: "call-bash" },
+      { type: "tool.started", call: "grandchild/call-bash" },
+      { type: "tool.ended", call: "grandchild/call-bash" },
     ])
+  })
+
+  it("is a tool that still runs, though a call of a subagent's with the same id has ended", () => {
+    const { told, handle } = watching()
+    handle(tool("child", "bash", "running"))
+    handle(created("grandchild", "child"))
+    handle(tool("grandchild", "bash", "running"))
+    handle(tool("grandchild", "bash", "completed"))
+    const calls = (type: string) => told.flatMap((each) => (each.type === type ? [each] : []))
+    expect(calls("tool.started")).toHaveLength(2)
+    expect(calls("tool.ended")).toMatchObject([{ call: "grandchild/call-bash" }])
   })
 
   it("is a tool that still runs, though a subagent's provider fails meanwhile", () => {

@@ -59,9 +59,11 @@ export type ModelRequest = { sessionID: string; system: { type: "text"; text: st
 
 /** `effect` may be changed where it would ask; a `deny` does not come by here. */
 export type PermissionCheck = {
+  sessionID: string
   action: string
   resources: string[]
-  source?: { id?: string } | undefined
+  /** The tool call that it is about. */
+  source?: { messageID?: string; id?: string } | undefined
   effect: string
 }
 
@@ -93,7 +95,7 @@ export type ToolResult = { content: string; metadata: object }
 export type Call = {
   sessionID: string
   messageID: string
-  /** The call's own id. */
+  /** The call's own id, as its provider gives it: other sessions may have calls with the same. */
   id: string
   agent: string
   signal: AbortSignal

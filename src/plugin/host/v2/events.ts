@@ -16,15 +16,18 @@ export function eventDecoder(onUnknown: (type: string) => void = () => {}): (eve
     const event = decode?.(read.data.data)
     if (decode && !event) onUnknown(read.data.type)
     if (!event || event === "of no session") return []
-    if (event.type === "tool.pending") tools.set(event.call, event.tool)
+    if (event.type === "tool.pending") tools.set(keyOf(event), event.tool)
     // An interrupt ends the turn as well.
     if (event.type === "session.interrupted") return [event, { type: "session.idle", session: event.session }]
     if (event.type !== "tool.running" && event.type !== "tool.ended") return [event]
-    const named = { ...event, tool: tools.get(event.call) ?? "a tool" }
-    if (event.type === "tool.ended") tools.delete(event.call)
+    const named = { ...event, tool: tools.get(keyOf(event)) ?? "a tool" }
+    if (event.type === "tool.ended") tools.delete(keyOf(event))
     return [named]
   }
 }
+
+/** Two sessions may have calls with the same id. */
+const keyOf = ({ session, call }: { session: string; call: string }) => `${session}/${call}`
 
 const Event = z.object({ type: z.string(), data: z.unknown() })
 

@@ -21,6 +21,7 @@ import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
+import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
@@ -53,12 +54,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   const busy = processWide("busy sessions", () => new Set<string>())
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
-  const calls = new Map<string, Call>()
+  const calls = new RunningCalls()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
-  const children = new Children(context, (problem) => problems.add(problem))
+  const children = new Children(context, calls, (problem) => problems.add(problem))
 
   /** What is not as expected fails, and is a problem of this opencode. */
   function decoded<T>(call: string, decode: () => T): T {
@@ -104,16 +105,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     createSession: (input) =>
       outcome(async () => {
         const id = await children.make(input)
-        await Promise.all([
-          session.update({ sessionID: id, permissions: input.rules.map(encodeRule) }),
-          stored.add(id, input.parent, input.stored),
-        ])
+        // What has a record may be run by whoever comes next: not before its rules hold.
+        await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
+        await stored.add(id, input.parent, input.stored)
         unasked.add(id)
         return { id }
       }),
 
-    // 2.0 offers plugins no way to do it. It was never asked anything.
-    deleteSession: async () => ({ ok: true, value: undefined }),
+    // 2.0 offers plugins no way to do it: without its record nobody runs it.
+    deleteSession: (id) =>
+      call(async () => {
+        await stored.remove(id)
+        await session.remove?.({ sessionID: id })
+      }),
 
     setRules: (id, rules) =>
       call(() => session.update({ sessionID: id, permissions: rules.map(encodeRule) })),
@@ -167,8 +171,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
-        const running = place.call === undefined ? undefined : calls.get(place.call)
-        await running?.progress(withoutUndefined(metadata))
+        await calls.at(place)?.call.progress(withoutUndefined(metadata))
         return true
       }),
 
@@ -206,11 +209,11 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       }
     },
 
-    began(running) {
-      calls.set(running.id, running)
+    began(call) {
+      const running = calls.begin(call)
       return () => {
-        calls.delete(running.id)
-        children.forget(running)
+        calls.end(running)
+        children.removeUnused(running)
       }
     },
 

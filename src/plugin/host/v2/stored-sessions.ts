@@ -31,11 +31,17 @@ export class StoredSessions {
     this.#now = now
   }
 
+  /** Where it fails, nothing of it stays: a half of it would be a job that nobody has started. */
   async add(session: string, parent: string, stored: unknown): Promise<void> {
-    await Promise.all([
+    const outcomes = await Promise.allSettled([
       this.#set(session, { parent, directory: this.#directory, at: this.#now(), stored }),
       this.#storage.set(ofOwner(parent) + session, {}),
     ])
+    const failed = outcomes.find((each) => each.status === "rejected")
+    if (!failed) return
+    await this.#storage.remove(prefix + session).catch(() => {})
+    await this.#storage.remove(ofOwner(parent) + session).catch(() => {})
+    throw failed.reason
   }
 
   /** The session was deleted. */

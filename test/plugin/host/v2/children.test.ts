@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest"
 import type { NewSession } from "../../../../src/plugin/host/port.ts"
 import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
+import { RunningCalls } from "../../../../src/plugin/host/v2/running-calls.ts"
 import { contextDouble, type DoubleOptions } from "./support/context-double.ts"
 
 const place = { session: "ses_owner", message: "msg_1", call: "call_1" }
@@ -27,11 +28,18 @@ const call: Call = {
 function childrenOn(options: DoubleOptions) {
   const context = contextDouble(options)
   const warn = vi.fn<(message: string) => void>()
-  const children = new Children(context, warn)
+  const calls = new RunningCalls()
+  const children = new Children(context, calls, warn)
+  const running = calls.begin(call)
   return {
     context,
     children,
     warn,
+    /** Ends the call. */
+    end() {
+      calls.end(running)
+      children.removeUnused(running)
+    },
     makeAll: () => Promise.all(["a", "b", "c"].map((id) => children.make(job(id)))),
   }
 }
@@ -114,8 +122,9 @@ describe("The permission to start an agent", () => {
   /** What is made of an ask of this call. */
   function deciding(options: DoubleOptions = {}) {
     const all = childrenOn(options)
-    const decide = (agent: string, source = "call_1", effect = "ask") => {
-      const check = { action: "subagent", resources: [agent], source: { id: source }, effect }
+    const decide = (agent: string, id = "call_1", sessionID = "ses_owner") => {
+      const source = { messageID: "msg_1", id }
+      const check = { sessionID, action: "subagent", resources: [agent], source, effect: "ask" }
       all.children.decide(check)
       return check.effect
     }
@@ -123,15 +132,13 @@ describe("The permission to start an agent", () => {
   }
 
   it("that was given once holds for all jobs of that call and agent, and for no others", async () => {
-    const { children, decide } = deciding()
+    const { children, decide, end } = deciding()
     expect(decide("general")).toBe("ask")
     expect(await children.askToStart(call, "general", "three")).toEqual({ type: "granted" })
-    expect([decide("general"), decide("explore"), decide("general", "call_2")]).toEqual([
-      "allow",
-      "ask",
-      "ask",
-    ])
-    children.forget(call)
+    expect(decide("general")).toBe("allow")
+    const others = [decide("explore"), decide("general", "call_2"), decide("general", "call_1", "ses_other")]
+    expect(others).toEqual(["ask", "ask", "ask"])
+    end()
     expect(decide("general")).toBe("ask")
   })
 
@@ -143,9 +150,12 @@ describe("The permission to start an agent", () => {
   })
 
   it("leaves no session behind where nothing is started after all, if opencode removes sessions", async () => {
-    const { children, context } = deciding({ removes: true })
+    const { children, context, end } = deciding({ removes: true })
     await children.askToStart(call, "general", "three")
-    children.forget(call)
+    end()
+    await expect.poll(() => context.made).toEqual([])
+    // Nobody waits for the answer any more.
+    await children.askToStart(call, "general", "three")
     await expect.poll(() => context.made).toEqual([])
   })
 

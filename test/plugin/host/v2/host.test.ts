@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
+import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
-import { contextDouble } from "./support/context-double.ts"
+import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
 const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
   parent: "ses_owner",
@@ -104,6 +105,49 @@ describe("A message that delivers results", () => {
   })
 })
 
+describe("A child that could not be made as it should be", () => {
+  const records = async (context: ContextDouble) => {
+    const later = createHost(context)
+    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].flatMap(answered)
+    return found.filter(({ stored }) => stored !== undefined)
+  }
+
+  it("has no record as long as its rules do not hold: nobody goes on with it without them", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const known: unknown[] = []
+    context.session.update = async () => {
+      known.push(await records(context))
+      throw new Error("the disk is full")
+    }
+    expect(await host.createSession(newSession("a"))).toMatchObject({ ok: false })
+    expect([...known, await records(context)]).toEqual([[], []])
+  })
+
+  it.each(["child/", "owner/"])(
+    "leaves no record where a half of it, %s, could not be written",
+    async (half) => {
+      const context = contextDouble()
+      const host = createHost(context)
+      const { set } = context.storage
+      context.storage.set = async (key, value) => {
+        await set(key, value)
+        if (key.startsWith(half)) throw new Error("the disk is full")
+      }
+      expect(await host.createSession(newSession("a"))).toMatchObject({ ok: false })
+      expect(await records(context)).toEqual([])
+    },
+  )
+
+  it("is run by nobody once it is given up, though opencode cannot remove it", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const { id } = answered(await host.createSession(newSession("a")))
+    answered(await host.deleteSession(id))
+    expect(await records(context)).toEqual([])
+  })
+})
+
 describe("The records of children", () => {
   it("are found by their owner, and all that changed lately; an owner is not looked for among all", async () => {
     const context = contextDouble()
@@ -131,6 +175,60 @@ describe("The records of children", () => {
     const child = answered(await host.createSession(newSession("a")))
     host.hear({ type: "session.deleted", session: child.id })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+})
+
+describe("Two sessions whose provider numbers the calls of each conversation", () => {
+  const callIn = (sessionID: string, progress: Call["progress"] = async () => {}): Call => ({
+    sessionID,
+    messageID: `msg_of_${sessionID}`,
+    id: "functions.agents_start:0",
+    agent: "build",
+    signal: new AbortController().signal,
+    progress,
+  })
+  const placeOf = ({ sessionID: session, messageID: message, id: call }: Call) => ({ session, message, call })
+  const newChild = (call: Call) =>
+    newSession(call.sessionID, { parent: call.sessionID, call: { ...placeOf(call), agent: "build" } })
+
+  it("do not get each other's permissions or children", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const decided = ({ sessionID, messageID, id }: Call) => {
+      const source = { messageID, id }
+      const check = { sessionID, action: "subagent", resources: ["general"], source, effect: "ask" }
+      host.decide(check)
+      return check.effect
+    }
+    const [a, b] = [callIn("ses_a"), callIn("ses_b")]
+    const endOfA = host.began(a)
+    host.began(b)
+    await host.askToStart(a, "general", "one")
+    expect([decided(a), decided(b)]).toEqual(["allow", "ask"])
+    await host.askToStart(b, "general", "one")
+
+    const parentOf = async (call: Call) => {
+      const { id } = answered(await host.createSession(newChild(call)))
+      return context.made.find((each) => each.id === id)?.parentID
+    }
+    expect(await parentOf(a)).toBe("ses_a")
+    endOfA()
+    expect([decided(a), decided(b)]).toEqual(["ask", "allow"])
+    expect(await parentOf(b)).toBe("ses_b")
+  })
+
+  it("show each its own progress", async () => {
+    const host = createHost(contextDouble())
+    const shown: string[] = []
+    const [a, b] = ["ses_a", "ses_b"].map((session) => callIn(session, async () => void shown.push(session)))
+    if (!a || !b) throw new Error("there are two")
+    host.began(a)
+    const endOfB = host.began(b)
+    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    endOfB()
+    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    await host.showProgress(placeOf(b), { title: "", metadata: {} })
+    expect(shown).toEqual(["ses_a", "ses_a"])
   })
 })
 
