@@ -145,7 +145,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const lineage = createLineage(host)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
-  const watch = watchChildren(troupe, now)
+  const watch = watchChildren(troupe, { host, now })
   const undos = createUndos(host, inbox)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
   const recovery = createRecovery({
@@ -155,7 +155,10 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     store,
     recover,
     isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
-    onTakenOver: (session) => deliveries.takeOver(session),
+    onTakenOver(session) {
+      deliveries.takeOver(session)
+      watch.takeOver(session)
+    },
     onWaiting: showWaiting,
     now,
   })

@@ -10,7 +10,11 @@ export type Context = {
   agent: { list(): Promise<unknown> }
   model: { list(): Promise<unknown> }
   session: Sessions
-  permission: { hook(name: "evaluate", hear: (event: PermissionCheck) => unknown): Promise<unknown> }
+  permission: {
+    /** The requests that wait for an answer. */
+    list(session: SessionKey): Promise<unknown>
+    hook(name: "evaluate", hear: (event: PermissionCheck) => unknown): Promise<unknown>
+  }
   storage: Storage
   tool: Tools
   event: { subscribe(options: { signal: AbortSignal }): AsyncIterable<unknown> }

@@ -23,6 +23,7 @@ import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, O
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
+import { UnderWay } from "./under-way.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
@@ -59,6 +60,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   const unasked = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
+  const underWay = new UnderWay(context)
   const children = new Children(context, calls, (problem) => problems.add(problem))
 
   /** What is not as expected fails, and is a problem of this opencode. */
@@ -183,8 +185,14 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       return { ok: true, value: undefined }
     },
 
+    tellAgain: (id, hear) =>
+      call(async () => {
+        if (busy.has(id)) await underWay.tell(id, hear)
+      }),
+
     hear(event) {
       const { type, session: id } = event
+      underWay.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
