@@ -148,7 +148,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const lineage = createLineage(host)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
-  const watch = watchChildren(troupe, now)
+  const watch = watchChildren(troupe, { host, now })
   const undos = createUndos(host, inbox)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
   const recovery = createRecovery({
@@ -159,7 +159,10 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     recover,
     hold: (owner, children) => holdToOwner(host, owner, children),
     isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
-    onTakenOver: (session) => deliveries.takeOver(session),
+    onTakenOver(session) {
+      deliveries.takeOver(session)
+      watch.takeOver(session)
+    },
     onWaiting: showWaiting,
     now,
   })

@@ -47,6 +47,11 @@ export type Host = {
   abort(session: string): Promise<Result<unknown>>
   /** Shows how a running tool call is doing. False while opencode has not stored that the call runs. */
   showProgress(call: ToolCallPlace, progress: Progress): Promise<Result<boolean>>
+  /**
+   * Has `hear` told once more what is under way in this session: the requests that wait for a person, the tools that
+   * run, a pause of the provider. Not there where turns end with the instance of the plugin that heard it begin.
+   */
+  tellAgain?: (session: string, hear: (event: HostEvent) => void) => Promise<Result<unknown>>
   agents(): Promise<Result<HostAgent[]>>
   models(): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */

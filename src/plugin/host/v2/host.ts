@@ -16,12 +16,14 @@ import type {
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
-import type { Call, Context } from "./api.ts"
+import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
+import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
+import { UnderWay } from "./under-way.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
@@ -40,10 +42,12 @@ export type HostOfTwo = Host & {
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
+  /** Whether a person is to be asked for a permission. */
+  decide(check: PermissionCheck): void
 }
 
 /** opencode 2 behind the port. */
-export async function createHost(context: Context, problems = new Problems()): Promise<HostOfTwo> {
+export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
@@ -51,15 +55,13 @@ export async function createHost(context: Context, problems = new Problems()): P
   const busy = processWide("busy sessions", () => new Set<string>())
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
-  const calls = new Map<string, Call>()
+  const calls = new RunningCalls()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
-  const children = new Children(context, (problem) => problems.add(problem))
-  await children
-    .listen()
-    .catch((error) => problems.add(`permissions are asked for again and again: ${wordsOf(error)}`))
+  const underWay = new UnderWay(context)
+  const children = new Children(context, calls, (problem) => problems.add(problem))
 
   /** What is not as expected fails, and is a problem of this opencode. */
   function decoded<T>(call: string, decode: () => T): T {
@@ -171,8 +173,7 @@ export async function createHost(context: Context, problems = new Problems()): P
 
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
-        const running = place.call === undefined ? undefined : calls.get(place.call)
-        await running?.progress(withoutUndefined(metadata))
+        await calls.at(place)?.call.progress(withoutUndefined(metadata))
         return true
       }),
 
@@ -184,8 +185,14 @@ export async function createHost(context: Context, problems = new Problems()): P
       return { ok: true, value: undefined }
     },
 
+    tellAgain: (id, hear) =>
+      call(async () => {
+        if (busy.has(id)) await underWay.tell(id, hear)
+      }),
+
     hear(event) {
       const { type, session: id } = event
+      underWay.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -210,15 +217,16 @@ export async function createHost(context: Context, problems = new Problems()): P
       }
     },
 
-    began(running) {
-      calls.set(running.id, running)
+    began(call) {
+      const running = calls.begin(call)
       return () => {
-        calls.delete(running.id)
-        children.forget(running)
+        calls.end(running)
+        children.removeUnused(running)
       }
     },
 
     askToStart: (...asked) => children.askToStart(...asked),
+    decide: (check) => children.decide(check),
   }
 }
 
