@@ -89,6 +89,14 @@ export async function createHost(context: Context, problems = new Problems()): P
     return decoded("session.context", () => decodeMessages(found))
   }
 
+  /** What is stored for a session after it was deleted, as with its owner, would stay for ever. */
+  async function unlessDeleted(id: string): Promise<void> {
+    const found = await outcome(() => session.get({ sessionID: id }))
+    if (found.ok || found.error.status !== 404) return
+    await stored.remove(id)
+    throw new Error("the session was deleted while it was made")
+  }
+
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
     const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
@@ -109,6 +117,7 @@ export async function createHost(context: Context, problems = new Problems()): P
         // What has a record may be run by whoever comes next: not before its rules hold.
         await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
         await stored.add(id, input.parent, input.stored)
+        await unlessDeleted(id)
         unasked.add(id)
         return { id }
       }),

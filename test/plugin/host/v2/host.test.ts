@@ -169,6 +169,41 @@ describe("The records of children", () => {
     expect(context.reads.most).toBeLessThan(20)
   })
 
+  it("are not left behind by a session that was deleted, with its owner, while it was made", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { set } = context.storage
+    context.storage.set = async (key, value) => {
+      for (const { id } of context.made.splice(0)) host.hear({ type: "session.deleted", session: id })
+      await set(key, value)
+    }
+    const { ok } = await host.createSession(newSession("a"))
+    expect([ok, ...context.stored.keys()]).toEqual([false])
+  })
+
+  it("do not come back by a change that was under way as their session was deleted", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    const { get } = context.storage
+    context.storage.get = async (key) => {
+      const found = await get(key)
+      context.storage.get = get
+      host.hear({ type: "session.deleted", session })
+      await new Promise(setImmediate)
+      return found
+    }
+    answered(await host.updateStored(session, () => ({ id: "a", isChanged: true })))
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+
+  it("are not there to be changed once their session is deleted: that is no damage", async () => {
+    const host = await createHost(contextDouble())
+    const change = vi.fn(() => undefined)
+    expect(await host.updateStored("ses_gone", change)).toMatchObject({ ok: false, error: { status: 404 } })
+    expect(change).not.toHaveBeenCalled()
+  })
+
   it("are gone with their session", async () => {
     const context = contextDouble()
     const host = await createHost(context)
