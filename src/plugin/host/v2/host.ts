@@ -12,6 +12,7 @@ import type {
   HostSession,
   ModelChoice,
   NewPrompt,
+  NewSession,
   Result,
   StartPermission,
   ToolCallPlace,
@@ -55,6 +56,9 @@ export async function createHost(context: Context, problems = new Problems()): P
   const calls = new RunningCalls()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
+  /** How many sessions are being made, and which were deleted meanwhile: nobody hears of that again. */
+  let making = 0
+  const deleted = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const children = new Children(context, calls, (problem) => problems.add(problem))
@@ -89,12 +93,19 @@ export async function createHost(context: Context, problems = new Problems()): P
     return decoded("session.context", () => decodeMessages(found))
   }
 
-  /** What is stored for a session after it was deleted, as with its owner, would stay for ever. */
-  async function unlessDeleted(id: string): Promise<void> {
-    const found = await outcome(() => session.get({ sessionID: id }))
-    if (found.ok || found.error.status !== 404) return
-    await stored.remove(id)
-    throw new Error("the session was deleted while it was made")
+  async function make(input: NewSession): Promise<{ id: string }> {
+    const id = await children.make(input)
+    // What has a record may be run by whoever comes next: not before its rules hold.
+    await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
+    await stored.add(id, input.parent, input.stored)
+    if (deleted.has(id) || deleted.has(input.parent)) {
+      await stored.remove(id)
+      // opencode makes children of sessions that are gone, too.
+      await session.remove?.({ sessionID: id }).catch(() => {})
+      throw new Error("the session or its owner was deleted while it was made")
+    }
+    unasked.add(id)
+    return { id }
   }
 
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
@@ -111,16 +122,12 @@ export async function createHost(context: Context, problems = new Problems()): P
   return {
     problems,
 
-    createSession: (input) =>
-      outcome(async () => {
-        const id = await children.make(input)
-        // What has a record may be run by whoever comes next: not before its rules hold.
-        await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
-        await stored.add(id, input.parent, input.stored)
-        await unlessDeleted(id)
-        unasked.add(id)
-        return { id }
-      }),
+    createSession: (input) => {
+      making++
+      return outcome(() => make(input)).finally(() => {
+        if (--making === 0) deleted.clear()
+      })
+    },
 
     // 2.0 offers plugins no way to do it: without its record nobody runs it.
     deleteSession: (id) =>
@@ -207,7 +214,10 @@ export async function createHost(context: Context, problems = new Problems()): P
       }
       // What an undo has taken out comes under another id.
       if (type === "messages.removed") void outcome(() => posts.forget(id))
-      if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
+      if (type === "session.deleted") {
+        if (making > 0) deleted.add(id)
+        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
+      }
     },
 
     catchUp(hear) {

@@ -54,6 +54,14 @@ export class StoredSessions {
     })
   }
 
+  /** Their owner was deleted. opencode may have made them after that, and deletes none of those. */
+  async removeOf(parent: string): Promise<void> {
+    for (const session of await this.of(parent)) {
+      await this.remove(session)
+      await this.#storage.remove(ofOwner(parent) + session)
+    }
+  }
+
   async get(session: string): Promise<Entry | undefined> {
     return Entry.safeParse(await this.#storage.get(prefix + session)).data
   }
