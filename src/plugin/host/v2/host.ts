@@ -12,6 +12,7 @@ import type {
   HostSession,
   ModelChoice,
   NewPrompt,
+  NewSession,
   Result,
   StartPermission,
   ToolCallPlace,
@@ -58,6 +59,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   const calls = new RunningCalls()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
+  /** How many sessions are being made, and which were deleted meanwhile: nobody hears of that again. */
+  let making = 0
+  const deleted = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
@@ -90,6 +94,21 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return decoded("session.context", () => decodeMessages(found))
   }
 
+  async function make(input: NewSession): Promise<{ id: string }> {
+    const id = await children.make(input)
+    // What has a record may be run by whoever comes next: not before its rules hold.
+    await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
+    await stored.add(id, input.parent, input.stored)
+    if (deleted.has(id) || deleted.has(input.parent)) {
+      await stored.remove(id)
+      // opencode makes children of sessions that are gone, too.
+      await session.remove?.({ sessionID: id }).catch(() => {})
+      throw new Error("the session or its owner was deleted while it was made")
+    }
+    unasked.add(id)
+    return { id }
+  }
+
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
     const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
@@ -104,15 +123,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   return {
     problems,
 
-    createSession: (input) =>
-      outcome(async () => {
-        const id = await children.make(input)
-        // What has a record may be run by whoever comes next: not before its rules hold.
-        await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
-        await stored.add(id, input.parent, input.stored)
-        unasked.add(id)
-        return { id }
-      }),
+    createSession: (input) => {
+      making++
+      return outcome(() => make(input)).finally(() => {
+        if (--making === 0) deleted.clear()
+      })
+    },
 
     // 2.0 offers plugins no way to do it: without its record nobody runs it.
     deleteSession: (id) =>
@@ -205,7 +221,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       }
       // What an undo has taken out comes under another id.
       if (type === "messages.removed") void outcome(() => posts.forget(id))
-      if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
+      if (type === "session.deleted") {
+        if (making > 0) deleted.add(id)
+        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
+      }
     },
 
     catchUp(hear) {

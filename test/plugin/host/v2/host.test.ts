@@ -169,6 +169,55 @@ describe("The records of children", () => {
     expect(context.reads.most).toBeLessThan(20)
   })
 
+  it.each(["ses_owner", "ses_1"])(
+    "are not left behind where %s is deleted while the child is made: opencode may make it all the same",
+    async (deleted) => {
+      const context = contextDouble({ takesParent: true, removes: true })
+      const host = await createHost(context)
+      const { set } = context.storage
+      context.storage.set = async (key, value) => {
+        host.hear({ type: "session.deleted", session: deleted })
+        await new Promise(setImmediate)
+        await set(key, value)
+      }
+      const { ok } = await host.createSession(newSession("a"))
+      expect([ok, ...context.stored.keys(), ...context.made]).toEqual([false])
+      context.storage.set = set
+      expect(await host.createSession(newSession("b"))).toMatchObject({ ok: true })
+    },
+  )
+
+  it("are gone with their owner, where the child was made after that was deleted and before it was heard", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    answered(await host.createSession(newSession("a")))
+    host.hear({ type: "session.deleted", session: "ses_owner" })
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+
+  it("do not come back by a change that was under way as their session was deleted", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    const { get } = context.storage
+    context.storage.get = async (key) => {
+      const found = await get(key)
+      context.storage.get = get
+      host.hear({ type: "session.deleted", session })
+      await new Promise(setImmediate)
+      return found
+    }
+    answered(await host.updateStored(session, () => ({ id: "a", isChanged: true })))
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+
+  it("are not there to be changed once their session is deleted: that is no damage", async () => {
+    const host = await createHost(contextDouble())
+    const change = vi.fn(() => undefined)
+    expect(await host.updateStored("ses_gone", change)).toMatchObject({ ok: false, error: { status: 404 } })
+    expect(change).not.toHaveBeenCalled()
+  })
+
   it("are gone with their session", async () => {
     const context = contextDouble()
     const host = createHost(context)
