@@ -16,6 +16,7 @@ const Schema = z.strictObject({
   names: z.array(z.string()).optional(),
   until: z.enum(["all", "any"]).optional(),
   isAll: z.boolean().optional(),
+  port: z.string().transform(Number).optional(),
 })
 
 const problemsOf = (given: unknown, name?: string) => {
@@ -67,7 +68,8 @@ describe("A value from outside", () => {
     [{ names: {} }, "names is {}: it must be a list"],
     [{ until: "most" }, 'until is "most": it must be "all" or "any"'],
     [{ isAll: "yes" }, 'isAll is "yes": it must be true or false'],
-    [{ wait: true }, "wait is unknown; there are: tasks, ids, names, until, isAll"],
+    [{ port: 80 }, "port is 80: it must be text"],
+    [{ wait: true }, "wait is unknown; there are: tasks, ids, names, until, isAll, port"],
   ])("is named where it is wrong, with what would be right: %o", (given, problem) => {
     expect(problemsOf(given)).toEqual([problem])
   })
@@ -78,12 +80,18 @@ describe("A value from outside", () => {
     expect(problem.length).toBeLessThan(120)
   })
 
+  it("is shown whole up to 60 characters", () => {
+    const [whole, longer] = [58, 59].map((length) => "x".repeat(length))
+    expect(problemsOf({ ids: whole })).toEqual([`ids is "${whole}": it must be a list that is not empty`])
+    expect(problemsOf({ ids: longer })).toEqual([`ids is "${longer}…: it must be a list that is not empty`])
+  })
+
   it("has each of its problems named, each field once", () => {
     expect(problemsOf({ tasks: [{ tries: 0.5 }], wait: 1, parallel: 2 })).toEqual([
       "tasks[0].prompt is missing: it must be text that is not blank",
       "tasks[0].tries is 0.5: it must be a whole number, at least 1 and at most 5",
-      "wait is unknown; there are: tasks, ids, names, until, isAll",
-      "parallel is unknown; there are: tasks, ids, names, until, isAll",
+      "wait is unknown; there are: tasks, ids, names, until, isAll, port",
+      "parallel is unknown; there are: tasks, ids, names, until, isAll, port",
     ])
   })
 
