@@ -35,7 +35,7 @@ import { isWanted } from "../support/wanted.ts"
 const root = join(import.meta.dirname, "..", "..")
 const tools = ["agents_start", "agents_status", "agents_wait", "agents_cancel", "agents_send"]
 const sections = {
-  1: ["opencode-troupe", "Install", "Check", "Options", "Upgrade", "Uninstall", "The inspector"],
+  1: ["opencode-troupe", "Install", "opencode 1.18", "The inspector"],
   2: ["opencode 2"],
 }
 const untried = readmeBlocks().filter(({ section }) =>
@@ -81,25 +81,25 @@ describe.runIf(isWanted(1))("What the README says, in an empty folder", { timeou
   })
 
   test("a tarball is installed, checked, given options, upgraded and uninstalled", async () => {
-    inCheckout(command("Install", /npm pack/))
-    inProject(command("Install", /tgz/))
+    inCheckout(spanOf("npm pack"))
+    inProject(command("opencode 1.18", /^opencode plugin "opencode-troupe@file/))
     expect(entriesIn(projectEntry)).toEqual([spec("0.1.0")])
     spareOpencodesOwnPackages()
 
-    expect(toolsIn(inProject(command("Check", /debug agent/)))).toEqual(tools)
+    expect(toolsIn(inProject(command("opencode 1.18", /debug agent/)))).toEqual(tools)
 
-    const options = take("Options", "json", /tgz/)
+    const options = take("opencode 1.18", "json", /tgz/)
     writeFileSync(projectEntry, asHere(options))
     expect(entriesIn(projectEntry)).toEqual([[spec("0.1.0"), { concurrency: 4 }]])
     // A second entry has no effect, as the README warns.
     const overridden = { plugin: [[spec("0.1.0"), { concurrency: 2 }]] }
     writeFileSync(join(project, "opencode.json"), JSON.stringify(overridden))
-    const origins = command("Options", /debug config/)
+    const origins = command("opencode 1.18", /debug config/)
     expect(originsIn(inProject(origins))).toMatchObject([{ source: projectEntry }])
     rmSync(join(project, "opencode.json"))
 
     packVersion("0.2.0")
-    const upgrade = command("Upgrade", /tgz/)
+    const upgrade = command("opencode 1.18", /--force/)
     if (isDeep) {
       expect(inProject(upgrade.replace("--force", ""))).toContain("Installed")
       expect(entriesIn(projectEntry)).toEqual([[spec("0.1.0"), { concurrency: 4 }]])
@@ -110,7 +110,7 @@ describe.runIf(isWanted(1))("What the README says, in an empty folder", { timeou
     const opencode = await startOpencode({ model, plugin: false, home, project })
     try {
       await runJob(opencode)
-      const loaded = inProject(command("Check", /loaded/))
+      const loaded = inProject(command("opencode 1.18", /loaded/))
       expect(loaded).toMatch(/opencode-troupe: version .* loaded: concurrency 4, /)
       const plugin = loaded.match(/node (['"]?)(\S+)\/dist\/cli\.js\1 inspect/)?.[2] ?? ""
       expect(plugin).toContain("opencode-troupe-0.2.0.tgz")
@@ -121,7 +121,7 @@ describe.runIf(isWanted(1))("What the README says, in an empty folder", { timeou
     }
 
     removeEntry(projectEntry)
-    inProject(command("Uninstall", /rm/))
+    inProject(command("opencode 1.18", /^rm/))
     expect(toolsIn(inProject("opencode debug agent build"))).toEqual([])
     expect(leftovers()).toEqual([])
   })
@@ -132,7 +132,7 @@ describe.runIf(isWanted(1))("What the README says, in an empty folder", { timeou
     expect(entriesIn(globalEntry)).toEqual([checkout])
     removeEntry(globalEntry)
     inCheckout(command("Install", /npm run build/))
-    inProject(command("Install", /opencode-troupe$/m))
+    inProject(command("opencode 1.18", /opencode-troupe$/m))
     expect(entriesIn(projectEntry)).toEqual([checkout])
     spareOpencodesOwnPackages()
     expect(toolsIn(inProject("opencode debug agent build"))).toEqual(tools)
@@ -164,8 +164,9 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
         },
       ],
       ["an entry in the form of 1.18", () => ({ plugin: [[checkout, { concurrency: 4 }]] })],
-    ])("%s is loaded, with its options", async (_, configOf) => {
-      const opencode = await startOpencode2({ model, plugin: false, config: configOf() })
+    ])("%s is loaded, with its options", async (what, configOf) => {
+      const own = tempFolder("install-2")
+      const opencode = await startOpencode2({ model, plugin: false, home: own.path, config: configOf() })
       try {
         await poll(
           "the plugin",
@@ -178,6 +179,12 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
       } finally {
         await opencode.stop()
       }
+      if (what === "a tarball") {
+        expect(leftovers(own.path, "npm")).not.toEqual([])
+        run(project, command("opencode 2", /^rm/), own.path)
+        expect(leftovers(own.path, "npm")).toEqual([])
+      }
+      own.remove()
     })
   },
 )
@@ -218,8 +225,8 @@ function inCheckout(commands: string): void {
   run(checkout, quick)
 }
 
-function run(cwd: string, commands: string): string {
-  const env = opencodeEnv(home, { PATH: `${join(folder.path, "bin")}:${process.env.PATH}` })
+function run(cwd: string, commands: string, inHome = home): string {
+  const env = opencodeEnv(inHome, { PATH: `${join(folder.path, "bin")}:${process.env.PATH}` })
   return execFileSync("sh", ["-e", "-c", commands], { cwd, env, encoding: "utf8", stdio: "pipe" })
 }
 
@@ -244,9 +251,10 @@ const originsIn = (output: string) => Origins.parse(JSON.parse(output)).plugin_o
 
 const toolsIn = (output: string) => [...output.matchAll(/"(agents_\w+)": true/g)].map(([, name]) => name)
 
-function leftovers(): string[] {
-  const cached = join(home, ".cache", "opencode", "packages")
-  const state = join(home, ".local", "state")
+/** @param packages where opencode unpacks what it installs: it differs by generation */
+function leftovers(inHome = home, packages = "packages"): string[] {
+  const cached = join(inHome, ".cache", "opencode", packages)
+  const state = join(inHome, ".local", "state")
   return [cached, state]
     .flatMap((each) => (existsSync(each) ? readdirSync(each) : []))
     .filter((name) => name.includes("troupe"))

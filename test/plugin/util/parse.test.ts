@@ -8,6 +8,7 @@ const Task = z.strictObject({
   timeout: z.number().positive().max(100).optional(),
   tries: z.number().int().min(1).max(5).optional(),
   ratio: z.number().optional(),
+  secret: z.string().min(8).optional(),
 })
 const Schema = z.strictObject({
   tasks: z.array(Task).min(1).max(3).optional(),
@@ -44,7 +45,15 @@ describe("A value from outside", () => {
     [{ tasks: [{ prompt: "x", ratio: "half" }] }, 'tasks[0].ratio is "half": it must be a number'],
     [
       { tasks: [{ prompt: "x", colour: "red" }] },
-      "tasks[0].colour is unknown; there are: prompt, agent, timeout, tries, ratio",
+      "tasks[0].colour is unknown; there are: prompt, agent, timeout, tries, ratio, secret",
+    ],
+    [
+      { tasks: [{ prompt: "x", secret: "short" }] },
+      "tasks[0].secret has 5 characters: it must have at least 8",
+    ],
+    [
+      { tasks: [{ prompt: "x", secret: 7 }] },
+      "tasks[0].secret is 7: it must be text of at least 8 characters",
     ],
     [{ tasks: [7] }, "tasks[0] is 7: it must be an object"],
     [{ tasks: [null] }, "tasks[0] is null: it must be an object"],

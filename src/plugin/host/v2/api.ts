@@ -10,7 +10,11 @@ export type Context = {
   agent: { list(): Promise<unknown> }
   model: { list(): Promise<unknown> }
   session: Sessions
-  permission: { hook(name: "evaluate", hear: (event: PermissionCheck) => void): Promise<unknown> }
+  permission: {
+    /** The requests that wait for an answer. */
+    list(session: SessionKey): Promise<unknown>
+    hook(name: "evaluate", hear: (event: PermissionCheck) => unknown): Promise<unknown>
+  }
   storage: Storage
   tool: Tools
   event: { subscribe(options: { signal: AbortSignal }): AsyncIterable<unknown> }
@@ -59,9 +63,11 @@ export type ModelRequest = { sessionID: string; system: { type: "text"; text: st
 
 /** `effect` may be changed where it would ask; a `deny` does not come by here. */
 export type PermissionCheck = {
+  sessionID: string
   action: string
   resources: string[]
-  source?: { id?: string } | undefined
+  /** The tool call that it is about. */
+  source?: { messageID?: string; id?: string } | undefined
   effect: string
 }
 
@@ -85,13 +91,15 @@ export type NewTool = {
   description: string
   /** JSON Schema, which opencode enforces, or a Standard Schema, which does that by itself. */
   input: object
-  execute(given: unknown, call: Call): Promise<{ content: string; metadata: object }>
+  execute(given: unknown, call: Call): Promise<ToolResult>
 }
+
+export type ToolResult = { content: string; metadata: object }
 
 export type Call = {
   sessionID: string
   messageID: string
-  /** The call's own id. */
+  /** The call's own id, as its provider gives it: other sessions may have calls with the same. */
   id: string
   agent: string
   signal: AbortSignal

@@ -2,9 +2,10 @@ import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import type { NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
-import type { BuiltInTool, Call, Context } from "./api.ts"
+import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
 import { decodeAgents, decodeSession } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
+import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
 
 /**
  * How child sessions are made:
@@ -13,42 +14,41 @@ import { encodeRule } from "./rules.ts"
  *   there. It also asks for the permission to start its agent, with our tool call as the source.
  * - `root`: neither. Their requests are not shown at their owner.
  */
-export type Way = "parent" | "subagent" | "root"
+type Way = "parent" | "subagent" | "root"
+type Decision = { way: Way; first?: string }
 
 /** Makes child sessions. */
 export class Children {
   readonly #context: Context
+  readonly #calls: RunningCalls
   readonly #warn: (message: string) => void
   /** Decided with the first child. */
   #way: Promise<Way> | undefined
-  /** Sessions that are there before the job that takes them: the first of a call's agent, and the first of all. */
-  readonly #ready = new Map<string, string>()
-  /** The agents that each call was permitted to start. */
-  readonly #permitted = new Set<string>()
 
-  constructor(context: Context, warn: (message: string) => void) {
+  constructor(context: Context, calls: RunningCalls, warn: (message: string) => void) {
     this.#context = context
+    this.#calls = calls
     this.#warn = warn
   }
 
-  /** To be called once, before anything is started. */
-  async listen(): Promise<void> {
-    await this.#context.permission.hook("evaluate", (check) => {
-      if (check.action !== "subagent" || check.effect !== "ask") return
-      const isPermitted = check.resources.every((agent) =>
-        this.#permitted.has(keyOf(check.source?.id, agent)),
-      )
-      // What a person has allowed for this call is not asked again for each of its jobs.
-      if (isPermitted) check.effect = "allow"
-    })
+  /** What a person has allowed for a call is not asked again for each of its jobs. */
+  decide(check: PermissionCheck): void {
+    const { action, sessionID: session, resources, source, effect } = check
+    if (action !== "subagent" || effect !== "ask" || source?.messageID === undefined) return
+    const running = this.#calls.at({ session, message: source.messageID, call: source.id })
+    if (resources.every((agent) => running?.permitted.has(agent))) check.effect = "allow"
   }
 
   async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {
     try {
       const session = await this.#throughSubagent(call, agent, description, { child })
       if (session === undefined) return await this.#withoutAsking(call, agent)
-      if (session !== child) this.#ready.set(keyOf(call.id, agent), session)
-      this.#permitted.add(keyOf(call.id, agent))
+      const running = this.#calls.at(placeOf(call))
+      running?.permitted.add(agent)
+      if (session !== child) {
+        if (running) running.ready.set(agent, session)
+        else this.#remove(session)
+      }
       return { type: "granted" }
     } catch (thrown) {
       return refusalIn(thrown)
@@ -67,34 +67,26 @@ export class Children {
     return ready
   }
 
-  /** The call is over. */
-  forget({ id }: Call): void {
-    for (const key of [...this.#permitted]) if (key.startsWith(keyOf(id, ""))) this.#permitted.delete(key)
-    for (const [key, sessionID] of [...this.#ready]) {
-      if (!key.startsWith(keyOf(id, ""))) continue
-      this.#ready.delete(key)
-      // No job has taken it: its call was interrupted, for instance.
-      this.#context.session.remove?.({ sessionID }).catch(() => {})
-    }
+  /** The call is over: what no job of it has taken is not needed. It was interrupted, for instance. */
+  removeUnused({ ready }: RunningCall): void {
+    for (const session of ready.values()) this.#remove(session)
+  }
+
+  /** Where opencode lets a plugin do that. */
+  #remove(sessionID: string): void {
+    this.#context.session.remove?.({ sessionID }).catch(() => {})
   }
 
   #take({ call, agent }: NewSession): string | undefined {
-    const key = keyOf(call.call, agent)
-    const ready = this.#ready.get(key)
-    this.#ready.delete(key)
-    return ready
+    const ready = this.#calls.at(call)?.ready
+    const session = ready?.get(agent)
+    ready?.delete(agent)
+    return session
   }
 
   async #made(input: NewSession): Promise<string> {
-    this.#way ??= this.#decide(input)
-    const way = await this.#way.catch((error) => {
-      // Another job may be luckier.
-      this.#way = undefined
-      throw error
-    })
-    // To find out may have made one.
-    const ready = this.#take(input)
-    if (ready !== undefined) return ready
+    const { way, first } = await this.#wayFor(input)
+    if (first !== undefined) return first
     if (way === "subagent") {
       const { agent, title, model, variant } = input
       // Setting the model afterwards would cost as much again as a tenth of making the session.
@@ -106,28 +98,34 @@ export class Children {
     return (await this.#create(input)).id
   }
 
+  /** `first`: to find out has made this child. */
+  async #wayFor(input: NewSession): Promise<Decision> {
+    if (this.#way) return { way: await this.#way }
+    const deciding = this.#decide(input)
+    this.#way = deciding.then(({ way }) => way)
+    // Another job may be luckier.
+    this.#way.catch(() => (this.#way = undefined))
+    return deciding
+  }
+
   /** Where it cannot be told without making a session, that one is the first child, or is removed again. */
-  async #decide(input: NewSession): Promise<Way> {
+  async #decide(input: NewSession): Promise<Decision> {
     const { session, app } = this.#context
     const hasSubagent = (await this.#subagent()) !== undefined
     // What could not be removed again would stay in the person's list.
-    if (hasSubagent && !session.remove) return "subagent"
+    if (hasSubagent && !session.remove) return { way: "subagent" }
     const made = await this.#create(input)
-    if (made.parentID === input.parent) {
-      this.#ready.set(keyOf(input.call.call, input.agent), made.id)
-      return "parent"
-    }
+    if (made.parentID === input.parent) return { way: "parent", first: made.id }
     if (hasSubagent) {
       await session.remove?.({ sessionID: made.id })
-      return "subagent"
+      return { way: "subagent" }
     }
-    this.#ready.set(keyOf(input.call.call, input.agent), made.id)
     this.#warn(
       `opencode ${app.version} lets a plugin make no child sessions: jobs run in sessions of their own. They are in ` +
         "the list of sessions, their permission requests and questions are not shown in the session that started " +
         "them, and they stay when that is deleted",
     )
-    return "root"
+    return { way: "root", first: made.id }
   }
 
   async #subagent(): Promise<BuiltInTool | undefined> {
@@ -197,8 +195,6 @@ export class Children {
     return Made.parse(created)
   }
 }
-
-const keyOf = (call: string | undefined, agent: string) => `${call}/${agent}`
 
 /** The call for which a session is made. It may be over: an interrupt ends the waiting, not the start. */
 function callOf({ parent, call: { message, call = "", agent } }: NewSession): Call {

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { HostEvent } from "../port.ts"
-import { decodeUsage, Model, nameOf, OUR_KEY, Tokens } from "./decode.ts"
+import { decodeUsage, Model, nameOf, OUR_KEY, permissionAsk, Tokens } from "./decode.ts"
 
 /**
  * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen, of
@@ -16,15 +16,18 @@ export function eventDecoder(onUnknown: (type: string) => void = () => {}): (eve
     const event = decode?.(read.data.data)
     if (decode && !event) onUnknown(read.data.type)
     if (!event || event === "of no session") return []
-    if (event.type === "tool.pending") tools.set(event.call, event.tool)
+    if (event.type === "tool.pending") tools.set(keyOf(event), event.tool)
     // An interrupt ends the turn as well.
     if (event.type === "session.interrupted") return [event, { type: "session.idle", session: event.session }]
     if (event.type !== "tool.running" && event.type !== "tool.ended") return [event]
-    const named = { ...event, tool: tools.get(event.call) ?? "a tool" }
-    if (event.type === "tool.ended") tools.delete(event.call)
+    const named = { ...event, tool: tools.get(keyOf(event)) ?? "a tool" }
+    if (event.type === "tool.ended") tools.delete(keyOf(event))
     return [named]
   }
 }
+
+/** Two sessions may have calls with the same id. */
+const keyOf = ({ session, call }: { session: string; call: string }) => `${session}/${call}`
 
 const Event = z.object({ type: z.string(), data: z.unknown() })
 
@@ -203,7 +206,7 @@ const decoders = new Map<string, Decoder>([
       ({ sessionID: session, id, action, resources }) => ({
         type: "request.opened",
         session,
-        request: { id, kind: "permission", text: `${action}: ${resources.join(", ")}` },
+        request: permissionAsk({ id, action, resources }),
       }),
     ),
   ],

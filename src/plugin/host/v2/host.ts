@@ -12,16 +12,19 @@ import type {
   HostSession,
   ModelChoice,
   NewPrompt,
+  NewSession,
   Result,
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
-import type { Call, Context } from "./api.ts"
+import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
+import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
+import { UnderWay } from "./under-way.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
@@ -40,10 +43,12 @@ export type HostOfTwo = Host & {
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
+  /** Whether a person is to be asked for a permission. */
+  decide(check: PermissionCheck): void
 }
 
 /** opencode 2 behind the port. */
-export async function createHost(context: Context, problems = new Problems()): Promise<HostOfTwo> {
+export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
@@ -51,15 +56,16 @@ export async function createHost(context: Context, problems = new Problems()): P
   const busy = processWide("busy sessions", () => new Set<string>())
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
-  const calls = new Map<string, Call>()
+  const calls = new RunningCalls()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
+  /** How many sessions are being made, and which were deleted meanwhile: nobody hears of that again. */
+  let making = 0
+  const deleted = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
-  const children = new Children(context, (problem) => problems.add(problem))
-  await children
-    .listen()
-    .catch((error) => problems.add(`permissions are asked for again and again: ${wordsOf(error)}`))
+  const underWay = new UnderWay(context)
+  const children = new Children(context, calls, (problem) => problems.add(problem))
 
   /** What is not as expected fails, and is a problem of this opencode. */
   function decoded<T>(call: string, decode: () => T): T {
@@ -88,6 +94,21 @@ export async function createHost(context: Context, problems = new Problems()): P
     return decoded("session.context", () => decodeMessages(found))
   }
 
+  async function make(input: NewSession): Promise<{ id: string }> {
+    const id = await children.make(input)
+    // What has a record may be run by whoever comes next: not before its rules hold.
+    await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
+    await stored.add(id, input.parent, input.stored)
+    if (deleted.has(id) || deleted.has(input.parent)) {
+      await stored.remove(id)
+      // opencode makes children of sessions that are gone, too.
+      await session.remove?.({ sessionID: id }).catch(() => {})
+      throw new Error("the session or its owner was deleted while it was made")
+    }
+    unasked.add(id)
+    return { id }
+  }
+
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
     const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
@@ -102,19 +123,19 @@ export async function createHost(context: Context, problems = new Problems()): P
   return {
     problems,
 
-    createSession: (input) =>
-      outcome(async () => {
-        const id = await children.make(input)
-        await Promise.all([
-          session.update({ sessionID: id, permissions: input.rules.map(encodeRule) }),
-          stored.add(id, input.parent, input.stored),
-        ])
-        unasked.add(id)
-        return { id }
-      }),
+    createSession: (input) => {
+      making++
+      return outcome(() => make(input)).finally(() => {
+        if (--making === 0) deleted.clear()
+      })
+    },
 
-    // 2.0 offers plugins no way to do it. It was never asked anything.
-    deleteSession: async () => ({ ok: true, value: undefined }),
+    // 2.0 offers plugins no way to do it: without its record nobody runs it.
+    deleteSession: (id) =>
+      call(async () => {
+        await stored.remove(id)
+        await session.remove?.({ sessionID: id })
+      }),
 
     setRules: (id, rules) =>
       call(() => session.update({ sessionID: id, permissions: rules.map(encodeRule) })),
@@ -168,8 +189,7 @@ export async function createHost(context: Context, problems = new Problems()): P
 
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
-        const running = place.call === undefined ? undefined : calls.get(place.call)
-        await running?.progress(withoutUndefined(metadata))
+        await calls.at(place)?.call.progress(withoutUndefined(metadata))
         return true
       }),
 
@@ -181,8 +201,14 @@ export async function createHost(context: Context, problems = new Problems()): P
       return { ok: true, value: undefined }
     },
 
+    tellAgain: (id, hear) =>
+      call(async () => {
+        if (busy.has(id)) await underWay.tell(id, hear)
+      }),
+
     hear(event) {
       const { type, session: id } = event
+      underWay.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -195,7 +221,10 @@ export async function createHost(context: Context, problems = new Problems()): P
       }
       // What an undo has taken out comes under another id.
       if (type === "messages.removed") void outcome(() => posts.forget(id))
-      if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
+      if (type === "session.deleted") {
+        if (making > 0) deleted.add(id)
+        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
+      }
     },
 
     catchUp(hear) {
@@ -207,15 +236,16 @@ export async function createHost(context: Context, problems = new Problems()): P
       }
     },
 
-    began(running) {
-      calls.set(running.id, running)
+    began(call) {
+      const running = calls.begin(call)
       return () => {
-        calls.delete(running.id)
-        children.forget(running)
+        calls.end(running)
+        children.removeUnused(running)
       }
     },
 
     askToStart: (...asked) => children.askToStart(...asked),
+    decide: (check) => children.decide(check),
   }
 }
 

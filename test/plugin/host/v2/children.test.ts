@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest"
 import type { NewSession } from "../../../../src/plugin/host/port.ts"
-import type { Call, PermissionCheck } from "../../../../src/plugin/host/v2/api.ts"
+import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
+import { RunningCalls } from "../../../../src/plugin/host/v2/running-calls.ts"
 import { contextDouble, type DoubleOptions } from "./support/context-double.ts"
 
 const place = { session: "ses_owner", message: "msg_1", call: "call_1" }
@@ -27,11 +28,18 @@ const call: Call = {
 function childrenOn(options: DoubleOptions) {
   const context = contextDouble(options)
   const warn = vi.fn<(message: string) => void>()
-  const children = new Children(context, warn)
+  const calls = new RunningCalls()
+  const children = new Children(context, calls, warn)
+  const running = calls.begin(call)
   return {
     context,
     children,
     warn,
+    /** Ends the call. */
+    end() {
+      calls.end(running)
+      children.removeUnused(running)
+    },
     makeAll: () => Promise.all(["a", "b", "c"].map((id) => children.make(job(id)))),
   }
 }
@@ -111,46 +119,43 @@ describe("Child sessions of an opencode that", () => {
 })
 
 describe("The permission to start an agent", () => {
-  /** What the hook makes of an ask of this call. */
-  async function listening(options: DoubleOptions = {}) {
+  /** What is made of an ask of this call. */
+  function deciding(options: DoubleOptions = {}) {
     const all = childrenOn(options)
-    let hear: (check: PermissionCheck) => void = () => {}
-    all.context.permission.hook = async (_, heard) => {
-      hear = heard
-    }
-    await all.children.listen()
-    const decide = (agent: string, source = "call_1", effect = "ask") => {
-      const check = { action: "subagent", resources: [agent], source: { id: source }, effect }
-      hear(check)
+    const decide = (agent: string, id = "call_1", sessionID = "ses_owner") => {
+      const source = { messageID: "msg_1", id }
+      const check = { sessionID, action: "subagent", resources: [agent], source, effect: "ask" }
+      all.children.decide(check)
       return check.effect
     }
     return { ...all, decide }
   }
 
   it("that was given once holds for all jobs of that call and agent, and for no others", async () => {
-    const { children, decide } = await listening()
+    const { children, decide, end } = deciding()
     expect(decide("general")).toBe("ask")
     expect(await children.askToStart(call, "general", "three")).toEqual({ type: "granted" })
-    expect([decide("general"), decide("explore"), decide("general", "call_2")]).toEqual([
-      "allow",
-      "ask",
-      "ask",
-    ])
-    children.forget(call)
+    expect(decide("general")).toBe("allow")
+    const others = [decide("explore"), decide("general", "call_2"), decide("general", "call_1", "ses_other")]
+    expect(others).toEqual(["ask", "ask", "ask"])
+    end()
     expect(decide("general")).toBe("ask")
   })
 
   it("makes the first child, which is not left over", async () => {
-    const { children, context, makeAll } = await listening()
+    const { children, context, makeAll } = deciding()
     await children.askToStart(call, "general", "three")
     expect(new Set(await makeAll())).toEqual(new Set(context.made.map(({ id }) => id)))
     expect(context.made).toHaveLength(3)
   })
 
   it("leaves no session behind where nothing is started after all, if opencode removes sessions", async () => {
-    const { children, context } = await listening({ removes: true })
+    const { children, context, end } = deciding({ removes: true })
     await children.askToStart(call, "general", "three")
-    children.forget(call)
+    end()
+    await expect.poll(() => context.made).toEqual([])
+    // Nobody waits for the answer any more.
+    await children.askToStart(call, "general", "three")
     await expect.poll(() => context.made).toEqual([])
   })
 
@@ -161,7 +166,7 @@ describe("The permission to start an agent", () => {
   ])("is %s where opencode says %s", async (_, tag, permission) => {
     const refuse = () =>
       Promise.reject(Object.assign(new Error("no such agent"), { _tag: tag, feedback: "later" }))
-    const { children } = await listening({ subagent: refuse })
+    const { children } = deciding({ subagent: refuse })
     expect(await children.askToStart(call, "general", "three")).toMatchObject(permission)
   })
 
@@ -170,7 +175,7 @@ describe("The permission to start an agent", () => {
     ["denied", "deny"],
     ["failed", "ask"],
   ] as const)("is %s where the rules say %s and a plugin can ask nobody", async (type, effect) => {
-    const { children, context } = await listening({ hasSubagent: false })
+    const { children, context } = deciding({ hasSubagent: false })
     const rules = [{ action: "subagent", resource: "general", effect }]
     context.agent.list = async () => ({ data: [{ id: "build", mode: "primary", permissions: rules }] })
     context.made.push({ id: "ses_owner", title: "", permissions: [] })

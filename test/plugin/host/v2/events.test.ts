@@ -50,6 +50,16 @@ describe("A tool call", () => {
     ).toMatchObject([{ type: "tool.ended", tool: "shell", mark: { runs: [] } }])
     expect(decode(event("session.tool.failed", { id: "call_1" }))).toMatchObject([{ tool: "a tool" }])
   })
+
+  it("keeps its name while another session has a call with the same id", () => {
+    for (const [sessionID, name] of [
+      ["ses_1", "shell"],
+      ["ses_2", "read"],
+    ])
+      decode(event("session.tool.input.started", { id: "call_1", name, sessionID }))
+    decode(event("session.tool.success", { id: "call_1", sessionID: "ses_2" }))
+    expect(decode(event("session.tool.called", { id: "call_1" }))).toMatchObject([{ tool: "shell" }])
+  })
 })
 
 describe("What waits for a person", () => {

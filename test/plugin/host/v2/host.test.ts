@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
+import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
-import { contextDouble } from "./support/context-double.ts"
+import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
 const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
   parent: "ses_owner",
@@ -38,7 +39,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 
   it("has given its answer all the same", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const finished = answer({ finish: "stop" })
     context.said.set("ses_1", [summary, finished])
     expect(answered(await host.prompt(prompt))).toMatchObject({ text: "the end", end: {} })
@@ -47,7 +48,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 
   it("is asked anew after a crash: under its old id it would answer nothing", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     context.said.set("ses_1", [summary, answer({})])
     context.session.wait = async () => {
       const asked = context.said.get("ses_1")
@@ -63,7 +64,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 describe("The first prompt of a child that was just made", () => {
   it("is sent without reading what it answers: there is nothing yet", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const { id: session } = answered(await host.createSession(newSession("a")))
     const read = vi.spyOn(context.session, "context")
     const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
@@ -82,11 +83,11 @@ describe("A message that delivers results", () => {
 
   it("is known to be posted before it is there, by whoever comes next", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const known: unknown[] = []
     const post = context.session.synthetic
     context.session.synthetic = async (given) => {
-      const later = await createHost(context)
+      const later = createHost(context)
       known.push(answered(await later.begunPosts("ses_owner")))
       return post(given)
     }
@@ -97,17 +98,60 @@ describe("A message that delivers results", () => {
 
   it("leaves nothing of that once its session is deleted", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     await host.post({ ...message, mark: {} })
     host.hear({ type: "session.deleted", session: "ses_owner" })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
   })
 })
 
+describe("A child that could not be made as it should be", () => {
+  const records = async (context: ContextDouble) => {
+    const later = createHost(context)
+    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].flatMap(answered)
+    return found.filter(({ stored }) => stored !== undefined)
+  }
+
+  it("has no record as long as its rules do not hold: nobody goes on with it without them", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const known: unknown[] = []
+    context.session.update = async () => {
+      known.push(await records(context))
+      throw new Error("the disk is full")
+    }
+    expect(await host.createSession(newSession("a"))).toMatchObject({ ok: false })
+    expect([...known, await records(context)]).toEqual([[], []])
+  })
+
+  it.each(["child/", "owner/"])(
+    "leaves no record where a half of it, %s, could not be written",
+    async (half) => {
+      const context = contextDouble()
+      const host = createHost(context)
+      const { set } = context.storage
+      context.storage.set = async (key, value) => {
+        await set(key, value)
+        if (key.startsWith(half)) throw new Error("the disk is full")
+      }
+      expect(await host.createSession(newSession("a"))).toMatchObject({ ok: false })
+      expect(await records(context)).toEqual([])
+    },
+  )
+
+  it("is run by nobody once it is given up, though opencode cannot remove it", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const { id } = answered(await host.createSession(newSession("a")))
+    answered(await host.deleteSession(id))
+    expect(await records(context)).toEqual([])
+  })
+})
+
 describe("The records of children", () => {
   it("are found by their owner, and all that changed lately; an owner is not looked for among all", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     for (const id of ["a", "b"]) answered(await host.createSession(newSession(id)))
     answered(await host.createSession(newSession("c", { parent: "ses_other" })))
     const ofOwner = answered(await host.children("ses_owner"))
@@ -118,28 +162,131 @@ describe("The records of children", () => {
 
   it("are read a few at a time", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     for (let index = 0; index < 50; index++) await host.createSession(newSession(`j${index}`))
     context.reads.most = 0
     expect(answered(await host.children("ses_owner"))).toHaveLength(50)
     expect(context.reads.most).toBeLessThan(20)
   })
 
-  it("are gone with their session", async () => {
+  it.each(["ses_owner", "ses_1"])(
+    "are not left behind where %s is deleted while the child is made: opencode may make it all the same",
+    async (deleted) => {
+      const context = contextDouble({ takesParent: true, removes: true })
+      const host = await createHost(context)
+      const { set } = context.storage
+      context.storage.set = async (key, value) => {
+        host.hear({ type: "session.deleted", session: deleted })
+        await new Promise(setImmediate)
+        await set(key, value)
+      }
+      const { ok } = await host.createSession(newSession("a"))
+      expect([ok, ...context.stored.keys(), ...context.made]).toEqual([false])
+      context.storage.set = set
+      expect(await host.createSession(newSession("b"))).toMatchObject({ ok: true })
+    },
+  )
+
+  it("are gone with their owner, where the child was made after that was deleted and before it was heard", async () => {
     const context = contextDouble()
     const host = await createHost(context)
+    answered(await host.createSession(newSession("a")))
+    host.hear({ type: "session.deleted", session: "ses_owner" })
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+
+  it("do not come back by a change that was under way as their session was deleted", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    const { get } = context.storage
+    context.storage.get = async (key) => {
+      const found = await get(key)
+      context.storage.get = get
+      host.hear({ type: "session.deleted", session })
+      await new Promise(setImmediate)
+      return found
+    }
+    answered(await host.updateStored(session, () => ({ id: "a", isChanged: true })))
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+
+  it("are not there to be changed once their session is deleted: that is no damage", async () => {
+    const host = await createHost(contextDouble())
+    const change = vi.fn(() => undefined)
+    expect(await host.updateStored("ses_gone", change)).toMatchObject({ ok: false, error: { status: 404 } })
+    expect(change).not.toHaveBeenCalled()
+  })
+
+  it("are gone with their session", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
     const child = answered(await host.createSession(newSession("a")))
     host.hear({ type: "session.deleted", session: child.id })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
   })
 })
 
+describe("Two sessions whose provider numbers the calls of each conversation", () => {
+  const callIn = (sessionID: string, progress: Call["progress"] = async () => {}): Call => ({
+    sessionID,
+    messageID: `msg_of_${sessionID}`,
+    id: "functions.agents_start:0",
+    agent: "build",
+    signal: new AbortController().signal,
+    progress,
+  })
+  const placeOf = ({ sessionID: session, messageID: message, id: call }: Call) => ({ session, message, call })
+  const newChild = (call: Call) =>
+    newSession(call.sessionID, { parent: call.sessionID, call: { ...placeOf(call), agent: "build" } })
+
+  it("do not get each other's permissions or children", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const decided = ({ sessionID, messageID, id }: Call) => {
+      const source = { messageID, id }
+      const check = { sessionID, action: "subagent", resources: ["general"], source, effect: "ask" }
+      host.decide(check)
+      return check.effect
+    }
+    const [a, b] = [callIn("ses_a"), callIn("ses_b")]
+    const endOfA = host.began(a)
+    host.began(b)
+    await host.askToStart(a, "general", "one")
+    expect([decided(a), decided(b)]).toEqual(["allow", "ask"])
+    await host.askToStart(b, "general", "one")
+
+    const parentOf = async (call: Call) => {
+      const { id } = answered(await host.createSession(newChild(call)))
+      return context.made.find((each) => each.id === id)?.parentID
+    }
+    expect(await parentOf(a)).toBe("ses_a")
+    endOfA()
+    expect([decided(a), decided(b)]).toEqual(["ask", "allow"])
+    expect(await parentOf(b)).toBe("ses_b")
+  })
+
+  it("show each its own progress", async () => {
+    const host = createHost(contextDouble())
+    const shown: string[] = []
+    const [a, b] = ["ses_a", "ses_b"].map((session) => callIn(session, async () => void shown.push(session)))
+    if (!a || !b) throw new Error("there are two")
+    host.began(a)
+    const endOfB = host.began(b)
+    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    endOfB()
+    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    await host.showProgress(placeOf(b), { title: "", metadata: {} })
+    expect(shown).toEqual(["ses_a", "ses_a"])
+  })
+})
+
 describe("A turn whose end no instance of the plugin has heard", () => {
   it("is over once opencode says so, unless something of it is heard", async () => {
     const context = contextDouble()
-    const before = await createHost(context)
+    const before = createHost(context)
     for (const session of ["ses_1", "ses_2"]) before.hear({ type: "session.busy", session })
-    const host = await createHost(context)
+    const host = createHost(context)
     const told: HostEvent[] = []
     let over = () => {}
     context.session.wait = () => new Promise((resolve) => (over = () => resolve(undefined)))
@@ -164,7 +311,7 @@ describe("The model that makes a tool call", () => {
 
   it("is known from the step that runs, without reading the conversation", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     context.session.context = () => Promise.reject(new Error("not to be read"))
     const asked = { model: "fake/m1", variant: "high" }
     host.hear({ type: "session.busy", session: "ses_1", message: "msg_2", asked })
@@ -173,7 +320,7 @@ describe("The model that makes a tool call", () => {
 
   it("is read where the step's beginning was not heard", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const model = { id: "m1", providerID: "fake" }
     context.said.set("ses_1", [{ id: "msg_2", type: "assistant", time: { created: 1 }, model }])
     expect(answered(await host.modelOf(place))).toMatchObject({ model: "fake/m1" })
