@@ -20,6 +20,7 @@ import type { Call, Context } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
+import { Loading } from "./loading.ts"
 import { encodeRule } from "./rules.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 
@@ -31,6 +32,8 @@ const mostReads = 16
 export type HostOfTwo = Host & {
   /** Takes every event of opencode. */
   hear(event: HostEvent): void
+  /** The same as opencode tells it. */
+  hearUndecoded(event: unknown): void
   /**
    * Hears the ends of turns that nobody has heard: those which ended between the last instance of the plugin and this
    * one. To be called once events are heard.
@@ -45,6 +48,7 @@ export type HostOfTwo = Host & {
 /** opencode 2 behind the port. */
 export async function createHost(context: Context, problems = new Problems()): Promise<HostOfTwo> {
   const { session, location, app } = context
+  const loading = new Loading(location.directory)
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
@@ -176,13 +180,19 @@ export async function createHost(context: Context, problems = new Problems()): P
         return true
       }),
 
-    agents: () => call(() => read("agent.list", context.agent.list(), decodeAgents)),
+    agents: () =>
+      call(async () => {
+        await loading.over
+        return read("agent.list", context.agent.list(), decodeAgents)
+      }),
     models: () => call(() => read("model.list", context.model.list(), decodeModels)),
 
     async log(level, message) {
       console[level](`opencode-troupe: ${message}`)
       return { ok: true, value: undefined }
     },
+
+    hearUndecoded: (event) => loading.hear(event),
 
     hear(event) {
       const { type, session: id } = event
