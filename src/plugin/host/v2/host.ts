@@ -21,6 +21,7 @@ import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
+import { Loading } from "./loading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
@@ -34,6 +35,8 @@ const mostReads = 16
 export type HostOfTwo = Host & {
   /** Takes every event of opencode. */
   hear(event: HostEvent): void
+  /** The same as opencode tells it. */
+  hearUndecoded(event: unknown): void
   /**
    * Hears the ends of turns that nobody has heard: those which ended between the last instance of the plugin and this
    * one. To be called once events are heard.
@@ -50,6 +53,7 @@ export type HostOfTwo = Host & {
 /** opencode 2 behind the port. */
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
+  const loading = new Loading(location.directory)
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
@@ -193,7 +197,11 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return true
       }),
 
-    agents: () => call(() => read("agent.list", context.agent.list(), decodeAgents)),
+    agents: () =>
+      call(async () => {
+        await loading.over
+        return read("agent.list", context.agent.list(), decodeAgents)
+      }),
     models: () => call(() => read("model.list", context.model.list(), decodeModels)),
 
     async log(level, message) {
@@ -205,6 +213,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         if (busy.has(id)) await underWay.tell(id, hear)
       }),
+
+    hearUndecoded: (event) => loading.hear(event),
 
     hear(event) {
       const { type, session: id } = event

@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
+import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
 const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
@@ -145,6 +146,32 @@ describe("A child that could not be made as it should be", () => {
     const { id } = answered(await host.createSession(newSession("a")))
     answered(await host.deleteSession(id))
     expect(await records(context)).toEqual([])
+  })
+})
+
+describe("The agents", () => {
+  const event = (directory: string) => ({ type: "plugin.updated", location: { directory } })
+
+  it("are those of the configuration: they are not told before opencode has loaded it", async () => {
+    const context = contextDouble()
+    const list = vi.spyOn(context.agent, "list")
+    const host = await createHost(context)
+    const asking = host.agents()
+    host.hearUndecoded(event("/other"))
+    await settled()
+    expect(list).not.toHaveBeenCalled()
+    host.hearUndecoded(event("/project"))
+    answered(await asking)
+    expect(list).toHaveBeenCalledOnce()
+  })
+
+  it("are told all the same where opencode tells of no load", async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const host = await createHost(contextDouble())
+    const asking = host.agents()
+    await vi.advanceTimersByTimeAsync(9_000)
+    answered(await asking)
   })
 })
 

@@ -17,7 +17,7 @@ const everyCall = {
     "switchModel",
     "hook",
   ],
-  permission: ["hook"],
+  permission: ["list", "hook"],
   storage: ["get", "set", "remove", "scan"],
   tool: ["list", "transform"],
   event: ["subscribe"],

@@ -90,8 +90,8 @@ describe("The record of a child", () => {
   it("is made by no change: the child was deleted meanwhile", async () => {
     const { sessions, stored } = kept()
     const change = vi.fn(() => ({ id: "a" }))
-    await sessions.update("ses_1", change)
-    expect(change).toHaveBeenCalledExactlyOnceWith(undefined)
+    await expect(sessions.update("ses_1", change)).rejects.toMatchObject({ _tag: "NotFoundError" })
+    expect(change).not.toHaveBeenCalled()
     expect(stored.size).toBe(0)
   })
 
