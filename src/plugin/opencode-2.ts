@@ -1,18 +1,13 @@
 import type { HostEvent } from "./host/port.ts"
-import type { ModelRequest } from "./host/v2/api.ts"
+import type { Context, ModelRequest } from "./host/v2/api.ts"
 import { eventDecoder } from "./host/v2/events.ts"
 import { createHost } from "./host/v2/host.ts"
+import { type Instance, type Location, locationOf } from "./host/v2/location.ts"
 import { completed, type Offered } from "./host/v2/offered.ts"
-import { addTools } from "./host/v2/tools.ts"
-import { createProduct } from "./product.ts"
+import { addTools, answerCall } from "./host/v2/tools.ts"
+import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 import { Problems } from "./util/problems.ts"
-import { shared } from "./util/process-wide.ts"
-
-type End = () => Promise<void>
-
-/** The instance of each location, and how it is ended. */
-const instances = shared("locations of opencode 2", () => new Map<string, Promise<End>>())
 
 /** Before events are asked for again that broke off. Milliseconds. */
 const eventPauseMs = 1_000
@@ -22,28 +17,19 @@ const eventPauseMs = 1_000
  * new one while turns still run in the location of the old one, whose cleanup waits for them: so the new one ends the
  * old one itself, and takes over its jobs. However many opencode makes at once, they follow each other.
  */
-export async function setup(offered: Offered): Promise<End> {
+export async function setup(offered: Offered): Promise<() => Promise<void>> {
   const directory = offered.location?.directory ?? process.cwd()
-  const before = instances.get(directory)
-  const instance = (async () => {
-    const endBefore = await before
-    await endBefore?.()
-    return begin(offered, directory)
-  })()
-  instances.set(directory, instance)
-  const forget = () => void (instances.get(directory) === instance && instances.delete(directory))
+  const location = locationOf(directory)
   try {
-    const end = await instance
-    return () => end().finally(forget)
+    return await location.enter(() => begin(offered, directory, location))
   } catch (error) {
     // opencode would say that the plugin is broken, and of what.
-    forget()
     console.error(`opencode-troupe: could not start: ${wordsOf(error)}`)
     return async () => {}
   }
 }
 
-async function begin(offered: Offered, directory: string): Promise<End> {
+async function begin(offered: Offered, directory: string, location: Location): Promise<Instance> {
   const { context, missing } = completed(offered)
   const problems = new Problems()
   if (missing.length > 0) {
@@ -52,7 +38,7 @@ async function begin(offered: Offered, directory: string): Promise<End> {
         "rest works; it may be too old or too new for opencode-troupe",
     )
   }
-  const host = await createHost(context, problems)
+  const host = createHost(context, problems)
   const product = createProduct({
     host,
     directory,
@@ -87,31 +73,59 @@ async function begin(offered: Offered, directory: string): Promise<End> {
   }
   host.catchUp(hear)
 
-  /** What this opencode does not take costs no more than itself. */
+  await register(context, product.tools, location, problems)
+
+  let ending: Promise<void> | undefined
+  return {
+    async call(name, given, call) {
+      const tool = Object.entries(product.tools).find(([each]) => each === name)?.[1]
+      if (!tool) throw new Error(`this version of opencode-troupe has no tool ${name}`)
+      return answerCall(host, tool, given, call, over.signal)
+    },
+    async context(request) {
+      const text = await product.hintFor(request.sessionID)
+      if (text !== undefined) addOnce(request, text)
+    },
+    compaction(request) {
+      const text = product.openJobs(request.sessionID)
+      if (text !== undefined) addOnce(request, text)
+    },
+    permission: (check) => host.decide(check),
+    end() {
+      // opencode neither aborts nor ends the calls that wait: they have to return by themselves.
+      over.abort()
+      ending ??= product.stop()
+      return ending
+    },
+  }
+}
+
+/** Has opencode call whichever instance is the current one. What it does not take costs no more than itself. */
+async function register(
+  context: Context,
+  tools: Product["tools"],
+  location: Location,
+  problems: Problems,
+): Promise<void> {
+  const { session, permission } = context
   const add = (what: string, adding: Promise<unknown>) =>
     adding.catch((error) => problems.add(`${what}: ${wordsOf(error)}`))
-
-  await add("the tools could not be added", addTools(context, host, product.tools, over.signal))
+  await add("the tools could not be added", addTools(context, tools, location))
   await add(
     "models are told nothing of the tools",
-    context.session.hook("context", async (request: ModelRequest) => {
-      const text = await product.hintFor(request.sessionID)
-      if (text !== undefined) request.system.push({ type: "text", text })
-    }),
+    session.hook("context", async (request) => (await location.current())?.context(request)),
   )
   await add(
     "a compaction may lose what jobs there are",
-    context.session.hook("compaction", (request: ModelRequest) => {
-      const text = product.openJobs(request.sessionID)
-      if (text !== undefined) request.system.push({ type: "text", text })
-    }),
+    session.hook("compaction", async (request) => (await location.current())?.compaction(request)),
   )
+  await add(
+    "permissions are asked for again and again",
+    permission.hook("evaluate", async (check) => (await location.current())?.permission(check)),
+  )
+}
 
-  let ending: Promise<void> | undefined
-  return () => {
-    // opencode neither aborts nor ends the calls that wait: they have to return by themselves.
-    over.abort()
-    ending ??= product.stop()
-    return ending
-  }
+/** Of several instances whose hooks opencode calls, each would add it. */
+function addOnce({ system }: ModelRequest, text: string): void {
+  if (!system.some((part) => part.text === text)) system.push({ type: "text", text })
 }

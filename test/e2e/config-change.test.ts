@@ -3,8 +3,9 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as z from "zod"
 import type { AnyOpencode } from "../support/any-opencode.ts"
+import { builtInTools } from "../support/built-in-tools.ts"
 import { isNotification } from "../support/conversation.ts"
-import { held } from "../support/jobs.ts"
+import { held, jobsOf } from "../support/jobs.ts"
 import { startOpencode2 } from "../support/opencode-2.ts"
 import { opencode2Binary } from "../support/opencode-2-binary.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -26,6 +27,12 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
       opencode = await startOpencode2({
         model,
         plugin: { options: { concurrency } },
+        config: {
+          permission: { "*": "allow", bash: "ask" },
+          agent: {
+            inquirer: { mode: "subagent", description: "May ask", permission: { question: "allow" } },
+          },
+        },
         // It has to see that its configuration changes.
         env: { OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER: "" },
       })
@@ -92,6 +99,72 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
       await changeConfig()
       work.release("on")
       expect(await notified(owner, "on and on")).toContain('<job id="o" state="done"')
+    })
+
+    test("jobs that wait for a person go on waiting, and go on once they answer", async () => {
+      const tools = builtInTools(2)
+      const asking = [
+        {
+          id: "p",
+          prompt: "run a command",
+          agent: "general",
+          call: tools.shell("echo hi"),
+          phase: "permission",
+        },
+        {
+          id: "q",
+          prompt: "ask a question",
+          agent: "inquirer",
+          call: tools.question("Which?", "A", "B"),
+          phase: "question",
+        },
+      ]
+      for (const { id, prompt, call } of asking)
+        model.script(prompt, [
+          { type: "tool", calls: [call] },
+          { type: "text", text: `${id} has its answer` },
+        ])
+      const owner = await opencode.session()
+      const tasks = asking.map(({ id, prompt, agent }) => ({ id, prompt, agent }))
+      const jobs = jobsOf(await opencode.callTool(owner, "agents_start", { tasks }))
+      const requests = await Promise.all(
+        jobs.map(({ session }) =>
+          opencode.events.waitFor("request.opened", (event) => event.session === session),
+        ),
+      )
+      await changeConfig()
+      await poll("both to wait for a person again", async () => {
+        const now = jobsOf(await opencode.callTool(owner, "agents_status", {}))
+        return asking.every(({ id, phase }) => now.find((job) => job.id === id)?.phase === phase) || undefined
+      })
+      for (const { session, request } of requests) {
+        if (request.kind === "permission") await opencode.reply(session, request.id, "once")
+        else await opencode.answer(session, request.id, "A")
+      }
+      const { output } = await opencode.callTool(owner, "agents_wait", {})
+      for (const { id } of asking) expect(output).toContain(`${id} has its answer`)
+    })
+
+    test("two changes in a row leave the tools to the living instance: nothing is told twice", async () => {
+      const owner = await opencode.session()
+      const early = held("half, ")
+      model.on("the early one", early.reply)
+      await opencode.callTool(owner, "agents_start", { tasks: [{ id: "early", prompt: "the early one" }] })
+      const waiting = opencode.startTool(owner, "agents_wait", {})
+      await waiting.running()
+      await changeConfig()
+      await changeConfig()
+      await waiting.done
+      model.on("the late one", { type: "text", text: "late and done" })
+      await opencode.callTool(owner, "agents_start", { tasks: [{ id: "late", prompt: "the late one" }] })
+      early.release("whole")
+      await opencode.callTool(owner, "agents_wait", {})
+      await opencode.callTool(owner, "agents_status", {})
+      await opencode.say(owner, "what is there?")
+      const told = JSON.stringify(model.requests.findLast(({ session }) => session === owner)?.messages)
+      for (const id of ["early", "late"])
+        expect(told.split(`<job id=\\"${id}\\" state=\\"done\\"`)).toHaveLength(2)
+      expect(told).not.toContain("another opencode")
     })
 
     test("other projects in this opencode see nothing of it, nor of each other's jobs", async () => {

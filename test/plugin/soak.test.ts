@@ -58,7 +58,7 @@ describe("Many jobs, a third of them faulty", () => {
   })
 
   test("leave their records and histories: no actor, no timer, no more memory", async () => {
-    const watch = watchChildren(troupe, now)
+    const watch = watchChildren(troupe, { now })
     await round(watch, "warm-up")
     const before = heap()
     const rounds = Array.from({ length: isDeep ? 9 : 3 }, (_, index) => `round ${index}`)

@@ -1,6 +1,6 @@
 import { type Activity, hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { HostEvent } from "../host/port.ts"
+import type { Host, HostEvent } from "../host/port.ts"
 import { throttle } from "../util/throttle.ts"
 
 /** How often what a child streams reaches its job. */
@@ -13,12 +13,22 @@ const tailLength = 200
 export type Watch = {
   /** Those of sessions without a job cost one look-up. */
   handle(event: HostEvent): void
+  /** The job of this child comes from another instance of the plugin, which alone has heard what is under way. */
+  takeOver(session: string): void
+}
+
+type WatchOptions = {
+  host?: Pick<Host, "tellAgain" | "log">
+  /** Epoch milliseconds. Default: `Date.now`. */
+  now?: () => number
 }
 
 /** Turns opencode's events into events of the job they belong to. */
-export function watchChildren(troupe: Troupe, now: () => number = Date.now): Watch {
+export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOptions = {}): Watch {
   /** Living children, and the sessions they started themselves, by session id. */
   const watched = new Map<string, Watched>()
+  /** Children that were taken over and whose jobs are not told yet what is under way. */
+  const takenOver = new Set<string>()
 
   troupe.records.subscribe((job) => {
     if (job.session === "") return
@@ -27,7 +37,16 @@ export function watchChildren(troupe: Troupe, now: () => number = Date.now): Wat
       // A job that a child started is a session of that child's as well.
       watched.set(job.session, watchedJob(troupe, job, now, watched.get(job.owner)))
     }
+    if (hasEnded(job)) takenOver.delete(job.session)
+    // Before that it has no clocks that could stand still.
+    else if (job.state === "prompting" && takenOver.delete(job.session)) void catchUp(job.session)
   })
+
+  async function catchUp(session: string): Promise<void> {
+    const told = await host?.tellAgain?.(session, handle)
+    if (told && !told.ok)
+      void host?.log("warn", `what is under way in ${session} could not be read: ${told.error.message}`)
+  }
 
   const forget = (session: string) => {
     const child = watched.get(session)
@@ -37,19 +56,19 @@ export function watchChildren(troupe: Troupe, now: () => number = Date.now): Wat
     for (const [id, each] of watched) if (each === child) watched.delete(id)
   }
 
-  return {
-    handle(event) {
-      const child = watched.get(event.session)
-      if (child) {
-        child.handle(event)
-        return
-      }
-      if (event.type !== "session.created" || event.parent === undefined) return
-      const ancestor = watched.get(event.parent)
-      // What a child's own subagents do and ask is activity of the child.
-      if (ancestor) watched.set(event.session, ancestor)
-    },
+  function handle(event: HostEvent): void {
+    const child = watched.get(event.session)
+    if (child) {
+      child.handle(event)
+      return
+    }
+    if (event.type !== "session.created" || event.parent === undefined) return
+    const ancestor = watched.get(event.parent)
+    // What a child's own subagents do and ask is activity of the child.
+    if (ancestor) watched.set(event.session, ancestor)
   }
+
+  return { handle, takeOver: (session) => void takenOver.add(session) }
 }
 
 type Watched = {

@@ -3,6 +3,7 @@ import type { JobEvent } from "../../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe } from "../../../src/machines/troupe.ts"
 import { watchChildren } from "../../../src/plugin/children/watch.ts"
+import type { Host } from "../../../src/plugin/host/port.ts"
 import { jobInput } from "../../machines/support/jobs.ts"
 import { gate } from "../../support/gate.ts"
 import { hear } from "../support/hear.ts"
@@ -360,6 +361,45 @@ describe("A job without a session, or one that had ended before", () => {
     hear(watch.handle)(delta("", "words"))
     hear(watch.handle)(delta("child", "words"))
     expect([told, defects]).toEqual([[], []])
+  })
+})
+
+describe("A child that was taken over from another instance of the plugin", () => {
+  const request = { id: "p1", kind: "permission", text: "bash: rm" } as const
+
+  function takenOver(tellAgain: NonNullable<Host["tellAgain"]>) {
+    const told: JobEvent[] = []
+    const logged: string[] = []
+    const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
+    const host = {
+      tellAgain,
+      log: async (_: string, message: string) => ({ ok: true, value: logged.push(message) }) as const,
+    }
+    const watch = watchChildren({ ...troupe, tell: (_, event) => void told.push(event) }, { host })
+    watch.takeOver("child")
+    return { told, logged, troupe }
+  }
+
+  it("has its job told what is under way, once its clocks run, and once", async () => {
+    const asked: string[] = []
+    const { told, troupe } = takenOver(async (session, hear) => {
+      asked.push(session)
+      hear({ type: "request.opened", session, request })
+      return { ok: true, value: undefined }
+    })
+    troupe.adopt({ ...running, state: "created", phase: "queued" })
+    expect(asked).toEqual([])
+    for (const phase of ["working", "permission"] as const) troupe.adopt({ ...running, phase })
+    expect(asked).toEqual(["child"])
+    expect(told).toMatchObject([{ type: "child.asked", ask: request }])
+  })
+
+  it("goes on where that cannot be read, which the log says", async () => {
+    const { told, logged, troupe } = takenOver(async () => ({ ok: false, error: { message: "no answer" } }))
+    troupe.adopt(running)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(told).toEqual([])
+    expect(logged).toEqual(["what is under way in child could not be read: no answer"])
   })
 })
 

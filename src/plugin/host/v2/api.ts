@@ -10,7 +10,11 @@ export type Context = {
   agent: { list(): Promise<unknown> }
   model: { list(): Promise<unknown> }
   session: Sessions
-  permission: { hook(name: "evaluate", hear: (event: PermissionCheck) => void): Promise<unknown> }
+  permission: {
+    /** The requests that wait for an answer. */
+    list(session: SessionKey): Promise<unknown>
+    hook(name: "evaluate", hear: (event: PermissionCheck) => unknown): Promise<unknown>
+  }
   storage: Storage
   tool: Tools
   event: { subscribe(options: { signal: AbortSignal }): AsyncIterable<unknown> }
@@ -87,8 +91,10 @@ export type NewTool = {
   description: string
   /** JSON Schema, which opencode enforces, or a Standard Schema, which does that by itself. */
   input: object
-  execute(given: unknown, call: Call): Promise<{ content: string; metadata: object }>
+  execute(given: unknown, call: Call): Promise<ToolResult>
 }
+
+export type ToolResult = { content: string; metadata: object }
 
 export type Call = {
   sessionID: string

@@ -2,7 +2,7 @@ import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import type { NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
-import type { BuiltInTool, Call, Context } from "./api.ts"
+import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
 import { decodeAgents, decodeSession } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
 import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
@@ -31,15 +31,12 @@ export class Children {
     this.#warn = warn
   }
 
-  /** To be called once, before anything is started. */
-  async listen(): Promise<void> {
-    await this.#context.permission.hook("evaluate", (check) => {
-      const { action, sessionID: session, resources, source, effect } = check
-      if (action !== "subagent" || effect !== "ask" || source?.messageID === undefined) return
-      const running = this.#calls.at({ session, message: source.messageID, call: source.id })
-      // What a person has allowed for this call is not asked again for each of its jobs.
-      if (resources.every((agent) => running?.permitted.has(agent))) check.effect = "allow"
-    })
+  /** What a person has allowed for a call is not asked again for each of its jobs. */
+  decide(check: PermissionCheck): void {
+    const { action, sessionID: session, resources, source, effect } = check
+    if (action !== "subagent" || effect !== "ask" || source?.messageID === undefined) return
+    const running = this.#calls.at({ session, message: source.messageID, call: source.id })
+    if (resources.every((agent) => running?.permitted.has(agent))) check.effect = "allow"
   }
 
   async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {

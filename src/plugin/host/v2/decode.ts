@@ -1,7 +1,14 @@
 import * as z from "zod"
-import type { JobError, Usage } from "../../../machines/record.ts"
+import type { Ask, JobError, Usage } from "../../../machines/record.ts"
 import { ABORTED, refusedAt } from "../answers.ts"
-import type { AssistantMessage, HostAgent, HostMessage, HostSession, UserMessage } from "../port.ts"
+import type {
+  AssistantMessage,
+  HostAgent,
+  HostMessage,
+  HostModel,
+  HostSession,
+  UserMessage,
+} from "../port.ts"
 import { decodeRule } from "./rules.ts"
 
 /** The key under which messages and tool calls carry what is this product's. */
@@ -87,10 +94,16 @@ export function decodeAgents(given: unknown): HostAgent[] {
   }))
 }
 
-const Models = z.object({ data: z.array(z.object({ id: z.string(), providerID: z.string() })) })
+const Variants = z.array(z.object({ id: z.string() })).default([])
+const Models = z.object({
+  data: z.array(z.object({ id: z.string(), providerID: z.string(), variants: Variants })),
+})
 
-export function decodeModels(given: unknown): string[] {
-  return Models.parse(given).data.map(nameOf)
+export function decodeModels(given: unknown): HostModel[] {
+  return Models.parse(given).data.map(({ variants, ...model }) => ({
+    name: nameOf(model),
+    variants: variants.map(({ id }) => id),
+  }))
 }
 
 export const nameOf = ({ providerID, id }: { providerID: string; id: string }) => `${providerID}/${id}`
@@ -183,6 +196,33 @@ const ranAs = ({ agent = "", model }: Message): Ran => ({
   model: model ? nameOf(model) : "",
   variant: model?.variant,
 })
+
+const Requests = z.array(z.object({ id: z.string(), action: z.string(), resources: z.array(z.string()) }))
+
+/** The permissions that a session waits for. */
+export const decodeRequests = (given: unknown): Ask[] => Requests.parse(given).map(permissionAsk)
+
+export const permissionAsk = ({ id, action, resources }: z.infer<typeof Requests>[number]): Ask => ({
+  id,
+  kind: "permission",
+  text: `${action}: ${resources.join(", ")}`,
+})
+
+/** The calls of tools that run; `subagent`: the session that such a call has started. */
+export function decodeRunningCalls(given: unknown): { call: string; tool: string; subagent?: string }[] {
+  // What an earlier one has left running, a crash has ended.
+  const last = z
+    .array(Message)
+    .parse(given)
+    .findLast(({ type }) => type === "assistant")
+  return (last?.content ?? []).flatMap(({ type, id, name, state: { status, metadata } }) => {
+    if (type !== "tool" || status !== "running") return []
+    const subagent = name === "subagent" ? Subagent.safeParse(metadata).data?.sessionID : undefined
+    return [{ call: id, tool: name, ...(subagent !== undefined && { subagent }) }]
+  })
+}
+
+const Subagent = z.object({ sessionID: z.string() })
 
 function decodeUser({ id, type, text, metadata }: Message, ran: Ran): UserMessage {
   // What is ours is no word of the user's.

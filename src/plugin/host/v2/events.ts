@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { HostEvent } from "../port.ts"
-import { decodeUsage, Model, nameOf, OUR_KEY, Tokens } from "./decode.ts"
+import { decodeUsage, Model, nameOf, OUR_KEY, permissionAsk, Tokens } from "./decode.ts"
 
 /**
  * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen, of
@@ -206,7 +206,7 @@ const decoders = new Map<string, Decoder>([
       ({ sessionID: session, id, action, resources }) => ({
         type: "request.opened",
         session,
-        request: { id, kind: "permission", text: `${action}: ${resources.join(", ")}` },
+        request: permissionAsk({ id, action, resources }),
       }),
     ),
   ],

@@ -17,13 +17,14 @@ import type {
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
-import type { Call, Context } from "./api.ts"
+import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
+import { UnderWay } from "./under-way.ts"
 
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
@@ -42,10 +43,12 @@ export type HostOfTwo = Host & {
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
+  /** Whether a person is to be asked for a permission. */
+  decide(check: PermissionCheck): void
 }
 
 /** opencode 2 behind the port. */
-export async function createHost(context: Context, problems = new Problems()): Promise<HostOfTwo> {
+export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
@@ -61,10 +64,8 @@ export async function createHost(context: Context, problems = new Problems()): P
   const deleted = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
+  const underWay = new UnderWay(context)
   const children = new Children(context, calls, (problem) => problems.add(problem))
-  await children
-    .listen()
-    .catch((error) => problems.add(`permissions are asked for again and again: ${wordsOf(error)}`))
 
   /** What is not as expected fails, and is a problem of this opencode. */
   function decoded<T>(call: string, decode: () => T): T {
@@ -200,8 +201,14 @@ export async function createHost(context: Context, problems = new Problems()): P
       return { ok: true, value: undefined }
     },
 
+    tellAgain: (id, hear) =>
+      call(async () => {
+        if (busy.has(id)) await underWay.tell(id, hear)
+      }),
+
     hear(event) {
       const { type, session: id } = event
+      underWay.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -238,6 +245,7 @@ export async function createHost(context: Context, problems = new Problems()): P
     },
 
     askToStart: (...asked) => children.askToStart(...asked),
+    decide: (check) => children.decide(check),
   }
 }
 

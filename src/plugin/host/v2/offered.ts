@@ -36,7 +36,10 @@ export function completed(offered: Offered): { context: Context; missing: string
       hook: session?.hook?.bind(session) ?? lacking("session.hook"),
       ...(session?.remove && { remove: session.remove.bind(session) }),
     },
-    permission: { hook: permission?.hook?.bind(permission) ?? lacking("permission.hook") },
+    permission: {
+      list: permission?.list?.bind(permission) ?? lacking("permission.list"),
+      hook: permission?.hook?.bind(permission) ?? lacking("permission.hook"),
+    },
     storage: {
       get: storage?.get?.bind(storage) ?? lacking("storage.get"),
       set: storage?.set?.bind(storage) ?? lacking("storage.set"),

@@ -1,27 +1,25 @@
 import type { Tool } from "../port.ts"
-import type { Context, NewTool } from "./api.ts"
+import type { Call, Context, NewTool, ToolResult } from "./api.ts"
 import { type HostOfTwo, withoutUndefined } from "./host.ts"
+import type { Location } from "./location.ts"
 
 /** How long a call that waits may take to return by itself once its instance ends. Milliseconds. */
 const graceMs = 1_000
+/** How long a call waits for the instance that a reload makes. Milliseconds. */
+const reloadMs = 10_000
 
-/**
- * Offers the tools to the models of opencode 2.
- * @param over aborts when this instance of the plugin ends: opencode goes on waiting for its calls
- */
+/** Offers the tools to the models of opencode 2. Whichever instance offers them, the current one answers. */
 export async function addTools(
   context: Context,
-  host: HostOfTwo,
   tools: Record<string, Tool>,
-  over: AbortSignal,
+  location: Location,
 ): Promise<void> {
   await context.tool.transform((all) => {
-    for (const [name, tool] of Object.entries(tools)) all.add(toolOfTwo(host, name, tool, over))
+    for (const [name, tool] of Object.entries(tools)) all.add(toolOfTwo(name, tool, location))
   })
 }
 
-function toolOfTwo(host: HostOfTwo, name: string, tool: Tool, over: AbortSignal): NewTool {
-  const { description, arguments: given, run } = tool
+function toolOfTwo(name: string, { description, arguments: given }: Tool, location: Location): NewTool {
   return {
     name,
     options: { codemode: false },
@@ -32,22 +30,40 @@ function toolOfTwo(host: HostOfTwo, name: string, tool: Tool, over: AbortSignal)
       required: Object.entries(given).flatMap(([field, { isOptional }]) => (isOptional ? [] : [field])),
     }),
     async execute(args, call) {
-      const ended = host.began(call)
-      try {
-        const answer = run(args, {
-          place: { session: call.sessionID, message: call.messageID, call: call.id },
-          agent: call.agent,
-          signal: AbortSignal.any([call.signal, over]),
-          askToStart: (...asked) => host.askToStart(call, ...asked),
-        })
-        const { output, metadata } = await unlessOver(answer, over)
-        return { content: output, metadata: withoutUndefined(metadata) }
-      } finally {
-        ended()
-      }
+      const instance = await location.current(reloadMs)
+      if (!instance) throw new Error(reloaded)
+      return instance.call(name, args, call)
     },
   }
 }
+
+/**
+ * Answers a call of a tool.
+ * @param over aborts when this instance of the plugin ends: opencode goes on waiting for its calls
+ */
+export async function answerCall(
+  host: HostOfTwo,
+  tool: Tool,
+  args: unknown,
+  call: Call,
+  over: AbortSignal,
+): Promise<ToolResult> {
+  const ended = host.began(call)
+  try {
+    const answer = tool.run(args, {
+      place: { session: call.sessionID, message: call.messageID, call: call.id },
+      agent: call.agent,
+      signal: AbortSignal.any([call.signal, over]),
+      askToStart: (...asked) => host.askToStart(call, ...asked),
+    })
+    const { output, metadata } = await unlessOver(answer, over)
+    return { content: output, metadata: withoutUndefined(metadata) }
+  } finally {
+    ended()
+  }
+}
+
+const reloaded = "opencode-troupe was reloaded; its jobs go on. Call again."
 
 /**
  * Shown to the model as it is, but never checked by opencode: its refusal would not say what would be right, and one
@@ -64,10 +80,7 @@ function unchecked(schema: object): object {
 /** What a call answers, or an error some time after `over` aborts: for calls that wait for what will not come. */
 function unlessOver<T>(answer: Promise<T>, over: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const end = () => {
-      const error = new Error("opencode-troupe was reloaded; its jobs go on. Call again.")
-      setTimeout(() => reject(error), graceMs).unref()
-    }
+    const end = () => void setTimeout(() => reject(new Error(reloaded)), graceMs).unref()
     if (over.aborted) end()
     else over.addEventListener("abort", end, { once: true })
     answer.then(resolve, reject).finally(() => over.removeEventListener("abort", end))

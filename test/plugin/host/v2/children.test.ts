@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
 import type { NewSession } from "../../../../src/plugin/host/port.ts"
-import type { Call, PermissionCheck } from "../../../../src/plugin/host/v2/api.ts"
+import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
 import { RunningCalls } from "../../../../src/plugin/host/v2/running-calls.ts"
 import { contextDouble, type DoubleOptions } from "./support/context-double.ts"
@@ -119,25 +119,20 @@ describe("Child sessions of an opencode that", () => {
 })
 
 describe("The permission to start an agent", () => {
-  /** What the hook makes of an ask of this call. */
-  async function listening(options: DoubleOptions = {}) {
+  /** What is made of an ask of this call. */
+  function deciding(options: DoubleOptions = {}) {
     const all = childrenOn(options)
-    let hear: (check: PermissionCheck) => void = () => {}
-    all.context.permission.hook = async (_, heard) => {
-      hear = heard
-    }
-    await all.children.listen()
     const decide = (agent: string, id = "call_1", sessionID = "ses_owner") => {
       const source = { messageID: "msg_1", id }
       const check = { sessionID, action: "subagent", resources: [agent], source, effect: "ask" }
-      hear(check)
+      all.children.decide(check)
       return check.effect
     }
     return { ...all, decide }
   }
 
   it("that was given once holds for all jobs of that call and agent, and for no others", async () => {
-    const { children, decide, end } = await listening()
+    const { children, decide, end } = deciding()
     expect(decide("general")).toBe("ask")
     expect(await children.askToStart(call, "general", "three")).toEqual({ type: "granted" })
     expect(decide("general")).toBe("allow")
@@ -148,14 +143,14 @@ describe("The permission to start an agent", () => {
   })
 
   it("makes the first child, which is not left over", async () => {
-    const { children, context, makeAll } = await listening()
+    const { children, context, makeAll } = deciding()
     await children.askToStart(call, "general", "three")
     expect(new Set(await makeAll())).toEqual(new Set(context.made.map(({ id }) => id)))
     expect(context.made).toHaveLength(3)
   })
 
   it("leaves no session behind where nothing is started after all, if opencode removes sessions", async () => {
-    const { children, context, end } = await listening({ removes: true })
+    const { children, context, end } = deciding({ removes: true })
     await children.askToStart(call, "general", "three")
     end()
     await expect.poll(() => context.made).toEqual([])
@@ -171,7 +166,7 @@ describe("The permission to start an agent", () => {
   ])("is %s where opencode says %s", async (_, tag, permission) => {
     const refuse = () =>
       Promise.reject(Object.assign(new Error("no such agent"), { _tag: tag, feedback: "later" }))
-    const { children } = await listening({ subagent: refuse })
+    const { children } = deciding({ subagent: refuse })
     expect(await children.askToStart(call, "general", "three")).toMatchObject(permission)
   })
 
@@ -180,7 +175,7 @@ describe("The permission to start an agent", () => {
     ["denied", "deny"],
     ["failed", "ask"],
   ] as const)("is %s where the rules say %s and a plugin can ask nobody", async (type, effect) => {
-    const { children, context } = await listening({ hasSubagent: false })
+    const { children, context } = deciding({ hasSubagent: false })
     const rules = [{ action: "subagent", resource: "general", effect }]
     context.agent.list = async () => ({ data: [{ id: "build", mode: "primary", permissions: rules }] })
     context.made.push({ id: "ses_owner", title: "", permissions: [] })

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
-import type { Call, PermissionCheck } from "../../../../src/plugin/host/v2/api.ts"
+import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
@@ -39,7 +39,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 
   it("has given its answer all the same", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const finished = answer({ finish: "stop" })
     context.said.set("ses_1", [summary, finished])
     expect(answered(await host.prompt(prompt))).toMatchObject({ text: "the end", end: {} })
@@ -48,7 +48,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 
   it("is asked anew after a crash: under its old id it would answer nothing", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     context.said.set("ses_1", [summary, answer({})])
     context.session.wait = async () => {
       const asked = context.said.get("ses_1")
@@ -64,7 +64,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
 describe("The first prompt of a child that was just made", () => {
   it("is sent without reading what it answers: there is nothing yet", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const { id: session } = answered(await host.createSession(newSession("a")))
     const read = vi.spyOn(context.session, "context")
     const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
@@ -83,11 +83,11 @@ describe("A message that delivers results", () => {
 
   it("is known to be posted before it is there, by whoever comes next", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const known: unknown[] = []
     const post = context.session.synthetic
     context.session.synthetic = async (given) => {
-      const later = await createHost(context)
+      const later = createHost(context)
       known.push(answered(await later.begunPosts("ses_owner")))
       return post(given)
     }
@@ -98,7 +98,7 @@ describe("A message that delivers results", () => {
 
   it("leaves nothing of that once its session is deleted", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     await host.post({ ...message, mark: {} })
     host.hear({ type: "session.deleted", session: "ses_owner" })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
@@ -107,14 +107,14 @@ describe("A message that delivers results", () => {
 
 describe("A child that could not be made as it should be", () => {
   const records = async (context: ContextDouble) => {
-    const later = await createHost(context)
+    const later = createHost(context)
     const found = [await later.children("ses_owner"), await later.sessionsSince(0)].flatMap(answered)
     return found.filter(({ stored }) => stored !== undefined)
   }
 
   it("has no record as long as its rules do not hold: nobody goes on with it without them", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const known: unknown[] = []
     context.session.update = async () => {
       known.push(await records(context))
@@ -128,7 +128,7 @@ describe("A child that could not be made as it should be", () => {
     "leaves no record where a half of it, %s, could not be written",
     async (half) => {
       const context = contextDouble()
-      const host = await createHost(context)
+      const host = createHost(context)
       const { set } = context.storage
       context.storage.set = async (key, value) => {
         await set(key, value)
@@ -141,7 +141,7 @@ describe("A child that could not be made as it should be", () => {
 
   it("is run by nobody once it is given up, though opencode cannot remove it", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const { id } = answered(await host.createSession(newSession("a")))
     answered(await host.deleteSession(id))
     expect(await records(context)).toEqual([])
@@ -151,7 +151,7 @@ describe("A child that could not be made as it should be", () => {
 describe("The records of children", () => {
   it("are found by their owner, and all that changed lately; an owner is not looked for among all", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     for (const id of ["a", "b"]) answered(await host.createSession(newSession(id)))
     answered(await host.createSession(newSession("c", { parent: "ses_other" })))
     const ofOwner = answered(await host.children("ses_owner"))
@@ -162,7 +162,7 @@ describe("The records of children", () => {
 
   it("are read a few at a time", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     for (let index = 0; index < 50; index++) await host.createSession(newSession(`j${index}`))
     context.reads.most = 0
     expect(answered(await host.children("ses_owner"))).toHaveLength(50)
@@ -220,7 +220,7 @@ describe("The records of children", () => {
 
   it("are gone with their session", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const child = answered(await host.createSession(newSession("a")))
     host.hear({ type: "session.deleted", session: child.id })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
@@ -242,15 +242,11 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
 
   it("do not get each other's permissions or children", async () => {
     const context = contextDouble()
-    let hear: (check: PermissionCheck) => void = () => {}
-    context.permission.hook = async (_, heard) => {
-      hear = heard
-    }
-    const host = await createHost(context)
+    const host = createHost(context)
     const decided = ({ sessionID, messageID, id }: Call) => {
       const source = { messageID, id }
       const check = { sessionID, action: "subagent", resources: ["general"], source, effect: "ask" }
-      hear(check)
+      host.decide(check)
       return check.effect
     }
     const [a, b] = [callIn("ses_a"), callIn("ses_b")]
@@ -271,7 +267,7 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
   })
 
   it("show each its own progress", async () => {
-    const host = await createHost(contextDouble())
+    const host = createHost(contextDouble())
     const shown: string[] = []
     const [a, b] = ["ses_a", "ses_b"].map((session) => callIn(session, async () => void shown.push(session)))
     if (!a || !b) throw new Error("there are two")
@@ -288,9 +284,9 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
 describe("A turn whose end no instance of the plugin has heard", () => {
   it("is over once opencode says so, unless something of it is heard", async () => {
     const context = contextDouble()
-    const before = await createHost(context)
+    const before = createHost(context)
     for (const session of ["ses_1", "ses_2"]) before.hear({ type: "session.busy", session })
-    const host = await createHost(context)
+    const host = createHost(context)
     const told: HostEvent[] = []
     let over = () => {}
     context.session.wait = () => new Promise((resolve) => (over = () => resolve(undefined)))
@@ -315,7 +311,7 @@ describe("The model that makes a tool call", () => {
 
   it("is known from the step that runs, without reading the conversation", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     context.session.context = () => Promise.reject(new Error("not to be read"))
     const asked = { model: "fake/m1", variant: "high" }
     host.hear({ type: "session.busy", session: "ses_1", message: "msg_2", asked })
@@ -324,7 +320,7 @@ describe("The model that makes a tool call", () => {
 
   it("is read where the step's beginning was not heard", async () => {
     const context = contextDouble()
-    const host = await createHost(context)
+    const host = createHost(context)
     const model = { id: "m1", providerID: "fake" }
     context.said.set("ses_1", [{ id: "msg_2", type: "assistant", time: { created: 1 }, model }])
     expect(answered(await host.modelOf(place))).toMatchObject({ model: "fake/m1" })

@@ -107,7 +107,7 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
         },
       }),
     },
-    permission: { hook: async () => undefined },
+    permission: { list: async () => [], hook: async () => undefined },
     storage: {
       get: async (key) => stored.get(key),
       set: async (key, value) => void stored.set(key, value),
