@@ -66,6 +66,29 @@ describe("The record of a child", () => {
     expect(await sessions.of("ses_owner")).toEqual(["ses_2"])
   })
 
+  it.each(["child/ses_1", "owner/ses_owner/ses_1"])(
+    "leaves nothing where %s fails to be stored",
+    async (key) => {
+      const { storage, stored } = kept()
+      const set: typeof storage.set = async (at, value) => {
+        if (at === key) throw new Error("the disk is full")
+        return storage.set(at, value)
+      }
+      const sessions = new StoredSessions({ ...storage, set }, "/project")
+      await expect(sessions.add("ses_1", "ses_owner", {})).rejects.toThrow("the disk is full")
+      expect(stored.size).toBe(0)
+    },
+  )
+
+  it("is gone with its owner, and so are those of which only the name is left", async () => {
+    const { sessions, stored } = kept()
+    await sessions.add("ses_1", "ses_owner", {})
+    await sessions.add("ses_2", "ses_other", {})
+    stored.set("owner/ses_owner/ses_3", {})
+    await sessions.removeOf("ses_owner")
+    expect([...stored.keys()].toSorted()).toEqual(["child/ses_2", "owner/ses_other/ses_2"])
+  })
+
   it("is found in its location by when it was written last", async () => {
     const { sessions, elsewhere, pass } = kept()
     await sessions.add("ses_1", "ses_owner", {})
