@@ -1,17 +1,17 @@
 import { machines } from "./stryker.config.mjs"
 
-/** The tools, what they stand on, toasts and what opencode says, judged by the quick tests of test/plugin; the rest of src/plugin by test/e2e. */
+/** The tools and what they stand on, judged by the quick tests of test/plugin; the rest of src/plugin by test/e2e. */
 export default {
   ...machines,
   vitest: { ...machines.vitest, dir: "test/plugin" },
   mutate: [
     "src/plugin/tools/*.ts",
     "src/plugin/{children,records,owners}/*.ts",
-    "src/plugin/{options,host/prompt-ids}.ts",
-    "src/plugin/util/{backoff,parse,throttle,within}.ts",
+    "src/plugin/options.ts",
     "src/plugin/person/toast*.ts",
-    "src/plugin/host/v1/{decode,events}.ts",
-    "src/plugin/host/v2/{decode,events,rules,stored-sessions}.ts",
+    "src/plugin/host/{answers,prompt-ids,rules}.ts",
+    "src/plugin/host/v2/{begun-posts,offered,rules,storage,stored-sessions}.ts",
+    "src/plugin/util/{backoff,each-limited,error-words,parse,plain,problems,throttle,whole-ms,within}.ts",
   ],
   jsonReporter: { fileName: "reports/mutation/plugin.json" },
 }

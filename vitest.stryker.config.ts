@@ -1,4 +1,18 @@
 import { defineConfig } from "vitest/config"
+import type { Reporter, Vitest } from "vitest/node"
+
+/** To stryker, a test file that cannot be loaded is one without tests: here it is an error of the run. */
+function loadErrors(): Reporter {
+  let vitest: Vitest | undefined
+  return {
+    onInit(given) {
+      vitest = given
+    },
+    onTestModuleEnd(module) {
+      for (const error of module.errors()) vitest?.state.catchError(error, "Unhandled Error")
+    },
+  }
+}
 
 /**
  * The tests by which `npm run mutate` judges: the machines by those in test/machines, the tools and what they stand
@@ -8,5 +22,6 @@ export default defineConfig({
   test: {
     include: ["**/*.test.ts"],
     exclude: ["**/{walk,races,soak,planted-bugs}.test.ts", "**/races/**"],
+    reporters: ["default", loadErrors()],
   },
 })

@@ -4,6 +4,6 @@ export type Colour = "dim" | "green" | "red" | "yellow" | "magenta" | "cyan"
 export type Colours = Record<Colour | "bold", (text: string) => string>
 
 /** Colours in a terminal that has them, unless NO_COLOR is set. */
-export function coloursFor(stream: NodeJS.WriteStream): Colours {
+export function coloursFor(stream: { isTTY: boolean }): Colours {
   return picocolors.createColors(Boolean(stream.isTTY) && picocolors.isColorSupported)
 }

@@ -1,8 +1,8 @@
 import cliTruncate from "cli-truncate"
 import { hasEnded } from "../src/machines/record.ts"
-import type { Board, Call } from "./board.ts"
+import type { Board } from "./board.ts"
 import type { Colours } from "./colours.ts"
-import { outcomeOf } from "./results.ts"
+import { outcomeOf, type ShownCall, shownCalls } from "./results.ts"
 import { jobTable, spin } from "./table.ts"
 import { argumentsOf, outcomes, seconds } from "./words.ts"
 
@@ -23,7 +23,7 @@ export function frameOf(
 function boardLines(board: Board, colours: Colours, size: Size): string[] {
   const jobs = board.jobs
   const ended = jobs.filter(hasEnded)
-  const calls = board.calls.map((call) => callLine(call, colours, size.now))
+  const calls = shownCalls(board).map((call) => callLine(call, colours, size.now))
   if (jobs.length === 0) return [colours.bold("main agent"), ...calls]
   return [
     ...jobTable(board, colours, size),
@@ -35,8 +35,8 @@ function boardLines(board: Board, colours: Colours, size: Size): string[] {
   ]
 }
 
-function callLine(call: Call, colours: Colours, now: number): string {
-  const isOver = call.output !== undefined
+function callLine(call: ShownCall, colours: Colours, now: number): string {
+  const { isOver } = call
   const given = argumentsOf(call)
   return [
     isOver ? colours.green("✓") : colours.cyan(spin(now)),

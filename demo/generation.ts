@@ -10,7 +10,7 @@ export type Choice = {
 
 /**
  * The generation that was asked for; else 2 where there is one for this machine.
- * @throws if 2 was asked for and there is none
+ * @throws if 2 was asked for and there is none, or OPENCODE2 names what does not exist
  */
 export function choose(asked: Generation | undefined): Choice {
   if (asked === 1) return { generation: 1 }
@@ -23,11 +23,11 @@ export function choose(asked: Generation | undefined): Choice {
 function lackOfTwo(): string | undefined {
   try {
     installOpencode2()
-    return opencode2Binary() === undefined
-      ? "there is no opencode 2 for this machine. Install one, or name one in OPENCODE2."
-      : undefined
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : error
     return `opencode 2 could not be installed (${reason}). Name one in OPENCODE2.`
   }
+  return opencode2Binary() === undefined
+    ? "there is no opencode 2 for this machine. Install one, or name one in OPENCODE2."
+    : undefined
 }

@@ -1,5 +1,4 @@
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline"
-import type { WriteStream } from "node:tty"
 import { createLogUpdate } from "log-update"
 import stringWidth from "string-width"
 import type { Board } from "./board.ts"
@@ -9,12 +8,15 @@ import type { View } from "./view.ts"
 
 const frameMs = 100
 
+type Terminal = NodeJS.WritableStream & { columns: number; rows: number }
+
 /** Redraws one frame in place. */
-export function liveView(out: WriteStream, colours: Colours): View {
+export function liveView(out: Terminal, colours: Colours): View {
   const screen = createLogUpdate(out)
   let step: Step | undefined
   let board: Board | undefined
   let drawn: string[] = []
+  let isClosed = false
 
   function draw(): void {
     drawn = frameOf({ board, step }, colours, { width: out.columns, now: Date.now() })
@@ -50,6 +52,8 @@ export function liveView(out: WriteStream, colours: Colours): View {
     },
     changed: () => {},
     close: () => {
+      if (isClosed) return
+      isClosed = true
       clearInterval(timer)
       out.off("resize", redraw)
       step = undefined

@@ -89,6 +89,8 @@ async function show({ keep, asked }: Flags): Promise<number> {
       for (const line of outcomeLines(outcome, Date.now() - startedAt, colours, width())) say(line)
       code = outcome.problems.length === 0 ? 0 : 1
       if (!keep) return
+      say()
+      say(`A fresh link to the inspector (it opens once, within ten minutes): ${await outcome.freshLink()}`)
       say("opencode and the inspector keep running. Press Ctrl-C to stop them.")
       whenKept.code = code
       await new Promise(() => {})

@@ -1,5 +1,5 @@
 import type { Board } from "./board.ts"
-import { outcomeOf } from "./results.ts"
+import { outcomeOf, shownCalls } from "./results.ts"
 import type { View } from "./view.ts"
 import { argumentsOf, doing, oneLine, seconds } from "./words.ts"
 
@@ -15,10 +15,10 @@ export function plainView(say: (line: string) => void): View {
     say(`${seconds(Date.now() - followedAt).padStart(5)}  ${subject.padEnd(10)}  ${oneLine(words)}`)
   }
 
-  function printCalls({ calls }: Board): void {
-    const changes = calls.flatMap((call) => [
+  function printCalls(board: Board): void {
+    const changes = shownCalls(board).flatMap((call) => [
       `${call.tool} ${argumentsOf(call)}`,
-      ...(call.output === undefined ? [] : [`${call.tool} → ${outcomeOf(call)}`]),
+      ...(call.isOver ? [`${call.tool} → ${outcomeOf(call)}`] : []),
     ])
     for (const change of changes.slice(printedCalls)) print("main agent", change)
     printedCalls = changes.length
@@ -45,8 +45,8 @@ export function plainView(say: (line: string) => void): View {
     },
     changed: () => {
       if (!board) return
-      printCalls(board)
       printJobs(board)
+      printCalls(board)
     },
     close: () => {},
   }

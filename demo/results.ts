@@ -1,3 +1,4 @@
+import { hasEnded } from "../src/machines/record.ts"
 import { type Board, type Call, stateOf } from "./board.ts"
 import type { Colours } from "./colours.ts"
 import type { PlannedJob } from "./script.ts"
@@ -18,11 +19,40 @@ export function collection(board: Board): Call | undefined {
   return board.calls.findLast(({ tool }) => tool === "agents_wait")
 }
 
+export type ShownCall = Call & { isOver: boolean }
+
+/**
+ * The calls as far as the board shows the jobs that they tell of: the inspector may tell of these later than the main
+ * agent is told.
+ */
+export function shownCalls({ calls, jobs }: Board): ShownCall[] {
+  const known = new Map(jobs.map((job) => [job.id, job]))
+  const hasEndedHere = (id: string) => {
+    const job = known.get(id)
+    return job !== undefined && hasEnded(job)
+  }
+  const shown = calls.map((call) => {
+    const { output } = call
+    const isOver =
+      output !== undefined &&
+      startedIn(output).every((id) => known.has(id)) &&
+      resultsIn(output).every(({ id }) => hasEndedHere(id))
+    return { ...call, isOver }
+  })
+  const open = shown.findIndex(({ isOver }) => !isOver)
+  return open === -1 ? shown : shown.slice(0, open + 1)
+}
+
 /** What a call returned, in brief. */
 export function outcomeOf({ output = "" }: Call): string {
-  const [, started] = output.match(/^Started: (.*?)\./) ?? []
-  if (started !== undefined) return `${started.split(", ").length} started`
+  const started = startedIn(output)
+  if (started.length > 0) return `${started.length} started`
   return outcomes(resultsIn(output)) || "no result yet"
+}
+
+function startedIn(output: string): string[] {
+  const [, started] = output.match(/^Started: (.*?)\./) ?? []
+  return started === undefined ? [] : started.split(", ")
 }
 
 /** The results as the main agent received them, long ones shortened; no line wider than `width`. */

@@ -19,6 +19,8 @@ export type Outcome = {
   answer: string
   /** How the outcome differs from the plan, in words. */
   problems: string[]
+  /** Another link to the inspector, which opens once. */
+  freshLink(): Promise<string>
 }
 
 /** Timeout of the main agent's turn, which takes about 7 seconds. Milliseconds. */
@@ -85,9 +87,10 @@ async function turn({ opencode, model, token, view }: Running): Promise<Outcome>
 
   const over = new AbortController()
   const owner = await opencode.session()
+  const finding = InspectorClient.of(opencode.home, token, over.signal)
   const watching = watch()
   async function watch(): Promise<void> {
-    const inspector = await InspectorClient.of(opencode.home, token, over.signal)
+    const inspector = await finding
     view.say(`Watch the jobs in a browser (the link opens once): ${await inspector.link()}`)
     const hear: Parameters<typeof inspector.follow>[0] = (record) => {
       board.take(record)
@@ -107,6 +110,7 @@ async function turn({ opencode, model, token, view }: Running): Promise<Outcome>
       results: resultsIn(collection(board)?.output ?? ""),
       answer,
       problems: [...differences(board, plan), ...wrongAnswer(answer), ...(await openRequests(model))],
+      freshLink: async () => (await finding).link(),
     }
   } finally {
     over.abort()

@@ -45,7 +45,11 @@ writeFileSync(
   ].join("\n"),
 )
 
-const schema = z.toJSONSchema(Options, { io: "input" })
+const schema = z.toJSONSchema(Options, {
+  io: "input",
+  // For this product's own words, unknown to JSON Schema.
+  override: ({ jsonSchema }) => void delete jsonSchema.requirement,
+})
 writeFileSync(
   `${made}/options.schema.json`,
   `${JSON.stringify({ title: "opencode-troupe", ...schema }, null, 2)}\n`,

@@ -10,23 +10,7 @@ export class PortTakenError extends InspectorError {
   }
 }
 
-export class AddressRefusedError extends InspectorError {
-  override readonly name = "AddressRefusedError"
-  constructor(host: string) {
-    super(
-      `inspector.host: ${JSON.stringify(host)} is not a loopback address. The inspector listens only on 127.0.0.1 or ::1.`,
-    )
-  }
+/** It would be open to others than the person. */
+export class AccessRefusedError extends InspectorError {
+  override readonly name = "AccessRefusedError"
 }
-
-export class TokenTooShortError extends InspectorError {
-  override readonly name = "TokenTooShortError"
-  constructor(length: number) {
-    super(
-      `inspector.token: has ${length} characters, but requires at least ${TOKEN_LENGTH}. \`openssl rand -hex 32\` generates one.`,
-    )
-  }
-}
-
-/** Fewest characters of a token that a person chooses. */
-export const TOKEN_LENGTH = 32

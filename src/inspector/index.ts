@@ -1,10 +1,4 @@
-export {
-  AddressRefusedError,
-  InspectorError,
-  PortTakenError,
-  TOKEN_LENGTH,
-  TokenTooShortError,
-} from "./errors.ts"
+export { AccessRefusedError, InspectorError, PortTakenError } from "./errors.ts"
 export { type PageFiles, readPageFiles } from "./http/page-files.ts"
 export { type Inspector, type StartOptions, startInspector } from "./inspector.ts"
 export type { InspectorOptions } from "./options.ts"

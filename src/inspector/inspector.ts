@@ -42,7 +42,7 @@ export type Inspector = {
 
 /**
  * Starts the inspector of this process.
- * @throws {PortTakenError | AddressRefusedError | TokenTooShortError} The jobs run on without it.
+ * @throws {PortTakenError | AccessRefusedError} The jobs run on without it.
  */
 export async function startInspector(start: StartOptions): Promise<Inspector> {
   const { source, options = {}, now = Date.now, reportError = () => {} } = start

@@ -1,5 +1,8 @@
 import { BlockList, isIP } from "node:net"
-import { AddressRefusedError, TOKEN_LENGTH, TokenTooShortError } from "./errors.ts"
+import { AccessRefusedError } from "./errors.ts"
+
+/** Fewest characters of a token that a person chooses. */
+export const TOKEN_LENGTH = 32
 
 export type InspectorOptions = {
   /** Default: 0, any free port. */
@@ -16,10 +19,18 @@ const loopback = new BlockList()
 loopback.addSubnet("127.0.0.0", 8, "ipv4")
 loopback.addAddress("::1", "ipv6")
 
-/** @throws {InspectorError} with a message for people. */
+/** @throws {AccessRefusedError} that names all that is wrong. */
 export function checkOptions({ host = "127.0.0.1", token }: InspectorOptions): void {
+  const problems = [
+    ...(isLoopback(host) ? [] : [`inspector.host is ${JSON.stringify(host)}: it must be 127.0.0.1 or ::1`]),
+    ...(token === undefined || token.length >= TOKEN_LENGTH
+      ? []
+      : [`inspector.token has ${token.length} characters: it must have at least ${TOKEN_LENGTH}`]),
+  ]
+  if (problems.length > 0) throw new AccessRefusedError(problems.join("; "))
+}
+
+export function isLoopback(host: string): boolean {
   const family = isIP(host)
-  if (family === 0 || !loopback.check(host, family === 6 ? "ipv6" : "ipv4"))
-    throw new AddressRefusedError(host)
-  if (token !== undefined && token.length < TOKEN_LENGTH) throw new TokenTooShortError(token.length)
+  return family !== 0 && loopback.check(host, family === 6 ? "ipv6" : "ipv4")
 }

@@ -34,7 +34,7 @@ export type JobInput = {
   variant?: string | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
   rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
-  /** The tool call that asks for it, and the agent that calls: what a new child session is made for. */
+  /** The tool call that asks for this run, and the agent that calls: what a new child session is made for. */
   startedBy?: { message: string; call?: string | undefined; agent: string } | undefined
   /** Whether the child may start jobs of its own. Default: no. */
   mayStartJobs?: boolean | undefined

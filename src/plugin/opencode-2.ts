@@ -58,8 +58,10 @@ async function begin(offered: Offered, directory: string, location: Location): P
     )
     while (!over.signal.aborted && !missing.includes("event.subscribe")) {
       try {
-        for await (const unparsed of context.event.subscribe({ signal: over.signal }))
+        for await (const unparsed of context.event.subscribe({ signal: over.signal })) {
+          host.hearUndecoded(unparsed)
           for (const event of decode(unparsed)) hear(event)
+        }
       } catch (error) {
         if (!over.signal.aborted) void host.log("warn", `opencode's events broke off: ${wordsOf(error)}`)
       }

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { isLoopback, TOKEN_LENGTH } from "../inspector/options.ts"
 import { parse } from "./util/parse.ts"
 
 const seconds = z.number().positive().max(2_000_000)
@@ -7,14 +8,15 @@ const Inspector = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether to run the inspector."),
   port: z.number().int().min(0).max(65_535).default(0).describe("0: any free port."),
   readOnly: z.boolean().default(false).describe("Jobs can be watched but not cancelled or steered."),
-  // What these two may be is for the inspector to say: it does not start rather than start in another way than asked.
   host: z
     .string()
+    .refine(isLoopback)
+    .meta({ requirement: "127.0.0.1 or ::1" })
     .default("127.0.0.1")
     .describe("The address it listens on: 127.0.0.1 or ::1. With any other the inspector does not start."),
   token: z
     .string()
-    .meta({ minLength: 32 })
+    .min(TOKEN_LENGTH)
     .optional()
     .describe(
       "For scripts, sent as `Authorization: Bearer`. Shorter than 32 characters, the inspector does not start.",
@@ -57,21 +59,25 @@ export const Options = z.strictObject({
 })
 export type Options = z.infer<typeof Options>
 
+/** Who may reach the inspector: it does not start rather than start in another way than asked. */
+const access: Record<string, string> = {
+  "inspector.host": "no inspector runs",
+  "inspector.token": "no inspector runs (`openssl rand -hex 32` makes a token that is long enough)",
+}
+
 /**
  * Reads the options key by key: a bad value is named in `problems`, with what would be right, and takes its default;
  * the rest holds.
  */
 export function readOptions(given: unknown): { options: Options; problems: string[] } {
   const problems: string[] = []
-  const { inspector, ...rest } = asObject(given ?? {}, "", problems)
+  const { inspector: inspectorGiven, ...rest } = asObject(given ?? {}, "", problems)
   const good = readKeys(Options.shape, rest, "", problems)
-  const goodInspector = readKeys(
-    Inspector.shape,
-    asObject(inspector ?? {}, "inspector", problems),
-    "inspector.",
-    problems,
-  )
-  return { options: Options.parse({ ...good, inspector: goodInspector }), problems }
+  const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
+  const inspector = readKeys(Inspector.shape, asked, "inspector.", problems)
+  const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in access && !(key in inspector))
+  const safe = isUnsafe ? { ...inspector, enabled: false } : inspector
+  return { options: Options.parse({ ...good, inspector: safe }), problems }
 }
 
 function asObject(given: unknown, name: string, problems: string[]): Record<string, unknown> {
@@ -101,7 +107,10 @@ function readKeys(
     }
     const read = parse(schema, value, name)
     if (read.ok) good[key] = read.value
-    else problems.push(...read.problems.map((problem) => `${problem}; ${fallback(schema)}`))
+    else {
+      const instead = access[`${prefix}${key}`] ?? fallback(schema)
+      problems.push(...read.problems.map((problem) => `${problem}; ${instead}`))
+    }
   }
   return good
 }

@@ -2,6 +2,7 @@ import { inspectCommand } from "../inspector/discovery/command.ts"
 import { Ledger } from "../machines/ledger.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { childEffects } from "./children/effects.ts"
+import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
@@ -58,14 +59,14 @@ export function createProduct(settings: ProductOptions): Product {
   const { host, directory, given, endsWithTurn, turnsOutlivePlugin } = settings
   const { options, problems: wrongOptions } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
-  const problems = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
-  const parts = assemble({ host, directory, options, turnsOutlivePlugin })
+  const misconfigured = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
+  for (const problem of misconfigured) host.problems.add(problem)
+  const parts = assemble({ host, directory, options, turnsOutlivePlugin, misconfigured })
   const { log } = parts.host
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
     void log("info", loadedLine(options))
-    for (const problem of problems) tell(problem)
     host.problems.subscribe(tell)
     void parts.recovery.everybody()
   }, 0)
@@ -106,6 +107,8 @@ export type AssemblyOptions = {
   directory: string
   options: Options
   turnsOutlivePlugin?: boolean
+  /** What is wrong in the configuration. */
+  misconfigured?: readonly string[]
   /** Default: this process. */
   holder?: Holder
   /** Default: with markers in this user's state folder. */
@@ -154,6 +157,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     inbox,
     store,
     recover,
+    hold: (owner, children) => holdToOwner(host, owner, children),
     isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
     onTakenOver(session) {
       deliveries.takeOver(session)
@@ -181,6 +185,8 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     starts,
     undos,
     options,
+    // Where there are toasts, the person has seen them.
+    untold: host.toast ? [] : (settings.misconfigured ?? []),
     inspectCommand: () => inspectCommand,
     now,
   })

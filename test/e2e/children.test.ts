@@ -8,6 +8,7 @@ import {
   type ScriptedModel,
   startScriptedModel,
 } from "../support/scripted-model.ts"
+import { scriptedProvider } from "../support/stage.ts"
 
 /** The first asks a person, whoever it is that would run one of the second. */
 const careful = { mode: "primary", permission: { bash: "ask", task: { "*": "allow", scribe: "ask" } } }
@@ -23,7 +24,7 @@ describeBoth("A child", ({ open, generation }) => {
     oc = await open({
       model,
       plugin: { options: { notify: "never" } },
-      config: { agent: { careful, scribe } },
+      config: { agent: { careful, scribe }, provider: withVariant(scriptedProvider(model)) },
     })
   })
   afterAll(async () => {
@@ -87,6 +88,19 @@ describeBoth("A child", ({ open, generation }) => {
     expect(requests).toHaveLength(1)
   })
 
+  test("is asked on the variant of the model that its task names", async () => {
+    model.on("think hard", { type: "text", text: "thought" })
+    const owner = await oc.session()
+    const tasks = ["fake/m2#high", "fake/m2#huge"].map((model) => ({ prompt: "think hard", model }))
+    const started = await oc.callTool(owner, "agents_start", { tasks })
+    expect(started.output).toContain('the model "fake/m2" has no variant "huge"; it has: high')
+    await oc.callTool(owner, "agents_wait", {})
+    const asked = model.requests.filter(({ text }) => text === "think hard")
+    expect(asked.map((each) => [each.model, JSON.parse(each.rawBody).reasoning_effort])).toEqual([
+      ["m2", "high"],
+    ])
+  })
+
   test("is a child in opencode's own eyes, and nothing else is made for it", async () => {
     const owner = await oc.session()
     await oc.events.waitFor("session.created", ({ session }) => session === owner)
@@ -97,6 +111,13 @@ describeBoth("A child", ({ open, generation }) => {
     expect(made.slice(before)).toEqual([owner])
   })
 })
+
+function withVariant({ fake }: ReturnType<typeof scriptedProvider>): object {
+  const { m2, ...others } = fake.models
+  return {
+    fake: { ...fake, models: { ...others, m2: { ...m2, variants: { high: { reasoningEffort: "high" } } } } },
+  }
+}
 
 /** In the form that opencode 2 insists on. */
 const summary = ["Objective", "Work State", "Next Move"]

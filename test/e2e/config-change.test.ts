@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as z from "zod"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { builtInTools } from "../support/built-in-tools.ts"
 import { isNotification } from "../support/conversation.ts"
+import { gate } from "../support/gate.ts"
 import { held, jobsOf } from "../support/jobs.ts"
 import { startOpencode2 } from "../support/opencode-2.ts"
 import { opencode2Binary } from "../support/opencode-2-binary.ts"
@@ -43,12 +44,12 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
     })
 
     /** A person changes an option of the plugin, and opencode loads it anew. */
-    async function changeConfig(): Promise<void> {
+    async function changeConfig(other: object = {}): Promise<void> {
       concurrency++
       const file = join(opencode.project, "opencode.json")
       const config = Config.parse(JSON.parse(readFileSync(file, "utf8")))
       const plugins = config.plugins.map((each) => ({ ...each, options: { concurrency } }))
-      writeFileSync(file, JSON.stringify({ ...config, plugins }))
+      writeFileSync(file, JSON.stringify({ ...config, ...other, plugins }))
       await poll(
         "the reloaded plugin",
         () => opencode.log().includes(`loaded: concurrency ${concurrency},`) || undefined,
@@ -192,6 +193,28 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
       expect((await other.userTexts(neighbour)).filter(isNotification)).toEqual([])
       expect((await opencode.userTexts(owner)).filter(isNotification)).toHaveLength(1)
       await other.stop()
+    })
+
+    test("a job that runs may no longer do what its owner may no longer do", async () => {
+      const file = join(opencode.project, "written.txt")
+      const changed = gate<void>()
+      model.on(
+        ({ text }) => text === "write it",
+        async ({ messages }) => {
+          await changed.passed
+          if (messages.at(-1)?.role === "tool") return { type: "text", text: "tried" }
+          return { type: "tool", calls: [builtInTools(2).write(file, "written")] }
+        },
+      )
+      const owner = await opencode.session({ agent: "build" })
+      await opencode.callTool(owner, "agents_start", { tasks: [{ id: "w", prompt: "write it" }] })
+      await model.waitFor(({ text }) => text === "write it")
+      await changeConfig({ agent: { build: { permission: { edit: "deny" } } } })
+      // Answered once the plugin has its jobs back.
+      await opencode.callTool(owner, "agents_status", {})
+      changed.open()
+      await notified(owner, "tried")
+      expect(existsSync(file)).toBe(false)
     })
   },
 )

@@ -48,7 +48,10 @@ describe.concurrent("npm run demo", () => {
       expect(demo.output()).toContain("the real opencode 2,")
       expectTheJobs(demo.output())
       const link = linkIn(demo.output())
-      expect((await fetch(link, { redirect: "manual" })).status).toBe(303)
+      // The first may have been used: it opens once.
+      const fresh = linkIn(demo.output().slice(demo.output().lastIndexOf("A fresh link")))
+      expect(fresh).not.toBe(link)
+      for (const each of [link, fresh]) expect((await fetch(each, { redirect: "manual" })).status).toBe(303)
       demo.process.kill("SIGINT")
       expect(await demo.exit).toMatchObject({ code: 0 })
       await expect(fetch(link)).rejects.toThrow()
@@ -57,11 +60,12 @@ describe.concurrent("npm run demo", () => {
     120_000,
   )
 
-  test("explains itself, and refuses unknown flags", async () => {
-    const [help, unknown, third] = [
+  test("explains itself, and refuses unknown flags and an opencode 2 that is not there", async () => {
+    const [help, unknown, third, missing] = [
       startDemo("--help"),
       startDemo("--fast"),
       startDemo("--opencode", "3"),
+      startDemoWith({ OPENCODE2: "/nonexistent" }),
     ] as const
     expect(await help.exit).toMatchObject({ code: 0 })
     expect(help.output()).toContain("npm run demo")
@@ -69,6 +73,8 @@ describe.concurrent("npm run demo", () => {
     expect(unknown.output()).toMatch(/'--fast'.*The flags are --opencode 1\|2, --keep and --help/)
     expect(await third.exit).toMatchObject({ code: 2 })
     expect(third.output()).toContain('--opencode is "3", and takes 1 or 2.')
+    expect(await missing.exit).toMatchObject({ code: 1 })
+    expect(missing.output()).toContain("could not run: OPENCODE2 names /nonexistent, which does not exist")
   })
 })
 
@@ -127,12 +133,14 @@ type Demo = {
   exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-function startDemo(...args: string[]): Demo {
+const startDemo = (...args: string[]) => startDemoWith({}, ...args)
+
+function startDemoWith(settings: NodeJS.ProcessEnv, ...args: string[]): Demo {
   const main = join(import.meta.dirname, "..", "..", "demo", "main.ts")
   const { CI: _, FORCE_COLOR: __, ...env } = process.env
   const folder = tempFolder("demo-run")
   const demo: ChildProcess = spawn(process.execPath, ["--import", "tsx", main, ...args], {
-    env: { ...env, TMPDIR: folder.path },
+    env: { ...env, TMPDIR: folder.path, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   })
   let output = ""

@@ -33,12 +33,14 @@ describeBoth("A server with a password, whose owner got some options wrong", ({ 
     const owner = await oc.session()
     const started = await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "knock" }] })
     expect(started.output).toContain("Started: j1")
+    // opencode 2 has no toasts: the agent is to say it.
+    expect(started.output.includes("Tell your user: option ")).toBe(generation === 2)
     const waited = await oc.callTool(owner, "agents_wait", {})
     expect(jobOf(waited).state).toBe("done")
     expect(waited.output).toContain("come in")
   })
 
-  test("names them in the log, and in one toast where opencode has any, with what would be right", async () => {
+  test("names them in the log, and in agents_status and in one toast where opencode has any, with what would be right", async () => {
     const problems = [
       'option "concurrency" is "many": it must be a whole number, at least 1 and at most 256; using the default, 8',
       'option "idleSeconds" is 0: it must be a number, above 0 and at most 2000000; using the default, 300',
@@ -50,6 +52,8 @@ describeBoth("A server with a password, whose owner got some options wrong", ({ 
       )
       expect(message.split("\n")).toEqual(problems.map((each) => expect.stringContaining(each)))
     }
+    const { output } = await oc.callTool(await oc.session(), "agents_status", {})
+    for (const problem of problems) expect(output).toContain(`Problem: ${problem}`)
     const log = () => oc.log().replaceAll('\\"', '"')
     for (const problem of problems)
       await poll(`${problem} in the log`, () => log().includes(`opencode-troupe: ${problem}`) || undefined)

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { AnyProject } from "../support/any-opencode.ts"
+import type { AnyProject, ToolOutcome } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
 const concurrency = 2
+
+/** A person is asked for each agent that it starts. */
+const careful = { mode: "primary", permission: { task: "ask" } }
+const scribe = { mode: "subagent", description: "Writes things down" }
 
 describeBoth("Several owners", ({ open, titled }) => {
   let model: ScriptedModel
@@ -12,7 +16,8 @@ describeBoth("Several owners", ({ open, titled }) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await open({ model, plugin: { options: { concurrency, notify: "never" } } })
+    const config = { agent: { careful, scribe } }
+    oc = await open({ model, plugin: { options: { concurrency, notify: "never" } }, config })
   })
 
   afterAll(async () => {
@@ -119,6 +124,47 @@ describeBoth("Several owners", ({ open, titled }) => {
       expect(waited).toEqual([Array(7).fill("done"), Array(5).fill("done")])
       expect(mostAtOnce(model.requests.filter(ofPart))).toBe(concurrency)
     })
+  })
+
+  test("whose providers give their calls the same ids do not get each other's permissions, jobs or progress", async () => {
+    const [start, wait] = ["functions.agents_start:0", "functions.agents_wait:1"]
+    const work = { alice: held("the work of Alice"), bob: held("the work of Bob") }
+    for (const [name, { reply }] of Object.entries(work)) model.on(`work for ${name}`, reply)
+    const [alice, bob] = [await oc.session({ agent: "careful" }), await oc.session({ agent: "careful" })]
+    const task = (id: string, agent: string, name: string) => ({ id, agent, prompt: `work for ${name}` })
+    const asked = async (owner: string, agent: string) => {
+      const { request } = await oc.events.waitFor(
+        "request.opened",
+        ({ session, request }) => session === owner && request.text.endsWith(agent),
+      )
+      return () => oc.reply(owner, request.id, "once")
+    }
+
+    const tasksOfAlice = [task("a1", "scribe", "alice"), task("a2", "general", "alice")]
+    const startOfAlice = oc.startTool(alice, "agents_start", { tasks: tasksOfAlice }, start)
+    await (await asked(alice, "scribe"))()
+    const allowAlice = await asked(alice, "general")
+    // While the call of Alice is permitted a scribe, and has the session for it.
+    const startOfBob = oc.startTool(bob, "agents_start", { tasks: [task("b", "scribe", "bob")] }, start)
+    await (await asked(bob, "scribe"))()
+    await startOfBob.done
+    await allowAlice()
+    await startOfAlice.done
+
+    const [waitOfAlice, waitOfBob] = [
+      oc.startTool(alice, "agents_wait", {}, wait),
+      oc.startTool(bob, "agents_wait", {}, wait),
+    ]
+    const shown = await Promise.all([waitOfAlice, waitOfBob].map((each) => each.shown(() => true)))
+    expect(shown.map(({ jobs }) => jobs.map(({ id }) => id))).toEqual([["a1", "a2"], ["b"]])
+    for (const { release } of Object.values(work)) release(", done")
+    const [ofAlice, ofBob] = [await waitOfAlice.done, await waitOfBob.done]
+    expect(ofAlice.output).toContain("the work of Alice, done")
+    expect(ofBob.output).toContain("the work of Bob, done")
+    const sessionsOf = (outcome: ToolOutcome) => jobsOf(outcome).map(({ session }) => session)
+    const childrenOf = async (owner: string) => (await oc.children(owner)).map(({ id }) => id)
+    expect((await childrenOf(alice)).toSorted()).toEqual(sessionsOf(ofAlice).toSorted())
+    expect(await childrenOf(bob)).toEqual(sessionsOf(ofBob))
   })
 
   /** How many of these requests were in flight at once, at most. */

@@ -1,9 +1,11 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyOpencode, AnyProject } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
 import { describeBoth } from "../support/generations.ts"
-import { held, jobsOf } from "../support/jobs.ts"
-import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { held, jobOf, jobsOf } from "../support/jobs.ts"
+import { type Reply, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
 describeBoth("An owner to whom much happens", ({ open, generation }) => {
@@ -60,7 +62,7 @@ describeBoth("An owner to whom much happens", ({ open, generation }) => {
   )
 })
 
-describeBoth("A job that a kill cut off, with `recover: resume`,", ({ start, generation }) => {
+describeBoth("A job that a kill cut off, with `recover: resume`,", ({ start, generation, tools }) => {
   let model: ScriptedModel
   let first: AnyOpencode
   let second: AnyOpencode
@@ -73,6 +75,28 @@ describeBoth("A job that a kill cut off, with `recover: resume`,", ({ start, gen
     await second?.stop()
     await first?.stop()
     await model.stop()
+  })
+
+  test("may no longer do what its owner may no longer do", async () => {
+    const file = join(first.project, "written.txt")
+    const write: Reply = { type: "tool", calls: [tools.write(file, "written")] }
+    model.script("write it", [held("half").reply, write, { type: "text", text: "over" }])
+    const owner = await first.session({ agent: "build" })
+    await first.callTool(owner, "agents_start", { tasks: [{ id: "w", prompt: "write it" }] })
+    await model.waitFor(({ text }) => text === "write it")
+    await first.kill()
+
+    const config = join(first.project, "opencode.json")
+    const before = readFileSync(config, "utf8")
+    const agent = { build: { permission: { edit: "deny" } } }
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(before), agent }))
+    await first.restart()
+    expect(jobOf(await first.callTool(owner, "agents_wait", {}))).toMatchObject({ id: "w", state: "done" })
+    expect(
+      model.requests.filter(({ session, text }) => session !== owner && text === "write it").length,
+    ).toBe(3)
+    expect(existsSync(file)).toBe(false)
+    writeFileSync(config, before)
   })
 
   // On 1.18, test/plugin/records/claims.test.ts has processes claim jobs at the same moment.

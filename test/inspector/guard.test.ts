@@ -361,16 +361,18 @@ describe("starting", () => {
     "refuses the address %s by name",
     async (host) => {
       await expect(start({ host })).rejects.toMatchObject({
-        name: "AddressRefusedError",
-        message: expect.stringContaining(host),
+        name: "AccessRefusedError",
+        message: expect.stringContaining(`inspector.host is "${host}": it must be`),
       })
     },
   )
 
-  it("refuses a short token by name", async () => {
-    await expect(start({ token: "short" })).rejects.toMatchObject({
-      name: "TokenTooShortError",
-      message: expect.stringContaining("32"),
-    })
+  it("refuses a short token by name, beside a wrong address", async () => {
+    const short = "inspector.token has 5 characters: it must have at least 32"
+    const refusal = (message: string) => ({ name: "AccessRefusedError", message })
+    await expect(start({ token: "short" })).rejects.toMatchObject(refusal(short))
+    await expect(start({ token: "short", host: "::" })).rejects.toMatchObject(
+      refusal(`inspector.host is "::": it must be 127.0.0.1 or ::1; ${short}`),
+    )
   })
 })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { ModelRequest } from "../../src/plugin/host/v2/api.ts"
 import { setup } from "../../src/plugin/opencode-2.ts"
 import { type ContextDouble, contextDouble } from "./host/v2/support/context-double.ts"
@@ -74,6 +74,57 @@ describe("An opencode that lacks something", () => {
       .toContain("tells of session.execution.started in an unknown way")
     expect(logged.join("\n")).not.toContain("a.new.one")
     await end()
+  })
+})
+
+describe("Wrong options, which opencode 2 shows nowhere", () => {
+  const wrong = { concurrency: "many", inspector: { host: "0.0.0.0", token: "short" } }
+  const many =
+    'option "concurrency" is "many": it must be a whole number, at least 1 and at most 256; using the default, 8'
+
+  async function began(given: object) {
+    const context = fresh()
+    context.made.push({ id: "ses_owner", title: "", permissions: [] })
+    const end = await setup({ ...context, options: given })
+    onTestFinished(end)
+    return async (name: string, args: object, call: string) => {
+      const tool = context.tools.find((each) => each.name === name)
+      return `${(await tool?.execute(args, callOf(call)))?.content}`.split("\n")
+    }
+  }
+
+  it("are in agents_status, each with what would be right, and no inspector is offered that does not run", async () => {
+    const call = await began(wrong)
+    expect(await call("agents_status", {}, "call_1")).toEqual([
+      "opencode-troupe development: no jobs.",
+      `Problem: ${many}`,
+      expect.stringMatching(/^Problem: option "inspector\.host" is "0\.0\.0\.0": .*; no inspector runs$/),
+      expect.stringMatching(/^Problem: option "inspector\.token" has 5 characters: .*; no inspector runs/),
+    ])
+    await expect.poll(() => logged.join("\n")).toMatch(/ loaded: concurrency 8, .*, no inspector$/m)
+  })
+
+  it("are told with the first start, for the user, and only then", async () => {
+    const call = await began(wrong)
+    const starts = []
+    for (const id of ["call_1", "call_2"]) starts.push(await call("agents_start", { tasks: [7] }, id))
+    expect(starts).toEqual([
+      [
+        "Refused: tasks[0] is 7: it must be an object",
+        `Tell your user: ${many} (2 more problems: see agents_status)`,
+      ],
+      ["Refused: tasks[0] is 7: it must be an object"],
+    ])
+    const other = await began({ ...options, depth: 0 })
+    expect((await other("agents_start", { tasks: [7] }, "call_1"))[1]).toMatch(
+      /^Tell your user: option "depth" is 0: .*; using the default, 1$/,
+    )
+  })
+
+  it("are none where the options are right: nothing is added", async () => {
+    const call = await began(options)
+    expect(await call("agents_start", { tasks: [7] }, "call_1")).toHaveLength(1)
+    expect(await call("agents_status", {}, "call_2")).toHaveLength(1)
   })
 })
 

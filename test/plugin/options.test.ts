@@ -59,7 +59,6 @@ describe("Options", () => {
       { inspector: { port: "any" } },
       'option "inspector.port" is "any": it must be a whole number, at least 0 and at most 65535; using the default, 0',
     ],
-    [{ inspector: { token: 7 } }, 'option "inspector.token" is 7: it must be text; going on without it'],
     [
       { inspector: { colour: "red" } },
       'option "inspector.colour" is unknown; there are: enabled, port, readOnly, host, token',
@@ -109,6 +108,32 @@ describe("Options", () => {
   it("say in their schema how long a token is", () => {
     const schema = z.toJSONSchema(Options.shape.inspector.unwrap())
     expect(schema.properties?.token).toMatchObject({ type: "string", minLength: 32 })
+  })
+
+  it("start no inspector where it is wrong who may reach it, and say all of that at once, without the token", () => {
+    const inspectorOf = (inspector: object) => {
+      const { options, problems } = readOptions({ inspector })
+      return [options.inspector.enabled, ...problems]
+    }
+    const otherHost = "it must be 127.0.0.1 or ::1; no inspector runs"
+    const longer =
+      "it must have at least 32; no inspector runs (`openssl rand -hex 32` makes a token that is long enough)"
+    expect(inspectorOf({ host: "0.0.0.0", token: "short", port: "any" })).toEqual([
+      false,
+      `option "inspector.host" is "0.0.0.0": ${otherHost}`,
+      `option "inspector.token" has 5 characters: ${longer}`,
+      'option "inspector.port" is "any": it must be a whole number, at least 0 and at most 65535; using the default, 0',
+    ])
+    expect(inspectorOf({ host: 7 })).toEqual([false, `option "inspector.host" is 7: ${otherHost}`])
+    expect(inspectorOf({ token: 7 })).toEqual([
+      false,
+      expect.stringMatching(
+        /^option "inspector\.token" is 7: it must be text of at least 32 characters; no inspector runs/,
+      ),
+    ])
+    for (const host of ["::", "192.168.1.2", "example.org", "::ffff:10.0.0.1"])
+      expect(inspectorOf({ host })[0], host).toBe(false)
+    for (const host of ["127.0.0.1", "127.1.2.3", "::1"]) expect(inspectorOf({ host })).toEqual([true])
   })
 
   it("names every wrong one", () => {

@@ -40,8 +40,8 @@ export interface AnyProject {
   say(session: string, text: string): Promise<void>
   /** Makes the session's main agent call one tool, and waits until its turn is over. */
   callTool(session: string, tool: string, args: object): Promise<ToolOutcome>
-  /** The same without waiting. */
-  startTool(session: string, tool: string, args: object): StartedCall
+  /** The same without waiting. The model gives the call this id; default: one of its own. */
+  startTool(session: string, tool: string, args: object, callID?: string): StartedCall
   /** The outcome of a call that has ended, as the session's conversation holds it. */
   outcomeOf(session: string, callID: string): Promise<ToolOutcome | undefined>
   /** A conversation, oldest first. */

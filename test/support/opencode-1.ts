@@ -81,8 +81,8 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
     return this.startTool(session, tool, args).done
   }
 
-  startTool(session: string, tool: string, args: object): StartedCall {
-    const call = this.raw.startTool(session, tool, args, this.#as(session))
+  startTool(session: string, tool: string, args: object, callID?: string): StartedCall {
+    const call = this.raw.startTool(session, tool, args, { ...this.#as(session), callID })
     return {
       callID: call.callID,
       done: call.done,

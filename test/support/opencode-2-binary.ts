@@ -1,16 +1,20 @@
 import { execFileSync } from "node:child_process"
 import { existsSync } from "node:fs"
-import { delimiter, join } from "node:path"
+import { basename, delimiter, join } from "node:path"
 
 const folder = join(import.meta.dirname, "..", "opencode-2")
 
 /**
  * The executable of opencode 2: the one in OPENCODE2, else that of `test/opencode-2` where it fits the machine, else
  * an `opencode2` or `opencode` of the PATH. Nothing where none of them is an opencode 2.
+ * @throws where OPENCODE2 names what does not exist
  */
 export function opencode2Binary(): string | undefined {
   const { OPENCODE2: given } = process.env
-  if (given !== undefined && given !== "") return given
+  if (given !== undefined && given !== "") {
+    if (!exists(given)) throw new Error(`OPENCODE2 names ${given}, which does not exist`)
+    return given
+  }
   const found = candidates().find(isOpencode2)
   // The processes that this one starts need not look again.
   if (found !== undefined) process.env.OPENCODE2 = found
@@ -28,11 +32,19 @@ export function installOpencode2(): void {
 const fits = process.platform === "linux" && process.arch === "x64"
 const installed = join(folder, "node_modules", "@opencode", "cli-linux-x64-baseline", "bin", "opencode")
 
+/** A name without a folder is looked up in the PATH, as it will be when it is run. */
+const exists = (given: string) =>
+  existsSync(given) ||
+  (basename(given) === given && foldersOfPath().some((each) => existsSync(join(each, given))))
+
+const foldersOfPath = () => (process.env.PATH ?? "").split(delimiter)
+
 function candidates(): string[] {
   const name = process.platform === "win32" ? ".exe" : ""
-  const ofPath = (process.env.PATH ?? "")
-    .split(delimiter)
-    .flatMap((each) => [join(each, `opencode2${name}`), join(each, `opencode${name}`)])
+  const ofPath = foldersOfPath().flatMap((each) => [
+    join(each, `opencode2${name}`),
+    join(each, `opencode${name}`),
+  ])
   return [...(fits ? [installed] : []), ...ofPath].filter((path) => existsSync(path))
 }
 

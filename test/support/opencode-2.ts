@@ -88,7 +88,7 @@ class ProjectOfTwo implements AnyProject {
   readonly events = new Happenings()
   readonly #model: ScriptedModel
   readonly #folder: TempFolder
-  readonly #shown = new Watched<Shown & { call: string }>("progress of a call")
+  readonly #shown = new Watched<Shown & { session: string; call: string }>("progress of a call")
   #connection: { api: Api; close: AbortController } | undefined
 
   constructor(model: ScriptedModel, home: string, project: string, folder: TempFolder) {
@@ -107,7 +107,9 @@ class ProjectOfTwo implements AnyProject {
     await api.listen((event) => {
       for (const happening of decode(event)) this.events.add(happening)
       const progress = Progress.safeParse(event).data?.data
-      if (progress?.metadata.jobs) this.#shown.add({ call: progress.id, jobs: jobsOf(progress), title: "" })
+      if (!progress?.metadata.jobs) return
+      const { sessionID: session, id: call } = progress
+      this.#shown.add({ session, call, jobs: jobsOf(progress), title: "" })
     }, close.signal)
     await this.#load(waitForPlugin)
   }
@@ -166,13 +168,16 @@ class ProjectOfTwo implements AnyProject {
     return this.startTool(session, tool, args).done
   }
 
-  startTool(session: string, tool: string, args: object): StartedCall {
-    const callID = newCallId()
-    const words = `Please call ${tool} (${callID}.)`
+  startTool(session: string, tool: string, args: object, given?: string): StartedCall {
+    const name = newCallId()
+    const callID = given ?? name
+    const words = `Please call ${tool} (${name}.)`
     // opencode 2 may put words of its own behind a person's, as in plan mode. A later turn asks with them as well.
     const isAsked = ({ rawBody, messages }: ModelRequest) =>
-      rawBody.includes(callID) && !messages.some(({ tool_call_id: answered }) => answered === callID)
+      rawBody.includes(name) && !messages.some(({ tool_call_id: answered }) => answered === callID)
     const forget = this.#model.script(isAsked, [{ type: "tool", calls: [{ name: tool, args, id: callID }] }])
+    const isMeant = (each: { session: string; call: string }) =>
+      each.session === session && each.call === callID
     const run = async (): Promise<ToolOutcome> => {
       await this.say(session, words)
       const outcome = await this.outcomeOf(session, callID)
@@ -185,9 +190,9 @@ class ProjectOfTwo implements AnyProject {
     return {
       callID,
       done,
-      running: async () => void (await this.events.waitFor("tool.running", ({ call }) => call === callID)),
+      running: async () => void (await this.events.waitFor("tool.running", isMeant)),
       shown: (matches, timeoutMs) =>
-        this.#shown.waitFor((shown) => shown.call === callID && matches(shown), timeoutMs),
+        this.#shown.waitFor((shown) => isMeant(shown) && matches(shown), timeoutMs),
     }
   }
 
@@ -325,7 +330,7 @@ const Metadata = z.record(z.string(), z.unknown())
 
 const Progress = z.object({
   type: z.literal("session.tool.progress"),
-  data: z.object({ id: z.string(), metadata: Metadata }),
+  data: z.object({ sessionID: z.string(), id: z.string(), metadata: Metadata }),
 })
 
 const Plugins = z.array(z.object({ id: z.string(), state: z.object({ status: z.string() }) }))

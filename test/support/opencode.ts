@@ -9,7 +9,7 @@ import { opencodeBinary } from "./opencode-binary.ts"
 import { type ProcessGroup, startGroup } from "./process-group.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
 import { type Stage, type StageOptions, setStage } from "./stage.ts"
-import { type StartedToolCall, startToolCall } from "./tool-call.ts"
+import { type CallOptions, type StartedToolCall, startToolCall } from "./tool-call.ts"
 
 export interface OpencodeOptions extends StageOptions {
   model: ScriptedModel
@@ -28,9 +28,9 @@ export interface OpenProject {
   /** Creates a session and returns its id. */
   session(init?: SessionInit): Promise<string>
   /** Makes the session's main agent call one tool, and waits until its turn is over. */
-  callTool(session: string, tool: string, args: object, options?: { agent?: string }): Promise<ToolOutcome>
+  callTool(session: string, tool: string, args: object, options?: CallOptions): Promise<ToolOutcome>
   /** The same without waiting. */
-  startTool(session: string, tool: string, args: object, options?: { agent?: string }): StartedToolCall
+  startTool(session: string, tool: string, args: object, options?: CallOptions): StartedToolCall
   /** Lets opencode dispose the instance, and removes the project and what else was made for it. */
   stop(): Promise<void>
 }
@@ -127,11 +127,11 @@ class OpencodeProcess implements Opencode {
     return (await answered("a session", this.client.session.create(init))).id
   }
 
-  callTool(session: string, tool: string, args: object, options?: { agent?: string }): Promise<ToolOutcome> {
+  callTool(session: string, tool: string, args: object, options?: CallOptions): Promise<ToolOutcome> {
     return this.startTool(session, tool, args, options).done
   }
 
-  startTool(session: string, tool: string, args: object, options?: { agent?: string }): StartedToolCall {
+  startTool(session: string, tool: string, args: object, options?: CallOptions): StartedToolCall {
     const { model } = this.#options
     return startToolCall({ client: this.client, model, events: this.events }, session, tool, args, options)
   }

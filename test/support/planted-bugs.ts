@@ -45,7 +45,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           from: "(queues.get(key) ?? Promise.resolve()).then(handOver, handOver)",
           to: "Promise.resolve().then(handOver)",
         },
-        { from: "if (current.run !== record.run) return hand(current, message)", to: "" },
+        { from: "if (current.run !== record.run) return hand(current, message, call)", to: "" },
       ],
       suites: [followUpRaces],
     },
@@ -116,7 +116,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/children/messenger.ts",
       edits: [
         {
-          from: "return hand(await ended(record), message)",
+          from: "return hand(await ended(record), message, call)",
           to: `throw new Error("it is over. Nothing was sent.")`,
         },
       ],

@@ -58,7 +58,7 @@ export function projectConfig({ model, plugin = {}, config }: StageOptions): obj
 }
 
 /** The provider of the scripted model, which has two. */
-export function scriptedProvider({ url }: Pick<ScriptedModel, "url">): object {
+export function scriptedProvider({ url }: Pick<ScriptedModel, "url">) {
   return {
     fake: {
       npm: "@ai-sdk/openai-compatible",

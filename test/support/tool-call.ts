@@ -16,6 +16,12 @@ export interface StartedToolCall {
   waitForPart(matches: (part: ToolPart) => boolean, timeoutMs?: number): Promise<ToolPart>
 }
 
+export interface CallOptions {
+  agent?: string
+  /** Default: one of its own. */
+  callID?: string | undefined
+}
+
 interface Stage {
   client: OpencodeClient
   model: Pick<ScriptedModel, "script">
@@ -31,10 +37,11 @@ export function startToolCall(
   session: string,
   tool: string,
   args: object,
-  { agent }: { agent?: string } = {},
+  { agent, callID: given }: CallOptions = {},
 ): StartedToolCall {
-  const callID = newCallId()
-  const words = `Please call ${tool} (${callID}.)`
+  const name = newCallId()
+  const callID = given ?? name
+  const words = `Please call ${tool} (${name}.)`
   const forget = model.script(words, [{ type: "tool", calls: [{ name: tool, args, id: callID }] }])
 
   const part = () => toolPart(client, session, callID)
@@ -60,20 +67,25 @@ export function startToolCall(
     part,
     waitForPart: async (matches, timeoutMs) => {
       const { payload } = await events.waitFor((event) => {
-        const shown = partOf(event.payload, callID)
+        const shown = partOf(event.payload, session, callID)
         return shown !== undefined && matches(shown)
       }, timeoutMs)
-      const shown = partOf(payload, callID)
+      const shown = partOf(payload, session, callID)
       if (!shown) throw new Error("The event that matched has no part")
       return shown
     },
   }
 }
 
-function partOf(payload: Events["seen"][number]["payload"], callID: string): ToolPart | undefined {
+function partOf(
+  payload: Events["seen"][number]["payload"],
+  session: string,
+  callID: string,
+): ToolPart | undefined {
   if (payload.type !== "message.part.updated") return undefined
   const { part } = payload.properties
-  return part.type === "tool" && part.callID === callID ? part : undefined
+  const isMeant = part.type === "tool" && part.sessionID === session && part.callID === callID
+  return isMeant ? part : undefined
 }
 
 /** The outcome of a call that has ended, as the session's conversation holds it. */

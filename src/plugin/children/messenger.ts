@@ -1,7 +1,7 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host } from "../host/port.ts"
+import type { Host, ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
 import { textOf } from "../records/texts.ts"
@@ -23,9 +23,14 @@ export type MessengerOptions = {
  * again in the same child session.
  */
 export type Messenger = {
-  /** Returns in words what becomes of the message. @throws Error that says why it could not be sent. */
-  send(record: JobRecord, message: string): Promise<string>
+  /**
+   * Returns in words what becomes of the message. @throws Error that says why it could not be sent.
+   * @param call the owner's, where it is the owner who sends
+   */
+  send(record: JobRecord, message: string, call?: Sender): Promise<string>
 }
+
+type Sender = Pick<ToolCall, "place" | "agent">
 
 /** Longest wait for a follow-up to be stored. Milliseconds. */
 const saveTimeout = 5_000
@@ -37,9 +42,9 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
   /** The last message for each job: they are handed over one by one. */
   const queues = new Map<string, Promise<unknown>>()
 
-  function send(record: JobRecord, message: string): Promise<string> {
+  function send(record: JobRecord, message: string, call?: Sender): Promise<string> {
     const key = `${record.owner}/${record.id}`
-    const handOver = () => hand(troupe.records.get(record.owner, record.id) ?? record, message)
+    const handOver = () => hand(troupe.records.get(record.owner, record.id) ?? record, message, call)
     const sending = (queues.get(key) ?? Promise.resolve()).then(handOver, handOver)
     queues.set(key, sending)
     const forget = () => void (queues.get(key) === sending && queues.delete(key))
@@ -47,11 +52,11 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     return sending
   }
 
-  async function hand(record: JobRecord, message: string): Promise<string> {
-    return hasEnded(record) ? followUp(record, message) : tell(record, message)
+  async function hand(record: JobRecord, message: string, call?: Sender): Promise<string> {
+    return hasEnded(record) ? followUp(record, message, call) : tell(record, message, call)
   }
 
-  async function tell(record: JobRecord, message: string): Promise<string> {
+  async function tell(record: JobRecord, message: string, call?: Sender): Promise<string> {
     if (record.state !== "prompting" || record.phase === "stopping") {
       throw new Error(
         `${record.id} is ${record.phase} and cannot be told anything now; send again when it works or has ended. ` +
@@ -63,7 +68,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     if (told.outcome === "refused")
       throw new Error(`opencode did not take the message: ${told.reason}. Nothing was sent.`)
     // Its last answer is there, and its record about to say so.
-    return hand(await ended(record), message)
+    return hand(await ended(record), message, call)
   }
 
   function ended({ owner, id, run }: JobRecord): Promise<JobRecord> {
@@ -80,7 +85,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     })
   }
 
-  async function followUp(record: JobRecord, message: string): Promise<string> {
+  async function followUp(record: JobRecord, message: string, call?: Sender): Promise<string> {
     if (record.session === "") {
       throw new Error(`${record.id} never had a session to go on in; start a new job. Nothing was sent.`)
     }
@@ -89,7 +94,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.
-    if (current.run !== record.run) return hand(current, message)
+    if (current.run !== record.run) return hand(current, message, call)
     if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
     const job: JobInput = {
       id: record.id,
@@ -99,6 +104,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
       agent: record.agent,
       model: record.model,
       variant: stored?.variant,
+      startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
       askedAt: now(),
       run: record.run + 1,

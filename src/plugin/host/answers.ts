@@ -34,9 +34,10 @@ function isSummaryOf(message: HostMessage, asked: string): boolean {
 /** What was written in a run: all that follows its prompt, with the answers to what the child was told meanwhile. */
 export function textSince(messages: readonly HostMessage[], asked: string): string {
   const place = placeOf(messages, asked)
-  const from = place ? messages.indexOf(place) : messages.length
+  if (!place) return ""
   return messages
-    .filter(({ role }, index) => index > from && role === "assistant")
+    .slice(messages.indexOf(place))
+    .filter(({ role }) => role === "assistant")
     .map(({ text }) => text)
     .filter((each) => each !== "")
     .join("\n\n")

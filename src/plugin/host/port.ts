@@ -6,7 +6,7 @@ import type { Problems } from "../util/problems.ts"
  * client or its shapes.
  */
 export type Host = {
-  /** What the running opencode lacks, or answers in an unknown way. */
+  /** What the running opencode lacks or answers in an unknown way, and what is wrong in the configuration. */
   readonly problems: Problems
   /** Waits for as long as it takes: a session that came after its caller had left would stay behind unseen. */
   createSession(session: NewSession): Promise<Result<Pick<HostSession, "id">>>
@@ -53,8 +53,7 @@ export type Host = {
    */
   tellAgain?: (session: string, hear: (event: HostEvent) => void) => Promise<Result<unknown>>
   agents(): Promise<Result<HostAgent[]>>
-  /** All models there are, as `provider/model`. */
-  models(): Promise<Result<string[]>>
+  models(): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>
   log(level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<unknown>>
@@ -83,6 +82,9 @@ export type HostAgent = {
   /** `provider/model`; absent where it takes that of whoever asks. */
   model?: string | undefined
 }
+
+/** `name`: `provider/model` */
+export type HostModel = { name: string; variants: string[] }
 
 export type HostSession = {
   id: string

@@ -17,9 +17,10 @@ export type OwnersOptions = {
 export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersOptions) {
   const running = (owner: string) => troupe.records.of(owner).filter((record) => !hasEnded(record))
 
-  // A child whose job has ended is asked nothing more, as a rule.
   troupe.records.subscribe((record) => {
+    // A child whose job has ended is asked nothing more, as a rule.
     if (hasEnded(record)) lineage.forget(record.session)
+    else if (record.session !== "") lineage.remember(record.session, record.owner)
   })
 
   /** Its jobs end, and theirs with them; then nothing of it is kept. */

@@ -29,8 +29,12 @@ export function createLineage(host: Host) {
 
   return {
     depthOf,
-    /** Takes in what opencode tells of a new session, so that it need not be asked. */
-    remember: (session: string, parent: string | undefined) => void parents.set(session, parent),
+    /**
+     * Takes in what is told of a session, so that opencode need not be asked. A parent that is known stays: an opencode
+     * that makes no child sessions knows none of a job's, which has its owner all the same.
+     */
+    remember: (session: string, parent: string | undefined) =>
+      void parents.set(session, parent ?? parents.get(session)),
     /** Of a session that is no longer in use; it may be asked for again. */
     forget: (session: string) => void parents.delete(session),
   }

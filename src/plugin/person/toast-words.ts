@@ -17,10 +17,10 @@ type Requests = { requests: readonly OpenRequest[]; shownRequest?: string | unde
 
 /** `lint (Run the linter) asks for permission: bash: npm ci · 1 more request is open` */
 export function requestToast({ requests, shownRequest }: Requests, duration: number): Toast {
-  const text = requests.find(({ id }) => id === shownRequest)?.text ?? ""
+  const words = requests.filter(({ id }) => id === shownRequest).map(({ text }) => text)
   const more = requests.length - 1
-  const others = more === 1 ? "1 more request is open" : `${more} more requests are open`
-  return { message: more > 0 ? `${text} · ${others}` : text, variant: "warning", duration }
+  if (more > 0) words.push(more === 1 ? "1 more request is open" : `${more} more requests are open`)
+  return { message: words.join(" · "), variant: "warning", duration }
 }
 
 /** `lint failed: 401, docs done · 5 of 8 ended` */

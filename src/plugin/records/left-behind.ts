@@ -29,8 +29,8 @@ export type Finding =
   | { type: "answered"; record: JobRecord }
   /** Nothing says how it ended, so its process did not see the end. */
   | { type: "interrupted"; record: JobRecord }
-  /** The same, and it is to go on. */
-  | { type: "unfinished"; job: JobInput & { session: string } }
+  /** The same, and it is to go on; `interrupted` is its end where it cannot. */
+  | { type: "unfinished"; job: JobInput & { session: string }; interrupted: JobRecord }
 
 export type Evidence = FoundJob & {
   /** Of the child, where they were read. */
@@ -74,14 +74,12 @@ export function findingOf(evidence: Evidence): Finding {
       record: withText(endedAs(child, record, error, endedAt), messages, messageID),
     }
   }
+  const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, messageID)
   // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
   if (recover === "resume" || isRunning || isUnasked)
-    return { type: "unfinished", job: jobAgain(child, stored) }
-  return {
-    type: "interrupted",
-    record: withText(endedAs(child, record, interruption(messages), now), messages, messageID),
-  }
+    return { type: "unfinished", job: jobAgain(child, stored), interrupted }
+  return { type: "interrupted", record: interrupted }
 }
 
 export const isEnded = (record: StoredRecord) => hasEnded({ ...record, session: "" })

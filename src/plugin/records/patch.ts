@@ -5,7 +5,9 @@ import type { Lease, StoredJob } from "./stored-job.ts"
  * What is to be changed of a stored job. Plain JSON, merged key by key: the later value of a key holds, so that no
  * order of attempts can bring an earlier one back.
  */
-export type Patch = Partial<Pick<StoredJob, "record" | "prompt" | "variant" | "askedAt" | "deliveredRun">> & {
+export type Patch = Partial<
+  Pick<StoredJob, "record" | "prompt" | "variant" | "ownerAgent" | "askedAt" | "deliveredRun">
+> & {
   /** The job is run from here on by whoever writes this. */
   takesLease?: true
 }

@@ -1,7 +1,7 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostError, HostSession } from "../host/port.ts"
+import type { Host, HostError, HostSession, Result } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import { backoff } from "../util/backoff.ts"
 import { wordsOf } from "../util/error-words.ts"
@@ -29,6 +29,8 @@ export type RecoveryOptions = {
   inbox: Deliveries
   store: JobStore
   recover: Options["recover"]
+  /** Holds children to what their owner may do now. One for which that fails is not gone on with. */
+  hold: (owner: string, children: readonly HeldChild[]) => Promise<Result<unknown>[]>
   /** Whether a job with this lease comes from an instance that this one has replaced, as if nothing had happened. */
   isTakenOver?: (lease: Lease) => boolean
   /** Told of the child of such a job, before its record is there. */
@@ -36,6 +38,14 @@ export type RecoveryOptions = {
   /** Told how many results of earlier processes wait for an owner, when that is found out without being asked for. */
   onWaiting: (waiting: Waiting) => void
   now: () => number
+}
+
+/** A child that is about to be asked something. */
+export type HeldChild = {
+  session: string
+  agent: string
+  /** The owner's that asks, where it is known. */
+  ownerAgent: string | undefined
 }
 
 export type Waiting = { owner: string; count: number }
@@ -73,6 +83,7 @@ export function createRecovery({
   inbox,
   store,
   recover,
+  hold,
   isTakenOver = () => false,
   onTakenOver = () => {},
   onWaiting,
@@ -237,16 +248,19 @@ export function createRecovery({
         takeIn(job, finding.record)
         return "over"
       case "unfinished":
-        return { found: job, job: finding.job }
-      default: {
-        const record = takeIn(job, finding.record)
-        if (!record) return "over"
-        writeEnd(record)
-        // What its child had started itself has lost its owner.
-        await lookAfter(child.id)
-        return "over"
-      }
+        return { found: job, job: finding.job, interrupted: finding.interrupted }
+      default:
+        return end(job, finding.record)
     }
+  }
+
+  async function end(job: StoredChild, found: JobRecord): Promise<Outcome> {
+    const record = takeIn(job, found)
+    if (!record) return "over"
+    writeEnd(record)
+    // What its child had started itself has lost its owner.
+    await lookAfter(record.session)
+    return "over"
   }
 
   /** Nothing where another look was quicker. */
@@ -275,10 +289,27 @@ export function createRecovery({
     if (unfinished.length === 0) return []
     const seen = unfinished.map(({ found: { child, stored } }) => ({ session: child.id, stored }))
     const claims = await store.claim(owner, seen)
-    return Promise.all(unfinished.map((each, index) => goOnWith(each, claims[index] ?? "unknown")))
+    const taken = unfinished.filter((_, index) => claims[index] === "taken")
+    const held = await holdAll(owner, taken)
+    return Promise.all(
+      unfinished.map((each, index) => goOnWith(each, claims[index] ?? "unknown", held.get(each))),
+    )
   }
 
-  async function goOnWith({ found, job }: Unfinished, claim: Claim): Promise<Outcome> {
+  async function holdAll(owner: string, taken: readonly Unfinished[]) {
+    const children = taken.map(({ found: { stored }, job: { session, agent } }): HeldChild => {
+      return { session, agent, ownerAgent: stored.ownerAgent }
+    })
+    const outcomes = taken.length > 0 ? await hold(owner, children) : []
+    return new Map(taken.map((each, index) => [each, outcomes[index]]))
+  }
+
+  async function goOnWith(
+    unfinished: Unfinished,
+    claim: Claim,
+    held: Result<unknown> | undefined,
+  ): Promise<Outcome> {
+    const { found, job } = unfinished
     if (claim === "unknown") return "unknown"
     if (claim === "another's") {
       const current = await store.read(job.session)
@@ -288,12 +319,25 @@ export function createRecovery({
       return "held"
     }
     if (isKnown(found)) return "over"
+    if (!held?.ok) return giveUp(unfinished, held?.error.message)
     const id = idOf(found)
     takeOver(job.session, found.stored)
     inbox.adopt(job.session, found.stored.deliveredRun)
     troupe.start({ ...job, id })
     if (id !== job.id) store.saveRun(job.session, { ...job, id }).catch(() => {})
     return "over"
+  }
+
+  /** Its owner may do less now than when it was started, and it is not known how much less. */
+  async function giveUp({ found, interrupted }: Unfinished, why = "opencode does not say"): Promise<Outcome> {
+    const { session } = interrupted
+    // After a reload its turn may still run.
+    const aborted = await host.abort(session)
+    if (!aborted.ok) complain(session, aborted.error.message)
+    const message =
+      `it was not resumed, since it is not known what its owner may do now: ${why}. ` +
+      "agents_send goes on with it."
+    return end(found, { ...interrupted, error: { kind: "interrupted", message } })
   }
 
   /** A result may have reached its owner just before the process ended: then its owner's messages say so. */
@@ -375,4 +419,4 @@ export function createRecovery({
 type Outcome = "over" | "held" | "unknown"
 
 /** To be gone on with, once it is claimed. */
-type Unfinished = { found: FoundJob; job: JobInput & { session: string } }
+type Unfinished = { found: FoundJob; job: JobInput & { session: string }; interrupted: JobRecord }

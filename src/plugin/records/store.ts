@@ -69,9 +69,15 @@ export class JobStore {
    * A follow-up: what a new start would ask. Resolves when it is written; rejects where another process has the job.
    */
   saveRun(session: string, job: JobInput): Promise<void> {
-    const { prompt, variant, askedAt } = job
-    const patch: Patch = { record: newStoredRecord(job), prompt, askedAt, takesLease: true }
-    return this.#written(session, variant === undefined ? patch : { ...patch, variant })
+    const { prompt, variant, askedAt, startedBy } = job
+    return this.#written(session, {
+      record: newStoredRecord(job),
+      prompt,
+      askedAt,
+      takesLease: true,
+      ...(variant !== undefined && { variant }),
+      ...(startedBy && { ownerAgent: startedBy.agent }),
+    })
   }
 
   /** The conversation of their owner holds the results of these runs. */

@@ -24,6 +24,8 @@ const Fields = z.object({
   prompt: z.string(),
   variant: z.string().optional(),
   mayStartJobs: z.boolean(),
+  /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
+  ownerAgent: z.string().optional(),
   askedAt: z.number().int().positive(),
   timeoutMs: z.number().positive(),
   idleMs: z.number().positive(),
@@ -45,6 +47,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     prompt: job.prompt,
     variant: job.variant,
     mayStartJobs: job.mayStartJobs ?? false,
+    ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
     timeoutMs: job.timeoutMs,
     idleMs: job.idleMs,

@@ -24,7 +24,7 @@ export const Task = z.strictObject({
   id: jobId.optional().describe("Short name. Default j1, j2, …"),
   description: words.optional().describe("3-5 words"),
   agent: words.optional().describe("Default general"),
-  model: modelName.optional().describe("provider/model"),
+  model: modelName.optional().describe("provider/model or provider/model#variant"),
   timeout: seconds.optional().describe("Seconds"),
 })
 export type Task = z.infer<typeof Task>

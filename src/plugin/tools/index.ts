@@ -43,10 +43,14 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
     StartArguments,
     start,
   )
+  const untold = [...services.untold]
   return {
     agents_start: {
       ...startTool,
-      run: (given, call) => services.starts.track(call.place, startTool.run(given, call)),
+      async run(given, call) {
+        const answer = await services.starts.track(call.place, startTool.run(given, call))
+        return withProblems(answer, untold.splice(0))
+      },
     },
     agents_status: tool("Show where your jobs stand. No need to poll.", StatusArguments, status),
     agents_wait: tool(
@@ -57,6 +61,14 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
     agents_cancel: tool("Stop jobs and keep what they wrote.", CancelArguments, cancel),
     agents_send: tool("Tell a running job more, or give an ended one a follow-up.", SendArguments, send),
   }
+}
+
+/** Of several, the first: a result is not the place for all. */
+function withProblems(answer: ToolAnswer, [first, ...others]: readonly string[]): ToolAnswer {
+  if (first === undefined) return answer
+  const more = others.length === 1 ? "1 more problem" : `${others.length} more problems`
+  const where = others.length > 0 ? ` (${more}: see agents_status)` : ""
+  return { ...answer, output: `${answer.output}\nTell your user: ${first}${where}` }
 }
 
 type Run = (services: Services, given: unknown, call: ToolCall) => Promise<ToolAnswer>

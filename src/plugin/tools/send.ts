@@ -1,6 +1,6 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { childRules, exceedsOwner } from "../children/permissions.ts"
-import type { Result, StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
+import { holdToOwner } from "../children/hold.ts"
+import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
 import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
@@ -19,7 +19,7 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
     }
   }
   if (record.session !== "") await holdTo(services, record, call)
-  const words = await services.messenger.send(record, message)
+  const words = await services.messenger.send(record, message, call)
   const current = services.troupe.records.get(owner, id) ?? record
   return {
     title: `${id}: ${words}`,
@@ -36,23 +36,9 @@ async function holdTo({ host }: Services, record: JobRecord, call: ToolCall): Pr
   const permission = await call.askToStart(record.agent, record.description, record.session)
   if (permission.type !== "granted")
     throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
-  const [agents, owner, child] = await Promise.all([
-    host.agents(),
-    host.session(call.place.session),
-    host.session(record.session),
-  ])
-  // A session that is gone has nobody in it to hold back; the messenger says so.
-  if (!child.ok && child.error.status === 404) return
-  const rules = answered(child).rules
-  const agent = answered(agents).find(({ name }) => name === record.agent)
-  if (!agent) return
-  const ownAgent = answered(agents).find(({ name }) => name === call.agent)
-  const own = answered(owner).rules
-  const childsOwn = [...agent.rules, ...rules]
-  if (!exceedsOwner(own, ownAgent, childsOwn)) return
-  // What held before still holds: these are the stricter of both.
-  const ceiling = childRules(own, ownAgent, { rules: childsOwn }, true)
-  answered(await host.setRules(record.session, [...rules, ...ceiling]))
+  const child = { session: record.session, agent: record.agent, ownerAgent: call.agent }
+  const [held] = await holdToOwner(host, call.place.session, [child])
+  if (held?.ok === false) throw new Error(`${held.error.message}. Nothing was sent.`)
 }
 
 function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCall): string {
@@ -64,9 +50,4 @@ function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCa
     default:
       return `"${call.agent}" may not direct "${agent}"`
   }
-}
-
-function answered<T>(result: Result<T>): T {
-  if (result.ok) return result.value
-  throw new Error(`opencode did not answer (${result.error.message}). Nothing was sent.`)
 }

@@ -3,6 +3,8 @@ import { hasEnded, type JobKey } from "../../machines/record.ts"
 import { childRules } from "../children/permissions.ts"
 import type {
   HostAgent,
+  HostModel,
+  ModelChoice,
   PermissionRule,
   Result,
   StartPermission,
@@ -24,7 +26,7 @@ const descriptionLength = 40
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
-type Sound = { name: string; task: Task; agent: HostAgent }
+type Sound = { name: string; task: Task; agent: HostAgent; choice?: ModelChoice | undefined }
 type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
@@ -34,9 +36,11 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const { catalog, owner } = await lookUp(services, tasks, call)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
-  const permitted = await askPermission(checked, catalog, owner, call)
+  // What cannot start needs nobody's permission, which on opencode 2 also makes a session.
+  const free = checked.map((item) => refuseTaken(services, call.place.session, item))
+  const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
-  // From here to the start nothing waits: an id that is free now is free when the job starts.
+  // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   const outcomes = startAll(services, owner, permitted, call, depth)
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
@@ -44,7 +48,7 @@ export async function start(services: Services, given: unknown, call: ToolCall):
 }
 
 /** What tasks may name. Without `models`, no task names one. */
-type Catalog = { agents: HostAgent[]; models: string[] | undefined }
+type Catalog = { agents: HostAgent[]; models: HostModel[] | undefined }
 
 async function mayStart({ lineage, options }: Services, session: string): Promise<number> {
   const depth = await lineage.depthOf(session)
@@ -95,14 +99,35 @@ function check({ agents, models }: Catalog, given: unknown, index: number): Item
   const { agent: asked = "general" } = task
   const agent = agents.find((each) => each.name === asked && each.isSubagent)
   if (!agent) return { name, refused: `no subagent "${asked}"; there are: ${namesOf(offered(agents))}` }
-  if (task.model !== undefined && models && !models.includes(task.model)) {
-    return {
-      name,
-      refused: `no model "${task.model}"; there are: ${listed(closest(models, task.model), 20)}`,
-    }
-  }
-  return { name, task, agent }
+  if (task.model === undefined || !models) return { name, task, agent }
+  const choice = chosen(models, task.model)
+  return typeof choice === "string" ? { name, refused: choice } : { name, task, agent, choice }
 }
+
+/** What opencode calls `provider/model` or `provider/model#variant`, or why there is none. */
+function chosen(models: readonly HostModel[], asked: string): ModelChoice | string {
+  if (models.some(({ name }) => name === asked)) return { model: asked }
+  const hash = asked.lastIndexOf("#")
+  const [model, variant] = [asked.slice(0, hash), asked.slice(hash + 1)]
+  const known = hash === -1 ? undefined : models.find(({ name }) => name === model)
+  if (!known) return `no model "${asked}"; there are: ${listed(closest(models, asked), 20)}`
+  const { variants } = known
+  if (variants.includes(variant)) return { model, variant }
+  return variants.length === 0
+    ? `the model "${model}" has no variants`
+    : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
+}
+
+function refuseTaken(services: Services, owner: string, item: Item): Item {
+  const id = "task" in item ? item.task.id : undefined
+  const taker = id === undefined ? undefined : takerOf(services, owner, id)
+  return id === undefined || taker === undefined ? item : refusedAsTaken(item.name, id, taker)
+}
+
+const refusedAsTaken = (name: string, id: string, taker: string): Refused => ({
+  name,
+  refused: `the id "${id}" is taken${taker}; choose another, or leave it out`,
+})
 
 const offered = (agents: readonly HostAgent[]) =>
   agents.filter(({ isSubagent, isHidden }) => isSubagent && !isHidden)
@@ -115,10 +140,10 @@ function nameOf(given: unknown): string | undefined {
 }
 
 /** Those of the same provider first. */
-function closest(models: readonly string[], asked: string): string[] {
+function closest(models: readonly HostModel[], asked: string): string[] {
   const provider = asked.slice(0, asked.indexOf("/") + 1)
   const near = (model: string) => (model.startsWith(provider) ? 0 : 1)
-  return models.toSorted((a, b) => near(a) - near(b))
+  return models.map(({ name }) => name).toSorted((a, b) => near(a) - near(b))
 }
 
 /** As opencode's own `task` does, so that the user's rules for it hold here too: once for each agent. */
@@ -183,11 +208,7 @@ function startAll(
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted) } = item.task
     const taken = takerOf(services, session, id)
-    if (taken !== undefined)
-      return {
-        name: item.name,
-        refused: `the id "${id}" is taken${taken}; choose another, or leave it out`,
-      }
+    if (taken !== undefined) return refusedAsTaken(item.name, id, taken)
     services.troupe.start(
       jobOf(services, owner, item, {
         id,
@@ -207,7 +228,10 @@ function takerOf({ troupe, recovery }: Services, owner: string, id: string): str
   if (theirs) return ` by a job of another opencode (pid ${theirs.pid})`
   const own = troupe.records.get(owner, id)
   if (!own) return undefined
-  return hasEnded(own) ? " by an ended job, which agents_send continues" : ""
+  if (!hasEnded(own)) return ""
+  return own.session === ""
+    ? " by a job that never got a session"
+    : " by an ended job, which agents_send continues"
 }
 
 function freeId(services: Services, owner: string, wanted: ReadonlySet<string | undefined>): string {
@@ -220,10 +244,10 @@ function freeId(services: Services, owner: string, wanted: ReadonlySet<string | 
 function jobOf(
   { options, now }: Services,
   owner: Owner,
-  { task, agent }: Sound,
+  { task, agent, choice }: Sound,
   job: Pick<JobInput, "id" | "owner" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
-  const model = task.model ?? agent.model ?? owner.model
+  const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
   return {
     ...job,
@@ -232,7 +256,7 @@ function jobOf(
     agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.
-    variant: model === owner.model ? owner.variant : undefined,
+    variant: choice?.variant ?? (model === owner.model ? owner.variant : undefined),
     createdAt: at,
     askedAt: at,
     run: 1,

@@ -4,7 +4,7 @@ export async function eachLimited<Item, Made>(
   most: number,
   act: (item: Item) => Promise<Made>,
 ): Promise<Made[]> {
-  const made = new Array<Made>(items.length)
+  const made: Made[] = []
   const rest = items.entries()
   const worker = async () => {
     for (const [index, item] of rest) made[index] = await act(item)

@@ -37,6 +37,10 @@ function unknownField(path: Path, name: string, { properties = {} }: JsonSchema)
 }
 
 function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema): string {
+  const { minLength } = schema
+  // A text that is bounded may be a secret: it is not shown.
+  if (typeof value === "string" && minLength !== undefined)
+    return `${nameOf(path, name)} has ${value.length} characters: it must have at least ${minLength}`
   const is = value === undefined ? "missing" : shown(value)
   return `${nameOf(path, name)} is ${is}: it must be ${requirementOf(schema)}`
 }
@@ -78,7 +82,7 @@ function requirementOf(schema: JsonSchema): string {
     case "object":
       return "an object"
     default:
-      return "text"
+      return schema.minLength === undefined ? "text" : `text of at least ${schema.minLength} characters`
   }
 }
 

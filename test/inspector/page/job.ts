@@ -32,11 +32,15 @@ describe("live", () => {
     expect(await page.title()).toBe("Jobs · opencode-troupe")
   })
 
-  it("shows first who needs somebody", async () => {
+  it("shows first who needs somebody, and that nobody does whatever has failed", async () => {
+    scripted.start("broken")
+    await scripted.answer("broken", { error: { kind: "provider", message: "quota used up" } })
     await opened("j1")
+    await open()
+    await page.getByRole("link", { name: /^1 failed$/ }).waitFor()
+    await page.getByText("✓ Nothing is waiting for you.", { exact: true }).waitFor()
     const ask = { id: "a", kind: "question", text: "Which format?" } as const
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
-    await open()
     await page.getByRole("region", { name: "Needs attention" }).getByText("question: Which format?").waitFor()
   })
 

@@ -232,6 +232,9 @@ describe("A message to an ended job", () => {
       pattern: "*",
       action: "deny",
     })
+    // A new start of this run is held to the same.
+    const stored = StoredJob.parse(host.sessions.get(session)?.metadata?.troupe)
+    expect(stored).toMatchObject({ record: { run: 2 }, ownerAgent: "plan" })
   })
 
   it("holds the child to what its owner has to be asked for now, and once is enough", async () => {

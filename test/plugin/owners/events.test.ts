@@ -84,6 +84,14 @@ describe("How deep a session is", () => {
     expect(await lineage.depthOf("child")).toBe(1)
   })
 
+  it("is that of a job's child below its owner, though an opencode that makes no child sessions tells of no parent", async () => {
+    const { hear, host, troupe, lineage } = await ownerWithJobs(1)
+    const session = troupe.records.get("owner", "j1")?.session ?? ""
+    host.sessions.delete(session)
+    hear({ type: "session.created", session, parent: undefined })
+    expect(await lineage.depthOf(session)).toBe(1)
+  })
+
   it("is not remembered of children whose jobs have ended, be there ever so many", async () => {
     const { hear, host, troupe, call, lineage } = await ownerWithJobs(1)
     const session = troupe.records.get("owner", "j1")?.session ?? ""

@@ -34,6 +34,15 @@ describe("How deep a session is", () => {
     expect(await lineage.depthOf("nobody")).toBeUndefined()
   })
 
+  it.each([
+    ["before", [undefined, "owner"]],
+    ["after", ["owner", undefined]],
+  ])("is that of the parent in our records, told of %s it is told of without one", async (_, parents) => {
+    const { lineage } = family()
+    for (const parent of parents) lineage.remember("new", parent)
+    expect(await lineage.depthOf("new")).toBe(1)
+  })
+
   it("is known of a child before anybody asks, and is forgotten with it", async () => {
     const { lineage, session } = family()
     lineage.remember("new", "owner")

@@ -142,6 +142,23 @@ describe("A request", () => {
     expect(messages()).toEqual(["link"])
   })
 
+  it("that was on show for its time is not shown again, whatever takes whose place after it", () => {
+    const { asks, isAnswered, pass, messages } = person()
+    asks("lint")
+    pass(20_000)
+    asks("docs")
+    asks("test")
+    isAnswered("test")
+    isAnswered("docs")
+    pass(60_000)
+    expect(messages()).toEqual([
+      "lint asks",
+      "docs asks · 1 more request is open",
+      "test asks · 2 more requests are open",
+      "docs asks · 1 more request is open",
+    ])
+  })
+
   it("comes before everything else that waits", () => {
     const { asks, notice, starts, ends, pass, messages } = person()
     notice("options")
@@ -156,7 +173,40 @@ describe("A request", () => {
   })
 })
 
+describe("A notice", () => {
+  it("stays for as long as it says, and for five seconds where it does not say", () => {
+    const { notice, send, pass, shown } = person()
+    notice("options", 15_000)
+    send({ type: "notice.added", toast: { message: "hint", variant: "info" } })
+    notice("link")
+    pass(60_000)
+    expect(shown.map(({ at, toast }) => [at, toast.message])).toEqual([
+      [0, "options"],
+      [15_000, "hint"],
+      [20_000, "link"],
+    ])
+  })
+})
+
 describe("Ends", () => {
+  it("that are being gathered wait for whatever else comes", () => {
+    const { starts, ends, asks, isAnswered, notice, pass, shown } = person()
+    starts(3)
+    ends("a")
+    pass(300)
+    asks("lint")
+    isAnswered("lint")
+    ends("b")
+    pass(300)
+    notice("link")
+    pass(6_000)
+    expect(shown.map(({ at, toast }) => [at, toast.message])).toEqual([
+      [300, "lint asks"],
+      [600, "link"],
+      [6_000, "a, b done · 2 of 3 ended"],
+    ])
+  })
+
   it("that come together are shown together, with how many are still to come", () => {
     const { starts, ends, pass, messages } = person()
     starts(3)

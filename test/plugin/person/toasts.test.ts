@@ -3,7 +3,7 @@ import { SimulatedClock } from "xstate"
 import { type JobError, type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe } from "../../../src/machines/troupe.ts"
 import type { Toast } from "../../../src/plugin/host/port.ts"
-import { createToasts } from "../../../src/plugin/person/toasts.ts"
+import { createToasts, logInstead } from "../../../src/plugin/person/toasts.ts"
 import { ok } from "../support/host-double.ts"
 
 const never = () => new Promise<never>(() => {})
@@ -85,6 +85,8 @@ describe("The person at the terminal", () => {
     ])
     put("lint", { phase: "permission", asks: [permission("p1"), question("q1")] })
     expect(shown[1]?.message).toBe("lint (Do lint) asks: Which port? · 1 more request is open")
+    put("lint", { phase: "permission", asks: [permission("p1"), question("q1"), question("q2")] })
+    expect(shown[2]?.message).toBe("lint (Do lint) asks: Which port? · 2 more requests are open")
   })
 
   it("sees no request longer than a line of 160 characters", () => {
@@ -146,6 +148,16 @@ describe("The person at the terminal", () => {
     ends("old")
     pass(10_000)
     expect(shown).toEqual([])
+  })
+
+  it("sees each job counted once, whatever changes in it, and none that an earlier process had ended", () => {
+    const { starts, put, ends, pass, messages } = person()
+    ends("old")
+    starts("lint", "docs")
+    put("lint", { usage: { ...NO_USAGE, input: 1 } })
+    ends("lint")
+    pass(10_000)
+    expect(messages()).toEqual(["lint done · 1 of 2 ended"])
   })
 
   it("sees the end of a follow-up too", () => {
@@ -219,6 +231,38 @@ describe("A defect of opencode's client", () => {
   })
 })
 
+describe("Where opencode shows no toasts", () => {
+  it("the log says what a child asks, once, until the plugin stops, and nothing else", () => {
+    const logged: string[] = []
+    const troupe = createTroupe({ effects, concurrency: 1 })
+    const toasts = logInstead({
+      host: {
+        async log(level, message) {
+          logged.push(`${level}: ${message}`)
+          return ok(true)
+        },
+      },
+      records: troupe.records,
+    })
+    const put = (fields: Partial<JobRecord>) => troupe.adopt({ ...recordOf("lint"), ...fields })
+    put({ phase: "permission", asks: [permission("p1")] })
+    for (const input of [0, 1])
+      put({ asks: [permission("p1"), question("q1")], usage: { ...NO_USAGE, input } })
+    toasts.link("http://here")
+    toasts.problems(["one"])
+    toasts.waiting(1)
+    toasts.show({ message: "all", variant: "info" })
+    put({})
+    put({ state: "cancelled", endedAt: 1, asks: [question("q2")] })
+    toasts.stop()
+    put({ phase: "permission", asks: [permission("p2")] })
+    expect(logged).toEqual([
+      "info: lint (Do lint) asks for permission: bash: rm -rf dist",
+      "info: lint (Do lint) asks: Which port?",
+    ])
+  })
+})
+
 describe("The words for jobs that have ended", () => {
   const messageFor = (ends: [string, JobRecord["state"], JobError?][], others = 0) => {
     const seen = person()
@@ -251,6 +295,23 @@ describe("The words for jobs that have ended", () => {
       0,
       "a failed: no, b failed: no, 2 more failed · all 4 ended",
       "error",
+    ],
+    [
+      "two failures are all that there are",
+      ["a", "b"].map((id) => [id, "failed", failure("no")]),
+      0,
+      "a failed: no, b failed: no · all 2 ended",
+      "error",
+    ],
+    [
+      "what was cancelled is no success",
+      [
+        ["a", "done"],
+        ["b", "cancelled"],
+      ],
+      0,
+      "b cancelled, a done · all 2 ended",
+      "info",
     ],
     [
       "a timeout says which",

@@ -250,9 +250,12 @@ describe("A job that a process has left", () => {
     ["at work", [question, half]],
     ["aborted as its process ended", [question, answerTo(asked, "so far", aborted)]],
   ])("is to run again as it was asked, where jobs are resumed: %s", (_, messages) => {
+    const ended = findingOf(evidenceOf(working, messages))
     expect(findingOf(evidenceOf(working, messages, { recover: "resume" }))).toEqual({
       type: "unfinished",
       job: { ...job, session: "ses_1", earlier: { usage: { ...NO_USAGE, cost: 2 } } },
+      // Where it cannot, it ends as it would where jobs are not resumed.
+      interrupted: "record" in ended && ended.record,
     })
   })
 

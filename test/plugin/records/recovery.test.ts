@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
-import type { HostSession, Result } from "../../../src/plugin/host/port.ts"
+import { holdToOwner } from "../../../src/plugin/children/hold.ts"
+import type { Host, HostSession, Result } from "../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { verdict } from "../../../src/plugin/host/rules.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
 import type { Claim, Claims } from "../../../src/plugin/records/claims.ts"
@@ -9,8 +11,8 @@ import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { createRecovery, type Waiting } from "../../../src/plugin/records/recovery.ts"
 import { newStoredJob, StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
-import { failed, ok } from "../support/host-double.ts"
-import { answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
+import { failed, type HostDouble, ok, okAgents } from "../support/host-double.ts"
+import { agentOf, answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 
 const askedAt = 1_000_000
@@ -92,6 +94,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false }: S
     inbox,
     store,
     recover,
+    hold: (owner, children) => holdToOwner(host, owner, children),
     isTakenOver: () => isReload,
     onTakenOver: (session) => void takenOver.push(session),
     onWaiting,
@@ -259,6 +262,91 @@ describe("A job that was at work when its process ended", () => {
     host.sessions.set("ses_twin", sessionOf("ses_twin", { parentID: "owner", metadata: { troupe: twin } }))
     await recovery.everybody()
     expect(troupe.records.of("owner").map(({ session }) => session)).toEqual(["ses_1"])
+  })
+})
+
+describe("A job that goes on", () => {
+  const everything = { permission: "*", pattern: "*", action: "allow" } as const
+  const noEdits = { permission: "edit", pattern: "*", action: "deny" } as const
+  /** The owner's agents, as a person has changed them while nothing ran. */
+  const changed = async () =>
+    okAgents(
+      agentOf("build", [everything, noEdits], { mode: "primary" }),
+      agentOf("free", [everything], { mode: "primary" }),
+      agentOf("general", [everything]),
+    )
+  const mayEdit = (host: { sessions: HostDouble["sessions"] }, session = "ses_1") =>
+    verdict([everything, ...(host.sessions.get(session)?.permission ?? [])], { ...noEdits })
+
+  it.each([
+    ["after a crash", { recover: "resume" }],
+    ["after a reload", { isReload: true }],
+  ] as const)("%s may no longer do what its owner may no longer do", async (_, setup) => {
+    const { recovery, host, put } = newStart(setup)
+    put({ stored: { ownerAgent: "build" } })
+    host.agents = changed
+    const { setRules } = host
+    host.setRules = (...given) => {
+      expect(host.prompts).toEqual([])
+      return setRules(...given)
+    }
+    await recovery.everybody()
+    expect(mayEdit(host)).toBe("deny")
+    expect(host.prompts).toHaveLength(1)
+  })
+
+  it("keeps the rules that it had where its owner may still do as much", async () => {
+    const { recovery, host, put } = newStart({ recover: "resume" })
+    put({ stored: { ownerAgent: "free" } })
+    host.agents = changed
+    await recovery.everybody()
+    expect(host.prompts).toHaveLength(1)
+    expect(host.sessions.get("ses_1")?.permission).toBeUndefined()
+  })
+
+  it("is held to what the owner's owner may, where its owner is a child itself", async () => {
+    const { recovery, host, put } = newStart({ recover: "resume" })
+    put({ stored: { ownerAgent: "build" } })
+    put({ id: "b", owner: "ses_1", stored: { ownerAgent: "general" } })
+    host.agents = changed
+    // Its owner's owner may not answer first.
+    await recovery.owner("ses_1")
+    expect(host.prompts.map(({ prompt }) => prompt.session)).toEqual(["ses_b"])
+    expect(mayEdit(host, "ses_b")).toBe("deny")
+  })
+
+  const busy = async () => failed("busy")
+  it.each<[string, (host: Host) => Partial<Host>, string]>([
+    ["which agents there are", () => ({ agents: busy }), "(busy)"],
+    [
+      "what its owner's session may",
+      ({ session }) => ({ session: (id) => (id === "owner" ? busy() : session(id)) }),
+      "(busy)",
+    ],
+    ["whether its rules are set", () => ({ setRules: busy }), "(busy)"],
+    [
+      "what its owner's agent may, which is gone",
+      () => ({ agents: async () => okAgents(agentOf("general")) }),
+      'there is no agent "build" any more',
+    ],
+  ])("ends where opencode does not say %s, and is not asked", async (_, spoiled, why) => {
+    const { recovery, host, record, put, kept, pass } = newStart({ isReload: true })
+    put({ stored: { ownerAgent: "build" } })
+    host.agents = changed
+    host.isBusy = async () => ok(true)
+    Object.assign(host, spoiled(host))
+    await recovery.everybody()
+    await pass(0)
+    const error = {
+      kind: "interrupted",
+      message: expect.stringMatching(/^it was not resumed, .*agents_send/),
+    }
+    expect(record()).toMatchObject({ state: "failed", error })
+    expect(record()?.error?.message).toContain(why)
+    expect(kept().record).toMatchObject({ state: "failed", error })
+    expect(host.prompts).toEqual([])
+    // Its turn may have outlived the reload.
+    expect(host.aborted).toEqual(["ses_1"])
   })
 })
 

@@ -126,7 +126,12 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
         agentOf("explore"),
         agentOf("title", [], { hidden: true }),
       ),
-    models: async () => ok(["other/big", "fake/m1", "fake/m2"]),
+    models: async () =>
+      ok([
+        { name: "other/big", variants: [] },
+        { name: "fake/m1", variants: ["low", "high"] },
+        { name: "fake/m2", variants: [] },
+      ]),
     async toast(toast) {
       toasts.push(toast)
       return ok(true)

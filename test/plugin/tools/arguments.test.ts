@@ -42,7 +42,7 @@ describe("What the model sees of", () => {
               id: { type: "string", description: "Short name. Default j1, j2, …" },
               description: { type: "string", description: "3-5 words" },
               agent: { type: "string", description: "Default general" },
-              model: { type: "string", description: "provider/model" },
+              model: { type: "string", description: "provider/model or provider/model#variant" },
               timeout: seconds,
             },
           },

@@ -186,7 +186,8 @@ describe("agents_start", () => {
 
   it("names models of the asked provider first where one is unknown, and of the rest how many there are", async () => {
     const others = Array.from({ length: 19 }, (_, index) => `other/m${index}`)
-    const { call } = testServices({ models: async () => ok(["fakir/m3", ...others, "fake/m1", "fake/m2"]) })
+    const names = ["fakir/m3", ...others, "fake/m1", "fake/m2"]
+    const { call } = testServices({ models: async () => ok(names.map((name) => ({ name, variants: [] }))) })
     const { output } = await call("agents_start", { tasks: [task("a", { model: "fake/m3" })] })
     expect(output).toMatch(/there are: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
   })
@@ -279,6 +280,27 @@ describe("agents_start", () => {
     expect(await again()).toBe(
       'Refused: a: the id "a" is taken by an ended job, which agents_send continues; choose another, or leave it out',
     )
+  })
+
+  it("says of a taken id whose job never got a session no more than to choose another", async () => {
+    const { call } = testServices({ createSession: async () => failed("the disk is full") })
+    const start = async () => (await call("agents_start", { tasks: [task("a")] })).output
+    expect(await start()).toContain("Not started: a: the disk is full")
+    expect(await start()).toBe(
+      'Refused: a: the id "a" is taken by a job that never got a session; choose another, or leave it out',
+    )
+  })
+
+  it("asks for no permission for a task whose id is taken", async () => {
+    const { call } = await running("a")
+    const asked: string[] = []
+    const ask: CallOptions["ask"] = async (agent, description) => {
+      asked.push(`${agent}: ${description}`)
+      return { type: "granted" }
+    }
+    await call("agents_start", { tasks: [task("a")] }, { ask })
+    await call("agents_start", { tasks: [task("a"), task("b")] }, { ask })
+    expect(asked).toEqual(["general: do b"])
   })
 
   it("starts nothing that was interrupted while the user was asked", async () => {
@@ -379,6 +401,31 @@ describe("agents_start", () => {
     const { call, host } = testServices({ modelOf: async () => ok(undefined) })
     await call("agents_start", { tasks: [task("a")] })
     expect(host.prompts[0]?.prompt).toMatchObject({ model: undefined, variant: undefined })
+  })
+
+  it("runs a job on the variant that its task's model names, as opencode does", async () => {
+    const odd = "other/m#1"
+    const models = async () =>
+      ok([
+        { name: "fake/m1", variants: ["low", "high"] },
+        { name: "fake/m2", variants: [] },
+        { name: odd, variants: ["high"] },
+      ])
+    const { call, host } = testServices({ models })
+    const tasks = ["fake/m1#high", odd, `${odd}#high`, "fake/m1#huge", "fake/m2#high", "fake/m3#high"].map(
+      (model, index) => task(`t${index}`, { model }),
+    )
+    const { output } = await call("agents_start", { tasks })
+    expect(host.prompts.map(({ prompt: { model, variant } }) => [model, variant])).toEqual([
+      ["fake/m1", "high"],
+      [odd, undefined],
+      [odd, "high"],
+    ])
+    expect(output.split("\n").slice(1)).toEqual([
+      'Refused: t3: the model "fake/m1" has no variant "huge"; it has: low, high',
+      'Refused: t4: the model "fake/m2" has no variants',
+      `Refused: t5: no model "fake/m3#high"; there are: fake/m1, fake/m2, ${odd}`,
+    ])
   })
 
   it("runs a job on the task's model, else on its agent's, else on its owner's with the owner's variant", async () => {

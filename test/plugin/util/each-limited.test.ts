@@ -18,6 +18,10 @@ it("What is to be done for many is done for a few at a time, and given back in t
   expect(await all).toEqual(["made 0", "made 1", "made 2"])
 })
 
+it("Where there is nothing to be done, nothing is given back", async () => {
+  expect(await eachLimited([], 2, () => Promise.resolve("made"))).toEqual([])
+})
+
 it("A failure is told", async () => {
   await expect(eachLimited([1], 5, () => Promise.reject(new Error("no")))).rejects.toThrow("no")
 })

@@ -8,6 +8,9 @@ describe("The words of an error", () => {
     [{ data: { message: "inner" }, message: "outer" }, "inner"],
     [{ name: "APIError", data: { message: "" } }, "APIError"],
     [{ name: "APIError", data: {} }, "APIError"],
+    [{ name: "APIError", message: 7 }, "APIError"],
+    [{ name: 7 }, ""],
+    [null, ""],
     [undefined, ""],
     [7, ""],
   ])("of %o", (error, words) => {

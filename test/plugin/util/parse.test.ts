@@ -8,6 +8,7 @@ const Task = z.strictObject({
   timeout: z.number().positive().max(100).optional(),
   tries: z.number().int().min(1).max(5).optional(),
   ratio: z.number().optional(),
+  secret: z.string().min(8).optional(),
 })
 const Schema = z.strictObject({
   tasks: z.array(Task).min(1).max(3).optional(),
@@ -15,6 +16,7 @@ const Schema = z.strictObject({
   names: z.array(z.string()).optional(),
   until: z.enum(["all", "any"]).optional(),
   isAll: z.boolean().optional(),
+  port: z.string().transform(Number).optional(),
 })
 
 const problemsOf = (given: unknown, name?: string) => {
@@ -43,7 +45,15 @@ describe("A value from outside", () => {
     [{ tasks: [{ prompt: "x", ratio: "half" }] }, 'tasks[0].ratio is "half": it must be a number'],
     [
       { tasks: [{ prompt: "x", colour: "red" }] },
-      "tasks[0].colour is unknown; there are: prompt, agent, timeout, tries, ratio",
+      "tasks[0].colour is unknown; there are: prompt, agent, timeout, tries, ratio, secret",
+    ],
+    [
+      { tasks: [{ prompt: "x", secret: "short" }] },
+      "tasks[0].secret has 5 characters: it must have at least 8",
+    ],
+    [
+      { tasks: [{ prompt: "x", secret: 7 }] },
+      "tasks[0].secret is 7: it must be text of at least 8 characters",
     ],
     [{ tasks: [7] }, "tasks[0] is 7: it must be an object"],
     [{ tasks: [null] }, "tasks[0] is null: it must be an object"],
@@ -58,7 +68,8 @@ describe("A value from outside", () => {
     [{ names: {} }, "names is {}: it must be a list"],
     [{ until: "most" }, 'until is "most": it must be "all" or "any"'],
     [{ isAll: "yes" }, 'isAll is "yes": it must be true or false'],
-    [{ wait: true }, "wait is unknown; there are: tasks, ids, names, until, isAll"],
+    [{ port: 80 }, "port is 80: it must be text"],
+    [{ wait: true }, "wait is unknown; there are: tasks, ids, names, until, isAll, port"],
   ])("is named where it is wrong, with what would be right: %o", (given, problem) => {
     expect(problemsOf(given)).toEqual([problem])
   })
@@ -69,12 +80,18 @@ describe("A value from outside", () => {
     expect(problem.length).toBeLessThan(120)
   })
 
+  it("is shown whole up to 60 characters", () => {
+    const [whole, longer] = [58, 59].map((length) => "x".repeat(length))
+    expect(problemsOf({ ids: whole })).toEqual([`ids is "${whole}": it must be a list that is not empty`])
+    expect(problemsOf({ ids: longer })).toEqual([`ids is "${longer}…: it must be a list that is not empty`])
+  })
+
   it("has each of its problems named, each field once", () => {
     expect(problemsOf({ tasks: [{ tries: 0.5 }], wait: 1, parallel: 2 })).toEqual([
       "tasks[0].prompt is missing: it must be text that is not blank",
       "tasks[0].tries is 0.5: it must be a whole number, at least 1 and at most 5",
-      "wait is unknown; there are: tasks, ids, names, until, isAll",
-      "parallel is unknown; there are: tasks, ids, names, until, isAll",
+      "wait is unknown; there are: tasks, ids, names, until, isAll, port",
+      "parallel is unknown; there are: tasks, ids, names, until, isAll, port",
     ])
   })
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { beginning, oneLine, plainText } from "../../../src/plugin/util/plain.ts"
+import { beginning, oneLine, plainLines, plainText } from "../../../src/plugin/util/plain.ts"
 
 it.each([
   ["colours", "\u001b[1;31mred\u001b[0m and \u009b32mgreen", "red and green"],
@@ -30,10 +30,20 @@ it("A line cannot be broken or turned around", () => {
   expect(oneLine("\u202Egnp.exe\u202C \u2067x\u2069")).toBe("gnp.exe x")
 })
 
+it("A few lines stay apart, each of them as a line alone", () => {
+  expect(plainLines("a  b\n\u202Ec \r\n d")).toBe("a b\nc\nd")
+})
+
 it("A beginning holds whole characters", () => {
   expect(beginning("ab", 5)).toBe("ab")
   expect(beginning("a👍b", 2)).toBe("a")
   expect(beginning("a👍b", 3)).toBe("a👍")
+})
+
+it("A half of a character, as a broken text has it, is one of its own in a beginning", () => {
+  const [high, low] = ["\uD83D", "\uDC4D"]
+  expect(beginning(`👍a${low}b`, 3)).toBe("👍a")
+  expect(beginning(`👍${high}b`, 3)).toBe(`👍${high}`)
 })
 
 it("Ten megabytes of what never ends are read in one go", () => {

@@ -117,7 +117,7 @@ function Counts() {
 }
 
 function NeedsAttention() {
-  if (needy.value.length === 0) return <p class="all-well">✓ Nothing needs attention.</p>
+  if (needy.value.length === 0) return <p class="all-well">✓ Nothing is waiting for you.</p>
   return (
     <section aria-labelledby="needs" class="needs">
       <h2 id="needs">Needs attention</h2>

@@ -107,7 +107,12 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     models: () =>
       call(client.config.providers()).then(
         map("models", ({ providers }) =>
-          providers.flatMap(({ id, models }) => Object.keys(models).map((model) => `${id}/${model}`)),
+          providers.flatMap(({ id, models }) =>
+            Object.entries(models).map(([model, { variants = {} }]) => ({
+              name: `${id}/${model}`,
+              variants: Object.keys(variants),
+            })),
+          ),
         ),
       ),
 

@@ -1,7 +1,14 @@
 import * as z from "zod"
 import type { Ask, JobError, Usage } from "../../../machines/record.ts"
 import { ABORTED, refusedAt } from "../answers.ts"
-import type { AssistantMessage, HostAgent, HostMessage, HostSession, UserMessage } from "../port.ts"
+import type {
+  AssistantMessage,
+  HostAgent,
+  HostMessage,
+  HostModel,
+  HostSession,
+  UserMessage,
+} from "../port.ts"
 import { decodeRule } from "./rules.ts"
 
 /** The key under which messages and tool calls carry what is this product's. */
@@ -87,10 +94,16 @@ export function decodeAgents(given: unknown): HostAgent[] {
   }))
 }
 
-const Models = z.object({ data: z.array(z.object({ id: z.string(), providerID: z.string() })) })
+const Variants = z.array(z.object({ id: z.string() })).default([])
+const Models = z.object({
+  data: z.array(z.object({ id: z.string(), providerID: z.string(), variants: Variants })),
+})
 
-export function decodeModels(given: unknown): string[] {
-  return Models.parse(given).data.map(nameOf)
+export function decodeModels(given: unknown): HostModel[] {
+  return Models.parse(given).data.map(({ variants, ...model }) => ({
+    name: nameOf(model),
+    variants: variants.map(({ id }) => id),
+  }))
 }
 
 export const nameOf = ({ providerID, id }: { providerID: string; id: string }) => `${providerID}/${id}`

@@ -12,6 +12,7 @@ import type {
   HostSession,
   ModelChoice,
   NewPrompt,
+  NewSession,
   Result,
   StartPermission,
   ToolCallPlace,
@@ -20,6 +21,7 @@ import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
+import { Loading } from "./loading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
@@ -33,6 +35,8 @@ const mostReads = 16
 export type HostOfTwo = Host & {
   /** Takes every event of opencode. */
   hear(event: HostEvent): void
+  /** The same as opencode tells it. */
+  hearUndecoded(event: unknown): void
   /**
    * Hears the ends of turns that nobody has heard: those which ended between the last instance of the plugin and this
    * one. To be called once events are heard.
@@ -49,6 +53,7 @@ export type HostOfTwo = Host & {
 /** opencode 2 behind the port. */
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
+  const loading = new Loading(location.directory)
   const stored = new StoredSessions(context.storage, location.directory)
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
@@ -58,6 +63,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   const calls = new RunningCalls()
   /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
   const unasked = new Set<string>()
+  /** How many sessions are being made, and which were deleted meanwhile: nobody hears of that again. */
+  let making = 0
+  const deleted = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
@@ -90,6 +98,21 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return decoded("session.context", () => decodeMessages(found))
   }
 
+  async function make(input: NewSession): Promise<{ id: string }> {
+    const id = await children.make(input)
+    // What has a record may be run by whoever comes next: not before its rules hold.
+    await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
+    await stored.add(id, input.parent, input.stored)
+    if (deleted.has(id) || deleted.has(input.parent)) {
+      await stored.remove(id)
+      // opencode makes children of sessions that are gone, too.
+      await session.remove?.({ sessionID: id }).catch(() => {})
+      throw new Error("the session or its owner was deleted while it was made")
+    }
+    unasked.add(id)
+    return { id }
+  }
+
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
     const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
@@ -104,15 +127,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   return {
     problems,
 
-    createSession: (input) =>
-      outcome(async () => {
-        const id = await children.make(input)
-        // What has a record may be run by whoever comes next: not before its rules hold.
-        await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
-        await stored.add(id, input.parent, input.stored)
-        unasked.add(id)
-        return { id }
-      }),
+    createSession: (input) => {
+      making++
+      return outcome(() => make(input)).finally(() => {
+        if (--making === 0) deleted.clear()
+      })
+    },
 
     // 2.0 offers plugins no way to do it: without its record nobody runs it.
     deleteSession: (id) =>
@@ -177,7 +197,11 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return true
       }),
 
-    agents: () => call(() => read("agent.list", context.agent.list(), decodeAgents)),
+    agents: () =>
+      call(async () => {
+        await loading.over
+        return read("agent.list", context.agent.list(), decodeAgents)
+      }),
     models: () => call(() => read("model.list", context.model.list(), decodeModels)),
 
     async log(level, message) {
@@ -189,6 +213,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         if (busy.has(id)) await underWay.tell(id, hear)
       }),
+
+    hearUndecoded: (event) => loading.hear(event),
 
     hear(event) {
       const { type, session: id } = event
@@ -205,7 +231,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       }
       // What an undo has taken out comes under another id.
       if (type === "messages.removed") void outcome(() => posts.forget(id))
-      if (type === "session.deleted") void outcome(() => Promise.all([stored.remove(id), posts.forget(id)]))
+      if (type === "session.deleted") {
+        if (making > 0) deleted.add(id)
+        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
+      }
     },
 
     catchUp(hear) {

@@ -45,11 +45,21 @@ export class StoredSessions {
   }
 
   /** The session was deleted. */
-  async remove(session: string): Promise<void> {
-    const entry = await this.get(session)
-    if (!entry) return
-    await this.#storage.remove(prefix + session)
-    await this.#storage.remove(ofOwner(entry.parent) + session)
+  remove(session: string): Promise<void> {
+    return this.#inTurn(session, async () => {
+      const entry = await this.get(session)
+      if (!entry) return
+      await this.#storage.remove(prefix + session)
+      await this.#storage.remove(ofOwner(entry.parent) + session)
+    })
+  }
+
+  /** Their owner was deleted. opencode may have made them after that, and deletes none of those. */
+  async removeOf(parent: string): Promise<void> {
+    for (const session of await this.of(parent)) {
+      await this.remove(session)
+      await this.#storage.remove(ofOwner(parent) + session)
+    }
   }
 
   async get(session: string): Promise<Entry | undefined> {
@@ -71,10 +81,20 @@ export class StoredSessions {
     return found.map(({ key }) => key.slice(ofOwner(parent).length))
   }
 
-  /** Changes one entry; changes of one session within this process follow each other. */
-  async update(session: string, change: (stored: unknown) => object | undefined): Promise<void> {
+  /** @throws NotFoundError where nothing is there, or no more: the session was deleted. */
+  update(session: string, change: (stored: unknown) => object | undefined): Promise<void> {
+    return this.#inTurn(session, async () => {
+      const entry = await this.get(session)
+      if (!entry) throw new NotFoundError("nothing is stored for this session")
+      const stored = change(entry.stored)
+      if (stored !== undefined) await this.#set(session, { ...entry, at: this.#now(), stored })
+    })
+  }
+
+  /** Changes of one session within this process follow each other. */
+  async #inTurn(session: string, run: () => Promise<void>): Promise<void> {
     const before = this.#changing.get(session) ?? Promise.resolve()
-    const changing = before.catch(() => {}).then(() => this.#change(session, change))
+    const changing = before.catch(() => {}).then(run)
     this.#changing.set(session, changing)
     try {
       await changing
@@ -83,14 +103,13 @@ export class StoredSessions {
     }
   }
 
-  async #change(session: string, change: (stored: unknown) => object | undefined): Promise<void> {
-    const entry = await this.get(session)
-    const stored = change(entry?.stored)
-    if (stored !== undefined && entry) await this.#set(session, { ...entry, at: this.#now(), stored })
-  }
-
   async #set(session: string, entry: Entry): Promise<void> {
     // Storage takes JSON alone.
     await this.#storage.set(prefix + session, JSON.parse(JSON.stringify(entry)))
   }
+}
+
+class NotFoundError extends Error {
+  /** As opencode's own errors have it. */
+  readonly _tag = "NotFoundError"
 }

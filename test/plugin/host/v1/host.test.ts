@@ -245,13 +245,20 @@ describe("A session's turn", () => {
 })
 
 describe("Models", () => {
-  it("are named by provider and model", async () => {
+  it("are named by provider and model, with their variants", async () => {
     const providers = [
-      { id: "fake", models: { m1: {}, m2: {} } },
+      { id: "fake", models: { m1: {}, m2: { variants: { low: {}, high: {} } } } },
       { id: "other", models: { "a/b": {} } },
     ]
     const { host } = hostAnswered(() => Response.json({ providers, default: {} }))
-    expect(await host.models()).toEqual({ ok: true, value: ["fake/m1", "fake/m2", "other/a/b"] })
+    expect(await host.models()).toEqual({
+      ok: true,
+      value: [
+        { name: "fake/m1", variants: [] },
+        { name: "fake/m2", variants: ["low", "high"] },
+        { name: "other/a/b", variants: [] },
+      ],
+    })
   })
 })
 

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest"
 import { finalAnswer, textSince } from "../../../../src/plugin/host/answers.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
-import { againMark, decodeMessages, decodeSession } from "../../../../src/plugin/host/v2/decode.ts"
+import {
+  againMark,
+  decodeMessages,
+  decodeModels,
+  decodeSession,
+} from "../../../../src/plugin/host/v2/decode.ts"
 
 const tokens = { input: 10, output: 5, reasoning: 1, cache: { read: 2, write: 3 } }
 
@@ -21,6 +26,22 @@ describe("A session", () => {
   it("says whether its user has undone messages and may still bring them back", () => {
     expect(decodeSession(session, undefined).isReverted).toBe(false)
     expect(decodeSession({ ...session, revert: { messageID: "msg_1" } }, undefined).isReverted).toBe(true)
+  })
+})
+
+describe("Models", () => {
+  it("are named by provider and model, with their variants", () => {
+    const high = { id: "high", settings: {} }
+    const data = [
+      { providerID: "fake", id: "m1", variants: [] },
+      { providerID: "fake", id: "m2", variants: [{ id: "low" }, high] },
+      { providerID: "other", id: "a/b" },
+    ]
+    expect(decodeModels({ data })).toEqual([
+      { name: "fake/m1", variants: [] },
+      { name: "fake/m2", variants: ["low", "high"] },
+      { name: "other/a/b", variants: [] },
+    ])
   })
 })
 

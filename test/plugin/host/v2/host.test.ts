@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
+import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
 const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
@@ -148,6 +149,32 @@ describe("A child that could not be made as it should be", () => {
   })
 })
 
+describe("The agents", () => {
+  const event = (directory: string) => ({ type: "plugin.updated", location: { directory } })
+
+  it("are those of the configuration: they are not told before opencode has loaded it", async () => {
+    const context = contextDouble()
+    const list = vi.spyOn(context.agent, "list")
+    const host = await createHost(context)
+    const asking = host.agents()
+    host.hearUndecoded(event("/other"))
+    await settled()
+    expect(list).not.toHaveBeenCalled()
+    host.hearUndecoded(event("/project"))
+    answered(await asking)
+    expect(list).toHaveBeenCalledOnce()
+  })
+
+  it("are told all the same where opencode tells of no load", async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const host = await createHost(contextDouble())
+    const asking = host.agents()
+    await vi.advanceTimersByTimeAsync(9_000)
+    answered(await asking)
+  })
+})
+
 describe("The records of children", () => {
   it("are found by their owner, and all that changed lately; an owner is not looked for among all", async () => {
     const context = contextDouble()
@@ -167,6 +194,55 @@ describe("The records of children", () => {
     context.reads.most = 0
     expect(answered(await host.children("ses_owner"))).toHaveLength(50)
     expect(context.reads.most).toBeLessThan(20)
+  })
+
+  it.each(["ses_owner", "ses_1"])(
+    "are not left behind where %s is deleted while the child is made: opencode may make it all the same",
+    async (deleted) => {
+      const context = contextDouble({ takesParent: true, removes: true })
+      const host = await createHost(context)
+      const { set } = context.storage
+      context.storage.set = async (key, value) => {
+        host.hear({ type: "session.deleted", session: deleted })
+        await new Promise(setImmediate)
+        await set(key, value)
+      }
+      const { ok } = await host.createSession(newSession("a"))
+      expect([ok, ...context.stored.keys(), ...context.made]).toEqual([false])
+      context.storage.set = set
+      expect(await host.createSession(newSession("b"))).toMatchObject({ ok: true })
+    },
+  )
+
+  it("are gone with their owner, where the child was made after that was deleted and before it was heard", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    answered(await host.createSession(newSession("a")))
+    host.hear({ type: "session.deleted", session: "ses_owner" })
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+
+  it("do not come back by a change that was under way as their session was deleted", async () => {
+    const context = contextDouble()
+    const host = await createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    const { get } = context.storage
+    context.storage.get = async (key) => {
+      const found = await get(key)
+      context.storage.get = get
+      host.hear({ type: "session.deleted", session })
+      await new Promise(setImmediate)
+      return found
+    }
+    answered(await host.updateStored(session, () => ({ id: "a", isChanged: true })))
+    await expect.poll(() => [...context.stored.keys()]).toEqual([])
+  })
+
+  it("are not there to be changed once their session is deleted: that is no damage", async () => {
+    const host = await createHost(contextDouble())
+    const change = vi.fn(() => undefined)
+    expect(await host.updateStored("ses_gone", change)).toMatchObject({ ok: false, error: { status: 404 } })
+    expect(change).not.toHaveBeenCalled()
   })
 
   it("are gone with their session", async () => {

@@ -1,0 +1,35 @@
+import * as z from "zod"
+
+/** opencode loads a location in 0.1 to 1 s. One that does not tell when it has is taken for loaded. Milliseconds. */
+const loadTimeout = 8_000
+
+/**
+ * How opencode loads the location that loads this plugin. Until it has, its agents lack what the configuration says of
+ * them: they have the rules of opencode itself, which permit more.
+ */
+export class Loading {
+  readonly over: Promise<void>
+  readonly #directory: string
+  #end: () => void = () => {}
+
+  constructor(directory: string) {
+    this.#directory = directory
+    this.over = new Promise((resolve) => {
+      const timer = setTimeout(resolve, loadTimeout).unref()
+      this.#end = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  /** Takes every event as opencode tells it. The last of a load is of the plugins; each location has its own. */
+  hear(event: unknown): void {
+    if (Loaded.safeParse(event).data?.location.directory === this.#directory) this.#end()
+  }
+}
+
+const Loaded = z.object({
+  type: z.literal("plugin.updated"),
+  location: z.object({ directory: z.string() }),
+})

@@ -1,0 +1,181 @@
+import { describe, expect, it, vi } from "vitest"
+import { BegunPosts } from "../../../../src/plugin/host/v2/begun-posts.ts"
+import { scan } from "../../../../src/plugin/host/v2/storage.ts"
+import { StoredSessions } from "../../../../src/plugin/host/v2/stored-sessions.ts"
+import { contextDouble } from "./support/context-double.ts"
+
+/** opencode's storage, and what two locations of one process keep there. */
+function kept() {
+  const { storage, stored } = contextDouble()
+  let now = 1_000
+  const clock = () => now
+  return {
+    storage,
+    stored,
+    pass(ms: number) {
+      now += ms
+    },
+    sessions: new StoredSessions(storage, "/project", clock),
+    elsewhere: new StoredSessions(storage, "/elsewhere", clock),
+    posts: new BegunPosts(storage, clock),
+  }
+}
+
+/** A change that adds a name to those that are stored. */
+const adding = (name: string) => (stored: unknown) => (Array.isArray(stored) ? [...stored, name] : [])
+
+describe("A scan of opencode's storage", () => {
+  it.each([0, 3, 499, 500, 501, 1_000, 1_200])("finds all of %i entries, in their order", async (count) => {
+    const { storage, stored } = kept()
+    const keys = Array.from({ length: count }, (_, index) => `a/${String(index).padStart(4, "0")}`)
+    for (const key of ["0", ...keys, "b/1"]) stored.set(key, { key })
+    expect(await scan(storage, "a/")).toEqual(keys.map((key) => ({ key, value: { key } })))
+  })
+
+  it("names no key to go on from at its beginning, which opencode would refuse", async () => {
+    const { storage } = kept()
+    const asked = vi.spyOn(storage, "scan")
+    await scan(storage, "a/")
+    expect(asked.mock.calls).toStrictEqual([[{ prefix: "a/", limit: 500 }]])
+  })
+})
+
+describe("The record of a child", () => {
+  it("is there with its parent, its location and its time, until the child is deleted", async () => {
+    const { sessions, stored } = kept()
+    await sessions.add("ses_1", "ses_owner", { id: "a" })
+    expect(await sessions.get("ses_1")).toEqual({
+      parent: "ses_owner",
+      directory: "/project",
+      at: 1_000,
+      stored: { id: "a" },
+    })
+    await sessions.remove("ses_1")
+    expect(await sessions.get("ses_1")).toBeUndefined()
+    expect([...stored.keys()]).toEqual([])
+  })
+
+  it("is found by its owner alone, from each location", async () => {
+    const { sessions, elsewhere } = kept()
+    await sessions.add("ses_1", "ses_owner", {})
+    await sessions.add("ses_2", "ses_owner", {})
+    await elsewhere.add("ses_3", "ses_other", {})
+    expect(await elsewhere.of("ses_owner")).toEqual(["ses_1", "ses_2"])
+    expect(await sessions.of("ses_other")).toEqual(["ses_3"])
+    await sessions.remove("ses_1")
+    expect(await sessions.of("ses_owner")).toEqual(["ses_2"])
+  })
+
+  it("is found in its location by when it was written last", async () => {
+    const { sessions, elsewhere, pass } = kept()
+    await sessions.add("ses_1", "ses_owner", {})
+    await elsewhere.add("ses_2", "ses_owner", {})
+    pass(1_000)
+    await sessions.add("ses_3", "ses_owner", {})
+    expect(await sessions.since(1_000)).toEqual(["ses_1", "ses_3"])
+    expect(await sessions.since(1_001)).toEqual(["ses_3"])
+    pass(1_000)
+    await sessions.update("ses_1", () => ({}))
+    expect(await sessions.since(3_000)).toEqual(["ses_1"])
+  })
+
+  it("is left as it is where nothing is to be changed", async () => {
+    const { sessions, pass } = kept()
+    await sessions.add("ses_1", "ses_owner", { id: "a" })
+    pass(1_000)
+    await sessions.update("ses_1", () => undefined)
+    expect(await sessions.get("ses_1")).toMatchObject({ at: 1_000, stored: { id: "a" } })
+  })
+
+  it("is made by no change: the child was deleted meanwhile", async () => {
+    const { sessions, stored } = kept()
+    const change = vi.fn(() => ({ id: "a" }))
+    await expect(sessions.update("ses_1", change)).rejects.toMatchObject({ _tag: "NotFoundError" })
+    expect(change).not.toHaveBeenCalled()
+    expect(stored.size).toBe(0)
+  })
+
+  it("takes its changes one after the other, whichever of them fails; none waits for another child's", async () => {
+    const { sessions } = kept()
+    for (const session of ["ses_1", "ses_2"]) await sessions.add(session, "ses_owner", [])
+    const changes = [
+      sessions.update("ses_1", adding("first")),
+      sessions.update("ses_1", () => {
+        throw new Error("a defect")
+      }),
+      sessions.update("ses_1", adding("third")),
+      sessions.update("ses_2", adding("other")),
+    ]
+    expect(await Promise.allSettled(changes)).toMatchObject([
+      { status: "fulfilled" },
+      { status: "rejected", reason: { message: "a defect" } },
+      { status: "fulfilled" },
+      { status: "fulfilled" },
+    ])
+    expect(await sessions.get("ses_1")).toMatchObject({ stored: ["first", "third"] })
+    expect(await sessions.get("ses_2")).toMatchObject({ stored: ["other"] })
+  })
+
+  it("takes a change after those that are under way, though earlier ones are over", async () => {
+    const { sessions } = kept()
+    await sessions.add("ses_1", "ses_owner", [])
+    const first = sessions.update("ses_1", adding("first"))
+    const second = sessions.update("ses_1", adding("second"))
+    await first
+    await Promise.all([second, sessions.update("ses_1", adding("third"))])
+    expect(await sessions.get("ses_1")).toMatchObject({ stored: ["first", "second", "third"] })
+  })
+
+  it("is stored as JSON, which is all that opencode's storage takes", async () => {
+    const { sessions, stored } = kept()
+    await sessions.add("ses_1", "ses_owner", { id: "a", error: undefined })
+    expect(stored.get("child/ses_1")).toStrictEqual({
+      parent: "ses_owner",
+      directory: "/project",
+      at: 1_000,
+      stored: { id: "a" },
+    })
+  })
+
+  it("is none where something else stands in its place", async () => {
+    const { sessions, stored } = kept()
+    stored.set("child/ses_1", { parent: 7 })
+    expect(await sessions.get("ses_1")).toBeUndefined()
+    expect(await sessions.since(0)).toEqual([])
+    await sessions.remove("ses_1")
+    expect(stored.size).toBe(1)
+  })
+})
+
+describe("A post that has begun", () => {
+  it("is known with its mark, by its session, the oldest first", async () => {
+    const { posts } = kept()
+    for (const id of ["msg_2", "msg_1"]) await posts.add("ses_1", id, { delivered: [id] })
+    await posts.add("ses_2", "msg_3", {})
+    expect(await posts.of("ses_1")).toEqual([
+      { messageID: "msg_1", mark: { delivered: ["msg_1"] } },
+      { messageID: "msg_2", mark: { delivered: ["msg_2"] } },
+    ])
+  })
+
+  it("is forgotten after a day, by when its result is on record", async () => {
+    const { posts, stored, pass } = kept()
+    await posts.add("ses_1", "msg_1", {})
+    pass(24 * 3_600_000 - 1)
+    await posts.add("ses_1", "msg_2", {})
+    expect(await posts.of("ses_1")).toHaveLength(2)
+    pass(1)
+    expect(await posts.of("ses_1")).toEqual([{ messageID: "msg_2", mark: {} }])
+    expect(stored.size).toBe(1)
+  })
+
+  it("is forgotten with its session, and where something else stands in its place", async () => {
+    const { posts, stored } = kept()
+    stored.set("post/ses_1/msg_0", { mark: {} })
+    expect(await posts.of("ses_1")).toEqual([])
+    await posts.add("ses_1", "msg_1", {})
+    await posts.add("ses_2", "msg_2", {})
+    await posts.forget("ses_1")
+    expect([...stored.keys()]).toEqual(["post/ses_2/msg_2"])
+  })
+})
