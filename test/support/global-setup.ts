@@ -13,8 +13,9 @@ export function setup(): () => Promise<void> {
   const made = make((end) => ends.unshift(end))
   const forget = announce(made)
   return async () => {
-    forget()
+    // A short run may be over before it is made, and whoever makes it says so.
     await made.catch(() => {})
+    forget()
     for (const end of ends) await end()
   }
 }
