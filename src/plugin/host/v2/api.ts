@@ -105,6 +105,11 @@ export type Call = {
   signal: AbortSignal
   /** Replaces the shown metadata of the running call. */
   progress(metadata: object): Promise<unknown>
+  /**
+   * The tools of the opencode that calls; ours, not opencode's. Of several instances that a reload makes at once it
+   * keeps one, not always the last, and refuses whatever the tools of another ask for.
+   */
+  builtIn?(): Promise<BuiltInTool[]>
 }
 
 /** opencode's own tools can be called by a plugin. */

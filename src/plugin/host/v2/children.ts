@@ -91,7 +91,7 @@ export class Children {
       const { agent, title, model, variant } = input
       // Setting the model afterwards would cost as much again as a tenth of making the session.
       const named = model !== undefined && variant !== undefined ? `${model}#${variant}` : model
-      const session = await this.#throughSubagent(callOf(input), agent, title, { model: named })
+      const session = await this.#throughSubagent(this.#callOf(input), agent, title, { model: named })
       if (session === undefined) throw new Error("opencode's own tool `subagent` has made no session")
       return session
     }
@@ -128,8 +128,9 @@ export class Children {
     return { way: "root", first: made.id }
   }
 
-  async #subagent(): Promise<BuiltInTool | undefined> {
-    return (await this.#context.tool.list()).find(({ id }) => id === "subagent")
+  async #subagent(call?: Call): Promise<BuiltInTool | undefined> {
+    const tools = await (call?.builtIn?.() ?? this.#context.tool.list())
+    return tools.find(({ id }) => id === "subagent")
   }
 
   /** Nothing where this opencode has no such tool, or one that does not tell of its session. */
@@ -139,7 +140,7 @@ export class Children {
     title: string,
     { model, child }: { model?: string | undefined; child?: string | undefined },
   ): Promise<string | undefined> {
-    const subagent = await this.#subagent()
+    const subagent = await this.#subagent(call)
     if (!subagent) return undefined
     let session: string | undefined
     const progress = async (told: object) => {
@@ -156,11 +157,27 @@ export class Children {
       ...(child !== undefined && { sessionID: child }),
     }
     try {
-      await subagent.execute(given, { ...call, progress })
+      const { builtIn: _builtIn, ...own } = call
+      await subagent.execute(given, { ...own, progress })
     } catch (thrown) {
       if (session === undefined) throw thrown
     }
     return session
+  }
+
+  /** The call for which a session is made. It may be over: an interrupt ends the waiting, not the start. */
+  #callOf({ parent, call }: NewSession): Call {
+    const { message, call: id = "", agent } = call
+    const builtIn = this.#calls.at(call)?.call.builtIn
+    return {
+      sessionID: parent,
+      messageID: message,
+      id,
+      agent,
+      signal: new AbortController().signal,
+      progress: async () => {},
+      ...(builtIn && { builtIn }),
+    }
   }
 
   /** A plugin cannot ask a person by itself: where the rules say that one is to be asked, nothing is started. */
@@ -193,18 +210,6 @@ export class Children {
       permissions: rules.map(encodeRule),
     })
     return Made.parse(created)
-  }
-}
-
-/** The call for which a session is made. It may be over: an interrupt ends the waiting, not the start. */
-function callOf({ parent, call: { message, call = "", agent } }: NewSession): Call {
-  return {
-    sessionID: parent,
-    messageID: message,
-    id: call,
-    agent,
-    signal: new AbortController().signal,
-    progress: async () => {},
   }
 }
 

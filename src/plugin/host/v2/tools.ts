@@ -15,11 +15,16 @@ export async function addTools(
   location: Location,
 ): Promise<void> {
   await context.tool.transform((all) => {
-    for (const [name, tool] of Object.entries(tools)) all.add(toolOfTwo(name, tool, location))
+    for (const [name, tool] of Object.entries(tools)) all.add(toolOfTwo(context, name, tool, location))
   })
 }
 
-function toolOfTwo(name: string, { description, arguments: given }: Tool, location: Location): NewTool {
+function toolOfTwo(
+  context: Context,
+  name: string,
+  { description, arguments: given }: Tool,
+  location: Location,
+): NewTool {
   return {
     name,
     options: { codemode: false },
@@ -32,7 +37,8 @@ function toolOfTwo(name: string, { description, arguments: given }: Tool, locati
     async execute(args, call) {
       const instance = await location.current(reloadMs)
       if (!instance) throw new Error(reloaded)
-      return instance.call(name, args, call)
+      // What opencode has not dropped is that through which it calls, whichever instance answers.
+      return instance.call(name, args, { ...call, builtIn: () => context.tool.list() })
     },
   }
 }
