@@ -1,4 +1,5 @@
-import { type Activity, hasEnded, type JobRecord } from "../../machines/record.ts"
+import { isDeepStrictEqual } from "node:util"
+import { type Activity, hasEnded, type JobRecord, type Usage } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent } from "../host/port.ts"
 import { throttle } from "../util/throttle.ts"
@@ -99,6 +100,9 @@ function watchedJob(
     if (asks.delete(ask)) troupe.tell(job, { type: "child.answered", ask, at: now() })
   }
 
+  /** opencode tells what a session has used with each change of it. */
+  const hasSpent = (usage: Usage) => !isDeepStrictEqual(troupe.records.get(owner, id)?.usage, usage)
+
   const toolEnded = (call: string) => {
     if (tools.delete(call)) troupe.tell(job, { type: "tool.ended", call, at: now() })
   }
@@ -136,7 +140,8 @@ function watchedJob(
           activity.call(tail === "" ? {} : { text: tail })
           return
         case "usage.changed":
-          if (session === own) troupe.tell(job, { type: "child.spent", usage: event.usage })
+          if (session === own && hasSpent(event.usage))
+            troupe.tell(job, { type: "child.spent", usage: event.usage })
           return
         case "session.busy":
           // After a pause the provider has taken the request at last.

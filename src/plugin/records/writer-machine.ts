@@ -45,8 +45,11 @@ export type WriteInput = { session: string; patch: Patch }
 /** `refused`: it is no longer ours to write. A write that is worth another attempt rejects. */
 export type WriteOutcome = { type: "written" } | { type: "refused" }
 
-/** How long changes that are in no hurry wait for others, milliseconds. */
-const soon = 1_000
+/**
+ * How long changes that are in no hurry wait for others, milliseconds: an end and its delivery, seconds later, are one
+ * write. What a kill takes of them is read again from the conversations.
+ */
+const soon = 3_000
 /** Before a write that failed is tried again, milliseconds. */
 const pauses = { firstMs: 1_000, lastMs: 60_000 }
 

@@ -49,7 +49,7 @@ async function delivered() {
   const message = { ...words, messageID: "msg_2", mark: deliveryMark([record]) }
   host.said.set(owner, [askedBy(words), postedAs(message)])
   const stored = () => StoredJob.parse(host.sessions.get(record.session)?.metadata?.troupe).deliveredRun
-  await vi.advanceTimersByTimeAsync(2_000)
+  await vi.advanceTimersByTimeAsync(4_000)
   expect([inbox.undelivered(owner), stored()]).toEqual([[], 1])
   return {
     ...services,
@@ -68,14 +68,14 @@ describe("A result whose delivery the user has undone", () => {
     const { undo, call, stored } = await delivered()
     undo()
     expect((await call("agents_wait", {})).output).toContain("the answer of a")
-    await vi.advanceTimersByTimeAsync(2_000)
+    await vi.advanceTimersByTimeAsync(4_000)
     expect(stored()).toBe(1)
   })
 
   it("is on record as undelivered", async () => {
     const { undo, stored } = await delivered()
     undo()
-    await vi.advanceTimersByTimeAsync(2_000)
+    await vi.advanceTimersByTimeAsync(4_000)
     expect(stored()).toBe(0)
   })
 

@@ -48,7 +48,7 @@ const cancelled: JobRecord = {
 /** Longer than all pauses together after which a write is tried again. */
 const longEnough = 10 * 60_000
 /** How long changes that are in no hurry wait for others. */
-const soon = 1_000
+const soon = 3_000
 
 quietXState()
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))

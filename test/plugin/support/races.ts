@@ -26,7 +26,7 @@ export function racedServices(scheduler: Scheduler, overrides: Parameters<typeof
       void scheduler.schedule(Promise.resolve(), what).then(act)
     },
     /** All that is under way comes to its end; time passes until nothing more happens. */
-    async settle(roundMs = 100) {
+    async settle(roundMs = 200) {
       for (let round = 0; round < 20; round++) {
         await scheduler.waitIdle()
         await vi.advanceTimersByTimeAsync(roundMs)
