@@ -76,6 +76,11 @@ export const fanOut: Part = async (bench) => {
         ratios(wall("byDefault"), bareAlone),
         { unit: "×" },
       ),
+      medianRow(
+        `${what}: plugin less its owner's step / bare calls, same opencode`,
+        ratios(differences(plugin, wall("ownerAlone")), bareBeside),
+        { unit: "×", bound: 1.1 },
+      ),
       ...(cpu("plugin").length > 0
         ? [
             medianRow(
@@ -100,6 +105,9 @@ export const fanOut: Part = async (bench) => {
           ]
         : []),
       medianRow(`${what}: through the plugin`, plugin, { unit: "ms" }),
+      medianRow("… of which the owner's step, which bare calls do without", wall("ownerAlone"), {
+        unit: "ms",
+      }),
       medianRow(`${what}: bare calls, same opencode`, bareBeside, { unit: "ms" }),
       medianRow(`${what}: bare calls in an opencode without it`, bareAlone, { unit: "ms" }),
       medianRow(`agents_start of ${fewJobs} jobs`, wall("startAlone"), { unit: "ms", bound: 1_000 }),
