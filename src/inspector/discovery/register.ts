@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { z } from "zod"
+import * as z from "zod"
 
 /** A running inspector, as the command line finds it. */
 export const Entry = z.object({

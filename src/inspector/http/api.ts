@@ -1,4 +1,4 @@
-import { z } from "zod"
+import * as z from "zod"
 import { JOB_STATES, JobRecord } from "../../machines/record.ts"
 
 /** What the routes accept and answer: these schemas parse requests and generate openapi.json. */

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises"
-import { z } from "zod"
+import * as z from "zod"
 import { MachineAnswer } from "./api.ts"
 
 /** What scripts/build-page.ts makes. */

@@ -1,4 +1,6 @@
 import * as z from "zod"
+// `z.core` would put all of it, with the words of every language, into what opencode loads.
+import { toDotPath } from "zod/v4/core"
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: string[] }
 
@@ -46,7 +48,7 @@ function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema
 }
 
 function nameOf(path: Path, name: string): string {
-  const field = z.core.toDotPath(path)
+  const field = toDotPath(path)
   return [name, field].filter((each) => each !== "").join(field.startsWith("[") ? "" : ".")
 }
 
