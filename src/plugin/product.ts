@@ -211,6 +211,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     toasts,
     starts,
     recovery,
+    messenger,
     tools,
     hear(event: HostEvent): void {
       turns.hear(event)

@@ -7,6 +7,7 @@ import type { JobStore } from "../records/store.ts"
 import { textOf } from "../records/texts.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { within } from "../util/within.ts"
+import { holdToOwner } from "./hold.ts"
 import type { Turns } from "./turns.ts"
 
 export type MessengerOptions = {
@@ -44,12 +45,23 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
 
   function send(record: JobRecord, message: string, call?: Sender): Promise<string> {
     const key = `${record.owner}/${record.id}`
-    const handOver = () => hand(troupe.records.get(record.owner, record.id) ?? record, message, call)
+    const handOver = async () => {
+      await holdBack(record, call)
+      return hand(troupe.records.get(record.owner, record.id) ?? record, message, call)
+    }
     const sending = (queues.get(key) ?? Promise.resolve()).then(handOver, handOver)
     queues.set(key, sending)
     const forget = () => void (queues.get(key) === sending && queues.delete(key))
     sending.then(forget, forget)
     return sending
+  }
+
+  /** The owner may do less now than when it started the job, whoever it is that sends. */
+  async function holdBack({ owner, session, agent }: JobRecord, call?: Sender): Promise<void> {
+    if (session === "") return
+    const ownerAgent = call?.agent ?? (await store.read(session))?.ownerAgent
+    const [held] = await holdToOwner(host, owner, [{ session, agent, ownerAgent }])
+    if (held?.ok === false) throw new Error(`${held.error.message}. Nothing was sent.`)
   }
 
   async function hand(record: JobRecord, message: string, call?: Sender): Promise<string> {

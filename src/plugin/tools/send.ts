@@ -1,5 +1,4 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { holdToOwner } from "../children/hold.ts"
 import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
@@ -18,7 +17,7 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
       metadata: { jobs: [] },
     }
   }
-  if (record.session !== "") await holdTo(services, record, call)
+  if (record.session !== "") await askToDirect(record, call)
   const words = await services.messenger.send(record, message, call)
   const current = services.troupe.records.get(owner, id) ?? record
   return {
@@ -28,17 +27,11 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
   }
 }
 
-/**
- * The owner may have another agent now than when it started the job, one that may do less: it has to be permitted to
- * direct this one, and what it may not do itself, the child may not either.
- */
-async function holdTo({ host }: Services, record: JobRecord, call: ToolCall): Promise<void> {
+/** The owner may have another agent now than when it started the job, one that may not direct this one. */
+async function askToDirect(record: JobRecord, call: ToolCall): Promise<void> {
   const permission = await call.askToStart(record.agent, record.description, record.session)
   if (permission.type !== "granted")
     throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
-  const child = { session: record.session, agent: record.agent, ownerAgent: call.agent }
-  const [held] = await holdToOwner(host, call.place.session, [child])
-  if (held?.ok === false) throw new Error(`${held.error.message}. Nothing was sent.`)
 }
 
 function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCall): string {

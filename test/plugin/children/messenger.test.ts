@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import type { NewPrompt } from "../../../src/plugin/host/port.ts"
+import type { NewPrompt, PermissionRule } from "../../../src/plugin/host/port.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
@@ -259,6 +259,23 @@ describe("A message to an ended job", () => {
     await call("agents_send", { id: "a", message: "and more" }, { agent: "careful" })
     expect(rules()).toEqual(before)
   })
+
+  it.each(["an ended job", "a running job"])(
+    "of a person holds %s to what its owner may do by now",
+    async (which) => {
+      let rules: PermissionRule[] = []
+      const { finish, host, troupe, messenger } = await working({
+        agents: async () => okAgents(agentOf("build", rules, { mode: "primary" }), agentOf("general")),
+      })
+      if (which === "an ended job") await finish("first")
+      rules = [{ permission: "edit", pattern: "*", action: "deny" }]
+      const record = troupe.records.get("owner", "a")
+      if (!record) throw new Error("there is no job")
+      await messenger.send(record, "edit it")
+      const child = host.sessions.get(record.session)
+      expect(verdict(child?.permission ?? [], { permission: "edit", pattern: "*" })).toBe("deny")
+    },
+  )
 
   it("has the usual limits where what was stored cannot be read", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] })
