@@ -22,12 +22,15 @@ export class Children {
   readonly #context: Context
   readonly #calls: RunningCalls
   readonly #warn: (message: string) => void
+  readonly #loaded: Promise<void>
   /** Decided with the first child. */
   #way: Promise<Way> | undefined
 
-  constructor(context: Context, calls: RunningCalls, warn: (message: string) => void) {
+  /** @param loaded see `Loading.over` */
+  constructor(context: Context, calls: RunningCalls, loaded: Promise<void>, warn: (message: string) => void) {
     this.#context = context
     this.#calls = calls
+    this.#loaded = loaded
     this.#warn = warn
   }
 
@@ -182,6 +185,7 @@ export class Children {
 
   /** A plugin cannot ask a person by itself: where the rules say that one is to be asked, nothing is started. */
   async #withoutAsking({ sessionID, agent: own }: Call, agent: string): Promise<StartPermission> {
+    await this.#loaded
     const [agents, owner] = await Promise.all([
       this.#context.agent.list(),
       this.#context.session.get({ sessionID }),

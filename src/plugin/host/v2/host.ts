@@ -69,7 +69,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
-  const children = new Children(context, calls, (problem) => problems.add(problem))
+  const children = new Children(context, calls, loading.over, (problem) => problems.add(problem))
 
   /** What is not as expected fails, and is a problem of this opencode. */
   function decoded<T>(call: string, decode: () => T): T {

@@ -3,6 +3,8 @@ import type { NewSession } from "../../../../src/plugin/host/port.ts"
 import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
 import { RunningCalls } from "../../../../src/plugin/host/v2/running-calls.ts"
+import { settled } from "../../../machines/support/play.ts"
+import { gate } from "../../../support/gate.ts"
 import { contextDouble, type DoubleOptions } from "./support/context-double.ts"
 
 const place = { session: "ses_owner", message: "msg_1", call: "call_1" }
@@ -25,11 +27,11 @@ const call: Call = {
   progress: async () => {},
 }
 
-function childrenOn(options: DoubleOptions) {
+function childrenOn(options: DoubleOptions, loaded = Promise.resolve()) {
   const context = contextDouble(options)
   const warn = vi.fn<(message: string) => void>()
   const calls = new RunningCalls()
-  const children = new Children(context, calls, warn)
+  const children = new Children(context, calls, loaded, warn)
   const running = calls.begin(call)
   return {
     context,
@@ -180,5 +182,16 @@ describe("The permission to start an agent", () => {
     context.agent.list = async () => ({ data: [{ id: "build", mode: "primary", permissions: rules }] })
     context.made.push({ id: "ses_owner", title: "", permissions: [] })
     expect(await children.askToStart(call, "general", "three")).toMatchObject({ type })
+  })
+  it("waits for the configuration's rules, where a plugin can ask nobody", async () => {
+    const loading = gate<void>()
+    const { children, context } = childrenOn({ hasSubagent: false }, loading.passed)
+    const rules = [{ action: "subagent", resource: "general", effect: "deny" }]
+    context.made.push({ id: "ses_owner", title: "", permissions: [] })
+    const asking = children.askToStart(call, "general", "three")
+    await settled()
+    context.agent.list = async () => ({ data: [{ id: "build", mode: "primary", permissions: rules }] })
+    loading.open()
+    expect(await asking).toEqual({ type: "denied" })
   })
 })
