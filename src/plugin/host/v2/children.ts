@@ -1,9 +1,11 @@
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
+import { within } from "../../util/within.ts"
 import type { NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
 import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
-import { decodeAgents, decodeSession } from "./decode.ts"
+import { decodeAgents, decodeRequests, decodeSession } from "./decode.ts"
+import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { encodeRule } from "./rules.ts"
 import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
 
@@ -16,6 +18,9 @@ import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts
  */
 type Way = "parent" | "subagent" | "root"
 type Decision = { way: Way; first?: string }
+
+/** Longest silence of opencode's own tool while it asks nobody. Milliseconds. */
+const silenceLimit = 30_000
 
 /** Makes child sessions. */
 export class Children {
@@ -143,9 +148,12 @@ export class Children {
     const subagent = await this.#subagent(call)
     if (!subagent) return undefined
     let session: string | undefined
+    let isGivenUp = false
     const progress = async (told: object) => {
       session = Started.safeParse(told).data?.sessionID
-      if (session !== undefined) throw new Error("only its session is needed")
+      if (session === undefined) return
+      if (isGivenUp && session !== child) this.#remove(session)
+      throw new Error("only its session is needed")
     }
     // Without a prompt it would refuse; it never gets as far as sending this one.
     const given = {
@@ -158,11 +166,31 @@ export class Children {
     }
     try {
       const { builtIn: _builtIn, ...own } = call
-      await subagent.execute(given, { ...own, progress })
+      await this.#unlessSilent(call, subagent.execute(given, { ...own, progress }))
     } catch (thrown) {
+      isGivenUp = true
       if (session === undefined) throw thrown
     }
     return session
+  }
+
+  /** A person who is asked may take any time, opencode may not. */
+  async #unlessSilent({ sessionID }: Call, running: Promise<unknown>): Promise<void> {
+    const ended = running.then(() => true)
+    for (let silentMs = 0; silentMs < silenceLimit; ) {
+      if (await within(answerTimeout, ended, () => false)) return
+      silentMs = (await this.#isAsking(sessionID)) ? 0 : silentMs + answerTimeout
+    }
+    throw new NoAnswerError(silenceLimit)
+  }
+
+  /** Where opencode cannot tell, it may be. */
+  async #isAsking(sessionID: string): Promise<boolean> {
+    try {
+      return decodeRequests(await this.#context.permission.list({ sessionID })).length > 0
+    } catch (thrown) {
+      return !(thrown instanceof NoAnswerError)
+    }
   }
 
   /** The call for which a session is made. It may be over: an interrupt ends the waiting, not the start. */
