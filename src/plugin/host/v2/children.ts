@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import { within } from "../../util/within.ts"
-import type { NewSession, StartPermission } from "../port.ts"
+import type { HostEvent, NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
 import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
 import { decodeAgents, decodeRequests, decodeSession } from "./decode.ts"
@@ -29,11 +29,19 @@ export class Children {
   readonly #warn: (message: string) => void
   /** Decided with the first child. */
   #way: Promise<Way> | undefined
+  /** What opencode's own tool is running for. */
+  readonly #asks = new Set<Ask>()
 
   constructor(context: Context, calls: RunningCalls, warn: (message: string) => void) {
     this.#context = context
     this.#calls = calls
     this.#warn = warn
+  }
+
+  /** Takes every event of opencode. */
+  hear({ type, session }: HostEvent): void {
+    if (type !== "request.opened") return
+    for (const ask of this.#asks) if (ask.session === session) ask.isPut = true
   }
 
   /** What a person has allowed for a call is not asked again for each of its jobs. */
@@ -138,13 +146,32 @@ export class Children {
     return tools.find(({ id }) => id === "subagent")
   }
 
-  /** Nothing where this opencode has no such tool, or one that does not tell of its session. */
-  async #throughSubagent(
-    call: Call,
-    agent: string,
-    title: string,
-    { model, child }: { model?: string | undefined; child?: string | undefined },
-  ): Promise<string | undefined> {
+  /**
+   * Nothing where this opencode has no such tool, or one that does not tell of its session. opencode refuses whatever
+   * the tools of an instance ask for that a reload has ended, without asking anybody: then ours are asked.
+   */
+  async #throughSubagent(call: Call, ...wanted: Wanted): Promise<string | undefined> {
+    const ask: Ask = { session: call.sessionID, isPut: false }
+    this.#asks.add(ask)
+    const unlessPut = (thrown: unknown, otherwise: () => Promise<string | undefined>) => {
+      const refusal = refusalIn(thrown)
+      const isPerson = ask.isPut || (refusal.type === "rejected" && refusal.feedback !== undefined)
+      if (isPerson || refusal.type !== "rejected") throw thrown
+      return otherwise()
+    }
+    const { builtIn: _builtIn, ...own } = call
+    try {
+      return await this.#runSubagent(call, ...wanted).catch((thrown) =>
+        unlessPut(thrown, () => this.#runSubagent(own, ...wanted)),
+      )
+    } catch (thrown) {
+      return await unlessPut(thrown, () => Promise.reject(new Error(reloading)))
+    } finally {
+      this.#asks.delete(ask)
+    }
+  }
+
+  async #runSubagent(call: Call, ...[agent, title, { model, child }]: Wanted): Promise<string | undefined> {
     const subagent = await this.#subagent(call)
     if (!subagent) return undefined
     let session: string | undefined
@@ -240,6 +267,18 @@ export class Children {
     return Made.parse(created)
   }
 }
+
+/** `isPut`: a person was asked something in this session meanwhile. */
+type Ask = { session: string; isPut: boolean }
+
+/** The agent, what the session is called, and what is asked for. */
+type Wanted = [
+  agent: string,
+  title: string,
+  choice: { model?: string | undefined; child?: string | undefined },
+]
+
+const reloading = "opencode was reloading its plugins and asked nobody; call again"
 
 const Made = z.object({ id: z.string(), parentID: z.string().optional() })
 

@@ -21,7 +21,7 @@ import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
-import { answerTimeout, inTime, NoAnswerError } from "./in-time.ts"
+import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
@@ -49,9 +49,11 @@ export type HostOfTwo = Host & {
   decide(check: PermissionCheck): void
 }
 
-/** opencode 2 behind the port. */
-export function createHost(offered: Context, problems = new Problems()): HostOfTwo {
-  const context = inTime(offered)
+/**
+ * opencode 2 behind the port.
+ * @param context see `inTime`: without it, what hangs in opencode may hang here
+ */
+export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const loading = new Loading(location.directory)
   const stored = new StoredSessions(context.storage, location.directory)
@@ -227,6 +229,7 @@ export function createHost(offered: Context, problems = new Problems()): HostOfT
     hear(event) {
       const { type, session: id } = event
       underWay.hear(event)
+      children.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)

@@ -242,3 +242,39 @@ describe("opencode's own tool that says nothing", () => {
     expect(await asking).toEqual({ type: "granted" })
   })
 })
+
+describe("opencode's own tool, through an instance that a reload has ended,", () => {
+  const declined = Object.assign(new Error(), { _tag: "Permission.DeclinedError" })
+  const refusing = async () => [{ id: "subagent", execute: () => Promise.reject(declined) }]
+
+  it("refuses without asking anybody: another's is asked", async () => {
+    const { context, children } = childrenOn({})
+    expect(await children.askToStart({ ...call, builtIn: refusing }, "general", "a")).toEqual({
+      type: "granted",
+    })
+    expect(context.made).toHaveLength(1)
+  })
+
+  it("is not taken for a person who refuses, where there is no other", async () => {
+    const { context, children } = childrenOn({})
+    context.tool.list = refusing
+    expect(await children.askToStart(call, "general", "a")).toEqual({
+      type: "failed",
+      reason: "opencode was reloading its plugins and asked nobody; call again",
+    })
+  })
+
+  it("asks a person once, if it asks: they have refused", async () => {
+    const { context, children } = childrenOn({})
+    const list = vi.spyOn(context.tool, "list")
+    const asking = async () => {
+      const request = { id: "per_1", kind: "permission", text: "subagent: general" } as const
+      children.hear({ type: "request.opened", session: "ses_owner", request })
+      return refusing()
+    }
+    expect(await children.askToStart({ ...call, builtIn: asking }, "general", "a")).toEqual({
+      type: "rejected",
+    })
+    expect(list).not.toHaveBeenCalled()
+  })
+})

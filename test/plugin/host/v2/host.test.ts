@@ -3,6 +3,7 @@ import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
+import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
@@ -159,7 +160,7 @@ describe("A call that opencode leaves without an answer", () => {
 
   it("does not hold up what is written to the same record later", async () => {
     const context = contextDouble()
-    const host = createHost(context)
+    const host = createHost(inTime(context))
     const { id } = answered(await host.createSession(newSession("a")))
     const { set } = context.storage
     context.storage.set = hanging
@@ -184,7 +185,7 @@ describe("A call that opencode leaves without an answer", () => {
       signal,
       progress,
     }
-    const asking = createHost(context).askToStart(call, "general", "a")
+    const asking = createHost(inTime(context)).askToStart(call, "general", "a")
     await vi.advanceTimersByTimeAsync(10_000)
     expect(await asking).toEqual({ type: "failed", reason: "opencode gave no answer within 10 s" })
   })
@@ -193,7 +194,7 @@ describe("A call that opencode leaves without an answer", () => {
     "may have admitted a prompt (%s): whether it has, the conversation shows once no turn runs",
     async (isAdmitted) => {
       const context = contextDouble()
-      const host = createHost(context)
+      const host = createHost(inTime(context))
       const prompt = { ...promptIds("ses_1", Date.now()), session: "ses_1", text: "work", agent: "general" }
       const { prompt: admit } = context.session
       context.session.prompt = async (given) => {
