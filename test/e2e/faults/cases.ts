@@ -38,9 +38,8 @@ const notPrompted = {
   late: "done",
   twice: "done",
 }
-const notSent = { ...inAllWays("error: not sent"), late: "sent", twice: "sent" }
-/** opencode may have taken it: it is asked for again by the same id once the turn is over, and so it is sent once. */
-const sentInDoubt = { ...notSent, hangs: "sent" }
+/** Without an answer, opencode may have it: it is asked by the same id once the turn is over, and so it is sent once. */
+const notSent = { ...inAllWays("error: not sent"), hangs: "sent", late: "sent", twice: "sent" }
 /** The turn is over, and nobody says what the answer is; what was streamed of it is kept. */
 const notRead = { ...inAllWays("failed (prompt)"), twice: "done" }
 const done = inAllWays("done")
@@ -133,7 +132,7 @@ const ofTwo: Case[] = [
   { call: "session.context", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
   { call: "session.get", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
   { call: "storage.set", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
-  { call: "session.prompt", when: "a message is sent to a job", scenario: telling, outcomes: sentInDoubt },
+  { call: "session.prompt", when: "a message is sent to a job", scenario: telling, outcomes: notSent },
   { call: "session.get", when: "its result is delivered", scenario: notifying, outcomes: delivered },
   { call: "session.context", when: "its result is delivered", scenario: notifying, outcomes: delivered },
   { call: "storage.set", when: "its result is delivered", scenario: notifying, outcomes: delivered },
