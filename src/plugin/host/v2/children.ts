@@ -153,19 +153,16 @@ export class Children {
   async #throughSubagent(call: Call, ...wanted: Wanted): Promise<string | undefined> {
     const ask: Ask = { session: call.sessionID, isPut: false }
     this.#asks.add(ask)
-    const unlessPut = (thrown: unknown, otherwise: () => Promise<string | undefined>) => {
-      const refusal = refusalIn(thrown)
-      const isPerson = ask.isPut || (refusal.type === "rejected" && refusal.feedback !== undefined)
-      if (isPerson || refusal.type !== "rejected") throw thrown
-      return otherwise()
-    }
     const { builtIn: _builtIn, ...own } = call
     try {
-      return await this.#runSubagent(call, ...wanted).catch((thrown) =>
-        unlessPut(thrown, () => this.#runSubagent(own, ...wanted)),
-      )
-    } catch (thrown) {
-      return await unlessPut(thrown, () => Promise.reject(new Error(reloading)))
+      for (const through of [call, own]) {
+        try {
+          return await this.#runSubagent(through, ...wanted)
+        } catch (thrown) {
+          if (ask.isPut || !isWordless(refusalIn(thrown))) throw thrown
+        }
+      }
+      throw new Error(reloading)
     } finally {
       this.#asks.delete(ask)
     }
@@ -289,6 +286,9 @@ function refusalIn(thrown: unknown): StartPermission {
   if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
   return { type: "failed", reason: wordsOf(thrown) || tag || String(thrown) }
 }
+
+/** Only people say more than that they refuse. */
+const isWordless = (refusal: StartPermission) => refusal.type === "rejected" && refusal.feedback === undefined
 
 const Refusal = z.object({ _tag: z.string(), feedback: z.string().optional() })
 
