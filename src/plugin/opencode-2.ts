@@ -2,6 +2,7 @@ import type { HostEvent } from "./host/port.ts"
 import type { Context, ModelRequest } from "./host/v2/api.ts"
 import { eventDecoder } from "./host/v2/events.ts"
 import { createHost } from "./host/v2/host.ts"
+import { inTime } from "./host/v2/in-time.ts"
 import { type Instance, type Location, locationOf } from "./host/v2/location.ts"
 import { completed, type Offered } from "./host/v2/offered.ts"
 import { addTools, answerCall } from "./host/v2/tools.ts"
@@ -30,7 +31,8 @@ export async function setup(offered: Offered): Promise<() => Promise<void>> {
 }
 
 async function begin(offered: Offered, directory: string, location: Location): Promise<Instance> {
-  const { context, missing } = completed(offered)
+  const { context: whole, missing } = completed(offered)
+  const context = inTime(whole)
   const problems = new Problems()
   if (missing.length > 0) {
     problems.add(

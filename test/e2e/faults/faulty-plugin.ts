@@ -51,7 +51,7 @@ async function setup(context: Context): Promise<() => Promise<void>> {
   const options = Options.parse(context.options)
   const { default: plugin }: Plugin = await import(options.plugin)
   appendFileSync(options.log, "loaded\n")
-  const { session, storage, agent, model, tool } = context
+  const { session, storage, agent, model, permission, tool } = context
   const faulty = {
     ...context,
     options: options.troupe,
@@ -59,6 +59,7 @@ async function setup(context: Context): Promise<() => Promise<void>> {
     storage: spoiledIn("storage", storage, options),
     agent: spoiledIn("agent", agent, options),
     model: spoiledIn("model", model, options),
+    permission: spoiledIn("permission", permission, options),
     tool: {
       async list() {
         const tools = await spoiled("tool.list", options, { run: () => tool.list() })

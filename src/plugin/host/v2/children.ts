@@ -1,9 +1,11 @@
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
-import type { NewSession, StartPermission } from "../port.ts"
+import { within } from "../../util/within.ts"
+import type { HostEvent, NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
 import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
-import { decodeAgents, decodeSession } from "./decode.ts"
+import { decodeAgents, decodeRequests, decodeSession } from "./decode.ts"
+import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { encodeRule } from "./rules.ts"
 import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
 
@@ -17,6 +19,9 @@ import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts
 type Way = "parent" | "subagent" | "root"
 type Decision = { way: Way; first?: string }
 
+/** Longest silence of opencode's own tool while it asks nobody. Milliseconds. */
+const silenceLimit = 30_000
+
 /** Makes child sessions. */
 export class Children {
   readonly #context: Context
@@ -25,6 +30,8 @@ export class Children {
   readonly #loaded: Promise<void>
   /** Decided with the first child. */
   #way: Promise<Way> | undefined
+  /** What opencode's own tool is running for. */
+  readonly #asks = new Set<Ask>()
 
   /** @param loaded see `Loading.over` */
   constructor(context: Context, calls: RunningCalls, loaded: Promise<void>, warn: (message: string) => void) {
@@ -32,6 +39,12 @@ export class Children {
     this.#calls = calls
     this.#loaded = loaded
     this.#warn = warn
+  }
+
+  /** Takes every event of opencode. */
+  hear({ type, session }: HostEvent): void {
+    if (type !== "request.opened") return
+    for (const ask of this.#asks) if (ask.session === session) ask.isPut = true
   }
 
   /** What a person has allowed for a call is not asked again for each of its jobs. */
@@ -136,19 +149,38 @@ export class Children {
     return tools.find(({ id }) => id === "subagent")
   }
 
-  /** Nothing where this opencode has no such tool, or one that does not tell of its session. */
-  async #throughSubagent(
-    call: Call,
-    agent: string,
-    title: string,
-    { model, child }: { model?: string | undefined; child?: string | undefined },
-  ): Promise<string | undefined> {
+  /**
+   * Nothing where this opencode has no such tool, or one that does not tell of its session. opencode refuses whatever
+   * the tools of an instance ask for that a reload has ended, without asking anybody: then ours are asked.
+   */
+  async #throughSubagent(call: Call, ...wanted: Wanted): Promise<string | undefined> {
+    const ask: Ask = { session: call.sessionID, isPut: false }
+    this.#asks.add(ask)
+    const { builtIn: _builtIn, ...own } = call
+    try {
+      for (const through of [call, own]) {
+        try {
+          return await this.#runSubagent(through, ...wanted)
+        } catch (thrown) {
+          if (ask.isPut || !isWordless(refusalIn(thrown))) throw thrown
+        }
+      }
+      throw new Error(reloading)
+    } finally {
+      this.#asks.delete(ask)
+    }
+  }
+
+  async #runSubagent(call: Call, ...[agent, title, { model, child }]: Wanted): Promise<string | undefined> {
     const subagent = await this.#subagent(call)
     if (!subagent) return undefined
     let session: string | undefined
+    let isGivenUp = false
     const progress = async (told: object) => {
       session = Started.safeParse(told).data?.sessionID
-      if (session !== undefined) throw new Error("only its session is needed")
+      if (session === undefined) return
+      if (isGivenUp && session !== child) this.#remove(session)
+      throw new Error("only its session is needed")
     }
     // Without a prompt it would refuse; it never gets as far as sending this one.
     const given = {
@@ -161,11 +193,31 @@ export class Children {
     }
     try {
       const { builtIn: _builtIn, ...own } = call
-      await subagent.execute(given, { ...own, progress })
+      await this.#unlessSilent(call, subagent.execute(given, { ...own, progress }))
     } catch (thrown) {
+      isGivenUp = true
       if (session === undefined) throw thrown
     }
     return session
+  }
+
+  /** A person who is asked may take any time, opencode may not. */
+  async #unlessSilent({ sessionID }: Call, running: Promise<unknown>): Promise<void> {
+    const ended = running.then(() => true)
+    for (let silentMs = 0; silentMs < silenceLimit; ) {
+      if (await within(answerTimeout, ended, () => false)) return
+      silentMs = (await this.#isAsking(sessionID)) ? 0 : silentMs + answerTimeout
+    }
+    throw new NoAnswerError(silenceLimit)
+  }
+
+  /** Where opencode cannot tell, it may be. */
+  async #isAsking(sessionID: string): Promise<boolean> {
+    try {
+      return decodeRequests(await this.#context.permission.list({ sessionID })).length > 0
+    } catch (thrown) {
+      return !(thrown instanceof NoAnswerError)
+    }
   }
 
   /** The call for which a session is made. It may be over: an interrupt ends the waiting, not the start. */
@@ -217,6 +269,18 @@ export class Children {
   }
 }
 
+/** `isPut`: a person was asked something in this session meanwhile. */
+type Ask = { session: string; isPut: boolean }
+
+/** The agent, what the session is called, and what is asked for. */
+type Wanted = [
+  agent: string,
+  title: string,
+  choice: { model?: string | undefined; child?: string | undefined },
+]
+
+const reloading = "opencode was reloading its plugins and asked nobody; call again"
+
 const Made = z.object({ id: z.string(), parentID: z.string().optional() })
 
 /** Why it was not made. */
@@ -226,6 +290,9 @@ function refusalIn(thrown: unknown): StartPermission {
   if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
   return { type: "failed", reason: wordsOf(thrown) || tag || String(thrown) }
 }
+
+/** Only people say more than that they refuse. */
+const isWordless = (refusal: StartPermission) => refusal.type === "rejected" && refusal.feedback === undefined
 
 const Refusal = z.object({ _tag: z.string(), feedback: z.string().optional() })
 

@@ -21,14 +21,13 @@ import type { Call, Context, PermissionCheck } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
+import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { UnderWay } from "./under-way.ts"
 
-/** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
-const answerTimeout = 10_000
 /** How many sessions are read at once. */
 const mostReads = 16
 
@@ -50,7 +49,10 @@ export type HostOfTwo = Host & {
   decide(check: PermissionCheck): void
 }
 
-/** opencode 2 behind the port. */
+/**
+ * opencode 2 behind the port.
+ * @param context see `inTime`: without it, what hangs in opencode may hang here
+ */
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const loading = new Loading(location.directory)
@@ -113,6 +115,15 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return { id }
   }
 
+  /** One that is not known to be admitted may be: then its turn runs, and its end is waited for. */
+  async function admit(prompt: Parameters<typeof session.prompt>[0]): Promise<void> {
+    try {
+      await session.prompt(prompt)
+    } catch (thrown) {
+      if (!(thrown instanceof NoAnswerError)) throw thrown
+    }
+  }
+
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
     const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
@@ -172,9 +183,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         // What the end of an opencode has interrupted is no answer to whoever asks again.
         if (answer && answer.end?.error?.kind !== "interrupted") return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
-        if (isAsked && !busy.has(id))
-          await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
-        else if (!isAsked) await session.prompt({ sessionID: id, id: messageID, text })
+        if (isAsked && !busy.has(id)) await admit({ sessionID: id, text, metadata: againMark(messageID) })
+        else if (!isAsked) await admit({ sessionID: id, id: messageID, text })
         await session.wait({ sessionID: id })
         return answerTo(await messages(id), messageID)
       }),
@@ -219,6 +229,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     hear(event) {
       const { type, session: id } = event
       underWay.hear(event)
+      children.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -282,7 +293,7 @@ export function withoutUndefined(metadata: object): object {
 function call<T>(run: () => Promise<T>): Promise<Result<T>> {
   return within(answerTimeout, outcome(run), () => ({
     ok: false,
-    error: { message: `opencode gave no answer within ${answerTimeout / 1000} s`, isInDoubt: true },
+    error: { message: new NoAnswerError().message, isInDoubt: true },
   }))
 }
 
@@ -292,7 +303,9 @@ async function outcome<T>(run: () => Promise<T>): Promise<Result<T>> {
   } catch (thrown) {
     const tag = Tagged.safeParse(thrown).data?._tag
     const status = tag?.endsWith("NotFoundError") ? 404 : undefined
-    return { ok: false, error: { message: wordsOf(thrown) || tag || "opencode failed", status } }
+    const isInDoubt = thrown instanceof NoAnswerError
+    const message = wordsOf(thrown) || tag || "opencode failed"
+    return { ok: false, error: { message, status, ...(isInDoubt && { isInDoubt }) } }
   }
 }
 

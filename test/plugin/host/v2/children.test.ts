@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest"
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { NewSession } from "../../../../src/plugin/host/port.ts"
 import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
@@ -193,5 +193,101 @@ describe("The permission to start an agent", () => {
     context.agent.list = async () => ({ data: [{ id: "build", mode: "primary", permissions: rules }] })
     loading.open()
     expect(await asking).toEqual({ type: "denied" })
+  })
+})
+
+describe("opencode's own tool that says nothing", () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+  })
+
+  const asked = { id: "per_1", action: "subagent", resources: ["general"] }
+
+  it("is given up after 30 s where it asks nobody, and a session that it makes after all is removed", async () => {
+    let tell = async () => {}
+    const { context, children } = childrenOn({
+      removes: true,
+      takesParent: true,
+      subagent: (_, { progress }) => {
+        tell = async () => void (await progress({ sessionID: "ses_late" }).catch(() => {}))
+        return new Promise(() => {})
+      },
+    })
+    const remove = vi.spyOn(context.session, "remove")
+    const asking = children.askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(await asking).toEqual({ type: "failed", reason: "opencode gave no answer within 30 s" })
+    await tell()
+    expect(remove).toHaveBeenCalledExactlyOnceWith({ sessionID: "ses_late" })
+  })
+
+  it("is waited for as long as it asks a person, however long they take", async () => {
+    let tell = () => {}
+    const { context, children } = childrenOn({
+      subagent: (_, { progress }) =>
+        new Promise((_resolve, reject) => {
+          tell = () => void progress({ sessionID: "ses_1" }).catch(reject)
+        }),
+    })
+    context.permission.list = async () => [asked]
+    const asking = children.askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    context.permission.list = async () => []
+    await vi.advanceTimersByTimeAsync(15_000)
+    tell()
+    expect(await asking).toEqual({ type: "granted" })
+  })
+
+  it("is waited for where opencode cannot say whom it asks", async () => {
+    let tell = () => {}
+    const { context, children } = childrenOn({
+      subagent: (_, { progress }) =>
+        new Promise((_resolve, reject) => {
+          tell = () => void progress({ sessionID: "ses_1" }).catch(reject)
+        }),
+    })
+    context.permission.list = () =>
+      Promise.reject(new Error("opencode 2.0 offers its plugins no permission.list"))
+    const asking = children.askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    tell()
+    expect(await asking).toEqual({ type: "granted" })
+  })
+})
+
+describe("opencode's own tool, through an instance that a reload has ended,", () => {
+  const declined = Object.assign(new Error(), { _tag: "Permission.DeclinedError" })
+  const refusing = async () => [{ id: "subagent", execute: () => Promise.reject(declined) }]
+
+  it("refuses without asking anybody: another's is asked", async () => {
+    const { context, children } = childrenOn({})
+    expect(await children.askToStart({ ...call, builtIn: refusing }, "general", "a")).toEqual({
+      type: "granted",
+    })
+    expect(context.made).toHaveLength(1)
+  })
+
+  it("is not taken for a person who refuses, where there is no other", async () => {
+    const { context, children } = childrenOn({})
+    context.tool.list = refusing
+    expect(await children.askToStart(call, "general", "a")).toEqual({
+      type: "failed",
+      reason: "opencode was reloading its plugins and asked nobody; call again",
+    })
+  })
+
+  it("asks a person once, if it asks: they have refused", async () => {
+    const { context, children } = childrenOn({})
+    const list = vi.spyOn(context.tool, "list")
+    const asking = async () => {
+      const request = { id: "per_1", kind: "permission", text: "subagent: general" } as const
+      children.hear({ type: "request.opened", session: "ses_owner", request })
+      return refusing()
+    }
+    expect(await children.askToStart({ ...call, builtIn: asking }, "general", "a")).toEqual({
+      type: "rejected",
+    })
+    expect(list).not.toHaveBeenCalled()
   })
 })

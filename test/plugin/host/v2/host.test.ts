@@ -1,8 +1,9 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
 import type { Call } from "../../../../src/plugin/host/v2/api.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
+import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
@@ -147,6 +148,70 @@ describe("A child that could not be made as it should be", () => {
     answered(await host.deleteSession(id))
     expect(await records(context)).toEqual([])
   })
+})
+
+describe("A call that opencode leaves without an answer", () => {
+  const hanging = () => new Promise<never>(() => {})
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+  })
+
+  it("does not hold up what is written to the same record later", async () => {
+    const context = contextDouble()
+    const host = createHost(inTime(context))
+    const { id } = answered(await host.createSession(newSession("a")))
+    const { set } = context.storage
+    context.storage.set = hanging
+    const first = host.updateStored(id, () => ({ state: "prompting" }))
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await first).toMatchObject({ ok: false, error: { isInDoubt: true } })
+    context.storage.set = set
+    answered(await host.updateStored(id, () => ({ state: "done" })))
+    expect(answered(await host.session(id)).stored).toEqual({ state: "done" })
+  })
+
+  it("refuses a start, if it was to say which tools there are", async () => {
+    const context = contextDouble()
+    context.tool.list = hanging
+    const signal = new AbortController().signal
+    const progress = async () => {}
+    const call = {
+      sessionID: "ses_owner",
+      messageID: "msg_1",
+      id: "call_1",
+      agent: "build",
+      signal,
+      progress,
+    }
+    const asking = createHost(inTime(context)).askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await asking).toEqual({ type: "failed", reason: "opencode gave no answer within 10 s" })
+  })
+
+  it.each([true, false])(
+    "may have admitted a prompt (%s): whether it has, the conversation shows once no turn runs",
+    async (isAdmitted) => {
+      const context = contextDouble()
+      const host = createHost(inTime(context))
+      const prompt = { ...promptIds("ses_1", Date.now()), session: "ses_1", text: "work", agent: "general" }
+      const { prompt: admit } = context.session
+      context.session.prompt = async (given) => {
+        if (isAdmitted) await admit(given)
+        return hanging()
+      }
+      context.session.wait = async () => {
+        const time = { created: Date.now() }
+        const content = [{ type: "text", text: "done" }]
+        const messages = context.said.get("ses_1")
+        messages?.push({ id: "msg_9", type: "assistant", time, content, finish: "stop" })
+      }
+      const asking = host.prompt(prompt)
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect(await asking).toMatchObject(isAdmitted ? { ok: true, value: { text: "done" } } : { ok: false })
+    },
+  )
 })
 
 describe("The agents", () => {
