@@ -67,6 +67,13 @@ export async function elsewhereWords(
       .map(({ id, isRunning }) => (isRunning ? id : `${id} (ended)`))
     const count =
       ids.length === 1 ? "1 job of this session belongs" : `${ids.length} jobs of this session belong`
+    // opencode 2 serves all directories from one process, and lets a session move to another.
+    if (pid === process.pid) {
+      return (
+        `${count} to the directory from which this session was moved: ${listed(ids, 20)}. They can be stopped there ` +
+        "alone; once opencode is started again, they are here."
+      )
+    }
     return (
       `${count} to another opencode (pid ${pid}): ${listed(ids, 20)}. Results are delivered there; ` +
       "once that opencode has ended, they are here."
