@@ -8,7 +8,7 @@ import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText 
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { id, message } = readArguments(SendArguments, given)
   const owner = call.place.session
-  const record = services.troupe.records.get(owner, id)
+  const record = await jobToSendTo(services, owner, id, call.signal)
   if (!record) {
     const elsewhere = await elsewhereWords(services, owner, "anew")
     return {
@@ -25,6 +25,19 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
     output: `${words}\n${statusLine(current, services.now())}`,
     metadata: { jobs: withoutText([current]) },
   }
+}
+
+/** A start of the same message may be about to make it. */
+async function jobToSendTo(
+  { troupe, starts }: Services,
+  owner: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<JobRecord | undefined> {
+  const known = troupe.records.get(owner, id)
+  if (known) return known
+  await starts.announcedAndOver(owner, signal)
+  return troupe.records.get(owner, id)
 }
 
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */
