@@ -17,9 +17,11 @@ import { isDeep } from "../support/depth.ts"
 import { describeOn, whyNot } from "../support/generations.ts"
 import { startOpencode } from "../support/opencode.ts"
 import { startOpencode2 } from "../support/opencode-2.ts"
+import { service } from "../support/opencode-2-service.ts"
 import { opencodeBinary } from "../support/opencode-binary.ts"
 import { opencodeEnv } from "../support/opencode-env.ts"
 import { copyHome } from "../support/prepared-home.ts"
+import { makeProject } from "../support/project.ts"
 import { readme, readmeBlocks } from "../support/readme.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { projectConfig } from "../support/stage.ts"
@@ -37,10 +39,12 @@ const sections = {
   1: ["opencode-troupe", "Install", "opencode 1.18", "The inspector"],
   2: ["opencode 2"],
 }
-const untried = readmeBlocks().filter(({ section }) =>
-  ([1, 2] as const).some(
-    (generation) => whyNot(generation) === undefined && sections[generation].includes(section),
-  ),
+const untried = readmeBlocks().filter(
+  ({ section, language }) =>
+    language === "jsonc" ||
+    ([1, 2] as const).some(
+      (generation) => whyNot(generation) === undefined && sections[generation].includes(section),
+    ),
 )
 
 const folder = tempFolder("install")
@@ -186,6 +190,28 @@ describeOn(2, "What the README says, in an empty folder", () => {
     }
     own.remove()
   })
+
+  test("the check shows it with its path, and an entry with a wrong path without a name", async () => {
+    const own = tempFolder("check-2")
+    const [ownHome, ownProject] = [join(own.path, "home"), join(own.path, "project")]
+    const { plugins } = JSON.parse(asHere(`{${take("opencode-troupe", "jsonc", /"plugins"/)}}`))
+    mkdirSync(ownHome)
+    makeProject(ownProject, { plugins: [...plugins, { package: join(pathTo, "gone") }] })
+    const opencode = await service({ home: ownHome, project: ownProject })
+    const [, ...check] = spanOf("opencode plugin list").split(" ")
+    try {
+      const isWhole = (list: string) => list.includes(checkout) && list
+      const list = await poll(
+        "the plugin in the list",
+        async () => isWhole(await opencode.command(...check)) || undefined,
+      )
+      expect(list).toMatch(new RegExp(`^opencode-troupe .*${checkout}`, "m"))
+      expect(list).toMatch(new RegExp(`^- .*${join(pathTo, "gone")}`, "m"))
+    } finally {
+      await opencode.stop()
+      own.remove()
+    }
+  })
 })
 
 test("no command is left untried", () => {
@@ -274,5 +300,7 @@ async function runJob(opencode: Pick<AnyOpencode, "session" | "callTool">): Prom
   const owner = await opencode.session()
   const tasks = [{ prompt: "look into it" }]
   expect((await opencode.callTool(owner, "agents_start", { tasks })).output).toContain("Started: ")
-  expect((await opencode.callTool(owner, "agents_wait", {})).output).toContain("looked into")
+  await opencode.callTool(owner, "agents_wait", {})
+  // It may have ended before that, and a message have told of it.
+  await model.waitFor(({ session, rawBody }) => session === owner && rawBody.includes("looked into"))
 }

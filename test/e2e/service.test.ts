@@ -7,6 +7,7 @@ import { held } from "../support/jobs.ts"
 import { projectConfig2 } from "../support/opencode-2.ts"
 import { type Service, service } from "../support/opencode-2-service.ts"
 import { storedIn } from "../support/opencode-2-storage.ts"
+import { processesWith } from "../support/processes.ts"
 import { makeProject } from "../support/project.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
@@ -45,12 +46,12 @@ describeOn(2, "opencode run, with its background service", () => {
   }
 
   /** Waits until the conversation holds this result, and says how often. */
-  const timesTold = (session: string | undefined, id: string) =>
+  const timesTold = (session: string | undefined, id: string, store = home) =>
     poll(
       `the result of ${id}`,
       () => {
         const times = toldTo(session).split(`<job id="${id}" state="done"`).length - 1
-        const [stored] = storedIn(home).filter(({ record }) => record.id === id)
+        const [stored] = storedIn(store).filter(({ record }) => record.id === id)
         return times > 0 && stored?.deliveredRun === 1 ? times : undefined
       },
       { timeoutMs: 30_000, everyMs: 200 },
@@ -93,4 +94,26 @@ describeOn(2, "opencode run, with its background service", () => {
       expect(model.requests.filter(({ text }) => text === `survive ${signal}`)).toHaveLength(2)
     },
   )
+
+  test("with a server of its own that is killed, its jobs go on with the next one in that session", async () => {
+    const store = join(folder.path, "home-alone")
+    mkdirSync(store)
+    const alone = await service({ home: store, project })
+    model.script("survive alone", [held("first").reply, { type: "text", text: "survived" }])
+    model.script("hand out alone", [start("alone", "survive alone"), wait])
+    model.script("what came of it", [wait, { type: "text", text: "so it is" }])
+    const command = await alone.begin("run", "--standalone", "hand out alone")
+    await model.waitFor(({ text }) => text === "survive alone")
+    const { session: owner = "" } = await model.waitFor(
+      ({ text, messages }) => text.includes("hand out alone") && messages.at(-1)?.role === "tool",
+    )
+    await command.end("SIGKILL", 0)
+    await poll("the end of its server", () => processesWith(store).length === 0 || undefined)
+
+    expect(await alone.run("--standalone", "--session", owner, "what came of it")).toContain("so it is")
+    expect(await timesTold(owner, "alone", store)).toBe(1)
+    expect(toldTo(owner)).toContain("survived")
+    expect(model.requests.filter(({ text }) => text === "survive alone")).toHaveLength(2)
+    await alone.stop()
+  })
 })
