@@ -10,7 +10,7 @@ export type Choice = {
 
 /**
  * The generation that was asked for; else 2 where there is one for this machine.
- * @throws if 2 was asked for and there is none, or OPENCODE2 names what does not exist
+ * @throws if 2 was asked for and there is none, or OPENCODE2 names what does not exist or is no opencode 2
  */
 export function choose(asked: Generation | undefined): Choice {
   if (asked === 1) return { generation: 1 }

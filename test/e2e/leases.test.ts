@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
-import { describeBoth } from "../support/generations.ts"
+import { describeBoth, describeOn } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -128,7 +128,7 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
 })
 
 // opencode 2 keeps the records in a storage that is this plugin's alone.
-describe("Metadata that is damaged or somebody else's, in opencode 1.18", () => {
+describeOn(1, "Metadata that is damaged or somebody else's", () => {
   let model: ScriptedModel
   let opencode: Opencode
 

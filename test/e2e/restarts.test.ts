@@ -12,7 +12,7 @@ const jobCount = 8
 const cancelledIds = ["job-6", "job-7"]
 
 /** An owner that starts jobs and cancels two of them in the same turn. */
-type Run = { owner: string; cancelCall: string }
+type Run = { owner: string; tasks: { id: string; prompt: string }[]; startCall: string; cancelCall: string }
 
 describeBoth("recover: fail", (opencode) => describeKills(opencode, "fail"))
 describeBoth("recover: resume", (opencode) => describeKills(opencode, "resume"))
@@ -46,15 +46,15 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
       id: `job-${index}`,
       prompt: `job ${index} of ${name}.`,
     }))
-    const cancelCall = newCallId()
+    const [startCall, cancelCall] = [newCallId(), newCallId()]
     const words = `Begin ${name}!`
     model.script(words, [
-      { type: "tool", calls: [{ name: "agents_start", args: { tasks } }] },
+      { type: "tool", calls: [{ name: "agents_start", args: { tasks }, id: startCall }] },
       { type: "tool", calls: [{ name: "agents_cancel", args: { ids: cancelledIds }, id: cancelCall }] },
     ])
     // It need not come to its end.
     opencode.say(owner, words).catch(() => {})
-    return { owner, cancelCall }
+    return { owner, tasks, startCall, cancelCall }
   }
 
   /** The owner's jobs once each has ended and its result is delivered. */
@@ -97,11 +97,24 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
       })
     })
 
+  /** The jobs that must be there after a crash: those that the owner was told of, and those whose model was asked. */
+  async function known({ owner, tasks, startCall }: Run, requestsBefore: number): Promise<string[]> {
+    const start = await opencode.outcomeOf(owner, startCall)
+    const asked = new Set(model.requests.slice(0, requestsBefore).map(({ text }) => text))
+    return tasks
+      .filter(({ prompt }) => start?.status === "completed" || asked.has(prompt))
+      .map(({ id }) => id)
+  }
+
   /** What must hold once opencode is there again and the owner's session is used. */
-  async function judge({ owner, cancelCall }: Run, requestsBefore: number): Promise<void> {
+  async function judge(run: Run, requestsBefore: number): Promise<void> {
+    const { owner, cancelCall } = run
     const cancel = await opencode.outcomeOf(owner, cancelCall)
     const cancelled = cancel?.status === "completed" ? jobsOf(cancel) : []
     const before = await opencode.stored(owner)
+    expect(before.map(({ record }) => record.id)).toEqual(
+      expect.arrayContaining(await known(run, requestsBefore)),
+    )
     await opencode.callTool(owner, "agents_wait", {})
     const jobs = await settled(owner, before.length)
     const told = await toldTo(owner)
