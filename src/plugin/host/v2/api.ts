@@ -13,7 +13,7 @@ export type Context = {
   permission: {
     /** The requests that wait for an answer. */
     list(session: SessionKey): Promise<unknown>
-    hook(name: "evaluate", hear: (event: PermissionCheck) => unknown): Promise<unknown>
+    hook(name: "evaluate", hear: (given: unknown) => unknown): Promise<unknown>
   }
   storage: Storage
   tool: Tools
@@ -38,8 +38,8 @@ type Sessions = {
   /** Not in 2.0.15. */
   remove?(session: SessionKey): Promise<unknown>
   switchModel(choice: SessionKey & { model: ModelChoice }): Promise<unknown>
-  hook(name: "context", hear: (request: ModelRequest) => unknown): Promise<unknown>
-  hook(name: "compaction", hear: (request: ModelRequest) => unknown): Promise<unknown>
+  hook(name: "context", hear: (given: unknown) => unknown): Promise<unknown>
+  hook(name: "compaction", hear: (given: unknown) => unknown): Promise<unknown>
 }
 
 type SessionKey = { sessionID: string }
@@ -58,19 +58,6 @@ type NewSession = {
 /** Of several that match, the last one holds. */
 export type Rule = { action: string; resource: string; effect: "allow" | "ask" | "deny" }
 
-/** Before each request to the model; `system` may be added to. */
-export type ModelRequest = { sessionID: string; system: { type: "text"; text: string }[] }
-
-/** `effect` may be changed where it would ask; a `deny` does not come by here. */
-export type PermissionCheck = {
-  sessionID: string
-  action: string
-  resources: string[]
-  /** The tool call that it is about. */
-  source?: { messageID?: string; id?: string } | undefined
-  effect: string
-}
-
 /** JSON values by key, shared by all locations of the process; no transactions. */
 type Storage = {
   get(key: string): Promise<unknown>
@@ -80,7 +67,7 @@ type Storage = {
 }
 
 type Tools = {
-  list(): Promise<BuiltInTool[]>
+  list(): Promise<unknown>
   transform(change: (tools: { add(tool: NewTool): void }) => void): Promise<unknown>
 }
 
@@ -91,26 +78,7 @@ export type NewTool = {
   description: string
   /** JSON Schema, which opencode enforces, or a Standard Schema, which does that by itself. */
   input: object
-  execute(given: unknown, call: Call): Promise<ToolResult>
+  execute(given: unknown, call: unknown): Promise<ToolResult>
 }
 
 export type ToolResult = { content: string; metadata: object }
-
-export type Call = {
-  sessionID: string
-  messageID: string
-  /** The call's own id, as its provider gives it: other sessions may have calls with the same. */
-  id: string
-  agent: string
-  signal: AbortSignal
-  /** Replaces the shown metadata of the running call. */
-  progress(metadata: object): Promise<unknown>
-  /**
-   * The tools of the opencode that calls; ours, not opencode's. Of several instances that a reload makes at once it
-   * keeps one, not always the last, and refuses whatever the tools of another ask for.
-   */
-  builtIn?(): Promise<BuiltInTool[]>
-}
-
-/** opencode's own tools can be called by a plugin. */
-export type BuiltInTool = { id: string; execute(given: object, call: Call): Promise<unknown> }

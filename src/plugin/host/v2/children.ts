@@ -2,8 +2,10 @@ import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import type { NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
-import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
+import type { Context } from "./api.ts"
+import { type BuiltInTool, type Call, decodeSubagentTool, type StartCheck } from "./calls.ts"
 import { decodeAgents, decodeSession } from "./decode.ts"
+import type { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
 
@@ -17,29 +19,40 @@ import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts
 type Way = "parent" | "subagent" | "root"
 type Decision = { way: Way; first?: string }
 
+export type ChildrenOptions = {
+  reader: Reader
+  /** Told of what people have to know. */
+  warn: (message: string) => void
+}
+
 /** Makes child sessions. */
 export class Children {
   readonly #context: Context
   readonly #calls: RunningCalls
+  readonly #reader: Reader
   readonly #warn: (message: string) => void
   readonly #loaded: Promise<void>
   /** Decided with the first child. */
   #way: Promise<Way> | undefined
 
   /** @param loaded see `Loading.over` */
-  constructor(context: Context, calls: RunningCalls, loaded: Promise<void>, warn: (message: string) => void) {
+  constructor(
+    context: Context,
+    calls: RunningCalls,
+    loaded: Promise<void>,
+    { reader, warn }: ChildrenOptions,
+  ) {
     this.#context = context
     this.#calls = calls
     this.#loaded = loaded
+    this.#reader = reader
     this.#warn = warn
   }
 
   /** What a person has allowed for a call is not asked again for each of its jobs. */
-  decide(check: PermissionCheck): void {
-    const { action, sessionID: session, resources, source, effect } = check
-    if (action !== "subagent" || effect !== "ask" || source?.messageID === undefined) return
-    const running = this.#calls.at({ session, message: source.messageID, call: source.id })
-    if (resources.every((agent) => running?.permitted.has(agent))) check.effect = "allow"
+  decide({ session, agents, source, allow }: StartCheck): void {
+    const running = this.#calls.at({ session, ...source })
+    if (agents.every((agent) => running?.permitted.has(agent))) allow()
   }
 
   async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {
@@ -133,7 +146,7 @@ export class Children {
 
   async #subagent(call?: Call): Promise<BuiltInTool | undefined> {
     const tools = await (call?.builtIn?.() ?? this.#context.tool.list())
-    return tools.find(({ id }) => id === "subagent")
+    return this.#reader.read("answer tool.list", () => decodeSubagentTool(tools))
   }
 
   /** Nothing where this opencode has no such tool, or one that does not tell of its session. */
@@ -190,8 +203,12 @@ export class Children {
       this.#context.agent.list(),
       this.#context.session.get({ sessionID }),
     ])
-    const ofAgent = decodeAgents(agents).find(({ name }) => name === own)?.rules ?? []
-    const rules = [...ofAgent, ...decodeSession(owner, undefined).rules]
+    const known = this.#reader.read("answer agent.list", () => decodeAgents(agents))
+    const ofAgent = known.find(({ name }) => name === own)?.rules ?? []
+    const rules = [
+      ...ofAgent,
+      ...this.#reader.read("answer session.get", () => decodeSession(owner, undefined)).rules,
+    ]
     switch (verdict(rules, { permission: "task", pattern: agent })) {
       case "allow":
         return { type: "granted" }
@@ -213,7 +230,7 @@ export class Children {
       ...(model !== undefined && { model: splitModel(model, variant) }),
       permissions: rules.map(encodeRule),
     })
-    return Made.parse(created)
+    return this.#reader.read("answer session.create", () => Made.parse(created))
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
 import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
-import type { Call } from "../../../../src/plugin/host/v2/api.ts"
+import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble } from "./support/context-double.ts"
@@ -273,7 +273,8 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
     const decided = ({ sessionID, messageID, id }: Call) => {
       const source = { messageID, id }
       const check = { sessionID, action: "subagent", resources: ["general"], source, effect: "ask" }
-      host.decide(check)
+      const asked = decodeStartCheck(check)
+      if (asked) host.decide(asked)
       return check.effect
     }
     const [a, b] = [callIn("ses_a"), callIn("ses_b")]
