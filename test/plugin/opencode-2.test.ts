@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { setup } from "../../src/plugin/opencode-2.ts"
-import { type ContextDouble, contextDouble } from "./host/v2/support/context-double.ts"
+import { type ContextDouble, contextDouble, type DoubleOptions } from "./host/v2/support/context-double.ts"
 
 let logged: string[]
 beforeEach(() => {
@@ -13,10 +13,10 @@ afterEach(() => void vi.restoreAllMocks())
 const options = { inspector: { enabled: false } }
 let count = 0
 /** Each test has a location of its own, which opencode has loaded. */
-function fresh() {
+function fresh(double: DoubleOptions = {}) {
   const location = { directory: `/project ${count++}` }
   return {
-    ...contextDouble(),
+    ...contextDouble(double),
     options,
     location,
     event: {
@@ -155,6 +155,46 @@ describe("An opencode that lacks something", () => {
     expect(answer?.content).toContain(`opencode 2.0.15 does not answer tool.list as expected (${words}`)
     await expect.poll(() => logged.join("\n")).toContain(`does not answer tool.list as expected (${words}`)
     await end()
+  })
+})
+
+describe("A problem of opencode 2, which it shows nowhere, is told once, by the agent", () => {
+  function begun(offered: object, double?: DoubleOptions) {
+    const context = fresh(double)
+    context.made.push({ id: "ses_owner", title: "", permissions: [] })
+    context.agent.list = async () => ({
+      data: [
+        { id: "build", mode: "primary", permissions: [{ action: "*", resource: "*", effect: "allow" }] },
+        { id: "general", mode: "subagent" },
+      ],
+    })
+    const session = {
+      ...context.session,
+      prompt: () => new Promise(() => {}),
+    }
+    const end = setup({ ...context, session, ...offered })
+    onTestFinished(async () => (await end)())
+    return async (id: string) => {
+      await end
+      const start = context.tools.find(({ name }) => name === "agents_start")
+      return `${(await start?.execute({ tasks: [{ prompt: "go" }] }, callOf(id)))?.content}`
+    }
+  }
+
+  it("where it lacks something", async () => {
+    const start = begun({ model: {} })
+    expect(await start("call_1")).toMatch(
+      /^Tell your user: opencode 2\.0\.15 offers its plugins no model\.list/m,
+    )
+    expect(await start("call_2")).not.toContain("Tell your user")
+  })
+
+  it("where it lets jobs run in root sessions alone, with the start that makes the first", async () => {
+    const start = begun({}, { hasSubagent: false })
+    expect(await start("call_1")).toMatch(
+      /^Tell your user: opencode 2\.0\.15 lets a plugin make no child sessions/m,
+    )
+    expect(await start("call_2")).not.toContain("Tell your user")
   })
 })
 

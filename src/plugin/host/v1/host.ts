@@ -4,8 +4,9 @@ import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
-import type { Host, NewPrompt, Result, ToolCallPlace } from "../port.ts"
+import type { Host, HostEvent, NewPrompt, Result, ToolCallPlace } from "../port.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
+import { decodeEvent } from "./events.ts"
 
 /** Whose toasts and log lines these are. */
 const NAME = "opencode-troupe"
@@ -17,6 +18,8 @@ export type HostOfOne = Host &
   Required<Pick<Host, "toast">> & {
     /** Sees whether opencode is too old or too new. opencode answers its plugins only once they are loaded. */
     lookAtVersion(): Promise<void>
+    /** An event of opencode's, decoded. One that is not as expected is left out, and is a problem of this opencode. */
+    decoded(event: object): HostEvent | undefined
   }
 
 /**
@@ -31,6 +34,14 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   return {
     problems,
     lookAtVersion: () => lookAtVersion(client, problems),
+
+    decoded: (event) =>
+      decodeEvent(event, (type) =>
+        problems.add(
+          `opencode tells of ${type} in an unknown way, which is left out; it may be too old or too new for ` +
+            "opencode-troupe",
+        ),
+      ),
 
     createSession: ({ parent, title, agent, rules, stored }) =>
       outcome(

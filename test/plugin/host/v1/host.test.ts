@@ -90,6 +90,25 @@ describe("A call to opencode", () => {
     expect(host.problems.all).toEqual(problems)
   })
 
+  it("is a problem where its events are of an unknown shape, said once for each type", () => {
+    const { host } = hostAnswered(() => Response.json({}))
+    const heard = [
+      { type: "session.status" },
+      { type: "session.status", properties: {} },
+      { type: "a.new.one" },
+    ]
+    expect(heard.map(host.decoded)).toEqual([undefined, undefined, undefined])
+    expect(host.problems.all).toEqual([
+      expect.stringMatching(
+        /^opencode tells of session\.status in an unknown way, which is left out; it may be/,
+      ),
+    ])
+    expect(host.decoded({ type: "session.deleted", properties: { sessionID: "ses_1" } })).toEqual({
+      type: "session.deleted",
+      session: "ses_1",
+    })
+  })
+
   it("never throws, whatever is called", async () => {
     const { host } = hostAnswered(() => Promise.reject(new Error("gone")))
     const place = { session: "ses_1", message: "msg_1", call: "call" }
