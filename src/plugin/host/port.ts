@@ -2,8 +2,8 @@ import type { Ask, JobError, Usage } from "../../machines/record.ts"
 import type { Problems } from "../util/problems.ts"
 
 /**
- * opencode in this product's words. The adapter beside this file speaks to opencode 1.18; nothing else knows its
- * client or its shapes.
+ * opencode in this product's words. Each generation has an adapter, `v1/host.ts` and `v2/host.ts`: nothing else knows
+ * opencode's clients and shapes, or which generation runs.
  */
 export type Host = {
   /** What the running opencode lacks or answers in an unknown way, and what is wrong in the configuration. */
@@ -206,6 +206,8 @@ export type StartPermission =
   | { type: "denied" }
   /** By the user, who may have said what to do instead. */
   | { type: "rejected"; feedback?: string | undefined }
+  /** By opencode, whatever the rules and the user say; `reason` tells what the user would have to set. */
+  | { type: "prevented"; reason: string }
   | { type: "failed"; reason: string }
 
 export type ToolAnswer = { title: string; output: string; metadata: Record<string, unknown> }

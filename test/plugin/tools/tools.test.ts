@@ -217,6 +217,7 @@ describe("agents_start", () => {
       { type: "rejected", feedback: "use explore" },
       "the user refused: use explore",
     ],
+    ["what prevents it", { type: "prevented", reason: "set x to 2" }, "set x to 2"],
     [
       "that opencode could not ask",
       { type: "failed", reason: "gone" },

@@ -216,7 +216,7 @@ export class Children {
         return { type: "denied" }
       case "ask":
         return {
-          type: "failed",
+          type: "prevented",
           reason: `opencode ${this.#context.app.version} lets a plugin ask nobody; allow \`subagent\` for "${agent}" in the configuration`,
         }
     }
@@ -241,8 +241,18 @@ function refusalIn(thrown: unknown): StartPermission {
   const { _tag: tag = "", feedback } = Refusal.safeParse(thrown).data ?? {}
   if (/Denied|Blocked/.test(tag) || /^Subagent denied/.test(wordsOf(thrown))) return { type: "denied" }
   if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
-  return { type: "failed", reason: wordsOf(thrown) || tag || String(thrown) }
+  const reason = wordsOf(thrown) || tag || String(thrown)
+  const limit = /^Subagent depth limit reached \((\d+)\)/.exec(reason)?.[1]
+  return limit === undefined
+    ? { type: "failed", reason }
+    : { type: "prevented", reason: depthWords(Number(limit)) }
 }
+
+/** The plugin's own option `depth` permits it: nobody would look for another limit. */
+const depthWords = (limit: number) =>
+  `opencode lets no subagent at depth ${limit} start others, whatever the plugin's option "depth" permits: the user has ` +
+  `to set "experimental.subagent_depth" to at least ${limit + 1} in opencode's configuration. Do the work yourself, or ` +
+  "report back what should be split up"
 
 const Refusal = z.object({ _tag: z.string(), feedback: z.string().optional() })
 

@@ -176,10 +176,22 @@ describe("The permission to start an agent", () => {
     expect(await children.askToStart(call, "general", "three")).toMatchObject(permission)
   })
 
+  it("is prevented by opencode's own limit of depth, which says what the user has to set", async () => {
+    const words =
+      'Subagent depth limit reached (1). Increase "experimental.subagent_depth" to allow nested subagents.'
+    const { children } = deciding({ subagent: () => Promise.reject(new Error(words)) })
+    expect(await children.askToStart(call, "general", "three")).toEqual({
+      type: "prevented",
+      reason: expect.stringMatching(
+        /^opencode lets no subagent at depth 1 start others.* to set "experimental\.subagent_depth" to at least 2 in/,
+      ),
+    })
+  })
+
   it.each([
     ["granted", "allow"],
     ["denied", "deny"],
-    ["failed", "ask"],
+    ["prevented", "ask"],
   ] as const)("is %s where the rules say %s and a plugin can ask nobody", async (type, effect) => {
     const { children, context } = deciding({ hasSubagent: false })
     const rules = [{ action: "subagent", resource: "general", effect }]
