@@ -158,7 +158,6 @@ export type MessageEnd = {
 export type Prompt = {
   session: string
   messageID: string
-  partID: string
   text: string
   agent: string
   /** `provider/model` */
@@ -166,10 +165,9 @@ export type Prompt = {
   variant?: string | undefined
 }
 
-/** A prompt that opencode may give ids of its own. */
-export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
+/** A prompt that opencode may give an id of its own. */
+export type NewPrompt = Omit<Prompt, "messageID"> & {
   messageID?: string
-  partID?: string
   /** Not shown to the person. */
   isHidden?: boolean
   /** What its message is to carry unseen: see `marks`. */

@@ -70,7 +70,6 @@ describe("agents_start", () => {
     expect(host.prompts[0]?.prompt).toMatchObject({
       session: session?.id,
       messageID: expect.stringMatching(/^msg_/),
-      partID: expect.stringMatching(/^prt_/),
       text: "do a",
       agent: "general",
     })

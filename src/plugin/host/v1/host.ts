@@ -7,6 +7,7 @@ import { within } from "../../util/within.ts"
 import type { Host, HostEvent, NewPrompt, Result, ToolCallPlace } from "../port.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
 import { decodeEvent } from "./events.ts"
+import { partIDOf } from "./part-id.ts"
 
 /** Whose toasts and log lines these are. */
 const NAME = "opencode-troupe"
@@ -216,7 +217,7 @@ async function outcome<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
 }
 
 function promptBody(prompt: NewPrompt) {
-  const { session, messageID, partID, text, isHidden, mark, agent, model, variant } = prompt
+  const { session, messageID, text, isHidden, mark, agent, model, variant } = prompt
   return {
     sessionID: session,
     ...(messageID !== undefined && { messageID }),
@@ -225,7 +226,7 @@ function promptBody(prompt: NewPrompt) {
     ...(variant !== undefined && { variant }),
     parts: [
       {
-        ...(partID !== undefined && { id: partID }),
+        ...(messageID !== undefined && { id: partIDOf(messageID) }),
         type: "text" as const,
         text,
         ...(isHidden && { synthetic: true }),

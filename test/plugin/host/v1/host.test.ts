@@ -18,7 +18,12 @@ function hostAnswered(answer: (request: Request) => Response | Promise<Response>
   return { host: createHost(given, "/project"), requests }
 }
 
-const prompt: Prompt = { session: "ses_1", messageID: "msg_1", partID: "prt_1", text: "go", agent: "general" }
+const prompt: Prompt = {
+  session: "ses_1",
+  messageID: "msg_b796dd6000001X4PPRfh23x5jj",
+  text: "go",
+  agent: "general",
+}
 
 /** What a child session is made for. */
 const call = { session: "ses_0", message: "msg_0", call: "call", agent: "build" }
@@ -165,13 +170,13 @@ describe("A prompt", () => {
     return requests[0]?.json()
   }
 
-  it("carries both ids, the agent, the model and its variant", async () => {
+  it("carries its id, the part's, the agent, the model and its variant", async () => {
     expect(await sentBy("fake/m1")).toEqual({
-      messageID: "msg_1",
+      messageID: prompt.messageID,
       agent: "general",
       model: { providerID: "fake", modelID: "m1" },
       variant: "high",
-      parts: [{ id: "prt_1", type: "text", text: "go" }],
+      parts: [{ id: "prt_b796dd600000n2Jf1Kxo8zp5K8", type: "text", text: "go" }],
     })
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../../src/plugin/host/prompt-ids.ts"
 import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { settled } from "../../../machines/support/play.ts"
@@ -23,7 +23,7 @@ function answered<T>(result: Result<T>): T {
 
 describe("A child that opencode has compacted in the middle of its turn", () => {
   const askedAt = Date.UTC(2026, 10, 25)
-  const prompt = { session: "ses_1", ...promptIds("ses_1", askedAt), text: "work", agent: "general" }
+  const prompt = { session: "ses_1", messageID: promptID("ses_1", askedAt), text: "work", agent: "general" }
   const summary = {
     id: "msg_sum",
     type: "compaction",
@@ -68,7 +68,7 @@ describe("The first prompt of a child that was just made", () => {
     const host = createHost(context)
     const { id: session } = answered(await host.createSession(newSession("a")))
     const read = vi.spyOn(context.session, "context")
-    const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
+    const prompt = { messageID: promptID(session, Date.now()), session, text: "work", agent: "general" }
     context.session.wait = async () => {
       expect(read).not.toHaveBeenCalled()
       const time = { created: Date.now() }
