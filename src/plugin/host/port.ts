@@ -45,8 +45,8 @@ export type Host = {
   send(prompt: NewPrompt): Promise<Result<void>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
   abort(session: string): Promise<Result<unknown>>
-  /** Shows how a running tool call is doing. False while opencode has not stored that the call runs. */
-  showProgress(call: ToolCallPlace, progress: Progress): Promise<Result<boolean>>
+  /** Shows how a running tool call is doing. Returns when it is shown; once `signal` aborts, it is no more tried. */
+  showProgress(call: ToolCallPlace, progress: Progress, signal: AbortSignal): Promise<Result<unknown>>
   /**
    * Has `hear` told once more what is under way in this session: the requests that wait for a person, the tools that
    * run, a pause of the provider. Not there where turns end with the instance of the plugin that heard it begin.

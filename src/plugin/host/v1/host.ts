@@ -15,6 +15,9 @@ const NAME = "opencode-troupe"
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
 
+/** Before a call that opencode does not show as running is looked for again. Milliseconds. */
+const progressPauseMs = 1_000
+
 export type HostOfOne = Host &
   Required<Pick<Host, "toast">> & {
     /** Sees whether opencode is too old or too new. opencode answers its plugins only once they are loaded. */
@@ -101,17 +104,20 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     abort: (id) => call(session.abort({ sessionID: id })),
 
-    async showProgress(place, { title, metadata }) {
-      const message = await call(session.message({ sessionID: place.session, messageID: place.message }))
-      if (!message.ok) return message
-      const part = message.value.parts.find((each) => isRunning(each, place))
-      if (!part) return { ok: true, value: false }
-      const state = { ...part.state, title, metadata: { ...part.state.metadata, ...metadata } }
-      const { sessionID, messageID, id: partID } = part
-      const updated = await call(
-        client.part.update({ sessionID, messageID, partID, part: { ...part, state } }),
-      )
-      return updated.ok ? { ok: true, value: true } : updated
+    async showProgress(place, { title, metadata }, signal) {
+      while (!signal.aborted) {
+        const message = await call(session.message({ sessionID: place.session, messageID: place.message }))
+        if (!message.ok) return message
+        const part = message.value.parts.find((each) => isRunning(each, place))
+        if (part) {
+          const state = { ...part.state, title, metadata: { ...part.state.metadata, ...metadata } }
+          const { sessionID, messageID, id: partID } = part
+          return call(client.part.update({ sessionID, messageID, partID, part: { ...part, state } }))
+        }
+        // opencode may not have stored yet that the call runs.
+        await pause(progressPauseMs, signal)
+      }
+      return { ok: true, value: undefined }
     },
 
     agents: () => call(client.app.agents()).then(mapEach("agents", decodeAgent)),
@@ -133,6 +139,15 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     // opencode writes the message alone: that has to say whose it is.
     log: (level, message) => call(client.app.log({ service: NAME, level, message: `${NAME}: ${message}` })),
   }
+}
+
+/** So long, or until `signal` aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener("abort", () => resolve(), { once: true })
+  })
+  return within(ms, aborted, () => undefined)
 }
 
 type ToolPart = Extract<Part, { type: "tool" }>

@@ -184,7 +184,6 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
-        return true
       }),
 
     agents: () =>

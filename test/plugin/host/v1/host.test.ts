@@ -1,5 +1,5 @@
 import { createOpencodeClient } from "@opencode-ai/sdk"
-import { describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { NewPrompt, Prompt } from "../../../../src/plugin/host/port.ts"
 import { createHost } from "../../../../src/plugin/host/v1/host.ts"
 import { answerTo, sessionOf, textPart } from "../../support/opencode-data.ts"
@@ -133,7 +133,7 @@ describe("A call to opencode", () => {
       host.send(prompt),
       host.post(prompt),
       host.updateStored("ses_1", () => ({})),
-      host.showProgress(place, { title: "1/2 done", metadata: {} }),
+      host.showProgress(place, { title: "1/2 done", metadata: {} }, new AbortController().signal),
       host.toast({ message: "hi", variant: "info" }),
       host.log("info", "hi"),
     ]
@@ -319,49 +319,83 @@ describe("The progress of a tool's call", () => {
   const text = textPart("owner", "msg_call", "I wait for them.")
   const withState = (status: string) => ({ ...running, state: { ...running.state, status } })
 
-  async function shownOn(...parts: object[]) {
-    const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts }
-    const { host, requests } = hostAnswered(({ method }) => Response.json(method === "GET" ? message : true))
-    const result = await host.showProgress(place, { title: "1/2 done", metadata: { jobs: [] } })
-    const writes = requests.filter(({ method }) => method !== "GET")
-    return { result, written: await Promise.all(writes.map((request) => request.json())) }
+  const never = new AbortController().signal
+  const progress = { title: "1/2 done", metadata: { jobs: [] } }
+  const state = { ...running.state, title: "1/2 done", metadata: { other: "kept", jobs: [] } }
+
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))
+  afterEach(() => void vi.useRealTimers())
+
+  /** An opencode whose message has these parts, by now. */
+  function opencodeWith(parts: object[]) {
+    const message = () => ({ ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts })
+    const { host, requests } = hostAnswered(({ method }) =>
+      Response.json(method === "GET" ? message() : true),
+    )
+    const sent = (isRead: boolean) => requests.filter(({ method }) => (method === "GET") === isRead)
+    return {
+      host,
+      looks: () => sent(true).length,
+      written: () => Promise.all(sent(false).map((request) => request.clone().json())),
+    }
   }
 
   it("is shown on the part where it runs, beside what that holds", async () => {
-    const { result, written } = await shownOn(text, running)
-    expect(result).toEqual({ ok: true, value: true })
-    const state = { ...running.state, title: "1/2 done", metadata: { other: "kept", jobs: [] } }
-    expect(written).toEqual([{ ...running, state }])
+    const { host, written } = opencodeWith([text, running])
+    expect(await host.showProgress(place, progress, never)).toMatchObject({ ok: true })
+    expect(await written()).toEqual([{ ...running, state }])
   })
 
   it.each([
-    ["is another call's", { ...running, callID: "other" }],
-    ["is not running yet", withState("pending")],
-    ["is at its end", withState("completed")],
-    ["is no call's", text],
-  ])("is not shown on a part that %s", async (_, part) => {
-    expect(await shownOn(part)).toEqual({ result: { ok: true, value: false }, written: [] })
-  })
+    ["is another call's", { ...running, callID: "other" }, place],
+    ["is not running yet", withState("pending"), place],
+    ["is at its end", withState("completed"), place],
+    ["is no call's", text, place],
+    [
+      "may be another call's, where opencode does not say which it is",
+      running,
+      { ...place, call: undefined },
+    ],
+  ])(
+    "is not shown on a part that %s, which is looked at each second until that is given up",
+    async (_, part, at) => {
+      const { host, looks, written } = opencodeWith([part])
+      const givenUp = new AbortController()
+      const shown = host.showProgress(at, progress, givenUp.signal)
+      await vi.waitFor(() => expect(looks()).toBe(1))
+      await vi.advanceTimersByTimeAsync(1_000)
+      await vi.waitFor(() => expect(looks()).toBe(2))
+      givenUp.abort()
+      expect(await shown).toMatchObject({ ok: true })
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(looks()).toBe(2)
+      expect(await written()).toEqual([])
+    },
+  )
 
-  it("is not shown where opencode does not say which call it is", async () => {
-    const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts: [running] }
-    const { host } = hostAnswered(() => Response.json(message))
-    const progress = { title: "1/2 done", metadata: {} }
-    expect(await host.showProgress({ ...place, call: undefined }, progress)).toEqual({
-      ok: true,
-      value: false,
-    })
+  it("is shown as soon as opencode has stored that the call runs", async () => {
+    const parts: object[] = [withState("pending")]
+    const { host, looks, written } = opencodeWith(parts)
+    const shown = host.showProgress(place, progress, never)
+    await vi.waitFor(() => expect(looks()).toBe(1))
+    parts.splice(0, 1, running)
+    await vi.advanceTimersByTimeAsync(1_000)
+    await shown
+    expect(await written()).toEqual([{ ...running, state }])
   })
 
   it("fails where the message cannot be read, or the part not be written", async () => {
     const progress = { title: "1/2 done", metadata: {} }
     const none = hostAnswered(() => Response.json({ name: "NotFoundError" }, { status: 404 }))
-    expect(await none.host.showProgress(place, progress)).toMatchObject({ ok: false, error: { status: 404 } })
+    expect(await none.host.showProgress(place, progress, never)).toMatchObject({
+      ok: false,
+      error: { status: 404 },
+    })
     const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts: [running] }
     const full = hostAnswered(({ method }) =>
       method === "GET" ? Response.json(message) : new Response("disk full", { status: 500 }),
     )
-    expect(await full.host.showProgress(place, progress)).toMatchObject({
+    expect(await full.host.showProgress(place, progress, never)).toMatchObject({
       ok: false,
       error: { message: "disk full", status: 500 },
     })
