@@ -59,9 +59,9 @@ export function createProduct(settings: ProductOptions): Product {
   const { host, directory, given, endsWithTurn, turnsOutlivePlugin } = settings
   const { options, problems: wrongOptions } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
-  const misconfigured = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
-  for (const problem of misconfigured) host.problems.add(problem)
-  const parts = assemble({ host, directory, options, turnsOutlivePlugin, misconfigured })
+  for (const problem of wrongOptions) host.problems.add(problem)
+  if (copy.problem !== undefined) host.problems.add(copy.problem)
+  const parts = assemble({ host, directory, options, turnsOutlivePlugin })
   const { log } = parts.host
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
@@ -107,8 +107,6 @@ export type AssemblyOptions = {
   directory: string
   options: Options
   turnsOutlivePlugin?: boolean
-  /** What is wrong in the configuration. */
-  misconfigured?: readonly string[]
   /** Default: this process. */
   holder?: Holder
   /** Default: with markers in this user's state folder. */
@@ -185,8 +183,6 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     starts,
     undos,
     options,
-    // Where there are toasts, the person has seen them.
-    untold: host.toast ? [] : (settings.misconfigured ?? []),
     inspectCommand: () => inspectCommand,
     now,
   })

@@ -3,7 +3,7 @@ import { realClock } from "../../machines/clock.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent, Result } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
 import { withTexts } from "../records/texts.ts"
@@ -203,8 +203,7 @@ export class Deliveries {
     const records = results.map(({ record }) => record)
     const message: Message = {
       session: owner,
-      ...promptIds(owner, now()),
-      ...(begunPost && { messageID: begunPost.messageID }),
+      messageID: begunPost?.messageID ?? promptID(owner, now()),
       text: notification(results, now()),
       isHidden: true,
       mark: deliveryMark(records),

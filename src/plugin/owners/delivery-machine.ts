@@ -24,8 +24,8 @@ export type DeliveryContext = DeliveryInput & {
 /** What to do next. A step that fails is tried again alone, with the same message. */
 type Step = { step: "compose" } | { step: "store" | "start"; message: Message }
 
-/** Has ids: opencode stores it once, however often it is sent. */
-export type Message = NewPrompt & { messageID: string; partID: string }
+/** Has an id: opencode stores it once, however often it is sent. */
+export type Message = NewPrompt & { messageID: string }
 
 export type DeliveryEvent =
   /** This process ran it, or resumed it. */
@@ -322,7 +322,7 @@ export const deliveryReasons: Reasons = {
   resuming: {
     "at once, if next is start": "The message is stored, and only its turn is missing.",
     "at once, if next is store":
-      "It may be stored although the call failed; with the same ids it is stored once.",
+      "It may be stored although the call failed; under the same id it is stored once.",
     "at once": "There is no message yet.",
   },
   composing: {

@@ -2,7 +2,7 @@ import type { JobInput } from "../../machines/events.ts"
 import { type EndedState, hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
 import { finalAnswer, placeOf } from "../host/answers.ts"
 import type { HostMessage, HostSession } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import type { StoredJob, StoredRecord } from "./stored-job.ts"
 import { textIn } from "./texts.ts"
@@ -54,7 +54,7 @@ export function findingOf(evidence: Evidence): Finding {
   }
   if (!messages) return { type: "unread" }
 
-  const { messageID } = promptIds(child.id, askedAt)
+  const messageID = promptID(child.id, askedAt)
   const answer = finalAnswer(messages, messageID)
   const { error, at: endedAt = now } = answer?.end ?? {}
   // An abort came from the end of the process: it is neither an answer nor a failure.

@@ -393,7 +393,8 @@ export function createRecovery({
     const read = StoredJob.safeParse(session.stored)
     if (read.success) return read.data
     const issue = read.error.issues[0]
-    complain(session.id, `${["metadata", "troupe", ...(issue?.path ?? [])].join(".")}: ${issue?.message}`)
+    const where = issue?.path.join(".") || "all of it"
+    complain(session.id, `its record is damaged or somebody else's (${where}: ${issue?.message})`)
     return undefined
   }
 

@@ -17,7 +17,7 @@ export type JobStoreOptions = {
   claims?: Claims
 }
 
-/** Keeps jobs in opencode's own store: in the metadata of their child sessions, whose other keys stay. */
+/** Keeps jobs in opencode's own store, with their child sessions: see `HostSession.stored`. */
 export class JobStore {
   readonly #host: Host
   readonly #holder: Holder
@@ -173,7 +173,7 @@ export class JobStore {
       }
       const stored = StoredJob.safeParse(found)
       if (!stored.success) {
-        outcome = this.#refused(session, "its metadata.troupe was damaged by somebody else")
+        outcome = this.#refused(session, "it was damaged by somebody else")
         return undefined
       }
       const { lease } = stored.data

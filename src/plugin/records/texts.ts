@@ -1,7 +1,7 @@
 import type { JobRecord } from "../../machines/record.ts"
 import { isSummary, placeOf, textSince } from "../host/answers.ts"
 import type { AssistantMessage, Host, HostMessage } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import { StoredJob } from "./stored-job.ts"
 
 /** The text that an ended job left, or why there is none. */
@@ -42,7 +42,7 @@ async function promptOf(host: Sessions, { session, state, run }: JobRecord): Pro
   if (state === "done") return undefined
   const found = await host.session(session)
   const stored = found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
-  return stored?.record.run === run ? promptIds(session, stored.askedAt).messageID : undefined
+  return stored?.record.run === run ? promptID(session, stored.askedAt) : undefined
 }
 
 /** What a child left in the run that was asked under this id. */

@@ -51,6 +51,8 @@ function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCa
   switch (permission.type) {
     case "rejected":
       return permission.feedback ? `The user refused: ${permission.feedback}` : "The user refused"
+    case "prevented":
+      return permission.reason
     case "failed":
       return `opencode did not say whether it is permitted: ${permission.reason}`
     default:

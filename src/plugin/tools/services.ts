@@ -21,8 +21,6 @@ export type Services = {
   starts: StartsUnderWay
   undos: Pick<Undos, "settled">
   options: Options
-  /** What the user can be told of the configuration only by the agent. */
-  untold: readonly string[]
   /** What a person types for a link to the inspector. */
   inspectCommand: () => string
   now: () => number

@@ -36,7 +36,7 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const { catalog, owner } = await lookUp(services, tasks, call)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
-  // What cannot start needs nobody's permission, which on opencode 2 also makes a session.
+  // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
@@ -180,6 +180,8 @@ function refusalOf(
     }
     case "rejected":
       return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"
+    case "prevented":
+      return permission.reason
     case "failed":
       return `opencode did not say whether it is permitted: ${permission.reason}`
   }

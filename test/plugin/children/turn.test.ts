@@ -15,7 +15,6 @@ const taken = new Set<string>()
 const prompt = (messageID: string): Prompt => ({
   session: "ses_1",
   messageID,
-  partID: `part of ${messageID}`,
   text: `the text of ${messageID}`,
   agent: "general",
 })

@@ -9,10 +9,10 @@ import {
   textSince,
 } from "../../../src/plugin/host/answers.ts"
 import type { AssistantMessage, UserMessage } from "../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 
 const askedAt = Date.UTC(2026, 10, 25)
-const { messageID: asked } = promptIds("ses_1", askedAt)
+const asked = promptID("ses_1", askedAt)
 
 const user = (id: string, fields: Partial<UserMessage> = {}): UserMessage => ({
   id,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import type { JobInput } from "../../../src/machines/events.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
 import type { Host, HostSession, Result } from "../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
@@ -32,7 +32,7 @@ const job: JobInput = {
   timeoutMs: 60_000,
   idleMs: 60_000,
 }
-const asked = { session: "ses_1", ...promptIds("ses_1", askedAt), text: job.prompt, agent: job.agent }
+const asked = { session: "ses_1", messageID: promptID("ses_1", askedAt), text: job.prompt, agent: job.agent }
 const done: Partial<StoredRecord> = { state: "done", endedAt: 1_500_000 }
 
 /** Longer than all pauses together after which anything is tried again. */
@@ -178,8 +178,8 @@ describe("A job that was at work when its process ended", () => {
     put()
     await recovery.owner("owner")
     await pass(0)
-    const { messageID, partID } = asked
-    expect(host.prompts.map(({ prompt }) => prompt)).toMatchObject([{ session: "ses_1", messageID, partID }])
+    const { messageID } = asked
+    expect(host.prompts.map(({ prompt }) => prompt)).toMatchObject([{ session: "ses_1", messageID }])
     expect(kept().lease).toEqual(own)
   })
 
@@ -445,7 +445,9 @@ describe("The look at a start", () => {
     const { recovery, host } = newStart()
     host.sessions.set("ses_2", sessionOf("ses_2", { metadata: { troupe: { version: 99 } } }))
     await recovery.everybody()
-    expect(host.logged[0]).toMatch(/^warn: ses_2 was skipped .*: metadata\.troupe\.version: /)
+    expect(host.logged[0]).toMatch(
+      /^warn: ses_2 was skipped .*: its record is damaged or somebody else.s \(version: /,
+    )
   })
 
   it("leaves alone a copy of a child, which is nobody's job", async () => {

@@ -70,7 +70,6 @@ describe("agents_start", () => {
     expect(host.prompts[0]?.prompt).toMatchObject({
       session: session?.id,
       messageID: expect.stringMatching(/^msg_/),
-      partID: expect.stringMatching(/^prt_/),
       text: "do a",
       agent: "general",
     })
@@ -217,6 +216,7 @@ describe("agents_start", () => {
       { type: "rejected", feedback: "use explore" },
       "the user refused: use explore",
     ],
+    ["what prevents it", { type: "prevented", reason: "set x to 2" }, "set x to 2"],
     [
       "that opencode could not ask",
       { type: "failed", reason: "gone" },

@@ -3,9 +3,11 @@ import { wordsOf } from "../../util/error-words.ts"
 import { within } from "../../util/within.ts"
 import type { HostEvent, NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
-import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
+import type { Context } from "./api.ts"
+import { type BuiltInTool, type Call, decodeSubagentTool, type StartCheck } from "./calls.ts"
 import { decodeAgents, decodeRequests, decodeSession } from "./decode.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
+import type { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
 
@@ -22,10 +24,17 @@ type Decision = { way: Way; first?: string }
 /** Longest silence of opencode's own tool while it asks nobody. Milliseconds. */
 const silenceLimit = 30_000
 
+export type ChildrenOptions = {
+  reader: Reader
+  /** Told of what people have to know. */
+  warn: (message: string) => void
+}
+
 /** Makes child sessions. */
 export class Children {
   readonly #context: Context
   readonly #calls: RunningCalls
+  readonly #reader: Reader
   readonly #warn: (message: string) => void
   readonly #loaded: Promise<void>
   /** Decided with the first child. */
@@ -34,10 +43,16 @@ export class Children {
   readonly #asks = new Set<Ask>()
 
   /** @param loaded see `Loading.over` */
-  constructor(context: Context, calls: RunningCalls, loaded: Promise<void>, warn: (message: string) => void) {
+  constructor(
+    context: Context,
+    calls: RunningCalls,
+    loaded: Promise<void>,
+    { reader, warn }: ChildrenOptions,
+  ) {
     this.#context = context
     this.#calls = calls
     this.#loaded = loaded
+    this.#reader = reader
     this.#warn = warn
   }
 
@@ -48,11 +63,9 @@ export class Children {
   }
 
   /** What a person has allowed for a call is not asked again for each of its jobs. */
-  decide(check: PermissionCheck): void {
-    const { action, sessionID: session, resources, source, effect } = check
-    if (action !== "subagent" || effect !== "ask" || source?.messageID === undefined) return
-    const running = this.#calls.at({ session, message: source.messageID, call: source.id })
-    if (resources.every((agent) => running?.permitted.has(agent))) check.effect = "allow"
+  decide({ session, agents, source, allow }: StartCheck): void {
+    const running = this.#calls.at({ session, ...source })
+    if (agents.every((agent) => running?.permitted.has(agent))) allow()
   }
 
   async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {
@@ -146,7 +159,7 @@ export class Children {
 
   async #subagent(call?: Call): Promise<BuiltInTool | undefined> {
     const tools = await (call?.builtIn?.() ?? this.#context.tool.list())
-    return tools.find(({ id }) => id === "subagent")
+    return this.#reader.read("answer tool.list", () => decodeSubagentTool(tools))
   }
 
   /**
@@ -242,8 +255,12 @@ export class Children {
       this.#context.agent.list(),
       this.#context.session.get({ sessionID }),
     ])
-    const ofAgent = decodeAgents(agents).find(({ name }) => name === own)?.rules ?? []
-    const rules = [...ofAgent, ...decodeSession(owner, undefined).rules]
+    const known = this.#reader.read("answer agent.list", () => decodeAgents(agents))
+    const ofAgent = known.find(({ name }) => name === own)?.rules ?? []
+    const rules = [
+      ...ofAgent,
+      ...this.#reader.read("answer session.get", () => decodeSession(owner, undefined)).rules,
+    ]
     switch (verdict(rules, { permission: "task", pattern: agent })) {
       case "allow":
         return { type: "granted" }
@@ -251,7 +268,7 @@ export class Children {
         return { type: "denied" }
       case "ask":
         return {
-          type: "failed",
+          type: "prevented",
           reason: `opencode ${this.#context.app.version} lets a plugin ask nobody; allow \`subagent\` for "${agent}" in the configuration`,
         }
     }
@@ -265,7 +282,7 @@ export class Children {
       ...(model !== undefined && { model: splitModel(model, variant) }),
       permissions: rules.map(encodeRule),
     })
-    return Made.parse(created)
+    return this.#reader.read("answer session.create", () => Made.parse(created))
   }
 }
 
@@ -288,11 +305,21 @@ function refusalIn(thrown: unknown): StartPermission {
   const { _tag: tag = "", feedback } = Refusal.safeParse(thrown).data ?? {}
   if (/Denied|Blocked/.test(tag) || /^Subagent denied/.test(wordsOf(thrown))) return { type: "denied" }
   if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
-  return { type: "failed", reason: wordsOf(thrown) || tag || String(thrown) }
+  const reason = wordsOf(thrown) || tag || String(thrown)
+  const limit = /^Subagent depth limit reached \((\d+)\)/.exec(reason)?.[1]
+  return limit === undefined
+    ? { type: "failed", reason }
+    : { type: "prevented", reason: depthWords(Number(limit)) }
 }
 
 /** Only people say more than that they refuse. */
 const isWordless = (refusal: StartPermission) => refusal.type === "rejected" && refusal.feedback === undefined
+
+/** The plugin's own option `depth` permits it: nobody would look for another limit. */
+const depthWords = (limit: number) =>
+  `opencode lets no subagent at depth ${limit} start others, whatever the plugin's option "depth" permits: the user has ` +
+  `to set "experimental.subagent_depth" to at least ${limit + 1} in opencode's configuration. Do the work yourself, or ` +
+  "report back what should be split up"
 
 const Refusal = z.object({ _tag: z.string(), feedback: z.string().optional() })
 

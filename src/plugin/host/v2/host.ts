@@ -17,12 +17,14 @@ import type {
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
-import type { Call, Context, PermissionCheck } from "./api.ts"
+import type { Context } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
+import type { Call, StartCheck } from "./calls.ts"
 import { Children } from "./children.ts"
 import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
+import { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
@@ -46,7 +48,7 @@ export type HostOfTwo = Host & {
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
   /** Whether a person is to be asked for a permission. */
-  decide(check: PermissionCheck): void
+  decide(check: StartCheck): void
 }
 
 /**
@@ -71,22 +73,15 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
-  const children = new Children(context, calls, loading.over, (problem) => problems.add(problem))
-
-  /** What is not as expected fails, and is a problem of this opencode. */
-  function decoded<T>(call: string, decode: () => T): T {
-    try {
-      return decode()
-    } catch (thrown) {
-      const message = `opencode ${app.version} does not answer ${call} as expected (${shapeOf(thrown)})`
-      problems.add(`${message}; it may be too old or too new for opencode-troupe`)
-      throw new Error(message)
-    }
-  }
+  const reader = new Reader(app.version, problems)
+  const children = new Children(context, calls, loading.over, {
+    reader,
+    warn: (problem) => problems.add(problem),
+  })
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
-    return decoded("session.get", () => decodeSession(found, entry))
+    return reader.read("answer session.get", () => decodeSession(found, entry))
   }
 
   const loadAll = async (ids: readonly string[]) => {
@@ -97,7 +92,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
   async function messages(id: string): Promise<HostMessage[]> {
     const found = await session.context({ sessionID: id })
-    return decoded("session.context", () => decodeMessages(found))
+    return reader.read("answer session.context", () => decodeMessages(found))
   }
 
   async function make(input: NewSession): Promise<{ id: string }> {
@@ -128,11 +123,6 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
     const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
     await (isHidden ? session.synthetic({ ...message, delivery: "queue" }) : session.prompt(message))
-  }
-
-  async function read<T>(call: string, asked: Promise<unknown>, decode: (given: unknown) => T): Promise<T> {
-    const found = await asked
-    return decoded(call, () => decode(found))
   }
 
   return {
@@ -204,15 +194,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
-        return true
       }),
 
     agents: () =>
       call(async () => {
         await loading.over
-        return read("agent.list", context.agent.list(), decodeAgents)
+        const found = await context.agent.list()
+        return reader.read("answer agent.list", () => decodeAgents(found))
       }),
-    models: () => call(() => read("model.list", context.model.list(), decodeModels)),
+    models: () =>
+      call(async () => {
+        const found = await context.model.list()
+        return reader.read("answer model.list", () => decodeModels(found))
+      }),
 
     async log(level, message) {
       console[level](`opencode-troupe: ${message}`)
@@ -276,13 +270,6 @@ function answerTo(messages: readonly HostMessage[], asked: string): HostMessage 
   // A turn that ended before the model said anything, as with an agent that does not exist.
   if (!answer) throw new Error("opencode ended the turn without an answer")
   return answer
-}
-
-/** Where an answer has another shape: `parentID: Invalid input: expected string`. */
-function shapeOf(thrown: unknown): string {
-  if (!(thrown instanceof z.ZodError)) return wordsOf(thrown)
-  const [issue] = thrown.issues
-  return `${issue?.path.join(".") || "all of it"}: ${issue?.message}`
 }
 
 /** What is `undefined` in a result's metadata loses the whole result. */

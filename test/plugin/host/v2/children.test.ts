@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { NewSession } from "../../../../src/plugin/host/port.ts"
-import type { Call } from "../../../../src/plugin/host/v2/api.ts"
+import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
+import { Reader } from "../../../../src/plugin/host/v2/reading.ts"
 import { RunningCalls } from "../../../../src/plugin/host/v2/running-calls.ts"
+import { Problems } from "../../../../src/plugin/util/problems.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { gate } from "../../../support/gate.ts"
 import { contextDouble, type DoubleOptions } from "./support/context-double.ts"
@@ -31,7 +33,8 @@ function childrenOn(options: DoubleOptions, loaded = Promise.resolve()) {
   const context = contextDouble(options)
   const warn = vi.fn<(message: string) => void>()
   const calls = new RunningCalls()
-  const children = new Children(context, calls, loaded, warn)
+  const reader = new Reader("2.0.15", new Problems())
+  const children = new Children(context, calls, loaded, { reader, warn })
   const running = calls.begin(call)
   return {
     context,
@@ -127,7 +130,8 @@ describe("The permission to start an agent", () => {
     const decide = (agent: string, id = "call_1", sessionID = "ses_owner") => {
       const source = { messageID: "msg_1", id }
       const check = { sessionID, action: "subagent", resources: [agent], source, effect: "ask" }
-      all.children.decide(check)
+      const asked = decodeStartCheck(check)
+      if (asked) all.children.decide(asked)
       return check.effect
     }
     return { ...all, decide }
@@ -172,10 +176,22 @@ describe("The permission to start an agent", () => {
     expect(await children.askToStart(call, "general", "three")).toMatchObject(permission)
   })
 
+  it("is prevented by opencode's own limit of depth, which says what the user has to set", async () => {
+    const words =
+      'Subagent depth limit reached (1). Increase "experimental.subagent_depth" to allow nested subagents.'
+    const { children } = deciding({ subagent: () => Promise.reject(new Error(words)) })
+    expect(await children.askToStart(call, "general", "three")).toEqual({
+      type: "prevented",
+      reason: expect.stringMatching(
+        /^opencode lets no subagent at depth 1 start others.* to set "experimental\.subagent_depth" to at least 2 in/,
+      ),
+    })
+  })
+
   it.each([
     ["granted", "allow"],
     ["denied", "deny"],
-    ["failed", "ask"],
+    ["prevented", "ask"],
   ] as const)("is %s where the rules say %s and a plugin can ask nobody", async (type, effect) => {
     const { children, context } = deciding({ hasSubagent: false })
     const rules = [{ action: "subagent", resource: "general", effect }]

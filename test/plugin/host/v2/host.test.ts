@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
-import type { Call } from "../../../../src/plugin/host/v2/api.ts"
+import { promptID } from "../../../../src/plugin/host/prompt-ids.ts"
+import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
 import { settled } from "../../../machines/support/play.ts"
@@ -24,7 +24,7 @@ function answered<T>(result: Result<T>): T {
 
 describe("A child that opencode has compacted in the middle of its turn", () => {
   const askedAt = Date.UTC(2026, 10, 25)
-  const prompt = { session: "ses_1", ...promptIds("ses_1", askedAt), text: "work", agent: "general" }
+  const prompt = { session: "ses_1", messageID: promptID("ses_1", askedAt), text: "work", agent: "general" }
   const summary = {
     id: "msg_sum",
     type: "compaction",
@@ -69,7 +69,7 @@ describe("The first prompt of a child that was just made", () => {
     const host = createHost(context)
     const { id: session } = answered(await host.createSession(newSession("a")))
     const read = vi.spyOn(context.session, "context")
-    const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
+    const prompt = { messageID: promptID(session, Date.now()), session, text: "work", agent: "general" }
     context.session.wait = async () => {
       expect(read).not.toHaveBeenCalled()
       const time = { created: Date.now() }
@@ -195,7 +195,12 @@ describe("A call that opencode leaves without an answer", () => {
     async (isAdmitted) => {
       const context = contextDouble()
       const host = createHost(inTime(context))
-      const prompt = { ...promptIds("ses_1", Date.now()), session: "ses_1", text: "work", agent: "general" }
+      const prompt = {
+        messageID: promptID("ses_1", Date.now()),
+        session: "ses_1",
+        text: "work",
+        agent: "general",
+      }
       const { prompt: admit } = context.session
       context.session.prompt = async (given) => {
         if (isAdmitted) await admit(given)
@@ -338,7 +343,8 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
     const decided = ({ sessionID, messageID, id }: Call) => {
       const source = { messageID, id }
       const check = { sessionID, action: "subagent", resources: ["general"], source, effect: "ask" }
-      host.decide(check)
+      const asked = decodeStartCheck(check)
+      if (asked) host.decide(asked)
       return check.effect
     }
     const [a, b] = [callIn("ses_a"), callIn("ses_b")]
@@ -365,10 +371,10 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
     if (!a || !b) throw new Error("there are two")
     host.began(a)
     const endOfB = host.began(b)
-    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    await host.showProgress(placeOf(a), { title: "", metadata: {} }, a.signal)
     endOfB()
-    await host.showProgress(placeOf(a), { title: "", metadata: {} })
-    await host.showProgress(placeOf(b), { title: "", metadata: {} })
+    await host.showProgress(placeOf(a), { title: "", metadata: {} }, a.signal)
+    await host.showProgress(placeOf(b), { title: "", metadata: {} }, a.signal)
     expect(shown).toEqual(["ses_a", "ses_a"])
   })
 })
