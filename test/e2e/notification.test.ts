@@ -83,23 +83,28 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
       expect(told.text).not.toContain("quick answer")
     })
 
-    test("while the owner works it is not interrupted; it is told when its turn is over", async () => {
-      const owner = await oc.session()
-      model.on("finishes early", { type: "text", text: "an early answer" })
+    test("while the owner works it is not interrupted: the result is delivered when its turn is over", async () => {
+      const [owner, witness] = [await oc.session(), await oc.session()]
+      const [early, other, thought] = [held(), held(), held()]
+      model.on("finishes early", early.reply)
+      model.on("finishes after that", other.reply)
+      model.on("think long", thought.reply)
       await oc.callTool(owner, "agents_start", { tasks: [{ id: "early", prompt: "finishes early" }] })
-      const held = gate()
-      model.on("think long", { type: "hold", until: held.passed })
+      await oc.callTool(witness, "agents_start", { tasks: [{ id: "later", prompt: "finishes after that" }] })
       const turn = oc.say(owner, "think long")
       await model.waitFor(({ text }) => text === "think long")
-      const texts = await oc.userTexts(owner)
-      const toldBefore = texts.filter(isNotification).length
 
-      held.open("thought")
+      early.release("an early answer")
+      await recordOf(oc, owner, "early", ({ state }) => state === "done")
+      // What ended later has been delivered: the first result would have been by now.
+      other.release("a later answer")
+      await model.waitFor(({ text }) => isNotification(text) && text.includes("a later answer"))
+      expect((await oc.userTexts(owner)).filter(isNotification)).toEqual([])
+
+      thought.release("thought")
       await turn
-      if (toldBefore === 0)
-        await model.waitFor(({ text }) => isNotification(text) && text.includes("an early answer"))
-      const after = await oc.userTexts(owner)
-      expect(after.filter(isNotification)).toHaveLength(1)
+      await model.waitFor(({ text }) => isNotification(text) && text.includes("an early answer"))
+      expect((await oc.userTexts(owner)).filter(isNotification)).toHaveLength(1)
     })
 
     test("once its user has stopped its turn it is not woken by results: they come with the next", async () => {
