@@ -62,7 +62,10 @@ export function createTroupe(options: TroupeOptions): Troupe {
       if (!record || hasEnded(record)) continue
       prompts.drop(record)
       history.noteCrash(record)
-      ledger.put(crashed(record, message, now()))
+      const end = crashed(record, message, now())
+      ledger.put(end)
+      // Nothing else in opencode tells it: a crash of opencode before it is stored would run the job again.
+      effects.recordEnd(end, new AbortController().signal).catch(() => {})
     }
   }
 
