@@ -145,7 +145,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const inbox = new Inbox(troupe, store)
-  const lineage = createLineage(host)
+  const lineage = createLineage(host, ledger)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, { host, now })

@@ -860,7 +860,7 @@ describe("A call that comes while its owner's session is being deleted", () => {
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
       const reportError = () => {}
       const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
-      const lineage = createLineage(host)
+      const lineage = createLineage(host, troupe.records)
       await call("agents_start", { tasks: [task("a"), task("b")] })
       hearOwners({ show: () => {}, troupe, inbox, deliveries, lineage })({
         type: "session.deleted",
