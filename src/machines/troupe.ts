@@ -62,10 +62,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
       if (!record || hasEnded(record)) continue
       prompts.drop(record)
       history.noteCrash(record)
-      const end = crashed(record, message, now())
-      ledger.put(end)
-      // Nothing else in opencode tells it: a crash of opencode before it is stored would run the job again.
-      effects.recordEnd(end, new AbortController().signal).catch(() => {})
+      ledger.put(crashed(record, message, now()))
     }
   }
 

@@ -93,7 +93,7 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
       for (const { id } of work) expect(told.split(`<job id=\\"${id}\\" state=\\"done\\"`)).toHaveLength(2)
     })
 
-    test("an idle owner is told of what ends afterwards, by itself", async () => {
+    test("what ends afterwards is delivered to an idle owner, by itself", async () => {
       const work = held("on and ")
       model.on("outlive it", work.reply)
       const owner = await opencode.session()
@@ -148,7 +148,7 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(
       for (const { id } of asking) expect(output).toContain(`${id} has its answer`)
     })
 
-    test("two reloads at once leave the tools to the living instance: nothing is told twice", async () => {
+    test("two reloads at once leave the tools to the living instance: nothing is delivered twice", async () => {
       const owner = await opencode.session()
       const early = held("half, ")
       model.on("the early one", early.reply)

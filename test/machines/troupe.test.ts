@@ -329,13 +329,6 @@ describe("A job whose actor throws", () => {
     expect(stage.defects).toHaveLength(1)
   })
 
-  it("is stored at once: nothing else in opencode tells how it ended", async () => {
-    const stage = play()
-    await stage.start("j1")
-    await stage.crash("j1")
-    expect(stage.calls.recording.map(({ input }) => input)).toEqual([stage.record("j1")])
-  })
-
   it("while it waits for people shows no ask any more", async () => {
     const stage = play()
     await stage.start("j1")

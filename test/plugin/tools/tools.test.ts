@@ -643,7 +643,7 @@ describe("Two calls of agents_wait at the same time", () => {
 })
 
 describe("agents_wait", () => {
-  it("has nothing to wait for where no job runs and all was read", async () => {
+  it("has nothing to wait for where no job runs and all is delivered", async () => {
     const { call, answer } = await running("a")
     answer("a", "x")
     await call("agents_wait", {})
@@ -655,7 +655,7 @@ describe("agents_wait", () => {
     ])
   })
 
-  it("hands over as many as fit, and leaves the rest unread", async () => {
+  it("hands over as many as fit, and leaves the rest undelivered", async () => {
     const { call, answer, inbox } = await running("a", "b", "c", "d")
     for (const id of ["a", "b", "c", "d"]) answer(id, id.repeat(20_000))
     const first = await call("agents_wait", {})
@@ -706,7 +706,7 @@ describe("agents_wait", () => {
     )
   })
 
-  it("at its timeout: leaves the jobs running and unread", async () => {
+  it("at its timeout: leaves the jobs running and undelivered", async () => {
     const { call, answer } = await running("a")
     const early = await call("agents_wait", { timeout: 0.01 })
     expect(early.output).toMatch(/^The wait timed out\. Still running:\na: prompting/)
