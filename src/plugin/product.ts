@@ -64,13 +64,6 @@ export function createProduct(settings: ProductOptions): Product {
   const parts = assemble({ host, directory, options, turnsOutlivePlugin })
   const { log } = parts.host
 
-  // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
-  setTimeout(() => {
-    void log("info", loadedLine(options))
-    host.problems.subscribe(tell)
-    void parts.recovery.everybody()
-  }, 0)
-
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
   const unseen: string[] = []
   let isSeen = false
@@ -80,6 +73,13 @@ export function createProduct(settings: ProductOptions): Product {
     if (isSeen) parts.toasts.problems([problem])
     else unseen.push(problem)
   }
+
+  // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
+  setTimeout(() => {
+    void log("info", loadedLine(options))
+    host.problems.subscribe(tell)
+    void parts.recovery.everybody()
+  }, 0)
 
   return {
     tools: parts.tools,
@@ -143,7 +143,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const inbox = new Inbox(troupe, store)
-  const lineage = createLineage(host)
+  const lineage = createLineage(host, ledger)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, { host, now })

@@ -102,7 +102,7 @@ describeOn(2, "When the configuration of a running opencode changes", () => {
     for (const { id } of work) expect(told.split(`<job id=\\"${id}\\" state=\\"done\\"`)).toHaveLength(2)
   })
 
-  test("an idle owner is told of what ends afterwards, by itself", async () => {
+  test("what ends afterwards is delivered to an idle owner, by itself", async () => {
     const work = held("on and ")
     model.on("outlive it", work.reply)
     const owner = await opencode.session()
@@ -159,7 +159,7 @@ describeOn(2, "When the configuration of a running opencode changes", () => {
     for (const { id } of asking) expect(told).toContain(`${id} has its answer`)
   })
 
-  test("two reloads at once leave the tools to the living instance: nothing is told twice", async () => {
+  test("two reloads at once leave the tools to the living instance: nothing is delivered twice", async () => {
     const owner = await opencode.session()
     const early = held("half, ")
     model.on("the early one", early.reply)

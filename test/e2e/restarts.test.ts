@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyOpencode, KeptJob } from "../support/any-opencode.ts"
 import { kills } from "../support/depth.ts"
+import { gate } from "../support/gate.ts"
 import { describeBoth, type OneGeneration } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { newCallId } from "../support/replies.ts"
@@ -167,14 +168,25 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
   })
 
   test("kill -9 as soon as a cancel of queued jobs is told: they stay cancelled", async () => {
-    const run = await startRun(`${recover}-told`)
+    const name = `${recover}-told`
+    const killed = gate()
+    // Those that have a slot keep it: the others wait in the queue.
+    model.on(new RegExp(`^job \\d+ of ${name}`), ({ text }) => ({
+      type: "hold",
+      until: killed.passed.then(() => `answer to ${text}`),
+    }))
+    const run = await startRun(name)
     await model.waitFor(({ messages }) => messages.at(-1)?.tool_call_id === run.cancelCall)
     await opencode.kill()
+    killed.open("")
     const requestsBefore = model.requests.length
     // Where jobs are resumed, beside another, so that both find the same jobs: none may be run by both.
     if (recover === "resume") await restartBesideAnother(run.owner)
     else await opencode.restart()
     await judge(run, requestsBefore)
+    const cancelled = (await opencode.stored(run.owner)).filter(({ record }) => record.state === "cancelled")
+    expect(cancelled.map(({ record }) => record.id).sort()).toEqual(cancelledIds)
+    for (const { record } of cancelled) expect(record).not.toHaveProperty("startedAt")
   })
 
   async function restartBesideAnother(owner: string): Promise<void> {

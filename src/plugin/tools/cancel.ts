@@ -8,6 +8,7 @@ import { CancelArguments, readArguments } from "./arguments.ts"
 import {
   elsewhereWords,
   find,
+  idsOf,
   type Services,
   settled,
   unknownTitle,
@@ -36,12 +37,18 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   const stopped = current(known.filter((record) => !hasEnded(record)))
   const unchanged = current(known.filter(hasEnded))
   const texts = await within(textTimeout, withTexts(host, stopped), () => stopped.map(unread))
-  const shown = texts.filter(({ text }) => text.kind !== "unreadable").map(({ record }) => record)
+  const blocks = shortenedBlocks(texts, now())
+  const shown = texts.flatMap(({ record }, index) => (blocks[index]?.isWhole ? record : []))
+  const left = texts.flatMap(({ record, text }, index) =>
+    blocks[index]?.isWhole || text.kind === "unreadable" ? [] : record,
+  )
+  services.inbox.showedBeginnings(left)
   const isNone = known.length === 0
   const elsewhere = await elsewhereWords(services, owner, isNone || unknown.length > 0 ? "anew" : "as known")
   const lines = [
     ...(isNone && unknown.length === 0 && elsewhere.length === 0 ? ["No jobs are running."] : []),
-    ...shortenedBlocks(texts, now()),
+    ...blocks.map(({ words }) => words),
+    ...(left.length > 0 ? [`Not shown whole: ${idsOf(left)}. The next agents_wait has all of it.`] : []),
     ...(unchanged.length > 0 ? ["Already ended:"] : []),
     ...unchanged.map((record) => statusLine(record, now())),
     ...unknownWords(services, owner, unknown),

@@ -15,7 +15,7 @@ export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
-  inbox: Pick<Inbox, "open" | "isTaken" | "handOver">
+  inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
   recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
   starts: StartsUnderWay
@@ -88,6 +88,8 @@ export function listed(names: readonly string[], most: number): string {
   const shown = names.slice(0, most).map((name) => excerpt(name))
   return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ")
 }
+
+export const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 
 /** Records as results carry them: their texts are in the output. */
 export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "text">[] {

@@ -11,6 +11,7 @@ import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { createRecovery, type Waiting } from "../../../src/plugin/records/recovery.ts"
 import { newStoredJob, StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
+import { gate } from "../../support/gate.ts"
 import { failed, type HostDouble, ok, okAgents } from "../support/host-double.ts"
 import { agentOf, answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
@@ -57,10 +58,12 @@ type Setup = {
   living?: string[]
   /** Whether this start has replaced the plugin's last instance in the same process. */
   isReload?: boolean
+  /** What stands between the store and opencode. */
+  through?: (double: Host) => Host
 }
 
 /** An opencode that starts, beside what earlier ones have left. */
-function newStart({ recover = "fail", claims, living = [], isReload = false }: Setup = {}) {
+function newStart({ recover = "fail", claims, living = [], isReload = false, through }: Setup = {}) {
   const alive = new Set(["own", ...living])
   const holder: Holder = {
     instance: "own",
@@ -83,7 +86,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false }: S
         }),
       ),
   }
-  const services = testServices({}, { recover }, undefined, { holder, claims: claims ?? writes })
+  const services = testServices({}, { recover }, through, { holder, claims: claims ?? writes })
   const { host, troupe, inbox, store } = services
   const waiting: Waiting[] = []
   const onWaiting = (each: Waiting) => void waiting.push(each)
@@ -155,6 +158,42 @@ describe("A job that was at work when its process ended", () => {
     await pass(0)
     expect(kept()).toMatchObject({ record: { state: "failed", run: 1 }, lease: dead })
     expect(host.prompts).toEqual([])
+  })
+
+  it.each<["fail" | "resume", string]>([
+    ["fail", "interrupted"],
+    ["resume", "interrupted, since it is not known what its owner may do now"],
+  ])("is stored so before anybody is told, with `%s`: %s", async (recover) => {
+    const ends = gate<void>()
+    const { recovery, host, record, kept, put, pass, troupe } = newStart({
+      recover,
+      through: (double) => ({
+        ...double,
+        updateStored: (id, change) => ends.passed.then(() => double.updateStored(id, change)),
+      }),
+    })
+    put({ stored: { ownerAgent: "build" } })
+    host.agents = async () => failed("busy")
+    const told: string[] = []
+    troupe.records.subscribe(({ state }) => void told.push(`${state}, stored as ${kept().record.state}`))
+    const looked = recovery.owner("owner")
+    await pass(100)
+    expect(record()).toBeUndefined()
+    ends.open()
+    await looked
+    expect(told).toEqual(["failed, stored as failed"])
+  })
+
+  it("has failed though opencode does not store it, after a few seconds", async () => {
+    const answered = gate<Result<unknown>>()
+    const { recovery, record, put, pass } = newStart({
+      through: (double) => ({ ...double, updateStored: () => answered.passed }),
+    })
+    put()
+    void recovery.owner("owner")
+    await pass(5_000)
+    expect(record()).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
+    answered.open(failed("gone", 404))
   })
 
   it("leaves what its own child had started, which ends likewise", async () => {
@@ -587,6 +626,16 @@ describe("Two jobs of one owner to which two opencodes have given the same id", 
     expect([record("a")?.session, record("a-2")?.session]).toEqual(["ses_1", "ses_twin"])
     expect(kept("ses_twin")).toMatchObject({ record: { id: "a-2" }, lease: own })
     expect(host.prompts).toHaveLength(2)
+  })
+
+  it("both end where they are not, each stored under its own id", async () => {
+    const start = newStart()
+    const { recovery, record, kept, pass } = start
+    putBoth(start, {})
+    await recovery.owner("owner")
+    await pass(longEnough)
+    expect([record("a")?.session, record("a-2")?.session]).toEqual(["ses_1", "ses_twin"])
+    expect([kept("ses_1").record.id, kept("ses_twin").record.id]).toEqual(["a", "a-2"])
   })
 
   it("are one where one call reached opencode twice", async () => {

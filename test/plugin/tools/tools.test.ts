@@ -643,7 +643,7 @@ describe("Two calls of agents_wait at the same time", () => {
 })
 
 describe("agents_wait", () => {
-  it("has nothing to wait for where no job runs and all was read", async () => {
+  it("has nothing to wait for where no job runs and all is delivered", async () => {
     const { call, answer } = await running("a")
     answer("a", "x")
     await call("agents_wait", {})
@@ -655,7 +655,7 @@ describe("agents_wait", () => {
     ])
   })
 
-  it("hands over as many as fit, and leaves the rest unread", async () => {
+  it("hands over as many as fit, and leaves the rest undelivered", async () => {
     const { call, answer, inbox } = await running("a", "b", "c", "d")
     for (const id of ["a", "b", "c", "d"]) answer(id, id.repeat(20_000))
     const first = await call("agents_wait", {})
@@ -706,7 +706,7 @@ describe("agents_wait", () => {
     )
   })
 
-  it("at its timeout: leaves the jobs running and unread", async () => {
+  it("at its timeout: leaves the jobs running and undelivered", async () => {
     const { call, answer } = await running("a")
     const early = await call("agents_wait", { timeout: 0.01 })
     expect(early.output).toMatch(/^The wait timed out\. Still running:\na: prompting/)
@@ -769,12 +769,22 @@ describe("agents_cancel", () => {
     expect((await call("agents_cancel", { ids: ["a"] })).output).toContain("\nas far as it got\n")
   })
 
-  it("shows long texts in part, and says how to read the rest", async () => {
-    const { call, host } = await running("a")
-    const { prompt, write } = firstOf(host)
-    write(answerTo(prompt, "x".repeat(2_500), { finish: "" }))
-    const { output } = await call("agents_cancel", { ids: ["a"] })
-    expect(output).toContain(`\n${"x".repeat(2_000)}\n[500 more characters: agents_wait with ids ["a"]]\n`)
+  it("shows long texts in part: the next agents_wait has them whole, and only them", async () => {
+    const { call, host, inbox } = await running("short", "long")
+    const long = `${"x".repeat(2_500)} the end`
+    for (const { prompt, write } of host.prompts)
+      write(answerTo(prompt, prompt.text === "do long" ? long : "brief", { finish: "" }))
+    const { output, metadata } = await call("agents_cancel", { all: true })
+    expect(output).toContain(`\n${"x".repeat(2_000)}\n[508 more characters: agents_wait with ids ["long"]]\n`)
+    expect(output).toMatch(/\nNot shown whole: long\. The next agents_wait has all of it\.$/)
+    expect(runsIn(metadata.troupe)).toHaveLength(1)
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["long"])
+    // Who cancels is not woken for the rest.
+    expect(inbox.due("owner")).toEqual([])
+    const next = await call("agents_wait", {})
+    expect(next.output).toContain(`<job id="long" state="cancelled"`)
+    expect(next.output).toContain(long)
+    expect(next.output).not.toContain("brief")
   })
 
   it("says so in the job's own words, without a reason where none is given", async () => {
@@ -825,7 +835,7 @@ describe("agents_cancel", () => {
     expect((await call("agents_cancel", { ids: ["a", "b"] })).title).toBe("1 cancelled, 1 already ended")
   })
 
-  it("is not told twice: the owner knows", async () => {
+  it("delivers what it shows whole", async () => {
     const { call, inbox } = await running("a")
     await call("agents_cancel", { all: true })
     expect(inbox.undelivered("owner")).toEqual([])
@@ -850,7 +860,7 @@ describe("A call that comes while its owner's session is being deleted", () => {
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
       const reportError = () => {}
       const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
-      const lineage = createLineage(host)
+      const lineage = createLineage(host, troupe.records)
       await call("agents_start", { tasks: [task("a"), task("b")] })
       hearOwners({ show: () => {}, troupe, inbox, deliveries, lineage })({
         type: "session.deleted",

@@ -65,7 +65,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
   const calls = new RunningCalls()
-  /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
+  /** Sessions that this instance has made and that wait for their first prompt: their conversations are empty. */
   const unasked = new Set<string>()
   /** How many sessions are being made, and which were deleted meanwhile: nobody hears of that again. */
   let making = 0
@@ -138,6 +138,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     // 2.0 offers plugins no way to do it: without its record nobody runs it.
     deleteSession: (id) =>
       call(async () => {
+        unasked.delete(id)
         await stored.remove(id)
         await session.remove?.({ sessionID: id })
       }),
@@ -163,7 +164,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return found?.role === "assistant" ? { model: found.model, variant: found.variant } : undefined
       }),
 
-    updateStored: (id, change) => call(() => stored.update(id, change)),
+    updateStored: (id, change) =>
+      call(() => {
+        // What is written before the first prompt is that there will be none.
+        unasked.delete(id)
+        return stored.update(id, change)
+      }),
 
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
@@ -237,6 +243,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       // What an undo has taken out comes under another id.
       if (type === "messages.removed") void outcome(() => posts.forget(id))
       if (type === "session.deleted") {
+        unasked.delete(id)
         if (making > 0) deleted.add(id)
         void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
       }

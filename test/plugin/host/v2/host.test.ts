@@ -78,6 +78,20 @@ describe("The first prompt of a child that was just made", () => {
     }
     expect(answered(await host.prompt(prompt))).toMatchObject({ text: "done" })
   })
+
+  it("is as any other where its job has ended unasked: nothing is kept for a prompt that may never come", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    answered(await host.updateStored(session, () => ({ state: "cancelled" })))
+    const read = vi.spyOn(context.session, "context")
+    let readBefore = 0
+    context.session.wait = async () => {
+      readBefore = read.mock.calls.length
+    }
+    await host.prompt({ ...promptIds(session, Date.now()), session, text: "go on", agent: "general" })
+    expect(readBefore).toBe(1)
+  })
 })
 
 describe("A message that delivers results", () => {
