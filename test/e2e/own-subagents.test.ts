@@ -45,7 +45,7 @@ function holds(
       await run()
     } catch (error) {
       if (error instanceof Error)
-        error.message = `The README's row "${row}" is out of date: with this opencode "${words}" does not hold. ${error.message}`
+        error.message = `The README's row "${row}" is out of date; it says: ${words}. ${error.message}`
       throw error
     }
   })
