@@ -21,6 +21,7 @@ const eventPauseMs = 1_000
  * old one itself, and takes over its jobs. However many opencode makes at once, they follow each other.
  */
 export async function setup(offered: Offered): Promise<() => Promise<void>> {
+  if (isOf1(offered)) return async () => {}
   const directory = offered.location?.directory ?? process.cwd()
   const location = locationOf(directory)
   try {
@@ -31,6 +32,10 @@ export async function setup(offered: Offered): Promise<() => Promise<void>> {
     return async () => {}
   }
 }
+
+/** 1.18.33 calls `setup` as well as `server`, and offers it neither sessions nor tools, but a `catalog`. */
+const isOf1 = (offered: Offered) =>
+  offered.session === undefined && offered.tool === undefined && "catalog" in offered
 
 async function begin(offered: Offered, directory: string, location: Location): Promise<Instance> {
   const { context: whole, missing } = completed(offered)

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { builtInTools } from "../support/built-in-tools.ts"
 import { isNotification } from "../support/conversation.ts"
 import { describeOn } from "../support/generations.ts"
 import { held } from "../support/jobs.ts"
@@ -9,7 +10,7 @@ import { type Service, service } from "../support/opencode-2-service.ts"
 import { storedIn } from "../support/opencode-2-storage.ts"
 import { processesWith } from "../support/processes.ts"
 import { makeProject } from "../support/project.ts"
-import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
+import { type Reply, type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
 
@@ -24,7 +25,8 @@ describeOn(2, "opencode run, with its background service", () => {
   beforeAll(async () => {
     model = await startScriptedModel()
     mkdirSync(home)
-    makeProject(project, projectConfig2({ model, plugin: { options: { recover: "resume" } } }))
+    const config = { permission: { "*": "allow", shell: "ask" } }
+    makeProject(project, projectConfig2({ model, plugin: { options: { recover: "resume" } }, config }))
     opencode = await service({ home, project })
   })
   afterAll(async () => {
@@ -115,5 +117,19 @@ describeOn(2, "opencode run, with its background service", () => {
     expect(toldTo(owner)).toContain("survived")
     expect(model.requests.filter(({ text }) => text === "survive alone")).toHaveLength(2)
     await alone.stop()
+  })
+
+  test("a job's permission request stays open, with --auto too: the command answers those of the main session alone", async () => {
+    const { name, args } = builtInTools(2).shell("true")
+    model.script("run this", [{ type: "tool", calls: [{ name, args }] }])
+    model.on("hand out a command", start("asks", "run this"))
+    const status: Reply = { type: "tool", calls: [{ name: "agents_status", args: {} }] }
+    model.on(
+      ({ text, messages }) => text.includes("hand out a command") && messages.at(-1)?.role === "tool",
+      ({ messages }) =>
+        textOf(messages.at(-1)).includes("asks for permission") ? { type: "text", text: "it asks" } : status,
+    )
+    expect(await opencode.run("--auto", "hand out a command")).toContain("it asks")
+    expect(model.requests.filter(({ text }) => text === "run this")).toHaveLength(1)
   })
 })

@@ -61,6 +61,24 @@ describe("An opencode that lacks something", () => {
     await end()
   })
 
+  it("is let alone where it is 1.18, which calls setup as well as server", async () => {
+    const ofOne = [
+      "options",
+      "agent",
+      "aisdk",
+      "catalog",
+      "command",
+      "integration",
+      "plugin",
+      "reference",
+      "skill",
+    ]
+    const end = await setup(Object.fromEntries(ofOne.map((part) => [part, {}])))
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    await end()
+    expect(logged).toEqual([])
+  })
+
   it("is told of where it answers in an unknown shape, by the name of the call and the field", async () => {
     const context = fresh()
     context.session.get = async () => ({ id: 7 })

@@ -25,7 +25,6 @@ type WalkEvent =
 const prompt = (messageID: string): Prompt => ({
   session: "ses_1",
   messageID,
-  partID: `part of ${messageID}`,
   text: `the text of ${messageID}`,
   agent: "general",
 })

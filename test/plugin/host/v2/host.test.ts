@@ -89,7 +89,7 @@ describe("The first prompt of a child that was just made", () => {
     context.session.wait = async () => {
       readBefore = read.mock.calls.length
     }
-    await host.prompt({ ...promptIds(session, Date.now()), session, text: "go on", agent: "general" })
+    await host.prompt({ messageID: promptID(session, Date.now()), session, text: "go on", agent: "general" })
     expect(readBefore).toBe(1)
   })
 })
