@@ -203,7 +203,7 @@ describeBoth("Permissions", ({ open, generation, titled, tools }) => {
       expect(existsSync(join(oc.project, "granted"))).toBe(true)
     })
 
-    test("has clocks that stand still meanwhile", async () => {
+    test("has clocks that are paused meanwhile", async () => {
       const owner = await oc.session()
       calls("be patient", [shell("true")])
       const patient = await oc.callTool(owner, "agents_start", {

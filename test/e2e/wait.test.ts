@@ -58,7 +58,7 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
       expect(await waiting.done).toMatchObject({ status: "completed", title: titled("3/3 done") })
     })
 
-    test("it tells of jobs that wait for a person, whose time stands still, and goes on once one answers", async () => {
+    test("it tells of jobs that wait for a person, whose time is paused, and goes on once one answers", async () => {
       const prompt = "list the files"
       model.script(prompt, [
         { type: "tool", calls: [tools.shell("ls")] },
