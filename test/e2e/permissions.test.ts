@@ -259,7 +259,7 @@ describeBoth("Permissions", ({ open, generation, titled, tools }) => {
         error: {
           kind: "interrupted",
           message: expect.stringMatching(
-            /^its turn ended at a call of (bash: The user rejected permission|shell: The user declined)/,
+            /^its turn ended at a call to (bash: The user rejected permission|shell: The user declined)/,
           ),
         },
       })

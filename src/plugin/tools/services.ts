@@ -69,7 +69,7 @@ export async function elsewhereWords(
       ids.length === 1 ? "1 job of this session belongs" : `${ids.length} jobs of this session belong`
     return (
       `${count} to another opencode (pid ${pid}): ${listed(ids, 20)}. Results are delivered there; ` +
-      "once that opencode has ended, they are here."
+      "once that opencode has ended, they are available here."
     )
   })
 }
