@@ -25,7 +25,7 @@ function lackOfTwo(): string | undefined {
     installOpencode2()
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : error
-    return `opencode 2 could not be installed (${reason}). Name one in OPENCODE2.`
+    return `opencode 2 could not be installed (${reason}). Name an executable in OPENCODE2.`
   }
   return opencode2Binary() === undefined
     ? "there is no opencode 2 for this machine. Install one, or name one in OPENCODE2."

@@ -192,8 +192,10 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     const session = await host.session(owner)
     toasts.waiting(count, session.ok ? session.value.title : undefined)
     const what =
-      count === 1 ? "1 result of an earlier opencode waits" : `${count} results of an earlier opencode wait`
-    void host.log("info", `${what} for ${owner}: delivered when that session is next used`)
+      count === 1
+        ? "1 result of an earlier opencode is waiting"
+        : `${count} results of an earlier opencode are waiting`
+    void host.log("info", `${what} in ${owner}, to be delivered when that session is next used`)
   }
 
   return {

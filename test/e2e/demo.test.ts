@@ -77,7 +77,7 @@ describe.concurrent("npm run demo", () => {
     expect(await unknown.exit).toMatchObject({ code: 2 })
     expect(unknown.output()).toMatch(/'--fast'.*The flags are --opencode 1\|2, --keep and --help/)
     expect(await third.exit).toMatchObject({ code: 2 })
-    expect(third.output()).toContain('--opencode is "3", and takes 1 or 2.')
+    expect(third.output()).toContain('--opencode is "3"; it must be 1 or 2.')
     expect(await missing.exit).toMatchObject({ code: 1 })
     expect(missing.output()).toContain("could not run: OPENCODE2 names /nonexistent, which does not exist")
     expect(await older.exit).toMatchObject({ code: 1 })

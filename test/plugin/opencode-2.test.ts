@@ -332,7 +332,7 @@ describe("Instances of one location", () => {
       const end = await setup(earlier)
       await end()
       const asked = askStatus(earlier)
-      const outcome = expect(asked).rejects.toThrow("was reloaded; its jobs go on. Call again.")
+      const outcome = expect(asked).rejects.toThrow("was reloaded; its jobs keep running. Call again.")
       await vi.advanceTimersByTimeAsync(10_000)
       await outcome
       vi.useRealTimers()

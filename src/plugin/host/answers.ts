@@ -57,7 +57,7 @@ export function answerOf(message: HostMessage): Pick<Answer, "text" | "error"> {
 /** @param call the tool and why it ended, as in {@link AssistantMessage.refusal} */
 export const refusedAt = (call: string): JobError => ({
   kind: "interrupted",
-  message: `its turn ended at a call of ${call}`,
+  message: `its turn ended at a call to ${call}`,
 })
 
 export const ABORTED: JobError = {

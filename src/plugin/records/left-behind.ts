@@ -114,7 +114,7 @@ function interruption(messages: readonly HostMessage[]): JobError {
   // opencode keeps a text once it is whole: of a message that has none, nobody can tell how far it had come.
   const isDraftLost = last?.role === "assistant" && !last.end && last.text === ""
   const lost = isDraftLost ? " What it had not finished writing is lost." : ""
-  return { kind: "interrupted", message: `opencode ended while it ran.${lost} agents_send goes on with it.` }
+  return { kind: "interrupted", message: `opencode ended while it ran.${lost} agents_send continues it.` }
 }
 
 /** Without a text where opencode has lost it: that is not the same as none. */

@@ -344,7 +344,7 @@ export function createRecovery({
     if (!aborted.ok) complain(session, aborted.error.message)
     const message =
       `it was not resumed, since it is not known what its owner may do now: ${why}. ` +
-      "agents_send goes on with it."
+      "agents_send continues it."
     return end(found, { ...interrupted, error: { kind: "interrupted", message } })
   }
 
@@ -384,7 +384,7 @@ export function createRecovery({
     if (isStopped) return
     const timer = setTimeout(() => {
       timers.delete(timer)
-      act().catch((error) => complain("what was to be looked at again", wordsOf(error)))
+      act().catch((error) => complain("a second look at jobs of another process", wordsOf(error)))
     }, pauseMs)
     timers.add(timer.unref())
   }

@@ -173,7 +173,7 @@ export class JobStore {
       }
       const stored = StoredJob.safeParse(found)
       if (!stored.success) {
-        outcome = this.#refused(session, "it was damaged by somebody else")
+        outcome = this.#refused(session, "it was damaged by something else")
         return undefined
       }
       const { lease } = stored.data

@@ -60,12 +60,12 @@ export function textIn(
     ? lastText(messages.slice(0, messages.indexOf(place))) || textSince(messages, asked ?? "")
     : lastText(messages)
   if (text === "" && isSummarized(messages))
-    return { kind: "lost", why: "opencode has put a summary in the place of its conversation" }
+    return { kind: "lost", why: "opencode has replaced its conversation with a summary" }
   const wasWriting = ofChild.length > 0 && ofChild.at(-1)?.end === undefined
   if (text === "" && wasWriting && record.error?.kind === "interrupted")
     return {
       kind: "lost",
-      why: "opencode stopped while it was writing, and keeps only text that is finished",
+      why: "opencode stopped while it was writing, and stores only finished text",
     }
   return written(text)
 }

@@ -74,7 +74,7 @@ export async function elsewhereWords(
     }
     return (
       `${count} to another opencode (pid ${pid}): ${listed(ids, 20)}. Results are delivered there; ` +
-      "once that opencode has ended, they are here."
+      "once that opencode has ended, they are available here."
     )
   })
 }

@@ -29,7 +29,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
   const lines = [
     ...(isNone ? [noJobs(services)] : []),
     ...(shown.length < known.length
-      ? [`(${known.length - shown.length} older ones not shown; name their ids)`]
+      ? [`(${known.length - shown.length} older ones not shown: pass their ids to see them)`]
       : []),
     ...shown.map((record) => statusLine(record, services.now())),
     ...delivered(shown),
@@ -43,7 +43,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
 /** Their texts have left memory with their delivery. */
 function delivered(records: readonly JobRecord[]): string[] {
   const ids = records.filter((record) => hasEnded(record) && record.text === undefined).map(({ id }) => id)
-  return ids.length > 0 ? [`agents_wait with ids has the text of ${listed(ids, 5)}.`] : []
+  return ids.length > 0 ? [`agents_wait with ids returns the text of ${listed(ids, 5)}.`] : []
 }
 
 function titleOf(known: JobRecord[], unknown: string[]): string {

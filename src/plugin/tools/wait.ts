@@ -39,7 +39,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
       ? "The wait was interrupted."
       : time.signal.aborted
         ? "The wait timed out."
-        : "Not all were waited for."
+        : "Returned with the first result."
     return await report(services, call.place, { known, unknown, isAsked: ids !== undefined }, reason)
   } finally {
     clearTimeout(timer)
@@ -112,7 +112,7 @@ async function report(
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
-    ...(taken.length > 0 ? [`In the answer of your other agents_wait call: ${idsOf(taken)}.`] : []),
+    ...(taken.length > 0 ? [`Already returned by your other agents_wait call: ${idsOf(taken)}.`] : []),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
   ]

@@ -112,7 +112,7 @@ describe("A message as the answer to a prompt whose turn is over", () => {
     [
       "the call at which the turn ended",
       assistant("msg_2", { refusal: "bash (denied)" }),
-      { kind: "interrupted", message: "its turn ended at a call of bash (denied)" },
+      { kind: "interrupted", message: "its turn ended at a call to bash (denied)" },
     ],
     ["that it was aborted, where nothing says more", assistant("msg_2"), ABORTED],
     ["that it was aborted, where it is no answer", user("msg_2"), ABORTED],

@@ -98,8 +98,8 @@ describe("A job that a process has left", () => {
   const begun = answerTo(asked, "", { finish: "" })
   const whole = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })
   const words = {
-    plain: "opencode ended while it ran. agents_send goes on with it.",
-    lost: "opencode ended while it ran. What it had not finished writing is lost. agents_send goes on with it.",
+    plain: "opencode ended while it ran. agents_send continues it.",
+    lost: "opencode ended while it ran. What it had not finished writing is lost. agents_send continues it.",
   }
 
   it.each<[string, Partial<StoredRecord>, MessageWithParts[] | undefined, Finding["type"], object]>([

@@ -95,7 +95,7 @@ describe("The text of an ended job that is no longer in memory", () => {
   it("is lost where opencode stopped while the child was writing: it keeps only what is finished", async () => {
     expect(await textOf(childThat([askedBy(run1), unfinished()]), interrupted)).toEqual({
       kind: "lost",
-      why: "opencode stopped while it was writing, and keeps only text that is finished",
+      why: "opencode stopped while it was writing, and stores only finished text",
     })
     const host = childThat([askedBy(run1), step("I look around."), unfinished()])
     expect(await textOf(host, interrupted)).toEqual({ kind: "text", text: "I look around." })

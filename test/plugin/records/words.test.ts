@@ -152,7 +152,7 @@ describe("A line of a status", () => {
     expect(statusLine(record({ ...fields, text: "" }), now)).toBe(`j1: done ${age}`)
   })
 
-  it("stands still while a person is waited for", () => {
+  it("is paused while a person is waited for", () => {
     const waiting = running({ startedAt: now - 50_000, waitedMs: 5_000, waitingSince: now - 30_000 })
     for (const later of [now, now + 60_000])
       expect(statusLine(waiting, later)).toBe("j1: prompting.working 15 s")

@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers())
 const other: Lease = { pid: 4711, process: "start", instance: "other" }
 const words =
   "2 jobs of this session belong to another opencode (pid 4711): a, b (ended). Results are delivered there; " +
-  "once that opencode has ended, they are here."
+  "once that opencode has ended, they are available here."
 
 /** The owner has a job that runs and a result to be delivered in another opencode, which has come since. */
 async function besideAnother(by = other) {

@@ -42,7 +42,7 @@ describe("A malformed argument", () => {
       { tasks: Array(65).fill(task("a")) },
       "tasks is a list of 65: it must be a list of 1 to 64",
     ],
-    ["agents_start", { tasks: [task("a")], parallel: true }, "parallel is unknown; there are: tasks"],
+    ["agents_start", { tasks: [task("a")], parallel: true }, "parallel is unknown; valid names: tasks"],
     ["agents_status", { ids: "a" }, 'ids is "a": it must be a list that is not empty'],
     ["agents_status", { ids: [] }, "ids is []: it must be a list that is not empty"],
     ["agents_wait", { ids: [1] }, "ids[0] is 1: it must be text"],
@@ -157,17 +157,17 @@ describe("agents_start", () => {
     const id = "it must be 1 to 40 letters, digits, '_', '-' or '.', the first a letter or digit"
     expect(output.split("\n")).toEqual([
       "Started: good. Carry on; agents_wait returns their results.",
-      'Refused: agent: no subagent "wizard"; there are: general, explore',
-      'Refused: primary: no subagent "build"; there are: general, explore',
+      'Refused: agent: no subagent "wizard"; available: general, explore',
+      'Refused: primary: no subagent "build"; available: general, explore',
       `Refused: hidden: tasks[3].agent is "": ${words}`,
-      'Refused: model: no model "fake/m3"; there are: fake/m1, fake/m2, other/big',
+      'Refused: model: no model "fake/m3"; available: fake/m1, fake/m2, other/big',
       'Refused: shape: tasks[5].model is "m1": it must be provider/model',
       'Refused: taken: the id "taken" is taken; choose another, or leave it out',
       'Refused: good: the id "good" is taken; choose another, or leave it out',
       `Refused: no spaces: tasks[8].id is "no spaces": ${id}`,
       `Refused: blank: tasks[9].prompt is " \\n": ${words}`,
       `Refused: tasks[10].prompt is missing: ${words}`,
-      "Refused: odd: tasks[11].colour is unknown; there are: prompt, id, description, agent, model, timeout",
+      "Refused: odd: tasks[11].colour is unknown; valid names: prompt, id, description, agent, model, timeout",
       "Refused: tasks[12] is 7: it must be an object",
       "Refused: tasks[13] is null: it must be an object",
       'Refused: tasks[14] is "work": it must be an object',
@@ -178,7 +178,7 @@ describe("agents_start", () => {
     expect(metadata.refused).toHaveLength(16)
     expect(metadata.refused).toContainEqual({
       id: "agent",
-      reason: 'no subagent "wizard"; there are: general, explore',
+      reason: 'no subagent "wizard"; available: general, explore',
     })
     expect(host.prompts).toHaveLength(2)
   })
@@ -188,7 +188,7 @@ describe("agents_start", () => {
     const names = ["fakir/m3", ...others, "fake/m1", "fake/m2"]
     const { call } = testServices({ models: async () => ok(names.map((name) => ({ name, variants: [] }))) })
     const { output } = await call("agents_start", { tasks: [task("a", { model: "fake/m3" })] })
-    expect(output).toMatch(/there are: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
+    expect(output).toMatch(/available: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
   })
 
   it("asks for permission once for each agent, and starts what is permitted", async () => {
@@ -424,7 +424,7 @@ describe("agents_start", () => {
     expect(output.split("\n").slice(1)).toEqual([
       'Refused: t3: the model "fake/m1" has no variant "huge"; it has: low, high',
       'Refused: t4: the model "fake/m2" has no variants',
-      `Refused: t5: no model "fake/m3#high"; there are: fake/m1, fake/m2, ${odd}`,
+      `Refused: t5: no model "fake/m3#high"; available: fake/m1, fake/m2, ${odd}`,
     ])
   })
 
@@ -535,7 +535,7 @@ describe("agents_status", () => {
     await call("agents_wait", { ids: ["a"] })
     const { output } = await call("agents_status", {})
     expect(output).toMatch(
-      /^a: done [^"]+\nb: done .*"the answer"\nagents_wait with ids has the text of a\.$/,
+      /^a: done [^"]+\nb: done .*"the answer"\nagents_wait with ids returns the text of a\.$/,
     )
     expect((await call("agents_wait", { ids: ["a"] })).output).toContain("the answer")
   })
@@ -583,7 +583,7 @@ describe("agents_status", () => {
     }
     const { output, jobs, title } = await call("agents_status", {})
     expect(title).toBe("60/60 done")
-    expect(output.split("\n")[0]).toBe("(10 older ones not shown; name their ids)")
+    expect(output.split("\n")[0]).toBe("(10 older ones not shown: pass their ids to see them)")
     expect(jobs.map(({ id }) => id)).toEqual(Array.from({ length: 50 }, (_, index) => `j${index + 11}`))
   })
 
@@ -606,7 +606,7 @@ describe("Two calls of agents_wait at the same time", () => {
     const outputs = (await Promise.all(waits)).map(({ output }) => output)
     for (const text of ["the answer of a", "the answer of b"])
       expect(outputs.filter((output) => output.includes(text))).toHaveLength(1)
-    expect(outputs).toContain("In the answer of your other agents_wait call: a, b.")
+    expect(outputs).toContain("Already returned by your other agents_wait call: a, b.")
   })
 
   it("hand over a result once, though the first has long returned with it", async () => {
@@ -616,7 +616,7 @@ describe("Two calls of agents_wait at the same time", () => {
     answer("a", "the answer of a")
     expect((await any).output).toContain("the answer of a")
     answer("b", "the answer of b")
-    expect((await all).output).toMatch(/^In the answer of your other agents_wait call: a\.\n<job id="b"/)
+    expect((await all).output).toMatch(/^Already returned by your other agents_wait call: a\.\n<job id="b"/)
   })
 
   it("both hand over what both ask for by its id", async () => {
@@ -702,7 +702,7 @@ describe("agents_wait", () => {
     const waiting = call("agents_wait", { until: "any" })
     answer("b", "of b")
     expect((await waiting).output).toMatch(
-      /^Not all were waited for\. Still running:\na: prompting[^\n]*\n<job [^\n]*\nof b\n<\/job>/,
+      /^Returned with the first result\. Still running:\na: prompting[^\n]*\n<job [^\n]*\nof b\n<\/job>/,
     )
   })
 

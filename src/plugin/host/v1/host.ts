@@ -176,7 +176,7 @@ async function lookAtVersion(client: OpencodeClient, problems: Problems): Promis
   if (major > 0 && isOld)
     problems.add(`opencode ${version} is too old: opencode-troupe needs ${oldest.join(".")} or newer`)
   if (major >= next[0])
-    problems.add(`opencode ${version} loads opencode-troupe as opencode 1.18 did: it may not work with it`)
+    problems.add(`opencode ${version} loads opencode-troupe the way opencode 1.18 does: it may not work`)
 }
 
 /** What opencode answers, decoded. What is not as expected fails, and is a problem of this opencode. */
@@ -279,7 +279,7 @@ function configOf(given: unknown): ClientConfig {
   const getConfig = fieldOf(inner, "getConfig")
   if (typeof getConfig !== "function") {
     throw new Error(
-      "opencode-troupe: this opencode hands its plugins a client of an unknown kind; it needs 1.18 or newer",
+      "opencode-troupe: this opencode gives plugins an unknown kind of client; version 1.18 or newer is required",
     )
   }
   return getConfig.call(inner) ?? {}

@@ -121,7 +121,7 @@ export class Children {
       // Setting the model afterwards would cost as much again as a tenth of making the session.
       const named = model !== undefined && variant !== undefined ? `${model}#${variant}` : model
       const session = await this.#throughSubagent(this.#callOf(input), agent, title, { model: named })
-      if (session === undefined) throw new Error("opencode's own tool `subagent` has made no session")
+      if (session === undefined) throw new Error("opencode's own tool `subagent` did not create a session")
       return session
     }
     return (await this.#create(input)).id
@@ -150,9 +150,9 @@ export class Children {
       return { way: "subagent" }
     }
     this.#warn(
-      `opencode ${app.version} lets a plugin make no child sessions: jobs run in sessions of their own. They are in ` +
-        "the list of sessions, their permission requests and questions are not shown in the session that started " +
-        "them, and they stay when that is deleted",
+      `opencode ${app.version} does not let plugins create child sessions, so jobs run in top-level sessions: these ` +
+        "appear in the list of sessions, their permission requests and questions are not shown in the session that " +
+        "started them, and they remain when it is deleted",
     )
     return { way: "root", first: made.id }
   }
@@ -269,7 +269,7 @@ export class Children {
       case "ask":
         return {
           type: "prevented",
-          reason: `opencode ${this.#context.app.version} lets a plugin ask nobody; allow \`subagent\` for "${agent}" in the configuration`,
+          reason: `opencode ${this.#context.app.version} does not let plugins request permissions; allow \`subagent\` for "${agent}" in the configuration`,
         }
     }
   }

@@ -104,7 +104,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       await stored.remove(id)
       // opencode makes children of sessions that are gone, too.
       await session.remove?.({ sessionID: id }).catch(() => {})
-      throw new Error("the session or its owner was deleted while it was made")
+      throw new Error("the session or its owner was deleted while it was being created")
     }
     unasked.add(id)
     return { id }

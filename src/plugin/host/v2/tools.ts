@@ -70,7 +70,7 @@ export async function answerCall(
   }
 }
 
-const reloaded = "opencode-troupe was reloaded; its jobs go on. Call again."
+const reloaded = "opencode-troupe was reloaded; its jobs keep running. Call again."
 
 /**
  * Shown to the model as it is, but never checked by opencode: its refusal would not say what would be right, and one

@@ -87,7 +87,7 @@ describe("A call to opencode", () => {
     ["0.9.0", []],
     ["1.18.0", []],
     ["1.40.2", []],
-    ["2.0.15", [expect.stringContaining("opencode 2.0.15 loads opencode-troupe as opencode 1.18 did")]],
+    ["2.0.15", [expect.stringContaining("opencode 2.0.15 loads opencode-troupe the way opencode 1.18 does")]],
     [undefined, []],
   ])("tells an opencode that is too old or too new by its version: %s", async (version, problems) => {
     const { host } = hostAnswered(() => Response.json({ healthy: true, version }))
@@ -158,7 +158,7 @@ describe("A call to opencode", () => {
   })
 
   it("refuses a client that it does not know", () => {
-    expect(() => createHost({}, "/project")).toThrow(/client of an unknown kind; it needs 1\.18/)
+    expect(() => createHost({}, "/project")).toThrow(/unknown kind of client; version 1\.18/)
   })
 })
 

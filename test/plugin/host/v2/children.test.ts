@@ -103,7 +103,7 @@ describe("Child sessions of an opencode that", () => {
     expect(warn).toHaveBeenCalledTimes(1)
     expect(warn).toHaveBeenCalledWith(
       expect.stringMatching(
-        /^opencode 2\.9\.0 lets a plugin make no child .*requests and questions are not shown/,
+        /^opencode 2\.9\.0 does not let plugins create child .*requests and questions are not shown/,
       ),
     )
   })
@@ -119,7 +119,7 @@ describe("Child sessions of an opencode that", () => {
 
   it("has a tool that tells of no session fail by name", async () => {
     const { children } = childrenOn({ subagent: async () => ({ content: "done" }) })
-    await expect(children.make(job("a"))).rejects.toThrow("`subagent` has made no session")
+    await expect(children.make(job("a"))).rejects.toThrow("`subagent` did not create a session")
   })
 })
 

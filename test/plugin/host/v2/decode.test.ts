@@ -132,7 +132,7 @@ describe("A conversation", () => {
       end: {
         error: {
           kind: "interrupted",
-          message: "its turn ended at a call of shell: The user declined this tool call",
+          message: "its turn ended at a call to shell: The user declined this tool call",
         },
       },
     })
