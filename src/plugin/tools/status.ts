@@ -27,7 +27,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
   const elsewhere = await elsewhereWords(services, owner, "anew")
   const isNone = known.length === 0 && unknown.length === 0 && elsewhere.length === 0
   const lines = [
-    ...(isNone ? [noJobs(services)] : []),
+    ...(isNone ? [aboutPlugin(services, "no jobs.")] : []),
     ...(shown.length < known.length
       ? [`(${known.length - shown.length} older ones not shown: pass their ids to see them)`]
       : []),
@@ -36,6 +36,8 @@ export async function status(services: Services, given: unknown, call: ToolCall)
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
     ...services.host.problems.all.map((problem) => `Problem: ${problem}`),
+    // Nothing else shows it to a person.
+    ...(!isNone && !ids && !services.host.toast ? [aboutPlugin(services)] : []),
   ]
   return { title: titleOf(known, unknown), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
 }
@@ -51,8 +53,8 @@ function titleOf(known: JobRecord[], unknown: string[]): string {
   return unknown.length > 0 ? unknownTitle(unknown) : "no jobs"
 }
 
-/** Shows a person who asks for it that the plugin is there. */
-function noJobs({ options, inspectCommand }: Services): string {
-  const inspector = options.inspector.enabled ? ` Inspector: ${inspectCommand()}` : ""
-  return `opencode-troupe ${version}: no jobs.${inspector}`
+/** Shows a person who asks for it that the plugin is there, and how to see more. */
+function aboutPlugin({ options, inspectCommand }: Services, ...said: string[]): string {
+  const inspector = options.inspector.enabled ? [`Inspector: ${inspectCommand()}`] : []
+  return [`opencode-troupe ${version}:`, ...said, ...inspector].join(" ")
 }
