@@ -10,7 +10,13 @@ describeBoth("Timeouts", ({ open, titled, tools }) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await open({ model, plugin: { options: { idleSeconds: 4, notify: "never" } } })
+    const delegate = { mode: "subagent", description: "Has others do it", permission: { task: "allow" } }
+    const config = {
+      subagent_depth: 2,
+      experimental: { subagent_depth: 2 },
+      agent: { delegate },
+    }
+    oc = await open({ model, config, plugin: { options: { idleSeconds: 4, notify: "never" } } })
   })
 
   afterAll(async () => {
@@ -57,6 +63,17 @@ describeBoth("Timeouts", ({ open, titled, tools }) => {
         error: { kind: "idle", message: "no activity for 4 s" },
       })
       await model.waitFor((each) => each === request && each.closed)
+    })
+
+    test("is timed out as well while a subagent of its own shows none", async () => {
+      model.on(({ text }) => text.endsWith("stay silent"), { type: "silent" })
+      model.script("ask somebody else", [{ type: "tool", calls: [tools.subagent("general", "stay silent")] }])
+      const owner = await oc.session()
+      const task = { id: "it", agent: "delegate", prompt: "ask somebody else", timeout: 40 }
+      await oc.callTool(owner, "agents_start", { tasks: [task] })
+      const job = jobOf(await oc.callTool(owner, "agents_wait", {}))
+      expect(job).toMatchObject({ state: "timedOut", error: { kind: "idle" } })
+      await model.waitFor(({ text, closed }) => text.endsWith("stay silent") && closed)
     })
 
     test("but one that goes on writing is not", async () => {

@@ -6,8 +6,6 @@ import { throttle } from "../util/throttle.ts"
 
 /** How often what a child streams reaches its job. */
 const activityMs = 1_000
-/** opencode's own tool for subagents. */
-const subagentTool = "task"
 /** How much of the child's latest text an activity carries, characters. */
 const tailLength = 200
 
@@ -127,8 +125,7 @@ function watchedJob(
           return
         case "tool.running":
           activity.call({ tool: event.title ? `${event.tool}: ${event.title}` : event.tool })
-          // A subagent has activity, and tools, of its own.
-          if (event.tool === subagentTool || tools.has(callOf(event))) return
+          if (event.isSubagent || tools.has(callOf(event))) return
           tools.set(callOf(event), session)
           troupe.tell(job, { type: "tool.started", call: callOf(event), at: now() })
           return

@@ -240,7 +240,8 @@ export type HostEvent = { session: string } & (
   | { type: "text.streamed"; part: string; delta: string }
   /** The model is still writing the arguments of a call. */
   | { type: "tool.pending"; call: string; tool: string }
-  | { type: "tool.running"; call: string; tool: string; title: string | undefined }
+  /** `isSubagent`: the call waits for a subagent of opencode's own, which has activity and tools of its own. */
+  | { type: "tool.running"; call: string; tool: string; isSubagent: boolean; title: string | undefined }
   /** `mark`: what the result of one of our tools carries unseen, which the conversation now holds. */
   | { type: "tool.ended"; call: string; tool: string; mark: unknown }
   /** The conversation now holds a message of ours, with what it carries unseen. */

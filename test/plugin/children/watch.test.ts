@@ -4,6 +4,8 @@ import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe } from "../../../src/machines/troupe.ts"
 import { watchChildren } from "../../../src/plugin/children/watch.ts"
 import type { Host } from "../../../src/plugin/host/port.ts"
+import { decodeEvent } from "../../../src/plugin/host/v1/events.ts"
+import { eventDecoder } from "../../../src/plugin/host/v2/events.ts"
 import { jobInput } from "../../machines/support/jobs.ts"
 import { gate } from "../../support/gate.ts"
 import { hear } from "../support/hear.ts"
@@ -30,6 +32,7 @@ function watching() {
     end,
     change,
     handle: hear(watch.handle),
+    handleDecoded: watch.handle,
     types: () => told.map(({ type }) => type),
   }
 }
@@ -66,6 +69,11 @@ const tool = (sessionID: string, name: string, status: string, state: object = {
   event("message.part.updated", {
     part: { type: "tool", sessionID, callID: `call-${name}`, tool: name, state: { ...state, status } },
   })
+/** A call of opencode 2's own tool for subagents. */
+const subagentOfTwo = ["session.tool.input.started", "session.tool.called"].map((type) => ({
+  type,
+  data: { sessionID: "child", id: "call-subagent", name: "subagent" },
+}))
 const permission = (sessionID: string) =>
   event("permission.asked", { id: "p1", sessionID, permission: "bash", patterns: ["rm a", "rm b"] })
 
@@ -107,17 +115,23 @@ describe("What a child does", () => {
     ])
   })
 
-  it("is what its subagents run, and not that it waits for them: they have activity of their own", () => {
-    const { told, handle } = watching()
-    handle(tool("child", "task", "running"))
-    handle(created("grandchild", "child"))
-    handle(tool("grandchild", "bash", "running"))
-    handle(status("grandchild", { type: "idle" }))
-    expect(told.filter(({ type }) => type.startsWith("tool."))).toMatchObject([
-      { type: "tool.started", call: "grandchild/call-bash" },
-      { type: "tool.ended", call: "grandchild/call-bash" },
-    ])
-  })
+  it.each([
+    ["1.18", [decodeEvent(tool("child", "task", "running"))]],
+    ["2", subagentOfTwo.flatMap(eventDecoder())],
+  ])(
+    "is what its subagents run on opencode %s, not that it waits for them: they have activity of their own",
+    (_, waiting) => {
+      const { told, handle, handleDecoded } = watching()
+      for (const each of waiting) if (each) handleDecoded(each)
+      handle(created("grandchild", "child"))
+      handle(tool("grandchild", "bash", "running"))
+      handle(status("grandchild", { type: "idle" }))
+      expect(told.filter(({ type }) => type.startsWith("tool."))).toMatchObject([
+        { type: "tool.started", call: "grandchild/call-bash" },
+        { type: "tool.ended", call: "grandchild/call-bash" },
+      ])
+    },
+  )
 
   it("is a tool that still runs, though a call of a subagent's with the same id has ended", () => {
     const { told, handle } = watching()

@@ -63,6 +63,7 @@ describe("A start and a wait in one message", () => {
           session: "owner",
           call: "call",
           tool: "agents_start",
+          isSubagent: false,
         } as const
         if (isAnnounced)
           soon("the start is announced", () => starts.hear({ ...announcement, title: undefined }))

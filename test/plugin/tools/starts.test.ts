@@ -15,7 +15,7 @@ type Told = "tool.pending" | "tool.running" | "tool.ended"
 const told = (
   type: Told,
   { tool = "agents_start", call = "call_start", session = "owner" } = {},
-): HostEvent => ({ type, session, call, tool, title: undefined, mark: undefined })
+): HostEvent => ({ type, session, call, tool, isSubagent: false, title: undefined, mark: undefined })
 
 /** A wait under way that finds nothing. */
 async function waiting() {

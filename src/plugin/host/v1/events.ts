@@ -177,6 +177,7 @@ function decodePart({ id, sessionID: session, type, ...part }: Part): HostEvent 
   if (state.status === "completed")
     return { type: "tool.ended", session, call, tool, mark: state.metadata?.[OUR_KEY] }
   if (state.status === "error") return { type: "tool.ended", session, call, tool, mark: undefined }
-  if (state.status === "running") return { type: "tool.running", session, call, tool, title: state.title }
+  if (state.status === "running")
+    return { type: "tool.running", session, call, tool, isSubagent: tool === "task", title: state.title }
   return { type: "tool.pending", session, call, tool }
 }

@@ -208,8 +208,14 @@ export const permissionAsk = ({ id, action, resources }: z.infer<typeof Requests
   text: `${action}: ${resources.join(", ")}`,
 })
 
-/** The calls of tools that run; `subagent`: the session that such a call has started. */
-export function decodeRunningCalls(given: unknown): { call: string; tool: string; subagent?: string }[] {
+/** opencode's own tool for subagents. */
+export const subagentTool = "subagent"
+
+/** `subagent`: the session that a call of opencode's own tool for subagents has started. */
+type CallUnderWay = { call: string; tool: string; isSubagent: boolean; subagent?: string }
+
+/** The calls of tools that run. */
+export function decodeRunningCalls(given: unknown): CallUnderWay[] {
   // What an earlier one has left running, a crash has ended.
   const last = z
     .array(Message)
@@ -217,8 +223,9 @@ export function decodeRunningCalls(given: unknown): { call: string; tool: string
     .findLast(({ type }) => type === "assistant")
   return (last?.content ?? []).flatMap(({ type, id, name, state: { status, metadata } }) => {
     if (type !== "tool" || status !== "running") return []
-    const subagent = name === "subagent" ? Subagent.safeParse(metadata).data?.sessionID : undefined
-    return [{ call: id, tool: name, ...(subagent !== undefined && { subagent }) }]
+    const isSubagent = name === subagentTool
+    const subagent = isSubagent ? Subagent.safeParse(metadata).data?.sessionID : undefined
+    return [{ call: id, tool: name, isSubagent, ...(subagent !== undefined && { subagent }) }]
   })
 }
 

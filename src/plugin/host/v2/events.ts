@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { HostEvent } from "../port.ts"
-import { decodeUsage, Model, nameOf, OUR_KEY, permissionAsk, Tokens } from "./decode.ts"
+import { decodeUsage, Model, nameOf, OUR_KEY, permissionAsk, subagentTool, Tokens } from "./decode.ts"
 
 /**
  * Decodes the events of opencode 2: none from those of no interest, nor from those that are not as they were seen, of
@@ -20,9 +20,10 @@ export function eventDecoder(onUnknown: (type: string) => void = () => {}): (eve
     // An interrupt ends the turn as well.
     if (event.type === "session.interrupted") return [event, { type: "session.idle", session: event.session }]
     if (event.type !== "tool.running" && event.type !== "tool.ended") return [event]
-    const named = { ...event, tool: tools.get(keyOf(event)) ?? "a tool" }
-    if (event.type === "tool.ended") tools.delete(keyOf(event))
-    return [named]
+    const tool = tools.get(keyOf(event)) ?? "a tool"
+    if (event.type === "tool.running") return [{ ...event, tool, isSubagent: tool === subagentTool }]
+    tools.delete(keyOf(event))
+    return [{ ...event, tool }]
   }
 }
 
@@ -194,6 +195,7 @@ const decoders = new Map<string, Decoder>([
       session,
       call,
       tool: "",
+      isSubagent: false,
       title: undefined,
     })),
   ],

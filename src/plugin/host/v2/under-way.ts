@@ -44,7 +44,8 @@ export class UnderWay {
     // From here to the last one, nothing else is heard in between.
     const calls = decodeRunningCalls(messages).filter(({ call }) => !reading.ended.has(call))
     const subagents = calls.flatMap(({ subagent }) => (subagent === undefined ? [] : [subagent]))
-    for (const { call, tool } of calls) hear({ type: "tool.running", session, call, tool, title: undefined })
+    for (const { call, tool, isSubagent } of calls)
+      hear({ type: "tool.running", session, call, tool, isSubagent, title: undefined })
     for (const event of remembered.get(session)?.values() ?? []) {
       // Its end may not have been heard: only while a call runs can one ask, and no pause lasts longer than it was to.
       const isOpen = event.type === "session.retrying" ? event.next > this.#now() : calls.length > 0

@@ -83,7 +83,7 @@ describe("An event of opencode", () => {
     [
       "message.part.updated",
       tool({ status: "running", title: "ls" }),
-      { type: "tool.running", session, call: "call", tool: "bash", title: "ls" },
+      { type: "tool.running", session, call: "call", tool: "bash", isSubagent: false, title: "ls" },
     ],
     [
       "message.part.updated",

@@ -35,7 +35,7 @@ describe("What is under way in a session while the plugin is reloaded", () => {
     ])
     expect(await tellAgain()).toMatchObject({ ok: true })
     expect(told).toEqual([
-      { type: "tool.running", session, call: "call_2", tool: "shell", title: undefined },
+      { type: "tool.running", session, call: "call_2", tool: "shell", isSubagent: false, title: undefined },
       { type: "request.opened", session, request: permission },
     ])
   })
@@ -46,7 +46,7 @@ describe("What is under way in a session while the plugin is reloaded", () => {
     says([call("call_1", "subagent", { status: "running", metadata: { sessionID: "ses_sub" } })])
     await tellAgain()
     expect(told).toMatchObject([
-      { type: "tool.running", session },
+      { type: "tool.running", session, isSubagent: true },
       { type: "session.created", session: "ses_sub", parent: session },
       { type: "request.opened", session: "ses_sub" },
     ])
