@@ -784,7 +784,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a message that was begun to be posted goes out once more under another id",
       file: "src/plugin/owners/deliveries.ts",
-      edits: [{ from: "      ...(begunPost && { messageID: begunPost.messageID }),\n", to: "" }],
+      edits: [{ from: "begunPost?.messageID ?? promptID(owner, now())", to: "promptID(owner, now())" }],
       suites: [deliveryTests],
     },
     {
