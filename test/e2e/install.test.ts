@@ -292,7 +292,15 @@ function spareOpencodesOwnPackages(): void {
 }
 
 async function runJob(opencode: Pick<AnyOpencode, "session" | "callTool">): Promise<void> {
-  model.on("look into it", { type: "text", text: "looked into" })
+  const before = model.requests.length
+  // Not before the owner waits: while it is idle the result would be delivered without being asked for.
+  model.on("look into it", async () => {
+    await model.waitFor(
+      (request) =>
+        request.rawBody.includes("Please call agents_wait") && model.requests.indexOf(request) >= before,
+    )
+    return { type: "text", text: "looked into" }
+  })
   const owner = await opencode.session()
   const tasks = [{ id: "look", prompt: "look into it" }]
   expect((await opencode.callTool(owner, "agents_start", { tasks })).output).toContain("Started: ")

@@ -917,4 +917,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: ["test/plugin/tools/tools.test.ts"],
     },
   ],
+  "One generation of opencode is taken for the other": [
+    {
+      what: "on 1.18, which calls setup too, the part for opencode 2 begins beside the other",
+      file: "src/plugin/opencode-2.ts",
+      edits: [{ from: "if (isOf1(offered)) return async () => {}\n", to: "" }],
+      suites: ["test/plugin/opencode-2.test.ts"],
+    },
+  ],
 }
