@@ -14,8 +14,8 @@ import { type Reply, type ScriptedModel, startScriptedModel, textOf } from "../s
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
 
-/** In 1.18 `opencode run` has no service: its jobs end with its turn. */
-describeOn(2, "opencode run, with its background service", () => {
+/** With the background service, or with a server of its own. In 1.18 it has neither: its jobs end with its turn. */
+describeOn(2, "opencode run", () => {
   const folder = tempFolder("service")
   const home = join(folder.path, "home")
   const project = join(folder.path, "project")
