@@ -18,13 +18,16 @@ export function opencode2Binary(): string | undefined {
     process.env[seen] = given
     return given
   }
+  if (process.env[seen] === none) return undefined
   const found = candidates().find(isOpencode2)
-  if (found !== undefined) process.env[seen] = process.env.OPENCODE2 = found
+  process.env[seen] = found ?? none
+  if (found !== undefined) process.env.OPENCODE2 = found
   return found
 }
 
-/** Holds the one that has been looked at: the processes that this one starts need not look again. */
+/** Holds the one that has been looked at, or that there is none: the processes that this one starts need not look again. */
 const seen = "TROUPE_OPENCODE2"
+const none = "none"
 
 /** Installs the one of `test/opencode-2`, on the machines that it fits. */
 export function installOpencode2(): void {
