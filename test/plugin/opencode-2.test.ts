@@ -210,7 +210,7 @@ describe("A problem of opencode 2, which it shows nowhere, is told once, by the 
   it("where it lets jobs run in root sessions alone, with the start that makes the first", async () => {
     const start = begun({}, { hasSubagent: false })
     expect(await start("call_1")).toMatch(
-      /^Tell your user: opencode 2\.0\.15 lets a plugin make no child sessions/m,
+      /^Tell your user: opencode 2\.0\.15 does not let plugins create child sessions/m,
     )
     expect(await start("call_2")).not.toContain("Tell your user")
   })
