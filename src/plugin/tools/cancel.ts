@@ -26,10 +26,9 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
     throw new Error("Name the jobs to cancel in ids, or pass all: true. Nothing was cancelled.")
   const { host, troupe, now } = services
   const owner = call.place.session
-  const running = troupe.records.of(owner).filter((record) => !hasEnded(record))
-  const { known, unknown } = ids && !all ? find(services, owner, ids) : { known: running, unknown: [] }
-
-  troupe.cancel(known, `cancelled by its owner${reason ? `: ${reason}` : ""}`)
+  const stop = (jobs: readonly JobRecord[]) =>
+    troupe.cancel([...jobs], `cancelled by its owner${reason ? `: ${reason}` : ""}`)
+  const { known, unknown } = await stopAll(services, call, all ? undefined : ids, stop)
   await settled(services, known)
 
   const current = (records: readonly JobRecord[]) =>
@@ -59,6 +58,30 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
     output: lines.join("\n"),
     metadata: { jobs: withoutText(current(known)), troupe: deliveryMark(shown) },
   }
+}
+
+type Found = { known: JobRecord[]; unknown: string[] }
+
+/** What runs is stopped at once; what a start of the same message is about to make, as soon as it is there. */
+async function stopAll(
+  services: Services,
+  { place, signal }: ToolCall,
+  ids: readonly string[] | undefined,
+  stop: (jobs: readonly JobRecord[]) => void,
+): Promise<Found> {
+  const { troupe, starts } = services
+  const { session: owner } = place
+  const running = () => troupe.records.of(owner).filter((record) => !hasEnded(record))
+  const look = (): Found => (ids ? find(services, owner, ids) : { known: running(), unknown: [] })
+  const first = look()
+  stop(first.known)
+  if (ids && first.unknown.length === 0) return first
+  if (first.known.length > 0 && !ids) await starts.over(owner, signal)
+  else await starts.announcedAndOver(owner, signal)
+  const { known, unknown } = look()
+  const isNew = ({ id }: JobRecord) => first.known.every((each) => each.id !== id)
+  stop(known.filter(isNew))
+  return { known: [...first.known, ...known.filter(isNew)], unknown }
 }
 
 const unread = (record: JobRecord): JobWithText => ({
