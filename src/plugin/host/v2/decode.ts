@@ -137,6 +137,8 @@ const Message = z.object({
   error: z
     .object({ type: z.string(), message: z.string().default(""), status: z.number().optional() })
     .optional(),
+  /** Its provider broke off, and opencode asks for the rest. */
+  retry: z.object({}).optional(),
   outcome: z.string().optional(),
   status: z.string().optional(),
 })
@@ -145,11 +147,14 @@ type Message = z.infer<typeof Message>
 /**
  * A conversation since it was last compacted. A turn is what stands before a message `idle`: its last answer answers
  * all that was asked in it, what came while it ran included. A turn in which opencode compacts goes on after that.
+ *
+ * An answer that its provider broke off and what opencode then asked for as its rest are one message.
  */
 export function decodeMessages(given: unknown): HostMessage[] {
   const decoded: HostMessage[] = []
   let asked: string[] = []
   let last: AssistantMessage | undefined
+  let broken: Broken | undefined
   const lines = z.array(Message).parse(given)
   // A user message says neither its agent nor its model: they are those of the answer that follows it.
   const ran: Ran = { agent: "", model: "", variant: undefined }
@@ -157,27 +162,39 @@ export function decodeMessages(given: unknown): HostMessage[] {
     if (message.type === "assistant") Object.assign(ran, ranAs(message))
   for (const message of lines) {
     if (message.type === "user" || message.type === "synthetic") {
-      asked.push(message.id, ...againIn(message))
+      const again = againIn(message)
+      if (again.length > 0) broken = undefined
+      asked.push(message.id, ...again)
       decoded.push(decodeUser(message, ran))
     } else if (message.type === "compaction" && message.status === "completed") {
       asked.push(message.id)
       decoded.push({ ...decodeUser(message, ran), summarizesUntil: message.time.created })
     } else if (message.type === "assistant") {
       Object.assign(ran, ranAs(message))
-      last = decodeAssistant(message, [...asked])
+      const text = (broken?.text ?? "") + textOf(message.content)
+      last = decodeAssistant(message, text, [...asked])
+      if (broken) {
+        last.marks.unshift(...broken.decoded.marks)
+        decoded.splice(decoded.indexOf(broken.decoded), 1)
+      }
       decoded.push(last)
+      broken = message.retry && { decoded: last, text, error: errorOf(message) }
     } else if (message.type === "idle") {
       if (last)
         last.end ??= {
-          error: message.outcome === "interrupted" ? ABORTED : undefined,
+          error: message.outcome === "interrupted" ? ABORTED : broken?.error,
           at: message.time.created,
         }
       asked = []
       last = undefined
+      broken = undefined
     }
   }
   return decoded
 }
+
+/** An answer of which the rest is still to come. `text`: just as it came, since the rest may begin within a word. */
+type Broken = { decoded: AssistantMessage; text: string; error: JobError | undefined }
 
 /** A prompt that is asked once more under another id carries the one under which it was asked first. */
 export const againMark = (messageID: string) => ({ [OUR_KEY]: { again: messageID } })
@@ -236,9 +253,9 @@ function decodeUser({ id, type, text, metadata }: Message, ran: Ran): UserMessag
   return { ...ran, role: "user", id, text: type === "user" ? text : "", marks: marksIn(metadata) }
 }
 
-function decodeAssistant(message: Message, answers: string[]): AssistantMessage {
-  const { id, content, finish, error, time } = message
-  const isEnd = error !== undefined || (finish !== undefined && finish !== "tool-calls")
+function decodeAssistant(message: Message, text: string, answers: string[]): AssistantMessage {
+  const { id, content, finish, error, retry, time } = message
+  const isEnd = !retry && (error !== undefined || (finish !== undefined && finish !== "tool-calls"))
   const { model, variant } = ranAs(message)
   return {
     role: "assistant",
@@ -246,7 +263,7 @@ function decodeAssistant(message: Message, answers: string[]): AssistantMessage 
     answers,
     model,
     variant,
-    text: textOf(content),
+    text: text.trim(),
     marks: content.flatMap(({ state }) => (state.status === "completed" ? marksIn(state.metadata) : [])),
     end: isEnd ? { error: errorOf(message), at: time.completed } : undefined,
     refusal: failedCallIn(message),
@@ -260,10 +277,7 @@ function failedCallIn({ content }: Message): string | undefined {
 }
 
 function textOf(content: Message["content"]): string {
-  return content
-    .flatMap(({ type, text }) => (type === "text" ? [text] : []))
-    .join("\n\n")
-    .trim()
+  return content.flatMap(({ type, text }) => (type === "text" ? [text] : [])).join("\n\n")
 }
 
 const marksIn = (metadata: z.infer<typeof Metadata>): unknown[] =>
