@@ -17,6 +17,16 @@ export function lastAnswer(messages: readonly HostMessage[], asked: string): Ass
   )
 }
 
+/** Whether it is there as the model gave it, and no failure. */
+export const isGiven = (answer: AssistantMessage | undefined) =>
+  answer?.end !== undefined && answer.end.error === undefined
+
+/** Whether the turn in which this was asked has no end: it goes on, or opencode has ended itself and cut it off. */
+export function isUnended(messages: readonly HostMessage[], asked: string): boolean {
+  const place = placeOf(messages, asked)
+  return place === undefined || (place.role === "user" && place.isOver === false)
+}
+
 /** The message in which this was asked, or the summary that has taken its place. */
 export function placeOf(messages: readonly HostMessage[], asked: string): HostMessage | undefined {
   return messages.find(({ id }) => id === asked) ?? messages.find((message) => isSummaryOf(message, asked))

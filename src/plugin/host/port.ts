@@ -136,6 +136,8 @@ export type UserMessage = Message & {
    * stands for is not to be had any more.
    */
   summarizesUntil?: number
+  /** False until opencode has closed its turn, which it does not where it ends itself; absent where it does not say. */
+  isOver?: boolean
 }
 
 export type AssistantMessage = Message & {

@@ -153,6 +153,7 @@ type Message = z.infer<typeof Message>
 export function decodeMessages(given: unknown): HostMessage[] {
   const decoded: HostMessage[] = []
   let asked: string[] = []
+  let open: UserMessage[] = []
   let last: AssistantMessage | undefined
   let broken: Broken | undefined
   const lines = z.array(Message).parse(given)
@@ -165,10 +166,12 @@ export function decodeMessages(given: unknown): HostMessage[] {
       const again = againIn(message)
       if (again.length > 0) broken = undefined
       asked.push(message.id, ...again)
-      decoded.push(decodeUser(message, ran))
+      open.push(decodeUser(message, ran))
+      decoded.push(...open.slice(-1))
     } else if (message.type === "compaction" && message.status === "completed") {
       asked.push(message.id)
-      decoded.push({ ...decodeUser(message, ran), summarizesUntil: message.time.created })
+      open.push({ ...decodeUser(message, ran), summarizesUntil: message.time.created })
+      decoded.push(...open.slice(-1))
     } else if (message.type === "assistant") {
       Object.assign(ran, ranAs(message))
       const text = (broken?.text ?? "") + textOf(message.content)
@@ -185,7 +188,9 @@ export function decodeMessages(given: unknown): HostMessage[] {
           error: message.outcome === "interrupted" ? ABORTED : broken?.error,
           at: message.time.created,
         }
+      for (const each of open) each.isOver = true
       asked = []
+      open = []
       last = undefined
       broken = undefined
     }
@@ -250,7 +255,14 @@ const Subagent = z.object({ sessionID: z.string() })
 
 function decodeUser({ id, type, text, metadata }: Message, ran: Ran): UserMessage {
   // What is ours is no word of the user's.
-  return { ...ran, role: "user", id, text: type === "user" ? text : "", marks: marksIn(metadata) }
+  return {
+    ...ran,
+    role: "user",
+    id,
+    text: type === "user" ? text : "",
+    marks: marksIn(metadata),
+    isOver: false,
+  }
 }
 
 function decodeAssistant(message: Message, text: string, answers: string[]): AssistantMessage {

@@ -4,7 +4,7 @@ import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
-import { finalAnswer, lastAnswer, placeOf } from "../answers.ts"
+import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
 import type {
   Host,
   HostEvent,
@@ -176,7 +176,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
           await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
         else if (!isAsked) await session.prompt({ sessionID: id, id: messageID, text })
         await session.wait({ sessionID: id })
-        return answerTo(await messages(id), messageID)
+        const after = await messages(id)
+        const isCutOff = isUnended(after, messageID) && !isGiven(finalAnswer(after, messageID))
+        // opencode ends: whoever comes next finds the job as it is, and no end of it.
+        return isCutOff ? never : answerTo(after, messageID)
       }),
 
     // One durable message, which starts its turn by itself.
@@ -258,6 +261,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     decide: (check) => children.decide(check),
   }
 }
+
+const never = new Promise<never>(() => {})
 
 /** The last message of the turn in which this was asked. */
 function answerTo(messages: readonly HostMessage[], asked: string): HostMessage {
