@@ -108,6 +108,16 @@ describeBoth("Providers in trouble", ({ open, titled, generation }) => {
       expect((await oc.callTool(owner, "agents_wait", { ids: ["it"] })).output).toBe(first.output)
     })
 
+    test("and ends an answer at the model's output limit: the result says that it is cut off", async () => {
+      model.on("write it all", { type: "text", text: "This is cut off in the mid", finish: "length" })
+      const owner = await start("write it all")
+      const cutOff =
+        /^<job id="it" state="done" [^\n]* note="[^"]*cut off at the model's output limit[^"]*">\nThis is cut off in the mid\n<\/job>$/
+      expect((await wait(owner)).output).toMatch(cutOff)
+      const status = await oc.callTool(owner, "agents_status", {})
+      expect(status.output).toContain("cut off at the model's output limit")
+    })
+
     test.each<[string, (request: ModelRequest) => Reply]>([
       ["drops it again and again", (request) => brokenOff("half of ", request)],
       ["drops it, and is down then", () => ({ type: "error", status: 503 })],

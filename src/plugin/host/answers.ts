@@ -54,11 +54,11 @@ export function textSince(messages: readonly HostMessage[], asked: string): stri
 }
 
 /** What a message says as the answer to a prompt whose turn is over. */
-export function answerOf(message: HostMessage): Pick<Answer, "text" | "error"> {
+export function answerOf(message: HostMessage): Omit<Answer, "usage"> {
   const { text } = message
   if (message.role === "user") return { text, error: ABORTED }
   const { end, refusal } = message
-  if (end) return { text, error: end.error }
+  if (end) return { text, error: end.error, ...(end.isTruncated && { isTruncated: true }) }
   // An abort while opencode backs off ends the turn like this: without an error, and without an answer.
   if (refusal === undefined) return { text, error: ABORTED }
   return { text, error: refusedAt(refusal) }

@@ -153,6 +153,8 @@ export type AssistantMessage = Message & {
 /** `error`: the model, its provider or somebody outside ended the turn. */
 export type MessageEnd = {
   error?: JobError | undefined
+  /** The model's output limit cut its text off. */
+  isTruncated?: true
   /** Epoch milliseconds; absent where opencode does not say. */
   at?: number | undefined
 }

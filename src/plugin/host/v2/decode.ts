@@ -277,7 +277,13 @@ function decodeAssistant(message: Message, text: string, answers: string[]): Ass
     variant,
     text: text.trim(),
     marks: content.flatMap(({ state }) => (state.status === "completed" ? marksIn(state.metadata) : [])),
-    end: isEnd ? { error: errorOf(message), at: time.completed } : undefined,
+    end: isEnd
+      ? {
+          error: errorOf(message),
+          at: time.completed,
+          ...(finish === "length" && { isTruncated: true }),
+        }
+      : undefined,
     refusal: failedCallIn(message),
   }
 }

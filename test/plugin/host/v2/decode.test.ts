@@ -97,6 +97,11 @@ describe("A conversation", () => {
     expect(finalAnswer(messages, "msg_1")).toMatchObject({ text: "whole" })
   })
 
+  it("says that the model's output limit cut an answer off", () => {
+    const cutOff = [asked("msg_1"), answer("msg_2", "in the mid", { finish: "length" }), idle("succeeded")]
+    expect(finalAnswer(decodeMessages(cutOff), "msg_1")?.end).toMatchObject({ isTruncated: true })
+  })
+
   it("says of a user's message which agent and model answered it", () => {
     const [user] = decodeMessages([asked("msg_1"), answer("msg_2", "yes", { finish: "stop" })])
     expect(user).toMatchObject({ role: "user", agent: "general", model: "fake/m" })
