@@ -446,6 +446,7 @@ describe("The look at a start", () => {
     host.sessions.set("ses_2", sessionOf("ses_2", { metadata: { troupe: { version: 99 } } }))
     await recovery.everybody()
     expect(host.logged[0]).toMatch(/^warn: ses_2 was skipped .*: metadata\.troupe\.version: /)
+    expect(host.problems.all).toEqual([expect.stringContaining("may be of a newer version")])
   })
 
   it("leaves alone a copy of a child, which is nobody's job", async () => {

@@ -54,7 +54,9 @@ export type HostOfTwo = Host & {
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const loading = new Loading(location.directory)
-  const stored = new StoredSessions(context.storage, location.directory)
+  const stored = new StoredSessions(context.storage, location.directory, (id) =>
+    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`),
+  )
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
