@@ -32,7 +32,13 @@ export type ChildInput = { job: JobInput; session: string }
  * The child's final message. With `error` the model or its provider failed, and `text` is what came before. Without
  * `usage` opencode did not say, and what was known before stands.
  */
-export type Answer = { text: string; usage?: Usage | undefined; error?: JobError | undefined }
+export type Answer = {
+  text: string
+  /** The model's output limit cut `text` off. */
+  isTruncated?: true
+  usage?: Usage | undefined
+  error?: JobError | undefined
+}
 
 /** When an effect was over, epoch milliseconds: machines have no clock of their own. */
 type At = { at: number }

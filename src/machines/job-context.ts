@@ -26,6 +26,8 @@ export type JobContext = {
   activity?: Activity
   usage: Usage
   text?: string | undefined
+  /** The model's output limit cut the answer off. */
+  isTruncated?: true | undefined
   /** How the job ends. The first decision stands. */
   ending?: Ending
 }

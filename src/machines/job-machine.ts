@@ -127,6 +127,7 @@ export const jobMachine = setup({
       endedAt: endOf(context, answer.at),
       // A follow-up that fails leaves the earlier answer in place.
       text: answer.error ? (context.job.earlier?.text ?? answer.text) : answer.text,
+      isTruncated: answer.error ? undefined : answer.isTruncated,
       usage: answer.usage ?? context.usage,
       ...waitOver(context, answer.at),
     })),

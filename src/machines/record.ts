@@ -99,6 +99,8 @@ export const JobRecord = z.object({
    * the job runs, and on an ended one whose text is not in memory: the child's session has it.
    */
   text: z.string().optional(),
+  /** The model's output limit cut the final answer off. */
+  isTruncated: z.literal(true).optional(),
   usage: Usage,
   activity: Activity.optional(),
   /** Present in the phases `permission` and `question`. */

@@ -3,8 +3,15 @@ import { setTimeout as after } from "node:timers/promises"
 
 /** What the scripted model answers to one request. Anything but `text` and `tool` is a model that misbehaves. */
 export type Reply =
-  /** The answer in `chunks` pieces (1), with a pause of `delayMs` (0) before each. */
-  | { type: "text"; text: string; delayMs?: number; chunks?: number; tokens?: Tokens }
+  /** The answer in `chunks` pieces (1), with a pause of `delayMs` (0) before each. `length`: it is cut off there. */
+  | {
+      type: "text"
+      text: string
+      delayMs?: number
+      chunks?: number
+      tokens?: Tokens
+      finish?: "stop" | "length"
+    }
   /** Tool calls, all in one message. `id` is the call's `callID` in opencode; one is made up without it. */
   | { type: "tool"; calls: { name: string; args: object; id?: string }[]; text?: string; tokens?: Tokens }
   /** An HTTP error: opencode retries 429 and 5xx by itself, and fails at once on the other 4xx. */
@@ -45,7 +52,7 @@ export async function writeReply(
         if (reply.delayMs) await Promise.race([after(reply.delayMs), stream.gone])
         await stream.text(piece)
       }
-      await stream.end("stop", reply.tokens)
+      await stream.end(reply.finish ?? "stop", reply.tokens)
       return "over"
     case "tool":
       if (reply.text) await stream.text(reply.text)
@@ -108,7 +115,7 @@ class CompletionStream {
 
   /** The usage is small unless named, so that no answer makes opencode compact the conversation. */
   async end(
-    finishReason: "stop" | "tool_calls",
+    finishReason: "stop" | "length" | "tool_calls",
     { input, output }: Tokens = { input: 10, output: 5 },
   ): Promise<void> {
     await this.#write({

@@ -7,7 +7,7 @@ import type { Prompt } from "../host/port.ts"
 /** What a child was asked first in this run. */
 export type TurnInput = { prompt: Prompt }
 
-export type TurnAnswer = Pick<Answer, "text" | "error">
+export type TurnAnswer = Omit<Answer, "usage">
 
 /** Plain JSON. */
 export type TurnContext = {

@@ -2,7 +2,7 @@ import { createActor, fromPromise, waitFor } from "xstate"
 import { realClock } from "../../machines/clock.ts"
 import type { ChildInput } from "../../machines/effects.ts"
 import type { JobKey } from "../../machines/record.ts"
-import { answerOf, finalAnswer } from "../host/answers.ts"
+import { answerOf, finalAnswer, isGiven, isUnended } from "../host/answers.ts"
 import type { Host, HostEvent, Prompt } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import { failure } from "./failure.ts"
@@ -117,7 +117,9 @@ export class Turns {
         const messages = await this.#host.messages(session)
         if (!messages.ok) throw failure("prompt", messages.error)
         const answer = finalAnswer(messages.value, messageID)
-        return { answer: answer && answerOf(answer) }
+        // What opencode cuts off as it ends has not failed.
+        const isOver = isGiven(answer) || !isUnended(messages.value, messageID)
+        return { answer: answer && isOver ? answerOf(answer) : undefined }
       }),
     },
   })

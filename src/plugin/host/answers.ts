@@ -17,6 +17,16 @@ export function lastAnswer(messages: readonly HostMessage[], asked: string): Ass
   )
 }
 
+/** Whether it is there as the model gave it, and no failure. */
+export const isGiven = (answer: AssistantMessage | undefined) =>
+  answer?.end !== undefined && answer.end.error === undefined
+
+/** Whether the turn in which this was asked has no end: it goes on, or opencode has ended itself and cut it off. */
+export function isUnended(messages: readonly HostMessage[], asked: string): boolean {
+  const place = placeOf(messages, asked)
+  return place === undefined || (place.role === "user" && place.isOver === false)
+}
+
 /** The message in which this was asked, or the summary that has taken its place. */
 export function placeOf(messages: readonly HostMessage[], asked: string): HostMessage | undefined {
   return messages.find(({ id }) => id === asked) ?? messages.find((message) => isSummaryOf(message, asked))
@@ -44,11 +54,11 @@ export function textSince(messages: readonly HostMessage[], asked: string): stri
 }
 
 /** What a message says as the answer to a prompt whose turn is over. */
-export function answerOf(message: HostMessage): Pick<Answer, "text" | "error"> {
+export function answerOf(message: HostMessage): Omit<Answer, "usage"> {
   const { text } = message
   if (message.role === "user") return { text, error: ABORTED }
   const { end, refusal } = message
-  if (end) return { text, error: end.error }
+  if (end) return { text, error: end.error, ...(end.isTruncated && { isTruncated: true }) }
   // An abort while opencode backs off ends the turn like this: without an error, and without an answer.
   if (refusal === undefined) return { text, error: ABORTED }
   return { text, error: refusedAt(refusal) }

@@ -136,6 +136,8 @@ export type UserMessage = Message & {
    * stands for is not to be had any more.
    */
   summarizesUntil?: number
+  /** False until opencode has closed its turn, which it does not where it ends itself; absent where it does not say. */
+  isOver?: boolean
 }
 
 export type AssistantMessage = Message & {
@@ -151,6 +153,8 @@ export type AssistantMessage = Message & {
 /** `error`: the model, its provider or somebody outside ended the turn. */
 export type MessageEnd = {
   error?: JobError | undefined
+  /** The model's output limit cut its text off. */
+  isTruncated?: true
   /** Epoch milliseconds; absent where opencode does not say. */
   at?: number | undefined
 }

@@ -56,7 +56,7 @@ export function findingOf(evidence: Evidence): Finding {
 
   const messageID = promptID(child.id, askedAt)
   const answer = finalAnswer(messages, messageID)
-  const { error, at: endedAt = now } = answer?.end ?? {}
+  const { error, isTruncated, at: endedAt = now } = answer?.end ?? {}
   // An abort came from the end of the process: it is neither an answer nor a failure.
   if (answer && error?.kind !== "interrupted") {
     if (!error)
@@ -66,6 +66,7 @@ export function findingOf(evidence: Evidence): Finding {
           ...adopted(child, record),
           state: "done",
           text: answer.text,
+          ...(isTruncated && { isTruncated }),
           endedAt: endOf(record, endedAt),
         },
       }

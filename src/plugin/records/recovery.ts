@@ -400,6 +400,10 @@ export function createRecovery({
     if (session.stored === undefined) return undefined
     const read = StoredJob.safeParse(session.stored)
     if (read.success) return read.data
+    host.problems.add(
+      "jobs of earlier processes are left out whose records this opencode-troupe cannot read; they may be of a newer " +
+        "version",
+    )
     const issue = read.error.issues[0]
     const where = issue?.path.join(".") || "all of it"
     complain(session.id, `its record is damaged or somebody else's (${where}: ${issue?.message})`)

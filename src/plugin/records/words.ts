@@ -17,15 +17,20 @@ export function statusLine(record: JobRecord, now: number): string {
     doing(record),
     spent(record),
     record.error ? excerpt(reasonOf(record.error)) : "",
+    record.isTruncated ? truncated : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
   ]
   return `${record.id}: ${details.filter((each) => each !== "").join(", ")}`
 }
 
+const truncated = "its answer was cut off at the model's output limit"
+
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(oneLine(reasonOf(record.error))))}` : ""
-  const head = `<job id="${record.id}" state="${record.state}" time="${duration(timeOf(record, now))}"${reason}>`
+  const note = record.isTruncated ? ` note="${truncated}; agents_send can ask for the rest"` : ""
+  const time = duration(timeOf(record, now))
+  const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
   return `${head}\n${textWords(text)}\n</job>`
 }
 

@@ -156,6 +156,13 @@ describe("A job that a process has left", () => {
       { state: "done", text: "the answer", endedAt: 1_700_000 },
     ],
     [
+      "answered as far as its model may write",
+      working,
+      [...earlier, question, answerTo(asked, "in the mid", { finish: "length" })],
+      "answered",
+      { state: "done", text: "in the mid", isTruncated: true },
+    ],
+    [
       "answered without a text",
       working,
       [...earlier, question, more],

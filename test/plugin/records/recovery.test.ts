@@ -487,6 +487,7 @@ describe("The look at a start", () => {
     expect(host.logged[0]).toMatch(
       /^warn: ses_2 was skipped .*: its record is damaged or somebody else.s \(version: /,
     )
+    expect(host.problems.all).toEqual([expect.stringContaining("may be of a newer version")])
   })
 
   it("leaves alone a copy of a child, which is nobody's job", async () => {

@@ -40,6 +40,15 @@ describe("A result", () => {
     expect(block(record())).toBe(`<job id="j1" state="done" time="12 s">\nAll is well.\n</job>`)
   })
 
+  it("says that the model's output limit cut it off, as its status does", () => {
+    const cutOff = record({ isTruncated: true })
+    const words = "its answer was cut off at the model's output limit"
+    expect(block(cutOff)).toBe(
+      `<job id="j1" state="done" time="12 s" note="${words}; agents_send can ask for the rest">\nAll is well.\n</job>`,
+    )
+    expect(statusLine(cutOff, now)).toBe(`j1: done 12 s, ${words}, "All is well."`)
+  })
+
   it("says why where it is none, beside what was written", () => {
     const failed = record({
       state: "failed",

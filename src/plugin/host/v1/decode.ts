@@ -87,7 +87,8 @@ type AssistantInfo = Extract<Message, { role: "assistant" }>
 
 function endOf({ error, finish, time }: AssistantInfo): MessageEnd | undefined {
   if (error) return { error: jobErrorOf(error), at: time.completed }
-  return finish === undefined || finish === "tool-calls" ? undefined : { at: time.completed }
+  if (finish === undefined || finish === "tool-calls") return undefined
+  return { at: time.completed, ...(finish === "length" && { isTruncated: true }) }
 }
 
 function jobErrorOf(error: NonNullable<AssistantInfo["error"]>): JobError {

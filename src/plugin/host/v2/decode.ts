@@ -137,6 +137,8 @@ const Message = z.object({
   error: z
     .object({ type: z.string(), message: z.string().default(""), status: z.number().optional() })
     .optional(),
+  /** Its provider broke off, and opencode asks for the rest. */
+  retry: z.object({}).optional(),
   outcome: z.string().optional(),
   status: z.string().optional(),
 })
@@ -145,11 +147,15 @@ type Message = z.infer<typeof Message>
 /**
  * A conversation since it was last compacted. A turn is what stands before a message `idle`: its last answer answers
  * all that was asked in it, what came while it ran included. A turn in which opencode compacts goes on after that.
+ *
+ * An answer that its provider broke off and what opencode then asked for as its rest are one message.
  */
 export function decodeMessages(given: unknown): HostMessage[] {
   const decoded: HostMessage[] = []
   let asked: string[] = []
+  let open: UserMessage[] = []
   let last: AssistantMessage | undefined
+  let broken: Broken | undefined
   const lines = z.array(Message).parse(given)
   // A user message says neither its agent nor its model: they are those of the answer that follows it.
   const ran: Ran = { agent: "", model: "", variant: undefined }
@@ -157,27 +163,43 @@ export function decodeMessages(given: unknown): HostMessage[] {
     if (message.type === "assistant") Object.assign(ran, ranAs(message))
   for (const message of lines) {
     if (message.type === "user" || message.type === "synthetic") {
-      asked.push(message.id, ...againIn(message))
-      decoded.push(decodeUser(message, ran))
+      const again = againIn(message)
+      if (again.length > 0) broken = undefined
+      asked.push(message.id, ...again)
+      open.push(decodeUser(message, ran))
+      decoded.push(...open.slice(-1))
     } else if (message.type === "compaction" && message.status === "completed") {
       asked.push(message.id)
-      decoded.push({ ...decodeUser(message, ran), summarizesUntil: message.time.created })
+      open.push({ ...decodeUser(message, ran), summarizesUntil: message.time.created })
+      decoded.push(...open.slice(-1))
     } else if (message.type === "assistant") {
       Object.assign(ran, ranAs(message))
-      last = decodeAssistant(message, [...asked])
+      const text = (broken?.text ?? "") + textOf(message.content)
+      last = decodeAssistant(message, text, [...asked])
+      if (broken) {
+        last.marks.unshift(...broken.decoded.marks)
+        decoded.splice(decoded.indexOf(broken.decoded), 1)
+      }
       decoded.push(last)
+      broken = message.retry && { decoded: last, text, error: errorOf(message) }
     } else if (message.type === "idle") {
       if (last)
         last.end ??= {
-          error: message.outcome === "interrupted" ? ABORTED : undefined,
+          error: message.outcome === "interrupted" ? ABORTED : broken?.error,
           at: message.time.created,
         }
+      for (const each of open) each.isOver = true
       asked = []
+      open = []
       last = undefined
+      broken = undefined
     }
   }
   return decoded
 }
+
+/** An answer of which the rest is still to come. `text`: just as it came, since the rest may begin within a word. */
+type Broken = { decoded: AssistantMessage; text: string; error: JobError | undefined }
 
 /** A prompt that is asked once more under another id carries the one under which it was asked first. */
 export const againMark = (messageID: string) => ({ [OUR_KEY]: { again: messageID } })
@@ -233,12 +255,19 @@ const Subagent = z.object({ sessionID: z.string() })
 
 function decodeUser({ id, type, text, metadata }: Message, ran: Ran): UserMessage {
   // What is ours is no word of the user's.
-  return { ...ran, role: "user", id, text: type === "user" ? text : "", marks: marksIn(metadata) }
+  return {
+    ...ran,
+    role: "user",
+    id,
+    text: type === "user" ? text : "",
+    marks: marksIn(metadata),
+    isOver: false,
+  }
 }
 
-function decodeAssistant(message: Message, answers: string[]): AssistantMessage {
-  const { id, content, finish, error, time } = message
-  const isEnd = error !== undefined || (finish !== undefined && finish !== "tool-calls")
+function decodeAssistant(message: Message, text: string, answers: string[]): AssistantMessage {
+  const { id, content, finish, error, retry, time } = message
+  const isEnd = !retry && (error !== undefined || (finish !== undefined && finish !== "tool-calls"))
   const { model, variant } = ranAs(message)
   return {
     role: "assistant",
@@ -246,9 +275,15 @@ function decodeAssistant(message: Message, answers: string[]): AssistantMessage 
     answers,
     model,
     variant,
-    text: textOf(content),
+    text: text.trim(),
     marks: content.flatMap(({ state }) => (state.status === "completed" ? marksIn(state.metadata) : [])),
-    end: isEnd ? { error: errorOf(message), at: time.completed } : undefined,
+    end: isEnd
+      ? {
+          error: errorOf(message),
+          at: time.completed,
+          ...(finish === "length" && { isTruncated: true }),
+        }
+      : undefined,
     refusal: failedCallIn(message),
   }
 }
@@ -260,10 +295,7 @@ function failedCallIn({ content }: Message): string | undefined {
 }
 
 function textOf(content: Message["content"]): string {
-  return content
-    .flatMap(({ type, text }) => (type === "text" ? [text] : []))
-    .join("\n\n")
-    .trim()
+  return content.flatMap(({ type, text }) => (type === "text" ? [text] : [])).join("\n\n")
 }
 
 const marksIn = (metadata: z.infer<typeof Metadata>): unknown[] =>

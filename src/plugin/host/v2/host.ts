@@ -4,7 +4,7 @@ import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
-import { finalAnswer, lastAnswer, placeOf } from "../answers.ts"
+import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
 import type {
   Host,
   HostEvent,
@@ -58,7 +58,9 @@ export type HostOfTwo = Host & {
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const loading = new Loading(location.directory)
-  const stored = new StoredSessions(context.storage, location.directory)
+  const stored = new StoredSessions(context.storage, location.directory, (id) =>
+    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`),
+  )
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
@@ -182,7 +184,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         if (isAsked && !busy.has(id)) await admit({ sessionID: id, text, metadata: againMark(messageID) })
         else if (!isAsked) await admit({ sessionID: id, id: messageID, text })
         await session.wait({ sessionID: id })
-        return answerTo(await messages(id), messageID)
+        const after = await messages(id)
+        const isCutOff = isUnended(after, messageID) && !isGiven(finalAnswer(after, messageID))
+        // opencode ends: whoever comes next finds the job as it is, and no end of it.
+        return isCutOff ? never : answerTo(after, messageID)
       }),
 
     // One durable message, which starts its turn by itself.
@@ -270,6 +275,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     decide: (check) => children.decide(check),
   }
 }
+
+const never = new Promise<never>(() => {})
 
 /** The last message of the turn in which this was asked. */
 function answerTo(messages: readonly HostMessage[], asked: string): HostMessage {

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { eachLimited } from "../../util/each-limited.ts"
 import type { Context } from "./api.ts"
 import { scan } from "./storage.ts"
 
@@ -15,19 +16,30 @@ type Entry = z.infer<typeof Entry>
 
 const prefix = "child/"
 /** An owner's children, without more than their names: an owner may be one of very many. */
-const ofOwner = (parent: string) => `owner/${parent}/`
+const owners = "owner/"
+const ofOwner = (parent: string) => `${owners}${parent}/`
+/** How many entries are read at once where each has to be read by itself. */
+const mostReads = 16
 
 /** The product's records in opencode's own storage, by child session. */
 export class StoredSessions {
   readonly #storage: Context["storage"]
   readonly #directory: string
+  readonly #onDamaged: (session: string) => void
   readonly #now: () => number
   /** Changes of one session follow each other: opencode has no compare-and-set. */
   readonly #changing = new Map<string, Promise<unknown>>()
 
-  constructor(storage: Context["storage"], directory: string, now: () => number = Date.now) {
+  /** @param onDamaged told of a child whose entry opencode itself cannot read, each time that it is looked at */
+  constructor(
+    storage: Context["storage"],
+    directory: string,
+    onDamaged: (session: string) => void = () => {},
+    now: () => number = Date.now,
+  ) {
     this.#storage = storage
     this.#directory = directory
+    this.#onDamaged = onDamaged
     this.#now = now
   }
 
@@ -68,12 +80,29 @@ export class StoredSessions {
 
   /** Sessions of this location that were written since then, epoch milliseconds. */
   async since(at: number): Promise<string[]> {
-    const found = await scan(this.#storage, prefix)
+    const found = await scan(this.#storage, prefix).catch((error) => this.#oneByOne(error))
     return found.flatMap(({ key, value }) => {
       const entry = Entry.safeParse(value).data
       const isMeant = entry?.directory === this.#directory && entry.at >= at
       return isMeant ? [key.slice(prefix.length)] : []
     })
+  }
+
+  /** opencode answers no scan that comes by an entry which is no JSON. */
+  async #oneByOne(why: unknown): Promise<{ key: string; value?: unknown }[]> {
+    const names = (await scan(this.#storage, owners)).map(({ key }) => key.slice(key.lastIndexOf("/") + 1))
+    const read = await eachLimited(names, mostReads, async (session) => {
+      const key = prefix + session
+      return this.#storage.get(key).then(
+        (value) => ({ key, value }),
+        () => ({ key, isDamaged: true as const }),
+      )
+    })
+    const damaged = read.filter((each) => "isDamaged" in each)
+    // It is not because of some entries that it has failed.
+    if (damaged.length === 0) throw why
+    for (const { key } of damaged) this.#onDamaged(key.slice(prefix.length))
+    return read.filter((each) => !("isDamaged" in each))
   }
 
   async of(parent: string): Promise<string[]> {

@@ -105,7 +105,7 @@ describe("An answer", () => {
 
   it.each([
     ["its model has stopped", { finish: "stop" }, { at: 1 }],
-    ["its model may write no more", { finish: "length" }, { at: 1 }],
+    ["its model may write no more", { finish: "length" }, { at: 1, isTruncated: true }],
     ["opencode does not say when", { finish: "stop", time: { created: 0 } }, { at: undefined }],
   ])("is the last of its turn where %s", (_, fields, end) => {
     expect(decodeMessage(answerTo(asked, "x", fields))).toMatchObject({ end })

@@ -97,6 +97,11 @@ describe("A conversation", () => {
     expect(finalAnswer(messages, "msg_1")).toMatchObject({ text: "whole" })
   })
 
+  it("says that the model's output limit cut an answer off", () => {
+    const cutOff = [asked("msg_1"), answer("msg_2", "in the mid", { finish: "length" }), idle("succeeded")]
+    expect(finalAnswer(decodeMessages(cutOff), "msg_1")?.end).toMatchObject({ isTruncated: true })
+  })
+
   it("says of a user's message which agent and model answered it", () => {
     const [user] = decodeMessages([asked("msg_1"), answer("msg_2", "yes", { finish: "stop" })])
     expect(user).toMatchObject({ role: "user", agent: "general", model: "fake/m" })
@@ -135,6 +140,56 @@ describe("A conversation", () => {
           message: "its turn ended at a call to shell: The user declined this tool call",
         },
       },
+    })
+  })
+
+  describe("whose provider broke off an answer", () => {
+    const error = { type: "provider.transport", message: "ECONNRESET", status: 200 }
+    const broken = (id: string, text: string) =>
+      answer(id, text, { finish: "error", error, retry: { attempt: 2, at: 5, error } })
+    /** How opencode asks for the rest. */
+    const goOn = (id: string) => ({ id, type: "synthetic", time: { created: 6 }, text: "Continue." })
+
+    it("has what came before and after as one answer", () => {
+      const messages = decodeMessages([
+        asked("msg_1"),
+        broken("msg_2", "one, tw"),
+        goOn("msg_3"),
+        broken("msg_4", "o, "),
+        goOn("msg_5"),
+        answer("msg_6", "three", { finish: "stop" }),
+        idle("succeeded"),
+      ])
+      expect(finalAnswer(messages, "msg_1")).toMatchObject({ text: "one, two, three", end: { at: 3 } })
+      expect(textSince(messages, "msg_1")).toBe("one, two, three")
+    })
+
+    it("has no answer while opencode is about to ask for the rest, but what has come", () => {
+      const messages = decodeMessages([asked("msg_1"), broken("msg_2", "one, tw")])
+      expect(finalAnswer(messages, "msg_1")).toBeUndefined()
+      expect(textSince(messages, "msg_1")).toBe("one, tw")
+    })
+
+    it.each([
+      ["failed", { kind: "provider", message: "ECONNRESET (HTTP 200)" }],
+      ["interrupted", { kind: "interrupted" }],
+    ])("ends with what has come where its turn %s before the rest was asked for", (outcome, end) => {
+      const messages = decodeMessages([asked("msg_1"), broken("msg_2", "one, tw"), idle(outcome)])
+      expect(finalAnswer(messages, "msg_1")).toMatchObject({ text: "one, tw", end: { error: end } })
+    })
+
+    it("does not join what answers the same prompt asked anew, or another one", () => {
+      for (const again of [asked("msg_9", { metadata: againMark("msg_1") }), idle("interrupted")]) {
+        const messages = decodeMessages([
+          asked("msg_1"),
+          broken("msg_2", "one, tw"),
+          again,
+          asked("msg_10"),
+          answer("msg_11", "all", { finish: "stop" }),
+          idle("succeeded"),
+        ])
+        expect(finalAnswer(messages, "msg_10")).toMatchObject({ text: "all" })
+      }
     })
   })
 

@@ -94,6 +94,48 @@ describe("The first prompt of a child that was just made", () => {
   })
 })
 
+describe("A child whose turn opencode cuts off as it ends", () => {
+  const prompt = { ...promptIds("ses_1", 1_000), session: "ses_1", text: "work", agent: "general" }
+  const cutOff = { type: "aborted", message: "Step interrupted" }
+  const step = { id: "msg_9", type: "assistant", time: { created: 2 }, finish: "error", error: cutOff }
+  const idle = (outcome: string) => ({ id: "msg_10", type: "idle", time: { created: 3 }, outcome })
+
+  /** How the prompt ends where the turn is over with these messages. */
+  async function outcome(change: (said: object[]) => void) {
+    const context = contextDouble()
+    const host = createHost(context)
+    context.session.wait = async () => change(context.said.get("ses_1") ?? [])
+    let ended: unknown = "not at all"
+    void host.prompt(prompt).then((result) => {
+      ended = result
+    })
+    await settled()
+    return ended
+  }
+
+  it("has not ended, neither with what it was writing nor without a word, nor before it was asked", async () => {
+    expect(await outcome((said) => said.push(step))).toBe("not at all")
+    expect(await outcome(() => {})).toBe("not at all")
+    expect(await outcome((said) => said.splice(0))).toBe("not at all")
+  })
+
+  it("has ended where its answer was whole by then", async () => {
+    const whole = { ...step, finish: "stop", error: undefined, content: [{ type: "text", text: "done" }] }
+    expect(await outcome((said) => said.push(whole))).toMatchObject({ ok: true, value: { text: "done" } })
+  })
+
+  it("has ended where somebody interrupts it, or opencode can ask no model", async () => {
+    expect(await outcome((said) => said.push(step, idle("interrupted")))).toMatchObject({
+      ok: true,
+      value: { end: { error: { kind: "interrupted" } } },
+    })
+    expect(await outcome((said) => said.push(idle("failed")))).toMatchObject({
+      ok: false,
+      error: { message: "opencode ended the turn without an answer" },
+    })
+  })
+})
+
 describe("A message that delivers results", () => {
   const message = { session: "ses_owner", messageID: "msg_9", text: "a is done", agent: "", isHidden: true }
 

@@ -9,14 +9,16 @@ function kept() {
   const { storage, stored } = contextDouble()
   let now = 1_000
   const clock = () => now
+  const damaged: string[] = []
   return {
+    damaged,
     storage,
     stored,
     pass(ms: number) {
       now += ms
     },
-    sessions: new StoredSessions(storage, "/project", clock),
-    elsewhere: new StoredSessions(storage, "/elsewhere", clock),
+    sessions: new StoredSessions(storage, "/project", (session) => damaged.push(session), clock),
+    elsewhere: new StoredSessions(storage, "/elsewhere", undefined, clock),
     posts: new BegunPosts(storage, clock),
   }
 }
@@ -64,6 +66,21 @@ describe("The record of a child", () => {
     expect(await sessions.of("ses_other")).toEqual(["ses_3"])
     await sessions.remove("ses_1")
     expect(await sessions.of("ses_owner")).toEqual(["ses_2"])
+  })
+
+  it("is found beside one that is no JSON, which is named: opencode fails all that it would be part of", async () => {
+    const { sessions, storage, damaged } = kept()
+    for (const id of ["ses_1", "ses_2", "ses_3"]) await sessions.add(id, "ses_owner", { id })
+    const { get, scan } = storage
+    const fail = async () => {
+      throw new Error("Failed query")
+    }
+    storage.get = (key) => (key === "child/ses_2" ? fail() : get(key))
+    storage.scan = (range) => (range.prefix === "child/" ? fail() : scan(range))
+    expect(await sessions.since(0)).toEqual(["ses_1", "ses_3"])
+    expect(damaged).toEqual(["ses_2"])
+    storage.get = get
+    await expect(sessions.since(0)).rejects.toThrow("Failed query")
   })
 
   it.each(["child/ses_1", "owner/ses_owner/ses_1"])(
