@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { deliveredRuns } from "../../src/plugin/records/delivery-mark.ts"
 import { answered } from "../support/answered.ts"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
@@ -91,6 +92,23 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     const result = await first.callTool(owner, "agents_wait", {})
     expect(jobOf(result)).toMatchObject({ id: "h", state: "done" })
     expect(result.output).toContain("half a loaf")
+  })
+
+  test("in one session: the results stand in the conversation though the other has ended the call that waits for them", async () => {
+    const work = held("found ")
+    model.on("waited for in both", work.reply)
+    const owner = await first.session()
+    await first.callTool(owner, "agents_start", { tasks: [{ id: "w", prompt: "waited for in both" }] })
+    const wait = first.startTool(owner, "agents_wait", {})
+    await wait.running()
+    await second.say(owner, "how is it going?")
+    work.release("in the end")
+    await wait.done
+    const delivered = async () => deliveredRuns(await first.messages(owner))
+    await poll("the result", async () => (await delivered()).length > 0 || undefined)
+    const next = await first.callTool(owner, "agents_wait", {})
+    expect(next.output).toBe("No jobs are running, and all results have been delivered.")
+    expect(await delivered()).toHaveLength(1)
   })
 
   test("have what ran ready for a follow-up after a clean stop, with the text it had written", async () => {

@@ -102,12 +102,19 @@ export class Inbox {
   /** The answers of tools and the notifications that opencode has stored. */
   hear(event: HostEvent): void {
     const { type, session } = event
-    if (type === "tool.ended" || type === "mark.stored") this.markDelivered(session, runsIn(event.mark))
-    if (type === "tool.ended")
-      this.#forgetOnTheWay(({ owner, call }) => owner === session && call === event.call)
+    if (type === "mark.stored") this.markDelivered(session, runsIn(event.mark))
+    if (type === "tool.ended" && !event.isInDoubt) {
+      this.markDelivered(session, runsIn(event.mark))
+      this.forgetAnswer(session, event.call)
+    }
     // Its turn is over: what was not stored by now never will be.
     if (type === "session.idle" || type === "session.deleted")
       this.#forgetOnTheWay(({ owner }) => owner === session)
+  }
+
+  /** The answer of this call is stored, or never will be. */
+  forgetAnswer(session: string, ended: string): void {
+    this.#forgetOnTheWay(({ owner, call }) => owner === session && call === ended)
   }
 
   #forgetOnTheWay(test: (held: { owner: string; call: string }) => boolean): void {
