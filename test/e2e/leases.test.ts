@@ -6,7 +6,7 @@ import { answered } from "../support/answered.ts"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
 import { describeBoth } from "../support/generations.ts"
-import { held, jobOf, jobsOf } from "../support/jobs.ts"
+import { held, jobOf, jobsOf, recordOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
@@ -126,6 +126,27 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     const finished = await first.callTool(owner, "agents_wait", {})
     expect(jobOf(finished)).toMatchObject({ state: "done", run: 2 })
     expect(finished.output).toContain("the second half")
+  })
+
+  test("deliver once what one of them has left behind, though both have found it", async () => {
+    const owner = await first.session()
+    model.on("left behind", { type: "text", text: "found once" })
+    model.on(({ text, session }) => session === owner && text === "think on", held("I think").reply)
+    await first.callTool(owner, "agents_start", { tasks: [{ id: "l", prompt: "left behind" }] })
+    first.say(owner, "think on").catch(() => {})
+    await recordOf(first, owner, "l", ({ endedAt }) => endedAt !== undefined)
+    await first.kill()
+    await first.restart()
+    await first.session()
+    await poll(
+      "the restarted one's look",
+      () => new RegExp(`1 result of an earlier opencode waits for ${owner}`).test(first.log()) || undefined,
+    )
+
+    expect((await second.callTool(owner, "agents_wait", {})).output).toContain("found once")
+    const next = await first.callTool(owner, "agents_wait", {})
+    expect(next.output).toBe("No jobs are running, and all results have been delivered.")
+    expect(deliveredRuns(await first.messages(owner))).toHaveLength(1)
   })
 
   test("take over what ran in one that was killed, and go on with it", async () => {

@@ -17,7 +17,7 @@ export type Services = {
   messenger: Messenger
   inbox: Pick<Inbox, "open" | "isTaken" | "handOver">
   lineage: Lineage
-  recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
+  recovery: Pick<Recovery, "owner" | "again" | "deliveredSince" | "elsewhere">
   starts: StartsUnderWay
   conversations: Pick<Conversations, "settled">
   options: Options
