@@ -144,7 +144,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     jobTools: JOB_TOOLS,
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
-  const inbox = new Inbox(troupe, store)
+  const inbox = new Inbox(troupe, store, now)
   const lineage = createLineage(host)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()

@@ -809,7 +809,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "an undo after a compaction undelivers everything",
       file: "src/plugin/owners/conversations.ts",
-      edits: [{ from: " && summarizedUntil === 0", to: "" }],
+      edits: [{ from: ", summarizedUntil)", to: ", 0)" }],
       suites: [conversationTests],
     },
   ],

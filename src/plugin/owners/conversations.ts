@@ -51,7 +51,7 @@ export function createConversations(
       const summarizedUntil = messages.findLast(isSummary)?.summarizesUntil ?? 0
       // Of what a summary stands for nothing else tells.
       for (const { runs, at } of answers) if (at <= summarizedUntil) inbox.markDelivered(owner, runs)
-      if (doubts.length > answers.length && summarizedUntil === 0) inbox.keepDelivered(owner, runs)
+      if (doubts.length > answers.length) inbox.keepDelivered(owner, runs, summarizedUntil)
     } else for (const { runs } of answers) inbox.markDelivered(owner, runs)
     for (const { call } of answers) inbox.forgetAnswer(owner, call)
   }

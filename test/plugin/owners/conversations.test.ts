@@ -125,6 +125,13 @@ describe("A result whose delivery the user has undone", () => {
     expect(inbox.undelivered(owner)).toEqual([])
   })
 
+  it("is undelivered again after a compaction, too, where it was delivered since", async () => {
+    const { spoken, hear, call } = await delivered()
+    spoken.push(summaryOf(Date.now() - 60_000))
+    hear({ type: "messages.removed", session: owner })
+    expect((await call("agents_wait", {})).output).toContain("the answer of a")
+  })
+
   it("is none where the message that delivered it is still there", async () => {
     const { host, hear, call } = await delivered()
     const [first, ...rest] = host.said.get(owner) ?? []
