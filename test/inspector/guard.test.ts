@@ -207,19 +207,37 @@ describe("a change", () => {
     expect([answered.status, errorOf(answered.text).kind]).toEqual([415, "content-type"])
   })
 
-  it("has a bounded body", async () => {
+  it.each(changes)("%s needs both where its body comes in chunks, too", async (path) => {
+    const chunked = { body: "{}", isChunked: true }
+    const type = { "content-type": "application/json" }
+    const bare = await ask(inspector.url, path, {
+      method: "POST",
+      headers: { ...bearer, ...type },
+      ...chunked,
+    })
+    expect([bare.status, errorOf(bare.text).kind]).toEqual([403, "header"])
+    const text = await send("POST", path, { ...bearer, "content-type": "text/plain" }, chunked)
+    expect([text.status, errorOf(text.text).kind]).toEqual([415, "content-type"])
+  })
+
+  it.each([false, true])("has a bounded body (in chunks: %s)", async (isChunked) => {
     const body = JSON.stringify({ message: "x".repeat(100_000) })
-    const answered = await send("POST", `${job}/send`, bearer, { body })
+    const answered = await send("POST", `${job}/send`, bearer, { body, isChunked })
     expect([answered.status, errorOf(answered.text).kind]).toEqual([413, "too-large"])
   })
 
-  it.each(["{", "[]", '{"message":""}', '{"message":1}', '{"message":"a","x":1}', "{}"])(
-    "does not take the body %s",
-    async (body) => {
-      const answered = await send("POST", `${job}/send`, bearer, { body })
-      expect([answered.status, errorOf(answered.text).kind]).toEqual([400, "body"])
-    },
-  )
+  it.each([
+    "{",
+    "[]",
+    '{"message":""}',
+    '{"message":" \\n"}',
+    '{"message":1}',
+    '{"message":"a","x":1}',
+    "{}",
+  ])("does not take the body %s", async (body) => {
+    const answered = await send("POST", `${job}/send`, bearer, { body })
+    expect([answered.status, errorOf(answered.text).kind]).toEqual([400, "body"])
+  })
 
   it("cannot be asked for by GET", async () => {
     const answered = await send("GET", `${job}/cancel`, bearer)

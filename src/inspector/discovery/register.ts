@@ -37,8 +37,14 @@ export class Registration {
     await removeStale(folder)
     const file = join(folder, `${entry.pid}-${randomUUID()}.json`)
     // Renamed into place, so that no reader sees half a file.
-    await writeFile(`${file}.new`, JSON.stringify(entry), { mode: 0o600, flag: "wx" })
-    await rename(`${file}.new`, file)
+    try {
+      await writeFile(`${file}.new`, JSON.stringify(entry), { mode: 0o600, flag: "wx" })
+      await rename(`${file}.new`, file)
+    } catch (error) {
+      // On a full disk the file is there, empty.
+      await rm(`${file}.new`, { force: true }).catch(() => {})
+      throw error
+    }
     return new Registration(file)
   }
 

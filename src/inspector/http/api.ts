@@ -128,7 +128,9 @@ export const MachineName = z.enum(MACHINES)
 export const CancelBody = z.strictObject({
   reason: z.string().min(1).max(500).default("cancelled in the inspector"),
 })
-export const SendBody = z.strictObject({ message: z.string().min(1).max(32_000) })
+export const SendBody = z.strictObject({
+  message: z.string().regex(/\S/, "it must not be blank").max(32_000),
+})
 export const AcceptedAnswer = z.object({ accepted: z.literal(true) })
 export const LinkAnswer = z.object({ link: z.string() })
 export const ErrorAnswer = z.object({

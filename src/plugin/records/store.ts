@@ -41,13 +41,14 @@ export class JobStore {
   }
 
   /**
-   * Writes each job when it has ended. That it prompts is not written: a new start asks by ids that follow from what is
-   * there, and each write costs as much as a child session.
+   * Writes each job when it has ended: at once but where it is done, which its messages say as well. That it prompts is
+   * not written: a new start asks by ids that follow from what is there, and each write costs as much as a child
+   * session.
    */
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
       if (record.session === "" || !before || !hasEnded(record) || hasEnded(before)) return
-      this.#change(record.session, recordPatch(record), "soon")
+      this.#change(record.session, recordPatch(record), record.state === "done" ? "soon" : "urgent")
     })
   }
 

@@ -6,13 +6,13 @@ export type Answered = {
   text: string
 }
 
-export type Asked = { method?: string; headers?: Record<string, string>; body?: string }
+export type Asked = { method?: string; headers?: Record<string, string>; body?: string; isChunked?: boolean }
 
 /** One request over a plain socket: unlike fetch it sends any Host, Origin and path that it is told to. */
 export function ask(
   url: string,
   path: string,
-  { method = "GET", headers = {}, body }: Asked = {},
+  { method = "GET", headers = {}, body, isChunked = false }: Asked = {},
 ): Promise<Answered> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
@@ -23,6 +23,8 @@ export function ask(
       response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }))
     })
     asked.on("error", reject)
-    asked.end(body)
+    // Written before the end, it is sent without its length.
+    if (isChunked) asked.write(body ?? "")
+    asked.end(isChunked ? undefined : body)
   })
 }

@@ -6,8 +6,8 @@ import { JobStore } from "../../../src/plugin/records/store.ts"
 import { type Lease, newStoredJob, StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
-import { failed, type HostDouble, hostDouble, ok } from "../support/host-double.ts"
-import { sessionOf } from "../support/opencode-data.ts"
+import { failed, type HostDouble, hostDouble, ok, okMessage } from "../support/host-double.ts"
+import { answerTo, sessionOf } from "../support/opencode-data.ts"
 import { holder, lease, testServices } from "../support/services.ts"
 
 const job: JobInput = {
@@ -268,6 +268,16 @@ describe("The writes of a job", () => {
     expect(statesIn(host)).toEqual(["done"])
     await vi.advanceTimersByTimeAsync(5_000)
     expect(host.writes).toHaveLength(1)
+  })
+
+  it("begin at once where its child's messages would not say how it ended: a new start would run it again", async () => {
+    const { host, call } = testServices()
+    await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
+    const [asked] = host.prompts
+    const error = { name: "MessageAbortedError", data: { message: "Aborted" } } as const
+    if (asked) asked.settle(okMessage(answerTo(asked.prompt, "", { error })))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(statesIn(host)).toEqual(["failed"])
   })
 
   it("are none for one of an earlier process that is taken in as it is, nor for one without a session", async () => {

@@ -57,11 +57,13 @@ export function decodeMessage(message: MessageWithParts): HostMessage {
   }
   return {
     ...shared,
+    // opencode wrote it, of what was said before a compaction: the child goes on after it.
+    ...(info.summary && { text: "" }),
     role: "assistant",
     answers: [info.parentID],
     model: `${info.providerID}/${info.modelID}`,
     variant: info.variant,
-    end: endOf(info),
+    end: info.summary ? undefined : endOf(info),
     refusal: refusalIn(parts),
   }
 }

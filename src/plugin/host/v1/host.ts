@@ -5,6 +5,7 @@ import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
 import type { Host, NewPrompt, Result, ToolCallPlace } from "../port.ts"
+import { decodeConversation } from "./conversation.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
 
 /** Whose toasts and log lines these are. */
@@ -57,7 +58,7 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     isBusy: (id) =>
       call(session.status()).then(map("busy sessions", (busy) => (busy[id]?.type ?? "idle") !== "idle")),
 
-    messages: (id) => call(session.messages({ sessionID: id })).then(mapEach("messages", decodeMessage)),
+    messages: (id) => call(session.messages({ sessionID: id })).then(map("messages", decodeConversation)),
 
     modelOf: ({ session: id, message: messageID }) =>
       call(session.message({ sessionID: id, messageID }))
