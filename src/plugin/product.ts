@@ -8,12 +8,12 @@ import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Tool } from "./host/port.ts"
 import { type Options, readOptions } from "./options.ts"
+import { createConversations } from "./owners/conversations.ts"
 import { Deliveries } from "./owners/deliveries.ts"
 import { hearOwners } from "./owners/events.ts"
 import { Inbox } from "./owners/inbox.ts"
 import { createLineage } from "./owners/lineage.ts"
 import { hint, openJobs } from "./owners/system-prompt.ts"
-import { createUndos } from "./owners/undos.ts"
 import { allActors } from "./person/actors.ts"
 import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
@@ -142,12 +142,12 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     jobTools: JOB_TOOLS,
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
-  const inbox = new Inbox(troupe, store)
+  const inbox = new Inbox(troupe, store, now)
   const lineage = createLineage(host, ledger)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, { host, now })
-  const undos = createUndos(host, inbox)
+  const conversations = createConversations(host, inbox, now)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
   const recovery = createRecovery({
     host,
@@ -181,7 +181,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     lineage,
     recovery,
     starts,
-    undos,
+    conversations,
     options,
     inspectCommand: () => inspectCommand,
     now,
@@ -215,7 +215,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       turns.hear(event)
       starts.hear(event)
       watch.handle(event)
-      undos.hear(event)
+      conversations.hear(event)
       hearOwner(event)
     },
     async stop(): Promise<void> {

@@ -1,11 +1,12 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { deliveredRuns } from "../../src/plugin/records/delivery-mark.ts"
 import { answered } from "../support/answered.ts"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
 import { describeBoth, describeOn } from "../support/generations.ts"
-import { held, jobOf, jobsOf } from "../support/jobs.ts"
+import { held, jobOf, jobsOf, recordOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { setVersion, versionIn } from "../support/opencode-2-storage.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -94,6 +95,23 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     expect(result.output).toContain("half a loaf")
   })
 
+  test("in one session: the results stand in the conversation though the other has ended the call that waits for them", async () => {
+    const work = held("found ")
+    model.on("waited for in both", work.reply)
+    const owner = await first.session()
+    await first.callTool(owner, "agents_start", { tasks: [{ id: "w", prompt: "waited for in both" }] })
+    const wait = first.startTool(owner, "agents_wait", {})
+    await wait.running()
+    await second.say(owner, "how is it going?")
+    work.release("in the end")
+    await wait.done
+    const delivered = async () => deliveredRuns(await first.messages(owner))
+    await poll("the result", async () => (await delivered()).length > 0 || undefined)
+    const next = await first.callTool(owner, "agents_wait", {})
+    expect(next.output).toBe("No jobs are running, and all results have been delivered.")
+    expect(await delivered()).toHaveLength(1)
+  })
+
   test("have what ran ready for a follow-up after a clean stop, with the text it had written", async () => {
     model.on("cut short", held("the first half").reply)
     model.on("please finish", { type: "text", text: "the second half" })
@@ -109,6 +127,27 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     const finished = await first.callTool(owner, "agents_wait", {})
     expect(jobOf(finished)).toMatchObject({ state: "done", run: 2 })
     expect(finished.output).toContain("the second half")
+  })
+
+  test("deliver once what one of them has left behind, though both have found it", async () => {
+    const owner = await first.session()
+    model.on("left behind", { type: "text", text: "found once" })
+    model.on(({ text, session }) => session === owner && text === "think on", held("I think").reply)
+    await first.callTool(owner, "agents_start", { tasks: [{ id: "l", prompt: "left behind" }] })
+    first.say(owner, "think on").catch(() => {})
+    await recordOf(first, owner, "l", ({ endedAt }) => endedAt !== undefined)
+    await first.kill()
+    await first.restart()
+    await first.session()
+    await poll(
+      "the restarted one's look",
+      () => new RegExp(`1 result of an earlier opencode waits for ${owner}`).test(first.log()) || undefined,
+    )
+
+    expect((await second.callTool(owner, "agents_wait", {})).output).toContain("found once")
+    const next = await first.callTool(owner, "agents_wait", {})
+    expect(next.output).toBe("No jobs are running, and all results have been delivered.")
+    expect(deliveredRuns(await first.messages(owner))).toHaveLength(1)
   })
 
   test("take over what ran in one that was killed, and go on with it", async () => {

@@ -185,6 +185,19 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
     expect(nothing.output).toBe("No jobs are running, and all results have been delivered.")
   })
 
+  test("So is one that was delivered after a compaction", async () => {
+    const { owner, answer } = await ownerOf("since")
+    model.on(/summar/i, { type: "text", text: "## Objective\n- kept words\n\n## Next Move\n- kept words" })
+    await oc.compact(owner)
+    const waiting = oc.startTool(owner, "agents_wait", {})
+    await waiting.running()
+    answer("since", "the answer that was undone")
+    expect((await waiting.done).output).toContain("the answer that was undone")
+    await oc.undo(owner)
+    const again = await oc.callTool(owner, "agents_wait", {})
+    expect(again.output).toContain("the answer that was undone")
+  })
+
   test("Two waits in one message hand over the result once", async () => {
     const { owner, answer } = await ownerOf("twice")
     const ids = [newCallId(), newCallId()]

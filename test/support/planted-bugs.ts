@@ -24,7 +24,7 @@ const storeTests = "test/plugin/records/store.test.ts"
 const writerTests = "test/plugin/records/writer-machine.test.ts"
 const writerRaces = "test/plugin/races/writer.test.ts"
 const toolTests = "test/plugin/tools/tools.test.ts"
-const undoTests = "test/plugin/owners/undos.test.ts"
+const conversationTests = "test/plugin/owners/conversations.test.ts"
 const recoveryTests = "test/plugin/records/recovery.test.ts"
 const leftBehindTests = "test/plugin/records/left-behind.test.ts"
 const leaseTests = "test/plugin/records/lease.test.ts"
@@ -390,7 +390,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "neither of two waits has it, where the answer of the first is not stored",
       file: "src/plugin/owners/inbox.ts",
-      edits: [{ from: 'if (type === "tool.ended")\n', to: "if (false)\n" }],
+      edits: [{ from: "this.forgetAnswer(session, event.call)", to: "" }],
       suites: [toolTests],
     },
     {
@@ -400,7 +400,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
         { from: "this.#options.inbox.due(session)", to: "this.#options.inbox.undelivered(session)" },
         { from: "return inbox.due(owner).length > 0", to: "return inbox.undelivered(owner).length > 0" },
       ],
-      suites: [undoTests],
+      suites: [conversationTests],
     },
   ],
   "A timeout does not abort": [
@@ -827,9 +827,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "an undo after a compaction undelivers everything",
-      file: "src/plugin/owners/undos.ts",
-      edits: [{ from: "if (messages.ok && messages.value.some(isSummary)) return", to: "" }],
-      suites: [undoTests],
+      file: "src/plugin/owners/conversations.ts",
+      edits: [{ from: ", summarizedUntil)", to: ", 0)" }],
+      suites: [conversationTests],
     },
   ],
   "A child may do what its owner may not": [

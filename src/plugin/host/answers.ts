@@ -1,6 +1,6 @@
 import type { Answer } from "../../machines/effects.ts"
 import type { JobError } from "../../machines/record.ts"
-import type { AssistantMessage, HostMessage } from "./port.ts"
+import type { AssistantMessage, HostMessage, UserMessage } from "./port.ts"
 import { wasAskedBefore } from "./prompt-ids.ts"
 
 /** The last message of the turn that was asked under this id, once there is one. */
@@ -33,12 +33,11 @@ export function placeOf(messages: readonly HostMessage[], asked: string): HostMe
 }
 
 /** Whether it stands for what is not to be had any more. */
-export const isSummary = (message: HostMessage) =>
+export const isSummary = (message: HostMessage): message is UserMessage & { summarizesUntil: number } =>
   message.role === "user" && message.summarizesUntil !== undefined
 
 function isSummaryOf(message: HostMessage, asked: string): boolean {
-  if (message.role !== "user" || message.summarizesUntil === undefined) return false
-  return wasAskedBefore(asked, message.summarizesUntil)
+  return isSummary(message) && wasAskedBefore(asked, message.summarizesUntil)
 }
 
 /** What was written in a run: all that follows its prompt, with the answers to what the child was told meanwhile. */

@@ -246,8 +246,11 @@ export type HostEvent = { session: string } & (
   | { type: "tool.pending"; call: string; tool: string }
   /** `isSubagent`: the call waits for a subagent of opencode's own, which has activity and tools of its own. */
   | { type: "tool.running"; call: string; tool: string; isSubagent: boolean; title: string | undefined }
-  /** `mark`: what the result of one of our tools carries unseen, which the conversation now holds. */
-  | { type: "tool.ended"; call: string; tool: string; mark: unknown }
+  /**
+   * `mark`: what the result of one of our tools carries unseen, which the conversation now holds; `isInDoubt`: or
+   * does not, if another opencode has ended the call there.
+   */
+  | { type: "tool.ended"; call: string; tool: string; mark: unknown; isInDoubt?: boolean }
   /** The conversation now holds a message of ours, with what it carries unseen. */
   | { type: "mark.stored"; mark: unknown }
   | { type: "request.opened"; request: Ask }

@@ -11,8 +11,9 @@ import type { JobStore } from "../records/store.ts"
 export class Inbox {
   readonly #troupe: Pick<Troupe, "records" | "releaseText">
   readonly #store: Pick<JobStore, "markDelivered" | "markUndelivered">
-  /** The last run of each job whose result is delivered. */
-  readonly #delivered = new Map<string, number>()
+  readonly #now: () => number
+  /** The last run of each job whose result is delivered; and since when it is, 0 where that is not known. */
+  readonly #delivered = new Map<string, { run: number; at: number }>()
   /** The last run of each job whose result starts no turn: the user undid its delivery, or a call showed its beginning. */
   readonly #notDue = new Map<string, number>()
   /** Results that the answer of a call holds which opencode has not stored yet, by job; and the owner they are of. */
@@ -22,9 +23,11 @@ export class Inbox {
   constructor(
     troupe: Pick<Troupe, "records" | "releaseText">,
     store: Pick<JobStore, "markDelivered" | "markUndelivered">,
+    now: () => number,
   ) {
     this.#troupe = troupe
     this.#store = store
+    this.#now = now
     troupe.records.onForgotten((record) => {
       this.#delivered.delete(keyOf(record))
       this.#notDue.delete(keyOf(record))
@@ -50,12 +53,13 @@ export class Inbox {
   }
 
   isDelivered(record: JobRecord): boolean {
-    return (this.#delivered.get(keyOf(record)) ?? 0) >= record.run
+    return (this.#delivered.get(keyOf(record))?.run ?? 0) >= record.run
   }
 
   /** Takes in what an earlier process had delivered. */
   adopt(session: string, deliveredRun: number): void {
-    this.#delivered.set(session, Math.max(deliveredRun, this.#delivered.get(session) ?? 0))
+    if (deliveredRun > (this.#delivered.get(session)?.run ?? 0))
+      this.#delivered.set(session, { run: deliveredRun, at: 0 })
   }
 
   /** Takes in what the owner's conversation holds. */
@@ -63,8 +67,9 @@ export class Inbox {
     if (runs.length === 0) return
     const news = this.undelivered(owner).filter((record) => isIn(runs, record))
     if (news.length === 0) return
+    const at = this.#now()
     for (const record of news) {
-      this.#delivered.set(keyOf(record), record.run)
+      this.#delivered.set(keyOf(record), { run: record.run, at })
       this.#notDue.delete(keyOf(record))
       this.#troupe.releaseText(record)
     }
@@ -72,11 +77,13 @@ export class Inbox {
     for (const listener of this.#listeners) listener(owner)
   }
 
-  /** Takes in that the owner's conversation holds these and no others. */
-  keepDelivered(owner: string, runs: readonly DeliveredRun[]): void {
-    const lost = this.#troupe.records
-      .of(owner)
-      .filter((record) => hasEnded(record) && this.isDelivered(record) && !isIn(runs, record))
+  /** Takes in that the owner's conversation holds these, and no others that were delivered after then. */
+  keepDelivered(owner: string, runs: readonly DeliveredRun[], after: number): void {
+    const lost = this.#troupe.records.of(owner).filter((record) => {
+      if (!hasEnded(record) || !this.isDelivered(record) || isIn(runs, record)) return false
+      // No result is delivered before it is there.
+      return Math.max(this.#delivered.get(keyOf(record))?.at ?? 0, record.endedAt ?? 0) > after
+    })
     for (const record of lost) {
       this.#delivered.delete(keyOf(record))
       this.#notDue.set(keyOf(record), record.run)
@@ -107,12 +114,19 @@ export class Inbox {
   /** The answers of tools and the notifications that opencode has stored. */
   hear(event: HostEvent): void {
     const { type, session } = event
-    if (type === "tool.ended" || type === "mark.stored") this.markDelivered(session, runsIn(event.mark))
-    if (type === "tool.ended")
-      this.#forgetOnTheWay(({ owner, call }) => owner === session && call === event.call)
+    if (type === "mark.stored") this.markDelivered(session, runsIn(event.mark))
+    if (type === "tool.ended" && !event.isInDoubt) {
+      this.markDelivered(session, runsIn(event.mark))
+      this.forgetAnswer(session, event.call)
+    }
     // Its turn is over: what was not stored by now never will be.
     if (type === "session.idle" || type === "session.deleted")
       this.#forgetOnTheWay(({ owner }) => owner === session)
+  }
+
+  /** The answer of this call is stored, or never will be. */
+  forgetAnswer(session: string, ended: string): void {
+    this.#forgetOnTheWay(({ owner, call }) => owner === session && call === ended)
   }
 
   #forgetOnTheWay(test: (held: { owner: string; call: string }) => boolean): void {

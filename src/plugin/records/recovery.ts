@@ -65,6 +65,8 @@ export type Recovery = {
   owner(session: string): Promise<void>
   /** As `owner`, for those who have found nothing: a look that was made before is not good enough. */
   again(session: string): Promise<void>
+  /** Finds out which results of earlier processes another opencode, which has found them, too, has delivered since. */
+  deliveredSince(owner: string): Promise<void>
   /** The open jobs of this owner that are another opencode's, as the last look found them. */
   elsewhere(owner: string): readonly HeldJob[]
   /** Takes in what earlier processes have left in this project, and ends or goes on with what is unfinished. */
@@ -98,10 +100,15 @@ export function createRecovery({
   const heldElsewhere = new Map<string, HeldJob[]>()
   /** Those who run jobs of this project in other processes, by instance. */
   const holders = new Map<string, Lease>()
+  /** The runs that had ended in an earlier process, by session. */
+  const endedEarlier = new Map<string, number>()
   const timers = new Set<NodeJS.Timeout>()
   let isWatching = false
   let isStopped = false
-  const unsubscribe = troupe.records.onForgotten(({ owner }) => void looked.delete(owner))
+  const unsubscribe = troupe.records.onForgotten(({ owner, session }) => {
+    looked.delete(owner)
+    endedEarlier.delete(session)
+  })
 
   function lookAgain(session: string): Promise<void> {
     looked.delete(session)
@@ -278,6 +285,7 @@ export function createRecovery({
     const record = { ...found, id: idOf(job) }
     takeOver(record.session, stored)
     inbox.adopt(record.session, stored.deliveredRun)
+    endedEarlier.set(record.session, record.run)
     troupe.adopt(record)
     // It keeps its new id.
     if (record.id !== stored.record.id && isEnded(stored.record)) void writeEnd(record)
@@ -357,6 +365,11 @@ export function createRecovery({
     return "over"
   }
 
+  async function markDeliveredSince(owner: string): Promise<void> {
+    const open = inbox.undelivered(owner)
+    if (open.some(({ session, run }) => endedEarlier.get(session) === run)) await markDelivered(owner)
+  }
+
   /** Another opencode may be about to end, or this one about to replace the plugin's last instance by this one. */
   function watch(held: readonly Lease[]): void {
     for (const lease of held) holders.set(lease.instance, lease)
@@ -417,6 +430,7 @@ export function createRecovery({
   return {
     owner: (session) => lookAfter(session),
     again: lookAgain,
+    deliveredSince: markDeliveredSince,
     elsewhere: (owner) => heldElsewhere.get(owner) ?? [],
     everybody: () => lookAtAll().catch((error) => complain("the sessions", wordsOf(error))),
     stop() {

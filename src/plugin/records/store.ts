@@ -88,9 +88,10 @@ export class JobStore {
     }
   }
 
-  /** The conversation of their owner no longer holds them. */
+  /** The conversation of their owner no longer holds them: what is gone from there tells nobody. */
   markUndelivered(records: readonly JobRecord[]): void {
-    for (const { session } of records) if (session !== "") this.#change(session, { deliveredRun: 0 }, "soon")
+    for (const { session } of records)
+      if (session !== "") this.#change(session, { deliveredRun: 0 }, "urgent")
   }
 
   async read(session: string): Promise<StoredJob | undefined> {

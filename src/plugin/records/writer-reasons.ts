@@ -4,7 +4,7 @@ import type { Reasons } from "../../machines/reasons.ts"
 export const writerReasons: Reasons = {
   dirty: {
     "at once, if has urgent changes":
-      "What nothing else in opencode records must be stored before anybody acts on it: an end that was decided, a new run.",
+      "What nothing else in opencode records must be stored before anybody acts on it: an end that was decided, a new run, a delivery that was undone.",
     "after soon":
       "Time enough for what usually follows: the run ended, then its result was delivered. One write has both.",
     "record.changed": "It goes into the same write. The clock is not started again: nothing waits for ever.",

@@ -34,7 +34,7 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
     async run(given, call) {
       // The owner's jobs of an earlier process are its jobs too.
       await services.recovery.owner(call.place.session)
-      await services.undos.settled(call.place.session)
+      await services.conversations.settled(call.place.session)
       return run(services, given, call)
     },
   })

@@ -3,9 +3,9 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
+import type { Conversations } from "../owners/conversations.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
-import type { Undos } from "../owners/undos.ts"
 import type { Recovery } from "../records/recovery.ts"
 import { excerpt } from "../records/words.ts"
 import type { StartsUnderWay } from "./starts.ts"
@@ -17,9 +17,9 @@ export type Services = {
   messenger: Messenger
   inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
-  recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
+  recovery: Pick<Recovery, "owner" | "again" | "deliveredSince" | "elsewhere">
   starts: StartsUnderWay
-  undos: Pick<Undos, "settled">
+  conversations: Pick<Conversations, "settled">
   options: Options
   /** What a person types for a link to the inspector. */
   inspectCommand: () => string

@@ -58,6 +58,7 @@ async function jobsToWaitFor(
   const look = (): Found =>
     ids ? find(services, owner, ids) : { known: services.inbox.open(owner), unknown: [] }
   await services.starts.over(owner, signal)
+  if (!ids) await services.recovery.deliveredSince(owner)
   const found = look()
   if (found.known.length > 0 && found.unknown.length === 0) return found
   await services.starts.announcedAndOver(owner, signal)
@@ -96,6 +97,7 @@ async function report(
   const now = services.now()
   const read = await withTexts(services.host, current.filter(hasEnded))
   const elsewhere = await elsewhereWords(services, owner, unknown.length > 0 ? "anew" : "as known")
+  if (!isAsked) await services.recovery.deliveredSince(owner)
   // From here on nothing waits: no other call can take them meanwhile.
   const isTaken = ({ record }: JobWithText) => !isAsked && services.inbox.isTaken(record, call)
   const taken = read.filter(isTaken).map(({ record }) => record)

@@ -390,6 +390,13 @@ describe("A job that goes on", () => {
 })
 
 describe("A job that had ended", () => {
+  /** What the owner's conversation holds once the result is delivered. */
+  function delivery() {
+    const { info, parts } = askedBy({ ...asked, session: "owner" })
+    const metadata = { troupe: { delivered: [{ session: "ses_1", run: 1 }] } }
+    return { info, parts: parts.map((part) => ({ ...part, metadata })) }
+  }
+
   it("is known again, and its owner does not have it", async () => {
     const { recovery, record, inbox, put } = newStart()
     put({ record: done })
@@ -407,11 +414,32 @@ describe("A job that had ended", () => {
 
     const held = newStart()
     held.put({ record: done })
-    const { info, parts } = askedBy({ ...asked, session: "owner" })
-    const metadata = { troupe: { delivered: [{ session: "ses_1", run: 1 }] } }
-    held.host.said.set("owner", [{ info, parts: parts.map((part) => ({ ...part, metadata })) }])
+    held.host.said.set("owner", [delivery()])
     await held.recovery.owner("owner")
     expect(held.inbox.undelivered("owner")).toEqual([])
+  })
+
+  it("is not delivered again where another opencode, which knows it too, has delivered it since", async () => {
+    const { host, call, put, pass } = newStart()
+    put({ record: done })
+    expect((await call("agents_status", {})).output).toContain("a: done")
+    host.said.set("owner", [delivery()])
+    const waiting = call("agents_wait", {})
+    await pass(1_000)
+    expect((await waiting).output).toBe("No jobs are running, and all results have been delivered.")
+  })
+
+  it("is not delivered again either where that happens while its owner waits for other jobs", async () => {
+    const { host, call, put, pass } = newStart()
+    put({ record: done })
+    await call("agents_start", { tasks: [{ id: "b", prompt: "work" }] })
+    const waiting = call("agents_wait", {})
+    await pass(0)
+    host.said.set("owner", [delivery()])
+    host.prompts[0]?.answer("the answer of b")
+    await pass(1_000)
+    expect((await waiting).output).toContain('<job id="b"')
+    expect((await waiting).output).not.toContain('<job id="a"')
   })
 
   it("waits for its owner where an earlier run alone was delivered", async () => {

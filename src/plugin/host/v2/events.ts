@@ -57,13 +57,11 @@ const OfPart = InSession.extend({ assistantMessageID: z.string(), ordinal: z.num
 
 const toolEnded = decoder(
   InSession.extend({ id: z.string(), metadata: z.record(z.string(), z.unknown()).optional() }),
-  ({ sessionID: session, id: call, metadata }) => ({
-    type: "tool.ended",
-    session,
-    call,
-    tool: "",
-    mark: metadata?.[OUR_KEY],
-  }),
+  ({ sessionID: session, id: call, metadata }) => {
+    const mark = metadata?.[OUR_KEY]
+    // opencode 2 tells of the answer of a call, too, that another opencode has ended in the conversation.
+    return { type: "tool.ended", session, call, tool: "", mark, isInDoubt: mark !== undefined }
+  },
 )
 
 const requestClosed = decoder(

@@ -47,8 +47,10 @@ describe("A tool call", () => {
     ])
     expect(
       decode(event("session.tool.success", { id: "call_1", metadata: { troupe: { runs: [] } } })),
-    ).toMatchObject([{ type: "tool.ended", tool: "shell", mark: { runs: [] } }])
-    expect(decode(event("session.tool.failed", { id: "call_1" }))).toMatchObject([{ tool: "a tool" }])
+    ).toMatchObject([{ type: "tool.ended", tool: "shell", mark: { runs: [] }, isInDoubt: true }])
+    expect(decode(event("session.tool.failed", { id: "call_1" }))).toMatchObject([
+      { tool: "a tool", isInDoubt: false },
+    ])
   })
 
   it("keeps its name while another session has a call with the same id", () => {

@@ -95,7 +95,7 @@ describe("The first prompt of a child that was just made", () => {
 })
 
 describe("A child whose turn opencode cuts off as it ends", () => {
-  const prompt = { ...promptIds("ses_1", 1_000), session: "ses_1", text: "work", agent: "general" }
+  const prompt = { messageID: promptID("ses_1", 1_000), session: "ses_1", text: "work", agent: "general" }
   const cutOff = { type: "aborted", message: "Step interrupted" }
   const step = { id: "msg_9", type: "assistant", time: { created: 2 }, finish: "error", error: cutOff }
   const idle = (outcome: string) => ({ id: "msg_10", type: "idle", time: { created: 3 }, outcome })

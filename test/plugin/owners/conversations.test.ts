@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { HostMessage, NewPrompt } from "../../../src/plugin/host/port.ts"
+import type { HostMessage, NewPrompt, Result } from "../../../src/plugin/host/port.ts"
 import { decodeMessage } from "../../../src/plugin/host/v1/decode.ts"
 import { deliveryMark } from "../../../src/plugin/records/delivery-mark.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
-import { ok } from "../support/host-double.ts"
+import { failed, ok } from "../support/host-double.ts"
 import { askedBy, postedAs } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 
@@ -14,6 +14,16 @@ afterEach(() => void vi.useRealTimers())
 
 const owner = "owner"
 const words = { session: owner, messageID: "msg_1", text: "hello", agent: "build" }
+
+const summaryOf = (summarizesUntil: number): HostMessage => ({
+  role: "user",
+  id: "msg_sum",
+  text: "",
+  marks: [],
+  agent: "",
+  model: "",
+  summarizesUntil,
+})
 
 /** An owner whose conversation holds the result of its job `a`, by a message that the user may undo. */
 async function delivered() {
@@ -72,10 +82,10 @@ describe("A result whose delivery the user has undone", () => {
     expect(stored()).toBe(1)
   })
 
-  it("is on record as undelivered", async () => {
+  it("is on record as undelivered at once, for opencode may be killed in the next moment", async () => {
     const { undo, stored } = await delivered()
     undo()
-    await vi.advanceTimersByTimeAsync(4_000)
+    await vi.advanceTimersByTimeAsync(0)
     expect(stored()).toBe(0)
   })
 
@@ -109,11 +119,17 @@ describe("A result whose delivery the user has undone", () => {
 
   it("is none as far as anybody can say, where a summary has taken the place of what was delivered", async () => {
     const { spoken, hear, inbox } = await delivered()
-    const summary = { role: "user", id: "msg_sum", text: "", marks: [], agent: "", model: "" } as const
-    spoken.push({ ...summary, marks: [], summarizesUntil: Date.now() })
+    spoken.push(summaryOf(Date.now()))
     hear({ type: "messages.removed", session: owner })
     await vi.advanceTimersByTimeAsync(0)
     expect(inbox.undelivered(owner)).toEqual([])
+  })
+
+  it("is undelivered again after a compaction, too, where it was delivered since", async () => {
+    const { spoken, hear, call } = await delivered()
+    spoken.push(summaryOf(Date.now() - 60_000))
+    hear({ type: "messages.removed", session: owner })
+    expect((await call("agents_wait", {})).output).toContain("the answer of a")
   })
 
   it("is none where the message that delivered it is still there", async () => {
@@ -136,6 +152,51 @@ describe("A result whose delivery the user has undone", () => {
     undo()
     await vi.advanceTimersByTimeAsync(0)
     expect(inbox.undelivered(owner)).toEqual([])
+    expect(host.logged.at(-1)).toContain("not now")
+  })
+})
+
+describe("An answer of which opencode tells, though another opencode may have ended its call", () => {
+  /** An owner whose job `a` has ended, and what opencode tells of its wait; `holds`: its conversation has the answer. */
+  async function answeredInDoubt(holds: boolean, messages?: () => Promise<Result<HostMessage[]>>) {
+    const said: HostMessage[] = []
+    const services = testServices({ messages: async () => messages?.() ?? ok(said) })
+    const { host, call, troupe, hear } = services
+    await call("agents_start", { tasks: [{ id: "a", prompt: "work" }] })
+    host.prompts[0]?.answer("the answer of a")
+    const { metadata } = await call("agents_wait", {}, { isStored: false })
+    const [record] = troupe.records.of(owner)
+    if (!record) throw new Error("there is a job")
+    const mark = metadata.troupe
+    if (holds) said.push(decodeMessage(postedAs({ ...words, mark })))
+    hear({ type: "tool.ended", session: owner, call: "call", tool: "agents_wait", mark, isInDoubt: true })
+    const next = async () => {
+      const waiting = call("agents_wait", {}, { id: "next", isStored: false })
+      await vi.advanceTimersByTimeAsync(1_000)
+      return waiting
+    }
+    return { ...services, said, next }
+  }
+
+  it("has delivered its results where the conversation holds it", async () => {
+    const { next } = await answeredInDoubt(true)
+    expect((await next()).output).toBe("No jobs are running, and all results have been delivered.")
+  })
+
+  it("has delivered nothing where the conversation does not hold it: the next wait has the results", async () => {
+    const { next } = await answeredInDoubt(false)
+    expect((await next()).output).toContain("the answer of a")
+  })
+
+  it("is believed where a summary has taken its place already", async () => {
+    const { said, next } = await answeredInDoubt(false)
+    said.push(summaryOf(Date.now()))
+    expect((await next()).output).toBe("No jobs are running, and all results have been delivered.")
+  })
+
+  it("is believed where opencode does not show the conversation, which is logged", async () => {
+    const { next, host } = await answeredInDoubt(false, async () => failed("not now"))
+    expect((await next()).output).toBe("No jobs are running, and all results have been delivered.")
     expect(host.logged.at(-1)).toContain("not now")
   })
 })
