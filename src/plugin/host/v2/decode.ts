@@ -198,6 +198,13 @@ export function decodeMessages(given: unknown): HostMessage[] {
   return decoded
 }
 
+/** With which message opencode has closed the last turn, be it one that took up no prompt. */
+export const lastEndIn = (given: unknown): string | undefined =>
+  z
+    .array(Message)
+    .parse(given)
+    .findLast(({ type }) => type === "idle")?.id
+
 /** An answer of which the rest is still to come. `text`: just as it came, since the rest may begin within a word. */
 type Broken = { decoded: AssistantMessage; text: string; error: JobError | undefined }
 

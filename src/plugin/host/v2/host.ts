@@ -21,7 +21,15 @@ import type { Context } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
 import type { Call, StartCheck } from "./calls.ts"
 import { Children } from "./children.ts"
-import { againMark, decodeAgents, decodeMessages, decodeModels, decodeSession, OUR_KEY } from "./decode.ts"
+import {
+  againMark,
+  decodeAgents,
+  decodeMessages,
+  decodeModels,
+  decodeSession,
+  lastEndIn,
+  OUR_KEY,
+} from "./decode.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
 import { Reader } from "./reading.ts"
@@ -92,9 +100,14 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return loaded.flatMap((each) => (each.ok ? [each.value] : []))
   }
 
-  async function messages(id: string): Promise<HostMessage[]> {
+  const messages = async (id: string): Promise<HostMessage[]> => (await conversation(id)).messages
+
+  async function conversation(id: string): Promise<Conversation> {
     const found = await session.context({ sessionID: id })
-    return reader.read("answer session.context", () => decodeMessages(found))
+    return reader.read("answer session.context", () => ({
+      messages: decodeMessages(found),
+      lastEnd: lastEndIn(found),
+    }))
   }
 
   async function make(input: NewSession): Promise<{ id: string }> {
@@ -175,7 +188,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
-        const before = unasked.delete(id) ? [] : await messages(id)
+        const { messages: before, lastEnd }: Conversation = unasked.delete(id)
+          ? { messages: [], lastEnd: undefined }
+          : await conversation(id)
         const isAsked = placeOf(before, messageID) !== undefined
         const answer = finalAnswer(before, messageID)
         // What the end of an opencode has interrupted is no answer to whoever asks again.
@@ -184,8 +199,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         if (isAsked && !busy.has(id)) await admit({ sessionID: id, text, metadata: againMark(messageID) })
         else if (!isAsked) await admit({ sessionID: id, id: messageID, text })
         await session.wait({ sessionID: id })
-        const after = await messages(id)
-        const isCutOff = isUnended(after, messageID) && !isGiven(finalAnswer(after, messageID))
+        const { messages: after, lastEnd: end } = await conversation(id)
+        // With an agent that does not exist a turn ends before it takes up its prompt.
+        const isOver = placeOf(after, messageID) ? !isUnended(after, messageID) : end !== lastEnd
+        const isCutOff = !isOver && !isGiven(finalAnswer(after, messageID))
         // opencode ends: whoever comes next finds the job as it is, and no end of it.
         return isCutOff ? never : answerTo(after, messageID)
       }),
@@ -275,6 +292,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     decide: (check) => children.decide(check),
   }
 }
+
+/** `lastEnd`: see {@link lastEndIn}. */
+type Conversation = { messages: HostMessage[]; lastEnd: string | undefined }
 
 const never = new Promise<never>(() => {})
 
