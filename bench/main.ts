@@ -31,13 +31,13 @@ const parts: Record<string, { measure: Part; isOfOpencode: boolean }> = {
 const help = `npm run bench -- [options]
 
 Measures the built plugin in the real opencode, 1.18 and 2, with a scripted model. Progress goes to stderr, the report
-to stdout. Exits 1 where a bound is broken.
+to stdout. Exits with 1 if a bound is exceeded.
 
-  --opencode 1|2  in one of them alone
-  --only NAME     one part; again for more: ${Object.keys(parts).join(", ")}
+  --opencode 1|2  only in this generation (default: both)
+  --only NAME     only this part; repeat it for more: ${Object.keys(parts).join(", ")}
   --rounds N      how often each thing is measured (5)
   --json FILE     writes all figures to a file
-  --readme        writes those tables of the README whose parts were all measured, in both opencodes
+  --readme        writes the tables of the README whose parts were all measured, in both generations
   --help`
 
 async function main(): Promise<void> {
@@ -104,7 +104,9 @@ function readArguments() {
     throw new Error(`--rounds is ${values.rounds}; it takes 1 or more`)
   const unknown = values.only.find((name) => !(name in parts))
   if (unknown !== undefined) {
-    throw new Error(`--only ${unknown}: there is no such part; there are: ${Object.keys(parts).join(", ")}`)
+    throw new Error(
+      `--only ${unknown}: there is no such part; the parts are: ${Object.keys(parts).join(", ")}`,
+    )
   }
   return { ...values, rounds }
 }

@@ -58,7 +58,7 @@ const tables: Record<string, { parts: string[]; lines(results: Results): string[
   peers: {
     parts: ofBoth("peers", "kept-texts"),
     lines: (results) => [
-      "| | wall time | opencode-troupe's, relative to it | requests of the main agent's model | sent to all models | text of a failed job; of a stopped one |",
+      "| | wall time | opencode-troupe ÷ this | requests of the main agent's model | sent to all models | text of a failed job; of a stopped one |",
       "| --- | --: | --: | --: | --: | --: |",
       ...both.flatMap((generation) => [
         peerLine(results, generation, "plugin", `**${nameOf(generation)}**: opencode-troupe`),
@@ -91,19 +91,19 @@ const figures: Figure[] = [
     bound: "1.10 ×",
   },
   {
-    label: "the same, less the main agent's step in between, which bare calls do without",
+    label: "the same, without the main agent's step in between, which bare calls do not have",
     part: "fan-out",
     names: [`${fanOut} less its owner's step / bare calls, same opencode`],
     bound: "1.10 ×",
   },
   {
-    label: "the first, CPU time of opencode",
+    label: "CPU time of opencode for these 20 jobs, relative to the bare calls",
     part: "fan-out",
     names: [`${fanOut} / bare calls, same opencode, CPU time of opencode`],
     bound: "1.10 ×",
   },
   {
-    label: "the same, less the main agent's own turn, which bare calls do without",
+    label: "the same, without the main agent's own turn, which bare calls do not have",
     part: "fan-out",
     names: [`${fanOut} less its owner's turn / bare calls, same opencode, CPU time of opencode`],
     bound: "",
@@ -113,17 +113,17 @@ const figures: Figure[] = [
     label: "from the last child's last message to the return of `agents_wait`, of 8 jobs",
     part: "wait-latency",
     names: ["last child's last message → return of agents_wait, 8 jobs"],
-    bound: "50 ms; 20 ms",
+    bound: "50 ms (1.18), 20 ms (2)",
   },
   {
     label:
-      "bytes added to a request of the main agent's model; to a child's, beside opencode's own subagent's",
+      "bytes added to a request of the main agent's model; to a child's request, compared with opencode's own subagent",
     part: "request-bytes",
     names: [
       "added to a request of a main agent",
       "added to a request of a child, beside one of opencode's own",
     ],
-    bound: "3,000; 0",
+    bound: "3,000 (main agent), 0 (child)",
   },
   {
     label: "added to opencode's startup",

@@ -10,7 +10,7 @@ export type Choice = {
 
 /**
  * The generation that was asked for; else 2 where there is one for this machine.
- * @throws if 2 was asked for and there is none, or OPENCODE2 names what does not exist
+ * @throws if 2 was asked for and there is none, or OPENCODE2 names what does not exist or is no opencode 2
  */
 export function choose(asked: Generation | undefined): Choice {
   if (asked === 1) return { generation: 1 }
@@ -25,7 +25,7 @@ function lackOfTwo(): string | undefined {
     installOpencode2()
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : error
-    return `opencode 2 could not be installed (${reason}). Name one in OPENCODE2.`
+    return `opencode 2 could not be installed (${reason}). Name an executable in OPENCODE2.`
   }
   return opencode2Binary() === undefined
     ? "there is no opencode 2 for this machine. Install one, or name one in OPENCODE2."

@@ -32,7 +32,7 @@ export class InspectorClient {
     return new InspectorClient({ url, secret, token })
   }
 
-  /** A link that opens the page once. */
+  /** A one-time link to the page. */
   async link(): Promise<string> {
     const headers = { "x-troupe": "1", "content-type": "application/json" }
     const answer = await this.#ask("/api/link", this.#secret, { method: "POST", headers, body: "{}" })

@@ -15,19 +15,19 @@ const help = `npm run demo [-- --opencode 1|2] [--keep] [--help]
 Shows opencode-troupe at work: the real opencode with this plugin in a temporary home and project, and a scripted
 model on the loopback interface. The main agent starts eight jobs in one call: five succeed, one fails, one times out
 and one is cancelled. It takes about ten seconds. It requires git but no account, and it removes everything it made,
-also after Ctrl-C.
+even after Ctrl-C.
 
-  --opencode 1|2   on opencode 1.18 or on opencode 2. Default: 2 where there is one for this machine, else 1.18.
-                   opencode 2 is the one that OPENCODE2 names; else that of test/opencode-2 (Linux x64), which is
-                   installed from the npm registry the first time; else an opencode2 or opencode of the PATH.
+  --opencode 1|2   uses opencode 1.18 or opencode 2. Default: 2 if there is one for this machine, else 1.18.
+                   opencode 2 is the executable that OPENCODE2 names; else the one in test/opencode-2 (Linux x64),
+                   which is installed from the npm registry the first time; else an opencode2 or opencode in the PATH.
   --keep           keeps opencode and the inspector running until Ctrl-C
   --help
 
 It prints a link to the inspector, which shows the same jobs in a browser. A terminal shows the jobs live, a pipe gets
 one line for each change. NO_COLOR=1 disables colours.
 
-Exit code: 0 if every job ended as scripted; 1 if not, or without the opencode that was asked for; 2 for an unknown
-flag; 130 after Ctrl-C.`
+Exit code: 0 if every job ended as scripted; 1 if not, or if the requested opencode is missing; 2 for an invalid flag;
+130 after Ctrl-C.`
 
 const out = process.stdout
 const say = (line = "") => void out.write(`${line}\n`)
@@ -63,7 +63,7 @@ function readFlags(): Flags | { problem: string } {
     const { opencode, ...flags } = values
     if (opencode === undefined) return { ...flags, asked: undefined }
     if (opencode === "1" || opencode === "2") return { ...flags, asked: opencode === "1" ? 1 : 2 }
-    return { problem: `--opencode is "${opencode}", and takes 1 or 2` }
+    return { problem: `--opencode is "${opencode}"; it must be 1 or 2` }
   } catch (error) {
     return { problem: String(error instanceof Error ? error.message.split(". ")[0] : error) }
   }
@@ -90,7 +90,7 @@ async function show({ keep, asked }: Flags): Promise<number> {
       code = outcome.problems.length === 0 ? 0 : 1
       if (!keep) return
       say()
-      say(`A fresh link to the inspector (it opens once, within ten minutes): ${await outcome.freshLink()}`)
+      say(`A fresh link to the inspector (valid once, for ten minutes): ${await outcome.freshLink()}`)
       say("opencode and the inspector keep running. Press Ctrl-C to stop them.")
       whenKept.code = code
       await new Promise(() => {})

@@ -19,7 +19,7 @@ export type Outcome = {
   answer: string
   /** How the outcome differs from the plan, in words. */
   problems: string[]
-  /** Another link to the inspector, which opens once. */
+  /** Another one-time link to the inspector. */
   freshLink(): Promise<string>
 }
 
@@ -91,7 +91,7 @@ async function turn({ opencode, model, token, view }: Running): Promise<Outcome>
   const watching = watch()
   async function watch(): Promise<void> {
     const inspector = await finding
-    view.say(`Watch the jobs in a browser (the link opens once): ${await inspector.link()}`)
+    view.say(`Watch the jobs in a browser (a one-time link): ${await inspector.link()}`)
     const hear: Parameters<typeof inspector.follow>[0] = (record) => {
       board.take(record)
       changed()

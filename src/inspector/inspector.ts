@@ -32,7 +32,7 @@ export type Inspector = {
   readonly url: string
   /** What a person runs in a terminal for a fresh link. */
   readonly command: string
-  /** A fresh link that opens the page once, within ten minutes. */
+  /** A fresh one-time link to the page, valid for ten minutes. */
   link(): string
   /** Shows another project of this process. Returns a function that removes it. */
   add(source: Source): () => void

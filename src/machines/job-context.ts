@@ -12,9 +12,9 @@ export type JobContext = {
   endedAt?: number
   /** What is left of the total time when its clock starts again. Milliseconds. */
   remainingMs: number
-  /** When the total time runs out; absent while the clocks stand still. */
+  /** When the total time runs out; absent while the clocks are paused. */
   deadlineAt?: number | undefined
-  /** When the idle timeout is over; absent while its clock stands still. */
+  /** When the idle timeout is over; absent while its clock is paused. */
   idleAt?: number | undefined
   /** How long it has waited for people, without the wait that is under way. Milliseconds. */
   waitedMs: number

@@ -142,7 +142,7 @@ export const jobMachine = setup({
 }).createMachine({
   id: "job",
   description:
-    "One piece of work in a child session, for one run. It ends exactly once: once the child was prompted, by its " +
+    "One piece of work in a child session, for one run. It ends exactly once: after the child was prompted, by its " +
     "answer or through `stopping`.",
   context: ({ input }) => ({
     job: input,
@@ -192,7 +192,7 @@ export const jobMachine = setup({
           },
         },
         opened: {
-          description: "Passed through at once: how the opening went decides what is next.",
+          description: "Transient: the outcome of the opening decides what comes next.",
           always: [
             { guard: "was cancelled in its session", target: "stopping" },
             {
@@ -332,7 +332,7 @@ export const jobMachine = setup({
                   },
                   states: {
                     busy: {
-                      description: "opencode is at work for the child.",
+                      description: "opencode is working for the child.",
                       on: { "child.idle": "lull" },
                     },
                     lull: {
@@ -353,7 +353,7 @@ export const jobMachine = setup({
                 },
                 runningTool: {
                   description:
-                    "A tool of the child runs. It may be silent for as long as it takes: the idle clock stands still.",
+                    "A tool of the child runs. It may be silent for as long as it takes: the idle clock is paused.",
                   entry: "stopIdleClock",
                   on: {
                     "tool.ended": {
@@ -451,7 +451,7 @@ export const jobMachine = setup({
               },
               after: { stopLimit: "stopped" },
             },
-            stopped: { description: "The child has stopped, or opencode does not say.", type: "final" },
+            stopped: { description: "The child has stopped, or opencode did not confirm it.", type: "final" },
           },
           onDone: [
             { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },

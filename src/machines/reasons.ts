@@ -19,7 +19,7 @@ export const jobReasons: Reasons = {
   },
   opened: {
     "at once, if was cancelled in its session":
-      "It was cancelled while its session was created: the cancel is stored in that session.",
+      "It was cancelled while its session was created: the cancellation is stored in that session.",
     "at once, if ends as cancelled": "It was cancelled, and has no session in which that could be stored.",
     "at once, if ends as failed": "There is no session to prompt.",
     "at once, if has a slot": "It got its slot while its session was created. The clocks start only now.",
@@ -31,7 +31,7 @@ export const jobReasons: Reasons = {
       "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
   },
   "created.stopping": {
-    "recordEnd done": "A restart finds the cancel.",
+    "recordEnd done": "A restart finds the cancellation.",
     "recordEnd failed":
       "opencode could not store it. The job ends all the same, and its record is written again later.",
     "after recordLimit": "opencode does not answer. The job ends all the same.",
@@ -41,19 +41,19 @@ export const jobReasons: Reasons = {
       "Errors of the model and its provider come inside an answer: never `done` with an empty text.",
     "promptChild done": "The child has given its final answer.",
     "promptChild failed":
-      "Neither the call nor the child's messages have an answer. What may still run is stopped.",
+      "Neither the call nor the child's messages have an answer. Whatever may still be running is stopped.",
     "child.spent": "Tokens and cost are known while the job runs.",
     "job.cancel": "The child is at work and has to be stopped first.",
   },
   active: {
     "after total": "The total time ran out; time spent waiting for people did not count.",
     "child.active, if runs a tool":
-      "Other calls and subagents of the child work meanwhile. The idle clock stands still anyway.",
+      "Other calls and subagents of the child work meanwhile. The idle clock is paused anyway.",
     "child.active": "The idle clock starts again, the total clock goes on.",
     "tool.started": "A build or a test may be silent for longer than any idle timeout.",
     "child.retrying": "The provider failed and opencode backs off.",
     "child.asked":
-      "The child waits for a person: the clocks stop, and the rest of the total time is kept for later.",
+      "The child waits for a person: the clocks are paused, and the rest of the total time is kept for later.",
   },
   working: {
     "at once, if runs a tool": "Another tool still runs, or the tool whose permission was just granted.",
@@ -67,7 +67,7 @@ export const jobReasons: Reasons = {
   },
   looking: {
     "lookForAnswer done": "If the answer is there, the prompt returns it. If not, it is looked for again.",
-    "lookForAnswer failed": "opencode did not say: it is asked again.",
+    "lookForAnswer failed": "opencode did not answer: it is asked again.",
   },
   runningTool: {
     "tool.ended": "It is the model's turn: the idle clock starts, unless other tools still run.",
@@ -78,12 +78,12 @@ export const jobReasons: Reasons = {
     "after idleAfterRetry": "There was no activity after the attempt that opencode had announced.",
   },
   waiting: {
-    "child.active": "Other calls of the child may go on meanwhile. The clocks stay stopped.",
+    "child.active": "Other calls of the child may go on meanwhile. The clocks stay paused.",
     "tool.started": "The tool that requests the permission, or another one.",
     "tool.ended": "Another tool of the child, which did not have to wait.",
     "child.asked": "Several requests may be open at once.",
     "child.answered, if was the last ask":
-      "Nobody is waited for any more: the clocks go on with the time that was left.",
+      "Nobody is waited for any more: the clocks continue with the time that was left.",
     "child.answered": "Other requests are still open.",
   },
   permission: {
@@ -105,7 +105,7 @@ export const jobReasons: Reasons = {
   },
   aborting: {
     "stopChild done": "What the child had written and used is kept.",
-    "stopChild failed": "opencode could not stop it or does not say: the decision stands.",
+    "stopChild failed": "opencode could not stop it, or did not confirm it: the decision stands.",
     "after stopLimit": "opencode takes too long: the decision stands.",
   },
 }
@@ -114,11 +114,11 @@ export const supervisorReasons: Reasons = {
   root: {
     "job.start, if job is unknown":
       "A second job with the same id would replace the first one and leave it running unseen.",
-    "job.start": "A job with this id is alive: nothing changes, but the start was heard.",
+    "job.start": "A job with this id is alive: nothing changes, but the start is counted.",
     "job.tell":
-      "Everything that happens outside reaches a job through its supervisor. An ended job does not hear it.",
+      "Everything that happens outside reaches a job through its supervisor. An ended job does not receive it.",
     "xstate.snapshot.*": "Each change of a job becomes its record, which is what everybody else reads.",
-    "* done": "A job has ended: its record is final, its actor goes, its slot is released.",
+    "* done": "A job has ended: its record is final, its actor is removed, its slot is released.",
     "* failed": "A defect of ours in one job: it ends as `failed`, and its siblings do not notice.",
   },
 }
@@ -126,11 +126,11 @@ export const supervisorReasons: Reasons = {
 export const systemReasons: Reasons = {
   root: {
     "owner.tell":
-      "An owner gets its supervisor with its first job. Without a supervisor there is nobody to hear anything else.",
+      "An owner gets its supervisor with its first job. Without a supervisor there is nobody to receive anything else.",
     "slot.request": "A job queues for a slot from its start. Free slots are granted at once.",
     "slot.release": "A job has ended: the next one may prompt.",
     "supervisor.idle, if has heard all":
-      "A supervisor without jobs goes. One that is about to hear of another start stays.",
+      "A supervisor without jobs is removed, unless it is about to receive another start.",
     "owner.end":
       "The owner's jobs have ended by now. If one is still being stopped, its slot is released here.",
     "* failed": "A defect of ours in one supervisor: its jobs end as `failed`, their slots are released.",

@@ -72,7 +72,7 @@ export const supervisorMachine = setup({
 }).createMachine({
   id: "supervisor",
   description:
-    "Answers for one owner's jobs: starts them, passes on what they are told, watches their state, and keeps their " +
+    "Looks after one owner's jobs: starts them, passes on their events, watches their state, and keeps their " +
     "records.",
   context: ({ input }) => ({ owner: input.owner, live: [], heard: 0 }),
   on: {

@@ -1,5 +1,4 @@
 import type { Hooks, PluginInput, PluginOptions } from "@opencode-ai/plugin"
-import { decodeEvent } from "./host/v1/events.ts"
 import { createHost } from "./host/v1/host.ts"
 import { pluginTools } from "./host/v1/tools.ts"
 import { createProduct } from "./product.ts"
@@ -24,7 +23,7 @@ function begin(input: PluginInput, given: PluginOptions | undefined): Hooks {
   return {
     tool: pluginTools(product.tools),
     event: async ({ event: given }) => {
-      const event = decodeEvent(given)
+      const event = host.decoded(given)
       if (event) product.hear(event)
     },
     "experimental.chat.system.transform": async ({ sessionID }, output) => {

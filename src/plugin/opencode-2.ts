@@ -1,9 +1,12 @@
 import type { HostEvent } from "./host/port.ts"
-import type { Context, ModelRequest } from "./host/v2/api.ts"
+import type { Context } from "./host/v2/api.ts"
+import { decodeCall, decodeModelRequest, decodeStartCheck } from "./host/v2/calls.ts"
 import { eventDecoder } from "./host/v2/events.ts"
 import { createHost } from "./host/v2/host.ts"
+import { inTime } from "./host/v2/in-time.ts"
 import { type Instance, type Location, locationOf } from "./host/v2/location.ts"
 import { completed, type Offered } from "./host/v2/offered.ts"
+import { Reader } from "./host/v2/reading.ts"
 import { addTools, answerCall } from "./host/v2/tools.ts"
 import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
@@ -18,6 +21,7 @@ const eventPauseMs = 1_000
  * old one itself, and takes over its jobs. However many opencode makes at once, they follow each other.
  */
 export async function setup(offered: Offered): Promise<() => Promise<void>> {
+  if (isOf1(offered)) return async () => {}
   const directory = offered.location?.directory ?? process.cwd()
   const location = locationOf(directory)
   try {
@@ -29,8 +33,13 @@ export async function setup(offered: Offered): Promise<() => Promise<void>> {
   }
 }
 
+/** 1.18.33 calls `setup` as well as `server`, and offers it neither sessions nor tools, but a `catalog`. */
+const isOf1 = (offered: Offered) =>
+  offered.session === undefined && offered.tool === undefined && "catalog" in offered
+
 async function begin(offered: Offered, directory: string, location: Location): Promise<Instance> {
-  const { context, missing } = completed(offered)
+  const { context: whole, missing } = completed(offered)
+  const context = inTime(whole)
   const problems = new Problems()
   if (missing.length > 0) {
     problems.add(
@@ -77,22 +86,37 @@ async function begin(offered: Offered, directory: string, location: Location): P
 
   await register(context, product.tools, location, problems)
 
+  const reader = new Reader(context.app.version, problems)
+  /** What a hook throws fails the request that it hears of, each time. */
+  async function harmless(hook: string, hear: () => Promise<void>): Promise<void> {
+    await hear().catch((thrown) => reader.complain(`call the hook ${hook}`, thrown))
+  }
+
   let ending: Promise<void> | undefined
   return {
-    async call(name, given, call) {
+    async call(name, args, given) {
       const tool = Object.entries(product.tools).find(([each]) => each === name)?.[1]
       if (!tool) throw new Error(`this version of opencode-troupe has no tool ${name}`)
-      return answerCall(host, tool, given, call, over.signal)
+      const call = reader.read("call tools", () => decodeCall(given))
+      return answerCall(host, tool, args, call, over.signal)
     },
-    async context(request) {
-      const text = await product.hintFor(request.sessionID)
-      if (text !== undefined) addOnce(request, text)
-    },
-    compaction(request) {
-      const text = product.openJobs(request.sessionID)
-      if (text !== undefined) addOnce(request, text)
-    },
-    permission: (check) => host.decide(check),
+    context: (given) =>
+      harmless("session.context", async () => {
+        const { session, tell } = decodeModelRequest(given)
+        const text = await product.hintFor(session)
+        if (text !== undefined) tell(text)
+      }),
+    compaction: (given) =>
+      harmless("session.compaction", async () => {
+        const { session, tell } = decodeModelRequest(given)
+        const text = product.openJobs(session)
+        if (text !== undefined) tell(text)
+      }),
+    permission: (given) =>
+      harmless("permission.evaluate", async () => {
+        const check = decodeStartCheck(given)
+        if (check) host.decide(check)
+      }),
     end() {
       // opencode neither aborts nor ends the calls that wait: they have to return by themselves.
       over.abort()
@@ -125,9 +149,4 @@ async function register(
     "permissions are asked for again and again",
     permission.hook("evaluate", async (check) => (await location.current())?.permission(check)),
   )
-}
-
-/** Of several instances whose hooks opencode calls, each would add it. */
-function addOnce({ system }: ModelRequest, text: string): void {
-  if (!system.some((part) => part.text === text)) system.push({ type: "text", text })
 }

@@ -13,13 +13,15 @@ const Inspector = z.strictObject({
     .refine(isLoopback)
     .meta({ requirement: "127.0.0.1 or ::1" })
     .default("127.0.0.1")
-    .describe("The address it listens on: 127.0.0.1 or ::1. With any other the inspector does not start."),
+    .describe(
+      "The address it listens on: 127.0.0.1 or ::1. With any other address the inspector does not start.",
+    ),
   token: z
     .string()
     .min(TOKEN_LENGTH)
     .optional()
     .describe(
-      "For scripts, sent as `Authorization: Bearer`. Shorter than 32 characters, the inspector does not start.",
+      "For scripts, sent as `Authorization: Bearer`. With fewer than 32 characters the inspector does not start.",
     ),
 })
 
@@ -31,20 +33,18 @@ export const Options = z.strictObject({
     .min(1)
     .max(256)
     .default(8)
-    .describe("The most prompts in flight, across all owners."),
+    .describe("How many prompts may be in flight at once, across all owners."),
   timeoutSeconds: seconds
     .default(1800)
     .describe("A job's total timeout, not counting the time it waits for a permission or an answer."),
-  idleSeconds: seconds
-    .default(300)
-    .describe("The idle timeout: the longest time without activity of the child."),
+  idleSeconds: seconds.default(300).describe("The idle timeout: how long the child may show no activity."),
   depth: z
     .number()
     .int()
     .min(1)
     .max(10)
     .default(1)
-    .describe("How deep subagents may start jobs. 1: only sessions without a parent."),
+    .describe("How many levels of jobs are allowed. 1: only top-level sessions may start jobs."),
   notify: z
     .enum(["idle", "never"])
     .default("idle")
@@ -53,7 +53,7 @@ export const Options = z.strictObject({
     .enum(["fail", "resume"])
     .default("fail")
     .describe(
-      "Jobs that were running when opencode stopped: end them as failed (interrupted), or resume them.",
+      "Jobs that were running when opencode stopped: end them as failed (interrupted), or restart them.",
     ),
   inspector: Inspector.prefault({}).describe("The page in the browser, served on the loopback interface."),
 })
@@ -102,7 +102,7 @@ function readKeys(
     const schema = Object.hasOwn(shape, key) ? shape[key] : undefined
     const name = `option "${prefix}${key}"`
     if (!schema) {
-      problems.push(`${name} is unknown; there are: ${Object.keys(shape).join(", ")}`)
+      problems.push(`${name} is unknown; valid names: ${Object.keys(shape).join(", ")}`)
       continue
     }
     const read = parse(schema, value, name)
@@ -117,5 +117,5 @@ function readKeys(
 
 function fallback(schema: z.core.$ZodType): string {
   const value = z.parse(schema, undefined)
-  return value === undefined ? "going on without it" : `using the default, ${JSON.stringify(value)}`
+  return value === undefined ? "continuing without it" : `using the default, ${JSON.stringify(value)}`
 }

@@ -59,17 +59,10 @@ export function createProduct(settings: ProductOptions): Product {
   const { host, directory, given, endsWithTurn, turnsOutlivePlugin } = settings
   const { options, problems: wrongOptions } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
-  const misconfigured = copy.problem === undefined ? wrongOptions : [...wrongOptions, copy.problem]
-  for (const problem of misconfigured) host.problems.add(problem)
-  const parts = assemble({ host, directory, options, turnsOutlivePlugin, misconfigured })
+  for (const problem of wrongOptions) host.problems.add(problem)
+  if (copy.problem !== undefined) host.problems.add(copy.problem)
+  const parts = assemble({ host, directory, options, turnsOutlivePlugin })
   const { log } = parts.host
-
-  // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
-  setTimeout(() => {
-    void log("info", loadedLine(options))
-    host.problems.subscribe(tell)
-    void parts.recovery.everybody()
-  }, 0)
 
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
   const unseen: string[] = []
@@ -80,6 +73,13 @@ export function createProduct(settings: ProductOptions): Product {
     if (isSeen) parts.toasts.problems([problem])
     else unseen.push(problem)
   }
+
+  // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
+  setTimeout(() => {
+    void log("info", loadedLine(options))
+    host.problems.subscribe(tell)
+    void parts.recovery.everybody()
+  }, 0)
 
   return {
     tools: parts.tools,
@@ -107,8 +107,6 @@ export type AssemblyOptions = {
   directory: string
   options: Options
   turnsOutlivePlugin?: boolean
-  /** What is wrong in the configuration. */
-  misconfigured?: readonly string[]
   /** Default: this process. */
   holder?: Holder
   /** Default: with markers in this user's state folder. */
@@ -145,7 +143,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const inbox = new Inbox(troupe, store)
-  const lineage = createLineage(host)
+  const lineage = createLineage(host, ledger)
   const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, { host, now })
@@ -185,8 +183,6 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     starts,
     undos,
     options,
-    // Where there are toasts, the person has seen them.
-    untold: host.toast ? [] : (settings.misconfigured ?? []),
     inspectCommand: () => inspectCommand,
     now,
   })
@@ -196,8 +192,10 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     const session = await host.session(owner)
     toasts.waiting(count, session.ok ? session.value.title : undefined)
     const what =
-      count === 1 ? "1 result of an earlier opencode waits" : `${count} results of an earlier opencode wait`
-    void host.log("info", `${what} for ${owner}: delivered when that session is next used`)
+      count === 1
+        ? "1 result of an earlier opencode is waiting"
+        : `${count} results of an earlier opencode are waiting`
+    void host.log("info", `${what} in ${owner}, to be delivered when that session is next used`)
   }
 
   return {

@@ -3,12 +3,13 @@ import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
+import type { Generation } from "../support/any-opencode.ts"
 import { isDeep } from "../support/depth.ts"
-import { opencode2Binary } from "../support/opencode-2-binary.ts"
+import { whyNot } from "../support/generations.ts"
+import { opencodeBinary } from "../support/opencode-binary.ts"
 import { processesWith } from "../support/processes.ts"
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
-import { isWanted } from "../support/wanted.ts"
 
 const started: Demo[] = []
 
@@ -21,16 +22,16 @@ afterAll(async () => {
   }
 })
 
-const hasOne = isWanted(1)
-const hasTwo = isWanted(2) && opencode2Binary() !== undefined
-/** Anyone may leave a generation out; that a machine has none is said. */
-const whyNotTwo =
-  isWanted(2) && !hasTwo ? " (skipped: this machine has no opencode 2; name one in OPENCODE2)" : ""
+/** What a title says where its test does not run. */
+const skipped = (generation: Generation) => {
+  const reason = whyNot(generation)
+  return reason === undefined ? "" : ` (skipped: ${reason})`
+}
 
 // They wait for their scripted models most of the time.
 describe.concurrent("npm run demo", () => {
-  test.skipIf(!hasOne)(
-    "shows eight jobs that all end as scripted, on opencode 1.18",
+  test.skipIf(whyNot(1) !== undefined)(
+    `shows eight jobs that all end as scripted, on opencode 1.18${skipped(1)}`,
     async () => {
       const demo = startDemo("--opencode", "1")
       expect(await demo.exit, demo.output()).toEqual({ code: 0, signal: null })
@@ -41,8 +42,8 @@ describe.concurrent("npm run demo", () => {
     120_000,
   )
 
-  test.skipIf(!hasTwo)(
-    `shows the same on opencode 2, without being asked for it, and --keep keeps the inspector until Ctrl-C${whyNotTwo}`,
+  test.skipIf(whyNot(2) !== undefined)(
+    `shows the same on opencode 2, without being asked for it, and --keep keeps the inspector until Ctrl-C${skipped(2)}`,
     async () => {
       const demo = startDemo("--keep")
       await poll("the end of the turn", () => /Press Ctrl-C to stop them/.test(demo.output()) || undefined, {
@@ -63,21 +64,24 @@ describe.concurrent("npm run demo", () => {
     120_000,
   )
 
-  test("explains itself, and refuses unknown flags and an opencode 2 that is not there", async () => {
-    const [help, unknown, third, missing] = [
+  test("explains itself, and refuses unknown flags and an opencode 2 that is not there or is none", async () => {
+    const [help, unknown, third, missing, older] = [
       startDemo("--help"),
       startDemo("--fast"),
       startDemo("--opencode", "3"),
       startDemoWith({ OPENCODE2: "/nonexistent" }),
+      startDemoWith({ OPENCODE2: opencodeBinary() }),
     ] as const
     expect(await help.exit).toMatchObject({ code: 0 })
     expect(help.output()).toContain("npm run demo")
     expect(await unknown.exit).toMatchObject({ code: 2 })
     expect(unknown.output()).toMatch(/'--fast'.*The flags are --opencode 1\|2, --keep and --help/)
     expect(await third.exit).toMatchObject({ code: 2 })
-    expect(third.output()).toContain('--opencode is "3", and takes 1 or 2.')
+    expect(third.output()).toContain('--opencode is "3"; it must be 1 or 2.')
     expect(await missing.exit).toMatchObject({ code: 1 })
     expect(missing.output()).toContain("could not run: OPENCODE2 names /nonexistent, which does not exist")
+    expect(await older.exit).toMatchObject({ code: 1 })
+    expect(older.output()).toMatch(/could not run: OPENCODE2 names .*, which is no opencode 2/)
   })
 })
 
@@ -89,7 +93,9 @@ const stops = [
 ] as const
 
 test.each(
-  stops.filter(([generation], index) => (isDeep || index < 2) && (generation === "1" ? hasOne : hasTwo)),
+  stops.filter(
+    ([generation], index) => (isDeep || index < 2) && whyNot(generation === "1" ? 1 : 2) === undefined,
+  ),
 )(
   "leaves nothing of opencode %s behind when it is stopped %s by %s",
   async (generation, _, signal, code, moment) => {

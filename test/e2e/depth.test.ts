@@ -13,23 +13,24 @@ describeBoth("The option depth", ({ open, generation, tools }) => {
   let flat: AnyProject
   /** Their children do too. */
   let deep: AnyProject
+  /** Their children would, but for opencode. */
+  let limited: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    const config = {
-      permission: { "*": "allow", bash: "ask" },
-      // opencode 2 limits its own subagents, through which children are made there, by this.
-      experimental: { subagent_depth: 2 },
-    }
+    const permission = { "*": "allow", bash: "ask" }
+    // opencode 2 limits its own subagents, through which children are made there, by this.
+    const config = { permission, experimental: { subagent_depth: 2 } }
     const starts = [
       open({ model, config, plugin: { options: { notify: "never" } } }),
       open({ model, config, plugin: { options: { depth: 2, notify: "never" } } }),
+      open({ model, config: { permission }, plugin: { options: { depth: 2, notify: "never" } } }),
     ] as const
-    ;[flat, deep] = await Promise.all(starts)
+    ;[flat, deep, limited] = await Promise.all(starts)
   })
 
   afterAll(async () => {
-    await Promise.all([flat?.stop(), deep?.stop()])
+    await Promise.all([flat?.stop(), deep?.stop(), limited?.stop()])
     await model.stop()
   })
 
@@ -73,6 +74,21 @@ describeBoth("The option depth", ({ open, generation, tools }) => {
       expect(model.requests.some(({ text }) => text === "never started")).toBe(false)
     })
   })
+
+  // Only opencode 2 has a limit of its own for its tool, through which children are made there.
+  test.runIf(generation === 2)(
+    "at depth 2 that opencode itself does not permit, a child is told what has to be set",
+    async () => {
+      const owner = await limited.session()
+      model.script("split it in vain", [
+        { type: "tool", calls: [{ name: "agents_start", args: { tasks: [{ prompt: "never started" }] } }] },
+      ])
+      await limited.callTool(owner, "agents_start", { tasks: [{ prompt: "split it in vain" }] })
+      expect(await toolResult("split it in vain")).toMatch(
+        /^Refused: tasks\[0\]: opencode lets no subagent at depth 1 start others.*"experimental\.subagent_depth" to at least 2/,
+      )
+    },
+  )
 
   describe("At depth 2", () => {
     test("a child sees the tools and the hint, and its own jobs run; their children cannot start any", async () => {

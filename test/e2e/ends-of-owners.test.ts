@@ -159,6 +159,8 @@ describeBoth("The end of an owner", ({ open, generation, titled }) => {
         expect(asked.system).toContain(stopWithTurn)
         await run.waitForOutput(/handed out/)
         await model.waitFor(({ text, closed }) => text === "work on after the run" && closed, 30_000)
+        // A person's terminal.
+        expect(run.output()).not.toContain("opencode-troupe:")
       } finally {
         await run.end("SIGTERM", 1_000)
         stage.remove()

@@ -7,8 +7,8 @@ import { type ScriptedModel, startScriptedModel } from "../support/scripted-mode
 import { poll } from "../support/waiters.ts"
 import { cases } from "./faults/cases.ts"
 import { CALLS, type Way, ways } from "./faults/fault.ts"
-import { promptOf, type Scenario, startingLate, type Trial } from "./faults/scenarios.ts"
-import { openSite, type Site } from "./faults/site.ts"
+import { promptOf, startingLate, type Trial } from "./faults/scenarios.ts"
+import { openSite, type Site, type SiteKind } from "./faults/site.ts"
 
 /** Longer than the plugin waits for an answer, or for a session. Milliseconds. */
 const lateMs = (call: string) => (call === "createSession" || call === "subagent" ? 32_000 : 12_000)
@@ -28,13 +28,17 @@ describeBoth("When a call to opencode fails", (opencode) => {
 
   let model: ScriptedModel
   /** Sites at which nothing is tried at the moment. */
-  const free: Record<Scenario["notify"], Site[]> = { idle: [], never: [] }
+  const free: Record<SiteKind, Site[]> = { idle: [], never: [], reloading: [] }
 
   beforeAll(async () => {
     model = await startScriptedModel()
   })
   afterAll(async () => {
-    await Promise.all([...free.idle, ...free.never].map((site) => site.stop()))
+    await Promise.all(
+      Object.values(free)
+        .flat()
+        .map((site) => site.stop()),
+    )
     await model.stop()
   })
 
@@ -43,35 +47,32 @@ describeBoth("When a call to opencode fails", (opencode) => {
   })
 
   describe.concurrent("", () => {
-    test.each(cells)(
+    test.for(cells)(
       "$way: $call while $when: $outcome",
-      async ({ call, way, scenario, when, outcome }) => {
-        const { notify } = scenario
-        const site = free[notify].pop() ?? (await openSite({ opencode, model, notify }))
+      { timeout: 120_000 },
+      async ({ call, way, scenario, when, outcome }, { onTestFailed }) => {
+        const { site: kind } = scenario
+        const site = free[kind].pop() ?? (await openSite({ opencode, model, kind }))
+        onTestFailed(() => site.stop())
         const fault = { call, way, lateMs: lateMs(call) }
         const trial = { site, fault, name: `${call} ${way} while ${when}` }
         const { owner, outcome: seen } = await scenario.run(trial)
         expect(seen).toBe(outcome)
-        await expectNothingLost(trial, owner, notify)
-        free[notify].push(site)
+        await expectNothingLost(trial, owner, kind)
+        free[kind].push(site)
       },
-      120_000,
     )
   })
 })
 
 /** What holds after every fault. */
-async function expectNothingLost(
-  { site, name, fault }: Trial,
-  owner: string,
-  notify: Scenario["notify"],
-): Promise<void> {
+async function expectNothingLost({ site, name, fault }: Trial, owner: string, kind: SiteKind): Promise<void> {
   const { project, model } = site
   // A new job is none the worse, and whatever was left unread is handed over with it.
   model.on(`Afterwards: ${name}.`, { type: "text", text: "all is well" })
   const task = { id: "new", prompt: `Afterwards: ${name}.` }
   expect((await project.callTool(owner, "agents_start", { tasks: [task] })).output).toContain("Started: new")
-  const waited = notify === "never" ? await project.callTool(owner, "agents_wait", {}) : undefined
+  const waited = kind === "never" ? await project.callTool(owner, "agents_wait", {}) : undefined
   await poll("the new job's answer, and the owner's rest", async () => {
     const texts = waited?.output ?? (await project.userTexts(owner)).join("\n")
     return (texts.includes("all is well") && !(await project.isBusy(owner))) || undefined

@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
+import { describeOn } from "../support/generations.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
 import { processesWith } from "../support/processes.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -43,7 +44,7 @@ afterAll(async () => {
   folder.remove()
 })
 
-describe("opencode serve", () => {
+describeOn(1, "opencode serve", () => {
   let oc: Opencode
 
   beforeAll(async () => {
@@ -152,7 +153,7 @@ describe("opencode serve", () => {
   })
 })
 
-describe("what opencode leaves", () => {
+describeOn(1, "what opencode leaves", () => {
   test("nothing, once stopped", async () => {
     const oc = await startOpencode({ model, plugin, password: "secret" })
     expect((await fetch(`${oc.url}/session`)).status).toBe(401)

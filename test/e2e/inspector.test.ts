@@ -156,8 +156,9 @@ describeBoth("The inspector", ({ start, generation }) => {
     await opencode.callTool(owner, "agents_wait", { ids: ["ends"] })
     await model.waitFor(({ text }) => text === "work that is killed")
     await opencode.kill()
-    const announced = () => opencode.log().split("link=").length
+    const announced = () => opencode.log().split("the inspector is running").length - 1
     const before = { log: announced(), events: opencode.events.seen.length }
+    expect(before.log).toBeGreaterThan(0)
     await opencode.restart()
     await opencode.session()
 

@@ -1,12 +1,13 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test } from "vitest"
 import { answered } from "../support/answered.ts"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
-import { describeBoth } from "../support/generations.ts"
+import { describeBoth, describeOn } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type Opencode, startOpencode } from "../support/opencode.ts"
+import { setVersion, versionIn } from "../support/opencode-2-storage.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
@@ -125,10 +126,36 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     const finished = await second.callTool(owner, "agents_wait", {})
     expect(jobOf(finished)).toMatchObject({ state: "done", run: 2 })
   })
+
+  // On 1.18, where others write metadata as well, the tests below say more.
+  test.runIf(generation === 2)(
+    "name a record of another version of the plugin in the log, skip it and leave it as it is",
+    async () => {
+      const { home } = second
+      const owner = await second.session()
+      model.on("of another version", { type: "text", text: "an old answer" })
+      model.on("beside the other", { type: "text", text: "all well" })
+      await second.callTool(owner, "agents_start", { tasks: [{ id: "x", prompt: "of another version" }] })
+      // The last that is written of it.
+      const { session: child } = await poll("its delivery on record", async () =>
+        (await second.stored(owner)).find(({ deliveredRun }) => deliveredRun === 1),
+      )
+      setVersion(home, child, 99)
+      await second.reload()
+      await second.callTool(owner, "agents_start", { tasks: [{ id: "ok", prompt: "beside the other" }] })
+      await second.callTool(owner, "agents_wait", {})
+
+      const status = await second.callTool(owner, "agents_status", {})
+      expect(jobsOf(status)).toMatchObject([{ id: "ok", state: "done" }])
+      const complaint = new RegExp(`${child} was skipped.*metadata.troupe.version`)
+      await poll("the complaint in opencode's log", () => complaint.test(second.log()) || undefined)
+      expect(versionIn(home, child)).toBe(99)
+    },
+  )
 })
 
 // opencode 2 keeps the records in a storage that is this plugin's alone.
-describe("Metadata that is damaged or somebody else's, in opencode 1.18", () => {
+describeOn(1, "Metadata that is damaged or somebody else's", () => {
   let model: ScriptedModel
   let opencode: Opencode
 
@@ -142,9 +169,9 @@ describe("Metadata that is damaged or somebody else's, in opencode 1.18", () => 
   })
 
   test.each([
-    ["of another version", { version: 99 }, "metadata.troupe.version"],
-    ["of wrong types", { version: 1, record: { id: 5 } }, "metadata.troupe.record"],
-    ["no object at all", "hello", "metadata.troupe"],
+    ["of another version", { version: 99 }, "version"],
+    ["of wrong types", { version: 1, record: { id: 5 } }, "record"],
+    ["no object at all", "hello", "all of it"],
   ])("%s is named in the log and skipped", async (_, troupe, named) => {
     const owner = await opencode.session()
     const child = await opencode.session({ parentID: owner, metadata: { troupe, theirs: { kept: true } } })
@@ -153,7 +180,7 @@ describe("Metadata that is damaged or somebody else's, in opencode 1.18", () => 
     const result = await opencode.callTool(owner, "agents_wait", {})
 
     expect(jobsOf(result)).toMatchObject([{ id: "ok", state: "done" }])
-    const complaint = new RegExp(`${child}.*${named}`)
+    const complaint = new RegExp(`${child}.*its record is damaged or somebody else's \\(${named}`)
     await poll("the complaint in opencode's log", () => complaint.test(opencode.log()) || undefined)
     const after = await answered("the child", opencode.client.session.get({ sessionID: child }))
     expect(after.metadata).toEqual({ troupe, theirs: { kept: true } })

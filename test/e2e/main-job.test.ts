@@ -133,7 +133,7 @@ describeBoth("The main agent", ({ open, titled, tools }) => {
       expect(record).toMatchObject({ id: "north", state: "done", endedAt: expect.any(Number) })
     })
 
-    test("is told that there is nothing more to wait for", async () => {
+    test("has nothing more to wait for once all is delivered", async () => {
       const again = await oc.callTool(owner, "agents_wait", {})
       expect(again.output).toBe("No jobs are running, and all results have been delivered.")
     })

@@ -25,8 +25,8 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
     await model.stop()
   })
 
-  describe("telling the owner", () => {
-    test("an idle owner is told once of all jobs that end together, with their states and texts", async () => {
+  describe("delivery", () => {
+    test("all jobs that end together are delivered to an idle owner at once, with their states and texts", async () => {
       const owner = await oc.session()
       const held = gate()
       model.on(/^together-/, ({ text }) => ({
@@ -51,7 +51,7 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
       expect(told.text).toContain('<job id="a" state="done"')
       expect(told.text).toContain("the answer of together-b")
 
-      // Once more in a turn of its own: nothing is told twice.
+      // Once more in a turn of its own: nothing is delivered twice.
       await oc.callTool(owner, "agents_status", {})
       expect((await oc.userTexts(owner)).filter(isNotification)).toHaveLength(1)
     })
@@ -69,37 +69,42 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
       expect(whole.output).toContain("the end")
     })
 
-    test("an owner that waits gets the results so: it is not told again", async () => {
+    test("what an owner has waited for is not delivered again", async () => {
       const owner = await oc.session()
       model.on("quick one", { type: "text", text: "quick answer" })
       await oc.callTool(owner, "agents_start", { tasks: [{ id: "q", prompt: "quick one" }] })
       const waited = await oc.callTool(owner, "agents_wait", { ids: ["q"] })
       expect(waited.output).toContain("quick answer")
 
-      // A later job of the same owner is told: so the telling had its chance.
+      // A later result of the same owner is delivered: the first one had its chance.
       model.on("quick two", { type: "text", text: "second answer" })
       await oc.callTool(owner, "agents_start", { tasks: [{ id: "r", prompt: "quick two" }] })
       const told = await model.waitFor(({ text }) => isNotification(text) && text.includes("second answer"))
       expect(told.text).not.toContain("quick answer")
     })
 
-    test("while the owner works it is not interrupted; it is told when its turn is over", async () => {
-      const owner = await oc.session()
-      model.on("finishes early", { type: "text", text: "an early answer" })
+    test("while the owner works it is not interrupted: the result is delivered when its turn is over", async () => {
+      const [owner, witness] = [await oc.session(), await oc.session()]
+      const [early, other, thought] = [held(), held(), held()]
+      model.on("finishes early", early.reply)
+      model.on("finishes after that", other.reply)
+      model.on("think long", thought.reply)
       await oc.callTool(owner, "agents_start", { tasks: [{ id: "early", prompt: "finishes early" }] })
-      const held = gate()
-      model.on("think long", { type: "hold", until: held.passed })
+      await oc.callTool(witness, "agents_start", { tasks: [{ id: "later", prompt: "finishes after that" }] })
       const turn = oc.say(owner, "think long")
       await model.waitFor(({ text }) => text === "think long")
-      const texts = await oc.userTexts(owner)
-      const toldBefore = texts.filter(isNotification).length
 
-      held.open("thought")
+      early.release("an early answer")
+      await recordOf(oc, owner, "early", ({ state }) => state === "done")
+      // What ended later has been delivered: the first result would have been by now.
+      other.release("a later answer")
+      await model.waitFor(({ text }) => isNotification(text) && text.includes("a later answer"))
+      expect((await oc.userTexts(owner)).filter(isNotification)).toEqual([])
+
+      thought.release("thought")
       await turn
-      if (toldBefore === 0)
-        await model.waitFor(({ text }) => isNotification(text) && text.includes("an early answer"))
-      const after = await oc.userTexts(owner)
-      expect(after.filter(isNotification)).toHaveLength(1)
+      await model.waitFor(({ text }) => isNotification(text) && text.includes("an early answer"))
+      expect((await oc.userTexts(owner)).filter(isNotification)).toHaveLength(1)
     })
 
     test("once its user has stopped its turn it is not woken by results: they come with the next", async () => {
@@ -117,7 +122,7 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
 
       stopped.release("kept for later")
       await recordOf(oc, owner, "after", ({ state }) => state === "done")
-      // Whoever ended later has been told: it would have been told by now.
+      // What ended later has been delivered: the first result would have been by now.
       other.release("told at once")
       await model.waitFor(({ text }) => isNotification(text) && text.includes("told at once"))
       expect((await oc.userTexts(owner)).filter(isNotification)).toEqual([])
@@ -147,7 +152,7 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
       await oc.events.waitFor("toast.shown", ({ message }) => /\b(t|\d+) done\b/.test(message))
     })
 
-    test("a result that one call has handed over is not handed over again by the next of the same turn", async () => {
+    test("a result that one call has delivered is not delivered again by the next of the same turn", async () => {
       const owner = await oc.session()
       model.on(/^in a row/, { type: "text", text: "an answer in a row" })
       const calls = ["one", "two", "three"].flatMap((id) => [
@@ -210,7 +215,7 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
       // opencode 2 has no toasts.
       if (generation === 1)
         await own.events.waitFor("toast.shown", ({ message }) => /result is waiting/.test(message))
-      // Whoever has results of this opencode is told of them: so there was time enough for the others.
+      // Results of this opencode are delivered: there was time enough for the others.
       model.on("work of today", { type: "text", text: "an answer of today" })
       await own.callTool(other, "agents_start", { tasks: [{ id: "today", prompt: "work of today" }] })
       await model.waitFor(({ text }) => isNotification(text) && text.includes("an answer of today"))

@@ -44,7 +44,7 @@ describeBoth("A server with a password, whose owner got some options wrong", ({ 
     const problems = [
       'option "concurrency" is "many": it must be a whole number, at least 1 and at most 256; using the default, 8',
       'option "idleSeconds" is 0: it must be a number, above 0 and at most 2000000; using the default, 300',
-      'option "colour" is unknown; there are: concurrency, timeoutSeconds, ',
+      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, ',
     ]
     if (generation === 1) {
       const { message } = await oc.events.waitFor("toast.shown", (toast) =>

@@ -203,7 +203,7 @@ describeBoth("Permissions", ({ open, generation, titled, tools }) => {
       expect(existsSync(join(oc.project, "granted"))).toBe(true)
     })
 
-    test("has clocks that stand still meanwhile", async () => {
+    test("has clocks that are paused meanwhile", async () => {
       const owner = await oc.session()
       calls("be patient", [shell("true")])
       const patient = await oc.callTool(owner, "agents_start", {
@@ -259,7 +259,7 @@ describeBoth("Permissions", ({ open, generation, titled, tools }) => {
         error: {
           kind: "interrupted",
           message: expect.stringMatching(
-            /^its turn ended at a call of (bash: The user rejected permission|shell: The user declined)/,
+            /^its turn ended at a call to (bash: The user rejected permission|shell: The user declined)/,
           ),
         },
       })

@@ -51,10 +51,10 @@ describeBoth("Refusals", ({ open, titled }) => {
       expect(started.output.split("\n")).toEqual([
         expect.stringMatching(/^Started: first, j3\./),
         expect.stringMatching(
-          /^Refused: agent: no subagent "wizard"; there are: .*(explore, general|general, explore)/,
+          /^Refused: agent: no subagent "wizard"; available: .*(explore, general|general, explore)/,
         ),
-        expect.stringMatching(/^Refused: primary: no subagent "build"; there are: .*general/),
-        'Refused: model: no model "fake/m3"; there are: fake/m1, fake/m2',
+        expect.stringMatching(/^Refused: primary: no subagent "build"; available: .*general/),
+        'Refused: model: no model "fake/m3"; available: fake/m1, fake/m2',
         'Refused: bystander: the id "bystander" is taken; choose another, or leave it out',
         expect.stringMatching(/^Refused: first: the id "first" is taken/),
         expect.stringMatching(
@@ -63,12 +63,12 @@ describeBoth("Refusals", ({ open, titled }) => {
         "Refused: silent: tasks[7].prompt is missing: it must be text that is not blank",
         'Refused: tasks[8].prompt is " \\n": it must be text that is not blank',
         'Refused: hasty: tasks[9].timeout is "soon": it must be a number, above 0 and at most 2000000',
-        expect.stringMatching(/^Refused: wordy: tasks\[10\]\.colour is unknown; there are: prompt, id, /),
+        expect.stringMatching(/^Refused: wordy: tasks\[10\]\.colour is unknown; valid names: prompt, id, /),
         'Refused: tasks[11] is "bad": it must be an object',
       ])
       expect(started.metadata.refused).toContainEqual({
         id: "model",
-        reason: 'no model "fake/m3"; there are: fake/m1, fake/m2',
+        reason: 'no model "fake/m3"; available: fake/m1, fake/m2',
       })
       const waited = await oc.callTool(owner, "agents_wait", { ids: ["first", "j3"] })
       expect(waited.title).toBe(titled("2/2 done"))

@@ -38,6 +38,7 @@ describeBoth("A plugin that opencode loads again while its jobs run", ({ open, g
     expect(model.requests.filter(({ text }) => text === "outlive it")).toHaveLength(1)
   })
 
+  // opencode 1.18 ends the turns of an instance with it, and their calls.
   test.runIf(generation === 2)("ends the calls that wait, which nothing else would", async () => {
     const work = held()
     model.on("wait for it", work.reply)

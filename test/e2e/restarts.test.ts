@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyOpencode, KeptJob } from "../support/any-opencode.ts"
 import { kills } from "../support/depth.ts"
+import { gate } from "../support/gate.ts"
 import { describeBoth, type OneGeneration } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { newCallId } from "../support/replies.ts"
@@ -12,7 +13,7 @@ const jobCount = 8
 const cancelledIds = ["job-6", "job-7"]
 
 /** An owner that starts jobs and cancels two of them in the same turn. */
-type Run = { owner: string; cancelCall: string }
+type Run = { owner: string; tasks: { id: string; prompt: string }[]; startCall: string; cancelCall: string }
 
 describeBoth("recover: fail", (opencode) => describeKills(opencode, "fail"))
 describeBoth("recover: resume", (opencode) => describeKills(opencode, "resume"))
@@ -46,15 +47,15 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
       id: `job-${index}`,
       prompt: `job ${index} of ${name}.`,
     }))
-    const cancelCall = newCallId()
+    const [startCall, cancelCall] = [newCallId(), newCallId()]
     const words = `Begin ${name}!`
     model.script(words, [
-      { type: "tool", calls: [{ name: "agents_start", args: { tasks } }] },
+      { type: "tool", calls: [{ name: "agents_start", args: { tasks }, id: startCall }] },
       { type: "tool", calls: [{ name: "agents_cancel", args: { ids: cancelledIds }, id: cancelCall }] },
     ])
     // It need not come to its end.
     opencode.say(owner, words).catch(() => {})
-    return { owner, cancelCall }
+    return { owner, tasks, startCall, cancelCall }
   }
 
   /** The owner's jobs once each has ended and its result is delivered. */
@@ -97,11 +98,24 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
       })
     })
 
+  /** The jobs that must be there after a crash: those that the owner was told of, and those whose model was asked. */
+  async function known({ owner, tasks, startCall }: Run, requestsBefore: number): Promise<string[]> {
+    const start = await opencode.outcomeOf(owner, startCall)
+    const asked = new Set(model.requests.slice(0, requestsBefore).map(({ text }) => text))
+    return tasks
+      .filter(({ prompt }) => start?.status === "completed" || asked.has(prompt))
+      .map(({ id }) => id)
+  }
+
   /** What must hold once opencode is there again and the owner's session is used. */
-  async function judge({ owner, cancelCall }: Run, requestsBefore: number): Promise<void> {
+  async function judge(run: Run, requestsBefore: number): Promise<void> {
+    const { owner, cancelCall } = run
     const cancel = await opencode.outcomeOf(owner, cancelCall)
     const cancelled = cancel?.status === "completed" ? jobsOf(cancel) : []
     const before = await opencode.stored(owner)
+    expect(before.map(({ record }) => record.id)).toEqual(
+      expect.arrayContaining(await known(run, requestsBefore)),
+    )
     await opencode.callTool(owner, "agents_wait", {})
     const jobs = await settled(owner, before.length)
     const told = await toldTo(owner)
@@ -154,14 +168,25 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
   })
 
   test("kill -9 as soon as a cancel of queued jobs is told: they stay cancelled", async () => {
-    const run = await startRun(`${recover}-told`)
+    const name = `${recover}-told`
+    const killed = gate()
+    // Those that have a slot keep it: the others wait in the queue.
+    model.on(new RegExp(`^job \\d+ of ${name}`), ({ text }) => ({
+      type: "hold",
+      until: killed.passed.then(() => `answer to ${text}`),
+    }))
+    const run = await startRun(name)
     await model.waitFor(({ messages }) => messages.at(-1)?.tool_call_id === run.cancelCall)
     await opencode.kill()
+    killed.open("")
     const requestsBefore = model.requests.length
     // Where jobs are resumed, beside another, so that both find the same jobs: none may be run by both.
     if (recover === "resume") await restartBesideAnother(run.owner)
     else await opencode.restart()
     await judge(run, requestsBefore)
+    const cancelled = (await opencode.stored(run.owner)).filter(({ record }) => record.state === "cancelled")
+    expect(cancelled.map(({ record }) => record.id).sort()).toEqual(cancelledIds)
+    for (const { record } of cancelled) expect(record).not.toHaveProperty("startedAt")
   })
 
   async function restartBesideAnother(owner: string): Promise<void> {

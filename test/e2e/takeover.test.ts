@@ -23,7 +23,7 @@ describeBoth("An owner to whom much happens", ({ open, generation }) => {
 
   const told = async (owner: string) => (await oc.userTexts(owner)).filter(isNotification).join()
 
-  test("is told of results though opencode has compacted all that was said before", async () => {
+  test("gets its results though opencode has compacted all that was said before", async () => {
     const work = held()
     model.on("outlast it", work.reply)
     const owner = await oc.session()

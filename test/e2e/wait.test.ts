@@ -58,7 +58,7 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
       expect(await waiting.done).toMatchObject({ status: "completed", title: titled("3/3 done") })
     })
 
-    test("it tells of jobs that wait for a person, whose time stands still, and goes on once one answers", async () => {
+    test("it tells of jobs that wait for a person, whose time is paused, and goes on once one answers", async () => {
       const prompt = "list the files"
       model.script(prompt, [
         { type: "tool", calls: [tools.shell("ls")] },
@@ -118,7 +118,7 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
       answer("hare", "first!")
       const waited = await waiting.done
       expect(waited.output).toMatch(
-        /^Not all were waited for\. Still running:\ntortoise: prompting[^\n]*\n<job id="hare" [^>]*>\nfirst!\n<\/job>/,
+        /^Returned with the first result\. Still running:\ntortoise: prompting[^\n]*\n<job id="hare" [^>]*>\nfirst!\n<\/job>/,
       )
       answer("tortoise", "steady")
       const later = await oc.callTool(owner, "agents_wait", {})
@@ -197,6 +197,6 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
     const outcomes = await Promise.all(ids.map((id) => oc.outcomeOf(owner, id)))
     const outputs = outcomes.map((outcome) => outcome?.output)
     expect(outputs.filter((output) => output?.includes("the answer that both want"))).toHaveLength(1)
-    expect(outputs).toContain("In the answer of your other agents_wait call: twice.")
+    expect(outputs).toContain("Already returned by your other agents_wait call: twice.")
   })
 })

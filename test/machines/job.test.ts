@@ -430,7 +430,7 @@ describe("The idle timeout", () => {
     expect(stage.record("j1")).toMatchObject({ state: "timedOut", error: { kind: "idle" } })
   })
 
-  it("stands still while people are waited for, and is whole afterwards", async () => {
+  it("is paused while people are waited for, and is whole afterwards", async () => {
     const stage = play()
     await stage.start("j1")
     await stage.pass(15_000)
@@ -1191,7 +1191,7 @@ describe("An effect that fails", () => {
 })
 
 describe("The context of a job", () => {
-  it("says when the clocks that run are over, and nothing of those that stand still", () => {
+  it("says when the clocks that run are over, and nothing of those that are paused", () => {
     const at = dawn
     const ask = { id: "p1", kind: "permission", text: "bash: ls" } as const
     const retry = { attempt: 1, reason: "overloaded", next: at + 30_000 }

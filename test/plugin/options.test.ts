@@ -52,7 +52,7 @@ describe("Options", () => {
     [{ recover: null }, 'option "recover" is null: it must be "fail" or "resume"; using the default, "fail"'],
     [
       { colour: "red" },
-      'option "colour" is unknown; there are: concurrency, timeoutSeconds, idleSeconds, depth, notify, recover, inspector',
+      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, idleSeconds, depth, notify, recover, inspector',
     ],
     [{ toString: 1 }, expect.stringMatching(/^option "toString" is unknown/)],
     [
@@ -61,7 +61,7 @@ describe("Options", () => {
     ],
     [
       { inspector: { colour: "red" } },
-      'option "inspector.colour" is unknown; there are: enabled, port, readOnly, host, token',
+      'option "inspector.colour" is unknown; valid names: enabled, port, readOnly, host, token',
     ],
     [{ inspector: true }, 'option "inspector" is true: it must be an object; using the defaults'],
   ])("that are wrong are named, with what would be right: %o", (given, words) => {

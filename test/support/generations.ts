@@ -1,5 +1,12 @@
-import { describe } from "vitest"
-import type { AnyOpencode, AnyProject, Generation, OpencodeOptions, ProjectOptions } from "./any-opencode.ts"
+import { describe, type TestOptions } from "vitest"
+import {
+  type AnyOpencode,
+  type AnyProject,
+  type Generation,
+  nameOf,
+  type OpencodeOptions,
+  type ProjectOptions,
+} from "./any-opencode.ts"
 import { type BuiltInTools, builtInTools } from "./built-in-tools.ts"
 import { openProject1, startOpencode1 } from "./opencode-1.ts"
 import { openProject2, startOpencode2 } from "./opencode-2.ts"
@@ -39,9 +46,26 @@ const two: OneGeneration = {
  * has none is named as skipped.
  */
 export function describeBoth(title: string, tests: (opencode: OneGeneration) => void): void {
-  if (isWanted(1)) describe(`opencode 1.18: ${title}`, () => tests(one))
-  if (!isWanted(2)) return
-  const isMissing = opencode2Binary() === undefined
-  const reason = isMissing ? " (skipped: this machine has none; name one in OPENCODE2)" : ""
-  describe.skipIf(isMissing)(`opencode 2${reason}: ${title}`, () => tests(two))
+  for (const each of [one, two])
+    if (isWanted(each.generation)) describeOn(each.generation, title, () => tests(each))
+}
+
+/** Tests of one generation alone. Where they are not to run, or cannot, their title says why they are skipped. */
+export function describeOn(
+  generation: Generation,
+  title: string,
+  tests: () => void,
+  options: TestOptions = {},
+): void {
+  const reason = whyNot(generation)
+  const skipped = reason === undefined ? "" : ` (skipped: ${reason})`
+  describe.skipIf(reason !== undefined)(`${nameOf(generation)}${skipped}: ${title}`, options, tests)
+}
+
+/** Why nothing runs on this generation; undefined where it does. */
+export function whyNot(generation: Generation): string | undefined {
+  if (!isWanted(generation)) return "OPENCODE names the other generation"
+  if (generation === 2 && opencode2Binary() === undefined)
+    return "this machine has none; name one in OPENCODE2"
+  return undefined
 }

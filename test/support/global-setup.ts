@@ -8,7 +8,11 @@ const workers = 2
 
 /** A prepared home, and an opencode of each generation for each worker: made while the unit tests run. */
 export function setup(): () => Promise<void> {
-  if (isWanted(2)) installOpencode2()
+  if (isWanted(2)) {
+    installOpencode2()
+    // A wrong OPENCODE2 ends the run here, before anything is started.
+    opencode2Binary()
+  }
   const ends: (() => Promise<void> | void)[] = []
   const made = make((end) => ends.unshift(end))
   const forget = announce(made)

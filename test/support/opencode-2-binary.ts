@@ -7,19 +7,27 @@ const folder = join(import.meta.dirname, "..", "opencode-2")
 /**
  * The executable of opencode 2: the one in OPENCODE2, else that of `test/opencode-2` where it fits the machine, else
  * an `opencode2` or `opencode` of the PATH. Nothing where none of them is an opencode 2.
- * @throws where OPENCODE2 names what does not exist
+ * @throws where OPENCODE2 names what does not exist or is no opencode 2
  */
 export function opencode2Binary(): string | undefined {
   const { OPENCODE2: given } = process.env
   if (given !== undefined && given !== "") {
+    if (given === process.env[seen]) return given
     if (!exists(given)) throw new Error(`OPENCODE2 names ${given}, which does not exist`)
+    if (!isOpencode2(given)) throw new Error(`OPENCODE2 names ${given}, which is no opencode 2`)
+    process.env[seen] = given
     return given
   }
+  if (process.env[seen] === none) return undefined
   const found = candidates().find(isOpencode2)
-  // The processes that this one starts need not look again.
+  process.env[seen] = found ?? none
   if (found !== undefined) process.env.OPENCODE2 = found
   return found
 }
+
+/** Holds the one that has been looked at, or that there is none: the processes that this one starts need not look again. */
+const seen = "TROUPE_OPENCODE2"
+const none = "none"
 
 /** Installs the one of `test/opencode-2`, on the machines that it fits. */
 export function installOpencode2(): void {

@@ -8,9 +8,13 @@ import { opencodeEnv } from "./opencode-env.ts"
 import { type ProcessGroup, startGroup } from "./process-group.ts"
 import { poll } from "./waiters.ts"
 
-/** `opencode run` of opencode 2 as a person uses it, with the background service that it starts where none runs. */
+/** opencode 2's commands as a person uses them, with the background service that they start where none runs. */
 export interface Service {
-  /** Returns what it printed, when it has ended. */
+  /** Begins a command, which may be killed. */
+  begin(...args: string[]): Promise<ProcessGroup>
+  /** Runs a command. Returns what it printed, when it has ended. */
+  command(...args: string[]): Promise<string>
+  /** The command `run`. */
   run(...args: string[]): Promise<string>
   /** Ends the service itself. Resolves when it has ended. */
   end(signal: "SIGKILL" | "SIGTERM"): Promise<void>
@@ -34,20 +38,29 @@ export async function service({ home, project }: { home: string; project: string
     if (left !== undefined && isAlive(left)) process.kill(left, "SIGKILL")
   })
   return {
-    async run(...args) {
-      const binary = opencode2Binary()
-      if (binary === undefined) throw new Error("There is no opencode 2 for this machine: set OPENCODE2")
-      const group = await startGroup(binary, ["run", ...args], { cwd: project, env })
-      commands.add(group)
-      await poll("the end of opencode run", () => !group.running() || undefined, { timeoutMs: 40_000 })
-      commands.delete(group)
-      return group.output()
-    },
+    begin,
+    command,
+    run: (...args) => command("run", ...args),
     end,
     async stop() {
       await Promise.all([...commands].map((command) => command.end("SIGKILL", 0)))
       await end("SIGKILL")
     },
+  }
+
+  async function begin(...args: string[]): Promise<ProcessGroup> {
+    const binary = opencode2Binary()
+    if (binary === undefined) throw new Error("There is no opencode 2 for this machine: set OPENCODE2")
+    const group = await startGroup(binary, args, { cwd: project, env })
+    commands.add(group)
+    return group
+  }
+
+  async function command(...args: string[]): Promise<string> {
+    const group = await begin(...args)
+    await poll(`the end of opencode ${args[0]}`, () => !group.running() || undefined, { timeoutMs: 40_000 })
+    commands.delete(group)
+    return group.output()
   }
 
   async function end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {

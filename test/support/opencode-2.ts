@@ -171,10 +171,12 @@ class ProjectOfTwo implements AnyProject {
   startTool(session: string, tool: string, args: object, given?: string): StartedCall {
     const name = newCallId()
     const callID = given ?? name
-    const words = `Please call ${tool} (${name}.)`
+    // Of two names one may begin with the other: what stands around them tells them apart.
+    const place = `(${name}.)`
+    const words = `Please call ${tool} ${place}`
     // opencode 2 may put words of its own behind a person's, as in plan mode. A later turn asks with them as well.
     const isAsked = ({ rawBody, messages }: ModelRequest) =>
-      rawBody.includes(name) && !messages.some(({ tool_call_id: answered }) => answered === callID)
+      rawBody.includes(place) && !messages.some(({ tool_call_id: answered }) => answered === callID)
     const forget = this.#model.script(isAsked, [{ type: "tool", calls: [{ name: tool, args, id: callID }] }])
     const isMeant = (each: { session: string; call: string }) =>
       each.session === session && each.call === callID

@@ -32,6 +32,7 @@ const claimTests = "test/plugin/records/claims.test.ts"
 const claimRaces = "test/plugin/races/claims.test.ts"
 const permissionTests = "test/plugin/children/permissions.test.ts"
 const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
+const entryOfTwoTests = "test/plugin/opencode-2.test.ts"
 const childrenOfTwoTests = "test/plugin/host/v2/children.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
@@ -782,9 +783,27 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [hostOfTwoTests],
     },
     {
+      what: "a hook that cannot read what it is called with fails the request",
+      file: "src/plugin/opencode-2.ts",
+      edits: [{ from: "await hear().catch(", to: "await hear().finally(" }],
+      suites: [entryOfTwoTests],
+    },
+    {
+      what: "the agent is told the same problem with each start",
+      file: "src/plugin/tools/index.ts",
+      edits: [{ from: "    for (const problem of news) told.add(problem)\n", to: "" }],
+      suites: [entryOfTwoTests],
+    },
+    {
+      what: "progress that was not shown yet goes on beside a newer one",
+      file: "src/plugin/tools/progress.ts",
+      edits: [{ from: "    latest.abort()\n    latest = new", to: "    latest = new" }],
+      suites: ["test/plugin/tools/progress.test.ts"],
+    },
+    {
       what: "a message that was begun to be posted goes out once more under another id",
       file: "src/plugin/owners/deliveries.ts",
-      edits: [{ from: "      ...(begunPost && { messageID: begunPost.messageID }),\n", to: "" }],
+      edits: [{ from: "begunPost?.messageID ?? promptID(owner, now())", to: "promptID(owner, now())" }],
       suites: [deliveryTests],
     },
     {
@@ -896,6 +915,14 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/cancel.ts",
       edits: [{ from: "deliveryMark(shown)", to: "deliveryMark([...shown, ...unchanged])" }],
       suites: ["test/plugin/tools/tools.test.ts"],
+    },
+  ],
+  "One generation of opencode is taken for the other": [
+    {
+      what: "on 1.18, which calls setup too, the part for opencode 2 begins beside the other",
+      file: "src/plugin/opencode-2.ts",
+      edits: [{ from: "if (isOf1(offered)) return async () => {}\n", to: "" }],
+      suites: ["test/plugin/opencode-2.test.ts"],
     },
   ],
 }

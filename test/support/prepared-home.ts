@@ -22,8 +22,12 @@ let ownHome: Promise<TempFolder> | undefined
  * (4 to 6 s) and makes the database, and need not happen again. Copy it with `copyHome`, never run in it.
  */
 export async function prepareHome(): Promise<string> {
-  const given = (await common())?.home
-  if (given !== undefined) return given
+  const shared = await common()
+  if (shared) {
+    if (shared.home === undefined)
+      throw new Error("There is no home for opencode 1.18: OPENCODE names the other generation")
+    return shared.home
+  }
   ownHome ??= makeHome()
   return (await ownHome).path
 }

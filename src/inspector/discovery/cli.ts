@@ -8,7 +8,7 @@ declare const TROUPE_VERSION: string | undefined
 
 const help = `Usage: ${inspectCommand} [--open] [--json]
 
-Prints a link to the inspector of each running opencode. A link opens the page once, within ten minutes.
+Prints a link to the inspector of each running opencode. Each link is valid once, for ten minutes.
 
   --open     open the most recently started inspector in the browser
   --json     print [{url, link, project, pid, startedAt}]

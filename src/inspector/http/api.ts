@@ -12,7 +12,13 @@ export const JobsQuery = z.strictObject({
   state: stateList.optional().describe(`One or more of ${JOB_STATES.join(", ")}, separated by commas.`),
   owner: z.string().max(200).optional().describe("The session id of an owner."),
   q: z.string().max(500).optional().describe("A search such as `state:failed agent:x text`."),
-  limit: z.coerce.number().int().min(1).max(1_000).default(200).describe("Most jobs in one answer."),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(200)
+    .describe("Maximum number of jobs in one answer."),
   cursor: z
     .string()
     .regex(/^\d{1,16}~[^/]{1,200}\/.{1,200}$/, "must be the `cursor` of an earlier answer")
@@ -74,7 +80,7 @@ export const ActorAnswer = z.object({
     .describe(
       "`process`: opencode. `system`: one project. `supervisor`: the jobs of one owner. `delivery`: puts results into the " +
         "owner's conversation. `writer`: stores the record of one job. `job`: one job that has not ended. `turn`: what " +
-        "its child was asked.",
+        "the job's child was asked.",
     ),
   id: z.string().describe("Unique among those of its kind under one parent."),
   state: z.string().describe("The state of its machine; of a job: `state.phase`."),

@@ -22,7 +22,7 @@ export function refusalPages(command: string): ReadonlyMap<string, string> {
       "access",
       pageOf(
         "This requires a fresh link",
-        `<p>A link opens the inspector once, within ten minutes. This one was used, has expired, or is missing.</p>${freshLink}`,
+        `<p>A link to the inspector is valid once, for ten minutes. This one has been used, has expired, or is missing.</p>${freshLink}`,
       ),
     ],
     [

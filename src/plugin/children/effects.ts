@@ -3,7 +3,7 @@ import type { Records } from "../../machines/ledger.ts"
 import { hasEnded, type Usage } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
 import type { Host, HostSession, PermissionRule, Result, Toast } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
@@ -115,7 +115,7 @@ export function childEffects(options: EffectsOptions): Effects {
   async function writtenBy({ job, session }: ChildInput, draft: string): Promise<StopChildOutput> {
     const [messages, usage] = await Promise.all([host.messages(session), usageOf(host, session)])
     if (!messages.ok) return { ...(draft !== "" && { text: draft }), usage }
-    const kept = textSince(messages.value, promptIds(session, job.askedAt).messageID)
+    const kept = textSince(messages.value, promptID(session, job.askedAt))
     const text = kept.includes(draft) ? kept : [kept, draft].filter((each) => each !== "").join("\n\n")
     return { text, usage }
   }

@@ -37,7 +37,7 @@ type Sender = Pick<ToolCall, "place" | "agent">
 const saveTimeout = 5_000
 
 const elsewhere = ({ id }: JobRecord) =>
-  `another opencode has gone on with ${id}: ask it there, or start a new job. Nothing was sent.`
+  `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
 
 export function createMessenger({ troupe, host, turns, store, options, now }: MessengerOptions): Messenger {
   /** The last message for each job: they are handed over one by one. */
@@ -71,14 +71,14 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
   async function tell(record: JobRecord, message: string, call?: Sender): Promise<string> {
     if (record.state !== "prompting" || record.phase === "stopping") {
       throw new Error(
-        `${record.id} is ${record.phase} and cannot be told anything now; send again when it works or has ended. ` +
+        `${record.id} is ${record.phase} and cannot take a message now; send it again once it is working or has ended. ` +
           "Nothing was sent.",
       )
     }
     const told = await turns.tell(record.session, message, now())
     if (told.outcome === "told") return "It gets the message at its next step."
     if (told.outcome === "refused")
-      throw new Error(`opencode did not take the message: ${told.reason}. Nothing was sent.`)
+      throw new Error(`opencode did not accept the message: ${told.reason}. Nothing was sent.`)
     // Its last answer is there, and its record about to say so.
     return hand(await ended(record), message, call)
   }
@@ -99,7 +99,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
 
   async function followUp(record: JobRecord, message: string, call?: Sender): Promise<string> {
     if (record.session === "") {
-      throw new Error(`${record.id} never had a session to go on in; start a new job. Nothing was sent.`)
+      throw new Error(`${record.id} never had a session to continue in; start a new job. Nothing was sent.`)
     }
     const text = await textOf(host, record)
     const stored = await store.read(record.session)
@@ -135,7 +135,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     if (!troupe.records.get(record.owner, record.id))
       throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     troupe.start(job)
-    return `Run ${job.run} started; agents_wait has its result.`
+    return `Run ${job.run} started; agents_wait returns its result.`
   }
 
   async function goesOnElsewhere({ session }: JobRecord): Promise<boolean> {

@@ -156,7 +156,7 @@ export const turnMachine = setup({
       },
     },
     inDoubt: {
-      description: "The call failed, which says nothing of the child: what its messages say is what counts.",
+      description: "The call failed, which says nothing about the child, so its messages decide.",
       invoke: {
         id: "findAnswerInDoubt",
         src: "findAnswer",
@@ -174,7 +174,7 @@ export const turnMachine = setup({
     },
     answered: {
       description:
-        "A turn of the child is over. What it was told too late for it has a turn of its own, as soon as it is sent.",
+        "A turn of the child is over. A message that came too late for it gets a turn of its own, as soon as it is sent.",
       always: [
         { guard: "ended with an error", target: "over" },
         { guard: "was told nothing more", target: "over" },
@@ -199,8 +199,8 @@ export type Turn = ActorRefFrom<typeof turnMachine>
 export const turnReasons: Reasons = {
   root: {
     "message.told": "Its answer belongs to this run, whichever turn has it.",
-    "message.sent": "opencode has it: if the running turn is over, it has one of its own.",
-    "message.refused": "Nothing was sent, and so nothing is asked.",
+    "message.sent": "opencode has it: if the running turn is over, the message gets one of its own.",
+    "message.refused": "Nothing was sent, so no answer is expected.",
     "text.opened": "A text of the child begins.",
     "text.streamed": "What it writes is kept: opencode has it only once it is complete.",
     "turn.drop": "The job was cancelled, or its time is over.",
@@ -211,20 +211,19 @@ export const turnReasons: Reasons = {
   },
   waiting: { "answer.look": "The job has seen the child idle for too long." },
   looking: {
-    "findAnswer done, if found": "It was lost on its way.",
+    "findAnswer done, if found": "The answer was lost on its way.",
     "findAnswer done": "It is not there yet.",
     "findAnswer failed": "opencode did not say.",
   },
   inDoubt: {
     "findAnswerInDoubt done, if found": "It was answered before the call was cut off.",
-    "findAnswerInDoubt done": "There is none: the job has to know.",
-    "findAnswerInDoubt failed": "opencode does not say: the job has to know of the first failure.",
+    "findAnswerInDoubt done": "There is no answer, and the job has to be told.",
+    "findAnswerInDoubt failed": "opencode does not say: the job is told of the first failure.",
   },
   answered: {
-    "at once, if ended with an error":
-      "The model or its provider failed: what was told later would fail, too.",
+    "at once, if ended with an error": "The model or its provider failed: a later message would fail too.",
     "at once, if was told nothing more": "All is answered.",
-    "at once, if the next message is sent": "It came as the turn ended, and is asked by its own ids.",
+    "at once, if the next message is sent": "It came as the turn ended, and is asked under its own ids.",
   },
 }
 

@@ -4,7 +4,7 @@ import type { ChildInput } from "../../machines/effects.ts"
 import type { JobKey } from "../../machines/record.ts"
 import { answerOf, finalAnswer, isGiven, isUnended } from "../host/answers.ts"
 import type { Host, HostEvent, Prompt } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import { failure } from "./failure.ts"
 import { type Turn, type TurnAnswer, turnMachine } from "./turn-machine.ts"
 
@@ -33,7 +33,7 @@ export class Turns {
   async run({ job, session }: ChildInput, signal: AbortSignal): Promise<TurnAnswer | undefined> {
     const prompt: Prompt = {
       session,
-      ...promptIds(session, job.askedAt),
+      messageID: promptID(session, job.askedAt),
       text: job.prompt,
       agent: job.agent,
       model: job.model,
@@ -71,8 +71,8 @@ export class Turns {
     if (!turn || !context || status !== "active") return { outcome: "over" }
     // opencode takes two messages of one id for one, and ids follow from the time.
     const time = Math.max(at, context.lastAt + 1)
-    const prompt = { ...context.asked, ...promptIds(session, time), text }
-    const { messageID } = prompt
+    const messageID = promptID(session, time)
+    const prompt = { ...context.asked, messageID, text }
     turn.send({ type: "message.told", prompt, at: time })
     const sent = await this.#host.send(prompt)
     // Without an answer opencode may have taken it: asked by the same ids, it is taken once.

@@ -37,7 +37,7 @@ export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOpt
       watched.set(job.session, watchedJob(troupe, job, now, watched.get(job.owner)))
     }
     if (hasEnded(job)) takenOver.delete(job.session)
-    // Before that it has no clocks that could stand still.
+    // Before that it has no clocks that could be paused.
     else if (job.state === "prompting" && takenOver.delete(job.session)) void catchUp(job.session)
   })
 

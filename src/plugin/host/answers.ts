@@ -67,7 +67,7 @@ export function answerOf(message: HostMessage): Omit<Answer, "usage"> {
 /** @param call the tool and why it ended, as in {@link AssistantMessage.refusal} */
 export const refusedAt = (call: string): JobError => ({
   kind: "interrupted",
-  message: `its turn ended at a call of ${call}`,
+  message: `its turn ended at a call to ${call}`,
 })
 
 export const ABORTED: JobError = {

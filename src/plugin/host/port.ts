@@ -2,8 +2,8 @@ import type { Ask, JobError, Usage } from "../../machines/record.ts"
 import type { Problems } from "../util/problems.ts"
 
 /**
- * opencode in this product's words. The adapter beside this file speaks to opencode 1.18; nothing else knows its
- * client or its shapes.
+ * opencode in this product's words. Each generation has an adapter, `v1/host.ts` and `v2/host.ts`: nothing else knows
+ * opencode's clients and shapes, or which generation runs.
  */
 export type Host = {
   /** What the running opencode lacks or answers in an unknown way, and what is wrong in the configuration. */
@@ -45,8 +45,8 @@ export type Host = {
   send(prompt: NewPrompt): Promise<Result<void>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
   abort(session: string): Promise<Result<unknown>>
-  /** Shows how a running tool call is doing. False while opencode has not stored that the call runs. */
-  showProgress(call: ToolCallPlace, progress: Progress): Promise<Result<boolean>>
+  /** Shows how a running tool call is doing. Returns when it is shown; once `signal` aborts, it is no more tried. */
+  showProgress(call: ToolCallPlace, progress: Progress, signal: AbortSignal): Promise<Result<unknown>>
   /**
    * Has `hear` told once more what is under way in this session: the requests that wait for a person, the tools that
    * run, a pause of the provider. Not there where turns end with the instance of the plugin that heard it begin.
@@ -162,7 +162,6 @@ export type MessageEnd = {
 export type Prompt = {
   session: string
   messageID: string
-  partID: string
   text: string
   agent: string
   /** `provider/model` */
@@ -170,10 +169,9 @@ export type Prompt = {
   variant?: string | undefined
 }
 
-/** A prompt that opencode may give ids of its own. */
-export type NewPrompt = Omit<Prompt, "messageID" | "partID"> & {
+/** A prompt that opencode may give an id of its own. */
+export type NewPrompt = Omit<Prompt, "messageID"> & {
   messageID?: string
-  partID?: string
   /** Not shown to the person. */
   isHidden?: boolean
   /** What its message is to carry unseen: see `marks`. */
@@ -210,6 +208,8 @@ export type StartPermission =
   | { type: "denied" }
   /** By the user, who may have said what to do instead. */
   | { type: "rejected"; feedback?: string | undefined }
+  /** By opencode, whatever the rules and the user say; `reason` tells what the user would have to set. */
+  | { type: "prevented"; reason: string }
   | { type: "failed"; reason: string }
 
 export type ToolAnswer = { title: string; output: string; metadata: Record<string, unknown> }

@@ -3,7 +3,7 @@ import { realClock } from "../../machines/clock.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent, Result } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
 import { withTexts } from "../records/texts.ts"
@@ -36,7 +36,7 @@ export class Deliveries {
   readonly #options: DeliveriesOptions
   readonly #byOwner = new Map<string, Delivery>()
   readonly #subscriptions: (() => void)[] = []
-  /** Children whose jobs come from an instance of the plugin that this one has replaced. */
+  /** Children whose jobs come from an instance of the plugin that this one has replaced, until their records come. */
   readonly #takenOver = new Set<string>()
   #isOn: boolean
 
@@ -47,8 +47,7 @@ export class Deliveries {
     if (!this.#isOn) return
     this.#subscriptions.push(
       troupe.records.subscribe((record, before) => this.#hearOfJob(record, before)),
-      troupe.records.onForgotten(({ owner, session }) => {
-        this.#takenOver.delete(session)
+      troupe.records.onForgotten(({ owner }) => {
         stopped.delete(owner)
         this.#end(owner)
       }),
@@ -60,7 +59,7 @@ export class Deliveries {
 
   /** The job of this child goes on, or has ended, as if this process had had one instance of the plugin all along. */
   takeOver(session: string): void {
-    this.#takenOver.add(session)
+    if (this.#isOn) this.#takenOver.add(session)
   }
 
   /** What happens to owners, which opencode tells of all sessions. */
@@ -99,6 +98,7 @@ export class Deliveries {
 
   #hearOfJob(record: JobRecord, before: JobRecord | undefined): void {
     const { owner, id, session } = record
+    const isTakenOver = this.#takenOver.delete(session)
     if (!this.#hasReader(owner)) return
     if (before) {
       if (hasEnded(record) && !hasEnded(before))
@@ -107,7 +107,7 @@ export class Deliveries {
     }
     // A new job gets its session later: one that has it from the beginning is of an earlier process.
     if (session === "") return
-    if (this.#takenOver.has(session)) {
+    if (isTakenOver) {
       if (stopped.has(owner)) {
         if (!this.#byOwner.has(owner)) this.#begin({ owner, from: "an interrupted turn" })
       } else if (hasEnded(record) && !this.#options.inbox.isDelivered(record))
@@ -203,8 +203,7 @@ export class Deliveries {
     const records = results.map(({ record }) => record)
     const message: Message = {
       session: owner,
-      ...promptIds(owner, now()),
-      ...(begunPost && { messageID: begunPost.messageID }),
+      messageID: begunPost?.messageID ?? promptID(owner, now()),
       text: notification(results, now()),
       isHidden: true,
       mark: deliveryMark(records),

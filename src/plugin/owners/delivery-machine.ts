@@ -24,8 +24,8 @@ export type DeliveryContext = DeliveryInput & {
 /** What to do next. A step that fails is tried again alone, with the same message. */
 type Step = { step: "compose" } | { step: "store" | "start"; message: Message }
 
-/** Has ids: opencode stores it once, however often it is sent. */
-export type Message = NewPrompt & { messageID: string; partID: string }
+/** Has an id: opencode stores it once, however often it is sent. */
+export type Message = NewPrompt & { messageID: string }
 
 export type DeliveryEvent =
   /** This process ran it, or resumed it. */
@@ -290,8 +290,8 @@ export type Delivery = ActorRefFrom<typeof deliveryMachine>
 /** Why each transition is there. */
 export const deliveryReasons: Reasons = {
   root: {
-    "job.ended": "If a message is under way, it does not hold this result.",
-    "job.adopted": "If a message is under way, it does not hold this result.",
+    "job.ended": "If a message is under way, it does not contain this result.",
+    "job.adopted": "If a message is under way, it does not contain this result.",
   },
   noticed: {
     "at once, if is of an earlier process":
@@ -306,7 +306,7 @@ export const deliveryReasons: Reasons = {
     "job.resumed": "Recovery started it again; nobody has asked for its result yet.",
     "job.ended, if was resumed": "The owner has not been used since, so this result waits too.",
     "job.ended": "It was run from this process, so the owner gets this result, and the others with it.",
-    "inbox.emptied, if no resumed job runs": "The conversation turned out to hold every result.",
+    "inbox.emptied, if no resumed job runs": "The conversation turned out to contain every result.",
   },
   window: {
     "after window": "Later results go into the next message.",
@@ -322,17 +322,17 @@ export const deliveryReasons: Reasons = {
   resuming: {
     "at once, if next is start": "The message is stored, and only its turn is missing.",
     "at once, if next is store":
-      "It may be stored although the call failed; with the same ids it is stored once.",
+      "It may be stored although the call failed; under the same id it is stored once.",
     "at once": "There is no message yet.",
   },
   composing: {
     "compose done, if there is something to say": "The owner is idle, and gets all results in one message.",
-    "compose done, if owner is busy": "Its turn began before this actor was there to hear it.",
+    "compose done, if owner is busy": "Its turn began before this actor existed.",
     "compose done, if owner is gone": "Its session was deleted.",
     "compose done, if has more": "A job ended just after the inbox was read.",
     "compose done": "The owner has every result, or nobody has said anything in its session.",
     "compose failed": "opencode did not answer.",
-    "owner.busy": "It may fetch some of the results itself, so the message is composed anew later.",
+    "owner.busy": "It may fetch some of the results itself, so the message is composed again later.",
     "owner.idle": "opencode may just have answered that the owner is busy.",
     "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
   },

@@ -18,9 +18,10 @@ export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersO
   const running = (owner: string) => troupe.records.of(owner).filter((record) => !hasEnded(record))
 
   troupe.records.subscribe((record) => {
+    if (!hasEnded(record)) return
     // A child whose job has ended is asked nothing more, as a rule.
-    if (hasEnded(record)) lineage.forget(record.session)
-    else if (record.session !== "") lineage.remember(record.session, record.owner)
+    lineage.forget(record.session)
+    if (running(record.owner).length === 0) lineage.forget(record.owner)
   })
 
   /** Its jobs end, and theirs with them; then nothing of it is kept. */
@@ -56,8 +57,8 @@ export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersO
     inbox.hear(event)
     deliveries.hear(event)
     switch (event.type) {
-      case "session.created":
-        lineage.remember(event.session, event.parent)
+      case "session.idle":
+        lineage.forget(event.session)
         return
       case "session.interrupted":
         interrupted(event.session)

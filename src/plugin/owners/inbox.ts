@@ -13,8 +13,8 @@ export class Inbox {
   readonly #store: Pick<JobStore, "markDelivered" | "markUndelivered">
   /** The last run of each job whose result is delivered. */
   readonly #delivered = new Map<string, number>()
-  /** The last run of each job whose result was delivered until the user undid that. */
-  readonly #undone = new Map<string, number>()
+  /** The last run of each job whose result starts no turn: the user undid its delivery, or a call showed its beginning. */
+  readonly #notDue = new Map<string, number>()
   /** Results that the answer of a call holds which opencode has not stored yet, by job; and the owner they are of. */
   readonly #onTheWay = new Map<string, { owner: string; call: string; run: number }>()
   readonly #listeners = new Set<(owner: string) => void>()
@@ -27,7 +27,7 @@ export class Inbox {
     this.#store = store
     troupe.records.onForgotten((record) => {
       this.#delivered.delete(keyOf(record))
-      this.#undone.delete(keyOf(record))
+      this.#notDue.delete(keyOf(record))
     })
   }
 
@@ -40,9 +40,9 @@ export class Inbox {
     return this.#troupe.records.of(owner).filter((record) => hasEnded(record) && !this.isDelivered(record))
   }
 
-  /** Undelivered results that their owner expects: those that the user has undone start no turn of their own. */
+  /** Undelivered results that their owner expects. The others go with the next that are delivered. */
   due(owner: string): JobRecord[] {
-    return this.undelivered(owner).filter((record) => this.#undone.get(keyOf(record)) !== record.run)
+    return this.undelivered(owner).filter((record) => this.#notDue.get(keyOf(record)) !== record.run)
   }
 
   hasDelivered(owner: string): boolean {
@@ -65,7 +65,7 @@ export class Inbox {
     if (news.length === 0) return
     for (const record of news) {
       this.#delivered.set(keyOf(record), record.run)
-      this.#undone.delete(keyOf(record))
+      this.#notDue.delete(keyOf(record))
       this.#troupe.releaseText(record)
     }
     this.#store.markDelivered(news)
@@ -79,9 +79,14 @@ export class Inbox {
       .filter((record) => hasEnded(record) && this.isDelivered(record) && !isIn(runs, record))
     for (const record of lost) {
       this.#delivered.delete(keyOf(record))
-      this.#undone.set(keyOf(record), record.run)
+      this.#notDue.set(keyOf(record), record.run)
     }
     this.#store.markUndelivered(lost)
+  }
+
+  /** A call has shown the beginnings of these results. */
+  showedBeginnings(records: readonly JobRecord[]): void {
+    for (const record of records) this.#notDue.set(keyOf(record), record.run)
   }
 
   /** Whether another call has this result: delivered, or in an answer that opencode has not stored yet. */

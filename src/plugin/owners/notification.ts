@@ -6,6 +6,6 @@ export function notification(results: readonly JobWithText[], now: number): stri
   const jobs = results.length === 1 ? "A background job has" : `${results.length} background jobs have`
   return [
     `${jobs} ended (a message from opencode-troupe, not from the user):`,
-    ...shortenedBlocks(results, now),
+    ...shortenedBlocks(results, now).map(({ words }) => words),
   ].join("\n")
 }

@@ -21,7 +21,7 @@ export function openJobs(records: readonly JobRecord[], now: number): string | u
     (record) => `${statusLine(record, now)}${hasEnded(record) ? " (result not delivered yet)" : ""}`,
   )
   return [
-    "Jobs started with agents_start that are still open (agents_wait has their results):",
+    "Jobs started with agents_start that are still open (agents_wait returns their results):",
     ...lines,
   ].join("\n")
 }

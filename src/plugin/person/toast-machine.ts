@@ -7,11 +7,11 @@ import { type EndedJob, endsToast, type JobCounts, type OpenRequest, requestToas
 export type ToastContext = {
   /** The open requests of all children, oldest first. `isDue`: still to be shown. */
   requests: (OpenRequest & { isDue: boolean })[]
-  /** The request that is on show, or was the last to be. */
+  /** The request that is shown, or was the last to be. */
   shownRequest?: string | undefined
   /** What the person is to read, oldest first. */
   notices: Toast[]
-  /** How long the notice on show stays there. Milliseconds. */
+  /** How long the current notice stays on screen. Milliseconds. */
   noticeMs: number
   /** Jobs whose end was not shown yet. */
   ended: EndedJob[]
@@ -28,9 +28,9 @@ export type ToastEvent =
 
 /** Ends within it are shown in one toast, milliseconds. */
 const gatherTime = 400
-/** How long a request stays on show unless it is answered, milliseconds. */
+/** How long a request stays on screen unless it is answered, milliseconds. */
 const requestMs = 20_000
-/** How long a notice stays on show that does not say so, milliseconds. */
+/** How long a notice stays on screen that does not say so, milliseconds. */
 const noticeMs = 5_000
 /** How long ends are shown, and how long at least before further ends take their place, milliseconds. */
 const endsMs = 5_000
@@ -55,7 +55,7 @@ export const toastMachine = setup({
     "a request is due": ({ context }) => context.requests.some(({ isDue }) => isDue),
     "a notice is due": ({ context }) => context.notices.length > 0,
     "an end is due": ({ context }) => context.ended.length > 0,
-    "is on show": ({ context }, id: string) => context.shownRequest === id,
+    "is shown": ({ context }, id: string) => context.shownRequest === id,
   },
   actions: {
     /** Provided: has opencode show it. */
@@ -102,8 +102,7 @@ export const toastMachine = setup({
   },
 }).createMachine({
   id: "toasts",
-  description:
-    "The one toast that opencode shows at a time. Requests come first, then what the person is to read, then ends.",
+  description: "The one toast that opencode shows at a time. Requests come first, then notices, then ends.",
   context: { requests: [], notices: [], noticeMs, ended: [], jobs: { started: 0, ended: 0 } },
   on: {
     "request.opened": { actions: { type: "addRequest", params: ({ event }) => event } },
@@ -115,7 +114,7 @@ export const toastMachine = setup({
   initial: "free",
   states: {
     free: {
-      description: "Nothing is on show that has to stay there.",
+      description: "Nothing that must stay is on screen.",
       always: [
         { guard: "a request is due", target: "request" },
         { guard: "a notice is due", target: "notice" },
@@ -123,7 +122,7 @@ export const toastMachine = setup({
       ],
     },
     request: {
-      description: "A child waits for the person, who sees what for. Everything else waits.",
+      description: "A child waits for the person, and the toast says for what. Everything else waits.",
       entry: ["takeRequest", { type: "show", params: ({ context }) => requestToast(context, requestMs) }],
       after: { requestTime: "free" },
       on: {
@@ -133,14 +132,15 @@ export const toastMachine = setup({
           actions: ["putBack", { type: "addRequest", params: ({ event }) => event }],
         },
         "request.closed": {
-          guard: { type: "is on show", params: ({ event }) => event.id },
+          guard: { type: "is shown", params: ({ event }) => event.id },
           target: "free",
           actions: { type: "removeRequest", params: ({ event }) => event },
         },
       },
     },
     notice: {
-      description: "The person reads something: the inspector's link, wrong options. Everything else waits.",
+      description:
+        "The person reads something: the inspector's link, invalid options. Everything else waits.",
       entry: [{ type: "show", params: ({ context }) => context.notices[0] }, "takeNotice"],
       after: { noticeTime: "free" },
     },
@@ -177,21 +177,21 @@ export type ToastActor = ActorRefFrom<typeof toastMachine>
 /** Why each transition is there. */
 export const toastReasons: Reasons = {
   root: {
-    "request.opened": "It is shown as soon as what is on show was read.",
+    "request.opened": "It is shown once the current toast has been read.",
     "request.closed": "It needs nobody any more.",
-    "notice.added": "It is shown as soon as what is on show was read.",
-    "job.started": "Ends are shown with how many are still to come.",
+    "notice.added": "It is shown once the current toast has been read.",
+    "job.started": "The toast about ended jobs also says how many there are in all.",
     "job.ended": "It is shown with the others that end meanwhile.",
   },
   free: {
-    "at once, if a request is due": "A child stands still until the person has answered.",
+    "at once, if a request is due": "A child cannot continue until the person has answered.",
     "at once, if a notice is due": "The person is to read it; ends can be counted later.",
     "at once, if an end is due": "Jobs that were started together often end together.",
   },
   request: {
     "after requestTime": "opencode takes the toast away; the request itself is still open there.",
     "request.opened": "The person is needed for both: the newest is shown, the other again after it.",
-    "request.closed, if is on show": "It was answered, or its job has ended: others may be shown.",
+    "request.closed, if is shown": "It was answered, or its job has ended: others may be shown.",
   },
   notice: { "after noticeTime": "There was time to read it." },
   gathering: {
@@ -200,7 +200,7 @@ export const toastReasons: Reasons = {
     "notice.added": "The ends are shown after it.",
   },
   ends: {
-    "after readTime": "There was time to read it: what ended since may take its place.",
+    "after readTime": "There was time to read it: jobs that have ended since may take its place.",
     "request.opened": "A request does not wait for ends to be read.",
   },
 }

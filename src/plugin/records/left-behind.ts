@@ -2,7 +2,7 @@ import type { JobInput } from "../../machines/events.ts"
 import { type EndedState, hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
 import { finalAnswer, placeOf } from "../host/answers.ts"
 import type { HostMessage, HostSession } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import type { StoredJob, StoredRecord } from "./stored-job.ts"
 import { textIn } from "./texts.ts"
@@ -54,7 +54,7 @@ export function findingOf(evidence: Evidence): Finding {
   }
   if (!messages) return { type: "unread" }
 
-  const { messageID } = promptIds(child.id, askedAt)
+  const messageID = promptID(child.id, askedAt)
   const answer = finalAnswer(messages, messageID)
   const { error, isTruncated, at: endedAt = now } = answer?.end ?? {}
   // An abort came from the end of the process: it is neither an answer nor a failure.
@@ -115,7 +115,7 @@ function interruption(messages: readonly HostMessage[]): JobError {
   // opencode keeps a text once it is whole: of a message that has none, nobody can tell how far it had come.
   const isDraftLost = last?.role === "assistant" && !last.end && last.text === ""
   const lost = isDraftLost ? " What it had not finished writing is lost." : ""
-  return { kind: "interrupted", message: `opencode ended while it ran.${lost} agents_send goes on with it.` }
+  return { kind: "interrupted", message: `opencode ended while it ran.${lost} agents_send continues it.` }
 }
 
 /** Without a text where opencode has lost it: that is not the same as none. */

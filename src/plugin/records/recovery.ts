@@ -5,6 +5,7 @@ import type { Host, HostError, HostSession, Result } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import { backoff } from "../util/backoff.ts"
 import { wordsOf } from "../util/error-words.ts"
+import { within } from "../util/within.ts"
 import type { Claim } from "./claims.ts"
 import { type DeliveredRun, deliveredRuns } from "./delivery-mark.ts"
 import { type FoundJob, findingOf, isEnded, onePerJob, type StoredChild } from "./left-behind.ts"
@@ -19,6 +20,8 @@ const pauses = { firstMs: 2_000, lastMs: 60_000 }
 const heldPauseMs = 5_000
 /** How long a look for an owner's jobs is good: another process may have left some since. Milliseconds. */
 const lookedMs = 10 * 60_000
+/** Longest wait until an end is stored. Milliseconds. */
+const recordTimeout = 3_000
 
 /** What ids may be, characters. */
 const mostIdLength = 40
@@ -254,10 +257,15 @@ export function createRecovery({
     }
   }
 
+  /** Stored before anybody is told: another crash would find the job unfinished. */
   async function end(job: StoredChild, found: JobRecord): Promise<Outcome> {
+    if (isKnown(job)) return "over"
+    const id = idOf(job)
+    await within(recordTimeout, writeEnd({ ...found, id }), () => undefined)
     const record = takeIn(job, found)
     if (!record) return "over"
-    writeEnd(record)
+    // Another job got its id meanwhile.
+    if (record.id !== id) void writeEnd(record)
     // What its child had started itself has lost its owner.
     await lookAfter(record.session)
     return "over"
@@ -272,7 +280,7 @@ export function createRecovery({
     inbox.adopt(record.session, stored.deliveredRun)
     troupe.adopt(record)
     // It keeps its new id.
-    if (record.id !== stored.record.id && isEnded(stored.record)) writeEnd(record)
+    if (record.id !== stored.record.id && isEnded(stored.record)) void writeEnd(record)
     return record
   }
 
@@ -281,8 +289,8 @@ export function createRecovery({
   }
 
   /** Where it cannot be written, the store says why. */
-  function writeEnd(record: JobRecord): void {
-    store.recordEnd(record).catch(() => {})
+  function writeEnd(record: JobRecord): Promise<void> {
+    return store.recordEnd(record).catch(() => {})
   }
 
   async function goOn(owner: string, unfinished: readonly Unfinished[]): Promise<Outcome[]> {
@@ -336,7 +344,7 @@ export function createRecovery({
     if (!aborted.ok) complain(session, aborted.error.message)
     const message =
       `it was not resumed, since it is not known what its owner may do now: ${why}. ` +
-      "agents_send goes on with it."
+      "agents_send continues it."
     return end(found, { ...interrupted, error: { kind: "interrupted", message } })
   }
 
@@ -376,7 +384,7 @@ export function createRecovery({
     if (isStopped) return
     const timer = setTimeout(() => {
       timers.delete(timer)
-      act().catch((error) => complain("what was to be looked at again", wordsOf(error)))
+      act().catch((error) => complain("a second look at jobs of another process", wordsOf(error)))
     }, pauseMs)
     timers.add(timer.unref())
   }
@@ -397,7 +405,8 @@ export function createRecovery({
         "version",
     )
     const issue = read.error.issues[0]
-    complain(session.id, `${["metadata", "troupe", ...(issue?.path ?? [])].join(".")}: ${issue?.message}`)
+    const where = issue?.path.join(".") || "all of it"
+    complain(session.id, `its record is damaged or somebody else's (${where}: ${issue?.message})`)
     return undefined
   }
 

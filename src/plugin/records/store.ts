@@ -17,7 +17,7 @@ export type JobStoreOptions = {
   claims?: Claims
 }
 
-/** Keeps jobs in opencode's own store: in the metadata of their child sessions, whose other keys stay. */
+/** Keeps jobs in opencode's own store, with their child sessions: see `HostSession.stored`. */
 export class JobStore {
   readonly #host: Host
   readonly #holder: Holder
@@ -41,14 +41,14 @@ export class JobStore {
   }
 
   /**
-   * Writes each job when it has ended: at once but where it is done, which its messages say as well. That it prompts is
-   * not written: a new start asks by ids that follow from what is there, and each write costs as much as a child
-   * session.
+   * Writes each job when it has ended: at once where it failed, which its messages may not say. What stops a job is on
+   * record by then. That it prompts is not written: a new start asks by ids that follow from what is there, and each
+   * write costs as much as a child session.
    */
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
       if (record.session === "" || !before || !hasEnded(record) || hasEnded(before)) return
-      this.#change(record.session, recordPatch(record), record.state === "done" ? "soon" : "urgent")
+      this.#change(record.session, recordPatch(record), record.state === "failed" ? "urgent" : "soon")
     })
   }
 
@@ -173,7 +173,7 @@ export class JobStore {
       }
       const stored = StoredJob.safeParse(found)
       if (!stored.success) {
-        outcome = this.#refused(session, "its metadata.troupe was damaged by somebody else")
+        outcome = this.#refused(session, "it was damaged by something else")
         return undefined
       }
       const { lease } = stored.data

@@ -1,7 +1,7 @@
 import type { JobRecord } from "../../machines/record.ts"
 import { isSummary, placeOf, textSince } from "../host/answers.ts"
 import type { AssistantMessage, Host, HostMessage } from "../host/port.ts"
-import { promptIds } from "../host/prompt-ids.ts"
+import { promptID } from "../host/prompt-ids.ts"
 import { StoredJob } from "./stored-job.ts"
 
 /** The text that an ended job left, or why there is none. */
@@ -42,7 +42,7 @@ async function promptOf(host: Sessions, { session, state, run }: JobRecord): Pro
   if (state === "done") return undefined
   const found = await host.session(session)
   const stored = found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
-  return stored?.record.run === run ? promptIds(session, stored.askedAt).messageID : undefined
+  return stored?.record.run === run ? promptID(session, stored.askedAt) : undefined
 }
 
 /** What a child left in the run that was asked under this id. */
@@ -60,12 +60,12 @@ export function textIn(
     ? lastText(messages.slice(0, messages.indexOf(place))) || textSince(messages, asked ?? "")
     : lastText(messages)
   if (text === "" && isSummarized(messages))
-    return { kind: "lost", why: "opencode has put a summary in the place of its conversation" }
+    return { kind: "lost", why: "opencode has replaced its conversation with a summary" }
   const wasWriting = ofChild.length > 0 && ofChild.at(-1)?.end === undefined
   if (text === "" && wasWriting && record.error?.kind === "interrupted")
     return {
       kind: "lost",
-      why: "opencode stopped while it was writing, and keeps only text that is finished",
+      why: "opencode stopped while it was writing, and stores only finished text",
     }
   return written(text)
 }

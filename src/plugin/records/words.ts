@@ -47,14 +47,24 @@ function textWords(text: TextOf): string {
   }
 }
 
+/** `isWhole`: it has all that the job wrote. */
+type ShortenedBlock = { words: string; isWhole: boolean }
+
 /** The blocks of jobs, each text with its beginning alone where it is long, and how to read the rest. */
-export function shortenedBlocks(results: readonly JobWithText[], now: number): string[] {
+export function shortenedBlocks(results: readonly JobWithText[], now: number): ShortenedBlock[] {
   const most = Math.min(shortLength, Math.floor(allShortLength / results.length))
-  return results.map((result) => resultBlock(shortened(result, most), now))
+  return results.map((result) => {
+    const short = shortened(result, most)
+    return {
+      words: resultBlock(short, now),
+      isWhole: short === result && result.text.kind !== "unreadable",
+    }
+  })
 }
 
-function shortened({ record, text }: JobWithText, most: number): JobWithText {
-  if (text.kind !== "text" || text.text.length <= most) return { record, text }
+function shortened(result: JobWithText, most: number): JobWithText {
+  const { record, text } = result
+  if (text.kind !== "text" || text.text.length <= most) return result
   const rest = `[${text.text.length - most} more characters: agents_wait with ids ["${record.id}"]]`
   return { record, text: { kind: "text", text: `${beginning(text.text, most)}\n${rest}` } }
 }

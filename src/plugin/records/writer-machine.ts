@@ -94,13 +94,13 @@ export const writerMachine = setup({
 }).createMachine({
   id: "writer",
   description:
-    "Writes what changes in one stored job. It is there while anything is unwritten, and never writes twice at once.",
+    "Writes the changes of one stored job. It exists while anything is unwritten, and never runs two writes at once.",
   context: ({ input }) => ({ session: input.session, waiting: input.change, written: 0, failures: 0 }),
   initial: "dirty",
   states: {
     dirty: {
       description:
-        "Changes wait for others, to be written together: each write costs as much as a child session.",
+        "Changes wait for more, to be written together: each write costs as much as creating a child session.",
       always: { guard: "has urgent changes", target: "writing" },
       after: { soon: "writing" },
       on: {
@@ -120,7 +120,7 @@ export const writerMachine = setup({
       on: { "record.changed": { actions: { type: "addChange", params: ({ event }) => event } } },
       states: {
         open: {
-          description: "Others may follow.",
+          description: "Further writes may follow.",
           on: {
             "store.closing": "closing",
             "xstate.done.actor.write": [
@@ -135,7 +135,7 @@ export const writerMachine = setup({
           },
         },
         closing: {
-          description: "The plugin closes: one more may follow, and none that fails is tried again.",
+          description: "The plugin closes: one more write may follow, and a failed one is not tried again.",
           on: {
             "xstate.done.actor.write": [
               {

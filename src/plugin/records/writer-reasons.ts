@@ -4,7 +4,7 @@ import type { Reasons } from "../../machines/reasons.ts"
 export const writerReasons: Reasons = {
   dirty: {
     "at once, if has urgent changes":
-      "What nothing else in opencode tells must be stored before anybody acts on it: an end that was decided, a new run.",
+      "What nothing else in opencode records must be stored before anybody acts on it: an end that was decided, a new run.",
     "after soon":
       "Time enough for what usually follows: the run ended, then its result was delivered. One write has both.",
     "record.changed": "It goes into the same write. The clock is not started again: nothing waits for ever.",
@@ -19,18 +19,18 @@ export const writerReasons: Reasons = {
       "The session is gone, its metadata is damaged, or another process runs the job: no attempt would change that.",
     "write done, if has changes": "More changed meanwhile. It waits for others again, unless it is urgent.",
     "write done": "All is written.",
-    "write failed": "Nothing is lost: it is written with what comes next, or when opencode takes it.",
+    "write failed": "Nothing is lost: it is written with what comes next, or once opencode accepts it.",
   },
   closing: {
     "write done, if was refused": "No attempt would change that.",
-    "write done, if has changes": "What changed meanwhile has not had an attempt yet.",
+    "write done, if has changes": "What changed meanwhile has not been tried yet.",
     "write done": "All is written.",
     "write failed": "The plugin closes: a later attempt could overwrite what its successor has written.",
   },
   retrying: {
-    "at once, if has urgent changes": "Somebody waits for it, and opencode may take it by now.",
-    "after backoff": "opencode may take it by now.",
-    "record.changed": "It goes into the next attempt, over what is older.",
+    "at once, if has urgent changes": "Somebody is waiting for it, and opencode may accept it by now.",
+    "after backoff": "opencode may accept it by now.",
+    "record.changed": "It goes into the next attempt and replaces older values.",
     "store.closing": "One last attempt is made at once.",
   },
   draining: {

@@ -8,6 +8,7 @@ import { CancelArguments, readArguments } from "./arguments.ts"
 import {
   elsewhereWords,
   find,
+  idsOf,
   type Services,
   settled,
   unknownTitle,
@@ -25,10 +26,9 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
     throw new Error("Name the jobs to cancel in ids, or pass all: true. Nothing was cancelled.")
   const { host, troupe, now } = services
   const owner = call.place.session
-  const running = troupe.records.of(owner).filter((record) => !hasEnded(record))
-  const { known, unknown } = ids && !all ? find(services, owner, ids) : { known: running, unknown: [] }
-
-  troupe.cancel(known, `cancelled by its owner${reason ? `: ${reason}` : ""}`)
+  const stop = (jobs: readonly JobRecord[]) =>
+    troupe.cancel([...jobs], `cancelled by its owner${reason ? `: ${reason}` : ""}`)
+  const { known, unknown } = await stopAll(services, call, all ? undefined : ids, stop)
   await settled(services, known)
 
   const current = (records: readonly JobRecord[]) =>
@@ -36,12 +36,18 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   const stopped = current(known.filter((record) => !hasEnded(record)))
   const unchanged = current(known.filter(hasEnded))
   const texts = await within(textTimeout, withTexts(host, stopped), () => stopped.map(unread))
-  const shown = texts.filter(({ text }) => text.kind !== "unreadable").map(({ record }) => record)
+  const blocks = shortenedBlocks(texts, now())
+  const shown = texts.flatMap(({ record }, index) => (blocks[index]?.isWhole ? record : []))
+  const left = texts.flatMap(({ record, text }, index) =>
+    blocks[index]?.isWhole || text.kind === "unreadable" ? [] : record,
+  )
+  services.inbox.showedBeginnings(left)
   const isNone = known.length === 0
   const elsewhere = await elsewhereWords(services, owner, isNone || unknown.length > 0 ? "anew" : "as known")
   const lines = [
     ...(isNone && unknown.length === 0 && elsewhere.length === 0 ? ["No jobs are running."] : []),
-    ...shortenedBlocks(texts, now()),
+    ...blocks.map(({ words }) => words),
+    ...(left.length > 0 ? [`Not shown whole: ${idsOf(left)}. The next agents_wait has all of it.`] : []),
     ...(unchanged.length > 0 ? ["Already ended:"] : []),
     ...unchanged.map((record) => statusLine(record, now())),
     ...unknownWords(services, owner, unknown),
@@ -52,6 +58,30 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
     output: lines.join("\n"),
     metadata: { jobs: withoutText(current(known)), troupe: deliveryMark(shown) },
   }
+}
+
+type Found = { known: JobRecord[]; unknown: string[] }
+
+/** What runs is stopped at once; what a start of the same message is about to make, as soon as it is there. */
+async function stopAll(
+  services: Services,
+  { place, signal }: ToolCall,
+  ids: readonly string[] | undefined,
+  stop: (jobs: readonly JobRecord[]) => void,
+): Promise<Found> {
+  const { troupe, starts } = services
+  const { session: owner } = place
+  const running = () => troupe.records.of(owner).filter((record) => !hasEnded(record))
+  const look = (): Found => (ids ? find(services, owner, ids) : { known: running(), unknown: [] })
+  const first = look()
+  stop(first.known)
+  if (ids && first.unknown.length === 0) return first
+  if (first.known.length > 0 && !ids) await starts.over(owner, signal)
+  else await starts.announcedAndOver(owner, signal)
+  const { known, unknown } = look()
+  const isNew = ({ id }: JobRecord) => first.known.every((each) => each.id !== id)
+  stop(known.filter(isNew))
+  return { known: [...first.known, ...known.filter(isNew)], unknown }
 }
 
 const unread = (record: JobRecord): JobWithText => ({

@@ -43,13 +43,20 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
     StartArguments,
     start,
   )
-  const untold = [...services.untold]
+  const told = new Set<string>()
+  /** What only the agent can tell its user: where there are toasts, they have shown it. */
+  const untold = () => {
+    const { toast, problems } = services.host
+    const news = toast ? [] : problems.all.filter((problem) => !told.has(problem))
+    for (const problem of news) told.add(problem)
+    return news
+  }
   return {
     agents_start: {
       ...startTool,
       async run(given, call) {
         const answer = await services.starts.track(call.place, startTool.run(given, call))
-        return withProblems(answer, untold.splice(0))
+        return withProblems(answer, untold())
       },
     },
     agents_status: tool("Show where your jobs stand. No need to poll.", StatusArguments, status),

@@ -6,29 +6,23 @@ const intervalMs = 1_000
 
 /** Shows how a running tool call is doing, in its title and metadata. */
 export function shownProgress(host: Host, place: ToolCallPlace) {
-  let writing = Promise.resolve()
-  let isOver = false
-  let latest: Progress | undefined
+  let writing: Promise<unknown> = Promise.resolve()
+  /** Aborts what has not been shown by then. */
+  let latest = new AbortController()
 
-  const write = async (progress: Progress) => {
-    if (isOver) return
-    const shown = await host.showProgress(place, progress)
-    // opencode may not have stored yet that the call runs, and nothing else might change for a long time.
-    if (shown.ok && !shown.value && !isOver) changes.call(latest ?? progress)
-  }
   const changes = throttle<Progress>(intervalMs, (progress) => {
-    writing = writing.then(() => write(progress))
+    latest.abort()
+    latest = new AbortController()
+    const { signal } = latest
+    writing = writing.then(() => (signal.aborted ? undefined : host.showProgress(place, progress, signal)))
   })
 
   return {
-    show(title: string, metadata: Record<string, unknown>) {
-      latest = { title, metadata }
-      changes.call(latest)
-    },
+    show: (title: string, metadata: Record<string, unknown>) => changes.call({ title, metadata }),
     /** To be awaited before the tool returns: a write that came later would show the call as running for ever. */
     async settle() {
-      isOver = true
       changes.cancel()
+      latest.abort()
       await writing
     },
   }

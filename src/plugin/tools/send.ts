@@ -8,7 +8,7 @@ import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText 
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { id, message } = readArguments(SendArguments, given)
   const owner = call.place.session
-  const record = services.troupe.records.get(owner, id)
+  const record = await jobToSendTo(services, owner, id, call.signal)
   if (!record) {
     const elsewhere = await elsewhereWords(services, owner, "anew")
     return {
@@ -27,6 +27,19 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
   }
 }
 
+/** A start of the same message may be about to make it. */
+async function jobToSendTo(
+  { troupe, starts }: Services,
+  owner: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<JobRecord | undefined> {
+  const known = troupe.records.get(owner, id)
+  if (known) return known
+  await starts.announcedAndOver(owner, signal)
+  return troupe.records.get(owner, id)
+}
+
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */
 async function askToDirect(record: JobRecord, call: ToolCall): Promise<void> {
   const permission = await call.askToStart(record.agent, record.description, record.session)
@@ -38,6 +51,8 @@ function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCa
   switch (permission.type) {
     case "rejected":
       return permission.feedback ? `The user refused: ${permission.feedback}` : "The user refused"
+    case "prevented":
+      return permission.reason
     case "failed":
       return `opencode did not say whether it is permitted: ${permission.reason}`
     default:

@@ -15,14 +15,12 @@ export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
-  inbox: Pick<Inbox, "open" | "isTaken" | "handOver">
+  inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
   recovery: Pick<Recovery, "owner" | "again" | "elsewhere">
   starts: StartsUnderWay
   undos: Pick<Undos, "settled">
   options: Options
-  /** What the user can be told of the configuration only by the agent. */
-  untold: readonly string[]
   /** What a person types for a link to the inspector. */
   inspectCommand: () => string
   now: () => number
@@ -67,9 +65,16 @@ export async function elsewhereWords(
       .map(({ id, isRunning }) => (isRunning ? id : `${id} (ended)`))
     const count =
       ids.length === 1 ? "1 job of this session belongs" : `${ids.length} jobs of this session belong`
+    // opencode 2 serves all directories from one process, and lets a session move to another.
+    if (pid === process.pid) {
+      return (
+        `${count} to the directory from which this session was moved: ${listed(ids, 20)}. They can be stopped there ` +
+        "alone; once opencode is started again, they are here."
+      )
+    }
     return (
       `${count} to another opencode (pid ${pid}): ${listed(ids, 20)}. Results are delivered there; ` +
-      "once that opencode has ended, they are here."
+      "once that opencode has ended, they are available here."
     )
   })
 }
@@ -83,6 +88,8 @@ export function listed(names: readonly string[], most: number): string {
   const shown = names.slice(0, most).map((name) => excerpt(name))
   return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ")
 }
+
+export const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 
 /** Records as results carry them: their texts are in the output. */
 export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "text">[] {

@@ -36,7 +36,7 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const { catalog, owner } = await lookUp(services, tasks, call)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
-  // What cannot start needs nobody's permission, which on opencode 2 also makes a session.
+  // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
@@ -98,7 +98,7 @@ function check({ agents, models }: Catalog, given: unknown, index: number): Item
   const task = read.value
   const { agent: asked = "general" } = task
   const agent = agents.find((each) => each.name === asked && each.isSubagent)
-  if (!agent) return { name, refused: `no subagent "${asked}"; there are: ${namesOf(offered(agents))}` }
+  if (!agent) return { name, refused: `no subagent "${asked}"; available: ${namesOf(offered(agents))}` }
   if (task.model === undefined || !models) return { name, task, agent }
   const choice = chosen(models, task.model)
   return typeof choice === "string" ? { name, refused: choice } : { name, task, agent, choice }
@@ -110,7 +110,7 @@ function chosen(models: readonly HostModel[], asked: string): ModelChoice | stri
   const hash = asked.lastIndexOf("#")
   const [model, variant] = [asked.slice(0, hash), asked.slice(hash + 1)]
   const known = hash === -1 ? undefined : models.find(({ name }) => name === model)
-  if (!known) return `no model "${asked}"; there are: ${listed(closest(models, asked), 20)}`
+  if (!known) return `no model "${asked}"; available: ${listed(closest(models, asked), 20)}`
   const { variants } = known
   if (variants.includes(variant)) return { model, variant }
   return variants.length === 0
@@ -180,6 +180,8 @@ function refusalOf(
     }
     case "rejected":
       return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"
+    case "prevented":
+      return permission.reason
     case "failed":
       return `opencode did not say whether it is permitted: ${permission.reason}`
   }

@@ -27,15 +27,17 @@ export async function status(services: Services, given: unknown, call: ToolCall)
   const elsewhere = await elsewhereWords(services, owner, "anew")
   const isNone = known.length === 0 && unknown.length === 0 && elsewhere.length === 0
   const lines = [
-    ...(isNone ? [noJobs(services)] : []),
+    ...(isNone ? [aboutPlugin(services, "no jobs.")] : []),
     ...(shown.length < known.length
-      ? [`(${known.length - shown.length} older ones not shown; name their ids)`]
+      ? [`(${known.length - shown.length} older ones not shown: pass their ids to see them)`]
       : []),
     ...shown.map((record) => statusLine(record, services.now())),
     ...delivered(shown),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
     ...services.host.problems.all.map((problem) => `Problem: ${problem}`),
+    // Nothing else shows it to a person.
+    ...(!isNone && !ids && !services.host.toast ? [aboutPlugin(services)] : []),
   ]
   return { title: titleOf(known, unknown), output: lines.join("\n"), metadata: { jobs: withoutText(shown) } }
 }
@@ -43,7 +45,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
 /** Their texts have left memory with their delivery. */
 function delivered(records: readonly JobRecord[]): string[] {
   const ids = records.filter((record) => hasEnded(record) && record.text === undefined).map(({ id }) => id)
-  return ids.length > 0 ? [`agents_wait with ids has the text of ${listed(ids, 5)}.`] : []
+  return ids.length > 0 ? [`agents_wait with ids returns the text of ${listed(ids, 5)}.`] : []
 }
 
 function titleOf(known: JobRecord[], unknown: string[]): string {
@@ -51,8 +53,8 @@ function titleOf(known: JobRecord[], unknown: string[]): string {
   return unknown.length > 0 ? unknownTitle(unknown) : "no jobs"
 }
 
-/** Shows a person who asks for it that the plugin is there. */
-function noJobs({ options, inspectCommand }: Services): string {
-  const inspector = options.inspector.enabled ? ` Inspector: ${inspectCommand()}` : ""
-  return `opencode-troupe ${version}: no jobs.${inspector}`
+/** Shows a person who asks for it that the plugin is there, and how to see more. */
+function aboutPlugin({ options, inspectCommand }: Services, ...said: string[]): string {
+  const inspector = options.inspector.enabled ? [`Inspector: ${inspectCommand()}`] : []
+  return [`opencode-troupe ${version}:`, ...said, ...inspector].join(" ")
 }

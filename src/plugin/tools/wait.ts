@@ -9,6 +9,7 @@ import { shownProgress } from "./progress.ts"
 import {
   elsewhereWords,
   find,
+  idsOf,
   type Services,
   settled,
   unknownTitle,
@@ -38,7 +39,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
       ? "The wait was interrupted."
       : time.signal.aborted
         ? "The wait timed out."
-        : "Not all were waited for."
+        : "Returned with the first result."
     return await report(services, call.place, { known, unknown, isAsked: ids !== undefined }, reason)
   } finally {
     clearTimeout(timer)
@@ -96,9 +97,9 @@ async function report(
   const read = await withTexts(services.host, current.filter(hasEnded))
   const elsewhere = await elsewhereWords(services, owner, unknown.length > 0 ? "anew" : "as known")
   // From here on nothing waits: no other call can take them meanwhile.
-  const isTold = ({ record }: JobWithText) => !isAsked && services.inbox.isTaken(record, call)
-  const told = read.filter(isTold).map(({ record }) => record)
-  const ended = read.filter((result) => result.text.kind !== "unreadable" && !isTold(result))
+  const isTaken = ({ record }: JobWithText) => !isAsked && services.inbox.isTaken(record, call)
+  const taken = read.filter(isTaken).map(({ record }) => record)
+  const ended = read.filter((result) => result.text.kind !== "unreadable" && !isTaken(result))
   const blocks = ended.map((result) => resultBlock(result, now))
   const count = fitting(blocks)
   const handedOver = ended.slice(0, count).map(({ record }) => record)
@@ -111,7 +112,7 @@ async function report(
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
-    ...(told.length > 0 ? [`In the answer of your other agents_wait call: ${idsOf(told)}.`] : []),
+    ...(taken.length > 0 ? [`Already returned by your other agents_wait call: ${idsOf(taken)}.`] : []),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
   ]
@@ -124,7 +125,5 @@ async function report(
 
 const unreadable = ({ id, state }: JobRecord, problem: string) =>
   `${id} is ${state}, but its text could not be read now: ${excerpt(problem)}. Call agents_wait again for it.`
-
-const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 
 const them = (records: readonly JobRecord[]) => (records.length === 1 ? "it" : "them")

@@ -35,7 +35,7 @@ type Path = (string | number)[]
 type JsonSchema = z.core.JSONSchema.BaseSchema
 
 function unknownField(path: Path, name: string, { properties = {} }: JsonSchema): string {
-  return `${nameOf(path, name)} is unknown; there are: ${Object.keys(properties).join(", ")}`
+  return `${nameOf(path, name)} is unknown; valid names: ${Object.keys(properties).join(", ")}`
 }
 
 function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema): string {

@@ -7,6 +7,7 @@ import {
   type Scenario,
   starting,
   startingLate,
+  startingUnrecorded,
   telling,
   working,
 } from "./scenarios.ts"
@@ -37,7 +38,10 @@ const notPrompted = {
   late: "done",
   twice: "done",
 }
-const notSent = { ...inAllWays("error: not sent"), late: "sent", twice: "sent" }
+/** Without an answer, opencode may have it: it is asked by the same id once the turn is over, and so it is sent once. */
+const notSent = { ...inAllWays("error: not sent"), hangs: "sent", late: "sent", twice: "sent" }
+/** The turn is over, and nobody says what the answer is; what was streamed of it is kept. */
+const notRead = { ...inAllWays("failed (prompt)"), twice: "done" }
 const done = inAllWays("done")
 const cancelled = inAllWays("cancelled, text kept")
 const delivered = inAllWays("delivered once")
@@ -94,14 +98,26 @@ const ofTwo: Case[] = [
   { call: "session.get", when: "a job is started", scenario: starting, outcomes: refused },
   { call: "agent.list", when: "a job is started", scenario: starting, outcomes: refused },
   { call: "model.list", when: "a job is started", scenario: starting, outcomes: refused },
-  { call: "session.context", when: "a job is started", scenario: starting, outcomes: refused },
   { call: "tool.list", when: "a job is started", scenario: starting, outcomes: refused },
-  { call: "subagent", when: "a job is started", scenario: starting, outcomes: refused },
+  // It tells of the session long before it answers.
+  { call: "subagent", when: "a job is started", scenario: starting, outcomes: { ...refused, late: "done" } },
+  { call: "storage.get", when: "a job is started", scenario: starting, outcomes: refused },
   { call: "session.update", when: "a job is started", scenario: starting, outcomes: notCreated },
   { call: "session.switchModel", when: "a job is started", scenario: starting, outcomes: notCreated },
   { call: "storage.set", when: "a job is started", scenario: starting, outcomes: notCreated },
-  { call: "storage.get", when: "a job is started", scenario: starting, outcomes: notCreated },
-  { call: "session.prompt", when: "a job is started", scenario: starting, outcomes: notPrompted },
+  {
+    call: "storage.remove",
+    when: "a record cannot be written",
+    scenario: startingUnrecorded,
+    outcomes: inAllWays("failed (create)"),
+  },
+  // What is not known to be admitted is waited for: nothing runs where it was not.
+  {
+    call: "session.prompt",
+    when: "a job is started",
+    scenario: starting,
+    outcomes: { ...notPrompted, hangs: "failed (prompt)" },
+  },
   {
     call: "session.wait",
     when: "a job is started",
@@ -109,7 +125,7 @@ const ofTwo: Case[] = [
     outcomes: { ...done, rejects: "failed (prompt)", error: "failed (prompt)" },
   },
   { call: "session.get", when: "a job is running", scenario: working, outcomes: done },
-  { call: "session.context", when: "a job is running", scenario: working, outcomes: done },
+  { call: "session.context", when: "a job is running", scenario: working, outcomes: notRead },
   { call: "storage.set", when: "a job is running", scenario: working, outcomes: done },
   { call: "progress", when: "a job is running", scenario: working, outcomes: done },
   { call: "session.interrupt", when: "a job is cancelled", scenario: cancelling, outcomes: cancelled },
@@ -119,10 +135,17 @@ const ofTwo: Case[] = [
   { call: "session.prompt", when: "a message is sent to a job", scenario: telling, outcomes: notSent },
   { call: "session.get", when: "its result is delivered", scenario: notifying, outcomes: delivered },
   { call: "session.context", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "storage.set", when: "its result is delivered", scenario: notifying, outcomes: delivered },
+  { call: "storage.scan", when: "its result is delivered", scenario: notifying, outcomes: delivered },
   { call: "session.synthetic", when: "its result is delivered", scenario: notifying, outcomes: delivered },
   { call: "storage.scan", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
   { call: "storage.get", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
   { call: "session.context", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+  { call: "session.get", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+  { call: "storage.set", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+  { call: "agent.list", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+  { call: "session.wait", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
+  { call: "permission.list", when: "the plugin is reloaded", scenario: restarting, outcomes: delivered },
 ]
 
 export const cases: Record<Generation, Case[]> = { 1: ofOne, 2: ofTwo }

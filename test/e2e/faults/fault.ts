@@ -3,7 +3,8 @@ import type { Generation } from "../../support/any-opencode.ts"
 
 /**
  * Every call that the plugin makes to opencode: for 1.18 by its name in `src/plugin/host/v1/host.ts`, for 2.x by that in
- * `src/plugin/host/v2/api.ts`, where `subagent` is opencode's own tool, which makes children.
+ * `src/plugin/host/v2/api.ts`, where `subagent` is opencode's own tool, which makes children. Left out are those which
+ * 2.0.15 does not have or get to, and those with which the plugin registers itself.
  */
 export const CALLS = {
   1: [
@@ -39,9 +40,11 @@ export const CALLS = {
     "storage.get",
     "storage.set",
     "storage.scan",
+    "storage.remove",
     "agent.list",
     "model.list",
     "tool.list",
+    "permission.list",
     "progress",
   ],
 } as const satisfies Record<Generation, readonly string[]>

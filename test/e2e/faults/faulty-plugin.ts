@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import type { PluginInput, PluginModule } from "@opencode-ai/plugin"
 import * as z from "zod"
 import type { Context, NewTool } from "../../../src/plugin/host/v2/api.ts"
+import type { BuiltInTool, Call as ToolCall } from "../../../src/plugin/host/v2/calls.ts"
 import { CALLS, type Call, callOf, Fault } from "./fault.ts"
 
 /**
@@ -51,7 +52,7 @@ async function setup(context: Context): Promise<() => Promise<void>> {
   const options = Options.parse(context.options)
   const { default: plugin }: Plugin = await import(options.plugin)
   appendFileSync(options.log, "loaded\n")
-  const { session, storage, agent, model, tool } = context
+  const { session, storage, agent, model, permission, tool } = context
   const faulty = {
     ...context,
     options: options.troupe,
@@ -59,10 +60,11 @@ async function setup(context: Context): Promise<() => Promise<void>> {
     storage: spoiledIn("storage", storage, options),
     agent: spoiledIn("agent", agent, options),
     model: spoiledIn("model", model, options),
+    permission: spoiledIn("permission", permission, options),
     tool: {
       async list() {
         const tools = await spoiled("tool.list", options, { run: () => tool.list() })
-        return tools.map((each) =>
+        return BuiltInTools.parse(tools).map((each) =>
           each.id === "subagent"
             ? { ...each, execute: spoiledCall("subagent", each.execute, options) }
             : each,
@@ -98,9 +100,14 @@ const spoiledCall =
 
 const withFaultyProgress = (tool: NewTool, options: Options): NewTool => ({
   ...tool,
-  execute: (given, call) =>
-    tool.execute(given, { ...call, progress: spoiledCall("progress", call.progress, options) }),
+  execute(given, call) {
+    const real = RealCall.parse(call)
+    return tool.execute(given, { ...real, progress: spoiledCall("progress", real.progress, options) })
+  },
 })
+
+const BuiltInTools = z.custom<BuiltInTool[]>()
+const RealCall = z.custom<ToolCall>()
 
 /** @param error what opencode answers when it fails; default: it rejects, with an error that has a tag alone */
 async function spoiled<Answer>(

@@ -3,15 +3,14 @@ import { isNotification } from "../../support/conversation.ts"
 import { held, jobOf } from "../../support/jobs.ts"
 import { poll } from "../../support/waiters.ts"
 import type { Fault } from "./fault.ts"
-import type { Site } from "./site.ts"
+import type { Site, SiteKind } from "./site.ts"
 
 /**
  * One job's life with a fault in it. Each says in a word or two what its owner saw meanwhile, and leaves the fault
  * mended: what must hold afterwards is the same for all.
  */
 export type Scenario = {
-  /** Whether owners are told of ended jobs, or have to ask. */
-  notify: "idle" | "never"
+  site: SiteKind
   run(trial: Trial): Promise<{ owner: string; outcome: string }>
 }
 
@@ -30,7 +29,7 @@ export const promptOf = ({ name }: Pick<Trial, "name">) => `Work in ${name}.`
 
 /** A job is started and waited for while the fault lasts. */
 export const starting: Scenario = {
-  notify: "never",
+  site: "never",
   async run(trial) {
     const { site, fault } = trial
     site.model.on(promptOf(trial), { type: "text", text: answerOf(trial) })
@@ -40,7 +39,8 @@ export const starting: Scenario = {
       id: "it",
       prompt: promptOf(trial),
       model: "fake/m2",
-      timeout: fault.way === "hangs" ? 3 : 60,
+      // The one call that lasts as long as the turn.
+      timeout: fault.call === "prompt" && fault.way === "hangs" ? 3 : 60,
     }
     const started = await site.project.callTool(owner, "agents_start", { tasks: [task] })
     const isOver = started.output.startsWith("Not started")
@@ -60,7 +60,7 @@ export const starting: Scenario = {
 
 /** A session is made so late that its job has failed, and the fault comes when it is to be removed. */
 export const startingLate: Scenario = {
-  notify: "never",
+  site: "never",
   async run(trial) {
     const { site, fault } = trial
     const owner = await site.project.session()
@@ -74,9 +74,24 @@ export const startingLate: Scenario = {
   },
 }
 
-/** The fault comes while the job works, and its owner waits for it. */
+/** The record of a new session cannot be written, and the fault comes when what there is of it is to be removed. */
+export const startingUnrecorded: Scenario = {
+  site: "never",
+  async run(trial) {
+    const { site, fault } = trial
+    const owner = await site.project.session()
+    site.spoil({ call: "storage.set", way: "rejects", lateMs: 0 }, fault)
+    const task = { id: "it", prompt: promptOf(trial) }
+    const outcome = outcomeOf(await site.project.callTool(owner, "agents_start", { tasks: [task] }))
+    await site.spoiled(fault.call)
+    site.mend()
+    return { owner, outcome }
+  },
+}
+
+/** The fault comes while the job works, and its owner waits for it. What the child writes is kept in any case. */
 export const working: Scenario = {
-  notify: "never",
+  site: "never",
   async run(trial) {
     const { site, fault } = trial
     const job = await startHeld(trial)
@@ -84,16 +99,19 @@ export const working: Scenario = {
     const waiting = site.project.startTool(job.owner, "agents_wait", {})
     await waiting.running()
     job.release(answerOf(trial))
-    const outcome = outcomeOf(await waiting.done)
+    const done = await waiting.done
+    const outcome = outcomeOf(done)
     await site.spoiled(fault.call)
     site.mend()
+    const isKept = done.output.includes(answerOf(trial))
+    if (!isKept) throw new Error(`its text is lost: ${words(done)}`)
     return { owner: job.owner, outcome }
   },
 }
 
 /** The fault comes while the job works, and its owner cancels it. */
 export const cancelling: Scenario = {
-  notify: "never",
+  site: "never",
   async run(trial) {
     const { site, fault } = trial
     const { owner, session } = await startHeld(trial)
@@ -114,7 +132,7 @@ export const cancelling: Scenario = {
 
 /** The fault comes while the job works, and its owner tells it more. */
 export const telling: Scenario = {
-  notify: "never",
+  site: "never",
   async run(trial) {
     const { site, fault } = trial
     const job = await startHeld(trial)
@@ -136,7 +154,7 @@ export const telling: Scenario = {
 
 /** A job ends while its owner is idle: it is to be told. */
 export const notifying: Scenario = {
-  notify: "idle",
+  site: "idle",
   async run(trial) {
     const { site, fault } = trial
     const job = await startHeld(trial)
@@ -155,7 +173,7 @@ export const notifying: Scenario = {
  * opencode 2 the child works on meanwhile.
  */
 export const restarting: Scenario = {
-  notify: "idle",
+  site: "reloading",
   async run(trial) {
     const { site, fault } = trial
     const { owner, release } = await startHeld(trial)

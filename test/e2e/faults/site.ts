@@ -22,23 +22,32 @@ export type Site = {
   stop(): Promise<void>
 }
 
+/**
+ * `idle`, `never`: whether owners are told of ended jobs, or have to ask. `reloading`: as `idle`, and the plugin may be
+ * reloaded there.
+ */
+export type SiteKind = "idle" | "never" | "reloading"
+
 export type SiteOptions = {
   opencode: OneGeneration
   model: ScriptedModel
-  notify: "idle" | "never"
+  kind: SiteKind
 }
 
 const builtPlugin = pathToFileURL(join(import.meta.dirname, "..", "..", "..", "dist", "server.js")).href
 const faultyPlugin = join(import.meta.dirname, "faulty-plugin.ts")
 
-export async function openSite({ opencode, model, notify }: SiteOptions): Promise<Site> {
+export async function openSite({ opencode, model, kind }: SiteOptions): Promise<Site> {
   const folder = tempFolder("faults")
   const file = join(folder.path, "faults.json")
   const log = join(folder.path, "spoiled.log")
-  const options = { plugin: builtPlugin, troupe: { notify }, faults: file, log }
+  const troupe = { notify: kind === "never" ? "never" : "idle" }
+  const options = { plugin: builtPlugin, troupe, faults: file, log }
   const path = opencode.generation === 1 ? faultyPlugin : pluginFolder(join(folder.path, "plugin"))
   writeFileSync(log, "")
-  const project = await opencode.open({ model, plugin: { path, options } })
+  // opencode 2 reloads the plugins of all projects at once.
+  const open = kind === "reloading" && opencode.generation === 2 ? opencode.start : opencode.open
+  const project = await open({ model, plugin: { path, options } })
   const count = (line: string) =>
     readFileSync(log, "utf8")
       .split("\n")

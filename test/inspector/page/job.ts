@@ -104,7 +104,7 @@ describe("live", () => {
     scripted.troupe.adopt({ ...jobInput("old"), ...ended, state: "failed" })
     await open("job=ses_old")
     await page.getByText("Its text could not be read: opencode is busy.").waitFor()
-    await page.getByText("opencode was restarted since this job ran").waitFor()
+    await page.getByText("opencode has been restarted since this job ran").waitFor()
     expect(await page.getByText("It wrote nothing").count()).toBe(0)
     scripted.kept.set("old", { kind: "lost", why: "its session was deleted" })
     await page.reload()

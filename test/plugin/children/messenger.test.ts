@@ -79,7 +79,9 @@ describe("A message to a running job", () => {
 
   it("that opencode does not take is said to be not sent, and is not asked for later", async () => {
     const { say, finish, host } = await working({ send: async () => failed("not now") })
-    await expect(say("more")).rejects.toThrow("opencode did not take the message: not now. Nothing was sent.")
+    await expect(say("more")).rejects.toThrow(
+      "opencode did not accept the message: not now. Nothing was sent.",
+    )
     expect((await finish("done")).jobs[0]?.state).toBe("done")
     expect(host.prompts).toHaveLength(1)
   })
@@ -111,7 +113,7 @@ describe("A message to a running job", () => {
     const saying = say("one thing more")
     await settled()
     cost.open()
-    expect((await saying).title).toBe("a: Run 2 started; agents_wait has its result.")
+    expect((await saying).title).toBe("a: Run 2 started; agents_wait returns its result.")
     expect(host.prompts[1]?.prompt.text).toBe("one thing more")
   })
 
@@ -130,7 +132,7 @@ describe("A message to a running job", () => {
     const { call, say, sent } = await working({}, { concurrency: 1 })
     await call("agents_start", { tasks: [{ id: "b", prompt: "later" }] })
     await expect(say("more", "b")).rejects.toThrow(
-      "b is queued and cannot be told anything now; send again when it works or has ended. Nothing was sent.",
+      "b is queued and cannot take a message now; send it again once it is working or has ended. Nothing was sent.",
     )
     expect(sent).toEqual([])
   })
@@ -139,7 +141,7 @@ describe("A message to a running job", () => {
     const { call, say, sent, troupe } = await working({ abort: () => new Promise(() => {}) })
     void call("agents_cancel", { ids: ["a"] })
     await until(() => troupe.records.get("owner", "a")?.phase === "stopping")
-    await expect(say("more")).rejects.toThrow("a is stopping and cannot be told anything now")
+    await expect(say("more")).rejects.toThrow("a is stopping and cannot take a message now")
     expect(sent).toEqual([])
   })
 })
@@ -149,7 +151,7 @@ describe("A message to an ended job", () => {
     const { say, finish, host, store } = await working()
     await finish("first")
     const { title, jobs } = await say("go on")
-    expect(title).toBe("a: Run 2 started; agents_wait has its result.")
+    expect(title).toBe("a: Run 2 started; agents_wait returns its result.")
     expect(jobs).toMatchObject([{ id: "a", run: 2, state: "prompting" }])
     const [first, second] = host.prompts.map(({ prompt }) => prompt)
     expect(second).toMatchObject({ session: first?.session, text: "go on", agent: "general" })
@@ -206,7 +208,7 @@ describe("A message to an ended job", () => {
     vi.spyOn(store, "saveRun").mockRejectedValue(new Error("another's"))
     vi.spyOn(store, "isOurs").mockReturnValue(false)
     vi.spyOn(store, "isHeld").mockResolvedValue(true)
-    await expect(say("go on")).rejects.toThrow("another opencode has gone on with a")
+    await expect(say("go on")).rejects.toThrow("another opencode has continued a")
     expect(host.prompts).toHaveLength(1)
   })
 
@@ -295,7 +297,7 @@ describe("A message to an ended job", () => {
   it("is refused where there never was a session", async () => {
     const { call, say } = await working({ createSession: async () => failed("no room") })
     await expect(say("go on")).rejects.toThrow(
-      "a never had a session to go on in; start a new job. Nothing was sent.",
+      "a never had a session to continue in; start a new job. Nothing was sent.",
     )
     expect((await call("agents_status", {})).jobs[0]?.run).toBe(1)
   })

@@ -1,21 +1,19 @@
-import { describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import { createActor, fromPromise, type SnapshotFrom } from "xstate"
 import { type TurnAnswer, type TurnEvent, turnMachine } from "../../../src/plugin/children/turn-machine.ts"
 import type { Prompt } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
-import { takenIn, transitionsOf } from "../../machines/support/transitions.ts"
+import { transitionsOf } from "../../machines/support/transitions.ts"
+import { drive, everyStep, withOneMessage, withTwoMessages } from "./support/turn-walk.ts"
 
 quietXState()
 
 type Found = { answer?: TurnAnswer | undefined }
 
-const taken = new Set<string>()
-
 const prompt = (messageID: string): Prompt => ({
   session: "ses_1",
   messageID,
-  partID: `part of ${messageID}`,
   text: `the text of ${messageID}`,
   agent: "general",
 })
@@ -41,12 +39,7 @@ function turn() {
         findAnswer: fromPromise<Found, Prompt>(() => called("find")),
       },
     }),
-    {
-      input: { prompt: prompt("first") },
-      inspect: (inspected) => {
-        for (const name of takenIn(inspected)) taken.add(name)
-      },
-    },
+    { input: { prompt: prompt("first") } },
   ).start()
   const snapshot = (): SnapshotFrom<typeof turnMachine> => actor.getSnapshot()
   return {
@@ -198,8 +191,16 @@ describe("What a child is writing", () => {
   })
 })
 
-describe("These tests of the turn machine", () => {
-  it.each(transitionsOf(turnMachine))("take %s", (name) => {
+describe("Every event in every state of a turn", () => {
+  const taken = new Set<string>()
+
+  // Once with a real actor, and once through the pure machine with a snapshot that goes through JSON after every step.
+  beforeAll(async () => {
+    for (const alphabet of [withOneMessage, withTwoMessages])
+      for (const steps of everyStep(alphabet)) for (const name of await drive(steps)) taken.add(name)
+  }, 60_000)
+
+  it.each(transitionsOf(turnMachine))("takes %s, the same in life and on paper", (name) => {
     expect(taken).toContain(name)
   })
 })

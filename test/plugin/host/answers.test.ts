@@ -9,10 +9,10 @@ import {
   textSince,
 } from "../../../src/plugin/host/answers.ts"
 import type { AssistantMessage, UserMessage } from "../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 
 const askedAt = Date.UTC(2026, 10, 25)
-const { messageID: asked } = promptIds("ses_1", askedAt)
+const asked = promptID("ses_1", askedAt)
 
 const user = (id: string, fields: Partial<UserMessage> = {}): UserMessage => ({
   id,
@@ -112,7 +112,7 @@ describe("A message as the answer to a prompt whose turn is over", () => {
     [
       "the call at which the turn ended",
       assistant("msg_2", { refusal: "bash (denied)" }),
-      { kind: "interrupted", message: "its turn ended at a call of bash (denied)" },
+      { kind: "interrupted", message: "its turn ended at a call to bash (denied)" },
     ],
     ["that it was aborted, where nothing says more", assistant("msg_2"), ABORTED],
     ["that it was aborted, where it is no answer", user("msg_2"), ABORTED],

@@ -1,41 +1,35 @@
 import { describe, expect, it } from "vitest"
-import { promptIds, wasAskedBefore } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID, wasAskedBefore } from "../../../src/plugin/host/prompt-ids.ts"
 
 const noon = Date.UTC(2026, 0, 1, 12)
 
-describe("The ids of a prompt", () => {
+describe("The ids of prompts", () => {
   it("are of opencode's own shape", () => {
-    const { messageID, partID } = promptIds("ses_1", noon)
-    expect(messageID).toMatch(/^msg_[0-9a-f]{12}[0-9A-Za-z]{14}$/)
-    expect(partID).toMatch(/^prt_[0-9a-f]{12}[0-9A-Za-z]{14}$/)
+    expect(promptID("ses_1", noon)).toMatch(/^msg_[0-9a-f]{12}[0-9A-Za-z]{14}$/)
   })
 
   it("hold the time as opencode's do: milliseconds × 4096, modulo 2^48", () => {
     const time = ((BigInt(noon) * 4096n) % 2n ** 48n).toString(16)
-    expect(promptIds("ses_1", noon).messageID.slice(4, 16)).toBe(time.padStart(12, "0"))
-    expect(promptIds("ses_1", 26 * 2 ** 36 + 1).messageID.slice(4, 16)).toBe("000000001000")
+    expect(promptID("ses_1", noon).slice(4, 16)).toBe(time.padStart(12, "0"))
+    expect(promptID("ses_1", 26 * 2 ** 36 + 1).slice(4, 16)).toBe("000000001000")
   })
 
   it("stay what they are in every version of this plugin: a run may outlive the one that asked it", () => {
-    expect(promptIds("ses_1", noon)).toEqual({
-      messageID: "msg_b796dd6000001X4PPRfh23x5jj",
-      partID: "prt_b796dd600000mM41vytW2UtVb5",
-    })
+    expect(promptID("ses_1", noon)).toBe("msg_b796dd6000001X4PPRfh23x5jj")
   })
 
   it("are the same for the same session and time, so that asking again joins the first prompt", () => {
-    expect(promptIds("ses_1", noon)).toEqual(promptIds("ses_1", noon))
+    expect(promptID("ses_1", noon)).toEqual(promptID("ses_1", noon))
   })
 
-  it("are others for another session, another time, and between message and part", () => {
-    const all = [promptIds("ses_1", noon), promptIds("ses_2", noon), promptIds("ses_1", noon + 1)]
-    const tails = all.flatMap(({ messageID, partID }) => [messageID.slice(16), partID.slice(16)])
-    expect(new Set(tails).size).toBe(6)
+  it("are others for another session and another time", () => {
+    const all = [promptID("ses_1", noon), promptID("ses_2", noon), promptID("ses_1", noon + 1)]
+    expect(new Set(all.map((id) => id.slice(16))).size).toBe(3)
   })
 
   it("sort by time", () => {
     const times = [noon, noon + 1, noon + 999, noon + 3_600_000]
-    const ids = times.map((time) => promptIds("ses_1", time).messageID)
+    const ids = times.map((time) => promptID("ses_1", time))
     expect(ids.toSorted()).toEqual(ids)
   })
 })
@@ -48,6 +42,6 @@ describe("Whether a prompt is older than a time", () => {
     ["is told where the times of ids have come round in between", 26 * 2 ** 36 - 1, 26 * 2 ** 36 + 1, true],
     ["is told the other way round as well", 26 * 2 ** 36 + 1, 26 * 2 ** 36 - 1, false],
   ])("%s", (_, askedAt, at, isOlder) => {
-    expect(wasAskedBefore(promptIds("ses_1", askedAt).messageID, at)).toBe(isOlder)
+    expect(wasAskedBefore(promptID("ses_1", askedAt), at)).toBe(isOlder)
   })
 })

@@ -30,7 +30,7 @@ type Setup = {
 async function ownerWithJobs({ faults = () => ({}), notify = "idle", jobs = 1 }: Setup = {}) {
   const services = testServices({}, { idleSeconds: 100_000, timeoutSeconds: 100_000 })
   const { host, troupe, inbox } = services
-  const words = { session: "owner", messageID: "msg_1", partID: "prt_1", text: "hello" }
+  const words = { session: "owner", messageID: "msg_1", text: "hello" }
   host.said.set("owner", [askedBy({ ...words, agent: "plan", model: "fake/m2" })])
   const posted: NewPrompt[] = []
   const sent: NewPrompt[] = []

@@ -6,6 +6,7 @@ import { createLineage } from "../../../src/plugin/owners/lineage.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
 import { ok } from "../support/host-double.ts"
+import { sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
@@ -23,7 +24,7 @@ async function ownerWithJobs(count: number, overrides: Parameters<typeof testSer
     now: Date.now,
     reportError: (error) => expect.fail(String(error)),
   })
-  const lineage = createLineage(host)
+  const lineage = createLineage(host, troupe.records)
   const hear = hearOwners({ show: (toast) => toasts.push(toast), troupe, inbox, deliveries, lineage })
   const tasks = Array.from({ length: count }, (_, index) => ({ id: `j${index + 1}`, prompt: "work" }))
   if (count > 0) await services.call("agents_start", { tasks })
@@ -76,30 +77,26 @@ describe("An owner whose session is deleted", () => {
 })
 
 describe("How deep a session is", () => {
-  it("is known from its beginning on, without asking opencode", async () => {
+  it.each<[string, Parameters<Awaited<ReturnType<typeof ownerWithJobs>>["hear"]>[0]]>([
+    ["a turn", { type: "session.idle", session: "other" }],
+    ["the session", { type: "session.deleted", session: "other" }],
+  ])("is not remembered after the end of %s", async (_, end) => {
     const { hear, host, lineage } = await ownerWithJobs(0)
-    hear({ type: "session.created", session: "top", parent: undefined })
-    hear({ type: "session.created", session: "child", parent: "top" })
-    expect(host.sessions.has("child")).toBe(false)
-    expect(await lineage.depthOf("child")).toBe(1)
+    host.sessions.set("other", sessionOf("other"))
+    expect(await lineage.depthOf("other")).toBe(0)
+    host.sessions.delete("other")
+    hear(end)
+    expect(await lineage.depthOf("other")).toBeUndefined()
   })
 
-  it("is that of a job's child below its owner, though an opencode that makes no child sessions tells of no parent", async () => {
-    const { hear, host, troupe, lineage } = await ownerWithJobs(1)
-    const session = troupe.records.get("owner", "j1")?.session ?? ""
-    host.sessions.delete(session)
-    hear({ type: "session.created", session, parent: undefined })
-    expect(await lineage.depthOf(session)).toBe(1)
-  })
-
-  it("is not remembered of children whose jobs have ended, be there ever so many", async () => {
-    const { hear, host, troupe, call, lineage } = await ownerWithJobs(1)
-    const session = troupe.records.get("owner", "j1")?.session ?? ""
-    hear({ type: "session.created", session, parent: "owner" })
-    host.sessions.delete(session)
-    expect(await lineage.depthOf(session)).toBe(1)
+  it("of an owner is remembered after its turn while jobs of it run, and no longer", async () => {
+    const { hear, host, call, troupe, lineage } = await ownerWithJobs(1)
+    hear({ type: "session.idle", session: "owner" })
+    expect(await lineage.depthOf(troupe.records.get("owner", "j1")?.session ?? "")).toBe(1)
+    host.sessions.delete("owner")
+    expect(await lineage.depthOf("owner")).toBe(0)
     await call("agents_cancel", { all: true })
-    expect(await lineage.depthOf(session)).toBeUndefined()
+    expect(await lineage.depthOf("owner")).toBeUndefined()
   })
 })
 

@@ -1,14 +1,16 @@
 import { describe, expect, it, vi } from "vitest"
 import { createLineage } from "../../../src/plugin/owners/lineage.ts"
-import { failed, hostDouble } from "../support/host-double.ts"
+import { jobInput } from "../../machines/support/jobs.ts"
+import { failed } from "../support/host-double.ts"
 import { sessionOf } from "../support/opencode-data.ts"
+import { testServices } from "../support/services.ts"
 
 function family() {
-  const host = hostDouble()
+  const { host, troupe } = testServices()
   host.sessions.set("child", sessionOf("child", { parentID: "owner" }))
   host.sessions.set("grandchild", sessionOf("grandchild", { parentID: "child" }))
   const session = vi.fn(host.session)
-  return { host, session, lineage: createLineage({ ...host, session }) }
+  return { host, session, troupe, lineage: createLineage({ ...host, session }, troupe.records) }
 }
 
 describe("How deep a session is", () => {
@@ -18,12 +20,28 @@ describe("How deep a session is", () => {
     expect(depths).toEqual([0, 1, 2])
   })
 
-  it("is asked of opencode once for each session", async () => {
+  it("is asked of opencode once while the session is in use, and again after that", async () => {
     const { lineage, session } = family()
-    await lineage.depthOf("grandchild")
-    await lineage.depthOf("grandchild")
-    expect(await lineage.depthOf("child")).toBe(1)
-    expect(session).toHaveBeenCalledTimes(3)
+    await lineage.depthOf("child")
+    await lineage.depthOf("child")
+    expect(session.mock.calls).toEqual([["child"], ["owner"]])
+    lineage.forget("child")
+    await lineage.depthOf("child")
+    expect(session.mock.calls.slice(2)).toEqual([["child"], ["owner"]])
+  })
+
+  it("of an owner is asked once for all its children while its jobs run", async () => {
+    const { lineage, session, troupe } = family()
+    for (const id of ["a", "b"]) troupe.start(jobInput({ id, session: `ses_${id}` }))
+    expect([await lineage.depthOf("ses_a"), await lineage.depthOf("ses_b")]).toEqual([1, 1])
+    expect(session.mock.calls).toEqual([["owner"]])
+  })
+
+  it("is that of a job's child below its owner, though an opencode that makes no child sessions tells of no parent", async () => {
+    const { lineage, host, troupe } = family()
+    troupe.start(jobInput({ id: "a", session: "root" }))
+    host.sessions.set("root", sessionOf("root"))
+    expect(await lineage.depthOf("root")).toBe(1)
   })
 
   it("is not known where opencode does not say, and is asked again", async () => {
@@ -32,23 +50,5 @@ describe("How deep a session is", () => {
     expect(await lineage.depthOf("child")).toBeUndefined()
     expect(await lineage.depthOf("child")).toBe(1)
     expect(await lineage.depthOf("nobody")).toBeUndefined()
-  })
-
-  it.each([
-    ["before", [undefined, "owner"]],
-    ["after", ["owner", undefined]],
-  ])("is that of the parent in our records, told of %s it is told of without one", async (_, parents) => {
-    const { lineage } = family()
-    for (const parent of parents) lineage.remember("new", parent)
-    expect(await lineage.depthOf("new")).toBe(1)
-  })
-
-  it("is known of a child before anybody asks, and is forgotten with it", async () => {
-    const { lineage, session } = family()
-    lineage.remember("new", "owner")
-    expect(await lineage.depthOf("new")).toBe(1)
-    expect(session.mock.calls).toEqual([["owner"]])
-    lineage.forget("new")
-    expect(await lineage.depthOf("new")).toBeUndefined()
   })
 })

@@ -13,7 +13,7 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 const owner = "owner"
-const words = { session: owner, messageID: "msg_1", partID: "prt_1", text: "hello", agent: "build" }
+const words = { session: owner, messageID: "msg_1", text: "hello", agent: "build" }
 
 /** An owner whose conversation holds the result of its job `a`, by a message that the user may undo. */
 async function delivered() {

@@ -138,7 +138,7 @@ describe("The inspector", () => {
 })
 
 describe("The text of an ended job", () => {
-  const asked = { session: "ses_old", messageID: "msg_1", partID: "prt_1", text: "Look.", agent: "general" }
+  const asked = { session: "ses_old", messageID: "msg_1", text: "Look.", agent: "general" }
   const interrupted = { ...ended, state: "failed", error: { kind: "interrupted", message: "" } } as const
 
   async function adopted(opencode: Partial<Host> = {}) {

@@ -73,7 +73,7 @@ const kinds = {
 }
 type Kind = keyof typeof kinds
 
-describe("A toast on show", () => {
+describe("A toast on screen", () => {
   it.each<[Kind, "makes room at once" | "stays for its time", Kind]>([
     ["request", "makes room at once", "request"],
     ["request", "stays for its time", "notice"],
@@ -142,7 +142,7 @@ describe("A request", () => {
     expect(messages()).toEqual(["link"])
   })
 
-  it("that was on show for its time is not shown again, whatever takes whose place after it", () => {
+  it("that was on screen for its time is not shown again, whatever takes whose place after it", () => {
     const { asks, isAnswered, pass, messages } = person()
     asks("lint")
     pass(20_000)
@@ -217,7 +217,7 @@ describe("Ends", () => {
     expect(messages()).toEqual(["lint, docs done · 2 of 3 ended"])
   })
 
-  it("are gathered while something else is on show, and while the last ones are read", () => {
+  it("are gathered while something else is on screen, and while the last ones are read", () => {
     const { starts, ends, notice, pass, messages } = person()
     starts(4)
     notice("link")

@@ -67,7 +67,7 @@ describe("Results that come while the owner works, rests and fetches", () => {
           },
         })
         const { host, troupe, inbox, call, soon, settle } = services
-        const words = { session: "owner", messageID: "msg_1", partID: "prt_1", text: "hello", agent: "build" }
+        const words = { session: "owner", messageID: "msg_1", text: "hello", agent: "build" }
         host.said.set("owner", [askedBy(words)])
         const conversation = () => deliveredRuns((host.said.get("owner") ?? []).map(decodeMessage))
         let isInUse = false

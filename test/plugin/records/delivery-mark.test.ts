@@ -25,7 +25,7 @@ const mark = { troupe: deliveryMark([record, { ...record, session: "ses_2", run:
 const ofPart = { id: "prt_1", sessionID: "owner", messageID: "msg_1" }
 
 function runsOf(...parts: Part[]) {
-  const asked = { session: "owner", messageID: "msg_1", partID: "prt_1", text: "", agent: "build" }
+  const asked = { session: "owner", messageID: "msg_1", text: "", agent: "build" }
   return deliveredRuns(parts.map((part) => decodeMessage({ ...askedBy(asked), parts: [part] })))
 }
 

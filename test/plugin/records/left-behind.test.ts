@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
-import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import { decodeMessage, decodeSession, type MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import {
   type Evidence,
@@ -31,7 +31,7 @@ const job: JobInput = {
   idleMs: 30_000,
 }
 const lease = { pid: 7, process: "start", instance: "dead" }
-const asked = { session: "ses_1", ...promptIds("ses_1", askedAt), text: job.prompt, agent: job.agent }
+const asked = { session: "ses_1", messageID: promptID("ses_1", askedAt), text: job.prompt, agent: job.agent }
 const question = askedBy(asked)
 
 /** What the child wrote before it was asked this time. */
@@ -98,8 +98,8 @@ describe("A job that a process has left", () => {
   const begun = answerTo(asked, "", { finish: "" })
   const whole = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })
   const words = {
-    plain: "opencode ended while it ran. agents_send goes on with it.",
-    lost: "opencode ended while it ran. What it had not finished writing is lost. agents_send goes on with it.",
+    plain: "opencode ended while it ran. agents_send continues it.",
+    lost: "opencode ended while it ran. What it had not finished writing is lost. agents_send continues it.",
   }
 
   it.each<[string, Partial<StoredRecord>, MessageWithParts[] | undefined, Finding["type"], object]>([

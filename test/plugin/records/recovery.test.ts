@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import type { JobInput } from "../../../src/machines/events.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
 import type { Host, HostSession, Result } from "../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
@@ -11,6 +11,7 @@ import type { Holder } from "../../../src/plugin/records/lease.ts"
 import { createRecovery, type Waiting } from "../../../src/plugin/records/recovery.ts"
 import { newStoredJob, StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
+import { gate } from "../../support/gate.ts"
 import { failed, type HostDouble, ok, okAgents } from "../support/host-double.ts"
 import { agentOf, answerTo, askedBy, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
@@ -32,7 +33,7 @@ const job: JobInput = {
   timeoutMs: 60_000,
   idleMs: 60_000,
 }
-const asked = { session: "ses_1", ...promptIds("ses_1", askedAt), text: job.prompt, agent: job.agent }
+const asked = { session: "ses_1", messageID: promptID("ses_1", askedAt), text: job.prompt, agent: job.agent }
 const done: Partial<StoredRecord> = { state: "done", endedAt: 1_500_000 }
 
 /** Longer than all pauses together after which anything is tried again. */
@@ -57,10 +58,12 @@ type Setup = {
   living?: string[]
   /** Whether this start has replaced the plugin's last instance in the same process. */
   isReload?: boolean
+  /** What stands between the store and opencode. */
+  through?: (double: Host) => Host
 }
 
 /** An opencode that starts, beside what earlier ones have left. */
-function newStart({ recover = "fail", claims, living = [], isReload = false }: Setup = {}) {
+function newStart({ recover = "fail", claims, living = [], isReload = false, through }: Setup = {}) {
   const alive = new Set(["own", ...living])
   const holder: Holder = {
     instance: "own",
@@ -83,7 +86,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false }: S
         }),
       ),
   }
-  const services = testServices({}, { recover }, undefined, { holder, claims: claims ?? writes })
+  const services = testServices({}, { recover }, through, { holder, claims: claims ?? writes })
   const { host, troupe, inbox, store } = services
   const waiting: Waiting[] = []
   const onWaiting = (each: Waiting) => void waiting.push(each)
@@ -157,6 +160,42 @@ describe("A job that was at work when its process ended", () => {
     expect(host.prompts).toEqual([])
   })
 
+  it.each<["fail" | "resume", string]>([
+    ["fail", "interrupted"],
+    ["resume", "interrupted, since it is not known what its owner may do now"],
+  ])("is stored so before anybody is told, with `%s`: %s", async (recover) => {
+    const ends = gate<void>()
+    const { recovery, host, record, kept, put, pass, troupe } = newStart({
+      recover,
+      through: (double) => ({
+        ...double,
+        updateStored: (id, change) => ends.passed.then(() => double.updateStored(id, change)),
+      }),
+    })
+    put({ stored: { ownerAgent: "build" } })
+    host.agents = async () => failed("busy")
+    const told: string[] = []
+    troupe.records.subscribe(({ state }) => void told.push(`${state}, stored as ${kept().record.state}`))
+    const looked = recovery.owner("owner")
+    await pass(100)
+    expect(record()).toBeUndefined()
+    ends.open()
+    await looked
+    expect(told).toEqual(["failed, stored as failed"])
+  })
+
+  it("has failed though opencode does not store it, after a few seconds", async () => {
+    const answered = gate<Result<unknown>>()
+    const { recovery, record, put, pass } = newStart({
+      through: (double) => ({ ...double, updateStored: () => answered.passed }),
+    })
+    put()
+    void recovery.owner("owner")
+    await pass(5_000)
+    expect(record()).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
+    answered.open(failed("gone", 404))
+  })
+
   it("leaves what its own child had started, which ends likewise", async () => {
     const { recovery, put, record } = newStart()
     put()
@@ -178,8 +217,8 @@ describe("A job that was at work when its process ended", () => {
     put()
     await recovery.owner("owner")
     await pass(0)
-    const { messageID, partID } = asked
-    expect(host.prompts.map(({ prompt }) => prompt)).toMatchObject([{ session: "ses_1", messageID, partID }])
+    const { messageID } = asked
+    expect(host.prompts.map(({ prompt }) => prompt)).toMatchObject([{ session: "ses_1", messageID }])
     expect(kept().lease).toEqual(own)
   })
 
@@ -445,7 +484,9 @@ describe("The look at a start", () => {
     const { recovery, host } = newStart()
     host.sessions.set("ses_2", sessionOf("ses_2", { metadata: { troupe: { version: 99 } } }))
     await recovery.everybody()
-    expect(host.logged[0]).toMatch(/^warn: ses_2 was skipped .*: metadata\.troupe\.version: /)
+    expect(host.logged[0]).toMatch(
+      /^warn: ses_2 was skipped .*: its record is damaged or somebody else.s \(version: /,
+    )
     expect(host.problems.all).toEqual([expect.stringContaining("may be of a newer version")])
   })
 
@@ -586,6 +627,16 @@ describe("Two jobs of one owner to which two opencodes have given the same id", 
     expect([record("a")?.session, record("a-2")?.session]).toEqual(["ses_1", "ses_twin"])
     expect(kept("ses_twin")).toMatchObject({ record: { id: "a-2" }, lease: own })
     expect(host.prompts).toHaveLength(2)
+  })
+
+  it("both end where they are not, each stored under its own id", async () => {
+    const start = newStart()
+    const { recovery, record, kept, pass } = start
+    putBoth(start, {})
+    await recovery.owner("owner")
+    await pass(longEnough)
+    expect([record("a")?.session, record("a-2")?.session]).toEqual(["ses_1", "ses_twin"])
+    expect([kept("ses_1").record.id, kept("ses_twin").record.id]).toEqual(["a", "a-2"])
   })
 
   it("are one where one call reached opencode twice", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { HostMessage } from "../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import type { MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { textOf, withTexts } from "../../../src/plugin/records/texts.ts"
@@ -28,8 +28,8 @@ const cancelled: JobRecord = {
 }
 const interrupted: JobRecord = { ...done, state: "failed", error: { kind: "interrupted", message: "" } }
 
-const run1 = { session: "ses_1", ...promptIds("ses_1", 1_000), text: "Look.", agent: "general" }
-const run2 = { ...run1, ...promptIds("ses_1", 2_000), text: "And more." }
+const run1 = { session: "ses_1", messageID: promptID("ses_1", 1_000), text: "Look.", agent: "general" }
+const run2 = { ...run1, messageID: promptID("ses_1", 2_000), text: "And more." }
 /** A message after which its turn goes on. */
 const step = (text: string, of = run1) => answerTo(of, text, { finish: "tool-calls" })
 /** A message that opencode was writing when it stopped. */
@@ -95,7 +95,7 @@ describe("The text of an ended job that is no longer in memory", () => {
   it("is lost where opencode stopped while the child was writing: it keeps only what is finished", async () => {
     expect(await textOf(childThat([askedBy(run1), unfinished()]), interrupted)).toEqual({
       kind: "lost",
-      why: "opencode stopped while it was writing, and keeps only text that is finished",
+      why: "opencode stopped while it was writing, and stores only finished text",
     })
     const host = childThat([askedBy(run1), step("I look around."), unfinished()])
     expect(await textOf(host, interrupted)).toEqual({ kind: "text", text: "I look around." })

@@ -97,17 +97,21 @@ describe("Results that nobody asked for in full", () => {
   it("are whole up to 2,000 characters, and say how to read the rest of what is longer", () => {
     const blocks = shortenedBlocks([result("x".repeat(2_000)), result("y".repeat(2_001), { id: "j2" })], now)
     expect(blocks).toEqual([
-      `<job id="j1" state="done" time="12 s">\n${"x".repeat(2_000)}\n</job>`,
-      `<job id="j2" state="done" time="12 s">\n${"y".repeat(2_000)}\n` +
-        '[1 more characters: agents_wait with ids ["j2"]]\n</job>',
+      { words: `<job id="j1" state="done" time="12 s">\n${"x".repeat(2_000)}\n</job>`, isWhole: true },
+      {
+        words:
+          `<job id="j2" state="done" time="12 s">\n${"y".repeat(2_000)}\n` +
+          '[1 more characters: agents_wait with ids ["j2"]]\n</job>',
+        isWhole: false,
+      },
     ])
   })
 
   it("share 12,000 characters where they are many", () => {
     const many = Array.from({ length: 24 }, (_, index) => result("x".repeat(600), { id: `j${index}` }))
-    for (const block of shortenedBlocks(many, now)) {
-      expect(block.match(/x+/)?.[0]).toHaveLength(500)
-      expect(block).toMatch(/\[100 more characters: agents_wait with ids \["j\d+"\]\]/)
+    for (const { words } of shortenedBlocks(many, now)) {
+      expect(words.match(/x+/)?.[0]).toHaveLength(500)
+      expect(words).toMatch(/\[100 more characters: agents_wait with ids \["j\d+"\]\]/)
     }
   })
 
@@ -157,7 +161,7 @@ describe("A line of a status", () => {
     expect(statusLine(record({ ...fields, text: "" }), now)).toBe(`j1: done ${age}`)
   })
 
-  it("stands still while a person is waited for", () => {
+  it("is paused while a person is waited for", () => {
     const waiting = running({ startedAt: now - 50_000, waitedMs: 5_000, waitingSince: now - 30_000 })
     for (const later of [now, now + 60_000])
       expect(statusLine(waiting, later)).toBe("j1: prompting.working 15 s")

@@ -113,7 +113,7 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
     send: async () => ok(undefined),
     async showProgress(_, progress) {
       shown.push(progress)
-      return ok(true)
+      return ok(undefined)
     },
     async abort(id) {
       aborted.push(id)

@@ -36,14 +36,8 @@ export function askedBy({ session, messageID, text, agent, model = "fake/m1" }: 
 }
 
 /** A message that was put into a session, as the session has it. */
-export function postedAs({
-  messageID = "",
-  partID = "",
-  isHidden,
-  mark,
-  ...prompt
-}: NewPrompt): MessageWithParts {
-  const { info, parts } = askedBy({ ...prompt, messageID, partID })
+export function postedAs({ messageID = "", isHidden, mark, ...prompt }: NewPrompt): MessageWithParts {
+  const { info, parts } = askedBy({ ...prompt, messageID })
   const unseen = { ...(isHidden && { synthetic: true }), metadata: { [OUR_KEY]: mark } }
   return { info, parts: parts.map((part) => (part.type === "text" ? { ...part, ...unseen } : part)) }
 }

@@ -74,7 +74,7 @@ export function testServices(
     if (isStored) inbox.hear({ type: "tool.ended", session, call: id, tool, mark: result.metadata.troupe })
     return result
   }
-  return { ...parts, host, call }
+  return { ...parts, host, call, defects }
 }
 
 const Result = z

@@ -11,10 +11,10 @@ afterEach(() => void vi.useRealTimers())
 const other: Lease = { pid: 4711, process: "start", instance: "other" }
 const words =
   "2 jobs of this session belong to another opencode (pid 4711): a, b (ended). Results are delivered there; " +
-  "once that opencode has ended, they are here."
+  "once that opencode has ended, they are available here."
 
 /** The owner has a job that runs and a result to be delivered in another opencode, which has come since. */
-async function besideAnother() {
+async function besideAnother(by = other) {
   const living = new Set(["first", "other"])
   const isHeld = async ({ instance }: Lease) => living.has(instance)
   const services = testServices({}, {}, undefined, { holder: { ...holder, isHeld } })
@@ -28,7 +28,7 @@ async function besideAnother() {
   expect((await call("agents_wait", {})).output).toBe(
     "No jobs are running, and all results have been delivered.",
   )
-  const stored = newStoredJob(job, other)
+  const stored = newStoredJob(job, by)
   const ended = { ...stored, record: { ...stored.record, id: "b", state: "done", endedAt: 5 } }
   for (const [session, troupe] of [
     ["ses_a", stored],
@@ -54,6 +54,13 @@ describe("An owner whose jobs another opencode has", () => {
   ] as const)("is told whose they are: %s %o", async (tool, given, output) => {
     const { call } = await besideAnother()
     expect((await call(tool, given)).output).toBe(output)
+  })
+
+  it("is told that it was moved, where they are this process's own", async () => {
+    const { call } = await besideAnother({ ...other, pid: process.pid })
+    expect((await call("agents_status", {})).output).toMatch(
+      /^2 jobs of this session belong to the directory from which this session was moved: a, b \(ended\)\./,
+    )
   })
 
   it("gives none of its own jobs an id of theirs", async () => {

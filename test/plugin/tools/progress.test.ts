@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { Result, ToolCallPlace } from "../../../src/plugin/host/port.ts"
+import type { ToolCallPlace } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok } from "../support/host-double.ts"
@@ -18,7 +18,7 @@ describe("A call of agents_wait, while it runs,", () => {
       async showProgress(place, progress) {
         places.push(place)
         host.shown.push(progress)
-        return ok(true)
+        return ok(undefined)
       },
     })
     await call("agents_start", { tasks: [task("a")] })
@@ -39,20 +39,30 @@ describe("A call of agents_wait, while it runs,", () => {
     expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done, 2 working", "1/2 done, 1 working"])
   })
 
-  it("is shown a second later where opencode has not stored at once that it runs, though nothing changes", async () => {
-    const answers: Result<boolean>[] = [ok(false), ok(true)]
-    const titles: string[] = []
-    const { call } = testServices({
-      async showProgress(_, { title }) {
-        titles.push(title)
-        return answers.shift() ?? failed("asked too often")
-      },
+  it("gives up what is not shown yet once there is something newer, and at its end", async () => {
+    const log: string[] = []
+    const { call, host } = testServices({
+      showProgress: (_, { title }, signal) =>
+        new Promise((resolve) => {
+          log.push(`${title} begins`)
+          signal.addEventListener("abort", () => {
+            log.push(`${title} is given up`)
+            resolve(ok(undefined))
+          })
+        }),
     })
-    await call("agents_start", { tasks: [task("a")] })
+    await call("agents_start", { tasks: [task("a"), task("b")] })
     const waiting = call("agents_wait", { timeout: 1.2 })
+    await settled()
+    host.prompts.find(({ prompt }) => prompt.text === "do a")?.answer("x")
     await vi.advanceTimersByTimeAsync(1_200)
     await waiting
-    expect(titles).toEqual(["0/1 done, 1 working", "0/1 done, 1 working"])
+    expect(log).toEqual([
+      "0/2 done, 2 working begins",
+      "0/2 done, 2 working is given up",
+      "1/2 done, 1 working begins",
+      "1/2 done, 1 working is given up",
+    ])
   })
 
   it("does not try again what opencode refused to show", async () => {
@@ -87,7 +97,7 @@ describe("A call of agents_wait, while it runs,", () => {
     const { call, host } = testServices({
       async showProgress() {
         await written.passed
-        return ok(true)
+        return ok(undefined)
       },
     })
     await call("agents_start", { tasks: [task("a")] })

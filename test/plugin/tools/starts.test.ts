@@ -204,3 +204,45 @@ describe("Starts under way", () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 })
+
+describe("In the message of a start", () => {
+  /** A start that the user is asked to permit, and another call beside it. */
+  async function besideStart(
+    tool: "agents_cancel" | "agents_send",
+    args: Record<string, unknown>,
+    isFirst: boolean,
+  ) {
+    const permitted = gate<void>()
+    const { call, host, troupe } = testServices()
+    const ask = () => permitted.passed.then(() => ({ type: "granted" as const }))
+    const start = () => call("agents_start", { tasks: [task("a")] }, { ask })
+    const other = () => call(tool, args)
+    const [starting, calling] = isFirst ? [start(), other()] : ((each) => [start(), each] as const)(other())
+    await passing()
+    permitted.open()
+    await starting
+    await passing()
+    return { calling, host, record: () => troupe.records.get("owner", "a") }
+  }
+
+  it.each([
+    [{ ids: ["a"] }, true],
+    [{ ids: ["a"] }, false],
+    [{ all: true }, true],
+    [{ all: true }, false],
+  ])("a cancel of %o stops what that is about to make (the start comes first: %s)", async (args, isFirst) => {
+    const { calling, record } = await besideStart("agents_cancel", args, isFirst)
+    await passing(1_000)
+    expect((await calling).title).toBe("1 cancelled")
+    expect(record()).toMatchObject({ state: "cancelled" })
+  })
+
+  it.each([true, false])(
+    "a message reaches what that is about to make (the start comes first: %s)",
+    async (isFirst) => {
+      const { calling } = await besideStart("agents_send", { id: "a", message: "and hurry" }, isFirst)
+      await passing(1_000)
+      expect((await calling).output).toContain("It gets the message at its next step.")
+    },
+  )
+})

@@ -42,7 +42,7 @@ describe("A malformed argument", () => {
       { tasks: Array(65).fill(task("a")) },
       "tasks is a list of 65: it must be a list of 1 to 64",
     ],
-    ["agents_start", { tasks: [task("a")], parallel: true }, "parallel is unknown; there are: tasks"],
+    ["agents_start", { tasks: [task("a")], parallel: true }, "parallel is unknown; valid names: tasks"],
     ["agents_status", { ids: "a" }, 'ids is "a": it must be a list that is not empty'],
     ["agents_status", { ids: [] }, "ids is []: it must be a list that is not empty"],
     ["agents_wait", { ids: [1] }, "ids[0] is 1: it must be text"],
@@ -70,7 +70,6 @@ describe("agents_start", () => {
     expect(host.prompts[0]?.prompt).toMatchObject({
       session: session?.id,
       messageID: expect.stringMatching(/^msg_/),
-      partID: expect.stringMatching(/^prt_/),
       text: "do a",
       agent: "general",
     })
@@ -158,17 +157,17 @@ describe("agents_start", () => {
     const id = "it must be 1 to 40 letters, digits, '_', '-' or '.', the first a letter or digit"
     expect(output.split("\n")).toEqual([
       "Started: good. Carry on; agents_wait returns their results.",
-      'Refused: agent: no subagent "wizard"; there are: general, explore',
-      'Refused: primary: no subagent "build"; there are: general, explore',
+      'Refused: agent: no subagent "wizard"; available: general, explore',
+      'Refused: primary: no subagent "build"; available: general, explore',
       `Refused: hidden: tasks[3].agent is "": ${words}`,
-      'Refused: model: no model "fake/m3"; there are: fake/m1, fake/m2, other/big',
+      'Refused: model: no model "fake/m3"; available: fake/m1, fake/m2, other/big',
       'Refused: shape: tasks[5].model is "m1": it must be provider/model',
       'Refused: taken: the id "taken" is taken; choose another, or leave it out',
       'Refused: good: the id "good" is taken; choose another, or leave it out',
       `Refused: no spaces: tasks[8].id is "no spaces": ${id}`,
       `Refused: blank: tasks[9].prompt is " \\n": ${words}`,
       `Refused: tasks[10].prompt is missing: ${words}`,
-      "Refused: odd: tasks[11].colour is unknown; there are: prompt, id, description, agent, model, timeout",
+      "Refused: odd: tasks[11].colour is unknown; valid names: prompt, id, description, agent, model, timeout",
       "Refused: tasks[12] is 7: it must be an object",
       "Refused: tasks[13] is null: it must be an object",
       'Refused: tasks[14] is "work": it must be an object',
@@ -179,7 +178,7 @@ describe("agents_start", () => {
     expect(metadata.refused).toHaveLength(16)
     expect(metadata.refused).toContainEqual({
       id: "agent",
-      reason: 'no subagent "wizard"; there are: general, explore',
+      reason: 'no subagent "wizard"; available: general, explore',
     })
     expect(host.prompts).toHaveLength(2)
   })
@@ -189,7 +188,7 @@ describe("agents_start", () => {
     const names = ["fakir/m3", ...others, "fake/m1", "fake/m2"]
     const { call } = testServices({ models: async () => ok(names.map((name) => ({ name, variants: [] }))) })
     const { output } = await call("agents_start", { tasks: [task("a", { model: "fake/m3" })] })
-    expect(output).toMatch(/there are: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
+    expect(output).toMatch(/available: fake\/m1, fake\/m2, fakir\/m3, other\/m0, .*, other\/m16 and 2 more$/)
   })
 
   it("asks for permission once for each agent, and starts what is permitted", async () => {
@@ -217,6 +216,7 @@ describe("agents_start", () => {
       { type: "rejected", feedback: "use explore" },
       "the user refused: use explore",
     ],
+    ["what prevents it", { type: "prevented", reason: "set x to 2" }, "set x to 2"],
     [
       "that opencode could not ask",
       { type: "failed", reason: "gone" },
@@ -424,7 +424,7 @@ describe("agents_start", () => {
     expect(output.split("\n").slice(1)).toEqual([
       'Refused: t3: the model "fake/m1" has no variant "huge"; it has: low, high',
       'Refused: t4: the model "fake/m2" has no variants',
-      `Refused: t5: no model "fake/m3#high"; there are: fake/m1, fake/m2, ${odd}`,
+      `Refused: t5: no model "fake/m3#high"; available: fake/m1, fake/m2, ${odd}`,
     ])
   })
 
@@ -535,7 +535,7 @@ describe("agents_status", () => {
     await call("agents_wait", { ids: ["a"] })
     const { output } = await call("agents_status", {})
     expect(output).toMatch(
-      /^a: done [^"]+\nb: done .*"the answer"\nagents_wait with ids has the text of a\.$/,
+      /^a: done [^"]+\nb: done .*"the answer"\nagents_wait with ids returns the text of a\.$/,
     )
     expect((await call("agents_wait", { ids: ["a"] })).output).toContain("the answer")
   })
@@ -583,7 +583,7 @@ describe("agents_status", () => {
     }
     const { output, jobs, title } = await call("agents_status", {})
     expect(title).toBe("60/60 done")
-    expect(output.split("\n")[0]).toBe("(10 older ones not shown; name their ids)")
+    expect(output.split("\n")[0]).toBe("(10 older ones not shown: pass their ids to see them)")
     expect(jobs.map(({ id }) => id)).toEqual(Array.from({ length: 50 }, (_, index) => `j${index + 11}`))
   })
 
@@ -606,7 +606,7 @@ describe("Two calls of agents_wait at the same time", () => {
     const outputs = (await Promise.all(waits)).map(({ output }) => output)
     for (const text of ["the answer of a", "the answer of b"])
       expect(outputs.filter((output) => output.includes(text))).toHaveLength(1)
-    expect(outputs).toContain("In the answer of your other agents_wait call: a, b.")
+    expect(outputs).toContain("Already returned by your other agents_wait call: a, b.")
   })
 
   it("hand over a result once, though the first has long returned with it", async () => {
@@ -616,7 +616,7 @@ describe("Two calls of agents_wait at the same time", () => {
     answer("a", "the answer of a")
     expect((await any).output).toContain("the answer of a")
     answer("b", "the answer of b")
-    expect((await all).output).toMatch(/^In the answer of your other agents_wait call: a\.\n<job id="b"/)
+    expect((await all).output).toMatch(/^Already returned by your other agents_wait call: a\.\n<job id="b"/)
   })
 
   it("both hand over what both ask for by its id", async () => {
@@ -643,7 +643,7 @@ describe("Two calls of agents_wait at the same time", () => {
 })
 
 describe("agents_wait", () => {
-  it("has nothing to wait for where no job runs and all was read", async () => {
+  it("has nothing to wait for where no job runs and all is delivered", async () => {
     const { call, answer } = await running("a")
     answer("a", "x")
     await call("agents_wait", {})
@@ -655,7 +655,7 @@ describe("agents_wait", () => {
     ])
   })
 
-  it("hands over as many as fit, and leaves the rest unread", async () => {
+  it("hands over as many as fit, and leaves the rest undelivered", async () => {
     const { call, answer, inbox } = await running("a", "b", "c", "d")
     for (const id of ["a", "b", "c", "d"]) answer(id, id.repeat(20_000))
     const first = await call("agents_wait", {})
@@ -702,11 +702,11 @@ describe("agents_wait", () => {
     const waiting = call("agents_wait", { until: "any" })
     answer("b", "of b")
     expect((await waiting).output).toMatch(
-      /^Not all were waited for\. Still running:\na: prompting[^\n]*\n<job [^\n]*\nof b\n<\/job>/,
+      /^Returned with the first result\. Still running:\na: prompting[^\n]*\n<job [^\n]*\nof b\n<\/job>/,
     )
   })
 
-  it("at its timeout: leaves the jobs running and unread", async () => {
+  it("at its timeout: leaves the jobs running and undelivered", async () => {
     const { call, answer } = await running("a")
     const early = await call("agents_wait", { timeout: 0.01 })
     expect(early.output).toMatch(/^The wait timed out\. Still running:\na: prompting/)
@@ -769,12 +769,22 @@ describe("agents_cancel", () => {
     expect((await call("agents_cancel", { ids: ["a"] })).output).toContain("\nas far as it got\n")
   })
 
-  it("shows long texts in part, and says how to read the rest", async () => {
-    const { call, host } = await running("a")
-    const { prompt, write } = firstOf(host)
-    write(answerTo(prompt, "x".repeat(2_500), { finish: "" }))
-    const { output } = await call("agents_cancel", { ids: ["a"] })
-    expect(output).toContain(`\n${"x".repeat(2_000)}\n[500 more characters: agents_wait with ids ["a"]]\n`)
+  it("shows long texts in part: the next agents_wait has them whole, and only them", async () => {
+    const { call, host, inbox } = await running("short", "long")
+    const long = `${"x".repeat(2_500)} the end`
+    for (const { prompt, write } of host.prompts)
+      write(answerTo(prompt, prompt.text === "do long" ? long : "brief", { finish: "" }))
+    const { output, metadata } = await call("agents_cancel", { all: true })
+    expect(output).toContain(`\n${"x".repeat(2_000)}\n[508 more characters: agents_wait with ids ["long"]]\n`)
+    expect(output).toMatch(/\nNot shown whole: long\. The next agents_wait has all of it\.$/)
+    expect(runsIn(metadata.troupe)).toHaveLength(1)
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["long"])
+    // Who cancels is not woken for the rest.
+    expect(inbox.due("owner")).toEqual([])
+    const next = await call("agents_wait", {})
+    expect(next.output).toContain(`<job id="long" state="cancelled"`)
+    expect(next.output).toContain(long)
+    expect(next.output).not.toContain("brief")
   })
 
   it("says so in the job's own words, without a reason where none is given", async () => {
@@ -825,7 +835,7 @@ describe("agents_cancel", () => {
     expect((await call("agents_cancel", { ids: ["a", "b"] })).title).toBe("1 cancelled, 1 already ended")
   })
 
-  it("is not told twice: the owner knows", async () => {
+  it("delivers what it shows whole", async () => {
     const { call, inbox } = await running("a")
     await call("agents_cancel", { all: true })
     expect(inbox.undelivered("owner")).toEqual([])
@@ -850,7 +860,7 @@ describe("A call that comes while its owner's session is being deleted", () => {
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
       const reportError = () => {}
       const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
-      const lineage = createLineage(host)
+      const lineage = createLineage(host, troupe.records)
       await call("agents_start", { tasks: [task("a"), task("b")] })
       hearOwners({ show: () => {}, troupe, inbox, deliveries, lineage })({
         type: "session.deleted",

@@ -45,7 +45,7 @@ describe("A value from outside", () => {
     [{ tasks: [{ prompt: "x", ratio: "half" }] }, 'tasks[0].ratio is "half": it must be a number'],
     [
       { tasks: [{ prompt: "x", colour: "red" }] },
-      "tasks[0].colour is unknown; there are: prompt, agent, timeout, tries, ratio, secret",
+      "tasks[0].colour is unknown; valid names: prompt, agent, timeout, tries, ratio, secret",
     ],
     [
       { tasks: [{ prompt: "x", secret: "short" }] },
@@ -69,7 +69,7 @@ describe("A value from outside", () => {
     [{ until: "most" }, 'until is "most": it must be "all" or "any"'],
     [{ isAll: "yes" }, 'isAll is "yes": it must be true or false'],
     [{ port: 80 }, "port is 80: it must be text"],
-    [{ wait: true }, "wait is unknown; there are: tasks, ids, names, until, isAll, port"],
+    [{ wait: true }, "wait is unknown; valid names: tasks, ids, names, until, isAll, port"],
   ])("is named where it is wrong, with what would be right: %o", (given, problem) => {
     expect(problemsOf(given)).toEqual([problem])
   })
@@ -90,8 +90,8 @@ describe("A value from outside", () => {
     expect(problemsOf({ tasks: [{ tries: 0.5 }], wait: 1, parallel: 2 })).toEqual([
       "tasks[0].prompt is missing: it must be text that is not blank",
       "tasks[0].tries is 0.5: it must be a whole number, at least 1 and at most 5",
-      "wait is unknown; there are: tasks, ids, names, until, isAll, port",
-      "parallel is unknown; there are: tasks, ids, names, until, isAll, port",
+      "wait is unknown; valid names: tasks, ids, names, until, isAll, port",
+      "parallel is unknown; valid names: tasks, ids, names, until, isAll, port",
     ])
   })
 

@@ -18,7 +18,7 @@ export type Access = {
  */
 export function accessGuard({ links, token, cookie }: Access, command: string): MiddlewareHandler {
   const wayIn =
-    `This requires a fresh link, which works once, within ten minutes: ${command} prints one. ` +
+    `This requires a fresh link, valid once for ten minutes: ${command} prints one. ` +
     "Scripts send `Authorization: Bearer` with the option inspector.token."
   return async (c, next) => {
     const known = hasCookie(c, cookie) || hasBearer(c, token)

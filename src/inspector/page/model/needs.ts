@@ -45,13 +45,12 @@ export function adviceOf(kind: string): string {
 const advice: Record<string, string> = {
   create: "opencode did not create the child session. Check opencode's log, then start the job again.",
   prompt:
-    "opencode did not take the prompt, or its answer was lost. Check its agent and model, then send a follow-up.",
+    "opencode did not accept the prompt, or its answer was lost. Check its agent and model, then send a follow-up.",
   provider: "The provider refused the request. Check its key, quota and status, then send a follow-up.",
   schema: "The answer did not match its schema. Say in a follow-up what is missing.",
   dependency: "A job that it depends on failed. Fix that one first.",
   interrupted: "A follow-up continues in the same session, with everything that opencode has saved of it.",
-  total:
-    "Its timeout ran out. Send a follow-up, or raise `timeout` of the task or the option timeoutSeconds.",
+  total: "Its timeout ran out. Send a follow-up, or raise the task's `timeout` or the option timeoutSeconds.",
   idle: "A tool hung, or the model did not answer. If such pauses are normal here, raise the option idleSeconds.",
   cancelled: "A follow-up continues in the same session.",
 }

@@ -5,7 +5,7 @@ import { Words } from "./words.tsx"
 /** Every transition with its cause, latest first. */
 export function History({ steps }: { steps: JobAnswer["history"] }) {
   if (steps.length === 0)
-    return <p class="empty">opencode was restarted since this job ran, and does not keep its history.</p>
+    return <p class="empty">opencode has been restarted since this job ran, and its history was not kept.</p>
   const latestFirst = steps
     .map((step, index) => ({ step, index, before: steps[index - 1]?.at ?? step.at }))
     .reverse()

@@ -3,16 +3,25 @@ import type { HostEvent } from "../port.ts"
 import { decodeUsage, OUR_KEY } from "./decode.ts"
 
 /**
- * Decodes an event of opencode 1.18; nothing for those of no interest, and for those that are not as they were seen.
+ * Decodes an event of opencode 1.18; nothing for those of no interest, and for those that are not as they were seen, of
+ * which `onUnknown` is told the type.
  * Every event of opencode comes by here, once.
  */
-export function decodeEvent(event: object): HostEvent | undefined {
-  const type = "type" in event ? event.type : undefined
-  const decode = typeof type === "string" ? decoders.get(type) : undefined
-  return decode && "properties" in event ? decode(event.properties) : undefined
+export function decodeEvent(
+  event: object,
+  onUnknown: (type: string) => void = () => {},
+): HostEvent | undefined {
+  const type = "type" in event && typeof event.type === "string" ? event.type : undefined
+  const decode = type === undefined ? undefined : decoders.get(type)
+  if (type === undefined || !decode) return undefined
+  const decoded = decode("properties" in event ? event.properties : undefined)
+  if (decoded !== "unknown") return decoded
+  onUnknown(type)
+  return undefined
 }
 
-type Decoder = (properties: unknown) => HostEvent | undefined
+/** `unknown`: the properties are not as expected. Nothing: it is of no interest. */
+type Decoder = (properties: unknown) => HostEvent | "unknown" | undefined
 
 function decoder<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -21,7 +30,7 @@ function decoder<Shape extends z.ZodRawShape>(
   const schema = z.object(shape)
   return (properties) => {
     const read = schema.safeParse(properties)
-    return read.success ? decode(read.data) : undefined
+    return read.success ? decode(read.data) : "unknown"
   }
 }
 
@@ -121,9 +130,11 @@ const decoders = new Map<string, Decoder>([
   [
     "session.error",
     decoder(
-      { sessionID, error: z.object({ name: z.string() }).optional() },
+      { sessionID: sessionID.optional(), error: z.object({ name: z.string() }).optional() },
       ({ sessionID: session, error }) =>
-        error?.name === "MessageAbortedError" ? { type: "session.interrupted", session } : undefined,
+        session !== undefined && error?.name === "MessageAbortedError"
+          ? { type: "session.interrupted", session }
+          : undefined,
     ),
   ],
   [

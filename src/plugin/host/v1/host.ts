@@ -4,9 +4,11 @@ import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
-import type { Host, NewPrompt, Result, ToolCallPlace } from "../port.ts"
+import type { Host, HostEvent, NewPrompt, Result, ToolCallPlace } from "../port.ts"
 import { decodeConversation } from "./conversation.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
+import { decodeEvent } from "./events.ts"
+import { partIDOf } from "./part-id.ts"
 
 /** Whose toasts and log lines these are. */
 const NAME = "opencode-troupe"
@@ -14,10 +16,15 @@ const NAME = "opencode-troupe"
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
 
+/** Before a call that opencode does not show as running is looked for again. Milliseconds. */
+const progressPauseMs = 1_000
+
 export type HostOfOne = Host &
   Required<Pick<Host, "toast">> & {
     /** Sees whether opencode is too old or too new. opencode answers its plugins only once they are loaded. */
     lookAtVersion(): Promise<void>
+    /** An event of opencode's, decoded. One that is not as expected is left out, and is a problem of this opencode. */
+    decoded(event: object): HostEvent | undefined
   }
 
 /**
@@ -32,6 +39,14 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   return {
     problems,
     lookAtVersion: () => lookAtVersion(client, problems),
+
+    decoded: (event) =>
+      decodeEvent(event, (type) =>
+        problems.add(
+          `opencode tells of ${type} in an unknown way, which is left out; it may be too old or too new for ` +
+            "opencode-troupe",
+        ),
+      ),
 
     createSession: ({ parent, title, agent, rules, stored }) =>
       outcome(
@@ -90,17 +105,20 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     abort: (id) => call(session.abort({ sessionID: id })),
 
-    async showProgress(place, { title, metadata }) {
-      const message = await call(session.message({ sessionID: place.session, messageID: place.message }))
-      if (!message.ok) return message
-      const part = message.value.parts.find((each) => isRunning(each, place))
-      if (!part) return { ok: true, value: false }
-      const state = { ...part.state, title, metadata: { ...part.state.metadata, ...metadata } }
-      const { sessionID, messageID, id: partID } = part
-      const updated = await call(
-        client.part.update({ sessionID, messageID, partID, part: { ...part, state } }),
-      )
-      return updated.ok ? { ok: true, value: true } : updated
+    async showProgress(place, { title, metadata }, signal) {
+      while (!signal.aborted) {
+        const message = await call(session.message({ sessionID: place.session, messageID: place.message }))
+        if (!message.ok) return message
+        const part = message.value.parts.find((each) => isRunning(each, place))
+        if (part) {
+          const state = { ...part.state, title, metadata: { ...part.state.metadata, ...metadata } }
+          const { sessionID, messageID, id: partID } = part
+          return call(client.part.update({ sessionID, messageID, partID, part: { ...part, state } }))
+        }
+        // opencode may not have stored yet that the call runs.
+        await pause(progressPauseMs, signal)
+      }
+      return { ok: true, value: undefined }
     },
 
     agents: () => call(client.app.agents()).then(mapEach("agents", decodeAgent)),
@@ -122,6 +140,15 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     // opencode writes the message alone: that has to say whose it is.
     log: (level, message) => call(client.app.log({ service: NAME, level, message: `${NAME}: ${message}` })),
   }
+}
+
+/** So long, or until `signal` aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener("abort", () => resolve(), { once: true })
+  })
+  return within(ms, aborted, () => undefined)
 }
 
 type ToolPart = Extract<Part, { type: "tool" }>
@@ -149,7 +176,7 @@ async function lookAtVersion(client: OpencodeClient, problems: Problems): Promis
   if (major > 0 && isOld)
     problems.add(`opencode ${version} is too old: opencode-troupe needs ${oldest.join(".")} or newer`)
   if (major >= next[0])
-    problems.add(`opencode ${version} loads opencode-troupe as opencode 1.18 did: it may not work with it`)
+    problems.add(`opencode ${version} loads opencode-troupe the way opencode 1.18 does: it may not work`)
 }
 
 /** What opencode answers, decoded. What is not as expected fails, and is a problem of this opencode. */
@@ -206,7 +233,7 @@ async function outcome<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
 }
 
 function promptBody(prompt: NewPrompt) {
-  const { session, messageID, partID, text, isHidden, mark, agent, model, variant } = prompt
+  const { session, messageID, text, isHidden, mark, agent, model, variant } = prompt
   return {
     sessionID: session,
     ...(messageID !== undefined && { messageID }),
@@ -215,7 +242,7 @@ function promptBody(prompt: NewPrompt) {
     ...(variant !== undefined && { variant }),
     parts: [
       {
-        ...(partID !== undefined && { id: partID }),
+        ...(messageID !== undefined && { id: partIDOf(messageID) }),
         type: "text" as const,
         text,
         ...(isHidden && { synthetic: true }),
@@ -252,7 +279,7 @@ function configOf(given: unknown): ClientConfig {
   const getConfig = fieldOf(inner, "getConfig")
   if (typeof getConfig !== "function") {
     throw new Error(
-      "opencode-troupe: this opencode hands its plugins a client of an unknown kind; it needs 1.18 or newer",
+      "opencode-troupe: this opencode gives plugins an unknown kind of client; version 1.18 or newer is required",
     )
   }
   return getConfig.call(inner) ?? {}

@@ -1,25 +1,37 @@
 /**
- * What opencode 2 hands to a plugin's `setup`, as far as this product uses it. Declared by hand from what 2.0.15 was
- * seen to do: there is no package of types that must not be installed by users. What comes back is parsed in
- * `decode.ts`; failures reject with tagged errors, whose `message` is often empty.
+ * What opencode 2 hands to a plugin's `setup`, as far as this product uses it. Declared by hand, since users would have
+ * to install a package of types. Each group says where it was seen, which is always the real 2.0.15. An older or newer
+ * one may lack any of it: see `offered.ts`.
+ *
+ * The shapes of what comes back are schemas: of answers in `decode.ts`, of events in `events.ts`, of what tools and
+ * hooks are called with in `calls.ts`. Failures reject with tagged errors, whose `message` is often empty.
  */
 export type Context = {
+  /** Seen in the argument of `setup`, which is called once for each location. */
   app: { version: string }
   location: { directory: string }
+  /** Seen as the configuration has them, unchecked. */
   options: unknown
+  /** Seen with `{ location, data }` as their answers, the data without what the configuration says until it is loaded. */
   agent: { list(): Promise<unknown> }
   model: { list(): Promise<unknown> }
   session: Sessions
+  /** Seen with a child that asks before `shell`, and with the ask of opencode's own tool `subagent`. */
   permission: {
     /** The requests that wait for an answer. */
     list(session: SessionKey): Promise<unknown>
-    hook(name: "evaluate", hear: (event: PermissionCheck) => unknown): Promise<unknown>
+    hook(name: "evaluate", hear: (given: unknown) => unknown): Promise<unknown>
   }
   storage: Storage
   tool: Tools
+  /** Seen to tell of all locations of the process, live only, and to end with the instance's cleanup. */
   event: { subscribe(options: { signal: AbortSignal }): AsyncIterable<unknown> }
 }
 
+/**
+ * Seen with sessions of a scripted model: its answers, failures, pauses and interrupts, and `kill -9` in the midst. Their
+ * answers come without `{ data }`.
+ */
 type Sessions = {
   create(session: NewSession): Promise<unknown>
   get(session: SessionKey): Promise<unknown>
@@ -35,13 +47,14 @@ type Sessions = {
   wait(session: SessionKey): Promise<unknown>
   interrupt(session: SessionKey): Promise<unknown>
   update(changes: SessionKey & { title?: string; permissions?: Rule[] }): Promise<unknown>
-  /** Not in 2.0.15. */
+  /** Not in 2.0.15; only read in later code. */
   remove?(session: SessionKey): Promise<unknown>
   switchModel(choice: SessionKey & { model: ModelChoice }): Promise<unknown>
-  hook(name: "context", hear: (request: ModelRequest) => unknown): Promise<unknown>
-  hook(name: "compaction", hear: (request: ModelRequest) => unknown): Promise<unknown>
+  hook(name: "context", hear: (given: unknown) => unknown): Promise<unknown>
+  hook(name: "compaction", hear: (given: unknown) => unknown): Promise<unknown>
 }
 
+/** Seen with `session.create`, `prompt`, `synthetic` and `switchModel`. */
 type SessionKey = { sessionID: string }
 type Delivery = "steer" | "queue"
 type Synthetic = { id?: string; text: string; description?: string; metadata?: object; delivery: Delivery }
@@ -55,23 +68,13 @@ type NewSession = {
   permissions: Rule[]
 }
 
-/** Of several that match, the last one holds. */
+/** Seen in answers of `session.get` and `agent.list`, and to hold for children. Of several that match, the last one does. */
 export type Rule = { action: string; resource: string; effect: "allow" | "ask" | "deny" }
 
-/** Before each request to the model; `system` may be added to. */
-export type ModelRequest = { sessionID: string; system: { type: "text"; text: string }[] }
-
-/** `effect` may be changed where it would ask; a `deny` does not come by here. */
-export type PermissionCheck = {
-  sessionID: string
-  action: string
-  resources: string[]
-  /** The tool call that it is about. */
-  source?: { messageID?: string; id?: string } | undefined
-  effect: string
-}
-
-/** JSON values by key, shared by all locations of the process; no transactions. */
+/**
+ * JSON values by key, shared by all locations of the process; no transactions. Seen with values of 5 MB, and to survive
+ * `kill -9` right after a write.
+ */
 type Storage = {
   get(key: string): Promise<unknown>
   set(key: string, value: unknown): Promise<unknown>
@@ -79,11 +82,13 @@ type Storage = {
   scan(range: { prefix: string; after?: string; limit?: number }): Promise<unknown>
 }
 
+/** Seen to offer our tools to models, and to hand out opencode's own, which a plugin can call. */
 type Tools = {
-  list(): Promise<BuiltInTool[]>
+  list(): Promise<unknown>
   transform(change: (tools: { add(tool: NewTool): void }) => void): Promise<unknown>
 }
 
+/** Seen with tools of ours, called by a scripted model. */
 export type NewTool = {
   name: string
   /** With `codemode: true`, the default, a tool is not offered to the model but through opencode's own `execute`. */
@@ -91,26 +96,8 @@ export type NewTool = {
   description: string
   /** JSON Schema, which opencode enforces, or a Standard Schema, which does that by itself. */
   input: object
-  execute(given: unknown, call: Call): Promise<ToolResult>
+  execute(given: unknown, call: unknown): Promise<ToolResult>
 }
 
+/** Seen to lose the whole result where a field of `metadata` is `undefined`. */
 export type ToolResult = { content: string; metadata: object }
-
-export type Call = {
-  sessionID: string
-  messageID: string
-  /** The call's own id, as its provider gives it: other sessions may have calls with the same. */
-  id: string
-  agent: string
-  signal: AbortSignal
-  /** Replaces the shown metadata of the running call. */
-  progress(metadata: object): Promise<unknown>
-  /**
-   * The tools of the opencode that calls; ours, not opencode's. Of several instances that a reload makes at once it
-   * keeps one, not always the last, and refuses whatever the tools of another ask for.
-   */
-  builtIn?(): Promise<BuiltInTool[]>
-}
-
-/** opencode's own tools can be called by a plugin. */
-export type BuiltInTool = { id: string; execute(given: object, call: Call): Promise<unknown> }

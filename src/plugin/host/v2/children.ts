@@ -1,9 +1,13 @@
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
-import type { NewSession, StartPermission } from "../port.ts"
+import { within } from "../../util/within.ts"
+import type { HostEvent, NewSession, StartPermission } from "../port.ts"
 import { verdict } from "../rules.ts"
-import type { BuiltInTool, Call, Context, PermissionCheck } from "./api.ts"
-import { decodeAgents, decodeSession } from "./decode.ts"
+import type { Context } from "./api.ts"
+import { type BuiltInTool, type Call, decodeSubagentTool, type StartCheck } from "./calls.ts"
+import { decodeAgents, decodeRequests, decodeSession } from "./decode.ts"
+import { answerTimeout, NoAnswerError } from "./in-time.ts"
+import type { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
 
@@ -17,29 +21,51 @@ import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts
 type Way = "parent" | "subagent" | "root"
 type Decision = { way: Way; first?: string }
 
+/** Longest silence of opencode's own tool while it asks nobody. Milliseconds. */
+const silenceLimit = 30_000
+
+export type ChildrenOptions = {
+  reader: Reader
+  /** Told of what people have to know. */
+  warn: (message: string) => void
+}
+
 /** Makes child sessions. */
 export class Children {
   readonly #context: Context
   readonly #calls: RunningCalls
+  readonly #reader: Reader
   readonly #warn: (message: string) => void
   readonly #loaded: Promise<void>
   /** Decided with the first child. */
   #way: Promise<Way> | undefined
+  /** What opencode's own tool is running for. */
+  readonly #asks = new Set<Ask>()
 
   /** @param loaded see `Loading.over` */
-  constructor(context: Context, calls: RunningCalls, loaded: Promise<void>, warn: (message: string) => void) {
+  constructor(
+    context: Context,
+    calls: RunningCalls,
+    loaded: Promise<void>,
+    { reader, warn }: ChildrenOptions,
+  ) {
     this.#context = context
     this.#calls = calls
     this.#loaded = loaded
+    this.#reader = reader
     this.#warn = warn
   }
 
+  /** Takes every event of opencode. */
+  hear({ type, session }: HostEvent): void {
+    if (type !== "request.opened") return
+    for (const ask of this.#asks) if (ask.session === session) ask.isPut = true
+  }
+
   /** What a person has allowed for a call is not asked again for each of its jobs. */
-  decide(check: PermissionCheck): void {
-    const { action, sessionID: session, resources, source, effect } = check
-    if (action !== "subagent" || effect !== "ask" || source?.messageID === undefined) return
-    const running = this.#calls.at({ session, message: source.messageID, call: source.id })
-    if (resources.every((agent) => running?.permitted.has(agent))) check.effect = "allow"
+  decide({ session, agents, source, allow }: StartCheck): void {
+    const running = this.#calls.at({ session, ...source })
+    if (agents.every((agent) => running?.permitted.has(agent))) allow()
   }
 
   async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {
@@ -95,7 +121,7 @@ export class Children {
       // Setting the model afterwards would cost as much again as a tenth of making the session.
       const named = model !== undefined && variant !== undefined ? `${model}#${variant}` : model
       const session = await this.#throughSubagent(this.#callOf(input), agent, title, { model: named })
-      if (session === undefined) throw new Error("opencode's own tool `subagent` has made no session")
+      if (session === undefined) throw new Error("opencode's own tool `subagent` did not create a session")
       return session
     }
     return (await this.#create(input)).id
@@ -124,31 +150,50 @@ export class Children {
       return { way: "subagent" }
     }
     this.#warn(
-      `opencode ${app.version} lets a plugin make no child sessions: jobs run in sessions of their own. They are in ` +
-        "the list of sessions, their permission requests and questions are not shown in the session that started " +
-        "them, and they stay when that is deleted",
+      `opencode ${app.version} does not let plugins create child sessions, so jobs run in top-level sessions: these ` +
+        "appear in the list of sessions, their permission requests and questions are not shown in the session that " +
+        "started them, and they remain when it is deleted",
     )
     return { way: "root", first: made.id }
   }
 
   async #subagent(call?: Call): Promise<BuiltInTool | undefined> {
     const tools = await (call?.builtIn?.() ?? this.#context.tool.list())
-    return tools.find(({ id }) => id === "subagent")
+    return this.#reader.read("answer tool.list", () => decodeSubagentTool(tools))
   }
 
-  /** Nothing where this opencode has no such tool, or one that does not tell of its session. */
-  async #throughSubagent(
-    call: Call,
-    agent: string,
-    title: string,
-    { model, child }: { model?: string | undefined; child?: string | undefined },
-  ): Promise<string | undefined> {
+  /**
+   * Nothing where this opencode has no such tool, or one that does not tell of its session. opencode refuses whatever
+   * the tools of an instance ask for that a reload has ended, without asking anybody: then ours are asked.
+   */
+  async #throughSubagent(call: Call, ...wanted: Wanted): Promise<string | undefined> {
+    const ask: Ask = { session: call.sessionID, isPut: false }
+    this.#asks.add(ask)
+    const { builtIn: _builtIn, ...own } = call
+    try {
+      for (const through of [call, own]) {
+        try {
+          return await this.#runSubagent(through, ...wanted)
+        } catch (thrown) {
+          if (ask.isPut || !isWordless(refusalIn(thrown))) throw thrown
+        }
+      }
+      throw new Error(reloading)
+    } finally {
+      this.#asks.delete(ask)
+    }
+  }
+
+  async #runSubagent(call: Call, ...[agent, title, { model, child }]: Wanted): Promise<string | undefined> {
     const subagent = await this.#subagent(call)
     if (!subagent) return undefined
     let session: string | undefined
+    let isGivenUp = false
     const progress = async (told: object) => {
       session = Started.safeParse(told).data?.sessionID
-      if (session !== undefined) throw new Error("only its session is needed")
+      if (session === undefined) return
+      if (isGivenUp && session !== child) this.#remove(session)
+      throw new Error("only its session is needed")
     }
     // Without a prompt it would refuse; it never gets as far as sending this one.
     const given = {
@@ -161,11 +206,31 @@ export class Children {
     }
     try {
       const { builtIn: _builtIn, ...own } = call
-      await subagent.execute(given, { ...own, progress })
+      await this.#unlessSilent(call, subagent.execute(given, { ...own, progress }))
     } catch (thrown) {
+      isGivenUp = true
       if (session === undefined) throw thrown
     }
     return session
+  }
+
+  /** A person who is asked may take any time, opencode may not. */
+  async #unlessSilent({ sessionID }: Call, running: Promise<unknown>): Promise<void> {
+    const ended = running.then(() => true)
+    for (let silentMs = 0; silentMs < silenceLimit; ) {
+      if (await within(answerTimeout, ended, () => false)) return
+      silentMs = (await this.#isAsking(sessionID)) ? 0 : silentMs + answerTimeout
+    }
+    throw new NoAnswerError(silenceLimit)
+  }
+
+  /** Where opencode cannot tell, it may be. */
+  async #isAsking(sessionID: string): Promise<boolean> {
+    try {
+      return decodeRequests(await this.#context.permission.list({ sessionID })).length > 0
+    } catch (thrown) {
+      return !(thrown instanceof NoAnswerError)
+    }
   }
 
   /** The call for which a session is made. It may be over: an interrupt ends the waiting, not the start. */
@@ -190,8 +255,12 @@ export class Children {
       this.#context.agent.list(),
       this.#context.session.get({ sessionID }),
     ])
-    const ofAgent = decodeAgents(agents).find(({ name }) => name === own)?.rules ?? []
-    const rules = [...ofAgent, ...decodeSession(owner, undefined).rules]
+    const known = this.#reader.read("answer agent.list", () => decodeAgents(agents))
+    const ofAgent = known.find(({ name }) => name === own)?.rules ?? []
+    const rules = [
+      ...ofAgent,
+      ...this.#reader.read("answer session.get", () => decodeSession(owner, undefined)).rules,
+    ]
     switch (verdict(rules, { permission: "task", pattern: agent })) {
       case "allow":
         return { type: "granted" }
@@ -199,8 +268,8 @@ export class Children {
         return { type: "denied" }
       case "ask":
         return {
-          type: "failed",
-          reason: `opencode ${this.#context.app.version} lets a plugin ask nobody; allow \`subagent\` for "${agent}" in the configuration`,
+          type: "prevented",
+          reason: `opencode ${this.#context.app.version} does not let plugins request permissions; allow \`subagent\` for "${agent}" in the configuration`,
         }
     }
   }
@@ -213,9 +282,21 @@ export class Children {
       ...(model !== undefined && { model: splitModel(model, variant) }),
       permissions: rules.map(encodeRule),
     })
-    return Made.parse(created)
+    return this.#reader.read("answer session.create", () => Made.parse(created))
   }
 }
+
+/** `isPut`: a person was asked something in this session meanwhile. */
+type Ask = { session: string; isPut: boolean }
+
+/** The agent, what the session is called, and what is asked for. */
+type Wanted = [
+  agent: string,
+  title: string,
+  choice: { model?: string | undefined; child?: string | undefined },
+]
+
+const reloading = "opencode was reloading its plugins and asked nobody; call again"
 
 const Made = z.object({ id: z.string(), parentID: z.string().optional() })
 
@@ -224,8 +305,21 @@ function refusalIn(thrown: unknown): StartPermission {
   const { _tag: tag = "", feedback } = Refusal.safeParse(thrown).data ?? {}
   if (/Denied|Blocked/.test(tag) || /^Subagent denied/.test(wordsOf(thrown))) return { type: "denied" }
   if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
-  return { type: "failed", reason: wordsOf(thrown) || tag || String(thrown) }
+  const reason = wordsOf(thrown) || tag || String(thrown)
+  const limit = /^Subagent depth limit reached \((\d+)\)/.exec(reason)?.[1]
+  return limit === undefined
+    ? { type: "failed", reason }
+    : { type: "prevented", reason: depthWords(Number(limit)) }
 }
+
+/** Only people say more than that they refuse. */
+const isWordless = (refusal: StartPermission) => refusal.type === "rejected" && refusal.feedback === undefined
+
+/** The plugin's own option `depth` permits it: nobody would look for another limit. */
+const depthWords = (limit: number) =>
+  `opencode lets no subagent at depth ${limit} start others, whatever the plugin's option "depth" permits: the user has ` +
+  `to set "experimental.subagent_depth" to at least ${limit + 1} in opencode's configuration. Do the work yourself, or ` +
+  "report back what should be split up"
 
 const Refusal = z.object({ _tag: z.string(), feedback: z.string().optional() })
 

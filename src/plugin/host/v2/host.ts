@@ -17,8 +17,9 @@ import type {
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
-import type { Call, Context, PermissionCheck } from "./api.ts"
+import type { Context } from "./api.ts"
 import { BegunPosts } from "./begun-posts.ts"
+import type { Call, StartCheck } from "./calls.ts"
 import { Children } from "./children.ts"
 import {
   againMark,
@@ -29,14 +30,14 @@ import {
   lastEndIn,
   OUR_KEY,
 } from "./decode.ts"
+import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
+import { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { UnderWay } from "./under-way.ts"
 
-/** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
-const answerTimeout = 10_000
 /** How many sessions are read at once. */
 const mostReads = 16
 
@@ -55,10 +56,13 @@ export type HostOfTwo = Host & {
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
   /** Whether a person is to be asked for a permission. */
-  decide(check: PermissionCheck): void
+  decide(check: StartCheck): void
 }
 
-/** opencode 2 behind the port. */
+/**
+ * opencode 2 behind the port.
+ * @param context see `inTime`: without it, what hangs in opencode may hang here
+ */
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const loading = new Loading(location.directory)
@@ -71,7 +75,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   /** The last request to the model of each session whose turn runs. */
   const steps = new Map<string, { message: string; asked: ModelChoice }>()
   const calls = new RunningCalls()
-  /** Sessions that this instance has made and not asked anything yet: their conversations are empty. */
+  /** Sessions that this instance has made and that wait for their first prompt: their conversations are empty. */
   const unasked = new Set<string>()
   /** How many sessions are being made, and which were deleted meanwhile: nobody hears of that again. */
   let making = 0
@@ -79,22 +83,15 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
-  const children = new Children(context, calls, loading.over, (problem) => problems.add(problem))
-
-  /** What is not as expected fails, and is a problem of this opencode. */
-  function decoded<T>(call: string, decode: () => T): T {
-    try {
-      return decode()
-    } catch (thrown) {
-      const message = `opencode ${app.version} does not answer ${call} as expected (${shapeOf(thrown)})`
-      problems.add(`${message}; it may be too old or too new for opencode-troupe`)
-      throw new Error(message)
-    }
-  }
+  const reader = new Reader(app.version, problems)
+  const children = new Children(context, calls, loading.over, {
+    reader,
+    warn: (problem) => problems.add(problem),
+  })
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
-    return decoded("session.get", () => decodeSession(found, entry))
+    return reader.read("answer session.get", () => decodeSession(found, entry))
   }
 
   const loadAll = async (ids: readonly string[]) => {
@@ -107,7 +104,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
   async function conversation(id: string): Promise<Conversation> {
     const found = await session.context({ sessionID: id })
-    return decoded("session.context", () => ({ messages: decodeMessages(found), lastEnd: lastEndIn(found) }))
+    return reader.read("answer session.context", () => ({
+      messages: decodeMessages(found),
+      lastEnd: lastEndIn(found),
+    }))
   }
 
   async function make(input: NewSession): Promise<{ id: string }> {
@@ -119,21 +119,25 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       await stored.remove(id)
       // opencode makes children of sessions that are gone, too.
       await session.remove?.({ sessionID: id }).catch(() => {})
-      throw new Error("the session or its owner was deleted while it was made")
+      throw new Error("the session or its owner was deleted while it was being created")
     }
     unasked.add(id)
     return { id }
+  }
+
+  /** One that is not known to be admitted may be: then its turn runs, and its end is waited for. */
+  async function admit(prompt: Parameters<typeof session.prompt>[0]): Promise<void> {
+    try {
+      await session.prompt(prompt)
+    } catch (thrown) {
+      if (!(thrown instanceof NoAnswerError)) throw thrown
+    }
   }
 
   async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
     const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
     const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
     await (isHidden ? session.synthetic({ ...message, delivery: "queue" }) : session.prompt(message))
-  }
-
-  async function read<T>(call: string, asked: Promise<unknown>, decode: (given: unknown) => T): Promise<T> {
-    const found = await asked
-    return decoded(call, () => decode(found))
   }
 
   return {
@@ -149,6 +153,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     // 2.0 offers plugins no way to do it: without its record nobody runs it.
     deleteSession: (id) =>
       call(async () => {
+        unasked.delete(id)
         await stored.remove(id)
         await session.remove?.({ sessionID: id })
       }),
@@ -174,7 +179,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return found?.role === "assistant" ? { model: found.model, variant: found.variant } : undefined
       }),
 
-    updateStored: (id, change) => call(() => stored.update(id, change)),
+    updateStored: (id, change) =>
+      call(() => {
+        // What is written before the first prompt is that there will be none.
+        unasked.delete(id)
+        return stored.update(id, change)
+      }),
 
     prompt: ({ session: id, messageID, text }) =>
       outcome(async () => {
@@ -186,9 +196,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         // What the end of an opencode has interrupted is no answer to whoever asks again.
         if (answer && answer.end?.error?.kind !== "interrupted") return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
-        if (isAsked && !busy.has(id))
-          await session.prompt({ sessionID: id, text, metadata: againMark(messageID) })
-        else if (!isAsked) await session.prompt({ sessionID: id, id: messageID, text })
+        if (isAsked && !busy.has(id)) await admit({ sessionID: id, text, metadata: againMark(messageID) })
+        else if (!isAsked) await admit({ sessionID: id, id: messageID, text })
         await session.wait({ sessionID: id })
         const { messages: after, lastEnd: end } = await conversation(id)
         // With an agent that does not exist a turn ends before it takes up its prompt.
@@ -213,15 +222,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
-        return true
       }),
 
     agents: () =>
       call(async () => {
         await loading.over
-        return read("agent.list", context.agent.list(), decodeAgents)
+        const found = await context.agent.list()
+        return reader.read("answer agent.list", () => decodeAgents(found))
       }),
-    models: () => call(() => read("model.list", context.model.list(), decodeModels)),
+    models: () =>
+      call(async () => {
+        const found = await context.model.list()
+        return reader.read("answer model.list", () => decodeModels(found))
+      }),
 
     async log(level, message) {
       console[level](`opencode-troupe: ${message}`)
@@ -238,6 +251,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     hear(event) {
       const { type, session: id } = event
       underWay.hear(event)
+      children.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -251,6 +265,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       // What an undo has taken out comes under another id.
       if (type === "messages.removed") void outcome(() => posts.forget(id))
       if (type === "session.deleted") {
+        unasked.delete(id)
         if (making > 0) deleted.add(id)
         void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
       }
@@ -291,13 +306,6 @@ function answerTo(messages: readonly HostMessage[], asked: string): HostMessage 
   return answer
 }
 
-/** Where an answer has another shape: `parentID: Invalid input: expected string`. */
-function shapeOf(thrown: unknown): string {
-  if (!(thrown instanceof z.ZodError)) return wordsOf(thrown)
-  const [issue] = thrown.issues
-  return `${issue?.path.join(".") || "all of it"}: ${issue?.message}`
-}
-
 /** What is `undefined` in a result's metadata loses the whole result. */
 export function withoutUndefined(metadata: object): object {
   return JSON.parse(JSON.stringify(metadata))
@@ -306,7 +314,7 @@ export function withoutUndefined(metadata: object): object {
 function call<T>(run: () => Promise<T>): Promise<Result<T>> {
   return within(answerTimeout, outcome(run), () => ({
     ok: false,
-    error: { message: `opencode gave no answer within ${answerTimeout / 1000} s`, isInDoubt: true },
+    error: { message: new NoAnswerError().message, isInDoubt: true },
   }))
 }
 
@@ -316,7 +324,9 @@ async function outcome<T>(run: () => Promise<T>): Promise<Result<T>> {
   } catch (thrown) {
     const tag = Tagged.safeParse(thrown).data?._tag
     const status = tag?.endsWith("NotFoundError") ? 404 : undefined
-    return { ok: false, error: { message: wordsOf(thrown) || tag || "opencode failed", status } }
+    const isInDoubt = thrown instanceof NoAnswerError
+    const message = wordsOf(thrown) || tag || "opencode failed"
+    return { ok: false, error: { message, status, ...(isInDoubt && { isInDoubt }) } }
   }
 }
 

@@ -1,13 +1,16 @@
 import { shared } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
-import type { Call, ModelRequest, PermissionCheck, ToolResult } from "./api.ts"
+import type { ToolResult } from "./api.ts"
 
-/** An instance of the plugin, as whatever opencode has registered of any other one calls it. */
+/**
+ * An instance of the plugin, as whatever opencode has registered of any other one calls it: with what opencode hands
+ * over, which the instance reads itself.
+ */
 export type Instance = {
-  call(tool: string, given: unknown, call: Call): Promise<ToolResult>
-  context(request: ModelRequest): Promise<void>
-  compaction(request: ModelRequest): void
-  permission(check: PermissionCheck): void
+  call(tool: string, given: unknown, call: unknown): Promise<ToolResult>
+  context(request: unknown): Promise<void>
+  compaction(request: unknown): Promise<void>
+  permission(check: unknown): Promise<void>
   /** Resolves once it has ended, however often it is called. */
   end(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import type { ToolCallPlace } from "../port.ts"
-import type { Call } from "./api.ts"
+import type { Call } from "./calls.ts"
 
 /** A call of one of this product's tools while it runs, and what it has got by now. */
 export type RunningCall = {

@@ -1,5 +1,6 @@
 import type { Tool } from "../port.ts"
-import type { Call, Context, NewTool, ToolResult } from "./api.ts"
+import type { Context, NewTool, ToolResult } from "./api.ts"
+import type { Call } from "./calls.ts"
 import { type HostOfTwo, withoutUndefined } from "./host.ts"
 import type { Location } from "./location.ts"
 
@@ -38,7 +39,7 @@ function toolOfTwo(
       const instance = await location.current(reloadMs)
       if (!instance) throw new Error(reloaded)
       // What opencode has not dropped is that through which it calls, whichever instance answers.
-      return instance.call(name, args, { ...call, builtIn: () => context.tool.list() })
+      return instance.call(name, args, Object.assign({}, call, { builtIn: () => context.tool.list() }))
     },
   }
 }
@@ -69,7 +70,7 @@ export async function answerCall(
   }
 }
 
-const reloaded = "opencode-troupe was reloaded; its jobs go on. Call again."
+const reloaded = "opencode-troupe was reloaded; its jobs keep running. Call again."
 
 /**
  * Shown to the model as it is, but never checked by opencode: its refusal would not say what would be right, and one

@@ -8,7 +8,7 @@ import { answerTo, askedBy, textPart } from "../../support/opencode-data.ts"
 const session = "ses_1"
 
 function asked(id: string, created: number, parts?: Part[]): MessageWithParts {
-  const message = askedBy({ session, messageID: id, partID: "", text: id, agent: "general" })
+  const message = askedBy({ session, messageID: id, text: id, agent: "general" })
   return {
     info: { ...message.info, time: { created } } as MessageWithParts["info"],
     parts: parts ?? message.parts,

@@ -67,7 +67,7 @@ describe("An agent", () => {
 
 describe("A user's message", () => {
   it("has its agent, its model and its text", () => {
-    const message = askedBy({ ...asked, partID: "prt_1", text: "hello", agent: "plan", model: "fake/m2" })
+    const message = askedBy({ ...asked, text: "hello", agent: "plan", model: "fake/m2" })
     expect(decodeMessage(message)).toEqual({
       id: "msg_1",
       role: "user",

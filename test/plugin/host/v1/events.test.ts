@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { HostEvent } from "../../../../src/plugin/host/port.ts"
 import { decodeEvent } from "../../../../src/plugin/host/v1/events.ts"
 
@@ -139,6 +139,20 @@ describe("An event of opencode", () => {
       { type: "session.error", properties: { sessionID, error: { name: "APIError" } } },
     ],
     ["of an error without a name", { type: "session.error", properties: { sessionID } }],
+    [
+      "of an error of no session",
+      { type: "session.error", properties: { error: { name: "MessageAbortedError" } } },
+    ],
+    ["without a type", {}],
+    ["whose type is no word", { type: 7, properties: { sessionID } }],
+    ["whose type every object has", { type: "toString", properties: { sessionID } }],
+  ])("%s is nothing, and nothing unknown: %o", (_, event) => {
+    const onUnknown = vi.fn()
+    expect(decodeEvent(event, onUnknown)).toBeUndefined()
+    expect(onUnknown).not.toHaveBeenCalled()
+  })
+
+  it.each([
     ["without a session", { type: "session.status", properties: { status: { type: "busy" } } }],
     ["without what it is about", { type: "permission.asked", properties: { id: "per_1", sessionID } }],
     [
@@ -147,10 +161,9 @@ describe("An event of opencode", () => {
     ],
     ["without properties", { type: "session.deleted" }],
     ["whose properties are no object", { type: "session.deleted", properties: null }],
-    ["without a type", {}],
-    ["whose type is no word", { type: 7, properties: { sessionID } }],
-    ["whose type every object has", { type: "toString", properties: { sessionID } }],
-  ])("%s is nothing: %o", (_, event) => {
-    expect(decodeEvent(event)).toBeUndefined()
+  ])("%s is nothing, and its type is told of: %o", (_, event) => {
+    const onUnknown = vi.fn()
+    expect(decodeEvent(event, onUnknown)).toBeUndefined()
+    expect(onUnknown.mock.calls).toEqual([[event.type]])
   })
 })

@@ -1,5 +1,5 @@
 import { createOpencodeClient } from "@opencode-ai/sdk"
-import { describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { NewPrompt, Prompt } from "../../../../src/plugin/host/port.ts"
 import { createHost } from "../../../../src/plugin/host/v1/host.ts"
 import { answerTo, sessionOf, textPart } from "../../support/opencode-data.ts"
@@ -18,7 +18,12 @@ function hostAnswered(answer: (request: Request) => Response | Promise<Response>
   return { host: createHost(given, "/project"), requests }
 }
 
-const prompt: Prompt = { session: "ses_1", messageID: "msg_1", partID: "prt_1", text: "go", agent: "general" }
+const prompt: Prompt = {
+  session: "ses_1",
+  messageID: "msg_b796dd6000001X4PPRfh23x5jj",
+  text: "go",
+  agent: "general",
+}
 
 /** What a child session is made for. */
 const call = { session: "ses_0", message: "msg_0", call: "call", agent: "build" }
@@ -82,12 +87,31 @@ describe("A call to opencode", () => {
     ["0.9.0", []],
     ["1.18.0", []],
     ["1.40.2", []],
-    ["2.0.15", [expect.stringContaining("opencode 2.0.15 loads opencode-troupe as opencode 1.18 did")]],
+    ["2.0.15", [expect.stringContaining("opencode 2.0.15 loads opencode-troupe the way opencode 1.18 does")]],
     [undefined, []],
   ])("tells an opencode that is too old or too new by its version: %s", async (version, problems) => {
     const { host } = hostAnswered(() => Response.json({ healthy: true, version }))
     await host.lookAtVersion()
     expect(host.problems.all).toEqual(problems)
+  })
+
+  it("is a problem where its events are of an unknown shape, said once for each type", () => {
+    const { host } = hostAnswered(() => Response.json({}))
+    const heard = [
+      { type: "session.status" },
+      { type: "session.status", properties: {} },
+      { type: "a.new.one" },
+    ]
+    expect(heard.map(host.decoded)).toEqual([undefined, undefined, undefined])
+    expect(host.problems.all).toEqual([
+      expect.stringMatching(
+        /^opencode tells of session\.status in an unknown way, which is left out; it may be/,
+      ),
+    ])
+    expect(host.decoded({ type: "session.deleted", properties: { sessionID: "ses_1" } })).toEqual({
+      type: "session.deleted",
+      session: "ses_1",
+    })
   })
 
   it("never throws, whatever is called", async () => {
@@ -109,7 +133,7 @@ describe("A call to opencode", () => {
       host.send(prompt),
       host.post(prompt),
       host.updateStored("ses_1", () => ({})),
-      host.showProgress(place, { title: "1/2 done", metadata: {} }),
+      host.showProgress(place, { title: "1/2 done", metadata: {} }, new AbortController().signal),
       host.toast({ message: "hi", variant: "info" }),
       host.log("info", "hi"),
     ]
@@ -134,7 +158,7 @@ describe("A call to opencode", () => {
   })
 
   it("refuses a client that it does not know", () => {
-    expect(() => createHost({}, "/project")).toThrow(/client of an unknown kind; it needs 1\.18/)
+    expect(() => createHost({}, "/project")).toThrow(/unknown kind of client; version 1\.18/)
   })
 })
 
@@ -146,13 +170,13 @@ describe("A prompt", () => {
     return requests[0]?.json()
   }
 
-  it("carries both ids, the agent, the model and its variant", async () => {
+  it("carries its id, the part's, the agent, the model and its variant", async () => {
     expect(await sentBy("fake/m1")).toEqual({
-      messageID: "msg_1",
+      messageID: prompt.messageID,
       agent: "general",
       model: { providerID: "fake", modelID: "m1" },
       variant: "high",
-      parts: [{ id: "prt_1", type: "text", text: "go" }],
+      parts: [{ id: "prt_b796dd600000n2Jf1Kxo8zp5K8", type: "text", text: "go" }],
     })
   })
 
@@ -295,49 +319,83 @@ describe("The progress of a tool's call", () => {
   const text = textPart("owner", "msg_call", "I wait for them.")
   const withState = (status: string) => ({ ...running, state: { ...running.state, status } })
 
-  async function shownOn(...parts: object[]) {
-    const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts }
-    const { host, requests } = hostAnswered(({ method }) => Response.json(method === "GET" ? message : true))
-    const result = await host.showProgress(place, { title: "1/2 done", metadata: { jobs: [] } })
-    const writes = requests.filter(({ method }) => method !== "GET")
-    return { result, written: await Promise.all(writes.map((request) => request.json())) }
+  const never = new AbortController().signal
+  const progress = { title: "1/2 done", metadata: { jobs: [] } }
+  const state = { ...running.state, title: "1/2 done", metadata: { other: "kept", jobs: [] } }
+
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }))
+  afterEach(() => void vi.useRealTimers())
+
+  /** An opencode whose message has these parts, by now. */
+  function opencodeWith(parts: object[]) {
+    const message = () => ({ ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts })
+    const { host, requests } = hostAnswered(({ method }) =>
+      Response.json(method === "GET" ? message() : true),
+    )
+    const sent = (isRead: boolean) => requests.filter(({ method }) => (method === "GET") === isRead)
+    return {
+      host,
+      looks: () => sent(true).length,
+      written: () => Promise.all(sent(false).map((request) => request.clone().json())),
+    }
   }
 
   it("is shown on the part where it runs, beside what that holds", async () => {
-    const { result, written } = await shownOn(text, running)
-    expect(result).toEqual({ ok: true, value: true })
-    const state = { ...running.state, title: "1/2 done", metadata: { other: "kept", jobs: [] } }
-    expect(written).toEqual([{ ...running, state }])
+    const { host, written } = opencodeWith([text, running])
+    expect(await host.showProgress(place, progress, never)).toMatchObject({ ok: true })
+    expect(await written()).toEqual([{ ...running, state }])
   })
 
   it.each([
-    ["is another call's", { ...running, callID: "other" }],
-    ["is not running yet", withState("pending")],
-    ["is at its end", withState("completed")],
-    ["is no call's", text],
-  ])("is not shown on a part that %s", async (_, part) => {
-    expect(await shownOn(part)).toEqual({ result: { ok: true, value: false }, written: [] })
-  })
+    ["is another call's", { ...running, callID: "other" }, place],
+    ["is not running yet", withState("pending"), place],
+    ["is at its end", withState("completed"), place],
+    ["is no call's", text, place],
+    [
+      "may be another call's, where opencode does not say which it is",
+      running,
+      { ...place, call: undefined },
+    ],
+  ])(
+    "is not shown on a part that %s, which is looked at each second until that is given up",
+    async (_, part, at) => {
+      const { host, looks, written } = opencodeWith([part])
+      const givenUp = new AbortController()
+      const shown = host.showProgress(at, progress, givenUp.signal)
+      await vi.waitFor(() => expect(looks()).toBe(1))
+      await vi.advanceTimersByTimeAsync(1_000)
+      await vi.waitFor(() => expect(looks()).toBe(2))
+      givenUp.abort()
+      expect(await shown).toMatchObject({ ok: true })
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(looks()).toBe(2)
+      expect(await written()).toEqual([])
+    },
+  )
 
-  it("is not shown where opencode does not say which call it is", async () => {
-    const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts: [running] }
-    const { host } = hostAnswered(() => Response.json(message))
-    const progress = { title: "1/2 done", metadata: {} }
-    expect(await host.showProgress({ ...place, call: undefined }, progress)).toEqual({
-      ok: true,
-      value: false,
-    })
+  it("is shown as soon as opencode has stored that the call runs", async () => {
+    const parts: object[] = [withState("pending")]
+    const { host, looks, written } = opencodeWith(parts)
+    const shown = host.showProgress(place, progress, never)
+    await vi.waitFor(() => expect(looks()).toBe(1))
+    parts.splice(0, 1, running)
+    await vi.advanceTimersByTimeAsync(1_000)
+    await shown
+    expect(await written()).toEqual([{ ...running, state }])
   })
 
   it("fails where the message cannot be read, or the part not be written", async () => {
     const progress = { title: "1/2 done", metadata: {} }
     const none = hostAnswered(() => Response.json({ name: "NotFoundError" }, { status: 404 }))
-    expect(await none.host.showProgress(place, progress)).toMatchObject({ ok: false, error: { status: 404 } })
+    expect(await none.host.showProgress(place, progress, never)).toMatchObject({
+      ok: false,
+      error: { status: 404 },
+    })
     const message = { ...answerTo({ session: "owner", messageID: "msg_call" }, ""), parts: [running] }
     const full = hostAnswered(({ method }) =>
       method === "GET" ? Response.json(message) : new Response("disk full", { status: 500 }),
     )
-    expect(await full.host.showProgress(place, progress)).toMatchObject({
+    expect(await full.host.showProgress(place, progress, never)).toMatchObject({
       ok: false,
       error: { message: "disk full", status: 500 },
     })

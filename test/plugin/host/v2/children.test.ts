@@ -1,8 +1,10 @@
-import { describe, expect, it, vi } from "vitest"
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { NewSession } from "../../../../src/plugin/host/port.ts"
-import type { Call } from "../../../../src/plugin/host/v2/api.ts"
+import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { Children } from "../../../../src/plugin/host/v2/children.ts"
+import { Reader } from "../../../../src/plugin/host/v2/reading.ts"
 import { RunningCalls } from "../../../../src/plugin/host/v2/running-calls.ts"
+import { Problems } from "../../../../src/plugin/util/problems.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { gate } from "../../../support/gate.ts"
 import { contextDouble, type DoubleOptions } from "./support/context-double.ts"
@@ -31,7 +33,8 @@ function childrenOn(options: DoubleOptions, loaded = Promise.resolve()) {
   const context = contextDouble(options)
   const warn = vi.fn<(message: string) => void>()
   const calls = new RunningCalls()
-  const children = new Children(context, calls, loaded, warn)
+  const reader = new Reader("2.0.15", new Problems())
+  const children = new Children(context, calls, loaded, { reader, warn })
   const running = calls.begin(call)
   return {
     context,
@@ -100,7 +103,7 @@ describe("Child sessions of an opencode that", () => {
     expect(warn).toHaveBeenCalledTimes(1)
     expect(warn).toHaveBeenCalledWith(
       expect.stringMatching(
-        /^opencode 2\.9\.0 lets a plugin make no child .*requests and questions are not shown/,
+        /^opencode 2\.9\.0 does not let plugins create child .*requests and questions are not shown/,
       ),
     )
   })
@@ -116,7 +119,7 @@ describe("Child sessions of an opencode that", () => {
 
   it("has a tool that tells of no session fail by name", async () => {
     const { children } = childrenOn({ subagent: async () => ({ content: "done" }) })
-    await expect(children.make(job("a"))).rejects.toThrow("`subagent` has made no session")
+    await expect(children.make(job("a"))).rejects.toThrow("`subagent` did not create a session")
   })
 })
 
@@ -127,7 +130,8 @@ describe("The permission to start an agent", () => {
     const decide = (agent: string, id = "call_1", sessionID = "ses_owner") => {
       const source = { messageID: "msg_1", id }
       const check = { sessionID, action: "subagent", resources: [agent], source, effect: "ask" }
-      all.children.decide(check)
+      const asked = decodeStartCheck(check)
+      if (asked) all.children.decide(asked)
       return check.effect
     }
     return { ...all, decide }
@@ -172,10 +176,22 @@ describe("The permission to start an agent", () => {
     expect(await children.askToStart(call, "general", "three")).toMatchObject(permission)
   })
 
+  it("is prevented by opencode's own limit of depth, which says what the user has to set", async () => {
+    const words =
+      'Subagent depth limit reached (1). Increase "experimental.subagent_depth" to allow nested subagents.'
+    const { children } = deciding({ subagent: () => Promise.reject(new Error(words)) })
+    expect(await children.askToStart(call, "general", "three")).toEqual({
+      type: "prevented",
+      reason: expect.stringMatching(
+        /^opencode lets no subagent at depth 1 start others.* to set "experimental\.subagent_depth" to at least 2 in/,
+      ),
+    })
+  })
+
   it.each([
     ["granted", "allow"],
     ["denied", "deny"],
-    ["failed", "ask"],
+    ["prevented", "ask"],
   ] as const)("is %s where the rules say %s and a plugin can ask nobody", async (type, effect) => {
     const { children, context } = deciding({ hasSubagent: false })
     const rules = [{ action: "subagent", resource: "general", effect }]
@@ -193,5 +209,101 @@ describe("The permission to start an agent", () => {
     context.agent.list = async () => ({ data: [{ id: "build", mode: "primary", permissions: rules }] })
     loading.open()
     expect(await asking).toEqual({ type: "denied" })
+  })
+})
+
+describe("opencode's own tool that says nothing", () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+  })
+
+  const asked = { id: "per_1", action: "subagent", resources: ["general"] }
+
+  it("is given up after 30 s where it asks nobody, and a session that it makes after all is removed", async () => {
+    let tell = async () => {}
+    const { context, children } = childrenOn({
+      removes: true,
+      takesParent: true,
+      subagent: (_, { progress }) => {
+        tell = async () => void (await progress({ sessionID: "ses_late" }).catch(() => {}))
+        return new Promise(() => {})
+      },
+    })
+    const remove = vi.spyOn(context.session, "remove")
+    const asking = children.askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(await asking).toEqual({ type: "failed", reason: "opencode gave no answer within 30 s" })
+    await tell()
+    expect(remove).toHaveBeenCalledExactlyOnceWith({ sessionID: "ses_late" })
+  })
+
+  it("is waited for as long as it asks a person, however long they take", async () => {
+    let tell = () => {}
+    const { context, children } = childrenOn({
+      subagent: (_, { progress }) =>
+        new Promise((_resolve, reject) => {
+          tell = () => void progress({ sessionID: "ses_1" }).catch(reject)
+        }),
+    })
+    context.permission.list = async () => [asked]
+    const asking = children.askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    context.permission.list = async () => []
+    await vi.advanceTimersByTimeAsync(15_000)
+    tell()
+    expect(await asking).toEqual({ type: "granted" })
+  })
+
+  it("is waited for where opencode cannot say whom it asks", async () => {
+    let tell = () => {}
+    const { context, children } = childrenOn({
+      subagent: (_, { progress }) =>
+        new Promise((_resolve, reject) => {
+          tell = () => void progress({ sessionID: "ses_1" }).catch(reject)
+        }),
+    })
+    context.permission.list = () =>
+      Promise.reject(new Error("opencode 2.0 offers its plugins no permission.list"))
+    const asking = children.askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    tell()
+    expect(await asking).toEqual({ type: "granted" })
+  })
+})
+
+describe("opencode's own tool, through an instance that a reload has ended,", () => {
+  const declined = Object.assign(new Error(), { _tag: "Permission.DeclinedError" })
+  const refusing = async () => [{ id: "subagent", execute: () => Promise.reject(declined) }]
+
+  it("refuses without asking anybody: another's is asked", async () => {
+    const { context, children } = childrenOn({})
+    expect(await children.askToStart({ ...call, builtIn: refusing }, "general", "a")).toEqual({
+      type: "granted",
+    })
+    expect(context.made).toHaveLength(1)
+  })
+
+  it("is not taken for a person who refuses, where there is no other", async () => {
+    const { context, children } = childrenOn({})
+    context.tool.list = refusing
+    expect(await children.askToStart(call, "general", "a")).toEqual({
+      type: "failed",
+      reason: "opencode was reloading its plugins and asked nobody; call again",
+    })
+  })
+
+  it("asks a person once, if it asks: they have refused", async () => {
+    const { context, children } = childrenOn({})
+    const list = vi.spyOn(context.tool, "list")
+    const asking = async () => {
+      const request = { id: "per_1", kind: "permission", text: "subagent: general" } as const
+      children.hear({ type: "request.opened", session: "ses_owner", request })
+      return refusing()
+    }
+    expect(await children.askToStart({ ...call, builtIn: asking }, "general", "a")).toEqual({
+      type: "rejected",
+    })
+    expect(list).not.toHaveBeenCalled()
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { finalAnswer, textSince } from "../../../../src/plugin/host/answers.ts"
-import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
+import { promptID } from "../../../../src/plugin/host/prompt-ids.ts"
 import {
   againMark,
   decodeMessages,
@@ -137,7 +137,7 @@ describe("A conversation", () => {
       end: {
         error: {
           kind: "interrupted",
-          message: "its turn ended at a call of shell: The user declined this tool call",
+          message: "its turn ended at a call to shell: The user declined this tool call",
         },
       },
     })
@@ -195,7 +195,7 @@ describe("A conversation", () => {
 
   describe("that opencode has compacted", () => {
     const at = Date.UTC(2026, 10, 25)
-    const idAt = (time: number) => promptIds("ses_1", time).messageID
+    const idAt = (time: number) => promptID("ses_1", time)
     const summary = (status = "completed") => ({
       id: "msg_sum",
       type: "compaction",

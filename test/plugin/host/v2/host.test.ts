@@ -1,8 +1,9 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { HostEvent, NewSession, Result } from "../../../../src/plugin/host/port.ts"
-import { promptIds } from "../../../../src/plugin/host/prompt-ids.ts"
-import type { Call } from "../../../../src/plugin/host/v2/api.ts"
+import { promptID } from "../../../../src/plugin/host/prompt-ids.ts"
+import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
+import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble } from "./support/context-double.ts"
 
@@ -23,7 +24,7 @@ function answered<T>(result: Result<T>): T {
 
 describe("A child that opencode has compacted in the middle of its turn", () => {
   const askedAt = Date.UTC(2026, 10, 25)
-  const prompt = { session: "ses_1", ...promptIds("ses_1", askedAt), text: "work", agent: "general" }
+  const prompt = { session: "ses_1", messageID: promptID("ses_1", askedAt), text: "work", agent: "general" }
   const summary = {
     id: "msg_sum",
     type: "compaction",
@@ -68,7 +69,7 @@ describe("The first prompt of a child that was just made", () => {
     const host = createHost(context)
     const { id: session } = answered(await host.createSession(newSession("a")))
     const read = vi.spyOn(context.session, "context")
-    const prompt = { ...promptIds(session, Date.now()), session, text: "work", agent: "general" }
+    const prompt = { messageID: promptID(session, Date.now()), session, text: "work", agent: "general" }
     context.session.wait = async () => {
       expect(read).not.toHaveBeenCalled()
       const time = { created: Date.now() }
@@ -77,10 +78,24 @@ describe("The first prompt of a child that was just made", () => {
     }
     expect(answered(await host.prompt(prompt))).toMatchObject({ text: "done" })
   })
+
+  it("is as any other where its job has ended unasked: nothing is kept for a prompt that may never come", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const { id: session } = answered(await host.createSession(newSession("a")))
+    answered(await host.updateStored(session, () => ({ state: "cancelled" })))
+    const read = vi.spyOn(context.session, "context")
+    let readBefore = 0
+    context.session.wait = async () => {
+      readBefore = read.mock.calls.length
+    }
+    await host.prompt({ messageID: promptID(session, Date.now()), session, text: "go on", agent: "general" })
+    expect(readBefore).toBe(1)
+  })
 })
 
 describe("A child whose turn opencode cuts off as it ends", () => {
-  const prompt = { ...promptIds("ses_1", 1_000), session: "ses_1", text: "work", agent: "general" }
+  const prompt = { messageID: promptID("ses_1", 1_000), session: "ses_1", text: "work", agent: "general" }
   const cutOff = { type: "aborted", message: "Step interrupted" }
   const step = { id: "msg_9", type: "assistant", time: { created: 2 }, finish: "error", error: cutOff }
   const idle = (outcome: string) => ({ id: "msg_10", type: "idle", time: { created: 3 }, outcome })
@@ -188,6 +203,75 @@ describe("A child that could not be made as it should be", () => {
     answered(await host.deleteSession(id))
     expect(await records(context)).toEqual([])
   })
+})
+
+describe("A call that opencode leaves without an answer", () => {
+  const hanging = () => new Promise<never>(() => {})
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+  })
+
+  it("does not hold up what is written to the same record later", async () => {
+    const context = contextDouble()
+    const host = createHost(inTime(context))
+    const { id } = answered(await host.createSession(newSession("a")))
+    const { set } = context.storage
+    context.storage.set = hanging
+    const first = host.updateStored(id, () => ({ state: "prompting" }))
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await first).toMatchObject({ ok: false, error: { isInDoubt: true } })
+    context.storage.set = set
+    answered(await host.updateStored(id, () => ({ state: "done" })))
+    expect(answered(await host.session(id)).stored).toEqual({ state: "done" })
+  })
+
+  it("refuses a start, if it was to say which tools there are", async () => {
+    const context = contextDouble()
+    context.tool.list = hanging
+    const signal = new AbortController().signal
+    const progress = async () => {}
+    const call = {
+      sessionID: "ses_owner",
+      messageID: "msg_1",
+      id: "call_1",
+      agent: "build",
+      signal,
+      progress,
+    }
+    const asking = createHost(inTime(context)).askToStart(call, "general", "a")
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await asking).toEqual({ type: "failed", reason: "opencode gave no answer within 10 s" })
+  })
+
+  it.each([true, false])(
+    "may have admitted a prompt (%s): whether it has, the conversation shows once no turn runs",
+    async (isAdmitted) => {
+      const context = contextDouble()
+      const host = createHost(inTime(context))
+      const prompt = {
+        messageID: promptID("ses_1", Date.now()),
+        session: "ses_1",
+        text: "work",
+        agent: "general",
+      }
+      const { prompt: admit } = context.session
+      context.session.prompt = async (given) => {
+        if (isAdmitted) await admit(given)
+        return hanging()
+      }
+      context.session.wait = async () => {
+        const time = { created: Date.now() }
+        const content = [{ type: "text", text: "done" }]
+        const messages = context.said.get("ses_1")
+        messages?.push({ id: "msg_9", type: "assistant", time, content, finish: "stop" })
+      }
+      const asking = host.prompt(prompt)
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect(await asking).toMatchObject(isAdmitted ? { ok: true, value: { text: "done" } } : { ok: false })
+    },
+  )
 })
 
 describe("The agents", () => {
@@ -314,7 +398,8 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
     const decided = ({ sessionID, messageID, id }: Call) => {
       const source = { messageID, id }
       const check = { sessionID, action: "subagent", resources: ["general"], source, effect: "ask" }
-      host.decide(check)
+      const asked = decodeStartCheck(check)
+      if (asked) host.decide(asked)
       return check.effect
     }
     const [a, b] = [callIn("ses_a"), callIn("ses_b")]
@@ -341,10 +426,10 @@ describe("Two sessions whose provider numbers the calls of each conversation", (
     if (!a || !b) throw new Error("there are two")
     host.began(a)
     const endOfB = host.began(b)
-    await host.showProgress(placeOf(a), { title: "", metadata: {} })
+    await host.showProgress(placeOf(a), { title: "", metadata: {} }, a.signal)
     endOfB()
-    await host.showProgress(placeOf(a), { title: "", metadata: {} })
-    await host.showProgress(placeOf(b), { title: "", metadata: {} })
+    await host.showProgress(placeOf(a), { title: "", metadata: {} }, a.signal)
+    await host.showProgress(placeOf(b), { title: "", metadata: {} }, a.signal)
     expect(shown).toEqual(["ses_a", "ses_a"])
   })
 })

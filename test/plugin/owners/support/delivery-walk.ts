@@ -30,7 +30,7 @@ type WalkEvent =
 const message: Message = {
   session: "owner",
   messageID: "msg_1",
-  partID: "prt_1",
+
   text: "A background job has ended",
   agent: "build",
 }

@@ -1,4 +1,5 @@
-import type { Call, Context, NewTool } from "../../../../../src/plugin/host/v2/api.ts"
+import type { Context, NewTool } from "../../../../../src/plugin/host/v2/api.ts"
+import type { Call } from "../../../../../src/plugin/host/v2/calls.ts"
 
 type Message = { id: string; type: string; time: { created: number } } & Record<string, unknown>
 

@@ -1,0 +1,37 @@
+import * as z from "zod"
+import { wordsOf } from "../../util/error-words.ts"
+import type { Problems } from "../../util/problems.ts"
+
+/** Reads what opencode gives. What is not as expected fails, and is a problem of this opencode. */
+export class Reader {
+  readonly #version: string
+  readonly #problems: Problems
+
+  constructor(version: string, problems: Problems) {
+    this.#version = version
+    this.#problems = problems
+  }
+
+  /** @param act what opencode does when it gives the value: `answer session.get` */
+  read<T>(act: string, decode: () => T): T {
+    try {
+      return decode()
+    } catch (thrown) {
+      throw new Error(this.complain(act, thrown))
+    }
+  }
+
+  /** Adds the problem, and returns its words. */
+  complain(act: string, thrown: unknown): string {
+    const message = `opencode ${this.#version} does not ${act} as expected (${shapeOf(thrown)})`
+    this.#problems.add(`${message}; it may be too old or too new for opencode-troupe`)
+    return message
+  }
+}
+
+/** Where it has another shape: `parentID: Invalid input: expected string`. */
+function shapeOf(thrown: unknown): string {
+  if (!(thrown instanceof z.ZodError)) return wordsOf(thrown)
+  const [issue] = thrown.issues
+  return `${issue?.path.join(".") || "all of it"}: ${issue?.message}`
+}
