@@ -125,12 +125,14 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return { id }
   }
 
-  /** One that is not known to be admitted may be: then its turn runs, and its end is waited for. */
-  async function admit(prompt: Parameters<typeof session.prompt>[0]): Promise<void> {
+  /** One that is not known to be admitted may be: then its turn runs, and its end is waited for. Returns whether it is known. */
+  async function admit(prompt: Parameters<typeof session.prompt>[0]): Promise<boolean> {
     try {
       await session.prompt(prompt)
+      return true
     } catch (thrown) {
       if (!(thrown instanceof NoAnswerError)) throw thrown
+      return false
     }
   }
 
@@ -196,12 +198,16 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         // What the end of an opencode has interrupted is no answer to whoever asks again.
         if (answer && answer.end?.error?.kind !== "interrupted") return answer
         // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
-        if (isAsked && !busy.has(id)) await admit({ sessionID: id, text, metadata: againMark(messageID) })
-        else if (!isAsked) await admit({ sessionID: id, id: messageID, text })
+        let isAdmitted = true
+        if (isAsked && !busy.has(id))
+          isAdmitted = await admit({ sessionID: id, text, metadata: againMark(messageID) })
+        else if (!isAsked) isAdmitted = await admit({ sessionID: id, id: messageID, text })
         await session.wait({ sessionID: id })
         const { messages: after, lastEnd: end } = await conversation(id)
         // With an agent that does not exist a turn ends before it takes up its prompt.
-        const isOver = placeOf(after, messageID) ? !isUnended(after, messageID) : end !== lastEnd
+        const isOver = placeOf(after, messageID)
+          ? !isUnended(after, messageID)
+          : !isAdmitted || end !== lastEnd
         const isCutOff = !isOver && !isGiven(finalAnswer(after, messageID))
         // opencode ends: whoever comes next finds the job as it is, and no end of it.
         return isCutOff ? never : answerTo(after, messageID)
