@@ -88,6 +88,8 @@ describe("The first prompt of a child that was just made", () => {
     let readBefore = 0
     context.session.wait = async () => {
       readBefore = read.mock.calls.length
+      const idle = { id: "msg_9", type: "idle", time: { created: Date.now() }, outcome: "failed" }
+      context.said.get(session)?.push(idle)
     }
     await host.prompt({ messageID: promptID(session, Date.now()), session, text: "go on", agent: "general" })
     expect(readBefore).toBe(1)
