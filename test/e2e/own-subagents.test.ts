@@ -27,7 +27,7 @@ import { isWanted } from "../support/wanted.ts"
  * opencode 2's own subagents, without the plugin: the last column of the table in the README that sets them beside
  * opencode-troupe's. Each test is titled as its row. Where a newer opencode makes one fail, the row is to be corrected.
  */
-const table = "Beside opencode 2's own subagents"
+const table = "Compared with opencode 2's own subagents"
 const rows = rowsOf(table)
 const rowsHeld: string[] = []
 
@@ -85,7 +85,7 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(table, () => {
     expect(offered.direct).toContain("subagent")
   })
 
-  holds("size of each request of the main agent", "no more: its tool is always included", () => {
+  holds("size of each request of the main agent", "none: its tool is always included", () => {
     expect(offered.direct).toContain("subagent")
   })
 
@@ -204,7 +204,7 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(table, () => {
 
   holds(
     "the main agent's restrictions",
-    "do not hold: a planning main agent's subagent wrote one",
+    "do not hold: a subagent of a main agent in plan mode wrote a file",
     async () => {
       const planner = await oc.session({ agent: "plan" })
       const write = (name: string) => builtInTools(2).write(join(oc.project, name), "text")
@@ -217,7 +217,7 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(table, () => {
     },
   )
 
-  holds("more words for one that runs; a follow-up", "the same call with its `sessionID`", async () => {
+  holds("a further message to a running job; a follow-up", "the same call with its `sessionID`", async () => {
     const owner = await oc.session()
     const work = held()
     model.on("begin with this", work.reply)
