@@ -17,9 +17,9 @@ export function lastAnswer(messages: readonly HostMessage[], asked: string): Ass
   )
 }
 
-/** Whether it is there as the model gave it, and no failure. */
+/** Whether it is there as the model gave it, or ended in a way of its own: opencode's own end only aborts it. */
 export const isGiven = (answer: AssistantMessage | undefined) =>
-  answer?.end !== undefined && answer.end.error === undefined
+  answer?.end !== undefined && answer.end.error !== ABORTED
 
 /** Whether the turn in which this was asked has no end: it goes on, or opencode has ended itself and cut it off. */
 export function isUnended(messages: readonly HostMessage[], asked: string): boolean {

@@ -126,6 +126,15 @@ describe("A child whose turn opencode cuts off as it ends", () => {
     expect(await outcome((said) => said.push(whole))).toMatchObject({ ok: true, value: { text: "done" } })
   })
 
+  it("has ended where a person declined what it asked for, which leaves no other trace", async () => {
+    const state = { status: "error", error: { type: "aborted", message: "The user declined this tool call" } }
+    const declined = { ...step, content: [{ type: "tool", id: "call_1", name: "shell", state }] }
+    expect(await outcome((said) => said.push(declined))).toMatchObject({
+      ok: true,
+      value: { end: { error: { kind: "interrupted", message: expect.stringContaining("declined") } } },
+    })
+  })
+
   it("has ended where somebody interrupts it, or opencode can ask no model", async () => {
     expect(await outcome((said) => said.push(step, idle("interrupted")))).toMatchObject({
       ok: true,
