@@ -55,7 +55,10 @@ describeBoth("The inspector", ({ start, generation }) => {
     expect((await inspect(opencode)).map(({ url }) => url)).toEqual([new URL(link).origin])
 
     // The command in the log and in the refusal, as a person would paste it.
-    const [, command = ""] = opencode.log().match(/for a link run: (node .+ inspect)/) ?? []
+    const [, command = ""] = await poll(
+      "the command in the log",
+      () => opencode.log().match(/for a link run: (node .+ inspect)/) ?? undefined,
+    )
     const refused = await (await fetch(link)).json()
     expect(command).toContain(refused.error.command.replaceAll('"', "'"))
     // Whoever may read the log must not get in by it.

@@ -141,7 +141,7 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     await first.session()
     await poll(
       "the restarted one's look",
-      () => new RegExp(`1 result of an earlier opencode waits for ${owner}`).test(first.log()) || undefined,
+      () => new RegExp(`1 result of an earlier opencode is waiting in ${owner}`).test(first.log()) || undefined,
     )
 
     expect((await second.callTool(owner, "agents_wait", {})).output).toContain("found once")
@@ -186,7 +186,7 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
 
       const status = await second.callTool(owner, "agents_status", {})
       expect(jobsOf(status)).toMatchObject([{ id: "ok", state: "done" }])
-      const complaint = new RegExp(`${child} was skipped.*metadata.troupe.version`)
+      const complaint = new RegExp(`${child} was skipped.*\\(version: `)
       await poll("the complaint in opencode's log", () => complaint.test(second.log()) || undefined)
       expect(versionIn(home, child)).toBe(99)
     },

@@ -6,7 +6,7 @@ import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf, recordOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("The main agent", ({ open, titled, tools }) => {
+describeBoth("The main agent", ({ generation, open, titled, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
   /** The same opencode without the plugin. */
@@ -83,6 +83,10 @@ describeBoth("The main agent", ({ open, titled, tools }) => {
         expect.stringMatching(/^north: prompting\.working \d+(\.\d s| ms)/),
         expect.stringMatching(/^j2: prompting\.working/),
         expect.stringMatching(/^east: prompting\.working/),
+        // On 1.18 the log and a toast say so.
+        ...(generation === 1
+          ? []
+          : [expect.stringMatching(/^opencode-troupe .* Inspector: node ".+" inspect$/)]),
       ])
       expect(jobsOf(seen).map(({ state, phase }) => ({ state, phase }))).toEqual(
         Array(3).fill({ state: "prompting", phase: "working" }),

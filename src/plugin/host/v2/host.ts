@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises"
 import * as z from "zod"
 import { eachLimited } from "../../util/each-limited.ts"
 import { wordsOf } from "../../util/error-words.ts"
@@ -37,6 +38,9 @@ import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { UnderWay } from "./under-way.ts"
+
+/** How long opencode takes to end, at most, once it has cut off its turns. Milliseconds. */
+const endLimit = 5_000
 
 /** How many sessions are read at once. */
 const mostReads = 16
@@ -209,8 +213,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
           ? !isUnended(after, messageID)
           : !isAdmitted || end !== lastEnd
         const isCutOff = !isOver && !isGiven(finalAnswer(after, messageID))
-        // opencode ends: whoever comes next finds the job as it is, and no end of it.
-        return isCutOff ? never : answerTo(after, messageID)
+        if (!isCutOff) return answerTo(after, messageID)
+        // opencode ends: whoever comes next finds the job as it is, and no end of it. Or it can store nothing more.
+        await setTimeout(endLimit, undefined, { ref: false })
+        return answerTo(await messages(id), messageID)
       }),
 
     // One durable message, which starts its turn by itself.
@@ -301,8 +307,6 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
 /** `lastEnd`: see {@link lastEndIn}. */
 type Conversation = { messages: HostMessage[]; lastEnd: string | undefined }
-
-const never = new Promise<never>(() => {})
 
 /** The last message of the turn in which this was asked. */
 function answerTo(messages: readonly HostMessage[], asked: string): HostMessage {

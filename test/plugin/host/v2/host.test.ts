@@ -121,6 +121,18 @@ describe("A child whose turn opencode cuts off as it ends", () => {
     expect(await outcome((said) => said.splice(0))).toBe("not at all")
   })
 
+  it("has ended all the same where opencode goes on: it can store nothing more, on a full disk for instance", async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const context = contextDouble()
+    const asking = createHost(context).prompt(prompt)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(await asking).toMatchObject({
+      ok: false,
+      error: { message: expect.stringContaining("without an answer") },
+    })
+  })
+
   it("has ended where its answer was whole by then", async () => {
     const whole = { ...step, finish: "stop", error: undefined, content: [{ type: "text", text: "done" }] }
     expect(await outcome((said) => said.push(whole))).toMatchObject({ ok: true, value: { text: "done" } })
