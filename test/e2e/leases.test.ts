@@ -141,7 +141,8 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
     await first.session()
     await poll(
       "the restarted one's look",
-      () => new RegExp(`1 result of an earlier opencode is waiting in ${owner}`).test(first.log()) || undefined,
+      () =>
+        new RegExp(`1 result of an earlier opencode is waiting in ${owner}`).test(first.log()) || undefined,
     )
 
     expect((await second.callTool(owner, "agents_wait", {})).output).toContain("found once")
