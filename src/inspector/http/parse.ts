@@ -27,12 +27,8 @@ export function parse<S extends z.ZodType>(schema: S, input: unknown, kind: stri
   return parsed.data
 }
 
-/** zod's own words are for programmers of this product. */
 function wordsOf({ issues }: z.ZodError): string {
-  const words = issues.map((issue) =>
-    issue.code === "unrecognized_keys"
-      ? `${issue.keys.join(", ")}: there is no such field`
-      : `${issue.path.join(".") || "all of it"}: not a valid value`,
-  )
-  return `${words.join("; ")}. /openapi.json says what is valid.`
+  return issues
+    .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
+    .join("; ")
 }
