@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import * as z from "zod"
-import type { AnyProject } from "../support/any-opencode.ts"
+import type { AnyOpencode } from "../support/any-opencode.ts"
 import { describeOn } from "../support/generations.ts"
-import { openProject2 } from "../support/opencode-2.ts"
+import { startOpencode2 } from "../support/opencode-2.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 
@@ -36,13 +36,14 @@ const Seen = z.object({ parentID: z.string().optional(), canRemove: z.boolean() 
 describeOn(2, "What a plugin cannot do with sessions", () => {
   const folder = tempFolder("canary")
   let model: ScriptedModel
-  let opencode: AnyProject
+  let opencode: AnyOpencode
   let seen: z.infer<typeof Seen>
 
   beforeAll(async () => {
     writeFileSync(join(folder.path, "server.js"), pluginSource)
     model = await startScriptedModel()
-    opencode = await openProject2({ model, plugin: { path: folder.path } })
+    // Of its own: where its plugin is removed, opencode loads every location of the process anew.
+    opencode = await startOpencode2({ model, plugin: { path: folder.path } })
     const looked = await opencode.callTool(await opencode.session(), "look", {})
     seen = Seen.parse(JSON.parse(looked.output))
   })

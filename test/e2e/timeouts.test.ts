@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { AnyProject } from "../support/any-opencode.ts"
+import type { AnyOpencode } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf } from "../support/jobs.ts"
 import { type Reply, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("Timeouts", ({ open, titled, tools }) => {
+describeBoth("Timeouts", ({ start, titled, tools }) => {
   let model: ScriptedModel
-  let oc: AnyProject
+  let oc: AnyOpencode
 
   beforeAll(async () => {
     model = await startScriptedModel()
@@ -16,7 +16,8 @@ describeBoth("Timeouts", ({ open, titled, tools }) => {
       experimental: { subagent_depth: 2 },
       agent: { delegate },
     }
-    oc = await open({ model, config, plugin: { options: { idleSeconds: 4, notify: "never" } } })
+    // Of its own: a reload in a shared opencode 2 would end the calls that wait.
+    oc = await start({ model, config, plugin: { options: { idleSeconds: 4, notify: "never" } } })
   })
 
   afterAll(async () => {
