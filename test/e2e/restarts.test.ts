@@ -190,11 +190,8 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
   })
 
   async function restartBesideAnother(owner: string): Promise<void> {
-    const { home, project } = opencode
-    const [other] = await Promise.all([start({ model, home, project }), opencode.restart()])
+    const other = await opencode.restartBesideAnother()
     try {
-      // A plugin may be loaded only with the first request.
-      await Promise.all([other.session(), opencode.session()])
       await poll(
         "the end of all jobs",
         async () => {

@@ -111,11 +111,7 @@ describeBoth("A job that a kill cut off, with `recover: resume`,", ({ start, gen
       })
       for (const id of ids) await model.waitFor(({ text }) => text === `survive ${id}`)
       await first.kill()
-      const [, other] = await Promise.all([
-        first.restart(),
-        start({ model, home: first.home, project: first.project }),
-      ])
-      second = other
+      second = await first.restartBesideAnother()
       await poll("the ends, on record", async () => {
         const states = (await first.stored(owner)).map(({ record }) => record.state)
         return states.every((state) => state === "done") || undefined

@@ -81,6 +81,11 @@ export interface AnyOpencode extends AnyProject {
   kill(): Promise<void>
   /** Starts it again in the same home and project, after ending it as `stop` does if it still runs. */
   restart(): Promise<void>
+  /**
+   * Starts it again, and another in the same home and project, so that both load the plugin at the same moment.
+   * Returns the other.
+   */
+  restartBesideAnother(): Promise<AnyOpencode>
 }
 
 /** How a finished tool call looks to the owner. */

@@ -29,7 +29,7 @@ export async function openProject1(options: ProjectOptions): Promise<AnyProject>
 
 /** An opencode 1.18 of one's own. */
 export async function startOpencode1(options: OpencodeOptions): Promise<AnyOpencode> {
-  return new OpencodeOfOne(await startOpencode(options))
+  return new OpencodeOfOne(await startOpencode(options), options)
 }
 
 /** opencode 1.18 in the words that tests of both generations share. */
@@ -176,6 +176,13 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
 }
 
 class OpencodeOfOne extends ProjectOfOne<Opencode> implements AnyOpencode {
+  readonly #options: OpencodeOptions
+
+  constructor(raw: Opencode, options: OpencodeOptions) {
+    super(raw)
+    this.#options = options
+  }
+
   get url(): string {
     return this.raw.url
   }
@@ -198,6 +205,15 @@ class OpencodeOfOne extends ProjectOfOne<Opencode> implements AnyOpencode {
 
   restart(): Promise<void> {
     return this.raw.restart()
+  }
+
+  async restartBesideAnother(): Promise<AnyOpencode> {
+    await this.restart()
+    const { home, project } = this
+    const other = await startOpencode1({ ...this.#options, home, project })
+    // The plugin is loaded by the first request.
+    await Promise.all([this.session(), other.session()])
+    return other
   }
 }
 

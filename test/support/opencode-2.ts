@@ -137,9 +137,13 @@ class ProjectOfTwo implements AnyProject {
     return this.#api.url
   }
 
-  get #api(): Api {
+  get #running() {
     if (!this.#connection) throw new Error("opencode does not run: it was stopped or killed")
-    return this.#connection.api
+    return this.#connection
+  }
+
+  get #api(): Api {
+    return this.#running.api
   }
 
   #ask(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
@@ -228,6 +232,8 @@ class ProjectOfTwo implements AnyProject {
   }
 
   async stored(owner: string): Promise<KeptJob[]> {
+    // Who looks into the database after a crash can have opencode 2 end at its next start with "database is locked".
+    if (!this.#connection) throw new Error("opencode does not run: it was stopped or killed")
     return storedIn(this.home).filter(({ record }) => record.owner === owner)
   }
 
@@ -286,9 +292,7 @@ class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
   }
 
   async start(): Promise<void> {
-    const { group, url } = await serve2(this.project, this.home, this.#options.env)
-    this.#group = group
-    await this.connect(url, this.#options.plugin !== false)
+    await this.#connectTo(await this.#serve())
   }
 
   get pid(): number {
@@ -313,9 +317,31 @@ class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
     await this.start()
   }
 
+  async restartBesideAnother(): Promise<AnyOpencode> {
+    await this.#end("SIGTERM")
+    const { home, project } = this
+    const other = new OpencodeOfTwo(this.#options, home, project, tempFolder("opencode-2"))
+    // One after the other: of two that open the database at the same moment after a crash, opencode 2 has one end with
+    // "database is locked". The plugin is loaded by the first request.
+    const servers = [await this.#serve(), await other.#serve()] as const
+    await Promise.all([this.#connectTo(servers[0]), other.#connectTo(servers[1])])
+    return other
+  }
+
   override async stop(): Promise<void> {
     await this.#end("SIGTERM")
     await super.stop()
+  }
+
+  /** Its URL. */
+  async #serve(): Promise<string> {
+    const { group, url } = await serve2(this.project, this.home, this.#options.env)
+    this.#group = group
+    return url
+  }
+
+  #connectTo(url: string): Promise<void> {
+    return this.connect(url, this.#options.plugin !== false)
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
