@@ -31,9 +31,28 @@ const server = await build({
   logLevel: "warning",
 })
 
+const terminal = await build({
+  entryPoints: { tui: "src/terminal/tui.ts" },
+  outdir: made,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "esnext",
+  // opencode lends them.
+  external: ["opentui:*", "solid-js", "@opentui/solid"],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  metafile: true,
+  logLevel: "warning",
+})
+
 const page = await writePage(new URL(`../${made}/page/`, import.meta.url))
 
-writeFileSync(`${made}/THIRD-PARTY-LICENSES.txt`, thirdPartyLicenses([server.metafile, page]))
+writeFileSync(
+  `${made}/THIRD-PARTY-LICENSES.txt`,
+  thirdPartyLicenses([server.metafile, terminal.metafile, page]),
+)
 
 writeFileSync(
   `${made}/server.d.ts`,

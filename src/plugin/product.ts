@@ -18,6 +18,7 @@ import { allActors } from "./person/actors.ts"
 import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
+import { serveTerminal } from "./person/terminal.ts"
 import { createToasts, logInstead } from "./person/toasts.ts"
 import type { Claims } from "./records/claims.ts"
 import { type Holder, isOfThisProcess, takeLease } from "./records/lease.ts"
@@ -173,6 +174,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       jobOf: (session) => ledger.bySession(session),
     })
   const inspection = inspectJobs({ host, toasts, troupe, actors, messenger, turns, options, directory, now })
+  const endTerminal = serveTerminal(host, ledger)
   const tools = jobTools({
     troupe,
     host,
@@ -224,7 +226,11 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       toasts.stop()
       const inspectorLeft = inspection.stop()
       troupe.stop()
-      await Promise.all([store.drain(stopTimeout), within(stopTimeout, inspectorLeft, () => undefined)])
+      await Promise.all([
+        store.drain(stopTimeout),
+        within(stopTimeout, inspectorLeft, () => undefined),
+        within(stopTimeout, endTerminal(), () => undefined),
+      ])
       holder.drop()
     },
   }

@@ -1,4 +1,5 @@
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
+import type { TerminalService } from "../../terminal/contract.ts"
 import type { Problems } from "../util/problems.ts"
 
 /**
@@ -56,7 +57,15 @@ export type Host = {
   models(): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>
+  /** Answers the part in the terminal. Not there where opencode has no channel between the two. */
+  serveTerminal?: (service: TerminalService) => Promise<Result<TerminalChannel>>
   log(level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<unknown>>
+}
+
+export type TerminalChannel = {
+  /** Says that the jobs of this owner have changed, to whoever listens. */
+  changed(owner: string): void
+  end(): Promise<void>
 }
 
 /** A call's outcome. opencode fails in three ways (rejects, resolves with an error, says nothing): here they are one. */

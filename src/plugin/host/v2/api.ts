@@ -24,6 +24,8 @@ export type Context = {
   }
   storage: Storage
   tool: Tools
+  /** Methods and events for the terminal part of the same plugin. Seen with a sidebar that listed and heard. */
+  rpc?: { register(contract: object, methods: object): Promise<unknown> } | undefined
   /** Seen to tell of all locations of the process, live only, and to end with the instance's cleanup. */
   event: { subscribe(options: { signal: AbortSignal }): AsyncIterable<unknown> }
 }

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises"
 import * as z from "zod"
+import type { TerminalService } from "../../../terminal/contract.ts"
 import { eachLimited } from "../../util/each-limited.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
@@ -37,6 +38,7 @@ import { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { StoredSessions } from "./stored-sessions.ts"
+import { openChannel } from "./terminal.ts"
 import { UnderWay } from "./under-way.ts"
 
 /** How long opencode takes to end, at most, once it has cut off its turns. Milliseconds. */
@@ -68,7 +70,7 @@ export type HostOfTwo = Host & {
  * @param context see `inTime`: without it, what hangs in opencode may hang here
  */
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
-  const { session, location, app } = context
+  const { session, location, app, rpc } = context
   const loading = new Loading(location.directory)
   const stored = new StoredSessions(context.storage, location.directory, (id) =>
     problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`),
@@ -235,6 +237,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
       }),
+
+    ...(rpc && { serveTerminal: (service: TerminalService) => call(() => openChannel(rpc, service)) }),
 
     agents: () =>
       call(async () => {

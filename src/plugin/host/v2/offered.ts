@@ -10,7 +10,7 @@ type Call = () => Promise<never>
  * works.
  */
 export function completed(offered: Offered): { context: Context; missing: string[] } {
-  const { session, storage, tool, permission, agent, model, event, app, location } = offered
+  const { session, storage, tool, permission, agent, model, event, app, location, rpc } = offered
   const version = app?.version ?? "of an unknown version"
   const missing: string[] = []
   const lacking = (name: string): Call => {
@@ -50,6 +50,7 @@ export function completed(offered: Offered): { context: Context; missing: string
       list: tool?.list?.bind(tool) ?? lacking("tool.list"),
       transform: tool?.transform?.bind(tool) ?? lacking("tool.transform"),
     },
+    ...(rpc?.register && { rpc: { register: rpc.register.bind(rpc) } }),
     event: { subscribe: event?.subscribe?.bind(event) ?? noEvents(lacking("event.subscribe")) },
   }
   return { context, missing }

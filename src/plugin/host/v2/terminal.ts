@@ -1,0 +1,31 @@
+import * as z from "zod"
+import { contract, type TerminalService } from "../../../terminal/contract.ts"
+import type { TerminalChannel } from "../port.ts"
+import type { Context } from "./api.ts"
+
+const List = z.object({ owner: z.string() })
+
+type Registration = {
+  dispose(): Promise<unknown>
+  events: { emit(name: "changed", data: { owner: string }): Promise<unknown> }
+}
+const method = z.custom<(...given: never[]) => unknown>((value) => typeof value === "function")
+const Registration = z.custom<Registration>(
+  (value) => z.object({ dispose: method, events: z.object({ emit: method }) }).safeParse(value).success,
+)
+
+/** Over opencode's RPC, which reaches a terminal on another machine as well. */
+export async function openChannel(
+  rpc: NonNullable<Context["rpc"]>,
+  service: TerminalService,
+): Promise<TerminalChannel> {
+  const registered = await rpc.register(contract, {
+    list: async (given: unknown) => service.list(List.parse(given)),
+  })
+  const { dispose, events } = Registration.parse(registered)
+  return {
+    // Who does not hear it asks anew with the next one.
+    changed: (owner) => void Promise.resolve(events.emit("changed", { owner })).catch(() => {}),
+    end: async () => void (await dispose()),
+  }
+}

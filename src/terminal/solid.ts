@@ -1,0 +1,56 @@
+/**
+ * Solid and OpenTUI, as far as they are used here. opencode lends them: a copy of one's own would draw nothing. An
+ * installed package gets them by the names of OpenTUI's runtime modules, which are not documented, a folder in 1.18 by
+ * their own. Declared by hand, since their packages weigh 80 MB; seen in 1.18.33 and 2.0.15.
+ */
+// Literally: opencode looks for these names in what it loads.
+const solid: Solid = await import("opentui:runtime-module:solid-js").catch(() => import("solid-js"))
+const opentui: OpenTui = await import("opentui:runtime-module:%40opentui%2Fsolid").catch(
+  () => import("@opentui/solid"),
+)
+
+type Solid = {
+  createSignal<Value>(value: Value): [() => Value, (value: Value) => void]
+  createMemo<Value>(compute: () => Value): () => Value
+  createEffect(run: () => void): void
+  onCleanup(run: () => void): void
+  For: Component<{ each: readonly string[]; children(item: string): Element }>
+}
+
+type OpenTui = {
+  createElement(tag: string): Element
+  insert(parent: Element, child: Child, marker: null): void
+  setProp(element: Element, name: string, value: unknown, before?: unknown): unknown
+  effect(run: (before: unknown) => unknown): void
+  createComponent<Props>(component: Component<Props>, props: Props): Element
+}
+
+/** What is drawn. */
+export type Element = object
+type Component<Props> = (props: Props) => Element
+type Child = Element | string | undefined | (() => Element | string | undefined)
+
+export const { createSignal, createMemo, createEffect, onCleanup } = solid
+
+/** An element of OpenTUI. A property or child that is a function is live; one that begins with `on` is a listener. */
+export function h(tag: "box" | "text" | "b", props: Record<string, unknown>, ...children: Child[]): Element {
+  const element = opentui.createElement(tag)
+  for (const [name, value] of Object.entries(props)) {
+    if (typeof value === "function" && !name.startsWith("on"))
+      opentui.effect((before) => opentui.setProp(element, name, value(), before))
+    else opentui.setProp(element, name, value)
+  }
+  // Without the null a live child would take the place of its siblings.
+  for (const child of children) opentui.insert(element, child, null)
+  return element
+}
+
+/** One element for each key, which is kept for as long as its key is there. */
+export function each(keys: () => readonly string[], draw: (key: string) => Element): Element {
+  return opentui.createComponent(solid.For, {
+    get each() {
+      return keys()
+    },
+    children: draw,
+  })
+}

@@ -1,0 +1,62 @@
+import { hasEnded, type ShownJob } from "../jobs.ts"
+import { createMemo, createSignal, type Element, each, h, onCleanup } from "../solid.ts"
+import type { Terminal } from "../terminal.ts"
+import { type Row, rowsOf } from "./rows.ts"
+
+/** Rows of a sidebar, where others live too. */
+const mostRows = 8
+
+/** The jobs of a session, for as long as it is shown. Nothing where it has none. */
+export function sidebar({ jobs, color, open }: Terminal, owner: string): Element {
+  const [known, setKnown] = createSignal<readonly ShownJob[]>([])
+  const [now, setNow] = createSignal(Date.now())
+
+  /** The last answer holds, whichever comes last. */
+  let asked = 0
+  async function look(): Promise<void> {
+    const turn = ++asked
+    // What cannot be told now is told with the next change.
+    const found = await jobs.of(owner).catch(() => undefined)
+    if (found && turn === asked) setKnown(found)
+  }
+  onCleanup(jobs.subscribe((changed) => changed === owner && void look()))
+  void look()
+
+  const shown = createMemo(() => rowsOf(known(), now(), mostRows))
+  const rows = createMemo(() => new Map(shown().rows.map((row) => [row.session || row.id, row])))
+  // Nothing is drawn anew where no time goes on.
+  const clock = setInterval(() => !known().every(hasEnded) && setNow(Date.now()), 1_000)
+  onCleanup(() => clearInterval(clock))
+
+  const row = (key: string): Element => {
+    const of = <Value>(read: (row: Row) => Value) => {
+      const found = rows().get(key)
+      return found && read(found)
+    }
+    return h(
+      "box",
+      { flexDirection: "row", gap: 1, onMouseUp: () => of(({ session }) => session && open(session)) },
+      h("text", { flexShrink: 0, fg: () => color(of(({ color }) => color) ?? "text") }, () =>
+        of(({ glyph }) => glyph),
+      ),
+      h("text", { flexShrink: 0, fg: () => color("text") }, () => of(({ id }) => id)),
+      h("text", { flexGrow: 1, flexShrink: 1, wrapMode: "none", fg: () => color("muted") }, () =>
+        of(({ words }) => words),
+      ),
+      h("text", { flexShrink: 0, fg: () => color("muted") }, () => of(({ time }) => time)),
+    )
+  }
+
+  return h("box", { flexShrink: 0 }, () =>
+    known().length === 0
+      ? undefined
+      : h(
+          "box",
+          { flexShrink: 0 },
+          h("text", { fg: () => color("text") }, h("b", {}, "Jobs")),
+          h("text", { fg: () => color("muted") }, () => shown().counts),
+          each(() => [...rows().keys()], row),
+          h("text", { fg: () => color("muted") }, () => (shown().more > 0 ? `and ${shown().more} more` : "")),
+        ),
+  )
+}
