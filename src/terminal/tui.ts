@@ -1,3 +1,4 @@
+import { type Api, terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
 import type { Terminal } from "./terminal.ts"
 import { sidebar } from "./view/sidebar.ts"
@@ -5,6 +6,9 @@ import { sidebar } from "./view/sidebar.ts"
 /** The part in opencode's terminal. 1.18 calls `tui`, 2.x calls `setup`. */
 export default {
   id: "opencode-troupe",
+  async tui(api: Api): Promise<void> {
+    begin(terminalOf1(api))
+  },
   setup(context: Context): void {
     begin(terminalOf2(context))
   },

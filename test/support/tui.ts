@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Generation, ProjectOptions } from "./any-opencode.ts"
 import { atExit } from "./cleanup.ts"
@@ -12,6 +12,8 @@ import { makeProject } from "./project.ts"
 import { type Stage, setStage } from "./stage.ts"
 import { tempFolder } from "./temp-folder.ts"
 import { poll } from "./waiters.ts"
+
+const root = join(import.meta.dirname, "..", "..")
 
 /** The real terminal interface of opencode, in a terminal of 200 by 50 (wide enough for its sidebar). */
 export interface Tui {
@@ -30,6 +32,9 @@ export interface Tui {
 
 export async function startTui(options: ProjectOptions, generation: Generation): Promise<Tui> {
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
+  // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
+  if (generation === 1 && options.plugin !== false)
+    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [root] }))
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
   const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
