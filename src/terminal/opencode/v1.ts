@@ -35,13 +35,17 @@ type Question = { id: string; questions: readonly { question: string }[] }
 type EventProperties = {
   sessionID?: string
   info?: Partial<Session>
-  part?: {
-    sessionID: string
-    type: string
-    tool?: string
-    text?: string
-    state?: { status: string; title?: string }
-  }
+  status?: Status
+  delta?: string
+  part?: Part
+}
+type Part = {
+  sessionID: string
+  type: string
+  tool?: string
+  text?: string
+  time?: object
+  state?: { status: string; title?: string }
 }
 
 /** Before a change is told. Milliseconds. */
@@ -67,95 +71,128 @@ export function terminalOf1(api: Api): Terminal {
   }
 }
 
+/** What opencode has told of a child, beside its metadata. */
+type Child = { owner: string; hasBegun: boolean; activity?: NonNullable<ShownJob["activity"]> | undefined }
+
+/** Characters of a text that is being written: its end is shown. */
+const textLength = 200
+
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 function jobsOf({ client, state, event }: Api): Jobs {
-  const owners = new Map<string, string>()
-  const activities = new Map<string, NonNullable<ShownJob["activity"]>>()
+  const children = new Map<string, Child>()
   const listeners = new Set<(owner: string) => void>()
-  const changed = new Set<string>()
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const changes = batched(interval, (owner) => {
+    for (const hear of listeners) hear(owner)
+  })
 
-  function note(session: string | undefined): void {
-    const owner = session === undefined ? undefined : owners.get(session)
-    if (owner === undefined) return
-    changed.add(owner)
-    timer ??= setTimeout(() => {
-      timer = undefined
-      const told = [...changed]
-      changed.clear()
-      for (const each of told) for (const hear of listeners) hear(each)
-    }, interval)
+  function meet({ id, parentID, metadata }: Partial<Session>): void {
+    if (id === undefined || parentID === undefined || !metadata?.troupe || children.has(id)) return
+    children.set(id, { owner: parentID, hasBegun: false })
+  }
+
+  function change(session: string | undefined, how: (child: Child) => Partial<Child> | undefined): void {
+    const child = session === undefined ? undefined : children.get(session)
+    const changed = child && how(child)
+    if (!child || !changed) return
+    Object.assign(child, changed)
+    changes.add(child.owner)
   }
 
   for (const type of ["session.created", "session.updated"])
-    event.on(type, ({ properties: { info } }) => {
-      if (info?.id === undefined || info.parentID === undefined || !info.metadata?.troupe) return
-      owners.set(info.id, info.parentID)
-      note(info.id)
+    event.on(type, ({ properties: { info = {} } }) => {
+      meet(info)
+      change(info.id, () => ({}))
     })
+  event.on("session.status", ({ properties: { sessionID, status } }) =>
+    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined })),
+  )
   for (const type of [
-    "session.status",
     "permission.asked",
     "permission.replied",
     "question.asked",
     "question.replied",
+    "question.rejected",
   ])
-    event.on(type, ({ properties }) => note(properties.sessionID))
+    event.on(type, ({ properties }) => change(properties.sessionID, () => ({})))
   event.on("message.part.updated", ({ properties: { part } }) => {
-    if (!part || !owners.has(part.sessionID)) return
-    if (part.type === "tool" && part.state?.status === "running")
-      activities.set(part.sessionID, { tool: part.state.title || part.tool || "", at: Date.now() })
-    else if (part.type === "text") activities.set(part.sessionID, { text: part.text ?? "", at: Date.now() })
-    else return
-    note(part.sessionID)
+    const activity = part && activityOf(part)
+    change(part?.sessionID, () => activity && { activity })
   })
+  event.on("message.part.delta", ({ properties: { sessionID, delta = "" } }) =>
+    change(sessionID, ({ activity }) => ({
+      activity: { text: `${activity?.text ?? ""}${delta}`.slice(-textLength), at: Date.now() },
+    })),
+  )
 
   function shown({ id: session, metadata }: Session): ShownJob[] {
     const stored = metadata?.troupe?.record
     if (!stored) return []
     const job = { ...stored, session }
-    if (job.endedAt !== undefined) {
-      activities.delete(session)
-      return [job]
-    }
-    const asks = [
-      ...state.session.permission(session).map(({ id, permission, patterns }) => ({
-        id,
-        kind: "permission" as const,
-        text: `${permission}: ${patterns.join(", ")}`,
-      })),
-      ...state.session.question(session).map(({ id, questions }) => ({
-        id,
-        kind: "question" as const,
-        text: questions[0]?.question ?? "",
-      })),
-    ]
+    if (job.endedAt !== undefined) return [job]
     const status = state.session.status(session)
-    const activity = activities.get(session)
-    if (status === undefined || status.type === "idle") return [{ ...job, phase: "queued" }]
+    const child = children.get(session)
+    const isIdle = status === undefined || status.type === "idle"
+    if (isIdle && !child?.hasBegun) return [{ ...job, phase: "queued" }]
+    const asks = asksOf(session)
     return [
       {
         ...job,
         state: "prompting",
-        phase: status.type === "retry" ? "retrying" : "working",
+        phase: status?.type === "retry" ? "retrying" : (asks[0]?.kind ?? "working"),
         ...(asks.length > 0 && { asks }),
-        ...(activity && { activity }),
-        ...(status.type === "retry" && {
+        ...(child?.activity && { activity: child.activity }),
+        ...(status?.type === "retry" && {
           retry: { attempt: status.attempt, reason: status.message, next: status.next },
         }),
       },
     ]
   }
 
+  const asksOf = (session: string): NonNullable<ShownJob["asks"]> => [
+    ...state.session.permission(session).map(({ id, permission, patterns }) => ({
+      id,
+      kind: "permission" as const,
+      text: `${permission}: ${patterns.join(", ")}`,
+    })),
+    ...state.session.question(session).map(({ id, questions }) => ({
+      id,
+      kind: "question" as const,
+      text: questions.map(({ question }) => question).join(" "),
+    })),
+  ]
+
   return {
     async of(owner) {
       const { data = [] } = await client.session.children({ sessionID: owner })
-      for (const { id, metadata } of data) if (metadata?.troupe) owners.set(id, owner)
+      for (const child of data) meet({ parentID: owner, ...child })
       return data.flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
     },
     subscribe(hear) {
       listeners.add(hear)
       return () => listeners.delete(hear)
+    },
+  }
+}
+
+function activityOf({ type, tool, text, time, state }: Part): Child["activity"] {
+  if (type === "tool" && state?.status === "running")
+    return { tool: state.title || tool || "", at: Date.now() }
+  // A prompt has no time.
+  return type === "text" && time ? { text: text ?? "", at: Date.now() } : undefined
+}
+
+/** Passes each of what was added on, once, after a pause. */
+function batched(pauseMs: number, pass: (each: string) => void) {
+  const waiting = new Set<string>()
+  const flush = () => {
+    const all = [...waiting]
+    waiting.clear()
+    for (const each of all) pass(each)
+  }
+  return {
+    add(each: string) {
+      if (waiting.size === 0) setTimeout(flush, pauseMs)
+      waiting.add(each)
     },
   }
 }
