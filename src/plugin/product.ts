@@ -174,7 +174,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       jobOf: (session) => ledger.bySession(session),
     })
   const inspection = inspectJobs({ host, toasts, troupe, actors, messenger, turns, options, directory, now })
-  const endTerminal = serveTerminal(host, ledger)
+  const endTerminal = serveTerminal({ host, troupe, messenger, turns })
   const tools = jobTools({
     troupe,
     host,

@@ -1,5 +1,8 @@
 import type { ShownJob } from "./jobs.ts"
 
+const text = { type: "string" }
+const job = object({ session: text })
+
 /**
  * What the server part offers to the terminal part, which on opencode 2 may run on another machine: opencode's RPC, with
  * JSON Schemas. Seen in 2.0.15, where both parts name the same contract.
@@ -8,18 +11,25 @@ export const contract = {
   id: "opencode-troupe",
   methods: {
     list: {
-      input: object({ owner: { type: "string" } }, ["owner"]),
-      output: object({ jobs: { type: "array", items: { type: "object" } } }, ["jobs"]),
+      input: { type: "object", properties: { owner: text } },
+      output: object({ jobs: { type: "array", items: { type: "object" } } }),
     },
+    read: { input: job, output: object({ prompt: text, text }) },
+    cancel: { input: job, output: { type: "object" } },
+    send: { input: object({ session: text, message: text }), output: { type: "object" } },
   },
-  events: { changed: { schema: object({ owner: { type: "string" } }, ["owner"]) } },
+  events: { changed: { schema: object({ owner: text }) } },
 } as const
 
-function object(properties: Record<string, object>, required: string[]) {
-  return { type: "object", properties, required }
+function object(properties: Record<string, object>) {
+  return { type: "object", properties, required: Object.keys(properties) }
 }
 
-/** How the server part answers. */
+/** How the server part answers. Each rejects with words for the person. */
 export type TerminalService = {
-  list(given: { owner: string }): { jobs: ShownJob[] }
+  /** Those of one owner, or of all. */
+  list(given: { owner?: string | undefined }): { jobs: ShownJob[] }
+  read(given: { session: string }): Promise<{ prompt: string; text: string }>
+  cancel(given: { session: string }): void
+  send(given: { session: string; message: string }): Promise<void>
 }

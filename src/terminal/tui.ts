@@ -1,6 +1,7 @@
 import { type Api, terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
 import type { Terminal } from "./terminal.ts"
+import { jobsDialog } from "./view/jobs-dialog.ts"
 import { sidebar } from "./view/sidebar.ts"
 
 /** The part in opencode's terminal. 1.18 calls `tui`, 2.x calls `setup`. */
@@ -16,4 +17,10 @@ export default {
 
 function begin(terminal: Terminal): void {
   terminal.sidebar((session) => sidebar(terminal, session))
+  terminal.command({
+    id: "troupe.jobs",
+    title: "Jobs of this project",
+    slash: "troupe",
+    run: () => jobsDialog(terminal),
+  })
 }

@@ -1,8 +1,20 @@
-import type { Records } from "../../machines/ledger.ts"
-import type { JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { Troupe } from "../../machines/troupe.ts"
+import type { TerminalService } from "../../terminal/contract.ts"
 import type { ShownJob } from "../../terminal/jobs.ts"
+import type { Messenger } from "../children/messenger.ts"
+import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
+import { StoredJob } from "../records/stored-job.ts"
+import { textOf } from "../records/texts.ts"
 import { throttle } from "../util/throttle.ts"
+
+export type TerminalOptions = {
+  host: Host
+  troupe: Troupe
+  messenger: Messenger
+  turns: Pick<Turns, "draftOf">
+}
 
 /** A terminal draws no more often. Milliseconds. */
 const interval = 250
@@ -11,29 +23,61 @@ const interval = 250
  * Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. Returns what ends
  * it.
  */
-export function serveTerminal(
-  host: Pick<Host, "serveTerminal" | "log">,
-  records: Pick<Records, "of" | "subscribe" | "onForgotten">,
-): () => Promise<void> {
-  const serving = host.serveTerminal?.({ list: ({ owner }) => ({ jobs: records.of(owner).map(shown) }) })
+export function serveTerminal({ host, troupe, messenger, turns }: TerminalOptions): () => Promise<void> {
+  const { records } = troupe
+  const jobOf = (session: string): JobRecord => {
+    const record = records.bySession(session)
+    if (!record) throw new Error("This job is no longer there, or another opencode runs it.")
+    return record
+  }
+
+  const service: TerminalService = {
+    list: ({ owner }) => ({
+      jobs: (owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
+    }),
+    async read({ session }) {
+      const record = jobOf(session)
+      const found = await host.session(session)
+      const prompt = (found.ok && StoredJob.safeParse(found.value.stored).data?.prompt) || ""
+      if (!hasEnded(record)) return { prompt, text: turns.draftOf(session) }
+      const read = await textOf(host, record)
+      switch (read.kind) {
+        case "text":
+          return { prompt, text: read.text }
+        case "nothing":
+          return { prompt, text: "" }
+        default:
+          throw new Error(`What ${record.id} has written could not be read: ${read.why}`)
+      }
+    },
+    cancel({ session }) {
+      const record = jobOf(session)
+      if (hasEnded(record)) throw new Error(`${record.id} has already ended.`)
+      troupe.cancel([record], "cancelled in the terminal")
+    },
+    async send({ session, message }) {
+      await messenger.send(jobOf(session), message)
+    },
+  }
+
+  const serving = host.serveTerminal?.(service)
   const changed = new Set<string>()
   const tell = throttle(interval, async () => {
     const channel = await serving
     if (channel?.ok) for (const owner of changed) channel.value.changed(owner)
     changed.clear()
   })
-  const note = (owner: string) => {
+  const note = ({ owner }: JobRecord) => {
     changed.add(owner)
     tell.call(undefined)
   }
-  if (serving) {
-    records.subscribe(({ owner }) => note(owner))
-    records.onForgotten(({ owner }) => note(owner))
-    void serving.then((served) => {
-      if (!served.ok) void host.log("warn", `the terminal shows no jobs: ${served.error.message}`)
-    })
-  }
+  const subscriptions = serving ? [records.subscribe(note), records.onForgotten(note)] : []
+  void serving?.then((served) => {
+    if (!served.ok) void host.log("warn", `the terminal shows no jobs: ${served.error.message}`)
+  })
+
   return async () => {
+    for (const unsubscribe of subscriptions) unsubscribe()
     tell.cancel()
     const channel = await serving
     if (channel?.ok) await channel.value.end()

@@ -1,10 +1,41 @@
-import type { Jobs, ShownJob } from "../jobs.ts"
+import type { Decision, Jobs, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
-import type { Terminal } from "../terminal.ts"
+import type { Option, Terminal } from "../terminal.ts"
 
 /** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
 export type Api = {
-  client: { session: { children(of: { sessionID: string }): Promise<{ data?: Session[] }> } }
+  client: {
+    session: {
+      list(): Promise<{ data?: Session[] }>
+      children(of: { sessionID: string }): Promise<{ data?: Session[] }>
+      messages(of: { sessionID: string }): Promise<{ data?: Message[] }>
+      abort(of: { sessionID: string }): Promise<{ error?: unknown }>
+      promptAsync(prompt: {
+        sessionID: string
+        agent: string
+        parts: { type: "text"; text: string }[]
+      }): Promise<{ error?: unknown }>
+    }
+    permission: { reply(answer: { requestID: string; reply: Decision }): Promise<{ error?: unknown }> }
+  }
+  keymap: { registerLayer(layer: { commands: KeymapCommand[] }): void }
+  ui: {
+    dialog: { replace(draw: () => Element, onClose?: () => void): void; clear(): void }
+    DialogSelect<Value>(list: {
+      title: string
+      options: Option<Value>[]
+      onSelect(option: { value: Value }): void
+    }): Element
+    DialogConfirm(question: { title: string; message: string; onConfirm(): void; onCancel(): void }): Element
+    DialogPrompt(question: {
+      title: string
+      placeholder: string
+      onConfirm(value: string): void
+      onCancel(): void
+    }): Element
+    DialogAlert(text: { title: string; message: string; onConfirm(): void }): Element
+    toast(toast: { message: string; variant: "info" | "success" | "error" }): void
+  }
   state: {
     session: {
       status(session: string): Status | undefined
@@ -23,6 +54,8 @@ export type Api = {
   route: { navigate(to: "session", params: { sessionID: string }): void }
 }
 
+type KeymapCommand = { name: string; title: string; namespace: "palette"; slashName: string; run(): void }
+type Message = { info: { role: string }; parts: { type: string; text?: string }[] }
 type SlotProps = { session_id: string }
 type Session = { id: string; parentID?: string; metadata?: { troupe?: { record?: Stored } } }
 type Stored = Omit<ShownJob, "session">
@@ -67,8 +100,44 @@ export function terminalOf1(api: Api): Terminal {
         order: 150,
         slots: { sidebar_content: (_context, { session_id }) => draw(session_id) },
       }),
+    command: ({ id, title, slash, run }) =>
+      api.keymap.registerLayer({
+        commands: [{ name: id, title, namespace: "palette", slashName: slash, run: () => void run() }],
+      }),
+    select: ({ title, options }) =>
+      asked(api, (settle) => api.ui.DialogSelect({ title, options, onSelect: ({ value }) => settle(value) })),
+    confirm: async (question) =>
+      (await asked<boolean>(api, (settle) =>
+        api.ui.DialogConfirm({ ...question, onConfirm: () => settle(true), onCancel: () => settle(false) }),
+      )) === true,
+    prompt: (question) =>
+      asked(api, (settle) =>
+        api.ui.DialogPrompt({ ...question, onConfirm: settle, onCancel: () => settle(undefined) }),
+      ),
+    show: async (text) =>
+      void (await asked(api, (settle) =>
+        api.ui.DialogAlert({ ...text, onConfirm: () => settle(undefined) }),
+      )),
+    toast: (toast) => api.ui.toast(toast),
     open: (sessionID) => api.route.navigate("session", { sessionID }),
   }
+}
+
+/** Shows a dialog until it is answered or closed. */
+function asked<Value>(
+  { ui: { dialog } }: Api,
+  draw: (settle: (value: Value | undefined) => void) => Element,
+): Promise<Value | undefined> {
+  return new Promise((resolve) => {
+    const settle = (value: Value | undefined) => {
+      resolve(value)
+      dialog.clear()
+    }
+    dialog.replace(
+      () => draw(settle),
+      () => resolve(undefined),
+    )
+  })
 }
 
 /** What opencode has told of a child, beside its metadata. */
@@ -162,6 +231,30 @@ function jobsOf({ client, state, event }: Api): Jobs {
   ]
 
   return {
+    async all() {
+      const { data = [] } = await client.session.list()
+      return data.flatMap(shown)
+    },
+    async read({ session }) {
+      const { data = [] } = await client.session.messages({ sessionID: session })
+      const textBy = (role: string, messages: readonly Message[]) =>
+        messages
+          .filter(({ info }) => info.role === role)
+          .at(-1)
+          ?.parts.flatMap(({ type, text }) => (type === "text" && text ? [text] : []))
+          .join("\n") ?? ""
+      return { prompt: textBy("user", data), text: textBy("assistant", data) }
+    },
+    cancel: async ({ session }) => done(await client.session.abort({ sessionID: session })),
+    send: async ({ session, agent }, message) =>
+      done(
+        await client.session.promptAsync({
+          sessionID: session,
+          agent,
+          parts: [{ type: "text", text: message }],
+        }),
+      ),
+    answer: async (_job, requestID, reply) => done(await client.permission.reply({ requestID, reply })),
     async of(owner) {
       const { data = [] } = await client.session.children({ sessionID: owner })
       for (const child of data) meet({ parentID: owner, ...child })
@@ -172,6 +265,10 @@ function jobsOf({ client, state, event }: Api): Jobs {
       return () => listeners.delete(hear)
     },
   }
+}
+
+function done({ error }: { error?: unknown }): void {
+  if (error !== undefined) throw new Error(`opencode refused: ${JSON.stringify(error)}`)
 }
 
 function activityOf({ type, tool, text, time, state }: Part): Child["activity"] {

@@ -24,10 +24,14 @@ const wordsLength = 80
 
 /** Those that need a person first, then those that run, those that wait, and the last that ended. */
 export function rowsOf(jobs: readonly ShownJob[], now: number, most: number): Rows {
-  const sorted = jobs.toSorted((a, b) => urgency(a) - urgency(b) || latest(b) - latest(a))
-  const rows = sorted.slice(0, most).map((job) => rowOf(job, now))
+  const rows = sortedByUrgency(jobs)
+    .slice(0, most)
+    .map((job) => rowOf(job, now))
   return { counts: countsOf(jobs), rows, more: jobs.length - rows.length }
 }
+
+export const sortedByUrgency = (jobs: readonly ShownJob[]) =>
+  jobs.toSorted((a, b) => urgency(a) - urgency(b) || latest(b) - latest(a))
 
 const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
 
@@ -54,7 +58,7 @@ function countsOf(jobs: readonly ShownJob[]): string {
 
 const isWaiting = ({ phase }: ShownJob) => phase === "queued" || phase === "opening"
 
-function rowOf(job: ShownJob, now: number): Row {
+export function rowOf(job: ShownJob, now: number): Row {
   return {
     session: job.session,
     ...markOf(job),

@@ -3,7 +3,9 @@ import { contract, type TerminalService } from "../../../terminal/contract.ts"
 import type { TerminalChannel } from "../port.ts"
 import type { Context } from "./api.ts"
 
-const List = z.object({ owner: z.string() })
+const List = z.object({ owner: z.string().optional() })
+const Job = z.object({ session: z.string() })
+const Message = z.object({ session: z.string(), message: z.string() })
 
 type Registration = {
   dispose(): Promise<unknown>
@@ -21,6 +23,15 @@ export async function openChannel(
 ): Promise<TerminalChannel> {
   const registered = await rpc.register(contract, {
     list: async (given: unknown) => service.list(List.parse(given)),
+    read: async (given: unknown) => service.read(Job.parse(given)),
+    cancel: async (given: unknown) => {
+      service.cancel(Job.parse(given))
+      return {}
+    },
+    send: async (given: unknown) => {
+      await service.send(Message.parse(given))
+      return {}
+    },
   })
   const { dispose, events } = Registration.parse(registered)
   return {

@@ -1,0 +1,81 @@
+import { hasEnded, type ShownJob } from "../jobs.ts"
+import type { Option, Terminal } from "../terminal.ts"
+import { rowOf, sortedByUrgency } from "./rows.ts"
+
+/** All jobs of the project, to go to one or to do something with it, until the person leaves. */
+export async function jobsDialog(terminal: Terminal): Promise<void> {
+  const all = await terminal.jobs.all()
+  if (all.length === 0) {
+    terminal.toast({ message: "No jobs. Ask the agent for parallel work to start some.", variant: "info" })
+    return
+  }
+  const now = Date.now()
+  const job = await terminal.select({
+    title: "Jobs",
+    options: sortedByUrgency(all).map((each) => optionOf(each, now)),
+  })
+  if (!job) return
+  const act = await terminal.select({
+    title: `${job.id}: ${job.description}`,
+    options: actsFor(terminal, job),
+  })
+  try {
+    await act?.()
+  } catch (error) {
+    terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+  }
+}
+
+function optionOf(job: ShownJob, now: number): Option<ShownJob> {
+  const { glyph, id, words, time } = rowOf(job, now)
+  return { title: `${glyph} ${id}`, value: job, description: words, footer: time, category: job.owner }
+}
+
+type Act = () => Promise<void>
+
+function actsFor(terminal: Terminal, job: ShownJob): Option<Act>[] {
+  const { jobs, open, toast } = terminal
+  const [ask] = job.asks ?? []
+  const answers: [string, "once" | "always" | "reject"][] = [
+    ["Allow once", "once"],
+    ["Allow always", "always"],
+    ["Deny", "reject"],
+  ]
+  return [
+    ...(ask?.kind === "permission"
+      ? answers.map(([title, decision]) => ({
+          title,
+          description: ask.text,
+          value: () => jobs.answer(job, ask.id, decision),
+        }))
+      : []),
+    ...(job.session === "" ? [] : [{ title: "Open its session", value: async () => open(job.session) }]),
+    {
+      title: hasEnded(job) ? "Show prompt and result" : "Show prompt and what it has written",
+      value: async () => {
+        const { prompt, text } = await jobs.read(job)
+        await terminal.show({ title: job.id, message: `${prompt}\n\n${text || "(it has written nothing)"}` })
+      },
+    },
+    {
+      title: hasEnded(job) ? "Send a follow-up" : "Send a message",
+      value: async () => {
+        const message = await terminal.prompt({ title: `To ${job.id}`, placeholder: "What it is to do" })
+        if (message === undefined || message.trim() === "") return
+        await jobs.send(job, message)
+        toast({ message: `Sent to ${job.id}`, variant: "success" })
+      },
+    },
+    ...(hasEnded(job)
+      ? []
+      : [
+          {
+            title: "Cancel",
+            value: async () => {
+              const message = "What it has written is kept. The jobs that it started end with it."
+              if (await terminal.confirm({ title: `Cancel ${job.id}?`, message })) await jobs.cancel(job)
+            },
+          },
+        ]),
+  ]
+}
