@@ -23,6 +23,7 @@ function begin(input: PluginInput, given: PluginOptions | undefined): Hooks {
   return {
     tool: pluginTools(product.tools),
     event: async ({ event: given }) => {
+      host.hearTerminal(given)
       const event = host.decoded(given)
       if (event) product.hear(event)
     },

@@ -33,3 +33,13 @@ export type TerminalService = {
   cancel(given: { session: string }): void
   send(given: { session: string; message: string }): Promise<void>
 }
+
+/**
+ * opencode 1.18 has no channel between the two parts. Its terminal can publish a command, of which the server part hears
+ * among all events: this prefix and JSON. Nobody answers; what comes of it is seen at the job, or in a toast.
+ */
+export const commandPrefix = "opencode-troupe "
+
+export type TerminalCommand =
+  | { act: "cancel"; session: string }
+  | { act: "send"; session: string; message: string }

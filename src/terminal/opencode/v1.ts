@@ -1,3 +1,4 @@
+import { commandPrefix, type TerminalCommand } from "../contract.ts"
 import type { Decision, Jobs, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import type { Option, Terminal } from "../terminal.ts"
@@ -9,11 +10,10 @@ export type Api = {
       list(): Promise<{ data?: Session[] }>
       children(of: { sessionID: string }): Promise<{ data?: Session[] }>
       messages(of: { sessionID: string }): Promise<{ data?: Message[] }>
-      abort(of: { sessionID: string }): Promise<{ error?: unknown }>
-      promptAsync(prompt: {
-        sessionID: string
-        agent: string
-        parts: { type: "text"; text: string }[]
+    }
+    tui: {
+      publish(event: {
+        body: { type: "tui.command.execute"; properties: { command: string } }
       }): Promise<{ error?: unknown }>
     }
     permission: { reply(answer: { requestID: string; reply: Decision }): Promise<{ error?: unknown }> }
@@ -217,6 +217,11 @@ function jobsOf({ client, state, event }: Api): Jobs {
     ]
   }
 
+  async function command(given: TerminalCommand): Promise<void> {
+    const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }
+    done(await client.tui.publish({ body: { type: "tui.command.execute", properties } }))
+  }
+
   const asksOf = (session: string): NonNullable<ShownJob["asks"]> => [
     ...state.session.permission(session).map(({ id, permission, patterns }) => ({
       id,
@@ -245,15 +250,8 @@ function jobsOf({ client, state, event }: Api): Jobs {
           .join("\n") ?? ""
       return { prompt: textBy("user", data), text: textBy("assistant", data) }
     },
-    cancel: async ({ session }) => done(await client.session.abort({ sessionID: session })),
-    send: async ({ session, agent }, message) =>
-      done(
-        await client.session.promptAsync({
-          sessionID: session,
-          agent,
-          parts: [{ type: "text", text: message }],
-        }),
-      ),
+    cancel: ({ session }) => command({ act: "cancel", session }),
+    send: ({ session }, message) => command({ act: "send", session, message }),
     answer: async (_job, requestID, reply) => done(await client.permission.reply({ requestID, reply })),
     async of(owner) {
       const { data = [] } = await client.session.children({ sessionID: owner })

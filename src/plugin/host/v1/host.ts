@@ -1,14 +1,16 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
+import type { TerminalService } from "../../../terminal/contract.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
-import type { Host, HostEvent, NewPrompt, Result, ToolCallPlace } from "../port.ts"
+import type { Host, HostEvent, NewPrompt, Result, Toast, ToolCallPlace } from "../port.ts"
 import { decodeConversation } from "./conversation.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
 import { decodeEvent } from "./events.ts"
 import { partIDOf } from "./part-id.ts"
+import { carryOut, commandIn } from "./terminal.ts"
 
 /** Whose toasts and log lines these are. */
 const NAME = "opencode-troupe"
@@ -23,6 +25,8 @@ export type HostOfOne = Host &
   Required<Pick<Host, "toast">> & {
     /** Sees whether opencode is too old or too new. opencode answers its plugins only once they are loaded. */
     lookAtVersion(): Promise<void>
+    /** Carries out what the terminal asks for in an event. */
+    hearTerminal(event: object): void
     /** An event of opencode's, decoded. One that is not as expected is left out, and is a problem of this opencode. */
     decoded(event: object): HostEvent | undefined
   }
@@ -36,9 +40,26 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   const { session } = client
   const problems = new Problems()
   const { map, mapEach } = decoders(problems)
+  let terminal: TerminalService | undefined
+  const toast = (shown: Toast) => call(client.tui.showToast({ title: NAME, ...shown }))
   return {
     problems,
     lookAtVersion: () => lookAtVersion(client, problems),
+
+    hearTerminal(event) {
+      const command = terminal && commandIn(event)
+      if (!terminal || !command) return
+      carryOut(command, terminal).catch((error) => void toast({ message: wordsOf(error), variant: "error" }))
+    },
+
+    serveTerminal: async (service) => {
+      terminal = service
+      // Changes are told by the metadata of the children.
+      const end = async () => {
+        terminal = undefined
+      }
+      return { ok: true, value: { changed: () => {}, end } }
+    },
 
     decoded: (event) =>
       decodeEvent(event, (type) =>
@@ -135,7 +156,7 @@ export function createHost(given: unknown, directory: string): HostOfOne {
         ),
       ),
 
-    toast: (toast) => call(client.tui.showToast({ title: NAME, ...toast })),
+    toast,
 
     // opencode writes the message alone: that has to say whose it is.
     log: (level, message) => call(client.app.log({ service: NAME, level, message: `${NAME}: ${message}` })),

@@ -1,0 +1,27 @@
+import * as z from "zod"
+import { commandPrefix, type TerminalCommand, type TerminalService } from "../../../terminal/contract.ts"
+
+const Event = z.object({
+  type: z.literal("tui.command.execute"),
+  properties: z.object({ command: z.string().startsWith(commandPrefix) }),
+})
+const Command: z.ZodType<TerminalCommand> = z.discriminatedUnion("act", [
+  z.object({ act: z.literal("cancel"), session: z.string() }),
+  z.object({ act: z.literal("send"), session: z.string(), message: z.string() }),
+])
+
+/** What the terminal asks for in this event, if it does. */
+export function commandIn(event: object): TerminalCommand | undefined {
+  const { data } = Event.safeParse(event)
+  if (!data) return undefined
+  try {
+    return Command.safeParse(JSON.parse(data.properties.command.slice(commandPrefix.length))).data
+  } catch {
+    return undefined
+  }
+}
+
+export async function carryOut(command: TerminalCommand, service: TerminalService): Promise<void> {
+  if (command.act === "cancel") service.cancel(command)
+  else await service.send(command)
+}
