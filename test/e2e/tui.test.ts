@@ -65,4 +65,53 @@ describeBoth("A person at the terminal", ({ generation }) => {
     const waited = model.requests.findLast(({ text }) => text === "research both")
     expect(JSON.stringify(waited?.messages.at(-1))).toMatch(/Alpha is fine\..*Beta as well\./)
   })
+
+  test("acts on a job with /troupe: cancels it, and has it go on", async () => {
+    const job = held("half a")
+    model.on("take your time", job.reply)
+    model.on("go on then", { type: "text", text: "went on" })
+    model.script("hand it out", [
+      {
+        type: "tool",
+        calls: [{ name: "agents_start", args: { tasks: [{ id: "gamma", prompt: "take your time" }] } }],
+      },
+      { type: "text", text: "It is handed out." },
+    ])
+    tui.type("hand it out")
+    await tui.waitForScreen(/hand it out/)
+    tui.press("Enter")
+    await tui.waitForScreen(/It is handed out/, slowly)
+    await tui.waitForScreen(/• gamma …half a/, slowly)
+
+    await actOn("gamma", "Cancel")
+    await tui.waitForScreen(/Cancel gamma\?/)
+    tui.press("Enter")
+    await model.waitFor(({ text, closed }) => text === "take your time" && closed)
+    await tui.waitForScreen(/- gamma cancelled/, slowly)
+
+    await actOn("gamma", "Send a follow-up")
+    await tui.waitForScreen(/To gamma/)
+    tui.type("go on then")
+    tui.press("Enter")
+    await tui.waitForScreen(/✓ gamma done/, slowly)
+
+    await actOn("gamma", "Show prompt and result")
+    await tui.waitForScreen(/go on then[\s\S]*went on/)
+    tui.press("Escape")
+  })
+
+  /** Opens /troupe, finds the job and does this with it. */
+  async function actOn(id: string, act: string): Promise<void> {
+    tui.type("/troupe")
+    await tui.waitForScreen(/\/troupe +Jobs of this project/)
+    tui.press("Enter")
+    await tui.waitForScreen(/Jobs +esc/)
+    tui.type(id)
+    await tui.waitForScreen(new RegExp(` {10}${id}( {10}|\\n)`))
+    tui.press("Enter")
+    await tui.waitForScreen(/Open its session/)
+    tui.type(act)
+    await tui.waitForScreen(/^(?![\s\S]*Open its session)/)
+    tui.press("Enter")
+  }
 })
