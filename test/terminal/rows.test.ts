@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest"
+import { NO_USAGE } from "../../src/machines/record.ts"
+import type { ShownJob } from "../../src/terminal/jobs.ts"
+import { rowOf, rowsOf } from "../../src/terminal/view/rows.ts"
+
+const now = 100_000
+
+function job(changes: Partial<ShownJob> = {}): ShownJob {
+  return {
+    id: "auth",
+    session: "ses_1",
+    owner: "ses_owner",
+    description: "Review it",
+    agent: "general",
+    state: "prompting",
+    phase: "working",
+    run: 1,
+    createdAt: 80_000,
+    startedAt: 88_000,
+    usage: NO_USAGE,
+    ...changes,
+  }
+}
+const ended = (state: ShownJob["state"], changes: Partial<ShownJob> = {}) => {
+  const { phase: _, ...rest } = job({ endedAt: 95_000, ...changes })
+  return { ...rest, state }
+}
+
+/** `• auth working 12 s` */
+const line = (shown: ShownJob) => {
+  const { glyph, id, words, time } = rowOf(shown, now)
+  return [glyph, id, words, time].join(" ")
+}
+
+describe("A job in the sidebar", () => {
+  it.each<[string, ShownJob]>([
+    ["• auth working 12 s", job()],
+    ["• auth bash: npm test 12 s", job({ activity: { tool: "bash: npm test", at: now } })],
+    ["• auth …and so on 12 s", job({ activity: { text: "and so on", at: now } })],
+    [
+      "? auth asks for permission: bash: rm -rf dist 12 s",
+      job({ phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash: rm -rf dist" }] }),
+    ],
+    [
+      "? auth asks: Which one? 12 s",
+      job({ phase: "question", asks: [{ id: "r", kind: "question", text: "Which one?" }] }),
+    ],
+    [
+      "↻ auth tries again in 30 s: overloaded 12 s",
+      job({ phase: "retrying", retry: { attempt: 2, reason: "overloaded", next: now + 30_000 } }),
+    ],
+    ["✓ auth done 7.0 s", ended("done")],
+    ["✗ auth failed: 401 7.0 s", ended("failed", { error: { kind: "provider", message: "401" } })],
+    [
+      "✗ auth timed out: not done within 5 s 7.0 s",
+      ended("timedOut", { error: { kind: "total", message: "not done within 5 s" } }),
+    ],
+    ["- auth cancelled 7.0 s", ended("cancelled", { error: { kind: "cancelled", message: "enough" } })],
+  ])("is one line: %s", (expected, shown) => {
+    expect(line(shown)).toBe(expected)
+  })
+
+  it("is queued until its turn has come", () => {
+    const { startedAt: _, ...waiting } = job({ state: "created", phase: "queued" })
+    expect(line(waiting)).toBe("· auth queued 20 s")
+  })
+
+  it("says nothing that a terminal would carry out, or that hides or turns words", () => {
+    const hostile = "a\u001b[2J\u0007b\u202Ec\u200B\u2028d\n\te"
+    expect(line(job({ id: hostile, activity: { tool: hostile, at: now } }))).toBe(
+      "• a [2J b c d e a [2J b c d e 12 s",
+    )
+  })
+
+  it("stays short, however much it has to say", () => {
+    const long = "x".repeat(10_000)
+    const row = rowOf(job({ id: long, activity: { tool: long, at: now } }), now)
+    expect([row.id.length, row.words.length]).toEqual([16, 80])
+  })
+})
+
+describe("The jobs of a session", () => {
+  const jobs = [
+    ended("done", { id: "first", endedAt: 90_000 }),
+    ended("failed", { id: "last", endedAt: 99_000, error: { kind: "provider", message: "401" } }),
+    job({ id: "waits", state: "created", phase: "queued" }),
+    job({ id: "works" }),
+    job({ id: "retries", phase: "retrying", retry: { attempt: 1, reason: "503", next: now } }),
+    job({ id: "asks", phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] }),
+  ]
+
+  it("are counted", () => {
+    expect(rowsOf(jobs, now, 8).counts).toBe("1 waiting for you, 2 running, 1 queued, 1 done, 1 failed")
+  })
+
+  it("stand in the order of how much they need the person, the last that ended first", () => {
+    expect(rowsOf(jobs, now, 8).rows.map(({ id }) => id)).toEqual([
+      "asks",
+      "retries",
+      "works",
+      "waits",
+      "last",
+      "first",
+    ])
+  })
+
+  it("are no more lines than there is room for; the others are counted", () => {
+    const { rows, more } = rowsOf(jobs, now, 4)
+    expect([rows.length, more]).toEqual([4, 2])
+  })
+})
