@@ -102,6 +102,20 @@ describeBoth("A main agent that sends its jobs more", ({ open }) => {
       expect(model.requests.filter(({ text }) => text.includes("mind the gap"))).toHaveLength(1)
     })
 
+    test("an ended job whose session was deleted takes nothing more, and its owner hears what to do instead", async () => {
+      const owner = await ownerWith({ id: "lost", prompt: "a job to lose" })
+      const { session } = jobOf(await oc.callTool(owner, "agents_wait", {}))
+      await oc.deleteSession(session)
+      const sent = await oc.callTool(owner, "agents_send", { id: "lost", message: "still there?" })
+      expect(sent).toMatchObject({
+        status: "error",
+        error: expect.stringContaining(
+          "the session of lost was deleted, so it cannot continue: start a new job.",
+        ),
+      })
+      expect(model.requests.filter(({ text }) => text === "still there?")).toEqual([])
+    })
+
     test("an unknown id is answered beside the known ones; a queued job says when to send again", async () => {
       model.on("here I am", { type: "text", text: "yes" })
       const owner = await ownerWith({ id: "here", prompt: "here I am" })

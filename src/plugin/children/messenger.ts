@@ -1,7 +1,7 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, ToolCall } from "../host/port.ts"
+import { type Host, isGone, type ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
 import { textOf } from "../records/texts.ts"
@@ -35,6 +35,10 @@ type Sender = Pick<ToolCall, "place" | "agent">
 
 /** Longest wait for a follow-up to be stored. Milliseconds. */
 const saveTimeout = 5_000
+
+/** Of a job whose session somebody has deleted. */
+export const sessionIsGone = ({ id }: JobRecord) =>
+  `the session of ${id} was deleted, so it cannot continue: start a new job. Nothing was sent.`
 
 const elsewhere = ({ id }: JobRecord) =>
   `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
@@ -102,7 +106,9 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
       throw new Error(`${record.id} never had a session to continue in; start a new job. Nothing was sent.`)
     }
     const text = await textOf(host, record)
-    const stored = await store.read(record.session)
+    const found = await store.find(record.session)
+    if (isGone(found)) throw new Error(sessionIsGone(record))
+    const stored = found.ok ? found.value : undefined
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.

@@ -69,6 +69,9 @@ export type HostError = {
   isInDoubt?: boolean
 }
 
+/** What the call was about was deleted, and will not come back. */
+export const isGone = (result: Result<unknown>): boolean => !result.ok && result.error.status === 404
+
 /** Of several that match, the last one holds; `ask` where none does. `*` and `?` are wildcards. */
 export type PermissionRule = { permission: string; pattern: string; action: "allow" | "ask" | "deny" }
 

@@ -2,7 +2,7 @@ import { createActor, fromPromise, type StateValue } from "xstate"
 import { realClock } from "../../machines/clock.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostEvent, Result } from "../host/port.ts"
+import { type Host, type HostEvent, isGone, type Result } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
@@ -244,9 +244,6 @@ function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new Error(result.error.message)
 }
-
-/** A session that was deleted will not come back. */
-const isGone = (result: Result<unknown>) => !result.ok && result.error.status === 404
 
 function doneOf(result: Result<unknown>): Done {
   if (isGone(result)) return { outcome: "gone" }

@@ -1,5 +1,6 @@
 import type { JobRecord } from "../../machines/record.ts"
-import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
+import { sessionIsGone } from "../children/messenger.ts"
+import { isGone, type StartPermission, type ToolAnswer, type ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
 import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
@@ -17,7 +18,7 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
       metadata: { jobs: [] },
     }
   }
-  if (record.session !== "") await askToDirect(record, call)
+  if (record.session !== "") await askToDirect(services, record, call)
   const words = await services.messenger.send(record, message, call)
   const current = services.troupe.records.get(owner, id) ?? record
   return {
@@ -41,10 +42,13 @@ async function jobToSendTo(
 }
 
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */
-async function askToDirect(record: JobRecord, call: ToolCall): Promise<void> {
+async function askToDirect({ host }: Services, record: JobRecord, call: ToolCall): Promise<void> {
   const permission = await call.askToStart(record.agent, record.description, record.session)
-  if (permission.type !== "granted")
-    throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
+  if (permission.type === "granted") return
+  // opencode 2 asks its own tool `subagent` to go on with that session, which then has another reason to refuse.
+  if (permission.type === "failed" && isGone(await host.session(record.session)))
+    throw new Error(sessionIsGone(record))
+  throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
 }
 
 function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCall): string {

@@ -5,7 +5,7 @@ import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok, okAgents } from "../support/host-double.ts"
-import { agentOf, answerTo } from "../support/opencode-data.ts"
+import { agentOf, answerTo, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
@@ -176,10 +176,10 @@ describe("A message to an ended job", () => {
     const { say, finish, host, store, sent } = await working()
     await finish("first")
     const late = gate<void>()
-    const { read } = store
-    const slow = vi.spyOn(store, "read").mockImplementationOnce(async (session) => {
+    const { find } = store
+    const slow = vi.spyOn(store, "find").mockImplementationOnce(async (session) => {
       await late.passed
-      return read.call(store, session)
+      return find.call(store, session)
     })
     const first = say("the late one")
     await settled()
@@ -286,7 +286,7 @@ describe("A message to an ended job", () => {
     const { say, finish, host, troupe } = await working({}, options)
     await finish("first")
     const session = troupe.records.get("owner", "a")?.session ?? ""
-    host.sessions.delete(session)
+    host.sessions.set(session, sessionOf(session, { parentID: "owner", metadata: { troupe: "damaged" } }))
     const began = Date.now()
     await say("go on")
     expect(troupe.records.get("owner", "a")?.deadlineAt).toBe(began + 7_000)
@@ -302,12 +302,31 @@ describe("A message to an ended job", () => {
     expect((await call("agents_status", {})).jobs[0]?.run).toBe(1)
   })
 
+  it.each([
+    ["does not say whether it is permitted", { type: "failed", reason: "no such session" }],
+    ["permits it", { type: "granted" }],
+  ] as const)(
+    "is refused where its session was deleted, with what to do: opencode, which %s",
+    async (_, permission) => {
+      const { call, finish, host, troupe } = await working()
+      await finish("first")
+      host.sessions.delete(troupe.records.get("owner", "a")?.session ?? "")
+      await expect(
+        call("agents_send", { id: "a", message: "go on" }, { ask: async () => permission }),
+      ).rejects.toThrow(
+        "the session of a was deleted, so it cannot continue: start a new job. Nothing was sent.",
+      )
+      expect((await call("agents_status", {})).jobs).toMatchObject([{ id: "a", run: 1, state: "done" }])
+      expect(host.prompts).toHaveLength(1)
+    },
+  )
+
   it("is refused where its owner was deleted meanwhile: nobody is there to start a job for", async () => {
     const { say, finish, troupe, host, store } = await working()
     await finish("first")
-    store.read = async () => {
+    store.find = async () => {
       troupe.forgetOwner("owner")
-      return undefined
+      return ok(undefined)
     }
     await expect(say("go on")).rejects.toThrow("a is gone with its owner. Nothing was sent.")
     expect([troupe.records.countOf("owner"), host.prompts.length]).toEqual([0, 1])

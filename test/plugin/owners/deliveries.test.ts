@@ -6,7 +6,7 @@ import type { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, type HostDouble, ok } from "../support/host-double.ts"
-import { answerTo, askedBy, postedAs } from "../support/opencode-data.ts"
+import { answerTo, askedBy, postedAs, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 
 /** Longer than the window in which ends are joined, and than five pauses before another try. */
@@ -812,6 +812,7 @@ describe("What an earlier process left", () => {
     it("wakes its owner for a follow-up that somebody gave it here", async () => {
       const { finish, told, call, host } = await resumed()
       await finish("of again", "again")
+      host.sessions.set("again", sessionOf("again", { parentID: "owner" }))
       await call("agents_send", { id: "again", message: "go on" })
       host.prompts.at(-1)?.answer("and on")
       await vi.advanceTimersByTimeAsync(aWhile)
