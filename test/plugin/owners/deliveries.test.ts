@@ -812,7 +812,7 @@ describe("What an earlier process left", () => {
     it("wakes its owner for a follow-up that somebody gave it here", async () => {
       const { finish, told, call, host } = await resumed()
       await finish("of again", "again")
-      host.sessions.set("again", sessionOf("again", { parentID: "owner" }))
+      host.sessions.set("ses_again", sessionOf("ses_again", { parentID: "owner" }))
       await call("agents_send", { id: "again", message: "go on" })
       host.prompts.at(-1)?.answer("and on")
       await vi.advanceTimersByTimeAsync(aWhile)
