@@ -199,7 +199,8 @@ export type ToolCall = {
   /** Aborts when the user interrupts the turn. */
   signal: AbortSignal
   /**
-   * Asks for the permission to start a subagent, as opencode's own tool does, for as long as the user takes.
+   * Asks for the permission to start a subagent, as opencode's own tool does, for as long as the user takes. It fails
+   * once `signal` aborts, and asks nobody from then on.
    * @param child which is to go on; a new one is to be started without it
    */
   askToStart(agent: string, description: string, child?: string): Promise<StartPermission>
