@@ -75,13 +75,19 @@ async function stopAll(
   const look = (): Found => (ids ? find(services, owner, ids) : { known: running(), unknown: [] })
   const first = look()
   stop(first.known)
-  if (ids && first.unknown.length === 0) return first
-  if (first.known.length > 0 && !ids) await starts.over(owner, signal)
-  else await starts.announcedAndOver(owner, signal)
-  const { known, unknown } = look()
-  const isNew = ({ id }: JobRecord) => first.known.every((each) => each.id !== id)
-  stop(known.filter(isNew))
-  return { known: [...first.known, ...known.filter(isNew)], unknown }
+  // What was said before the cancel may yet begin a new run.
+  await starts.sent(owner, signal, ids)
+  if (!ids && first.known.length > 0) await starts.over(owner, signal, "jobs")
+  else if (!ids || first.unknown.length > 0) await starts.announcedAndOver(owner, signal, "jobs")
+  const second = look()
+  const isNew = (record: JobRecord) =>
+    first.known.every(({ id, run }) => id !== record.id || run !== record.run)
+  const begun = second.known.filter((record) => !hasEnded(record) && isNew(record))
+  stop(begun)
+  const stopped = first.known.filter((record) => !hasEnded(record))
+  const asStopped = (record: JobRecord) => stopped.find(({ id }) => id === record.id) ?? record
+  const known = ids ? second.known.map(asStopped) : [...stopped, ...begun]
+  return { known, unknown: second.unknown }
 }
 
 const unread = (record: JobRecord): JobWithText => ({

@@ -7,7 +7,13 @@ import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText 
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  const { id, message } = readArguments(SendArguments, given)
+  const sent = readArguments(SendArguments, given)
+  return services.starts.trackSend(call.place.session, sent.id, handOver(services, sent, call))
+}
+
+type Sent = { id: string; message: string }
+
+async function handOver(services: Services, { id, message }: Sent, call: ToolCall): Promise<ToolAnswer> {
   const owner = call.place.session
   const record = await jobToSendTo(services, owner, id, call.signal)
   if (!record) {
@@ -37,7 +43,7 @@ async function jobToSendTo(
 ): Promise<JobRecord | undefined> {
   const known = troupe.records.get(owner, id)
   if (known) return known
-  await starts.announcedAndOver(owner, signal)
+  await starts.announcedAndOver(owner, signal, "jobs")
   return troupe.records.get(owner, id)
 }
 
