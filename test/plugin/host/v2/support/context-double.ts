@@ -9,6 +9,8 @@ export type MadeSession = {
   title: string
   permissions: unknown
   model?: unknown
+  /** Default: that of the plugin. */
+  location?: { directory: string }
 }
 
 export type ContextDouble = Context & {
@@ -86,7 +88,7 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
         const session = made.find((each) => each.id === id)
         if (!session) throw Object.assign(new Error(), { _tag: "Session.NotFoundError" })
         const tokens = { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } }
-        return { ...session, cost: 0, tokens, time: { updated: 1 } }
+        return { location: { directory: "/project" }, ...session, cost: 0, tokens, time: { updated: 1 } }
       },
       context: async ({ sessionID: id }) => said.get(id) ?? [],
       prompt: async ({ sessionID: id, ...prompt }) => admit(id, prompt),
