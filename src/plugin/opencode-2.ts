@@ -59,6 +59,7 @@ async function begin(offered: Offered, directory: string, location: Location): P
     owners: {
       isHere: async (owner) => (await homes.enter(owner)) === directory,
       left: homes.left,
+      onLeft: homes.onLeft,
     },
   })
   const over = new AbortController()

@@ -45,7 +45,7 @@ export type ProductOptions = {
   owners?: Owners
 }
 
-type Owners = Pick<RecoveryOptions, "isHere" | "left">
+type Owners = Pick<RecoveryOptions, "isHere" | "left" | "onLeft">
 
 /** The product over one opencode, whichever its generation: one for each directory. */
 export type Product = {

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { AnyOpencode, AnyProject } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
 import { describeOn } from "../support/generations.ts"
-import { held, jobOf, jobsOf } from "../support/jobs.ts"
-import { load, move, projectConfig2, startOpencode2 } from "../support/opencode-2.ts"
+import { held, jobOf, jobsOf, recordOf } from "../support/jobs.ts"
+import { load, move, openProject2, projectConfig2, startOpencode2 } from "../support/opencode-2.ts"
 import { makeProject } from "../support/project.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { scriptedProvider } from "../support/stage.ts"
@@ -20,17 +20,19 @@ describeOn(2, "An owner that is moved to another directory", () => {
   const asked = (prompt: string) => model.requests.filter(({ text }) => text === prompt)
 
   /** The turn of the child with this title, which is its prompt, is over. */
-  async function ended(opencode: AnyOpencode, owner: string, title: string): Promise<void> {
+  async function ended(opencode: AnyProject, owner: string, title: string): Promise<void> {
     const child = (await opencode.children(owner)).find((each) => each.title.startsWith(title))
     await opencode.events.waitFor("session.idle", ({ session }) => session === child?.id)
   }
 
   describe("reaches its jobs", () => {
-    let here: AnyOpencode
+    let here: AnyProject
     let there: AnyProject
     beforeAll(async () => {
-      here = await startOpencode2({ model, plugin: { options: { notify: "never" } } })
-      there = await here.open({ model, plugin: { options: { notify: "never" } } })
+      const plugin = { options: { notify: "never", depth: 2 } }
+      const config = { experimental: { subagent_depth: 2 } }
+      here = await openProject2({ model, plugin, config })
+      there = await openProject2({ model, plugin, config })
     })
     afterAll(async () => {
       await there?.stop()
@@ -94,7 +96,7 @@ describeOn(2, "An owner that is moved to another directory", () => {
         enabled_providers: ["fake", "local"],
         permission: { "*": "allow", task: "ask" },
       }
-      const there = await here.open({ model, config })
+      const there = await openProject2({ model, config })
       model.on("stay", { type: "text", text: "stayed" })
       model.on("work there", { type: "text", text: "worked there" })
       const owner = await here.session()
@@ -118,6 +120,25 @@ describeOn(2, "An owner that is moved to another directory", () => {
       ])
       for (const { rawBody } of asked("work there")) expect(rawBody).toContain(there.project)
       await there.stop()
+    })
+
+    test("with what they have started in turn, wherever that was", async () => {
+      const inner = { id: "inner", prompt: "be split off" }
+      model.script("split it", [
+        { type: "tool", calls: [{ name: "agents_start", args: { tasks: [inner] } }] },
+        { type: "tool", calls: [{ name: "agents_wait", args: {} }] },
+      ])
+      model.on("be split off", held().reply)
+      model.on("stay behind", { type: "text", text: "stayed behind" })
+      const owner = await here.session()
+      await here.callTool(owner, "agents_start", { tasks: [{ id: "first", prompt: "stay behind" }] })
+      await move(here, owner, there.project)
+      await there.callTool(owner, "agents_start", { tasks: [{ id: "outer", prompt: "split it" }] })
+      await model.waitFor(({ text }) => text.endsWith("be split off"))
+      await move(here, owner, here.project)
+      const cancelled = jobOf(await here.callTool(owner, "agents_cancel", { ids: ["outer"] }))
+      expect(cancelled.state).toBe("cancelled")
+      await recordOf(here, cancelled.session, "inner", ({ state }) => state === "cancelled")
     })
   })
 
@@ -178,8 +199,8 @@ describeOn(2, "An owner that is moved to another directory", () => {
   })
 
   test("is told once of a job that ends after the move", async () => {
-    const here = await startOpencode2({ model })
-    const there = await here.open({ model })
+    const here = await openProject2({ model })
+    const there = await openProject2({ model })
     const work = held()
     model.on("end after it", work.reply)
     const owner = await here.session()
@@ -202,6 +223,8 @@ describeOn(2, "An owner that is moved to another directory", () => {
     await poll("the second result", async () => (await told()).length > 1 || undefined)
     expect((await told())[1]).toContain("the last news")
     expect(asked("outlast both")).toHaveLength(1)
+    const { output } = await there.callTool(owner, "agents_wait", {})
+    expect(output).toBe("No jobs are running, and all results have been delivered.")
     expect((await there.callTool(owner, "agents_wait", {})).output).toContain(
       "all results have been delivered",
     )

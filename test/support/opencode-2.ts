@@ -47,8 +47,9 @@ async function openIn(
 }
 
 /** Has a session go on in another directory, as opencode's own tool for that does. */
-export async function move({ url }: AnyOpencode, session: string, directory: string): Promise<void> {
-  const api = new Api(url)
+export async function move(opencode: AnyProject, session: string, directory: string): Promise<void> {
+  if (!(opencode instanceof ProjectOfTwo)) throw new Error("only opencode 2 moves sessions")
+  const api = new Api(opencode.url)
   await api.ask("POST", `session/${session}/move`, { directory })
   await poll("the move", async () => {
     const { location } = Located.parse(await api.ask("GET", `session/${session}`))

@@ -41,6 +41,8 @@ export type RecoveryOptions = {
   isHere?: (owner: string) => Promise<boolean>
   /** Owners outside this project whose jobs an instance had that this one has replaced. */
   left?: () => readonly string[]
+  /** Tells whenever an instance of this process has ended that had owners. */
+  onLeft?: (hear: () => void) => void
   /** Whether a job with this lease comes from an instance that this one has replaced, as if nothing had happened. */
   isTakenOver?: (lease: Lease) => boolean
   /** Told of the child of such a job, before its record is there. */
@@ -98,6 +100,7 @@ export function createRecovery({
   hold,
   isHere = async () => true,
   left: leftToUs = () => [],
+  onLeft = () => {},
   isTakenOver = () => false,
   onTakenOver = () => {},
   onWaiting,
@@ -123,6 +126,9 @@ export function createRecovery({
     looked.delete(session)
     return lookAfter(session)
   }
+
+  // The next instance of its directory is to come first, if there is one.
+  onLeft(() => later(heldPauseMs, lookAnew))
 
   function lookAfter(session: string, attempt = 0): Promise<void> {
     forgetOldLooks()
@@ -406,7 +412,10 @@ export function createRecovery({
       hasAnyDied = true
     }
     watch([])
-    if (!hasAnyDied) return
+    if (hasAnyDied) await lookAnew()
+  }
+
+  async function lookAnew(): Promise<void> {
     looked.clear()
     heldElsewhere.clear()
     await lookAtAll()

@@ -13,17 +13,21 @@ export type Homes = {
   enter(session: string): Promise<string>
   /** The sessions whose jobs an earlier instance of this location had, and nobody has now. */
   left(): string[]
+  /** Told whenever an instance has ended that had some. */
+  onLeft(hear: () => void): void
   /** Whoever asks next has what this instance had. */
   end(): void
 }
 
-type Home = { readonly directory: string; isOver: boolean }
+type Home = { readonly directory: string; isOver: boolean; hearLeft: () => void }
 
 /** By session, those that are nobody's child. */
 const homes = shared("homes of opencode 2, 1", () => new Map<string, Home>())
+const livingHomes = shared("living homes of opencode 2, 1", () => new Set<Home>())
 
 export function createHomes(directory: string, host: Pick<Host, "session">): Homes {
-  const own: Home = { directory, isOver: false }
+  const own: Home = { directory, isOver: false, hearLeft: () => {} }
+  livingHomes.add(own)
 
   /** As far as opencode says. */
   async function rootOf(session: string): Promise<string> {
@@ -47,8 +51,14 @@ export function createHomes(directory: string, host: Pick<Host, "session">): Hom
     },
     left: () =>
       [...homes].flatMap(([session, home]) => (home.isOver && home.directory === directory ? session : [])),
+    onLeft(hear) {
+      own.hearLeft = hear
+    },
     end() {
       own.isOver = true
+      livingHomes.delete(own)
+      const hadSome = [...homes.values()].includes(own)
+      if (hadSome) for (const { hearLeft } of livingHomes) hearLeft()
     },
   }
 }

@@ -38,6 +38,23 @@ it("An owner's jobs, and those of its children, are the instance's that had them
   expect(await there.of(child)).toBe("/here")
 })
 
+it("The others hear when an instance ends that had any", async () => {
+  const { owner, here, there } = twoLocations()
+  const heard: string[] = []
+  here.onLeft(() => heard.push("here"))
+  there.onLeft(() => heard.push("there"))
+  await here.enter(owner)
+  there.end()
+  expect(heard).toEqual([])
+  here.end()
+  expect(heard).toEqual([])
+  const third = twoLocations()
+  third.there.onLeft(() => heard.push("third"))
+  await third.here.enter(third.owner)
+  third.here.end()
+  expect(heard).toEqual(["third"])
+})
+
 it("What an instance had is the next one's of its location, or whoever's that is asked for it first", async () => {
   const { owner, here, there, instance } = twoLocations()
   await here.enter(owner)
