@@ -16,7 +16,7 @@ let count = 0
 function fresh(double: DoubleOptions = {}) {
   const location = { directory: `/project ${count++}` }
   return {
-    ...contextDouble(double),
+    ...contextDouble({ ...double, ...location }),
     options,
     location,
     event: {

@@ -330,7 +330,7 @@ describe("The agents", () => {
     const host = createHost(context)
     const owner = sessionIn("/project")
     context.made.push(owner)
-    const there = { ...contextDouble(), location: { directory: "/there" } }
+    const there = contextDouble({ directory: "/there" })
     there.agent.list = async () => ({ data: [{ id: "local", mode: "subagent" }] })
     there.model.list = async () => ({ data: [{ id: "m", providerID: "local" }] })
     createHost(there).hearUndecoded(event("/there"))
