@@ -14,7 +14,7 @@ export type Host = {
   /** Replaces a session's own rules. */
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
   session(session: string): Promise<Result<HostSession>>
-  /** Sessions of this project that changed since then, epoch milliseconds; children too, with their owner. */
+  /** Sessions of this project that changed since then, epoch milliseconds; children are where their owner is. */
   sessionsSince(since: number): Promise<Result<HostSession[]>>
   children(session: string): Promise<Result<HostSession[]>>
   /** Whether its turn is under way, as far as this opencode knows: each process knows its own turns alone. */
