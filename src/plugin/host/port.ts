@@ -14,7 +14,7 @@ export type Host = {
   /** Replaces a session's own rules. */
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
   session(session: string): Promise<Result<HostSession>>
-  /** Sessions of this project that changed since then, epoch milliseconds; children too. */
+  /** Sessions of this project that changed since then, epoch milliseconds; children are where their owner is. */
   sessionsSince(since: number): Promise<Result<HostSession[]>>
   children(session: string): Promise<Result<HostSession[]>>
   /** Whether its turn is under way, as far as this opencode knows: each process knows its own turns alone. */
@@ -52,8 +52,9 @@ export type Host = {
    * run, a pause of the provider. Not there where turns end with the instance of the plugin that heard it begin.
    */
   tellAgain?: (session: string, hear: (event: HostEvent) => void) => Promise<Result<unknown>>
-  agents(): Promise<Result<HostAgent[]>>
-  models(): Promise<Result<HostModel[]>>
+  /** Those that this session could start. */
+  agents(session: string): Promise<Result<HostAgent[]>>
+  models(session: string): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>
   log(level: "debug" | "info" | "warn" | "error", message: string): Promise<Result<unknown>>

@@ -35,6 +35,15 @@ export type RecoveryOptions = {
   recover: Options["recover"]
   /** Holds children to what their owner may do now. One for which that fails is not gone on with. */
   hold: (owner: string, children: readonly HeldChild[]) => Promise<Result<unknown>[]>
+  /**
+   * Whether an owner's jobs are for this instance to bring back, and not for another of this process that has brought
+   * some back already.
+   */
+  isHere?: (owner: string) => Promise<boolean>
+  /** Owners outside this project whose jobs an instance had that this one has replaced. */
+  left?: () => readonly string[]
+  /** Tells whenever an instance of this process has ended that had owners. */
+  onLeft?: (hear: () => void) => void
   /** Whether a job with this lease comes from an instance that this one has replaced, as if nothing had happened. */
   isTakenOver?: (lease: Lease) => boolean
   /** Told of the child of such a job, before its record is there. */
@@ -90,6 +99,9 @@ export function createRecovery({
   store,
   recover,
   hold,
+  isHere = async () => true,
+  left: leftToUs = () => [],
+  onLeft = () => {},
   isTakenOver = () => false,
   onTakenOver = () => {},
   onWaiting,
@@ -115,6 +127,9 @@ export function createRecovery({
     looked.delete(session)
     return lookAfter(session)
   }
+
+  // The next instance of its directory is to come first, if there is one.
+  onLeft(() => later(heldPauseMs, lookAnew))
 
   function lookAfter(session: string, attempt = 0): Promise<void> {
     forgetOldLooks()
@@ -147,6 +162,7 @@ export function createRecovery({
     if (!children.ok) return outcomeOf(session, children.error)
     const found = await unknownJobs(children.value)
     noteElsewhere(session, found)
+    if (found.length > 0 && !(await isHere(session))) return "held"
     const brought = await Promise.all(found.map(bringBack))
     const unfinished = brought.flatMap((each) => (typeof each === "string" ? [] : each))
     const gone = await goOn(session, unfinished)
@@ -166,7 +182,7 @@ export function createRecovery({
       return
     }
     const found = await unknownJobs(sessions.value)
-    const left = found.filter(({ isHeld }) => !isHeld)
+    const left = await ofOwnersHere(found.filter(({ isHeld }) => !isHeld))
     // What has ended needs no more than this list. Whether its owner has it, and how the rest ended, is in messages.
     for (const job of left) {
       const finding = findingOf({ ...job, recover, now: now() })
@@ -176,13 +192,20 @@ export function createRecovery({
     const open = left.filter((job) => !isKnown(job)).map(({ stored }) => stored.record.owner)
     const taken = new Set(left.flatMap(({ child, stored }) => (isTakenOver(stored.lease) ? child.id : [])))
     const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
-    await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
+    await Promise.all([...new Set([...open, ...waiting, ...leftToUs()])].map((owner) => lookAfter(owner)))
     for (const owner of owners) {
       // What was taken over is delivered without being waited for.
       const count = inbox.undelivered(owner).filter(({ session }) => !taken.has(session)).length
       // A job's child whose turn is over has nobody left to tell.
       if (count > 0 && !troupe.records.bySession(owner)) onWaiting({ owner, count })
     }
+  }
+
+  async function ofOwnersHere(found: readonly FoundJob[]): Promise<FoundJob[]> {
+    const owners = [...new Set(found.map(({ stored }) => stored.record.owner))]
+    const areHere = await Promise.all(owners.map(isHere))
+    const here = new Set(owners.filter((_, index) => areHere[index]))
+    return found.filter(({ stored }) => here.has(stored.record.owner))
   }
 
   /** The jobs in these sessions that this process does not know. */
@@ -342,6 +365,8 @@ export function createRecovery({
     inbox.adopt(job.session, found.stored.deliveredRun)
     troupe.start({ ...job, id })
     if (id !== job.id) store.saveRun(job.session, { ...job, id }).catch(() => {})
+    // What its child has started goes on with it.
+    if (job.mayStartJobs) await lookAfter(job.session)
     return "over"
   }
 
@@ -388,7 +413,10 @@ export function createRecovery({
       hasAnyDied = true
     }
     watch([])
-    if (!hasAnyDied) return
+    if (hasAnyDied) await lookAnew()
+  }
+
+  async function lookAnew(): Promise<void> {
     looked.clear()
     heldElsewhere.clear()
     await lookAtAll()

@@ -65,11 +65,11 @@ export async function elsewhereWords(
       .map(({ id, isRunning }) => (isRunning ? id : `${id} (ended)`))
     const count =
       ids.length === 1 ? "1 job of this session belongs" : `${ids.length} jobs of this session belong`
-    // opencode 2 serves all directories from one process, and lets a session move to another.
+    // One of another version, for instance, in whose directory this session has worked before.
     if (pid === process.pid) {
       return (
-        `${count} to the directory from which this session was moved: ${listed(ids, 20)}. They can be stopped there ` +
-        "alone; once opencode is started again, they are here."
+        `${count} to another instance of the plugin in this opencode: ${listed(ids, 20)}. Results are delivered by ` +
+        "it; once opencode is started again, they are available here."
       )
     }
     return (

@@ -69,10 +69,10 @@ async function lookUp(
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, model, models] = await Promise.all([
-    host.agents(),
+    host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel ? host.models() : undefined,
+    namesModel ? host.models(call.place.session) : undefined,
   ])
   const known = answered(agents)
   return {

@@ -8,7 +8,7 @@ import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
 import type { Claim, Claims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
-import { createRecovery, type Waiting } from "../../../src/plugin/records/recovery.ts"
+import { createRecovery, type RecoveryOptions, type Waiting } from "../../../src/plugin/records/recovery.ts"
 import { newStoredJob, StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
@@ -58,12 +58,14 @@ type Setup = {
   living?: string[]
   /** Whether this start has replaced the plugin's last instance in the same process. */
   isReload?: boolean
+  /** What other instances in the same process have. */
+  owners?: Pick<RecoveryOptions, "isHere" | "left" | "onLeft">
   /** What stands between the store and opencode. */
   through?: (double: Host) => Host
 }
 
 /** An opencode that starts, beside what earlier ones have left. */
-function newStart({ recover = "fail", claims, living = [], isReload = false, through }: Setup = {}) {
+function newStart({ recover = "fail", claims, living = [], isReload = false, owners, through }: Setup = {}) {
   const alive = new Set(["own", ...living])
   const holder: Holder = {
     instance: "own",
@@ -98,6 +100,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false, thr
     store,
     recover,
     hold: (owner, children) => holdToOwner(host, owner, children),
+    ...owners,
     isTakenOver: () => isReload,
     onTakenOver: (session) => void takenOver.push(session),
     onWaiting,
@@ -703,6 +706,63 @@ describe("The jobs of an owner that another opencode has", () => {
     expect(recovery.elsewhere("owner")).toEqual([])
     await recovery.again("owner")
     expect(recovery.elsewhere("owner")).toMatchObject([{ id: "a" }])
+  })
+})
+
+describe("The jobs of an owner that may be another instance's of the same process", () => {
+  /** Another instance has them, until it ends. */
+  function beside() {
+    const there = { hasThem: true, end: () => {} }
+    const start = newStart({
+      owners: {
+        isHere: async () => !there.hasThem,
+        onLeft: (hear) => {
+          there.end = hear
+        },
+      },
+    })
+    start.put()
+    start.put({ id: "b", record: done })
+    return { ...start, there }
+  }
+
+  it("are left to that one, at the start and when they are asked for", async () => {
+    const { recovery, record, waiting } = beside()
+    await recovery.everybody()
+    await recovery.owner("owner")
+    expect([record("a"), record("b"), waiting]).toEqual([undefined, undefined, []])
+  })
+
+  it("are this one's at the next call, once that one has ended", async () => {
+    const { recovery, record, there } = beside()
+    await recovery.owner("owner")
+    there.hasThem = false
+    await recovery.owner("owner")
+    expect([record("a")?.state, record("b")?.state]).toEqual(["failed", "done"])
+  })
+
+  it("are this one's without a call where no other instance has taken them after a while", async () => {
+    const { recovery, record, there, pass } = beside()
+    await recovery.everybody()
+    there.hasThem = false
+    there.end()
+    await pass(1_000)
+    expect(record("b")).toBeUndefined()
+    await pass(10_000)
+    expect([record("a")?.state, record("b")?.state]).toEqual(["failed", "done"])
+  })
+
+  it("are brought back with all that their children have started, though their owner works elsewhere", async () => {
+    const elsewhere = (double: Host): Host => ({ ...double, sessionsSince: async () => ok([]) })
+    const { recovery, put, record } = newStart({
+      isReload: true,
+      owners: { left: () => ["owner"] },
+      through: elsewhere,
+    })
+    put({ stored: { mayStartJobs: true } })
+    put({ id: "inner", owner: "ses_1" })
+    await recovery.everybody()
+    expect([record("a")?.state, record("inner", "ses_1")?.state]).toEqual(["prompting", "prompting"])
   })
 })
 

@@ -56,10 +56,10 @@ describe("An owner whose jobs another opencode has", () => {
     expect((await call(tool, given)).output).toBe(output)
   })
 
-  it("is told that it was moved, where they are this process's own", async () => {
+  it("is told that opencode has to be started again, where they are another instance's of its own process", async () => {
     const { call } = await besideAnother({ ...other, pid: process.pid })
     expect((await call("agents_status", {})).output).toMatch(
-      /^2 jobs of this session belong to the directory from which this session was moved: a, b \(ended\)\./,
+      /^2 jobs of this session belong to another instance of the plugin in this opencode: a, b \(ended\)\./,
     )
   })
 

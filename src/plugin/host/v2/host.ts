@@ -25,12 +25,14 @@ import { Children } from "./children.ts"
 import {
   againMark,
   decodeAgents,
+  decodeDirectory,
   decodeMessages,
   decodeModels,
   decodeSession,
   lastEndIn,
   OUR_KEY,
 } from "./decode.ts"
+import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
 import { Reader } from "./reading.ts"
@@ -70,7 +72,9 @@ export type HostOfTwo = Host & {
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const loading = new Loading(location.directory)
-  const stored = new StoredSessions(context.storage, location.directory, (id) =>
+  const here: Place = { agent: context.agent, model: context.model, loaded: loading.over }
+  places.set(location.directory, here)
+  const stored = new StoredSessions(context.storage, (id) =>
     problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`),
   )
   const posts = new BegunPosts(context.storage)
@@ -102,6 +106,26 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     const loaded = await eachLimited(ids, mostReads, (id) => outcome(() => load(id)))
     // A session that was deleted leaves what was stored for it.
     return loaded.flatMap((each) => (each.ok ? [each.value] : []))
+  }
+
+  /** Where it works now: it may have been moved since it was made. */
+  async function directoryOf(id: string): Promise<string> {
+    const found = await session.get({ sessionID: id })
+    return reader.read("answer session.get", () => decodeDirectory(found))
+  }
+
+  /** This location, where none of this process is the session's. */
+  async function placeFor(id: string): Promise<Place> {
+    const directory = await directoryOf(id)
+    return directory === location.directory ? here : (places.get(directory) ?? here)
+  }
+
+  /** Whether this location is where it works; not of one that was deleted. */
+  async function isHere(id: string): Promise<boolean> {
+    const directory = await outcome(() => directoryOf(id))
+    if (directory.ok) return directory.value === location.directory
+    if (directory.error.status === 404) return false
+    throw new Error(directory.error.message)
   }
 
   const messages = async (id: string): Promise<HostMessage[]> => (await conversation(id)).messages
@@ -169,7 +193,14 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     session: (id) => call(() => load(id)),
 
-    sessionsSince: (since) => call(async () => loadAll(await stored.since(since))),
+    sessionsSince: (since) =>
+      call(async () => {
+        const found = await stored.since(since)
+        const roots = [...new Set(found.map(({ root }) => root))]
+        const areHere = await eachLimited(roots, mostReads, isHere)
+        const ours = new Set(roots.filter((_, index) => areHere[index]))
+        return loadAll(found.flatMap(({ session, root }) => (ours.has(root) ? session : [])))
+      }),
 
     children: (id) => call(async () => loadAll(await stored.of(id))),
 
@@ -236,15 +267,17 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
       }),
 
-    agents: () =>
+    agents: (id) =>
       call(async () => {
-        await loading.over
-        const found = await context.agent.list()
+        const { agent, loaded } = await placeFor(id)
+        await loaded
+        const found = await agent.list()
         return reader.read("answer agent.list", () => decodeAgents(found))
       }),
-    models: () =>
+    models: (id) =>
       call(async () => {
-        const found = await context.model.list()
+        const { model } = await placeFor(id)
+        const found = await model.list()
         return reader.read("answer model.list", () => decodeModels(found))
       }),
 
@@ -279,6 +312,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       if (type === "session.deleted") {
         unasked.delete(id)
         if (making > 0) deleted.add(id)
+        forgetHome(id)
         void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
       }
     },
@@ -304,6 +338,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     decide: (check) => children.decide(check),
   }
 }
+
+/** What a location of opencode offers to the sessions in it. `loaded`: see {@link Loading.over}. */
+type Place = Pick<Context, "agent" | "model"> & { loaded: Promise<void> }
+
+/** By directory: the latest instance's of each. */
+const places = processWide("places of opencode 2, 1", () => new Map<string, Place>())
 
 /** `lastEnd`: see {@link lastEndIn}. */
 type Conversation = { messages: HostMessage[]; lastEnd: string | undefined }

@@ -63,7 +63,12 @@ describe("A call to opencode", () => {
 
   it("fails in the same way when its answer is not as expected", async () => {
     const { host } = hostAnswered(() => Response.json({}))
-    const ends = await Promise.all([host.session("ses_1"), host.prompt(prompt), host.agents(), host.models()])
+    const ends = await Promise.all([
+      host.session("ses_1"),
+      host.prompt(prompt),
+      host.agents("ses_owner"),
+      host.models("ses_owner"),
+    ])
     for (const end of ends)
       expect(end).toMatchObject({
         ok: false,
@@ -123,8 +128,8 @@ describe("A call to opencode", () => {
       host.session("ses_1"),
       host.sessionsSince(0),
       host.isBusy("ses_1"),
-      host.agents(),
-      host.models(),
+      host.agents("ses_owner"),
+      host.models("ses_owner"),
       host.children("ses_1"),
       host.messages("ses_1"),
       host.modelOf(place),
@@ -275,7 +280,7 @@ describe("Models", () => {
       { id: "other", models: { "a/b": {} } },
     ]
     const { host } = hostAnswered(() => Response.json({ providers, default: {} }))
-    expect(await host.models()).toEqual({
+    expect(await host.models("ses_owner")).toEqual({
       ok: true,
       value: [
         { name: "fake/m1", variants: [] },

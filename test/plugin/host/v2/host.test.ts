@@ -5,7 +5,7 @@ import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/call
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
 import { settled } from "../../../machines/support/play.ts"
-import { type ContextDouble, contextDouble } from "./support/context-double.ts"
+import { type ContextDouble, contextDouble, type MadeSession } from "./support/context-double.ts"
 
 const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
   parent: "ses_owner",
@@ -302,9 +302,10 @@ describe("The agents", () => {
 
   it("are those of the configuration: they are not told before opencode has loaded it", async () => {
     const context = contextDouble()
+    context.made.push(sessionIn("/project"))
     const list = vi.spyOn(context.agent, "list")
     const host = await createHost(context)
-    const asking = host.agents()
+    const asking = host.agents("ses_owner")
     host.hearUndecoded(event("/other"))
     await settled()
     expect(list).not.toHaveBeenCalled()
@@ -316,11 +317,41 @@ describe("The agents", () => {
   it("are told all the same where opencode tells of no load", async () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
-    const host = await createHost(contextDouble())
-    const asking = host.agents()
+    const context = contextDouble()
+    context.made.push(sessionIn("/project"))
+    const host = await createHost(context)
+    const asking = host.agents("ses_owner")
     await vi.advanceTimersByTimeAsync(9_000)
     answered(await asking)
   })
+
+  it("are those of the directory in which the session works now", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const owner = sessionIn("/project")
+    context.made.push(owner)
+    const there = contextDouble({ directory: "/there" })
+    there.agent.list = async () => ({ data: [{ id: "local", mode: "subagent" }] })
+    there.model.list = async () => ({ data: [{ id: "m", providerID: "local" }] })
+    createHost(there).hearUndecoded(event("/there"))
+    host.hearUndecoded(event("/project"))
+    const offered = async () => [
+      ...answered(await host.agents("ses_owner")).map(({ name }) => name),
+      ...answered(await host.models("ses_owner")).map(({ name }) => name),
+    ]
+    expect(await offered()).toEqual([])
+    owner.location = { directory: "/there" }
+    expect(await offered()).toEqual(["local", "local/m"])
+    owner.location = { directory: "/without/the/plugin" }
+    expect(await offered()).toEqual([])
+  })
+})
+
+const sessionIn = (directory: string, id = "ses_owner"): MadeSession => ({
+  id,
+  title: "",
+  permissions: [],
+  location: { directory },
 })
 
 describe("The records of children", () => {
@@ -329,10 +360,39 @@ describe("The records of children", () => {
     const host = createHost(context)
     for (const id of ["a", "b"]) answered(await host.createSession(newSession(id)))
     answered(await host.createSession(newSession("c", { parent: "ses_other" })))
+    context.made.push(sessionIn("/project"), sessionIn("/project", "ses_other"))
     const ofOwner = answered(await host.children("ses_owner"))
     expect(ofOwner.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
     expect(answered(await host.sessionsSince(Date.now() - 60_000))).toHaveLength(3)
     expect(answered(await host.sessionsSince(Date.now() + 60_000))).toEqual([])
+  })
+
+  it("are those of this directory while the owner above them all works here, wherever it was before", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const child = answered(await host.createSession(newSession("a")))
+    answered(await host.createSession(newSession("b", { parent: child.id })))
+    const owner = sessionIn("/elsewhere")
+    context.made.push(owner)
+    const names = async () => {
+      const found = answered(await host.sessionsSince(Date.now() - 60_000))
+      return found.map(({ stored }) => stored)
+    }
+    expect(await names()).toEqual([])
+    owner.location = { directory: "/project" }
+    expect(await names()).toEqual([{ id: "a" }, { id: "b" }])
+    context.made.splice(context.made.indexOf(owner), 1)
+    expect(await names()).toEqual([])
+  })
+
+  it("are not told in part, where opencode does not say where an owner works", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    answered(await host.createSession(newSession("a")))
+    context.session.get = async () => {
+      throw new Error("busy")
+    }
+    expect(await host.sessionsSince(0)).toEqual({ ok: false, error: { message: "busy" } })
   })
 
   it("are read a few at a time", async () => {
