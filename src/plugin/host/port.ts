@@ -15,8 +15,8 @@ export type Host = {
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
   session(session: string): Promise<Result<HostSession>>
   /** Sessions of this project that changed since then, epoch milliseconds; children too. */
-  sessionsSince(since: number): Promise<Result<HostSession[]>>
-  children(session: string): Promise<Result<HostSession[]>>
+  sessionsSince(since: number): Promise<Result<FoundSessions>>
+  children(session: string): Promise<Result<FoundSessions>>
   /** Whether its turn is under way, as far as this opencode knows: each process knows its own turns alone. */
   isBusy(session: string): Promise<Result<boolean>>
   /** Oldest first. */
@@ -68,6 +68,9 @@ export type HostError = {
   /** opencode gave no answer: whether the call had its effect is not known. */
   isInDoubt?: boolean
 }
+
+/** `unread`: why some of them could not be read now, where there are such. */
+export type FoundSessions = { sessions: HostSession[]; unread?: HostError | undefined }
 
 /** Of several that match, the last one holds; `ask` where none does. `*` and `?` are wildcards. */
 export type PermissionRule = { permission: string; pattern: string; action: "allow" | "ask" | "deny" }

@@ -2,7 +2,15 @@ import type { JobRecord } from "../../machines/record.ts"
 import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import {
+  elsewhereWords,
+  find,
+  foundAnew,
+  type Services,
+  unknownTitle,
+  unknownWords,
+  withoutText,
+} from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -10,7 +18,7 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
   const owner = call.place.session
   const record = await jobToSendTo(services, owner, id, call.signal)
   if (!record) {
-    const elsewhere = await elsewhereWords(services, owner, "anew")
+    const elsewhere = elsewhereWords(services, owner)
     return {
       title: unknownTitle([id]),
       output: [...unknownWords(services, owner, [id]), ...elsewhere].join("\n"),
@@ -29,15 +37,16 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
 
 /** A start of the same message may be about to make it. */
 async function jobToSendTo(
-  { troupe, starts }: Services,
+  services: Services,
   owner: string,
   id: string,
   signal: AbortSignal,
 ): Promise<JobRecord | undefined> {
-  const known = troupe.records.get(owner, id)
+  const known = services.troupe.records.get(owner, id)
   if (known) return known
-  await starts.announcedAndOver(owner, signal)
-  return troupe.records.get(owner, id)
+  await services.starts.announcedAndOver(owner, signal)
+  const found = await foundAnew(services, owner, () => find(services, owner, [id]))
+  return found.known[0]
 }
 
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
-import type { Host, HostSession, Result } from "../../../src/plugin/host/port.ts"
+import type { FoundSessions, Host, Result } from "../../../src/plugin/host/port.ts"
 import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
@@ -758,6 +758,27 @@ describe("The look for an owner's jobs", () => {
     },
   )
 
+  it.each(["sessionsSince", "children"] as const)(
+    "is made again for a child that `%s` could not read, whose siblings are there at once",
+    async (name) => {
+      const { recovery, host, put, pass, troupe } = newStart()
+      for (const id of ["a", "b"]) put({ id, record: done, stored: { deliveredRun: 1 } })
+      const read: (given: never) => Promise<Result<FoundSessions>> = host[name]
+      let isUnread = true
+      host[name] = async (given: never) => {
+        const found = await read(given)
+        if (!isUnread || !found.ok) return found
+        const sessions = found.value.sessions.filter(({ id }) => id !== "ses_b")
+        return ok({ sessions, unread: { message: "database is locked" } })
+      }
+      await (name === "children" ? recovery.owner("owner") : recovery.everybody())
+      expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["a"])
+      isUnread = false
+      await pass(longEnough)
+      expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["a", "b"])
+    },
+  )
+
   it("is made again after pauses that grow, of a minute at most", async () => {
     const { recovery, host, pass } = newStart()
     const times: number[] = []
@@ -796,9 +817,10 @@ describe("The look for an owner's jobs", () => {
   })
 
   it("leaves alone what this process has done meanwhile", async () => {
-    const looks: Result<HostSession[]>[] = [failed("not now")]
+    const looks: Result<FoundSessions>[] = [failed("not now")]
     const { recovery, troupe, host, pass, put } = newStart()
-    host.children = async () => looks.shift() ?? ok([...host.sessions.values()].map(decodeSession))
+    host.children = async () =>
+      looks.shift() ?? ok({ sessions: [...host.sessions.values()].map(decodeSession) })
     put()
     await recovery.owner("owner")
     expect(host.logged).toEqual([expect.stringContaining("not now")])

@@ -7,6 +7,7 @@ import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
 import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
 import type {
+  FoundSessions,
   Host,
   HostEvent,
   HostMessage,
@@ -70,9 +71,11 @@ export type HostOfTwo = Host & {
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app } = context
   const loading = new Loading(location.directory)
-  const stored = new StoredSessions(context.storage, location.directory, (id) =>
-    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`),
-  )
+  const damaged = new Set<string>()
+  const stored = new StoredSessions(context.storage, location.directory, (id) => {
+    damaged.add(id)
+    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`)
+  })
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
@@ -98,10 +101,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return reader.read("answer session.get", () => decodeSession(found, entry))
   }
 
-  const loadAll = async (ids: readonly string[]) => {
-    const loaded = await eachLimited(ids, mostReads, (id) => outcome(() => load(id)))
-    // A session that was deleted leaves what was stored for it.
-    return loaded.flatMap((each) => (each.ok ? [each.value] : []))
+  async function loadAll(ids: readonly string[]): Promise<FoundSessions> {
+    const loaded = await eachLimited(ids, mostReads, async (id) => ({
+      id,
+      session: await outcome(() => load(id)),
+    }))
+    const errors = loaded.flatMap(({ id, session }) =>
+      // A session that was deleted leaves what was stored for it, and what is damaged stays so.
+      session.ok || session.error.status === 404 || damaged.has(id) ? [] : [session.error],
+    )
+    return {
+      sessions: loaded.flatMap(({ session }) => (session.ok ? [session.value] : [])),
+      unread: errors[0],
+    }
   }
 
   const messages = async (id: string): Promise<HostMessage[]> => (await conversation(id)).messages

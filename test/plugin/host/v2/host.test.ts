@@ -188,8 +188,8 @@ describe("A message that delivers results", () => {
 describe("A child that could not be made as it should be", () => {
   const records = async (context: ContextDouble) => {
     const later = createHost(context)
-    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].flatMap(answered)
-    return found.filter(({ stored }) => stored !== undefined)
+    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].map(answered)
+    return found.flatMap(({ sessions }) => sessions).filter(({ stored }) => stored !== undefined)
   }
 
   it("has no record as long as its rules do not hold: nobody goes on with it without them", async () => {
@@ -330,9 +330,26 @@ describe("The records of children", () => {
     for (const id of ["a", "b"]) answered(await host.createSession(newSession(id)))
     answered(await host.createSession(newSession("c", { parent: "ses_other" })))
     const ofOwner = answered(await host.children("ses_owner"))
-    expect(ofOwner.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
-    expect(answered(await host.sessionsSince(Date.now() - 60_000))).toHaveLength(3)
-    expect(answered(await host.sessionsSince(Date.now() + 60_000))).toEqual([])
+    expect(ofOwner.sessions.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
+    expect(answered(await host.sessionsSince(Date.now() - 60_000)).sessions).toHaveLength(3)
+    expect(answered(await host.sessionsSince(Date.now() + 60_000)).sessions).toEqual([])
+  })
+
+  it("are not taken for gone where opencode cannot say what they are now", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    for (const id of ["a", "b", "c"]) answered(await host.createSession(newSession(id)))
+    context.made.splice(2, 1)
+    const { get } = context.session
+    context.session.get = (key) =>
+      key.sessionID === "ses_1" ? Promise.reject(new Error("database is locked")) : get(key)
+    for (const found of [await host.children("ses_owner"), await host.sessionsSince(0)]) {
+      const { sessions, unread } = answered(found)
+      expect(sessions.map(({ stored }) => stored)).toEqual([{ id: "b" }])
+      expect(unread).toMatchObject({ message: "database is locked" })
+    }
+    context.session.get = get
+    expect(answered(await host.children("ses_owner")).unread).toBeUndefined()
   })
 
   it("are read a few at a time", async () => {
@@ -340,7 +357,7 @@ describe("The records of children", () => {
     const host = createHost(context)
     for (let index = 0; index < 50; index++) await host.createSession(newSession(`j${index}`))
     context.reads.most = 0
-    expect(answered(await host.children("ses_owner"))).toHaveLength(50)
+    expect(answered(await host.children("ses_owner")).sessions).toHaveLength(50)
     expect(context.reads.most).toBeLessThan(20)
   })
 
