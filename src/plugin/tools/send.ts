@@ -25,6 +25,8 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
       metadata: { jobs: [] },
     }
   }
+  // What has nowhere to go needs nobody's permission.
+  await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)
   const words = await services.messenger.send(record, message, call)
   const current = services.troupe.records.get(owner, id) ?? record

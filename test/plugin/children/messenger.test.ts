@@ -5,7 +5,7 @@ import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok, okAgents } from "../support/host-double.ts"
-import { agentOf, answerTo } from "../support/opencode-data.ts"
+import { agentOf, answerTo, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
@@ -286,7 +286,7 @@ describe("A message to an ended job", () => {
     const { say, finish, host, troupe } = await working({}, options)
     await finish("first")
     const session = troupe.records.get("owner", "a")?.session ?? ""
-    host.sessions.delete(session)
+    host.sessions.set(session, sessionOf(session))
     const began = Date.now()
     await say("go on")
     expect(troupe.records.get("owner", "a")?.deadlineAt).toBe(began + 7_000)
@@ -300,6 +300,20 @@ describe("A message to an ended job", () => {
       "a never had a session to continue in; start a new job. Nothing was sent.",
     )
     expect((await call("agents_status", {})).jobs[0]?.run).toBe(1)
+  })
+
+  it("is refused where its session was deleted, without asking anybody, and by a person's as well", async () => {
+    const { finish, call, host, messenger, troupe } = await working()
+    const { jobs } = await finish("the answer")
+    const [job] = jobs
+    if (!job) throw new Error("there is no job")
+    host.sessions.delete(job.session)
+    const refusal = "the session of a was deleted; start a new job. Nothing was sent."
+    const ask = vi.fn(async () => ({ type: "granted" }) as const)
+    await expect(call("agents_send", { id: "a", message: "more" }, { ask })).rejects.toThrow(refusal)
+    expect(ask).not.toHaveBeenCalled()
+    await expect(messenger.send(job, "more")).rejects.toThrow(refusal)
+    expect(troupe.records.get("owner", "a")).toMatchObject({ state: "done", run: 1 })
   })
 
   it("is refused where its owner was deleted meanwhile: nobody is there to start a job for", async () => {
