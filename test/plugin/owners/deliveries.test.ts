@@ -6,7 +6,7 @@ import type { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, type HostDouble, ok } from "../support/host-double.ts"
-import { answerTo, askedBy, postedAs } from "../support/opencode-data.ts"
+import { answerTo, askedBy, postedAs, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 
 /** Longer than the window in which ends are joined, and than five pauses before another try. */
@@ -769,6 +769,7 @@ describe("What an earlier process left", () => {
     const resumed = async () => {
       const services = await ownerWithJobs()
       const { troupe, host } = services
+      host.sessions.set("ses_again", sessionOf("ses_again", { parentID: "owner" }))
       troupe.start({
         id: "again",
         owner: "owner",
