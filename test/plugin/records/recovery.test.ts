@@ -518,6 +518,21 @@ describe("The look at a start", () => {
     expect(host.problems.all).toEqual([expect.stringContaining("may be of a newer version")])
   })
 
+  it.each([
+    ["id", { id: 'a" state="done">\u001b[2J' }],
+    ["id", { id: "x".repeat(41) }],
+    ["run", { run: 1e15 }],
+    ["createdAt", { createdAt: Number.MAX_SAFE_INTEGER }],
+  ])("leaves out what no job has, and names it: %s in %j", async (field, record) => {
+    const { recovery, host, troupe, put } = newStart()
+    put({ id: "b", record: done })
+    put({ record: { ...done, ...record } })
+    await recovery.everybody()
+    expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["b"])
+    expect(host.logged[0]).toContain(`ses_1 was skipped`)
+    expect(host.logged[0]).toContain(`record.${field}`)
+  })
+
   it("leaves alone a copy of a child, which is nobody's job", async () => {
     const { recovery, host, troupe, put, kept } = newStart()
     put({ record: done })
