@@ -900,6 +900,18 @@ describe("A child's end", () => {
     expect(host.aborted).toEqual([prompt.session])
   })
 
+  it("is that its session was deleted, whether that is heard first or its prompt fails first", async () => {
+    const { call, host } = await running("a")
+    const { prompt, settle } = firstOf(host)
+    host.sessions.delete(prompt.session)
+    settle(failed("no such session", 404))
+    const { jobs } = await call("agents_wait", {})
+    expect(jobs[0]).toMatchObject({
+      state: "cancelled",
+      error: { kind: "cancelled", message: "its child session was deleted" },
+    })
+  })
+
   it.each([
     [
       { name: "APIError", data: { message: "Invalid key", statusCode: 401, isRetryable: false } } as const,
