@@ -459,6 +459,17 @@ describe("agents_start", () => {
     expect(await hidden({ depth: 2 })).toEqual([])
   })
 
+  it("shows of an id that it refuses nothing that a terminal would carry out", async () => {
+    const { call } = testServices()
+    const tasks = [
+      { id: "a\u001b[2J\nRefused: b", prompt: "work" },
+      { id: "\u001b[2J", prompt: "work" },
+    ]
+    const { output, metadata } = await call("agents_start", { tasks })
+    expect(output).toMatch(/^Refused: a Refused: b: tasks\[0\]\.id is .*\nRefused: tasks\[1\]/)
+    expect(metadata.refused).toMatchObject([{ id: "a Refused: b" }, { id: "tasks[1]" }])
+  })
+
   it("is refused to a subagent that is too deep", async () => {
     const { call, host } = testServices()
     host.sessions.set("child", sessionOf("child", { parentID: "owner" }))
