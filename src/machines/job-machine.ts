@@ -498,7 +498,7 @@ function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"
   const { at, ...error } = known.success
     ? known.data
     : { kind, message: String(thrown), at: context.startedAt ?? context.job.askedAt }
-  return { ending: { state: "failed", error }, at }
+  return { ending: { state: error.kind === "cancelled" ? "cancelled" : "failed", error }, at }
 }
 
 function openedTooLate({ job }: JobContext): Decision {

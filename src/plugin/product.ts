@@ -230,7 +230,12 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       toasts.stop()
       const inspectorLeft = inspection.stop()
       troupe.stop()
-      await Promise.all([store.drain(stopTimeout), within(stopTimeout, inspectorLeft, () => undefined)])
+      await Promise.all([
+        store.drain(stopTimeout),
+        within(stopTimeout, inspectorLeft, () => undefined),
+        // The next instance looks for jobs once: one that came later would be nobody's.
+        within<unknown>(stopTimeout, effects.allOpened(), () => undefined),
+      ])
       holder.drop()
     },
   }

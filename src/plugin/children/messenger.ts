@@ -29,16 +29,14 @@ export type Messenger = {
    * @param call the owner's, where it is the owner who sends
    */
   send(record: JobRecord, message: string, call?: Sender): Promise<string>
+  /** @throws Error where the session that the message would go to was deleted. */
+  reach(record: JobRecord): Promise<void>
 }
 
 type Sender = Pick<ToolCall, "place" | "agent">
 
 /** Longest wait for a follow-up to be stored. Milliseconds. */
 const saveTimeout = 5_000
-
-/** Of a job whose session somebody has deleted. */
-export const sessionIsGone = ({ id }: JobRecord) =>
-  `the session of ${id} was deleted, so it cannot continue: start a new job. Nothing was sent.`
 
 const elsewhere = ({ id }: JobRecord) =>
   `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
@@ -50,6 +48,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
   function send(record: JobRecord, message: string, call?: Sender): Promise<string> {
     const key = `${record.owner}/${record.id}`
     const handOver = async () => {
+      await reach(record)
       await holdBack(record, call)
       return hand(troupe.records.get(record.owner, record.id) ?? record, message, call)
     }
@@ -58,6 +57,13 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     const forget = () => void (queues.get(key) === sending && queues.delete(key))
     sending.then(forget, forget)
     return sending
+  }
+
+  async function reach({ id, session }: JobRecord): Promise<void> {
+    if (session !== "" && isGone(await host.session(session)))
+      throw new Error(
+        `the session of ${id} was deleted, so it cannot continue: start a new job. Nothing was sent.`,
+      )
   }
 
   /** The owner may do less now than when it started the job, whoever it is that sends. */
@@ -106,9 +112,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
       throw new Error(`${record.id} never had a session to continue in; start a new job. Nothing was sent.`)
     }
     const text = await textOf(host, record)
-    const found = await store.find(record.session)
-    if (isGone(found)) throw new Error(sessionIsGone(record))
-    const stored = found.ok ? found.value : undefined
+    const stored = await store.read(record.session)
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.
@@ -149,5 +153,5 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     return stored !== undefined && !store.isOurs(stored.lease) && store.isHeld(stored.lease)
   }
 
-  return { send }
+  return { send, reach }
 }

@@ -15,8 +15,8 @@ export type Host = {
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
   session(session: string): Promise<Result<HostSession>>
   /** Sessions of this project that changed since then, epoch milliseconds; children are where their owner is. */
-  sessionsSince(since: number): Promise<Result<HostSession[]>>
-  children(session: string): Promise<Result<HostSession[]>>
+  sessionsSince(since: number): Promise<Result<FoundSessions>>
+  children(session: string): Promise<Result<FoundSessions>>
   /** Whether its turn is under way, as far as this opencode knows: each process knows its own turns alone. */
   isBusy(session: string): Promise<Result<boolean>>
   /** Oldest first. */
@@ -72,6 +72,9 @@ export type HostError = {
 
 /** What the call was about was deleted, and will not come back. */
 export const isGone = (result: Result<unknown>): boolean => !result.ok && result.error.status === 404
+
+/** `unread`: why some of them could not be read now, where there are such. */
+export type FoundSessions = { sessions: HostSession[]; unread?: HostError | undefined }
 
 /** Of several that match, the last one holds; `ask` where none does. `*` and `?` are wildcards. */
 export type PermissionRule = { permission: string; pattern: string; action: "allow" | "ask" | "deny" }

@@ -79,6 +79,8 @@ export type Recovery = {
   deliveredSince(owner: string): Promise<void>
   /** The open jobs of this owner that are another opencode's, as the last look found them. */
   elsewhere(owner: string): readonly HeldJob[]
+  /** Whether the last look has left open what there is of this owner: opencode did not answer, for instance. */
+  isInDoubt(owner: string): boolean
   /** Takes in what earlier processes have left in this project, and ends or goes on with what is unfinished. */
   everybody(): Promise<void>
   /** Looks no more. */
@@ -111,6 +113,7 @@ export function createRecovery({
   const looked = new Map<string, { at: number; look: Promise<void> }>()
   /** By owner. */
   const heldElsewhere = new Map<string, HeldJob[]>()
+  const inDoubt = new Set<string>()
   /** Those who run jobs of this project in other processes, by instance. */
   const holders = new Map<string, Lease>()
   /** The runs that had ended in an earlier process, by session. */
@@ -152,21 +155,26 @@ export function createRecovery({
       complain(session, wordsOf(error))
       return "unknown"
     })
+    inDoubt.delete(session)
     if (outcome === "over") return
     looked.delete(session)
-    if (outcome === "unknown") later(backoff(attempt, pauses), () => lookAfter(session, attempt + 1))
+    if (outcome !== "unknown") return
+    inDoubt.add(session)
+    later(backoff(attempt, pauses), () => lookAfter(session, attempt + 1))
   }
 
   async function bringBackAll(session: string): Promise<Outcome> {
     const children = await host.children(session)
     if (!children.ok) return outcomeOf(session, children.error)
-    const found = await unknownJobs(children.value)
+    const { sessions, unread } = children.value
+    const found = await unknownJobs(sessions)
     noteElsewhere(session, found)
     if (found.length > 0 && !(await isHere(session))) return "held"
     const brought = await Promise.all(found.map(bringBack))
     const unfinished = brought.flatMap((each) => (typeof each === "string" ? [] : each))
     const gone = await goOn(session, unfinished)
     const outcomes = [
+      ...(unread ? [outcomeOf(session, unread)] : []),
       ...brought.filter((each) => typeof each === "string"),
       ...gone,
       await markDelivered(session),
@@ -181,7 +189,12 @@ export function createRecovery({
       later(backoff(attempt, pauses), () => lookAtAll(attempt + 1))
       return
     }
-    const found = await unknownJobs(sessions.value)
+    const { unread } = sessions.value
+    if (unread) {
+      complain("one of the sessions", unread.message)
+      later(backoff(attempt, pauses), () => lookAtAll(attempt + 1))
+    }
+    const found = await unknownJobs(sessions.value.sessions)
     const left = await ofOwnersHere(found.filter(({ isHeld }) => !isHeld))
     // What has ended needs no more than this list. Whether its owner has it, and how the rest ended, is in messages.
     for (const job of left) {
@@ -459,6 +472,7 @@ export function createRecovery({
     again: lookAgain,
     deliveredSince: markDeliveredSince,
     elsewhere: (owner) => heldElsewhere.get(owner) ?? [],
+    isInDoubt: (owner) => inDoubt.has(owner),
     everybody: () => lookAtAll().catch((error) => complain("the sessions", wordsOf(error))),
     stop() {
       isStopped = true

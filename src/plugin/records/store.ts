@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, Result } from "../host/port.ts"
+import type { Host } from "../host/port.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { within } from "../util/within.ts"
 import { type Claim, type Claims, createClaims, type SeenJob } from "./claims.ts"
@@ -95,14 +95,8 @@ export class JobStore {
   }
 
   async read(session: string): Promise<StoredJob | undefined> {
-    const found = await this.find(session)
-    return found.ok ? found.value : undefined
-  }
-
-  /** The same; fails where opencode does not have the session, or does not say. */
-  async find(session: string): Promise<Result<StoredJob | undefined>> {
     const found = await this.#host.session(session)
-    return found.ok ? { ok: true, value: StoredJob.safeParse(found.value.stored).data } : found
+    return found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
   }
 
   /** Takes over the unfinished jobs of dead processes, those of one owner, unless another process is quicker. */

@@ -7,7 +7,9 @@ import { within } from "../util/within.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
 import {
   elsewhereWords,
+  type Found,
   find,
+  foundAnew,
   idsOf,
   type Services,
   settled,
@@ -43,7 +45,7 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   )
   services.inbox.showedBeginnings(left)
   const isNone = known.length === 0
-  const elsewhere = await elsewhereWords(services, owner, isNone || unknown.length > 0 ? "anew" : "as known")
+  const elsewhere = elsewhereWords(services, owner)
   const lines = [
     ...(isNone && unknown.length === 0 && elsewhere.length === 0 ? ["No jobs are running."] : []),
     ...blocks.map(({ words }) => words),
@@ -59,8 +61,6 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
     metadata: { jobs: withoutText(current(known)), troupe: deliveryMark(shown) },
   }
 }
-
-type Found = { known: JobRecord[]; unknown: string[] }
 
 /** What runs is stopped at once; what a start of the same message is about to make, as soon as it is there. */
 async function stopAll(
@@ -79,7 +79,7 @@ async function stopAll(
   await starts.sent(owner, signal, ids)
   if (!ids && first.known.length > 0) await starts.over(owner, signal, "jobs")
   else if (!ids || first.unknown.length > 0) await starts.announcedAndOver(owner, signal, "jobs")
-  const second = look()
+  const second = await foundAnew(services, owner, look)
   const isNew = (record: JobRecord) =>
     first.known.every(({ id, run }) => id !== record.id || run !== record.run)
   const begun = second.known.filter((record) => !hasEnded(record) && isNew(record))

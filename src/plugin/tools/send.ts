@@ -1,9 +1,16 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { sessionIsGone } from "../children/messenger.ts"
-import { isGone, type StartPermission, type ToolAnswer, type ToolCall } from "../host/port.ts"
+import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import {
+  elsewhereWords,
+  find,
+  foundAnew,
+  type Services,
+  unknownTitle,
+  unknownWords,
+  withoutText,
+} from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -17,14 +24,16 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
   const owner = call.place.session
   const record = await jobToSendTo(services, owner, id, call.signal)
   if (!record) {
-    const elsewhere = await elsewhereWords(services, owner, "anew")
+    const elsewhere = elsewhereWords(services, owner)
     return {
       title: unknownTitle([id]),
       output: [...unknownWords(services, owner, [id]), ...elsewhere].join("\n"),
       metadata: { jobs: [] },
     }
   }
-  if (record.session !== "") await askToDirect(services, record, call)
+  // What has nowhere to go needs nobody's permission.
+  await services.messenger.reach(record)
+  if (record.session !== "") await askToDirect(record, call)
   const words = await services.messenger.send(record, message, call)
   const current = services.troupe.records.get(owner, id) ?? record
   return {
@@ -36,25 +45,23 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
 
 /** A start of the same message may be about to make it. */
 async function jobToSendTo(
-  { troupe, starts }: Services,
+  services: Services,
   owner: string,
   id: string,
   signal: AbortSignal,
 ): Promise<JobRecord | undefined> {
-  const known = troupe.records.get(owner, id)
+  const known = services.troupe.records.get(owner, id)
   if (known) return known
-  await starts.announcedAndOver(owner, signal, "jobs")
-  return troupe.records.get(owner, id)
+  await services.starts.announcedAndOver(owner, signal, "jobs")
+  const found = await foundAnew(services, owner, () => find(services, owner, [id]))
+  return found.known[0]
 }
 
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */
-async function askToDirect({ host }: Services, record: JobRecord, call: ToolCall): Promise<void> {
+async function askToDirect(record: JobRecord, call: ToolCall): Promise<void> {
   const permission = await call.askToStart(record.agent, record.description, record.session)
-  if (permission.type === "granted") return
-  // opencode 2 asks its own tool `subagent` to go on with that session, which then has another reason to refuse.
-  if (permission.type === "failed" && isGone(await host.session(record.session)))
-    throw new Error(sessionIsGone(record))
-  throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
+  if (permission.type !== "granted")
+    throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
 }
 
 function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCall): string {

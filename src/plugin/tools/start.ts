@@ -136,7 +136,8 @@ const namesOf = (agents: readonly HostAgent[]) => agents.map(({ name }) => name)
 
 function nameOf(given: unknown): string | undefined {
   const id = typeof given === "object" && given !== null && "id" in given ? given.id : undefined
-  return typeof id === "string" && id !== "" ? id.slice(0, 40) : undefined
+  const name = typeof id === "string" ? oneLine(id.slice(0, 40)) : ""
+  return name === "" ? undefined : name
 }
 
 /** Those of the same provider first. */

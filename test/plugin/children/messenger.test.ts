@@ -176,10 +176,10 @@ describe("A message to an ended job", () => {
     const { say, finish, host, store, sent } = await working()
     await finish("first")
     const late = gate<void>()
-    const { find } = store
-    const slow = vi.spyOn(store, "find").mockImplementationOnce(async (session) => {
+    const { read } = store
+    const slow = vi.spyOn(store, "read").mockImplementationOnce(async (session) => {
       await late.passed
-      return find.call(store, session)
+      return read.call(store, session)
     })
     const first = say("the late one")
     await settled()
@@ -302,31 +302,26 @@ describe("A message to an ended job", () => {
     expect((await call("agents_status", {})).jobs[0]?.run).toBe(1)
   })
 
-  it.each([
-    ["does not say whether it is permitted", { type: "failed", reason: "no such session" }],
-    ["permits it", { type: "granted" }],
-  ] as const)(
-    "is refused where its session was deleted, with what to do: opencode, which %s",
-    async (_, permission) => {
-      const { call, finish, host, troupe } = await working()
-      await finish("first")
-      host.sessions.delete(troupe.records.get("owner", "a")?.session ?? "")
-      await expect(
-        call("agents_send", { id: "a", message: "go on" }, { ask: async () => permission }),
-      ).rejects.toThrow(
-        "the session of a was deleted, so it cannot continue: start a new job. Nothing was sent.",
-      )
-      expect((await call("agents_status", {})).jobs).toMatchObject([{ id: "a", run: 1, state: "done" }])
-      expect(host.prompts).toHaveLength(1)
-    },
-  )
+  it("is refused where its session was deleted, without asking anybody, and by a person's as well", async () => {
+    const { finish, call, host, messenger, troupe } = await working()
+    const { jobs } = await finish("the answer")
+    const [job] = jobs
+    if (!job) throw new Error("there is no job")
+    host.sessions.delete(job.session)
+    const refusal = "the session of a was deleted, so it cannot continue: start a new job. Nothing was sent."
+    const ask = vi.fn(async () => ({ type: "granted" }) as const)
+    await expect(call("agents_send", { id: "a", message: "more" }, { ask })).rejects.toThrow(refusal)
+    expect(ask).not.toHaveBeenCalled()
+    await expect(messenger.send(job, "more")).rejects.toThrow(refusal)
+    expect(troupe.records.get("owner", "a")).toMatchObject({ state: "done", run: 1 })
+  })
 
   it("is refused where its owner was deleted meanwhile: nobody is there to start a job for", async () => {
     const { say, finish, troupe, host, store } = await working()
     await finish("first")
-    store.find = async () => {
+    store.read = async () => {
       troupe.forgetOwner("owner")
-      return ok(undefined)
+      return undefined
     }
     await expect(say("go on")).rejects.toThrow("a is gone with its owner. Nothing was sent.")
     expect([troupe.records.countOf("owner"), host.prompts.length]).toEqual([0, 1])

@@ -769,6 +769,7 @@ describe("What an earlier process left", () => {
     const resumed = async () => {
       const services = await ownerWithJobs()
       const { troupe, host } = services
+      host.sessions.set("ses_again", sessionOf("ses_again", { parentID: "owner" }))
       troupe.start({
         id: "again",
         owner: "owner",

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
-import type { Host, HostSession, Result } from "../../../src/plugin/host/port.ts"
+import type { FoundSessions, Host, Result } from "../../../src/plugin/host/port.ts"
 import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
@@ -521,6 +521,21 @@ describe("The look at a start", () => {
     expect(host.problems.all).toEqual([expect.stringContaining("may be of a newer version")])
   })
 
+  it.each([
+    ["id", { id: 'a" state="done">\u001b[2J' }],
+    ["id", { id: "x".repeat(41) }],
+    ["run", { run: 1e15 }],
+    ["createdAt", { createdAt: Number.MAX_SAFE_INTEGER }],
+  ])("leaves out what no job has, and names it: %s in %j", async (field, record) => {
+    const { recovery, host, troupe, put } = newStart()
+    put({ id: "b", record: done })
+    put({ record: { ...done, ...record } })
+    await recovery.everybody()
+    expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["b"])
+    expect(host.logged[0]).toContain(`ses_1 was skipped`)
+    expect(host.logged[0]).toContain(`record.${field}`)
+  })
+
   it("leaves alone a copy of a child, which is nobody's job", async () => {
     const { recovery, host, troupe, put, kept } = newStart()
     put({ record: done })
@@ -753,7 +768,7 @@ describe("The jobs of an owner that may be another instance's of the same proces
   })
 
   it("are brought back with all that their children have started, though their owner works elsewhere", async () => {
-    const elsewhere = (double: Host): Host => ({ ...double, sessionsSince: async () => ok([]) })
+    const elsewhere = (double: Host): Host => ({ ...double, sessionsSince: async () => ok({ sessions: [] }) })
     const { recovery, put, record } = newStart({
       isReload: true,
       owners: { left: () => ["owner"] },
@@ -818,6 +833,27 @@ describe("The look for an owner's jobs", () => {
     },
   )
 
+  it.each(["sessionsSince", "children"] as const)(
+    "is made again for a child that `%s` could not read, whose siblings are there at once",
+    async (name) => {
+      const { recovery, host, put, pass, troupe } = newStart()
+      for (const id of ["a", "b"]) put({ id, record: done, stored: { deliveredRun: 1 } })
+      const read: (given: never) => Promise<Result<FoundSessions>> = host[name]
+      let isUnread = true
+      host[name] = async (given: never) => {
+        const found = await read(given)
+        if (!isUnread || !found.ok) return found
+        const sessions = found.value.sessions.filter(({ id }) => id !== "ses_b")
+        return ok({ sessions, unread: { message: "database is locked" } })
+      }
+      await (name === "children" ? recovery.owner("owner") : recovery.everybody())
+      expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["a"])
+      isUnread = false
+      await pass(longEnough)
+      expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["a", "b"])
+    },
+  )
+
   it("is made again after pauses that grow, of a minute at most", async () => {
     const { recovery, host, pass } = newStart()
     const times: number[] = []
@@ -856,9 +892,10 @@ describe("The look for an owner's jobs", () => {
   })
 
   it("leaves alone what this process has done meanwhile", async () => {
-    const looks: Result<HostSession[]>[] = [failed("not now")]
+    const looks: Result<FoundSessions>[] = [failed("not now")]
     const { recovery, troupe, host, pass, put } = newStart()
-    host.children = async () => looks.shift() ?? ok([...host.sessions.values()].map(decodeSession))
+    host.children = async () =>
+      looks.shift() ?? ok({ sessions: [...host.sessions.values()].map(decodeSession) })
     put()
     await recovery.owner("owner")
     expect(host.logged).toEqual([expect.stringContaining("not now")])

@@ -75,10 +75,10 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
       return found(id)
     },
     session: async (id) => found(id),
-    sessionsSince: async () => ok([...sessions.values()].map(decodeSession)),
+    sessionsSince: async () => ok({ sessions: [...sessions.values()].map(decodeSession) }),
     isBusy: async () => ok(false),
     children: async (id) =>
-      ok([...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession)),
+      ok({ sessions: [...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession) }),
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
     modelOf: async () => ok({ model: "fake/m1" }),
     begunPosts: async () => ok([]),

@@ -36,6 +36,9 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   const { session } = client
   const problems = new Problems()
   const { map, mapEach } = decoders(problems)
+  const found = map("sessions", (sessions: Parameters<typeof decodeSession>[0][]) => ({
+    sessions: sessions.map(decodeSession),
+  }))
   return {
     problems,
     lookAtVersion: () => lookAtVersion(client, problems),
@@ -65,10 +68,9 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     session: (id) => call(session.get({ sessionID: id })).then(map("a session", decodeSession)),
 
-    sessionsSince: (since) =>
-      call(session.list({ start: since, limit: 10_000 })).then(mapEach("sessions", decodeSession)),
+    sessionsSince: (since) => call(session.list({ start: since, limit: 10_000 })).then(found),
 
-    children: (id) => call(session.children({ sessionID: id })).then(mapEach("sessions", decodeSession)),
+    children: (id) => call(session.children({ sessionID: id })).then(found),
 
     isBusy: (id) =>
       call(session.status()).then(map("busy sessions", (busy) => (busy[id]?.type ?? "idle") !== "idle")),

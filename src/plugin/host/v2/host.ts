@@ -7,6 +7,7 @@ import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
 import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
 import type {
+  FoundSessions,
   Host,
   HostEvent,
   HostMessage,
@@ -74,9 +75,11 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   const loading = new Loading(location.directory)
   const here: Place = { agent: context.agent, model: context.model, loaded: loading.over }
   places.set(location.directory, here)
-  const stored = new StoredSessions(context.storage, (id) =>
-    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`),
-  )
+  const damaged = new Set<string>()
+  const stored = new StoredSessions(context.storage, (id) => {
+    damaged.add(id)
+    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`)
+  })
   const posts = new BegunPosts(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
@@ -102,10 +105,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return reader.read("answer session.get", () => decodeSession(found, entry))
   }
 
-  const loadAll = async (ids: readonly string[]) => {
-    const loaded = await eachLimited(ids, mostReads, (id) => outcome(() => load(id)))
-    // A session that was deleted leaves what was stored for it.
-    return loaded.flatMap((each) => (each.ok ? [each.value] : []))
+  async function loadAll(ids: readonly string[]): Promise<FoundSessions> {
+    const loaded = await eachLimited(ids, mostReads, async (id) => ({
+      id,
+      session: await outcome(() => load(id)),
+    }))
+    const errors = loaded.flatMap(({ id, session }) =>
+      // A session that was deleted leaves what was stored for it, and what is damaged stays so.
+      session.ok || session.error.status === 404 || damaged.has(id) ? [] : [session.error],
+    )
+    return {
+      sessions: loaded.flatMap(({ session }) => (session.ok ? [session.value] : [])),
+      unread: errors[0],
+    }
   }
 
   /** Where it works now: it may have been moved since it was made. */
@@ -197,9 +209,14 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         const found = await stored.since(since)
         const roots = [...new Set(found.map(({ root }) => root))]
-        const areHere = await eachLimited(roots, mostReads, isHere)
-        const ours = new Set(roots.filter((_, index) => areHere[index]))
-        return loadAll(found.flatMap(({ session, root }) => (ours.has(root) ? session : [])))
+        const owners = await eachLimited(roots, mostReads, async (root) => ({
+          root,
+          isHere: await outcome(() => isHere(root)),
+        }))
+        const ours = new Set(owners.flatMap(({ root, isHere }) => (isHere.ok && isHere.value ? root : [])))
+        const loaded = await loadAll(found.flatMap(({ session, root }) => (ours.has(root) ? session : [])))
+        const [error] = owners.flatMap(({ isHere }) => (isHere.ok ? [] : isHere.error))
+        return { ...loaded, unread: loaded.unread ?? error }
       }),
 
     children: (id) => call(async () => loadAll(await stored.of(id))),

@@ -188,8 +188,8 @@ describe("A message that delivers results", () => {
 describe("A child that could not be made as it should be", () => {
   const records = async (context: ContextDouble) => {
     const later = createHost(context)
-    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].flatMap(answered)
-    return found.filter(({ stored }) => stored !== undefined)
+    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].map(answered)
+    return found.flatMap(({ sessions }) => sessions).filter(({ stored }) => stored !== undefined)
   }
 
   it("has no record as long as its rules do not hold: nobody goes on with it without them", async () => {
@@ -362,9 +362,39 @@ describe("The records of children", () => {
     answered(await host.createSession(newSession("c", { parent: "ses_other" })))
     context.made.push(sessionIn("/project"), sessionIn("/project", "ses_other"))
     const ofOwner = answered(await host.children("ses_owner"))
-    expect(ofOwner.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
-    expect(answered(await host.sessionsSince(Date.now() - 60_000))).toHaveLength(3)
-    expect(answered(await host.sessionsSince(Date.now() + 60_000))).toEqual([])
+    expect(ofOwner.sessions.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
+    expect(answered(await host.sessionsSince(Date.now() - 60_000)).sessions).toHaveLength(3)
+    expect(answered(await host.sessionsSince(Date.now() + 60_000)).sessions).toEqual([])
+  })
+
+  it("are not taken for gone where opencode cannot say what they are now", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    for (const id of ["a", "b", "c"]) answered(await host.createSession(newSession(id)))
+    context.made.splice(2, 1, sessionIn("/project"))
+    const { get } = context.session
+    context.session.get = (key) =>
+      key.sessionID === "ses_1" ? Promise.reject(new Error("database is locked")) : get(key)
+    for (const found of [await host.children("ses_owner"), await host.sessionsSince(0)]) {
+      const { sessions, unread } = answered(found)
+      expect(sessions.map(({ stored }) => stored)).toEqual([{ id: "b" }])
+      expect(unread).toMatchObject({ message: "database is locked" })
+    }
+    context.session.get = get
+    expect(answered(await host.children("ses_owner")).unread).toBeUndefined()
+  })
+
+  it("are looked at again where opencode cannot say where their owner works", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    answered(await host.createSession(newSession("a")))
+    const { get } = context.session
+    context.session.get = (key) =>
+      key.sessionID === "ses_owner" ? Promise.reject(new Error("database is locked")) : get(key)
+    expect(answered(await host.sessionsSince(0))).toMatchObject({
+      sessions: [],
+      unread: { message: "database is locked" },
+    })
   })
 
   it("are those of this directory while the owner above them all works here, wherever it was before", async () => {
@@ -376,7 +406,7 @@ describe("The records of children", () => {
     context.made.push(owner)
     const names = async () => {
       const found = answered(await host.sessionsSince(Date.now() - 60_000))
-      return found.map(({ stored }) => stored)
+      return found.sessions.map(({ stored }) => stored)
     }
     expect(await names()).toEqual([])
     owner.location = { directory: "/project" }
@@ -400,7 +430,7 @@ describe("The records of children", () => {
     const host = createHost(context)
     for (let index = 0; index < 50; index++) await host.createSession(newSession(`j${index}`))
     context.reads.most = 0
-    expect(answered(await host.children("ses_owner"))).toHaveLength(50)
+    expect(answered(await host.children("ses_owner")).sessions).toHaveLength(50)
     expect(context.reads.most).toBeLessThan(20)
   })
 
