@@ -415,16 +415,6 @@ describe("The records of children", () => {
     expect(await names()).toEqual([])
   })
 
-  it("are not told in part, where opencode does not say where an owner works", async () => {
-    const context = contextDouble()
-    const host = createHost(context)
-    answered(await host.createSession(newSession("a")))
-    context.session.get = async () => {
-      throw new Error("busy")
-    }
-    expect(await host.sessionsSince(0)).toEqual({ ok: false, error: { message: "busy" } })
-  })
-
   it("are read a few at a time", async () => {
     const context = contextDouble()
     const host = createHost(context)
