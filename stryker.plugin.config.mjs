@@ -1,9 +1,9 @@
 import { machines } from "./stryker.config.mjs"
 
-/** The tools and what they stand on, judged by the quick tests of test/plugin; the rest of src/plugin by test/e2e. */
+/** The tools and what they stand on, judged by the quick tests of test/plugin and test/util; the rest of src/plugin by test/e2e. */
 export default {
   ...machines,
-  vitest: { ...machines.vitest, dir: "test/plugin" },
+  vitest: { ...machines.vitest, dir: "test" },
   mutate: [
     "src/plugin/tools/*.ts",
     "src/plugin/{children,records,owners}/*.ts",
@@ -11,7 +11,8 @@ export default {
     "src/plugin/person/toast*.ts",
     "src/plugin/host/{answers,prompt-ids,rules}.ts",
     "src/plugin/host/v2/{begun-deliveries,offered,rules,storage,stored-sessions}.ts",
-    "src/plugin/util/{backoff,each-limited,error-words,parse,plain,problems,throttle,whole-ms,within}.ts",
+    "src/plugin/util/{backoff,each-limited,error-words,plain,problems,throttle,whole-ms,within}.ts",
+    "src/util/*.ts",
   ],
   jsonReporter: { fileName: "reports/mutation/plugin.json" },
 }

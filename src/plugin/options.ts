@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { isLoopback, TOKEN_LENGTH } from "../inspector/options.ts"
-import { parse } from "./util/parse.ts"
+import { parse } from "../util/parse.ts"
 
 const seconds = z.number().positive().max(2_000_000)
 

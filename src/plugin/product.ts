@@ -148,7 +148,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, { host, now })
   const conversations = createConversations(host, inbox, now)
-  const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries, lineage })
+  const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries })
   const recovery = createRecovery({
     host,
     troupe,

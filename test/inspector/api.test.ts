@@ -124,10 +124,18 @@ describe("GET /api/jobs", () => {
     expect(seen).toEqual(["waits", "r4", "r3", "r2", "r1", "stopped", "bad", "ok"])
   })
 
-  it("says what would be right", async () => {
-    const { status, body } = await get("/api/jobs?state=nope")
-    expect(status).toBe(400)
-    expect(body.error.message).toMatch(/state.*"failed"/)
+  it.each([
+    [
+      "state=nope",
+      'state is "nope": it must be one or more of created, prompting, done, failed, timedOut, cancelled, separated by commas',
+    ],
+    ["limit=x", 'limit is "x": it must be a whole number, at least 1 and at most 1000'],
+    ["cursor=x", 'cursor is "x": it must be the `cursor` of an earlier answer'],
+    [`q=${"x".repeat(501)}`, "q has 501 characters: it must have at most 500"],
+    ["colour=red", "colour is unknown; valid names: state, owner, q, limit, cursor"],
+  ])("says what would be right: %s", async (query, message) => {
+    const { status, body } = await get(`/api/jobs?${query}`)
+    expect([status, body.error.message]).toEqual([400, message])
   })
 })
 

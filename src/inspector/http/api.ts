@@ -7,6 +7,7 @@ const stateList = z
   .string()
   .transform((text) => text.split(","))
   .pipe(z.array(z.enum(JOB_STATES)))
+  .meta({ requirement: `one or more of ${JOB_STATES.join(", ")}, separated by commas` })
 
 export const JobsQuery = z.strictObject({
   state: stateList.optional().describe(`One or more of ${JOB_STATES.join(", ")}, separated by commas.`),
@@ -21,7 +22,8 @@ export const JobsQuery = z.strictObject({
     .describe("Maximum number of jobs in one answer."),
   cursor: z
     .string()
-    .regex(/^\d{1,16}~[^/]{1,200}\/.{1,200}$/, "must be the `cursor` of an earlier answer")
+    .regex(/^\d{1,16}~[^/]{1,200}\/.{1,200}$/)
+    .meta({ requirement: "the `cursor` of an earlier answer" })
     .optional()
     .describe("The `cursor` of an earlier answer: continues after it."),
 })
@@ -135,7 +137,7 @@ export const CancelBody = z.strictObject({
   reason: z.string().min(1).max(500).default("cancelled in the inspector"),
 })
 export const SendBody = z.strictObject({
-  message: z.string().regex(/\S/, "it must not be blank").max(32_000),
+  message: z.string().max(32_000).regex(/\S/).meta({ requirement: "text that is not blank" }),
 })
 export const AcceptedAnswer = z.object({ accepted: z.literal(true) })
 export const LinkAnswer = z.object({ link: z.string() })

@@ -155,6 +155,12 @@ function componentSchemas() {
 }
 
 function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output") {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, reused: "inline", cycles: "ref" })
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+    io,
+    reused: "inline",
+    cycles: "ref",
+    // The words of refusals are no part of the dialect.
+    override: ({ jsonSchema }) => void delete jsonSchema.requirement,
+  })
   return rest
 }

@@ -1,16 +1,17 @@
 import type { Context } from "hono"
 import type { z } from "zod"
+import { parse } from "../../util/parse.ts"
 import { ApiError } from "./api-error.ts"
 
 /** @throws {ApiError} a 400 that names the field and what it should be. */
 export function parseQueryOf<S extends z.ZodType>(c: Context, schema: S): z.output<S> {
-  return parse(schema, c.req.query(), "query")
+  return read(schema, c.req.query(), "query")
 }
 
 /** @throws {ApiError} as `parseQueryOf` does. */
 export async function parseBodyOf<S extends z.ZodType>(c: Context, schema: S): Promise<z.output<S>> {
   const text = await c.req.text()
-  return parse(schema, text === "" ? {} : jsonOf(text), "body")
+  return read(schema, text === "" ? {} : jsonOf(text), "body")
 }
 
 function jsonOf(text: string): unknown {
@@ -21,14 +22,8 @@ function jsonOf(text: string): unknown {
   }
 }
 
-export function parse<S extends z.ZodType>(schema: S, input: unknown, kind: string): z.output<S> {
-  const parsed = schema.safeParse(input)
-  if (!parsed.success) throw new ApiError(400, kind, wordsOf(parsed.error))
-  return parsed.data
-}
-
-function wordsOf({ issues }: z.ZodError): string {
-  return issues
-    .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
-    .join("; ")
+function read<S extends z.ZodType>(schema: S, given: unknown, kind: "query" | "body"): z.output<S> {
+  const parsed = parse(schema, given)
+  if (!parsed.ok) throw new ApiError(400, kind, parsed.problems.join("; "))
+  return parsed.value
 }

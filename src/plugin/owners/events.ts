@@ -3,30 +3,20 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { HostEvent, Toast } from "../host/port.ts"
 import type { Deliveries } from "./deliveries.ts"
 import type { Inbox } from "./inbox.ts"
-import type { Lineage } from "./lineage.ts"
 
 export type OwnersOptions = {
   show: (toast: Toast) => void
   troupe: Troupe
   inbox: Inbox
   deliveries: Deliveries
-  lineage: Lineage
 }
 
 /** Hears what happens to owners: their turns begin, end, are interrupted; they are deleted. */
-export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersOptions) {
+export function hearOwners({ show, troupe, inbox, deliveries }: OwnersOptions) {
   const running = (owner: string) => troupe.records.of(owner).filter((record) => !hasEnded(record))
-
-  troupe.records.subscribe((record) => {
-    if (!hasEnded(record)) return
-    // A child whose job has ended is asked nothing more, as a rule.
-    lineage.forget(record.session)
-    if (running(record.owner).length === 0) lineage.forget(record.owner)
-  })
 
   /** Its jobs end, and theirs with them; then nothing of it is kept. */
   function endOf(owner: string): void {
-    lineage.forget(owner)
     if (troupe.records.countOf(owner) === 0) return
     const forget = () => {
       if (running(owner).length > 0) return
@@ -57,9 +47,6 @@ export function hearOwners({ show, troupe, inbox, deliveries, lineage }: OwnersO
     inbox.hear(event)
     deliveries.hear(event)
     switch (event.type) {
-      case "session.idle":
-        lineage.forget(event.session)
-        return
       case "session.interrupted":
         interrupted(event.session)
         return

@@ -1,5 +1,4 @@
 import type { Records } from "../../machines/ledger.ts"
-import { hasEnded } from "../../machines/record.ts"
 import type { Host, HostAgent, PermissionRule } from "../host/port.ts"
 
 /** The session whose tool call starts jobs, as far as its jobs inherit from it. */
@@ -11,18 +10,24 @@ export type Owner = {
   variant?: string | undefined
 }
 
-/**
- * How deep sessions are. It never changes, so answers are kept while a session is in use: for its turn, and while jobs
- * of it run.
- */
-export function createLineage(host: Host, records: Pick<Records, "bySession" | "of">) {
+/** Sessions whose depth is kept: those that were asked for first go first. */
+const keptDepths = 1_000
+
+/** How deep sessions are, which never changes. */
+export function createLineage(host: Host, records: Pick<Records, "bySession">) {
   const depths = new Map<string, number>()
 
   /** 0 for a session without a parent; unknown where opencode did not say. */
   async function depthOf(session: string): Promise<number | undefined> {
     const depth = await look(session)
-    if (depth !== undefined) depths.set(session, depth)
+    if (depth !== undefined) keep(session, depth)
     return depth
+  }
+
+  function keep(session: string, depth: number): void {
+    depths.set(session, depth)
+    const [oldest] = depths.keys()
+    if (depths.size > keptDepths && oldest !== undefined) depths.delete(oldest)
   }
 
   async function look(session: string): Promise<number | undefined> {
@@ -31,7 +36,7 @@ export function createLineage(host: Host, records: Pick<Records, "bySession" | "
     const parent = await parentOf(session)
     if (parent === undefined) return undefined
     if (parent === "none") return 0
-    const above = await (isOwner(parent.id) ? depthOf(parent.id) : look(parent.id))
+    const above = await depthOf(parent.id)
     return above === undefined ? undefined : above + 1
   }
 
@@ -45,13 +50,7 @@ export function createLineage(host: Host, records: Pick<Records, "bySession" | "
     return parent === undefined ? "none" : { id: parent }
   }
 
-  const isOwner = (session: string) => records.of(session).some((record) => !hasEnded(record))
-
-  return {
-    depthOf,
-    /** Of a session that is not in use now; it may be asked for again. */
-    forget: (session: string) => void depths.delete(session),
-  }
+  return { depthOf }
 }
 
 export type Lineage = ReturnType<typeof createLineage>

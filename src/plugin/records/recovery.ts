@@ -1,6 +1,7 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
+import { parse } from "../../util/parse.ts"
 import type { Host, HostError, HostSession, Result } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import { backoff } from "../util/backoff.ts"
@@ -411,15 +412,13 @@ export function createRecovery({
 
   function readStored(session: HostSession): StoredJob | undefined {
     if (session.stored === undefined) return undefined
-    const read = StoredJob.safeParse(session.stored)
-    if (read.success) return read.data
+    const read = parse(StoredJob, session.stored)
+    if (read.ok) return read.value
     host.problems.add(
       "jobs of earlier processes are left out whose records this opencode-troupe cannot read; they may be of a newer " +
         "version",
     )
-    const issue = read.error.issues[0]
-    const where = issue?.path.join(".") || "all of it"
-    complain(session.id, `its record is damaged or somebody else's (${where}: ${issue?.message})`)
+    complain(session.id, `its record is damaged or somebody else's (${read.problems[0]})`)
     return undefined
   }
 

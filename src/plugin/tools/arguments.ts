@@ -1,6 +1,6 @@
 import * as z from "zod"
+import { parse } from "../../util/parse.ts"
 import type { Tool } from "../host/port.ts"
-import { parse } from "../util/parse.ts"
 
 /** The longest wait or timeout that may be asked for, seconds: what timers can count to. */
 const seconds = z.number().positive().max(2_000_000)

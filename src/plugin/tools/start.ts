@@ -1,5 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobKey } from "../../machines/record.ts"
+import { parse } from "../../util/parse.ts"
 import { childRules } from "../children/permissions.ts"
 import type {
   HostAgent,
@@ -15,7 +16,6 @@ import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { excerpt } from "../records/words.ts"
-import { parse } from "../util/parse.ts"
 import { oneLine } from "../util/plain.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"

@@ -20,17 +20,28 @@ describe("How deep a session is", () => {
     expect(depths).toEqual([0, 1, 2])
   })
 
-  it("is asked of opencode once while the session is in use, and again after that", async () => {
+  it("is asked of opencode once", async () => {
     const { lineage, session } = family()
     await lineage.depthOf("child")
     await lineage.depthOf("child")
     expect(session.mock.calls).toEqual([["child"], ["owner"]])
-    lineage.forget("child")
-    await lineage.depthOf("child")
-    expect(session.mock.calls.slice(2)).toEqual([["child"], ["owner"]])
   })
 
-  it("of an owner is asked once for all its children while its jobs run", async () => {
+  it("is kept of a thousand sessions, and asked again of an older one", async () => {
+    const { lineage, host, session } = family()
+    await lineage.depthOf("owner")
+    for (let index = 1; index <= 1_000; index++) {
+      host.sessions.set(`other-${index}`, sessionOf(`other-${index}`))
+      await lineage.depthOf(`other-${index}`)
+    }
+    session.mockClear()
+    expect([await lineage.depthOf("other-1"), await lineage.depthOf("other-1000")]).toEqual([0, 0])
+    expect(session).not.toHaveBeenCalled()
+    expect(await lineage.depthOf("owner")).toBe(0)
+    expect(session.mock.calls).toEqual([["owner"]])
+  })
+
+  it("of an owner is asked once for all its children", async () => {
     const { lineage, session, troupe } = family()
     for (const id of ["a", "b"]) troupe.start(jobInput({ id, session: `ses_${id}` }))
     expect([await lineage.depthOf("ses_a"), await lineage.depthOf("ses_b")]).toEqual([1, 1])

@@ -513,7 +513,7 @@ describe("The look at a start", () => {
     host.sessions.set("ses_2", sessionOf("ses_2", { metadata: { troupe: { version: 99 } } }))
     await recovery.everybody()
     expect(host.logged[0]).toMatch(
-      /^warn: ses_2 was skipped .*: its record is damaged or somebody else.s \(version: /,
+      /^warn: ses_2 was skipped .*: its record is damaged or somebody else.s \(version is 99: it must be \d\)$/,
     )
     expect(host.problems.all).toEqual([expect.stringContaining("may be of a newer version")])
   })

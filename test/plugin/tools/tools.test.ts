@@ -5,7 +5,6 @@ import { NO_USAGE } from "../../../src/machines/record.ts"
 import type { PermissionRule, StartPermission } from "../../../src/plugin/host/port.ts"
 import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
 import { hearOwners } from "../../../src/plugin/owners/events.ts"
-import { createLineage } from "../../../src/plugin/owners/lineage.ts"
 import { runsIn } from "../../../src/plugin/records/delivery-mark.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
@@ -860,9 +859,8 @@ describe("A call that comes while its owner's session is being deleted", () => {
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
       const reportError = () => {}
       const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
-      const lineage = createLineage(host, troupe.records)
       await call("agents_start", { tasks: [task("a"), task("b")] })
-      hearOwners({ show: () => {}, troupe, inbox, deliveries, lineage })({
+      hearOwners({ show: () => {}, troupe, inbox, deliveries })({
         type: "session.deleted",
         session: "owner",
       })

@@ -29,9 +29,23 @@ export class Reader {
   }
 }
 
-/** Where it has another shape: `parentID: Invalid input: expected string`. */
+/** Where it has another shape: `parentID: expected string`. */
 function shapeOf(thrown: unknown): string {
   if (!(thrown instanceof z.ZodError)) return wordsOf(thrown)
   const [issue] = thrown.issues
-  return `${issue?.path.join(".") || "all of it"}: ${issue?.message}`
+  return `${issue?.path.join(".") || "all of it"}: ${issue ? expectationOf(issue) : "another shape"}`
+}
+
+function expectationOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `expected ${issue.expected}`
+    case "invalid_value":
+      return `expected ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`
+    // Its words are ours.
+    case "custom":
+      return issue.message
+    default:
+      return "expected another value"
+  }
 }

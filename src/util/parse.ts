@@ -22,10 +22,10 @@ export function parse<Schema extends z.core.$ZodType>(
   if (read.success) return { ok: true, value: read.data }
   const expected = z.toJSONSchema(schema, { io: "input" })
   const problems = read.error.issues.flatMap((issue) => {
-    const path = issue.path.filter((step) => typeof step !== "symbol")
+    const { path, schema } = place(issue.path, expected)
     return issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => unknownField([...path, key], name, schemaAt(expected, path)))
-      : wrongValue(path, name, valueAt(given, path), schemaAt(expected, path))
+      ? issue.keys.map((key) => unknownField([...path, key], name, schema))
+      : wrongValue(path, name, valueAt(given, path), schema)
   })
   // One value may break its rule in several ways; it is named once.
   return { ok: false, problems: [...new Set(problems)] }
@@ -39,8 +39,10 @@ function unknownField(path: Path, name: string, { properties = {} }: JsonSchema)
 }
 
 function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema): string {
-  const { minLength } = schema
+  const { minLength, maxLength } = schema
   // A text that is bounded may be a secret: it is not shown.
+  if (typeof value === "string" && maxLength !== undefined && value.length > maxLength)
+    return `${nameOf(path, name)} has ${value.length} characters: it must have at most ${maxLength}`
   if (typeof value === "string" && minLength !== undefined)
     return `${nameOf(path, name)} has ${value.length} characters: it must have at least ${minLength}`
   const is = value === undefined ? "missing" : shown(value)
@@ -49,7 +51,8 @@ function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema
 
 function nameOf(path: Path, name: string): string {
   const field = toDotPath(path)
-  return [name, field].filter((each) => each !== "").join(field.startsWith("[") ? "" : ".")
+  const whole = [name, field].filter((each) => each !== "").join(field.startsWith("[") ? "" : ".")
+  return whole === "" ? "the value" : whole
 }
 
 function shown(value: unknown): string {
@@ -58,19 +61,29 @@ function shown(value: unknown): string {
   return Array.isArray(value) ? `a list of ${value.length}` : `${json.slice(0, shownLength)}…`
 }
 
-function schemaAt(schema: JsonSchema, path: Path): JsonSchema {
-  return path.reduce<JsonSchema>((at, step) => {
-    const next = typeof step === "number" ? at.items : at.properties?.[step]
-    return typeof next === "object" && !Array.isArray(next) ? next : {}
-  }, schema)
+/** Where in what was given. A path into what a value is turned into ends at that value. */
+function place(steps: readonly PropertyKey[], schema: JsonSchema): { path: Path; schema: JsonSchema } {
+  const path: Path = []
+  for (const step of steps) {
+    if (typeof step === "symbol") continue
+    const next = typeof step === "number" ? schema.items : schema.properties?.[step]
+    if (typeof next !== "object" || Array.isArray(next)) break
+    schema = next
+    path.push(step)
+  }
+  return { path, schema }
 }
 
 function valueAt(value: unknown, path: Path): unknown {
-  return path.reduce((at, step) => (at instanceof Object ? Reflect.get(at, step) : undefined), value)
+  return path.reduce<unknown>((at, step) => {
+    // A query has no prototype.
+    return typeof at === "object" && at !== null ? Reflect.get(at, step) : undefined
+  }, value)
 }
 
 function requirementOf(schema: JsonSchema): string {
   if (typeof schema.requirement === "string") return schema.requirement
+  if (schema.const !== undefined) return JSON.stringify(schema.const)
   if (schema.enum) return schema.enum.map((each) => JSON.stringify(each)).join(" or ")
   switch (schema.type) {
     case "integer":
@@ -92,7 +105,8 @@ function rangeOf({ minimum, exclusiveMinimum, maximum }: JsonSchema): string {
   const bounds = [
     ...(minimum === undefined ? [] : [`at least ${minimum}`]),
     ...(exclusiveMinimum === undefined ? [] : [`above ${exclusiveMinimum}`]),
-    ...(maximum === undefined ? [] : [`at most ${maximum}`]),
+    // Whole numbers have this one from zod.
+    ...(maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? [] : [`at most ${maximum}`]),
   ]
   return bounds.length > 0 ? `, ${bounds.join(" and ")}` : ""
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
-import { parse } from "../../../src/plugin/util/parse.ts"
+import { parse } from "../../src/util/parse.ts"
 
 const Task = z.strictObject({
   prompt: z.string().regex(/\S/).meta({ requirement: "text that is not blank" }),
@@ -16,7 +16,16 @@ const Schema = z.strictObject({
   names: z.array(z.string()).optional(),
   until: z.enum(["all", "any"]).optional(),
   isAll: z.boolean().optional(),
+  version: z.literal(2).optional(),
+  size: z.number().int().min(1).optional(),
   port: z.string().transform(Number).optional(),
+  states: z
+    .string()
+    .max(20)
+    .transform((text) => text.split(","))
+    .pipe(z.array(z.enum(["on", "off"])))
+    .meta({ requirement: "on or off, separated by commas" })
+    .optional(),
 })
 
 const problemsOf = (given: unknown, name?: string) => {
@@ -68,8 +77,15 @@ describe("A value from outside", () => {
     [{ names: {} }, "names is {}: it must be a list"],
     [{ until: "most" }, 'until is "most": it must be "all" or "any"'],
     [{ isAll: "yes" }, 'isAll is "yes": it must be true or false'],
+    [{ version: 3 }, "version is 3: it must be 2"],
+    [{ size: 0 }, "size is 0: it must be a whole number, at least 1"],
     [{ port: 80 }, "port is 80: it must be text"],
-    [{ wait: true }, "wait is unknown; valid names: tasks, ids, names, until, isAll, port"],
+    [{ states: "on,up" }, 'states is "on,up": it must be on or off, separated by commas'],
+    [{ states: "on,".repeat(7) }, "states has 21 characters: it must have at most 20"],
+    [
+      { wait: true },
+      "wait is unknown; valid names: tasks, ids, names, until, isAll, version, size, port, states",
+    ],
   ])("is named where it is wrong, with what would be right: %o", (given, problem) => {
     expect(problemsOf(given)).toEqual([problem])
   })
@@ -90,12 +106,13 @@ describe("A value from outside", () => {
     expect(problemsOf({ tasks: [{ tries: 0.5 }], wait: 1, parallel: 2 })).toEqual([
       "tasks[0].prompt is missing: it must be text that is not blank",
       "tasks[0].tries is 0.5: it must be a whole number, at least 1 and at most 5",
-      "wait is unknown; valid names: tasks, ids, names, until, isAll, port",
-      "parallel is unknown; valid names: tasks, ids, names, until, isAll, port",
+      "wait is unknown; valid names: tasks, ids, names, until, isAll, version, size, port, states",
+      "parallel is unknown; valid names: tasks, ids, names, until, isAll, version, size, port, states",
     ])
   })
 
   it("goes by the name that people know it by", () => {
+    expect(problemsOf(7)).toEqual(["the value is 7: it must be an object"])
     expect(problemsOf(7, "the options")).toEqual(["the options is 7: it must be an object"])
     expect(problemsOf({ until: 1 }, "the options")).toEqual([
       'the options.until is 1: it must be "all" or "any"',
