@@ -588,12 +588,13 @@ describe("While a message is being stored", () => {
   /** opencode stores it, and is asked for a turn, once this is open. */
   async function delivering(jobs = 2) {
     const stored = gate<void>()
+    let isFailing = false
     const services = await ownerWithJobs({
       jobs,
       faults: (host) => ({
         deliver: async (message, turn) => {
           await stored.passed
-          return host.deliver(message, turn)
+          return isFailing ? failed("not now", 503) : host.deliver(message, turn)
         },
       }),
     })
@@ -605,6 +606,12 @@ describe("While a message is being stored", () => {
       async store() {
         stored.open()
         await vi.advanceTimersByTimeAsync(0)
+      },
+      async fail() {
+        isFailing = true
+        stored.open()
+        await vi.advanceTimersByTimeAsync(0)
+        isFailing = false
       },
       interrupt: () => services.deliveries.hear({ type: "session.interrupted", session: "owner" }),
     }
@@ -667,6 +674,26 @@ describe("While a message is being stored", () => {
     turn("ends")
     await vi.advanceTimersByTimeAsync(aWhile)
     expect([told(), host.started]).toEqual([[["a"]], []])
+  })
+
+  it("and it fails, it waits for the end of the turn that somebody else has begun, and is composed anew", async () => {
+    const { fail, told, turn, states } = await delivering()
+    turn("begins")
+    await fail()
+    expect(states()).toEqual(["busy"])
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["a"]])
+  })
+
+  it("and it fails, it waits for the next turn where the user has stopped the last", async () => {
+    const { fail, told, turn, interrupt, states } = await delivering()
+    turn("begins")
+    interrupt()
+    turn("ends")
+    await fail()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect([told(), states()]).toEqual([[], ["held"]])
   })
 
   it("the plugin may stop: the message is there, and starts no turn any more", async () => {
