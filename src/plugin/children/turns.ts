@@ -74,7 +74,7 @@ export class Turns {
     const messageID = promptID(session, time)
     const prompt = { ...context.asked, messageID, text }
     turn.send({ type: "message.told", prompt, at: time })
-    const sent = await this.#host.send(prompt)
+    const sent = await this.#host.steer(prompt)
     // Without an answer opencode may have taken it: asked by the same ids, it is taken once.
     const isSent = sent.ok || sent.error.isInDoubt === true
     turn.send({ type: isSent ? "message.sent" : "message.refused", messageID })

@@ -34,15 +34,17 @@ export type Host = {
    * call: see `AssistantMessage.end`.
    */
   prompt(prompt: Prompt): Promise<Result<HostMessage>>
-  /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
-  post(prompt: NewPrompt): Promise<Result<unknown>>
   /**
-   * Messages with a mark whose post to this session has begun, if its `messages` cannot be trusted to show those that
-   * are there. Posted again under its id, each is stored once.
+   * Puts a message into an owner's conversation and has a turn read it. It is stored once under its id and read once,
+   * however often this is called.
    */
-  begunPosts(session: string): Promise<Result<BegunPost[]>>
-  /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
-  send(prompt: NewPrompt): Promise<Result<void>>
+  deliver(message: OwnerMessage, turn: WantedTurn): Promise<Result<unknown>>
+  /**
+   * Messages whose delivery to this owner has begun, if its `messages` cannot be trusted to show those that are there.
+   */
+  begunDeliveries(owner: string): Promise<Result<BegunDelivery[]>>
+  /** Hands a child more text: a busy one takes it up at its next step, an idle one starts a turn. */
+  steer(prompt: Prompt): Promise<Result<unknown>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
   abort(session: string): Promise<Result<unknown>>
   /** Shows how a running tool call is doing. Returns when it is shown; once `signal` aborts, it is no more tried. */
@@ -176,16 +178,19 @@ export type Prompt = {
   variant?: string | undefined
 }
 
-/** A prompt that opencode may give an id of its own. */
-export type NewPrompt = Omit<Prompt, "messageID"> & {
-  messageID?: string
-  /** Not shown to the person. */
-  isHidden?: boolean
-  /** What its message is to carry unseen: see `marks`. */
-  mark?: unknown
+/** What an owner is told; the person does not see it. */
+export type OwnerMessage = Prompt & {
+  /** What it is to carry unseen: see `marks`. */
+  mark: unknown
 }
 
-export type BegunPost = { messageID: string; mark: unknown }
+/** The turn that is to read a message, asked about once the message is stored. */
+export type WantedTurn = {
+  /** Whether it is still to be started: one that somebody else has begun meanwhile reads the message as well. */
+  isWanted(): boolean
+}
+
+export type BegunDelivery = Pick<OwnerMessage, "messageID" | "mark">
 
 /** `model`: `provider/model` */
 export type ModelChoice = { model: string; variant?: string | undefined }

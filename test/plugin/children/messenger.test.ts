@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import type { NewPrompt, PermissionRule } from "../../../src/plugin/host/port.ts"
+import type { PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
@@ -11,12 +11,12 @@ import { until } from "../support/until.ts"
 
 /** A services at which a job `a` runs, and what is sent to its child. */
 async function working(...[overrides, options]: Parameters<typeof testServices>) {
-  const sent: NewPrompt[] = []
-  const send = async (prompt: NewPrompt) => {
+  const sent: Prompt[] = []
+  const steer = async (prompt: Prompt) => {
     sent.push(prompt)
     return ok(undefined)
   }
-  const services = testServices({ send, ...overrides }, options)
+  const services = testServices({ steer, ...overrides }, options)
   await services.call("agents_start", { tasks: [{ id: "a", prompt: "work", timeout: 60 }] })
   const say = (message: string, id = "a") => services.call("agents_send", { id, message })
   const finish = async (text: string) => {
@@ -45,7 +45,7 @@ describe("A message to a running job", () => {
 
   it("gets its answer, though the child's turn ended just then: asking once more joins it", async () => {
     const taken = gate<void>()
-    const { say, host, call } = await working({ send: () => taken.passed.then(() => ok(undefined)) })
+    const { say, host, call } = await working({ steer: () => taken.passed.then(() => ok(undefined)) })
     const saying = say("one thing more")
     await settled()
     host.prompts[0]?.answer("of the first turn")
@@ -78,7 +78,7 @@ describe("A message to a running job", () => {
   })
 
   it("that opencode does not take is said to be not sent, and is not asked for later", async () => {
-    const { say, finish, host } = await working({ send: async () => failed("not now") })
+    const { say, finish, host } = await working({ steer: async () => failed("not now") })
     await expect(say("more")).rejects.toThrow(
       "opencode did not accept the message: not now. Nothing was sent.",
     )
@@ -88,7 +88,7 @@ describe("A message to a running job", () => {
 
   it("that opencode refuses as the child's turn ends is not asked after all", async () => {
     const refused = gate<void>()
-    const { say, call, host } = await working({ send: () => refused.passed.then(() => failed("not now")) })
+    const { say, call, host } = await working({ steer: () => refused.passed.then(() => failed("not now")) })
     const saying = say("more")
     await settled()
     host.prompts[0]?.answer("of the first turn")

@@ -13,14 +13,13 @@ import type {
   HostMessage,
   HostSession,
   ModelChoice,
-  NewPrompt,
   NewSession,
   Result,
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
 import type { Context } from "./api.ts"
-import { BegunPosts } from "./begun-posts.ts"
+import { BegunDeliveries } from "./begun-deliveries.ts"
 import type { Call, StartCheck } from "./calls.ts"
 import { Children } from "./children.ts"
 import {
@@ -80,7 +79,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     damaged.add(id)
     problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`)
   })
-  const posts = new BegunPosts(context.storage)
+  const begunDeliveries = new BegunDeliveries(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
   /** The last request to the model of each session whose turn runs. */
@@ -176,12 +175,6 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     }
   }
 
-  async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
-    const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
-    const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
-    await (isHidden ? session.synthetic({ ...message, delivery: "queue" }) : session.prompt(message))
-  }
-
   return {
     problems,
 
@@ -267,15 +260,17 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return answerTo(await messages(id), messageID)
       }),
 
-    // One durable message, which starts its turn by itself.
-    post: (message) =>
+    // One durable message, which starts its turn by itself or waits for the end of the one that runs.
+    deliver: ({ session: id, messageID, text, mark }) =>
       call(async () => {
-        const { session: id, messageID, mark } = message
-        if (messageID !== undefined && mark !== undefined) await posts.add(id, messageID, mark)
-        await send(message)
+        await begunDeliveries.add(id, messageID, mark)
+        const metadata = { [OUR_KEY]: mark }
+        await session.synthetic({ sessionID: id, id: messageID, text, metadata, delivery: "queue" })
       }),
-    begunPosts: (id) => call(() => posts.of(id)),
-    send: (message) => call(() => send(message)),
+    begunDeliveries: (id) => call(() => begunDeliveries.of(id)),
+
+    steer: ({ session: id, messageID, text }) =>
+      call(() => session.prompt({ sessionID: id, id: messageID, text })),
 
     abort: (id) => call(() => session.interrupt({ sessionID: id })),
 
@@ -325,12 +320,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         steps.delete(id)
       }
       // What an undo has taken out comes under another id.
-      if (type === "messages.removed") void outcome(() => posts.forget(id))
+      if (type === "messages.removed") void outcome(() => begunDeliveries.forget(id))
       if (type === "session.deleted") {
         unasked.delete(id)
         if (making > 0) deleted.add(id)
         forgetHome(id)
-        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
+        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), begunDeliveries.forget(id)]))
       }
     },
 

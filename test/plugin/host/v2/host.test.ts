@@ -159,27 +159,28 @@ describe("A child whose turn opencode cuts off as it ends", () => {
 })
 
 describe("A message that delivers results", () => {
-  const message = { session: "ses_owner", messageID: "msg_9", text: "a is done", agent: "", isHidden: true }
+  const message = { session: "ses_owner", messageID: "msg_9", text: "a is done", agent: "" }
+  const turn = { isWanted: () => true }
 
-  it("is known to be posted before it is there, by whoever comes next", async () => {
+  it("is known to be on its way before it is there, by whoever comes next", async () => {
     const context = contextDouble()
     const host = createHost(context)
     const known: unknown[] = []
-    const post = context.session.synthetic
+    const { synthetic } = context.session
     context.session.synthetic = async (given) => {
       const later = createHost(context)
-      known.push(answered(await later.begunPosts("ses_owner")))
-      return post(given)
+      known.push(answered(await later.begunDeliveries("ses_owner")))
+      return synthetic(given)
     }
-    await host.post({ ...message, mark: { delivered: [] } })
+    await host.deliver({ ...message, mark: { delivered: [] } }, turn)
     expect(known).toEqual([[{ messageID: "msg_9", mark: { delivered: [] } }]])
-    expect(answered(await host.begunPosts("ses_other"))).toEqual([])
+    expect(answered(await host.begunDeliveries("ses_other"))).toEqual([])
   })
 
   it("leaves nothing of that once its session is deleted", async () => {
     const context = contextDouble()
     const host = createHost(context)
-    await host.post({ ...message, mark: {} })
+    await host.deliver({ ...message, mark: {} }, turn)
     host.hear({ type: "session.deleted", session: "ses_owner" })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest"
-import { BegunPosts } from "../../../../src/plugin/host/v2/begun-posts.ts"
+import { BegunDeliveries } from "../../../../src/plugin/host/v2/begun-deliveries.ts"
 import { scan } from "../../../../src/plugin/host/v2/storage.ts"
 import { StoredSessions } from "../../../../src/plugin/host/v2/stored-sessions.ts"
 import { contextDouble } from "./support/context-double.ts"
@@ -19,7 +19,7 @@ function kept() {
     },
     sessions: new StoredSessions(storage, (session) => damaged.push(session), clock),
     elsewhere: new StoredSessions(storage, undefined, clock),
-    posts: new BegunPosts(storage, clock),
+    begun: new BegunDeliveries(storage, clock),
   }
 }
 
@@ -198,35 +198,35 @@ describe("The record of a child", () => {
   })
 })
 
-describe("A post that has begun", () => {
+describe("A delivery that has begun", () => {
   it("is known with its mark, by its session, the oldest first", async () => {
-    const { posts } = kept()
-    for (const id of ["msg_2", "msg_1"]) await posts.add("ses_1", id, { delivered: [id] })
-    await posts.add("ses_2", "msg_3", {})
-    expect(await posts.of("ses_1")).toEqual([
+    const { begun } = kept()
+    for (const id of ["msg_2", "msg_1"]) await begun.add("ses_1", id, { delivered: [id] })
+    await begun.add("ses_2", "msg_3", {})
+    expect(await begun.of("ses_1")).toEqual([
       { messageID: "msg_1", mark: { delivered: ["msg_1"] } },
       { messageID: "msg_2", mark: { delivered: ["msg_2"] } },
     ])
   })
 
   it("is forgotten after a day, by when its result is on record", async () => {
-    const { posts, stored, pass } = kept()
-    await posts.add("ses_1", "msg_1", {})
+    const { begun, stored, pass } = kept()
+    await begun.add("ses_1", "msg_1", {})
     pass(24 * 3_600_000 - 1)
-    await posts.add("ses_1", "msg_2", {})
-    expect(await posts.of("ses_1")).toHaveLength(2)
+    await begun.add("ses_1", "msg_2", {})
+    expect(await begun.of("ses_1")).toHaveLength(2)
     pass(1)
-    expect(await posts.of("ses_1")).toEqual([{ messageID: "msg_2", mark: {} }])
+    expect(await begun.of("ses_1")).toEqual([{ messageID: "msg_2", mark: {} }])
     expect(stored.size).toBe(1)
   })
 
   it("is forgotten with its session, and where something else stands in its place", async () => {
-    const { posts, stored } = kept()
-    stored.set("post/ses_1/msg_0", { mark: {} })
-    expect(await posts.of("ses_1")).toEqual([])
-    await posts.add("ses_1", "msg_1", {})
-    await posts.add("ses_2", "msg_2", {})
-    await posts.forget("ses_1")
-    expect([...stored.keys()]).toEqual(["post/ses_2/msg_2"])
+    const { begun, stored } = kept()
+    stored.set("delivery/ses_1/msg_0", { mark: {} })
+    expect(await begun.of("ses_1")).toEqual([])
+    await begun.add("ses_1", "msg_1", {})
+    await begun.add("ses_2", "msg_2", {})
+    await begun.forget("ses_1")
+    expect([...stored.keys()]).toEqual(["delivery/ses_2/msg_2"])
   })
 })
