@@ -1,7 +1,14 @@
 import type { AnyStateMachine, AnyStateNode } from "xstate"
+import { crashMachine } from "../../src/machines/crash-machine.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { phaseOf } from "../../src/machines/job-record.ts"
-import { jobReasons, type Reasons, supervisorReasons, systemReasons } from "../../src/machines/reasons.ts"
+import {
+  crashReasons,
+  jobReasons,
+  type Reasons,
+  supervisorReasons,
+  systemReasons,
+} from "../../src/machines/reasons.ts"
 import { supervisorMachine } from "../../src/machines/supervisor-machine.ts"
 import { systemMachine } from "../../src/machines/system-machine.ts"
 import { turnMachine, turnReasons } from "../../src/plugin/children/turn-machine.ts"
@@ -29,6 +36,7 @@ export const chapters: Chapter[] = [
   { machine: jobMachine, reasons: jobReasons, source: "src/machines/job-machine.ts" },
   { machine: supervisorMachine, reasons: supervisorReasons, source: "src/machines/supervisor-machine.ts" },
   { machine: systemMachine, reasons: systemReasons, source: "src/machines/system-machine.ts" },
+  { machine: crashMachine, reasons: crashReasons, source: "src/machines/crash-machine.ts" },
   { machine: turnMachine, reasons: turnReasons, source: "src/plugin/children/turn-machine.ts" },
   { machine: deliveryMachine, reasons: deliveryReasons, source: "src/plugin/owners/delivery-machine.ts" },
   { machine: writerMachine, reasons: writerReasons, source: "src/plugin/records/writer-machine.ts" },

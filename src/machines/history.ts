@@ -91,9 +91,9 @@ export class History {
   }
 
   /** An actor that throws is gone without a snapshot: whoever notices it says so here. */
-  noteCrash(job: JobKey): void {
-    const why = "failed: a defect of opencode-troupe"
-    this.#add(job, { from: this.#placeOf(job), to: "failed", event: "crash", why })
+  noteCrash(job: JobKey, to: Place): void {
+    const why = `failed: a defect of opencode-troupe${to.phase === "stopping" ? "; it is being ended" : ""}`
+    this.#add(job, { from: this.#placeOf(job), to: placeOf(to), event: "crash", why })
   }
 
   #note(snapshot: JobSnapshot, event: AnyEventObject): void {

@@ -28,9 +28,9 @@ type Decision = { ending: Ending; at: number }
 /** Longest wait for opencode to make a child session, milliseconds. */
 const openLimit = 30_000
 /** Longest wait for opencode to store how a job ends, milliseconds. */
-const recordLimit = 2_000
+export const recordLimit = 2_000
 /** Longest wait for opencode to abort a child and to say what it had written, milliseconds. */
-const stopLimit = 5_000
+export const stopLimit = 5_000
 /** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
 const lullLimit = 5_000
 
@@ -498,7 +498,7 @@ function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"
   const { at, ...error } = known.success
     ? known.data
     : { kind, message: String(thrown), at: context.startedAt ?? context.job.askedAt }
-  return { ending: { state: "failed", error }, at }
+  return { ending: { state: error.kind === "cancelled" ? "cancelled" : "failed", error }, at }
 }
 
 function openedTooLate({ job }: JobContext): Decision {

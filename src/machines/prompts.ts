@@ -10,11 +10,9 @@ type Prompt = { input: ChildInput; dropped: AbortController }
 export class Prompts {
   readonly #inFlight = new Map<string, Prompt>()
   readonly #effects: Effects
-  readonly #reportError: (error: unknown) => void
 
-  constructor(effects: Effects, reportError: (error: unknown) => void) {
+  constructor(effects: Effects) {
     this.#effects = effects
-    this.#reportError = reportError
   }
 
   readonly promptChild: Effects["promptChild"] = async (input, signal) => {
@@ -32,13 +30,13 @@ export class Prompts {
     }
   }
 
-  /** Lets go of the job's prompt and stops its child; nothing where none is in flight. */
-  drop(job: JobKey): void {
+  /** Lets go of the job's prompt. Returns the child, which is still to be stopped; nothing where no prompt is in flight. */
+  drop(job: JobKey): ChildInput | undefined {
     const prompt = this.#inFlight.get(keyOf(job))
-    if (!prompt) return
+    if (!prompt) return undefined
     this.#inFlight.delete(keyOf(job))
     prompt.dropped.abort()
-    this.#effects.stopChild(prompt.input, new AbortController().signal).catch(this.#reportError)
+    return prompt.input
   }
 }
 

@@ -119,7 +119,8 @@ export const supervisorReasons: Reasons = {
       "Everything that happens outside reaches a job through its supervisor. An ended job does not receive it.",
     "xstate.snapshot.*": "Each change of a job becomes its record, which is what everybody else reads.",
     "* done": "A job has ended: its record is final, its actor is removed, its slot is released.",
-    "* failed": "A defect of ours in one job: it ends as `failed`, and its siblings do not notice.",
+    "* failed":
+      "A defect of ours in one job: another actor ends it as `failed`, and its siblings do not notice.",
   },
 }
 
@@ -134,5 +135,23 @@ export const systemReasons: Reasons = {
     "owner.end":
       "The owner's jobs have ended by now. If one is still being stopped, its slot is released here.",
     "* failed": "A defect of ours in one supervisor: its jobs end as `failed`, their slots are released.",
+  },
+}
+
+export const crashReasons: Reasons = {
+  recording: {
+    "recordEnd done": "A restart finds the end, whatever happens now.",
+    "recordEnd failed":
+      "opencode could not store it. The job ends all the same, and its record is written again later.",
+    "after recordLimit": "opencode does not answer. The job ends all the same.",
+  },
+  recorded: {
+    "at once, if was prompted": "Its child would work on for nobody.",
+    "at once": "There is no child at work.",
+  },
+  aborting: {
+    "stopChild done": "What the child had written and used is kept.",
+    "stopChild failed": "opencode could not stop it, or did not confirm it: the end stands.",
+    "after stopLimit": "opencode takes too long: the end stands.",
   },
 }

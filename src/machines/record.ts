@@ -19,7 +19,14 @@ export type JobState = (typeof JOB_STATES)[number]
 export type JobPhase = (typeof JOB_PHASES)[number]
 export type EndedState = (typeof ENDED_STATES)[number]
 
-const epochMs = z.number().int().nonnegative()
+/** What the ids of jobs are like: they stand in words, unquoted. */
+export const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/
+/** More than any job has, and few enough to be counted on. */
+const mostRuns = 1_000_000
+/** The last one that a `Date` can be. Milliseconds. */
+const lastMs = 8_640_000_000_000_000
+
+const epochMs = z.number().int().nonnegative().max(lastMs)
 const count = z.number().nonnegative()
 
 /** Why a job did not end as `done`. */
@@ -72,7 +79,7 @@ export type Retry = z.infer<typeof Retry>
 /** A job as plain JSON: what tools return, what the inspector shows, what survives a restart. */
 export const JobRecord = z.object({
   /** Short, unique within the owner. */
-  id: z.string(),
+  id: z.string().regex(JOB_ID),
   /** The child session's id; empty until opencode has made it. */
   session: z.string(),
   owner: z.string(),
@@ -83,7 +90,7 @@ export const JobRecord = z.object({
   state: z.enum(JOB_STATES),
   phase: z.enum(JOB_PHASES).optional(),
   /** 1 for the first prompt, one more for each follow-up. */
-  run: z.number().int().positive(),
+  run: z.number().int().positive().max(mostRuns),
   createdAt: epochMs,
   startedAt: epochMs.optional(),
   endedAt: epochMs.optional(),

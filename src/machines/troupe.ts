@@ -1,6 +1,7 @@
 import { type ActorOptions, type AnyActorLogic, createActor } from "xstate"
 import { type ActorNode, actorTree } from "./actor-tree.ts"
 import { realClock } from "./clock.ts"
+import { type CrashRef, crashMachine } from "./crash-machine.ts"
 import { type Effects, effectActors } from "./effects.ts"
 import type { JobEvent, JobInput } from "./events.ts"
 import { History, type Transition } from "./history.ts"
@@ -52,23 +53,43 @@ export type Troupe = {
 export function createTroupe(options: TroupeOptions): Troupe {
   const { effects, concurrency, now = Date.now, clock = realClock, reportError = () => {} } = options
   const { ledger = new Ledger(reportError) } = options
-  const prompts = new Prompts(effects, reportError)
+  const prompts = new Prompts(effects)
+  const actors = effectActors({ ...effects, promptChild: prompts.promptChild }, now)
 
   const history = new History({ now, reportError })
+  const crashes = new Map<string, CrashRef>()
   const keepCrash = ({ owner, job, error }: Crash) => {
     reportError(error)
     const message = `a defect of opencode-troupe: ${error instanceof Error ? error.message : String(error)}`
-    for (const record of job === undefined ? ledger.of(owner) : [ledger.get(owner, job)]) {
-      if (!record || hasEnded(record)) continue
-      prompts.drop(record)
-      history.noteCrash(record)
-      ledger.put(crashed(record, message, now()))
+    for (const record of job === undefined ? ledger.of(owner) : [ledger.get(owner, job)])
+      if (record && !hasEnded(record) && !crashes.has(keyOf(record))) endCrashed(record, message)
+  }
+  const crash = crashMachine.provide({
+    actors: { recordEnd: actors.recordEnd, stopChild: actors.stopChild },
+  })
+  const endCrashed = (job: JobRecord, message: string) => {
+    const record = crashed(job, message, now())
+    const stopping = { ...record, state: job.state, phase: "stopping" } as const
+    const actor = createActor(crash, { input: { record, child: prompts.drop(job) }, clock })
+    const end = (record: JobRecord) => {
+      if (!crashes.delete(keyOf(job))) return
+      history.noteCrash(job, record)
+      ledger.put(record)
     }
+    crashes.set(keyOf(job), actor)
+    actor.subscribe({
+      complete: () => end(actor.getSnapshot().output ?? record),
+      error: (error) => {
+        reportError(error)
+        end(record)
+      },
+    })
+    history.noteCrash(job, stopping)
+    ledger.put(stopping)
+    actor.start()
   }
 
-  const job = jobMachine.provide({
-    actors: effectActors({ ...effects, promptChild: prompts.promptChild }, now),
-  })
+  const job = jobMachine.provide({ actors })
   const supervisor = supervisorMachine.provide({
     actors: {
       job: history.listenTo(job),
@@ -118,7 +139,11 @@ export function createTroupe(options: TroupeOptions): Troupe {
     records: ledger,
     history: (job) => history.of(job),
     actors: () => actorTree(system.getSnapshot(), (owner) => ledger.of(owner)),
-    start: (job) => system.send({ type: "owner.tell", owner: job.owner, event: { type: "job.start", job } }),
+    start(job) {
+      // One whose actor has crashed lives until that end is stored.
+      if (crashes.has(keyOf(job))) return
+      system.send({ type: "owner.tell", owner: job.owner, event: { type: "job.start", job } })
+    },
     adopt: (record) => ledger.put(record),
     releaseText: (job) => ledger.releaseText(job),
     tell,
@@ -128,10 +153,16 @@ export function createTroupe(options: TroupeOptions): Troupe {
       ledger.forgetOwner(owner)
       history.forgetOwner(owner)
     },
-    stop: () => void system.stop(),
+    stop() {
+      const ending = [...crashes.values()]
+      crashes.clear()
+      for (const actor of ending) actor.stop()
+      system.stop()
+    },
   }
 }
 
+/** As it is to end. */
 function crashed(record: JobRecord, message: string, at: number): JobRecord {
   const { phase: _phase, deadlineAt: _deadline, asks: _asks, retry: _retry, waitingSince, ...kept } = record
   return {
@@ -144,3 +175,5 @@ function crashed(record: JobRecord, message: string, at: number): JobRecord {
     error: { kind: "prompt", message },
   }
 }
+
+const keyOf = ({ owner, id }: JobKey) => `${owner}/${id}`

@@ -2,12 +2,13 @@ import type { HostEvent } from "./host/port.ts"
 import type { Context } from "./host/v2/api.ts"
 import { decodeCall, decodeModelRequest, decodeStartCheck } from "./host/v2/calls.ts"
 import { eventDecoder } from "./host/v2/events.ts"
+import { createHomes } from "./host/v2/homes.ts"
 import { createHost } from "./host/v2/host.ts"
 import { inTime } from "./host/v2/in-time.ts"
 import { type Instance, type Location, locationOf } from "./host/v2/location.ts"
 import { completed, type Offered } from "./host/v2/offered.ts"
 import { Reader } from "./host/v2/reading.ts"
-import { addTools, answerCall } from "./host/v2/tools.ts"
+import { addTools, answerCall, reloadMs } from "./host/v2/tools.ts"
 import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 import { Problems } from "./util/problems.ts"
@@ -48,12 +49,18 @@ async function begin(offered: Offered, directory: string, location: Location): P
     )
   }
   const host = createHost(context, problems)
+  const homes = createHomes(directory, host)
   const product = createProduct({
     host,
     directory,
     given: context.options,
     endsWithTurn: false,
     turnsOutlivePlugin: true,
+    owners: {
+      isHere: async (owner) => (await homes.enter(owner)) === directory,
+      left: homes.left,
+      onLeft: homes.onLeft,
+    },
   })
   const over = new AbortController()
 
@@ -92,12 +99,19 @@ async function begin(offered: Offered, directory: string, location: Location): P
     await hear().catch((thrown) => reader.complain(`call the hook ${hook}`, thrown))
   }
 
+  /** The instance to answer for a session which was moved here and has its jobs there. */
+  async function elsewhere(home: string | undefined): Promise<Instance | undefined> {
+    return home === undefined || home === directory ? undefined : locationOf(home).current(reloadMs)
+  }
+
   let ending: Promise<void> | undefined
   return {
     async call(name, args, given) {
       const tool = Object.entries(product.tools).find(([each]) => each === name)?.[1]
       if (!tool) throw new Error(`this version of opencode-troupe has no tool ${name}`)
       const call = reader.read("call tools", () => decodeCall(given))
+      const other = await elsewhere(await homes.enter(call.sessionID))
+      if (other) return other.call(name, args, given)
       return answerCall(host, tool, args, call, over.signal)
     },
     context: (given) =>
@@ -109,18 +123,23 @@ async function begin(offered: Offered, directory: string, location: Location): P
     compaction: (given) =>
       harmless("session.compaction", async () => {
         const { session, tell } = decodeModelRequest(given)
+        const other = await elsewhere(await homes.of(session))
+        if (other) return other.compaction(given)
         const text = product.openJobs(session)
         if (text !== undefined) tell(text)
       }),
     permission: (given) =>
       harmless("permission.evaluate", async () => {
         const check = decodeStartCheck(given)
-        if (check) host.decide(check)
+        if (!check) return
+        const other = await elsewhere(await homes.of(check.session))
+        if (other) return other.permission(given)
+        host.decide(check)
       }),
     end() {
       // opencode neither aborts nor ends the calls that wait: they have to return by themselves.
       over.abort()
-      ending ??= product.stop()
+      ending ??= product.stop().finally(homes.end)
       return ending
     },
   }

@@ -22,7 +22,7 @@ import { serveTerminal } from "./person/terminal.ts"
 import { createToasts, logInstead } from "./person/toasts.ts"
 import type { Claims } from "./records/claims.ts"
 import { type Holder, isOfThisProcess, takeLease } from "./records/lease.ts"
-import { createRecovery, type Waiting } from "./records/recovery.ts"
+import { createRecovery, type RecoveryOptions, type Waiting } from "./records/recovery.ts"
 import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "./tools/index.ts"
 import { StartsUnderWay } from "./tools/starts.ts"
@@ -42,7 +42,11 @@ export type ProductOptions = {
   endsWithTurn: boolean
   /** Turns go on while opencode puts another instance of the plugin in the place of this one. */
   turnsOutlivePlugin: boolean
+  /** Where opencode lets sessions move from one directory to another. Default: every owner's jobs are here. */
+  owners?: Owners
 }
+
+type Owners = Pick<RecoveryOptions, "isHere" | "left" | "onLeft">
 
 /** The product over one opencode, whichever its generation: one for each directory. */
 export type Product = {
@@ -57,12 +61,12 @@ export type Product = {
 }
 
 export function createProduct(settings: ProductOptions): Product {
-  const { host, directory, given, endsWithTurn, turnsOutlivePlugin } = settings
+  const { host, directory, given, endsWithTurn, turnsOutlivePlugin, owners = {} } = settings
   const { options, problems: wrongOptions } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
   for (const problem of wrongOptions) host.problems.add(problem)
   if (copy.problem !== undefined) host.problems.add(copy.problem)
-  const parts = assemble({ host, directory, options, turnsOutlivePlugin })
+  const parts = assemble({ host, directory, options, turnsOutlivePlugin, owners })
   const { log } = parts.host
 
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
@@ -108,6 +112,7 @@ export type AssemblyOptions = {
   directory: string
   options: Options
   turnsOutlivePlugin?: boolean
+  owners?: Owners
   /** Default: this process. */
   holder?: Holder
   /** Default: with markers in this user's state folder. */
@@ -157,6 +162,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     store,
     recover,
     hold: (owner, children) => holdToOwner(host, owner, children),
+    ...settings.owners,
     isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
     onTakenOver(session) {
       deliveries.takeOver(session)
@@ -230,6 +236,8 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
         store.drain(stopTimeout),
         within(stopTimeout, inspectorLeft, () => undefined),
         within(stopTimeout, endTerminal(), () => undefined),
+        // The next instance looks for jobs once: one that came later would be nobody's.
+        within<unknown>(stopTimeout, effects.allOpened(), () => undefined),
       ])
       holder.drop()
     },

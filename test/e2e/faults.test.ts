@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { deliveredRuns } from "../../src/plugin/records/delivery-mark.ts"
+import { isNotification } from "../support/conversation.ts"
 import { isDeep } from "../support/depth.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
@@ -87,6 +88,10 @@ async function expectNothingLost({ site, name, fault }: Trial, owner: string, ki
     const times = delivered.filter((each) => each.session === session && (session !== "" || each.id === id))
     expect(times, `how often ${id} was delivered`).toHaveLength(1)
   }
+
+  // Each message to the owner was read by one turn.
+  const read = model.requests.filter(({ session, text }) => session === owner && isNotification(text))
+  expect(new Set(read.map(({ text }) => text)).size).toBe(read.length)
 
   // Each child is at rest, and its record says how it ended and that its owner knows.
   for (const { session, state } of jobs.filter(({ session }) => session !== "")) {

@@ -102,6 +102,46 @@ describeBoth("A main agent that sends its jobs more", ({ open }) => {
       expect(model.requests.filter(({ text }) => text.includes("mind the gap"))).toHaveLength(1)
     })
 
+    test.each(["agents_wait", "agents_cancel"])(
+      "with %s in the same message, that is about the new run",
+      async (tool) => {
+        model.on(`a job before ${tool}`, { type: "text", text: "the old result" })
+        const again = gate()
+        model.on(`again, before ${tool}`, { type: "hold", text: "the new ", until: again.passed })
+        const owner = await ownerWith({ id: "f", prompt: `a job before ${tool}` })
+        await oc.callTool(owner, "agents_wait", {})
+        const calls = [
+          { name: "agents_send", args: { id: "f", message: `again, before ${tool}` } },
+          { name: tool, args: { ids: ["f"] }, id: `call_${tool}` },
+        ]
+        model.script(`follow up and ${tool}`, [{ type: "tool", calls }])
+        const turn = oc.say(owner, `follow up and ${tool}`)
+        if (tool === "agents_wait") {
+          await model.waitFor(({ text }) => text === `again, before ${tool}`)
+          again.open("result")
+        }
+        await turn
+        const outcome = await oc.outcomeOf(owner, `call_${tool}`)
+        const state = tool === "agents_wait" ? "done" : "cancelled"
+        expect(outcome?.metadata.jobs).toMatchObject([{ id: "f", run: 2, state }])
+        if (tool === "agents_wait") expect(outcome?.output).toContain("the new result")
+      },
+    )
+
+    test("an ended job whose session was deleted takes nothing more, and its owner hears what to do instead", async () => {
+      const owner = await ownerWith({ id: "lost", prompt: "a job to lose" })
+      const { session } = jobOf(await oc.callTool(owner, "agents_wait", {}))
+      await oc.deleteSession(session)
+      const sent = await oc.callTool(owner, "agents_send", { id: "lost", message: "still there?" })
+      expect(sent).toMatchObject({
+        status: "error",
+        error: expect.stringContaining(
+          "the session of lost was deleted, so it cannot continue: start a new job.",
+        ),
+      })
+      expect(model.requests.filter(({ text }) => text === "still there?")).toEqual([])
+    })
+
     test("an unknown id is answered beside the known ones; a queued job says when to send again", async () => {
       model.on("here I am", { type: "text", text: "yes" })
       const owner = await ownerWith({ id: "here", prompt: "here I am" })

@@ -12,12 +12,13 @@ const config = {
   subagent_depth: 2,
   experimental: { subagent_depth: 2 },
   permission: {
-    task: { "*": "allow", explore: "deny", scribe: "ask" },
+    task: { "*": "allow", explore: "deny", scribe: "ask", clerk: "ask" },
     bash: "ask",
     external_directory: "deny",
   },
   agent: {
     scribe: { mode: "subagent", description: "Needs a person's consent" },
+    clerk: { mode: "subagent", description: "Needs it as well" },
     inquirer: { mode: "subagent", description: "May ask the user", permission: { question: "allow" } },
     delegate: { mode: "subagent", description: "May use opencode's own task", permission: { task: "allow" } },
     // A person who lets plan mode use every subagent.
@@ -119,6 +120,18 @@ describeBoth("Permissions", ({ open, generation, titled, tools }) => {
         )
       },
     )
+  })
+
+  test("a person who interrupts instead of an answer is asked for nothing more, and later calls do not wait for that start", async () => {
+    const owner = await oc.session()
+    const tasks = ["scribe", "clerk"].map((agent) => ({ id: agent, prompt: "never asked", agent }))
+    oc.startTool(owner, "agents_start", { tasks })
+    await asked(owner)
+    await oc.abort(owner)
+    expect((await wait(owner)).output).toBe("No jobs are running, and all results have been delivered.")
+    expect((await oc.callTool(owner, "agents_cancel", { all: true })).output).toBe("No jobs are running.")
+    const requests = oc.events.seen.filter((each) => each.type === "request.opened" && each.session === owner)
+    expect(requests).toHaveLength(1)
   })
 
   describe.concurrent("What a child may touch", () => {

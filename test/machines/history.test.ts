@@ -125,13 +125,17 @@ describe("What led a job to its state", () => {
     const stage = play()
     await stage.start("j1")
     await stage.crash("j1")
-    expect(stepsOf(stage).at(-1)).toEqual({
-      at: dawn,
-      from: "prompting.working",
-      to: "failed",
-      event: "crash",
-      why: "failed: a defect of opencode-troupe",
-    })
+    const why = "failed: a defect of opencode-troupe"
+    expect(stepsOf(stage).slice(-2)).toEqual([
+      {
+        at: dawn,
+        from: "prompting.working",
+        to: "prompting.stopping",
+        event: "crash",
+        why: `${why}; it is being ended`,
+      },
+      { at: dawn, from: "prompting.stopping", to: "failed", event: "crash", why },
+    ])
   })
 
   it("says what people were asked, each attempt of the provider, and what the child did next", async () => {
@@ -260,9 +264,10 @@ describe("What led a job to its state", () => {
 describe("The history of very many jobs", () => {
   it("is kept for ten thousand; then the oldest gives way", () => {
     const history = new History({ now: () => dawn, reportError: () => {} })
-    for (let id = 0; id < 10_000; id++) history.noteCrash({ owner: "owner", id: `j${id}` })
+    const failed = { state: "failed" } as const
+    for (let id = 0; id < 10_000; id++) history.noteCrash({ owner: "owner", id: `j${id}` }, failed)
     expect(history.of({ owner: "owner", id: "j0" })).toHaveLength(1)
-    history.noteCrash({ owner: "owner", id: "j10000" })
+    history.noteCrash({ owner: "owner", id: "j10000" }, failed)
     expect(history.of({ owner: "owner", id: "j0" })).toEqual([])
     expect(history.of({ owner: "owner", id: "j1" })).toHaveLength(1)
     expect(history.of({ owner: "owner", id: "j10000" })).toHaveLength(1)

@@ -11,7 +11,7 @@ import {
 import { systemMachine } from "../../src/machines/system-machine.ts"
 import { createTroupe } from "../../src/machines/troupe.ts"
 import { dawn, jobInput, usage } from "./support/jobs.ts"
-import { nothing, play, sessionOf, settled } from "./support/play.ts"
+import { type Key, nothing, type PlayOptions, play, sessionOf, settled } from "./support/play.ts"
 import { quietXState } from "./support/quiet.ts"
 
 quietXState()
@@ -310,13 +310,21 @@ describe("A supervisor whose jobs have all ended", () => {
   })
 })
 
+/** What is no event at all reaches no job: it breaks the supervisor that passes it on. */
+const crashSupervisor = async (stage: ReturnType<typeof play>, job: Key) => {
+  stage.troupe.tell(job, null as never)
+  await settled()
+}
+
 describe("A job whose actor throws", () => {
   it("ends as failed, keeps what it had, and says that the defect is ours", async () => {
-    const stage = play()
+    const stage = play({ stops: false })
     await stage.start("j1")
     await stage.tell("j1", stage.spent(4))
     await stage.pass(30)
     await stage.crash("j1")
+    stage.stopping("j1").resolve({})
+    await settled()
     const record = stage.record("j1")
     expect(record).toMatchObject({ state: "failed", endedAt: dawn + 30, usage: usage(4), startedAt: dawn })
     expect(record.error).toMatchObject({
@@ -411,14 +419,91 @@ describe("A job whose actor throws", () => {
     expect(stage.calls.stopping.map(({ input }) => input.job.run)).toEqual([1, 2])
   })
 
-  it("is reported once more when its child cannot be stopped", async () => {
-    const stage = play({ stops: false })
+  it("is on record as failed before its child is stopped, and before anybody is told", async () => {
+    const stage = play({ records: false, stops: false })
     await stage.start("j1")
     await stage.crash("j1")
+    expect(stage.recording("j1").input).toMatchObject({ state: "failed", error: { kind: "prompt" } })
+    expect(stage.record("j1")).toMatchObject({ state: "prompting", phase: "stopping" })
+    expect(stage.calls.stopping).toEqual([])
+    stage.recording("j1").resolve()
+    await settled()
+    expect(hasEnded(stage.record("j1"))).toBe(false)
+    stage.stopping("j1").resolve({ text: "half of it", usage: usage(5) })
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ state: "failed", text: "half of it", usage: usage(5) })
+    expect(stage.record("j1")).not.toHaveProperty("phase")
+  })
+
+  it("as it waits for a slot is on record as well, and has no child to stop", async () => {
+    const stage = play({ concurrency: 1, records: false })
+    await stage.start("j1", { owner: "alice" })
+    await stage.start("j1", { owner: "bob" })
+    await crashSupervisor(stage, bob("j1"))
+    expect(stage.record(bob("j1"))).toMatchObject({ state: "created", phase: "stopping" })
+    stage.recording(bob("j1")).resolve()
+    await settled()
+    expect(stage.record(bob("j1")).state).toBe("failed")
+    expect(stage.calls.stopping).toEqual([])
+  })
+
+  it.each<[string, PlayOptions, number]>([
+    ["store its end", { records: false }, 2_000],
+    ["stop its child", { stops: false }, 5_000],
+  ])("ends all the same where opencode does not %s", async (_, options, limitMs) => {
+    const stage = play(options)
+    await stage.start("j1")
+    await stage.crash("j1")
+    await stage.pass(limitMs - 1)
+    expect(hasEnded(stage.record("j1"))).toBe(false)
+    await stage.pass(1)
+    expect(stage.record("j1")).toMatchObject({ state: "failed", endedAt: dawn })
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("ends all the same where opencode can neither store its end nor stop its child", async () => {
+    const stage = play({ records: false, stops: false })
+    await stage.start("j1")
+    await stage.crash("j1")
+    stage.recording("j1").reject(new Error("the disk is full"))
+    await settled()
     stage.stopping("j1").reject(new Error("abort failed"))
     await settled()
-    expect(stage.defects).toContainEqual(new Error("abort failed"))
     expect(stage.record("j1").state).toBe("failed")
+  })
+
+  it("ends once, whatever it is told and whoever starts it while its end is being stored", async () => {
+    const stage = play({ records: false })
+    await stage.start("j1")
+    await stage.crash("j1")
+    await stage.cancel("j1")
+    await stage.tell("j1", stage.active())
+    await stage.start("j1")
+    stage.recording("j1").resolve()
+    await settled()
+    expect(stage.record("j1").state).toBe("failed")
+    expect(stage.history.filter(hasEnded)).toHaveLength(1)
+    expect(stage.calls.prompting).toHaveLength(1)
+  })
+
+  it("ends nowhere once the plugin is closed", async () => {
+    const stage = play({ records: false })
+    await stage.start("j1")
+    await stage.crash("j1")
+    stage.troupe.stop()
+    stage.recording("j1").resolve()
+    await stage.pass(10_000)
+    expect(stage.history.filter(hasEnded)).toEqual([])
+    expect(stage.clock.pending).toBe(0)
+  })
+
+  it("in a follow-up keeps the earlier answer", async () => {
+    const stage = play({ stops: false })
+    await stage.start("j1", { run: 2, session: "ses_owner_j1", earlier: { text: "before", usage: usage(1) } })
+    await stage.crash("j1")
+    stage.stopping("j1").resolve({ text: "half", usage: usage(3) })
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ state: "failed", text: "before", usage: usage(3) })
   })
 
   it("does not hear the answer that comes later", async () => {
@@ -453,18 +538,12 @@ describe("A job whose actor throws", () => {
 })
 
 describe("A supervisor that throws", () => {
-  /** What is no event at all reaches no job: it breaks the supervisor that passes it on. */
-  const crashSupervisor = async (stage: ReturnType<typeof play>, id: string) => {
-    stage.troupe.tell(alice(id), null as never)
-    await settled()
-  }
-
   it("fails the jobs that it answered for, stops their children, and leaves those that had ended", async () => {
     const stage = play()
     for (const id of ["j1", "j2", "j3"]) await stage.start(id, { owner: "alice" })
     await stage.answer(alice("j1"))
     const ended = stage.record(alice("j1"))
-    await crashSupervisor(stage, "j2")
+    await crashSupervisor(stage, alice("j2"))
     expect(stage.record(alice("j1"))).toBe(ended)
     for (const id of ["j2", "j3"]) {
       expect(stage.record(alice(id))).toMatchObject({ state: "failed", error: { kind: "prompt" } })
@@ -482,7 +561,7 @@ describe("A supervisor that throws", () => {
     else await stage.cancel(alice("j1"))
     const stops = stage.calls.stopping.length
     await stage.start("j1", { owner: "alice", run: 2, session: "ses_alice_j1" })
-    await crashSupervisor(stage, "j1")
+    await crashSupervisor(stage, alice("j1"))
     expect(stage.record(alice("j1"))).toMatchObject({ state: "failed", run: 2 })
     expect(stage.calls.stopping).toHaveLength(stops)
   })
@@ -492,7 +571,7 @@ describe("A supervisor that throws", () => {
     await stage.start("j1", { owner: "alice" })
     await stage.start("j2", { owner: "alice" })
     await stage.start("j1", { owner: "bob" })
-    await crashSupervisor(stage, "j1")
+    await crashSupervisor(stage, alice("j1"))
     expect(stage.record(bob("j1")).phase).toBe("working")
     expect(stage.running().slots).toEqual({ busy: 1, waiting: 0 })
     await stage.answer(bob("j1"))
@@ -503,7 +582,7 @@ describe("A supervisor that throws", () => {
   it("is followed by a new one", async () => {
     const stage = play()
     await stage.start("j1", { owner: "alice" })
-    await crashSupervisor(stage, "j1")
+    await crashSupervisor(stage, alice("j1"))
     await stage.start("j2", { owner: "alice" })
     await stage.answer(alice("j2"))
     expect(stage.record(alice("j2")).state).toBe("done")
@@ -513,7 +592,7 @@ describe("A supervisor that throws", () => {
   it("leaves no job's actor behind that could still speak", async () => {
     const stage = play()
     await stage.start("j1", { owner: "alice" })
-    await crashSupervisor(stage, "j1")
+    await crashSupervisor(stage, alice("j1"))
     const failed = stage.record(alice("j1"))
     await stage.answer(alice("j1"))
     await stage.pass(1_000_000)

@@ -16,7 +16,7 @@ let count = 0
 function fresh(double: DoubleOptions = {}) {
   const location = { directory: `/project ${count++}` }
   return {
-    ...contextDouble(double),
+    ...contextDouble({ ...double, ...location }),
     options,
     location,
     event: {
@@ -28,8 +28,8 @@ function fresh(double: DoubleOptions = {}) {
   }
 }
 
-const callOf = (id: string) => ({
-  sessionID: "ses_owner",
+const callOf = (id: string, sessionID = "ses_owner") => ({
+  sessionID,
   messageID: "msg_1",
   id,
   agent: "build",
@@ -221,14 +221,14 @@ describe("Wrong options, which opencode 2 shows nowhere", () => {
   const many =
     'option "concurrency" is "many": it must be a whole number, at least 1 and at most 256; using the default, 8'
 
-  async function began(given: object) {
+  async function began(given: object, owner = "ses_owner") {
     const context = fresh()
-    context.made.push({ id: "ses_owner", title: "", permissions: [] })
+    context.made.push({ id: owner, title: "", permissions: [] })
     const end = await setup({ ...context, options: given })
     onTestFinished(end)
     return async (name: string, args: object, call: string) => {
       const tool = context.tools.find((each) => each.name === name)
-      return `${(await tool?.execute(args, callOf(call)))?.content}`.split("\n")
+      return `${(await tool?.execute(args, callOf(call, owner)))?.content}`.split("\n")
     }
   }
 
@@ -254,7 +254,7 @@ describe("Wrong options, which opencode 2 shows nowhere", () => {
       ],
       ["Refused: tasks[0] is 7: it must be an object"],
     ])
-    const other = await began({ ...options, depth: 0 })
+    const other = await began({ ...options, depth: 0 }, "ses_other")
     expect((await other("agents_start", { tasks: [7] }, "call_1"))[1]).toMatch(
       /^Tell your user: option "depth" is 0: .*; using the default, 1$/,
     )

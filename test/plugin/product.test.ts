@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { quietXState } from "../machines/support/quiet.ts"
+import { gate } from "../support/gate.ts"
 import { testServices } from "./support/services.ts"
 
 quietXState()
@@ -25,5 +26,33 @@ describe("What models and providers write", () => {
       tasks: [{ id: "a", prompt: "work", description: "\u001b[2JLook\n\u202Eup" }],
     })
     expect([...host.sessions.values()].map(({ title }) => title)).toContain("Look up (@general a)")
+  })
+})
+
+describe("The end of an instance of the plugin", () => {
+  it("waits for the sessions that are being made: the next instance, which looks for jobs once, finds them", async () => {
+    const made = gate<void>()
+    const { call, stop, host } = testServices({}, {}, (double) => ({
+      ...double,
+      createSession: (session) => made.passed.then(() => double.createSession(session)),
+    }))
+    void call("agents_start", { tasks: [{ id: "a", prompt: "work" }] })
+    await vi.advanceTimersByTimeAsync(0)
+    const found: number[] = []
+    const stopping = stop().then(() => found.push(host.sessions.size - 1))
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(found).toEqual([])
+    made.open()
+    await stopping
+    expect(found).toEqual([1])
+  })
+
+  it("does not wait for ever for one that opencode does not make", async () => {
+    const { call, stop } = testServices({ createSession: () => new Promise(() => {}) })
+    void call("agents_start", { tasks: [{ id: "a", prompt: "work" }] })
+    await vi.advanceTimersByTimeAsync(0)
+    const stopping = stop()
+    await vi.advanceTimersByTimeAsync(5_000)
+    await stopping
   })
 })

@@ -46,6 +46,28 @@ async function openIn(
   return project
 }
 
+/** Has a session go on in another directory, as opencode's own tool for that does. */
+export async function move(opencode: AnyProject, session: string, directory: string): Promise<void> {
+  if (!(opencode instanceof ProjectOfTwo)) throw new Error("only opencode 2 moves sessions")
+  const api = new Api(opencode.url)
+  await api.ask("POST", `session/${session}/move`, { directory })
+  await poll("the move", async () => {
+    const { location } = Located.parse(await api.ask("GET", `session/${session}`))
+    return location.directory === directory || undefined
+  })
+}
+
+/** Has an opencode load a directory, as the first use of a session in it does. Its maker removes the directory. */
+export async function load(
+  opencode: AnyOpencode,
+  folder: TempFolder,
+  model: ScriptedModel,
+): Promise<AnyProject> {
+  const loaded = new ProjectOfTwo(model, opencode.home, folder.path, folder)
+  await loaded.connect(opencode.url, true)
+  return loaded
+}
+
 /** An opencode 2 of one's own. */
 export async function startOpencode2(options: OpencodeOptions): Promise<AnyOpencode> {
   const folder = tempFolder("opencode-2")
@@ -369,6 +391,8 @@ const Session = z.object({
   title: z.string().default(""),
   agent: z.string().optional(),
 })
+
+const Located = z.object({ location: z.object({ directory: z.string() }) })
 
 const Part = z.object({
   type: z.string(),

@@ -1,4 +1,5 @@
 import type { ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
+import type { JobInput } from "../../machines/events.ts"
 import type { Records } from "../../machines/ledger.ts"
 import { hasEnded, type Usage } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
@@ -30,30 +31,23 @@ export type EffectsOptions = {
   jobTools: readonly string[]
 }
 
+export type ChildEffects = Effects & {
+  /** Resolves once no session is being made: whoever looks for jobs then finds all of them. */
+  allOpened(): Promise<unknown>
+}
+
 /** What jobs have done with their children. */
-export function childEffects(options: EffectsOptions): Effects {
+export function childEffects(options: EffectsOptions): ChildEffects {
   const { host, turns, store, records, warn, jobTools } = options
+  const opening = new Set<Promise<unknown>>()
 
   return {
-    async openSession(job, signal) {
-      const { message = "", call, agent = "" } = job.startedBy ?? {}
-      const session = await host.createSession({
-        parent: job.owner,
-        call: { session: job.owner, message, call, agent },
-        model: job.model,
-        variant: job.variant,
-        title: `${job.description} (@${job.agent} ${job.id})`,
-        agent: job.agent,
-        rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
-        stored: await store.newStored(job),
-      })
-      if (!session.ok) throw failure("create", session.error)
-      const { id } = session.value
-      const record = records.get(job.owner, job.id)
-      // Nobody would ever look at the session of a job that has failed meanwhile.
-      if (signal.aborted && record && hasEnded(record))
-        await insist(`remove ${id}`, () => host.deleteSession(id))
-      return { session: id }
+    allOpened: () => Promise.allSettled(opening),
+
+    openSession(job, signal) {
+      const opened = open(job, signal).finally(() => opening.delete(opened))
+      opening.add(opened)
+      return opened
     },
 
     async promptChild(child, signal) {
@@ -90,6 +84,27 @@ export function childEffects(options: EffectsOptions): Effects {
       turns.forget(session, turn)
       return written
     },
+  }
+
+  async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {
+    const { message = "", call, agent = "" } = job.startedBy ?? {}
+    const session = await host.createSession({
+      parent: job.owner,
+      call: { session: job.owner, message, call, agent },
+      model: job.model,
+      variant: job.variant,
+      title: `${job.description} (@${job.agent} ${job.id})`,
+      agent: job.agent,
+      rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
+      stored: await store.newStored(job),
+    })
+    if (!session.ok) throw failure("create", session.error)
+    const { id } = session.value
+    const record = records.get(job.owner, job.id)
+    // Nobody would ever look at the session of a job that has failed meanwhile.
+    if (signal.aborted && record && hasEnded(record))
+      await insist(`remove ${id}`, () => host.deleteSession(id))
+    return { session: id }
   }
 
   /** Tries until opencode has done it, for about a minute. */

@@ -14,7 +14,7 @@ export async function holdToOwner(
   children: readonly HeldChild[],
 ): Promise<Result<void>[]> {
   try {
-    const agents = answered(await host.agents())
+    const agents = answered(await host.agents(owner))
     const rules = await ownRules(host, agents, owner)
     return await Promise.all(children.map((child) => outcome(() => hold(host, agents, rules, child))))
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, ToolCall } from "../host/port.ts"
+import { type Host, isGone, type ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
 import { textOf } from "../records/texts.ts"
@@ -29,6 +29,8 @@ export type Messenger = {
    * @param call the owner's, where it is the owner who sends
    */
   send(record: JobRecord, message: string, call?: Sender): Promise<string>
+  /** @throws Error where the session that the message would go to was deleted. */
+  reach(record: JobRecord): Promise<void>
 }
 
 type Sender = Pick<ToolCall, "place" | "agent">
@@ -46,6 +48,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
   function send(record: JobRecord, message: string, call?: Sender): Promise<string> {
     const key = `${record.owner}/${record.id}`
     const handOver = async () => {
+      await reach(record)
       await holdBack(record, call)
       return hand(troupe.records.get(record.owner, record.id) ?? record, message, call)
     }
@@ -54,6 +57,13 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     const forget = () => void (queues.get(key) === sending && queues.delete(key))
     sending.then(forget, forget)
     return sending
+  }
+
+  async function reach({ id, session }: JobRecord): Promise<void> {
+    if (session !== "" && isGone(await host.session(session)))
+      throw new Error(
+        `the session of ${id} was deleted, so it cannot continue: start a new job. Nothing was sent.`,
+      )
   }
 
   /** The owner may do less now than when it started the job, whoever it is that sends. */
@@ -143,5 +153,5 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     return stored !== undefined && !store.isOurs(stored.lease) && store.isHeld(stored.lease)
   }
 
-  return { send }
+  return { send, reach }
 }

@@ -1,11 +1,11 @@
 import { createActor, fromPromise, waitFor } from "xstate"
 import { realClock } from "../../machines/clock.ts"
 import type { ChildInput } from "../../machines/effects.ts"
-import type { JobKey } from "../../machines/record.ts"
+import type { JobError, JobKey } from "../../machines/record.ts"
 import { answerOf, finalAnswer, isGiven, isUnended } from "../host/answers.ts"
-import type { Host, HostEvent, Prompt } from "../host/port.ts"
+import type { Host, HostError, HostEvent, Prompt, Result } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
-import { failure } from "./failure.ts"
+import { childDeleted, failure } from "./failure.ts"
 import { type Turn, type TurnAnswer, turnMachine } from "./turn-machine.ts"
 
 /** What a message to a working child came to. */
@@ -74,7 +74,7 @@ export class Turns {
     const messageID = promptID(session, time)
     const prompt = { ...context.asked, messageID, text }
     turn.send({ type: "message.told", prompt, at: time })
-    const sent = await this.#host.send(prompt)
+    const sent = await this.#host.steer(prompt)
     // Without an answer opencode may have taken it: asked by the same ids, it is taken once.
     const isSent = sent.ok || sent.error.isInDoubt === true
     turn.send({ type: isSent ? "message.sent" : "message.refused", messageID })
@@ -106,11 +106,16 @@ export class Turns {
     }
   }
 
+  async #failureOf(session: string, error: HostError): Promise<JobError> {
+    const isGone = error.status === 404 && isNotFound(await this.#host.session(session))
+    return isGone ? childDeleted : failure("prompt", error)
+  }
+
   readonly #machine = turnMachine.provide({
     actors: {
       ask: fromPromise(async ({ input }) => {
         const answer = await this.#host.prompt(input)
-        if (!answer.ok) throw failure("prompt", answer.error)
+        if (!answer.ok) throw await this.#failureOf(input.session, answer.error)
         return answerOf(answer.value)
       }),
       findAnswer: fromPromise(async ({ input: { session, messageID } }) => {
@@ -124,3 +129,5 @@ export class Turns {
     },
   })
 }
+
+const isNotFound = (result: Result<unknown>) => !result.ok && result.error.status === 404

@@ -3,6 +3,7 @@ import { type Activity, hasEnded, type JobRecord, type Usage } from "../../machi
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent } from "../host/port.ts"
 import { throttle } from "../util/throttle.ts"
+import { childDeleted } from "./failure.ts"
 
 /** How often what a child streams reaches its job. */
 const activityMs = 1_000
@@ -171,7 +172,7 @@ function watchedJob(
           answered(event.request)
           return
         case "session.deleted":
-          if (session === own) troupe.cancel([job], "its child session was deleted")
+          if (session === own) troupe.cancel([job], childDeleted.message)
       }
     },
   }

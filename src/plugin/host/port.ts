@@ -15,9 +15,9 @@ export type Host = {
   /** Replaces a session's own rules. */
   setRules(session: string, rules: PermissionRule[]): Promise<Result<unknown>>
   session(session: string): Promise<Result<HostSession>>
-  /** Sessions of this project that changed since then, epoch milliseconds; children too. */
-  sessionsSince(since: number): Promise<Result<HostSession[]>>
-  children(session: string): Promise<Result<HostSession[]>>
+  /** Sessions of this project that changed since then, epoch milliseconds; children are where their owner is. */
+  sessionsSince(since: number): Promise<Result<FoundSessions>>
+  children(session: string): Promise<Result<FoundSessions>>
   /** Whether its turn is under way, as far as this opencode knows: each process knows its own turns alone. */
   isBusy(session: string): Promise<Result<boolean>>
   /** Oldest first. */
@@ -35,15 +35,17 @@ export type Host = {
    * call: see `AssistantMessage.end`.
    */
   prompt(prompt: Prompt): Promise<Result<HostMessage>>
-  /** Puts a message into a session's conversation, for its next turn. Returns when it is stored. */
-  post(prompt: NewPrompt): Promise<Result<unknown>>
   /**
-   * Messages with a mark whose post to this session has begun, if its `messages` cannot be trusted to show those that
-   * are there. Posted again under its id, each is stored once.
+   * Puts a message into an owner's conversation and has a turn read it. It is stored once under its id and read once,
+   * however often this is called.
    */
-  begunPosts(session: string): Promise<Result<BegunPost[]>>
-  /** Hands a session more text: a busy one takes it up at its next step, an idle one starts a turn. */
-  send(prompt: NewPrompt): Promise<Result<void>>
+  deliver(message: OwnerMessage, turn: WantedTurn): Promise<Result<unknown>>
+  /**
+   * Messages whose delivery to this owner has begun, if its `messages` cannot be trusted to show those that are there.
+   */
+  begunDeliveries(owner: string): Promise<Result<BegunDelivery[]>>
+  /** Hands a child more text: a busy one takes it up at its next step, an idle one starts a turn. */
+  steer(prompt: Prompt): Promise<Result<unknown>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
   abort(session: string): Promise<Result<unknown>>
   /** Shows how a running tool call is doing. Returns when it is shown; once `signal` aborts, it is no more tried. */
@@ -53,8 +55,9 @@ export type Host = {
    * run, a pause of the provider. Not there where turns end with the instance of the plugin that heard it begin.
    */
   tellAgain?: (session: string, hear: (event: HostEvent) => void) => Promise<Result<unknown>>
-  agents(): Promise<Result<HostAgent[]>>
-  models(): Promise<Result<HostModel[]>>
+  /** Those that this session could start. */
+  agents(session: string): Promise<Result<HostAgent[]>>
+  models(session: string): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>
   /** Answers the part in the terminal. Not there where opencode has no channel between the two. */
@@ -77,6 +80,12 @@ export type HostError = {
   /** opencode gave no answer: whether the call had its effect is not known. */
   isInDoubt?: boolean
 }
+
+/** What the call was about was deleted, and will not come back. */
+export const isGone = (result: Result<unknown>): boolean => !result.ok && result.error.status === 404
+
+/** `unread`: why some of them could not be read now, where there are such. */
+export type FoundSessions = { sessions: HostSession[]; unread?: HostError | undefined }
 
 /** Of several that match, the last one holds; `ask` where none does. `*` and `?` are wildcards. */
 export type PermissionRule = { permission: string; pattern: string; action: "allow" | "ask" | "deny" }
@@ -178,16 +187,19 @@ export type Prompt = {
   variant?: string | undefined
 }
 
-/** A prompt that opencode may give an id of its own. */
-export type NewPrompt = Omit<Prompt, "messageID"> & {
-  messageID?: string
-  /** Not shown to the person. */
-  isHidden?: boolean
-  /** What its message is to carry unseen: see `marks`. */
-  mark?: unknown
+/** What an owner is told; the person does not see it. */
+export type OwnerMessage = Prompt & {
+  /** What it is to carry unseen: see `marks`. */
+  mark: unknown
 }
 
-export type BegunPost = { messageID: string; mark: unknown }
+/** The turn that is to read a message, asked about once the message is stored. */
+export type WantedTurn = {
+  /** Whether it is still to be started: one that somebody else has begun meanwhile reads the message as well. */
+  isWanted(): boolean
+}
+
+export type BegunDelivery = Pick<OwnerMessage, "messageID" | "mark">
 
 /** `model`: `provider/model` */
 export type ModelChoice = { model: string; variant?: string | undefined }
@@ -205,7 +217,8 @@ export type ToolCall = {
   /** Aborts when the user interrupts the turn. */
   signal: AbortSignal
   /**
-   * Asks for the permission to start a subagent, as opencode's own tool does, for as long as the user takes.
+   * Asks for the permission to start a subagent, as opencode's own tool does, for as long as the user takes. It fails
+   * once `signal` aborts, and asks nobody from then on.
    * @param child which is to go on; a new one is to be started without it
    */
   askToStart(agent: string, description: string, child?: string): Promise<StartPermission>

@@ -2,7 +2,7 @@ import { createActor, fromPromise, type StateValue } from "xstate"
 import { realClock } from "../../machines/clock.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostEvent, Result } from "../host/port.ts"
+import { type Host, type HostEvent, isGone, type OwnerMessage, type Result } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
@@ -11,12 +11,11 @@ import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
 import {
   type Composed,
+  type Delivered,
   type Delivery,
   type DeliveryEvent,
   type DeliveryInput,
-  type Done,
   deliveryMachine,
-  type Message,
 } from "./delivery-machine.ts"
 import type { Inbox } from "./inbox.ts"
 import { notification } from "./notification.ts"
@@ -89,11 +88,12 @@ export class Deliveries {
 
   /** What its jobs still bring must not start it again. */
   #interrupted(owner: string): void {
+    const delivery = this.#byOwner.get(owner)
+    // The turn of a message may be missing although the conversation holds it.
+    delivery?.send({ type: "owner.interrupted" })
     if (this.#options.inbox.open(owner).length === 0 || !this.#hasReader(owner)) return
     stopped.add(owner)
-    const delivery = this.#byOwner.get(owner)
-    if (delivery) delivery.send({ type: "owner.interrupted" })
-    else this.#begin({ owner, from: "an interrupted turn" })
+    if (!delivery) this.#begin({ owner, from: "an interrupted turn" })
   }
 
   #hearOfJob(record: JobRecord, before: JobRecord | undefined): void {
@@ -156,10 +156,7 @@ export class Deliveries {
       compose: fromPromise(({ input, signal }) =>
         this.#logged(signal, () => this.#compose(input.owner, signal)),
       ),
-      store: fromPromise(({ input, signal }) => this.#logged(signal, () => this.#store(input))),
-      start: fromPromise(({ input, signal }) =>
-        this.#logged(signal, async () => doneOf(await this.#options.host.send(input))),
-      ),
+      deliver: fromPromise(({ input, signal }) => this.#logged(signal, () => this.#deliver(input))),
     },
   })
 
@@ -174,9 +171,9 @@ export class Deliveries {
     if (isGone(session)) return { outcome: "gone" }
     // A message would make final what the user has undone: it waits until they go on.
     if (answered(isBusy) || answered(session).isReverted) return { outcome: "busy" }
-    const [messages, begun] = await Promise.all([host.messages(owner), host.begunPosts(owner)])
+    const [messages, begun] = await Promise.all([host.messages(owner), host.begunDeliveries(owner)])
     if (isGone(messages)) return { outcome: "gone" }
-    const begunPosts = answered(begun)
+    const begunDeliveries = answered(begun)
     signal.throwIfAborted()
     // An attempt that seemed to fail, or an earlier process, may have delivered already.
     inbox.markDelivered(owner, deliveredRuns(answered(messages)))
@@ -186,14 +183,16 @@ export class Deliveries {
     if (answered(await host.isBusy(owner))) return { outcome: "busy" }
     signal.throwIfAborted()
 
-    // From here to the post nothing waits: it may have fetched some itself meanwhile.
+    // From here to the delivery nothing waits: it may have fetched some itself meanwhile.
     const undelivered = inbox.undelivered(owner)
     const open = read.filter(({ record: { id, run } }) =>
       undelivered.some((each) => each.id === id && each.run === run),
     )
-    // What was posted under an id may be there already: under that id it is there once.
-    const begunPost = begunPosts.find(({ mark }) => open.some(({ record }) => isIn(runsIn(mark), record)))
-    const current = begunPost ? open.filter(({ record }) => isIn(runsIn(begunPost.mark), record)) : open
+    // What was delivered under an id may be there already: under that id it is there once.
+    const begunBefore = begunDeliveries.find(({ mark }) =>
+      open.some(({ record }) => isIn(runsIn(mark), record)),
+    )
+    const current = begunBefore ? open.filter(({ record }) => isIn(runsIn(begunBefore.mark), record)) : open
     const results = current.filter(({ text }) => text.kind !== "unreadable")
     const [unreadable] = current.flatMap(({ text }) => (text.kind === "unreadable" ? text.why : []))
     if (results.length === 0) {
@@ -201,11 +200,10 @@ export class Deliveries {
       return { outcome: "nothing" }
     }
     const records = results.map(({ record }) => record)
-    const message: Message = {
+    const message: OwnerMessage = {
       session: owner,
-      messageID: begunPost?.messageID ?? promptID(owner, now()),
+      messageID: begunBefore?.messageID ?? promptID(owner, now()),
       text: notification(results, now()),
-      isHidden: true,
       mark: deliveryMark(records),
       // Those of its last message: a prompt without them could switch the owner's mode or model.
       agent: asked.agent,
@@ -215,11 +213,13 @@ export class Deliveries {
     return { outcome: "composed", message, hasMore: results.length < undelivered.length }
   }
 
-  async #store(message: Message): Promise<Done> {
+  async #deliver(message: OwnerMessage): Promise<Delivered> {
     const { host, inbox } = this.#options
-    const done = doneOf(await host.post(message))
-    if (done.outcome === "done") inbox.markDelivered(message.session, runsIn(message.mark))
-    return done
+    const isWanted = () =>
+      this.#byOwner.get(message.session)?.getSnapshot().matches({ delivering: "undisturbed" }) ?? false
+    const delivered = deliveredOf(await host.deliver(message, { isWanted }))
+    if (delivered.outcome === "delivered") inbox.markDelivered(message.session, runsIn(message.mark))
+    return delivered
   }
 
   /** Its failure is told to the log, unless nobody waits for the outcome any more. */
@@ -245,13 +245,10 @@ function answered<T>(result: Result<T>): T {
   throw new Error(result.error.message)
 }
 
-/** A session that was deleted will not come back. */
-const isGone = (result: Result<unknown>) => !result.ok && result.error.status === 404
-
-function doneOf(result: Result<unknown>): Done {
+function deliveredOf(result: Result<unknown>): Delivered {
   if (isGone(result)) return { outcome: "gone" }
   answered(result)
-  return { outcome: "done" }
+  return { outcome: "delivered" }
 }
 
 function pathOf(value: StateValue): string[] {

@@ -1,7 +1,7 @@
 import { type ActorRefFrom, assign, type PromiseActorLogic, setup, stateIn } from "xstate"
 import { notProvided } from "../../machines/effects.ts"
 import type { Reasons } from "../../machines/reasons.ts"
-import type { NewPrompt } from "../host/port.ts"
+import type { OwnerMessage } from "../host/port.ts"
 import { backoff } from "../util/backoff.ts"
 
 export type DeliveryInput = {
@@ -14,18 +14,13 @@ export type DeliveryInput = {
 export type DeliveryContext = DeliveryInput & {
   /** Jobs of an earlier process that run again, by id; only while dormant. */
   resumed: string[]
-  next: Step
-  /** How often a step has failed. */
+  /** What is being delivered. If that fails, it is tried again with the same message. */
+  message?: OwnerMessage | undefined
+  /** How often opencode has failed. */
   attempt: number
   /** There are results that the message under way does not hold. */
   hasMore: boolean
 }
-
-/** What to do next. A step that fails is tried again alone, with the same message. */
-type Step = { step: "compose" } | { step: "store" | "start"; message: Message }
-
-/** Has an id: opencode stores it once, however often it is sent. */
-export type Message = NewPrompt & { messageID: string }
 
 export type DeliveryEvent =
   /** This process ran it, or resumed it. */
@@ -43,21 +38,19 @@ export type DeliveryEvent =
 
 /** Reads whether the owner is busy and what its conversation holds, and composes a message of the rest. */
 export type Compose = PromiseActorLogic<Composed, { owner: string }>
-/** Puts the message into the owner's conversation. */
-export type Store = PromiseActorLogic<Done, Message>
-/** Starts the turn of a stored message. */
-export type Start = PromiseActorLogic<Done, Message>
+/** Puts the message into the owner's conversation, and has a turn read it. */
+export type Deliver = PromiseActorLogic<Delivered, OwnerMessage>
 
 export type Composed =
-  | { outcome: "composed"; message: Message; hasMore: boolean }
+  | { outcome: "composed"; message: OwnerMessage; hasMore: boolean }
   /** `nothing`: every result is delivered, or nobody has said anything in the session. `gone`: it was deleted. */
   | { outcome: "busy" | "nothing" | "gone" }
 
-export type Done = { outcome: "done" | "gone" }
+export type Delivered = { outcome: "delivered" | "gone" }
 
 /** Jobs that end within it are delivered together. Milliseconds. */
 const window = 250
-/** Pauses before a failed step is tried again. */
+/** Pauses before another attempt. */
 const pauses = { firstMs: 1_000, lastMs: 60_000 }
 
 export const deliveryMachine = setup({
@@ -68,8 +61,7 @@ export const deliveryMachine = setup({
   },
   actors: {
     compose: notProvided as Compose,
-    store: notProvided as Store,
-    start: notProvided as Start,
+    deliver: notProvided as Deliver,
   },
   delays: {
     window,
@@ -80,13 +72,13 @@ export const deliveryMachine = setup({
     "is of an earlier process": ({ context }) => context.from === "an earlier process",
     "was resumed": ({ context }, { job }: { job: string }) => context.resumed.includes(job),
     "no resumed job runs": ({ context }) => context.resumed.length === 0,
-    "no message is under way": ({ context }) => context.next.step === "compose",
-    "next is": ({ context }, step: Step["step"]) => context.next.step === step,
+    "no message is under way": ({ context }) => context.message === undefined,
     "there is something to say": (_, { outcome }: Composed) => outcome === "composed",
     "owner is busy": (_, { outcome }: Composed) => outcome === "busy",
-    "owner is gone": (_, { outcome }: Composed | Done) => outcome === "gone",
+    "owner is gone": (_, { outcome }: Composed | Delivered) => outcome === "gone",
     "has more": ({ context }) => context.hasMore,
-    "a turn has begun": stateIn("#delivery.delivering.storing.overtaken"),
+    "a turn has begun": stateIn("#delivery.delivering.overtaken"),
+    "that turn was stopped": stateIn("#delivery.delivering.stopped"),
   },
   actions: {
     rememberResumed: assign({
@@ -100,14 +92,10 @@ export const deliveryMachine = setup({
     forgetMore: assign({ hasMore: false }),
     keepMessage: assign(({ context }, composed: Composed) =>
       composed.outcome === "composed"
-        ? {
-            next: { step: "store", message: composed.message },
-            hasMore: context.hasMore || composed.hasMore,
-          }
+        ? { message: composed.message, hasMore: context.hasMore || composed.hasMore }
         : {},
     ),
-    markStored: assign({ next: ({ context }) => ({ step: "start", message: messageOf(context) }) }),
-    forgetMessage: assign({ next: { step: "compose" } }),
+    forgetMessage: assign({ message: undefined }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     forgetAttempts: assign({ attempt: 0 }),
   },
@@ -119,7 +107,6 @@ export const deliveryMachine = setup({
   context: ({ input }) => ({
     ...input,
     resumed: [],
-    next: { step: "compose" },
     attempt: 0,
     hasMore: false,
   }),
@@ -167,7 +154,9 @@ export const deliveryMachine = setup({
         "owner.interrupted": "held",
         "inbox.emptied": { guard: "no message is under way", target: "quiet" },
       },
-      after: { window: "delivering" },
+      after: {
+        window: [{ guard: "no message is under way", target: "composing" }, { target: "delivering" }],
+      },
     },
     busy: {
       description:
@@ -175,103 +164,68 @@ export const deliveryMachine = setup({
       entry: ["forgetMessage", "forgetAttempts"],
       on: { "owner.idle": "window", "owner.interrupted": "held", "inbox.emptied": "quiet" },
     },
+    composing: {
+      description: "The conversation and the texts are read. Nothing is written yet, so leaving is harmless.",
+      entry: "forgetMore",
+      invoke: {
+        id: "compose",
+        src: "compose",
+        input: ({ context }) => context,
+        onDone: [
+          {
+            guard: { type: "there is something to say", params: ({ event }) => event.output },
+            target: "delivering",
+            actions: { type: "keepMessage", params: ({ event }) => event.output },
+          },
+          { guard: { type: "owner is busy", params: ({ event }) => event.output }, target: "busy" },
+          { guard: { type: "owner is gone", params: ({ event }) => event.output }, target: "quiet" },
+          { guard: "has more", target: "window" },
+          { target: "quiet" },
+        ],
+        onError: "backoff",
+      },
+      on: { "owner.busy": "busy", "owner.idle": "window", "owner.interrupted": "held" },
+    },
     delivering: {
-      description: "Three steps. Results that come meanwhile are delivered afterwards.",
-      initial: "resuming",
+      description:
+        "The message is put into the conversation, and a turn reads it. The request cannot be taken back: whatever " +
+        "happens, its end is awaited, or the message could be composed anew under another id.",
+      invoke: {
+        id: "deliver",
+        src: "deliver",
+        input: ({ context }) => messageOf(context),
+        onDone: [
+          { guard: { type: "owner is gone", params: ({ event }) => event.output }, target: "quiet" },
+          { guard: "a turn has begun", target: "busy" },
+          { guard: "that turn was stopped", target: "held" },
+          { guard: "has more", target: "window", actions: "forgetMessage" },
+          { target: "quiet" },
+        ],
+        onError: [
+          { guard: "a turn has begun", target: "busy" },
+          { guard: "that turn was stopped", target: "held" },
+          { target: "backoff" },
+        ],
+      },
+      on: { "owner.interrupted": ".stopped" },
+      initial: "undisturbed",
       states: {
-        resuming: {
-          description: "Transient: a step that failed is tried again without those before it.",
-          always: [
-            { guard: { type: "next is", params: "start" }, target: "starting" },
-            { guard: { type: "next is", params: "store" }, target: "storing" },
-            { target: "composing" },
-          ],
+        undisturbed: {
+          description: "The owner is idle. Once the message is stored, a turn is started that reads it.",
+          on: { "owner.busy": "overtaken" },
         },
-        composing: {
-          description:
-            "The conversation and the texts are read. Nothing is written yet, so leaving is harmless.",
-          entry: "forgetMore",
-          invoke: {
-            id: "compose",
-            src: "compose",
-            input: ({ context }) => context,
-            onDone: [
-              {
-                guard: { type: "there is something to say", params: ({ event }) => event.output },
-                target: "storing",
-                actions: { type: "keepMessage", params: ({ event }) => event.output },
-              },
-              {
-                guard: { type: "owner is busy", params: ({ event }) => event.output },
-                target: "#delivery.busy",
-              },
-              {
-                guard: { type: "owner is gone", params: ({ event }) => event.output },
-                target: "#delivery.quiet",
-              },
-              { guard: "has more", target: "#delivery.window" },
-              { target: "#delivery.quiet" },
-            ],
-            onError: "#delivery.backoff",
-          },
-          on: {
-            "owner.busy": "#delivery.busy",
-            "owner.idle": "#delivery.window",
-            "owner.interrupted": "#delivery.held",
-          },
+        overtaken: {
+          description: "A turn is under way, this message's or somebody else's. No other is started.",
+          on: { "owner.idle": "undisturbed" },
         },
-        storing: {
-          description:
-            "The message is put into the conversation. opencode accepts a prompt before it has stored it, so a crash " +
-            "could lose one that starts a turn at once.",
-          invoke: {
-            id: "store",
-            src: "store",
-            input: ({ context }) => messageOf(context),
-            onDone: [
-              {
-                guard: { type: "owner is gone", params: ({ event }) => event.output },
-                target: "#delivery.quiet",
-              },
-              { guard: "a turn has begun", target: "#delivery.busy" },
-              { target: "starting", actions: "markStored" },
-            ],
-            onError: [
-              { guard: "a turn has begun", target: "#delivery.busy" },
-              { target: "#delivery.backoff" },
-            ],
-          },
-          initial: "undisturbed",
-          states: {
-            undisturbed: { description: "The owner is still idle.", on: { "owner.busy": "overtaken" } },
-            overtaken: {
-              description: "Someone else started a turn. The request cannot be taken back.",
-              on: { "owner.idle": "undisturbed" },
-            },
-          },
-        },
-        starting: {
-          description: "The message is stored, and a turn is started that reads it.",
-          invoke: {
-            id: "start",
-            src: "start",
-            input: ({ context }) => messageOf(context),
-            onDone: [
-              {
-                guard: { type: "owner is gone", params: ({ event }) => event.output },
-                target: "#delivery.quiet",
-              },
-              { guard: "has more", target: "#delivery.window", actions: "forgetMessage" },
-              { target: "#delivery.quiet" },
-            ],
-            onError: "#delivery.backoff",
-          },
-          on: { "owner.busy": "#delivery.busy" },
+        stopped: {
+          description: "The user has just stopped the owner's turn. No other is started.",
+          on: { "owner.busy": "overtaken" },
         },
       },
     },
     backoff: {
-      description: "opencode failed. The step is tried again after a pause, longer each time.",
+      description: "opencode failed. What failed is tried again after a pause, longer each time.",
       exit: "countAttempt",
       on: {
         "owner.busy": "busy",
@@ -279,7 +233,9 @@ export const deliveryMachine = setup({
         "job.ended": { target: "window", actions: "rememberMore" },
         "inbox.emptied": { guard: "no message is under way", target: "quiet" },
       },
-      after: { pause: "delivering" },
+      after: {
+        pause: [{ guard: "no message is under way", target: "composing" }, { target: "delivering" }],
+      },
     },
     quiet: { description: "Nothing is left to deliver.", type: "final" },
   },
@@ -309,7 +265,9 @@ export const deliveryReasons: Reasons = {
     "inbox.emptied, if no resumed job runs": "The conversation turned out to contain every result.",
   },
   window: {
-    "after window": "Later results go into the next message.",
+    "after window, if no message is under way": "Later results go into the next message.",
+    "after window":
+      "The message that failed goes out as it was: under the same id it is stored once. The others go into the next.",
     "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
     "owner.busy": "Nothing is delivered to a busy owner.",
     "inbox.emptied, if no message is under way": "The owner has every result.",
@@ -318,12 +276,6 @@ export const deliveryReasons: Reasons = {
     "owner.idle": "Now the results that it did not fetch itself can be delivered.",
     "owner.interrupted": "The user stopped it and does not want another turn at once.",
     "inbox.emptied": "It fetched every result itself.",
-  },
-  resuming: {
-    "at once, if next is start": "The message is stored, and only its turn is missing.",
-    "at once, if next is store":
-      "It may be stored although the call failed; under the same id it is stored once.",
-    "at once": "There is no message yet.",
   },
   composing: {
     "compose done, if there is something to say": "The owner is idle, and gets all results in one message.",
@@ -336,25 +288,26 @@ export const deliveryReasons: Reasons = {
     "owner.idle": "opencode may just have answered that the owner is busy.",
     "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
   },
-  storing: {
-    "store done, if owner is gone": "Its session was deleted.",
-    "store done, if a turn has begun": "Whoever started that turn, it reads the stored message.",
-    "store done": "Now a crash can no longer lose the message.",
-    "store failed, if a turn has begun":
+  delivering: {
+    "deliver done, if owner is gone": "Its session was deleted.",
+    "deliver done, if a turn has begun": "Whoever started that turn, it reads the message.",
+    "deliver done, if that turn was stopped": "The user does not want another one at once.",
+    "deliver done, if has more": "More jobs have ended, or a text could not be read before.",
+    "deliver done": "The owner has every result.",
+    "deliver failed, if a turn has begun":
       "After that turn, the conversation shows whether the message was stored.",
-    "store failed": "opencode did not answer, or could not store it.",
+    "deliver failed, if that turn was stopped": "The user does not want another one at once.",
+    "deliver failed": "opencode did not answer, or could not store the message.",
+    "owner.interrupted": "The user does not want another turn at once.",
   },
-  undisturbed: { "owner.busy": "From now on nothing more may be sent until that turn ends." },
+  undisturbed: {
+    "owner.busy": "Whoever started that turn, it reads the message if that is stored by its end.",
+  },
   overtaken: { "owner.idle": "That turn may have ended before the message was stored." },
-  starting: {
-    "start done, if owner is gone": "Its session was deleted.",
-    "start done, if has more": "More jobs have ended, or a text could not be read before.",
-    "start done": "The owner has every result.",
-    "start failed": "opencode did not answer.",
-    "owner.busy": "A turn has begun. Whoever started it, it reads the stored message.",
-  },
+  stopped: { "owner.busy": "The session is in use again." },
   backoff: {
-    "after pause": "opencode may be working again.",
+    "after pause, if no message is under way": "opencode may be working again.",
+    "after pause": "The message may be stored although the call failed; under the same id it is stored once.",
     "owner.busy": "Whoever started this turn, it reads the message if that is stored by now.",
     "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
     "job.ended": "A new result must not wait for a long pause to end.",
@@ -363,7 +316,7 @@ export const deliveryReasons: Reasons = {
 }
 
 /** The compiler cannot see that there is a message wherever this is called. */
-function messageOf({ next }: DeliveryContext): Message {
-  if (next.step === "compose") throw new Error("no message was composed")
-  return next.message
+function messageOf({ message }: DeliveryContext): OwnerMessage {
+  if (!message) throw new Error("no message was composed")
+  return message
 }

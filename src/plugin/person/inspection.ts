@@ -16,7 +16,7 @@ export type InspectionOptions = {
   troupe: Troupe
   /** The tree of all actors. */
   actors: Source["actors"]
-  messenger: Messenger
+  messenger: Pick<Messenger, "send">
   turns: Pick<Turns, "draftOf">
   options: Options
   directory: string

@@ -35,6 +35,15 @@ export type RecoveryOptions = {
   recover: Options["recover"]
   /** Holds children to what their owner may do now. One for which that fails is not gone on with. */
   hold: (owner: string, children: readonly HeldChild[]) => Promise<Result<unknown>[]>
+  /**
+   * Whether an owner's jobs are for this instance to bring back, and not for another of this process that has brought
+   * some back already.
+   */
+  isHere?: (owner: string) => Promise<boolean>
+  /** Owners outside this project whose jobs an instance had that this one has replaced. */
+  left?: () => readonly string[]
+  /** Tells whenever an instance of this process has ended that had owners. */
+  onLeft?: (hear: () => void) => void
   /** Whether a job with this lease comes from an instance that this one has replaced, as if nothing had happened. */
   isTakenOver?: (lease: Lease) => boolean
   /** Told of the child of such a job, before its record is there. */
@@ -70,6 +79,8 @@ export type Recovery = {
   deliveredSince(owner: string): Promise<void>
   /** The open jobs of this owner that are another opencode's, as the last look found them. */
   elsewhere(owner: string): readonly HeldJob[]
+  /** Whether the last look has left open what there is of this owner: opencode did not answer, for instance. */
+  isInDoubt(owner: string): boolean
   /** Takes in what earlier processes have left in this project, and ends or goes on with what is unfinished. */
   everybody(): Promise<void>
   /** Looks no more. */
@@ -90,6 +101,9 @@ export function createRecovery({
   store,
   recover,
   hold,
+  isHere = async () => true,
+  left: leftToUs = () => [],
+  onLeft = () => {},
   isTakenOver = () => false,
   onTakenOver = () => {},
   onWaiting,
@@ -99,6 +113,7 @@ export function createRecovery({
   const looked = new Map<string, { at: number; look: Promise<void> }>()
   /** By owner. */
   const heldElsewhere = new Map<string, HeldJob[]>()
+  const inDoubt = new Set<string>()
   /** Those who run jobs of this project in other processes, by instance. */
   const holders = new Map<string, Lease>()
   /** The runs that had ended in an earlier process, by session. */
@@ -115,6 +130,9 @@ export function createRecovery({
     looked.delete(session)
     return lookAfter(session)
   }
+
+  // The next instance of its directory is to come first, if there is one.
+  onLeft(() => later(heldPauseMs, lookAnew))
 
   function lookAfter(session: string, attempt = 0): Promise<void> {
     forgetOldLooks()
@@ -137,20 +155,26 @@ export function createRecovery({
       complain(session, wordsOf(error))
       return "unknown"
     })
+    inDoubt.delete(session)
     if (outcome === "over") return
     looked.delete(session)
-    if (outcome === "unknown") later(backoff(attempt, pauses), () => lookAfter(session, attempt + 1))
+    if (outcome !== "unknown") return
+    inDoubt.add(session)
+    later(backoff(attempt, pauses), () => lookAfter(session, attempt + 1))
   }
 
   async function bringBackAll(session: string): Promise<Outcome> {
     const children = await host.children(session)
     if (!children.ok) return outcomeOf(session, children.error)
-    const found = await unknownJobs(children.value)
+    const { sessions, unread } = children.value
+    const found = await unknownJobs(sessions)
     noteElsewhere(session, found)
+    if (found.length > 0 && !(await isHere(session))) return "held"
     const brought = await Promise.all(found.map(bringBack))
     const unfinished = brought.flatMap((each) => (typeof each === "string" ? [] : each))
     const gone = await goOn(session, unfinished)
     const outcomes = [
+      ...(unread ? [outcomeOf(session, unread)] : []),
       ...brought.filter((each) => typeof each === "string"),
       ...gone,
       await markDelivered(session),
@@ -165,8 +189,13 @@ export function createRecovery({
       later(backoff(attempt, pauses), () => lookAtAll(attempt + 1))
       return
     }
-    const found = await unknownJobs(sessions.value)
-    const left = found.filter(({ isHeld }) => !isHeld)
+    const { unread } = sessions.value
+    if (unread) {
+      complain("one of the sessions", unread.message)
+      later(backoff(attempt, pauses), () => lookAtAll(attempt + 1))
+    }
+    const found = await unknownJobs(sessions.value.sessions)
+    const left = await ofOwnersHere(found.filter(({ isHeld }) => !isHeld))
     // What has ended needs no more than this list. Whether its owner has it, and how the rest ended, is in messages.
     for (const job of left) {
       const finding = findingOf({ ...job, recover, now: now() })
@@ -176,13 +205,20 @@ export function createRecovery({
     const open = left.filter((job) => !isKnown(job)).map(({ stored }) => stored.record.owner)
     const taken = new Set(left.flatMap(({ child, stored }) => (isTakenOver(stored.lease) ? child.id : [])))
     const waiting = owners.filter((owner) => inbox.undelivered(owner).length > 0)
-    await Promise.all([...new Set([...open, ...waiting])].map((owner) => lookAfter(owner)))
+    await Promise.all([...new Set([...open, ...waiting, ...leftToUs()])].map((owner) => lookAfter(owner)))
     for (const owner of owners) {
       // What was taken over is delivered without being waited for.
       const count = inbox.undelivered(owner).filter(({ session }) => !taken.has(session)).length
       // A job's child whose turn is over has nobody left to tell.
       if (count > 0 && !troupe.records.bySession(owner)) onWaiting({ owner, count })
     }
+  }
+
+  async function ofOwnersHere(found: readonly FoundJob[]): Promise<FoundJob[]> {
+    const owners = [...new Set(found.map(({ stored }) => stored.record.owner))]
+    const areHere = await Promise.all(owners.map(isHere))
+    const here = new Set(owners.filter((_, index) => areHere[index]))
+    return found.filter(({ stored }) => here.has(stored.record.owner))
   }
 
   /** The jobs in these sessions that this process does not know. */
@@ -342,6 +378,8 @@ export function createRecovery({
     inbox.adopt(job.session, found.stored.deliveredRun)
     troupe.start({ ...job, id })
     if (id !== job.id) store.saveRun(job.session, { ...job, id }).catch(() => {})
+    // What its child has started goes on with it.
+    if (job.mayStartJobs) await lookAfter(job.session)
     return "over"
   }
 
@@ -388,7 +426,10 @@ export function createRecovery({
       hasAnyDied = true
     }
     watch([])
-    if (!hasAnyDied) return
+    if (hasAnyDied) await lookAnew()
+  }
+
+  async function lookAnew(): Promise<void> {
     looked.clear()
     heldElsewhere.clear()
     await lookAtAll()
@@ -431,6 +472,7 @@ export function createRecovery({
     again: lookAgain,
     deliveredSince: markDeliveredSince,
     elsewhere: (owner) => heldElsewhere.get(owner) ?? [],
+    isInDoubt: (owner) => inDoubt.has(owner),
     everybody: () => lookAtAll().catch((error) => complain("the sessions", wordsOf(error))),
     stop() {
       isStopped = true

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { JOB_ID } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import type { Tool } from "../host/port.ts"
 
@@ -9,7 +10,7 @@ const words = z.string().regex(/\S/).meta({ requirement: "text that is not blank
 
 const jobId = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/)
+  .regex(JOB_ID)
   .meta({ requirement: "1 to 40 letters, digits, '_', '-' or '.', the first a letter or digit" })
 
 const modelName = z

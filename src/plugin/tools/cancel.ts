@@ -7,7 +7,9 @@ import { within } from "../util/within.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
 import {
   elsewhereWords,
+  type Found,
   find,
+  foundAnew,
   idsOf,
   type Services,
   settled,
@@ -43,7 +45,7 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   )
   services.inbox.showedBeginnings(left)
   const isNone = known.length === 0
-  const elsewhere = await elsewhereWords(services, owner, isNone || unknown.length > 0 ? "anew" : "as known")
+  const elsewhere = elsewhereWords(services, owner)
   const lines = [
     ...(isNone && unknown.length === 0 && elsewhere.length === 0 ? ["No jobs are running."] : []),
     ...blocks.map(({ words }) => words),
@@ -60,8 +62,6 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   }
 }
 
-type Found = { known: JobRecord[]; unknown: string[] }
-
 /** What runs is stopped at once; what a start of the same message is about to make, as soon as it is there. */
 async function stopAll(
   services: Services,
@@ -75,13 +75,19 @@ async function stopAll(
   const look = (): Found => (ids ? find(services, owner, ids) : { known: running(), unknown: [] })
   const first = look()
   stop(first.known)
-  if (ids && first.unknown.length === 0) return first
-  if (first.known.length > 0 && !ids) await starts.over(owner, signal)
-  else await starts.announcedAndOver(owner, signal)
-  const { known, unknown } = look()
-  const isNew = ({ id }: JobRecord) => first.known.every((each) => each.id !== id)
-  stop(known.filter(isNew))
-  return { known: [...first.known, ...known.filter(isNew)], unknown }
+  // What was said before the cancel may yet begin a new run.
+  await starts.sent(owner, signal, ids)
+  if (!ids && first.known.length > 0) await starts.over(owner, signal, "jobs")
+  else if (!ids || first.unknown.length > 0) await starts.announcedAndOver(owner, signal, "jobs")
+  const second = await foundAnew(services, owner, look)
+  const isNew = (record: JobRecord) =>
+    first.known.every(({ id, run }) => id !== record.id || run !== record.run)
+  const begun = second.known.filter((record) => !hasEnded(record) && isNew(record))
+  stop(begun)
+  const stopped = first.known.filter((record) => !hasEnded(record))
+  const asStopped = (record: JobRecord) => stopped.find(({ id }) => id === record.id) ?? record
+  const known = ids ? second.known.map(asStopped) : [...stopped, ...begun]
+  return { known, unknown: second.unknown }
 }
 
 const unread = (record: JobRecord): JobWithText => ({

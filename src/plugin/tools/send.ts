@@ -2,21 +2,37 @@ import type { JobRecord } from "../../machines/record.ts"
 import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
-import { elsewhereWords, type Services, unknownTitle, unknownWords, withoutText } from "./services.ts"
+import {
+  elsewhereWords,
+  find,
+  foundAnew,
+  type Services,
+  unknownTitle,
+  unknownWords,
+  withoutText,
+} from "./services.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  const { id, message } = readArguments(SendArguments, given)
+  const sent = readArguments(SendArguments, given)
+  return services.starts.trackSend(call.place.session, sent.id, handOver(services, sent, call))
+}
+
+type Sent = { id: string; message: string }
+
+async function handOver(services: Services, { id, message }: Sent, call: ToolCall): Promise<ToolAnswer> {
   const owner = call.place.session
   const record = await jobToSendTo(services, owner, id, call.signal)
   if (!record) {
-    const elsewhere = await elsewhereWords(services, owner, "anew")
+    const elsewhere = elsewhereWords(services, owner)
     return {
       title: unknownTitle([id]),
       output: [...unknownWords(services, owner, [id]), ...elsewhere].join("\n"),
       metadata: { jobs: [] },
     }
   }
+  // What has nowhere to go needs nobody's permission.
+  await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)
   const words = await services.messenger.send(record, message, call)
   const current = services.troupe.records.get(owner, id) ?? record
@@ -29,15 +45,16 @@ export async function send(services: Services, given: unknown, call: ToolCall): 
 
 /** A start of the same message may be about to make it. */
 async function jobToSendTo(
-  { troupe, starts }: Services,
+  services: Services,
   owner: string,
   id: string,
   signal: AbortSignal,
 ): Promise<JobRecord | undefined> {
-  const known = troupe.records.get(owner, id)
+  const known = services.troupe.records.get(owner, id)
   if (known) return known
-  await starts.announcedAndOver(owner, signal)
-  return troupe.records.get(owner, id)
+  await services.starts.announcedAndOver(owner, signal, "jobs")
+  const found = await foundAnew(services, owner, () => find(services, owner, [id]))
+  return found.known[0]
 }
 
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */

@@ -17,7 +17,7 @@ export type Services = {
   messenger: Messenger
   inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
-  recovery: Pick<Recovery, "owner" | "again" | "deliveredSince" | "elsewhere">
+  recovery: Pick<Recovery, "owner" | "again" | "deliveredSince" | "elsewhere" | "isInDoubt">
   starts: StartsUnderWay
   conversations: Pick<Conversations, "settled">
   options: Options
@@ -26,17 +26,28 @@ export type Services = {
   now: () => number
 }
 
-/** The owner's jobs of these ids, in the order asked, and the ids that it has no job of. */
-export function find(
-  { troupe }: Services,
-  owner: string,
-  ids: readonly string[],
-): { known: JobRecord[]; unknown: string[] } {
+/** Jobs of an owner, and the asked ids that it has no job of. */
+export type Found = { known: JobRecord[]; unknown: string[] }
+
+/** The owner's jobs of these ids, in the order asked. */
+export function find({ troupe }: Services, owner: string, ids: readonly string[]): Found {
   const asked = [...new Set(ids)].map((id) => ({ id, record: troupe.records.get(owner, id) }))
   return {
     known: asked.flatMap(({ record }) => record ?? []),
     unknown: asked.flatMap(({ id, record }) => (record ? [] : id)),
   }
+}
+
+/** What is not there, or not all of it, an earlier opencode may have left since the last look. */
+export async function foundAnew(
+  { recovery }: Pick<Services, "recovery">,
+  owner: string,
+  look: () => Found,
+): Promise<Found> {
+  const found = look()
+  if (found.known.length > 0 && found.unknown.length === 0) return found
+  await recovery.again(owner)
+  return look()
 }
 
 /** Names what is unknown beside what there is. */
@@ -51,25 +62,22 @@ export function unknownWords(
   return [`Unknown: ${listed(unknown, 20)} (${there})`]
 }
 
-/** Which jobs of this owner another opencode has, and what to do. `anew`: for those who have found nothing here. */
-export async function elsewhereWords(
-  { recovery }: Services,
-  owner: string,
-  look: "anew" | "as known",
-): Promise<string[]> {
-  if (look === "anew") await recovery.again(owner)
+/** Which jobs of this owner another opencode has, and what to do. */
+export function elsewhereWords({ recovery }: Services, owner: string): string[] {
   const jobs = recovery.elsewhere(owner)
-  return [...new Set(jobs.map(({ pid }) => pid))].map((pid) => {
+  const doubt =
+    "opencode did not say which jobs an earlier opencode has left in this session: call again in a moment."
+  const words = [...new Set(jobs.map(({ pid }) => pid))].map((pid) => {
     const ids = jobs
       .filter((job) => job.pid === pid)
       .map(({ id, isRunning }) => (isRunning ? id : `${id} (ended)`))
     const count =
       ids.length === 1 ? "1 job of this session belongs" : `${ids.length} jobs of this session belong`
-    // opencode 2 serves all directories from one process, and lets a session move to another.
+    // One of another version, for instance, in whose directory this session has worked before.
     if (pid === process.pid) {
       return (
-        `${count} to the directory from which this session was moved: ${listed(ids, 20)}. They can be stopped there ` +
-        "alone; once opencode is started again, they are here."
+        `${count} to another instance of the plugin in this opencode: ${listed(ids, 20)}. Results are delivered by ` +
+        "it; once opencode is started again, they are available here."
       )
     }
     return (
@@ -77,6 +85,7 @@ export async function elsewhereWords(
       "once that opencode has ended, they are available here."
     )
   })
+  return recovery.isInDoubt(owner) ? [...words, doubt] : words
 }
 
 /** For a call that found nothing else. */

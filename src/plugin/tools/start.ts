@@ -69,10 +69,10 @@ async function lookUp(
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, model, models] = await Promise.all([
-    host.agents(),
+    host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel ? host.models() : undefined,
+    namesModel ? host.models(call.place.session) : undefined,
   ])
   const known = answered(agents)
   return {
@@ -136,7 +136,8 @@ const namesOf = (agents: readonly HostAgent[]) => agents.map(({ name }) => name)
 
 function nameOf(given: unknown): string | undefined {
   const id = typeof given === "object" && given !== null && "id" in given ? given.id : undefined
-  return typeof id === "string" && id !== "" ? id.slice(0, 40) : undefined
+  const name = typeof id === "string" ? oneLine(id.slice(0, 40)) : ""
+  return name === "" ? undefined : name
 }
 
 /** Those of the same provider first. */

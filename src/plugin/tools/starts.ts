@@ -6,11 +6,19 @@ import type { HostEvent, ToolCallPlace } from "../host/port.ts"
  */
 const announceMs = 500
 
-/** The calls of agents_start that are under way: what they are about to make, a wait of the same owner waits for. */
+/** `jobs`: those of agents_start make jobs. `runs`: also those of agents_send, which may give an ended job a new run. */
+type Made = "jobs" | "runs"
+
+/**
+ * The calls under way that start something: what they are about to make, a wait or a cancel of the same owner waits
+ * for.
+ */
 export class StartsUnderWay {
-  /** By owner, the ids of the calls that the model is writing or that opencode is about to run. */
+  /** By owner, the ids of the calls of agents_start that the model is writing or that opencode is about to run. */
   readonly #announced = new Map<string, Set<string>>()
   readonly #running = new Map<string, Set<string>>()
+  /** By owner, the calls of agents_send that run, and the job that each sends to. */
+  readonly #sending = new Map<string, Map<object, string>>()
   readonly #listeners = new Set<() => void>()
   #unnamed = 0
 
@@ -39,22 +47,42 @@ export class StartsUnderWay {
     return start.finally(() => this.#remove(this.#running, session, call))
   }
 
-  /** Resolves once no start of this owner is under way, or `signal` aborts. */
-  over(owner: string, signal: AbortSignal): Promise<void> {
-    return this.#until(() => !this.#isAny(owner), signal)
+  /** A message to this job is under way until `send` settles. */
+  trackSend<T>(owner: string, job: string, send: Promise<T>): Promise<T> {
+    const sends = this.#sending.get(owner) ?? new Map<object, string>()
+    this.#sending.set(owner, sends.set(send, job))
+    this.#changed()
+    return send.finally(() => {
+      sends.delete(send)
+      if (sends.size === 0) this.#sending.delete(owner)
+      this.#changed()
+    })
+  }
+
+  /** Resolves once no such call of this owner is under way, or `signal` aborts. */
+  over(owner: string, signal: AbortSignal, made: Made = "runs"): Promise<void> {
+    return this.#until(() => !this.#isAny(owner, made), signal)
   }
 
   /** As `over`, for an owner that may be about to start something. */
-  async announcedAndOver(owner: string, signal: AbortSignal): Promise<void> {
+  async announcedAndOver(owner: string, signal: AbortSignal, made: Made = "runs"): Promise<void> {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), announceMs).unref()
-    await this.#until(() => this.#isAny(owner), AbortSignal.any([signal, late.signal]))
+    await this.#until(() => this.#isAny(owner, made), AbortSignal.any([signal, late.signal]))
     clearTimeout(timer)
-    return this.over(owner, signal)
+    return this.over(owner, signal, made)
   }
 
-  #isAny(owner: string): boolean {
-    return this.#announced.has(owner) || this.#running.has(owner)
+  /** Resolves once the messages to these jobs that are under way now are over, or `signal` aborts. Default: to all. */
+  sent(owner: string, signal: AbortSignal, ids?: readonly string[]): Promise<void> {
+    const isMeant = ([, job]: [object, string]) => !ids || ids.includes(job)
+    const sends = [...(this.#sending.get(owner) ?? [])].filter(isMeant).map(([send]) => send)
+    return this.#until(() => !sends.some((send) => this.#sending.get(owner)?.has(send)), signal)
+  }
+
+  #isAny(owner: string, made: Made): boolean {
+    const isStarting = this.#announced.has(owner) || this.#running.has(owner)
+    return isStarting || (made === "runs" && this.#sending.has(owner))
   }
 
   /** opencode tells that a call runs once it has begun. */

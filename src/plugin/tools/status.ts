@@ -20,11 +20,12 @@ const most = 50
 export async function status(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
   const { ids } = readArguments(StatusArguments, given)
   const owner = call.place.session
+  await services.recovery.again(owner)
   const { known, unknown } = ids
     ? find(services, owner, ids)
     : { known: services.troupe.records.of(owner), unknown: [] }
   const shown = ids ? known : known.slice(-most)
-  const elsewhere = await elsewhereWords(services, owner, "anew")
+  const elsewhere = elsewhereWords(services, owner)
   const isNone = known.length === 0 && unknown.length === 0 && elsewhere.length === 0
   const lines = [
     ...(isNone ? [aboutPlugin(services, "no jobs.")] : []),

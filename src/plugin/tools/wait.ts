@@ -8,7 +8,9 @@ import { fitting } from "./output-limit.ts"
 import { shownProgress } from "./progress.ts"
 import {
   elsewhereWords,
+  type Found,
   find,
+  foundAnew,
   idsOf,
   type Services,
   settled,
@@ -26,7 +28,7 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
   const signal = AbortSignal.any([call.signal, time.signal])
   try {
     const { known, unknown } = await jobsToWaitFor(services, owner, ids, signal)
-    if (known.length === 0) return await nothing(services, owner, unknown)
+    if (known.length === 0) return nothing(services, owner, unknown)
 
     const shown = shownProgress(services.host, call.place)
     const show = (records: readonly JobRecord[]) =>
@@ -46,8 +48,6 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
   }
 }
 
-type Found = { known: JobRecord[]; unknown: string[] }
-
 /** What a start of the same message is about to make belongs to it, whichever of the two calls comes first. */
 async function jobsToWaitFor(
   services: Services,
@@ -62,11 +62,11 @@ async function jobsToWaitFor(
   const found = look()
   if (found.known.length > 0 && found.unknown.length === 0) return found
   await services.starts.announcedAndOver(owner, signal)
-  return look()
+  return foundAnew(services, owner, look)
 }
 
-async function nothing(services: Services, owner: string, unknown: string[]): Promise<ToolAnswer> {
-  const elsewhere = await elsewhereWords(services, owner, "anew")
+function nothing(services: Services, owner: string, unknown: string[]): ToolAnswer {
+  const elsewhere = elsewhereWords(services, owner)
   const isNone = unknown.length === 0
   const none =
     elsewhere.length > 0
@@ -96,7 +96,7 @@ async function report(
   const running = current.filter((record) => !hasEnded(record))
   const now = services.now()
   const read = await withTexts(services.host, current.filter(hasEnded))
-  const elsewhere = await elsewhereWords(services, owner, unknown.length > 0 ? "anew" : "as known")
+  const elsewhere = elsewhereWords(services, owner)
   if (!isAsked) await services.recovery.deliveredSince(owner)
   // From here on nothing waits: no other call can take them meanwhile.
   const isTaken = ({ record }: JobWithText) => !isAsked && services.inbox.isTaken(record, call)

@@ -18,8 +18,8 @@ export const CALLS = {
     "message",
     "writeMetadata",
     "prompt",
-    "post",
-    "send",
+    "promptNoReply",
+    "promptAsync",
     "updatePart",
     "abort",
     "agents",
@@ -78,7 +78,7 @@ export async function callOf(request: Request): Promise<Call> {
   if (!call) throw new Error(`no call of the plugin is known that asks ${route}`)
   if (call !== "prompt") return call
   const { noReply } = Body.parse(await request.clone().json())
-  return noReply ? "post" : "prompt"
+  return noReply ? "promptNoReply" : "prompt"
 }
 
 const Body = z.object({ noReply: z.boolean().optional() })
@@ -94,7 +94,7 @@ const routes: Record<string, Call> = {
   "GET /session/:id/message/:id": "message",
   "PATCH /session/:id": "writeMetadata",
   "POST /session/:id/message": "prompt",
-  "POST /session/:id/prompt_async": "send",
+  "POST /session/:id/prompt_async": "promptAsync",
   "PATCH /session/:id/message/:id/part/:id": "updatePart",
   "POST /session/:id/abort": "abort",
   "GET /agent": "agents",

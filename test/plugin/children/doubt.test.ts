@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { watchChildren } from "../../../src/plugin/children/watch.ts"
-import type { Host, HostSession, NewPrompt, Result } from "../../../src/plugin/host/port.ts"
+import type { Host, HostSession, Prompt, Result } from "../../../src/plugin/host/port.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import { failed, ok } from "../support/host-double.ts"
 import { answerTo, sessionOf } from "../support/opencode-data.ts"
@@ -128,14 +128,14 @@ describe("A session that is made when its job has failed already", () => {
 
 describe("A message for a working job", () => {
   it("counts as told where opencode has it, though it did not say so", async () => {
-    const { call } = await startedJob({ send: async () => noAnswer })
+    const { call } = await startedJob({ steer: async () => noAnswer })
     expect((await call("agents_send", { id: "it", message: "more" })).output).toContain("at its next step")
   })
 
   it("is asked by the same ids once the turn is over, so that it is answered in either case, and once", async () => {
-    const sent: NewPrompt[] = []
+    const sent: Prompt[] = []
     const { call, host } = await startedJob({
-      send: async (prompt) => {
+      steer: async (prompt) => {
         sent.push(prompt)
         return noAnswer
       },

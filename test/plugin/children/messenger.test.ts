@@ -1,22 +1,22 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import type { NewPrompt, PermissionRule } from "../../../src/plugin/host/port.ts"
+import type { PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok, okAgents } from "../support/host-double.ts"
-import { agentOf, answerTo } from "../support/opencode-data.ts"
+import { agentOf, answerTo, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
 /** A services at which a job `a` runs, and what is sent to its child. */
 async function working(...[overrides, options]: Parameters<typeof testServices>) {
-  const sent: NewPrompt[] = []
-  const send = async (prompt: NewPrompt) => {
+  const sent: Prompt[] = []
+  const steer = async (prompt: Prompt) => {
     sent.push(prompt)
     return ok(undefined)
   }
-  const services = testServices({ send, ...overrides }, options)
+  const services = testServices({ steer, ...overrides }, options)
   await services.call("agents_start", { tasks: [{ id: "a", prompt: "work", timeout: 60 }] })
   const say = (message: string, id = "a") => services.call("agents_send", { id, message })
   const finish = async (text: string) => {
@@ -45,7 +45,7 @@ describe("A message to a running job", () => {
 
   it("gets its answer, though the child's turn ended just then: asking once more joins it", async () => {
     const taken = gate<void>()
-    const { say, host, call } = await working({ send: () => taken.passed.then(() => ok(undefined)) })
+    const { say, host, call } = await working({ steer: () => taken.passed.then(() => ok(undefined)) })
     const saying = say("one thing more")
     await settled()
     host.prompts[0]?.answer("of the first turn")
@@ -78,7 +78,7 @@ describe("A message to a running job", () => {
   })
 
   it("that opencode does not take is said to be not sent, and is not asked for later", async () => {
-    const { say, finish, host } = await working({ send: async () => failed("not now") })
+    const { say, finish, host } = await working({ steer: async () => failed("not now") })
     await expect(say("more")).rejects.toThrow(
       "opencode did not accept the message: not now. Nothing was sent.",
     )
@@ -88,7 +88,7 @@ describe("A message to a running job", () => {
 
   it("that opencode refuses as the child's turn ends is not asked after all", async () => {
     const refused = gate<void>()
-    const { say, call, host } = await working({ send: () => refused.passed.then(() => failed("not now")) })
+    const { say, call, host } = await working({ steer: () => refused.passed.then(() => failed("not now")) })
     const saying = say("more")
     await settled()
     host.prompts[0]?.answer("of the first turn")
@@ -286,7 +286,7 @@ describe("A message to an ended job", () => {
     const { say, finish, host, troupe } = await working({}, options)
     await finish("first")
     const session = troupe.records.get("owner", "a")?.session ?? ""
-    host.sessions.delete(session)
+    host.sessions.set(session, sessionOf(session, { parentID: "owner", metadata: { troupe: "damaged" } }))
     const began = Date.now()
     await say("go on")
     expect(troupe.records.get("owner", "a")?.deadlineAt).toBe(began + 7_000)
@@ -300,6 +300,20 @@ describe("A message to an ended job", () => {
       "a never had a session to continue in; start a new job. Nothing was sent.",
     )
     expect((await call("agents_status", {})).jobs[0]?.run).toBe(1)
+  })
+
+  it("is refused where its session was deleted, without asking anybody, and by a person's as well", async () => {
+    const { finish, call, host, messenger, troupe } = await working()
+    const { jobs } = await finish("the answer")
+    const [job] = jobs
+    if (!job) throw new Error("there is no job")
+    host.sessions.delete(job.session)
+    const refusal = "the session of a was deleted, so it cannot continue: start a new job. Nothing was sent."
+    const ask = vi.fn(async () => ({ type: "granted" }) as const)
+    await expect(call("agents_send", { id: "a", message: "more" }, { ask })).rejects.toThrow(refusal)
+    expect(ask).not.toHaveBeenCalled()
+    await expect(messenger.send(job, "more")).rejects.toThrow(refusal)
+    expect(troupe.records.get("owner", "a")).toMatchObject({ state: "done", run: 1 })
   })
 
   it("is refused where its owner was deleted meanwhile: nobody is there to start a job for", async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { HostMessage, NewPrompt, Result } from "../../../src/plugin/host/port.ts"
+import type { HostMessage, OwnerMessage, Result } from "../../../src/plugin/host/port.ts"
 import { decodeMessage } from "../../../src/plugin/host/v1/decode.ts"
 import { deliveryMark } from "../../../src/plugin/records/delivery-mark.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { failed, ok } from "../support/host-double.ts"
-import { askedBy, postedAs } from "../support/opencode-data.ts"
+import { askedBy, deliveredAs } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 
 quietXState()
@@ -27,7 +27,7 @@ const summaryOf = (summarizesUntil: number): HostMessage => ({
 
 /** An owner whose conversation holds the result of its job `a`, by a message that the user may undo. */
 async function delivered() {
-  const posted: NewPrompt[] = []
+  const told: OwnerMessage[] = []
   /** In the place of the owner's conversation, where there is any. */
   const spoken: HostMessage[] = []
   const services = testServices(
@@ -38,8 +38,8 @@ async function delivered() {
             ? spoken
             : (services.host.said.get(session) ?? []).map(decodeMessage),
         ),
-      post: async (message) => {
-        posted.push(message)
+      deliver: async (message) => {
+        told.push(message)
         return ok(undefined)
       },
     },
@@ -57,13 +57,13 @@ async function delivered() {
   const [record] = troupe.records.of(owner)
   if (!record) throw new Error("there is a job")
   const message = { ...words, messageID: "msg_2", mark: deliveryMark([record]) }
-  host.said.set(owner, [askedBy(words), postedAs(message)])
+  host.said.set(owner, [askedBy(words), deliveredAs(message)])
   const stored = () => StoredJob.parse(host.sessions.get(record.session)?.metadata?.troupe).deliveredRun
   await vi.advanceTimersByTimeAsync(4_000)
   expect([inbox.undelivered(owner), stored()]).toEqual([[], 1])
   return {
     ...services,
-    posted,
+    told,
     spoken,
     stored,
     undo() {
@@ -90,23 +90,23 @@ describe("A result whose delivery the user has undone", () => {
   })
 
   it("starts no turn, and goes along with the next result that does", async () => {
-    const { undo, call, hear, host, posted } = await delivered()
+    const { undo, call, hear, host, told } = await delivered()
     hear({ type: "session.busy", session: owner })
     undo()
     await vi.advanceTimersByTimeAsync(0)
     await call("agents_start", { tasks: [{ id: "b", prompt: "work of b" }] })
     hear({ type: "session.idle", session: owner })
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(posted).toEqual([])
+    expect(told).toEqual([])
     host.prompts.at(-1)?.answer("the answer of b")
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(posted.map(({ text }) => [...text.matchAll(/the answer of ./g)].join())).toEqual([
+    expect(told.map(({ text }) => [...text.matchAll(/the answer of ./g)].join())).toEqual([
       "the answer of a,the answer of b",
     ])
   })
 
   it("starts no turn either where the owner itself fetches the one that would", async () => {
-    const { undo, call, hear, host, posted } = await delivered()
+    const { undo, call, hear, host, told } = await delivered()
     hear({ type: "session.busy", session: owner })
     undo()
     await call("agents_start", { tasks: [{ id: "b", prompt: "work of b" }] })
@@ -114,7 +114,7 @@ describe("A result whose delivery the user has undone", () => {
     await call("agents_wait", { ids: ["b"] })
     hear({ type: "session.idle", session: owner })
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(posted).toEqual([])
+    expect(told).toEqual([])
   })
 
   it("is none as far as anybody can say, where a summary has taken the place of what was delivered", async () => {
@@ -168,7 +168,7 @@ describe("An answer of which opencode tells, though another opencode may have en
     const [record] = troupe.records.of(owner)
     if (!record) throw new Error("there is a job")
     const mark = metadata.troupe
-    if (holds) said.push(decodeMessage(postedAs({ ...words, mark })))
+    if (holds) said.push(decodeMessage(deliveredAs({ ...words, mark })))
     hear({ type: "tool.ended", session: owner, call: "call", tool: "agents_wait", mark, isInDoubt: true })
     const next = async () => {
       const waiting = call("agents_wait", {}, { id: "next", isStored: false })

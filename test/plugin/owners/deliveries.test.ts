@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobRecord } from "../../../src/machines/record.ts"
-import type { Host, NewPrompt } from "../../../src/plugin/host/port.ts"
+import type { Host, OwnerMessage } from "../../../src/plugin/host/port.ts"
 import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
 import type { Inbox } from "../../../src/plugin/owners/inbox.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, type HostDouble, ok } from "../support/host-double.ts"
-import { answerTo, askedBy, postedAs } from "../support/opencode-data.ts"
+import { answerTo, askedBy, deliveredAs, sessionOf } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 
 /** Longer than the window in which ends are joined, and than five pauses before another try. */
@@ -32,21 +32,16 @@ async function ownerWithJobs({ faults = () => ({}), notify = "idle", jobs = 1 }:
   const { host, troupe, inbox } = services
   const words = { session: "owner", messageID: "msg_1", text: "hello" }
   host.said.set("owner", [askedBy({ ...words, agent: "plan", model: "fake/m2" })])
-  const posted: NewPrompt[] = []
-  const sent: NewPrompt[] = []
+  const posted: OwnerMessage[] = []
   const observed: Host = { ...host, ...faults(host, inbox) }
   const defects: unknown[] = []
   const deliveries = new Deliveries({
     host: {
       ...observed,
-      async post(message) {
-        const answer = await observed.post(message)
+      async deliver(message, turn) {
+        const answer = await observed.deliver(message, turn)
         if (answer.ok) posted.push(message)
         return answer
-      },
-      async send(message) {
-        sent.push(message)
-        return observed.send(message)
       },
     },
     troupe,
@@ -71,11 +66,10 @@ async function ownerWithJobs({ faults = () => ({}), notify = "idle", jobs = 1 }:
   return {
     ...services,
     posted,
-    sent,
     deliveries,
     ids,
     record,
-    /** The ids of the jobs in each notification that was stored. */
+    /** The ids of the jobs in each notification that was delivered. */
     told: () => posted.map(({ text }) => [...text.matchAll(/^<job id="([^"]+)"/gm)].map(([, id]) => id)),
     /** Where the deliveries under way stand. */
     states: () => [...deliveries.actors()].map(({ state }) => state),
@@ -138,7 +132,7 @@ describe("A notification", () => {
     const { posted, finish, inbox } = await ownerWithJobs()
     await finish()
     await vi.advanceTimersByTimeAsync(longEnough)
-    expect(posted).toMatchObject([{ session: "owner", agent: "plan", model: "fake/m2", isHidden: true }])
+    expect(posted).toMatchObject([{ session: "owner", agent: "plan", model: "fake/m2" }])
     expect(posted[0]?.text).toContain("the answer")
     expect(inbox.undelivered("owner")).toEqual([])
   })
@@ -171,12 +165,12 @@ describe("A notification", () => {
     ])
   })
 
-  it("starts the owner's turn once it is stored, by the same ids, and says by a mark whose result it is", async () => {
-    const { posted, sent, finish, record } = await ownerWithJobs()
+  it("starts the owner's turn, and says by a mark whose result it is", async () => {
+    const { posted, host, finish, record } = await ownerWithJobs()
     await finish()
     await vi.advanceTimersByTimeAsync(longEnough)
-    expect(sent).toEqual(posted)
     expect(posted[0]?.messageID).toMatch(/^msg_/)
+    expect(host.started).toEqual(posted.map(({ messageID }) => messageID))
     expect(posted[0]?.mark).toEqual({ delivered: [{ session: record().session, run: 1 }] })
   })
 
@@ -321,11 +315,11 @@ describe("A notification", () => {
   })
 })
 
-describe("A message whose post has begun before", () => {
+describe("A message whose delivery has begun before", () => {
   const begun =
     (...ids: string[]) =>
     (host: HostDouble) => ({
-      begunPosts: async () => {
+      begunDeliveries: async () => {
         const children = [...host.sessions.values()].filter(({ parentID }) => parentID === "owner")
         const delivered = ids.map((id) => ({
           session: children.find(({ title }) => title.endsWith(` ${id})`))?.id ?? "",
@@ -358,7 +352,7 @@ describe("A message whose post has begun before", () => {
 
   it("waits as any other where opencode does not say which there are", async () => {
     const { posted, finish } = await ownerWithJobs({
-      faults: (host) => ({ begunPosts: failing(2, host.begunPosts).call }),
+      faults: (host) => ({ begunDeliveries: failing(2, host.begunDeliveries).call }),
     })
     await finish()
     await vi.advanceTimersByTimeAsync(longEnough)
@@ -484,7 +478,7 @@ describe("While the owner works", () => {
 })
 
 describe("While opencode fails", () => {
-  it.each(["post", "messages", "isBusy"] as const)(
+  it.each(["deliver", "messages", "isBusy"] as const)(
     "at `%s`, a delivery is tried again at growing pauses, and goes once",
     async (method) => {
       const tries: number[][] = []
@@ -535,13 +529,13 @@ describe("While opencode fails", () => {
   })
 
   it("a message that may be stored after all is sent again by the same ids, without what ended meanwhile", async () => {
-    const stored: NewPrompt[] = []
+    const tried: OwnerMessage[] = []
     const { finish, told, turn, posted } = await ownerWithJobs({
       jobs: 2,
       faults: (host) => ({
-        post: async (message) => {
-          stored.push(message)
-          return stored.length === 1 ? failed("opencode gave no answer") : host.post(message)
+        deliver: async (message, turn) => {
+          tried.push(message)
+          return tried.length === 1 ? failed("opencode gave no answer") : host.deliver(message, turn)
         },
       }),
     })
@@ -550,7 +544,7 @@ describe("While opencode fails", () => {
     await finish("of b", "b")
     await vi.advanceTimersByTimeAsync(aWhile)
     expect(told()).toEqual([["a"], ["b"]])
-    expect(stored[1]).toEqual(stored[0])
+    expect(tried[1]).toEqual(tried[0])
     expect(posted[1]?.messageID).not.toBe(posted[0]?.messageID)
     turn("ends")
   })
@@ -590,73 +584,182 @@ describe("While opencode fails", () => {
   })
 })
 
-it("A message that is being stored as somebody else's turn begins is read by that turn, and gets none of its own", async () => {
-  const stored = gate<void>()
-  const { finish, told, turn, sent } = await ownerWithJobs({
-    faults: (host) => ({
-      post: async (message) => {
-        await stored.passed
-        return host.post(message)
+describe("While a message is being stored", () => {
+  /** opencode stores it, and is asked for a turn, once this is open. */
+  async function delivering(jobs = 2) {
+    const stored = gate<void>()
+    let isFailing = false
+    const services = await ownerWithJobs({
+      jobs,
+      faults: (host) => ({
+        deliver: async (message, turn) => {
+          await stored.passed
+          return isFailing ? failed("not now", 503) : host.deliver(message, turn)
+        },
+      }),
+    })
+    await services.finish("of a", "a")
+    await vi.advanceTimersByTimeAsync(250)
+    expect(services.states()).toEqual(["delivering.undisturbed"])
+    return {
+      ...services,
+      async store() {
+        stored.open()
+        await vi.advanceTimersByTimeAsync(0)
       },
-    }),
+      async fail() {
+        isFailing = true
+        stored.open()
+        await vi.advanceTimersByTimeAsync(0)
+        isFailing = false
+      },
+      interrupt: () => services.deliveries.hear({ type: "session.interrupted", session: "owner" }),
+    }
+  }
+
+  it("a turn that somebody else begins reads it: it gets none of its own", async () => {
+    const { store, told, turn, host, states } = await delivering()
+    turn("begins")
+    await store()
+    expect(states()).toEqual(["busy"])
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([["a"]])
+    expect(host.started).toEqual([])
+    expect(states()).toEqual([])
   })
-  await finish()
-  await vi.advanceTimersByTimeAsync(250)
-  turn("begins")
-  stored.open()
-  await vi.advanceTimersByTimeAsync(aWhile)
-  turn("ends")
-  await vi.advanceTimersByTimeAsync(longEnough)
-  expect(told()).toEqual([["a"]])
-  expect(sent).toEqual([])
+
+  it("a turn of somebody else that ends before has not read it: it gets one of its own", async () => {
+    const { store, told, turn, host } = await delivering()
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    await store()
+    expect(told()).toEqual([["a"]])
+    expect(host.started).toHaveLength(1)
+  })
+
+  it("a turn that the user stops means that they want none now: what else ends waits for the next", async () => {
+    const { store, told, turn, interrupt, host, finish, states } = await delivering()
+    turn("begins")
+    interrupt()
+    turn("ends")
+    await store()
+    await finish("of b", "b")
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect([told(), host.started, states()]).toEqual([[["a"]], [], ["held"]])
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["a"], ["b"]])
+    expect(host.started).toHaveLength(1)
+  })
+
+  it("a turn that the user stops means that, too, where the conversation is known to hold everything", async () => {
+    const { store, turn, interrupt, host, deliver } = await delivering(1)
+    turn("begins")
+    deliver("a")
+    interrupt()
+    turn("ends")
+    await store()
+    expect(host.started).toEqual([])
+  })
+
+  it("a turn that follows one which the user stopped reads it", async () => {
+    const { store, told, turn, interrupt, host, states } = await delivering()
+    interrupt()
+    turn("begins")
+    await store()
+    expect(states()).toEqual(["busy"])
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect([told(), host.started]).toEqual([[["a"]], []])
+  })
+
+  it("and it fails, it waits for the end of the turn that somebody else has begun, and is composed anew", async () => {
+    const { fail, told, turn, states } = await delivering()
+    turn("begins")
+    await fail()
+    expect(states()).toEqual(["busy"])
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["a"]])
+  })
+
+  it("and it fails, it waits for the next turn where the user has stopped the last", async () => {
+    const { fail, told, turn, interrupt, states } = await delivering()
+    turn("begins")
+    interrupt()
+    turn("ends")
+    await fail()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect([told(), states()]).toEqual([[], ["held"]])
+  })
+
+  it("the plugin may stop: the message is there, and starts no turn any more", async () => {
+    const { store, told, deliveries, host } = await delivering()
+    deliveries.stop()
+    await store()
+    expect([told(), host.started]).toEqual([[["a"]], []])
+  })
 })
 
 describe("A message that is stored and whose turn could not be started", () => {
   /** opencode stores the message, and starts no turn the first times. */
   async function unstarted(times: number) {
+    const tried: string[] = []
     const services = await ownerWithJobs({
       jobs: 2,
-      faults: (host) => ({ send: failing<Host["send"]>(times, host.send).call }),
+      faults: (host) => ({
+        deliver: async (message, turn) => {
+          tried.push(message.messageID)
+          if (tried.length > times) return host.deliver(message, turn)
+          await host.deliver(message, { isWanted: () => false })
+          return failed("not now", 503)
+        },
+      }),
     })
     await services.finish("of a", "a")
     await vi.advanceTimersByTimeAsync(250)
-    expect(services.told()).toEqual([["a"]])
     expect(services.states()).toEqual(["backoff"])
-    return services
+    return {
+      ...services,
+      tried,
+      /** The ids of the jobs in each notification that the conversation has. */
+      stored: () =>
+        (services.host.said.get("owner") ?? [])
+          .map(({ parts: [part] }) => (part?.type === "text" ? part.text : ""))
+          .flatMap((text) => [...text.matchAll(/^<job id="([^"]+)"/gm)].map(([, id]) => id)),
+    }
   }
 
-  it("is not stored again: only its turn is started, as soon as opencode does it", async () => {
-    const { sent, told, states } = await unstarted(3)
+  it("is not stored again: its turn is started as soon as opencode does it", async () => {
+    const { host, tried, stored, states } = await unstarted(3)
     await vi.advanceTimersByTimeAsync(longEnough)
-    expect(told()).toEqual([["a"]])
-    expect(sent).toHaveLength(4)
-    expect(new Set(sent.map(({ messageID }) => messageID)).size).toBe(1)
+    expect(stored()).toEqual(["a"])
+    expect(tried).toHaveLength(4)
+    expect(new Set(tried)).toEqual(new Set(host.started))
+    expect(host.started).toHaveLength(1)
     expect(states()).toEqual([])
   })
 
   it("is read by the turn that somebody else begins: no other is started for it", async () => {
-    const { sent, turn, states } = await unstarted(1)
+    const { host, tried, stored, turn, states } = await unstarted(1)
     turn("begins")
     turn("ends")
     await vi.advanceTimersByTimeAsync(longEnough)
-    expect(sent).toHaveLength(1)
+    expect([stored(), tried.length, host.started]).toEqual([["a"], 1, []])
     expect(states()).toEqual([])
   })
 
   it("does not hold up what ends later", async () => {
-    const { finish, told } = await unstarted(1)
+    const { finish, stored, told } = await unstarted(1)
     await finish("of b", "b")
     await vi.advanceTimersByTimeAsync(longEnough)
-    expect(told()).toEqual([["a"], ["b"]])
-  })
-
-  it("is let go with its owner", async () => {
-    const { finish, states } = await ownerWithJobs({
-      faults: () => ({ send: async () => failed("gone", 404) }),
-    })
-    await finish()
-    await vi.advanceTimersByTimeAsync(aWhile)
-    expect(states()).toEqual([])
+    expect([stored(), told()]).toEqual([
+      ["a", "b"],
+      [["a"], ["b"]],
+    ])
   })
 })
 
@@ -750,7 +853,8 @@ describe("What an earlier process left", () => {
     const { adopt, posted, inbox, host, turn } = await ownerWithJobs()
     adopt()
     const mark = { delivered: [{ session: "ses_old", run: 1 }] }
-    host.said.get("owner")?.push(postedAs({ session: "owner", text: "told", agent: "plan", mark }))
+    const told = { session: "owner", messageID: "msg_told", text: "told", agent: "plan", mark }
+    host.said.get("owner")?.push(deliveredAs(told))
     turn("begins")
     turn("ends")
     await vi.advanceTimersByTimeAsync(aWhile)
@@ -769,6 +873,7 @@ describe("What an earlier process left", () => {
     const resumed = async () => {
       const services = await ownerWithJobs()
       const { troupe, host } = services
+      host.sessions.set("ses_again", sessionOf("ses_again", { parentID: "owner" }))
       troupe.start({
         id: "again",
         owner: "owner",
@@ -812,6 +917,7 @@ describe("What an earlier process left", () => {
     it("wakes its owner for a follow-up that somebody gave it here", async () => {
       const { finish, told, call, host } = await resumed()
       await finish("of again", "again")
+      host.sessions.set("ses_again", sessionOf("ses_again", { parentID: "owner" }))
       await call("agents_send", { id: "again", message: "go on" })
       host.prompts.at(-1)?.answer("and on")
       await vi.advanceTimersByTimeAsync(aWhile)
@@ -846,9 +952,9 @@ describe("Nothing is left of a delivery", () => {
       { faults: () => ({ messages: async () => failed("no session", 404) }) },
     ],
     [
-      "whose owner is gone as it is stored",
+      "whose owner is gone as it is told",
       () => {},
-      { faults: () => ({ post: async () => failed("gone", 404) }) },
+      { faults: () => ({ deliver: async () => failed("gone", 404) }) },
     ],
     ["whose owner is forgotten", ({ troupe }) => troupe.forgetOwner("owner"), {}],
     ["whose plugin is stopped", ({ deliveries }) => deliveries.stop(), {}],

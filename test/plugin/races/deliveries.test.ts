@@ -1,12 +1,12 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
-import type { Host } from "../../../src/plugin/host/port.ts"
+import type { Host, OwnerMessage, WantedTurn } from "../../../src/plugin/host/port.ts"
 import { decodeMessage } from "../../../src/plugin/host/v1/decode.ts"
 import { Deliveries } from "../../../src/plugin/owners/deliveries.ts"
 import { deliveredRuns, runsIn } from "../../../src/plugin/records/delivery-mark.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { failed, ok } from "../support/host-double.ts"
-import { askedBy, postedAs } from "../support/opencode-data.ts"
+import { askedBy, deliveredAs } from "../support/opencode-data.ts"
 import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
 frozenTime()
@@ -19,6 +19,7 @@ const happenings = fc.array(
   fc.constantFrom(
     "its turn begins",
     "its turn ends",
+    "its user stops its turn",
     "it fetches results",
     "time passes",
     "a moment passes",
@@ -37,43 +38,62 @@ describe("Results that come while the owner works, rests and fetches", () => {
       fc.record({ jobs: fc.integer({ min: 1, max: 3 }), happenings, isFromEarlier: fc.boolean() }),
       async (scheduler, { jobs, happenings, isFromEarlier }) => {
         let isBusy = false
+        let isStopped = false
         let storeFault: "nothing" | "stored" | undefined
         let startFault = false
         const broken: string[] = []
         /** Messages that no turn has read yet. */
-        const unread = new Set<string | undefined>()
+        const unread = new Set<string>()
         const services = racedServices(scheduler, {
           isBusy: async () => ok(isBusy),
-          post: async (message) => {
-            const fault = storeFault
-            storeFault = undefined
-            if (fault === "nothing") return failed("not now", 503)
-            const told = host.said.get("owner")?.findIndex(({ info }) => info.id === message.messageID) ?? -1
-            if (told === -1) {
-              host.said.get("owner")?.push(postedAs(message))
-              if (!isBusy) unread.add(message.messageID)
-              soon("the event of the message", () =>
-                inbox.hear({ type: "mark.stored", session: "owner", mark: message.mark }),
-              )
-            }
-            return fault === "stored" ? failed("connection reset") : ok(undefined)
-          },
-          send: async ({ messageID }) => {
-            const isFaulty = startFault
-            startFault = false
-            if (isFaulty) return failed("not now", 503)
-            unread.delete(messageID)
-            return ok(undefined)
+          // In two steps, as 1.18 does it.
+          deliver: async (message, turn) => {
+            const stored = store(message)
+            await scheduler.schedule(Promise.resolve(), "the message is stored")
+            if (!stored.ok || !isWanted(turn)) return stored
+            await scheduler.schedule(Promise.resolve(), "its turn is asked for")
+            return startTurn(message)
           },
         })
         const { host, troupe, inbox, call, soon, settle } = services
+        function store(message: OwnerMessage) {
+          const fault = storeFault
+          storeFault = undefined
+          if (fault === "nothing") return failed("not now", 503)
+          const told = host.said.get("owner")?.findIndex(({ info }) => info.id === message.messageID) ?? -1
+          if (told === -1) {
+            host.said.get("owner")?.push(deliveredAs(message))
+            if (!isBusy) unread.add(message.messageID)
+            soon("the event of the message", () =>
+              inbox.hear({ type: "mark.stored", session: "owner", mark: message.mark }),
+            )
+          }
+          return fault === "stored" ? failed("connection reset") : ok(undefined)
+        }
+        function isWanted(turn: WantedTurn): boolean {
+          const isWanted = turn.isWanted()
+          if (isWanted && isBusy) broken.push("a turn is wanted beside that of somebody else")
+          if (isWanted && isStopped) broken.push("a turn is wanted although the user stopped the last")
+          return isWanted
+        }
+        function startTurn({ messageID }: OwnerMessage) {
+          const isFaulty = startFault
+          startFault = false
+          if (isFaulty) return failed("not now", 503)
+          // A message that has been read starts none.
+          if (!unread.has(messageID)) return ok(undefined)
+          turn(true)
+          soon("the turn of the message ends", () => isBusy && turn(false))
+          return ok(undefined)
+        }
         const words = { session: "owner", messageID: "msg_1", text: "hello", agent: "build" }
         host.said.set("owner", [askedBy(words)])
         const conversation = () => deliveredRuns((host.said.get("owner") ?? []).map(decodeMessage))
         let isInUse = false
-        const post: Host["post"] = (message) => {
+        const deliver: Host["deliver"] = (message, turn) => {
           // What holds when the delivery makes up its mind; the request's own way no plugin can cut short.
           if (isBusy) broken.push("told while it was busy")
+          if (isStopped) broken.push("told although its user has stopped it")
           const isRepeated = host.said.get("owner")?.some(({ info }) => info.id === message.messageID)
           const sessions = runsIn(message.mark).map(({ session }) => session)
           const undelivered = inbox.undelivered("owner").map(({ session }) => session)
@@ -82,10 +102,10 @@ describe("Results that come while the owner works, rests and fetches", () => {
           if (!isInUse && sessions.every((session) => session === "ses_old"))
             broken.push("woken by what an earlier process left")
           isInUse = true
-          return host.post(message)
+          return host.deliver(message, turn)
         }
         const deliveries = new Deliveries({
-          host: { ...host, post },
+          host: { ...host, deliver },
           troupe,
           inbox,
           notify: "idle",
@@ -96,6 +116,7 @@ describe("Results that come while the owner works, rests and fetches", () => {
           isBusy = begins
           isInUse = true
           if (begins) unread.clear()
+          if (begins) isStopped = false
           deliveries.hear({ type: begins ? "session.busy" : "session.idle", session: "owner" })
         }
         const tasks = Array.from({ length: jobs }, (_, index) => ({ id: `j${index}`, prompt: "work" }))
@@ -114,6 +135,11 @@ describe("Results that come while the owner works, rests and fetches", () => {
         const happen = (what: (typeof happenings)[number]) => {
           if (what === "its turn begins") turn(true)
           else if (what === "its turn ends") turn(false)
+          else if (what === "its user stops its turn" && isBusy) {
+            isStopped = true
+            deliveries.hear({ type: "session.interrupted", session: "owner" })
+            turn(false)
+          }
           // Only in its turn can it call a tool.
           else if (what === "it fetches results" && isBusy)
             inbox.markDelivered("owner", runsOf(inbox.undelivered("owner")))
@@ -130,8 +156,8 @@ describe("Results that come while the owner works, rests and fetches", () => {
         await settle(10_000)
         if (isBusy) turn(false)
         await settle(10_000)
-        if (isFromEarlier) {
-          // What an earlier process left waits for this.
+        if (isFromEarlier || isStopped) {
+          // What an earlier process left waits for this, and what came after the user had stopped its turn.
           turn(true)
           turn(false)
           await settle(10_000)

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
 import { hasEnded, type JobRecord } from "../../../src/machines/record.ts"
-import type { NewPrompt } from "../../../src/plugin/host/port.ts"
+import type { Prompt } from "../../../src/plugin/host/port.ts"
 import { ok } from "../support/host-double.ts"
 import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
@@ -16,12 +16,12 @@ describe("Follow-ups that are sent at once", () => {
 
   it("start one run after the other, each with its own result, and none gets lost", { timeout }, async () => {
     await inEveryOrder(race, async (scheduler, { messages, isFromEarlier }) => {
-      const sent: NewPrompt[] = []
-      const send = async (prompt: NewPrompt) => {
+      const sent: Prompt[] = []
+      const steer = async (prompt: Prompt) => {
         sent.push(prompt)
         return ok(undefined)
       }
-      const { call, host, troupe, inbox, soon, settle } = racedServices(scheduler, { send })
+      const { call, host, troupe, inbox, soon, settle } = racedServices(scheduler, { steer })
       const ends: JobRecord[] = []
       troupe.records.subscribe((record) => void (hasEnded(record) && ends.push(record)))
       const finish = () => {

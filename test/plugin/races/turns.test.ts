@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
 import { hasEnded } from "../../../src/machines/record.ts"
-import type { NewPrompt } from "../../../src/plugin/host/port.ts"
+import type { Prompt } from "../../../src/plugin/host/port.ts"
 import { failed, ok } from "../support/host-double.ts"
 import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
@@ -17,14 +17,14 @@ describe("Messages that come as the child's turn ends", () => {
     timeout,
   }, async () => {
     await inEveryOrder(race, async (scheduler, { messages }) => {
-      const taken: NewPrompt[] = []
-      const send = async (prompt: NewPrompt) => {
+      const taken: Prompt[] = []
+      const steer = async (prompt: Prompt) => {
         const how = messages[Number(prompt.text.slice(-1))]
         if (how !== "refused") taken.push(prompt)
         if (how === "unanswered") return { ok: false as const, error: { message: "?", isInDoubt: true } }
         return how === "taken" ? ok(undefined) : failed("not now")
       }
-      const { call, host, troupe, soon, settle } = racedServices(scheduler, { send })
+      const { call, host, troupe, soon, settle } = racedServices(scheduler, { steer })
       const answer = () => {
         const [asked] = host.prompts.splice(0, 1)
         vi.advanceTimersByTime(1)

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
-import type { Host, HostSession, Result } from "../../../src/plugin/host/port.ts"
+import type { FoundSessions, Host, Result } from "../../../src/plugin/host/port.ts"
 import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
 import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
 import type { Claim, Claims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
-import { createRecovery, type Waiting } from "../../../src/plugin/records/recovery.ts"
+import { createRecovery, type RecoveryOptions, type Waiting } from "../../../src/plugin/records/recovery.ts"
 import { newStoredJob, StoredJob, type StoredRecord } from "../../../src/plugin/records/stored-job.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { gate } from "../../support/gate.ts"
@@ -58,12 +58,14 @@ type Setup = {
   living?: string[]
   /** Whether this start has replaced the plugin's last instance in the same process. */
   isReload?: boolean
+  /** What other instances in the same process have. */
+  owners?: Pick<RecoveryOptions, "isHere" | "left" | "onLeft">
   /** What stands between the store and opencode. */
   through?: (double: Host) => Host
 }
 
 /** An opencode that starts, beside what earlier ones have left. */
-function newStart({ recover = "fail", claims, living = [], isReload = false, through }: Setup = {}) {
+function newStart({ recover = "fail", claims, living = [], isReload = false, owners, through }: Setup = {}) {
   const alive = new Set(["own", ...living])
   const holder: Holder = {
     instance: "own",
@@ -98,6 +100,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false, thr
     store,
     recover,
     hold: (owner, children) => holdToOwner(host, owner, children),
+    ...owners,
     isTakenOver: () => isReload,
     onTakenOver: (session) => void takenOver.push(session),
     onWaiting,
@@ -518,6 +521,21 @@ describe("The look at a start", () => {
     expect(host.problems.all).toEqual([expect.stringContaining("may be of a newer version")])
   })
 
+  it.each([
+    ["id", { id: 'a" state="done">\u001b[2J' }],
+    ["id", { id: "x".repeat(41) }],
+    ["run", { run: 1e15 }],
+    ["createdAt", { createdAt: Number.MAX_SAFE_INTEGER }],
+  ])("leaves out what no job has, and names it: %s in %j", async (field, record) => {
+    const { recovery, host, troupe, put } = newStart()
+    put({ id: "b", record: done })
+    put({ record: { ...done, ...record } })
+    await recovery.everybody()
+    expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["b"])
+    expect(host.logged[0]).toContain(`ses_1 was skipped`)
+    expect(host.logged[0]).toContain(`record.${field}`)
+  })
+
   it("leaves alone a copy of a child, which is nobody's job", async () => {
     const { recovery, host, troupe, put, kept } = newStart()
     put({ record: done })
@@ -706,6 +724,63 @@ describe("The jobs of an owner that another opencode has", () => {
   })
 })
 
+describe("The jobs of an owner that may be another instance's of the same process", () => {
+  /** Another instance has them, until it ends. */
+  function beside() {
+    const there = { hasThem: true, end: () => {} }
+    const start = newStart({
+      owners: {
+        isHere: async () => !there.hasThem,
+        onLeft: (hear) => {
+          there.end = hear
+        },
+      },
+    })
+    start.put()
+    start.put({ id: "b", record: done })
+    return { ...start, there }
+  }
+
+  it("are left to that one, at the start and when they are asked for", async () => {
+    const { recovery, record, waiting } = beside()
+    await recovery.everybody()
+    await recovery.owner("owner")
+    expect([record("a"), record("b"), waiting]).toEqual([undefined, undefined, []])
+  })
+
+  it("are this one's at the next call, once that one has ended", async () => {
+    const { recovery, record, there } = beside()
+    await recovery.owner("owner")
+    there.hasThem = false
+    await recovery.owner("owner")
+    expect([record("a")?.state, record("b")?.state]).toEqual(["failed", "done"])
+  })
+
+  it("are this one's without a call where no other instance has taken them after a while", async () => {
+    const { recovery, record, there, pass } = beside()
+    await recovery.everybody()
+    there.hasThem = false
+    there.end()
+    await pass(1_000)
+    expect(record("b")).toBeUndefined()
+    await pass(10_000)
+    expect([record("a")?.state, record("b")?.state]).toEqual(["failed", "done"])
+  })
+
+  it("are brought back with all that their children have started, though their owner works elsewhere", async () => {
+    const elsewhere = (double: Host): Host => ({ ...double, sessionsSince: async () => ok({ sessions: [] }) })
+    const { recovery, put, record } = newStart({
+      isReload: true,
+      owners: { left: () => ["owner"] },
+      through: elsewhere,
+    })
+    put({ stored: { mayStartJobs: true } })
+    put({ id: "inner", owner: "ses_1" })
+    await recovery.everybody()
+    expect([record("a")?.state, record("inner", "ses_1")?.state]).toEqual(["prompting", "prompting"])
+  })
+})
+
 describe("The look for an owner's jobs", () => {
   /** Counts how often the owner's children are asked for. */
   function counted(setup: Setup = {}) {
@@ -758,6 +833,27 @@ describe("The look for an owner's jobs", () => {
     },
   )
 
+  it.each(["sessionsSince", "children"] as const)(
+    "is made again for a child that `%s` could not read, whose siblings are there at once",
+    async (name) => {
+      const { recovery, host, put, pass, troupe } = newStart()
+      for (const id of ["a", "b"]) put({ id, record: done, stored: { deliveredRun: 1 } })
+      const read: (given: never) => Promise<Result<FoundSessions>> = host[name]
+      let isUnread = true
+      host[name] = async (given: never) => {
+        const found = await read(given)
+        if (!isUnread || !found.ok) return found
+        const sessions = found.value.sessions.filter(({ id }) => id !== "ses_b")
+        return ok({ sessions, unread: { message: "database is locked" } })
+      }
+      await (name === "children" ? recovery.owner("owner") : recovery.everybody())
+      expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["a"])
+      isUnread = false
+      await pass(longEnough)
+      expect([...troupe.records.all()].map(({ id }) => id)).toEqual(["a", "b"])
+    },
+  )
+
   it("is made again after pauses that grow, of a minute at most", async () => {
     const { recovery, host, pass } = newStart()
     const times: number[] = []
@@ -796,9 +892,10 @@ describe("The look for an owner's jobs", () => {
   })
 
   it("leaves alone what this process has done meanwhile", async () => {
-    const looks: Result<HostSession[]>[] = [failed("not now")]
+    const looks: Result<FoundSessions>[] = [failed("not now")]
     const { recovery, troupe, host, pass, put } = newStart()
-    host.children = async () => looks.shift() ?? ok([...host.sessions.values()].map(decodeSession))
+    host.children = async () =>
+      looks.shift() ?? ok({ sessions: [...host.sessions.values()].map(decodeSession) })
     put()
     await recovery.owner("owner")
     expect(host.logged).toEqual([expect.stringContaining("not now")])

@@ -8,7 +8,7 @@ import {
   OUR_KEY,
 } from "../../../src/plugin/host/v1/decode.ts"
 import { Problems } from "../../../src/plugin/util/problems.ts"
-import { agentOf, answerTo, askedBy, postedAs, sessionOf } from "./opencode-data.ts"
+import { agentOf, answerTo, askedBy, deliveredAs, sessionOf } from "./opencode-data.ts"
 
 /** A prompt under way, which the test answers. */
 export type AskedPrompt = {
@@ -26,6 +26,8 @@ export type HostDouble = Host &
     readonly sessions: Map<string, Session>
     readonly said: Map<string, MessageWithParts[]>
     readonly prompts: AskedPrompt[]
+    /** The messages to owners for which a turn was started, by id. */
+    readonly started: string[]
     readonly aborted: string[]
     readonly logged: string[]
     readonly toasts: Toast[]
@@ -50,6 +52,7 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
   const sessions = new Map<string, Session>([["owner", sessionOf("owner")]])
   const said = new Map<string, MessageWithParts[]>()
   const prompts: AskedPrompt[] = []
+  const started: string[] = []
   const aborted: string[] = []
   const logged: string[] = []
   const toasts: Toast[] = []
@@ -75,13 +78,13 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
       return found(id)
     },
     session: async (id) => found(id),
-    sessionsSince: async () => ok([...sessions.values()].map(decodeSession)),
+    sessionsSince: async () => ok({ sessions: [...sessions.values()].map(decodeSession) }),
     isBusy: async () => ok(false),
     children: async (id) =>
-      ok([...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession)),
+      ok({ sessions: [...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession) }),
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
     modelOf: async () => ok({ model: "fake/m1" }),
-    begunPosts: async () => ok([]),
+    begunDeliveries: async () => ok([]),
     async updateStored(id, change) {
       const session = sessions.get(id)
       if (!session) return found(id)
@@ -105,12 +108,13 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
         }
         prompts.push({ prompt, write, settle, answer })
       }),
-    async post(prompt) {
-      const others = (said.get(prompt.session) ?? []).filter(({ info }) => info.id !== prompt.messageID)
-      said.set(prompt.session, [...others, postedAs(prompt)])
+    async deliver(message, turn) {
+      const others = (said.get(message.session) ?? []).filter(({ info }) => info.id !== message.messageID)
+      said.set(message.session, [...others, deliveredAs(message)])
+      if (turn.isWanted()) started.push(message.messageID)
       return ok(undefined)
     },
-    send: async () => ok(undefined),
+    steer: async () => ok(undefined),
     async showProgress(_, progress) {
       shown.push(progress)
       return ok(undefined)
@@ -142,5 +146,5 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
     },
     ...overrides,
   }
-  return { ...host, sessions, said, prompts, aborted, logged, toasts, shown, writes }
+  return { ...host, sessions, said, prompts, started, aborted, logged, toasts, shown, writes }
 }

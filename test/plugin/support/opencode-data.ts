@@ -1,5 +1,5 @@
 import type { Agent, Message, Part, Session } from "@opencode-ai/sdk/v2"
-import type { NewPrompt, PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
+import type { OwnerMessage, PermissionRule, Prompt } from "../../../src/plugin/host/port.ts"
 import { type MessageWithParts, OUR_KEY } from "../../../src/plugin/host/v1/decode.ts"
 
 /** What opencode's client returns, whole as its types ask for it. */
@@ -35,10 +35,10 @@ export function askedBy({ session, messageID, text, agent, model = "fake/m1" }: 
   return { info, parts: [textPart(session, messageID, text)] }
 }
 
-/** A message that was put into a session, as the session has it. */
-export function postedAs({ messageID = "", isHidden, mark, ...prompt }: NewPrompt): MessageWithParts {
-  const { info, parts } = askedBy({ ...prompt, messageID })
-  const unseen = { ...(isHidden && { synthetic: true }), metadata: { [OUR_KEY]: mark } }
+/** A message that was delivered to an owner, as its session has it. */
+export function deliveredAs({ mark, ...prompt }: OwnerMessage): MessageWithParts {
+  const { info, parts } = askedBy(prompt)
+  const unseen = { synthetic: true, metadata: { [OUR_KEY]: mark } }
   return { info, parts: parts.map((part) => (part.type === "text" ? { ...part, ...unseen } : part)) }
 }
 

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { Host } from "../../../src/plugin/host/port.ts"
 import type { Lease } from "../../../src/plugin/records/stored-job.ts"
 import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
+import { failed } from "../support/host-double.ts"
 import { job } from "../support/left-job.ts"
 import { answerTo, sessionOf } from "../support/opencode-data.ts"
 import { holder, testServices } from "../support/services.ts"
@@ -17,7 +19,13 @@ const words =
 async function besideAnother(by = other) {
   const living = new Set(["first", "other"])
   const isHeld = async ({ instance }: Lease) => living.has(instance)
-  const services = testServices({}, {}, undefined, { holder: { ...holder, isHeld } })
+  /** How many more times opencode does not say which children there are. */
+  let failures = 0
+  const through = (double: Host): Host => ({
+    ...double,
+    children: async (id) => (failures-- > 0 ? failed("database is locked") : double.children(id)),
+  })
+  const services = testServices({}, {}, through, { holder: { ...holder, isHeld } })
   const { host } = services
   const call: typeof services.call = async (...given) => {
     const calling = services.call(...given)
@@ -36,7 +44,14 @@ async function besideAnother(by = other) {
   ] as const)
     host.sessions.set(session, sessionOf(session, { parentID: "owner", metadata: { troupe } }))
   host.said.set("ses_b", [answerTo({ session: "ses_b", messageID: "msg" }, "the answer of b")])
-  return { ...services, call, end: () => living.delete("other") }
+  return {
+    ...services,
+    call,
+    end: () => living.delete("other"),
+    fail(times: number) {
+      failures = times
+    },
+  }
 }
 
 describe("An owner whose jobs another opencode has", () => {
@@ -56,10 +71,10 @@ describe("An owner whose jobs another opencode has", () => {
     expect((await call(tool, given)).output).toBe(output)
   })
 
-  it("is told that it was moved, where they are this process's own", async () => {
+  it("is told that opencode has to be started again, where they are another instance's of its own process", async () => {
     const { call } = await besideAnother({ ...other, pid: process.pid })
     expect((await call("agents_status", {})).output).toMatch(
-      /^2 jobs of this session belong to the directory from which this session was moved: a, b \(ended\)\./,
+      /^2 jobs of this session belong to another instance of the plugin in this opencode: a, b \(ended\)\./,
     )
   })
 
@@ -70,6 +85,33 @@ describe("An owner whose jobs another opencode has", () => {
     expect(started.output).toContain('a: the id "a" is taken by a job of another opencode (pid 4711)')
     expect(started.jobs.map(({ id }) => id)).toEqual(["j1"])
     expect((await call("agents_wait", { timeout: 0.001 })).output).toContain(words)
+  })
+
+  it("is not told that there is nothing where opencode did not say what there is", async () => {
+    const { call, fail } = await besideAnother()
+    fail(100)
+    const doubt =
+      "opencode did not say which jobs an earlier opencode has left in this session: call again in a moment."
+    expect((await call("agents_wait", {})).output).toBe(`${doubt}\nNo other jobs are running.`)
+    expect((await call("agents_status", {})).output).toBe(doubt)
+    expect((await call("agents_cancel", { all: true })).output).toBe(doubt)
+    const sent = await call("agents_send", { id: "a", message: "go on" })
+    expect(sent.output).toBe(`Unknown: a (you have no jobs)\n${doubt}`)
+  })
+
+  it.each([
+    ["agents_status", {}, "a: failed"],
+    ["agents_wait", {}, "the answer of b"],
+    ["agents_wait", { ids: ["b"] }, "the answer of b"],
+    ["agents_cancel", { ids: ["b"] }, "Already ended:\nb: done"],
+    ["agents_send", { id: "b", message: "go on" }, "Run 2 started"],
+  ] as const)("has them though the first look for them failed: %s %o", async (tool, given, words) => {
+    const { call, fail, end } = await besideAnother()
+    end()
+    // The last look is good no more.
+    await vi.advanceTimersByTimeAsync(11 * 60_000)
+    fail(1)
+    expect((await call(tool, given)).output).toContain(words)
   })
 
   it("has them as soon as that one has ended", async () => {

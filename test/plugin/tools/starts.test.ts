@@ -246,3 +246,69 @@ describe("In the message of a start", () => {
     },
   )
 })
+
+describe("In the message of a follow-up to an ended job", () => {
+  /** A job `a` that is done, and a follow-up to it that the user is asked to permit, with another call after it. */
+  async function besideFollowUp(tool: "agents_cancel" | "agents_wait", args: Record<string, unknown>) {
+    const permitted = gate<void>()
+    const services = testServices()
+    const { call, host } = services
+    await call("agents_start", { tasks: [task("a")] })
+    host.prompts[0]?.answer("of the first run")
+    await call("agents_wait", {})
+    const ask = () => permitted.passed.then(() => ({ type: "granted" as const }))
+    const sending = call("agents_send", { id: "a", message: "go on" }, { ask })
+    const calling = call(tool, args)
+    // However long the user takes.
+    await passing(60_000)
+    permitted.open()
+    await passing()
+    return { ...services, sending, calling }
+  }
+
+  it.each([{ ids: ["a"] }, {}])("a wait for %o returns the result of the new run", async (args) => {
+    const { sending, calling, host } = await besideFollowUp("agents_wait", args)
+    expect((await sending).output).toContain("Run 2 started")
+    host.prompts[1]?.answer("of the second run")
+    await passing()
+    const { output, jobs } = await calling
+    expect(jobs).toMatchObject([{ id: "a", run: 2, state: "done" }])
+    expect(output).toContain("of the second run")
+  })
+
+  it.each([{ ids: ["a"] }, { all: true }])("a cancel of %o stops the new run", async (args) => {
+    const { calling, troupe } = await besideFollowUp("agents_cancel", args)
+    await passing(1_000)
+    expect((await calling).title).toBe("1 cancelled")
+    expect(troupe.records.get("owner", "a")).toMatchObject({ run: 2, state: "cancelled" })
+  })
+
+  it("a cancel of another job answers at once", async () => {
+    const { call, host } = testServices()
+    await call("agents_start", { tasks: [task("a"), task("b")] })
+    host.prompts[0]?.answer("of a")
+    await call("agents_wait", { ids: ["a"] })
+    void call("agents_send", { id: "a", message: "go on" }, { ask: () => new Promise(() => {}) })
+    expect((await call("agents_cancel", { ids: ["b"] })).title).toBe("1 cancelled")
+  })
+
+  it("a cancel that comes first leaves the new run alone", async () => {
+    const { call, host, troupe } = testServices()
+    await call("agents_start", { tasks: [task("a")] })
+    host.prompts[0]?.answer("of the first run")
+    await call("agents_wait", {})
+    const cancelling = call("agents_cancel", { ids: ["a"] })
+    await call("agents_send", { id: "a", message: "go on" })
+    expect((await cancelling).title).toBe("1 already ended")
+    expect(troupe.records.get("owner", "a")).toMatchObject({ run: 2, state: "prompting" })
+  })
+
+  it("a wait does not wait for one that was refused", async () => {
+    const { call } = testServices()
+    const sending = call("agents_send", { id: "nobody", message: "hello" })
+    const waiting = call("agents_wait", {})
+    await passing(1_000)
+    expect((await sending).title).toBe("unknown job: nobody")
+    expect((await waiting).title).toBe("nothing to wait for")
+  })
+})

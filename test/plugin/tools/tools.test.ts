@@ -458,6 +458,17 @@ describe("agents_start", () => {
     expect(await hidden({ depth: 2 })).toEqual([])
   })
 
+  it("shows of an id that it refuses nothing that a terminal would carry out", async () => {
+    const { call } = testServices()
+    const tasks = [
+      { id: "a\u001b[2J\nRefused: b", prompt: "work" },
+      { id: "\u001b[2J", prompt: "work" },
+    ]
+    const { output, metadata } = await call("agents_start", { tasks })
+    expect(output).toMatch(/^Refused: a Refused: b: tasks\[0\]\.id is .*\nRefused: tasks\[1\]/)
+    expect(metadata.refused).toMatchObject([{ id: "a Refused: b" }, { id: "tasks[1]" }])
+  })
+
   it("is refused to a subagent that is too deep", async () => {
     const { call, host } = testServices()
     host.sessions.set("child", sessionOf("child", { parentID: "owner" }))
@@ -896,6 +907,18 @@ describe("A child's end", () => {
     })
     expect(output).toContain("only half")
     expect(host.aborted).toEqual([prompt.session])
+  })
+
+  it("is that its session was deleted, whether that is heard first or its prompt fails first", async () => {
+    const { call, host } = await running("a")
+    const { prompt, settle } = firstOf(host)
+    host.sessions.delete(prompt.session)
+    settle(failed("no such session", 404))
+    const { jobs } = await call("agents_wait", {})
+    expect(jobs[0]).toMatchObject({
+      state: "cancelled",
+      error: { kind: "cancelled", message: "its child session was deleted" },
+    })
   })
 
   it.each([

@@ -5,7 +5,7 @@ import type { TerminalService } from "../../../terminal/contract.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
-import type { Host, HostEvent, NewPrompt, Result, Toast, ToolCallPlace } from "../port.ts"
+import type { Host, HostEvent, OwnerMessage, Prompt, Result, Toast, ToolCallPlace } from "../port.ts"
 import { decodeConversation } from "./conversation.ts"
 import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
 import { decodeEvent } from "./events.ts"
@@ -42,6 +42,9 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   const { map, mapEach } = decoders(problems)
   let terminal: TerminalService | undefined
   const toast = (shown: Toast) => call(client.tui.showToast({ title: NAME, ...shown }))
+  const found = map("sessions", (sessions: Parameters<typeof decodeSession>[0][]) => ({
+    sessions: sessions.map(decodeSession),
+  }))
   return {
     problems,
     lookAtVersion: () => lookAtVersion(client, problems),
@@ -86,10 +89,9 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     session: (id) => call(session.get({ sessionID: id })).then(map("a session", decodeSession)),
 
-    sessionsSince: (since) =>
-      call(session.list({ start: since, limit: 10_000 })).then(mapEach("sessions", decodeSession)),
+    sessionsSince: (since) => call(session.list({ start: since, limit: 10_000 })).then(found),
 
-    children: (id) => call(session.children({ sessionID: id })).then(mapEach("sessions", decodeSession)),
+    children: (id) => call(session.children({ sessionID: id })).then(found),
 
     isBusy: (id) =>
       call(session.status()).then(map("busy sessions", (busy) => (busy[id]?.type ?? "idle") !== "idle")),
@@ -117,12 +119,17 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     prompt: (prompt) => outcome(session.prompt(promptBody(prompt))).then(map("a message", decodeMessage)),
 
-    post: (prompt) => call(session.prompt({ ...promptBody(prompt), noReply: true })),
+    async deliver(message, turn) {
+      const body = messageBody(message)
+      // opencode accepts a prompt before it has stored it: a crash could lose one that starts its turn at once.
+      const stored = await call(session.prompt({ ...body, noReply: true }))
+      return stored.ok && turn.isWanted() ? done(session.promptAsync(body)) : stored
+    },
 
     // A conversation shows all of its messages, those before a compaction too.
-    begunPosts: async () => ({ ok: true, value: [] }),
+    begunDeliveries: async () => ({ ok: true, value: [] }),
 
-    send: (prompt) => done(session.promptAsync(promptBody(prompt))),
+    steer: (prompt) => done(session.promptAsync(promptBody(prompt))),
 
     abort: (id) => call(session.abort({ sessionID: id })),
 
@@ -253,25 +260,19 @@ async function outcome<T>(request: Promise<Settled<T>>): Promise<Result<T>> {
   }
 }
 
-function promptBody(prompt: NewPrompt) {
-  const { session, messageID, text, isHidden, mark, agent, model, variant } = prompt
+function promptBody({ session, messageID, text, agent, model, variant }: Prompt, unseen = {}) {
   return {
     sessionID: session,
-    ...(messageID !== undefined && { messageID }),
+    messageID,
     agent,
     ...(model !== undefined && { model: splitModel(model) }),
     ...(variant !== undefined && { variant }),
-    parts: [
-      {
-        ...(messageID !== undefined && { id: partIDOf(messageID) }),
-        type: "text" as const,
-        text,
-        ...(isHidden && { synthetic: true }),
-        ...(mark !== undefined && { metadata: { [OUR_KEY]: mark } }),
-      },
-    ],
+    parts: [{ id: partIDOf(messageID), type: "text" as const, text, ...unseen }],
   }
 }
+
+const messageBody = ({ mark, ...prompt }: OwnerMessage) =>
+  promptBody(prompt, { synthetic: true, metadata: { [OUR_KEY]: mark } })
 
 /** Model names may have slashes of their own; providers have none. */
 function splitModel(model: string): { providerID: string; modelID: string } {

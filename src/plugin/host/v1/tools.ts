@@ -1,6 +1,7 @@
 import type { ToolDefinition } from "@opencode-ai/plugin"
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
+import { unlessAborted } from "../../util/unless-aborted.ts"
 import type { StartPermission, Tool } from "../port.ts"
 
 /** The tools in the shape in which opencode 1.18 takes them. */
@@ -27,15 +28,20 @@ function pluginTool({ description, arguments: given, run }: Tool): ToolDefinitio
         },
         agent: context.agent,
         signal: context.abort,
-        askToStart: (agent, description) =>
-          context
-            .ask({
+        askToStart: (agent, description) => {
+          const asked = () =>
+            context.ask({
               permission: "task",
               patterns: [agent],
               always: ["*"],
               metadata: { description, subagent_type: agent },
             })
-            .then((): StartPermission => ({ type: "granted" }), decodeRefusal),
+          // opencode never settles what an interrupt has ended.
+          return unlessAborted(context.abort, asked).then(
+            (): StartPermission => ({ type: "granted" }),
+            decodeRefusal,
+          )
+        },
       }),
   }
 }

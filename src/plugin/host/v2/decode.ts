@@ -72,6 +72,11 @@ export function decodeSession(
   }
 }
 
+const Located = z.object({ location: z.object({ directory: z.string() }) })
+
+/** Where a session works. */
+export const decodeDirectory = (session: unknown): string => Located.parse(session).location.directory
+
 const Agents = z.object({
   data: z.array(
     z.object({

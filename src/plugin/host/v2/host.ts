@@ -8,30 +8,32 @@ import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
 import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
 import type {
+  FoundSessions,
   Host,
   HostEvent,
   HostMessage,
   HostSession,
   ModelChoice,
-  NewPrompt,
   NewSession,
   Result,
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
 import type { Context } from "./api.ts"
-import { BegunPosts } from "./begun-posts.ts"
+import { BegunDeliveries } from "./begun-deliveries.ts"
 import type { Call, StartCheck } from "./calls.ts"
 import { Children } from "./children.ts"
 import {
   againMark,
   decodeAgents,
+  decodeDirectory,
   decodeMessages,
   decodeModels,
   decodeSession,
   lastEndIn,
   OUR_KEY,
 } from "./decode.ts"
+import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
 import { Reader } from "./reading.ts"
@@ -72,10 +74,14 @@ export type HostOfTwo = Host & {
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app, rpc } = context
   const loading = new Loading(location.directory)
-  const stored = new StoredSessions(context.storage, location.directory, (id) =>
-    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`),
-  )
-  const posts = new BegunPosts(context.storage)
+  const here: Place = { agent: context.agent, model: context.model, loaded: loading.over }
+  places.set(location.directory, here)
+  const damaged = new Set<string>()
+  const stored = new StoredSessions(context.storage, (id) => {
+    damaged.add(id)
+    problems.add(`opencode's storage is damaged where the record of ${id} is: its job is left out`)
+  })
+  const begunDeliveries = new BegunDeliveries(context.storage)
   // An instance that a reload has put in the place of another has not heard which turns began before it.
   const busy = processWide("busy sessions", () => new Set<string>())
   /** The last request to the model of each session whose turn runs. */
@@ -100,10 +106,39 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return reader.read("answer session.get", () => decodeSession(found, entry))
   }
 
-  const loadAll = async (ids: readonly string[]) => {
-    const loaded = await eachLimited(ids, mostReads, (id) => outcome(() => load(id)))
-    // A session that was deleted leaves what was stored for it.
-    return loaded.flatMap((each) => (each.ok ? [each.value] : []))
+  async function loadAll(ids: readonly string[]): Promise<FoundSessions> {
+    const loaded = await eachLimited(ids, mostReads, async (id) => ({
+      id,
+      session: await outcome(() => load(id)),
+    }))
+    const errors = loaded.flatMap(({ id, session }) =>
+      // A session that was deleted leaves what was stored for it, and what is damaged stays so.
+      session.ok || session.error.status === 404 || damaged.has(id) ? [] : [session.error],
+    )
+    return {
+      sessions: loaded.flatMap(({ session }) => (session.ok ? [session.value] : [])),
+      unread: errors[0],
+    }
+  }
+
+  /** Where it works now: it may have been moved since it was made. */
+  async function directoryOf(id: string): Promise<string> {
+    const found = await session.get({ sessionID: id })
+    return reader.read("answer session.get", () => decodeDirectory(found))
+  }
+
+  /** This location, where none of this process is the session's. */
+  async function placeFor(id: string): Promise<Place> {
+    const directory = await directoryOf(id)
+    return directory === location.directory ? here : (places.get(directory) ?? here)
+  }
+
+  /** Whether this location is where it works; not of one that was deleted. */
+  async function isHere(id: string): Promise<boolean> {
+    const directory = await outcome(() => directoryOf(id))
+    if (directory.ok) return directory.value === location.directory
+    if (directory.error.status === 404) return false
+    throw new Error(directory.error.message)
   }
 
   const messages = async (id: string): Promise<HostMessage[]> => (await conversation(id)).messages
@@ -142,12 +177,6 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     }
   }
 
-  async function send({ session: id, messageID, text, isHidden, mark }: NewPrompt): Promise<void> {
-    const metadata = mark === undefined ? {} : { metadata: { [OUR_KEY]: mark } }
-    const message = { sessionID: id, ...(messageID !== undefined && { id: messageID }), text, ...metadata }
-    await (isHidden ? session.synthetic({ ...message, delivery: "queue" }) : session.prompt(message))
-  }
-
   return {
     problems,
 
@@ -171,7 +200,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     session: (id) => call(() => load(id)),
 
-    sessionsSince: (since) => call(async () => loadAll(await stored.since(since))),
+    sessionsSince: (since) =>
+      call(async () => {
+        const found = await stored.since(since)
+        const roots = [...new Set(found.map(({ root }) => root))]
+        const owners = await eachLimited(roots, mostReads, async (root) => ({
+          root,
+          isHere: await outcome(() => isHere(root)),
+        }))
+        const ours = new Set(owners.flatMap(({ root, isHere }) => (isHere.ok && isHere.value ? root : [])))
+        const loaded = await loadAll(found.flatMap(({ session, root }) => (ours.has(root) ? session : [])))
+        const [error] = owners.flatMap(({ isHere }) => (isHere.ok ? [] : isHere.error))
+        return { ...loaded, unread: loaded.unread ?? error }
+      }),
 
     children: (id) => call(async () => loadAll(await stored.of(id))),
 
@@ -221,15 +262,17 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return answerTo(await messages(id), messageID)
       }),
 
-    // One durable message, which starts its turn by itself.
-    post: (message) =>
+    // One durable message, which starts its turn by itself or waits for the end of the one that runs.
+    deliver: ({ session: id, messageID, text, mark }) =>
       call(async () => {
-        const { session: id, messageID, mark } = message
-        if (messageID !== undefined && mark !== undefined) await posts.add(id, messageID, mark)
-        await send(message)
+        await begunDeliveries.add(id, messageID, mark)
+        const metadata = { [OUR_KEY]: mark }
+        await session.synthetic({ sessionID: id, id: messageID, text, metadata, delivery: "queue" })
       }),
-    begunPosts: (id) => call(() => posts.of(id)),
-    send: (message) => call(() => send(message)),
+    begunDeliveries: (id) => call(() => begunDeliveries.of(id)),
+
+    steer: ({ session: id, messageID, text }) =>
+      call(() => session.prompt({ sessionID: id, id: messageID, text })),
 
     abort: (id) => call(() => session.interrupt({ sessionID: id })),
 
@@ -240,15 +283,17 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     ...(rpc && { serveTerminal: (service: TerminalService) => call(() => openChannel(rpc, service)) }),
 
-    agents: () =>
+    agents: (id) =>
       call(async () => {
-        await loading.over
-        const found = await context.agent.list()
+        const { agent, loaded } = await placeFor(id)
+        await loaded
+        const found = await agent.list()
         return reader.read("answer agent.list", () => decodeAgents(found))
       }),
-    models: () =>
+    models: (id) =>
       call(async () => {
-        const found = await context.model.list()
+        const { model } = await placeFor(id)
+        const found = await model.list()
         return reader.read("answer model.list", () => decodeModels(found))
       }),
 
@@ -279,11 +324,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         steps.delete(id)
       }
       // What an undo has taken out comes under another id.
-      if (type === "messages.removed") void outcome(() => posts.forget(id))
+      if (type === "messages.removed") void outcome(() => begunDeliveries.forget(id))
       if (type === "session.deleted") {
         unasked.delete(id)
         if (making > 0) deleted.add(id)
-        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), posts.forget(id)]))
+        forgetHome(id)
+        void outcome(() => Promise.all([stored.remove(id), stored.removeOf(id), begunDeliveries.forget(id)]))
       }
     },
 
@@ -308,6 +354,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     decide: (check) => children.decide(check),
   }
 }
+
+/** What a location of opencode offers to the sessions in it. `loaded`: see {@link Loading.over}. */
+type Place = Pick<Context, "agent" | "model"> & { loaded: Promise<void> }
+
+/** By directory: the latest instance's of each. */
+const places = processWide("places of opencode 2, 1", () => new Map<string, Place>())
 
 /** `lastEnd`: see {@link lastEndIn}. */
 type Conversation = { messages: HostMessage[]; lastEnd: string | undefined }

@@ -6,8 +6,6 @@ import { scan } from "./storage.ts"
 /** What is kept for a child session: opencode 2 lets a plugin change no session's metadata. */
 const Entry = z.object({
   parent: z.string(),
-  /** All locations of the process share the storage. */
-  directory: z.string(),
   /** When it was written last, epoch milliseconds. */
   at: z.number(),
   stored: z.unknown(),
@@ -24,7 +22,6 @@ const mostReads = 16
 /** The product's records in opencode's own storage, by child session. */
 export class StoredSessions {
   readonly #storage: Context["storage"]
-  readonly #directory: string
   readonly #onDamaged: (session: string) => void
   readonly #now: () => number
   /** Changes of one session follow each other: opencode has no compare-and-set. */
@@ -33,12 +30,10 @@ export class StoredSessions {
   /** @param onDamaged told of a child whose entry opencode itself cannot read, each time that it is looked at */
   constructor(
     storage: Context["storage"],
-    directory: string,
     onDamaged: (session: string) => void = () => {},
     now: () => number = Date.now,
   ) {
     this.#storage = storage
-    this.#directory = directory
     this.#onDamaged = onDamaged
     this.#now = now
   }
@@ -46,7 +41,7 @@ export class StoredSessions {
   /** Where it fails, nothing of it stays: a half of it would be a job that nobody has started. */
   async add(session: string, parent: string, stored: unknown): Promise<void> {
     const outcomes = await Promise.allSettled([
-      this.#set(session, { parent, directory: this.#directory, at: this.#now(), stored }),
+      this.#set(session, { parent, at: this.#now(), stored }),
       this.#storage.set(ofOwner(parent) + session, {}),
     ])
     const failed = outcomes.find((each) => each.status === "rejected")
@@ -78,14 +73,25 @@ export class StoredSessions {
     return Entry.safeParse(await this.#storage.get(prefix + session)).data
   }
 
-  /** Sessions of this location that were written since then, epoch milliseconds. */
-  async since(at: number): Promise<string[]> {
+  /**
+   * The sessions of all locations that were written since then, epoch milliseconds. `root`: the owner above, which is
+   * nobody's child here.
+   */
+  async since(at: number): Promise<{ session: string; root: string }[]> {
     const found = await scan(this.#storage, prefix).catch((error) => this.#oneByOne(error))
-    return found.flatMap(({ key, value }) => {
-      const entry = Entry.safeParse(value).data
-      const isMeant = entry?.directory === this.#directory && entry.at >= at
-      return isMeant ? [key.slice(prefix.length)] : []
-    })
+    const entries = new Map(
+      found.flatMap(({ key, value }) => {
+        const entry = Entry.safeParse(value).data
+        return entry ? [[key.slice(prefix.length), entry] as const] : []
+      }),
+    )
+    const rootOf = (session: string): string => {
+      const parent = entries.get(session)?.parent
+      return parent === undefined ? session : rootOf(parent)
+    }
+    return [...entries].flatMap(([session, entry]) =>
+      entry.at >= at ? [{ session, root: rootOf(session) }] : [],
+    )
   }
 
   /** opencode answers no scan that comes by an entry which is no JSON. */

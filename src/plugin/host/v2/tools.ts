@@ -7,7 +7,7 @@ import type { Location } from "./location.ts"
 /** How long a call that waits may take to return by itself once its instance ends. Milliseconds. */
 const graceMs = 1_000
 /** How long a call waits for the instance that a reload makes. Milliseconds. */
-const reloadMs = 10_000
+export const reloadMs = 10_000
 
 /** Offers the tools to the models of opencode 2. Whichever instance offers them, the current one answers. */
 export async function addTools(

@@ -1,6 +1,6 @@
 import { createOpencodeClient } from "@opencode-ai/sdk"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { NewPrompt, Prompt } from "../../../../src/plugin/host/port.ts"
+import type { OwnerMessage, Prompt } from "../../../../src/plugin/host/port.ts"
 import { createHost } from "../../../../src/plugin/host/v1/host.ts"
 import { answerTo, sessionOf, textPart } from "../../support/opencode-data.ts"
 
@@ -63,7 +63,12 @@ describe("A call to opencode", () => {
 
   it("fails in the same way when its answer is not as expected", async () => {
     const { host } = hostAnswered(() => Response.json({}))
-    const ends = await Promise.all([host.session("ses_1"), host.prompt(prompt), host.agents(), host.models()])
+    const ends = await Promise.all([
+      host.session("ses_1"),
+      host.prompt(prompt),
+      host.agents("ses_owner"),
+      host.models("ses_owner"),
+    ])
     for (const end of ends)
       expect(end).toMatchObject({
         ok: false,
@@ -123,15 +128,15 @@ describe("A call to opencode", () => {
       host.session("ses_1"),
       host.sessionsSince(0),
       host.isBusy("ses_1"),
-      host.agents(),
-      host.models(),
+      host.agents("ses_owner"),
+      host.models("ses_owner"),
       host.children("ses_1"),
       host.messages("ses_1"),
       host.modelOf(place),
       host.abort("ses_1"),
       host.prompt(prompt),
-      host.send(prompt),
-      host.post(prompt),
+      host.steer(prompt),
+      host.deliver({ ...prompt, mark: {} }, { isWanted: () => true }),
       host.updateStored("ses_1", () => ({})),
       host.showProgress(place, { title: "1/2 done", metadata: {} }, new AbortController().signal),
       host.toast({ message: "hi", variant: "info" }),
@@ -143,10 +148,7 @@ describe("A call to opencode", () => {
 
   it("knows no failure in an answer of nothing, where nothing is to be answered", async () => {
     const { host } = hostAnswered(() => new Response(null, { status: 204 }))
-    expect(await host.send({ session: "ses_1", text: "more", agent: "general" })).toEqual({
-      ok: true,
-      value: undefined,
-    })
+    expect(await host.steer(prompt)).toEqual({ ok: true, value: undefined })
   })
 
   it("carries the authorization of the given client, and the project's folder", async () => {
@@ -195,21 +197,65 @@ describe("A prompt", () => {
     const { host } = hostAnswered(() => Response.json(answer))
     expect(await host.prompt(prompt)).toMatchObject({ ok: true, value: { text: "done", answers: ["msg_1"] } })
   })
+})
 
-  it("may be hidden and carry a mark, which its part then has", async () => {
-    const { host, requests } = hostAnswered(() => Response.json({}))
-    const note: NewPrompt = {
-      session: "ses_1",
-      text: "x",
-      agent: "build",
-      isHidden: true,
-      mark: { delivered: [] },
+describe("A message to an owner", () => {
+  const message: OwnerMessage = { ...prompt, mark: { delivered: [] } }
+  const wanted = { isWanted: () => true }
+  const part = {
+    id: "prt_b796dd600000n2Jf1Kxo8zp5K8",
+    type: "text",
+    text: "go",
+    synthetic: true,
+    metadata: { troupe: { delivered: [] } },
+  }
+  const body = { messageID: prompt.messageID, agent: "general", parts: [part] }
+  const answers = {
+    message: () => Response.json({}),
+    prompt_async: () => new Response(null, { status: 204 }),
+  }
+
+  /** Delivered to an opencode that answers each of the two requests so. */
+  async function delivered(given: Partial<typeof answers> = {}, turn = wanted) {
+    const { message: store, prompt_async: start } = { ...answers, ...given }
+    const { host, requests } = hostAnswered(({ url }) => (url.includes("/prompt_async") ? start() : store()))
+    const outcome = await host.deliver(message, turn)
+    const asked = requests.map(async (request) => [
+      new URL(request.url).pathname.split("/").at(-1),
+      await request.json(),
+    ])
+    return { outcome, asked: await Promise.all(asked) }
+  }
+
+  it("is stored unseen and with its mark, and starts its turn once it is, by the same ids", async () => {
+    const { outcome, asked } = await delivered()
+    expect(outcome.ok).toBe(true)
+    expect(asked).toEqual([
+      ["message", { ...body, noReply: true }],
+      ["prompt_async", body],
+    ])
+  })
+
+  it("starts no turn where none is wanted any more, which is asked once it is stored", async () => {
+    let isStored = false
+    const store = () => {
+      isStored = true
+      return Response.json({})
     }
-    await host.post(note)
-    await host.send(note)
-    const part = { type: "text", text: "x", synthetic: true, metadata: { troupe: { delivered: [] } } }
-    expect(await requests[0]?.json()).toEqual({ agent: "build", noReply: true, parts: [part] })
-    expect(await requests[1]?.json()).toEqual({ agent: "build", parts: [part] })
+    const { outcome, asked } = await delivered({ message: store }, { isWanted: () => !isStored })
+    expect(outcome.ok).toBe(true)
+    expect(asked).toHaveLength(1)
+  })
+
+  it("starts no turn where it could not be stored: that fails", async () => {
+    const { outcome, asked } = await delivered({ message: () => new Response("disk full", { status: 500 }) })
+    expect(outcome).toEqual({ ok: false, error: { message: "disk full", status: 500 } })
+    expect(asked).toHaveLength(1)
+  })
+
+  it("fails too where it was stored and its turn could not be started", async () => {
+    const { outcome } = await delivered({ prompt_async: () => new Response("not now", { status: 503 }) })
+    expect(outcome).toEqual({ ok: false, error: { message: "not now", status: 503 } })
   })
 })
 
@@ -275,7 +321,7 @@ describe("Models", () => {
       { id: "other", models: { "a/b": {} } },
     ]
     const { host } = hostAnswered(() => Response.json({ providers, default: {} }))
-    expect(await host.models()).toEqual({
+    expect(await host.models("ses_owner")).toEqual({
       ok: true,
       value: [
         { name: "fake/m1", variants: [] },

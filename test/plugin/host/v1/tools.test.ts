@@ -99,4 +99,19 @@ describe("A tool in opencode's shape", () => {
     await defined?.execute({}, contextOf({ ask: () => Promise.reject(thrown) }).context)
     expect(await seen.at(-1)?.call.askToStart("explore", "Look around")).toEqual(permission)
   })
+
+  it("no longer waits for a person who has interrupted the call instead, and asks for nothing more", async () => {
+    const interrupt = new AbortController()
+    let asked = 0
+    const ask = () => {
+      asked++
+      return new Promise(() => {})
+    }
+    await defined?.execute({}, contextOf({ ask, abort: interrupt.signal }).context)
+    const askToStart = () => seen.at(-1)?.call.askToStart("explore", "Look around")
+    const asking = askToStart()
+    interrupt.abort()
+    const failed = { type: "failed", reason: "it was interrupted" }
+    expect([await asking, await askToStart(), asked]).toEqual([failed, failed, 1])
+  })
 })

@@ -5,7 +5,7 @@ import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/call
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
 import { settled } from "../../../machines/support/play.ts"
-import { type ContextDouble, contextDouble } from "./support/context-double.ts"
+import { type ContextDouble, contextDouble, type MadeSession } from "./support/context-double.ts"
 
 const newSession = (id: string, fields: Partial<NewSession> = {}): NewSession => ({
   parent: "ses_owner",
@@ -159,27 +159,28 @@ describe("A child whose turn opencode cuts off as it ends", () => {
 })
 
 describe("A message that delivers results", () => {
-  const message = { session: "ses_owner", messageID: "msg_9", text: "a is done", agent: "", isHidden: true }
+  const message = { session: "ses_owner", messageID: "msg_9", text: "a is done", agent: "" }
+  const turn = { isWanted: () => true }
 
-  it("is known to be posted before it is there, by whoever comes next", async () => {
+  it("is known to be on its way before it is there, by whoever comes next", async () => {
     const context = contextDouble()
     const host = createHost(context)
     const known: unknown[] = []
-    const post = context.session.synthetic
+    const { synthetic } = context.session
     context.session.synthetic = async (given) => {
       const later = createHost(context)
-      known.push(answered(await later.begunPosts("ses_owner")))
-      return post(given)
+      known.push(answered(await later.begunDeliveries("ses_owner")))
+      return synthetic(given)
     }
-    await host.post({ ...message, mark: { delivered: [] } })
+    await host.deliver({ ...message, mark: { delivered: [] } }, turn)
     expect(known).toEqual([[{ messageID: "msg_9", mark: { delivered: [] } }]])
-    expect(answered(await host.begunPosts("ses_other"))).toEqual([])
+    expect(answered(await host.begunDeliveries("ses_other"))).toEqual([])
   })
 
   it("leaves nothing of that once its session is deleted", async () => {
     const context = contextDouble()
     const host = createHost(context)
-    await host.post({ ...message, mark: {} })
+    await host.deliver({ ...message, mark: {} }, turn)
     host.hear({ type: "session.deleted", session: "ses_owner" })
     await expect.poll(() => [...context.stored.keys()]).toEqual([])
   })
@@ -188,8 +189,8 @@ describe("A message that delivers results", () => {
 describe("A child that could not be made as it should be", () => {
   const records = async (context: ContextDouble) => {
     const later = createHost(context)
-    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].flatMap(answered)
-    return found.filter(({ stored }) => stored !== undefined)
+    const found = [await later.children("ses_owner"), await later.sessionsSince(0)].map(answered)
+    return found.flatMap(({ sessions }) => sessions).filter(({ stored }) => stored !== undefined)
   }
 
   it("has no record as long as its rules do not hold: nobody goes on with it without them", async () => {
@@ -302,9 +303,10 @@ describe("The agents", () => {
 
   it("are those of the configuration: they are not told before opencode has loaded it", async () => {
     const context = contextDouble()
+    context.made.push(sessionIn("/project"))
     const list = vi.spyOn(context.agent, "list")
     const host = await createHost(context)
-    const asking = host.agents()
+    const asking = host.agents("ses_owner")
     host.hearUndecoded(event("/other"))
     await settled()
     expect(list).not.toHaveBeenCalled()
@@ -316,11 +318,41 @@ describe("The agents", () => {
   it("are told all the same where opencode tells of no load", async () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
-    const host = await createHost(contextDouble())
-    const asking = host.agents()
+    const context = contextDouble()
+    context.made.push(sessionIn("/project"))
+    const host = await createHost(context)
+    const asking = host.agents("ses_owner")
     await vi.advanceTimersByTimeAsync(9_000)
     answered(await asking)
   })
+
+  it("are those of the directory in which the session works now", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const owner = sessionIn("/project")
+    context.made.push(owner)
+    const there = contextDouble({ directory: "/there" })
+    there.agent.list = async () => ({ data: [{ id: "local", mode: "subagent" }] })
+    there.model.list = async () => ({ data: [{ id: "m", providerID: "local" }] })
+    createHost(there).hearUndecoded(event("/there"))
+    host.hearUndecoded(event("/project"))
+    const offered = async () => [
+      ...answered(await host.agents("ses_owner")).map(({ name }) => name),
+      ...answered(await host.models("ses_owner")).map(({ name }) => name),
+    ]
+    expect(await offered()).toEqual([])
+    owner.location = { directory: "/there" }
+    expect(await offered()).toEqual(["local", "local/m"])
+    owner.location = { directory: "/without/the/plugin" }
+    expect(await offered()).toEqual([])
+  })
+})
+
+const sessionIn = (directory: string, id = "ses_owner"): MadeSession => ({
+  id,
+  title: "",
+  permissions: [],
+  location: { directory },
 })
 
 describe("The records of children", () => {
@@ -329,10 +361,59 @@ describe("The records of children", () => {
     const host = createHost(context)
     for (const id of ["a", "b"]) answered(await host.createSession(newSession(id)))
     answered(await host.createSession(newSession("c", { parent: "ses_other" })))
+    context.made.push(sessionIn("/project"), sessionIn("/project", "ses_other"))
     const ofOwner = answered(await host.children("ses_owner"))
-    expect(ofOwner.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
-    expect(answered(await host.sessionsSince(Date.now() - 60_000))).toHaveLength(3)
-    expect(answered(await host.sessionsSince(Date.now() + 60_000))).toEqual([])
+    expect(ofOwner.sessions.map(({ stored }) => stored)).toEqual([{ id: "a" }, { id: "b" }])
+    expect(answered(await host.sessionsSince(Date.now() - 60_000)).sessions).toHaveLength(3)
+    expect(answered(await host.sessionsSince(Date.now() + 60_000)).sessions).toEqual([])
+  })
+
+  it("are not taken for gone where opencode cannot say what they are now", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    for (const id of ["a", "b", "c"]) answered(await host.createSession(newSession(id)))
+    context.made.splice(2, 1, sessionIn("/project"))
+    const { get } = context.session
+    context.session.get = (key) =>
+      key.sessionID === "ses_1" ? Promise.reject(new Error("database is locked")) : get(key)
+    for (const found of [await host.children("ses_owner"), await host.sessionsSince(0)]) {
+      const { sessions, unread } = answered(found)
+      expect(sessions.map(({ stored }) => stored)).toEqual([{ id: "b" }])
+      expect(unread).toMatchObject({ message: "database is locked" })
+    }
+    context.session.get = get
+    expect(answered(await host.children("ses_owner")).unread).toBeUndefined()
+  })
+
+  it("are looked at again where opencode cannot say where their owner works", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    answered(await host.createSession(newSession("a")))
+    const { get } = context.session
+    context.session.get = (key) =>
+      key.sessionID === "ses_owner" ? Promise.reject(new Error("database is locked")) : get(key)
+    expect(answered(await host.sessionsSince(0))).toMatchObject({
+      sessions: [],
+      unread: { message: "database is locked" },
+    })
+  })
+
+  it("are those of this directory while the owner above them all works here, wherever it was before", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const child = answered(await host.createSession(newSession("a")))
+    answered(await host.createSession(newSession("b", { parent: child.id })))
+    const owner = sessionIn("/elsewhere")
+    context.made.push(owner)
+    const names = async () => {
+      const found = answered(await host.sessionsSince(Date.now() - 60_000))
+      return found.sessions.map(({ stored }) => stored)
+    }
+    expect(await names()).toEqual([])
+    owner.location = { directory: "/project" }
+    expect(await names()).toEqual([{ id: "a" }, { id: "b" }])
+    context.made.splice(context.made.indexOf(owner), 1)
+    expect(await names()).toEqual([])
   })
 
   it("are read a few at a time", async () => {
@@ -340,7 +421,7 @@ describe("The records of children", () => {
     const host = createHost(context)
     for (let index = 0; index < 50; index++) await host.createSession(newSession(`j${index}`))
     context.reads.most = 0
-    expect(answered(await host.children("ses_owner"))).toHaveLength(50)
+    expect(answered(await host.children("ses_owner")).sessions).toHaveLength(50)
     expect(context.reads.most).toBeLessThan(20)
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest"
-import { BegunPosts } from "../../../../src/plugin/host/v2/begun-posts.ts"
+import { BegunDeliveries } from "../../../../src/plugin/host/v2/begun-deliveries.ts"
 import { scan } from "../../../../src/plugin/host/v2/storage.ts"
 import { StoredSessions } from "../../../../src/plugin/host/v2/stored-sessions.ts"
 import { contextDouble } from "./support/context-double.ts"
@@ -17,11 +17,13 @@ function kept() {
     pass(ms: number) {
       now += ms
     },
-    sessions: new StoredSessions(storage, "/project", (session) => damaged.push(session), clock),
-    elsewhere: new StoredSessions(storage, "/elsewhere", undefined, clock),
-    posts: new BegunPosts(storage, clock),
+    sessions: new StoredSessions(storage, (session) => damaged.push(session), clock),
+    elsewhere: new StoredSessions(storage, undefined, clock),
+    begun: new BegunDeliveries(storage, clock),
   }
 }
+
+const namesOf = (found: { session: string }[]) => found.map(({ session }) => session)
 
 /** A change that adds a name to those that are stored. */
 const adding = (name: string) => (stored: unknown) => (Array.isArray(stored) ? [...stored, name] : [])
@@ -43,12 +45,11 @@ describe("A scan of opencode's storage", () => {
 })
 
 describe("The record of a child", () => {
-  it("is there with its parent, its location and its time, until the child is deleted", async () => {
+  it("is there with its parent and its time, until the child is deleted", async () => {
     const { sessions, stored } = kept()
     await sessions.add("ses_1", "ses_owner", { id: "a" })
     expect(await sessions.get("ses_1")).toEqual({
       parent: "ses_owner",
-      directory: "/project",
       at: 1_000,
       stored: { id: "a" },
     })
@@ -77,7 +78,7 @@ describe("The record of a child", () => {
     }
     storage.get = (key) => (key === "child/ses_2" ? fail() : get(key))
     storage.scan = (range) => (range.prefix === "child/" ? fail() : scan(range))
-    expect(await sessions.since(0)).toEqual(["ses_1", "ses_3"])
+    expect(namesOf(await sessions.since(0))).toEqual(["ses_1", "ses_3"])
     expect(damaged).toEqual(["ses_2"])
     storage.get = get
     await expect(sessions.since(0)).rejects.toThrow("Failed query")
@@ -91,7 +92,7 @@ describe("The record of a child", () => {
         if (at === key) throw new Error("the disk is full")
         return storage.set(at, value)
       }
-      const sessions = new StoredSessions({ ...storage, set }, "/project")
+      const sessions = new StoredSessions({ ...storage, set })
       await expect(sessions.add("ses_1", "ses_owner", {})).rejects.toThrow("the disk is full")
       expect(stored.size).toBe(0)
     },
@@ -106,17 +107,28 @@ describe("The record of a child", () => {
     expect([...stored.keys()].toSorted()).toEqual(["child/ses_2", "owner/ses_other/ses_2"])
   })
 
-  it("is found in its location by when it was written last", async () => {
+  it("is found by when it was written last, from each location", async () => {
     const { sessions, elsewhere, pass } = kept()
     await sessions.add("ses_1", "ses_owner", {})
-    await elsewhere.add("ses_2", "ses_owner", {})
     pass(1_000)
-    await sessions.add("ses_3", "ses_owner", {})
-    expect(await sessions.since(1_000)).toEqual(["ses_1", "ses_3"])
-    expect(await sessions.since(1_001)).toEqual(["ses_3"])
+    await elsewhere.add("ses_3", "ses_owner", {})
+    expect(namesOf(await sessions.since(1_000))).toEqual(["ses_1", "ses_3"])
+    expect(namesOf(await sessions.since(1_001))).toEqual(["ses_3"])
     pass(1_000)
     await sessions.update("ses_1", () => ({}))
-    expect(await sessions.since(3_000)).toEqual(["ses_1"])
+    expect(namesOf(await sessions.since(3_000))).toEqual(["ses_1"])
+  })
+
+  it("is found with the owner above all others, however long ago those were written", async () => {
+    const { sessions, pass } = kept()
+    await sessions.add("ses_child", "ses_owner", {})
+    pass(1_000)
+    await sessions.add("ses_grandchild", "ses_child", {})
+    await sessions.add("ses_other", "ses_other_owner", {})
+    expect(await sessions.since(2_000)).toEqual([
+      { session: "ses_grandchild", root: "ses_owner" },
+      { session: "ses_other", root: "ses_other_owner" },
+    ])
   })
 
   it("is left as it is where nothing is to be changed", async () => {
@@ -171,7 +183,6 @@ describe("The record of a child", () => {
     await sessions.add("ses_1", "ses_owner", { id: "a", error: undefined })
     expect(stored.get("child/ses_1")).toStrictEqual({
       parent: "ses_owner",
-      directory: "/project",
       at: 1_000,
       stored: { id: "a" },
     })
@@ -187,35 +198,35 @@ describe("The record of a child", () => {
   })
 })
 
-describe("A post that has begun", () => {
+describe("A delivery that has begun", () => {
   it("is known with its mark, by its session, the oldest first", async () => {
-    const { posts } = kept()
-    for (const id of ["msg_2", "msg_1"]) await posts.add("ses_1", id, { delivered: [id] })
-    await posts.add("ses_2", "msg_3", {})
-    expect(await posts.of("ses_1")).toEqual([
+    const { begun } = kept()
+    for (const id of ["msg_2", "msg_1"]) await begun.add("ses_1", id, { delivered: [id] })
+    await begun.add("ses_2", "msg_3", {})
+    expect(await begun.of("ses_1")).toEqual([
       { messageID: "msg_1", mark: { delivered: ["msg_1"] } },
       { messageID: "msg_2", mark: { delivered: ["msg_2"] } },
     ])
   })
 
   it("is forgotten after a day, by when its result is on record", async () => {
-    const { posts, stored, pass } = kept()
-    await posts.add("ses_1", "msg_1", {})
+    const { begun, stored, pass } = kept()
+    await begun.add("ses_1", "msg_1", {})
     pass(24 * 3_600_000 - 1)
-    await posts.add("ses_1", "msg_2", {})
-    expect(await posts.of("ses_1")).toHaveLength(2)
+    await begun.add("ses_1", "msg_2", {})
+    expect(await begun.of("ses_1")).toHaveLength(2)
     pass(1)
-    expect(await posts.of("ses_1")).toEqual([{ messageID: "msg_2", mark: {} }])
+    expect(await begun.of("ses_1")).toEqual([{ messageID: "msg_2", mark: {} }])
     expect(stored.size).toBe(1)
   })
 
   it("is forgotten with its session, and where something else stands in its place", async () => {
-    const { posts, stored } = kept()
-    stored.set("post/ses_1/msg_0", { mark: {} })
-    expect(await posts.of("ses_1")).toEqual([])
-    await posts.add("ses_1", "msg_1", {})
-    await posts.add("ses_2", "msg_2", {})
-    await posts.forget("ses_1")
-    expect([...stored.keys()]).toEqual(["post/ses_2/msg_2"])
+    const { begun, stored } = kept()
+    stored.set("delivery/ses_1/msg_0", { mark: {} })
+    expect(await begun.of("ses_1")).toEqual([])
+    await begun.add("ses_1", "msg_1", {})
+    await begun.add("ses_2", "msg_2", {})
+    await begun.forget("ses_1")
+    expect([...stored.keys()]).toEqual(["delivery/ses_2/msg_2"])
   })
 })

@@ -3,36 +3,35 @@ import { isDeepStrictEqual } from "node:util"
 import { expect } from "vitest"
 import { createActor, fromPromise, initialTransition, type SnapshotFrom, transition } from "xstate"
 import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
+import type { OwnerMessage } from "../../../../src/plugin/host/port.ts"
 import {
   type Compose,
   type Composed,
+  type Deliver,
+  type Delivered,
   type DeliveryEvent,
   type DeliveryInput,
-  type Done,
   deliveryMachine,
-  type Message,
-  type Start,
-  type Store,
 } from "../../../../src/plugin/owners/delivery-machine.ts"
 import { CountingClock } from "../../../machines/support/counting-clock.ts"
 import { takenIn } from "../../../machines/support/transitions.ts"
 
 type DeliverySnapshot = SnapshotFrom<typeof deliveryMachine>
-type EffectName = "compose" | "store" | "start"
+type EffectName = "compose" | "deliver"
 
 /** What a delivery's machine hears, from outside, from its effects and from its timers alike. */
 type WalkEvent =
   | DeliveryEvent
-  | { type: `xstate.done.actor.${EffectName}`; actorId: EffectName; output: Composed | Done }
+  | { type: `xstate.done.actor.${EffectName}`; actorId: EffectName; output: Composed | Delivered }
   | { type: `xstate.error.actor.${EffectName}`; actorId: EffectName; error: object }
   | { type: `xstate.after.${string}` }
 
-const message: Message = {
+const message: OwnerMessage = {
   session: "owner",
   messageID: "msg_1",
-
   text: "A background job has ended",
   agent: "build",
+  mark: { delivered: [] },
 }
 
 /** All that can happen to a delivery. */
@@ -57,17 +56,14 @@ const happenings = {
   "there is nothing to say": done("compose", { outcome: "nothing" }),
   "nobody is there": done("compose", { outcome: "gone" }),
   "nothing can be read": failed("compose"),
-  "the message is stored": done("store", { outcome: "done" }),
-  "nobody is there to store it for": done("store", { outcome: "gone" }),
-  "the message is not stored": failed("store"),
-  "its turn is started": done("start", { outcome: "done" }),
-  "nobody is there to start": done("start", { outcome: "gone" }),
-  "its turn is not started": failed("start"),
+  "the message is delivered": done("deliver", { outcome: "delivered" }),
+  "nobody is there to deliver it to": done("deliver", { outcome: "gone" }),
+  "the message is not delivered": failed("deliver"),
 } satisfies Record<string, WalkEvent>
 
 type HappeningName = keyof typeof happenings
 
-function done(effect: EffectName, output: Composed | Done): WalkEvent {
+function done(effect: EffectName, output: Composed | Delivered): WalkEvent {
   return { type: `xstate.done.actor.${effect}`, actorId: effect, output }
 }
 
@@ -105,8 +101,11 @@ export function everyStep(from: DeliveryInput["from"]): Step[] {
 
 const nameOf = (event: object) => (event as unknown as { name: HappeningName }).name
 
-function serializeState({ value, context: { resumed, next, attempt, hasMore } }: DeliverySnapshot): string {
-  return JSON.stringify([value, resumed.length > 0, next.step, attempt > 0, hasMore])
+function serializeState({
+  value,
+  context: { resumed, message, attempt, hasMore },
+}: DeliverySnapshot): string {
+  return JSON.stringify([value, resumed.length > 0, message?.messageID, attempt > 0, hasMore])
 }
 
 /** Effects settle and timers go off only where they run. Whatever comes from outside may come at any time. */
@@ -147,10 +146,14 @@ export async function drive({ from, steps }: Step): Promise<Set<string>> {
     compare()
 
     const { value, asked, inFlight, timers } = real.seen()
+    const isOver = "actorId" in event && event.actorId === "deliver"
     const newlyAsked = asked.slice(before.asked.length).map(({ effect }) => effect)
     const broken = [
       ...(isBusy && newlyAsked.length > 0 ? [`${newlyAsked} for an owner that works`] : []),
       ...(inFlight.length > 1 ? [`${inFlight} at once`] : []),
+      ...(before.inFlight.includes("deliver") && !isOver && !inFlight.includes("deliver")
+        ? ["a message is given up that may still be stored"]
+        : []),
       ...(value === "dormant" && asked.length > 0 ? ["a session is looked at that nobody uses"] : []),
       ...(value === "held" && newlyAsked.length > 0 ? ["a session is woken whose user has stopped it"] : []),
       ...(value === "quiet" && inFlight.length + timers > 0 ? ["something is left of it"] : []),
@@ -196,8 +199,7 @@ class RealRun {
       })
     const actors = {
       compose: effect("compose") as Compose,
-      store: effect("store") as Store,
-      start: effect("start") as Start,
+      deliver: effect("deliver") as Deliver,
     }
     this.#actor = createActor(deliveryMachine.provide({ actors }), {
       input,

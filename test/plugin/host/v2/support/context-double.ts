@@ -9,6 +9,8 @@ export type MadeSession = {
   title: string
   permissions: unknown
   model?: unknown
+  /** Default: that of the plugin. */
+  location?: { directory: string }
 }
 
 export type ContextDouble = Context & {
@@ -22,6 +24,8 @@ export type ContextDouble = Context & {
 
 export type DoubleOptions = {
   version?: string
+  /** Its location. */
+  directory?: string
   /** Whether `session.create` takes a parent. */
   takesParent?: boolean
   /** Whether it lets a plugin remove sessions. */
@@ -34,7 +38,7 @@ export type DoubleOptions = {
 
 /** opencode 2 as a plugin sees it, in memory: nothing runs in its sessions. */
 export function contextDouble(options: DoubleOptions = {}): ContextDouble {
-  const { version = "2.0.15", takesParent = false, hasSubagent = true } = options
+  const { version = "2.0.15", directory = "/project", takesParent = false, hasSubagent = true } = options
   const made: MadeSession[] = []
   const said = new Map<string, Message[]>()
   const stored = new Map<string, unknown>()
@@ -71,7 +75,7 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
     tools,
     reads,
     app: { version },
-    location: { directory: "/project" },
+    location: { directory },
     options: {},
     agent: { list: async () => ({ data: [] }) },
     model: { list: async () => ({ data: [] }) },
@@ -86,7 +90,7 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
         const session = made.find((each) => each.id === id)
         if (!session) throw Object.assign(new Error(), { _tag: "Session.NotFoundError" })
         const tokens = { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } }
-        return { ...session, cost: 0, tokens, time: { updated: 1 } }
+        return { location: { directory }, ...session, cost: 0, tokens, time: { updated: 1 } }
       },
       context: async ({ sessionID: id }) => said.get(id) ?? [],
       prompt: async ({ sessionID: id, ...prompt }) => admit(id, prompt),

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import type { BegunPost } from "../port.ts"
+import type { BegunDelivery } from "../port.ts"
 import type { Context } from "./api.ts"
 import { scan } from "./storage.ts"
 
@@ -9,10 +9,10 @@ const Entry = z.object({ at: z.number(), mark: z.unknown() })
 const keptMs = 24 * 3_600_000
 
 /**
- * The messages with a mark whose post has begun. A conversation shows only what came since it was compacted: after a
+ * The messages to owners whose delivery has begun. A conversation shows only what came since it was compacted: after a
  * crash nobody could tell from it whether a result had been delivered before that.
  */
-export class BegunPosts {
+export class BegunDeliveries {
   readonly #storage: Context["storage"]
   readonly #now: () => number
 
@@ -21,14 +21,14 @@ export class BegunPosts {
     this.#now = now
   }
 
-  /** To be called before the message is posted. */
+  /** To be called before the message is handed to opencode. */
   async add(session: string, messageID: string, mark: unknown): Promise<void> {
     await this.#storage.set(keyOf(session) + messageID, { at: this.#now(), mark })
   }
 
   /** Oldest first, as their ids are. */
-  async of(session: string): Promise<BegunPost[]> {
-    const begun: BegunPost[] = []
+  async of(session: string): Promise<BegunDelivery[]> {
+    const begun: BegunDelivery[] = []
     for (const { key, value } of await scan(this.#storage, keyOf(session))) {
       const entry = Entry.safeParse(value).data
       if (entry && this.#now() - entry.at < keptMs)
@@ -44,4 +44,4 @@ export class BegunPosts {
   }
 }
 
-const keyOf = (session: string) => `post/${session}/`
+const keyOf = (session: string) => `delivery/${session}/`
