@@ -64,6 +64,16 @@ writeFileSync(
   ].join("\n"),
 )
 
+writeFileSync(
+  `${made}/tui.d.ts`,
+  [
+    "/** The part in opencode's terminal, loaded by opencode: its types are those of what opencode hands to it. */",
+    "declare const plugin: { id: string; tui(api: never): Promise<void>; setup(context: never): void }",
+    "export default plugin",
+    "",
+  ].join("\n"),
+)
+
 const schema = z.toJSONSchema(Options, {
   io: "input",
   // For this product's own words, unknown to JSON Schema.

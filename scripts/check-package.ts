@@ -26,13 +26,16 @@ import { heading } from "./third-party-licenses.ts"
 /** Kilobytes (1000 bytes). An install of a plugin should not be noticed. */
 const bounds = { packed: 250, unpacked: 1_000 }
 
-const allowed = /^(dist\/.+|server\.js|README\.md|LICENSE|package\.json)$/
+const allowed = /^(dist\/.+|server\.js|tui\.js|README\.md|LICENSE|package\.json)$/
 const required = [
   "README.md",
   "LICENSE",
   "server.js",
   "dist/server.js",
   "dist/server.d.ts",
+  "tui.js",
+  "dist/tui.js",
+  "dist/tui.d.ts",
   "dist/options.schema.json",
 ]
 const licenses = "dist/THIRD-PARTY-LICENSES.txt"

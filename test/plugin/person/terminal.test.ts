@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { TerminalService } from "../../../src/terminal/contract.ts"
+import { quietXState } from "../../machines/support/quiet.ts"
+import { sessionOf } from "../support/opencode-data.ts"
+import { testServices } from "../support/services.ts"
+
+quietXState()
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+async function serving() {
+  const told: string[] = []
+  const ended = vi.fn(async () => {})
+  let service: TerminalService | undefined
+  const services = testServices({
+    serveTerminal: async (given) => {
+      service = given
+      return { ok: true, value: { changed: (owner) => void told.push(owner), end: ended } }
+    },
+  })
+  const tasks = [
+    { id: "a", prompt: "look here" },
+    { id: "b", prompt: "look there" },
+  ]
+  await services.call("agents_start", { tasks })
+  await vi.advanceTimersByTimeAsync(1_000)
+  if (!service) throw new Error("nothing is served")
+  const sessionOfJob = (id: string) => services.troupe.records.get("owner", id)?.session ?? ""
+  return { ...services, service, told, sessionOfJob }
+}
+
+describe("The terminal part", () => {
+  it("gets the jobs of one owner, or of all, without their texts", async () => {
+    const { service, call, host, sessionOfJob } = await serving()
+    host.prompts[0]?.answer("the answer")
+    host.sessions.set("other", sessionOf("other"))
+    await call("agents_start", { tasks: [{ id: "c", prompt: "look" }] }, { owner: "other" })
+    await vi.advanceTimersByTimeAsync(1_000)
+    const { jobs } = service.list({ owner: "owner" })
+    expect(jobs).toMatchObject([
+      { id: "a", state: "done", session: sessionOfJob("a") },
+      { id: "b", state: "prompting" },
+    ])
+    expect(JSON.stringify(jobs)).not.toContain("the answer")
+    expect(service.list({}).jobs.map(({ id }) => id)).toEqual(["a", "b", "c"])
+  })
+
+  it("hears which owner's jobs have changed, at most four times a second", async () => {
+    const { told, host, call } = await serving()
+    told.length = 0
+    await call("agents_cancel", { ids: ["b"] })
+    host.prompts[0]?.answer("the answer")
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(told.length).toBeGreaterThan(0)
+    expect(told.length).toBeLessThanOrEqual(3)
+    expect(new Set(told)).toEqual(new Set(["owner"]))
+  })
+
+  it("reads what a job was asked and has answered", async () => {
+    const { service, host, sessionOfJob } = await serving()
+    host.prompts[0]?.answer("the answer")
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await service.read({ session: sessionOfJob("a") })).toEqual({
+      prompt: "look here",
+      text: "the answer",
+    })
+    expect(await service.read({ session: sessionOfJob("b") })).toEqual({ prompt: "look there", text: "" })
+  })
+
+  it("cancels a job, and is told where that comes too late", async () => {
+    const { service, troupe, sessionOfJob } = await serving()
+    service.cancel({ session: sessionOfJob("b") })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(troupe.records.get("owner", "b")).toMatchObject({
+      state: "cancelled",
+      error: { message: "cancelled in the terminal" },
+    })
+    expect(() => service.cancel({ session: sessionOfJob("b") })).toThrow("b has already ended.")
+  })
+
+  it("sends an ended job on", async () => {
+    const { service, troupe, host, sessionOfJob } = await serving()
+    host.prompts[0]?.answer("the answer")
+    await vi.advanceTimersByTimeAsync(1_000)
+    await service.send({ session: sessionOfJob("a"), message: "and now?" })
+    expect(troupe.records.get("owner", "a")?.run).toBe(2)
+  })
+
+  it("is told by name of a job that is not there", async () => {
+    const { service } = await serving()
+    const words = "This job is no longer there, or another opencode runs it."
+    expect(() => service.cancel({ session: "ses_none" })).toThrow(words)
+    await expect(service.read({ session: "ses_none" })).rejects.toThrow(words)
+    await expect(service.send({ session: "ses_none", message: "hello" })).rejects.toThrow(words)
+  })
+})
