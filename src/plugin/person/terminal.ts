@@ -7,6 +7,7 @@ import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
 import { StoredJob } from "../records/stored-job.ts"
 import { textOf } from "../records/texts.ts"
+import { beginning } from "../util/plain.ts"
 import { throttle } from "../util/throttle.ts"
 
 export type TerminalOptions = {
@@ -84,4 +85,17 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
   }
 }
 
-const shown = ({ text: _, ...record }: JobRecord): ShownJob => record
+/** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */
+const longest = 200
+
+function shown({ text: _, ...record }: JobRecord): ShownJob {
+  const { description, activity, error, asks, retry } = record
+  return {
+    ...record,
+    description: beginning(description, longest),
+    ...(activity?.text !== undefined && { activity: { ...activity, text: activity.text.slice(-longest) } }),
+    ...(error && { error: { ...error, message: beginning(error.message, longest) } }),
+    ...(asks && { asks: asks.map((ask) => ({ ...ask, text: beginning(ask.text, longest) })) }),
+    ...(retry && { retry: { ...retry, reason: beginning(retry.reason, longest) } }),
+  }
+}

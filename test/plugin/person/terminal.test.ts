@@ -45,6 +45,16 @@ describe("The terminal part", () => {
     expect(service.list({}).jobs.map(({ id }) => id)).toEqual(["a", "b", "c"])
   })
 
+  it("gets lines of them, however long what they say is", async () => {
+    const { service, troupe, call } = await serving()
+    const long = "x".repeat(100_000)
+    await call("agents_start", { tasks: [{ id: "long", prompt: "look", description: long }] })
+    const request = { id: "r", kind: "permission", text: long } as const
+    troupe.tell({ owner: "owner", id: "a" }, { type: "child.asked", ask: request, at: Date.now() })
+    expect(troupe.records.get("owner", "a")?.asks).toEqual([request])
+    expect(JSON.stringify(service.list({ owner: "owner" })).length).toBeLessThan(3_000)
+  })
+
   it("hears which owner's jobs have changed, at most four times a second", async () => {
     const { told, host, call } = await serving()
     told.length = 0
