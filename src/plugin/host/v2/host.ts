@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises"
 import * as z from "zod"
 import type { TerminalService } from "../../../terminal/contract.ts"
 import { eachLimited } from "../../util/each-limited.ts"
@@ -15,6 +14,7 @@ import type {
   HostSession,
   ModelChoice,
   NewSession,
+  Prompt,
   Result,
   StartPermission,
   ToolCallPlace,
@@ -45,6 +45,22 @@ import { UnderWay } from "./under-way.ts"
 
 /** How long opencode takes to end, at most, once it has cut off its turns. Milliseconds. */
 const endLimit = 5_000
+
+/**
+ * opencode ends its turns and its database before its plugins: whoever comes next is to find a job as it was, and no end
+ * of it. Returns where opencode goes on all the same.
+ */
+const endOfOpencode = () => new Promise<void>((resolve) => setTimeout(resolve, endLimit).unref())
+
+/** What fails, fails for those who ask only where it is not because opencode ends. */
+async function toldOnlyIfItGoesOn<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (thrown) {
+    if (!isNotFound(thrown)) await endOfOpencode()
+    throw thrown
+  }
+}
 
 /** How many sessions are read at once. */
 const mostReads = 16
@@ -177,6 +193,31 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     }
   }
 
+  /** Returns the conversation when no turn runs, and whether that of the prompt is over. */
+  async function ask({
+    session: id,
+    messageID,
+    text,
+  }: Prompt): Promise<{ after: HostMessage[]; isOver: boolean }> {
+    const { messages: before, lastEnd }: Conversation = unasked.delete(id)
+      ? { messages: [], lastEnd: undefined }
+      : await conversation(id)
+    const isAsked = placeOf(before, messageID) !== undefined
+    // What the end of an opencode has interrupted is no answer to whoever asks again.
+    const answer = finalAnswer(before, messageID)
+    if (answer && answer.end?.error?.kind !== "interrupted") return { after: before, isOver: true }
+    // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
+    let isAdmitted = true
+    if (isAsked && !busy.has(id))
+      isAdmitted = await admit({ sessionID: id, text, metadata: againMark(messageID) })
+    else if (!isAsked) isAdmitted = await admit({ sessionID: id, id: messageID, text })
+    await session.wait({ sessionID: id })
+    const { messages: after, lastEnd: end } = await conversation(id)
+    // With an agent that does not exist a turn ends before it takes up its prompt.
+    const isOver = placeOf(after, messageID) ? !isUnended(after, messageID) : !isAdmitted || end !== lastEnd
+    return { after, isOver }
+  }
+
   return {
     problems,
 
@@ -235,30 +276,14 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return stored.update(id, change)
       }),
 
-    prompt: ({ session: id, messageID, text }) =>
+    prompt: (prompt) =>
       outcome(async () => {
-        const { messages: before, lastEnd }: Conversation = unasked.delete(id)
-          ? { messages: [], lastEnd: undefined }
-          : await conversation(id)
-        const isAsked = placeOf(before, messageID) !== undefined
-        const answer = finalAnswer(before, messageID)
-        // What the end of an opencode has interrupted is no answer to whoever asks again.
-        if (answer && answer.end?.error?.kind !== "interrupted") return answer
-        // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
-        let isAdmitted = true
-        if (isAsked && !busy.has(id))
-          isAdmitted = await admit({ sessionID: id, text, metadata: againMark(messageID) })
-        else if (!isAsked) isAdmitted = await admit({ sessionID: id, id: messageID, text })
-        await session.wait({ sessionID: id })
-        const { messages: after, lastEnd: end } = await conversation(id)
-        // With an agent that does not exist a turn ends before it takes up its prompt.
-        const isOver = placeOf(after, messageID)
-          ? !isUnended(after, messageID)
-          : !isAdmitted || end !== lastEnd
+        const { session: id, messageID } = prompt
+        const { after, isOver } = await toldOnlyIfItGoesOn(() => ask(prompt))
         const isCutOff = !isOver && !isGiven(finalAnswer(after, messageID))
         if (!isCutOff) return answerTo(after, messageID)
-        // opencode ends: whoever comes next finds the job as it is, and no end of it. Or it can store nothing more.
-        await setTimeout(endLimit, undefined, { ref: false })
+        // Where it goes on all the same, it can store nothing more.
+        await endOfOpencode()
         return answerTo(await messages(id), messageID)
       }),
 
@@ -388,12 +413,15 @@ async function outcome<T>(run: () => Promise<T>): Promise<Result<T>> {
   try {
     return { ok: true, value: await run() }
   } catch (thrown) {
-    const tag = Tagged.safeParse(thrown).data?._tag
-    const status = tag?.endsWith("NotFoundError") ? 404 : undefined
+    const status = isNotFound(thrown) ? 404 : undefined
     const isInDoubt = thrown instanceof NoAnswerError
-    const message = wordsOf(thrown) || tag || "opencode failed"
+    const message = wordsOf(thrown) || tagOf(thrown) || "opencode failed"
     return { ok: false, error: { message, status, ...(isInDoubt && { isInDoubt }) } }
   }
 }
 
 const Tagged = z.object({ _tag: z.string() })
+
+const tagOf = (thrown: unknown) => Tagged.safeParse(thrown).data?._tag
+
+const isNotFound = (thrown: unknown) => tagOf(thrown)?.endsWith("NotFoundError") === true

@@ -121,6 +121,31 @@ describe("A child whose turn opencode cuts off as it ends", () => {
     expect(await outcome((said) => said.splice(0))).toBe("not at all")
   })
 
+  it.each(["prompt", "wait", "context"] as const)(
+    "has not ended where %s fails, unless opencode goes on: it closes its database before it ends",
+    async (name) => {
+      vi.useFakeTimers()
+      onTestFinished(() => void vi.useRealTimers())
+      const context = contextDouble()
+      context.session[name] = () => Promise.reject(new Error("the database is closed"))
+      const asking = createHost(context).prompt(prompt)
+      let isOver = false
+      void asking.then(() => {
+        isOver = true
+      })
+      await vi.advanceTimersByTimeAsync(4_000)
+      expect(isOver).toBe(false)
+      await vi.advanceTimersByTimeAsync(1_000)
+      expect(await asking).toMatchObject({ ok: false, error: { message: "the database is closed" } })
+    },
+  )
+
+  it("has ended at once where its session is gone", async () => {
+    const context = contextDouble()
+    context.session.prompt = () => Promise.reject({ _tag: "Session.NotFoundError", message: "" })
+    expect(await createHost(context).prompt(prompt)).toMatchObject({ ok: false, error: { status: 404 } })
+  })
+
   it("has ended all the same where opencode goes on: it can store nothing more, on a full disk for instance", async () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
