@@ -77,6 +77,8 @@ describeBoth("Several projects in one opencode", ({ start, generation }) => {
       expect([jobOf(waited).state, waited.output]).toEqual(["done", expect.stringContaining("worked")])
 
       await named(words)
+      // The only place on opencode 2, whose background service discards its log.
+      expect((await project.callTool(owner, "agents_status", {})).output).toMatch(words)
       expect(await inspect(opencode)).toEqual([])
       end()
     },

@@ -106,13 +106,20 @@ it("says when nothing runs", async () => {
 })
 
 it("is run from where it really is, in any shell", () => {
-  expect(commandFor("/home/me/my plugin/dist/cli.js", "linux")).toBe(
-    'node "/home/me/my plugin/dist/cli.js" inspect',
+  expect(commandFor("/home/me/plugin@file:/1.tgz/dist/cli.js", "linux")).toBe(
+    "node /home/me/plugin@file:/1.tgz/dist/cli.js inspect",
   )
   expect(commandFor("C:\\Users\\me\\dist\\cli.js", "win32")).toBe(
     'node "C:\\Users\\me\\dist\\cli.js" inspect',
   )
-  for (const path of ["/a$HOME/cli.js", "/a`id`/cli.js", '/a"b/cli.js', "/a!b's/cli.js"]) {
+  for (const path of [
+    "/my plugin/cli.js",
+    "/o'brien/cli.js",
+    "/a$HOME/cli.js",
+    "/a`id`/cli.js",
+    '/a"b/cli.js',
+    "/a!b's/cli.js",
+  ]) {
     const echoed = commandFor(path, "linux")
       .replace(/^node/, "printf %s")
       .replace(/ inspect$/, "")

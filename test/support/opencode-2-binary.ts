@@ -33,7 +33,9 @@ const none = "none"
 export function installOpencode2(): void {
   if (process.env.OPENCODE2 || !fits || existsSync(installed)) return
   process.stderr.write("Installing opencode 2 into test/opencode-2 …\n")
-  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--silent"], { cwd: folder, stdio: "inherit" })
+  // If it fails, npm says why.
+  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"]
+  execFileSync("npm", args, { cwd: folder, stdio: ["ignore", "ignore", "inherit"] })
 }
 
 /** The only one in the registry is for this kind of machine. */

@@ -981,6 +981,17 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
   ],
   "One generation of opencode is taken for the other": [
     {
+      what: "why the inspector did not start is only in the log, which opencode 2's background service discards",
+      file: "src/plugin/person/inspection.ts",
+      edits: [
+        {
+          from: "return host.problems.add(joined.problem)",
+          to: 'return void host.log("warn", joined.problem)',
+        },
+      ],
+      suites: ["test/plugin/person/inspection.test.ts"],
+    },
+    {
       what: "on 1.18, which calls setup too, the part for opencode 2 begins beside the other",
       file: "src/plugin/opencode-2.ts",
       edits: [{ from: "if (isOf1(offered)) return async () => {}\n", to: "" }],

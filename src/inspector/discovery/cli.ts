@@ -16,6 +16,8 @@ Prints a link to the inspector of each running opencode. Each link is valid once
   --version  print the version
 
 The inspector starts as soon as an opencode with the plugin opencode-troupe has jobs to show.
+
+Exit code: 0 with a link; 1 if no inspector is running; 2 for invalid arguments.
 `
 
 export type Surroundings = {
@@ -54,8 +56,8 @@ export async function runCli(args: string[], surroundings: Surroundings): Promis
 const nothingRuns = `No inspector is running.
 
 It starts with the first job: start opencode with the plugin opencode-troupe, and ask an agent to start some jobs.
-If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user;
-opencode's log says why an inspector did not start.
+If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user, and ask the
+agent for agents_status: it says why an inspector did not start.
 `
 
 const flags = ["open", "json", "help", "version"] as const

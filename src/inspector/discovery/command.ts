@@ -15,8 +15,8 @@ export function commandFor(cli: string, platform: NodeJS.Platform = process.plat
   return `node ${quoted(cli, platform)} inspect`
 }
 
-/** As one word for a shell. Double quotes work in every shell, unless a POSIX shell would expand what is in them. */
+/** As one word for a shell, in quotes only where it needs them. */
 function quoted(path: string, platform: NodeJS.Platform): string {
-  const isPlain = platform === "win32" || !/["$`\\!]/.test(path)
-  return isPlain ? `"${path}"` : `'${path.replaceAll("'", `'\\''`)}'`
+  if (platform === "win32") return `"${path}"`
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }

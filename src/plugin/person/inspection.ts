@@ -12,7 +12,7 @@ import type { Toasts } from "./toasts.ts"
 
 export type InspectionOptions = {
   host: Host
-  toasts: Pick<Toasts, "link" | "show">
+  toasts: Pick<Toasts, "link">
   troupe: Troupe
   /** The tree of all actors. */
   actors: Source["actors"]
@@ -91,13 +91,13 @@ export function inspectJobs({
     if (!silent || "problem" in silent) joining = join()
     const joined = await joining
     if (!joined || isOver) return
-    if ("problem" in joined) return warn(joined.problem)
+    if ("problem" in joined) return host.problems.add(joined.problem)
     const { command } = joined.inspector
     const link = joined.inspector.link()
     // Others on this machine may read the log: it never holds a link.
     void host.log("info", `the inspector is running; for a link run: ${command.replaceAll('"', "'")}`)
     for (const name of unheeded(options.inspector, joined.settings)) {
-      warn(
+      host.problems.add(
         `inspector.${name} has no effect here: another project of this opencode started the inspector first`,
       )
     }
@@ -124,11 +124,6 @@ export function inspectJobs({
       inspectors.projects--
       return { problem: `the inspector did not start: ${wordsOf(error)}` }
     }
-  }
-
-  function warn(message: string): void {
-    void host.log("warn", message)
-    toasts.show({ message, variant: "warning" })
   }
 
   async function start(first: Source): Promise<Inspector> {

@@ -59,7 +59,6 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
     host,
     toasts: {
       link: (url) => void host.toast({ message: `Watch the jobs: ${url}`, variant: "info" }),
-      show: (toast) => void host.toast(toast),
     },
     troupe,
     actors: troupe.actors,
@@ -105,20 +104,19 @@ describe("The inspector", () => {
     const { host, troupe, startJob, links } = project()
     troupe.adopt(ended)
     await until(() => host.logged.length > 0)
-    expect([host.toasts, host.logged]).toEqual([[], ["warn: the inspector did not start: its port is taken"]])
+    expect(host.logged).toEqual(["warn: the inspector did not start: its port is taken"])
+    expect([host.toasts, host.problems.all]).toEqual([[], []])
     await startJob()
     await until(() => links().length > 0)
     expect(inspector.started).toHaveLength(1)
   })
 
-  it("tells the person where it cannot start for a job of theirs", async () => {
+  it("is named among the problems where it cannot start for a job of this process", async () => {
     inspector.failures.push("its port is taken")
     const { host, startJob } = project()
     await startJob()
-    const message = "the inspector did not start: its port is taken"
-    await until(() => host.toasts.length > 0)
-    expect(host.toasts).toEqual([{ message, variant: "warning" }])
-    expect(host.logged).toEqual([`warn: ${message}`])
+    await until(() => host.problems.all.length > 0)
+    expect(host.problems.all).toEqual(["the inspector did not start: its port is taken"])
   })
 
   it("stops with the last project, also while it is still starting", async () => {
