@@ -9,7 +9,7 @@ import { poll } from "../support/waiters.ts"
 /** The first prompt of a fresh terminal takes several seconds. Milliseconds. */
 const slowly = 30_000
 
-describeBoth("A person at the terminal", ({ generation }) => {
+describeBoth("A person at the terminal", ({ generation, tools }) => {
   // opencode 2 shows its prompt before its server is there to take one.
   const ready = generation === 1 ? /Ask anything/ : /Ask anything[\s\S]*m1 fake/
   let model: ScriptedModel
@@ -17,7 +17,8 @@ describeBoth("A person at the terminal", ({ generation }) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    tui = await startTui({ model, plugin: { options: { colour: "red", depth: 0 } } }, generation)
+    const config = { permission: { "*": "allow", bash: "ask", shell: "ask" } }
+    tui = await startTui({ model, config, plugin: { options: { colour: "red", depth: 0 } } }, generation)
   })
 
   afterAll(async () => {
@@ -98,6 +99,36 @@ describeBoth("A person at the terminal", ({ generation }) => {
     await actOn("gamma", "Show prompt and result")
     await tui.waitForScreen(/go on then[\s\S]*went on/)
     tui.press("Escape")
+    await tui.waitForScreen(/^(?![\s\S]*gamma +esc)/)
+  })
+
+  test("answers the permission request of a job, which opencode shows without its name", async () => {
+    const { name, args } = tools.shell("true")
+    model.script("run it for me", [
+      { type: "tool", calls: [{ name, args }] },
+      { type: "text", text: "it ran" },
+    ])
+    model.script("have it run", [
+      {
+        type: "tool",
+        calls: [{ name: "agents_start", args: { tasks: [{ id: "asker", prompt: "run it for me" }] } }],
+      },
+      { type: "text", text: "It is on its way." },
+    ])
+    tui.type("have it run")
+    await tui.waitForScreen(/have it run/)
+    tui.press("Enter")
+    await tui.waitForScreen(/1 waiting for you/, slowly)
+    await tui.waitForScreen(/\? asker allow (bash|shell): true\?/)
+    // The request is in the way of the prompt.
+    tui.press("C-p")
+    await tui.waitForScreen(/Commands +esc/)
+    tui.type("Jobs of this project")
+    await tui.waitForScreen(/Jobs of this project[\s\S]*Jobs of this project/)
+    tui.press("Enter")
+    await choose("asker", "Allow once")
+    await tui.waitForScreen(/✓ asker done/, slowly)
+    expect(model.requests.filter(({ text }) => text === "run it for me")).toHaveLength(2)
   })
 
   /** Opens /troupe, finds the job and does this with it. */
@@ -105,6 +136,10 @@ describeBoth("A person at the terminal", ({ generation }) => {
     tui.type("/troupe")
     await tui.waitForScreen(/\/troupe +Jobs of this project/)
     tui.press("Enter")
+    await choose(id, act)
+  }
+
+  async function choose(id: string, act: string): Promise<void> {
     await tui.waitForScreen(/Jobs +esc/)
     tui.type(id)
     await tui.waitForScreen(new RegExp(` {10}${id}( {10}|\\n)`))

@@ -38,11 +38,11 @@ describe("A job in the sidebar", () => {
     ["• auth bash: npm test 12 s", job({ activity: { tool: "bash: npm test", at: now } })],
     ["• auth …and so on 12 s", job({ activity: { text: "and so on", at: now } })],
     [
-      "? auth asks for permission: bash: rm -rf dist 12 s",
+      "? auth allow bash: rm -rf dist? 12 s",
       job({ phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash: rm -rf dist" }] }),
     ],
     [
-      "? auth asks: Which one? 12 s",
+      "? auth Which one? 12 s",
       job({ phase: "question", asks: [{ id: "r", kind: "question", text: "Which one?" }] }),
     ],
     [

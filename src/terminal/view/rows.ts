@@ -93,7 +93,7 @@ function markOf(job: ShownJob): { glyph: string; color: ColorName } {
 function wordsOf(job: ShownJob, now: number): string {
   const { asks, retry, activity, error, state } = job
   const [ask] = asks ?? []
-  if (ask) return `${ask.kind === "permission" ? "asks for permission:" : "asks:"} ${ask.text}`
+  if (ask) return ask.kind === "permission" ? `allow ${ask.text}?` : ask.text
   if (retry && !hasEnded(job))
     return `tries again in ${duration(Math.max(0, retry.next - now))}: ${retry.reason}`
   if (error) return state === "cancelled" ? "cancelled" : `${stateWords[state]}: ${error.message}`
