@@ -8,19 +8,25 @@ import { sidebar } from "./view/sidebar.ts"
 export default {
   id: "opencode-troupe",
   async tui(api: Api): Promise<void> {
-    begin(terminalOf1(api))
+    begin(() => terminalOf1(api))
   },
   setup(context: Context): void {
-    begin(terminalOf2(context))
+    begin(() => terminalOf2(context))
   },
 }
 
-function begin(terminal: Terminal): void {
-  terminal.sidebar((session) => sidebar(terminal, session))
-  terminal.command({
-    id: "troupe.jobs",
-    title: "Jobs of this project",
-    slash: "troupe",
-    run: () => jobsDialog(terminal),
-  })
+/** In an opencode that lacks something the terminal works as ever, without this part. */
+function begin(open: () => Terminal): void {
+  try {
+    const terminal = open()
+    terminal.sidebar((session) => sidebar(terminal, session))
+    terminal.command({
+      id: "troupe.jobs",
+      title: "Jobs of this project",
+      slash: "troupe",
+      run: () => jobsDialog(terminal),
+    })
+  } catch (error) {
+    console.error(`opencode-troupe: this opencode's terminal cannot show the jobs: ${String(error)}`)
+  }
 }

@@ -2,8 +2,16 @@ import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Option, Terminal } from "../terminal.ts"
 import { rowOf, sortedByUrgency } from "./rows.ts"
 
-/** All jobs of the project, to go to one or to do something with it, until the person leaves. */
+/** All jobs of the project, to go to one or to do something with it. What fails is said in a toast. */
 export async function jobsDialog(terminal: Terminal): Promise<void> {
+  try {
+    await chooseAndAct(terminal)
+  } catch (error) {
+    terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+  }
+}
+
+async function chooseAndAct(terminal: Terminal): Promise<void> {
   const all = await terminal.jobs.all()
   if (all.length === 0) {
     terminal.toast({ message: "No jobs. Ask the agent for parallel work to start some.", variant: "info" })
@@ -19,11 +27,7 @@ export async function jobsDialog(terminal: Terminal): Promise<void> {
     title: `${job.id}: ${job.description}`,
     options: actsFor(terminal, job),
   })
-  try {
-    await act?.()
-  } catch (error) {
-    terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
-  }
+  await act?.()
 }
 
 function optionOf(job: ShownJob, now: number): Option<ShownJob> {
