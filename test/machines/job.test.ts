@@ -1260,6 +1260,15 @@ describe("An answer that carries an error", () => {
   })
 })
 
+it("A job whose child was deleted is cancelled, as its prompt says", async () => {
+  const stage = play()
+  await stage.start("j1")
+  const error = { kind: "cancelled", message: "its child session was deleted" } as const
+  stage.prompting("j1").reject(error)
+  await settled()
+  expect(stage.record("j1")).toMatchObject({ state: "cancelled", error })
+})
+
 describe("A job during which the computer's clock is set back by an hour", () => {
   const hour = 3_600_000
 

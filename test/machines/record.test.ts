@@ -44,7 +44,20 @@ describe("A stored record", () => {
     expect(Ask.parse({ id: "a", kind, text: "?" })).toEqual({ id: "a", kind, text: "?" })
   })
 
+  it.each(["a", "7", "lint", "a-b_c.d", "x".repeat(40)])("may have the id %s", (id) => {
+    expect(JobRecord.parse({ ...record, id }).id).toBe(id)
+  })
+
+  it("may say that its answer was cut off", () => {
+    expect(JobRecord.parse({ ...record, isTruncated: true }).isTruncated).toBe(true)
+  })
+
   it.each([
+    ["no id", { id: "" }],
+    ["an id that begins otherwise", { id: "-a" }],
+    ["an id with words in front", { id: "the job" }],
+    ["an id that ends a line", { id: "a\n" }],
+    ["an id that is too long", { id: "x".repeat(41) }],
     ["an unknown state", { state: "lost" }],
     ["an unknown phase", { phase: "dreaming" }],
     ["no run", { run: 0 }],

@@ -435,6 +435,52 @@ describe("A job whose actor throws", () => {
     expect(stage.record("j1")).not.toHaveProperty("phase")
   })
 
+  it("does not end before it began, though the clock was set back", async () => {
+    const stage = play({ opens: false })
+    await stage.startAll("j1")
+    await stage.pass(50)
+    stage.opening("j1").resolve({ session: "ses_1" })
+    await settled()
+    stage.setBack(40)
+    await stage.crash("j1")
+    expect(stage.record("j1")).toMatchObject({ state: "failed", startedAt: dawn + 50, endedAt: dawn + 50 })
+  })
+
+  it("keeps no text where none could be read", async () => {
+    const stage = play({ stops: false })
+    await stage.start("j1")
+    await stage.crash("j1")
+    stage.stopping("j1").resolve({})
+    await settled()
+    expect(stage.record("j1").state).toBe("failed")
+    expect(stage.record("j1")).not.toHaveProperty("text")
+  })
+
+  it("ends all the same where its end crashes, too", async () => {
+    const stage = play({ stops: false })
+    await stage.start("j1")
+    await stage.crash("j1")
+    stage.stopping("j1").resolve({
+      get text(): string {
+        throw new Error("one defect more")
+      },
+    })
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ state: "failed" })
+    expect(stage.defects.map(String)).toContainEqual(expect.stringContaining("one defect more"))
+  })
+
+  it("is ended no further once all is stopped", async () => {
+    const stage = play({ records: false, stops: false })
+    await stage.start("j1")
+    await stage.crash("j1")
+    stage.troupe.stop()
+    stage.recording("j1").resolve()
+    await settled()
+    expect(stage.calls.stopping).toEqual([])
+    expect(hasEnded(stage.record("j1"))).toBe(false)
+  })
+
   it("as it waits for a slot is on record as well, and has no child to stop", async () => {
     const stage = play({ concurrency: 1, records: false })
     await stage.start("j1", { owner: "alice" })
