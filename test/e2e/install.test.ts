@@ -56,7 +56,7 @@ let model: ScriptedModel
 
 beforeAll(async () => {
   model = await startScriptedModel()
-  for (const each of ["dist", "server.js", "package.json", "README.md", "LICENSE"])
+  for (const each of ["dist", "server.js", "tui.js", "package.json", "README.md", "LICENSE"])
     cpSync(join(root, each), join(checkout, each), { recursive: true })
   mkdirSync(project)
 })

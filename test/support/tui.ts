@@ -33,8 +33,10 @@ export interface Tui {
 export async function startTui(options: ProjectOptions, generation: Generation): Promise<Tui> {
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
-  if (generation === 1 && options.plugin !== false)
-    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [root] }))
+  if (generation === 1 && options.plugin !== false) {
+    const entry = options.plugin?.path ?? root
+    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
+  }
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
   const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
