@@ -1,21 +1,10 @@
 import { describe, expect, it, vi } from "vitest"
-import { NO_USAGE } from "../../src/machines/record.ts"
 import type { Jobs, ShownJob } from "../../src/terminal/jobs.ts"
 import type { Option, Terminal } from "../../src/terminal/terminal.ts"
 import { jobsDialog } from "../../src/terminal/view/jobs-dialog.ts"
+import { shownJob } from "./support/shown-job.ts"
 
-const job: ShownJob = {
-  id: "auth",
-  session: "ses_1",
-  owner: "ses_owner",
-  description: "Review it",
-  agent: "general",
-  state: "prompting",
-  phase: "working",
-  run: 1,
-  createdAt: 1,
-  usage: NO_USAGE,
-}
+const job = shownJob()
 
 /** A person who picks what is called so in each list that is shown. */
 function person(picks: string[], jobs: Partial<Jobs> = {}, all: ShownJob[] = [job]) {

@@ -1,28 +1,12 @@
 import { describe, expect, it } from "vitest"
-import { NO_USAGE } from "../../src/machines/record.ts"
 import type { ShownJob } from "../../src/terminal/jobs.ts"
 import { rowOf, rowsOf } from "../../src/terminal/view/rows.ts"
+import { shownJob } from "./support/shown-job.ts"
 
 const now = 100_000
 
-function job(changes: Partial<ShownJob> = {}): ShownJob {
-  return {
-    id: "auth",
-    session: "ses_1",
-    owner: "ses_owner",
-    description: "Review it",
-    agent: "general",
-    state: "prompting",
-    phase: "working",
-    run: 1,
-    createdAt: 80_000,
-    startedAt: 88_000,
-    usage: NO_USAGE,
-    ...changes,
-  }
-}
 const ended = (state: ShownJob["state"], changes: Partial<ShownJob> = {}) => {
-  const { phase: _, ...rest } = job({ endedAt: 95_000, ...changes })
+  const { phase: _, ...rest } = shownJob({ endedAt: 95_000, ...changes })
   return { ...rest, state }
 }
 
@@ -34,20 +18,20 @@ const line = (shown: ShownJob) => {
 
 describe("A job in the sidebar", () => {
   it.each<[string, ShownJob]>([
-    ["• auth working 12 s", job()],
-    ["• auth bash: npm test 12 s", job({ activity: { tool: "bash: npm test", at: now } })],
-    ["• auth …and so on 12 s", job({ activity: { text: "and so on", at: now } })],
+    ["• auth working 12 s", shownJob()],
+    ["• auth bash: npm test 12 s", shownJob({ activity: { tool: "bash: npm test", at: now } })],
+    ["• auth …and so on 12 s", shownJob({ activity: { text: "and so on", at: now } })],
     [
       "? auth allow bash: rm -rf dist? 12 s",
-      job({ phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash: rm -rf dist" }] }),
+      shownJob({ phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash: rm -rf dist" }] }),
     ],
     [
       "? auth Which one? 12 s",
-      job({ phase: "question", asks: [{ id: "r", kind: "question", text: "Which one?" }] }),
+      shownJob({ phase: "question", asks: [{ id: "r", kind: "question", text: "Which one?" }] }),
     ],
     [
       "↻ auth tries again in 30 s: overloaded 12 s",
-      job({ phase: "retrying", retry: { attempt: 2, reason: "overloaded", next: now + 30_000 } }),
+      shownJob({ phase: "retrying", retry: { attempt: 2, reason: "overloaded", next: now + 30_000 } }),
     ],
     ["✓ auth done 7.0 s", ended("done")],
     ["✗ auth failed: 401 7.0 s", ended("failed", { error: { kind: "provider", message: "401" } })],
@@ -61,20 +45,20 @@ describe("A job in the sidebar", () => {
   })
 
   it("is queued until its turn has come", () => {
-    const { startedAt: _, ...waiting } = job({ state: "created", phase: "queued" })
+    const { startedAt: _, ...waiting } = shownJob({ state: "created", phase: "queued" })
     expect(line(waiting)).toBe("· auth queued 20 s")
   })
 
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {
     const hostile = "a\u001b[2J\u0007b\u202Ec\u200B\u2028d\n\te"
-    expect(line(job({ id: hostile, activity: { tool: hostile, at: now } }))).toBe(
+    expect(line(shownJob({ id: hostile, activity: { tool: hostile, at: now } }))).toBe(
       "• a [2J b c d e a [2J b c d e 12 s",
     )
   })
 
   it("stays short, however much it has to say", () => {
     const long = "x".repeat(10_000)
-    const row = rowOf(job({ id: long, activity: { tool: long, at: now } }), now)
+    const row = rowOf(shownJob({ id: long, activity: { tool: long, at: now } }), now)
     expect([row.id.length, row.words.length]).toEqual([16, 80])
   })
 })
@@ -83,10 +67,10 @@ describe("The jobs of a session", () => {
   const jobs = [
     ended("done", { id: "first", endedAt: 90_000 }),
     ended("failed", { id: "last", endedAt: 99_000, error: { kind: "provider", message: "401" } }),
-    job({ id: "waits", state: "created", phase: "queued" }),
-    job({ id: "works" }),
-    job({ id: "retries", phase: "retrying", retry: { attempt: 1, reason: "503", next: now } }),
-    job({ id: "asks", phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] }),
+    shownJob({ id: "waits", state: "created", phase: "queued" }),
+    shownJob({ id: "works" }),
+    shownJob({ id: "retries", phase: "retrying", retry: { attempt: 1, reason: "503", next: now } }),
+    shownJob({ id: "asks", phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] }),
   ]
 
   it("are counted", () => {
