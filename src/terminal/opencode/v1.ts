@@ -7,7 +7,7 @@ import type { Option, Terminal } from "../terminal.ts"
 export type Api = {
   client: {
     session: {
-      list(): Promise<{ data?: Session[] }>
+      list(of: { limit: number }): Promise<{ data?: Session[] }>
       children(of: { sessionID: string }): Promise<{ data?: Session[] }>
       messages(of: { sessionID: string }): Promise<{ data?: Message[] }>
     }
@@ -143,6 +143,9 @@ function asked<Value>(
 /** What opencode has told of a child, beside its metadata. */
 type Child = { owner: string; hasBegun: boolean; activity?: NonNullable<ShownJob["activity"]> | undefined }
 
+/** The latest sessions of the project, among which jobs are looked for. opencode's default is 100. */
+const mostSessions = 1_000
+
 /** Characters of a text that is being written: its end is shown. */
 const textLength = 200
 
@@ -237,7 +240,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
 
   return {
     async all() {
-      const { data = [] } = await client.session.list()
+      const { data = [] } = await client.session.list({ limit: mostSessions })
       return data.flatMap(shown)
     },
     async read({ session }) {
