@@ -128,6 +128,22 @@ const exceptions = [
     reason: "no request is what the tool puts there",
   },
   {
+    file: "src/plugin/owners/delivery-machine.ts",
+    within: 'composed.outcome === "composed"',
+    reason: "it is kept where there is one, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/delivery-machine.ts",
+    within: 'if (!message) throw new Error("no message was composed")',
+    code: "!message",
+    reason: "one is under way, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/delivery-machine.ts",
+    within: '"no message was composed"',
+    reason: "one is under way, which the compiler cannot see",
+  },
+  {
     file: "src/plugin/host/answers.ts",
     within: 'message.role === "user" && message.summarizesUntil',
     code: 'message.role === "user"',

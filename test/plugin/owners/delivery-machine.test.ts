@@ -1,6 +1,17 @@
 import { beforeAll, describe, expect, it } from "vitest"
+import { createActor, fromPromise } from "xstate"
 import { rowsOf } from "../../../scripts/docs/transitions.ts"
-import { deliveryMachine, deliveryReasons } from "../../../src/plugin/owners/delivery-machine.ts"
+import type { OwnerMessage } from "../../../src/plugin/host/port.ts"
+import {
+  type Composed,
+  type Delivered,
+  type DeliveryEvent,
+  type DeliveryInput,
+  deliveryMachine,
+  deliveryReasons,
+} from "../../../src/plugin/owners/delivery-machine.ts"
+import { CountingClock } from "../../machines/support/counting-clock.ts"
+import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { transitionsOf } from "../../machines/support/transitions.ts"
 import { drive, everyStep, type Step } from "./support/delivery-walk.ts"
@@ -25,4 +36,125 @@ describe("Every event in every state of a delivery", () => {
 
 it("Each transition of a delivery has its reason, in a sentence", () => {
   for (const row of rowsOf(deliveryMachine, deliveryReasons)) expect(row.reason).toMatch(/^\S.+\.$/)
+})
+
+type Pending<Value> = { resolve(value: Value): void; reject(error: Error): void }
+
+const pendingIn = <Value>(pending: Pending<Value>[]) =>
+  new Promise<Value>((resolve, reject) => void pending.push({ resolve, reject }))
+
+describe("A delivery", () => {
+  const message = { session: "owner", messageID: "msg_1", text: "a is done", agent: "build", mark: {} }
+
+  /** One whose two requests the test settles. */
+  function delivery(from: DeliveryInput["from"]) {
+    const clock = new CountingClock()
+    const composing: Pending<Composed>[] = []
+    const delivering: Pending<Delivered>[] = []
+    const machine = deliveryMachine.provide({
+      actors: {
+        compose: fromPromise<Composed, { owner: string }>(() => pendingIn(composing)),
+        deliver: fromPromise<Delivered, OwnerMessage>(() => pendingIn(delivering)),
+      },
+    })
+    const actor = createActor(machine, { input: { owner: "owner", from }, clock }).start()
+    return {
+      clock,
+      send: (...types: Exclude<DeliveryEvent["type"], `job.${string}`>[]) => {
+        for (const type of types) actor.send({ type })
+      },
+      job: (type: "job.ended" | "job.resumed", job: string) => actor.send({ type, job }),
+      adopt: () => actor.send({ type: "job.adopted" }),
+      composed: async (composed: Composed) => {
+        composing.at(-1)?.resolve(composed)
+        await settled()
+      },
+      delivered: async () => {
+        delivering.at(-1)?.resolve({ outcome: "delivered" })
+        await settled()
+      },
+      fails: async () => {
+        composing.at(-1)?.reject(new Error("opencode is away"))
+        await settled()
+      },
+      get state() {
+        return JSON.stringify(actor.getSnapshot().value).replaceAll('"', "")
+      },
+      get context() {
+        return actor.getSnapshot().context
+      },
+    }
+  }
+
+  it("waits for the next use of the session while a job of an earlier process runs again", () => {
+    const one = delivery("an earlier process")
+    one.job("job.resumed", "a")
+    one.job("job.resumed", "b")
+    one.job("job.ended", "a")
+    one.send("inbox.emptied")
+    expect(one.state).toBe("dormant")
+    one.job("job.ended", "b")
+    one.send("inbox.emptied")
+    expect(one.state).toBe("quiet")
+  })
+
+  it("knows nothing of those any more once the session is in use", () => {
+    const one = delivery("an earlier process")
+    one.job("job.resumed", "a")
+    one.send("owner.busy")
+    expect([one.state, one.context.resumed]).toEqual(["busy", []])
+  })
+
+  it("goes out after a turn whose beginning was missed", () => {
+    const one = delivery("an earlier process")
+    one.send("owner.idle")
+    expect(one.state).toBe("window")
+  })
+
+  it("has nothing more to say at first, and more once another result comes meanwhile", async () => {
+    const one = delivery("this process")
+    expect(one.context.hasMore).toBe(false)
+    one.clock.increment(250)
+    await one.composed({ outcome: "composed", message, hasMore: false })
+    expect(one.state).toBe("{delivering:undisturbed}")
+    one.adopt()
+    await one.delivered()
+    expect([one.state, one.context.message]).toEqual(["window", undefined])
+  })
+
+  it("is over where the owner fetches every result itself, before the message or during its turn", async () => {
+    const waiting = delivery("this process")
+    waiting.send("inbox.emptied")
+    const busy = delivery("this process")
+    busy.send("owner.busy", "inbox.emptied")
+    const failed = delivery("this process")
+    failed.clock.increment(250)
+    await failed.fails()
+    expect(failed.state).toBe("backoff")
+    failed.send("inbox.emptied")
+    expect([waiting.state, busy.state, failed.state]).toEqual(["quiet", "quiet", "quiet"])
+  })
+
+  it("is held from wherever the user stops the turn", async () => {
+    const waiting = delivery("this process")
+    const busy = delivery("this process")
+    busy.send("owner.busy")
+    const composing = delivery("this process")
+    composing.clock.increment(250)
+    const failed = delivery("this process")
+    failed.clock.increment(250)
+    await failed.fails()
+    for (const each of [waiting, busy, composing, failed]) {
+      each.send("owner.interrupted")
+      expect(each.state).toBe("held")
+    }
+  })
+
+  it("counts its attempts anew after a turn", async () => {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    await one.fails()
+    one.send("owner.busy")
+    expect([one.state, one.context.attempt]).toEqual(["busy", 0])
+  })
 })
