@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import * as z from "zod"
 import type { AnyOpencode } from "../support/any-opencode.ts"
+import { isDeep } from "../support/depth.ts"
 import { freePort } from "../support/free-port.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
@@ -11,8 +12,7 @@ import { type ScriptedModel, startScriptedModel } from "../support/scripted-mode
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
 
-/** A job of opencode 2 costs more. */
-const lapsOf = { 1: 5, 2: 3 }
+const laps = isDeep ? 5 : 3
 const jobsInLap = 60
 
 /** A plugin with a tool that counts what the process holds, once its garbage is gone. */
@@ -76,7 +76,6 @@ const ActorNode: z.ZodType<ActorNode> = z.object({
 })
 
 describeBoth("A long day", ({ start, generation }) => {
-  const laps = lapsOf[generation]
   const folder = tempFolder("soak")
   const token = "soak".repeat(8)
   let model: ScriptedModel
