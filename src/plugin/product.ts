@@ -162,6 +162,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     store,
     recover,
     hold: (owner, children) => holdToOwner(host, owner, children),
+    finishBegun: (owner, messages) => deliveries.finishBegun(owner, messages),
     ...settings.owners,
     isTakenOver: (lease) => settings.turnsOutlivePlugin === true && isOfThisProcess(lease),
     onTakenOver(session) {

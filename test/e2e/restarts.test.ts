@@ -121,7 +121,7 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
     const told = await toldTo(owner)
     for (const { record, prompt, session } of jobs) {
       // Delivered once, by the dead process or by this one.
-      expect(told.split(`<job id=\\"${record.id}\\"`), record.id).toHaveLength(2)
+      expect(told.split(`<job id=\\"${record.id}\\"`), `${record.id} in ${told}`).toHaveLength(2)
       const asked = model.requests.filter((request) => request.text === prompt)
       // An end that was told of stands.
       if (cancelled.some(({ id, state }) => id === record.id && state === "cancelled")) {

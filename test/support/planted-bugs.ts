@@ -861,22 +861,29 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a message whose delivery had begun goes out once more under another id",
       file: "src/plugin/owners/deliveries.ts",
-      edits: [{ from: "begunBefore?.messageID ?? promptID(owner, now())", to: "promptID(owner, now())" }],
+      edits: [{ from: "messageID: begunBefore?.messageID }", to: "messageID: undefined }" }],
+      suites: [deliveryTests],
+    },
+    {
+      what: "what an earlier process had begun to deliver is not finished",
+      file: "src/plugin/records/recovery.ts",
+      edits: [{ from: "      await finishBegun(owner, messages.value)\n", to: "" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "what an earlier process had begun to deliver starts a turn once it is finished",
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [{ from: "{ isWanted: () => false }", to: "{ isWanted: () => true }" }],
       suites: [deliveryTests],
     },
     {
       what: "a message goes out before its delivery is known to have begun",
       file: "src/plugin/host/v2/host.ts",
       edits: [
+        { from: "        await begunDeliveries.add(id, messageID, mark)\n", to: "" },
         {
-          from: `        await begunDeliveries.add(id, messageID, mark)
-        const metadata = { [OUR_KEY]: mark }
-        await session.synthetic({ sessionID: id, id: messageID, text, metadata, delivery: "queue" })
-`,
-          to: `        const metadata = { [OUR_KEY]: mark }
-        await session.synthetic({ sessionID: id, id: messageID, text, metadata, delivery: "queue" })
-        await begunDeliveries.add(id, messageID, mark)
-`,
+          from: "          ...start,\n        })\n",
+          to: "          ...start,\n        })\n        await begunDeliveries.add(id, messageID, mark)\n",
         },
       ],
       suites: [hostOfTwoTests],

@@ -2,11 +2,19 @@ import { createActor, fromPromise, type StateValue } from "xstate"
 import { realClock } from "../../machines/clock.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import { type Host, type HostEvent, isGone, type OwnerMessage, type Result } from "../host/port.ts"
+import {
+  type Host,
+  type HostEvent,
+  type HostMessage,
+  isGone,
+  type OwnerMessage,
+  type Result,
+  type UserMessage,
+} from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-mark.ts"
-import { withTexts } from "../records/texts.ts"
+import { type JobWithText, withTexts } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
 import {
@@ -161,7 +169,7 @@ export class Deliveries {
   })
 
   async #compose(owner: string, signal: AbortSignal): Promise<Composed> {
-    const { host, inbox, now } = this.#options
+    const { host, inbox } = this.#options
     const isUnderWay = () => {
       signal.throwIfAborted()
       return inbox.due(owner).length > 0
@@ -193,24 +201,44 @@ export class Deliveries {
       open.some(({ record }) => isIn(runsIn(mark), record)),
     )
     const current = begunBefore ? open.filter(({ record }) => isIn(runsIn(begunBefore.mark), record)) : open
-    const results = current.filter(({ text }) => text.kind !== "unreadable")
-    const [unreadable] = current.flatMap(({ text }) => (text.kind === "unreadable" ? text.why : []))
-    if (results.length === 0) {
-      if (unreadable !== undefined) throw new Error(unreadable)
-      return { outcome: "nothing" }
+    const results = readable(current)
+    if (results.length === 0) return { outcome: "nothing" }
+    const message = this.#messageOf(owner, { results, asked, messageID: begunBefore?.messageID })
+    return { outcome: "composed", message, hasMore: results.length < undelivered.length }
+  }
+
+  /**
+   * Finishes what an earlier process had begun to deliver to this owner: opencode may hold it where its conversation
+   * does not show it yet. Starts no turn.
+   * @param messages the owner's conversation
+   * @throws Error where opencode fails
+   */
+  async finishBegun(owner: string, messages: readonly HostMessage[]): Promise<void> {
+    const { host, inbox } = this.#options
+    const asked = messages.findLast((message) => message.role === "user")
+    if (!asked) return
+    for (const { messageID, mark } of answered(await host.begunDeliveries(owner))) {
+      const begun = inbox.undelivered(owner).filter((record) => isIn(runsIn(mark), record))
+      const results = readable(await withTexts(host, begun))
+      if (results.length === 0) continue
+      const message = this.#messageOf(owner, { results, asked, messageID })
+      answered(await host.deliver(message, { isWanted: () => false }))
+      inbox.markDelivered(owner, runsIn(message.mark))
     }
-    const records = results.map(({ record }) => record)
-    const message: OwnerMessage = {
+  }
+
+  #messageOf(owner: string, { results, asked, messageID }: Contents): OwnerMessage {
+    const { now } = this.#options
+    return {
       session: owner,
-      messageID: begunBefore?.messageID ?? promptID(owner, now()),
+      messageID: messageID ?? promptID(owner, now()),
       text: notification(results, now()),
-      mark: deliveryMark(records),
+      mark: deliveryMark(results.map(({ record }) => record)),
       // Those of its last message: a prompt without them could switch the owner's mode or model.
       agent: asked.agent,
       model: asked.model,
       variant: asked.variant,
     }
-    return { outcome: "composed", message, hasMore: results.length < undelivered.length }
   }
 
   async #deliver(message: OwnerMessage): Promise<Delivered> {
@@ -239,6 +267,22 @@ export class Deliveries {
 
 /** The owners whose user has stopped their turn and not begun another: the next instance of the plugin knows them, too. */
 const stopped = shared("stopped owners", () => new Set<string>())
+
+type Contents = {
+  results: readonly JobWithText[]
+  /** The owner's last message. */
+  asked: UserMessage
+  /** Default: a new one. */
+  messageID: string | undefined
+}
+
+/** @throws Error where opencode could not be asked for any of them now */
+function readable(results: readonly JobWithText[]): JobWithText[] {
+  const found = results.filter(({ text }) => text.kind !== "unreadable")
+  const [unreadable] = results.flatMap(({ text }) => (text.kind === "unreadable" ? text.why : []))
+  if (found.length === 0 && unreadable !== undefined) throw new Error(unreadable)
+  return found
+}
 
 function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value

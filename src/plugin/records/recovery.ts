@@ -2,7 +2,7 @@ import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { parse } from "../../util/parse.ts"
-import type { Host, HostError, HostSession, Result } from "../host/port.ts"
+import type { Host, HostError, HostMessage, HostSession, Result } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import { backoff } from "../util/backoff.ts"
 import { wordsOf } from "../util/error-words.ts"
@@ -44,6 +44,11 @@ export type RecoveryOptions = {
   left?: () => readonly string[]
   /** Tells whenever an instance of this process has ended that had owners. */
   onLeft?: (hear: () => void) => void
+  /**
+   * Finishes what an earlier process had begun to deliver to an owner, whose messages these are. Rejects where opencode
+   * fails.
+   */
+  finishBegun: (owner: string, messages: readonly HostMessage[]) => Promise<void>
   /** Whether a job with this lease comes from an instance that this one has replaced, as if nothing had happened. */
   isTakenOver?: (lease: Lease) => boolean
   /** Told of the child of such a job, before its record is there. */
@@ -101,6 +106,7 @@ export function createRecovery({
   store,
   recover,
   hold,
+  finishBegun,
   isHere = async () => true,
   left: leftToUs = () => [],
   onLeft = () => {},
@@ -322,7 +328,7 @@ export function createRecovery({
     const record = { ...found, id: idOf(job) }
     takeOver(record.session, stored)
     inbox.adopt(record.session, stored.deliveredRun)
-    endedEarlier.set(record.session, record.run)
+    if (!isTakenOver(stored.lease)) endedEarlier.set(record.session, record.run)
     troupe.adopt(record)
     // It keeps its new id.
     if (record.id !== stored.record.id && isEnded(stored.record)) void writeEnd(record)
@@ -395,18 +401,31 @@ export function createRecovery({
     return end(found, { ...interrupted, error: { kind: "interrupted", message } })
   }
 
-  /** A result may have reached its owner just before the process ended: then its owner's messages say so. */
+  /**
+   * A result may have reached its owner just before the process ended: then its owner's messages say so, or will do so
+   * once that delivery is finished.
+   */
   async function markDelivered(owner: string): Promise<Outcome> {
     if (inbox.undelivered(owner).length === 0) return "over"
     const messages = await host.messages(owner)
     if (!messages.ok) return outcomeOf(owner, messages.error)
     inbox.markDelivered(owner, deliveredRuns(messages.value))
-    return "over"
+    if (!hasUndelivered(owner)) return "over"
+    try {
+      await finishBegun(owner, messages.value)
+      return "over"
+    } catch (error) {
+      return outcomeOf(owner, { message: wordsOf(error) })
+    }
   }
 
   async function markDeliveredSince(owner: string): Promise<void> {
-    const open = inbox.undelivered(owner)
-    if (open.some(({ session, run }) => endedEarlier.get(session) === run)) await markDelivered(owner)
+    if (hasUndelivered(owner)) await markDelivered(owner)
+  }
+
+  /** Whether results of earlier processes are among those that this owner does not have. */
+  function hasUndelivered(owner: string): boolean {
+    return inbox.undelivered(owner).some(({ session, run }) => endedEarlier.get(session) === run)
   }
 
   /** Another opencode may be about to end, or this one about to replace the plugin's last instance by this one. */

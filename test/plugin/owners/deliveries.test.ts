@@ -350,6 +350,44 @@ describe("A message whose delivery has begun before", () => {
     expect(posted[0]?.messageID).not.toBe("msg_begun")
   })
 
+  it("is finished under its id for an owner that is used again, without a turn of its own", async () => {
+    const wanted: boolean[] = []
+    const { posted, deliveries, deliver, finish, host, told, inbox } = await ownerWithJobs({
+      jobs: 3,
+      notify: "never",
+      faults: (host) => ({
+        ...begun("a", "b")(host),
+        async deliver(message, turn) {
+          wanted.push(turn.isWanted())
+          return host.deliver(message, turn)
+        },
+      }),
+    })
+    await finish("of a", "a")
+    await finish("of b", "b")
+    await finish("of c", "c")
+    deliver("b")
+    const messages = await host.messages("owner")
+    if (messages.ok) await deliveries.finishBegun("owner", messages.value)
+    expect(told()).toEqual([["a"]])
+    expect(posted).toMatchObject([{ messageID: "msg_begun", agent: "plan", model: "fake/m2" }])
+    expect(wanted).toEqual([false])
+    expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c"])
+  })
+
+  it("is not finished where nobody has said anything in its session, or opencode fails", async () => {
+    const { posted, deliveries, finish, host } = await ownerWithJobs({
+      notify: "never",
+      faults: (host) => ({ ...begun("a")(host), deliver: async () => failed("not now", 503) }),
+    })
+    await finish("of a", "a")
+    await deliveries.finishBegun("owner", [])
+    const messages = await host.messages("owner")
+    const finished = deliveries.finishBegun("owner", messages.ok ? messages.value : [])
+    await expect(finished).rejects.toThrow("not now")
+    expect(posted).toEqual([])
+  })
+
   it("waits as any other where opencode does not say which there are", async () => {
     const { posted, finish } = await ownerWithJobs({
       faults: (host) => ({ begunDeliveries: failing(2, host.begunDeliveries).call }),

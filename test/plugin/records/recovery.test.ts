@@ -62,10 +62,19 @@ type Setup = {
   owners?: Pick<RecoveryOptions, "isHere" | "left" | "onLeft">
   /** What stands between the store and opencode. */
   through?: (double: Host) => Host
+  finishBegun?: RecoveryOptions["finishBegun"]
 }
 
 /** An opencode that starts, beside what earlier ones have left. */
-function newStart({ recover = "fail", claims, living = [], isReload = false, owners, through }: Setup = {}) {
+function newStart({
+  recover = "fail",
+  claims,
+  living = [],
+  isReload = false,
+  owners,
+  through,
+  finishBegun = async () => {},
+}: Setup = {}) {
   const alive = new Set(["own", ...living])
   const holder: Holder = {
     instance: "own",
@@ -100,6 +109,7 @@ function newStart({ recover = "fail", claims, living = [], isReload = false, own
     store,
     recover,
     hold: (owner, children) => holdToOwner(host, owner, children),
+    finishBegun,
     ...owners,
     isTakenOver: () => isReload,
     onTakenOver: (session) => void takenOver.push(session),
@@ -443,6 +453,36 @@ describe("A job that had ended", () => {
     await pass(1_000)
     expect((await waiting).output).toContain('<job id="b"')
     expect((await waiting).output).not.toContain('<job id="a"')
+  })
+
+  it("is not said to wait where its delivery had begun: that is finished, by this process or an attempt after", async () => {
+    const asked: string[][] = []
+    let failures = 1
+    const { recovery, inbox, waiting, put, pass } = newStart({
+      async finishBegun(owner, messages) {
+        if (failures-- > 0) throw new Error("not now")
+        asked.push([owner, ...messages.map(({ id }) => id)])
+        inbox.markDelivered(owner, [{ session: "ses_1", run: 1 }])
+      },
+    })
+    put({ record: done })
+    await recovery.owner("owner")
+    expect(inbox.undelivered("owner")).toHaveLength(1)
+    await pass(10_000)
+    expect(asked).toEqual([["owner"]])
+    await recovery.everybody()
+    expect(waiting).toEqual([])
+  })
+
+  it("is left to this process's own delivery where the plugin was only reloaded", async () => {
+    const asked: string[] = []
+    const { recovery, put } = newStart({
+      isReload: true,
+      finishBegun: async (owner) => void asked.push(owner),
+    })
+    put({ record: done })
+    await recovery.everybody()
+    expect(asked).toEqual([])
   })
 
   it("waits for its owner where an earlier run alone was delivered", async () => {

@@ -59,7 +59,15 @@ type Sessions = {
 /** Seen with `session.create`, `prompt`, `synthetic` and `switchModel`. */
 type SessionKey = { sessionID: string }
 type Delivery = "steer" | "queue"
-type Synthetic = { id?: string; text: string; description?: string; metadata?: object; delivery: Delivery }
+type Synthetic = {
+  id?: string
+  text: string
+  description?: string
+  metadata?: object
+  delivery: Delivery
+  /** With `false` it starts no turn: the session's next one takes it along. */
+  resume?: false
+}
 type ModelChoice = { providerID: string; id: string; variant?: string | undefined }
 type NewSession = {
   title: string

@@ -288,11 +288,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       }),
 
     // One durable message, which starts its turn by itself or waits for the end of the one that runs.
-    deliver: ({ session: id, messageID, text, mark }) =>
+    deliver: ({ session: id, messageID, text, mark }, turn) =>
       call(async () => {
+        const start = turn.isWanted() ? {} : ({ resume: false } as const)
         await begunDeliveries.add(id, messageID, mark)
         const metadata = { [OUR_KEY]: mark }
-        await session.synthetic({ sessionID: id, id: messageID, text, metadata, delivery: "queue" })
+        await session.synthetic({
+          sessionID: id,
+          id: messageID,
+          text,
+          metadata,
+          delivery: "queue",
+          ...start,
+        })
       }),
     begunDeliveries: (id) => call(() => begunDeliveries.of(id)),
 

@@ -202,6 +202,19 @@ describe("A message that delivers results", () => {
     expect(answered(await host.begunDeliveries("ses_other"))).toEqual([])
   })
 
+  it("starts no turn where none is wanted: the session's next one reads it", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const given: unknown[] = []
+    context.session.synthetic = async (message) => void given.push(message)
+    await host.deliver({ ...message, mark: {} }, turn)
+    await host.deliver({ ...message, mark: {} }, { isWanted: () => false })
+    expect(given).toEqual([
+      expect.not.objectContaining({ resume: expect.anything() }),
+      expect.objectContaining({ id: "msg_9", resume: false }),
+    ])
+  })
+
   it("leaves nothing of that once its session is deleted", async () => {
     const context = contextDouble()
     const host = createHost(context)
