@@ -8,6 +8,7 @@ import { isDeep } from "../support/depth.ts"
 import { freePort } from "../support/free-port.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
+import { longRunning } from "../support/opencode-env.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
@@ -87,7 +88,7 @@ describeBoth("A long day", ({ start, generation }) => {
     inspector = `http://127.0.0.1:${port}`
     const options = { concurrency: 16, notify: "never", inspector: { port, token } }
     model = await startScriptedModel()
-    oc = await start({ model, config: pluginsOf(options) })
+    oc = await start({ model, config: pluginsOf(options), env: longRunning })
   })
 
   afterAll(async () => {

@@ -42,6 +42,7 @@ export async function startTui(
     const entry = (options.plugin ? options.plugin.path : undefined) ?? root
     writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
   }
+  if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
   const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
@@ -98,6 +99,13 @@ export async function startTui(
 const commands = {
   1: () => [opencodeBinary()],
   2: () => [opencode2Binary() ?? "opencode", "--standalone"],
+}
+
+/** What a person can choose in 1.18: its spinners are a fifth of what its terminal costs. */
+function stopAnimations(home: string): void {
+  const folder = join(home, ".local", "state", "opencode")
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, "kv.json"), JSON.stringify({ animations_enabled: false }))
 }
 
 function setStage2(options: ProjectOptions): Stage {
