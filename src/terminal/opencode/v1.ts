@@ -152,6 +152,8 @@ const textLength = 200
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 function jobsOf({ client, state, event }: Api): Jobs {
   const children = new Map<string, Child>()
+  /** The children of owners, until one is stored, begins or ends a turn: all else is in the events. */
+  const read = new Map<string, Promise<Session[]>>()
   const listeners = new Set<(owner: string) => void>()
   const changes = batched(interval, (owner) => {
     for (const hear of listeners) hear(owner)
@@ -162,6 +164,23 @@ function jobsOf({ client, state, event }: Api): Jobs {
     children.set(id, { owner: parentID, hasBegun: false })
   }
 
+  async function childrenOf(owner: string): Promise<Session[]> {
+    const known = read.get(owner)
+    if (known) return known
+    const asked = client.session.children({ sessionID: owner }).then(({ data }) => data ?? [])
+    read.set(owner, asked)
+    const found = await asked.catch(() => [])
+    // What could not be read is read with the next change.
+    if (found.length === 0) read.delete(owner)
+    for (const child of found) meet({ parentID: owner, ...child })
+    return asked
+  }
+
+  function readAnew(session: string | undefined): void {
+    const child = session === undefined ? undefined : children.get(session)
+    if (child) read.delete(child.owner)
+  }
+
   function change(session: string | undefined, how: (child: Child) => Partial<Child> | undefined): void {
     const child = session === undefined ? undefined : children.get(session)
     const changed = child && how(child)
@@ -170,14 +189,16 @@ function jobsOf({ client, state, event }: Api): Jobs {
     changes.add(child.owner)
   }
 
-  for (const type of ["session.created", "session.updated"])
+  for (const type of ["session.created", "session.updated", "session.deleted"])
     event.on(type, ({ properties: { info = {} } }) => {
       meet(info)
+      readAnew(info.id)
       change(info.id, () => ({}))
     })
-  event.on("session.status", ({ properties: { sessionID, status } }) =>
-    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined })),
-  )
+  event.on("session.status", ({ properties: { sessionID, status } }) => {
+    readAnew(sessionID)
+    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
+  })
   for (const type of [
     "permission.asked",
     "permission.replied",
@@ -257,12 +278,12 @@ function jobsOf({ client, state, event }: Api): Jobs {
     send: ({ session }, message) => command({ act: "send", session, message }),
     answer: async (_job, requestID, reply) => done(await client.permission.reply({ requestID, reply })),
     async of(owner) {
-      const { data = [] } = await client.session.children({ sessionID: owner })
-      for (const child of data) meet({ parentID: owner, ...child })
-      return data.flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
+      return (await childrenOf(owner)).flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
     },
     subscribe(hear) {
       listeners.add(hear)
+      // What happened while nobody listened may have gone unheard.
+      read.clear()
       return () => listeners.delete(hear)
     },
   }
