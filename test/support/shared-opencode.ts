@@ -22,7 +22,7 @@ export const startShared1 = (count: number, preparedHome: string) =>
 
 /** The same of opencode 2, which needs no preparation. */
 export const startShared2 = (count: number) =>
-  startShared(count, (folder) => serve2(folder, join(folder, "home")))
+  startShared(count, (folder) => serve2(folder, join(folder, "home"), longRunning))
 
 async function startShared(count: number, start: (folder: string) => ReturnType<typeof serve>) {
   const running = await Promise.all(
