@@ -6,7 +6,7 @@ import { atExit } from "./cleanup.ts"
 import { projectConfig2 } from "./opencode-2.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
-import { opencodeEnv } from "./opencode-env.ts"
+import { longRunning, opencodeEnv } from "./opencode-env.ts"
 import { killGroup } from "./process-group.ts"
 import { makeProject } from "./project.ts"
 import { type Stage, setStage } from "./stage.ts"
@@ -45,7 +45,7 @@ export async function startTui(
   if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
-  const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
+  const env = { ...stage.env, ...longRunning, TERM: "xterm-256color", LANG: "C.UTF-8" }
   const tmux = (...args: string[]) =>
     execFileSync("tmux", ["-S", join(folder.path, "s"), "-f", "/dev/null", ...args], {
       cwd: stage.project,
