@@ -26,15 +26,20 @@ export interface Tui {
   /** What the terminal shows, without colours. */
   screen(): string
   /** Waits until the screen matches and returns it; the error shows the last screen. */
-  waitForScreen(pattern: RegExp, timeoutMs?: number): Promise<string>
+  waitForScreen(pattern: RegExp, timeoutMs?: number, everyMs?: number): Promise<string>
   stop(): Promise<void>
 }
 
-export async function startTui(options: ProjectOptions, generation: Generation): Promise<Tui> {
+/** @param hasPart whether 1.18 is told of the plugin's part in the terminal; opencode 2 finds it by itself */
+export async function startTui(
+  options: ProjectOptions,
+  generation: Generation,
+  hasPart = options.plugin !== false,
+): Promise<Tui> {
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
-  if (generation === 1 && options.plugin !== false) {
-    const entry = options.plugin?.path ?? root
+  if (generation === 1 && hasPart) {
+    const entry = (options.plugin ? options.plugin.path : undefined) ?? root
     writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
   }
   // A short path: the system limits that of a socket to about 100 characters.
@@ -64,7 +69,7 @@ export async function startTui(options: ProjectOptions, generation: Generation):
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
     screen,
-    waitForScreen: async (pattern, timeoutMs = 15_000) => {
+    waitForScreen: async (pattern, timeoutMs = 15_000, everyMs = 100) => {
       let last = ""
       try {
         return await poll(
@@ -73,7 +78,7 @@ export async function startTui(options: ProjectOptions, generation: Generation):
             last = screen()
             return pattern.test(last) ? last : undefined
           },
-          { timeoutMs, everyMs: 100 },
+          { timeoutMs, everyMs },
         )
       } catch (error) {
         throw new Error(`The screen never matched ${pattern}. It shows:\n${last}`, { cause: error })

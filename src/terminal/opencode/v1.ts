@@ -2,6 +2,7 @@ import { commandPrefix, type TerminalCommand } from "../contract.ts"
 import type { Decision, Jobs, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import type { Option, Terminal } from "../terminal.ts"
+import { storedRecord } from "./stored-record.ts"
 
 /** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
 export type Api = {
@@ -57,8 +58,7 @@ export type Api = {
 type KeymapCommand = { name: string; title: string; namespace: "palette"; slashName: string; run(): void }
 type Message = { info: { role: string }; parts: { type: string; text?: string }[] }
 type SlotProps = { session_id: string }
-type Session = { id: string; parentID?: string; metadata?: { troupe?: { record?: Stored } } }
-type Stored = Omit<ShownJob, "session">
+type Session = { id: string; parentID?: string; metadata?: unknown }
 type Status =
   | { type: "idle" }
   | { type: "busy" }
@@ -158,7 +158,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
   })
 
   function meet({ id, parentID, metadata }: Partial<Session>): void {
-    if (id === undefined || parentID === undefined || !metadata?.troupe || children.has(id)) return
+    if (id === undefined || parentID === undefined || children.has(id) || !storedRecord(metadata)) return
     children.set(id, { owner: parentID, hasBegun: false })
   }
 
@@ -197,7 +197,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
   )
 
   function shown({ id: session, metadata }: Session): ShownJob[] {
-    const stored = metadata?.troupe?.record
+    const stored = storedRecord(metadata)
     if (!stored) return []
     const job = { ...stored, session }
     if (job.endedAt !== undefined) return [job]
