@@ -268,7 +268,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a turn of somebody else that begins while the message is stored gets another turn beside it",
       file: "src/plugin/owners/deliveries.ts",
-      edits: [{ from: `matches({ delivering: "undisturbed" })`, to: `matches("delivering")` }],
+      edits: [{ from: "delivery?.matches({ delivering })", to: `delivery?.matches("delivering")` }],
       suites: [deliveryTests],
     },
     {
