@@ -53,15 +53,7 @@ describe("/troupe", () => {
     [
       "waits for a permission",
       { ...job, phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] },
-      [
-        "Allow once",
-        "Allow always",
-        "Deny",
-        "Open its session",
-        "Show prompt and what it has written",
-        "Send a message",
-        "Cancel",
-      ],
+      ["Answer", "Open its session", "Show prompt and what it has written", "Send a message", "Cancel"],
     ],
     [
       "has ended",

@@ -1,5 +1,6 @@
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Option, Terminal } from "../terminal.ts"
+import { answer } from "./answer.ts"
 import { rowOf, sortedByUrgency } from "./rows.ts"
 
 /** All jobs of the project, to go to one or to do something with it. What fails is said in a toast. */
@@ -40,18 +41,9 @@ type Act = () => Promise<void>
 function actsFor(terminal: Terminal, job: ShownJob): Option<Act>[] {
   const { jobs, open, toast } = terminal
   const [ask] = job.asks ?? []
-  const answers: [string, "once" | "always" | "reject"][] = [
-    ["Allow once", "once"],
-    ["Allow always", "always"],
-    ["Deny", "reject"],
-  ]
   return [
     ...(ask?.kind === "permission"
-      ? answers.map(([title, decision]) => ({
-          title,
-          description: ask.text,
-          value: () => jobs.answer(job, ask.id, decision),
-        }))
+      ? [{ title: "Answer", description: ask.text, value: async () => void (await answer(terminal, job)) }]
       : []),
     ...(job.session === "" ? [] : [{ title: "Open its session", value: async () => open(job.session) }]),
     {
