@@ -2,6 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { type Api, terminalOf1 } from "../../../src/terminal/opencode/v1.ts"
 
+// Only opencode can lend it.
+vi.mock("../../../src/terminal/solid.ts", () => ({}))
+
 const owner = "ses_owner"
 const session = "ses_child"
 const metadataOf = (id: string) => ({
@@ -36,20 +39,38 @@ function opencode() {
       tui: { publish: unexpected },
       permission: { reply: unexpected },
     },
-    keymap: { registerLayer: unexpected },
+    keymap: { registerLayer: unexpected, getCommandBindings: unexpected },
     ui: {
-      dialog: { replace: unexpected, clear: unexpected },
+      dialog: { replace: unexpected, setSize: unexpected, clear: unexpected },
       DialogSelect: unexpected,
       DialogConfirm: unexpected,
       DialogPrompt: unexpected,
-      DialogAlert: unexpected,
       toast: unexpected,
     },
-    state: { session: { status: () => ({ type: "busy" }), permission: () => [], question: () => [] } },
+    state: {
+      session: {
+        get: () => undefined,
+        status: () => ({ type: "busy" }),
+        permission: () => [],
+        question: () => [],
+      },
+    },
     event: { on: (type, hear) => hearers.set(type, hear).delete.bind(hearers, type) },
     slots: { register: unexpected },
-    theme: { current: { text: "", textMuted: "", success: "", error: "", warning: "" } },
-    route: { navigate: unexpected },
+    theme: {
+      current: {
+        text: "",
+        textMuted: "",
+        success: "",
+        error: "",
+        warning: "",
+        accent: "",
+        primary: "",
+        selectedListItemText: "",
+        backgroundElement: "",
+      },
+    },
+    route: { navigate: unexpected, current: {} },
   }
   const { jobs } = terminalOf1(api)
   return { children, jobs, say: (type: string, properties: object) => hearers.get(type)?.({ properties }) }
