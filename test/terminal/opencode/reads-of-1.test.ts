@@ -40,6 +40,9 @@ function opencode() {
       permission: { reply: unexpected },
     },
     keymap: { registerLayer: unexpected, getCommandBindings: unexpected },
+    keys: { formatBindings: unexpected },
+    tuiConfig: { keybinds: { get: unexpected } },
+    renderer: { copyToClipboardOSC52: unexpected },
     ui: {
       dialog: { replace: unexpected, setSize: unexpected, clear: unexpected },
       DialogSelect: unexpected,
