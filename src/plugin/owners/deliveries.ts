@@ -107,6 +107,8 @@ export class Deliveries {
   #hearOfJob(record: JobRecord, before: JobRecord | undefined): void {
     const { owner, id, session } = record
     const isTakenOver = this.#takenOver.delete(session)
+    // After a restart, what a job's child had started may be found before the job itself.
+    this.#end(session)
     if (!this.#hasReader(owner)) return
     if (before) {
       if (hasEnded(record) && !hasEnded(before))

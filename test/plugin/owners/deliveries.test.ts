@@ -257,6 +257,19 @@ describe("A notification", () => {
     expect(told()).toEqual([["a"]])
   })
 
+  it("does not go to a job's child either whose own jobs are found before it is, after a restart", async () => {
+    const { told, adopt, host, turn, record, states } = await ownerWithJobs()
+    const words = { session: "ses_child", messageID: "msg_1", text: "split it up", agent: "build" }
+    host.sessions.set("ses_child", sessionOf("ses_child"))
+    host.said.set("ses_child", [askedBy(words)])
+    adopt({ owner: "ses_child" })
+    adopt({ ...record(), id: "boss", session: "ses_child", state: "done", endedAt: 1 })
+    turn("ends", "ses_child")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).not.toContainEqual(["old"])
+    expect(states()).toEqual(["dormant"])
+  })
+
   it("does not go to a session in which nobody has said anything", async () => {
     const { posted, finish, host } = await ownerWithJobs()
     host.said.set("owner", [])
