@@ -224,8 +224,8 @@ export class Deliveries {
       const results = readable(await withTexts(host, begun))
       if (results.length === 0) continue
       const message = this.#messageOf(owner, { results, asked, messageID })
-      answered(await host.deliver(message, { isWanted: () => false }))
-      inbox.markDelivered(owner, runsIn(message.mark))
+      const { mark: held } = answered(await host.deliver(message, { isWanted: () => false }))
+      inbox.markDelivered(owner, runsIn(held))
     }
   }
 
@@ -247,9 +247,10 @@ export class Deliveries {
     const { host, inbox } = this.#options
     const isWanted = () =>
       this.#byOwner.get(message.session)?.getSnapshot().matches({ delivering: "undisturbed" }) ?? false
-    const delivered = deliveredOf(await host.deliver(message, { isWanted }))
-    if (delivered.outcome === "delivered") inbox.markDelivered(message.session, runsIn(message.mark))
-    return delivered
+    const delivered = await host.deliver(message, { isWanted })
+    if (isGone(delivered)) return { outcome: "gone" }
+    inbox.markDelivered(message.session, runsIn(answered(delivered).mark))
+    return { outcome: "delivered" }
   }
 
   /** Its failure is told to the log, unless nobody waits for the outcome any more. */
@@ -289,12 +290,6 @@ function readable(results: readonly JobWithText[]): JobWithText[] {
 function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new Error(result.error.message)
-}
-
-function deliveredOf(result: Result<unknown>): Delivered {
-  if (isGone(result)) return { outcome: "gone" }
-  answered(result)
-  return { outcome: "delivered" }
 }
 
 function pathOf(value: StateValue): string[] {

@@ -388,6 +388,24 @@ describe("A message whose delivery has begun before", () => {
     expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c"])
   })
 
+  it("delivers what opencode has under its id, however much of that is known by now", async () => {
+    const held = ["a", "b"]
+    const { deliveries, finish, host, inbox, record } = await ownerWithJobs({
+      jobs: 2,
+      notify: "never",
+      faults: (host) => ({
+        ...begun("a")(host),
+        deliver: async () =>
+          ok({ mark: { delivered: held.map((id) => ({ session: record(id).session, run: 1 })) } }),
+      }),
+    })
+    await finish("of a", "a")
+    await finish("of b", "b")
+    const messages = await host.messages("owner")
+    if (messages.ok) await deliveries.finishBegun("owner", messages.value)
+    expect(inbox.undelivered("owner")).toEqual([])
+  })
+
   it("is not finished where nobody has said anything in its session, or opencode fails", async () => {
     const { posted, deliveries, finish, host } = await ownerWithJobs({
       notify: "never",
