@@ -247,6 +247,10 @@ export class Deliveries {
     const { host, inbox } = this.#options
     const isWanted = () =>
       this.#byOwner.get(message.session)?.getSnapshot().matches({ delivering: "undisturbed" }) ?? false
+    const session = await host.session(message.session)
+    if (isGone(session)) return { outcome: "gone" }
+    // As when it was composed: that may be a while ago, where opencode failed.
+    if (answered(session).isReverted || !isWanted()) return { outcome: "busy" }
     const delivered = await host.deliver(message, { isWanted })
     if (isGone(delivered)) return { outcome: "gone" }
     inbox.markDelivered(message.session, runsIn(answered(delivered).mark))

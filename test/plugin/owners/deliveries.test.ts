@@ -491,6 +491,36 @@ describe("While the owner works", () => {
     expect(posted).toHaveLength(1)
   })
 
+  it.each([
+    ["while their texts are read", 0],
+    ["before the next attempt, where opencode had failed", 1],
+  ])("nothing goes either if messages are undone %s", async (_, failures) => {
+    let isReverted = false
+    const undo = () => {
+      isReverted = true
+    }
+    const { posted, finish, turn } = await ownerWithJobs({
+      faults: (host) => ({
+        isBusy: failures > 0 ? host.isBusy : onSecondCall(undo),
+        async session(id) {
+          const answer = await host.session(id)
+          return answer.ok ? ok({ ...answer.value, isReverted }) : answer
+        },
+        deliver: failing(failures, host.deliver).call,
+      }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(300)
+    undo()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+    isReverted = false
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toHaveLength(1)
+  })
+
   it("an interrupt of its turn means that nothing wakes it: results wait for the end of the next", async () => {
     const { posted, finish, turn, deliveries } = await ownerWithJobs()
     turn("begins")
