@@ -23,6 +23,7 @@ type OpenTui = {
   setProp(element: Element, name: string, value: unknown, before?: unknown): unknown
   effect(run: (before: unknown) => unknown): void
   createComponent<Props>(component: Component<Props>, props: Props): Element
+  useTerminalDimensions(): () => { width: number; height: number }
 }
 
 /** What is drawn. */
@@ -31,9 +32,14 @@ type Component<Props> = (props: Props) => Element
 type Child = Element | string | undefined | (() => Element | string | undefined)
 
 export const { createSignal, createMemo, createEffect, onCleanup } = solid
+export const { useTerminalDimensions } = opentui
 
 /** An element of OpenTUI. A property or child that is a function is live; one that begins with `on` is a listener. */
-export function h(tag: "box" | "text" | "b", props: Record<string, unknown>, ...children: Child[]): Element {
+export function h(
+  tag: "box" | "scrollbox" | "text" | "span" | "b",
+  props: Record<string, unknown>,
+  ...children: Child[]
+): Element {
   const element = opentui.createElement(tag)
   for (const [name, value] of Object.entries(props)) {
     if (typeof value === "function" && !name.startsWith("on"))
@@ -43,6 +49,11 @@ export function h(tag: "box" | "text" | "b", props: Record<string, unknown>, ...
   // Without the null a live child would take the place of its siblings.
   for (const child of children) opentui.insert(element, child, null)
   return element
+}
+
+/** Moves what a `scrollbox` shows; one that cannot is left as it is. */
+export function scroll(box: Element, pages: number): void {
+  if ("scrollBy" in box && typeof box.scrollBy === "function") box.scrollBy(pages, "viewport")
 }
 
 /** One element for each key, which is kept for as long as its key is there. */

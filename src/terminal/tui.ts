@@ -1,7 +1,9 @@
 import { type Api, terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
-import type { Terminal } from "./terminal.ts"
+import type { Screen, Terminal } from "./terminal.ts"
+import { answerWaiting } from "./view/answer.ts"
 import { jobsDialog } from "./view/jobs-dialog.ts"
+import { chooseFrom } from "./view/menu.ts"
 import { sidebar } from "./view/sidebar.ts"
 
 /** The part in opencode's terminal. 1.18 calls `tui`, 2.x calls `setup`. */
@@ -16,15 +18,25 @@ export default {
 }
 
 /** In an opencode that lacks something the terminal works as ever, without this part. */
-function begin(open: () => Terminal): void {
+function begin(open: () => Screen): void {
   try {
-    const terminal = open()
+    const screen = open()
+    const terminal: Terminal = {
+      ...screen,
+      choose: (menu, until) => chooseFrom(screen, menu, until),
+    }
     terminal.sidebar((session) => sidebar(terminal, session))
     terminal.command({
       id: "troupe.jobs",
       title: "Jobs of this project",
       slash: "troupe",
       run: () => jobsDialog(terminal),
+    })
+    terminal.command({
+      id: "troupe.answer",
+      title: "Answer the jobs that wait",
+      slash: "troupe-answer",
+      run: () => answerWaiting(terminal),
     })
   } catch (error) {
     console.error(`opencode-troupe: this opencode's terminal cannot show the jobs: ${String(error)}`)

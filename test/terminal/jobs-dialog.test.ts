@@ -17,6 +17,7 @@ function person(picks: string[], jobs: Partial<Jobs> = {}, all: ShownJob[] = [jo
       read: unexpected,
       cancel: unexpected,
       send: unexpected,
+      request: unexpected,
       answer: unexpected,
       subscribe: unexpected,
       ...jobs,
@@ -24,6 +25,9 @@ function person(picks: string[], jobs: Partial<Jobs> = {}, all: ShownJob[] = [jo
     color: unexpected,
     sidebar: unexpected,
     command: unexpected,
+    dialog: unexpected,
+    choose: unexpected,
+    listKeys: unexpected,
     select: async <Value>({ options }: { options: Option<Value>[] }) => {
       shown.push(options.map(({ title }) => title))
       const pick = picks.shift()

@@ -1,23 +1,45 @@
 import { contract } from "../contract.ts"
-import type { Decision, Jobs, ShownJob } from "../jobs.ts"
+import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
-import type { Option, Terminal } from "../terminal.ts"
+import type { Option, Screen } from "../terminal.ts"
+import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
+import { listCommands } from "./list-keys.ts"
+import { permissionText } from "./permission-text.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
 export type Context = {
   client: {
     rpc(of: typeof contract): Rpc
+    session: {
+      prompt(prompt: { sessionID: string; text: string }): Promise<unknown>
+      message: { get(of: { sessionID: string; messageID: string }): Promise<Message> }
+      form: {
+        list(of: { sessionID: string }): Promise<readonly Form[]>
+        reply(of: FormKey & { answer: FormAnswer }): Promise<unknown>
+        cancel(of: FormKey): Promise<unknown>
+      }
+    }
     permission: {
-      reply(answer: { sessionID: string; requestID: string; decision: Decision }): Promise<unknown>
+      list(of: { sessionID: string }): Promise<readonly Permission[]>
+      reply(answer: {
+        sessionID: string
+        requestID: string
+        decision: Decision
+        message?: string
+      }): Promise<unknown>
     }
   }
-  keymap: { layer(layer: () => { mode: "global"; commands: KeymapCommand[] }): void }
+  keymap: {
+    layer(layer: () => { mode: "global" | "modal"; commands: (KeymapCommand | ListCommand)[] }): void
+  }
   theme: {
     text: {
       base: unknown
       muted: unknown
       feedback: Record<"success" | "warning" | "error", { base: unknown }>
+      action: { primary: { focused: unknown } }
     }
+    background: { action: { primary: { focused: unknown } } }
   }
   ui: {
     slot(claim: { append: string; render(input: { sessionID: string }): Element | null }): () => void
@@ -26,6 +48,9 @@ export type Context = {
       confirm(question: { title: string; message: string }): Promise<boolean | undefined>
       prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
       alert(text: { title: string; message: string }): Promise<unknown>
+      show(draw: () => Element, onClose: () => void): void
+      set(look: { size: "large" }): void
+      clear(): void
     }
     toast: { show(toast: { message: string; variant: string }): void }
     router: { navigate(to: { type: "session"; sessionID: string }): void }
@@ -42,6 +67,20 @@ type KeymapCommand = {
   run(): void
 }
 
+/** Its keys are those of opencode's own command of this id. */
+type ListCommand = { id: string; title: string; group: string; run(): void }
+
+type Permission = {
+  id: string
+  action: string
+  resources: readonly string[]
+  save?: readonly string[]
+  metadata?: Record<string, unknown>
+  source?: { messageID?: string; id?: string }
+}
+type Message = { content?: readonly { id?: string; state?: { input?: Record<string, unknown> } }[] }
+type FormKey = { sessionID: string; formID: string }
+
 type Rpc = {
   list(given: { owner?: string }): Promise<{ jobs: ShownJob[] }>
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
@@ -50,7 +89,7 @@ type Rpc = {
   events: { on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void }
 }
 
-export function terminalOf2({ client, theme, ui, keymap }: Context): Terminal {
+export function terminalOf2({ client, theme, ui, keymap }: Context): Screen {
   const rpc = client.rpc(contract)
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
@@ -58,8 +97,8 @@ export function terminalOf2({ client, theme, ui, keymap }: Context): Terminal {
     read: ({ session }) => rpc.read({ session }),
     cancel: async ({ session }) => void (await rpc.cancel({ session })),
     send: async ({ session }, message) => void (await rpc.send({ session, message })),
-    answer: async ({ session: sessionID }, requestID, decision) =>
-      void (await client.permission.reply({ sessionID, requestID, decision })),
+    request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
+    answer: (request, answer) => inTime(reply(client, request, answer)),
     subscribe: (hear) => rpc.events.on("changed", ({ data }) => hear(data.owner)),
   }
   const colors = {
@@ -68,6 +107,8 @@ export function terminalOf2({ client, theme, ui, keymap }: Context): Terminal {
     good: () => theme.text.feedback.success.base,
     bad: () => theme.text.feedback.error.base,
     attention: () => theme.text.feedback.warning.base,
+    chosen: () => theme.text.action.primary.focused,
+    chosenBackground: () => theme.background.action.primary.focused,
   }
   return {
     jobs,
@@ -92,7 +133,83 @@ export function terminalOf2({ client, theme, ui, keymap }: Context): Terminal {
     confirm: async (question) => (await ui.dialog.confirm(question)) === true,
     prompt: (question) => ui.dialog.prompt(question),
     show: async (text) => void (await ui.dialog.alert(text)),
+    dialog: (draw) =>
+      new Promise((resolve) => {
+        const settle = (value?: Parameters<typeof resolve>[0]) => {
+          resolve(value)
+          ui.dialog.clear()
+        }
+        ui.dialog.show(
+          () => draw(settle),
+          () => resolve(undefined),
+        )
+        ui.dialog.set({ size: "large" })
+      }),
+    listKeys: (act) =>
+      keymap.layer(() => ({
+        mode: "modal",
+        commands: listCommands(act).map((command) => ({ ...command, group: "Dialog" })),
+      })),
     toast: (toast) => ui.toast.show(toast),
     open: (sessionID) => ui.router.navigate({ type: "session", sessionID }),
   }
 }
+
+type Client = Context["client"]
+
+async function requestOf(client: Client, session: string, { id, kind }: Ask): Promise<Request | undefined> {
+  const of = { sessionID: session }
+  if (kind === "question") {
+    const form = (await client.session.form.list(of)).find((each) => each.id === id)
+    return form && { id, session, kind, questions: questionsOf(form) }
+  }
+  const permission = (await client.permission.list(of)).find((each) => each.id === id)
+  if (!permission) return undefined
+  const { action, resources: patterns, save: always = [], metadata, source } = permission
+  const { messageID } = source ?? {}
+  const message = messageID === undefined ? undefined : await client.session.message.get({ ...of, messageID })
+  const input = message?.content?.find((part) => part.id !== undefined && part.id === source?.id)?.state
+    ?.input
+  return { id, session, kind, action, always, text: permissionText({ patterns, metadata, input }) }
+}
+
+async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
+  const { id, session: sessionID } = request
+  switch (answer.kind) {
+    case "decision": {
+      const { decision, message } = answer
+      const given = { sessionID, requestID: id, decision }
+      if (message === undefined) return void (await client.permission.reply(given))
+      const open = await client.permission.list({ sessionID })
+      if (!open.some((each) => each.id === id)) throw new Error("PermissionNotFoundError")
+      // 2.0.15 goes on with the turn for the sake of a message and keeps it to itself: the child reads it as a prompt,
+      // with what the refusal came to.
+      await client.session.prompt({ sessionID, text: message })
+      await client.permission.reply({ ...given, message })
+      return
+    }
+    case "answers": {
+      const form = (await client.session.form.list({ sessionID })).find((each) => each.id === id)
+      if (!form) throw new Error("FormNotFoundError")
+      await client.session.form.reply({ sessionID, formID: id, answer: formAnswer(form, answer.answers) })
+      return
+    }
+    case "dismissal":
+      await client.session.form.cancel({ sessionID, formID: id })
+  }
+}
+
+/** Whether it was: whoever comes after another answer is told that there is nothing to answer. */
+async function inTime(replying: Promise<void>): Promise<boolean> {
+  try {
+    await replying
+    return true
+  } catch (error) {
+    const words = `${error instanceof Error ? `${error.name} ${error.message}` : ""} ${tagOf(error)}`
+    if (/NotFound|AlreadySettled/.test(words)) return false
+    throw error
+  }
+}
+
+const tagOf = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined

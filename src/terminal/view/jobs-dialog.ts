@@ -42,7 +42,7 @@ function actsFor(terminal: Terminal, job: ShownJob): Option<Act>[] {
   const { jobs, open, toast } = terminal
   const [ask] = job.asks ?? []
   return [
-    ...(ask?.kind === "permission"
+    ...(ask
       ? [{ title: "Answer", description: ask.text, value: async () => void (await answer(terminal, job)) }]
       : []),
     ...(job.session === "" ? [] : [{ title: "Open its session", value: async () => open(job.session) }]),
