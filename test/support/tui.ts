@@ -15,7 +15,14 @@ import { poll } from "./waiters.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 
-/** The real terminal interface of opencode, in a terminal of 200 by 50 (wide enough for its sidebar). */
+export type TuiOptions = ProjectOptions & {
+  /** Default: 200, wide enough for opencode's sidebar. */
+  columns?: number
+  /** Keys that the person has set, by command. */
+  keybinds?: Record<string, string>
+}
+
+/** The real terminal interface of opencode, in a terminal of 50 lines. */
 export interface Tui {
   readonly project: string
   readonly home: string
@@ -30,12 +37,17 @@ export interface Tui {
   stop(): Promise<void>
 }
 
-export async function startTui(options: ProjectOptions, generation: Generation): Promise<Tui> {
+export async function startTui(options: TuiOptions, generation: Generation): Promise<Tui> {
+  const { columns = 200, keybinds = {} } = options
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
   if (generation === 1 && options.plugin !== false) {
     const entry = options.plugin?.path ?? root
-    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
+    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry], keybinds }))
+  }
+  if (generation === 2) {
+    mkdirSync(join(stage.home, ".config", "opencode"), { recursive: true })
+    writeFileSync(join(stage.home, ".config", "opencode", "cli.json"), JSON.stringify({ keybinds }))
   }
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
@@ -47,7 +59,7 @@ export async function startTui(options: ProjectOptions, generation: Generation):
       encoding: "utf8",
       stdio: "pipe",
     })
-  const size = ["-x", "200", "-y", "50"]
+  const size = ["-x", String(columns), "-y", "50"]
   tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, ...commands[generation]())
   const pane = Number(tmux("display-message", "-p", "-t", "tui", "#{pane_pid}"))
   const server = Number(tmux("display-message", "-p", "#{pid}"))

@@ -121,6 +121,7 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
     const job: JobInput = {
       id: record.id,
       owner: record.owner,
+      batch: record.batch,
       description: record.description,
       prompt: message,
       agent: record.agent,

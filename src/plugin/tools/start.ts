@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
@@ -201,6 +202,7 @@ function startAll(
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
   const mayStartJobs = depth + 1 < services.options.depth
+  const batch = randomUUID()
   const rules = new Map<HostAgent, PermissionRule[]>()
   const rulesOf = (agent: HostAgent) => {
     const known = rules.get(agent) ?? childRules(owner.rules, owner.agent, agent, mayStartJobs)
@@ -216,6 +218,7 @@ function startAll(
       jobOf(services, owner, item, {
         id,
         owner: session,
+        batch,
         startedBy: { ...place, agent },
         mayStartJobs,
         rules: rulesOf(item.agent),
@@ -248,7 +251,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent, choice }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "startedBy" | "mayStartJobs" | "rules">,
+  job: Pick<JobInput, "id" | "owner" | "batch" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
