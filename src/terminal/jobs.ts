@@ -51,6 +51,8 @@ export type Jobs = {
   of(owner: string): Promise<readonly ShownJob[]>
   /** Those of all sessions of this project. @throws Error where they cannot be told now */
   all(): Promise<readonly ShownJob[]>
+  /** Those that wait for a person. @throws Error where they cannot be told now */
+  waiting(): Promise<readonly ShownJob[]>
   /** What it was asked, and what it answered or had written. @throws Error that says why it cannot be read */
   read(job: ShownJob): Promise<{ prompt: string; text: string }>
   /** @throws Error that says why not */

@@ -28,7 +28,7 @@ export type Screen = {
   dialog<Value>(draw: (settle: (value: Value | undefined) => void) => Element): Promise<Value | undefined>
   /** The keys by which this person moves through opencode's own lists, for as long as what is being drawn is there. */
   listKeys(act: Record<ListKey, () => void>): void
-  toast(toast: { message: string; variant: "info" | "success" | "error" }): void
+  toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
 }
 
 export type ColorName =

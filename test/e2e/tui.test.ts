@@ -103,7 +103,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/^(?![\s\S]*gamma +esc)/)
   })
 
-  answersInTheTerminal({ terminal: () => ({ model, tui }), tools })
+  answersInTheTerminal({ terminal: () => ({ model, tui }), generation, tools })
 
   /** Opens /troupe, finds the job and does this with it. */
   async function actOn(id: string, act: string): Promise<void> {

@@ -14,6 +14,7 @@ function person(picks: string[], jobs: Partial<Jobs> = {}, all: ShownJob[] = [jo
     jobs: {
       all: async () => all,
       of: unexpected,
+      waiting: unexpected,
       read: unexpected,
       cancel: unexpected,
       send: unexpected,

@@ -1,4 +1,4 @@
-import { commandPrefix, type TerminalCommand } from "../contract.ts"
+import { commandPrefix, slashes, type TerminalCommand, toastTitle } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Question, Request, ShownJob } from "../jobs.ts"
 import { type Element, onCleanup } from "../solid.ts"
 import type { Option, Screen } from "../terminal.ts"
@@ -28,6 +28,7 @@ export type Api = {
       reject(of: { requestID: string }): Promise<Replied>
     }
   }
+  attention: { notify(notice: Notice): Promise<unknown> }
   keymap: { registerLayer(layer: { commands: KeymapCommand[]; bindings?: unknown }): () => void }
   tuiConfig: { keybinds: { gather(group: string, commands: string[]): unknown } }
   ui: {
@@ -49,7 +50,7 @@ export type Api = {
       onCancel(): void
     }): Element
     DialogAlert(text: { title: string; message: string; onConfirm(): void }): Element
-    toast(toast: { message: string; variant: "info" | "success" | "error" }): void
+    toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
   }
   state: {
     session: {
@@ -79,6 +80,7 @@ type KeymapCommand = {
   slashName?: string
   run(): void
 }
+type Notice = { title: string; message: string; notification: { when: "blurred" }; sound: false }
 type Replied = { error?: unknown; response?: { status: number } }
 type Message = { info: { role: string }; parts: MessagePart[] }
 type MessagePart = {
@@ -95,6 +97,8 @@ type Status =
   | { type: "busy" }
   | { type: "retry"; attempt: number; message: string; next: number }
 type EventProperties = {
+  title?: string
+  message?: string
   sessionID?: string
   info?: Partial<Session>
   status?: Status
@@ -123,6 +127,7 @@ export function terminalOf1(api: Api): Screen {
     chosen: () => api.theme.current.selectedListItemText,
     chosenBackground: () => api.theme.current.primary,
   }
+  notify(api)
   return {
     jobs: jobsOf(api),
     color: (name) => colors[name](),
@@ -163,6 +168,30 @@ export function terminalOf1(api: Api): Screen {
     toast: (toast) => api.ui.toast(toast),
     open: (sessionID) => api.route.navigate("session", { sessionID }),
   }
+}
+
+/**
+ * The server part shows its toasts in each terminal: here they become notifications, as far as they are of jobs, and
+ * name a command, of which the server part has to hear that there is one.
+ */
+function notify({ attention, client, event }: Api): void {
+  event.on("tui.toast.show", ({ properties: { title, message = "" } }) => {
+    // opencode plays its sounds for children as well, and leaves their notifications to us.
+    if (title === toastTitle && namesCommand(message))
+      void attention.notify({ title, message, notification: { when: "blurred" }, sound: false })
+  })
+  const arrive = () => void tell(client, { act: "arrive" }).catch(() => {})
+  // The next instance of the server part has not heard it.
+  event.on("server.instance.disposed", arrive)
+  arrive()
+}
+
+const namesCommand = (message: string) =>
+  Object.values(slashes).some((slash) => message.endsWith(`\n/${slash}`))
+
+async function tell({ tui }: Pick<Api["client"], "tui">, given: TerminalCommand): Promise<void> {
+  const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }
+  done(await tui.publish({ body: { type: "tui.command.execute", properties } }))
 }
 
 /** Shows a dialog until it is answered or closed. */
@@ -256,11 +285,6 @@ function jobsOf({ client, state, event }: Api): Jobs {
     ]
   }
 
-  async function command(given: TerminalCommand): Promise<void> {
-    const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }
-    done(await client.tui.publish({ body: { type: "tui.command.execute", properties } }))
-  }
-
   /** In full, with what the call that asks was given. */
   async function inFull(open: OpenRequest): Promise<Request> {
     const { id, session } = open
@@ -303,11 +327,15 @@ function jobsOf({ client, state, event }: Api): Jobs {
     }
   }
 
+  async function all(): Promise<ShownJob[]> {
+    const { data = [] } = await client.session.list({ limit: mostSessions })
+    return data.flatMap(shown)
+  }
+
   return {
-    async all() {
-      const { data = [] } = await client.session.list({ limit: mostSessions })
-      return data.flatMap(shown)
-    },
+    all,
+    // None of them is looked for where nobody waits.
+    waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
     async read({ session }) {
       const { data = [] } = await client.session.messages({ sessionID: session })
       const textBy = (role: string, messages: readonly Message[]) =>
@@ -318,8 +346,8 @@ function jobsOf({ client, state, event }: Api): Jobs {
           .join("\n") ?? ""
       return { prompt: textBy("user", data), text: textBy("assistant", data) }
     },
-    cancel: ({ session }) => command({ act: "cancel", session }),
-    send: ({ session }, message) => command({ act: "send", session, message }),
+    cancel: ({ session }) => tell(client, { act: "cancel", session }),
+    send: ({ session }, message) => tell(client, { act: "send", session, message }),
     async request(_job, ask) {
       const open = requests.get(ask.id)
       return open && inFull(open)

@@ -1,4 +1,4 @@
-import { contract } from "../contract.ts"
+import { contract, toastTitle } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import type { Option, Screen } from "../terminal.ts"
@@ -29,6 +29,11 @@ export type Context = {
       }): Promise<unknown>
     }
   }
+  data: {
+    on(type: string, hear: (event: { data: { sessionID: string } }) => void): () => void
+    session: { permission: ShownPermissions }
+  }
+  attention: { notify(notice: Notice): Promise<unknown> }
   keymap: {
     layer(layer: () => { mode: "global" | "modal"; commands: (KeymapCommand | ListCommand)[] }): void
   }
@@ -52,7 +57,7 @@ export type Context = {
       set(look: { size: "large" }): void
       clear(): void
     }
-    toast: { show(toast: { message: string; variant: string }): void }
+    toast: { show(toast: Toast): void }
     router: { navigate(to: { type: "session"; sessionID: string }): void }
   }
 }
@@ -66,6 +71,16 @@ type KeymapCommand = {
   slash: { name: string }
   run(): void
 }
+
+/** The requests that opencode shows. */
+type ShownPermissions = {
+  list(session: string): readonly unknown[] | undefined
+  invalidate(session: string): void
+  sync(session: string): Promise<unknown>
+}
+
+type Toast = { title?: string; message: string; variant: string; duration?: number; sessionID?: string }
+type Notice = { title: string; message: string; notification: { when: "blurred" }; sound: false }
 
 /** Its keys are those of opencode's own command of this id. */
 type ListCommand = { id: string; title: string; group: string; run(): void }
@@ -86,14 +101,31 @@ type Rpc = {
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
   cancel(given: { session: string }): Promise<unknown>
   send(given: { session: string; message: string }): Promise<unknown>
-  events: { on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void }
+  events: {
+    on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void
+    on(name: "toast", hear: (event: { data: Toast & { session?: string } }) => void): () => void
+  }
 }
 
-export function terminalOf2({ client, theme, ui, keymap }: Context): Screen {
+export function terminalOf2({ client, data, theme, ui, keymap, attention }: Context): Screen {
+  takeBack(data)
   const rpc = client.rpc(contract)
+  rpc.events.on("toast", ({ data: { session, ...toast } }) => {
+    const place = session === undefined ? {} : { sessionID: session }
+    ui.toast.show({ title: toastTitle, ...toast, ...place })
+    // opencode plays its sounds for children as well, and leaves their notifications to us.
+    if (session !== undefined)
+      void attention.notify({
+        title: toastTitle,
+        message: toast.message,
+        notification: { when: "blurred" },
+        sound: false,
+      })
+  })
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
     all: async () => (await rpc.list({})).jobs,
+    waiting: async () => (await rpc.list({})).jobs.filter(({ asks }) => asks?.length),
     read: ({ session }) => rpc.read({ session }),
     cancel: async ({ session }) => void (await rpc.cancel({ session })),
     send: async ({ session }, message) => void (await rpc.send({ session, message })),
@@ -153,6 +185,15 @@ export function terminalOf2({ client, theme, ui, keymap }: Context): Screen {
     toast: (toast) => ui.toast.show(toast),
     open: (sessionID) => ui.router.navigate({ type: "session", sessionID }),
   }
+}
+
+/** 2.0.15 goes on to show the permission requests of a turn that was interrupted, over the owner's prompt. */
+function takeBack({ on, session: { permission } }: Context["data"]): void {
+  on("session.execution.interrupted", ({ data: { sessionID } }) => {
+    if (!permission.list(sessionID)?.length) return
+    permission.invalidate(sessionID)
+    void permission.sync(sessionID).catch(() => {})
+  })
 }
 
 type Client = Context["client"]

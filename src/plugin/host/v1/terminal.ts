@@ -8,6 +8,7 @@ const Event = z.object({
 const Command: z.ZodType<TerminalCommand> = z.discriminatedUnion("act", [
   z.object({ act: z.literal("cancel"), session: z.string() }),
   z.object({ act: z.literal("send"), session: z.string(), message: z.string() }),
+  z.object({ act: z.literal("arrive") }),
 ])
 
 /** What the terminal asks for in this event, if it does. */
@@ -23,5 +24,5 @@ export function commandIn(event: object): TerminalCommand | undefined {
 
 export async function carryOut(command: TerminalCommand, service: TerminalService): Promise<void> {
   if (command.act === "cancel") service.cancel(command)
-  else await service.send(command)
+  if (command.act === "send") await service.send(command)
 }
