@@ -3,7 +3,47 @@ import type { JobRecord } from "../machines/record.ts"
 /** A job as the terminal shows it: its record without what only its result needs. */
 export type ShownJob = Omit<JobRecord, "text">
 
+/** A permission request or a question in full. All texts are foreign. */
+export type Request = PermissionRequest | QuestionRequest
+
+/** `session`: the one that asks, a job's or one below it. */
+type Asking = { id: string; session: string }
+
+export type PermissionRequest = Asking & {
+  kind: "permission"
+  /** `bash` */
+  action: string
+  /** What it is for: the command, the change. */
+  text: string
+  /** What `always` would allow from now on. */
+  always: readonly string[]
+}
+
+export type QuestionRequest = Asking & { kind: "question"; questions: readonly Question[] }
+
+export type Question = {
+  key: string
+  title: string
+  text: string
+  choices: readonly Choice[]
+  /** Several of them may be chosen. */
+  isMultiple: boolean
+  /** The person may write an answer of their own. */
+  takesText: boolean
+}
+
+export type Choice = { value: string; label: string; description?: string | undefined }
+
 export type Decision = "once" | "always" | "reject"
+
+export type Answer =
+  /** `message`: what the child is told with a refusal. */
+  | { kind: "decision"; decision: Decision; message?: string }
+  /** By the questions' keys. */
+  | { kind: "answers"; answers: Readonly<Record<string, readonly string[]>> }
+  | { kind: "dismissal" }
+
+export type Ask = NonNullable<ShownJob["asks"]>[number]
 
 /** What the terminal knows of jobs and does with them, in either generation of opencode. */
 export type Jobs = {
@@ -19,8 +59,10 @@ export type Jobs = {
   cancel(job: ShownJob): Promise<void>
   /** Hands a running job a message, or an ended one a follow-up. @throws Error that says why not */
   send(job: ShownJob, message: string): Promise<void>
-  /** Answers the permission request that it waits for. @throws Error that says why not */
-  answer(job: ShownJob, request: string, decision: Decision): Promise<void>
+  /** What it asks, in full; nothing where that has been answered meanwhile. @throws Error that says why not */
+  request(job: ShownJob, ask: Ask): Promise<Request | undefined>
+  /** Whether it was still open. @throws Error that says why the answer was not taken */
+  answer(request: Request, answer: Answer): Promise<boolean>
   /** Hears that the jobs of an owner have changed, at most four times a second. Returns what ends it. */
   subscribe(hear: (owner: string) => void): () => void
 }

@@ -1,8 +1,10 @@
 import { type Api, terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
-import type { Terminal } from "./terminal.ts"
+import type { Screen, Terminal } from "./terminal.ts"
+import { answerWaiting } from "./view/answer.ts"
 import { atTheTop, jobsDialog } from "./view/jobs-dialog.ts"
 import { jobsList } from "./view/jobs-list.ts"
+import { chooseFrom } from "./view/menu.ts"
 import { read } from "./view/reader.ts"
 import { sidebar } from "./view/sidebar.ts"
 
@@ -18,9 +20,10 @@ export default {
 }
 
 /** In an opencode that lacks something the terminal works as ever, without this part. */
-function begin(open: () => Terminal): void {
+function begin(open: () => Screen): void {
   try {
-    const terminal = open()
+    const screen = open()
+    const terminal: Terminal = { ...screen, choose: (menu, until) => chooseFrom(screen, menu, until) }
     let place = atTheTop()
     const showJobs = () => jobsDialog(terminal, jobsList, read, place)
     terminal.sidebar((session) => sidebar(terminal, session))
@@ -38,6 +41,12 @@ function begin(open: () => Terminal): void {
       title: "Back to the jobs",
       bind: "<leader>j",
       run: showJobs,
+    })
+    terminal.command({
+      id: "troupe.answer",
+      title: "Answer the jobs that wait",
+      slash: "troupe-answer",
+      run: () => answerWaiting(terminal),
     })
   } catch (error) {
     console.error(`opencode-troupe: this opencode's terminal cannot show the jobs: ${String(error)}`)

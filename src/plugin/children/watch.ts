@@ -166,7 +166,11 @@ function watchedJob(
         case "request.opened":
           activity.cancel()
           asks.set(event.request.id, session)
-          troupe.tell(job, { type: "child.asked", ask: event.request, at: now() })
+          troupe.tell(job, {
+            type: "child.asked",
+            ask: session === own ? event.request : { ...event.request, session },
+            at: now(),
+          })
           return
         case "request.closed":
           answered(event.request)

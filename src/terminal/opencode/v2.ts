@@ -1,16 +1,33 @@
 import { contract } from "../contract.ts"
-import type { Decision, Jobs, ShownJob } from "../jobs.ts"
+import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
-import type { Command, Key, Option, Terminal } from "../terminal.ts"
+import type { Command, Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
+import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
+import { permissionText } from "./permission-text.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
 export type Context = {
   client: {
     rpc(of: typeof contract): Rpc
+    session: {
+      prompt(prompt: { sessionID: string; text: string }): Promise<unknown>
+      message: { get(of: { sessionID: string; messageID: string }): Promise<Message> }
+      form: {
+        list(of: { sessionID: string }): Promise<readonly Form[]>
+        reply(of: FormKey & { answer: FormAnswer }): Promise<unknown>
+        cancel(of: FormKey): Promise<unknown>
+      }
+    }
     permission: {
-      reply(answer: { sessionID: string; requestID: string; decision: Decision }): Promise<unknown>
+      list(of: { sessionID: string }): Promise<readonly Permission[]>
+      reply(answer: {
+        sessionID: string
+        requestID: string
+        decision: Decision
+        message?: string
+      }): Promise<unknown>
     }
   }
   data: { session: { get(session: string): { title?: string } | undefined } }
@@ -57,6 +74,17 @@ type KeymapCommand = {
   run(): void
 }
 
+type Permission = {
+  id: string
+  action: string
+  resources: readonly string[]
+  save?: readonly string[]
+  metadata?: Record<string, unknown>
+  source?: { messageID?: string; id?: string }
+}
+type Message = { content?: readonly { id?: string; state?: { input?: Record<string, unknown> } }[] }
+type FormKey = { sessionID: string; formID: string }
+
 type Rpc = {
   list(given: { owner?: string }): Promise<{ jobs: ShownJob[] }>
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
@@ -65,7 +93,7 @@ type Rpc = {
   events: { on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void }
 }
 
-export function terminalOf2({ client, data, theme, ui, keymap, renderer }: Context): Terminal {
+export function terminalOf2({ client, data, theme, ui, keymap, renderer }: Context): Screen {
   const rpc = client.rpc(contract)
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
@@ -74,8 +102,8 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer }: Conte
     read: ({ session }) => rpc.read({ session }),
     cancel: async ({ session }) => void (await rpc.cancel({ session })),
     send: async ({ session }, message) => void (await rpc.send({ session, message })),
-    answer: async ({ session: sessionID }, requestID, decision) =>
-      void (await client.permission.reply({ sessionID, requestID, decision })),
+    request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
+    answer: (request, answer) => inTime(reply(client, request, answer)),
     subscribe: (hear) => rpc.events.on("changed", ({ data }) => hear(data.owner)),
   }
   const colors = {
@@ -85,8 +113,8 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer }: Conte
     bad: () => theme.text.feedback.error.base,
     attention: () => theme.text.feedback.warning.base,
     accent: () => theme.hue.accent[200],
-    selected: () => theme.background.action.primary.focused,
-    selectedText: () => theme.text.action.primary.focused,
+    chosen: () => theme.text.action.primary.focused,
+    chosenBackground: () => theme.background.action.primary.focused,
     field: () => theme.background.formfield.focused,
   }
   return {
@@ -146,3 +174,62 @@ const inDialog = ({ id, title, bind, run }: Key): KeymapCommand => ({
   bind,
   run: () => void run(),
 })
+
+type Client = Context["client"]
+
+async function requestOf(client: Client, session: string, { id, kind }: Ask): Promise<Request | undefined> {
+  const of = { sessionID: session }
+  if (kind === "question") {
+    const form = (await client.session.form.list(of)).find((each) => each.id === id)
+    return form && { id, session, kind, questions: questionsOf(form) }
+  }
+  const permission = (await client.permission.list(of)).find((each) => each.id === id)
+  if (!permission) return undefined
+  const { action, resources: patterns, save: always = [], metadata, source } = permission
+  const { messageID } = source ?? {}
+  const message = messageID === undefined ? undefined : await client.session.message.get({ ...of, messageID })
+  const input = message?.content?.find((part) => part.id !== undefined && part.id === source?.id)?.state
+    ?.input
+  return { id, session, kind, action, always, text: permissionText({ patterns, metadata, input }) }
+}
+
+async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
+  const { id, session: sessionID } = request
+  switch (answer.kind) {
+    case "decision": {
+      const { decision, message } = answer
+      const given = { sessionID, requestID: id, decision }
+      if (message === undefined) return void (await client.permission.reply(given))
+      const open = await client.permission.list({ sessionID })
+      if (!open.some((each) => each.id === id)) throw new Error("PermissionNotFoundError")
+      // 2.0.15 goes on with the turn for the sake of a message and keeps it to itself: the child reads it as a prompt,
+      // with what the refusal came to.
+      await client.session.prompt({ sessionID, text: message })
+      await client.permission.reply({ ...given, message })
+      return
+    }
+    case "answers": {
+      const form = (await client.session.form.list({ sessionID })).find((each) => each.id === id)
+      if (!form) throw new Error("FormNotFoundError")
+      await client.session.form.reply({ sessionID, formID: id, answer: formAnswer(form, answer.answers) })
+      return
+    }
+    case "dismissal":
+      await client.session.form.cancel({ sessionID, formID: id })
+  }
+}
+
+/** Whether it was: whoever comes after another answer is told that there is nothing to answer. */
+async function inTime(replying: Promise<void>): Promise<boolean> {
+  try {
+    await replying
+    return true
+  } catch (error) {
+    const words = `${error instanceof Error ? `${error.name} ${error.message}` : ""} ${tagOf(error)}`
+    if (/NotFound|AlreadySettled/.test(words)) return false
+    throw error
+  }
+}
+
+const tagOf = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined

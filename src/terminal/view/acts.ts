@@ -5,6 +5,9 @@ import { answer } from "./answer.ts"
 /** What a person can do with a job. */
 export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner"
 
+/** What is done without anything else to see than a toast: the list stays as it is. */
+export const staysInList = (act: Act): boolean => act === "copy"
+
 /** Where an act leads: back to the list, or away from it. */
 type Next = "list" | "away"
 

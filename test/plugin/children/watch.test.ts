@@ -426,7 +426,7 @@ describe("A child that was taken over from another instance of the plugin", () =
 
 describe("What a child's own subagents do", () => {
   it("is a sign of its life, and what they ask, it asks; what they spend or delete is their own", () => {
-    const { types, cancelled, handle } = watching()
+    const { told, types, cancelled, handle } = watching()
     handle(created("grandchild", "child"))
     handle(created("great-grandchild", "grandchild"))
     handle(delta("great-grandchild", "working"))
@@ -434,6 +434,8 @@ describe("What a child's own subagents do", () => {
     handle(event("session.updated", { sessionID: "grandchild", info: { id: "grandchild", cost: 1 } }))
     handle(event("session.deleted", { sessionID: "grandchild", info: { id: "grandchild" } }))
     expect(types()).toEqual(["child.active", "child.asked"])
+    // Whoever answers has to say whom.
+    expect(told[1]).toMatchObject({ ask: { id: "p1", session: "great-grandchild" } })
     expect(cancelled).toEqual([])
   })
 
