@@ -1,7 +1,10 @@
 import type { JobRecord } from "../machines/record.ts"
 
 /** A job as the terminal shows it: its record without what only its result needs. */
-export type ShownJob = Omit<JobRecord, "text">
+export type ShownJob = Omit<JobRecord, "text"> & {
+  /** Those of the same owner that are queued before it, where opencode has a channel to tell. */
+  before?: number
+}
 
 /** A permission request or a question in full. All texts are foreign. */
 export type Request = PermissionRequest | QuestionRequest

@@ -13,6 +13,8 @@ export type Screen = {
   color(name: ColorName): unknown
   /** Draws into the sidebar of each session that is shown. */
   sidebar(draw: (session: string) => Element): void
+  /** Draws a line at the prompt of each session that is shown. */
+  promptLine(draw: (session: string) => Element): void
   command(command: Command): void
   /** Shows a session. */
   open(session: string): void

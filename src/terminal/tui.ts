@@ -6,7 +6,7 @@ import { atTheTop, jobsDialog } from "./view/jobs-dialog.ts"
 import { jobsList } from "./view/jobs-list.ts"
 import { chooseFrom } from "./view/menu.ts"
 import { read } from "./view/reader.ts"
-import { sidebar } from "./view/sidebar.ts"
+import { sidebar, summary } from "./view/sidebar.ts"
 
 /** The part in opencode's terminal. 1.18 calls `tui`, 2.x calls `setup`. */
 export default {
@@ -25,22 +25,24 @@ function begin(open: () => Screen): void {
     const screen = open()
     const terminal: Terminal = { ...screen, choose: (menu, until) => chooseFrom(screen, menu, until) }
     let place = atTheTop()
-    const showJobs = () => jobsDialog(terminal, jobsList, read, place)
-    terminal.sidebar((session) => sidebar(terminal, session))
+    const backToJobs = () => jobsDialog(terminal, jobsList, read, place)
+    const showJobs = () => {
+      place = atTheTop()
+      return backToJobs()
+    }
+    terminal.sidebar((session) => sidebar(terminal, session, () => void showJobs()))
+    terminal.promptLine((session) => summary(terminal, session, () => void showJobs()))
     terminal.command({
       id: "troupe.jobs",
       title: "Jobs of this project",
       slash: "troupe",
-      run: () => {
-        place = atTheTop()
-        return showJobs()
-      },
+      run: showJobs,
     })
     terminal.command({
       id: "troupe.back",
       title: "Back to the jobs",
       bind: "<leader>j",
-      run: showJobs,
+      run: backToJobs,
     })
     terminal.command({
       id: "troupe.answer",

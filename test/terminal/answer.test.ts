@@ -71,6 +71,7 @@ function person(requests: Request[], all: ShownJob[], picks: Pick[], written: (s
     jobs,
     color: unexpected,
     sidebar: unexpected,
+    promptLine: unexpected,
     command: unexpected,
     dialog: unexpected,
     keys: unexpected,

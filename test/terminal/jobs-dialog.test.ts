@@ -25,6 +25,7 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
     },
     color: unexpected,
     sidebar: unexpected,
+    promptLine: unexpected,
     command: unexpected,
     select: unexpected,
     dialog: unexpected,

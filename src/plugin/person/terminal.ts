@@ -34,7 +34,7 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
 
   const service: TerminalService = {
     list: ({ owner }) => ({
-      jobs: (owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
+      jobs: inQueue((owner === undefined ? [...records.all()] : records.of(owner)).map(shown)),
     }),
     async read({ session }) {
       const record = jobOf(session)
@@ -83,6 +83,17 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
     const channel = await serving
     if (channel?.ok) await channel.value.end()
   }
+}
+
+/** Each owner's jobs get their turn in the order in which they were started. */
+function inQueue(jobs: ShownJob[]): ShownJob[] {
+  const queued = new Map<string, number>()
+  return jobs.map((job) => {
+    if (job.phase !== "queued") return job
+    const before = queued.get(job.owner) ?? 0
+    queued.set(job.owner, before + 1)
+    return { ...job, before }
+  })
 }
 
 /** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */

@@ -146,6 +146,11 @@ export function terminalOf1(api: Api): Screen {
         order: 150,
         slots: { sidebar_content: (_context, { session_id }) => draw(session_id) },
       }),
+    promptLine: (draw) =>
+      api.slots.register({
+        order: 150,
+        slots: { session_prompt_right: (_context, { session_id }) => draw(session_id) },
+      }),
     command: ({ id, title, slash, bind, run }) =>
       void api.keymap.registerLayer({
         commands: [

@@ -122,6 +122,8 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer }: Conte
     color: (name) => colors[name](),
     sidebar: (draw) =>
       void ui.slot({ append: "sidebar.content", render: ({ sessionID }) => draw(sessionID) }),
+    promptLine: (draw) =>
+      void ui.slot({ append: "session.composer.top", render: ({ sessionID }) => draw(sessionID) }),
     // A layer belongs into a component: outside of one, a cold start fails the whole plugin.
     command: (command) =>
       void ui.slot({

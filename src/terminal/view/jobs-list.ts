@@ -14,9 +14,9 @@ import type { Terminal } from "../terminal.ts"
 import { type Act, actNames, acts, actsFor, staysInList } from "./acts.ts"
 import { frame, hints } from "./frame.ts"
 import type { Chosen, List, Place } from "./jobs-dialog.ts"
-import { firstOf, keyOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
+import { firstOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
 import { clock, live } from "./live.ts"
-import { countsOf, idLength, type Row, rowOf } from "./rows.ts"
+import { countsOf, idLength, keyOf, type Row, rowOf } from "./rows.ts"
 
 /** Lines that a page moves on. */
 const page = 10
