@@ -181,7 +181,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       jobOf: (session) => ledger.bySession(session),
     })
   const inspection = inspectJobs({ host, toasts, troupe, actors, messenger, turns, options, directory, now })
-  const endTerminal = serveTerminal({ host, troupe, messenger, turns })
+  const endTerminal = serveTerminal({ host, troupe, messenger, turns, link: inspection.link })
   const tools = jobTools({
     troupe,
     host,

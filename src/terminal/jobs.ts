@@ -58,6 +58,11 @@ export type Jobs = {
   title(owner: string): string
   /** What it was asked, and what it answered or had written. @throws Error that says why it cannot be read */
   read(job: ShownJob): Promise<{ prompt: string; text: string }>
+  /**
+   * A fresh link to the inspector; nothing where opencode has no channel to tell: there the server part shows it.
+   * @throws Error that says why there is none
+   */
+  inspect(): Promise<string | undefined>
   /** @throws Error that says why not */
   cancel(job: ShownJob): Promise<void>
   /** Hands a running job a message, or an ended one a follow-up. @throws Error that says why not */

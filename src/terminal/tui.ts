@@ -1,8 +1,9 @@
 import { type Api, terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
 import type { Screen, Terminal } from "./terminal.ts"
+import { inspect } from "./view/acts.ts"
 import { answerWaiting } from "./view/answer.ts"
-import { atTheTop, jobsDialog } from "./view/jobs-dialog.ts"
+import { atTheTop, jobsDialog, told } from "./view/jobs-dialog.ts"
 import { jobsList } from "./view/jobs-list.ts"
 import { chooseFrom } from "./view/menu.ts"
 import { read } from "./view/reader.ts"
@@ -43,6 +44,11 @@ function begin(open: () => Screen): void {
       title: "Back to the jobs",
       bind: "<leader>j",
       run: backToJobs,
+    })
+    terminal.command({
+      id: "troupe.inspector",
+      title: "Open the inspector of the jobs",
+      run: () => told(terminal, () => inspect(terminal, read)),
     })
     terminal.command({
       id: "troupe.answer",

@@ -54,6 +54,7 @@ function person(requests: Request[], all: ShownJob[], picks: Pick[], written: (s
     all: async () => all,
     of: async () => all,
     title: unexpected,
+    inspect: unexpected,
     request: async (_, ask) => requests.find(({ id }) => id === ask.id),
     answer: async (request, given) => {
       answers.push([request.id, given])

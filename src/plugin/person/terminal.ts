@@ -15,6 +15,8 @@ export type TerminalOptions = {
   troupe: Troupe
   messenger: Messenger
   turns: Pick<Turns, "draftOf">
+  /** @throws Error that says why there is no inspector */
+  link: () => Promise<string>
 }
 
 /** A terminal draws no more often. Milliseconds. */
@@ -24,7 +26,13 @@ const interval = 250
  * Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. Returns what ends
  * it.
  */
-export function serveTerminal({ host, troupe, messenger, turns }: TerminalOptions): () => Promise<void> {
+export function serveTerminal({
+  host,
+  troupe,
+  messenger,
+  turns,
+  link,
+}: TerminalOptions): () => Promise<void> {
   const { records } = troupe
   const jobOf = (session: string): JobRecord => {
     const record = records.bySession(session)
@@ -51,6 +59,7 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
           throw new Error(`What ${record.id} has written could not be read: ${read.why}`)
       }
     },
+    inspect: async () => ({ link: await link() }),
     cancel({ session }) {
       const record = jobOf(session)
       if (hasEnded(record)) throw new Error(`${record.id} has already ended.`)

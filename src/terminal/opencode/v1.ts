@@ -343,7 +343,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
     async all() {
       const { data = [] } = await client.session.list({ limit: mostSessions })
       for (const { id, title = "" } of data) titles.set(id, title)
-      return data.flatMap(shown)
+      return data.flatMap(shown).toSorted(asStarted)
     },
     async read({ session }) {
       const { data = [] } = await client.session.messages({ sessionID: session })
@@ -354,6 +354,11 @@ function jobsOf({ client, state, event }: Api): Jobs {
           ?.parts.flatMap(({ type, text }) => (type === "text" && text ? [text] : []))
           .join("\n") ?? ""
       return { prompt: textBy("user", data), text: textBy("assistant", data) }
+    },
+    inspect: async () => {
+      // The server part says it in a toast.
+      await command({ act: "inspect" })
+      return undefined
     },
     cancel: ({ session }) => command({ act: "cancel", session }),
     send: ({ session }, message) => command({ act: "send", session, message }),
@@ -370,7 +375,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
     async of(owner) {
       const { data = [] } = await client.session.children({ sessionID: owner })
       for (const child of data) meet({ parentID: owner, ...child })
-      return data.flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
+      return data.flatMap(shown).toSorted(asStarted)
     },
     subscribe(hear) {
       listeners.add(hear)
@@ -378,6 +383,10 @@ function jobsOf({ client, state, event }: Api): Jobs {
     },
   }
 }
+
+/** Those of one call have one time: they are told apart by their ids, which count up where nobody chose them. */
+const asStarted = (a: ShownJob, b: ShownJob) =>
+  a.createdAt - b.createdAt || a.id.localeCompare(b.id, undefined, { numeric: true })
 
 function done({ error }: { error?: unknown }): void {
   if (error !== undefined) throw new Error(`opencode refused: ${JSON.stringify(error)}`)

@@ -88,6 +88,7 @@ type FormKey = { sessionID: string; formID: string }
 type Rpc = {
   list(given: { owner?: string }): Promise<{ jobs: ShownJob[] }>
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
+  inspect(given: object): Promise<{ link: string }>
   cancel(given: { session: string }): Promise<unknown>
   send(given: { session: string; message: string }): Promise<unknown>
   events: { on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void }
@@ -100,6 +101,7 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer }: Conte
     all: async () => (await rpc.list({})).jobs,
     title: (owner) => data.session.get(owner)?.title || owner,
     read: ({ session }) => rpc.read({ session }),
+    inspect: async () => (await rpc.inspect({})).link,
     cancel: async ({ session }) => void (await rpc.cancel({ session })),
     send: async ({ session }, message) => void (await rpc.send({ session, message })),
     request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),

@@ -27,16 +27,23 @@ export type List = (
 
 /** All jobs of the project, to go to one or to do something with it: after that, the person is back where they were. */
 export async function jobsDialog(terminal: Terminal, list: List, read: Read, place: Place): Promise<void> {
-  const act = async ({ act, job }: Chosen) => {
-    try {
-      return await perform(terminal, act, job, read)
-    } catch (error) {
-      terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
-      return "list"
-    }
-  }
+  const act = async ({ act, job }: Chosen) =>
+    (await told(terminal, () => perform(terminal, act, job, read))) ?? "list"
   for (;;) {
     const chosen = await list(terminal, place, (chosen) => void act(chosen))
     if (!chosen || (await act(chosen)) === "away") return
+  }
+}
+
+/** What it gives; where it fails, the person is told in a toast why. */
+export async function told<Value>(
+  { toast }: Terminal,
+  run: () => Promise<Value>,
+): Promise<Value | undefined> {
+  try {
+    return await run()
+  } catch (error) {
+    toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+    return undefined
   }
 }

@@ -22,7 +22,7 @@ import { countsOf, idLength, keyOf, type Row, rowOf } from "./rows.ts"
 const page = 10
 
 /** Lines of the dialog beside those of the list. */
-const otherLines = 10
+const otherLines = 12
 
 export const jobsList: List = (terminal, place, perform) =>
   terminal.dialog((settle) =>

@@ -72,14 +72,13 @@ export function rowOf(job: ShownJob, now: number, style: "short" | "described" =
     ...markOf(job),
     id: clip(job.id, idLength),
     words: style === "short" ? words : clip(`${words} · ${job.description}`, describedLength),
-    time: duration(wholeSeconds(timeOf(job, now))),
+    time: hasEnded(job) ? duration(timeOf(job, now)) : seconds(Math.floor(timeOf(job, now) / 1_000)),
     needsPerson: job.asks !== undefined && job.asks.length > 0,
   }
 }
 
-/** Seconds are enough where a line lives. */
-const wholeSeconds = (ms: number) =>
-  ms < 1_000 ? ms : Math.max(10_000, ms) === ms ? ms : Math.floor(ms / 1_000) * 1_000
+/** Enough where a line lives. */
+const seconds = (whole: number) => (whole < 60 ? `${whole} s` : duration(whole * 1_000))
 
 function markOf(job: ShownJob): { glyph: string; color: ColorName } {
   if (job.asks?.length) return { glyph: "?", color: "attention" }
@@ -103,7 +102,7 @@ function wordsOf(job: ShownJob, now: number): string {
   const [ask] = asks ?? []
   if (ask) return ask.kind === "permission" ? `allow ${ask.text}?` : ask.text
   if (retry && !hasEnded(job))
-    return `retrying in ${duration(wholeSeconds(Math.max(0, retry.next - now)))}: ${retry.reason}`
+    return `retrying in ${seconds(Math.max(0, Math.ceil((retry.next - now) / 1_000)))}: ${retry.reason}`
   if (error) return state === "cancelled" ? "cancelled" : `${stateWords[state]}: ${error.message}`
   if (hasEnded(job)) return stateWords[state]
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
