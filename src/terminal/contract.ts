@@ -15,6 +15,7 @@ export const contract = {
       output: object({ jobs: { type: "array", items: { type: "object" } } }),
     },
     read: { input: job, output: object({ prompt: text, text }) },
+    inspect: { input: { type: "object" }, output: object({ link: text }) },
     cancel: { input: job, output: { type: "object" } },
     send: { input: object({ session: text, message: text }), output: { type: "object" } },
   },
@@ -39,6 +40,7 @@ export type TerminalService = {
   /** Those of one owner, or of all. */
   list(given: { owner?: string | undefined }): { jobs: ShownJob[] }
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
+  inspect(): Promise<{ link: string }>
   cancel(given: { session: string }): void
   send(given: { session: string; message: string }): Promise<void>
 }
@@ -50,6 +52,7 @@ export type TerminalService = {
 export const commandPrefix = "opencode-troupe "
 
 export type TerminalCommand =
+  | { act: "inspect" }
   | { act: "cancel"; session: string }
   | { act: "send"; session: string; message: string }
   /** A terminal has this part: its commands can be named. */

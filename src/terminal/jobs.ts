@@ -1,7 +1,10 @@
 import type { JobRecord } from "../machines/record.ts"
 
 /** A job as the terminal shows it: its record without what only its result needs. */
-export type ShownJob = Omit<JobRecord, "text">
+export type ShownJob = Omit<JobRecord, "text"> & {
+  /** Those of the same owner that are queued before it, where opencode has a channel to tell. */
+  before?: number
+}
 
 /** A permission request or a question in full. All texts are foreign. */
 export type Request = PermissionRequest | QuestionRequest
@@ -53,8 +56,15 @@ export type Jobs = {
   all(): Promise<readonly ShownJob[]>
   /** Those that wait for a person. @throws Error where they cannot be told now */
   waiting(): Promise<readonly ShownJob[]>
+  /** Of an owner's session, for people; its id where it is not known yet. Live, where it is read within a component. */
+  title(owner: string): string
   /** What it was asked, and what it answered or had written. @throws Error that says why it cannot be read */
   read(job: ShownJob): Promise<{ prompt: string; text: string }>
+  /**
+   * A fresh link to the inspector; nothing where opencode has no channel to tell: there the server part shows it.
+   * @throws Error that says why there is none
+   */
+  inspect(): Promise<string | undefined>
   /** @throws Error that says why not */
   cancel(job: ShownJob): Promise<void>
   /** Hands a running job a message, or an ended one a follow-up. @throws Error that says why not */

@@ -13,21 +13,26 @@ export type Screen = {
   color(name: ColorName): unknown
   /** Draws into the sidebar of each session that is shown. */
   sidebar(draw: (session: string) => Element): void
-  /** Adds a command to the palette, and `/slash` to the prompt. */
+  /** Draws a line at the prompt of each session that is shown. */
+  promptLine(draw: (session: string) => Element): void
   command(command: Command): void
   /** Shows a session. */
   open(session: string): void
+  /** The session that is shown, where one is. */
+  shown(): string | undefined
   /** Has the person choose; nothing where they do not. */
   select<Value>(list: { title: string; options: Option<Value>[] }): Promise<Value | undefined>
   confirm(question: { title: string; message: string }): Promise<boolean>
   /** Has the person write a line; nothing where they do not. */
   prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
-  /** Shows a text until it is closed. */
-  show(text: { title: string; message: string }): Promise<void>
-  /** Shows what is drawn until it settles, or until the person closes it: then there is nothing. */
-  dialog<Value>(draw: (settle: (value: Value | undefined) => void) => Element): Promise<Value | undefined>
-  /** The keys by which this person moves through opencode's own lists, for as long as what is being drawn is there. */
-  listKeys(act: Record<ListKey, () => void>): void
+  /** Shows something of one's own as a dialog until `settle` is called; nothing where the person leaves it. */
+  dialog<Value>(draw: (settle: (value: Value) => void) => Element): Promise<Value | undefined>
+  /** Closes the dialog that is shown. */
+  close(): void
+  /** Has the person's keys do this, for as long as the dialog stands whose component calls it. */
+  keys(keys: readonly Key[]): Shortcuts
+  /** Puts a text on the person's clipboard. Whether their terminal takes it. */
+  copy(text: string): boolean
   toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
 }
 
@@ -37,14 +42,28 @@ export type ColorName =
   | "good"
   | "bad"
   | "attention"
+  | "accent"
   /** What the cursor of a list is on. */
   | "chosen"
   | "chosenBackground"
+  | "field"
 
-export type ListKey = "previous" | "next" | "pageUp" | "pageDown" | "choose"
+/** In the palette. `id` is that by which a person gives it keys of their own. */
+export type Command = {
+  id: string
+  title: string
+  /** Offers it as `/slash` in the prompt, too. */
+  slash?: string
+  /** The keys that it has where the person gave it none. */
+  bind?: string
+  run: () => Promise<void> | void
+}
 
-/** `id` is that by which a person gives it keys of their own. */
-export type Command = { id: string; title: string; slash: string; run: () => Promise<void> }
+/** A command of a dialog. What opencode's own dialogs do as well has opencode's id, and so the person's keys for it. */
+export type Key = Omit<Command, "slash"> & { bind: string }
+
+/** How the keys of a command are written. */
+export type Shortcuts = (id: string) => string
 
 /** A text to decide about, in full, and below it what can be done. All texts may be foreign. */
 export type Menu<Value> = {

@@ -2,10 +2,13 @@ import { slashes } from "./contract.ts"
 import { type Api, terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
 import type { Screen, Terminal } from "./terminal.ts"
+import { inspect } from "./view/acts.ts"
 import { answerWaiting, sayWhatWaits } from "./view/answer.ts"
-import { jobsDialog } from "./view/jobs-dialog.ts"
+import { atTheTop, jobsDialog, told } from "./view/jobs-dialog.ts"
+import { jobsList } from "./view/jobs-list.ts"
 import { chooseFrom } from "./view/menu.ts"
-import { sidebar } from "./view/sidebar.ts"
+import { read } from "./view/reader.ts"
+import { sidebar, summary } from "./view/sidebar.ts"
 
 /** The part in opencode's terminal. 1.18 calls `tui`, 2.x calls `setup`. */
 export default {
@@ -22,16 +25,31 @@ export default {
 function begin(open: () => Screen): void {
   try {
     const screen = open()
-    const terminal: Terminal = {
-      ...screen,
-      choose: (menu, until) => chooseFrom(screen, menu, until),
+    const terminal: Terminal = { ...screen, choose: (menu, until) => chooseFrom(screen, menu, until) }
+    let place = atTheTop()
+    const backToJobs = () => jobsDialog(terminal, jobsList, read, place)
+    const showJobs = () => {
+      place = atTheTop()
+      return backToJobs()
     }
-    terminal.sidebar((session) => sidebar(terminal, session))
+    terminal.sidebar((session) => sidebar(terminal, session, () => void showJobs()))
+    terminal.promptLine((session) => summary(terminal, session, () => void showJobs()))
     terminal.command({
       id: "troupe.jobs",
       title: "Jobs of this project",
       slash: slashes.jobs,
-      run: () => jobsDialog(terminal),
+      run: showJobs,
+    })
+    terminal.command({
+      id: "troupe.back",
+      title: "Back to the jobs",
+      bind: "<leader>j",
+      run: backToJobs,
+    })
+    terminal.command({
+      id: "troupe.inspector",
+      title: "Open the inspector of the jobs",
+      run: () => told(terminal, () => inspect(terminal, read)),
     })
     terminal.command({
       id: "troupe.answer",

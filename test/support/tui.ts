@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Generation, ProjectOptions } from "./any-opencode.ts"
 import { atExit } from "./cleanup.ts"
@@ -30,6 +30,8 @@ export interface Tui {
   type(text: string): void
   /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
   press(...keys: string[]): void
+  /** Begins to listen, and tells what has been put on the clipboard since then, once something has. */
+  watchClipboard(): () => Promise<string>
   /** What the terminal shows, without colours. */
   screen(): string
   /** Waits until the screen matches and returns it; the error shows the last screen. */
@@ -75,6 +77,15 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
     home: stage.home,
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
+    watchClipboard: () => {
+      const output = join(folder.path, "output")
+      tmux("pipe-pane", "-t", "tui", `cat > ${output}`)
+      return async () => {
+        const copied = await poll("something on the clipboard", () => clipboardIn(output))
+        tmux("pipe-pane", "-t", "tui")
+        return copied
+      }
+    },
     screen,
     waitForScreen: async (pattern, timeoutMs = 15_000) => {
       let last = ""
@@ -99,6 +110,13 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
       stage.remove()
     },
   }
+}
+
+/** As a terminal is told of it: OSC 52, base64. */
+function clipboardIn(output: string): string | undefined {
+  const shown = existsSync(output) ? readFileSync(output, "latin1") : ""
+  const [, copied] = /\]52;c;([A-Za-z0-9+/=]+)\W/.exec(shown) ?? []
+  return copied === undefined ? undefined : Buffer.from(copied, "base64").toString()
 }
 
 /** With a server of its own, which ends with it, and not in the background. */

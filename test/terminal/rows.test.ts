@@ -30,7 +30,7 @@ describe("A job in the sidebar", () => {
       shownJob({ phase: "question", asks: [{ id: "r", kind: "question", text: "Which one?" }] }),
     ],
     [
-      "↻ auth tries again in 30 s: overloaded 12 s",
+      "↻ auth retrying in 30 s: overloaded 12 s",
       shownJob({ phase: "retrying", retry: { attempt: 2, reason: "overloaded", next: now + 30_000 } }),
     ],
     ["✓ auth done 7.0 s", ended("done")],
@@ -47,12 +47,14 @@ describe("A job in the sidebar", () => {
   it("is queued until its turn has come", () => {
     const { startedAt: _, ...waiting } = shownJob({ state: "created", phase: "queued" })
     expect(line(waiting)).toBe("· auth queued 20 s")
+    expect(line({ ...waiting, before: 3 })).toBe("· auth queued, 3 before it 20 s")
+    expect(line({ ...waiting, before: 0 })).toBe("· auth queued 20 s")
   })
 
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {
     const hostile = "a\u001b[2J\u0007b\u202Ec\u200B\u2028d\n\te"
     expect(line(shownJob({ id: hostile, activity: { tool: hostile, at: now } }))).toBe(
-      "• a [2J b c d e a [2J b c d e 12 s",
+      "• abc d e abc d e 12 s",
     )
   })
 

@@ -2,12 +2,12 @@ import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { TerminalService } from "../../terminal/contract.ts"
 import type { ShownJob } from "../../terminal/jobs.ts"
+import { beginning } from "../../util/plain.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
 import type { Host, Toast } from "../host/port.ts"
 import { StoredJob } from "../records/stored-job.ts"
 import { textOf } from "../records/texts.ts"
-import { beginning } from "../util/plain.ts"
 import { throttle } from "../util/throttle.ts"
 
 export type TerminalOptions = {
@@ -15,6 +15,8 @@ export type TerminalOptions = {
   troupe: Troupe
   messenger: Messenger
   turns: Pick<Turns, "draftOf">
+  /** @throws Error that says why there is no inspector */
+  link: () => Promise<string>
 }
 
 /** A terminal draws no more often. Milliseconds. */
@@ -27,7 +29,7 @@ export type ServedTerminal = {
 }
 
 /** Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. */
-export function serveTerminal({ host, troupe, messenger, turns }: TerminalOptions): ServedTerminal {
+export function serveTerminal({ host, troupe, messenger, turns, link }: TerminalOptions): ServedTerminal {
   const { records } = troupe
   const jobOf = (session: string): JobRecord => {
     const record = records.bySession(session)
@@ -37,7 +39,7 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
 
   const service: TerminalService = {
     list: ({ owner }) => ({
-      jobs: (owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
+      jobs: inQueue((owner === undefined ? [...records.all()] : records.of(owner)).map(shown)),
     }),
     async read({ session }) {
       const record = jobOf(session)
@@ -54,6 +56,7 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
           throw new Error(`What ${record.id} has written could not be read: ${read.why}`)
       }
     },
+    inspect: async () => ({ link: await link() }),
     cancel({ session }) {
       const record = jobOf(session)
       if (hasEnded(record)) throw new Error(`${record.id} has already ended.`)
@@ -92,6 +95,17 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
       if (channel?.ok) await channel.value.end()
     },
   }
+}
+
+/** Each owner's jobs get their turn in the order in which they were started. */
+function inQueue(jobs: ShownJob[]): ShownJob[] {
+  const queued = new Map<string, number>()
+  return jobs.map((job) => {
+    if (job.phase !== "queued") return job
+    const before = queued.get(job.owner) ?? 0
+    queued.set(job.owner, before + 1)
+    return { ...job, before }
+  })
 }
 
 /** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */

@@ -1,8 +1,8 @@
 import { commandPrefix, slashes, type TerminalCommand, toastTitle } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Question, Request, ShownJob } from "../jobs.ts"
-import { type Element, onCleanup } from "../solid.ts"
-import type { Option, Screen } from "../terminal.ts"
-import { listCommands } from "./list-keys.ts"
+import { type Element, onCleanup, untrack } from "../solid.ts"
+import type { Key, Option, Screen } from "../terminal.ts"
+import { shownUntilSettled } from "./dialogs.ts"
 import { permissionText } from "./permission-text.ts"
 import { type Client, type OpenRequest, openRequests, type Told } from "./requests-of-1.ts"
 
@@ -29,8 +29,18 @@ export type Api = {
     }
   }
   attention: { notify(notice: Notice): Promise<unknown> }
-  keymap: { registerLayer(layer: { commands: KeymapCommand[]; bindings?: unknown }): () => void }
-  tuiConfig: { keybinds: { gather(group: string, commands: string[]): unknown } }
+  keymap: {
+    registerLayer(layer: {
+      mode?: "modal"
+      priority?: number
+      commands: KeymapCommand[]
+      bindings?: readonly Binding[]
+    }): () => void
+    getCommandBindings(of: { visibility: "registered"; commands: string[] }): Map<string, readonly Binding[]>
+  }
+  keys: { formatBindings(bindings: readonly Binding[] | undefined): string | undefined }
+  tuiConfig: { keybinds: { get(command: string): readonly Binding[] } }
+  renderer: { copyToClipboardOSC52(text: string): boolean }
   ui: {
     dialog: {
       replace(draw: () => Element, onClose?: () => void): void
@@ -49,11 +59,11 @@ export type Api = {
       onConfirm(value: string): void
       onCancel(): void
     }): Element
-    DialogAlert(text: { title: string; message: string; onConfirm(): void }): Element
     toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
   }
   state: {
     session: {
+      get(session: string): { title?: string } | undefined
       status(session: string): Status | undefined
     }
   }
@@ -64,22 +74,25 @@ export type Api = {
       slots: Record<string, (context: unknown, props: SlotProps) => Element>
     }): void
   }
-  theme: {
-    current: Record<
-      "text" | "textMuted" | "success" | "error" | "warning" | "primary" | "selectedListItemText",
-      unknown
-    >
+  theme: { current: Record<ThemeColor, unknown> }
+  route: {
+    navigate(to: "session", params: { sessionID: string }): void
+    readonly current: { params?: { sessionID?: string } }
   }
-  route: { navigate(to: "session", params: { sessionID: string }): void }
 }
 
-type KeymapCommand = {
-  name: string
-  title: string
-  namespace?: "palette"
-  slashName?: string
-  run(): void
-}
+type ThemeColor =
+  | "text"
+  | "textMuted"
+  | "success"
+  | "error"
+  | "warning"
+  | "accent"
+  | "primary"
+  | "selectedListItemText"
+  | "backgroundElement"
+type KeymapCommand = { name: string; title: string; namespace?: "palette"; slashName?: string; run(): void }
+type Binding = { key: unknown; cmd?: unknown }
 type Notice = { title: string; message: string; notification: { when: "blurred" }; sound: false }
 type Replied = { error?: unknown; response?: { status: number } }
 type Message = { info: { role: string }; parts: MessagePart[] }
@@ -90,7 +103,7 @@ type MessagePart = {
   state?: { input?: Record<string, unknown> }
 }
 type SlotProps = { session_id: string }
-type Session = { id: string; parentID?: string; metadata?: { troupe?: { record?: Stored } } }
+type Session = { id: string; title?: string; parentID?: string; metadata?: { troupe?: { record?: Stored } } }
 type Stored = Omit<ShownJob, "session">
 type Status =
   | { type: "idle" }
@@ -124,8 +137,10 @@ export function terminalOf1(api: Api): Screen {
     good: () => api.theme.current.success,
     bad: () => api.theme.current.error,
     attention: () => api.theme.current.warning,
+    accent: () => api.theme.current.accent,
     chosen: () => api.theme.current.selectedListItemText,
     chosenBackground: () => api.theme.current.primary,
+    field: () => api.theme.current.backgroundElement,
   }
   notify(api)
   return {
@@ -136,9 +151,23 @@ export function terminalOf1(api: Api): Screen {
         order: 150,
         slots: { sidebar_content: (_context, { session_id }) => draw(session_id) },
       }),
-    command: ({ id, title, slash, run }) =>
-      api.keymap.registerLayer({
-        commands: [{ name: id, title, namespace: "palette", slashName: slash, run: () => void run() }],
+    promptLine: (draw) =>
+      api.slots.register({
+        order: 150,
+        slots: { session_prompt_right: (_context, { session_id }) => draw(session_id) },
+      }),
+    command: ({ id, title, slash, bind, run }) =>
+      void api.keymap.registerLayer({
+        commands: [
+          {
+            name: id,
+            title,
+            namespace: "palette",
+            ...(slash !== undefined && { slashName: slash }),
+            run: () => void run(),
+          },
+        ],
+        bindings: bind === undefined ? [] : [{ key: bind, cmd: id }],
       }),
     select: ({ title, options }) =>
       asked(api, (settle) => api.ui.DialogSelect({ title, options, onSelect: ({ value }) => settle(value) })),
@@ -150,23 +179,23 @@ export function terminalOf1(api: Api): Screen {
       asked(api, (settle) =>
         api.ui.DialogPrompt({ ...question, onConfirm: settle, onCancel: () => settle(undefined) }),
       ),
-    show: async (text) =>
-      void (await asked(api, (settle) =>
-        api.ui.DialogAlert({ ...text, onConfirm: () => settle(undefined) }),
-      )),
-    dialog: (draw) => {
-      const closed = asked(api, draw)
-      api.ui.dialog.setSize("large")
-      return closed
+    dialog: (draw) =>
+      asked(api, (settle) => {
+        api.ui.dialog.setSize("large")
+        // What is drawn must not hang on what is read meanwhile: else all of it would be drawn anew.
+        return untrack(() => draw(settle))
+      }),
+    close: () => api.ui.dialog.clear(),
+    keys: (keys) => {
+      const { bindings, shortcuts } = boundBy(api, keys)
+      const commands = keys.map(({ id, title, run }) => ({ name: id, title, run: () => void run() }))
+      onCleanup(api.keymap.registerLayer({ mode: "modal", priority: 1, commands, bindings }))
+      return shortcuts
     },
-    listKeys(act) {
-      const commands = listCommands(act).map(({ id: name, ...command }) => ({ name, ...command }))
-      const names = commands.map(({ name }) => name)
-      const bindings = api.tuiConfig.keybinds.gather("dialog.select", names)
-      onCleanup(api.keymap.registerLayer({ commands, bindings }))
-    },
+    copy: (text) => api.renderer.copyToClipboardOSC52(text),
     toast: (toast) => api.ui.toast(toast),
     open: (sessionID) => api.route.navigate("session", { sessionID }),
+    shown: () => api.route.current.params?.sessionID,
   }
 }
 
@@ -195,20 +224,26 @@ async function tell({ tui }: Pick<Api["client"], "tui">, given: TerminalCommand)
 }
 
 /** Shows a dialog until it is answered or closed. */
-function asked<Value>(
+const asked = <Value>(
   { ui: { dialog } }: Api,
   draw: (settle: (value: Value | undefined) => void) => Element,
-): Promise<Value | undefined> {
-  return new Promise((resolve) => {
-    const settle = (value: Value | undefined) => {
-      resolve(value)
-      dialog.clear()
-    }
-    dialog.replace(
-      () => draw(settle),
-      () => resolve(undefined),
-    )
+): Promise<Value | undefined> =>
+  shownUntilSettled<Value | undefined>(
+    (settle, onClose) => dialog.replace(() => draw(settle), onClose),
+    () => dialog.clear(),
+  )
+
+/** The keys that the person has set for what opencode's own dialogs do as well, else those of ours. */
+function boundBy({ keymap, keys: { formatBindings }, tuiConfig }: Api, keys: readonly Key[]) {
+  const bindings = keys.flatMap(({ id, bind }): readonly Binding[] => {
+    const set = tuiConfig.keybinds.get(id)
+    return set.length > 0 ? set : [{ key: bind, cmd: id }]
   })
+  const shortcuts = (id: string) => {
+    const found = keymap.getCommandBindings({ visibility: "registered", commands: [id] }).get(id)
+    return formatBindings(found) ?? ""
+  }
+  return { bindings, shortcuts }
 }
 
 /** What opencode has told of a child, beside its metadata. */
@@ -223,6 +258,7 @@ const textLength = 200
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 function jobsOf({ client, state, event }: Api): Jobs {
   const children = new Map<string, Child>()
+  const titles = new Map<string, string>()
   const listeners = new Set<(owner: string) => void>()
   const changes = batched(interval, (owner) => {
     for (const hear of listeners) hear(owner)
@@ -329,10 +365,12 @@ function jobsOf({ client, state, event }: Api): Jobs {
 
   async function all(): Promise<ShownJob[]> {
     const { data = [] } = await client.session.list({ limit: mostSessions })
-    return data.flatMap(shown)
+    for (const { id, title = "" } of data) titles.set(id, title)
+    return data.flatMap(shown).toSorted(asStarted)
   }
 
   return {
+    title: (owner) => state.session.get(owner)?.title || titles.get(owner) || owner,
     all,
     // None of them is looked for where nobody waits.
     waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
@@ -345,6 +383,11 @@ function jobsOf({ client, state, event }: Api): Jobs {
           ?.parts.flatMap(({ type, text }) => (type === "text" && text ? [text] : []))
           .join("\n") ?? ""
       return { prompt: textBy("user", data), text: textBy("assistant", data) }
+    },
+    inspect: async () => {
+      // The server part says it in a toast.
+      await tell(client, { act: "inspect" })
+      return undefined
     },
     cancel: ({ session }) => tell(client, { act: "cancel", session }),
     send: ({ session }, message) => tell(client, { act: "send", session, message }),
@@ -361,7 +404,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
     async of(owner) {
       const { data = [] } = await client.session.children({ sessionID: owner })
       for (const child of data) meet({ parentID: owner, ...child })
-      return data.flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
+      return data.flatMap(shown).toSorted(asStarted)
     },
     subscribe(hear) {
       listeners.add(hear)
@@ -369,6 +412,10 @@ function jobsOf({ client, state, event }: Api): Jobs {
     },
   }
 }
+
+/** Those of one call have one time: they are told apart by their ids, which count up where nobody chose them. */
+const asStarted = (a: ShownJob, b: ShownJob) =>
+  a.createdAt - b.createdAt || a.id.localeCompare(b.id, undefined, { numeric: true })
 
 function done({ error }: { error?: unknown }): void {
   if (error !== undefined) throw new Error(`opencode refused: ${JSON.stringify(error)}`)

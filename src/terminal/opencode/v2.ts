@@ -1,9 +1,10 @@
 import { contract, toastTitle } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
-import type { Option, Screen } from "../terminal.ts"
+import { untrack } from "../solid.ts"
+import type { Command, Key, Option, Screen } from "../terminal.ts"
+import { shownUntilSettled } from "./dialogs.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
-import { listCommands } from "./list-keys.ts"
 import { permissionText } from "./permission-text.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
@@ -31,20 +32,26 @@ export type Context = {
   }
   data: {
     on(type: string, hear: (event: { data: { sessionID: string } }) => void): () => void
-    session: { permission: ShownPermissions }
+    session: {
+      get(session: string): { title?: string } | undefined
+      permission: ShownPermissions
+    }
   }
   attention: { notify(notice: Notice): Promise<unknown> }
   keymap: {
-    layer(layer: () => { mode: "global" | "modal"; commands: (KeymapCommand | ListCommand)[] }): void
+    layer(layer: () => { mode: "global" | "modal"; priority?: number; commands: KeymapCommand[] }): void
+    shortcuts(id: string): readonly string[]
   }
+  renderer: { copyToClipboardOSC52(text: string): boolean }
   theme: {
     text: {
       base: unknown
       muted: unknown
-      feedback: Record<"success" | "warning" | "error", { base: unknown }>
       action: { primary: { focused: unknown } }
+      feedback: Record<"success" | "warning" | "error", { base: unknown }>
     }
-    background: { action: { primary: { focused: unknown } } }
+    background: { action: { primary: { focused: unknown } }; formfield: { focused: unknown } }
+    hue: { accent: Record<200, unknown> }
   }
   ui: {
     slot(claim: { append: string; render(input: { sessionID: string }): Element | null }): () => void
@@ -52,13 +59,15 @@ export type Context = {
       select<Value>(list: { title: string; options: Option<Value>[] }): Promise<Value | undefined>
       confirm(question: { title: string; message: string }): Promise<boolean | undefined>
       prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
-      alert(text: { title: string; message: string }): Promise<unknown>
       show(draw: () => Element, onClose: () => void): void
-      set(look: { size: "large" }): void
+      set(options: { size: "large" }): void
       clear(): void
     }
     toast: { show(toast: Toast): void }
-    router: { navigate(to: { type: "session"; sessionID: string }): void }
+    router: {
+      navigate(to: { type: "session"; sessionID: string }): void
+      current(): { type: string; sessionID?: string }
+    }
   }
 }
 
@@ -66,9 +75,9 @@ type KeymapCommand = {
   id: string
   title: string
   group: string
-  palette: true
-  bind: false
-  slash: { name: string }
+  palette?: true
+  bind: string | false
+  slash?: { name: string }
   run(): void
 }
 
@@ -81,9 +90,6 @@ type ShownPermissions = {
 
 type Toast = { title?: string; message: string; variant: string; duration?: number; sessionID?: string }
 type Notice = { title: string; message: string; notification: { when: "blurred" }; sound: false }
-
-/** Its keys are those of opencode's own command of this id. */
-type ListCommand = { id: string; title: string; group: string; run(): void }
 
 type Permission = {
   id: string
@@ -99,6 +105,7 @@ type FormKey = { sessionID: string; formID: string }
 type Rpc = {
   list(given: { owner?: string }): Promise<{ jobs: ShownJob[] }>
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
+  inspect(given: object): Promise<{ link: string }>
   cancel(given: { session: string }): Promise<unknown>
   send(given: { session: string; message: string }): Promise<unknown>
   events: {
@@ -107,7 +114,7 @@ type Rpc = {
   }
 }
 
-export function terminalOf2({ client, data, theme, ui, keymap, attention }: Context): Screen {
+export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): Screen {
   takeBack(data)
   const rpc = client.rpc(contract)
   rpc.events.on("toast", ({ data: { session, ...toast } }) => {
@@ -126,7 +133,9 @@ export function terminalOf2({ client, data, theme, ui, keymap, attention }: Cont
     of: async (owner) => (await rpc.list({ owner })).jobs,
     all: async () => (await rpc.list({})).jobs,
     waiting: async () => (await rpc.list({})).jobs.filter(({ asks }) => asks?.length),
+    title: (owner) => data.session.get(owner)?.title || owner,
     read: ({ session }) => rpc.read({ session }),
+    inspect: async () => (await rpc.inspect({})).link,
     cancel: async ({ session }) => void (await rpc.cancel({ session })),
     send: async ({ session }, message) => void (await rpc.send({ session, message })),
     request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
@@ -139,53 +148,70 @@ export function terminalOf2({ client, data, theme, ui, keymap, attention }: Cont
     good: () => theme.text.feedback.success.base,
     bad: () => theme.text.feedback.error.base,
     attention: () => theme.text.feedback.warning.base,
+    accent: () => theme.hue.accent[200],
     chosen: () => theme.text.action.primary.focused,
     chosenBackground: () => theme.background.action.primary.focused,
+    field: () => theme.background.formfield.focused,
   }
   return {
     jobs,
     color: (name) => colors[name](),
     sidebar: (draw) =>
       void ui.slot({ append: "sidebar.content", render: ({ sessionID }) => draw(sessionID) }),
+    promptLine: (draw) =>
+      void ui.slot({ append: "session.composer.top", render: ({ sessionID }) => draw(sessionID) }),
     // A layer belongs into a component: outside of one, a cold start fails the whole plugin.
-    command: ({ id, title, slash, run }) =>
+    command: (command) =>
       void ui.slot({
         append: "app",
         render: () => {
-          const command = { id, title, group: "Jobs", palette: true as const, slash: { name: slash } }
-          // Global: else the prompt does not know its slash. Without keys until a person gives it some.
-          keymap.layer(() => ({
-            mode: "global",
-            commands: [{ ...command, bind: false, run: () => void run() }],
-          }))
+          // Global: else the prompt does not know its slash.
+          keymap.layer(() => ({ mode: "global", commands: [inPalette(command)] }))
           return null
         },
       }),
     select: (list) => ui.dialog.select(list),
     confirm: async (question) => (await ui.dialog.confirm(question)) === true,
     prompt: (question) => ui.dialog.prompt(question),
-    show: async (text) => void (await ui.dialog.alert(text)),
     dialog: (draw) =>
-      new Promise((resolve) => {
-        const settle = (value?: Parameters<typeof resolve>[0]) => {
-          resolve(value)
-          ui.dialog.clear()
-        }
-        ui.dialog.show(
-          () => draw(settle),
-          () => resolve(undefined),
-        )
+      shownUntilSettled((settle, onClose) => {
+        // What is drawn must not hang on what is read meanwhile: else all of it would be drawn anew.
+        ui.dialog.show(() => untrack(() => draw(settle)), onClose)
         ui.dialog.set({ size: "large" })
-      }),
-    listKeys: (act) =>
-      keymap.layer(() => ({
-        mode: "modal",
-        commands: listCommands(act).map((command) => ({ ...command, group: "Dialog" })),
-      })),
+      }, ui.dialog.clear),
+    close: () => ui.dialog.clear(),
+    keys: (keys) => {
+      keymap.layer(() => ({ mode: "modal", priority: 1, commands: keys.map(inDialog) }))
+      return (id) => keymap.shortcuts(id).join(",")
+    },
+    copy: (text) => renderer.copyToClipboardOSC52(text),
     toast: (toast) => ui.toast.show(toast),
     open: (sessionID) => ui.router.navigate({ type: "session", sessionID }),
+    shown: () => ui.router.current().sessionID,
   }
 }
+
+const group = "Jobs"
+
+function inPalette({ id, title, slash, bind = "", run }: Command): KeymapCommand {
+  return {
+    id,
+    title,
+    group,
+    palette: true,
+    bind: bind || false,
+    ...(slash !== undefined && { slash: { name: slash } }),
+    run: () => void run(),
+  }
+}
+
+const inDialog = ({ id, title, bind, run }: Key): KeymapCommand => ({
+  id,
+  title,
+  group,
+  bind,
+  run: () => void run(),
+})
 
 /** 2.0.15 goes on to show the permission requests of a turn that was interrupted, over the owner's prompt. */
 function takeBack({ on, session: { permission } }: Context["data"]): void {

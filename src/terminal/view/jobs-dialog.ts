@@ -1,77 +1,49 @@
-import { hasEnded, type ShownJob } from "../jobs.ts"
-import type { Option, Terminal } from "../terminal.ts"
-import { answer } from "./answer.ts"
-import { rowOf, sortedByUrgency } from "./rows.ts"
+import type { ShownJob } from "../jobs.ts"
+import type { Terminal } from "../terminal.ts"
+import { type Act, perform, type Read } from "./acts.ts"
 
-/** All jobs of the project, to go to one or to do something with it. What fails is said in a toast. */
-export async function jobsDialog(terminal: Terminal): Promise<void> {
+/** Where a person is in the list of all jobs, so that they can come back there. */
+export type Place = {
+  query: string
+  selected: string | undefined
+  top: number
+  /** What was to be seen there last: who comes back need not wait for it. */
+  jobs: readonly ShownJob[] | undefined
+}
+
+export const atTheTop = (): Place => ({ query: "", selected: undefined, top: 0, jobs: undefined })
+
+export type Chosen = { act: Act; job: ShownJob }
+
+/**
+ * Shows the list until the person chooses something there, and keeps the place; nothing where they leave it. What
+ * leaves the list as it is goes to `perform` meanwhile.
+ */
+export type List = (
+  terminal: Terminal,
+  place: Place,
+  perform: (chosen: Chosen) => void,
+) => Promise<Chosen | undefined>
+
+/** All jobs of the project, to go to one or to do something with it: after that, the person is back where they were. */
+export async function jobsDialog(terminal: Terminal, list: List, read: Read, place: Place): Promise<void> {
+  const act = async ({ act, job }: Chosen) =>
+    (await told(terminal, () => perform(terminal, act, job, read))) ?? "list"
+  for (;;) {
+    const chosen = await list(terminal, place, (chosen) => void act(chosen))
+    if (!chosen || (await act(chosen)) === "away") return
+  }
+}
+
+/** What it gives; where it fails, the person is told in a toast why. */
+export async function told<Value>(
+  { toast }: Terminal,
+  run: () => Promise<Value>,
+): Promise<Value | undefined> {
   try {
-    await chooseAndAct(terminal)
+    return await run()
   } catch (error) {
-    terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+    toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+    return undefined
   }
-}
-
-async function chooseAndAct(terminal: Terminal): Promise<void> {
-  const all = await terminal.jobs.all()
-  if (all.length === 0) {
-    terminal.toast({ message: "No jobs. Ask the agent for parallel work to start some.", variant: "info" })
-    return
-  }
-  const now = Date.now()
-  const job = await terminal.select({
-    title: "Jobs",
-    options: sortedByUrgency(all).map((each) => optionOf(each, now)),
-  })
-  if (!job) return
-  const act = await terminal.select({
-    title: `${job.id}: ${job.description}`,
-    options: actsFor(terminal, job),
-  })
-  await act?.()
-}
-
-function optionOf(job: ShownJob, now: number): Option<ShownJob> {
-  const { glyph, id, words, time } = rowOf(job, now)
-  return { title: `${glyph} ${id}`, value: job, description: words, footer: time, category: job.owner }
-}
-
-type Act = () => Promise<void>
-
-function actsFor(terminal: Terminal, job: ShownJob): Option<Act>[] {
-  const { jobs, open, toast } = terminal
-  const [ask] = job.asks ?? []
-  return [
-    ...(ask
-      ? [{ title: "Answer", description: ask.text, value: async () => void (await answer(terminal, job)) }]
-      : []),
-    ...(job.session === "" ? [] : [{ title: "Open its session", value: async () => open(job.session) }]),
-    {
-      title: hasEnded(job) ? "Show prompt and result" : "Show prompt and what it has written",
-      value: async () => {
-        const { prompt, text } = await jobs.read(job)
-        await terminal.show({ title: job.id, message: `${prompt}\n\n${text || "(it has written nothing)"}` })
-      },
-    },
-    {
-      title: hasEnded(job) ? "Send a follow-up" : "Send a message",
-      value: async () => {
-        const message = await terminal.prompt({ title: `To ${job.id}`, placeholder: "What it is to do" })
-        if (message === undefined || message.trim() === "") return
-        await jobs.send(job, message)
-        toast({ message: `Sent to ${job.id}`, variant: "success" })
-      },
-    },
-    ...(hasEnded(job)
-      ? []
-      : [
-          {
-            title: "Cancel",
-            value: async () => {
-              const message = "What it has written is kept. The jobs that it started end with it."
-              if (await terminal.confirm({ title: `Cancel ${job.id}?`, message })) await jobs.cancel(job)
-            },
-          },
-        ]),
-  ]
 }

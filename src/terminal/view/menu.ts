@@ -1,4 +1,4 @@
-import { createMemo, createSignal, type Element, each, h, scroll, useTerminalDimensions } from "../solid.ts"
+import { createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
 import type { Chosen, Menu, Screen } from "../terminal.ts"
 import { visible, visibleLine } from "./plain.ts"
 
@@ -23,7 +23,7 @@ export function chooseFrom<Value>(
 }
 
 function draw<Value>(
-  { color, listKeys }: Screen,
+  { color, keys }: Screen,
   { title, note, about, text, wrap, items, marked = [], cursor: start = 0 }: Menu<Value>,
   settle: (chosen: Chosen<Value>) => void,
 ): Element {
@@ -58,13 +58,23 @@ function draw<Value>(
     { maxHeight: shownHeight, scrollbarOptions: { visible: false } },
     h("text", { fg: () => color("text"), wrapMode: wrap }, lines),
   )
-  listKeys({
-    previous: () => move(-1),
-    next: () => move(1),
-    pageUp: () => scroll(asked, -0.5),
-    pageDown: () => scroll(asked, 0.5),
-    choose: () => choose(cursor()),
-  })
+  keys([
+    { id: "dialog.select.prev", title: "Previous item", bind: "up", run: () => move(-1) },
+    { id: "dialog.select.next", title: "Next item", bind: "down", run: () => move(1) },
+    {
+      id: "dialog.select.page_up",
+      title: "Page up",
+      bind: "pageup",
+      run: () => asked.scrollBy(-0.5, "viewport"),
+    },
+    {
+      id: "dialog.select.page_down",
+      title: "Page down",
+      bind: "pagedown",
+      run: () => asked.scrollBy(0.5, "viewport"),
+    },
+    { id: "dialog.select.submit", title: "Select item", bind: "return", run: () => choose(cursor()) },
+  ])
 
   /** Those around the cursor. */
   const shown = createMemo(() => {

@@ -1,26 +1,31 @@
 import { duration, timeOf } from "../../machines/durations.ts"
 import type { JobPhase } from "../../machines/record.ts"
+import { oneLine } from "../../util/plain.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { ColorName } from "../terminal.ts"
 
 /** A job in one line: `• auth  bash: npm test  12 s`. */
 export type Row = {
+  key: string
   session: string
   glyph: string
   color: ColorName
   id: string
   words: string
   time: string
-  /** Its time goes on. */
-  isLive: boolean
+  needsPerson: boolean
 }
 
 /** What a sidebar shows of an owner's jobs; `more` are there beside the rows. */
 export type Rows = { counts: string; rows: Row[]; more: number }
 
+/** A job stays the same while its state and its place in a list change. */
+export const keyOf = ({ owner, id, session }: ShownJob): string => session || `${owner}/${id}`
+
 /** Characters of an id, and of what a job does. */
-const idLength = 16
+export const idLength = 16
 const wordsLength = 80
+const describedLength = 160
 
 /** Those that need a person first, then those that run, those that wait, and the last that ended. */
 export function rowsOf(jobs: readonly ShownJob[], now: number, most: number): Rows {
@@ -41,7 +46,7 @@ function urgency(job: ShownJob): number {
   return job.phase === "queued" || job.phase === "opening" ? 3 : job.phase === "retrying" ? 1 : 2
 }
 
-function countsOf(jobs: readonly ShownJob[]): string {
+export function countsOf(jobs: readonly ShownJob[]): string {
   const count = (words: string, is: (job: ShownJob) => boolean) => {
     const found = jobs.filter(is).length
     return found > 0 ? [`${found} ${words}`] : []
@@ -58,20 +63,22 @@ function countsOf(jobs: readonly ShownJob[]): string {
 
 const isWaiting = ({ phase }: ShownJob) => phase === "queued" || phase === "opening"
 
-export function rowOf(job: ShownJob, now: number): Row {
+/** @param style `described`: says what it is for as well, where there is room */
+export function rowOf(job: ShownJob, now: number, style: "short" | "described" = "short"): Row {
+  const words = clip(wordsOf(job, now), wordsLength)
   return {
+    key: keyOf(job),
     session: job.session,
     ...markOf(job),
     id: clip(job.id, idLength),
-    words: clip(wordsOf(job, now), wordsLength),
-    time: duration(wholeSeconds(timeOf(job, now))),
-    isLive: !hasEnded(job),
+    words: style === "short" ? words : clip(`${words} · ${job.description}`, describedLength),
+    time: hasEnded(job) ? duration(timeOf(job, now)) : seconds(Math.floor(timeOf(job, now) / 1_000)),
+    needsPerson: job.asks !== undefined && job.asks.length > 0,
   }
 }
 
-/** Seconds are enough where a line lives. */
-const wholeSeconds = (ms: number) =>
-  ms < 1_000 ? ms : Math.max(10_000, ms) === ms ? ms : Math.floor(ms / 1_000) * 1_000
+/** Enough where a line lives. */
+const seconds = (whole: number) => (whole < 60 ? `${whole} s` : duration(whole * 1_000))
 
 function markOf(job: ShownJob): { glyph: string; color: ColorName } {
   if (job.asks?.length) return { glyph: "?", color: "attention" }
@@ -95,9 +102,10 @@ function wordsOf(job: ShownJob, now: number): string {
   const [ask] = asks ?? []
   if (ask) return ask.kind === "permission" ? `allow ${ask.text}?` : ask.text
   if (retry && !hasEnded(job))
-    return `tries again in ${duration(Math.max(0, retry.next - now))}: ${retry.reason}`
+    return `retrying in ${seconds(Math.max(0, Math.ceil((retry.next - now) / 1_000)))}: ${retry.reason}`
   if (error) return state === "cancelled" ? "cancelled" : `${stateWords[state]}: ${error.message}`
   if (hasEnded(job)) return stateWords[state]
+  if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
   if (activity?.tool !== undefined) return activity.tool
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
 }
@@ -124,14 +132,8 @@ const phaseWords = {
 /** The end of what it writes. */
 const lastOf = (text: string) => `…${text.slice(-wordsLength / 2)}`
 
-const clip = (text: string, most: number) => {
-  const line = plain(text)
+/** One line of foreign text, without what hides in words or makes a line wider than it looks. */
+export const clip = (text: string, most: number) => {
+  const line = oneLine(text).replace(/\p{Cf}+/gu, "")
   return line.length > most ? `${line.slice(0, most - 1)}…` : line
 }
-
-/** One line of foreign text, without what a terminal would carry out or what hides or turns words. */
-const plain = (text: string) =>
-  text
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
-    .replace(/\s+/g, " ")
-    .trim()

@@ -92,13 +92,18 @@ export function answersInTheTerminal({ terminal, generation, tools }: Setting): 
     ])
     await start("have it clean up", [{ id: "cleaner", prompt: "clean up" }])
     await tui.waitForScreen(/\? cleaner allow (bash|shell): true\?/, slowly)
-    await callAnswer()
+    await call("Jobs of this project")
+    // The list begins at what needs the person.
+    await tui.waitForScreen(/Jobs +esc[\s\S]*\? cleaner allow .* · clean up/)
+    tui.press("C-a")
     await tui.waitForScreen(/cleaner asks for permission/)
     tui.press("Down", "Down", "Down", "Enter")
     await tui.waitForScreen(/To cleaner/)
     tui.type("use make clean")
     tui.press("Enter")
-    await tui.waitForScreen(/✓ cleaner done/, slowly)
+    await tui.waitForScreen(/Jobs +esc[\s\S]*✓ cleaner done/, slowly)
+    tui.press("Escape")
+    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)/)
     // opencode 1.18 tells it with what the call came to, opencode 2 as a prompt of its own behind that.
     expect(model.requests.some(({ rawBody }) => rawBody.includes("use make clean"))).toBe(true)
 
@@ -166,13 +171,15 @@ export function answersInTheTerminal({ terminal, generation, tools }: Setting): 
     tui.press("Enter")
   }
 
+  const callAnswer = () => call("Answer the jobs that wait")
+
   /** By the palette: a request of opencode's is in the way of the prompt. */
-  async function callAnswer(): Promise<void> {
+  async function call(title: string): Promise<void> {
     const { tui } = terminal()
     tui.press("C-p")
     await tui.waitForScreen(/Commands +esc/)
-    tui.type("Answer the jobs")
-    await tui.waitForScreen(/Answer the jobs[\s\S]*Answer the jobs that wait/)
+    tui.type(title)
+    await tui.waitForScreen(new RegExp(`${title}[\\s\\S]*${title}`))
     tui.press("Enter")
   }
 }

@@ -49,6 +49,16 @@ describe("The terminal part", () => {
     expect(service.list({}).jobs.map(({ id }) => id)).toEqual(["a", "b", "c"])
   })
 
+  it("gets to know how many of the same owner are queued before a job", async () => {
+    const { service, call } = await serving()
+    const tasks = Array.from({ length: 12 }, (_, index) => ({ id: `x${index}`, prompt: "look" }))
+    await call("agents_start", { tasks })
+    await vi.advanceTimersByTimeAsync(1_000)
+    const queued = service.list({}).jobs.filter(({ phase }) => phase === "queued")
+    expect(queued.length).toBeGreaterThan(2)
+    expect(queued.map(({ before }) => before)).toEqual(queued.map((_, index) => index))
+  })
+
   it("gets lines of them, however long what they say is", async () => {
     const { service, troupe, call } = await serving()
     const long = "x".repeat(100_000)

@@ -18,6 +18,9 @@ const NAME = "opencode-troupe"
 /** Longest wait for an answer, milliseconds: opencode answers in 1 to 50. Nothing here may hang for ever. */
 const answerTimeout = 10_000
 
+/** For how long a link is shown. Milliseconds. */
+const linkMs = 30_000
+
 /** Before a call that opencode does not show as running is looked for again. Milliseconds. */
 const progressPauseMs = 1_000
 
@@ -58,7 +61,10 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       const command = terminal && commandIn(event)
       if (!terminal || !command) return
       if (command.act === "arrive") hasCommands = true
-      carryOut(command, terminal).catch((error) => void toast({ message: wordsOf(error), variant: "error" }))
+      carryOut(command, terminal).then(
+        (message) => message !== undefined && void toast({ message, variant: "info", duration: linkMs }),
+        (error) => void toast({ message: wordsOf(error), variant: "error" }),
+      )
     },
 
     serveTerminal: async (service) => {

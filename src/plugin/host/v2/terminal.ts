@@ -24,6 +24,7 @@ export async function openChannel(
   const registered = await rpc.register(contract, {
     list: async (given: unknown) => service.list(List.parse(given)),
     read: async (given: unknown) => service.read(Job.parse(given)),
+    inspect: () => service.inspect(),
     cancel: async (given: unknown) => {
       service.cancel(Job.parse(given))
       return {}

@@ -1,0 +1,126 @@
+import { hasEnded, type ShownJob } from "../jobs.ts"
+import type { Terminal } from "../terminal.ts"
+import { answer } from "./answer.ts"
+
+/** What a person can do with a job. */
+export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner" | "inspect"
+
+/** What is done without anything else to see than a toast: the list stays as it is. */
+export const staysInList = (act: Act): boolean => act === "copy"
+
+/** Where an act leads: back to the list, or away from it. */
+type Next = "list" | "away"
+
+type Offer = { title: string; id: string; bind: string; isFor(job: ShownJob): boolean }
+
+const hasSession = ({ session }: ShownJob) => session !== ""
+
+/** In the order in which they are offered. */
+export const acts: Record<Act, Offer> = {
+  open: { title: "Open", id: "dialog.select.submit", bind: "return", isFor: hasSession },
+  answer: {
+    title: "Answer",
+    id: "troupe.job.answer",
+    bind: "ctrl+a",
+    isFor: (job) => !hasEnded(job) && job.asks !== undefined && job.asks.length > 0,
+  },
+  send: { title: "Send", id: "troupe.job.send", bind: "ctrl+s", isFor: hasSession },
+  cancel: {
+    title: "Cancel",
+    id: "troupe.job.cancel",
+    bind: "ctrl+d",
+    isFor: (job) => !hasEnded(job) && job.phase !== "stopping",
+  },
+  read: { title: "Read", id: "troupe.job.read", bind: "ctrl+r", isFor: hasSession },
+  copy: { title: "Copy result", id: "troupe.job.copy", bind: "ctrl+y", isFor: hasSession },
+  inspect: { title: "Inspector", id: "troupe.inspector", bind: "ctrl+g", isFor: () => true },
+  owner: { title: "Owner", id: "troupe.job.owner", bind: "ctrl+o", isFor: () => true },
+}
+
+export const actNames: readonly Act[] = [
+  "open",
+  "answer",
+  "send",
+  "cancel",
+  "read",
+  "copy",
+  "owner",
+  "inspect",
+]
+
+export const actsFor = (job: ShownJob): Act[] => actNames.filter((act) => acts[act].isFor(job))
+
+/** A text in full, until the person closes it. `copied`: what they can copy of it. */
+export type Page = { title: string; parts: { title: string; text: string }[]; copied: string }
+export type Read = (terminal: Terminal, page: Page) => Promise<void>
+
+/** @throws Error with words for the person */
+export async function perform(terminal: Terminal, act: Act, job: ShownJob, read: Read): Promise<Next> {
+  const { jobs } = terminal
+  switch (act) {
+    case "open":
+      terminal.open(job.session)
+      return "away"
+    case "owner":
+      terminal.open(job.owner)
+      return "away"
+    case "answer":
+      await answer(terminal, job)
+      return "list"
+    case "cancel":
+      if (await isSure(terminal, job)) await jobs.cancel(job)
+      return "list"
+    case "send":
+      await send(terminal, job)
+      return "list"
+    case "read":
+      await read(terminal, pageOf(job, await jobs.read(job)))
+      return "list"
+    case "inspect":
+      await inspect(terminal, read)
+      return "list"
+    case "copy":
+      copy(terminal, (await jobs.read(job)).text)
+      return "list"
+  }
+}
+
+const pageOf = ({ id }: ShownJob, { prompt, text }: { prompt: string; text: string }): Page => ({
+  title: id,
+  parts: [
+    { title: "Prompt", text: prompt },
+    { title: "Result", text: text === "" ? "(it has written nothing)" : text },
+  ],
+  copied: text,
+})
+
+/** Shows a link to the inspector, on whose machine the browser has to be. @throws Error that says why there is none */
+export async function inspect(terminal: Terminal, read: Read): Promise<void> {
+  const link = await terminal.jobs.inspect()
+  if (link === undefined) return
+  const title = "Open this link within ten minutes, on the machine where opencode's server runs:"
+  await read(terminal, { title: "Inspector", parts: [{ title, text: link }], copied: link })
+}
+
+const isSure = ({ confirm }: Terminal, { id }: ShownJob) =>
+  confirm({
+    title: `Cancel ${id}?`,
+    message: "What it has written is kept. The jobs that it started end with it.",
+  })
+
+async function send({ jobs, prompt, toast }: Terminal, job: ShownJob): Promise<void> {
+  const message = await prompt({
+    title: `${hasEnded(job) ? "Follow-up" : "Message"} to ${job.id}`,
+    placeholder: "What it is to do",
+  })
+  if (message === undefined || message.trim() === "") return
+  await jobs.send(job, message)
+  toast({ message: `Sent to ${job.id}`, variant: "success" })
+}
+
+/** Says whether it worked: nobody sees a clipboard. */
+export function copy({ copy, toast }: Terminal, text: string): void {
+  if (text === "") toast({ message: "It has written nothing", variant: "info" })
+  else if (copy(text)) toast({ message: "Copied to clipboard", variant: "info" })
+  else toast({ message: "This terminal lets no program write to the clipboard (OSC 52)", variant: "error" })
+}

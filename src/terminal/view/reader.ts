@@ -1,0 +1,58 @@
+import { plainText } from "../../util/plain.ts"
+import { createEffect, createSignal, type Element, h, onCleanup, useTerminalDimensions } from "../solid.ts"
+import type { Terminal } from "../terminal.ts"
+import { copy, type Page, type Read } from "./acts.ts"
+import { frame, hints } from "./frame.ts"
+
+/** Lines that a page moves on. */
+const page = 10
+
+/** Lines of the dialog beside those of the text. */
+const otherLines = 8
+
+export const read: Read = (terminal, page) => terminal.dialog<void>(() => draw(terminal, page))
+
+function draw(terminal: Terminal, { title, parts, copied }: Page): Element {
+  const { color } = terminal
+  const size = useTerminalDimensions()
+  const room = () => Math.max(3, Math.floor(size().height * 0.75) - otherLines)
+  const [lines, setLines] = createSignal(parts.flatMap(({ text }) => text.split("\n")).length + 6)
+  const part = ({ title, text }: Page["parts"][number], index: number) =>
+    h(
+      "box",
+      { flexShrink: 0, marginTop: index > 0 ? 1 : 0 },
+      h("text", { fg: () => color("accent") }, h("b", {}, title)),
+      h("text", { fg: () => color("text"), wrapMode: "word" }, plainText(text)),
+    )
+  const box = h(
+    "scrollbox",
+    { maxHeight: () => Math.min(room(), lines()), paddingLeft: 2, paddingRight: 2 },
+    ...parts.map(part),
+  )
+  const copyIt = () => copy(terminal, copied)
+  // How many lines a text has is known once it is drawn.
+  createEffect(() => {
+    size()
+    const drawn = setTimeout(() => setLines(box.scrollHeight), 20)
+    onCleanup(() => clearTimeout(drawn))
+  })
+  const move = (by: number) => box.scrollTo(Math.max(0, box.scrollTop + by))
+  const shortcuts = terminal.keys([
+    { id: "dialog.select.prev", title: "Up", bind: "up", run: () => move(-1) },
+    { id: "dialog.select.next", title: "Down", bind: "down", run: () => move(1) },
+    { id: "dialog.select.page_up", title: "Page up", bind: "pageup", run: () => move(-page) },
+    { id: "dialog.select.page_down", title: "Page down", bind: "pagedown", run: () => move(page) },
+    { id: "dialog.select.home", title: "To the top", bind: "home", run: () => move(-box.scrollTop) },
+    { id: "dialog.select.end", title: "To the end", bind: "end", run: () => move(1_000_000) },
+    { id: "troupe.job.copy", title: "Copy", bind: "ctrl+y", run: copyIt },
+  ])
+  return frame(
+    terminal,
+    { title, note: () => "" },
+    box,
+    hints(terminal, () => [
+      { title: "Copy", keys: shortcuts("troupe.job.copy"), run: copyIt },
+      { title: "Scroll", keys: "↑↓ pgup pgdn", run: () => {} },
+    ]),
+  )
+}
