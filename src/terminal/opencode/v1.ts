@@ -1,8 +1,9 @@
-import { commandPrefix, slashes, type TerminalCommand, toastTitle } from "../contract.ts"
+import { commandPrefix, type TerminalCommand } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Question, Request, ShownJob } from "../jobs.ts"
 import { type Element, onCleanup, untrack } from "../solid.ts"
 import type { Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
+import { type Attention, noticesOf1 } from "./notices.ts"
 import { permissionText } from "./permission-text.ts"
 import { type Client, type OpenRequest, openRequests, type Told } from "./requests-of-1.ts"
 
@@ -28,7 +29,7 @@ export type Api = {
       reject(of: { requestID: string }): Promise<Replied>
     }
   }
-  attention: { notify(notice: Notice): Promise<unknown> }
+  attention: Attention
   keymap: {
     registerLayer(layer: {
       mode?: "modal"
@@ -93,7 +94,6 @@ type ThemeColor =
   | "backgroundElement"
 type KeymapCommand = { name: string; title: string; namespace?: "palette"; slashName?: string; run(): void }
 type Binding = { key: unknown; cmd?: unknown }
-type Notice = { title: string; message: string; notification: { when: "blurred" }; sound: false }
 type Replied = { error?: unknown; response?: { status: number } }
 type Message = { info: { role: string }; parts: MessagePart[] }
 type MessagePart = {
@@ -142,7 +142,7 @@ export function terminalOf1(api: Api): Screen {
     chosenBackground: () => api.theme.current.primary,
     field: () => api.theme.current.backgroundElement,
   }
-  notify(api)
+  noticesOf1(api, () => tell(api.client, { act: "arrive" }))
   return {
     jobs: jobsOf(api),
     color: (name) => colors[name](),
@@ -198,25 +198,6 @@ export function terminalOf1(api: Api): Screen {
     shown: () => api.route.current.params?.sessionID,
   }
 }
-
-/**
- * The server part shows its toasts in each terminal: here they become notifications, as far as they are of jobs, and
- * name a command, of which the server part has to hear that there is one.
- */
-function notify({ attention, client, event }: Api): void {
-  event.on("tui.toast.show", ({ properties: { title, message = "" } }) => {
-    // opencode plays its sounds for children as well, and leaves their notifications to us.
-    if (title === toastTitle && namesCommand(message))
-      void attention.notify({ title, message, notification: { when: "blurred" }, sound: false })
-  })
-  const arrive = () => void tell(client, { act: "arrive" }).catch(() => {})
-  // The next instance of the server part has not heard it.
-  event.on("server.instance.disposed", arrive)
-  arrive()
-}
-
-const namesCommand = (message: string) =>
-  Object.values(slashes).some((slash) => message.endsWith(`\n/${slash}`))
 
 async function tell({ tui }: Pick<Api["client"], "tui">, given: TerminalCommand): Promise<void> {
   const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }

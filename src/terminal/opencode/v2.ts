@@ -1,10 +1,11 @@
-import { contract, toastTitle } from "../contract.ts"
+import { contract } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
 import type { Command, Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
+import { type Attention, noticesOf2, type TerminalToast, type Toasts } from "./notices.ts"
 import { permissionText } from "./permission-text.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
@@ -37,7 +38,7 @@ export type Context = {
       permission: ShownPermissions
     }
   }
-  attention: { notify(notice: Notice): Promise<unknown> }
+  attention: Attention
   keymap: {
     layer(layer: () => { mode: "global" | "modal"; priority?: number; commands: KeymapCommand[] }): void
     shortcuts(id: string): readonly string[]
@@ -63,7 +64,7 @@ export type Context = {
       set(options: { size: "large" }): void
       clear(): void
     }
-    toast: { show(toast: Toast): void }
+    toast: Toasts
     router: {
       navigate(to: { type: "session"; sessionID: string }): void
       current(): { type: string; sessionID?: string }
@@ -88,9 +89,6 @@ type ShownPermissions = {
   sync(session: string): Promise<unknown>
 }
 
-type Toast = { title?: string; message: string; variant: string; duration?: number; sessionID?: string }
-type Notice = { title: string; message: string; notification: { when: "blurred" }; sound: false }
-
 type Permission = {
   id: string
   action: string
@@ -110,25 +108,14 @@ type Rpc = {
   send(given: { session: string; message: string }): Promise<unknown>
   events: {
     on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void
-    on(name: "toast", hear: (event: { data: Toast & { session?: string } }) => void): () => void
+    on(name: "toast", hear: (event: { data: TerminalToast }) => void): () => void
   }
 }
 
 export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): Screen {
   takeBack(data)
   const rpc = client.rpc(contract)
-  rpc.events.on("toast", ({ data: { session, ...toast } }) => {
-    const place = session === undefined ? {} : { sessionID: session }
-    ui.toast.show({ title: toastTitle, ...toast, ...place })
-    // opencode plays its sounds for children as well, and leaves their notifications to us.
-    if (session !== undefined)
-      void attention.notify({
-        title: toastTitle,
-        message: toast.message,
-        notification: { when: "blurred" },
-        sound: false,
-      })
-  })
+  noticesOf2(rpc.events, { ui, attention })
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
     all: async () => (await rpc.list({})).jobs,
