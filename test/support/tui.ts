@@ -6,7 +6,7 @@ import { atExit } from "./cleanup.ts"
 import { projectConfig2 } from "./opencode-2.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
-import { opencodeEnv } from "./opencode-env.ts"
+import { longRunning, opencodeEnv } from "./opencode-env.ts"
 import { killGroup } from "./process-group.ts"
 import { makeProject } from "./project.ts"
 import { type Stage, setStage } from "./stage.ts"
@@ -18,6 +18,8 @@ const root = join(import.meta.dirname, "..", "..")
 export type TuiOptions = ProjectOptions & {
   /** Default: 200, wide enough for opencode's sidebar. */
   columns?: number
+  /** Whether 1.18 is told of the plugin's part in the terminal; opencode 2 finds it by itself. */
+  hasPart?: boolean
   /** Keys that the person has set, by command. */
   keybinds?: Record<string, string>
 }
@@ -35,25 +37,26 @@ export interface Tui {
   /** What the terminal shows, without colours. */
   screen(): string
   /** Waits until the screen matches and returns it; the error shows the last screen. */
-  waitForScreen(pattern: RegExp, timeoutMs?: number): Promise<string>
+  waitForScreen(pattern: RegExp, timeoutMs?: number, everyMs?: number): Promise<string>
   stop(): Promise<void>
 }
 
 export async function startTui(options: TuiOptions, generation: Generation): Promise<Tui> {
-  const { columns = 200, keybinds = {} } = options
+  const { columns = 200, keybinds = {}, hasPart = options.plugin !== false } = options
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
-  if (generation === 1 && options.plugin !== false) {
-    const entry = options.plugin?.path ?? root
+  if (generation === 1 && hasPart) {
+    const entry = (options.plugin ? options.plugin.path : undefined) ?? root
     writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry], keybinds }))
   }
   if (generation === 2) {
     mkdirSync(join(stage.home, ".config", "opencode"), { recursive: true })
     writeFileSync(join(stage.home, ".config", "opencode", "cli.json"), JSON.stringify({ keybinds }))
   }
+  if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
-  const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
+  const env = { ...stage.env, ...longRunning, TERM: "xterm-256color", LANG: "C.UTF-8" }
   const tmux = (...args: string[]) =>
     execFileSync("tmux", ["-S", join(folder.path, "s"), "-f", "/dev/null", ...args], {
       cwd: stage.project,
@@ -87,7 +90,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
       }
     },
     screen,
-    waitForScreen: async (pattern, timeoutMs = 15_000) => {
+    waitForScreen: async (pattern, timeoutMs = 15_000, everyMs = 100) => {
       let last = ""
       try {
         return await poll(
@@ -96,7 +99,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
             last = screen()
             return pattern.test(last) ? last : undefined
           },
-          { timeoutMs, everyMs: 100 },
+          { timeoutMs, everyMs },
         )
       } catch (error) {
         throw new Error(`The screen never matched ${pattern}. It shows:\n${last}`, { cause: error })
@@ -123,6 +126,13 @@ function clipboardIn(output: string): string | undefined {
 const commands = {
   1: () => [opencodeBinary()],
   2: () => [opencode2Binary() ?? "opencode", "--standalone"],
+}
+
+/** What a person can choose in 1.18: its spinners are a fifth of what its terminal costs. */
+function stopAnimations(home: string): void {
+  const folder = join(home, ".local", "state", "opencode")
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, "kv.json"), JSON.stringify({ animations_enabled: false }))
 }
 
 function setStage2(options: ProjectOptions): Stage {

@@ -6,6 +6,7 @@ import { shownUntilSettled } from "./dialogs.ts"
 import { type Attention, noticesOf1 } from "./notices.ts"
 import { permissionText } from "./permission-text.ts"
 import { type Client, type OpenRequest, openRequests, type Told } from "./requests-of-1.ts"
+import { storedRecord } from "./stored-record.ts"
 
 /** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
 export type Api = {
@@ -103,8 +104,7 @@ type MessagePart = {
   state?: { input?: Record<string, unknown> }
 }
 type SlotProps = { session_id: string }
-type Session = { id: string; title?: string; parentID?: string; metadata?: { troupe?: { record?: Stored } } }
-type Stored = Omit<ShownJob, "session">
+type Session = { id: string; title?: string; parentID?: string; metadata?: unknown }
 type Status =
   | { type: "idle" }
   | { type: "busy" }
@@ -239,6 +239,8 @@ const textLength = 200
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 function jobsOf({ client, state, event }: Api): Jobs {
   const children = new Map<string, Child>()
+  /** The children of owners, until one is stored, begins or ends a turn: all else is in the events. */
+  const read = new Map<string, Promise<Session[]>>()
   const titles = new Map<string, string>()
   const listeners = new Set<(owner: string) => void>()
   const changes = batched(interval, (owner) => {
@@ -246,8 +248,25 @@ function jobsOf({ client, state, event }: Api): Jobs {
   })
 
   function meet({ id, parentID, metadata }: Partial<Session>): void {
-    if (id === undefined || parentID === undefined || !metadata?.troupe || children.has(id)) return
+    if (id === undefined || parentID === undefined || children.has(id) || !storedRecord(metadata)) return
     children.set(id, { owner: parentID, hasBegun: false })
+  }
+
+  async function childrenOf(owner: string): Promise<Session[]> {
+    const known = read.get(owner)
+    if (known) return known
+    const asked = client.session.children({ sessionID: owner }).then(({ data }) => data ?? [])
+    read.set(owner, asked)
+    const found = await asked.catch(() => [])
+    // What could not be read is read with the next change.
+    if (found.length === 0) read.delete(owner)
+    for (const child of found) meet({ parentID: owner, ...child })
+    return asked
+  }
+
+  function readAnew(session: string | undefined): void {
+    const child = session === undefined ? undefined : children.get(session)
+    if (child) read.delete(child.owner)
   }
 
   function change(session: string | undefined, how: (child: Child) => Partial<Child> | undefined): void {
@@ -258,14 +277,16 @@ function jobsOf({ client, state, event }: Api): Jobs {
     changes.add(child.owner)
   }
 
-  for (const type of ["session.created", "session.updated"])
+  for (const type of ["session.created", "session.updated", "session.deleted"])
     event.on(type, ({ properties: { info = {} } }) => {
       meet(info)
+      readAnew(info.id)
       change(info.id, () => ({}))
     })
-  event.on("session.status", ({ properties: { sessionID, status } }) =>
-    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined })),
-  )
+  event.on("session.status", ({ properties: { sessionID, status } }) => {
+    readAnew(sessionID)
+    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
+  })
   const requests = openRequests(client, event, (session) => change(session, () => ({})))
   event.on("message.part.updated", ({ properties: { part } }) => {
     const activity = part && activityOf(part)
@@ -278,7 +299,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
   )
 
   function shown({ id: session, metadata }: Session): ShownJob[] {
-    const stored = metadata?.troupe?.record
+    const stored = storedRecord(metadata)
     if (!stored) return []
     const job = { ...stored, session }
     if (job.endedAt !== undefined) return [job]
@@ -383,12 +404,12 @@ function jobsOf({ client, state, event }: Api): Jobs {
       return true
     },
     async of(owner) {
-      const { data = [] } = await client.session.children({ sessionID: owner })
-      for (const child of data) meet({ parentID: owner, ...child })
-      return data.flatMap(shown).toSorted(asStarted)
+      return (await childrenOf(owner)).flatMap(shown).toSorted(asStarted)
     },
     subscribe(hear) {
       listeners.add(hear)
+      // What happened while nobody listened may have gone unheard.
+      read.clear()
       return () => listeners.delete(hear)
     },
   }
