@@ -69,6 +69,8 @@ export const Ask = z.object({
   kind: z.enum(["permission", "question"]),
   /** In words, for people: `bash: rm -rf dist`. */
   text: z.string(),
+  /** The session that asks, where it is not the child but one below it. */
+  session: z.string().optional(),
 })
 export type Ask = z.infer<typeof Ask>
 

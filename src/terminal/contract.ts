@@ -15,10 +15,20 @@ export const contract = {
       output: object({ jobs: { type: "array", items: { type: "object" } } }),
     },
     read: { input: job, output: object({ prompt: text, text }) },
+    inspect: { input: { type: "object" }, output: object({ link: text }) },
     cancel: { input: job, output: { type: "object" } },
     send: { input: object({ session: text, message: text }), output: { type: "object" } },
   },
-  events: { changed: { schema: object({ owner: text }) } },
+  events: {
+    changed: { schema: object({ owner: text }) },
+    toast: {
+      schema: {
+        type: "object",
+        properties: { message: text, variant: text, duration: { type: "number" }, session: text },
+        required: ["message", "variant"],
+      },
+    },
+  },
 } as const
 
 function object(properties: Record<string, object>) {
@@ -30,6 +40,7 @@ export type TerminalService = {
   /** Those of one owner, or of all. */
   list(given: { owner?: string | undefined }): { jobs: ShownJob[] }
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
+  inspect(): Promise<{ link: string }>
   cancel(given: { session: string }): void
   send(given: { session: string; message: string }): Promise<void>
 }
@@ -41,5 +52,14 @@ export type TerminalService = {
 export const commandPrefix = "opencode-troupe "
 
 export type TerminalCommand =
+  | { act: "inspect" }
   | { act: "cancel"; session: string }
   | { act: "send"; session: string; message: string }
+  /** A terminal has this part: its commands can be named. */
+  | { act: "arrive" }
+
+/** The slashes of this part's commands. */
+export const slashes = { jobs: "troupe", answer: "troupe-answer" } as const
+
+/** Whose toasts these are, in opencode 1.18, where they come from the server part. */
+export const toastTitle = "opencode-troupe"

@@ -1,9 +1,52 @@
 import type { JobRecord } from "../machines/record.ts"
 
 /** A job as the terminal shows it: its record without what only its result needs. */
-export type ShownJob = Omit<JobRecord, "text">
+export type ShownJob = Omit<JobRecord, "text"> & {
+  /** Those of the same owner that are queued before it, where opencode has a channel to tell. */
+  before?: number
+}
+
+/** A permission request or a question in full. All texts are foreign. */
+export type Request = PermissionRequest | QuestionRequest
+
+/** `session`: the one that asks, a job's or one below it. */
+type Asking = { id: string; session: string }
+
+export type PermissionRequest = Asking & {
+  kind: "permission"
+  /** `bash` */
+  action: string
+  /** What it is for: the command, the change. */
+  text: string
+  /** What `always` would allow from now on. */
+  always: readonly string[]
+}
+
+export type QuestionRequest = Asking & { kind: "question"; questions: readonly Question[] }
+
+export type Question = {
+  key: string
+  title: string
+  text: string
+  choices: readonly Choice[]
+  /** Several of them may be chosen. */
+  isMultiple: boolean
+  /** The person may write an answer of their own. */
+  takesText: boolean
+}
+
+export type Choice = { value: string; label: string; description?: string | undefined }
 
 export type Decision = "once" | "always" | "reject"
+
+export type Answer =
+  /** `message`: what the child is told with a refusal. */
+  | { kind: "decision"; decision: Decision; message?: string }
+  /** By the questions' keys. */
+  | { kind: "answers"; answers: Readonly<Record<string, readonly string[]>> }
+  | { kind: "dismissal" }
+
+export type Ask = NonNullable<ShownJob["asks"]>[number]
 
 /** What the terminal knows of jobs and does with them, in either generation of opencode. */
 export type Jobs = {
@@ -11,16 +54,25 @@ export type Jobs = {
   of(owner: string): Promise<readonly ShownJob[]>
   /** Those of all sessions of this project. @throws Error where they cannot be told now */
   all(): Promise<readonly ShownJob[]>
+  /** Those that wait for a person. @throws Error where they cannot be told now */
+  waiting(): Promise<readonly ShownJob[]>
   /** Of an owner's session, for people; its id where it is not known yet. Live, where it is read within a component. */
   title(owner: string): string
   /** What it was asked, and what it answered or had written. @throws Error that says why it cannot be read */
   read(job: ShownJob): Promise<{ prompt: string; text: string }>
+  /**
+   * A fresh link to the inspector; nothing where opencode has no channel to tell: there the server part shows it.
+   * @throws Error that says why there is none
+   */
+  inspect(): Promise<string | undefined>
   /** @throws Error that says why not */
   cancel(job: ShownJob): Promise<void>
   /** Hands a running job a message, or an ended one a follow-up. @throws Error that says why not */
   send(job: ShownJob, message: string): Promise<void>
-  /** Answers the permission request that it waits for. @throws Error that says why not */
-  answer(job: ShownJob, request: string, decision: Decision): Promise<void>
+  /** What it asks, in full; nothing where that has been answered meanwhile. @throws Error that says why not */
+  request(job: ShownJob, ask: Ask): Promise<Request | undefined>
+  /** Whether it was still open. @throws Error that says why the answer was not taken */
+  answer(request: Request, answer: Answer): Promise<boolean>
   /** Hears that the jobs of an owner have changed, at most four times a second. Returns what ends it. */
   subscribe(hear: (owner: string) => void): () => void
 }

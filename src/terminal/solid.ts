@@ -38,6 +38,7 @@ export type ScrollBox = Element & {
   /** Lines of all that it holds, shown or not. */
   readonly scrollHeight: number
   scrollTo(line: number): void
+  scrollBy(by: number, unit: "viewport"): void
 }
 type Component<Props> = (props: Props) => Element
 type Child = Element | string | undefined | (() => Element | string | undefined)

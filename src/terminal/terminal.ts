@@ -1,13 +1,20 @@
 import type { Jobs } from "./jobs.ts"
 import type { Element } from "./solid.ts"
 
+export type Terminal = Screen & {
+  /** Has the person choose; nothing where they close it. `until`: it closes by itself with that. */
+  choose<Value>(menu: Menu<Value>, until?: Promise<Value>): Promise<Chosen<Value> | undefined>
+}
+
 /** opencode's terminal in this product's words. Each generation has an adapter, `opencode/v1.ts` and `opencode/v2.ts`. */
-export type Terminal = {
+export type Screen = {
   jobs: Jobs
   /** Of opencode's theme, read anew for each drawing. */
   color(name: ColorName): unknown
   /** Draws into the sidebar of each session that is shown. */
   sidebar(draw: (session: string) => Element): void
+  /** Draws a line at the prompt of each session that is shown. */
+  promptLine(draw: (session: string) => Element): void
   command(command: Command): void
   /** Shows a session. */
   open(session: string): void
@@ -26,7 +33,7 @@ export type Terminal = {
   keys(keys: readonly Key[]): Shortcuts
   /** Puts a text on the person's clipboard. Whether their terminal takes it. */
   copy(text: string): boolean
-  toast(toast: { message: string; variant: "info" | "success" | "error" }): void
+  toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
 }
 
 export type ColorName =
@@ -36,8 +43,9 @@ export type ColorName =
   | "bad"
   | "attention"
   | "accent"
-  | "selected"
-  | "selectedText"
+  /** What the cursor of a list is on. */
+  | "chosen"
+  | "chosenBackground"
   | "field"
 
 /** In the palette. `id` is that by which a person gives it keys of their own. */
@@ -56,6 +64,31 @@ export type Key = Omit<Command, "slash"> & { bind: string }
 
 /** How the keys of a command are written. */
 export type Shortcuts = (id: string) => string
+
+/** A text to decide about, in full, and below it what can be done. All texts may be foreign. */
+export type Menu<Value> = {
+  title: string
+  /** At the end of the title's line. */
+  note: string
+  /** Below the title. */
+  about: string
+  text: string
+  /** Where its lines break. */
+  wrap: "word" | "char"
+  items: readonly Item<Value>[]
+  /** Marks that are set when it opens. */
+  marked?: readonly string[]
+  /** The item that the cursor is on when it opens. Default: the first. */
+  cursor?: number
+}
+
+/** With a `mark` it is set and taken back, and the menu stays; with a `value` the menu closes. */
+export type Item<Value> = { title: string; description?: string | undefined } & (
+  | { mark: string }
+  | { value: Value }
+)
+
+export type Chosen<Value> = { value: Value; marked: string[] }
 
 export type Option<Value> = {
   title: string

@@ -5,6 +5,7 @@ import { processesWith } from "../support/processes.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { startTui, type Tui } from "../support/tui.ts"
 import { poll } from "../support/waiters.ts"
+import { answersInTheTerminal, inquirer } from "./tui/answers.ts"
 
 /** The first prompt of a fresh terminal takes several seconds. Milliseconds. */
 const slowly = 30_000
@@ -17,7 +18,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    const config = { permission: { "*": "allow", bash: "ask", shell: "ask" } }
+    const config = { permission: { "*": "allow", bash: "ask", shell: "ask" }, agent: inquirer }
     tui = await startTui({ model, config, plugin: { options: { colour: "red", depth: 0 } } }, generation)
   })
 
@@ -105,7 +106,6 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     const copied = tui.watchClipboard()
     tui.press("C-y")
     expect(await copied()).toBe("went on")
-    await tui.waitForScreen(/Copied to clipboard/)
 
     tui.press("Enter")
     await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*take your time[\s\S]*go on then/, slowly)
@@ -116,39 +116,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*It is handed out/, slowly)
   })
 
-  test("answers the permission request of a job, which opencode shows without its name", async () => {
-    const { name, args } = tools.shell("true")
-    model.script("run it for me", [
-      { type: "tool", calls: [{ name, args }] },
-      { type: "text", text: "it ran" },
-    ])
-    model.script("have it run", [
-      {
-        type: "tool",
-        calls: [{ name: "agents_start", args: { tasks: [{ id: "asker", prompt: "run it for me" }] } }],
-      },
-      { type: "text", text: "It is on its way." },
-    ])
-    tui.type("have it run")
-    await tui.waitForScreen(/have it run/)
-    tui.press("Enter")
-    await tui.waitForScreen(/1 waiting for you/, slowly)
-    await tui.waitForScreen(/\? asker allow (bash|shell): true\?/)
-    // The request is in the way of the prompt.
-    tui.press("C-p")
-    await tui.waitForScreen(/Commands +esc/)
-    tui.type("Jobs of this project")
-    await tui.waitForScreen(/Jobs of this project[\s\S]*Jobs of this project/)
-    tui.press("Enter")
-    await tui.waitForScreen(/Jobs +esc[\s\S]*\? asker allow .* · run it for me/)
-    tui.press("C-a")
-    await tui.waitForScreen(/asker: allow .* esc/)
-    tui.press("Enter")
-    await tui.waitForScreen(/Jobs +esc[\s\S]*✓ asker +done/, slowly)
-    tui.press("Escape")
-    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)/)
-    expect(model.requests.filter(({ text }) => text === "run it for me")).toHaveLength(2)
-  })
+  answersInTheTerminal({ terminal: () => ({ model, tui }), generation, tools })
 
   /** Opens /troupe and finds the job there. */
   async function find(id: string): Promise<void> {

@@ -964,6 +964,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [toastTests],
     },
     {
+      what: "each end is told by itself, though its batch goes on",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: "batch.untold.length > 0 && isOver(batch)", to: "batch.untold.length > 0" }],
+      suites: [toastTests],
+    },
+    {
       what: "a request waits until ends were read",
       file: "src/plugin/person/toast-machine.ts",
       edits: [

@@ -14,19 +14,24 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
     jobs: {
       all: unexpected,
       of: unexpected,
+      waiting: unexpected,
       title: unexpected,
+      inspect: unexpected,
       read: async () => ({ prompt: "Look", text: "It is fine." }),
       cancel: unexpected,
       send: unexpected,
+      request: unexpected,
       answer: unexpected,
       subscribe: unexpected,
       ...jobs,
     },
     color: unexpected,
     sidebar: unexpected,
+    promptLine: unexpected,
     command: unexpected,
     select: unexpected,
     dialog: unexpected,
+    choose: unexpected,
     close: unexpected,
     keys: unexpected,
     shown: unexpected,
@@ -47,15 +52,23 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
 
 describe("/troupe", () => {
   it.each<[string, ShownJob, string[]]>([
-    ["runs", job, ["Open", "Send", "Cancel", "Read", "Copy result", "Owner"]],
+    ["runs", job, ["Open", "Send", "Cancel", "Read", "Copy result", "Owner", "Inspector"]],
     [
       "waits for a permission",
       { ...job, phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] },
-      ["Open", "Answer", "Send", "Cancel", "Read", "Copy result", "Owner"],
+      ["Open", "Answer", "Send", "Cancel", "Read", "Copy result", "Owner", "Inspector"],
     ],
-    ["has ended", { ...job, state: "done", endedAt: 2 }, ["Open", "Send", "Read", "Copy result", "Owner"]],
-    ["has no session yet", { ...job, session: "" }, ["Cancel", "Owner"]],
-    ["is being stopped", { ...job, phase: "stopping" }, ["Open", "Send", "Read", "Copy result", "Owner"]],
+    [
+      "has ended",
+      { ...job, state: "done", endedAt: 2 },
+      ["Open", "Send", "Read", "Copy result", "Owner", "Inspector"],
+    ],
+    ["has no session yet", { ...job, session: "" }, ["Cancel", "Owner", "Inspector"]],
+    [
+      "is being stopped",
+      { ...job, phase: "stopping" },
+      ["Open", "Send", "Read", "Copy result", "Owner", "Inspector"],
+    ],
   ])("offers what can be done with a job that %s", (_, each, titles) => {
     expect(actsFor(each).map((name) => acts[name].title)).toEqual(titles)
   })
@@ -66,9 +79,14 @@ describe("/troupe", () => {
   })
 
   it("comes back after what was done there, until the person leaves it", async () => {
-    const { list, read, run } = person(["read", "copy"])
+    const { terminal, list, read, run } = person(["read", "copy"])
     await run()
-    expect([list.mock.calls.length, read.mock.calls.length]).toEqual([3, 1])
+    expect(list).toHaveBeenCalledTimes(3)
+    const parts = [
+      { title: "Prompt", text: "Look" },
+      { title: "Result", text: "It is fine." },
+    ]
+    expect(read.mock.calls).toEqual([[terminal, { title: "auth", parts, copied: "It is fine." }]])
   })
 
   it.each<[Act, string]>([
@@ -106,6 +124,15 @@ describe("/troupe", () => {
     terminal.copy.mockReturnValue(isTaken)
     await run()
     expect(terminal.toast).toHaveBeenCalledWith(expect.objectContaining({ message }))
+  })
+
+  it.each([
+    ["http://127.0.0.1:1/?link=x", 1],
+    [undefined, 0],
+  ])("shows a link to the inspector, unless the server part does: %s", async (link, times) => {
+    const { read, run } = person(["inspect"], { inspect: async () => link })
+    await run()
+    expect(read).toHaveBeenCalledTimes(times)
   })
 
   it("says in a toast what fails, and comes back", async () => {

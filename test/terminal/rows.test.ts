@@ -30,7 +30,7 @@ describe("A job in the sidebar", () => {
       shownJob({ phase: "question", asks: [{ id: "r", kind: "question", text: "Which one?" }] }),
     ],
     [
-      "↻ auth tries again in 30 s: overloaded 12 s",
+      "↻ auth retrying in 30 s: overloaded 12 s",
       shownJob({ phase: "retrying", retry: { attempt: 2, reason: "overloaded", next: now + 30_000 } }),
     ],
     ["✓ auth done 7.0 s", ended("done")],
@@ -47,6 +47,8 @@ describe("A job in the sidebar", () => {
   it("is queued until its turn has come", () => {
     const { startedAt: _, ...waiting } = shownJob({ state: "created", phase: "queued" })
     expect(line(waiting)).toBe("· auth queued 20 s")
+    expect(line({ ...waiting, before: 3 })).toBe("· auth queued, 3 before it 20 s")
+    expect(line({ ...waiting, before: 0 })).toBe("· auth queued 20 s")
   })
 
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {

@@ -138,6 +138,19 @@ export function inspectJobs({
   }
 
   return {
+    /** A fresh one, for which the inspector starts if it does not run. @throws Error that says why there is none */
+    async link(): Promise<string> {
+      if (!options.inspector.enabled)
+        throw new Error("The inspector is switched off: inspector.enabled is false.")
+      if (isOver) throw new Error("opencode is closing this project.")
+      joining ??= join()
+      const joined = await joining
+      if ("problem" in joined) {
+        joining = undefined
+        throw new Error(joined.problem)
+      }
+      return joined.inspector.link()
+    },
     /** Removes this project from the inspector, which stops with its last one. */
     async stop(): Promise<void> {
       unsubscribe()

@@ -5,7 +5,7 @@ import type { ShownJob } from "../../terminal/jobs.ts"
 import { beginning } from "../../util/plain.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
-import type { Host } from "../host/port.ts"
+import type { Host, Toast } from "../host/port.ts"
 import { StoredJob } from "../records/stored-job.ts"
 import { textOf } from "../records/texts.ts"
 import { throttle } from "../util/throttle.ts"
@@ -15,16 +15,21 @@ export type TerminalOptions = {
   troupe: Troupe
   messenger: Messenger
   turns: Pick<Turns, "draftOf">
+  /** @throws Error that says why there is no inspector */
+  link: () => Promise<string>
 }
 
 /** A terminal draws no more often. Milliseconds. */
 const interval = 250
 
-/**
- * Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. Returns what ends
- * it.
- */
-export function serveTerminal({ host, troupe, messenger, turns }: TerminalOptions): () => Promise<void> {
+export type ServedTerminal = {
+  /** Shows it in each terminal that has the part, and nowhere else. */
+  toast(toast: Toast): Promise<void>
+  end(): Promise<void>
+}
+
+/** Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. */
+export function serveTerminal({ host, troupe, messenger, turns, link }: TerminalOptions): ServedTerminal {
   const { records } = troupe
   const jobOf = (session: string): JobRecord => {
     const record = records.bySession(session)
@@ -34,7 +39,7 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
 
   const service: TerminalService = {
     list: ({ owner }) => ({
-      jobs: (owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
+      jobs: inQueue((owner === undefined ? [...records.all()] : records.of(owner)).map(shown)),
     }),
     async read({ session }) {
       const record = jobOf(session)
@@ -51,6 +56,7 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
           throw new Error(`What ${record.id} has written could not be read: ${read.why}`)
       }
     },
+    inspect: async () => ({ link: await link() }),
     cancel({ session }) {
       const record = jobOf(session)
       if (hasEnded(record)) throw new Error(`${record.id} has already ended.`)
@@ -77,12 +83,29 @@ export function serveTerminal({ host, troupe, messenger, turns }: TerminalOption
     if (!served.ok) void host.log("warn", `the terminal shows no jobs: ${served.error.message}`)
   })
 
-  return async () => {
-    for (const unsubscribe of subscriptions) unsubscribe()
-    tell.cancel()
-    const channel = await serving
-    if (channel?.ok) await channel.value.end()
+  return {
+    async toast(toast) {
+      const channel = await serving
+      if (channel?.ok) channel.value.toast(toast)
+    },
+    async end() {
+      for (const unsubscribe of subscriptions) unsubscribe()
+      tell.cancel()
+      const channel = await serving
+      if (channel?.ok) await channel.value.end()
+    },
   }
+}
+
+/** Each owner's jobs get their turn in the order in which they were started. */
+function inQueue(jobs: ShownJob[]): ShownJob[] {
+  const queued = new Map<string, number>()
+  return jobs.map((job) => {
+    if (job.phase !== "queued") return job
+    const before = queued.get(job.owner) ?? 0
+    queued.set(job.owner, before + 1)
+    return { ...job, before }
+  })
 }
 
 /** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */

@@ -1,26 +1,36 @@
 import { commandPrefix, type TerminalCommand } from "../contract.ts"
-import type { Decision, Jobs, ShownJob } from "../jobs.ts"
-import type { Element } from "../solid.ts"
-import { onCleanup, untrack } from "../solid.ts"
-import type { Key, Option, Terminal } from "../terminal.ts"
+import type { Answer, Ask, Decision, Jobs, Question, Request, ShownJob } from "../jobs.ts"
+import { type Element, onCleanup, untrack } from "../solid.ts"
+import type { Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
+import { type Attention, noticesOf1 } from "./notices.ts"
+import { permissionText } from "./permission-text.ts"
+import { type Client, type OpenRequest, openRequests, type Told } from "./requests-of-1.ts"
 import { storedRecord } from "./stored-record.ts"
 
 /** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
 export type Api = {
   client: {
-    session: {
+    session: Client["session"] & {
       list(of: { limit: number }): Promise<{ data?: Session[] }>
       children(of: { sessionID: string }): Promise<{ data?: Session[] }>
       messages(of: { sessionID: string }): Promise<{ data?: Message[] }>
+      message(of: { sessionID: string; messageID: string }): Promise<{ data?: Message }>
     }
     tui: {
       publish(event: {
         body: { type: "tui.command.execute"; properties: { command: string } }
       }): Promise<{ error?: unknown }>
     }
-    permission: { reply(answer: { requestID: string; reply: Decision }): Promise<{ error?: unknown }> }
+    permission: Client["permission"] & {
+      reply(answer: { requestID: string; reply: Decision; message?: string }): Promise<Replied>
+    }
+    question: Client["question"] & {
+      reply(answer: { requestID: string; answers: string[][] }): Promise<Replied>
+      reject(of: { requestID: string }): Promise<Replied>
+    }
   }
+  attention: Attention
   keymap: {
     registerLayer(layer: {
       mode?: "modal"
@@ -51,17 +61,15 @@ export type Api = {
       onConfirm(value: string): void
       onCancel(): void
     }): Element
-    toast(toast: { message: string; variant: "info" | "success" | "error" }): void
+    toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
   }
   state: {
     session: {
       get(session: string): { title?: string } | undefined
       status(session: string): Status | undefined
-      permission(session: string): readonly Permission[]
-      question(session: string): readonly Question[]
     }
   }
-  event: { on(type: string, hear: (event: { properties: EventProperties }) => void): () => void }
+  event: { on(type: string, hear: (event: { properties: EventProperties & Told }) => void): () => void }
   slots: {
     register(slots: {
       order: number
@@ -87,16 +95,23 @@ type ThemeColor =
   | "backgroundElement"
 type KeymapCommand = { name: string; title: string; namespace?: "palette"; slashName?: string; run(): void }
 type Binding = { key: unknown; cmd?: unknown }
-type Message = { info: { role: string }; parts: { type: string; text?: string }[] }
+type Replied = { error?: unknown; response?: { status: number } }
+type Message = { info: { role: string }; parts: MessagePart[] }
+type MessagePart = {
+  type: string
+  text?: string
+  callID?: string
+  state?: { input?: Record<string, unknown> }
+}
 type SlotProps = { session_id: string }
 type Session = { id: string; title?: string; parentID?: string; metadata?: unknown }
 type Status =
   | { type: "idle" }
   | { type: "busy" }
   | { type: "retry"; attempt: number; message: string; next: number }
-type Permission = { id: string; permission: string; patterns: readonly string[] }
-type Question = { id: string; questions: readonly { question: string }[] }
 type EventProperties = {
+  title?: string
+  message?: string
   sessionID?: string
   info?: Partial<Session>
   status?: Status
@@ -115,7 +130,7 @@ type Part = {
 /** Before a change is told. Milliseconds. */
 const interval = 250
 
-export function terminalOf1(api: Api): Terminal {
+export function terminalOf1(api: Api): Screen {
   const colors = {
     text: () => api.theme.current.text,
     muted: () => api.theme.current.textMuted,
@@ -123,10 +138,11 @@ export function terminalOf1(api: Api): Terminal {
     bad: () => api.theme.current.error,
     attention: () => api.theme.current.warning,
     accent: () => api.theme.current.accent,
-    selected: () => api.theme.current.primary,
-    selectedText: () => api.theme.current.selectedListItemText,
+    chosen: () => api.theme.current.selectedListItemText,
+    chosenBackground: () => api.theme.current.primary,
     field: () => api.theme.current.backgroundElement,
   }
+  noticesOf1(api, () => tell(api.client, { act: "arrive" }))
   return {
     jobs: jobsOf(api),
     color: (name) => colors[name](),
@@ -134,6 +150,11 @@ export function terminalOf1(api: Api): Terminal {
       api.slots.register({
         order: 150,
         slots: { sidebar_content: (_context, { session_id }) => draw(session_id) },
+      }),
+    promptLine: (draw) =>
+      api.slots.register({
+        order: 150,
+        slots: { session_prompt_right: (_context, { session_id }) => draw(session_id) },
       }),
     command: ({ id, title, slash, bind, run }) =>
       void api.keymap.registerLayer({
@@ -178,6 +199,12 @@ export function terminalOf1(api: Api): Terminal {
   }
 }
 
+async function tell({ tui }: Pick<Api["client"], "tui">, given: TerminalCommand): Promise<void> {
+  const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }
+  done(await tui.publish({ body: { type: "tui.command.execute", properties } }))
+}
+
+/** Shows a dialog until it is answered or closed. */
 const asked = <Value>(
   { ui: { dialog } }: Api,
   draw: (settle: (value: Value | undefined) => void) => Element,
@@ -260,14 +287,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
     readAnew(sessionID)
     change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
   })
-  for (const type of [
-    "permission.asked",
-    "permission.replied",
-    "question.asked",
-    "question.replied",
-    "question.rejected",
-  ])
-    event.on(type, ({ properties }) => change(properties.sessionID, () => ({})))
+  const requests = openRequests(client, event, (session) => change(session, () => ({})))
   event.on("message.part.updated", ({ properties: { part } }) => {
     const activity = part && activityOf(part)
     change(part?.sessionID, () => activity && { activity })
@@ -287,13 +307,14 @@ function jobsOf({ client, state, event }: Api): Jobs {
     const child = children.get(session)
     const isIdle = status === undefined || status.type === "idle"
     if (isIdle && !child?.hasBegun) return [{ ...job, phase: "queued" }]
-    const asks = asksOf(session)
+    const open = requests.of(session)
+    const asks = open.map((request) => askOf(request, session))
     return [
       {
         ...job,
         state: "prompting",
         phase: status?.type === "retry" ? "retrying" : (asks[0]?.kind ?? "working"),
-        ...(asks.length > 0 && { asks }),
+        ...(open[0] && { asks, waitingSince: open[0].since }),
         ...(child?.activity && { activity: child.activity }),
         ...(status?.type === "retry" && {
           retry: { attempt: status.attempt, reason: status.message, next: status.next },
@@ -302,31 +323,59 @@ function jobsOf({ client, state, event }: Api): Jobs {
     ]
   }
 
-  async function command(given: TerminalCommand): Promise<void> {
-    const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }
-    done(await client.tui.publish({ body: { type: "tui.command.execute", properties } }))
+  /** In full, with what the call that asks was given. */
+  async function inFull(open: OpenRequest): Promise<Request> {
+    const { id, session } = open
+    if (open.kind === "question")
+      return { id, session, kind: "question", questions: open.questions.map(questionOf) }
+    const { permission: action, always, call, patterns, metadata } = open
+    const { data } = call
+      ? await client.session.message({ sessionID: session, messageID: call.messageID })
+      : {}
+    const input = data?.parts.find(({ callID }) => callID !== undefined && callID === call?.callID)?.state
+      ?.input
+    return {
+      id,
+      session,
+      kind: "permission",
+      action,
+      always,
+      text: permissionText({ patterns, metadata, input }),
+    }
   }
 
-  const asksOf = (session: string): NonNullable<ShownJob["asks"]> => [
-    ...state.session.permission(session).map(({ id, permission, patterns }) => ({
-      id,
-      kind: "permission" as const,
-      text: `${permission}: ${patterns.join(", ")}`,
-    })),
-    ...state.session.question(session).map(({ id, questions }) => ({
-      id,
-      kind: "question" as const,
-      text: questions.map(({ question }) => question).join(" "),
-    })),
-  ]
+  function reply(request: Request, answer: Answer): Promise<Replied> {
+    const { id: requestID } = request
+    switch (answer.kind) {
+      case "decision": {
+        const { decision, message } = answer
+        return client.permission.reply({
+          requestID,
+          reply: decision,
+          ...(message !== undefined && { message }),
+        })
+      }
+      case "answers": {
+        const questions = request.kind === "question" ? request.questions : []
+        const answers = questions.map(({ key }) => [...(answer.answers[key] ?? [])])
+        return client.question.reply({ requestID, answers })
+      }
+      case "dismissal":
+        return client.question.reject({ requestID })
+    }
+  }
+
+  async function all(): Promise<ShownJob[]> {
+    const { data = [] } = await client.session.list({ limit: mostSessions })
+    for (const { id, title = "" } of data) titles.set(id, title)
+    return data.flatMap(shown).toSorted(asStarted)
+  }
 
   return {
     title: (owner) => state.session.get(owner)?.title || titles.get(owner) || owner,
-    async all() {
-      const { data = [] } = await client.session.list({ limit: mostSessions })
-      for (const { id, title = "" } of data) titles.set(id, title)
-      return data.flatMap(shown)
-    },
+    all,
+    // None of them is looked for where nobody waits.
+    waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
     async read({ session }) {
       const { data = [] } = await client.session.messages({ sessionID: session })
       const textBy = (role: string, messages: readonly Message[]) =>
@@ -337,11 +386,25 @@ function jobsOf({ client, state, event }: Api): Jobs {
           .join("\n") ?? ""
       return { prompt: textBy("user", data), text: textBy("assistant", data) }
     },
-    cancel: ({ session }) => command({ act: "cancel", session }),
-    send: ({ session }, message) => command({ act: "send", session, message }),
-    answer: async (_job, requestID, reply) => done(await client.permission.reply({ requestID, reply })),
+    inspect: async () => {
+      // The server part says it in a toast.
+      await tell(client, { act: "inspect" })
+      return undefined
+    },
+    cancel: ({ session }) => tell(client, { act: "cancel", session }),
+    send: ({ session }, message) => tell(client, { act: "send", session, message }),
+    async request(_job, ask) {
+      const open = requests.get(ask.id)
+      return open && inFull(open)
+    },
+    async answer(request, answer) {
+      const replied = await reply(request, answer)
+      if (replied.response?.status === 404) return false
+      done(replied)
+      return true
+    },
     async of(owner) {
-      return (await childrenOf(owner)).flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
+      return (await childrenOf(owner)).flatMap(shown).toSorted(asStarted)
     },
     subscribe(hear) {
       listeners.add(hear)
@@ -352,9 +415,40 @@ function jobsOf({ client, state, event }: Api): Jobs {
   }
 }
 
+/** Those of one call have one time: they are told apart by their ids, which count up where nobody chose them. */
+const asStarted = (a: ShownJob, b: ShownJob) =>
+  a.createdAt - b.createdAt || a.id.localeCompare(b.id, undefined, { numeric: true })
+
 function done({ error }: { error?: unknown }): void {
   if (error !== undefined) throw new Error(`opencode refused: ${JSON.stringify(error)}`)
 }
+
+function askOf(request: OpenRequest, child: string): Ask {
+  const { id, session } = request
+  return {
+    id,
+    kind: request.kind,
+    text:
+      request.kind === "permission"
+        ? `${request.permission}: ${request.patterns.join(", ")}`
+        : request.questions.map(({ question }) => question).join(" "),
+    ...(session !== child && { session }),
+  }
+}
+
+type QuestionOf1 = Extract<OpenRequest, { kind: "question" }>["questions"][number]
+
+const questionOf = (
+  { question, header, options, multiple, custom }: QuestionOf1,
+  index: number,
+): Question => ({
+  key: String(index),
+  title: header,
+  text: question,
+  choices: options.map(({ label, description }) => ({ value: label, label, description })),
+  isMultiple: multiple === true,
+  takesText: custom !== false,
+})
 
 function activityOf({ type, tool, text, time, state }: Part): Child["activity"] {
   if (type === "tool" && state?.status === "running")

@@ -3,7 +3,10 @@ import type { Terminal } from "../terminal.ts"
 import { answer } from "./answer.ts"
 
 /** What a person can do with a job. */
-export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner"
+export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner" | "inspect"
+
+/** What is done without anything else to see than a toast: the list stays as it is. */
+export const staysInList = (act: Act): boolean => act === "copy"
 
 /** Where an act leads: back to the list, or away from it. */
 type Next = "list" | "away"
@@ -30,15 +33,26 @@ export const acts: Record<Act, Offer> = {
   },
   read: { title: "Read", id: "troupe.job.read", bind: "ctrl+r", isFor: hasSession },
   copy: { title: "Copy result", id: "troupe.job.copy", bind: "ctrl+y", isFor: hasSession },
+  inspect: { title: "Inspector", id: "troupe.inspector", bind: "ctrl+g", isFor: () => true },
   owner: { title: "Owner", id: "troupe.job.owner", bind: "ctrl+o", isFor: () => true },
 }
 
-export const actNames: readonly Act[] = ["open", "answer", "send", "cancel", "read", "copy", "owner"]
+export const actNames: readonly Act[] = [
+  "open",
+  "answer",
+  "send",
+  "cancel",
+  "read",
+  "copy",
+  "owner",
+  "inspect",
+]
 
 export const actsFor = (job: ShownJob): Act[] => actNames.filter((act) => acts[act].isFor(job))
 
-/** Prompt and result in full. */
-export type Read = (terminal: Terminal, job: ShownJob) => Promise<void>
+/** A text in full, until the person closes it. `copied`: what they can copy of it. */
+export type Page = { title: string; parts: { title: string; text: string }[]; copied: string }
+export type Read = (terminal: Terminal, page: Page) => Promise<void>
 
 /** @throws Error with words for the person */
 export async function perform(terminal: Terminal, act: Act, job: ShownJob, read: Read): Promise<Next> {
@@ -60,12 +74,32 @@ export async function perform(terminal: Terminal, act: Act, job: ShownJob, read:
       await send(terminal, job)
       return "list"
     case "read":
-      await read(terminal, job)
+      await read(terminal, pageOf(job, await jobs.read(job)))
+      return "list"
+    case "inspect":
+      await inspect(terminal, read)
       return "list"
     case "copy":
       copy(terminal, (await jobs.read(job)).text)
       return "list"
   }
+}
+
+const pageOf = ({ id }: ShownJob, { prompt, text }: { prompt: string; text: string }): Page => ({
+  title: id,
+  parts: [
+    { title: "Prompt", text: prompt },
+    { title: "Result", text: text === "" ? "(it has written nothing)" : text },
+  ],
+  copied: text,
+})
+
+/** Shows a link to the inspector, on whose machine the browser has to be. @throws Error that says why there is none */
+export async function inspect(terminal: Terminal, read: Read): Promise<void> {
+  const link = await terminal.jobs.inspect()
+  if (link === undefined) return
+  const title = "Open this link within ten minutes, on the machine where opencode's server runs:"
+  await read(terminal, { title: "Inspector", parts: [{ title, text: link }], copied: link })
 }
 
 const isSure = ({ confirm }: Terminal, { id }: ShownJob) =>

@@ -1,19 +1,203 @@
-import type { Decision, ShownJob } from "../jobs.ts"
-import type { Option, Terminal } from "../terminal.ts"
+import { slashes } from "../contract.ts"
+import type { Answer, Ask, PermissionRequest, Question, QuestionRequest, Request, ShownJob } from "../jobs.ts"
+import type { Item, Terminal } from "../terminal.ts"
+import { visibleLine } from "./plain.ts"
 
-const decisions: [string, Decision][] = [
-  ["Allow once", "once"],
-  ["Allow always", "always"],
-  ["Deny", "reject"],
-]
+/**
+ * Has the person answer what this job asks, and then what others ask. Whether they answered anything.
+ * @throws Error that says why an answer was not taken
+ */
+export const answer = (terminal: Terminal, job: ShownJob): Promise<boolean> => answerAll(terminal, job)
 
-/** Has the person answer what the job asks. Whether they did. @throws Error that says why it was not taken */
-export async function answer(terminal: Terminal, job: ShownJob): Promise<boolean> {
-  const [ask] = job.asks ?? []
-  if (ask?.kind !== "permission") return false
-  const options: Option<Decision>[] = decisions.map(([title, value]) => ({ title, value }))
-  const decision = await terminal.select({ title: `${job.id}: allow ${ask.text}?`, options })
-  if (decision === undefined) return false
-  await terminal.jobs.answer(job, ask.id, decision)
-  return true
+/** Has the person answer whatever waits, the oldest first. What fails is said in a toast. */
+export async function answerWaiting(terminal: Terminal): Promise<void> {
+  try {
+    const waiting = await terminal.jobs.waiting()
+    if (waiting.length > 0) await answerAll(terminal)
+    else terminal.toast({ message: "No job waits for you.", variant: "info" })
+  } catch (error) {
+    terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+  }
+}
+
+/** Tells a person who has just come what waits for them: they have missed the toasts. */
+export async function sayWhatWaits({ jobs, toast }: Terminal): Promise<void> {
+  // Who serves no jobs yet has none that wait.
+  const waiting = requestsIn(await jobs.waiting().catch(() => []))
+  const [first] = waiting
+  if (!first) return
+  const what = waiting.length === 1 ? `${first.job.id} waits` : `${waiting.length} requests of jobs wait`
+  toast({ message: `${what} for you · /${slashes.answer}`, variant: "warning" })
+}
+
+type Waiting = { job: ShownJob; ask: Ask }
+
+/** Those of `first`, then the oldest. What a job below another one asks is asked once. */
+function requestsIn(jobs: readonly ShownJob[], first?: ShownJob): Waiting[] {
+  const isFirst = (job: ShownJob) => job.owner === first?.owner && job.id === first.id
+  const since = ({ waitingSince = Number.MAX_SAFE_INTEGER }: ShownJob) => waitingSince
+  const found = jobs
+    .toSorted((a, b) => Number(isFirst(b)) - Number(isFirst(a)) || since(a) - since(b))
+    .flatMap((job) => (job.asks ?? []).map((ask) => ({ job, ask })))
+  const byId = new Map<string, Waiting>()
+  for (const each of found) {
+    // That of the job which asks itself.
+    if (!byId.has(each.ask.id) || each.ask.session === undefined) byId.set(each.ask.id, each)
+  }
+  return [...byId.values()]
+}
+
+async function answerAll(terminal: Terminal, first?: ShownJob): Promise<boolean> {
+  /** Opencode may still tell of them. */
+  const over = new Set<string>()
+  let answered = 0
+  for (;;) {
+    const waiting = requestsIn(await terminal.jobs.waiting(), first).filter(({ ask }) => !over.has(ask.id))
+    const [next] = waiting
+    if (!next) return answered > 0
+    over.add(next.ask.id)
+    const request = await terminal.jobs.request(next.job, next.ask)
+    if (!request) continue
+    const count = { number: answered + 1, total: answered + waiting.length }
+    const reaction = await react(terminal, next, request, count)
+    if (reaction === "closed") return answered > 0
+    if (reaction === "late" || !(await terminal.jobs.answer(request, reaction)))
+      terminal.toast({ message: lateWords(next.job), variant: "info" })
+    else answered++
+  }
+}
+
+const lateWords = ({ id }: ShownJob) =>
+  `${id} no longer asks this: it was answered elsewhere, or the job has ended.`
+
+type Count = { number: number; total: number }
+type Reaction = Answer | "closed" | "late"
+
+/** What the person wants, or that somebody else was quicker. */
+async function react(
+  terminal: Terminal,
+  waiting: Waiting,
+  request: Request,
+  { number, total }: Count,
+): Promise<Reaction> {
+  const end = new AbortController()
+  const late = untilAnswered(terminal, waiting, end.signal)
+  const dialog = { terminal, job: waiting.job, note: total > 1 ? `${number} of ${total}` : "", late }
+  try {
+    const wish = await (request.kind === "permission" ? decide(dialog, request) : fillIn(dialog, request))
+    if (wish !== "open") return wish
+    terminal.open(request.session)
+    return "closed"
+  } finally {
+    end.abort()
+  }
+}
+
+/** Resolves once this is no longer open. */
+function untilAnswered({ jobs }: Terminal, { job, ask }: Waiting, ended: AbortSignal): Promise<"late"> {
+  return new Promise((resolve) => {
+    async function look(): Promise<void> {
+      const now = await jobs.of(job.owner).catch(() => undefined)
+      const asks = now?.find(({ id }) => id === job.id)?.asks ?? []
+      if (now && !asks.some(({ id }) => id === ask.id)) resolve("late")
+    }
+    const stop = jobs.subscribe((owner) => owner === job.owner && void look())
+    ended.addEventListener("abort", stop)
+    void look()
+  })
+}
+
+type Dialog = { terminal: Terminal; job: ShownJob; note: string; late: Promise<"late"> }
+
+type Decided = "once" | "always" | "reject" | "reject with words" | "open" | "late"
+
+async function decide(dialog: Dialog, request: PermissionRequest): Promise<Reaction | "open"> {
+  const { terminal, job, note, late } = dialog
+  const items: Item<Decided>[] = [
+    { title: "Allow once", value: "once" },
+    { title: "Allow always", description: [...new Set(request.always)].join(", "), value: "always" },
+    { title: "Deny", value: "reject" },
+    { title: "Deny, and say what to do instead", value: "reject with words" },
+    { title: "Open its session", value: "open" },
+  ]
+  const title = `${job.id} asks for permission: ${request.action}`
+  for (;;) {
+    const menu = { title, note, about: job.description, text: request.text, wrap: "char" as const, items }
+    const chosen = await terminal.choose(menu, late)
+    if (!chosen) return "closed"
+    switch (chosen.value) {
+      case "open":
+      case "late":
+        return chosen.value
+      case "reject with words": {
+        const message = await write(terminal, job, "What it is to do instead")
+        if (message !== undefined) return { kind: "decision", decision: "reject", message }
+        break
+      }
+      default:
+        return { kind: "decision", decision: chosen.value }
+    }
+  }
+}
+
+async function fillIn(dialog: Dialog, { questions }: QuestionRequest): Promise<Reaction | "open"> {
+  const answers: Record<string, readonly string[]> = {}
+  for (const [index, question] of questions.entries()) {
+    const place = questions.length > 1 ? `, question ${index + 1} of ${questions.length}` : ""
+    const given = await putTo(dialog, question, place)
+    if (typeof given === "string") return given === "dismiss" ? { kind: "dismissal" } : given
+    answers[question.key] = given
+  }
+  return { kind: "answers", answers }
+}
+
+type Given = readonly string[] | "dismiss" | "open" | "late" | "closed"
+
+async function putTo(dialog: Dialog, question: Question, place: string): Promise<Given> {
+  const { terminal, job, note, late } = dialog
+  const { title, text, choices, isMultiple, takesText } = question
+  let own: readonly string[] = []
+  let marked: readonly string[] = []
+  const about = [job.description, ...(title === "" || title === text ? [] : [title])].join(" · ")
+  for (;;) {
+    const choice = isMultiple
+      ? ({ value }: { value: string }) => ({ mark: value })
+      : ({ value }: { value: string }) => ({ value: [value] })
+    const items: Item<Given | "write" | "send">[] = [
+      ...choices.map((each) => ({ title: each.label, description: each.description, ...choice(each) })),
+      ...own.map((mark) => ({ title: mark, mark })),
+      ...(takesText ? [{ title: "Write an answer", value: "write" as const }] : []),
+      ...(isMultiple ? [{ title: "Send what is marked", value: "send" as const }] : []),
+      ...(choices.length === 0 && !takesText ? [{ title: "It is done", value: [] }] : []),
+      { title: "Dismiss the question", value: "dismiss" },
+      { title: "Open its session", value: "open" },
+    ]
+    const chosen = await terminal.choose<Given | "write" | "send">(
+      {
+        title: `${job.id} asks${place}`,
+        note,
+        about,
+        text,
+        wrap: "word",
+        items,
+        marked,
+        // Once something is written, that can be sent.
+        ...(own.length > 0 && { cursor: choices.length + own.length + 1 }),
+      },
+      late,
+    )
+    if (!chosen) return "closed"
+    if (chosen.value === "send") return chosen.marked
+    if (chosen.value !== "write") return chosen.value
+    const written = await write(terminal, job, text)
+    if (written !== undefined && !isMultiple) return [written]
+    if (written !== undefined) own = [...own, written]
+    marked = written === undefined ? chosen.marked : [...chosen.marked, written]
+  }
+}
+
+/** Nothing where the person writes nothing. */
+async function write(terminal: Terminal, { id }: ShownJob, placeholder: string): Promise<string | undefined> {
+  const written = await terminal.prompt({ title: `To ${id}`, placeholder: visibleLine(placeholder) })
+  return written?.trim() === "" ? undefined : written
 }

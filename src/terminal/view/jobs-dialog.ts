@@ -3,24 +3,47 @@ import type { Terminal } from "../terminal.ts"
 import { type Act, perform, type Read } from "./acts.ts"
 
 /** Where a person is in the list of all jobs, so that they can come back there. */
-export type Place = { query: string; selected: string | undefined; top: number }
+export type Place = {
+  query: string
+  selected: string | undefined
+  top: number
+  /** What was to be seen there last: who comes back need not wait for it. */
+  jobs: readonly ShownJob[] | undefined
+}
 
-export const atTheTop = (): Place => ({ query: "", selected: undefined, top: 0 })
+export const atTheTop = (): Place => ({ query: "", selected: undefined, top: 0, jobs: undefined })
 
 export type Chosen = { act: Act; job: ShownJob }
 
-/** Shows the list until the person chooses something there, and keeps the place; nothing where they leave it. */
-export type List = (terminal: Terminal, place: Place) => Promise<Chosen | undefined>
+/**
+ * Shows the list until the person chooses something there, and keeps the place; nothing where they leave it. What
+ * leaves the list as it is goes to `perform` meanwhile.
+ */
+export type List = (
+  terminal: Terminal,
+  place: Place,
+  perform: (chosen: Chosen) => void,
+) => Promise<Chosen | undefined>
 
 /** All jobs of the project, to go to one or to do something with it: after that, the person is back where they were. */
 export async function jobsDialog(terminal: Terminal, list: List, read: Read, place: Place): Promise<void> {
+  const act = async ({ act, job }: Chosen) =>
+    (await told(terminal, () => perform(terminal, act, job, read))) ?? "list"
   for (;;) {
-    const chosen = await list(terminal, place)
-    if (!chosen) return
-    try {
-      if ((await perform(terminal, chosen.act, chosen.job, read)) === "away") return
-    } catch (error) {
-      terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
-    }
+    const chosen = await list(terminal, place, (chosen) => void act(chosen))
+    if (!chosen || (await act(chosen)) === "away") return
+  }
+}
+
+/** What it gives; where it fails, the person is told in a toast why. */
+export async function told<Value>(
+  { toast }: Terminal,
+  run: () => Promise<Value>,
+): Promise<Value | undefined> {
+  try {
+    return await run()
+  } catch (error) {
+    toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+    return undefined
   }
 }

@@ -11,25 +11,28 @@ import {
   useTerminalDimensions,
 } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
-import { type Act, actNames, acts, actsFor } from "./acts.ts"
+import { type Act, actNames, acts, actsFor, staysInList } from "./acts.ts"
 import { frame, hints } from "./frame.ts"
 import type { Chosen, List, Place } from "./jobs-dialog.ts"
-import { firstOf, keyOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
+import { firstOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
 import { clock, live } from "./live.ts"
-import { countsOf, idLength, type Row, rowOf } from "./rows.ts"
+import { countsOf, idLength, keyOf, type Row, rowOf } from "./rows.ts"
 
 /** Lines that a page moves on. */
 const page = 10
 
 /** Lines of the dialog beside those of the list. */
-const otherLines = 10
+const otherLines = 12
 
-export const jobsList: List = (terminal, place) => terminal.dialog((settle) => draw(terminal, place, settle))
+export const jobsList: List = (terminal, place, perform) =>
+  terminal.dialog((settle) =>
+    draw(terminal, place, (chosen) => (staysInList(chosen.act) ? perform : settle)(chosen)),
+  )
 
 function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void): Element {
   const { jobs: source, color } = terminal
   const jobs = live<readonly ShownJob[] | undefined>(
-    undefined,
+    place.jobs,
     () => source.all(),
     (hear) => source.subscribe(hear),
   )
@@ -88,9 +91,11 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
   function act(name: Act): void {
     const shown = job()
     if (!shown || !acts[name].isFor(shown)) return
-    Object.assign(place, { query: query(), selected: selected(), top: box.scrollTop })
     settle({ act: name, job: shown })
   }
+  onCleanup(() =>
+    Object.assign(place, { query: query(), selected: selected(), top: box.scrollTop, jobs: jobs() }),
+  )
   const move = (by: number) => choose(moved(lines(), selected(), by))
   const shortcuts = terminal.keys([
     { id: "dialog.select.prev", title: "Previous job", bind: "up", run: () => move(-1) },
@@ -157,8 +162,8 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
       const row = rows().get(key)
       return row ? read(row) : ""
     }
-    const ink = (name: "text" | "muted") => () => color(isSelected() ? "selectedText" : name)
-    const glyphInk = () => color(isSelected() ? "selectedText" : (rows().get(key)?.color ?? "text"))
+    const ink = (name: "text" | "muted") => () => color(isSelected() ? "chosen" : name)
+    const glyphInk = () => color(isSelected() ? "chosen" : (rows().get(key)?.color ?? "text"))
     return h(
       "box",
       {
@@ -168,7 +173,7 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
         flexShrink: 0,
         paddingLeft: 1,
         paddingRight: 1,
-        backgroundColor: () => (isSelected() ? color("selected") : undefined),
+        backgroundColor: () => (isSelected() ? color("chosenBackground") : undefined),
         onMouseMove: () => isSelected() || choose(key),
         onMouseDown: () => choose(key),
         onMouseUp: () => act("open"),

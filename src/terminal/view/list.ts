@@ -1,5 +1,5 @@
 import { hasEnded, type ShownJob } from "../jobs.ts"
-import { countsOf, sortedByUrgency } from "./rows.ts"
+import { countsOf, keyOf, sortedByUrgency } from "./rows.ts"
 
 /** A line of the list of all jobs. */
 export type Line =
@@ -7,9 +7,6 @@ export type Line =
   | { kind: "owner"; key: string; title: string; counts: string }
   | { kind: "batch"; key: string; words: string }
   | { kind: "job"; key: string; job: ShownJob }
-
-/** A job stays the same while its session, its state and its place in the list change. */
-export const keyOf = ({ owner, id, session }: ShownJob): string => session || `${owner}/${id}`
 
 /**
  * By owner, where something began last first, and by the call that started them; those that need the person first.

@@ -6,18 +6,21 @@ import type { ColorName } from "../terminal.ts"
 
 /** A job in one line: `• auth  bash: npm test  12 s`. */
 export type Row = {
+  key: string
   session: string
   glyph: string
   color: ColorName
   id: string
   words: string
   time: string
-  /** Its time goes on. */
-  isLive: boolean
+  needsPerson: boolean
 }
 
 /** What a sidebar shows of an owner's jobs; `more` are there beside the rows. */
 export type Rows = { counts: string; rows: Row[]; more: number }
+
+/** A job stays the same while its state and its place in a list change. */
+export const keyOf = ({ owner, id, session }: ShownJob): string => session || `${owner}/${id}`
 
 /** Characters of an id, and of what a job does. */
 export const idLength = 16
@@ -64,18 +67,18 @@ const isWaiting = ({ phase }: ShownJob) => phase === "queued" || phase === "open
 export function rowOf(job: ShownJob, now: number, style: "short" | "described" = "short"): Row {
   const words = clip(wordsOf(job, now), wordsLength)
   return {
+    key: keyOf(job),
     session: job.session,
     ...markOf(job),
     id: clip(job.id, idLength),
     words: style === "short" ? words : clip(`${words} · ${job.description}`, describedLength),
-    time: duration(wholeSeconds(timeOf(job, now))),
-    isLive: !hasEnded(job),
+    time: hasEnded(job) ? duration(timeOf(job, now)) : seconds(Math.floor(timeOf(job, now) / 1_000)),
+    needsPerson: job.asks !== undefined && job.asks.length > 0,
   }
 }
 
-/** Seconds are enough where a line lives. */
-const wholeSeconds = (ms: number) =>
-  ms < 1_000 ? ms : Math.max(10_000, ms) === ms ? ms : Math.floor(ms / 1_000) * 1_000
+/** Enough where a line lives. */
+const seconds = (whole: number) => (whole < 60 ? `${whole} s` : duration(whole * 1_000))
 
 function markOf(job: ShownJob): { glyph: string; color: ColorName } {
   if (job.asks?.length) return { glyph: "?", color: "attention" }
@@ -99,9 +102,10 @@ function wordsOf(job: ShownJob, now: number): string {
   const [ask] = asks ?? []
   if (ask) return ask.kind === "permission" ? `allow ${ask.text}?` : ask.text
   if (retry && !hasEnded(job))
-    return `tries again in ${duration(Math.max(0, retry.next - now))}: ${retry.reason}`
+    return `retrying in ${seconds(Math.max(0, Math.ceil((retry.next - now) / 1_000)))}: ${retry.reason}`
   if (error) return state === "cancelled" ? "cancelled" : `${stateWords[state]}: ${error.message}`
   if (hasEnded(job)) return stateWords[state]
+  if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
   if (activity?.tool !== undefined) return activity.tool
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
 }

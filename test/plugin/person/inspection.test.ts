@@ -170,3 +170,22 @@ describe("The text of an ended job", () => {
     expect(await readText(ended)).toEqual({ kind, why })
   })
 })
+
+describe("A link that a person asks for", () => {
+  it("is a fresh one, for which the inspector starts where it does not run", async () => {
+    const { inspection } = project()
+    expect(await inspection.link()).toBe("http://127.0.0.1:1/?link=fresh")
+    await inspection.link()
+    expect([inspector.started.length, inspector.shown.length]).toEqual([1, 1])
+  })
+
+  it("is refused where the inspector is switched off, cannot start, or ends", async () => {
+    await expect(project({ enabled: false }).inspection.link()).rejects.toThrow(/inspector\.enabled is false/)
+    inspector.failures.push("the port is in use")
+    const { inspection } = project()
+    await expect(inspection.link()).rejects.toThrow(/did not start: the port is in use/)
+    await expect(inspection.link()).resolves.toContain("fresh")
+    await inspection.stop()
+    await expect(inspection.link()).rejects.toThrow(/closing/)
+  })
+})

@@ -28,17 +28,19 @@ const metadataOf = (id: string) => ({
 
 /** What a terminal of 1.18 hands over, as far as jobs are read from it; `say` is one of its events. */
 function opencode() {
-  const hearers = new Map<string, (event: { properties: object }) => void>()
+  const hearers: [string, (event: { properties: object }) => void][] = []
   const children = vi.fn<Api["client"]["session"]["children"]>(async () => ({
     data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }],
   }))
   const unexpected = () => expect.fail("nobody asked for this")
   const api: Api = {
     client: {
-      session: { list: unexpected, children, messages: unexpected },
-      tui: { publish: unexpected },
-      permission: { reply: unexpected },
+      session: { list: unexpected, children, messages: unexpected, message: unexpected, get: unexpected },
+      tui: { publish: async () => ({}) },
+      permission: { list: async () => ({ data: [] }), reply: unexpected },
+      question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
     },
+    attention: { notify: unexpected },
     keymap: { registerLayer: unexpected, getCommandBindings: unexpected },
     keys: { formatBindings: unexpected },
     tuiConfig: { keybinds: { get: unexpected } },
@@ -54,11 +56,14 @@ function opencode() {
       session: {
         get: () => undefined,
         status: () => ({ type: "busy" }),
-        permission: () => [],
-        question: () => [],
       },
     },
-    event: { on: (type, hear) => hearers.set(type, hear).delete.bind(hearers, type) },
+    event: {
+      on: (type, hear) => {
+        hearers.push([type, hear])
+        return () => {}
+      },
+    },
     slots: { register: unexpected },
     theme: {
       current: {
@@ -76,7 +81,10 @@ function opencode() {
     route: { navigate: unexpected, current: {} },
   }
   const { jobs } = terminalOf1(api)
-  return { children, jobs, say: (type: string, properties: object) => hearers.get(type)?.({ properties }) }
+  const say = (type: string, properties: object) => {
+    for (const [each, hear] of hearers) if (each === type) hear({ properties })
+  }
+  return { children, jobs, say }
 }
 
 /** A sidebar, which reads the jobs whenever they have changed. */

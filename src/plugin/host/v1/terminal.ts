@@ -6,8 +6,10 @@ const Event = z.object({
   properties: z.object({ command: z.string().startsWith(commandPrefix) }),
 })
 const Command: z.ZodType<TerminalCommand> = z.discriminatedUnion("act", [
+  z.object({ act: z.literal("inspect") }),
   z.object({ act: z.literal("cancel"), session: z.string() }),
   z.object({ act: z.literal("send"), session: z.string(), message: z.string() }),
+  z.object({ act: z.literal("arrive") }),
 ])
 
 /** What the terminal asks for in this event, if it does. */
@@ -21,7 +23,21 @@ export function commandIn(event: object): TerminalCommand | undefined {
   }
 }
 
-export async function carryOut(command: TerminalCommand, service: TerminalService): Promise<void> {
-  if (command.act === "cancel") service.cancel(command)
-  else await service.send(command)
+/** Returns what the person is to be told of it, if anything. */
+export async function carryOut(
+  command: TerminalCommand,
+  service: TerminalService,
+): Promise<string | undefined> {
+  switch (command.act) {
+    case "arrive":
+      return undefined
+    case "inspect":
+      return `The inspector, for ten minutes:\n${(await service.inspect()).link}`
+    case "cancel":
+      service.cancel(command)
+      return undefined
+    case "send":
+      await service.send(command)
+      return undefined
+  }
 }

@@ -6,6 +6,7 @@ const eventOf = (command: string) => ({ type: "tui.command.execute", properties:
 
 describe("What the terminal of 1.18 asks for", () => {
   it.each([
+    { act: "inspect" },
     { act: "cancel", session: "ses_1" },
     { act: "send", session: "ses_1", message: "go on" },
   ] as const)("is in a command that it publishes: %o", (command) => {
@@ -23,7 +24,16 @@ describe("What the terminal of 1.18 asks for", () => {
   })
 
   it("is done", async () => {
-    const service = { list: vi.fn(), read: vi.fn(), cancel: vi.fn(), send: vi.fn(async () => {}) }
+    const service = {
+      list: vi.fn(),
+      read: vi.fn(),
+      inspect: vi.fn(async () => ({ link: "http://127.0.0.1:1/?link=x" })),
+      cancel: vi.fn(),
+      send: vi.fn(async () => {}),
+    }
+    expect(await carryOut({ act: "inspect" }, service)).toBe(
+      "The inspector, for ten minutes:\nhttp://127.0.0.1:1/?link=x",
+    )
     await carryOut({ act: "cancel", session: "ses_1" }, service)
     await carryOut({ act: "send", session: "ses_2", message: "go on" }, service)
     expect(service.cancel).toHaveBeenCalledWith({ act: "cancel", session: "ses_1" })

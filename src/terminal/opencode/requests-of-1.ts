@@ -1,0 +1,139 @@
+/** What opencode 1.18 tells of requests that wait for a person. Seen in 1.18.33. */
+export type Client = {
+  permission: { list(): Promise<{ data?: Told[] }> }
+  question: { list(): Promise<{ data?: Told[] }> }
+  session: { get(of: { sessionID: string }): Promise<{ data?: { parentID?: string } }> }
+}
+
+export type Events = { on(type: string, hear: (event: { properties: Told }) => void): () => void }
+
+/** A request, its end, or what happens to a session. */
+export type Told = {
+  id?: string
+  sessionID?: string
+  requestID?: string
+  permission?: string
+  patterns?: readonly string[]
+  always?: readonly string[]
+  metadata?: Record<string, unknown>
+  tool?: Call
+  questions?: readonly Question[]
+  info?: { id?: string; parentID?: string }
+}
+
+type Call = { messageID: string; callID: string }
+
+type Question = {
+  question: string
+  header: string
+  options: readonly { label: string; description: string }[]
+  multiple?: boolean
+  custom?: boolean
+}
+
+export type OpenRequest = {
+  id: string
+  session: string
+  /** When it was heard of. Epoch milliseconds. */
+  since: number
+} & (
+  | {
+      kind: "permission"
+      permission: string
+      patterns: readonly string[]
+      always: readonly string[]
+      metadata: Record<string, unknown>
+      call: Call | undefined
+    }
+  | { kind: "question"; questions: readonly Question[] }
+)
+
+export type OpenRequests = {
+  /** Those of a session and of all below it, oldest first. */
+  of(session: string): OpenRequest[]
+  get(id: string): OpenRequest | undefined
+  isEmpty(): boolean
+}
+
+/**
+ * The requests of all sessions that wait for a person, with those that already waited before the terminal was there.
+ * `changed` is told the session that asks, and each one above it.
+ */
+export function openRequests(
+  client: Client,
+  event: Events,
+  changed: (session: string) => void,
+): OpenRequests {
+  const open = new Map<string, OpenRequest>()
+  /** Of the sessions that are known; nothing for one without a parent. */
+  const parents = new Map<string, string | undefined>()
+  /** Those that ended while opencode was asked which ones are open. */
+  const ended = new Set<string>()
+
+  function above(session: string): string[] {
+    const found: string[] = []
+    for (let at: string | undefined = session; at !== undefined && !found.includes(at); at = parents.get(at))
+      found.push(at)
+    return found
+  }
+
+  /** Learns where it belongs: it may have been made before the terminal was there. */
+  async function meet(session: string): Promise<void> {
+    for (const at of above(session)) {
+      if (parents.has(at)) continue
+      const { data } = await client.session.get({ sessionID: at }).catch(() => ({ data: undefined }))
+      parents.set(at, data?.parentID)
+      if (data?.parentID !== undefined) await meet(data.parentID)
+    }
+  }
+
+  function tell(session: string): void {
+    for (const each of above(session)) changed(each)
+  }
+
+  function add(request: OpenRequest | undefined): void {
+    if (!request || ended.has(request.id)) return
+    open.set(request.id, request)
+    void meet(request.session).then(() => tell(request.session))
+  }
+
+  function remove(id: string): void {
+    ended.add(id)
+    const request = open.get(id)
+    if (open.delete(id) && request) tell(request.session)
+  }
+
+  for (const type of ["permission.asked", "question.asked"])
+    event.on(type, ({ properties }) => add(requestIn(properties)))
+  for (const type of ["permission.replied", "question.replied", "question.rejected"])
+    event.on(type, ({ properties: { requestID } }) => requestID !== undefined && remove(requestID))
+  event.on("session.created", ({ properties: { info } }) => {
+    if (info?.id !== undefined) parents.set(info.id, info.parentID)
+  })
+  // A session that was aborted leaves its requests unanswered.
+  for (const type of ["session.idle", "session.deleted"])
+    event.on(type, ({ properties: { sessionID } }) => {
+      for (const { id, session } of [...open.values()]) if (session === sessionID) remove(id)
+    })
+  void Promise.all([client.permission.list(), client.question.list()])
+    .then((lists) => {
+      for (const told of lists.flatMap(({ data = [] }) => data)) add(requestIn(told))
+    })
+    // Those that come are heard all the same.
+    .catch(() => {})
+
+  return {
+    of: (session) => [...open.values()].filter((request) => above(request.session).includes(session)),
+    get: (id) => open.get(id),
+    isEmpty: () => open.size === 0,
+  }
+}
+
+function requestIn(told: Told): OpenRequest | undefined {
+  const { id, sessionID: session, permission, patterns = [], always = [], metadata = {}, questions } = told
+  if (id === undefined || session === undefined) return undefined
+  const request = { id, session, since: Date.now() }
+  if (permission !== undefined)
+    return { ...request, kind: "permission", permission, patterns, always, metadata, call: told.tool }
+  return questions && { ...request, kind: "question", questions }
+}
