@@ -54,8 +54,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     tui.type("research both")
     await tui.waitForScreen(/research both/)
     tui.press("Enter")
-    // opencode 2 shows toasts of its own part in the terminal alone.
-    if (generation === 1) await tui.waitForScreen(/option "colour" is[\s\S]*option "depth" is/, slowly)
+    await tui.waitForScreen(/option "colour" is[\s\S]*option "depth" is/, slowly)
     await tui.waitForScreen(/agents_start[\s\S]*agents_wait/, slowly)
     await model.waitFor(({ text }) => text === "look into beta", slowly)
     await tui.waitForScreen(/Jobs\s[\s\S]*2 running[\s\S]*• alpha .* s\s[\s\S]*• beta .* s\s/, slowly)
