@@ -73,8 +73,11 @@ export type Jobs = {
   request(job: ShownJob, ask: Ask): Promise<Request | undefined>
   /** Whether it was still open. @throws Error that says why the answer was not taken */
   answer(request: Request, answer: Answer): Promise<boolean>
-  /** Hears that the jobs of an owner have changed, at most four times a second. Returns what ends it. */
-  subscribe(hear: (owner: string) => void): () => void
+  /**
+   * Hears that jobs of this owner, or without one of any, have changed, at most four times a second; also when opencode
+   * is back, which nobody has heard of meanwhile. Returns what ends it.
+   */
+  subscribe(hear: () => void, owner?: string): () => void
 }
 
 /** The machines' own would bring all that reads records. */

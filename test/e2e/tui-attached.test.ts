@@ -36,8 +36,8 @@ describeBoth("Two terminals on one opencode", ({ start, generation }) => {
     Promise.all(terminals.map((each) => each.waitForScreen(pattern, slowly)))
 
   test("show the same jobs, and what the other does with them", async () => {
-    // opencode's own sidebar.
-    await bothShow(/Context/)
+    // opencode shows which model answers once it is ready.
+    await bothShow(/m1 fake/)
     const job = held("half a")
     model.on("take your time", job.reply)
     await opencode.callTool(owner, "agents_start", { tasks: [{ id: "gamma", prompt: "take your time" }] })

@@ -50,11 +50,11 @@ describe("A toast in a terminal of opencode 2", () => {
     let hear: (event: { data: TerminalToast }) => void = () => {}
     const toast = { show: vi.fn() }
     const attention = { notify: vi.fn(() => Promise.reject(new Error("no such terminal"))) }
-    const on = (_: "toast", listener: typeof hear) => {
+    const on = (_: string, listener: typeof hear) => {
       hear = listener
       return () => {}
     }
-    noticesOf2({ on }, { ui: { toast }, attention })
+    noticesOf2({ data: { on }, ui: { toast }, attention })
     return { toast, attention, told: (data: TerminalToast) => hear({ data }) }
   }
 

@@ -1,4 +1,4 @@
-import { slashes, toastTitle } from "../contract.ts"
+import { contract, slashes, toastTitle } from "../contract.ts"
 
 /**
  * What the server part has to say to people, which it alone decides: opencode 1.18 shows its toasts in each terminal by
@@ -41,13 +41,19 @@ export type TerminalToast = { message: string; variant: string; duration?: numbe
 type ToastOf2 = { title?: string; message: string; variant: string; duration?: number; sessionID?: string }
 export type Toasts = { show(toast: ToastOf2): void }
 
-type EventsOf2 = { on(name: "toast", hear: (event: { data: TerminalToast }) => void): () => void }
+export type ToastEvent = `rpc.${typeof contract.id}.toast`
+type EventsOf2 = { on(type: ToastEvent, hear: (event: { data: TerminalToast }) => void): () => void }
 
-export function noticesOf2(
-  events: EventsOf2,
-  { ui, attention }: { ui: { toast: Toasts }; attention: Attention },
-): void {
-  events.on("toast", ({ data: { session, ...toast } }) => {
+export function noticesOf2({
+  data,
+  ui,
+  attention,
+}: {
+  data: EventsOf2
+  ui: { toast: Toasts }
+  attention: Attention
+}): void {
+  data.on(`rpc.${contract.id}.toast`, ({ data: { session, ...toast } }) => {
     const place = session === undefined ? {} : { sessionID: session }
     ui.toast.show({ title: toastTitle, ...toast, ...place })
     if (session !== undefined) notify(attention, toast.message)

@@ -227,6 +227,8 @@ function boundBy({ keymap, keys: { formatBindings }, tuiConfig }: Api, keys: rea
   return { bindings, shortcuts }
 }
 
+type Listener = { hear: () => void; owner: string | undefined }
+
 /** What opencode has told of a child, beside its metadata. */
 type Child = { owner: string; hasBegun: boolean; activity?: NonNullable<ShownJob["activity"]> | undefined }
 
@@ -242,9 +244,9 @@ function jobsOf({ client, state, event }: Api): Jobs {
   /** The children of owners, until one is stored, begins or ends a turn: all else is in the events. */
   const read = new Map<string, Promise<Session[]>>()
   const titles = new Map<string, string>()
-  const listeners = new Set<(owner: string) => void>()
-  const changes = batched(interval, (owner) => {
-    for (const hear of listeners) hear(owner)
+  const listeners = new Set<Listener>()
+  const changes = batched(interval, (changed) => {
+    for (const { owner, hear } of listeners) if (owner === undefined || owner === changed) hear()
   })
 
   function meet({ id, parentID, metadata }: Partial<Session>): void {
@@ -283,6 +285,10 @@ function jobsOf({ client, state, event }: Api): Jobs {
       readAnew(info.id)
       change(info.id, () => ({}))
     })
+  event.on("server.connected", () => {
+    read.clear()
+    for (const { hear } of listeners) hear()
+  })
   event.on("session.status", ({ properties: { sessionID, status } }) => {
     readAnew(sessionID)
     change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
@@ -406,11 +412,12 @@ function jobsOf({ client, state, event }: Api): Jobs {
     async of(owner) {
       return (await childrenOf(owner)).flatMap(shown).toSorted(asStarted)
     },
-    subscribe(hear) {
-      listeners.add(hear)
+    subscribe(hear, owner) {
+      const listener = { hear, owner }
+      listeners.add(listener)
       // What happened while nobody listened may have gone unheard.
       read.clear()
-      return () => listeners.delete(hear)
+      return () => listeners.delete(listener)
     },
   }
 }

@@ -5,7 +5,7 @@ import { untrack } from "../solid.ts"
 import type { Command, Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
-import { type Attention, noticesOf2, type TerminalToast, type Toasts } from "./notices.ts"
+import { type Attention, noticesOf2, type TerminalToast, type ToastEvent, type Toasts } from "./notices.ts"
 import { permissionText } from "./permission-text.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
@@ -32,7 +32,14 @@ export type Context = {
     }
   }
   data: {
-    on(type: string, hear: (event: { data: { sessionID: string } }) => void): () => void
+    /** Goes on once opencode is back, unlike `rpc.events`. */
+    on(type: "server.connected", hear: () => void): () => void
+    on(
+      type: "session.execution.interrupted",
+      hear: (event: { data: { sessionID: string } }) => void,
+    ): () => void
+    on(type: ChangedEvent, hear: (event: { data: { owner: string } }) => void): () => void
+    on(type: ToastEvent, hear: (event: { data: TerminalToast }) => void): () => void
     session: {
       get(session: string): { title?: string } | undefined
       permission: ShownPermissions
@@ -106,16 +113,14 @@ type Rpc = {
   inspect(given: object): Promise<{ link: string }>
   cancel(given: { session: string }): Promise<unknown>
   send(given: { session: string; message: string }): Promise<unknown>
-  events: {
-    on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void
-    on(name: "toast", hear: (event: { data: TerminalToast }) => void): () => void
-  }
 }
+
+type ChangedEvent = `rpc.${typeof contract.id}.changed`
 
 export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): Screen {
   takeBack(data)
   const rpc = client.rpc(contract)
-  noticesOf2(rpc.events, { ui, attention })
+  noticesOf2({ data, ui, attention })
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
     all: async () => (await rpc.list({})).jobs,
@@ -127,7 +132,17 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
     send: async ({ session }, message) => void (await rpc.send({ session, message })),
     request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
     answer: (request, answer) => inTime(reply(client, request, answer)),
-    subscribe: (hear) => rpc.events.on("changed", ({ data }) => hear(data.owner)),
+    subscribe(hear, owner) {
+      const ends = [
+        data.on(`rpc.${contract.id}.changed`, ({ data: { owner: changed } }) => {
+          if (owner === undefined || owner === changed) hear()
+        }),
+        data.on("server.connected", hear),
+      ]
+      return () => {
+        for (const end of ends) end()
+      }
+    },
   }
   const colors = {
     text: () => theme.text.base,

@@ -101,7 +101,7 @@ function untilAnswered({ jobs }: Terminal, { job, ask }: Waiting, ended: AbortSi
       const asks = now?.find(({ id }) => id === job.id)?.asks ?? []
       if (now && !asks.some(({ id }) => id === ask.id)) resolve("late")
     }
-    const stop = jobs.subscribe((owner) => owner === job.owner && void look())
+    const stop = jobs.subscribe(() => void look(), job.owner)
     ended.addEventListener("abort", stop)
     void look()
   })

@@ -80,5 +80,5 @@ const jobsOf = (jobs: Terminal["jobs"], owner: string) =>
   live<readonly ShownJob[]>(
     [],
     () => jobs.of(owner),
-    (hear) => jobs.subscribe((changed) => changed === owner && hear()),
+    (hear) => jobs.subscribe(hear, owner),
   )
