@@ -11,7 +11,7 @@ export default {
     "src/plugin/person/toast*.ts",
     "src/plugin/host/{answers,prompt-ids,rules}.ts",
     "src/plugin/host/v2/{begun-deliveries,offered,rules,storage,stored-sessions}.ts",
-    "src/plugin/util/{backoff,each-limited,error-words,plain,problems,throttle,whole-ms,within}.ts",
+    "src/plugin/util/{backoff,each-limited,error-words,problems,throttle,whole-ms,within}.ts",
     "src/util/*.ts",
   ],
   jsonReporter: { fileName: "reports/mutation/plugin.json" },

@@ -128,7 +128,7 @@ async function costOfWork(place: Place): Promise<number> {
 
 async function open({ model, generation, folder, hasPart }: Place): Promise<Tui> {
   const plugin = { path: folder, options: { concurrency: jobs } }
-  const tui = await startTui({ model, plugin }, generation, hasPart)
+  const tui = await startTui({ model, plugin, hasPart }, generation)
   // opencode 2 shows its prompt before its server is there to take one.
   await tui.waitForScreen(generation === 1 ? /Ask anything/ : /Ask anything[\s\S]*m1 fake/, 60_000, 20)
   return tui

@@ -25,6 +25,8 @@ export type JobInput = {
   id: string
   /** The owner's session id. */
   owner: string
+  /** The same for all that one call starts. */
+  batch?: string | undefined
   description: string
   prompt: string
   agent: string

@@ -35,6 +35,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     id: job.id,
     session: context.session,
     owner: job.owner,
+    batch: job.batch,
     description: job.description,
     agent: job.agent,
     model: job.model,

@@ -83,6 +83,8 @@ export const JobRecord = z.object({
   /** The child session's id; empty until opencode has made it. */
   session: z.string(),
   owner: z.string(),
+  /** Jobs of one call of `agents_start` have the same; those of an earlier version have none. */
+  batch: z.string().optional(),
   description: z.string(),
   agent: z.string(),
   /** `provider/model`; absent where opencode chooses. */

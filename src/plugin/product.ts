@@ -1,6 +1,7 @@
 import { inspectCommand } from "../inspector/discovery/command.ts"
 import { Ledger } from "../machines/ledger.ts"
 import { createTroupe } from "../machines/troupe.ts"
+import { oneLine, plainLines } from "../util/plain.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
@@ -27,7 +28,6 @@ import { JobStore } from "./records/store.ts"
 import { JOB_TOOLS, type JobTool, jobTools } from "./tools/index.ts"
 import { StartsUnderWay } from "./tools/starts.ts"
 import { wordsOf } from "./util/error-words.ts"
-import { oneLine, plainLines } from "./util/plain.ts"
 import { within } from "./util/within.ts"
 
 /** Longest wait at the end for records that are still being written. Milliseconds. */

@@ -14,35 +14,59 @@ type Solid = {
   createMemo<Value>(compute: () => Value): () => Value
   createEffect(run: () => void): void
   onCleanup(run: () => void): void
+  untrack<Value>(read: () => Value): Value
   For: Component<{ each: readonly string[]; children(item: string): Element }>
 }
 
 type OpenTui = {
-  createElement(tag: string): Element
+  createElement<Tag extends keyof Elements>(tag: Tag): Elements[Tag]
   insert(parent: Element, child: Child, marker: null): void
   setProp(element: Element, name: string, value: unknown, before?: unknown): unknown
   effect(run: (before: unknown) => unknown): void
   createComponent<Props>(component: Component<Props>, props: Props): Element
+  /** Live, within a component. */
+  useTerminalDimensions(): () => { width: number; height: number }
 }
 
 /** What is drawn. */
 export type Element = object
+type Elements = { box: Element; text: Element; b: Element; span: Element; input: Input; scrollbox: ScrollBox }
+export type Input = Element & { focus(): void; readonly isDestroyed: boolean }
+export type ScrollBox = Element & {
+  /** Lines above what is shown of it. */
+  readonly scrollTop: number
+  /** Lines of all that it holds, shown or not. */
+  readonly scrollHeight: number
+  scrollTo(line: number): void
+}
 type Component<Props> = (props: Props) => Element
 type Child = Element | string | undefined | (() => Element | string | undefined)
 
-export const { createSignal, createMemo, createEffect, onCleanup } = solid
+export const { createSignal, createMemo, createEffect, onCleanup, untrack } = solid
+export const { useTerminalDimensions } = opentui
 
 /** An element of OpenTUI. A property or child that is a function is live; one that begins with `on` is a listener. */
-export function h(tag: "box" | "text" | "b", props: Record<string, unknown>, ...children: Child[]): Element {
+export function h<Tag extends keyof Elements>(
+  tag: Tag,
+  props: Record<string, unknown>,
+  ...children: Child[]
+): Elements[Tag] {
   const element = opentui.createElement(tag)
   for (const [name, value] of Object.entries(props)) {
-    if (typeof value === "function" && !name.startsWith("on"))
-      opentui.effect((before) => opentui.setProp(element, name, value(), before))
+    if (typeof value === "function" && !name.startsWith("on")) live(element, name, () => value())
     else opentui.setProp(element, name, value)
   }
   // Without the null a live child would take the place of its siblings.
   for (const child of children) opentui.insert(element, child, null)
   return element
+}
+
+/** What stays as it is draws nothing anew. */
+function live(element: Element, name: string, read: () => unknown): void {
+  opentui.effect((before) => {
+    const value = read()
+    return value === before ? before : opentui.setProp(element, name, value, before)
+  })
 }
 
 /** One element for each key, which is kept for as long as its key is there. */

@@ -8,24 +8,54 @@ export type Terminal = {
   color(name: ColorName): unknown
   /** Draws into the sidebar of each session that is shown. */
   sidebar(draw: (session: string) => Element): void
-  /** Adds a command to the palette, and `/slash` to the prompt. */
   command(command: Command): void
   /** Shows a session. */
   open(session: string): void
+  /** The session that is shown, where one is. */
+  shown(): string | undefined
   /** Has the person choose; nothing where they do not. */
   select<Value>(list: { title: string; options: Option<Value>[] }): Promise<Value | undefined>
   confirm(question: { title: string; message: string }): Promise<boolean>
   /** Has the person write a line; nothing where they do not. */
   prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
-  /** Shows a text until it is closed. */
-  show(text: { title: string; message: string }): Promise<void>
+  /** Shows something of one's own as a dialog until `settle` is called; nothing where the person leaves it. */
+  dialog<Value>(draw: (settle: (value: Value) => void) => Element): Promise<Value | undefined>
+  /** Closes the dialog that is shown. */
+  close(): void
+  /** Has the person's keys do this, for as long as the dialog stands whose component calls it. */
+  keys(keys: readonly Key[]): Shortcuts
+  /** Puts a text on the person's clipboard. Whether their terminal takes it. */
+  copy(text: string): boolean
   toast(toast: { message: string; variant: "info" | "success" | "error" }): void
 }
 
-export type ColorName = "text" | "muted" | "good" | "bad" | "attention"
+export type ColorName =
+  | "text"
+  | "muted"
+  | "good"
+  | "bad"
+  | "attention"
+  | "accent"
+  | "selected"
+  | "selectedText"
+  | "field"
 
-/** `id` is that by which a person gives it keys of their own. */
-export type Command = { id: string; title: string; slash: string; run: () => Promise<void> }
+/** In the palette. `id` is that by which a person gives it keys of their own. */
+export type Command = {
+  id: string
+  title: string
+  /** Offers it as `/slash` in the prompt, too. */
+  slash?: string
+  /** The keys that it has where the person gave it none. */
+  bind?: string
+  run: () => Promise<void> | void
+}
+
+/** A command of a dialog. What opencode's own dialogs do as well has opencode's id, and so the person's keys for it. */
+export type Key = Omit<Command, "slash"> & { bind: string }
+
+/** How the keys of a command are written. */
+export type Shortcuts = (id: string) => string
 
 export type Option<Value> = {
   title: string

@@ -67,7 +67,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     expect(JSON.stringify(waited?.messages.at(-1))).toMatch(/Alpha is fine\..*Beta as well\./)
   })
 
-  test("acts on a job with /troupe: cancels it, and has it go on", async () => {
+  test("acts on a job with /troupe: cancels it, has it go on, reads, copies and opens it, and comes back", async () => {
     const job = held("half a")
     model.on("take your time", job.reply)
     model.on("go on then", { type: "text", text: "went on" })
@@ -84,22 +84,36 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/It is handed out/, slowly)
     await tui.waitForScreen(/• gamma …half a/, slowly)
 
-    await actOn("gamma", "Cancel")
+    await find("gamma")
+    tui.press("C-d")
     await tui.waitForScreen(/Cancel gamma\?/)
     tui.press("Enter")
     await model.waitFor(({ text, closed }) => text === "take your time" && closed)
-    await tui.waitForScreen(/- gamma cancelled/, slowly)
+    await tui.waitForScreen(/Jobs +esc[\s\S]*- gamma cancelled · take your time/, slowly)
 
-    await actOn("gamma", "Send a follow-up")
-    await tui.waitForScreen(/To gamma/)
+    tui.press("C-s")
+    await tui.waitForScreen(/Follow-up to gamma/)
     tui.type("go on then")
     tui.press("Enter")
-    await tui.waitForScreen(/✓ gamma done/, slowly)
+    await tui.waitForScreen(/Jobs +esc[\s\S]*✓ gamma done · take your time/, slowly)
 
-    await actOn("gamma", "Show prompt and result")
-    await tui.waitForScreen(/go on then[\s\S]*went on/)
+    tui.press("C-r")
+    await tui.waitForScreen(/Prompt\s[\s\S]* go on then[\s\S]*Result\s[\s\S]* went on/)
     tui.press("Escape")
-    await tui.waitForScreen(/^(?![\s\S]*gamma +esc)/)
+    await tui.waitForScreen(/Jobs +esc[\s\S]*gamma[\s\S]*✓ gamma done/)
+
+    const copied = tui.watchClipboard()
+    tui.press("C-y")
+    expect(await copied()).toBe("went on")
+    await tui.waitForScreen(/Copied to clipboard/)
+
+    tui.press("Enter")
+    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*take your time[\s\S]*go on then/, slowly)
+    tui.press("C-x")
+    tui.type("j")
+    await tui.waitForScreen(/Jobs +esc[\s\S]*gamma[\s\S]*✓ gamma done/)
+    tui.press("C-o")
+    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*It is handed out/, slowly)
   })
 
   test("answers the permission request of a job, which opencode shows without its name", async () => {
@@ -126,27 +140,23 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     tui.type("Jobs of this project")
     await tui.waitForScreen(/Jobs of this project[\s\S]*Jobs of this project/)
     tui.press("Enter")
-    await choose("asker", "Allow once")
-    await tui.waitForScreen(/✓ asker done/, slowly)
+    await tui.waitForScreen(/Jobs +esc[\s\S]*\? asker allow .* · run it for me/)
+    tui.press("C-a")
+    await tui.waitForScreen(/asker: allow .* esc/)
+    tui.press("Enter")
+    await tui.waitForScreen(/Jobs +esc[\s\S]*✓ asker +done/, slowly)
+    tui.press("Escape")
+    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)/)
     expect(model.requests.filter(({ text }) => text === "run it for me")).toHaveLength(2)
   })
 
-  /** Opens /troupe, finds the job and does this with it. */
-  async function actOn(id: string, act: string): Promise<void> {
+  /** Opens /troupe and finds the job there. */
+  async function find(id: string): Promise<void> {
     tui.type("/troupe")
     await tui.waitForScreen(/\/troupe +Jobs of this project/)
     tui.press("Enter")
-    await choose(id, act)
-  }
-
-  async function choose(id: string, act: string): Promise<void> {
     await tui.waitForScreen(/Jobs +esc/)
     tui.type(id)
-    await tui.waitForScreen(new RegExp(` {10}${id}( {10}|\\n)`))
-    tui.press("Enter")
-    await tui.waitForScreen(/Open its session/)
-    tui.type(act)
-    await tui.waitForScreen(/^(?![\s\S]*Open its session)/)
-    tui.press("Enter")
+    await tui.waitForScreen(new RegExp(`Jobs +esc[\\s\\S]*${id}[\\s\\S]*\\S ${id}`))
   }
 })

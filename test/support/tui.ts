@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Generation, ProjectOptions } from "./any-opencode.ts"
 import { atExit } from "./cleanup.ts"
 import { projectConfig2 } from "./opencode-2.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
-import { opencodeEnv } from "./opencode-env.ts"
+import { longRunning, opencodeEnv } from "./opencode-env.ts"
 import { killGroup } from "./process-group.ts"
 import { makeProject } from "./project.ts"
 import { type Stage, setStage } from "./stage.ts"
@@ -15,7 +15,16 @@ import { poll } from "./waiters.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 
-/** The real terminal interface of opencode, in a terminal of 200 by 50 (wide enough for its sidebar). */
+export type TuiOptions = ProjectOptions & {
+  /** Default: 200, wide enough for opencode's sidebar. */
+  columns?: number
+  /** Whether 1.18 is told of the plugin's part in the terminal; opencode 2 finds it by itself. */
+  hasPart?: boolean
+  /** Keys that the person has set, by command. */
+  keybinds?: Record<string, string>
+}
+
+/** The real terminal interface of opencode, in a terminal of 50 lines. */
 export interface Tui {
   readonly project: string
   readonly home: string
@@ -23,6 +32,8 @@ export interface Tui {
   type(text: string): void
   /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
   press(...keys: string[]): void
+  /** Begins to listen, and tells what has been put on the clipboard since then, once something has. */
+  watchClipboard(): () => Promise<string>
   /** What the terminal shows, without colours. */
   screen(): string
   /** Waits until the screen matches and returns it; the error shows the last screen. */
@@ -30,21 +41,22 @@ export interface Tui {
   stop(): Promise<void>
 }
 
-/** @param hasPart whether 1.18 is told of the plugin's part in the terminal; opencode 2 finds it by itself */
-export async function startTui(
-  options: ProjectOptions,
-  generation: Generation,
-  hasPart = options.plugin !== false,
-): Promise<Tui> {
+export async function startTui(options: TuiOptions, generation: Generation): Promise<Tui> {
+  const { columns = 200, keybinds = {}, hasPart = options.plugin !== false } = options
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
   if (generation === 1 && hasPart) {
     const entry = (options.plugin ? options.plugin.path : undefined) ?? root
-    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
+    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry], keybinds }))
   }
+  if (generation === 2) {
+    mkdirSync(join(stage.home, ".config", "opencode"), { recursive: true })
+    writeFileSync(join(stage.home, ".config", "opencode", "cli.json"), JSON.stringify({ keybinds }))
+  }
+  if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
-  const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
+  const env = { ...stage.env, ...longRunning, TERM: "xterm-256color", LANG: "C.UTF-8" }
   const tmux = (...args: string[]) =>
     execFileSync("tmux", ["-S", join(folder.path, "s"), "-f", "/dev/null", ...args], {
       cwd: stage.project,
@@ -52,7 +64,7 @@ export async function startTui(
       encoding: "utf8",
       stdio: "pipe",
     })
-  const size = ["-x", "200", "-y", "50"]
+  const size = ["-x", String(columns), "-y", "50"]
   tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, ...commands[generation]())
   const pane = Number(tmux("display-message", "-p", "-t", "tui", "#{pane_pid}"))
   const server = Number(tmux("display-message", "-p", "#{pid}"))
@@ -68,6 +80,15 @@ export async function startTui(
     home: stage.home,
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
+    watchClipboard: () => {
+      const output = join(folder.path, "output")
+      tmux("pipe-pane", "-t", "tui", `cat > ${output}`)
+      return async () => {
+        const copied = await poll("something on the clipboard", () => clipboardIn(output))
+        tmux("pipe-pane", "-t", "tui")
+        return copied
+      }
+    },
     screen,
     waitForScreen: async (pattern, timeoutMs = 15_000, everyMs = 100) => {
       let last = ""
@@ -94,10 +115,24 @@ export async function startTui(
   }
 }
 
+/** As a terminal is told of it: OSC 52, base64. */
+function clipboardIn(output: string): string | undefined {
+  const shown = existsSync(output) ? readFileSync(output, "latin1") : ""
+  const [, copied] = /\]52;c;([A-Za-z0-9+/=]+)\W/.exec(shown) ?? []
+  return copied === undefined ? undefined : Buffer.from(copied, "base64").toString()
+}
+
 /** With a server of its own, which ends with it, and not in the background. */
 const commands = {
   1: () => [opencodeBinary()],
   2: () => [opencode2Binary() ?? "opencode", "--standalone"],
+}
+
+/** What a person can choose in 1.18: its spinners are a fifth of what its terminal costs. */
+function stopAnimations(home: string): void {
+  const folder = join(home, ".local", "state", "opencode")
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, "kv.json"), JSON.stringify({ animations_enabled: false }))
 }
 
 function setStage2(options: ProjectOptions): Stage {

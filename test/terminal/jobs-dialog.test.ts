@@ -1,20 +1,21 @@
 import { describe, expect, it, vi } from "vitest"
 import type { Jobs, ShownJob } from "../../src/terminal/jobs.ts"
-import type { Option, Terminal } from "../../src/terminal/terminal.ts"
-import { jobsDialog } from "../../src/terminal/view/jobs-dialog.ts"
+import type { Terminal } from "../../src/terminal/terminal.ts"
+import { type Act, acts, actsFor } from "../../src/terminal/view/acts.ts"
+import { atTheTop, jobsDialog } from "../../src/terminal/view/jobs-dialog.ts"
 import { shownJob } from "./support/shown-job.ts"
 
 const job = shownJob()
 
-/** A person who picks what is called so in each list that is shown. */
-function person(picks: string[], jobs: Partial<Jobs> = {}, all: ShownJob[] = [job]) {
-  const shown: string[][] = []
+/** A person who does this in the list, each time that it is shown, and leaves it then. */
+function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
   const unexpected = () => expect.fail("nobody chose this")
   const terminal = {
     jobs: {
-      all: async () => all,
+      all: unexpected,
       of: unexpected,
-      read: unexpected,
+      title: unexpected,
+      read: async () => ({ prompt: "Look", text: "It is fine." }),
       cancel: unexpected,
       send: unexpected,
       answer: unexpected,
@@ -24,84 +25,99 @@ function person(picks: string[], jobs: Partial<Jobs> = {}, all: ShownJob[] = [jo
     color: unexpected,
     sidebar: unexpected,
     command: unexpected,
-    select: async <Value>({ options }: { options: Option<Value>[] }) => {
-      shown.push(options.map(({ title }) => title))
-      const pick = picks.shift()
-      return options.find(({ title }) => pick !== undefined && title.includes(pick))?.value
-    },
+    select: unexpected,
+    dialog: unexpected,
+    close: unexpected,
+    keys: unexpected,
+    shown: unexpected,
+    copy: vi.fn(() => true),
     toast: vi.fn(),
-    show: vi.fn(async () => {}),
     open: vi.fn(),
     confirm: vi.fn(async () => true),
     prompt: vi.fn(async () => "go on"),
   } satisfies Terminal
-  return { terminal, shown, run: () => jobsDialog(terminal) }
+  const left = [...does]
+  const list = vi.fn(async () => {
+    const act = left.shift()
+    return act && { act, job: on }
+  })
+  const read = vi.fn(async () => {})
+  return { terminal, list, read, run: () => jobsDialog(terminal, list, read, atTheTop()) }
 }
 
 describe("/troupe", () => {
-  it("says what to do where there are no jobs", async () => {
-    const { terminal, run } = person([], {}, [])
-    await run()
-    expect(terminal.toast).toHaveBeenCalledWith({
-      message: "No jobs. Ask the agent for parallel work to start some.",
-      variant: "info",
-    })
-  })
-
   it.each<[string, ShownJob, string[]]>([
-    ["runs", job, ["Open its session", "Show prompt and what it has written", "Send a message", "Cancel"]],
+    ["runs", job, ["Open", "Send", "Cancel", "Read", "Copy result", "Owner"]],
     [
       "waits for a permission",
       { ...job, phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] },
-      [
-        "Allow once",
-        "Allow always",
-        "Deny",
-        "Open its session",
-        "Show prompt and what it has written",
-        "Send a message",
-        "Cancel",
-      ],
+      ["Open", "Answer", "Send", "Cancel", "Read", "Copy result", "Owner"],
     ],
-    [
-      "has ended",
-      { ...job, state: "done", endedAt: 2 },
-      ["Open its session", "Show prompt and result", "Send a follow-up"],
-    ],
-  ])("offers what can be done with a job that %s", async (_, each, acts) => {
-    const { shown, run } = person(["auth"], {}, [each])
+    ["has ended", { ...job, state: "done", endedAt: 2 }, ["Open", "Send", "Read", "Copy result", "Owner"]],
+    ["has no session yet", { ...job, session: "" }, ["Cancel", "Owner"]],
+    ["is being stopped", { ...job, phase: "stopping" }, ["Open", "Send", "Read", "Copy result", "Owner"]],
+  ])("offers what can be done with a job that %s", (_, each, titles) => {
+    expect(actsFor(each).map((name) => acts[name].title)).toEqual(titles)
+  })
+
+  it("has no key for two things", () => {
+    const binds = Object.values(acts).map(({ bind }) => bind)
+    expect(new Set(binds).size).toBe(binds.length)
+  })
+
+  it("comes back after what was done there, until the person leaves it", async () => {
+    const { list, read, run } = person(["read", "copy"])
     await run()
-    expect(shown[1]).toEqual(acts)
+    expect([list.mock.calls.length, read.mock.calls.length]).toEqual([3, 1])
+  })
+
+  it.each<[Act, string]>([
+    ["open", "ses_1"],
+    ["owner", "ses_owner"],
+  ])("goes away where a session is to be seen: %s", async (act, session) => {
+    const { terminal, list, run } = person([act, "read"])
+    await run()
+    expect(terminal.open).toHaveBeenCalledWith(session)
+    expect(list).toHaveBeenCalledOnce()
   })
 
   it("cancels only once the person has confirmed it", async () => {
     const cancel = vi.fn(async () => {})
-    const { terminal, run } = person(["auth", "Cancel"], { cancel })
+    const { terminal, run } = person(["cancel", "cancel"], { cancel })
     terminal.confirm.mockResolvedValueOnce(false)
     await run()
-    expect(cancel).not.toHaveBeenCalled()
-    await person(["auth", "Cancel"], { cancel }).run()
-    expect(cancel).toHaveBeenCalledWith(job)
+    expect(cancel.mock.calls).toEqual([[job]])
   })
 
   it("sends nothing that is blank", async () => {
     const send = vi.fn(async () => {})
-    const { terminal, run } = person(["auth", "Send"], { send })
+    const { terminal, run } = person(["send", "send"], { send })
     terminal.prompt.mockResolvedValueOnce("  ")
     await run()
-    expect(send).not.toHaveBeenCalled()
+    expect(send.mock.calls).toEqual([[job, "go on"]])
   })
 
-  it("says in a toast what fails, in whatever step", async () => {
+  it.each([
+    ["It is fine.", true, "Copied to clipboard"],
+    ["It is fine.", false, "This terminal lets no program write to the clipboard (OSC 52)"],
+    ["", true, "It has written nothing"],
+  ])("says whether a result was copied: %j, %s", async (text, isTaken, message) => {
+    const { terminal, run } = person(["copy"], { read: async () => ({ prompt: "Look", text }) })
+    terminal.copy.mockReturnValue(isTaken)
+    await run()
+    expect(terminal.toast).toHaveBeenCalledWith(expect.objectContaining({ message }))
+  })
+
+  it("says in a toast what fails, and comes back", async () => {
     const gone = async () => {
       throw new Error("This job is no longer there.")
     }
-    for (const failing of [person([], { all: gone }), person(["auth", "Show"], { read: gone })]) {
-      await failing.run()
-      expect(failing.terminal.toast).toHaveBeenCalledWith({
-        message: "This job is no longer there.",
-        variant: "error",
-      })
-    }
+    const { terminal, list, run } = person(["cancel"], { cancel: gone })
+    await run()
+    expect(terminal.toast).toHaveBeenCalledWith({
+      message: "This job is no longer there.",
+      variant: "error",
+    })
+    expect(list).toHaveBeenCalledTimes(2)
   })
 })

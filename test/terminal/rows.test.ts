@@ -52,7 +52,7 @@ describe("A job in the sidebar", () => {
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {
     const hostile = "a\u001b[2J\u0007b\u202Ec\u200B\u2028d\n\te"
     expect(line(shownJob({ id: hostile, activity: { tool: hostile, at: now } }))).toBe(
-      "• a [2J b c d e a [2J b c d e 12 s",
+      "• abc d e abc d e 12 s",
     )
   })
 

@@ -131,6 +131,7 @@ export function createMessenger({
     const job: JobInput = {
       id: record.id,
       owner: record.owner,
+      batch: record.batch,
       description: record.description,
       prompt: message,
       agent: record.agent,

@@ -2,12 +2,12 @@ import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { TerminalService } from "../../terminal/contract.ts"
 import type { ShownJob } from "../../terminal/jobs.ts"
+import { beginning } from "../../util/plain.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
 import { StoredJob } from "../records/stored-job.ts"
 import { textOf } from "../records/texts.ts"
-import { beginning } from "../util/plain.ts"
 import { throttle } from "../util/throttle.ts"
 
 export type TerminalOptions = {

@@ -144,10 +144,11 @@ function stateFor({ kind }: JobError): EndedState {
 
 function jobAgain(child: HostSession, stored: StoredJob): JobInput & { session: string } {
   const { record, prompt, variant, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
-  const { id, owner, description, agent, model, run, createdAt } = record
+  const { id, owner, batch, description, agent, model, run, createdAt } = record
   return {
     id,
     owner,
+    batch,
     description,
     prompt,
     agent,

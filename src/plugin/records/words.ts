@@ -1,6 +1,6 @@
 import { duration, timeOf } from "../../machines/durations.ts"
 import { hasEnded, type JobError, type JobPhase, type JobRecord } from "../../machines/record.ts"
-import { beginning, oneLine, plainText } from "../util/plain.ts"
+import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { JobWithText, TextOf } from "./texts.ts"
 
 /** Characters of an ended job's text in a status. */

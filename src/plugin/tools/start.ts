@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
+import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
 import type {
   HostAgent,
@@ -16,7 +18,6 @@ import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { excerpt } from "../records/words.ts"
-import { oneLine } from "../util/plain.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
@@ -201,6 +202,7 @@ function startAll(
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
   const mayStartJobs = depth + 1 < services.options.depth
+  const batch = randomUUID()
   const rules = new Map<HostAgent, PermissionRule[]>()
   const rulesOf = (agent: HostAgent) => {
     const known = rules.get(agent) ?? childRules(owner.rules, owner.agent, agent, mayStartJobs)
@@ -216,6 +218,7 @@ function startAll(
       jobOf(services, owner, item, {
         id,
         owner: session,
+        batch,
         startedBy: { ...place, agent },
         mayStartJobs,
         rules: rulesOf(item.agent),
@@ -248,7 +251,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent, choice }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "startedBy" | "mayStartJobs" | "rules">,
+  job: Pick<JobInput, "id" | "owner" | "batch" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()

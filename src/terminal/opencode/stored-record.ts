@@ -8,9 +8,8 @@ export type StoredRecord = Omit<ShownJob, "session">
  * by hand: the schema of records would make this part ten times as large.
  */
 export function storedRecord(metadata: unknown): StoredRecord | undefined {
-  const { id, owner, description, agent, model, state, run, createdAt, error, usage, ...times } = fieldsOf(
-    fieldsOf(fieldsOf(metadata).troupe).record,
-  )
+  const { id, owner, description, agent, model, batch, state, run, createdAt, error, usage, ...times } =
+    fieldsOf(fieldsOf(fieldsOf(metadata).troupe).record)
   if (!isText(id) || !isText(owner) || !isText(description) || !isText(agent)) return undefined
   if (!isState(state) || !isNumber(run) || !isNumber(createdAt)) return undefined
   const { startedAt, endedAt, deadlineAt, waitedMs } = times
@@ -20,6 +19,7 @@ export function storedRecord(metadata: unknown): StoredRecord | undefined {
     description,
     agent,
     ...(isText(model) && { model }),
+    ...(isText(batch) && { batch }),
     state,
     run,
     createdAt,

@@ -1,7 +1,9 @@
 import { commandPrefix, type TerminalCommand } from "../contract.ts"
 import type { Decision, Jobs, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
-import type { Option, Terminal } from "../terminal.ts"
+import { onCleanup, untrack } from "../solid.ts"
+import type { Key, Option, Terminal } from "../terminal.ts"
+import { shownUntilSettled } from "./dialogs.ts"
 import { storedRecord } from "./stored-record.ts"
 
 /** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
@@ -19,9 +21,24 @@ export type Api = {
     }
     permission: { reply(answer: { requestID: string; reply: Decision }): Promise<{ error?: unknown }> }
   }
-  keymap: { registerLayer(layer: { commands: KeymapCommand[] }): void }
+  keymap: {
+    registerLayer(layer: {
+      mode?: "modal"
+      priority?: number
+      commands: KeymapCommand[]
+      bindings?: readonly Binding[]
+    }): () => void
+    getCommandBindings(of: { visibility: "registered"; commands: string[] }): Map<string, readonly Binding[]>
+  }
+  keys: { formatBindings(bindings: readonly Binding[] | undefined): string | undefined }
+  tuiConfig: { keybinds: { get(command: string): readonly Binding[] } }
+  renderer: { copyToClipboardOSC52(text: string): boolean }
   ui: {
-    dialog: { replace(draw: () => Element, onClose?: () => void): void; clear(): void }
+    dialog: {
+      replace(draw: () => Element, onClose?: () => void): void
+      setSize(size: "large"): void
+      clear(): void
+    }
     DialogSelect<Value>(list: {
       title: string
       options: Option<Value>[]
@@ -34,11 +51,11 @@ export type Api = {
       onConfirm(value: string): void
       onCancel(): void
     }): Element
-    DialogAlert(text: { title: string; message: string; onConfirm(): void }): Element
     toast(toast: { message: string; variant: "info" | "success" | "error" }): void
   }
   state: {
     session: {
+      get(session: string): { title?: string } | undefined
       status(session: string): Status | undefined
       permission(session: string): readonly Permission[]
       question(session: string): readonly Question[]
@@ -51,14 +68,28 @@ export type Api = {
       slots: Record<string, (context: unknown, props: SlotProps) => Element>
     }): void
   }
-  theme: { current: Record<"text" | "textMuted" | "success" | "error" | "warning", unknown> }
-  route: { navigate(to: "session", params: { sessionID: string }): void }
+  theme: { current: Record<ThemeColor, unknown> }
+  route: {
+    navigate(to: "session", params: { sessionID: string }): void
+    readonly current: { params?: { sessionID?: string } }
+  }
 }
 
-type KeymapCommand = { name: string; title: string; namespace: "palette"; slashName: string; run(): void }
+type ThemeColor =
+  | "text"
+  | "textMuted"
+  | "success"
+  | "error"
+  | "warning"
+  | "accent"
+  | "primary"
+  | "selectedListItemText"
+  | "backgroundElement"
+type KeymapCommand = { name: string; title: string; namespace?: "palette"; slashName?: string; run(): void }
+type Binding = { key: unknown; cmd?: unknown }
 type Message = { info: { role: string }; parts: { type: string; text?: string }[] }
 type SlotProps = { session_id: string }
-type Session = { id: string; parentID?: string; metadata?: unknown }
+type Session = { id: string; title?: string; parentID?: string; metadata?: unknown }
 type Status =
   | { type: "idle" }
   | { type: "busy" }
@@ -91,6 +122,10 @@ export function terminalOf1(api: Api): Terminal {
     good: () => api.theme.current.success,
     bad: () => api.theme.current.error,
     attention: () => api.theme.current.warning,
+    accent: () => api.theme.current.accent,
+    selected: () => api.theme.current.primary,
+    selectedText: () => api.theme.current.selectedListItemText,
+    field: () => api.theme.current.backgroundElement,
   }
   return {
     jobs: jobsOf(api),
@@ -100,9 +135,18 @@ export function terminalOf1(api: Api): Terminal {
         order: 150,
         slots: { sidebar_content: (_context, { session_id }) => draw(session_id) },
       }),
-    command: ({ id, title, slash, run }) =>
-      api.keymap.registerLayer({
-        commands: [{ name: id, title, namespace: "palette", slashName: slash, run: () => void run() }],
+    command: ({ id, title, slash, bind, run }) =>
+      void api.keymap.registerLayer({
+        commands: [
+          {
+            name: id,
+            title,
+            namespace: "palette",
+            ...(slash !== undefined && { slashName: slash }),
+            run: () => void run(),
+          },
+        ],
+        bindings: bind === undefined ? [] : [{ key: bind, cmd: id }],
       }),
     select: ({ title, options }) =>
       asked(api, (settle) => api.ui.DialogSelect({ title, options, onSelect: ({ value }) => settle(value) })),
@@ -114,30 +158,46 @@ export function terminalOf1(api: Api): Terminal {
       asked(api, (settle) =>
         api.ui.DialogPrompt({ ...question, onConfirm: settle, onCancel: () => settle(undefined) }),
       ),
-    show: async (text) =>
-      void (await asked(api, (settle) =>
-        api.ui.DialogAlert({ ...text, onConfirm: () => settle(undefined) }),
-      )),
+    dialog: (draw) =>
+      asked(api, (settle) => {
+        api.ui.dialog.setSize("large")
+        // What is drawn must not hang on what is read meanwhile: else all of it would be drawn anew.
+        return untrack(() => draw(settle))
+      }),
+    close: () => api.ui.dialog.clear(),
+    keys: (keys) => {
+      const { bindings, shortcuts } = boundBy(api, keys)
+      const commands = keys.map(({ id, title, run }) => ({ name: id, title, run: () => void run() }))
+      onCleanup(api.keymap.registerLayer({ mode: "modal", priority: 1, commands, bindings }))
+      return shortcuts
+    },
+    copy: (text) => api.renderer.copyToClipboardOSC52(text),
     toast: (toast) => api.ui.toast(toast),
     open: (sessionID) => api.route.navigate("session", { sessionID }),
+    shown: () => api.route.current.params?.sessionID,
   }
 }
 
-/** Shows a dialog until it is answered or closed. */
-function asked<Value>(
+const asked = <Value>(
   { ui: { dialog } }: Api,
   draw: (settle: (value: Value | undefined) => void) => Element,
-): Promise<Value | undefined> {
-  return new Promise((resolve) => {
-    const settle = (value: Value | undefined) => {
-      resolve(value)
-      dialog.clear()
-    }
-    dialog.replace(
-      () => draw(settle),
-      () => resolve(undefined),
-    )
+): Promise<Value | undefined> =>
+  shownUntilSettled<Value | undefined>(
+    (settle, onClose) => dialog.replace(() => draw(settle), onClose),
+    () => dialog.clear(),
+  )
+
+/** The keys that the person has set for what opencode's own dialogs do as well, else those of ours. */
+function boundBy({ keymap, keys: { formatBindings }, tuiConfig }: Api, keys: readonly Key[]) {
+  const bindings = keys.flatMap(({ id, bind }): readonly Binding[] => {
+    const set = tuiConfig.keybinds.get(id)
+    return set.length > 0 ? set : [{ key: bind, cmd: id }]
   })
+  const shortcuts = (id: string) => {
+    const found = keymap.getCommandBindings({ visibility: "registered", commands: [id] }).get(id)
+    return formatBindings(found) ?? ""
+  }
+  return { bindings, shortcuts }
 }
 
 /** What opencode has told of a child, beside its metadata. */
@@ -152,6 +212,9 @@ const textLength = 200
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 function jobsOf({ client, state, event }: Api): Jobs {
   const children = new Map<string, Child>()
+  /** The children of owners, until one is stored, begins or ends a turn: all else is in the events. */
+  const read = new Map<string, Promise<Session[]>>()
+  const titles = new Map<string, string>()
   const listeners = new Set<(owner: string) => void>()
   const changes = batched(interval, (owner) => {
     for (const hear of listeners) hear(owner)
@@ -162,6 +225,23 @@ function jobsOf({ client, state, event }: Api): Jobs {
     children.set(id, { owner: parentID, hasBegun: false })
   }
 
+  async function childrenOf(owner: string): Promise<Session[]> {
+    const known = read.get(owner)
+    if (known) return known
+    const asked = client.session.children({ sessionID: owner }).then(({ data }) => data ?? [])
+    read.set(owner, asked)
+    const found = await asked.catch(() => [])
+    // What could not be read is read with the next change.
+    if (found.length === 0) read.delete(owner)
+    for (const child of found) meet({ parentID: owner, ...child })
+    return asked
+  }
+
+  function readAnew(session: string | undefined): void {
+    const child = session === undefined ? undefined : children.get(session)
+    if (child) read.delete(child.owner)
+  }
+
   function change(session: string | undefined, how: (child: Child) => Partial<Child> | undefined): void {
     const child = session === undefined ? undefined : children.get(session)
     const changed = child && how(child)
@@ -170,14 +250,16 @@ function jobsOf({ client, state, event }: Api): Jobs {
     changes.add(child.owner)
   }
 
-  for (const type of ["session.created", "session.updated"])
+  for (const type of ["session.created", "session.updated", "session.deleted"])
     event.on(type, ({ properties: { info = {} } }) => {
       meet(info)
+      readAnew(info.id)
       change(info.id, () => ({}))
     })
-  event.on("session.status", ({ properties: { sessionID, status } }) =>
-    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined })),
-  )
+  event.on("session.status", ({ properties: { sessionID, status } }) => {
+    readAnew(sessionID)
+    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
+  })
   for (const type of [
     "permission.asked",
     "permission.replied",
@@ -239,8 +321,10 @@ function jobsOf({ client, state, event }: Api): Jobs {
   ]
 
   return {
+    title: (owner) => state.session.get(owner)?.title || titles.get(owner) || owner,
     async all() {
       const { data = [] } = await client.session.list({ limit: mostSessions })
+      for (const { id, title = "" } of data) titles.set(id, title)
       return data.flatMap(shown)
     },
     async read({ session }) {
@@ -257,12 +341,12 @@ function jobsOf({ client, state, event }: Api): Jobs {
     send: ({ session }, message) => command({ act: "send", session, message }),
     answer: async (_job, requestID, reply) => done(await client.permission.reply({ requestID, reply })),
     async of(owner) {
-      const { data = [] } = await client.session.children({ sessionID: owner })
-      for (const child of data) meet({ parentID: owner, ...child })
-      return data.flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
+      return (await childrenOf(owner)).flatMap(shown).toSorted((a, b) => a.createdAt - b.createdAt)
     },
     subscribe(hear) {
       listeners.add(hear)
+      // What happened while nobody listened may have gone unheard.
+      read.clear()
       return () => listeners.delete(hear)
     },
   }

@@ -1,85 +1,26 @@
-import { hasEnded, type ShownJob } from "../jobs.ts"
-import type { Option, Terminal } from "../terminal.ts"
-import { rowOf, sortedByUrgency } from "./rows.ts"
+import type { ShownJob } from "../jobs.ts"
+import type { Terminal } from "../terminal.ts"
+import { type Act, perform, type Read } from "./acts.ts"
 
-/** All jobs of the project, to go to one or to do something with it. What fails is said in a toast. */
-export async function jobsDialog(terminal: Terminal): Promise<void> {
-  try {
-    await chooseAndAct(terminal)
-  } catch (error) {
-    terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+/** Where a person is in the list of all jobs, so that they can come back there. */
+export type Place = { query: string; selected: string | undefined; top: number }
+
+export const atTheTop = (): Place => ({ query: "", selected: undefined, top: 0 })
+
+export type Chosen = { act: Act; job: ShownJob }
+
+/** Shows the list until the person chooses something there, and keeps the place; nothing where they leave it. */
+export type List = (terminal: Terminal, place: Place) => Promise<Chosen | undefined>
+
+/** All jobs of the project, to go to one or to do something with it: after that, the person is back where they were. */
+export async function jobsDialog(terminal: Terminal, list: List, read: Read, place: Place): Promise<void> {
+  for (;;) {
+    const chosen = await list(terminal, place)
+    if (!chosen) return
+    try {
+      if ((await perform(terminal, chosen.act, chosen.job, read)) === "away") return
+    } catch (error) {
+      terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
+    }
   }
-}
-
-async function chooseAndAct(terminal: Terminal): Promise<void> {
-  const all = await terminal.jobs.all()
-  if (all.length === 0) {
-    terminal.toast({ message: "No jobs. Ask the agent for parallel work to start some.", variant: "info" })
-    return
-  }
-  const now = Date.now()
-  const job = await terminal.select({
-    title: "Jobs",
-    options: sortedByUrgency(all).map((each) => optionOf(each, now)),
-  })
-  if (!job) return
-  const act = await terminal.select({
-    title: `${job.id}: ${job.description}`,
-    options: actsFor(terminal, job),
-  })
-  await act?.()
-}
-
-function optionOf(job: ShownJob, now: number): Option<ShownJob> {
-  const { glyph, id, words, time } = rowOf(job, now)
-  return { title: `${glyph} ${id}`, value: job, description: words, footer: time, category: job.owner }
-}
-
-type Act = () => Promise<void>
-
-function actsFor(terminal: Terminal, job: ShownJob): Option<Act>[] {
-  const { jobs, open, toast } = terminal
-  const [ask] = job.asks ?? []
-  const answers: [string, "once" | "always" | "reject"][] = [
-    ["Allow once", "once"],
-    ["Allow always", "always"],
-    ["Deny", "reject"],
-  ]
-  return [
-    ...(ask?.kind === "permission"
-      ? answers.map(([title, decision]) => ({
-          title,
-          description: ask.text,
-          value: () => jobs.answer(job, ask.id, decision),
-        }))
-      : []),
-    ...(job.session === "" ? [] : [{ title: "Open its session", value: async () => open(job.session) }]),
-    {
-      title: hasEnded(job) ? "Show prompt and result" : "Show prompt and what it has written",
-      value: async () => {
-        const { prompt, text } = await jobs.read(job)
-        await terminal.show({ title: job.id, message: `${prompt}\n\n${text || "(it has written nothing)"}` })
-      },
-    },
-    {
-      title: hasEnded(job) ? "Send a follow-up" : "Send a message",
-      value: async () => {
-        const message = await terminal.prompt({ title: `To ${job.id}`, placeholder: "What it is to do" })
-        if (message === undefined || message.trim() === "") return
-        await jobs.send(job, message)
-        toast({ message: `Sent to ${job.id}`, variant: "success" })
-      },
-    },
-    ...(hasEnded(job)
-      ? []
-      : [
-          {
-            title: "Cancel",
-            value: async () => {
-              const message = "What it has written is kept. The jobs that it started end with it."
-              if (await terminal.confirm({ title: `Cancel ${job.id}?`, message })) await jobs.cancel(job)
-            },
-          },
-        ]),
-  ]
 }

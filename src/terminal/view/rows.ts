@@ -1,5 +1,6 @@
 import { duration, timeOf } from "../../machines/durations.ts"
 import type { JobPhase } from "../../machines/record.ts"
+import { oneLine } from "../../util/plain.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { ColorName } from "../terminal.ts"
 
@@ -19,8 +20,9 @@ export type Row = {
 export type Rows = { counts: string; rows: Row[]; more: number }
 
 /** Characters of an id, and of what a job does. */
-const idLength = 16
+export const idLength = 16
 const wordsLength = 80
+const describedLength = 160
 
 /** Those that need a person first, then those that run, those that wait, and the last that ended. */
 export function rowsOf(jobs: readonly ShownJob[], now: number, most: number): Rows {
@@ -41,7 +43,7 @@ function urgency(job: ShownJob): number {
   return job.phase === "queued" || job.phase === "opening" ? 3 : job.phase === "retrying" ? 1 : 2
 }
 
-function countsOf(jobs: readonly ShownJob[]): string {
+export function countsOf(jobs: readonly ShownJob[]): string {
   const count = (words: string, is: (job: ShownJob) => boolean) => {
     const found = jobs.filter(is).length
     return found > 0 ? [`${found} ${words}`] : []
@@ -58,12 +60,14 @@ function countsOf(jobs: readonly ShownJob[]): string {
 
 const isWaiting = ({ phase }: ShownJob) => phase === "queued" || phase === "opening"
 
-export function rowOf(job: ShownJob, now: number): Row {
+/** @param style `described`: says what it is for as well, where there is room */
+export function rowOf(job: ShownJob, now: number, style: "short" | "described" = "short"): Row {
+  const words = clip(wordsOf(job, now), wordsLength)
   return {
     session: job.session,
     ...markOf(job),
     id: clip(job.id, idLength),
-    words: clip(wordsOf(job, now), wordsLength),
+    words: style === "short" ? words : clip(`${words} · ${job.description}`, describedLength),
     time: duration(wholeSeconds(timeOf(job, now))),
     isLive: !hasEnded(job),
   }
@@ -124,14 +128,8 @@ const phaseWords = {
 /** The end of what it writes. */
 const lastOf = (text: string) => `…${text.slice(-wordsLength / 2)}`
 
-const clip = (text: string, most: number) => {
-  const line = plain(text)
+/** One line of foreign text, without what hides in words or makes a line wider than it looks. */
+export const clip = (text: string, most: number) => {
+  const line = oneLine(text).replace(/\p{Cf}+/gu, "")
   return line.length > most ? `${line.slice(0, most - 1)}…` : line
 }
-
-/** One line of foreign text, without what a terminal would carry out or what hides or turns words. */
-const plain = (text: string) =>
-  text
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
-    .replace(/\s+/g, " ")
-    .trim()

@@ -1,6 +1,7 @@
 import { hasEnded, type ShownJob } from "../jobs.ts"
-import { createMemo, createSignal, type Element, each, h, onCleanup } from "../solid.ts"
+import { createMemo, type Element, each, h } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
+import { clock, live } from "./live.ts"
 import { type Row, rowsOf } from "./rows.ts"
 
 /** Rows of a sidebar, where others live too. */
@@ -8,25 +9,14 @@ const mostRows = 8
 
 /** The jobs of a session, for as long as it is shown. Nothing where it has none. */
 export function sidebar({ jobs, color, open }: Terminal, owner: string): Element {
-  const [known, setKnown] = createSignal<readonly ShownJob[]>([])
-  const [now, setNow] = createSignal(Date.now())
-
-  /** The last answer holds, whichever comes last. */
-  let asked = 0
-  async function look(): Promise<void> {
-    const turn = ++asked
-    // What cannot be told now is told with the next change.
-    const found = await jobs.of(owner).catch(() => undefined)
-    if (found && turn === asked) setKnown(found)
-  }
-  onCleanup(jobs.subscribe((changed) => changed === owner && void look()))
-  void look()
-
+  const known = live<readonly ShownJob[]>(
+    [],
+    () => jobs.of(owner),
+    (hear) => jobs.subscribe((changed) => changed === owner && hear()),
+  )
+  const now = clock(() => known().some((job) => !hasEnded(job)))
   const shown = createMemo(() => rowsOf(known(), now(), mostRows))
   const rows = createMemo(() => new Map(shown().rows.map((row) => [row.session || row.id, row])))
-  // Nothing is drawn anew where no time goes on.
-  const clock = setInterval(() => !known().every(hasEnded) && setNow(Date.now()), 1_000)
-  onCleanup(() => clearInterval(clock))
 
   const row = (key: string): Element => {
     const of = <Value>(read: (row: Row) => Value) => {

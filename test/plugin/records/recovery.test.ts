@@ -24,6 +24,7 @@ const own = leaseOf("own")
 const job: JobInput = {
   id: "a",
   owner: "owner",
+  batch: "batch-1",
   description: "Look",
   prompt: "Look around.",
   agent: "general",
@@ -226,10 +227,11 @@ describe("A job that was at work when its process ended", () => {
   })
 
   it("goes on where it is to be resumed: asked under the ids of before", async () => {
-    const { recovery, host, kept, put, pass } = newStart({ recover: "resume" })
+    const { recovery, host, record, kept, put, pass } = newStart({ recover: "resume" })
     put()
     await recovery.owner("owner")
     await pass(0)
+    expect(record()?.batch).toBe("batch-1")
     const { messageID } = asked
     expect(host.prompts.map(({ prompt }) => prompt)).toMatchObject([{ session: "ses_1", messageID }])
     expect(kept().lease).toEqual(own)

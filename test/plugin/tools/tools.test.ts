@@ -82,6 +82,20 @@ describe("agents_start", () => {
     expect(jobs.every(({ session, state }) => session !== "" && state === "prompting")).toBe(true)
   })
 
+  it("makes the jobs of a call one batch, in which they stay when they are continued", async () => {
+    const { call, host } = testServices()
+    const first = await call("agents_start", { tasks: [task("a"), task("b")] })
+    const second = await call("agents_start", { tasks: [task("c")] })
+    const [a, b, c] = [...first.jobs, ...second.jobs].map(({ batch }) => batch)
+    expect([a === b, a === c, a]).toEqual([true, false, expect.any(String)])
+
+    host.prompts[0]?.answer("done")
+    await call("agents_wait", { ids: ["a"] })
+    await call("agents_send", { id: "a", message: "go on" })
+    const { jobs } = await call("agents_status", { ids: ["a"] })
+    expect(jobs).toMatchObject([{ run: 2, batch: a }])
+  })
+
   it("waits for the last session, though others are there", async () => {
     let make = () => {}
     const slow = new Promise<void>((resolve) => {

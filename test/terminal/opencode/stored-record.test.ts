@@ -25,7 +25,7 @@ describe("A job in the metadata of a child", () => {
   it("is what the server part wrote", () => {
     expect(storedRecord({ troupe: left })).toEqual(record)
     const error = { kind: "total", message: "not done within 60 s" }
-    const end = { state: "timedOut", startedAt: 2_000, endedAt: 3_000, waitedMs: 5, error }
+    const end = { batch: "b1", state: "timedOut", startedAt: 2_000, endedAt: 3_000, waitedMs: 5, error }
     expect(storedRecord(metadataWith(end))).toEqual({ ...record, ...end })
   })
 

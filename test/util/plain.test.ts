@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { beginning, oneLine, plainLines, plainText } from "../../../src/plugin/util/plain.ts"
+import { beginning, oneLine, plainLines, plainText } from "../../src/util/plain.ts"
 
 it.each([
   ["colours", "\u001b[1;31mred\u001b[0m and \u009b32mgreen", "red and green"],

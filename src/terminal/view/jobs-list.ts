@@ -1,0 +1,224 @@
+import { hasEnded, type ShownJob } from "../jobs.ts"
+import {
+  createEffect,
+  createMemo,
+  createSignal,
+  type Element,
+  each,
+  h,
+  onCleanup,
+  type ScrollBox,
+  useTerminalDimensions,
+} from "../solid.ts"
+import type { Terminal } from "../terminal.ts"
+import { type Act, actNames, acts, actsFor } from "./acts.ts"
+import { frame, hints } from "./frame.ts"
+import type { Chosen, List, Place } from "./jobs-dialog.ts"
+import { firstOf, keyOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
+import { clock, live } from "./live.ts"
+import { countsOf, idLength, type Row, rowOf } from "./rows.ts"
+
+/** Lines that a page moves on. */
+const page = 10
+
+/** Lines of the dialog beside those of the list. */
+const otherLines = 10
+
+export const jobsList: List = (terminal, place) => terminal.dialog((settle) => draw(terminal, place, settle))
+
+function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void): Element {
+  const { jobs: source, color } = terminal
+  const jobs = live<readonly ShownJob[] | undefined>(
+    undefined,
+    () => source.all(),
+    (hear) => source.subscribe(hear),
+  )
+  const known = createMemo(() => jobs() ?? [])
+  const now = clock(() => known().some((job) => !hasEnded(job)))
+  const [query, setQuery] = createSignal(place.query)
+  const [chosen, choose] = createSignal(place.selected)
+
+  const lines = createMemo(() => linesOf(matching(known(), query(), source.title), source.title, now()))
+  const byKey = createMemo(() => new Map(lines().map((line) => [line.key, line])))
+  const rows = createMemo(() => new Map(known().map((job) => [keyOf(job), rowOf(job, now(), "described")])))
+  const owners = createMemo(() => new Set(known().map(({ owner }) => owner)).size)
+  const idWidth = createMemo(() => Math.min(idLength, Math.max(0, ...known().map(({ id }) => id.length))))
+  /** Whom the keys are for. One that the search hides comes back with it. */
+  const selected = createMemo(() => {
+    const key = chosen()
+    return key !== undefined && byKey().has(key) ? key : firstOf(lines())
+  })
+  const job = createMemo(() => {
+    const line = byKey().get(selected() ?? "")
+    return line?.kind === "job" ? line.job : undefined
+  })
+  const size = useTerminalDimensions()
+  // A dialog's upper edge is at a quarter of the terminal.
+  const room = () => Math.max(3, Math.floor(size().height * 0.75) - otherLines)
+  const height = createMemo(() => Math.max(1, Math.min(lines().length, room())))
+
+  const box: ScrollBox = h(
+    "scrollbox",
+    { maxHeight: height, scrollbarOptions: { visible: false }, paddingLeft: 1, paddingRight: 1 },
+    each(
+      () => lines().map(({ key }) => key),
+      (key) => line(key),
+    ),
+  )
+
+  function scroll(): void {
+    const key = selected()
+    if (key !== undefined) box.scrollTo(scrolledTo(lines(), key, box.scrollTop, height()))
+  }
+  // Where its lines have their place only once they are drawn.
+  createEffect(() => {
+    selected()
+    lines()
+    height()
+    const drawn = setTimeout(scroll, 20)
+    onCleanup(() => clearTimeout(drawn))
+  })
+  const placed = setTimeout(() => box.scrollTo(place.top), 15)
+  onCleanup(() => clearTimeout(placed))
+  // Stays with the job that a person sees selected, wherever it moves.
+  createEffect(() => {
+    if (chosen() === undefined) choose(selected())
+  })
+
+  function act(name: Act): void {
+    const shown = job()
+    if (!shown || !acts[name].isFor(shown)) return
+    Object.assign(place, { query: query(), selected: selected(), top: box.scrollTop })
+    settle({ act: name, job: shown })
+  }
+  const move = (by: number) => choose(moved(lines(), selected(), by))
+  const shortcuts = terminal.keys([
+    { id: "dialog.select.prev", title: "Previous job", bind: "up", run: () => move(-1) },
+    { id: "dialog.select.next", title: "Next job", bind: "down", run: () => move(1) },
+    { id: "dialog.select.page_up", title: "Page up", bind: "pageup", run: () => move(-page) },
+    { id: "dialog.select.page_down", title: "Page down", bind: "pagedown", run: () => move(page) },
+    { id: "dialog.select.home", title: "First job", bind: "home", run: () => move(-Infinity) },
+    { id: "dialog.select.end", title: "Last job", bind: "end", run: () => move(Infinity) },
+    ...actNames.map((name) => {
+      const { id, title, bind } = acts[name]
+      return { id, title, bind, run: () => act(name) }
+    }),
+  ])
+
+  const input = h("input", {
+    value: place.query,
+    placeholder: "Search",
+    placeholderColor: () => color("muted"),
+    focusedTextColor: () => color("text"),
+    focusedBackgroundColor: () => color("field"),
+    cursorColor: () => color("text"),
+    onInput: (typed: string) => {
+      if (typed === query()) return
+      setQuery(typed)
+      choose(undefined)
+    },
+  })
+  const focused = setTimeout(() => input.isDestroyed || input.focus(), 1)
+  onCleanup(() => clearTimeout(focused))
+
+  function line(key: string): Element {
+    const found = byKey().get(key)
+    return found?.kind === "job" ? jobLine(key) : heading(key)
+  }
+
+  function heading(key: string): Element {
+    const of = (read: (line: Line) => string | undefined) => () => {
+      const found = byKey().get(key)
+      return found && read(found)
+    }
+    return h(
+      "box",
+      { flexDirection: "row", gap: 1, height: 1, paddingLeft: 1, paddingRight: 1, flexShrink: 0 },
+      h(
+        "text",
+        { flexShrink: 1, wrapMode: "none", overflow: "hidden", fg: () => color("accent") },
+        h(
+          "b",
+          {},
+          of((line) => (line.kind === "owner" ? line.title : "")),
+        ),
+      ),
+      h(
+        "text",
+        { flexShrink: 0, flexGrow: 1, wrapMode: "none", fg: () => color("muted") },
+        of((line) => (line.kind === "owner" ? line.counts : line.kind === "batch" ? line.words : "")),
+      ),
+    )
+  }
+
+  function jobLine(key: string): Element {
+    const isSelected = () => selected() === key
+    const of = (read: (row: Row) => string) => () => {
+      const row = rows().get(key)
+      return row ? read(row) : ""
+    }
+    const ink = (name: "text" | "muted") => () => color(isSelected() ? "selectedText" : name)
+    const glyphInk = () => color(isSelected() ? "selectedText" : (rows().get(key)?.color ?? "text"))
+    return h(
+      "box",
+      {
+        flexDirection: "row",
+        gap: 1,
+        height: 1,
+        flexShrink: 0,
+        paddingLeft: 1,
+        paddingRight: 1,
+        backgroundColor: () => (isSelected() ? color("selected") : undefined),
+        onMouseMove: () => isSelected() || choose(key),
+        onMouseDown: () => choose(key),
+        onMouseUp: () => act("open"),
+      },
+      h(
+        "text",
+        { flexShrink: 0, fg: glyphInk },
+        of(({ glyph }) => glyph),
+      ),
+      h(
+        "text",
+        { flexShrink: 0, width: idWidth, wrapMode: "none", fg: ink("text") },
+        of(({ id }) => id),
+      ),
+      h(
+        "text",
+        { flexGrow: 1, flexShrink: 1, wrapMode: "none", overflow: "hidden", fg: ink("muted") },
+        of(({ words }) => words),
+      ),
+      h(
+        "text",
+        { flexShrink: 0, fg: ink("muted") },
+        of(({ time }) => time),
+      ),
+    )
+  }
+
+  const empty = () => {
+    if (jobs() === undefined) return ""
+    if (known().length === 0) return "No jobs. Ask the agent for parallel work to start some."
+    return lines().length === 0 ? "No job matches." : undefined
+  }
+
+  return frame(
+    terminal,
+    { title: "Jobs", note: () => (owners() > 1 ? countsOf(known()) : "") },
+    h("box", { paddingLeft: 2, paddingRight: 2 }, input),
+    h("box", {}, box, () => {
+      const words = empty()
+      return words === undefined ? undefined : h("text", { paddingLeft: 2, fg: () => color("muted") }, words)
+    }),
+    hints(terminal, () => {
+      const shown = job()
+      return shown
+        ? actsFor(shown).map((name) => ({
+            title: acts[name].title,
+            keys: shortcuts(acts[name].id),
+            run: () => act(name),
+          }))
+        : []
+    }),
+  )
+}
