@@ -479,13 +479,13 @@ function endedRecord(context: JobContext): JobRecord {
 /** The clock may have been set back: nothing ends before it began. */
 const endOf = ({ startedAt, job }: JobContext, at: number) => Math.max(at, startedAt ?? job.createdAt)
 
-/** The wait for people that is under way ends. */
 /** The run's answer, after what its owner would otherwise never be given. */
 function withUndelivered({ job: { earlier } }: JobContext, answer: string): string {
   const before = earlier?.isUndelivered ? earlier.text : undefined
   return [before, answer].filter((text) => text).join("\n\n")
 }
 
+/** The wait for people that is under way ends. */
 function waitOver({ waitedMs, waitingSince }: JobContext, at: number) {
   return { waitedMs: waitedMs + Math.max(0, at - (waitingSince ?? at)), waitingSince: undefined }
 }
