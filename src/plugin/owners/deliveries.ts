@@ -245,15 +245,15 @@ export class Deliveries {
 
   async #deliver(message: OwnerMessage): Promise<Delivered> {
     const { host, inbox } = this.#options
-    const isWanted = () => {
+    const isStill = (...states: readonly Idle[]) => {
       const delivery = this.#byOwner.get(message.session)?.getSnapshot()
-      return idle.some((delivering) => delivery?.matches({ delivering }))
+      return states.some((delivering) => delivery?.matches({ delivering }))
     }
     const session = await host.session(message.session)
     if (isGone(session)) return { outcome: "gone" }
-    // As when it was composed: that may be a while ago, where opencode failed.
-    if (answered(session).isReverted || !isWanted()) return { outcome: "busy" }
-    const delivered = await host.deliver(message, { isWanted })
+    // As when it was composed: that may be a while ago, where opencode failed. A turn may have fetched results itself.
+    if (answered(session).isReverted || !isStill("undisturbed")) return { outcome: "busy" }
+    const delivered = await host.deliver(message, { isWanted: () => isStill("undisturbed", "idleAgain") })
     if (isGone(delivered)) return { outcome: "gone" }
     inbox.markDelivered(message.session, runsIn(answered(delivered).mark))
     return { outcome: "delivered" }
@@ -299,7 +299,7 @@ function answered<T>(result: Result<T>): T {
 }
 
 /** The states of a delivery in which no turn of its owner is under way, nor has just been stopped. */
-const idle = ["undisturbed", "idleAgain"] as const
+type Idle = "undisturbed" | "idleAgain"
 
 function pathOf(value: StateValue): string[] {
   if (typeof value === "string") return [value]

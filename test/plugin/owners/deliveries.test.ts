@@ -521,6 +521,28 @@ describe("While the owner works", () => {
     expect(posted).toHaveLength(1)
   })
 
+  it("nothing goes that a turn has fetched which comes and goes just before", async () => {
+    let looks = 0
+    const owner = { happen: () => {} }
+    const { posted, finish, turn, deliver } = await ownerWithJobs({
+      faults: (host) => ({
+        async session(id) {
+          looks++
+          if (looks === 2) owner.happen()
+          return host.session(id)
+        },
+      }),
+    })
+    owner.happen = () => {
+      turn("begins")
+      deliver("a")
+      turn("ends")
+    }
+    await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+  })
+
   it("an interrupt of its turn means that nothing wakes it: results wait for the end of the next", async () => {
     const { posted, finish, turn, deliveries } = await ownerWithJobs()
     turn("begins")
