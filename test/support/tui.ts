@@ -15,14 +15,7 @@ import { poll } from "./waiters.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 
-export type TuiOptions = ProjectOptions & {
-  /** Default: 200, wide enough for opencode's sidebar. */
-  columns?: number
-  /** Keys that the person has set, by command. */
-  keybinds?: Record<string, string>
-}
-
-/** The real terminal interface of opencode, in a terminal of 50 lines. */
+/** The real terminal interface of opencode, in a terminal of 200 by 50 (wide enough for its sidebar). */
 export interface Tui {
   readonly project: string
   readonly home: string
@@ -30,6 +23,8 @@ export interface Tui {
   type(text: string): void
   /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
   press(...keys: string[]): void
+  /** Makes the terminal so many columns wide. */
+  resize(columns: number): void
   /** Begins to listen, and tells what has been put on the clipboard since then, once something has. */
   watchClipboard(): () => Promise<string>
   /** What the terminal shows, without colours. */
@@ -39,17 +34,12 @@ export interface Tui {
   stop(): Promise<void>
 }
 
-export async function startTui(options: TuiOptions, generation: Generation): Promise<Tui> {
-  const { columns = 200, keybinds = {} } = options
+export async function startTui(options: ProjectOptions, generation: Generation): Promise<Tui> {
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
   if (generation === 1 && options.plugin !== false) {
     const entry = options.plugin?.path ?? root
-    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry], keybinds }))
-  }
-  if (generation === 2) {
-    mkdirSync(join(stage.home, ".config", "opencode"), { recursive: true })
-    writeFileSync(join(stage.home, ".config", "opencode", "cli.json"), JSON.stringify({ keybinds }))
+    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
   }
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
@@ -61,7 +51,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
       encoding: "utf8",
       stdio: "pipe",
     })
-  const size = ["-x", String(columns), "-y", "50"]
+  const size = ["-x", "200", "-y", "50"]
   tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, ...commands[generation]())
   const pane = Number(tmux("display-message", "-p", "-t", "tui", "#{pane_pid}"))
   const server = Number(tmux("display-message", "-p", "#{pid}"))
@@ -77,6 +67,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
     home: stage.home,
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
+    resize: (columns) => void tmux("resize-window", "-t", "tui", "-x", String(columns), "-y", "50"),
     watchClipboard: () => {
       const output = join(folder.path, "output")
       tmux("pipe-pane", "-t", "tui", `cat > ${output}`)
