@@ -14,6 +14,12 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/**
+ * Most opencodes of the tests run for seconds, in which Bun's optimizing compilers cost a fifth of all CPU and give
+ * nothing back. They start with this environment; one that runs for longer is without the last compiler alone.
+ */
+const briefOpencode = { BUN_JSC_useDFGJIT: "0" }
+
 export default defineConfig(({ mode }) => {
   // What `test/support/depth.ts` reads.
   const env: Record<string, string> = mode === "deep" ? { TROUPE_DEEP: "1" } : {}
@@ -45,9 +51,11 @@ export default defineConfig(({ mode }) => {
             // The first hooks wait for what all have in common, however busy the machine is.
             hookTimeout: 120_000,
             maxWorkers: 2,
+            // As above: half a second for each file. What is a file's own is made and ended in its hooks.
+            isolate: false,
             // Concurrent tests wait for opencode most of the time, deep ones for faults that take ten seconds.
             maxConcurrency: mode === "deep" ? 8 : 2,
-            env,
+            env: { ...env, ...briefOpencode },
           },
         },
       ],

@@ -14,6 +14,7 @@ import { writeReadme } from "./readme.ts"
 import { isBroken, json, type Results, table, titleOf } from "./report.ts"
 import { requestBytes } from "./request-bytes.ts"
 import { startUp } from "./start-up.ts"
+import { benchTerminal } from "./terminal.ts"
 import { waitLatency } from "./wait-latency.ts"
 
 /** Measured in each opencode, and once. */
@@ -22,6 +23,7 @@ const parts: Record<string, { measure: Part; isOfOpencode: boolean }> = {
   "wait-latency": { measure: waitLatency, isOfOpencode: true },
   "request-bytes": { measure: requestBytes, isOfOpencode: true },
   "start-up": { measure: startUp, isOfOpencode: true },
+  terminal: { measure: benchTerminal, isOfOpencode: true },
   peers: { measure: peers, isOfOpencode: true },
   "kept-texts": { measure: keptTexts, isOfOpencode: true },
   "actor-cost": { measure: actorCost, isOfOpencode: false },
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     throw new Error("there is no dist/server.js; run: npm run build")
   const generations = generationsFor(opencode)
   const copy = tempFolder("bench")
-  for (const each of ["dist", "package.json", "server.js"])
+  for (const each of ["dist", "package.json", "server.js", "tui.js"])
     cpSync(join(root, each), join(copy.path, each), { recursive: true })
 
   const results: Results = {}

@@ -7,7 +7,7 @@ import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
-import type { Host, HostEvent, Tool } from "./host/port.ts"
+import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
 import { type Options, readOptions } from "./options.ts"
 import { createConversations } from "./owners/conversations.ts"
 import { Deliveries } from "./owners/deliveries.ts"
@@ -20,7 +20,7 @@ import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
 import { serveTerminal } from "./person/terminal.ts"
-import { createToasts, logInstead } from "./person/toasts.ts"
+import { createToasts, logRequests } from "./person/toasts.ts"
 import type { Claims } from "./records/claims.ts"
 import { type Holder, isOfThisProcess, takeLease } from "./records/lease.ts"
 import { createRecovery, type RecoveryOptions, type Waiting } from "./records/recovery.ts"
@@ -135,10 +135,13 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const ledger = new Ledger(reportError)
   const store = new JobStore(host, holder, settings.claims && { claims: settings.claims })
   const turns = new Turns(host)
-  const { toast } = host
-  const toasts = toast
-    ? createToasts({ host: { toast }, records: ledger, reportError })
-    : logInstead({ host, records: ledger })
+  const toasts = createToasts({
+    // Where opencode shows no toasts, its terminal does, as far as there is one.
+    host: { toast: host.toast ?? ((toast: Toast) => terminal.toast(toast)) },
+    records: ledger,
+    reportError,
+  })
+  const endLog = host.toast ? () => {} : logRequests({ host, records: ledger })
   const effects = childEffects({
     host,
     turns,
@@ -181,7 +184,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       jobOf: (session) => ledger.bySession(session),
     })
   const inspection = inspectJobs({ host, toasts, troupe, actors, messenger, turns, options, directory, now })
-  const endTerminal = serveTerminal({ host, troupe, messenger, turns, link: inspection.link })
+  const terminal = serveTerminal({ host, troupe, messenger, turns, link: inspection.link })
   const tools = jobTools({
     troupe,
     host,
@@ -231,12 +234,13 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       recovery.stop()
       deliveries.stop()
       toasts.stop()
+      endLog()
       const inspectorLeft = inspection.stop()
       troupe.stop()
       await Promise.all([
         store.drain(stopTimeout),
         within(stopTimeout, inspectorLeft, () => undefined),
-        within(stopTimeout, endTerminal(), () => undefined),
+        within(stopTimeout, terminal.end(), () => undefined),
         // The next instance looks for jobs once: one that came later would be nobody's.
         within<unknown>(stopTimeout, effects.allOpened(), () => undefined),
       ])
@@ -247,10 +251,20 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
 
 /** Says nothing to people that a terminal would carry out: some of its words are those of models and tools. */
 function plainSpoken(host: Host): Host {
-  const { toast } = host
+  const { toast, serveTerminal: serve } = host
+  const plain = (shown: Toast) => ({ ...shown, message: plainLines(shown.message) })
   return {
     ...host,
-    ...(toast && { toast: (shown) => toast({ ...shown, message: plainLines(shown.message) }) }),
+    ...(toast && { toast: (shown) => toast(plain(shown)) }),
+    ...(serve && {
+      serveTerminal: async (service) => {
+        const served = await serve(service)
+        const { ok } = served
+        return ok
+          ? { ok, value: { ...served.value, toast: (shown) => served.value.toast(plain(shown)) } }
+          : served
+      },
+    }),
     log: (level, message) => host.log(level, oneLine(message)),
   }
 }

@@ -19,7 +19,16 @@ export const contract = {
     cancel: { input: job, output: { type: "object" } },
     send: { input: object({ session: text, message: text }), output: { type: "object" } },
   },
-  events: { changed: { schema: object({ owner: text }) } },
+  events: {
+    changed: { schema: object({ owner: text }) },
+    toast: {
+      schema: {
+        type: "object",
+        properties: { message: text, variant: text, duration: { type: "number" }, session: text },
+        required: ["message", "variant"],
+      },
+    },
+  },
 } as const
 
 function object(properties: Record<string, object>) {
@@ -46,3 +55,11 @@ export type TerminalCommand =
   | { act: "inspect" }
   | { act: "cancel"; session: string }
   | { act: "send"; session: string; message: string }
+  /** A terminal has this part: its commands can be named. */
+  | { act: "arrive" }
+
+/** The slashes of this part's commands. */
+export const slashes = { jobs: "troupe", answer: "troupe-answer" } as const
+
+/** Whose toasts these are, in opencode 1.18, where they come from the server part. */
+export const toastTitle = "opencode-troupe"

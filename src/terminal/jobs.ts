@@ -54,6 +54,8 @@ export type Jobs = {
   of(owner: string): Promise<readonly ShownJob[]>
   /** Those of all sessions of this project. @throws Error where they cannot be told now */
   all(): Promise<readonly ShownJob[]>
+  /** Those that wait for a person. @throws Error where they cannot be told now */
+  waiting(): Promise<readonly ShownJob[]>
   /** Of an owner's session, for people; its id where it is not known yet. Live, where it is read within a component. */
   title(owner: string): string
   /** What it was asked, and what it answered or had written. @throws Error that says why it cannot be read */

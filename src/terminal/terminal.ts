@@ -33,7 +33,7 @@ export type Screen = {
   keys(keys: readonly Key[]): Shortcuts
   /** Puts a text on the person's clipboard. Whether their terminal takes it. */
   copy(text: string): boolean
-  toast(toast: { message: string; variant: "info" | "success" | "error" }): void
+  toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
 }
 
 export type ColorName =

@@ -1,8 +1,9 @@
+import { slashes } from "./contract.ts"
 import { type Api, terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
 import type { Screen, Terminal } from "./terminal.ts"
 import { inspect } from "./view/acts.ts"
-import { answerWaiting } from "./view/answer.ts"
+import { answerWaiting, sayWhatWaits } from "./view/answer.ts"
 import { atTheTop, jobsDialog, told } from "./view/jobs-dialog.ts"
 import { jobsList } from "./view/jobs-list.ts"
 import { chooseFrom } from "./view/menu.ts"
@@ -36,7 +37,7 @@ function begin(open: () => Screen): void {
     terminal.command({
       id: "troupe.jobs",
       title: "Jobs of this project",
-      slash: "troupe",
+      slash: slashes.jobs,
       run: showJobs,
     })
     terminal.command({
@@ -53,9 +54,10 @@ function begin(open: () => Screen): void {
     terminal.command({
       id: "troupe.answer",
       title: "Answer the jobs that wait",
-      slash: "troupe-answer",
+      slash: slashes.answer,
       run: () => answerWaiting(terminal),
     })
+    void sayWhatWaits(terminal)
   } catch (error) {
     console.error(`opencode-troupe: this opencode's terminal cannot show the jobs: ${String(error)}`)
   }

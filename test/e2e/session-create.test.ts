@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -50,9 +50,9 @@ export default {
 }
 `
 
-describeBoth("A store that takes no new session", ({ start, generation, titled }) => {
+describeBoth("A store that takes no new session", ({ open, generation, titled }) => {
   let model: ScriptedModel
-  let oc: AnyOpencode
+  let oc: AnyProject
   const folder = tempFolder("double")
 
   beforeAll(async () => {
@@ -61,7 +61,7 @@ describeBoth("A store that takes no new session", ({ start, generation, titled }
     // opencode 2 takes a folder.
     const path = generation === 1 ? file : folder.path
     model = await startScriptedModel()
-    oc = await start({ model, plugin: { path, options: { notify: "never" } } })
+    oc = await open({ model, plugin: { path, options: { notify: "never" } } })
   })
 
   afterAll(async () => {

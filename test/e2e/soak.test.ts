@@ -8,6 +8,7 @@ import { isDeep } from "../support/depth.ts"
 import { freePort } from "../support/free-port.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
+import { longRunning } from "../support/opencode-env.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
@@ -87,7 +88,7 @@ describeBoth("A long day", ({ start, generation }) => {
     inspector = `http://127.0.0.1:${port}`
     const options = { concurrency: 16, notify: "never", inspector: { port, token } }
     model = await startScriptedModel()
-    oc = await start({ model, config: pluginsOf(options) })
+    oc = await start({ model, config: pluginsOf(options), env: longRunning })
   })
 
   afterAll(async () => {
@@ -149,9 +150,12 @@ describeBoth("A long day", ({ start, generation }) => {
     )
   }
 
-  async function probe() {
+  /** What the process holds once it lets go of no more: what a lap has left may take a moment. */
+  async function probe(last = Number.POSITIVE_INFINITY): Promise<z.infer<typeof Probe>> {
     const { metadata } = await oc.callTool(await oc.session(), "probe", {})
-    return Probe.parse(metadata)
+    const found = Probe.parse(metadata)
+    const promises = found.objects.Promise ?? 0
+    return promises < last - jobsInLap ? probe(promises) : found
   }
 
   /** The actors that live: the process, its projects, their supervisors, their jobs. */

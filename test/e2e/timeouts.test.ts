@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf } from "../support/jobs.ts"
 import { type Reply, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("Timeouts", ({ start, titled, tools }) => {
+describeBoth("Timeouts", ({ open, start, generation, titled, tools }) => {
   let model: ScriptedModel
-  let oc: AnyOpencode
+  let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
@@ -16,8 +16,9 @@ describeBoth("Timeouts", ({ start, titled, tools }) => {
       experimental: { subagent_depth: 2 },
       agent: { delegate },
     }
-    // Of its own: a reload in a shared opencode 2 would end the calls that wait.
-    oc = await start({ model, config, plugin: { options: { idleSeconds: 4, notify: "never" } } })
+    // A reload in a shared opencode 2 would end the calls that wait.
+    const begin = generation === 1 ? open : start
+    oc = await begin({ model, config, plugin: { options: { idleSeconds: 4, notify: "never" } } })
   })
 
   afterAll(async () => {

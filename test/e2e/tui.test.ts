@@ -170,7 +170,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/They have stopped/, slowly)
   })
 
-  answersInTheTerminal({ terminal: () => ({ model, tui }), tools })
+  answersInTheTerminal({ terminal: () => ({ model, tui }), generation, tools })
 
   /** Opens /troupe and finds the job there. */
   async function find(id: string): Promise<void> {

@@ -1,6 +1,9 @@
 import { homedir } from "node:os"
 import { join } from "node:path"
 
+/** Of an opencode that runs for minutes: see `vitest.config.ts`. */
+export const longRunning = { BUN_JSC_useDFGJIT: "1", BUN_JSC_useFTLJIT: "0" }
+
 /**
  * The environment of an opencode that lives in `home` alone: nothing of the opencode, the XDG folders or the tmux
  * this process may itself run under gets in, nor does the configuration of the person who runs the tests.

@@ -17,6 +17,7 @@ const turnRaces = "test/plugin/races/turns.test.ts"
 const startTests = "test/plugin/tools/starts.test.ts"
 const toastTests = "test/plugin/person/toast-machine.test.ts"
 const startRaces = "test/plugin/races/start.test.ts"
+const startAndWaitRaces = "test/plugin/races/start-and-wait.test.ts"
 const followUpRaces = "test/plugin/races/follow-ups.test.ts"
 const deliveryRaces = "test/plugin/races/deliveries.test.ts"
 const deliveryTests = "test/plugin/owners/deliveries.test.ts"
@@ -130,12 +131,16 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: ["test/plugin/tools/progress.test.ts"],
     },
     {
-      what: "a start is under way only once its owner's old jobs were looked for",
+      what: "a start is under way only once its owner's old jobs and undos were looked for",
       file: "src/plugin/tools/index.ts",
       edits: [
         {
+          from: "    StartArguments,\n    start,\n",
+          to: "    StartArguments,\n    (_, given, call) => services.starts.track(call.place, start(services, given, call)),\n",
+        },
+        {
           from: "services.starts.track(call.place, startTool.run(given, call))",
-          to: "services.recovery.owner(call.place.session).then(() => services.starts.track(call.place, startTool.run(given, call)))",
+          to: "startTool.run(given, call)",
         },
       ],
       suites: [startTests],
@@ -144,7 +149,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a wait looks for jobs before a start of its message has made them",
       file: "src/plugin/tools/wait.ts",
       edits: [{ from: "await services.starts.over(owner, signal)", to: "" }],
-      suites: [startTests, startRaces],
+      suites: [startTests, startAndWaitRaces],
     },
     {
       what: "a wait that finds nothing does not look again",
@@ -216,8 +221,16 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the end of an earlier run's prompt cleans up behind the next run",
-      file: "src/plugin/children/turns.ts",
-      edits: [{ from: "if (turn && this.of(session) === turn)", to: "if (turn)" }],
+      file: "src/plugin/children/effects.ts",
+      edits: [
+        {
+          from: `      turns.forget(session)
+      if (!answer.error) return { ...answer, usage: await usageOf(host, session) }`,
+          to: `      const usage = await usageOf(host, session)
+      turns.forget(session)
+      if (!answer.error) return { ...answer, usage }`,
+        },
+      ],
       suites: ["test/plugin/children/messenger.test.ts"],
     },
   ],
@@ -255,8 +268,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a turn of somebody else that begins while the message is stored gets another turn beside it",
       file: "src/plugin/owners/deliveries.ts",
-      edits: [{ from: `matches({ delivering: "undisturbed" })`, to: `matches("delivering")` }],
-      suites: [deliveryTests, deliveryRaces],
+      edits: [{ from: "delivery?.matches({ delivering })", to: `delivery?.matches("delivering")` }],
+      suites: [deliveryTests],
     },
     {
       what: "and a turn more: opencode 1.18 starts one without asking whether it is wanted",
@@ -371,7 +384,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "and none at all: what ended while its owner was being told waits for ever",
       file: "src/plugin/owners/delivery-machine.ts",
       edits: [{ from: "rememberMore: assign({ hasMore: true })", to: "rememberMore: assign({})" }],
-      suites: [deliveryRaces, deliveryTests],
+      suites: [deliveryTests],
     },
     {
       what: "and a turn more: that of somebody else leaves the message as one whose turn is missing",
@@ -564,7 +577,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           to: `            "xstate.error.actor.write": { target: "#writer.draining", actions: "takeBack" },`,
         },
       ],
-      suites: [writerTests],
+      suites: [storeTests],
     },
     {
       what: "what changes while a write is under way counts as written with it",
@@ -942,6 +955,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           to: `after: { readTime: { target: "free", actions: "takeEnds" } }`,
         },
       ],
+      suites: [toastTests],
+    },
+    {
+      what: "each end is told by itself, though its batch goes on",
+      file: "src/plugin/person/toast-machine.ts",
+      edits: [{ from: "batch.untold.length > 0 && isOver(batch)", to: "batch.untold.length > 0" }],
       suites: [toastTests],
     },
     {

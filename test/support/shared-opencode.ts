@@ -5,7 +5,7 @@ import { type Server, serverOfWorker } from "./common.ts"
 import { EventStream } from "./events.ts"
 import { type OpenProject, serve } from "./opencode.ts"
 import { serve2 } from "./opencode-2-server.ts"
-import { opencodeEnv } from "./opencode-env.ts"
+import { longRunning, opencodeEnv } from "./opencode-env.ts"
 import { copyHomeOf } from "./prepared-home.ts"
 import type { ScriptedModel } from "./scripted-model.ts"
 import { type StageOptions, setStage } from "./stage.ts"
@@ -17,12 +17,12 @@ export const startShared1 = (count: number, preparedHome: string) =>
   startShared(count, (folder) => {
     const home = join(folder, "home")
     copyHomeOf(preparedHome, home)
-    return serve(folder, opencodeEnv(home))
+    return serve(folder, opencodeEnv(home, longRunning))
   })
 
 /** The same of opencode 2, which needs no preparation. */
 export const startShared2 = (count: number) =>
-  startShared(count, (folder) => serve2(folder, join(folder, "home")))
+  startShared(count, (folder) => serve2(folder, join(folder, "home"), longRunning))
 
 async function startShared(count: number, start: (folder: string) => ReturnType<typeof serve>) {
   const running = await Promise.all(

@@ -6,7 +6,7 @@ import { atExit } from "./cleanup.ts"
 import { projectConfig2 } from "./opencode-2.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
-import { opencodeEnv } from "./opencode-env.ts"
+import { longRunning, opencodeEnv } from "./opencode-env.ts"
 import { killGroup } from "./process-group.ts"
 import { makeProject } from "./project.ts"
 import { type Stage, setStage } from "./stage.ts"
@@ -14,6 +14,11 @@ import { tempFolder } from "./temp-folder.ts"
 import { poll } from "./waiters.ts"
 
 const root = join(import.meta.dirname, "..", "..")
+
+export type TuiOptions = ProjectOptions & {
+  /** Whether 1.18 is told of the plugin's part in the terminal; opencode 2 finds it by itself. */
+  hasPart?: boolean
+}
 
 /** The real terminal interface of opencode, in a terminal of 200 by 50 (wide enough for its sidebar). */
 export interface Tui {
@@ -30,20 +35,22 @@ export interface Tui {
   /** What the terminal shows, without colours. */
   screen(): string
   /** Waits until the screen matches and returns it; the error shows the last screen. */
-  waitForScreen(pattern: RegExp, timeoutMs?: number): Promise<string>
+  waitForScreen(pattern: RegExp, timeoutMs?: number, everyMs?: number): Promise<string>
   stop(): Promise<void>
 }
 
-export async function startTui(options: ProjectOptions, generation: Generation): Promise<Tui> {
+export async function startTui(options: TuiOptions, generation: Generation): Promise<Tui> {
+  const { hasPart = options.plugin !== false } = options
   const stage = generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
-  if (generation === 1 && options.plugin !== false) {
-    const entry = options.plugin?.path ?? root
+  if (generation === 1 && hasPart) {
+    const entry = (options.plugin ? options.plugin.path : undefined) ?? root
     writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
   }
+  if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
-  const env = { ...stage.env, TERM: "xterm-256color", LANG: "C.UTF-8" }
+  const env = { ...stage.env, ...longRunning, TERM: "xterm-256color", LANG: "C.UTF-8" }
   const tmux = (...args: string[]) =>
     execFileSync("tmux", ["-S", join(folder.path, "s"), "-f", "/dev/null", ...args], {
       cwd: stage.project,
@@ -78,7 +85,7 @@ export async function startTui(options: ProjectOptions, generation: Generation):
       }
     },
     screen,
-    waitForScreen: async (pattern, timeoutMs = 15_000) => {
+    waitForScreen: async (pattern, timeoutMs = 15_000, everyMs = 100) => {
       let last = ""
       try {
         return await poll(
@@ -87,7 +94,7 @@ export async function startTui(options: ProjectOptions, generation: Generation):
             last = screen()
             return pattern.test(last) ? last : undefined
           },
-          { timeoutMs, everyMs: 100 },
+          { timeoutMs, everyMs },
         )
       } catch (error) {
         throw new Error(`The screen never matched ${pattern}. It shows:\n${last}`, { cause: error })
@@ -114,6 +121,13 @@ function clipboardIn(output: string): string | undefined {
 const commands = {
   1: () => [opencodeBinary()],
   2: () => [opencode2Binary() ?? "opencode", "--standalone"],
+}
+
+/** What a person can choose in 1.18: its spinners are a fifth of what its terminal costs. */
+function stopAnimations(home: string): void {
+  const folder = join(home, ".local", "state", "opencode")
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, "kv.json"), JSON.stringify({ animations_enabled: false }))
 }
 
 function setStage2(options: ProjectOptions): Stage {

@@ -51,7 +51,8 @@ function person(requests: Request[], all: ShownJob[], picks: Pick[], written: (s
   let hear: (owner: string) => void = () => {}
   const unexpected = () => expect.fail("nobody wanted this")
   const jobs: Jobs = {
-    all: async () => all,
+    all: unexpected,
+    waiting: async () => all.filter(({ asks }) => asks),
     of: async () => all,
     title: unexpected,
     inspect: unexpected,
@@ -270,7 +271,7 @@ describe("The command that answers", () => {
 
   it("says in a toast what fails", async () => {
     const { terminal } = person([], [], [])
-    terminal.jobs.all = async () => {
+    terminal.jobs.waiting = async () => {
       throw new Error("opencode is away")
     }
     await answerWaiting(terminal)

@@ -14,6 +14,7 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
     jobs: {
       all: unexpected,
       of: unexpected,
+      waiting: unexpected,
       title: unexpected,
       inspect: unexpected,
       read: async () => ({ prompt: "Look", text: "It is fine." }),

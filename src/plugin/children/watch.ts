@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util"
-import { type Activity, hasEnded, type JobRecord, type Usage } from "../../machines/record.ts"
+import { type Activity, type Ask, hasEnded, type JobRecord, type Usage } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent } from "../host/port.ts"
 import { throttle } from "../util/throttle.ts"
@@ -18,7 +18,7 @@ export type Watch = {
 }
 
 type WatchOptions = {
-  host?: Pick<Host, "tellAgain" | "log">
+  host?: Pick<Host, "tellAgain" | "withdraw" | "log">
   /** Epoch milliseconds. Default: `Date.now`. */
   now?: () => number
 }
@@ -35,7 +35,7 @@ export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOpt
     if (hasEnded(job)) forget(job.session)
     else if (watched.get(job.session)?.session !== job.session) {
       // A job that a child started is a session of that child's as well.
-      watched.set(job.session, watchedJob(troupe, job, now, watched.get(job.owner)))
+      watched.set(job.session, watchedJob({ troupe, host, now, ancestor: watched.get(job.owner) }, job))
     }
     if (hasEnded(job)) takenOver.delete(job.session)
     // Before that it has no clocks that could be paused.
@@ -52,7 +52,7 @@ export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOpt
     const child = watched.get(session)
     // A job that was cancelled as its session opened has no watch of its own: what is there is its ancestor's.
     if (child?.session !== session) return
-    child.activity.cancel()
+    child.end()
     for (const [id, each] of watched) if (each === child) watched.delete(id)
   }
 
@@ -74,29 +74,40 @@ export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOpt
 type Watched = {
   /** The job's own child session. */
   session: string
-  activity: { cancel(): void }
   handle(event: HostEvent): void
+  end(): void
 }
 
-/** @param ancestor the job whose child started this one: it hears of all that happens, as of any of its subagents. */
+type Surroundings = {
+  troupe: Troupe
+  host: WatchOptions["host"]
+  now: () => number
+  /** The job whose child started this one: it hears of all that happens, as of any of its subagents. */
+  ancestor: Watched | undefined
+}
+
 function watchedJob(
-  troupe: Troupe,
+  { troupe, host, now, ancestor }: Surroundings,
   { owner, id, session: own }: JobRecord,
-  now: () => number,
-  ancestor: Watched | undefined,
 ): Watched {
   const job = { owner, id }
   const activity = throttle<Omit<Activity, "at">>(activityMs, (latest) =>
     troupe.tell(job, { type: "child.active", activity: { ...latest, at: now() } }),
   )
-  /** The session behind each open ask. */
-  const asks = new Map<string, string>()
+  /** Each open ask, and the session behind it. */
+  const asks = new Map<string, { ask: Ask; session: string }>()
   /** The session behind each call of a tool that runs. */
   const tools = new Map<string, string>()
   let tail = ""
 
   const answered = (ask: string) => {
     if (asks.delete(ask)) troupe.tell(job, { type: "child.answered", ask, at: now() })
+  }
+
+  /** A turn that was aborted leaves its requests unanswered for ever. */
+  function withdraw(asked: { ask: Ask }): void {
+    answered(asked.ask.id)
+    void host?.withdraw?.(asked.ask)
   }
 
   /** opencode tells what a session has used with each change of it. */
@@ -108,7 +119,10 @@ function watchedJob(
 
   return {
     session: own,
-    activity,
+    end() {
+      activity.cancel()
+      for (const each of [...asks.values()]) withdraw(each)
+    },
     handle(event) {
       ancestor?.handle(event)
       const { session } = event
@@ -146,8 +160,7 @@ function watchedJob(
           activity.call(tail === "" ? {} : { text: tail })
           return
         case "session.idle":
-          // A session that was aborted leaves its requests unanswered for ever.
-          for (const ask of ofSession(asks, session)) answered(ask)
+          for (const each of [...asks.values()]) if (each.session === session) withdraw(each)
           if (session === own) {
             tools.clear()
             activity.cancel()
@@ -163,15 +176,13 @@ function watchedJob(
           for (const call of tools.keys()) troupe.tell(job, { type: "tool.started", call, at: now() })
           return
         }
-        case "request.opened":
+        case "request.opened": {
           activity.cancel()
-          asks.set(event.request.id, session)
-          troupe.tell(job, {
-            type: "child.asked",
-            ask: session === own ? event.request : { ...event.request, session },
-            at: now(),
-          })
+          const ask = session === own ? event.request : { ...event.request, session }
+          asks.set(ask.id, { ask, session })
+          troupe.tell(job, { type: "child.asked", ask, at: now() })
           return
+        }
         case "request.closed":
           answered(event.request)
           return

@@ -1,5 +1,5 @@
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
-import type { TerminalService } from "../../terminal/contract.ts"
+import type { slashes, TerminalService } from "../../terminal/contract.ts"
 import type { Problems } from "../util/problems.ts"
 
 /**
@@ -48,6 +48,11 @@ export type Host = {
   steer(prompt: Prompt): Promise<Result<unknown>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
   abort(session: string): Promise<Result<unknown>>
+  /**
+   * Takes back a request of a turn that is over, which opencode would go on to show to the person. Not there where
+   * opencode does that by itself.
+   */
+  withdraw?: (request: Ask) => Promise<Result<unknown>>
   /** Shows how a running tool call is doing. Returns when it is shown; once `signal` aborts, it is no more tried. */
   showProgress(call: ToolCallPlace, progress: Progress, signal: AbortSignal): Promise<Result<unknown>>
   /**
@@ -68,6 +73,8 @@ export type Host = {
 export type TerminalChannel = {
   /** Says that the jobs of this owner have changed, to whoever listens. */
   changed(owner: string): void
+  /** Shows it in each terminal that is there. */
+  toast(toast: Toast): void
   end(): Promise<void>
 }
 
@@ -243,7 +250,14 @@ export type Tool = {
   run(given: unknown, call: ToolCall): Promise<ToolAnswer>
 }
 
-export type Toast = { message: string; variant: "info" | "success" | "warning" | "error"; duration?: number }
+export type Toast = {
+  message: string
+  variant: "info" | "success" | "warning" | "error"
+  /** Milliseconds. */
+  duration?: number
+  /** Where the person can do something about it, and what they can call for that in a terminal. */
+  leadsTo?: { session: string; command: keyof typeof slashes }
+}
 
 /** What happens in opencode, decoded once. All carry the session that it happens in. */
 export type HostEvent = { session: string } & (

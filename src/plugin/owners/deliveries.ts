@@ -243,8 +243,10 @@ export class Deliveries {
 
   async #deliver(message: OwnerMessage): Promise<Delivered> {
     const { host, inbox } = this.#options
-    const isWanted = () =>
-      this.#byOwner.get(message.session)?.getSnapshot().matches({ delivering: "undisturbed" }) ?? false
+    const isWanted = () => {
+      const delivery = this.#byOwner.get(message.session)?.getSnapshot()
+      return idle.some((delivering) => delivery?.matches({ delivering }))
+    }
     const delivered = deliveredOf(await host.deliver(message, { isWanted }))
     if (delivered.outcome === "delivered") inbox.markDelivered(message.session, runsIn(message.mark))
     return delivered
@@ -294,6 +296,9 @@ function deliveredOf(result: Result<unknown>): Delivered {
   answered(result)
   return { outcome: "delivered" }
 }
+
+/** The states of a delivery in which no turn of its owner is under way, nor has just been stopped. */
+const idle = ["undisturbed", "idleAgain"] as const
 
 function pathOf(value: StateValue): string[] {
   if (typeof value === "string") return [value]

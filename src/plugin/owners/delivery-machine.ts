@@ -78,6 +78,7 @@ export const deliveryMachine = setup({
     "owner is gone": (_, { outcome }: Composed | Delivered) => outcome === "gone",
     "has more": ({ context }) => context.hasMore,
     "a turn has begun": stateIn("#delivery.delivering.overtaken"),
+    "a turn has passed": stateIn("#delivery.delivering.idleAgain"),
     "that turn was stopped": stateIn("#delivery.delivering.stopped"),
   },
   actions: {
@@ -204,6 +205,7 @@ export const deliveryMachine = setup({
         onError: [
           { guard: "a turn has begun", target: "busy" },
           { guard: "that turn was stopped", target: "held" },
+          { guard: "a turn has passed", target: "backoff", actions: "forgetMessage" },
           { target: "backoff" },
         ],
       },
@@ -216,7 +218,12 @@ export const deliveryMachine = setup({
         },
         overtaken: {
           description: "A turn is under way, this message's or somebody else's. No other is started.",
-          on: { "owner.idle": "undisturbed" },
+          on: { "owner.idle": "idleAgain" },
+        },
+        idleAgain: {
+          description:
+            "That turn is over; it may have fetched results itself. If the message is stored only now, a turn is started that reads it.",
+          on: { "owner.busy": "overtaken" },
         },
         stopped: {
           description: "The user has just stopped the owner's turn. No other is started.",
@@ -297,6 +304,8 @@ export const deliveryReasons: Reasons = {
     "deliver failed, if a turn has begun":
       "After that turn, the conversation shows whether the message was stored.",
     "deliver failed, if that turn was stopped": "The user does not want another one at once.",
+    "deliver failed, if a turn has passed":
+      "The conversation shows whether the message was stored, and what that turn has fetched is not delivered again.",
     "deliver failed": "opencode did not answer, or could not store the message.",
     "owner.interrupted": "The user does not want another turn at once.",
   },
@@ -304,6 +313,9 @@ export const deliveryReasons: Reasons = {
     "owner.busy": "Whoever started that turn, it reads the message if that is stored by its end.",
   },
   overtaken: { "owner.idle": "That turn may have ended before the message was stored." },
+  idleAgain: {
+    "owner.busy": "Whoever started that turn, it reads the message if that is stored by its end.",
+  },
   stopped: { "owner.busy": "The session is in use again." },
   backoff: {
     "after pause, if no message is under way": "opencode may be working again.",

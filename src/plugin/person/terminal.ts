@@ -5,7 +5,7 @@ import type { ShownJob } from "../../terminal/jobs.ts"
 import { beginning } from "../../util/plain.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
-import type { Host } from "../host/port.ts"
+import type { Host, Toast } from "../host/port.ts"
 import { StoredJob } from "../records/stored-job.ts"
 import { textOf } from "../records/texts.ts"
 import { throttle } from "../util/throttle.ts"
@@ -22,17 +22,14 @@ export type TerminalOptions = {
 /** A terminal draws no more often. Milliseconds. */
 const interval = 250
 
-/**
- * Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. Returns what ends
- * it.
- */
-export function serveTerminal({
-  host,
-  troupe,
-  messenger,
-  turns,
-  link,
-}: TerminalOptions): () => Promise<void> {
+export type ServedTerminal = {
+  /** Shows it in each terminal that has the part, and nowhere else. */
+  toast(toast: Toast): Promise<void>
+  end(): Promise<void>
+}
+
+/** Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. */
+export function serveTerminal({ host, troupe, messenger, turns, link }: TerminalOptions): ServedTerminal {
   const { records } = troupe
   const jobOf = (session: string): JobRecord => {
     const record = records.bySession(session)
@@ -86,11 +83,17 @@ export function serveTerminal({
     if (!served.ok) void host.log("warn", `the terminal shows no jobs: ${served.error.message}`)
   })
 
-  return async () => {
-    for (const unsubscribe of subscriptions) unsubscribe()
-    tell.cancel()
-    const channel = await serving
-    if (channel?.ok) await channel.value.end()
+  return {
+    async toast(toast) {
+      const channel = await serving
+      if (channel?.ok) channel.value.toast(toast)
+    },
+    async end() {
+      for (const unsubscribe of subscriptions) unsubscribe()
+      tell.cancel()
+      const channel = await serving
+      if (channel?.ok) await channel.value.end()
+    },
   }
 }
 

@@ -1,7 +1,14 @@
 import { type ActorRefFrom, assign, setup } from "xstate"
 import type { Reasons } from "../../machines/reasons.ts"
 import type { Toast } from "../host/port.ts"
-import { type EndedJob, endsToast, type JobCounts, type OpenRequest, requestToast } from "./toast-words.ts"
+import {
+  type EndedJob,
+  type Ends,
+  endsToast,
+  isFailure,
+  type OpenRequest,
+  requestToast,
+} from "./toast-words.ts"
 
 /** Plain JSON. */
 export type ToastContext = {
@@ -13,18 +20,21 @@ export type ToastContext = {
   notices: Toast[]
   /** How long the current notice stays on screen. Milliseconds. */
   noticeMs: number
-  /** Jobs whose end was not shown yet. */
-  ended: EndedJob[]
-  /** The jobs of the person since last none ran. */
-  jobs: JobCounts
+  /** Those of which jobs run or whose ends were not shown yet, oldest first. */
+  batches: Batch[]
+  /** The ends that are shown, or were the last to be. */
+  shownEnds?: Ends | undefined
 }
+
+/** Jobs of one start. */
+type Batch = Ends & { key: string }
 
 export type ToastEvent =
   | { type: "request.opened"; request: OpenRequest }
   | { type: "request.closed"; id: string }
   | { type: "notice.added"; toast: Toast }
-  | { type: "job.started" }
-  | { type: "job.ended"; job: EndedJob }
+  | { type: "job.started"; batch: string }
+  | { type: "job.ended"; batch: string; job: EndedJob }
 
 /** Ends within it are shown in one toast, milliseconds. */
 const gatherTime = 400
@@ -54,7 +64,7 @@ export const toastMachine = setup({
   guards: {
     "a request is due": ({ context }) => context.requests.some(({ isDue }) => isDue),
     "a notice is due": ({ context }) => context.notices.length > 0,
-    "an end is due": ({ context }) => context.ended.length > 0,
+    "an end is due": ({ context }) => context.batches.some(isDue),
     "is shown": ({ context }, id: string) => context.shownRequest === id,
   },
   actions: {
@@ -88,27 +98,37 @@ export const toastMachine = setup({
       noticeMs: notices[0]?.duration ?? noticeMs,
     })),
     countStart: assign({
-      jobs: ({ context: { jobs, ended } }) =>
-        // Whoever waits to be shown still belongs to those before.
-        jobs.ended === jobs.started && ended.length === 0
-          ? { started: 1, ended: 0 }
-          : { ...jobs, started: jobs.started + 1 },
+      batches: ({ context }, { batch: key }: { batch: string }) =>
+        change(context.batches, key, (batch) => ({ ...batch, started: batch.started + 1 })),
     }),
-    keepEnd: assign(({ context: { ended, jobs } }, { job }: { job: EndedJob }) => ({
-      ended: [...ended, job],
-      jobs: { ...jobs, ended: jobs.ended + 1 },
-    })),
-    takeEnds: assign({ ended: [] }),
+    keepEnd: assign({
+      batches: ({ context }, { batch: key, job }: { batch: string; job: EndedJob }) =>
+        change(context.batches, key, (batch) => ({
+          ...batch,
+          ended: batch.ended + 1,
+          untold: [...batch.untold, job],
+        })),
+    }),
+    takeEnds: assign(({ context: { batches } }) => {
+      const due = batches.find(isDue)
+      return {
+        shownEnds: due,
+        batches: batches.flatMap((each) => {
+          if (each !== due) return [each]
+          return isOver(each) ? [] : [{ ...each, untold: [] }]
+        }),
+      }
+    }),
   },
 }).createMachine({
   id: "toasts",
   description: "The one toast that opencode shows at a time. Requests come first, then notices, then ends.",
-  context: { requests: [], notices: [], noticeMs, ended: [], jobs: { started: 0, ended: 0 } },
+  context: { requests: [], notices: [], noticeMs, batches: [] },
   on: {
     "request.opened": { actions: { type: "addRequest", params: ({ event }) => event } },
     "request.closed": { actions: { type: "removeRequest", params: ({ event }) => event } },
     "notice.added": { actions: { type: "addNotice", params: ({ event }) => event } },
-    "job.started": { actions: "countStart" },
+    "job.started": { actions: { type: "countStart", params: ({ event }) => event } },
     "job.ended": { actions: { type: "keepEnd", params: ({ event }) => event } },
   },
   initial: "free",
@@ -145,7 +165,7 @@ export const toastMachine = setup({
       after: { noticeTime: "free" },
     },
     gathering: {
-      description: "Jobs have ended, and others may be about to.",
+      description: "A job has failed, or the last one of its batch has ended; others may be about to.",
       after: { gatherTime: "ends" },
       on: {
         "request.opened": {
@@ -160,7 +180,10 @@ export const toastMachine = setup({
     },
     ends: {
       description: "The person reads which jobs have ended. A request does not wait for that.",
-      entry: [{ type: "show", params: ({ context }) => endsToast(context, endsMs) }, "takeEnds"],
+      entry: [
+        "takeEnds",
+        { type: "show", params: ({ context: { shownEnds } }) => shownEnds && endsToast(shownEnds, endsMs) },
+      ],
       after: { readTime: "free" },
       on: {
         "request.opened": {
@@ -172,6 +195,18 @@ export const toastMachine = setup({
   },
 })
 
+const isOver = ({ started, ended }: Batch) => ended >= started
+
+/** What goes well is told once all is over. */
+const isDue = (batch: Batch) => batch.untold.some(isFailure) || (batch.untold.length > 0 && isOver(batch))
+
+/** Changes this one, which there may not be yet. */
+function change(batches: Batch[], key: string, how: (batch: Batch) => Batch): Batch[] {
+  if (batches.some((each) => each.key === key))
+    return batches.map((each) => (each.key === key ? how(each) : each))
+  return [...batches, how({ key, started: 0, ended: 0, untold: [] })]
+}
+
 export type ToastActor = ActorRefFrom<typeof toastMachine>
 
 /** Why each transition is there. */
@@ -180,13 +215,13 @@ export const toastReasons: Reasons = {
     "request.opened": "It is shown once the current toast has been read.",
     "request.closed": "It needs nobody any more.",
     "notice.added": "It is shown once the current toast has been read.",
-    "job.started": "The toast about ended jobs also says how many there are in all.",
-    "job.ended": "It is shown with the others that end meanwhile.",
+    "job.started": "Its batch is not over before it has ended.",
+    "job.ended": "A failure is shown, with what has ended by then; all else once the whole batch has ended.",
   },
   free: {
     "at once, if a request is due": "A child cannot continue until the person has answered.",
     "at once, if a notice is due": "The person is to read it; ends can be counted later.",
-    "at once, if an end is due": "Jobs that were started together often end together.",
+    "at once, if an end is due": "Where one has failed, others often do.",
   },
   request: {
     "after requestTime": "opencode takes the toast away; the request itself is still open there.",

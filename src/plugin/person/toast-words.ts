@@ -3,9 +3,10 @@ import type { Toast } from "../host/port.ts"
 import { excerpt } from "../records/words.ts"
 
 /** What a child waits for, in words. */
-export type OpenRequest = { id: string; text: string }
-export type EndedJob = Pick<JobRecord, "id" | "state" | "error">
-export type JobCounts = { started: number; ended: number }
+export type OpenRequest = { id: string; text: string; session: string }
+export type EndedJob = Pick<JobRecord, "id" | "state" | "error" | "session" | "owner">
+/** Jobs of a batch: how many, how many of them have ended, and those of which the person has not been told. */
+export type Ends = { started: number; ended: number; untold: readonly EndedJob[] }
 
 /** Characters of a reason. */
 const reasonLength = 80
@@ -17,31 +18,43 @@ type Requests = { requests: readonly OpenRequest[]; shownRequest?: string | unde
 
 /** `lint (Run the linter) asks for permission: bash: npm ci · 1 more request is open` */
 export function requestToast({ requests, shownRequest }: Requests, duration: number): Toast {
-  const words = requests.filter(({ id }) => id === shownRequest).map(({ text }) => text)
+  const shown = requests.find(({ id }) => id === shownRequest)
+  const words = shown ? [shown.text] : []
   const more = requests.length - 1
   if (more > 0) words.push(more === 1 ? "1 more request is open" : `${more} more requests are open`)
-  return { message: words.join(" · "), variant: "warning", duration }
+  return {
+    message: words.join(" · "),
+    variant: "warning",
+    duration,
+    ...(shown && { leadsTo: { session: shown.session, command: "answer" } }),
+  }
 }
 
 /** `lint failed: 401, docs done · 5 of 8 ended` */
-export function endsToast(
-  { ended, jobs }: { ended: readonly EndedJob[]; jobs: JobCounts },
-  duration: number,
-): Toast {
-  const isFailure = ({ state }: EndedJob) => state === "failed" || state === "timedOut"
-  const failures = ended.filter(isFailure)
+export function endsToast({ untold, ...jobs }: Ends, duration: number): Toast {
+  const failures = untold.filter(isFailure)
   const words = [
     ...failures.slice(0, mostFailures).map(failureWords),
     ...(failures.length > mostFailures ? [`${failures.length - mostFailures} more failed`] : []),
-    ...named(ended, "cancelled"),
-    ...named(ended, "done"),
+    ...named(untold, "cancelled"),
+    ...named(untold, "done"),
   ].join(", ")
-  const isGood = ended.every(({ state }) => state === "done")
+  const isGood = untold.every(({ state }) => state === "done")
   return {
     message: jobs.started > 1 ? `${words} · ${countWords(jobs)}` : words,
     variant: failures.length > 0 ? "error" : isGood ? "success" : "info",
     duration,
+    ...leadTo(untold),
   }
+}
+
+export const isFailure = ({ state }: EndedJob): boolean => state === "failed" || state === "timedOut"
+
+/** To what one job alone has done, of several to their owner. */
+function leadTo([job, ...others]: readonly EndedJob[]): Pick<Toast, "leadsTo"> {
+  if (!job) return {}
+  const session = others.length === 0 && job.session !== "" ? job.session : job.owner
+  return { leadsTo: { session, command: "jobs" } }
 }
 
 function failureWords({ id, state, error }: EndedJob): string {
@@ -55,7 +68,7 @@ function named(ended: readonly EndedJob[], state: "cancelled" | "done"): string[
   return [`${ids.length > mostNames ? ids.length : ids.join(", ")} ${state}`]
 }
 
-const countWords = ({ started, ended }: JobCounts) =>
+const countWords = ({ started, ended }: Omit<Ends, "untold">) =>
   ended === started ? `all ${started} ended` : `${ended} of ${started} ended`
 
 /** All that is wrong in the options. */

@@ -13,7 +13,7 @@ const problemsMs = 15_000
 const waitingMs = 10_000
 
 export type ToastsOptions = {
-  host: { toast: NonNullable<Host["toast"]> }
+  host: { toast(toast: Toast): Promise<unknown> }
   records: Pick<Records, "subscribe">
   /** Told of defects of ours. */
   reportError: (error: unknown) => void
@@ -51,13 +51,19 @@ export function createToasts({ host, records, reportError, clock = realClock }: 
     for (const ask of without(asks, asked)) {
       actor.send({
         type: "request.opened",
-        request: { id: idOf(record, ask), text: requestWords(record, ask) },
+        request: {
+          id: idOf(record, ask),
+          text: requestWords(record, ask),
+          session: ask.session ?? record.session,
+        },
       })
     }
     const didRun = before !== undefined && !hasEnded(before)
-    const { id, state, error } = record
-    if (hasEnded(record) && didRun) actor.send({ type: "job.ended", job: { id, state, error } })
-    if (!hasEnded(record) && !didRun) actor.send({ type: "job.started" })
+    const { id, state, error, session, owner } = record
+    const batch = `${owner}/${record.batch ?? ""}`
+    if (hasEnded(record) && didRun)
+      actor.send({ type: "job.ended", batch, job: { id, state, error, session, owner } })
+    if (!hasEnded(record) && !didRun) actor.send({ type: "job.started", batch })
   })
 
   const show = (toast: Toast) => actor.send({ type: "notice.added", toast })
@@ -75,24 +81,18 @@ export function createToasts({ host, records, reportError, clock = realClock }: 
   }
 }
 
-/** For an opencode without toasts: what a person is to do something about is in the log; the inspector shows the rest. */
-export function logInstead({
+/**
+ * For an opencode where no terminal may be there to show toasts: what a person is to do something about is in the log.
+ * Returns what ends it.
+ */
+export const logRequests = ({
   host,
   records,
-}: { host: Pick<Host, "log"> } & Pick<ToastsOptions, "records">): Toasts {
-  const unsubscribe = records.subscribe((record, before) => {
+}: { host: Pick<Host, "log"> } & Pick<ToastsOptions, "records">): (() => void) =>
+  records.subscribe((record, before) => {
     const asks = hasEnded(record) ? [] : (record.asks ?? [])
     for (const ask of without(asks, before?.asks ?? [])) void host.log("info", requestWords(record, ask))
   })
-  return {
-    // Whoever says these logs them, too.
-    link: () => {},
-    problems: () => {},
-    waiting: () => {},
-    show: () => {},
-    stop: unsubscribe,
-  }
-}
 
 const without = (asks: readonly Ask[], others: readonly Ask[]) =>
   asks.filter(({ id }) => others.every((other) => other.id !== id))

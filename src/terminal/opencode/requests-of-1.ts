@@ -52,6 +52,7 @@ export type OpenRequests = {
   /** Those of a session and of all below it, oldest first. */
   of(session: string): OpenRequest[]
   get(id: string): OpenRequest | undefined
+  isEmpty(): boolean
 }
 
 /**
@@ -124,6 +125,7 @@ export function openRequests(
   return {
     of: (session) => [...open.values()].filter((request) => above(request.session).includes(session)),
     get: (id) => open.get(id),
+    isEmpty: () => open.size === 0,
   }
 }
 

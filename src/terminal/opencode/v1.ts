@@ -3,8 +3,10 @@ import type { Answer, Ask, Decision, Jobs, Question, Request, ShownJob } from ".
 import { type Element, onCleanup, untrack } from "../solid.ts"
 import type { Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
+import { type Attention, noticesOf1 } from "./notices.ts"
 import { permissionText } from "./permission-text.ts"
 import { type Client, type OpenRequest, openRequests, type Told } from "./requests-of-1.ts"
+import { storedRecord } from "./stored-record.ts"
 
 /** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
 export type Api = {
@@ -28,6 +30,7 @@ export type Api = {
       reject(of: { requestID: string }): Promise<Replied>
     }
   }
+  attention: Attention
   keymap: {
     registerLayer(layer: {
       mode?: "modal"
@@ -58,7 +61,7 @@ export type Api = {
       onConfirm(value: string): void
       onCancel(): void
     }): Element
-    toast(toast: { message: string; variant: "info" | "success" | "error" }): void
+    toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
   }
   state: {
     session: {
@@ -101,13 +104,14 @@ type MessagePart = {
   state?: { input?: Record<string, unknown> }
 }
 type SlotProps = { session_id: string }
-type Session = { id: string; title?: string; parentID?: string; metadata?: { troupe?: { record?: Stored } } }
-type Stored = Omit<ShownJob, "session">
+type Session = { id: string; title?: string; parentID?: string; metadata?: unknown }
 type Status =
   | { type: "idle" }
   | { type: "busy" }
   | { type: "retry"; attempt: number; message: string; next: number }
 type EventProperties = {
+  title?: string
+  message?: string
   sessionID?: string
   info?: Partial<Session>
   status?: Status
@@ -138,6 +142,7 @@ export function terminalOf1(api: Api): Screen {
     chosenBackground: () => api.theme.current.primary,
     field: () => api.theme.current.backgroundElement,
   }
+  noticesOf1(api, () => tell(api.client, { act: "arrive" }))
   return {
     jobs: jobsOf(api),
     color: (name) => colors[name](),
@@ -194,6 +199,12 @@ export function terminalOf1(api: Api): Screen {
   }
 }
 
+async function tell({ tui }: Pick<Api["client"], "tui">, given: TerminalCommand): Promise<void> {
+  const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }
+  done(await tui.publish({ body: { type: "tui.command.execute", properties } }))
+}
+
+/** Shows a dialog until it is answered or closed. */
 const asked = <Value>(
   { ui: { dialog } }: Api,
   draw: (settle: (value: Value | undefined) => void) => Element,
@@ -228,6 +239,8 @@ const textLength = 200
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 function jobsOf({ client, state, event }: Api): Jobs {
   const children = new Map<string, Child>()
+  /** The children of owners, until one is stored, begins or ends a turn: all else is in the events. */
+  const read = new Map<string, Promise<Session[]>>()
   const titles = new Map<string, string>()
   const listeners = new Set<(owner: string) => void>()
   const changes = batched(interval, (owner) => {
@@ -235,8 +248,25 @@ function jobsOf({ client, state, event }: Api): Jobs {
   })
 
   function meet({ id, parentID, metadata }: Partial<Session>): void {
-    if (id === undefined || parentID === undefined || !metadata?.troupe || children.has(id)) return
+    if (id === undefined || parentID === undefined || children.has(id) || !storedRecord(metadata)) return
     children.set(id, { owner: parentID, hasBegun: false })
+  }
+
+  async function childrenOf(owner: string): Promise<Session[]> {
+    const known = read.get(owner)
+    if (known) return known
+    const asked = client.session.children({ sessionID: owner }).then(({ data }) => data ?? [])
+    read.set(owner, asked)
+    const found = await asked.catch(() => [])
+    // What could not be read is read with the next change.
+    if (found.length === 0) read.delete(owner)
+    for (const child of found) meet({ parentID: owner, ...child })
+    return asked
+  }
+
+  function readAnew(session: string | undefined): void {
+    const child = session === undefined ? undefined : children.get(session)
+    if (child) read.delete(child.owner)
   }
 
   function change(session: string | undefined, how: (child: Child) => Partial<Child> | undefined): void {
@@ -247,14 +277,16 @@ function jobsOf({ client, state, event }: Api): Jobs {
     changes.add(child.owner)
   }
 
-  for (const type of ["session.created", "session.updated"])
+  for (const type of ["session.created", "session.updated", "session.deleted"])
     event.on(type, ({ properties: { info = {} } }) => {
       meet(info)
+      readAnew(info.id)
       change(info.id, () => ({}))
     })
-  event.on("session.status", ({ properties: { sessionID, status } }) =>
-    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined })),
-  )
+  event.on("session.status", ({ properties: { sessionID, status } }) => {
+    readAnew(sessionID)
+    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
+  })
   const requests = openRequests(client, event, (session) => change(session, () => ({})))
   event.on("message.part.updated", ({ properties: { part } }) => {
     const activity = part && activityOf(part)
@@ -267,7 +299,7 @@ function jobsOf({ client, state, event }: Api): Jobs {
   )
 
   function shown({ id: session, metadata }: Session): ShownJob[] {
-    const stored = metadata?.troupe?.record
+    const stored = storedRecord(metadata)
     if (!stored) return []
     const job = { ...stored, session }
     if (job.endedAt !== undefined) return [job]
@@ -289,11 +321,6 @@ function jobsOf({ client, state, event }: Api): Jobs {
         }),
       },
     ]
-  }
-
-  async function command(given: TerminalCommand): Promise<void> {
-    const properties = { command: `${commandPrefix}${JSON.stringify(given)}` }
-    done(await client.tui.publish({ body: { type: "tui.command.execute", properties } }))
   }
 
   /** In full, with what the call that asks was given. */
@@ -338,13 +365,17 @@ function jobsOf({ client, state, event }: Api): Jobs {
     }
   }
 
+  async function all(): Promise<ShownJob[]> {
+    const { data = [] } = await client.session.list({ limit: mostSessions })
+    for (const { id, title = "" } of data) titles.set(id, title)
+    return data.flatMap(shown).toSorted(asStarted)
+  }
+
   return {
     title: (owner) => state.session.get(owner)?.title || titles.get(owner) || owner,
-    async all() {
-      const { data = [] } = await client.session.list({ limit: mostSessions })
-      for (const { id, title = "" } of data) titles.set(id, title)
-      return data.flatMap(shown).toSorted(asStarted)
-    },
+    all,
+    // None of them is looked for where nobody waits.
+    waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
     async read({ session }) {
       const { data = [] } = await client.session.messages({ sessionID: session })
       const textBy = (role: string, messages: readonly Message[]) =>
@@ -357,11 +388,11 @@ function jobsOf({ client, state, event }: Api): Jobs {
     },
     inspect: async () => {
       // The server part says it in a toast.
-      await command({ act: "inspect" })
+      await tell(client, { act: "inspect" })
       return undefined
     },
-    cancel: ({ session }) => command({ act: "cancel", session }),
-    send: ({ session }, message) => command({ act: "send", session, message }),
+    cancel: ({ session }) => tell(client, { act: "cancel", session }),
+    send: ({ session }, message) => tell(client, { act: "send", session, message }),
     async request(_job, ask) {
       const open = requests.get(ask.id)
       return open && inFull(open)
@@ -373,12 +404,12 @@ function jobsOf({ client, state, event }: Api): Jobs {
       return true
     },
     async of(owner) {
-      const { data = [] } = await client.session.children({ sessionID: owner })
-      for (const child of data) meet({ parentID: owner, ...child })
-      return data.flatMap(shown).toSorted(asStarted)
+      return (await childrenOf(owner)).flatMap(shown).toSorted(asStarted)
     },
     subscribe(hear) {
       listeners.add(hear)
+      // What happened while nobody listened may have gone unheard.
+      read.clear()
       return () => listeners.delete(hear)
     },
   }

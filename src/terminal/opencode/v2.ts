@@ -5,6 +5,7 @@ import { untrack } from "../solid.ts"
 import type { Command, Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
+import { type Attention, noticesOf2, type TerminalToast, type Toasts } from "./notices.ts"
 import { permissionText } from "./permission-text.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
@@ -30,7 +31,14 @@ export type Context = {
       }): Promise<unknown>
     }
   }
-  data: { session: { get(session: string): { title?: string } | undefined } }
+  data: {
+    on(type: string, hear: (event: { data: { sessionID: string } }) => void): () => void
+    session: {
+      get(session: string): { title?: string } | undefined
+      permission: ShownPermissions
+    }
+  }
+  attention: Attention
   keymap: {
     layer(layer: () => { mode: "global" | "modal"; priority?: number; commands: KeymapCommand[] }): void
     shortcuts(id: string): readonly string[]
@@ -56,7 +64,7 @@ export type Context = {
       set(options: { size: "large" }): void
       clear(): void
     }
-    toast: { show(toast: { message: string; variant: string }): void }
+    toast: Toasts
     router: {
       navigate(to: { type: "session"; sessionID: string }): void
       current(): { type: string; sessionID?: string }
@@ -72,6 +80,13 @@ type KeymapCommand = {
   bind: string | false
   slash?: { name: string }
   run(): void
+}
+
+/** The requests that opencode shows. */
+type ShownPermissions = {
+  list(session: string): readonly unknown[] | undefined
+  invalidate(session: string): void
+  sync(session: string): Promise<unknown>
 }
 
 type Permission = {
@@ -91,14 +106,20 @@ type Rpc = {
   inspect(given: object): Promise<{ link: string }>
   cancel(given: { session: string }): Promise<unknown>
   send(given: { session: string; message: string }): Promise<unknown>
-  events: { on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void }
+  events: {
+    on(name: "changed", hear: (event: { data: { owner: string } }) => void): () => void
+    on(name: "toast", hear: (event: { data: TerminalToast }) => void): () => void
+  }
 }
 
-export function terminalOf2({ client, data, theme, ui, keymap, renderer }: Context): Screen {
+export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): Screen {
+  takeBack(data)
   const rpc = client.rpc(contract)
+  noticesOf2(rpc.events, { ui, attention })
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
     all: async () => (await rpc.list({})).jobs,
+    waiting: async () => (await rpc.list({})).jobs.filter(({ asks }) => asks?.length),
     title: (owner) => data.session.get(owner)?.title || owner,
     read: ({ session }) => rpc.read({ session }),
     inspect: async () => (await rpc.inspect({})).link,
@@ -178,6 +199,15 @@ const inDialog = ({ id, title, bind, run }: Key): KeymapCommand => ({
   bind,
   run: () => void run(),
 })
+
+/** 2.0.15 goes on to show the permission requests of a turn that was interrupted, over the owner's prompt. */
+function takeBack({ on, session: { permission } }: Context["data"]): void {
+  on("session.execution.interrupted", ({ data: { sessionID } }) => {
+    if (!permission.list(sessionID)?.length) return
+    permission.invalidate(sessionID)
+    void permission.sync(sessionID).catch(() => {})
+  })
+}
 
 type Client = Context["client"]
 

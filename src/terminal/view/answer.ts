@@ -1,3 +1,4 @@
+import { slashes } from "../contract.ts"
 import type { Answer, Ask, PermissionRequest, Question, QuestionRequest, Request, ShownJob } from "../jobs.ts"
 import type { Item, Terminal } from "../terminal.ts"
 import { visibleLine } from "./plain.ts"
@@ -11,7 +12,7 @@ export const answer = (terminal: Terminal, job: ShownJob): Promise<boolean> => a
 /** Has the person answer whatever waits, the oldest first. What fails is said in a toast. */
 export async function answerWaiting(terminal: Terminal): Promise<void> {
   try {
-    const waiting = requestsIn(await terminal.jobs.all())
+    const waiting = await terminal.jobs.waiting()
     if (waiting.length > 0) await answerAll(terminal)
     else terminal.toast({ message: "No job waits for you.", variant: "info" })
   } catch (error) {
@@ -19,10 +20,20 @@ export async function answerWaiting(terminal: Terminal): Promise<void> {
   }
 }
 
+/** Tells a person who has just come what waits for them: they have missed the toasts. */
+export async function sayWhatWaits({ jobs, toast }: Terminal): Promise<void> {
+  // Who serves no jobs yet has none that wait.
+  const waiting = requestsIn(await jobs.waiting().catch(() => []))
+  const [first] = waiting
+  if (!first) return
+  const what = waiting.length === 1 ? `${first.job.id} waits` : `${waiting.length} requests of jobs wait`
+  toast({ message: `${what} for you · /${slashes.answer}`, variant: "warning" })
+}
+
 type Waiting = { job: ShownJob; ask: Ask }
 
 /** Those of `first`, then the oldest. What a job below another one asks is asked once. */
-export function requestsIn(jobs: readonly ShownJob[], first?: ShownJob): Waiting[] {
+function requestsIn(jobs: readonly ShownJob[], first?: ShownJob): Waiting[] {
   const isFirst = (job: ShownJob) => job.owner === first?.owner && job.id === first.id
   const since = ({ waitingSince = Number.MAX_SAFE_INTEGER }: ShownJob) => waitingSince
   const found = jobs
@@ -41,7 +52,7 @@ async function answerAll(terminal: Terminal, first?: ShownJob): Promise<boolean>
   const over = new Set<string>()
   let answered = 0
   for (;;) {
-    const waiting = requestsIn(await terminal.jobs.all(), first).filter(({ ask }) => !over.has(ask.id))
+    const waiting = requestsIn(await terminal.jobs.waiting(), first).filter(({ ask }) => !over.has(ask.id))
     const [next] = waiting
     if (!next) return answered > 0
     over.add(next.ask.id)

@@ -73,8 +73,10 @@ describe("A message to a running job", () => {
     await say("go on")
     asked.open()
     await settled()
-    await say("and hurry")
+    const saying = say("and hurry")
+    await settled()
     expect(sent.map(({ text }) => text)).toEqual(["and hurry"])
+    await saying
   })
 
   it("that opencode does not take is said to be not sent, and is not asked for later", async () => {

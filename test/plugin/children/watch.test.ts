@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { JobEvent } from "../../../src/machines/events.ts"
-import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import { type Ask, type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe } from "../../../src/machines/troupe.ts"
 import { watchChildren } from "../../../src/plugin/children/watch.ts"
 import type { Host } from "../../../src/plugin/host/port.ts"
@@ -9,6 +9,7 @@ import { eventDecoder } from "../../../src/plugin/host/v2/events.ts"
 import { jobInput } from "../../machines/support/jobs.ts"
 import { gate } from "../../support/gate.ts"
 import { hear } from "../support/hear.ts"
+import { ok } from "../support/host-double.ts"
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }))
 afterEach(() => void vi.useRealTimers())
@@ -17,18 +18,30 @@ afterEach(() => void vi.useRealTimers())
 function watching() {
   const told: JobEvent[] = []
   const cancelled: string[] = []
+  const withdrawn: string[] = []
   const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
-  const watch = watchChildren({
-    ...troupe,
-    tell: (_, event) => void told.push(event),
-    cancel: (jobs, reason) => void cancelled.push(...jobs.map(({ id }) => `${id}: ${reason}`)),
-  })
+  const host = {
+    log: async () => ok(true),
+    withdraw: async ({ kind, id }: Ask) => {
+      withdrawn.push(`${kind} ${id}`)
+      return ok(true)
+    },
+  }
+  const watch = watchChildren(
+    {
+      ...troupe,
+      tell: (_, event) => void told.push(event),
+      cancel: (jobs, reason) => void cancelled.push(...jobs.map(({ id }) => `${id}: ${reason}`)),
+    },
+    { host },
+  )
   troupe.adopt(running)
   const end = () => troupe.adopt({ ...running, state: "done", endedAt: 1 })
   const change = (fields: Partial<JobRecord>) => troupe.adopt({ ...running, ...fields })
   return {
     told,
     cancelled,
+    withdrawn,
     end,
     change,
     handle: hear(watch.handle),
@@ -228,6 +241,27 @@ describe("What a child does", () => {
     handle(event("question.asked", { id: "q1", sessionID: "child", questions: [{ question: "Which?" }] }))
     handle(event("question.replied", { sessionID: "child", requestID: "q1" }))
     expect(types()).toEqual(["child.asked", "child.answered"])
+  })
+
+  it("is taken back from the person where its turn ends without an answer, and only then", () => {
+    const { withdrawn, handle } = watching()
+    handle(permission("child"))
+    handle(event("permission.replied", { sessionID: "child", requestID: "p1", reply: "once" }))
+    handle(event("question.asked", { id: "q1", sessionID: "child", questions: [{ question: "Which?" }] }))
+    handle(created("grandchild", "child"))
+    handle(permission("grandchild"))
+    expect(withdrawn).toEqual([])
+    handle(status("grandchild", { type: "idle" }))
+    expect(withdrawn).toEqual(["permission p1"])
+    handle(status("child", { type: "idle" }))
+    expect(withdrawn).toEqual(["permission p1", "question q1"])
+  })
+
+  it("is taken back where the job ends first", () => {
+    const { withdrawn, handle, end } = watching()
+    handle(permission("child"))
+    end()
+    expect(withdrawn).toEqual(["permission p1"])
   })
 
   it("ends with its session", () => {

@@ -724,6 +724,16 @@ describe("While a message is being stored", () => {
     expect(told()).toEqual([["a"]])
   })
 
+  it("and it fails after a turn that fetched the results itself, they are not delivered again", async () => {
+    const { fail, told, turn, deliver } = await delivering()
+    turn("begins")
+    deliver("a")
+    turn("ends")
+    await fail()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(told()).toEqual([])
+  })
+
   it("and it fails, it waits for the next turn where the user has stopped the last", async () => {
     const { fail, told, turn, interrupt, states } = await delivering()
     turn("begins")

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { Toast } from "../../../src/plugin/host/port.ts"
 import type { TerminalService } from "../../../src/terminal/contract.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { sessionOf } from "../support/opencode-data.ts"
@@ -10,12 +11,15 @@ afterEach(() => void vi.useRealTimers())
 
 async function serving() {
   const told: string[] = []
+  const toasts: Toast[] = []
   const ended = vi.fn(async () => {})
   let service: TerminalService | undefined
   const services = testServices({
     serveTerminal: async (given) => {
       service = given
-      return { ok: true, value: { changed: (owner) => void told.push(owner), end: ended } }
+      const changed = (owner: string) => void told.push(owner)
+      const toast = (each: Toast) => void toasts.push(each)
+      return { ok: true, value: { changed, toast, end: ended } }
     },
   })
   const tasks = [
@@ -26,7 +30,7 @@ async function serving() {
   await vi.advanceTimersByTimeAsync(1_000)
   if (!service) throw new Error("nothing is served")
   const sessionOfJob = (id: string) => services.troupe.records.get("owner", id)?.session ?? ""
-  return { ...services, service, told, sessionOfJob }
+  return { ...services, service, told, toasts, sessionOfJob }
 }
 
 describe("The terminal part", () => {

@@ -11,6 +11,13 @@ quietXState()
 
 const taken = new Set<string>()
 
+const ended = (id: string, state: "done" | "failed") => ({
+  id,
+  state,
+  session: `ses_${id}`,
+  owner: "ses_owner",
+})
+
 /** A person before the terminal, what is shown to them and when. */
 function person() {
   const clock = new SimulatedClock()
@@ -36,14 +43,16 @@ function person() {
       for (let passed = 0; passed < ms; passed += 100) clock.increment(100)
     },
     send,
-    asks: (id: string) => send({ type: "request.opened", request: { id, text: `${id} asks` } }),
+    asks: (id: string) =>
+      send({ type: "request.opened", request: { id, text: `${id} asks`, session: `ses_${id}` } }),
     isAnswered: (id: string) => send({ type: "request.closed", id }),
     notice: (message: string, duration = 5_000) =>
       send({ type: "notice.added", toast: { message, variant: "info", duration } }),
-    starts(count: number) {
-      for (let index = 0; index < count; index++) send({ type: "job.started" })
+    starts(count: number, batch = "one") {
+      for (let index = 0; index < count; index++) send({ type: "job.started", batch })
     },
-    ends: (id: string) => send({ type: "job.ended", job: { id, state: "done" } }),
+    ends: (id: string, batch = "one") => send({ type: "job.ended", batch, job: ended(id, "done") }),
+    fails: (id: string, batch = "one") => send({ type: "job.ended", batch, job: ended(id, "failed") }),
   }
 }
 
@@ -189,62 +198,108 @@ describe("A notice", () => {
 })
 
 describe("Ends", () => {
-  it("that are being gathered wait for whatever else comes", () => {
-    const { starts, ends, asks, isAnswered, notice, pass, shown } = person()
+  it("that go well are shown when the whole batch has ended, once", () => {
+    const { starts, ends, pass, messages } = person()
     starts(3)
     ends("a")
+    pass(10_000)
+    ends("b")
+    pass(10_000)
+    expect(messages()).toEqual([])
+    ends("c")
+    pass(60_000)
+    expect(messages()).toEqual(["a, b, c done · all 3 ended"])
+  })
+
+  it("of a failure are shown at once, with what has ended by then and how many are still to come", () => {
+    const { starts, ends, fails, pass, messages } = person()
+    starts(3)
+    ends("a")
+    pass(10_000)
+    fails("b")
+    pass(400)
+    expect(messages()).toEqual(["b failed, a done · 2 of 3 ended"])
+    ends("c")
+    pass(10_000)
+    expect(messages()[1]).toBe("c done · all 3 ended")
+  })
+
+  it("that are being gathered wait for whatever else comes", () => {
+    const { starts, fails, asks, isAnswered, notice, pass, shown } = person()
+    starts(3)
+    fails("a")
     pass(300)
     asks("lint")
     isAnswered("lint")
-    ends("b")
+    fails("b")
     pass(300)
     notice("link")
     pass(6_000)
     expect(shown.map(({ at, toast }) => [at, toast.message])).toEqual([
       [300, "lint asks"],
       [600, "link"],
-      [6_000, "a, b done · 2 of 3 ended"],
+      [6_000, "a failed, b failed · 2 of 3 ended"],
     ])
   })
 
-  it("that come together are shown together, with how many are still to come", () => {
-    const { starts, ends, pass, messages } = person()
-    starts(3)
-    ends("lint")
-    pass(300)
-    ends("docs")
-    pass(100)
-    expect(messages()).toEqual(["lint, docs done · 2 of 3 ended"])
-  })
-
   it("are gathered while something else is on screen, and while the last ones are read", () => {
-    const { starts, ends, notice, pass, messages } = person()
+    const { starts, fails, notice, pass, messages } = person()
     starts(4)
     notice("link")
-    ends("a")
+    fails("a")
     pass(2_000)
-    ends("b")
+    fails("b")
     pass(3_400)
-    ends("c")
+    fails("c")
     pass(1_000)
-    ends("d")
+    fails("d")
     pass(10_000)
-    expect(messages()).toEqual(["link", "a, b done · 2 of 4 ended", "c, d done · all 4 ended"])
+    expect(messages()).toEqual([
+      "link",
+      "a failed, b failed · 2 of 4 ended",
+      "c failed, d failed · all 4 ended",
+    ])
   })
 
-  it("count the jobs since last none ran, and those of a follow-up that begins before they are shown", () => {
+  it("of several batches are shown one batch after the other", () => {
+    const { starts, ends, pass, messages } = person()
+    starts(2, "one")
+    starts(1, "two")
+    ends("c", "two")
+    ends("a", "one")
+    ends("b", "one")
+    pass(60_000)
+    expect(messages()).toEqual(["a, b done · all 2 ended", "c done"])
+  })
+
+  it("of a follow-up are its own, or wait for it where it begins before they are shown", () => {
     const { starts, ends, pass, messages } = person()
     starts(2)
     ends("a")
     ends("b")
     pass(10_000)
     starts(1)
-    ends("c")
+    ends("a")
     starts(1)
     pass(10_000)
-    ends("d")
+    expect(messages()).toEqual(["a, b done · all 2 ended"])
+    ends("b")
     pass(10_000)
-    expect(messages()).toEqual(["a, b done · all 2 ended", "c done · 1 of 2 ended", "d done · all 2 ended"])
+    expect(messages()[1]).toBe("a, b done · all 2 ended")
+  })
+
+  it("lead to the job where it is one, to the owner of several", () => {
+    const { starts, ends, fails, pass, shown } = person()
+    starts(3)
+    fails("a")
+    pass(10_000)
+    ends("b")
+    ends("c")
+    pass(10_000)
+    expect(shown.map(({ toast }) => toast.leadsTo)).toEqual([
+      { session: "ses_a", command: "jobs" },
+      { session: "ses_owner", command: "jobs" },
+    ])
   })
 })
 
@@ -279,8 +334,10 @@ describe("Whatever happens, in whatever order", () => {
             seen.isAnswered(each.id)
           } else if (each.what === "notice") seen.notice(`notice ${++notices}`)
           else if (each.what === "job") {
-            seen.starts(1)
-            seen.ends(`job${++jobs}`)
+            const id = `job${++jobs}`
+            seen.starts(1, each.id)
+            if (jobs % 2 === 0) seen.ends(id, each.id)
+            else seen.fails(id, each.id)
           } else if (each.what === "pass") seen.pass(each.ms)
           for (let index = before; index < seen.shown.length; index++) {
             const id = /^(p\d) asks/.exec(seen.shown[index]?.toast.message ?? "")?.[1]
@@ -300,8 +357,8 @@ describe("Whatever happens, in whatever order", () => {
           if (!mayReplace)
             expect(next.at, `${toast.message} -> ${next.toast.message}`).toBeGreaterThanOrEqual(stays)
         }
-        const { requests, notices: left, ended } = seen.context()
-        expect([requests.filter(({ isDue }) => isDue), left, ended]).toEqual([[], [], []])
+        const { requests, notices: left, batches } = seen.context()
+        expect([requests.filter(({ isDue }) => isDue), left, batches]).toEqual([[], [], []])
         expect(seen.messages().filter((message) => message.startsWith("notice"))).toHaveLength(notices)
         expect(seen.state()).toBe("free")
       }),

@@ -3,7 +3,7 @@ import { SimulatedClock } from "xstate"
 import { type JobError, type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe } from "../../../src/machines/troupe.ts"
 import type { Toast } from "../../../src/plugin/host/port.ts"
-import { createToasts, logInstead } from "../../../src/plugin/person/toasts.ts"
+import { createToasts, logRequests } from "../../../src/plugin/person/toasts.ts"
 import { ok } from "../support/host-double.ts"
 
 const never = () => new Promise<never>(() => {})
@@ -81,6 +81,7 @@ describe("The person at the terminal", () => {
         message: "lint (Do lint) asks for permission: bash: rm -rf dist",
         variant: "warning",
         duration: 20_000,
+        leadsTo: { session: "ses_lint", command: "answer" },
       },
     ])
     put("lint", { phase: "permission", asks: [permission("p1"), question("q1")] })
@@ -130,7 +131,12 @@ describe("The person at the terminal", () => {
     ends("lint", "failed", { kind: "provider", message: "401" })
     pass(400)
     expect(shown).toEqual([
-      { message: "lint failed: 401, docs done · 2 of 4 ended", variant: "error", duration: 5_000 },
+      {
+        message: "lint failed: 401, docs done · 2 of 4 ended",
+        variant: "error",
+        duration: 5_000,
+        leadsTo: { session: "owner", command: "jobs" },
+      },
     ])
     ends("test")
     ends("build")
@@ -139,6 +145,7 @@ describe("The person at the terminal", () => {
       message: "test, build done · all 4 ended",
       variant: "success",
       duration: 5_000,
+      leadsTo: { session: "owner", command: "jobs" },
     })
   })
 
@@ -155,9 +162,22 @@ describe("The person at the terminal", () => {
     ends("old")
     starts("lint", "docs")
     put("lint", { usage: { ...NO_USAGE, input: 1 } })
-    ends("lint")
+    ends("lint", "failed")
     pass(10_000)
-    expect(messages()).toEqual(["lint done · 1 of 2 ended"])
+    expect(messages()).toEqual(["lint failed · 1 of 2 ended"])
+  })
+
+  it("sees the end of each batch, and of each owner's", () => {
+    const { put, pass, messages } = person()
+    put("lint", { batch: "one" })
+    put("docs", { batch: "two" })
+    put("test", { batch: "two", owner: "other" })
+    put("lint", { batch: "one", state: "done", endedAt: 1 })
+    pass(10_000)
+    expect(messages()).toEqual(["lint done"])
+    put("test", { batch: "two", owner: "other", state: "done", endedAt: 1 })
+    pass(10_000)
+    expect(messages()[1]).toBe("test done")
   })
 
   it("sees the end of a follow-up too", () => {
@@ -231,11 +251,11 @@ describe("A defect of opencode's client", () => {
   })
 })
 
-describe("Where opencode shows no toasts", () => {
-  it("the log says what a child asks, once, until the plugin stops, and nothing else", () => {
+describe("Where no terminal may be there to show toasts", () => {
+  it("the log says what a child asks, once, until the plugin stops", () => {
     const logged: string[] = []
     const troupe = createTroupe({ effects, concurrency: 1 })
-    const toasts = logInstead({
+    const stop = logRequests({
       host: {
         async log(level, message) {
           logged.push(`${level}: ${message}`)
@@ -248,13 +268,9 @@ describe("Where opencode shows no toasts", () => {
     put({ phase: "permission", asks: [permission("p1")] })
     for (const input of [0, 1])
       put({ asks: [permission("p1"), question("q1")], usage: { ...NO_USAGE, input } })
-    toasts.link("http://here")
-    toasts.problems(["one"])
-    toasts.waiting(1)
-    toasts.show({ message: "all", variant: "info" })
     put({})
     put({ state: "cancelled", endedAt: 1, asks: [question("q2")] })
-    toasts.stop()
+    stop()
     put({ phase: "permission", asks: [permission("p2")] })
     expect(logged).toEqual([
       "info: lint (Do lint) asks for permission: bash: rm -rf dist",
@@ -269,7 +285,8 @@ describe("The words for jobs that have ended", () => {
     seen.starts(...ends.map(([id]) => id), ...Array.from({ length: others }, (_, index) => `other${index}`))
     for (const end of ends) seen.ends(...end)
     seen.pass(400)
-    return seen.shown[0]
+    const { leadsTo: _, ...toast } = seen.shown[0] ?? {}
+    return toast
   }
   const failure = (message: string) => ({ kind: "provider" as const, message })
 
@@ -278,8 +295,8 @@ describe("The words for jobs that have ended", () => {
     [
       "three are named",
       ["a", "b", "c"].map((id) => [id, "done"]),
-      1,
-      "a, b, c done · 3 of 4 ended",
+      0,
+      "a, b, c done · all 3 ended",
       "success",
     ],
     [
@@ -324,10 +341,11 @@ describe("The words for jobs that have ended", () => {
     [
       "a cancel needs no reason",
       [["a", "cancelled", { kind: "cancelled", message: "by x" }]],
-      1,
-      "a cancelled · 1 of 2 ended",
+      0,
+      "a cancelled",
       "info",
     ],
+    ["others may still run", [["a", "failed"]], 1, "a failed · 1 of 2 ended", "error"],
     [
       "failures come first, then what was cancelled",
       [

@@ -26,6 +26,7 @@ const happenings = fc.array(
     "opencode stores nothing",
     "opencode stores and fails",
     "opencode starts no turn",
+    "its turn begins as the next message is stored",
   ),
   { maxLength: 12 },
 )
@@ -41,16 +42,22 @@ describe("Results that come while the owner works, rests and fetches", () => {
         let isStopped = false
         let storeFault: "nothing" | "stored" | undefined
         let startFault = false
+        let isOvertaking = false
         const broken: string[] = []
         /** Messages that no turn has read yet. */
         const unread = new Set<string>()
         const services = racedServices(scheduler, {
           isBusy: async () => ok(isBusy),
           // In two steps, as 1.18 does it.
-          deliver: async (message, turn) => {
+          deliver: async (message, wanted) => {
             const stored = store(message)
             await scheduler.schedule(Promise.resolve(), "the message is stored")
-            if (!stored.ok || !isWanted(turn)) return stored
+            if (isOvertaking && !isBusy) {
+              turn(true)
+              soon("the turn that began meanwhile ends", () => isBusy && turn(false))
+            }
+            isOvertaking = false
+            if (!stored.ok || !isWanted(wanted)) return stored
             await scheduler.schedule(Promise.resolve(), "its turn is asked for")
             return startTurn(message)
           },
@@ -148,6 +155,7 @@ describe("Results that come while the owner works, rests and fetches", () => {
           else if (what === "opencode stores nothing") storeFault = "nothing"
           else if (what === "opencode stores and fails") storeFault = "stored"
           else if (what === "opencode starts no turn") startFault = true
+          else if (what === "its turn begins as the next message is stored") isOvertaking = true
         }
         // One after the other, so that the later ones fall into what the earlier ones have set off.
         scheduler.scheduleSequence(

@@ -1,8 +1,8 @@
 import fc from "fast-check"
 import { describe, expect, it, vi } from "vitest"
-import { hasEnded } from "../../../src/machines/record.ts"
 import type { Prompt } from "../../../src/plugin/host/port.ts"
 import { failed, ok } from "../support/host-double.ts"
+import { answerTo } from "../support/opencode-data.ts"
 import { frozenTime, inEveryOrder, racedServices, timeout } from "../support/races.ts"
 
 frozenTime()
@@ -11,15 +11,18 @@ describe("Messages that come as the child's turn ends", () => {
   const race = fc.record({
     /** How opencode takes each message. */
     messages: fc.array(fc.constantFrom("taken", "refused", "unanswered"), { minLength: 1, maxLength: 3 }),
+    /** What becomes of the calls that wait for the child's answers; all later ones return. */
+    calls: fc.array(fc.constantFrom("returns", "is cut off"), { maxLength: 4 }),
   })
 
   it("are each asked once, or said to be not sent; none is both, and no answer is lost", {
     timeout,
   }, async () => {
-    await inEveryOrder(race, async (scheduler, { messages }) => {
+    await inEveryOrder(race, async (scheduler, { messages, calls }) => {
       const taken: Prompt[] = []
       const steer = async (prompt: Prompt) => {
         const how = messages[Number(prompt.text.slice(-1))]
+        soon("its child answers", answer)
         if (how !== "refused") taken.push(prompt)
         if (how === "unanswered") return { ok: false as const, error: { message: "?", isInDoubt: true } }
         return how === "taken" ? ok(undefined) : failed("not now")
@@ -28,8 +31,12 @@ describe("Messages that come as the child's turn ends", () => {
       const answer = () => {
         const [asked] = host.prompts.splice(0, 1)
         vi.advanceTimersByTime(1)
-        asked?.answer(`on ${asked.prompt.text}`)
-        if (asked) answered.push(asked.prompt.text)
+        if (!asked) return
+        answered.push(asked.prompt.text)
+        const text = `on ${asked.prompt.text}`
+        if (calls.shift() !== "is cut off") return asked.answer(text)
+        asked.write(answerTo(asked.prompt, text))
+        asked.settle(failed("connection reset"))
       }
       const answered: string[] = []
       const starting = call("agents_start", { tasks: [{ id: "a", prompt: "work" }] })
@@ -42,7 +49,7 @@ describe("Messages that come as the child's turn ends", () => {
           (error: Error) => error.message,
         ),
       )
-      for (let index = 0; index <= messages.length; index++) soon("its child answers", answer)
+      soon("its child answers", answer)
       await settle()
       while (host.prompts.length > 0) {
         answer()
@@ -55,7 +62,8 @@ describe("Messages that come as the child's turn ends", () => {
         expect(times, said).toBe(said.includes("Nothing was sent") ? 0 : 1)
       }
       expect(answered.filter((text) => text === "work")).toHaveLength(1)
-      expect(troupe.records.of("owner").every(hasEnded)).toBe(true)
+      const last = `on ${answered.at(-1)}`
+      expect(troupe.records.of("owner")).toMatchObject([{ state: "done", text: last }])
     })
   })
 })

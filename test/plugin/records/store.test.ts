@@ -501,6 +501,21 @@ describe("When the plugin closes", () => {
     expect(underWay.most).toBe(1)
   })
 
+  it("a write under way that fails is the last, though it would succeed now: a successor may have written since", async () => {
+    const writing = gate<void>()
+    const { host, store, current } = stored()
+    fail(host, 1)
+    hold(host, writing)
+    const refused = expect(store.recordEnd(cancelled)).rejects.toThrow("could not be written")
+    await vi.advanceTimersByTimeAsync(0)
+    const draining = store.drain(3_000)
+    writing.open()
+    await Promise.all([draining, refused])
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(current().record.state).toBe("created")
+    expect([store.actors(), vi.getTimerCount()]).toEqual([[], 0])
+  })
+
   it("what waits for its next attempt has a last one at once, and none after it", async () => {
     const { host, store } = stored()
     const tries = fail(host)

@@ -6,7 +6,7 @@ import { Options } from "../../../src/plugin/options.ts"
 import { type AssemblyOptions, assemble } from "../../../src/plugin/product.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
 import type { JobTool } from "../../../src/plugin/tools/index.ts"
-import { hostDouble } from "./host-double.ts"
+import { type HostDouble, hostDouble } from "./host-double.ts"
 
 /** Who holds the jobs of a test. */
 export const lease = { pid: 1, process: "start", instance: "first" }
@@ -54,8 +54,8 @@ export function testServices(
     ...settings,
     reportError: (error) => void defects.push(error),
   })
-  // What the test asks of it beside is its own.
-  const host = { ...double, ...parts.host }
+  // The plugin's own, beside what the double holds: a call that the test replaces is replaced for the plugin.
+  const host: HostDouble = Object.assign(parts.host, { ...double, ...parts.host })
   const { tools, inbox, troupe } = parts
   onTestFinished(async () => {
     troupe.stop()

@@ -1,7 +1,7 @@
 import type { Part } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
-import type { TerminalService } from "../../../terminal/contract.ts"
+import { slashes, type TerminalService, toastTitle } from "../../../terminal/contract.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
@@ -44,7 +44,12 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   const problems = new Problems()
   const { map, mapEach } = decoders(problems)
   let terminal: TerminalService | undefined
-  const toast = (shown: Toast) => call(client.tui.showToast({ title: NAME, ...shown }))
+  /** Whether it has this product's commands: a toast of 1.18 cannot be clicked. */
+  let hasCommands = false
+  const toast = ({ leadsTo, message, ...shown }: Toast) => {
+    const words = leadsTo && hasCommands ? `${message}\n/${slashes[leadsTo.command]}` : message
+    return call(client.tui.showToast({ title: toastTitle, ...shown, message: words }))
+  }
   const found = map("sessions", (sessions: Parameters<typeof decodeSession>[0][]) => ({
     sessions: sessions.map(decodeSession),
   }))
@@ -55,6 +60,7 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     hearTerminal(event) {
       const command = terminal && commandIn(event)
       if (!terminal || !command) return
+      if (command.act === "arrive") hasCommands = true
       carryOut(command, terminal).then(
         (message) => message !== undefined && void toast({ message, variant: "info", duration: linkMs }),
         (error) => void toast({ message: wordsOf(error), variant: "error" }),
@@ -67,7 +73,7 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       const end = async () => {
         terminal = undefined
       }
-      return { ok: true, value: { changed: () => {}, end } }
+      return { ok: true, value: { changed: () => {}, toast: () => {}, end } }
     },
 
     decoded: (event) =>
@@ -138,6 +144,11 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     steer: (prompt) => done(session.promptAsync(promptBody(prompt))),
 
     abort: (id) => call(session.abort({ sessionID: id })),
+
+    withdraw: ({ id: requestID, kind }) =>
+      kind === "permission"
+        ? call(client.permission.reply({ requestID, reply: "reject" }))
+        : call(client.question.reject({ requestID })),
 
     async showProgress(place, { title, metadata }, signal) {
       while (!signal.aborted) {

@@ -9,6 +9,7 @@ const Command: z.ZodType<TerminalCommand> = z.discriminatedUnion("act", [
   z.object({ act: z.literal("inspect") }),
   z.object({ act: z.literal("cancel"), session: z.string() }),
   z.object({ act: z.literal("send"), session: z.string(), message: z.string() }),
+  z.object({ act: z.literal("arrive") }),
 ])
 
 /** What the terminal asks for in this event, if it does. */
@@ -28,6 +29,8 @@ export async function carryOut(
   service: TerminalService,
 ): Promise<string | undefined> {
   switch (command.act) {
+    case "arrive":
+      return undefined
     case "inspect":
       return `The inspector, for ten minutes:\n${(await service.inspect()).link}`
     case "cancel":

@@ -9,7 +9,7 @@ const Message = z.object({ session: z.string(), message: z.string() })
 
 type Registration = {
   dispose(): Promise<unknown>
-  events: { emit(name: "changed", data: { owner: string }): Promise<unknown> }
+  events: { emit(name: "changed" | "toast", data: object): Promise<unknown> }
 }
 const method = z.custom<(...given: never[]) => unknown>((value) => typeof value === "function")
 const Registration = z.custom<Registration>(
@@ -35,9 +35,13 @@ export async function openChannel(
     },
   })
   const { dispose, events } = Registration.parse(registered)
+  // Who does not hear of a change asks anew with the next one.
+  const emit = (...event: Parameters<typeof events.emit>) =>
+    void Promise.resolve(events.emit(...event)).catch(() => {})
   return {
-    // Who does not hear it asks anew with the next one.
-    changed: (owner) => void Promise.resolve(events.emit("changed", { owner })).catch(() => {}),
+    changed: (owner) => emit("changed", { owner }),
+    toast: ({ leadsTo, ...toast }) =>
+      emit("toast", { ...toast, ...(leadsTo && { session: leadsTo.session }) }),
     end: async () => void (await dispose()),
   }
 }

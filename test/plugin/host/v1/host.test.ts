@@ -18,6 +18,8 @@ function hostAnswered(answer: (request: Request) => Response | Promise<Response>
   return { host: createHost(given, "/project"), requests }
 }
 
+const never = () => expect.fail("nobody asked for this")
+
 const prompt: Prompt = {
   session: "ses_1",
   messageID: "msg_b796dd6000001X4PPRfh23x5jj",
@@ -333,6 +335,33 @@ describe("Models", () => {
 })
 
 describe("What a person is told", () => {
+  it("names what the person can call in a toast, once a terminal has it", async () => {
+    const { host, requests } = hostAnswered(() => Response.json(true))
+    await host.serveTerminal?.({ list: never, read: never, inspect: never, cancel: never, send: never })
+    const toast = {
+      message: "lint failed",
+      variant: "error",
+      leadsTo: { session: "ses_1", command: "jobs" },
+    } as const
+    await host.toast(toast)
+    const properties = { command: 'opencode-troupe {"act":"arrive"}' }
+    host.hearTerminal({ type: "tui.command.execute", properties })
+    await host.toast(toast)
+    const shown = await Promise.all(requests.map((request) => request.json()))
+    expect(shown.map(({ message }) => message)).toEqual(["lint failed", "lint failed\n/troupe"])
+    expect(shown[1]).not.toHaveProperty("leadsTo")
+  })
+
+  it.each([
+    ["permission", "/permission/r1/reply", { reply: "reject" }],
+    ["question", "/question/r1/reject", undefined],
+  ] as const)("takes back a request: %s", async (kind, path, body) => {
+    const { host, requests } = hostAnswered(() => Response.json(true))
+    await host.withdraw?.({ id: "r1", kind, text: "" })
+    expect(new URL(requests[0]?.url ?? "").pathname).toBe(path)
+    if (body) expect(await requests[0]?.json()).toEqual(body)
+  })
+
   it("names the plugin: in the title of a toast, and in the line of the log itself", async () => {
     const { host, requests } = hostAnswered(() => Response.json(true))
     await host.toast({ message: "lint done", variant: "success", duration: 5_000 })

@@ -1,0 +1,62 @@
+import { slashes, toastTitle } from "../contract.ts"
+
+/**
+ * What the server part has to say to people, which it alone decides: opencode 1.18 shows its toasts in each terminal by
+ * itself, opencode 2 leaves that to this part. In both they become notifications here, as far as they are of jobs.
+ */
+
+/** opencode's own, as this person has set it. */
+export type Attention = {
+  notify(notice: {
+    title: string
+    message: string
+    notification: { when: "blurred" }
+    sound: false
+  }): Promise<unknown>
+}
+
+type EventsOf1 = {
+  on(type: string, hear: (event: { properties: { title?: string; message?: string } }) => void): () => void
+}
+
+/** @param arrive says to the server part that the commands, which its toasts name, are there */
+export function noticesOf1(
+  { attention, event }: { attention: Attention; event: EventsOf1 },
+  arrive: () => Promise<void>,
+): void {
+  event.on("tui.toast.show", ({ properties: { title, message = "" } }) => {
+    if (title === toastTitle && namesCommand(message)) notify(attention, message)
+  })
+  // Where there is no server part, nobody hears it.
+  const say = () => void arrive().catch(() => {})
+  // Its next instance has not heard it.
+  event.on("server.instance.disposed", say)
+  say()
+}
+
+const namesCommand = (message: string) =>
+  Object.values(slashes).some((slash) => message.endsWith(`\n/${slash}`))
+
+export type TerminalToast = { message: string; variant: string; duration?: number; session?: string }
+type ToastOf2 = { title?: string; message: string; variant: string; duration?: number; sessionID?: string }
+export type Toasts = { show(toast: ToastOf2): void }
+
+type EventsOf2 = { on(name: "toast", hear: (event: { data: TerminalToast }) => void): () => void }
+
+export function noticesOf2(
+  events: EventsOf2,
+  { ui, attention }: { ui: { toast: Toasts }; attention: Attention },
+): void {
+  events.on("toast", ({ data: { session, ...toast } }) => {
+    const place = session === undefined ? {} : { sessionID: session }
+    ui.toast.show({ title: toastTitle, ...toast, ...place })
+    if (session !== undefined) notify(attention, toast.message)
+  })
+}
+
+/** opencode plays its sounds for children as well, and leaves their notifications to us. */
+function notify(attention: Attention, message: string): void {
+  void attention
+    .notify({ title: toastTitle, message, notification: { when: "blurred" }, sound: false })
+    .catch(() => {})
+}

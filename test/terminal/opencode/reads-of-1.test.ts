@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
+import { type Api, terminalOf1 } from "../../../src/terminal/opencode/v1.ts"
+
+// Only opencode can lend it.
+vi.mock("../../../src/terminal/solid.ts", () => ({}))
+
+const owner = "ses_owner"
+const session = "ses_child"
+const metadataOf = (id: string) => ({
+  troupe: newStoredJob(
+    {
+      id,
+      owner,
+      description: "Check the login",
+      prompt: "Check the login.",
+      agent: "general",
+      model: "fake/m1",
+      createdAt: 1_000,
+      askedAt: 1_000,
+      run: 1,
+      timeoutMs: 60_000,
+      idleMs: 60_000,
+    },
+    { pid: 1, process: "one", instance: "one" },
+  ),
+})
+
+/** What a terminal of 1.18 hands over, as far as jobs are read from it; `say` is one of its events. */
+function opencode() {
+  const hearers: [string, (event: { properties: object }) => void][] = []
+  const children = vi.fn<Api["client"]["session"]["children"]>(async () => ({
+    data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }],
+  }))
+  const unexpected = () => expect.fail("nobody asked for this")
+  const api: Api = {
+    client: {
+      session: { list: unexpected, children, messages: unexpected, message: unexpected, get: unexpected },
+      tui: { publish: async () => ({}) },
+      permission: { list: async () => ({ data: [] }), reply: unexpected },
+      question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
+    },
+    attention: { notify: unexpected },
+    keymap: { registerLayer: unexpected, getCommandBindings: unexpected },
+    keys: { formatBindings: unexpected },
+    tuiConfig: { keybinds: { get: unexpected } },
+    renderer: { copyToClipboardOSC52: unexpected },
+    ui: {
+      dialog: { replace: unexpected, setSize: unexpected, clear: unexpected },
+      DialogSelect: unexpected,
+      DialogConfirm: unexpected,
+      DialogPrompt: unexpected,
+      toast: unexpected,
+    },
+    state: {
+      session: {
+        get: () => undefined,
+        status: () => ({ type: "busy" }),
+      },
+    },
+    event: {
+      on: (type, hear) => {
+        hearers.push([type, hear])
+        return () => {}
+      },
+    },
+    slots: { register: unexpected },
+    theme: {
+      current: {
+        text: "",
+        textMuted: "",
+        success: "",
+        error: "",
+        warning: "",
+        accent: "",
+        primary: "",
+        selectedListItemText: "",
+        backgroundElement: "",
+      },
+    },
+    route: { navigate: unexpected, current: {} },
+  }
+  const { jobs } = terminalOf1(api)
+  const say = (type: string, properties: object) => {
+    for (const [each, hear] of hearers) if (each === type) hear({ properties })
+  }
+  return { children, jobs, say }
+}
+
+/** A sidebar, which reads the jobs whenever they have changed. */
+async function sidebar() {
+  const { jobs, ...rest } = opencode()
+  const show = vi.fn(async () => (await jobs.of(owner)).map(({ activity }) => activity?.text))
+  const end = jobs.subscribe(() => void show())
+  await show()
+  const next = async () => {
+    await vi.advanceTimersByTimeAsync(250)
+    return show.mock.results.at(-1)?.value
+  }
+  return { ...rest, jobs, next, end }
+}
+
+describe("The jobs of a session in 1.18", () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it("are shown with what they write without being read again", async () => {
+    const { children, say, next } = await sidebar()
+    say("message.part.delta", { sessionID: session, delta: "half " })
+    expect(await next()).toEqual(["half "])
+    say("message.part.delta", { sessionID: session, delta: "a loaf" })
+    expect(await next()).toEqual(["half a loaf"])
+    expect(children).toHaveBeenCalledTimes(1)
+  })
+
+  it.each([
+    ["is stored", "session.updated", { info: { id: session } }],
+    ["begins or ends a turn", "session.status", { sessionID: session, status: { type: "idle" } }],
+    [
+      "is a new one",
+      "session.created",
+      { info: { id: "ses_new", parentID: owner, metadata: metadataOf("new") } },
+    ],
+    ["is deleted", "session.deleted", { info: { id: session } }],
+  ])("are read again once one %s", async (_, type, properties) => {
+    const { children, say, next } = await sidebar()
+    say(type, properties)
+    await next()
+    expect(children).toHaveBeenCalledTimes(2)
+  })
+
+  it("are read again after a read that failed, and by who begins to listen", async () => {
+    const { children, jobs, say, next } = await sidebar()
+    jobs.subscribe(() => {})
+    children.mockRejectedValueOnce(new Error("no answer"))
+    await expect(jobs.of(owner)).rejects.toThrow("no answer")
+    say("message.part.delta", { sessionID: session, delta: "on" })
+    expect(await next()).toEqual(["on"])
+    expect(children).toHaveBeenCalledTimes(3)
+  })
+})

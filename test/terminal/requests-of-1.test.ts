@@ -1,0 +1,84 @@
+import { expect, it, vi } from "vitest"
+import { openRequests, type Told } from "../../src/terminal/opencode/requests-of-1.ts"
+
+/** opencode, in which `ses_below` is below `ses_child`, which is below `ses_owner`. */
+function opencode() {
+  const parents: Record<string, string> = { ses_below: "ses_child", ses_child: "ses_owner" }
+  const listeners: [string, (event: { properties: Told }) => void][] = []
+  let answer: (told: Told[]) => void = () => {}
+  const listed = new Promise<{ data: Told[] }>((resolve) => {
+    answer = (data) => resolve({ data })
+  })
+  const changed = vi.fn()
+  const requests = openRequests(
+    {
+      permission: { list: () => listed },
+      question: { list: async () => ({ data: [] }) },
+      session: {
+        get: async ({ sessionID }) => {
+          const parentID = parents[sessionID]
+          return { data: parentID === undefined ? {} : { parentID } }
+        },
+      },
+    },
+    {
+      on: (type, hear) => {
+        listeners.push([type, hear])
+        return () => {}
+      },
+    },
+    changed,
+  )
+  const idsOf = (session: string) => requests.of(session).map(({ id }) => id)
+  return {
+    requests,
+    changed,
+    idsOf,
+    lists: answer,
+    happens: (type: string, properties: Told) => {
+      for (const [each, hear] of listeners) if (each === type) hear({ properties })
+    },
+  }
+}
+
+const permission = (id: string, sessionID: string): Told => ({
+  id,
+  sessionID,
+  permission: "bash",
+  patterns: ["ls"],
+})
+
+it("What a session below a child asks, the child asks, and the job's owner is told", async () => {
+  const { idsOf, changed, happens } = opencode()
+  happens("permission.asked", permission("p1", "ses_below"))
+  await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p1"]))
+  expect(idsOf("ses_other")).toEqual([])
+  await vi.waitFor(() => expect(changed).toHaveBeenCalledWith("ses_child"))
+})
+
+it("What waited before the terminal was there is known, but for what ended meanwhile", async () => {
+  const { idsOf, lists, happens } = opencode()
+  happens("permission.replied", { requestID: "p2" })
+  lists([permission("p1", "ses_child"), permission("p2", "ses_child")])
+  await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p1"]))
+})
+
+it.each<[string, string, Told]>([
+  ["it is answered", "permission.replied", { requestID: "p1" }],
+  ["its turn is over", "session.idle", { sessionID: "ses_child" }],
+  ["its session is deleted", "session.deleted", { sessionID: "ses_child" }],
+])("A request is open until %s", async (_, type, properties) => {
+  const { requests, idsOf, happens } = opencode()
+  happens("permission.asked", permission("p1", "ses_child"))
+  expect(requests.get("p1")).toMatchObject({ kind: "permission", session: "ses_child" })
+  happens(type, properties)
+  expect(idsOf("ses_child")).toEqual([])
+  expect(requests.isEmpty()).toBe(true)
+})
+
+it("What is no request as it was seen is left out", () => {
+  const { requests, happens } = opencode()
+  happens("permission.asked", { id: "p1" })
+  happens("question.asked", { id: "q1", sessionID: "ses_child" })
+  expect(requests.isEmpty()).toBe(true)
+})
