@@ -47,8 +47,11 @@ export type JobInput = {
   run: number
   /** The child session of an earlier run. */
   session?: string | undefined
-  /** What earlier runs left: their text stays until this run has one of its own. */
-  earlier?: { text?: string | undefined; usage: Usage } | undefined
+  /**
+   * What earlier runs left: their text stays until this run has one of its own. What of it their owner has not been
+   * given goes before that one.
+   */
+  earlier?: { text?: string | undefined; isUndelivered?: boolean; usage: Usage } | undefined
   /** Total time in `prompting`, without the time spent waiting for people. Milliseconds. */
   timeoutMs: number
   /** Longest time without activity of the child, while none of its tools runs. Milliseconds. */

@@ -126,7 +126,7 @@ export const jobMachine = setup({
       ending: answer.error ? { state: "failed", error: answer.error } : { state: "done" },
       endedAt: endOf(context, answer.at),
       // A follow-up that fails leaves the earlier answer in place.
-      text: answer.error ? (context.job.earlier?.text ?? answer.text) : answer.text,
+      text: answer.error ? (context.job.earlier?.text ?? answer.text) : withUndelivered(context, answer.text),
       isTruncated: answer.error ? undefined : answer.isTruncated,
       usage: answer.usage ?? context.usage,
       ...waitOver(context, answer.at),
@@ -478,6 +478,12 @@ function endedRecord(context: JobContext): JobRecord {
 
 /** The clock may have been set back: nothing ends before it began. */
 const endOf = ({ startedAt, job }: JobContext, at: number) => Math.max(at, startedAt ?? job.createdAt)
+
+/** The run's answer, after what its owner would otherwise never be given. */
+function withUndelivered({ job: { earlier } }: JobContext, answer: string): string {
+  const before = earlier?.isUndelivered ? earlier.text : undefined
+  return [before, answer].filter((text) => text).join("\n\n")
+}
 
 /** The wait for people that is under way ends. */
 function waitOver({ waitedMs, waitingSince }: JobContext, at: number) {

@@ -175,7 +175,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     onWaiting: showWaiting,
     now,
   })
-  const messenger = createMessenger({ troupe, host, turns, store, options, now })
+  const messenger = createMessenger({ troupe, host, turns, store, inbox, options, now })
   const actors = () =>
     allActors(troupe.actors(), {
       turns: () => turns.actors(),

@@ -6,11 +6,14 @@
 const esc = String.fromCharCode(0x1b)
 const [csi, osc, bell, stringEnd] = [0x9b, 0x9d, 0x07, 0x9c].map((code) => String.fromCharCode(code))
 
-/** What tells a terminal to do something: colours, movements, titles, links. A string that is never ended stays text. */
+/**
+ * What tells a terminal to do something: colours, movements, titles, links. A string that is never ended stays text, as
+ * does one in which another begins: or each of very many would be followed to the end of the text.
+ */
 const terminalSequences = new RegExp(
   [
     `(?:${esc}\\[|${csi})[0-?]*[ -/]*[@-~]`,
-    `(?:${esc}[\\]PX^_]|${osc})[^\\n${esc}${bell}${stringEnd}]*(?:${bell}|${stringEnd}|${esc}\\\\)`,
+    `(?:${esc}[\\]PX^_]|${osc})[^\\n${esc}${bell}${stringEnd}${osc}]*(?:${bell}|${stringEnd}|${esc}\\\\)`,
     `${esc}[ -/]*[0-~]?`,
   ].join("|"),
   "g",

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { AnyProject } from "../support/any-opencode.ts"
 import { gate } from "../support/gate.ts"
 import { describeBoth } from "../support/generations.ts"
-import { jobOf } from "../support/jobs.ts"
-import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { jobOf, recordOf } from "../support/jobs.ts"
+import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 
 describeBoth("A main agent that sends its jobs more", ({ open }) => {
   let model: ScriptedModel
@@ -40,6 +40,29 @@ describeBoth("A main agent that sends its jobs more", ({ open }) => {
       expect(second.output).toContain("not blue: red")
       expect(second.metadata.jobs).toMatchObject([{ id: "c", run: 2, state: "done" }])
       expect(jobOf(second).session).toBe(jobOf(first).session)
+    })
+
+    test("a follow-up to a result that its owner was not given yet brings both", async () => {
+      const owner = await oc.session()
+      model.on("find the bug", { type: "text", text: "it is in line 7" })
+      model.on("find the next one", { type: "text", text: "and one in line 9" })
+      const calls = [
+        { name: "agents_start", args: { tasks: [{ id: "n", prompt: "find the bug" }] } },
+        { name: "agents_send", args: { id: "n", message: "find the next one" } },
+        { name: "agents_wait", args: {} },
+      ]
+      model.on(
+        ({ text }) => text === "have them found",
+        async ({ messages }) => {
+          const answered = messages.filter(({ role }) => role === "tool").length
+          if (answered === 1) await recordOf(oc, owner, "n", ({ state }) => state === "done")
+          const call = calls[answered]
+          return call ? { type: "tool", calls: [call] } : { type: "text", text: "found" }
+        },
+      )
+      await oc.say(owner, "have them found")
+      const last = model.requests.findLast(({ session }) => session === owner)
+      expect(textOf(last?.messages.at(-1))).toContain("it is in line 7\n\nand one in line 9")
     })
 
     test("a follow-up that fails keeps the earlier result beside its reason", async () => {

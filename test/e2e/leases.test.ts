@@ -131,10 +131,14 @@ describeBoth("Two opencodes on the same project and store", ({ start, generation
 
   test("deliver once what one of them has left behind, though both have found it", async () => {
     const owner = await first.session()
-    model.on("left behind", { type: "text", text: "found once" })
+    const left = held()
+    model.on("left behind", left.reply)
     model.on(({ text, session }) => session === owner && text === "think on", held("I think").reply)
     await first.callTool(owner, "agents_start", { tasks: [{ id: "l", prompt: "left behind" }] })
     first.say(owner, "think on").catch(() => {})
+    // While its owner works, nothing is delivered.
+    await model.waitFor(({ text, session }) => session === owner && text === "think on")
+    left.release("found once")
     await recordOf(first, owner, "l", ({ endedAt }) => endedAt !== undefined)
     await first.kill()
     await first.restart()

@@ -1330,6 +1330,17 @@ describe("A follow-up", () => {
     expect(stage.running()).toEqual(nothing)
   })
 
+  it("has what its owner was not given of the earlier run before its own answer", async () => {
+    const stage = play()
+    const undelivered = { ...earlier, isUndelivered: true }
+    await stage.start("j1", { ...followUp, earlier: undelivered })
+    await stage.answer("j1", { text: "Line 9 too." })
+    expect(stage.record("j1").text).toBe("It is in line 7.\n\nLine 9 too.")
+    await stage.start("j2", { ...followUp, earlier: { ...undelivered, text: "" } })
+    await stage.answer("j2", { text: "Nowhere." })
+    expect(stage.record("j2").text).toBe("Nowhere.")
+  })
+
   it("waits for a slot like any other run", async () => {
     const stage = play({ concurrency: 1 })
     await stage.start("j0")

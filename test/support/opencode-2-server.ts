@@ -4,8 +4,9 @@ import { opencode2Binary } from "./opencode-2-binary.ts"
 import { opencodeEnv } from "./opencode-env.ts"
 import { type ProcessGroup, startGroup } from "./process-group.ts"
 
-const password = "secret"
-const authorization = `Basic ${btoa(`opencode:${password}`)}`
+/** Of each server that is started here. */
+export const password2 = "secret"
+const authorization = `Basic ${btoa(`opencode:${password2}`)}`
 
 /** Starts `opencode serve` of opencode 2 on a free port. */
 export async function serve2(
@@ -17,7 +18,7 @@ export async function serve2(
   if (binary === undefined) throw new Error("There is no opencode 2 for this machine: set OPENCODE2")
   const group = await startGroup(binary, ["serve", "--port", `${await freePort()}`], {
     cwd,
-    env: opencodeEnv(home, { OPENCODE_PASSWORD: password, ...env }),
+    env: opencodeEnv(home, { OPENCODE_PASSWORD: password2, ...env }),
   })
   try {
     const [, url = ""] = await group.waitForOutput(/listening on (\S+)/)

@@ -283,9 +283,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       edits: [
         {
           from: `const stored = await call(session.prompt({ ...body, noReply: true }))
-      return stored.ok &&`,
+      const delivered = stored.ok &&`,
           to: `const stored: Result<unknown> = { ok: true, value: undefined }
-      return stored.ok &&`,
+      const delivered = stored.ok &&`,
         },
       ],
       suites: [hostOfOneTests],
@@ -295,8 +295,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/host/v1/host.ts",
       edits: [
         {
-          from: "return stored.ok && turn.isWanted() ? done(session.promptAsync(body)) : stored",
-          to: "if (stored.ok && turn.isWanted()) await done(session.promptAsync(body))\n      return stored",
+          from: "const delivered = stored.ok && turn.isWanted() ? await done(session.promptAsync(body)) : stored",
+          to: "if (stored.ok && turn.isWanted()) await done(session.promptAsync(body))\n      const delivered = stored",
         },
       ],
       suites: [hostOfOneTests],
@@ -351,8 +351,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/owners/deliveries.ts",
       edits: [
         {
-          from: `if (delivered.outcome === "delivered") inbox.markDelivered(message.session, runsIn(message.mark))`,
-          to: "",
+          from: "    inbox.markDelivered(message.session, runsIn(answered(delivered).mark))\n",
+          to: "    answered(delivered)\n",
         },
       ],
       suites: [deliveryTests],
@@ -890,13 +890,19 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [deliveryTests],
     },
     {
+      what: "what opencode holds under a message's id counts for what it is handed now",
+      file: "src/plugin/host/v2/host.ts",
+      edits: [{ from: "admittedMark(admitted) ?? mark", to: "mark" }],
+      suites: [hostOfTwoTests],
+    },
+    {
       what: "a message goes out before its delivery is known to have begun",
       file: "src/plugin/host/v2/host.ts",
       edits: [
-        { from: "        await begunDeliveries.add(id, messageID, mark)\n", to: "" },
+        { from: "        const begun = await begunDeliveries.add(id, messageID, mark)\n", to: "" },
         {
           from: "          ...start,\n        })\n",
-          to: "          ...start,\n        })\n        await begunDeliveries.add(id, messageID, mark)\n",
+          to: "          ...start,\n        })\n        const begun = await begunDeliveries.add(id, messageID, mark)\n",
         },
       ],
       suites: [hostOfTwoTests],

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Generation, ProjectOptions } from "./any-opencode.ts"
+import type { AnyOpencode, Generation, ProjectOptions } from "./any-opencode.ts"
 import { atExit } from "./cleanup.ts"
 import { projectConfig2 } from "./opencode-2.ts"
 import { opencode2Binary } from "./opencode-2-binary.ts"
+import { password2 } from "./opencode-2-server.ts"
 import { opencodeBinary } from "./opencode-binary.ts"
 import { longRunning, opencodeEnv } from "./opencode-env.ts"
 import { killGroup } from "./process-group.ts"
@@ -16,6 +17,8 @@ import { poll } from "./waiters.ts"
 const root = join(import.meta.dirname, "..", "..")
 
 export type TuiOptions = ProjectOptions & {
+  /** Shows a session of an opencode that runs already, which may be reached by another address than its own. */
+  of?: { opencode: AnyOpencode; url: string; session: string }
   /** Whether 1.18 is told of the plugin's part in the terminal; opencode 2 finds it by itself. */
   hasPart?: boolean
 }
@@ -40,8 +43,8 @@ export interface Tui {
 }
 
 export async function startTui(options: TuiOptions, generation: Generation): Promise<Tui> {
-  const { hasPart = options.plugin !== false } = options
-  const stage = generation === 1 ? await setStage(options) : setStage2(options)
+  const { of, hasPart = options.plugin !== false } = options
+  const stage = of ? stageOf(of.opencode) : generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
   if (generation === 1 && hasPart) {
     const entry = (options.plugin ? options.plugin.path : undefined) ?? root
@@ -59,7 +62,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
       stdio: "pipe",
     })
   const size = ["-x", "200", "-y", "50"]
-  tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, ...commands[generation]())
+  tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, ...commandOf(generation, options))
   const pane = Number(tmux("display-message", "-p", "-t", "tui", "#{pane_pid}"))
   const server = Number(tmux("display-message", "-p", "#{pid}"))
   const end = () => {
@@ -117,11 +120,24 @@ function clipboardIn(output: string): string | undefined {
   return copied === undefined ? undefined : Buffer.from(copied, "base64").toString()
 }
 
-/** With a server of its own, which ends with it, and not in the background. */
-const commands = {
-  1: () => [opencodeBinary()],
-  2: () => [opencode2Binary() ?? "opencode", "--standalone"],
+function commandOf(generation: Generation, { of }: TuiOptions): string[] {
+  if (generation === 1)
+    return [
+      opencodeBinary(),
+      ...(of ? ["attach", of.url, "--session", of.session, "--dir", of.opencode.project] : []),
+    ]
+  const binary = opencode2Binary() ?? "opencode"
+  // Else with a server of its own, which ends with it, and not in the background.
+  return [binary, ...(of ? ["--server", of.url, "--session", of.session] : ["--standalone"])]
 }
+
+/** That of an opencode which runs, and which removes it. */
+const stageOf = ({ home, project }: AnyOpencode): Stage => ({
+  home,
+  project,
+  env: opencodeEnv(home, { PWD: project, OPENCODE_PASSWORD: password2 }),
+  remove: () => {},
+})
 
 /** What a person can choose in 1.18: its spinners are a fifth of what its terminal costs. */
 function stopAnimations(home: string): void {

@@ -48,4 +48,6 @@ it("A half of a character, as a broken text has it, is one of its own in a begin
 
 it("Ten megabytes of what never ends are read in one go", () => {
   expect(plainText("\u001b]\u001b[".repeat(2_500_000))).toBe("")
+  expect(plainText("\u009d".repeat(2_500_000))).toBe("")
+  expect(plainText("\u009b".repeat(2_500_000))).toBe("")
 })

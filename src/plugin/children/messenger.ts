@@ -15,6 +15,8 @@ export type MessengerOptions = {
   host: Host
   turns: Turns
   store: JobStore
+  /** Which results their owners have, or have in the answer of another call. */
+  inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
   options: Options
   now: () => number
 }
@@ -41,7 +43,15 @@ const saveTimeout = 5_000
 const elsewhere = ({ id }: JobRecord) =>
   `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
 
-export function createMessenger({ troupe, host, turns, store, options, now }: MessengerOptions): Messenger {
+export function createMessenger({
+  troupe,
+  host,
+  turns,
+  store,
+  inbox,
+  options,
+  now,
+}: MessengerOptions): Messenger {
   /** The last message for each job: they are handed over one by one. */
   const queues = new Map<string, Promise<unknown>>()
 
@@ -132,7 +142,11 @@ export function createMessenger({ troupe, host, turns, store, options, now }: Me
       askedAt: now(),
       run: record.run + 1,
       session: record.session,
-      earlier: { text: text.kind === "text" ? text.text : undefined, usage: record.usage },
+      earlier: {
+        text: text.kind === "text" ? text.text : undefined,
+        isUndelivered: !inbox.isTaken(current, call?.place.call),
+        usage: record.usage,
+      },
       timeoutMs: stored?.timeoutMs ?? wholeMs(options.timeoutSeconds),
       idleMs: stored?.idleMs ?? wholeMs(options.idleSeconds),
     }

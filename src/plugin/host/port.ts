@@ -37,9 +37,9 @@ export type Host = {
   prompt(prompt: Prompt): Promise<Result<HostMessage>>
   /**
    * Puts a message into an owner's conversation and has a turn read it. It is stored once under its id and read once,
-   * however often this is called.
+   * however often this is called: as it was first, whose mark is returned.
    */
-  deliver(message: OwnerMessage, turn: WantedTurn): Promise<Result<unknown>>
+  deliver(message: OwnerMessage, turn: WantedTurn): Promise<Result<Pick<OwnerMessage, "mark">>>
   /**
    * Messages whose delivery to this owner has begun, if its `messages` cannot be trusted to show those that are there.
    */

@@ -107,6 +107,8 @@ export class Deliveries {
   #hearOfJob(record: JobRecord, before: JobRecord | undefined): void {
     const { owner, id, session } = record
     const isTakenOver = this.#takenOver.delete(session)
+    // After a restart, what a job's child had started may be found before the job itself.
+    this.#end(session)
     if (!this.#hasReader(owner)) return
     if (before) {
       if (hasEnded(record) && !hasEnded(before))
@@ -222,8 +224,8 @@ export class Deliveries {
       const results = readable(await withTexts(host, begun))
       if (results.length === 0) continue
       const message = this.#messageOf(owner, { results, asked, messageID })
-      answered(await host.deliver(message, { isWanted: () => false }))
-      inbox.markDelivered(owner, runsIn(message.mark))
+      const { mark: held } = answered(await host.deliver(message, { isWanted: () => false }))
+      inbox.markDelivered(owner, runsIn(held))
     }
   }
 
@@ -247,9 +249,14 @@ export class Deliveries {
       const delivery = this.#byOwner.get(message.session)?.getSnapshot()
       return idle.some((delivering) => delivery?.matches({ delivering }))
     }
-    const delivered = deliveredOf(await host.deliver(message, { isWanted }))
-    if (delivered.outcome === "delivered") inbox.markDelivered(message.session, runsIn(message.mark))
-    return delivered
+    const session = await host.session(message.session)
+    if (isGone(session)) return { outcome: "gone" }
+    // As when it was composed: that may be a while ago, where opencode failed.
+    if (answered(session).isReverted || !isWanted()) return { outcome: "busy" }
+    const delivered = await host.deliver(message, { isWanted })
+    if (isGone(delivered)) return { outcome: "gone" }
+    inbox.markDelivered(message.session, runsIn(answered(delivered).mark))
+    return { outcome: "delivered" }
   }
 
   /** Its failure is told to the log, unless nobody waits for the outcome any more. */
@@ -289,12 +296,6 @@ function readable(results: readonly JobWithText[]): JobWithText[] {
 function answered<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new Error(result.error.message)
-}
-
-function deliveredOf(result: Result<unknown>): Delivered {
-  if (isGone(result)) return { outcome: "gone" }
-  answered(result)
-  return { outcome: "delivered" }
 }
 
 /** The states of a delivery in which no turn of its owner is under way, nor has just been stopped. */

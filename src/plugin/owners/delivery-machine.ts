@@ -46,7 +46,8 @@ export type Composed =
   /** `nothing`: every result is delivered, or nobody has said anything in the session. `gone`: it was deleted. */
   | { outcome: "busy" | "nothing" | "gone" }
 
-export type Delivered = { outcome: "delivered" | "gone" }
+/** `busy`: nothing was put there, since a turn has begun or the user has undone messages. `gone`: as above. */
+export type Delivered = { outcome: "delivered" | "busy" | "gone" }
 
 /** Jobs that end within it are delivered together. Milliseconds. */
 const window = 250
@@ -74,7 +75,7 @@ export const deliveryMachine = setup({
     "no resumed job runs": ({ context }) => context.resumed.length === 0,
     "no message is under way": ({ context }) => context.message === undefined,
     "there is something to say": (_, { outcome }: Composed) => outcome === "composed",
-    "owner is busy": (_, { outcome }: Composed) => outcome === "busy",
+    "owner is busy": (_, { outcome }: Composed | Delivered) => outcome === "busy",
     "owner is gone": (_, { outcome }: Composed | Delivered) => outcome === "gone",
     "has more": ({ context }) => context.hasMore,
     "a turn has begun": stateIn("#delivery.delivering.overtaken"),
@@ -199,6 +200,11 @@ export const deliveryMachine = setup({
           { guard: { type: "owner is gone", params: ({ event }) => event.output }, target: "quiet" },
           { guard: "a turn has begun", target: "busy" },
           { guard: "that turn was stopped", target: "held" },
+          {
+            guard: { type: "owner is busy", params: ({ event }) => event.output },
+            target: "composing",
+            actions: "forgetMessage",
+          },
           { guard: "has more", target: "window", actions: "forgetMessage" },
           { target: "quiet" },
         ],
@@ -299,6 +305,8 @@ export const deliveryReasons: Reasons = {
     "deliver done, if owner is gone": "Its session was deleted.",
     "deliver done, if a turn has begun": "Whoever started that turn, it reads the message.",
     "deliver done, if that turn was stopped": "The user does not want another one at once.",
+    "deliver done, if owner is busy":
+      "The user has undone messages, which a new one would make final; or a turn has come and gone.",
     "deliver done, if has more": "More jobs have ended, or a text could not be read before.",
     "deliver done": "The owner has every result.",
     "deliver failed, if a turn has begun":

@@ -20,7 +20,7 @@ export function statusLine(record: JobRecord, now: number): string {
     record.isTruncated ? truncated : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
   ]
-  return `${record.id}: ${details.filter((each) => each !== "").join(", ")}`
+  return `${record.id}: ${fenced(details.filter((each) => each !== "").join(", "))}`
 }
 
 const truncated = "its answer was cut off at the model's output limit"
@@ -72,8 +72,10 @@ function shortened(result: JobWithText, most: number): JobWithText {
 /** A cancel says itself that it is one. */
 const reasonOf = ({ kind, message }: JobError) => (kind === "cancelled" ? message : `${kind}: ${message}`)
 
-/** Foreign text can neither end the block that it stands in nor open one, however it is spaced. */
-const fenced = (text: string) => text.replace(/<(?=[\s\p{Cf}]*\/?[\s\p{Cf}]*job\b)/giu, "<\\")
+/** Foreign text can neither end the block that it stands in nor open one, however it is spaced and whatever is unseen in it. */
+const fenced = (text: string) => text.replace(blockTag, "<\\")
+// No two repetitions that take the same follow each other: they would share a long gap in every way there is.
+const blockTag = /<(?=[\s\p{Cf}\p{DI}]*(?:\/[\s\p{Cf}\p{DI}]*)?j\p{DI}*o\p{DI}*b\b)/giu
 
 /** `3/5 done, 1 failed, 1 waiting for permission` */
 export function progress(records: readonly JobRecord[]): string {

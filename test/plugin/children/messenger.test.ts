@@ -165,6 +165,21 @@ describe("A message to an ended job", () => {
     expect(output).not.toContain("first")
   })
 
+  it("brings the first run's result along where its owner had not been given it", async () => {
+    const { say, finish, host, messenger, troupe } = await working()
+    host.prompts[0]?.answer("first")
+    await until(() => troupe.records.get("owner", "a")?.state === "done")
+    const record = troupe.records.get("owner", "a")
+    if (!record) throw new Error("there is a job")
+    // A person, whom the owner's model does not hear.
+    await messenger.send(record, "go on")
+    expect((await finish("second")).output).toContain("\nfirst\n\nsecond\n")
+    await say("and now?")
+    const { output } = await finish("third")
+    expect(output).toContain("\nthird\n")
+    expect(output).not.toContain("second")
+  })
+
   it("keeps the first run's text and cost until there are new ones", async () => {
     const { say, finish, call, troupe } = await working()
     await finish("first")

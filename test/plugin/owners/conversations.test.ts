@@ -40,7 +40,7 @@ async function delivered() {
         ),
       deliver: async (message) => {
         told.push(message)
-        return ok(undefined)
+        return ok({ mark: message.mark })
       },
     },
     { notify: "idle" },

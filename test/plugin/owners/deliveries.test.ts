@@ -257,6 +257,19 @@ describe("A notification", () => {
     expect(told()).toEqual([["a"]])
   })
 
+  it("does not go to a job's child either whose own jobs are found before it is, after a restart", async () => {
+    const { told, adopt, host, turn, record, states } = await ownerWithJobs()
+    const words = { session: "ses_child", messageID: "msg_1", text: "split it up", agent: "build" }
+    host.sessions.set("ses_child", sessionOf("ses_child"))
+    host.said.set("ses_child", [askedBy(words)])
+    adopt({ owner: "ses_child" })
+    adopt({ ...record(), id: "boss", session: "ses_child", state: "done", endedAt: 1 })
+    turn("ends", "ses_child")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).not.toContainEqual(["old"])
+    expect(states()).toEqual(["dormant"])
+  })
+
   it("does not go to a session in which nobody has said anything", async () => {
     const { posted, finish, host } = await ownerWithJobs()
     host.said.set("owner", [])
@@ -375,6 +388,24 @@ describe("A message whose delivery has begun before", () => {
     expect(inbox.undelivered("owner").map(({ id }) => id)).toEqual(["c"])
   })
 
+  it("delivers what opencode has under its id, however much of that is known by now", async () => {
+    const held = ["a", "b"]
+    const { deliveries, finish, host, inbox, record } = await ownerWithJobs({
+      jobs: 2,
+      notify: "never",
+      faults: (host) => ({
+        ...begun("a")(host),
+        deliver: async () =>
+          ok({ mark: { delivered: held.map((id) => ({ session: record(id).session, run: 1 })) } }),
+      }),
+    })
+    await finish("of a", "a")
+    await finish("of b", "b")
+    const messages = await host.messages("owner")
+    if (messages.ok) await deliveries.finishBegun("owner", messages.value)
+    expect(inbox.undelivered("owner")).toEqual([])
+  })
+
   it("is not finished where nobody has said anything in its session, or opencode fails", async () => {
     const { posted, deliveries, finish, host } = await ownerWithJobs({
       notify: "never",
@@ -451,6 +482,36 @@ describe("While the owner works", () => {
       }),
     })
     await finish()
+    await vi.advanceTimersByTimeAsync(longEnough)
+    expect(posted).toEqual([])
+    isReverted = false
+    turn("begins")
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(posted).toHaveLength(1)
+  })
+
+  it.each([
+    ["while their texts are read", 0],
+    ["before the next attempt, where opencode had failed", 1],
+  ])("nothing goes either if messages are undone %s", async (_, failures) => {
+    let isReverted = false
+    const undo = () => {
+      isReverted = true
+    }
+    const { posted, finish, turn } = await ownerWithJobs({
+      faults: (host) => ({
+        isBusy: failures > 0 ? host.isBusy : onSecondCall(undo),
+        async session(id) {
+          const answer = await host.session(id)
+          return answer.ok ? ok({ ...answer.value, isReverted }) : answer
+        },
+        deliver: failing(failures, host.deliver).call,
+      }),
+    })
+    await finish()
+    await vi.advanceTimersByTimeAsync(300)
+    undo()
     await vi.advanceTimersByTimeAsync(longEnough)
     expect(posted).toEqual([])
     isReverted = false

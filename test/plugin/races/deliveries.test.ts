@@ -75,7 +75,7 @@ describe("Results that come while the owner works, rests and fetches", () => {
               inbox.hear({ type: "mark.stored", session: "owner", mark: message.mark }),
             )
           }
-          return fault === "stored" ? failed("connection reset") : ok(undefined)
+          return fault === "stored" ? failed("connection reset") : ok({ mark: message.mark })
         }
         function isWanted(turn: WantedTurn): boolean {
           const isWanted = turn.isWanted()
@@ -83,15 +83,15 @@ describe("Results that come while the owner works, rests and fetches", () => {
           if (isWanted && isStopped) broken.push("a turn is wanted although the user stopped the last")
           return isWanted
         }
-        function startTurn({ messageID }: OwnerMessage) {
+        function startTurn({ messageID, mark }: OwnerMessage) {
           const isFaulty = startFault
           startFault = false
           if (isFaulty) return failed("not now", 503)
           // A message that has been read starts none.
-          if (!unread.has(messageID)) return ok(undefined)
+          if (!unread.has(messageID)) return ok({ mark })
           turn(true)
           soon("the turn of the message ends", () => isBusy && turn(false))
-          return ok(undefined)
+          return ok({ mark })
         }
         const words = { session: "owner", messageID: "msg_1", text: "hello", agent: "build" }
         host.said.set("owner", [askedBy(words)])

@@ -112,7 +112,7 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
       const others = (said.get(message.session) ?? []).filter(({ info }) => info.id !== message.messageID)
       said.set(message.session, [...others, deliveredAs(message)])
       if (turn.isWanted()) started.push(message.messageID)
-      return ok(undefined)
+      return ok({ mark: message.mark })
     },
     steer: async () => ok(undefined),
     async showProgress(_, progress) {

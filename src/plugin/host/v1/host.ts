@@ -135,7 +135,8 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       const body = messageBody(message)
       // opencode accepts a prompt before it has stored it: a crash could lose one that starts its turn at once.
       const stored = await call(session.prompt({ ...body, noReply: true }))
-      return stored.ok && turn.isWanted() ? done(session.promptAsync(body)) : stored
+      const delivered = stored.ok && turn.isWanted() ? await done(session.promptAsync(body)) : stored
+      return delivered.ok ? { ok: true, value: { mark: message.mark } } : delivered
     },
 
     // A conversation shows all of its messages, those before a compaction too.

@@ -5,8 +5,8 @@ import { scan } from "./storage.ts"
 
 const Entry = z.object({ at: z.number(), mark: z.unknown() })
 
-/** How long it is known, milliseconds: by then the record of what it delivers is written. */
-const keptMs = 24 * 3_600_000
+/** How long it is known, milliseconds: an opencode that was killed may be started again only after weeks. */
+const keptMs = 30 * 24 * 3_600_000
 
 /**
  * The messages to owners whose delivery has begun. A conversation shows only what came since it was compacted: after a
@@ -21,8 +21,19 @@ export class BegunDeliveries {
     this.#now = now
   }
 
-  /** To be called before the message is handed to opencode. */
-  async add(session: string, messageID: string, mark: unknown): Promise<void> {
+  /**
+   * To be called before the message is handed to opencode. Of one that had begun before, opencode may hold what it was
+   * first: that stays known until it has answered. Returns the mark that is known.
+   */
+  async add(session: string, messageID: string, mark: unknown): Promise<unknown> {
+    const entry = Entry.safeParse(await this.#storage.get(keyOf(session) + messageID)).data
+    const known = entry ? entry.mark : mark
+    await this.set(session, messageID, known)
+    return known
+  }
+
+  /** To be called with the mark of the message that opencode has under this id. */
+  async set(session: string, messageID: string, mark: unknown): Promise<void> {
     await this.#storage.set(keyOf(session) + messageID, { at: this.#now(), mark })
   }
 

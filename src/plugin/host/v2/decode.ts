@@ -313,6 +313,12 @@ function textOf(content: Message["content"]): string {
 const marksIn = (metadata: z.infer<typeof Metadata>): unknown[] =>
   metadata?.[OUR_KEY] === undefined ? [] : [metadata[OUR_KEY]]
 
+const Admitted = z.object({ payload: z.object({ metadata: Metadata }) })
+
+/** What the message carries that opencode has under the id of one that it was handed. */
+export const admittedMark = (given: unknown): unknown =>
+  Admitted.safeParse(given).data?.payload.metadata?.[OUR_KEY]
+
 function errorOf(given: Message): JobError | undefined {
   if (!given.error) return undefined
   const { type, message, status } = given.error

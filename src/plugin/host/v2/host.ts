@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import * as z from "zod"
 import type { TerminalService } from "../../../terminal/contract.ts"
 import { eachLimited } from "../../util/each-limited.ts"
@@ -24,6 +25,7 @@ import { BegunDeliveries } from "./begun-deliveries.ts"
 import type { Call, StartCheck } from "./calls.ts"
 import { Children } from "./children.ts"
 import {
+  admittedMark,
   againMark,
   decodeAgents,
   decodeDirectory,
@@ -291,9 +293,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     deliver: ({ session: id, messageID, text, mark }, turn) =>
       call(async () => {
         const start = turn.isWanted() ? {} : ({ resume: false } as const)
-        await begunDeliveries.add(id, messageID, mark)
+        const begun = await begunDeliveries.add(id, messageID, mark)
         const metadata = { [OUR_KEY]: mark }
-        await session.synthetic({
+        const admitted = await session.synthetic({
           sessionID: id,
           id: messageID,
           text,
@@ -301,6 +303,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
           delivery: "queue",
           ...start,
         })
+        // What it has under this id already stays as it was, whatever it is handed now.
+        const held = admittedMark(admitted) ?? mark
+        if (!isDeepStrictEqual(held, begun)) await begunDeliveries.set(id, messageID, held)
+        return { mark: held }
       }),
     begunDeliveries: (id) => call(() => begunDeliveries.of(id)),
 

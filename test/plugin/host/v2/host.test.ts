@@ -202,6 +202,32 @@ describe("A message that delivers results", () => {
     expect(answered(await host.begunDeliveries("ses_other"))).toEqual([])
   })
 
+  it("is what opencode had under its id first, whose results alone are delivered, now and for whoever comes next", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    const [first, second] = [{ delivered: ["a", "b"] }, { delivered: ["a"] }]
+    expect(answered(await host.deliver({ ...message, mark: first }, turn))).toEqual({ mark: first })
+    expect(answered(await host.deliver({ ...message, mark: second }, turn))).toEqual({ mark: first })
+    expect(answered(await host.begunDeliveries("ses_owner"))).toEqual([{ messageID: "msg_9", mark: first }])
+
+    // What was to be delivered and never came to opencode is not delivered.
+    const synthetic = context.session.synthetic
+    context.session.synthetic = () => Promise.reject(new Error("killed"))
+    await host.deliver({ ...message, messageID: "msg_10", mark: first }, turn)
+    context.session.synthetic = synthetic
+    const later = { ...message, messageID: "msg_10", mark: second }
+    expect(answered(await host.deliver(later, turn))).toEqual({ mark: second })
+    const begun = answered(await host.begunDeliveries("ses_owner"))
+    expect(begun.find(({ messageID }) => messageID === "msg_10")?.mark).toEqual(second)
+  })
+
+  it("has delivered what it was handed where opencode does not say what it has", async () => {
+    const context = contextDouble()
+    context.session.synthetic = async () => undefined
+    const outcome = await createHost(context).deliver({ ...message, mark: { delivered: ["a"] } }, turn)
+    expect(answered(outcome)).toEqual({ mark: { delivered: ["a"] } })
+  })
+
   it("starts no turn where none is wanted: the session's next one reads it", async () => {
     const context = contextDouble()
     const host = createHost(context)

@@ -209,15 +209,24 @@ describe("A delivery that has begun", () => {
     ])
   })
 
-  it("is forgotten after a day, by when its result is on record", async () => {
+  it("is forgotten after 30 days, not after the days for which an opencode that was killed may lie", async () => {
     const { begun, stored, pass } = kept()
     await begun.add("ses_1", "msg_1", {})
-    pass(24 * 3_600_000 - 1)
+    pass(30 * 24 * 3_600_000 - 1)
     await begun.add("ses_1", "msg_2", {})
     expect(await begun.of("ses_1")).toHaveLength(2)
     pass(1)
     expect(await begun.of("ses_1")).toEqual([{ messageID: "msg_2", mark: {} }])
     expect(stored.size).toBe(1)
+  })
+
+  it("stays what it was first, until opencode has said what it has under that id", async () => {
+    const { begun } = kept()
+    expect(await begun.add("ses_1", "msg_1", { delivered: ["a", "b"] })).toEqual({ delivered: ["a", "b"] })
+    expect(await begun.add("ses_1", "msg_1", { delivered: ["a"] })).toEqual({ delivered: ["a", "b"] })
+    expect(await begun.of("ses_1")).toEqual([{ messageID: "msg_1", mark: { delivered: ["a", "b"] } }])
+    await begun.set("ses_1", "msg_1", { delivered: ["a"] })
+    expect(await begun.of("ses_1")).toEqual([{ messageID: "msg_1", mark: { delivered: ["a"] } }])
   })
 
   it("is forgotten with its session, and where something else stands in its place", async () => {

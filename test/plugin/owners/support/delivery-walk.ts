@@ -57,6 +57,7 @@ const happenings = {
   "nobody is there": done("compose", { outcome: "gone" }),
   "nothing can be read": failed("compose"),
   "the message is delivered": done("deliver", { outcome: "delivered" }),
+  "the message is held back": done("deliver", { outcome: "busy" }),
   "nobody is there to deliver it to": done("deliver", { outcome: "gone" }),
   "the message is not delivered": failed("deliver"),
 } satisfies Record<string, WalkEvent>

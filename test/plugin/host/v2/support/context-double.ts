@@ -94,8 +94,10 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
       },
       context: async ({ sessionID: id }) => said.get(id) ?? [],
       prompt: async ({ sessionID: id, ...prompt }) => admit(id, prompt),
-      synthetic: async ({ sessionID: id, delivery: _, ...message }) =>
-        admit(id, { ...message, type: "synthetic" }),
+      async synthetic({ sessionID: session, delivery: _, ...message }) {
+        const { id, type, time, ...payload } = admit(session, { ...message, type: "synthetic" })
+        return { id, type, time, payload }
+      },
       wait: async () => undefined,
       interrupt: async () => ({ interrupted: true }),
       async update({ sessionID: id, ...changes }) {

@@ -1,0 +1,102 @@
+import { connect as connectTo, createServer, type Socket } from "node:net"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { AnyOpencode } from "../support/any-opencode.ts"
+import { describeBoth } from "../support/generations.ts"
+import { held } from "../support/jobs.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { startTui, type Tui } from "../support/tui.ts"
+
+/** The first screen of a terminal takes several seconds. Milliseconds. */
+const slowly = 30_000
+
+describeBoth("Two terminals on one opencode", ({ start, generation }) => {
+  let model: ScriptedModel
+  let opencode: AnyOpencode
+  let address: Address
+  let isAway = false
+  let owner: string
+  let terminals: Tui[] = []
+
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    opencode = await start({ model })
+    owner = await opencode.session()
+    address = await addressFor(() => (isAway ? undefined : opencode.url))
+    const of = { opencode, url: address.url, session: owner }
+    terminals = await Promise.all([1, 2].map(() => startTui({ model, of }, generation)))
+  })
+  afterAll(async () => {
+    await Promise.all(terminals.map((each) => each.stop()))
+    await address?.close()
+    await opencode?.stop()
+    await model.stop()
+  })
+
+  const bothShow = (pattern: RegExp) =>
+    Promise.all(terminals.map((each) => each.waitForScreen(pattern, slowly)))
+
+  test("show the same jobs, and what the other does with them", async () => {
+    // opencode's own sidebar.
+    await bothShow(/Context/)
+    const job = held("half a")
+    model.on("take your time", job.reply)
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "gamma", prompt: "take your time" }] })
+    await bothShow(/• gamma …half a/)
+    job.release(" loaf")
+    await bothShow(/✓ gamma done/)
+  })
+
+  test("show jobs again once an opencode that was away is back", async () => {
+    model.on("before the end", held("half a").reply)
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "before", prompt: "before the end" }] })
+    await bothShow(/• before …half a/)
+    isAway = true
+    await opencode.kill()
+    await opencode.restart()
+    isAway = false
+    await opencode.callTool(owner, "agents_status", {})
+    await bothShow(/✗ before failed/)
+    model.on("after the end", { type: "text", text: "done" })
+    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "after", prompt: "after the end" }] })
+    const screens = await bothShow(/✓ after done/)
+    expect(screens).toHaveLength(2)
+  })
+})
+
+type Address = { url: string; close(): Promise<void> }
+
+/** An address that stays while that behind it changes; nobody answers there while nothing is behind it. */
+async function addressFor(urlOf: () => string | undefined): Promise<Address> {
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    const url = urlOf()
+    if (url === undefined) {
+      socket.destroy()
+      return
+    }
+    const { hostname, port } = new URL(url)
+    join(socket, connectTo(Number(port), hostname))
+  })
+  function join(...ends: [Socket, Socket]): void {
+    for (const [end, other] of [ends, ends.toReversed()]) {
+      if (!end || !other) continue
+      open.add(end)
+      end.on("error", () => other.destroy())
+      end.on("close", () => {
+        open.delete(end)
+        other.destroy()
+      })
+      end.pipe(other)
+    }
+  }
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const address = server.address()
+  if (address === null || typeof address === "string") throw new Error("it listens on no port")
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    close: () => {
+      for (const socket of open) socket.destroy()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
