@@ -84,7 +84,20 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/It is handed out/, slowly)
     await tui.waitForScreen(/• gamma …half a/, slowly)
 
+    tui.resize(100)
+    await tui.waitForScreen(/^(?![\s\S]*• gamma)[\s\S]* 1 running · \/troupe/)
+    tui.resize(200)
+    await tui.waitForScreen(/^(?![\s\S]* · \/troupe)[\s\S]*• gamma …half a/)
+
     await find("gamma")
+    tui.press("C-g")
+    await tui.waitForScreen(
+      /(Open this link|The inspector, for ten minutes)[\s\S]*http:\/\/127\.0\.0\.1:\d+\/\?link=/,
+    )
+    if (generation === 2) {
+      tui.press("Escape")
+      await tui.waitForScreen(/Jobs +esc/)
+    }
     tui.press("C-d")
     await tui.waitForScreen(/Cancel gamma\?/)
     tui.press("Enter")
@@ -113,6 +126,47 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/Jobs +esc[\s\S]*gamma[\s\S]*✓ gamma done/)
     tui.press("C-o")
     await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*It is handed out/, slowly)
+  })
+
+  test("finds their way in a long list, and back to where they were", async () => {
+    const jobs = held()
+    model.on(({ text }) => text.startsWith("read module"), jobs.reply)
+    const tasks = Array.from({ length: 24 }, (_, index) => ({
+      id: `m${index + 1}`,
+      prompt: `read module ${index + 1}`,
+    }))
+    model.script("read them all", [
+      { type: "tool", calls: [{ name: "agents_start", args: { tasks } }] },
+      { type: "text", text: "They are being read." },
+    ])
+    model.script("stop reading", [
+      { type: "tool", calls: [{ name: "agents_cancel", args: { all: true } }] },
+      { type: "text", text: "They have stopped." },
+    ])
+    tui.type("read them all")
+    await tui.waitForScreen(/read them all/)
+    tui.press("Enter")
+    await tui.waitForScreen(/They are being read/, slowly)
+    await tui.waitForScreen(/8 running, 16 queued[\s\S]*and \d+ more/, slowly)
+
+    await find("m")
+    await tui.waitForScreen(/24 jobs, started[\s\S]*• m1 /)
+    tui.press("End")
+    await tui.waitForScreen(/Jobs +esc(?![\s\S]*24 jobs, started)[\s\S]*✓ gamma +done/)
+    tui.press("Home")
+    await tui.waitForScreen(/24 jobs, started[\s\S]*• m1 /)
+    for (let page = 0; page < 2; page++) tui.press("NPage")
+    tui.press("Enter")
+    await tui.waitForScreen(/^(?![\s\S]*(Jobs +esc|They are being read))/, slowly)
+    tui.press("C-x")
+    tui.type("j")
+    await tui.waitForScreen(/Jobs +esc[\s\S]* m\s[\s\S]* m21 /)
+    tui.press("C-o")
+    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*They are being read/, slowly)
+    tui.type("stop reading")
+    await tui.waitForScreen(/stop reading/)
+    tui.press("Enter")
+    await tui.waitForScreen(/They have stopped/, slowly)
   })
 
   answersInTheTerminal({ terminal: () => ({ model, tui }), generation, tools })

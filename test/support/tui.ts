@@ -17,17 +17,13 @@ import { poll } from "./waiters.ts"
 const root = join(import.meta.dirname, "..", "..")
 
 export type TuiOptions = ProjectOptions & {
-  /** Default: 200, wide enough for opencode's sidebar. */
-  columns?: number
   /** Shows a session of an opencode that runs already, which may be reached by another address than its own. */
   of?: { opencode: AnyOpencode; url: string; session: string }
   /** Whether 1.18 is told of the plugin's part in the terminal; opencode 2 finds it by itself. */
   hasPart?: boolean
-  /** Keys that the person has set, by command. */
-  keybinds?: Record<string, string>
 }
 
-/** The real terminal interface of opencode, in a terminal of 50 lines. */
+/** The real terminal interface of opencode, in a terminal of 200 by 50 (wide enough for its sidebar). */
 export interface Tui {
   readonly project: string
   readonly home: string
@@ -35,6 +31,8 @@ export interface Tui {
   type(text: string): void
   /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
   press(...keys: string[]): void
+  /** Makes the terminal so many columns wide. */
+  resize(columns: number): void
   /** Begins to listen, and tells what has been put on the clipboard since then, once something has. */
   watchClipboard(): () => Promise<string>
   /** What the terminal shows, without colours. */
@@ -45,17 +43,12 @@ export interface Tui {
 }
 
 export async function startTui(options: TuiOptions, generation: Generation): Promise<Tui> {
-  const { columns = 200, keybinds = {}, hasPart = options.plugin !== false } = options
-  const { of } = options
+  const { of, hasPart = options.plugin !== false } = options
   const stage = of ? stageOf(of.opencode) : generation === 1 ? await setStage(options) : setStage2(options)
   // What `opencode plugin` of 1.18 writes beside the entry in opencode.json.
   if (generation === 1 && hasPart) {
     const entry = (options.plugin ? options.plugin.path : undefined) ?? root
-    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry], keybinds }))
-  }
-  if (generation === 2) {
-    mkdirSync(join(stage.home, ".config", "opencode"), { recursive: true })
-    writeFileSync(join(stage.home, ".config", "opencode", "cli.json"), JSON.stringify({ keybinds }))
+    writeFileSync(join(stage.project, "tui.json"), JSON.stringify({ plugin: [entry] }))
   }
   if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
@@ -68,7 +61,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
       encoding: "utf8",
       stdio: "pipe",
     })
-  const size = ["-x", String(columns), "-y", "50"]
+  const size = ["-x", "200", "-y", "50"]
   tmux("new-session", "-d", "-s", "tui", ...size, "-c", stage.project, ...commandOf(generation, options))
   const pane = Number(tmux("display-message", "-p", "-t", "tui", "#{pane_pid}"))
   const server = Number(tmux("display-message", "-p", "#{pid}"))
@@ -84,6 +77,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
     home: stage.home,
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
+    resize: (columns) => void tmux("resize-window", "-t", "tui", "-x", String(columns), "-y", "50"),
     watchClipboard: () => {
       const output = join(folder.path, "output")
       tmux("pipe-pane", "-t", "tui", `cat > ${output}`)
