@@ -14,17 +14,18 @@ import { sidebar, summary } from "./view/sidebar.ts"
 export default {
   id: "opencode-troupe",
   async tui(api: Api): Promise<void> {
-    begin(() => terminalOf1(api))
+    begin(() => ({ screen: terminalOf1(api), end() {} }))
   },
-  setup(context: Context): void {
-    begin(() => terminalOf2(context))
+  /** Returns what ends it: opencode 2 loads it again when a file of it changes. */
+  setup(context: Context): () => void {
+    return begin(() => terminalOf2(context))
   },
 }
 
 /** In an opencode that lacks something the terminal works as ever, without this part. */
-function begin(open: () => Screen): void {
+function begin(open: () => { screen: Screen; end(): void }): () => void {
   try {
-    const screen = open()
+    const { screen, end } = open()
     const terminal: Terminal = { ...screen, choose: (menu, until) => chooseFrom(screen, menu, until) }
     let place = atTheTop()
     const backToJobs = () => jobsDialog(terminal, jobsList, read, place)
@@ -58,7 +59,9 @@ function begin(open: () => Screen): void {
       run: () => answerWaiting(terminal),
     })
     void sayWhatWaits(terminal)
+    return end
   } catch (error) {
     console.error(`opencode-troupe: this opencode's terminal cannot show the jobs: ${String(error)}`)
+    return () => {}
   }
 }

@@ -1,10 +1,16 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs"
 import { connect as connectTo, createServer, type Socket } from "node:net"
+import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyOpencode } from "../support/any-opencode.ts"
-import { describeBoth } from "../support/generations.ts"
+import { describeBoth, describeOn } from "../support/generations.ts"
 import { held } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { tempFolder } from "../support/temp-folder.ts"
 import { startTui, type Tui } from "../support/tui.ts"
+import { poll } from "../support/waiters.ts"
+
+const root = join(import.meta.dirname, "..", "..")
 
 /** The first screen of a terminal takes several seconds. Milliseconds. */
 const slowly = 30_000
@@ -63,6 +69,59 @@ describeBoth("Two terminals on one opencode", ({ start, generation }) => {
   })
 })
 
+// 1.18 loads its terminal's parts once.
+describeOn(2, "A part of the terminal whose files change", () => {
+  const folder = tempFolder("changing")
+  let model: ScriptedModel
+  let tui: Tui
+
+  beforeAll(async () => {
+    for (const each of ["dist", "package.json", "server.js", "tui.js"])
+      cpSync(join(root, each), join(folder.path, each), { recursive: true })
+    model = await startScriptedModel()
+    tui = await startTui({ model, plugin: { path: folder.path } }, 2)
+  })
+  afterAll(async () => {
+    await tui?.stop()
+    await model.stop()
+    folder.remove()
+  })
+
+  test("is loaded again: each job is there once, and goes on to be shown", async () => {
+    const job = held("half a")
+    model.on("outlast it", job.reply)
+    model.script("hand it out", [
+      {
+        type: "tool",
+        calls: [{ name: "agents_start", args: { tasks: [{ id: "lasting", prompt: "outlast it" }] } }],
+      },
+      { type: "text", text: "It is handed out." },
+    ])
+    await tui.waitForScreen(/Ask anything[\s\S]*m1 fake/, slowly)
+    tui.type("hand it out")
+    await tui.waitForScreen(/hand it out/)
+    tui.press("Enter")
+    await tui.waitForScreen(/• lasting …half a/, slowly)
+    const part = join(folder.path, "dist", "tui.js")
+    writeFileSync(part, readFileSync(part, "utf8").replaceAll("Jobs of this project", "All jobs, once more"))
+    await poll(
+      "the new part",
+      async () => {
+        tui.press("Escape")
+        tui.press("C-p")
+        await tui.waitForScreen(/Commands +esc/)
+        tui.type("Jobs")
+        return /All jobs, once more/.test(await tui.waitForScreen(/Back to the jobs/)) || undefined
+      },
+      { timeoutMs: slowly, everyMs: 500 },
+    )
+    tui.press("Escape")
+    job.release(" loaf")
+    const screen = await tui.waitForScreen(/✓ lasting done/, slowly)
+    expect(screen.match(/lasting done/g)).toHaveLength(1)
+  })
+})
+
 type Address = { url: string; close(): Promise<void> }
 
 /** An address that stays while that behind it changes; nobody answers there while nothing is behind it. */
@@ -75,9 +134,9 @@ async function addressFor(urlOf: () => string | undefined): Promise<Address> {
       return
     }
     const { hostname, port } = new URL(url)
-    join(socket, connectTo(Number(port), hostname))
+    connected(socket, connectTo(Number(port), hostname))
   })
-  function join(...ends: [Socket, Socket]): void {
+  function connected(...ends: [Socket, Socket]): void {
     for (const [end, other] of [ends, ends.toReversed()]) {
       if (!end || !other) continue
       open.add(end)

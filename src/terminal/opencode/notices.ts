@@ -52,8 +52,8 @@ export function noticesOf2({
   data: EventsOf2
   ui: { toast: Toasts }
   attention: Attention
-}): void {
-  data.on(`rpc.${contract.id}.toast`, ({ data: { session, ...toast } }) => {
+}): () => void {
+  return data.on(`rpc.${contract.id}.toast`, ({ data: { session, ...toast } }) => {
     const place = session === undefined ? {} : { sessionID: session }
     ui.toast.show({ title: toastTitle, ...toast, ...place })
     if (session !== undefined) notify(attention, toast.message)

@@ -117,10 +117,13 @@ type Rpc = {
 
 type ChangedEvent = `rpc.${typeof contract.id}.changed`
 
-export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): Screen {
-  takeBack(data)
+/** `end`: of what opencode does not end with the components. */
+export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): {
+  screen: Screen
+  end(): void
+} {
+  const ends = [takeBack(data), noticesOf2({ data, ui, attention })]
   const rpc = client.rpc(contract)
-  noticesOf2({ data, ui, attention })
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
     all: async () => (await rpc.list({})).jobs,
@@ -155,7 +158,7 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
     chosenBackground: () => theme.background.action.primary.focused,
     field: () => theme.background.formfield.focused,
   }
-  return {
+  const screen: Screen = {
     jobs,
     color: (name) => colors[name](),
     sidebar: (draw) =>
@@ -191,6 +194,12 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
     open: (sessionID) => ui.router.navigate({ type: "session", sessionID }),
     shown: () => ui.router.current().sessionID,
   }
+  return {
+    screen,
+    end() {
+      for (const end of ends) end()
+    },
+  }
 }
 
 const group = "Jobs"
@@ -216,8 +225,8 @@ const inDialog = ({ id, title, bind, run }: Key): KeymapCommand => ({
 })
 
 /** 2.0.15 goes on to show the permission requests of a turn that was interrupted, over the owner's prompt. */
-function takeBack({ on, session: { permission } }: Context["data"]): void {
-  on("session.execution.interrupted", ({ data: { sessionID } }) => {
+function takeBack({ on, session: { permission } }: Context["data"]): () => void {
+  return on("session.execution.interrupted", ({ data: { sessionID } }) => {
     if (!permission.list(sessionID)?.length) return
     permission.invalidate(sessionID)
     void permission.sync(sessionID).catch(() => {})
