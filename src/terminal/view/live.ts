@@ -1,8 +1,11 @@
 import { createEffect, createMemo, createSignal, onCleanup } from "../solid.ts"
 
+/** A call of an opencode that went away meanwhile may never end. Milliseconds. */
+const patience = 3_000
+
 /**
- * What `load` gives, anew with each change: one call at a time, and the last answer holds. What cannot be told now is
- * told with the next change.
+ * What `load` gives, anew with each change: one call at a time, unless it takes too long, and the last answer holds.
+ * What cannot be told now is told with the next change.
  */
 export function live<Value>(
   start: Value,
@@ -10,17 +13,25 @@ export function live<Value>(
   subscribe: (hear: () => void) => () => void,
 ): () => Value {
   const [value, set] = createSignal(start)
-  let state: "idle" | "under way" | "outdated" = "idle"
-  const isOutdated = () => state === "outdated"
+  let latest = 0
+  let since: number | undefined
+  let isOutdated = false
   async function again(): Promise<void> {
-    state = "under way"
-    await load().then(set, () => {})
-    if (isOutdated()) return again()
-    state = "idle"
+    const call = ++latest
+    since = Date.now()
+    isOutdated = false
+    const found = await load().then(
+      (value) => ({ value }),
+      () => undefined,
+    )
+    if (call !== latest) return
+    since = undefined
+    if (found) set(found.value)
+    if (isOutdated) return again()
   }
   const hear = () => {
-    if (state === "idle") void again()
-    else state = "outdated"
+    if (since === undefined || Date.now() - since > patience) void again()
+    else isOutdated = true
   }
   onCleanup(subscribe(hear))
   hear()
