@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, onCleanup } from "../solid.ts"
 
 /** A call of an opencode that went away meanwhile may never end. Milliseconds. */
-const patience = 3_000
+const answerTimeout = 3_000
 
 /**
  * What `load` gives, anew with each change: one call at a time, unless it takes too long, and the last answer holds.
@@ -30,7 +30,7 @@ export function live<Value>(
     if (isOutdated) return again()
   }
   const hear = () => {
-    if (since === undefined || Date.now() - since > patience) void again()
+    if (since === undefined || Date.now() - since > answerTimeout) void again()
     else isOutdated = true
   }
   onCleanup(subscribe(hear))
