@@ -31,12 +31,14 @@ export interface Tui {
   type(text: string): void
   /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
   press(...keys: string[]): void
-  /** Makes the terminal so many columns wide. */
-  resize(columns: number): void
+  /** Makes the terminal so many columns wide, and so many lines high. Default: 50. */
+  resize(columns: number, lines?: number): void
   /** Begins to listen, and tells what has been put on the clipboard since then, once something has. */
   watchClipboard(): () => Promise<string>
   /** What the terminal shows, without colours. */
   screen(): string
+  /** The same with its colours, as escape codes. */
+  styledScreen(): string
   /** Waits until the screen matches and returns it; the error shows the last screen. */
   waitForScreen(pattern: RegExp, timeoutMs?: number, everyMs?: number): Promise<string>
   stop(): Promise<void>
@@ -53,7 +55,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
   if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
-  const env = { ...stage.env, ...longRunning, TERM: "xterm-256color", LANG: "C.UTF-8" }
+  const env = { ...stage.env, ...longRunning, TERM: "xterm-256color", COLORTERM: "truecolor", LANG: "C.UTF-8" }
   const tmux = (...args: string[]) =>
     execFileSync("tmux", ["-S", join(folder.path, "s"), "-f", "/dev/null", ...args], {
       cwd: stage.project,
@@ -77,7 +79,8 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
     home: stage.home,
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
-    resize: (columns) => void tmux("resize-window", "-t", "tui", "-x", String(columns), "-y", "50"),
+    resize: (columns, lines = 50) =>
+      void tmux("resize-window", "-t", "tui", "-x", String(columns), "-y", String(lines)),
     watchClipboard: () => {
       const output = join(folder.path, "output")
       tmux("pipe-pane", "-t", "tui", `cat > ${output}`)
@@ -88,6 +91,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
       }
     },
     screen,
+    styledScreen: () => tmux("capture-pane", "-e", "-N", "-p", "-t", "tui"),
     waitForScreen: async (pattern, timeoutMs = 15_000, everyMs = 100) => {
       let last = ""
       try {
