@@ -55,7 +55,13 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
   if (generation === 1) stopAnimations(stage.home)
   // A short path: the system limits that of a socket to about 100 characters.
   const folder = tempFolder("tmux")
-  const env = { ...stage.env, ...longRunning, TERM: "xterm-256color", COLORTERM: "truecolor", LANG: "C.UTF-8" }
+  const env = {
+    ...stage.env,
+    ...longRunning,
+    TERM: "xterm-256color",
+    COLORTERM: "truecolor",
+    LANG: "C.UTF-8",
+  }
   const tmux = (...args: string[]) =>
     execFileSync("tmux", ["-S", join(folder.path, "s"), "-f", "/dev/null", ...args], {
       cwd: stage.project,

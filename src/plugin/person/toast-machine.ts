@@ -110,11 +110,20 @@ export const toastMachine = setup({
         })),
     }),
     takeEnds: assign(({ context: { batches } }) => {
-      const due = batches.find(isDue)
+      const due = batches.filter(isDue)
+      const sum = (count: (batch: Batch) => number) => due.reduce((all, each) => all + count(each), 0)
       return {
-        shownEnds: due,
+        // Its batch may have gone on while others were waited for.
+        shownEnds:
+          due.length === 0
+            ? undefined
+            : {
+                started: sum(({ started }) => started),
+                ended: sum(({ ended }) => ended),
+                untold: due.flatMap(({ untold }) => untold),
+              },
         batches: batches.flatMap((each) => {
-          if (each !== due) return [each]
+          if (!isDue(each)) return [each]
           return isOver(each) ? [] : [{ ...each, untold: [] }]
         }),
       }
@@ -179,7 +188,8 @@ export const toastMachine = setup({
       },
     },
     ends: {
-      description: "The person reads which jobs have ended. A request does not wait for that.",
+      description:
+        "The person reads which jobs have ended, of whatever batches. A request does not wait for that.",
       entry: [
         "takeEnds",
         { type: "show", params: ({ context: { shownEnds } }) => shownEnds && endsToast(shownEnds, endsMs) },

@@ -261,7 +261,7 @@ describe("Ends", () => {
     ])
   })
 
-  it("of several batches are shown one batch after the other", () => {
+  it("of batches that are over at the same time are shown together, so that none waits for many others", () => {
     const { starts, ends, pass, messages } = person()
     starts(2, "one")
     starts(1, "two")
@@ -269,7 +269,7 @@ describe("Ends", () => {
     ends("a", "one")
     ends("b", "one")
     pass(60_000)
-    expect(messages()).toEqual(["a, b done · all 2 ended", "c done"])
+    expect(messages()).toEqual(["a, b, c done · all 3 ended"])
   })
 
   it("of a follow-up are its own, or wait for it where it begins before they are shown", () => {
