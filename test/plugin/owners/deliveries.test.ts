@@ -817,6 +817,18 @@ describe("While a message is being stored", () => {
     expect(told()).toEqual([])
   })
 
+  it("and it fails in a second turn that began meanwhile, it waits for the end of that one", async () => {
+    const { fail, told, turn, states } = await delivering()
+    turn("begins")
+    turn("ends")
+    turn("begins")
+    await fail()
+    expect(states()).toEqual(["busy"])
+    turn("ends")
+    await vi.advanceTimersByTimeAsync(aWhile)
+    expect(told()).toEqual([["a"]])
+  })
+
   it("and it fails, it waits for the next turn where the user has stopped the last", async () => {
     const { fail, told, turn, interrupt, states } = await delivering()
     turn("begins")
