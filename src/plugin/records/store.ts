@@ -147,10 +147,15 @@ export class JobStore {
       session,
       change,
       write: (input) => this.#write(input),
+      onDue: () => this.#writeOthers(session),
       onEnd: () => void this.#writers.delete(session),
       reportError: (error) => this.#complain(session, wordsOf(error)),
     })
     this.#writers.set(session, writer)
+  }
+
+  #writeOthers(due: string): void {
+    for (const [session, writer] of [...this.#writers]) if (session !== due) writer.othersAreDue()
   }
 
   /** @throws Error where another attempt may succeed. */

@@ -3,6 +3,7 @@ import {
   assign,
   type DoneActorEvent,
   type ErrorActorEvent,
+  emit,
   type PromiseActorLogic,
   setup,
 } from "xstate"
@@ -36,9 +37,13 @@ export type WriterContext = {
 
 export type WriterEvent =
   | { type: "record.changed"; change: Change }
+  | { type: "others.due" }
   | { type: "store.closing" }
   | DoneActorEvent<WriteOutcome, "write">
   | ErrorActorEvent<unknown, "write">
+
+/** This one has waited long enough: others that wait may as well be written now. */
+export type WriterEmitted = { type: "writing.due" }
 
 export type WriteInput = { session: string; patch: Patch }
 
@@ -59,6 +64,7 @@ export const writerMachine = setup({
     input: {} as WriterInput,
     context: {} as WriterContext,
     events: {} as WriterEvent,
+    emitted: {} as WriterEmitted,
   },
   actors: { write: notProvided as PromiseActorLogic<WriteOutcome, WriteInput> },
   delays: {
@@ -71,6 +77,7 @@ export const writerMachine = setup({
     "was refused": (_, outcome: WriteOutcome) => outcome.type === "refused",
   },
   actions: {
+    tellOthers: emit({ type: "writing.due" }),
     addChange: assign({
       waiting: ({ context }, { change }: { change: Change }) =>
         context.waiting ? together(context.waiting, change) : change,
@@ -102,9 +109,10 @@ export const writerMachine = setup({
       description:
         "Changes wait for more, to be written together: each write costs as much as creating a child session.",
       always: { guard: "has urgent changes", target: "writing" },
-      after: { soon: "writing" },
+      after: { soon: { target: "writing", actions: "tellOthers" } },
       on: {
         "record.changed": { actions: { type: "addChange", params: ({ event }) => event } },
+        "others.due": "writing",
         "store.closing": "draining",
       },
     },

@@ -8,6 +8,8 @@ export const writerReasons: Reasons = {
     "after soon":
       "Time enough for what usually follows: the run ended, then its result was delivered. One write has both.",
     "record.changed": "It goes into the same write. The clock is not started again: nothing waits for ever.",
+    "others.due":
+      "What is written in one go costs opencode half of what it costs one by one, with pauses between them.",
     "store.closing": "There is no time to wait for others.",
   },
   writing: {

@@ -7,6 +7,8 @@ export type WriterOptions = {
   /** Its first change: a writer without any is gone. */
   change: Change
   write(input: WriteInput): Promise<WriteOutcome>
+  /** It has waited for others long enough, and writes. */
+  onDue(): void
   /** Told once, when there is nothing left to write or nobody left to write it. */
   onEnd(): void
   reportError(error: unknown): void
@@ -25,7 +27,7 @@ export class Writer {
   #resolveEnded = () => {}
   #hasEnded = false
 
-  constructor({ session, change, write, onEnd, reportError }: WriterOptions) {
+  constructor({ session, change, write, onDue, onEnd, reportError }: WriterOptions) {
     this.#onEnd = onEnd
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve
@@ -34,6 +36,7 @@ export class Writer {
       actors: { write: fromPromise(({ input }: { input: WriteInput }) => write(input)) },
     })
     this.#actor = createActor(machine, { input: { session, change }, clock: realClock })
+    this.#actor.on("writing.due", onDue)
     this.#actor.subscribe({
       next: ({ status, context }) => {
         this.#settle(context.written)
@@ -54,6 +57,11 @@ export class Writer {
 
   change(change: Change): void {
     this.#actor.send({ type: "record.changed", change })
+  }
+
+  /** Another one writes now. */
+  othersAreDue(): void {
+    this.#actor.send({ type: "others.due" })
   }
 
   /** Resolves when the change of this number is written; rejects where it never will be. */

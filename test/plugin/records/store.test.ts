@@ -268,6 +268,20 @@ describe("The writes of a job", () => {
     expect(host.writes).toHaveLength(1)
   })
 
+  it("are made together with those of the other jobs: with pauses between them, they cost opencode twice as much", async () => {
+    const { host, call } = testServices()
+    await call("agents_start", { tasks: [{ prompt: "look" }, { prompt: "listen" }, { prompt: "wait" }] })
+    host.prompts[0]?.answer("seen")
+    await vi.advanceTimersByTimeAsync(soon - 500)
+    host.prompts[1]?.answer("heard")
+    await vi.advanceTimersByTimeAsync(499)
+    expect(host.writes).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(statesIn(host)).toEqual(["done", "done"])
+    await vi.advanceTimersByTimeAsync(2 * soon)
+    expect(host.writes).toHaveLength(2)
+  })
+
   it("begin at once where its child's messages would not say how it ended: a new start would run it again", async () => {
     const { host, call } = testServices()
     await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })

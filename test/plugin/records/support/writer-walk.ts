@@ -37,6 +37,7 @@ const failed = (actor: WriteName) => ({
 const happenings = {
   "the job changes": change(false),
   "the job changes urgently": change(true),
+  "another one is written": { type: "others.due" },
   "the plugin closes": { type: "store.closing" },
   "it has waited for others": { type: "xstate.after.soon.writer.dirty" },
   "its pause is over": { type: "xstate.after.backoff.writer.retrying" },
