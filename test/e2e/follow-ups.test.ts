@@ -62,7 +62,10 @@ describeBoth("A main agent that sends its jobs more", ({ open }) => {
       )
       await oc.say(owner, "have them found")
       const last = model.requests.findLast(({ session }) => session === owner)
-      expect(textOf(last?.messages.at(-1))).toContain("it is in line 7\n\nand one in line 9")
+      const both = "it is in line 7\n\nand one in line 9"
+      expect(textOf(last?.messages.at(-1))).toContain(both)
+      // By now opencode alone has them.
+      expect((await oc.callTool(owner, "agents_wait", { ids: ["n"] })).output).toContain(both)
     })
 
     test("a follow-up that fails keeps the earlier result beside its reason", async () => {

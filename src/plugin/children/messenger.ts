@@ -128,6 +128,7 @@ export function createMessenger({
     // Recovery may have found a run that another process has begun.
     if (current.run !== record.run) return hand(current, message, call)
     if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
+    const isUndelivered = !inbox.isTaken(current, call?.place.call)
     const job: JobInput = {
       id: record.id,
       owner: record.owner,
@@ -144,14 +145,15 @@ export function createMessenger({
       session: record.session,
       earlier: {
         text: text.kind === "text" ? text.text : undefined,
-        isUndelivered: !inbox.isTaken(current, call?.place.call),
+        isUndelivered,
         usage: record.usage,
       },
       timeoutMs: stored?.timeoutMs ?? wholeMs(options.timeoutSeconds),
       idleMs: stored?.idleMs ?? wholeMs(options.idleSeconds),
     }
+    const askedBefore = stored && isUndelivered ? [...(stored.askedBefore ?? []), stored.askedAt] : []
     // On record before anybody is told: a restart finds it. Where opencode does not answer, the job runs all the same.
-    const saving = store.saveRun(record.session, job).then(
+    const saving = store.saveRun(record.session, job, askedBefore).then(
       () => true,
       () => false,
     )

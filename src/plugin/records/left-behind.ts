@@ -5,7 +5,7 @@ import type { HostMessage, HostSession } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import type { StoredJob, StoredRecord } from "./stored-job.ts"
-import { textIn } from "./texts.ts"
+import { type AskedRun, earlierText, textIn, withEarlier } from "./texts.ts"
 
 /** A child session with the job that opencode's store has in it. */
 export type StoredChild = { child: HostSession; stored: StoredJob }
@@ -47,6 +47,7 @@ export type Evidence = FoundJob & {
 export function findingOf(evidence: Evidence): Finding {
   const { child, stored, isHeld, messages, isRunning, isTakenOver, recover, now } = evidence
   const { record, askedAt } = stored
+  const run: AskedRun = { session: child.id, askedAt, askedBefore: stored.askedBefore }
   if (isHeld) return { type: "held" }
   if (isEnded(record)) return { type: "ended", record: adopted(child, record) }
   if (record.error) {
@@ -65,21 +66,21 @@ export function findingOf(evidence: Evidence): Finding {
         record: {
           ...adopted(child, record),
           state: "done",
-          text: answer.text,
+          text: withEarlier(messages, run, answer.text),
           ...(isTruncated && { isTruncated }),
           endedAt: endOf(record, endedAt),
         },
       }
     return {
       type: "answered",
-      record: withText(endedAs(child, record, error, endedAt), messages, messageID),
+      record: withText(endedAs(child, record, error, endedAt), messages, run),
     }
   }
-  const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, messageID)
+  const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
   // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
   if (recover === "resume" || isRunning || isUnasked)
-    return { type: "unfinished", job: jobAgain(child, stored), interrupted }
+    return { type: "unfinished", job: jobAgain(child, stored, earlierText(messages, run)), interrupted }
   return { type: "interrupted", record: interrupted }
 }
 
@@ -119,8 +120,8 @@ function interruption(messages: readonly HostMessage[]): JobError {
 }
 
 /** Without a text where opencode has lost it: that is not the same as none. */
-function withText(record: JobRecord, messages: readonly HostMessage[], asked: string): JobRecord {
-  const text = textIn(messages, record, asked)
+function withText(record: JobRecord, messages: readonly HostMessage[], run: AskedRun): JobRecord {
+  const text = textIn(messages, record, run)
   if (text.kind === "text") return { ...record, text: text.text }
   return text.kind === "nothing" ? { ...record, text: "" } : record
 }
@@ -142,7 +143,7 @@ function stateFor({ kind }: JobError): EndedState {
   return kind === "total" || kind === "idle" ? "timedOut" : "failed"
 }
 
-function jobAgain(child: HostSession, stored: StoredJob): JobInput & { session: string } {
+function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
   const { record, prompt, variant, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
   const { id, owner, batch, description, agent, model, run, createdAt } = record
   return {
@@ -159,7 +160,7 @@ function jobAgain(child: HostSession, stored: StoredJob): JobInput & { session: 
     askedAt,
     run,
     session: child.id,
-    earlier: { usage: child.usage },
+    earlier: { usage: child.usage, ...(earlier !== "" && { text: earlier, isUndelivered: true }) },
     timeoutMs,
     idleMs,
   }

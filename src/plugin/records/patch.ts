@@ -6,7 +6,7 @@ import type { Lease, StoredJob } from "./stored-job.ts"
  * order of attempts can bring an earlier one back.
  */
 export type Patch = Partial<
-  Pick<StoredJob, "record" | "prompt" | "variant" | "ownerAgent" | "askedAt" | "deliveredRun">
+  Pick<StoredJob, "record" | "prompt" | "variant" | "ownerAgent" | "askedAt" | "askedBefore" | "deliveredRun">
 > & {
   /** The job is run from here on by whoever writes this. */
   takesLease?: true

@@ -383,7 +383,7 @@ export function createRecovery({
     takeOver(job.session, found.stored)
     inbox.adopt(job.session, found.stored.deliveredRun)
     troupe.start({ ...job, id })
-    if (id !== job.id) store.saveRun(job.session, { ...job, id }).catch(() => {})
+    if (id !== job.id) store.saveRun(job.session, { ...job, id }, found.stored.askedBefore).catch(() => {})
     // What its child has started goes on with it.
     if (job.mayStartJobs) await lookAfter(job.session)
     return "over"

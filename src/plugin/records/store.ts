@@ -68,13 +68,15 @@ export class JobStore {
 
   /**
    * A follow-up: what a new start would ask. Resolves when it is written; rejects where another process has the job.
+   * @param askedBefore see `StoredJob`
    */
-  saveRun(session: string, job: JobInput): Promise<void> {
+  saveRun(session: string, job: JobInput, askedBefore: number[] = []): Promise<void> {
     const { prompt, variant, askedAt, startedBy } = job
     return this.#written(session, {
       record: newStoredRecord(job),
       prompt,
       askedAt,
+      askedBefore,
       takesLease: true,
       ...(variant !== undefined && { variant }),
       ...(startedBy && { ownerAgent: startedBy.agent }),

@@ -27,6 +27,8 @@ const Fields = z.object({
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
   askedAt: z.number().int().positive(),
+  /** When the runs were asked whose results go with this one's: their owner had not been given them. Epoch milliseconds. */
+  askedBefore: z.array(z.number().int().positive()).optional(),
   timeoutMs: z.number().positive(),
   idleMs: z.number().positive(),
   lease: Lease,

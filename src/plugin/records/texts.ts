@@ -1,5 +1,5 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { isSummary, placeOf, textSince } from "../host/answers.ts"
+import { finalAnswer, isSummary, placeOf, textSince } from "../host/answers.ts"
 import type { AssistantMessage, Host, HostMessage } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import { StoredJob } from "./stored-job.ts"
@@ -27,8 +27,8 @@ export function withTexts(host: Sessions, records: readonly JobRecord[]): Promis
 export async function textOf(host: Sessions, record: JobRecord): Promise<TextOf> {
   if (record.text !== undefined) return written(record.text)
   if (record.session === "") return { kind: "nothing" }
-  const [messages, asked] = await Promise.all([host.messages(record.session), promptOf(host, record)])
-  if (messages.ok) return textIn(messages.value, record, asked)
+  const [messages, run] = await Promise.all([host.messages(record.session), runOf(host, record)])
+  if (messages.ok) return textIn(messages.value, record, run)
   const { status, message } = messages.error
   return status === 404
     ? { kind: "lost", why: "its session was deleted" }
@@ -37,27 +37,34 @@ export async function textOf(host: Sessions, record: JobRecord): Promise<TextOf>
 
 const written = (text: string): TextOf => (text === "" ? { kind: "nothing" } : { kind: "text", text })
 
-/** The message that asked for this run; nothing where opencode does not say, or where an answer needs no asking for it. */
-async function promptOf(host: Sessions, { session, state, run }: JobRecord): Promise<string | undefined> {
-  if (state === "done") return undefined
+/** When a run was asked, and those whose results go with its own: see `StoredJob`. */
+export type AskedRun = { session: string } & Pick<StoredJob, "askedAt" | "askedBefore">
+
+/** Nothing where opencode does not say, or where the answer is all that there is. */
+async function runOf(host: Sessions, { session, state, run }: JobRecord): Promise<AskedRun | undefined> {
+  if (state === "done" && run === 1) return undefined
   const found = await host.session(session)
   const stored = found.ok ? StoredJob.safeParse(found.value.stored).data : undefined
-  return stored?.record.run === run ? promptID(session, stored.askedAt) : undefined
+  return stored?.record.run === run ? { session, ...stored } : undefined
 }
 
-/** What a child left in the run that was asked under this id. */
+/** What a child left in this run. */
 export function textIn(
   messages: readonly HostMessage[],
   record: JobRecord,
-  asked: string | undefined,
+  run: AskedRun | undefined,
 ): TextOf {
   const ofChild = messages.filter((message): message is AssistantMessage => message.role === "assistant")
   const answer = ofChild.findLast(({ end }) => end)
-  if (record.state === "done" && (answer || !isSummarized(messages))) return written(answer?.text ?? "")
+  if (record.state === "done" && (answer || !isSummarized(messages)))
+    return written(withEarlier(messages, run, answer?.text ?? ""))
+  const asked = run && promptID(run.session, run.askedAt)
   const place = asked === undefined ? undefined : placeOf(messages, asked)
   // A follow-up that ends otherwise than by an answer leaves the earlier one in place.
   const text = place
-    ? lastText(messages.slice(0, messages.indexOf(place))) || textSince(messages, asked ?? "")
+    ? earlierText(messages, run) ||
+      lastText(messages.slice(0, messages.indexOf(place))) ||
+      textSince(messages, asked ?? "")
     : lastText(messages)
   if (text === "" && isSummarized(messages))
     return { kind: "lost", why: "opencode has replaced its conversation with a summary" }
@@ -68,6 +75,24 @@ export function textIn(
       why: "opencode stopped while it was writing, and stores only finished text",
     }
   return written(text)
+}
+
+/** A run's answer, after what its owner would otherwise never be given. */
+export const withEarlier = (messages: readonly HostMessage[], run: AskedRun | undefined, answer: string) =>
+  [earlierText(messages, run), answer].filter((text) => text !== "").join("\n\n")
+
+/** The answers of the runs whose results go with this one's; empty where there are none. */
+export function earlierText(messages: readonly HostMessage[], run: AskedRun | undefined): string {
+  if (!run?.askedBefore) return ""
+  const asked = run.askedBefore.map((at) => promptID(run.session, at))
+  return (
+    asked
+      // A summary that has taken its place stands for later runs as well.
+      .filter((prompt) => messages.some(({ id }) => id === prompt))
+      .map((prompt) => finalAnswer(messages, prompt)?.text ?? "")
+      .filter((text) => text !== "")
+      .join("\n\n")
+  )
 }
 
 const isSummarized = (messages: readonly HostMessage[]) => messages.some(isSummary)

@@ -162,6 +162,26 @@ describe("After a reload in the same process", () => {
   })
 })
 
+describe("A follow-up that was at work when its process ended, to a result that was not delivered", () => {
+  const next = { ...asked, messageID: promptID("ses_1", askedAt + 5_000), text: "And more." }
+  const followUp = { record: { run: 2 }, stored: { askedAt: askedAt + 5_000, askedBefore: [askedAt] } }
+
+  it.each<["fail" | "resume", boolean, object]>([
+    ["fail", true, { state: "done", text: "seen\n\nheard" }],
+    ["fail", false, { state: "failed", text: "seen" }],
+    ["resume", false, { state: "done", text: "seen\n\nheard" }],
+  ])("has that beside its own, with `%s`, answered: %s", async (recover, isAnswered, record) => {
+    const { recovery, host, record: current, put, pass } = newStart({ recover })
+    put(followUp)
+    const said = [askedBy(asked), answerTo(asked, "seen"), askedBy(next)]
+    host.said.set("ses_1", isAnswered ? [...said, answerTo(next, "heard")] : said)
+    await recovery.owner("owner")
+    host.prompts[0]?.answer("heard")
+    await pass(0)
+    expect(current()).toMatchObject({ run: 2, ...record })
+  })
+})
+
 describe("A job that was at work when its process ended", () => {
   it("has failed as interrupted, with what it had written, in this process and in the store", async () => {
     const { recovery, host, record, kept, put, pass } = newStart()

@@ -36,9 +36,9 @@ const step = (text: string, of = run1) => answerTo(of, text, { finish: "tool-cal
 const unfinished = (of = run1) => answerTo(of, "", { finish: "" })
 
 /** A child's session, in which the latest run was asked at this time. */
-function childThat(said: MessageWithParts[], { run = 1, askedAt = 1_000 } = {}) {
+function childThat(said: MessageWithParts[], { run = 1, askedAt = 1_000, askedBefore = new Array<number>() } = {}) {
   const host = hostDouble()
-  const stored = newStoredJob(jobInput({ run, askedAt }), lease)
+  const stored = { ...newStoredJob(jobInput({ run, askedAt }), lease), askedBefore }
   host.sessions.set("ses_1", sessionOf("ses_1", { metadata: { troupe: stored } }))
   host.said.set("ses_1", said)
   return host
@@ -54,6 +54,20 @@ describe("The text of an ended job that is no longer in memory", () => {
     const said = [askedBy(run1), answerTo(run1, "of run 1"), askedBy(run2), answerTo(run2, "of run 2")]
     const host = childThat(said, { run: 2, askedAt: 2_000 })
     expect(await textOf(host, { ...done, run: 2 })).toEqual({ kind: "text", text: "of run 2" })
+  })
+
+  it("is also that of the runs before it whose results its owner had not been given", async () => {
+    const run3 = { ...run1, messageID: promptID("ses_1", 3_000), text: "And that." }
+    const said = [
+      ...[askedBy(run1), step("I look."), answerTo(run1, "of run 1")],
+      ...[askedBy(run2), answerTo(run2, "of run 2"), askedBy(run3), step("I go on.", run3)],
+    ]
+    const asked = { run: 3, askedAt: 3_000, askedBefore: [1_000, 2_000] }
+    const cut = childThat(said, asked)
+    const whole = childThat([...said, answerTo(run3, "of run 3")], asked)
+    const text = "of run 1\n\nof run 2"
+    expect(await textOf(cut, { ...cancelled, run: 3 })).toEqual({ kind: "text", text })
+    expect(await textOf(whole, { ...done, run: 3 })).toEqual({ kind: "text", text: `${text}\n\nof run 3` })
   })
 
   it("is all that it had written in its run where it ended otherwise", async () => {
