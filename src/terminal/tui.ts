@@ -1,5 +1,6 @@
 import { slashes } from "./contract.ts"
-import { type Api, terminalOf1 } from "./opencode/v1.ts"
+import type { Api } from "./opencode/api-of-1.ts"
+import { terminalOf1 } from "./opencode/v1.ts"
 import { type Context, terminalOf2 } from "./opencode/v2.ts"
 import type { Screen, Terminal } from "./terminal.ts"
 import { inspect } from "./view/acts.ts"

@@ -6,6 +6,8 @@ it.each([
   ["what a terminal would carry out is written out", "a\u001b[2Jb\u0007", "a\\u{1b}[2Jb\\u{7}"],
   ["what turns words around is written out", "rm \u202egnp.x", "rm \\u{202e}gnp.x"],
   ["what nobody sees is written out", "a\u200bb\u2028c", "a\\u{200b}b\\u{2028}c"],
+  ["what hides among letters is written out", "a\u200db", "a\\u{200d}b"],
+  ["one emoji made of several stays", "👩‍💻 👩🏽‍🚀 ❤️‍🔥", "👩‍💻 👩🏽‍🚀 ❤️‍🔥"],
   ["wide characters and marks stay", "日本 é 👍", "日本 é 👍"],
 ])("In a text that a person decides about, %s", (_, text, shown) => {
   expect(visible(text)).toBe(shown)

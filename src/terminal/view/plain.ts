@@ -1,3 +1,7 @@
+/** Line ends, and what makes one emoji of two. */
+const shownAsTheyAre = String.raw`\n|(?<=\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?)\u200D(?=\p{Extended_Pictographic})`
+const hidden = new RegExp(String.raw`(?!${shownAsTheyAre})[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]`, "gu")
+
 /**
  * A foreign text of several lines, as it is. What a terminal would carry out, and what hides words or turns them around,
  * is written out: somebody decides by what they read here.
@@ -6,10 +10,7 @@ export const visible = (text: string): string =>
   text
     .replace(/\r\n?/g, "\n")
     .replaceAll("\t", "  ")
-    .replace(
-      /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu,
-      (hidden) => `\\u{${hidden.codePointAt(0)?.toString(16)}}`,
-    )
+    .replace(hidden, (each) => `\\u{${each.codePointAt(0)?.toString(16)}}`)
 
 /** The same on one line. */
 export const visibleLine = (text: string): string => visible(text.replace(/\s+/g, " ").trim())

@@ -1,8 +1,8 @@
-import { plainText } from "../../util/plain.ts"
 import { createEffect, createSignal, type Element, h, onCleanup, useTerminalDimensions } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { copy, type Page, type Read } from "./acts.ts"
 import { frame, hints } from "./frame.ts"
+import { visible } from "./plain.ts"
 
 /** Lines that a page moves on. */
 const page = 10
@@ -22,7 +22,7 @@ function draw(terminal: Terminal, { title, parts, copied }: Page): Element {
       "box",
       { flexShrink: 0, marginTop: index > 0 ? 1 : 0 },
       h("text", { fg: () => color("accent") }, h("b", {}, title)),
-      h("text", { fg: () => color("text"), wrapMode: "word" }, plainText(text)),
+      h("text", { fg: () => color("text"), wrapMode: "word" }, visible(text)),
     )
   const box = h(
     "scrollbox",

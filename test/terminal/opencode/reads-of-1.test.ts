@@ -1,30 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
-import { type Api, terminalOf1 } from "../../../src/terminal/opencode/v1.ts"
-
-// Only opencode can lend it.
-vi.mock("../../../src/terminal/solid.ts", () => ({}))
+import type { Api } from "../../../src/terminal/opencode/api-of-1.ts"
+import { jobsOf } from "../../../src/terminal/opencode/jobs-of-1.ts"
+import { storedJob } from "../support/stored-job.ts"
 
 const owner = "ses_owner"
 const session = "ses_child"
-const metadataOf = (id: string) => ({
-  troupe: newStoredJob(
-    {
-      id,
-      owner,
-      description: "Check the login",
-      prompt: "Check the login.",
-      agent: "general",
-      model: "fake/m1",
-      createdAt: 1_000,
-      askedAt: 1_000,
-      run: 1,
-      timeoutMs: 60_000,
-      idleMs: 60_000,
-    },
-    { pid: 1, process: "one", instance: "one" },
-  ),
-})
+const metadataOf = (id: string) => ({ troupe: storedJob(id) })
 
 /** What a terminal of 1.18 hands over, as far as jobs are read from it; `say` is one of its events. */
 function opencode() {
@@ -33,24 +14,12 @@ function opencode() {
     data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }],
   }))
   const unexpected = () => expect.fail("nobody asked for this")
-  const api: Api = {
+  const jobs = jobsOf({
     client: {
       session: { list: unexpected, children, messages: unexpected, message: unexpected, get: unexpected },
       tui: { publish: async () => ({}) },
       permission: { list: async () => ({ data: [] }), reply: unexpected },
       question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
-    },
-    attention: { notify: unexpected },
-    keymap: { registerLayer: unexpected, getCommandBindings: unexpected },
-    keys: { formatBindings: unexpected },
-    tuiConfig: { keybinds: { get: unexpected } },
-    renderer: { copyToClipboardOSC52: unexpected },
-    ui: {
-      dialog: { replace: unexpected, setSize: unexpected, clear: unexpected },
-      DialogSelect: unexpected,
-      DialogConfirm: unexpected,
-      DialogPrompt: unexpected,
-      toast: unexpected,
     },
     state: {
       session: {
@@ -64,23 +33,7 @@ function opencode() {
         return () => {}
       },
     },
-    slots: { register: unexpected },
-    theme: {
-      current: {
-        text: "",
-        textMuted: "",
-        success: "",
-        error: "",
-        warning: "",
-        accent: "",
-        primary: "",
-        selectedListItemText: "",
-        backgroundElement: "",
-      },
-    },
-    route: { navigate: unexpected, current: {} },
-  }
-  const { jobs } = terminalOf1(api)
+  })
   const say = (type: string, properties: object) => {
     for (const [each, hear] of hearers) if (each === type) hear({ properties })
   }

@@ -1,23 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { storedRecord } from "../../../src/terminal/opencode/stored-record.ts"
+import { storedJob } from "../support/stored-job.ts"
 
-const left = newStoredJob(
-  {
-    id: "auth",
-    owner: "ses_owner",
-    description: "Check the login",
-    prompt: "Check the login.",
-    agent: "general",
-    model: "fake/m1",
-    createdAt: 1_000,
-    askedAt: 1_000,
-    run: 1,
-    timeoutMs: 60_000,
-    idleMs: 60_000,
-  },
-  { pid: 1, process: "one", instance: "one" },
-)
+const left = storedJob("auth")
 const { record } = left
 const metadataWith = (changes: object) => ({ troupe: { ...left, record: { ...record, ...changes } } })
 

@@ -1,0 +1,124 @@
+import type { Decision } from "../jobs.ts"
+import type { Element } from "../solid.ts"
+import type { Option } from "../terminal.ts"
+import type { Attention } from "./notices.ts"
+import type { Client, Told } from "./requests-of-1.ts"
+
+/** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
+export type Api = {
+  client: {
+    session: Client["session"] & {
+      list(of: { limit: number }): Promise<{ data?: Session[] }>
+      children(of: { sessionID: string }): Promise<{ data?: Session[] }>
+      messages(of: { sessionID: string }): Promise<{ data?: Message[] }>
+      message(of: { sessionID: string; messageID: string }): Promise<{ data?: Message }>
+    }
+    tui: {
+      publish(event: {
+        body: { type: "tui.command.execute"; properties: { command: string } }
+      }): Promise<{ error?: unknown }>
+    }
+    permission: Client["permission"] & {
+      reply(answer: { requestID: string; reply: Decision; message?: string }): Promise<Replied>
+    }
+    question: Client["question"] & {
+      reply(answer: { requestID: string; answers: string[][] }): Promise<Replied>
+      reject(of: { requestID: string }): Promise<Replied>
+    }
+  }
+  attention: Attention
+  keymap: {
+    registerLayer(layer: {
+      mode?: "modal"
+      priority?: number
+      commands: KeymapCommand[]
+      bindings?: readonly Binding[]
+    }): () => void
+    getCommandBindings(of: { visibility: "registered"; commands: string[] }): Map<string, readonly Binding[]>
+  }
+  keys: { formatBindings(bindings: readonly Binding[] | undefined): string | undefined }
+  tuiConfig: { keybinds: { get(command: string): readonly Binding[] } }
+  renderer: { copyToClipboardOSC52(text: string): boolean }
+  ui: {
+    dialog: {
+      replace(draw: () => Element, onClose?: () => void): void
+      setSize(size: "large"): void
+      clear(): void
+    }
+    DialogSelect<Value>(list: {
+      title: string
+      options: Option<Value>[]
+      onSelect(option: { value: Value }): void
+    }): Element
+    DialogConfirm(question: { title: string; message: string; onConfirm(): void; onCancel(): void }): Element
+    DialogPrompt(question: {
+      title: string
+      placeholder: string
+      onConfirm(value: string): void
+      onCancel(): void
+    }): Element
+    toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
+  }
+  state: {
+    session: {
+      get(session: string): { title?: string } | undefined
+      status(session: string): Status | undefined
+    }
+  }
+  event: { on(type: string, hear: (event: { properties: EventProperties & Told }) => void): () => void }
+  slots: {
+    register(slots: {
+      order: number
+      slots: Record<string, (context: unknown, props: SlotProps) => Element>
+    }): void
+  }
+  theme: { current: Record<ThemeColor, unknown> }
+  route: {
+    navigate(to: "session", params: { sessionID: string }): void
+    readonly current: { params?: { sessionID?: string } }
+  }
+}
+
+type ThemeColor =
+  | "text"
+  | "textMuted"
+  | "success"
+  | "error"
+  | "warning"
+  | "accent"
+  | "primary"
+  | "selectedListItemText"
+  | "backgroundElement"
+type KeymapCommand = { name: string; title: string; namespace?: "palette"; slashName?: string; run(): void }
+export type Binding = { key: unknown; cmd?: unknown }
+export type Replied = { error?: unknown; response?: { status: number } }
+export type Message = { info: { role: string }; parts: MessagePart[] }
+type MessagePart = {
+  type: string
+  text?: string
+  callID?: string
+  state?: { input?: Record<string, unknown> }
+}
+type SlotProps = { session_id: string }
+export type Session = { id: string; title?: string; parentID?: string; metadata?: unknown }
+type Status =
+  | { type: "idle" }
+  | { type: "busy" }
+  | { type: "retry"; attempt: number; message: string; next: number }
+type EventProperties = {
+  title?: string
+  message?: string
+  sessionID?: string
+  info?: Partial<Session>
+  status?: Status
+  delta?: string
+  part?: Part
+}
+export type Part = {
+  sessionID: string
+  type: string
+  tool?: string
+  text?: string
+  time?: object
+  state?: { status: string; title?: string }
+}

@@ -1,0 +1,258 @@
+import type { Answer, Ask, Jobs, Question, Request, ShownJob } from "../jobs.ts"
+import type { Api, Message, Part, Replied, Session } from "./api-of-1.ts"
+import { permissionText } from "./permission-text.ts"
+import { type OpenRequest, openRequests } from "./requests-of-1.ts"
+import { storedRecord } from "./stored-record.ts"
+import { done, tell } from "./tell-1.ts"
+
+/** Before a change is told. Milliseconds. */
+const interval = 250
+
+type Listener = { hear: () => void; owner: string | undefined }
+
+/** What opencode has told of a child, beside its metadata. */
+type Child = { owner: string; hasBegun: boolean; activity?: NonNullable<ShownJob["activity"]> | undefined }
+
+/** The latest sessions of the project, among which jobs are looked for. opencode's default is 100. */
+const mostSessions = 1_000
+
+/** Characters of a text that is being written: its end is shown. */
+const textLength = 200
+
+/** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
+export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | "event">): Jobs {
+  const children = new Map<string, Child>()
+  /** The children of owners, until one is stored, begins or ends a turn: all else is in the events. */
+  const read = new Map<string, Promise<Session[]>>()
+  const titles = new Map<string, string>()
+  const listeners = new Set<Listener>()
+  const changes = batched(interval, (changed) => {
+    for (const { owner, hear } of listeners) if (owner === undefined || owner === changed) hear()
+  })
+
+  function meet({ id, parentID, metadata }: Partial<Session>): void {
+    if (id === undefined || parentID === undefined || children.has(id) || !storedRecord(metadata)) return
+    children.set(id, { owner: parentID, hasBegun: false })
+  }
+
+  async function childrenOf(owner: string): Promise<Session[]> {
+    const known = read.get(owner)
+    if (known) return known
+    const asked = client.session.children({ sessionID: owner }).then(({ data }) => data ?? [])
+    read.set(owner, asked)
+    const found = await asked.catch(() => [])
+    // What could not be read is read with the next change.
+    if (found.length === 0) read.delete(owner)
+    for (const child of found) meet({ parentID: owner, ...child })
+    return asked
+  }
+
+  function readAnew(session: string | undefined): void {
+    const child = session === undefined ? undefined : children.get(session)
+    if (child) read.delete(child.owner)
+  }
+
+  function change(session: string | undefined, how: (child: Child) => Partial<Child> | undefined): void {
+    const child = session === undefined ? undefined : children.get(session)
+    const changed = child && how(child)
+    if (!child || !changed) return
+    Object.assign(child, changed)
+    changes.add(child.owner)
+  }
+
+  for (const type of ["session.created", "session.updated", "session.deleted"])
+    event.on(type, ({ properties: { info = {} } }) => {
+      meet(info)
+      readAnew(info.id)
+      change(info.id, () => ({}))
+    })
+  event.on("server.connected", () => {
+    read.clear()
+    for (const { hear } of listeners) hear()
+  })
+  event.on("session.status", ({ properties: { sessionID, status } }) => {
+    readAnew(sessionID)
+    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
+  })
+  const requests = openRequests(client, event, (session) => change(session, () => ({})))
+  event.on("message.part.updated", ({ properties: { part } }) => {
+    const activity = part && activityOf(part)
+    change(part?.sessionID, () => activity && { activity })
+  })
+  event.on("message.part.delta", ({ properties: { sessionID, delta = "" } }) =>
+    change(sessionID, ({ activity }) => ({
+      activity: { text: `${activity?.text ?? ""}${delta}`.slice(-textLength), at: Date.now() },
+    })),
+  )
+
+  function shown({ id: session, metadata }: Session): ShownJob[] {
+    const stored = storedRecord(metadata)
+    if (!stored) return []
+    const job = { ...stored, session }
+    if (job.endedAt !== undefined) return [job]
+    const status = state.session.status(session)
+    const child = children.get(session)
+    const isIdle = status === undefined || status.type === "idle"
+    if (isIdle && !child?.hasBegun) return [{ ...job, phase: "queued" }]
+    const open = requests.of(session)
+    const asks = open.map((request) => askOf(request, session))
+    return [
+      {
+        ...job,
+        state: "prompting",
+        phase: status?.type === "retry" ? "retrying" : (asks[0]?.kind ?? "working"),
+        ...(open[0] && { asks, waitingSince: open[0].since }),
+        ...(child?.activity && { activity: child.activity }),
+        ...(status?.type === "retry" && {
+          retry: { attempt: status.attempt, reason: status.message, next: status.next },
+        }),
+      },
+    ]
+  }
+
+  /** In full, with what the call that asks was given. */
+  async function inFull(open: OpenRequest): Promise<Request> {
+    const { id, session } = open
+    if (open.kind === "question")
+      return { id, session, kind: "question", questions: open.questions.map(questionOf) }
+    const { permission: action, always, call, patterns, metadata } = open
+    const { data } = call
+      ? await client.session.message({ sessionID: session, messageID: call.messageID })
+      : {}
+    const input = data?.parts.find(({ callID }) => callID !== undefined && callID === call?.callID)?.state
+      ?.input
+    return {
+      id,
+      session,
+      kind: "permission",
+      action,
+      always,
+      text: permissionText({ patterns, metadata, input }),
+    }
+  }
+
+  function reply(request: Request, answer: Answer): Promise<Replied> {
+    const { id: requestID } = request
+    switch (answer.kind) {
+      case "decision": {
+        const { decision, message } = answer
+        return client.permission.reply({
+          requestID,
+          reply: decision,
+          ...(message !== undefined && { message }),
+        })
+      }
+      case "answers": {
+        const questions = request.kind === "question" ? request.questions : []
+        const answers = questions.map(({ key }) => [...(answer.answers[key] ?? [])])
+        return client.question.reply({ requestID, answers })
+      }
+      case "dismissal":
+        return client.question.reject({ requestID })
+    }
+  }
+
+  async function all(): Promise<ShownJob[]> {
+    const { data = [] } = await client.session.list({ limit: mostSessions })
+    for (const { id, title = "" } of data) titles.set(id, title)
+    return data.flatMap(shown).toSorted(asStarted)
+  }
+
+  return {
+    title: (owner) => state.session.get(owner)?.title || titles.get(owner) || owner,
+    all,
+    // None of them is looked for where nobody waits.
+    waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
+    async read({ session }) {
+      const { data = [] } = await client.session.messages({ sessionID: session })
+      const textBy = (role: string, messages: readonly Message[]) =>
+        messages
+          .filter(({ info }) => info.role === role)
+          .at(-1)
+          ?.parts.flatMap(({ type, text }) => (type === "text" && text ? [text] : []))
+          .join("\n") ?? ""
+      return { prompt: textBy("user", data), text: textBy("assistant", data) }
+    },
+    inspect: async () => {
+      // The server part says it in a toast.
+      await tell(client, { act: "inspect" })
+      return undefined
+    },
+    cancel: ({ session }) => tell(client, { act: "cancel", session }),
+    send: ({ session }, message) => tell(client, { act: "send", session, message }),
+    async request(_job, ask) {
+      const open = requests.get(ask.id)
+      return open && inFull(open)
+    },
+    async answer(request, answer) {
+      const replied = await reply(request, answer)
+      if (replied.response?.status === 404) return false
+      done(replied)
+      return true
+    },
+    async of(owner) {
+      return (await childrenOf(owner)).flatMap(shown).toSorted(asStarted)
+    },
+    subscribe(hear, owner) {
+      const listener = { hear, owner }
+      listeners.add(listener)
+      // What happened while nobody listened may have gone unheard.
+      read.clear()
+      return () => listeners.delete(listener)
+    },
+  }
+}
+
+/** Those of one call have one time: they are told apart by their ids, which count up where nobody chose them. */
+const asStarted = (a: ShownJob, b: ShownJob) =>
+  a.createdAt - b.createdAt || a.id.localeCompare(b.id, undefined, { numeric: true })
+
+function askOf(request: OpenRequest, child: string): Ask {
+  const { id, session } = request
+  return {
+    id,
+    kind: request.kind,
+    text:
+      request.kind === "permission"
+        ? `${request.permission}: ${request.patterns.join(", ")}`
+        : request.questions.map(({ question }) => question).join(" "),
+    ...(session !== child && { session }),
+  }
+}
+
+type QuestionOf1 = Extract<OpenRequest, { kind: "question" }>["questions"][number]
+
+const questionOf = (
+  { question, header, options, multiple, custom }: QuestionOf1,
+  index: number,
+): Question => ({
+  key: String(index),
+  title: header,
+  text: question,
+  choices: options.map(({ label, description }) => ({ value: label, label, description })),
+  isMultiple: multiple === true,
+  takesText: custom !== false,
+})
+
+function activityOf({ type, tool, text, time, state }: Part): Child["activity"] {
+  if (type === "tool" && state?.status === "running")
+    return { tool: state.title || tool || "", at: Date.now() }
+  // A prompt has no time.
+  return type === "text" && time ? { text: text ?? "", at: Date.now() } : undefined
+}
+
+/** Passes each of what was added on, once, after a pause. */
+function batched(pauseMs: number, pass: (each: string) => void) {
+  const waiting = new Set<string>()
+  const flush = () => {
+    const all = [...waiting]
+    waiting.clear()
+    for (const each of all) pass(each)
+  }
+  return {
+    add(each: string) {
+      if (waiting.size === 0) setTimeout(flush, pauseMs)
+      waiting.add(each)
+    },
+  }
+}
