@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { isDeep } from "../support/depth.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held } from "../support/jobs.ts"
 import { processesWith } from "../support/processes.ts"
@@ -65,12 +66,19 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/2 done[\s\S]*✓ beta done/, slowly)
     const waited = model.requests.findLast(({ text }) => text === "research both")
     expect(JSON.stringify(waited?.messages.at(-1))).toMatch(/Alpha is fine\..*Beta as well\./)
+
+    tui.click(/✓ beta done/)
+    await tui.waitForScreen(/^(?![\s\S]*Both are looked into\.)[\s\S]*Beta as well\./, slowly)
+    await find("beta")
+    tui.press("C-o")
+    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*Both are looked into\./, slowly)
   })
 
   test("acts on a job with /troupe: cancels it, has it go on, reads, copies and opens it, and comes back", async () => {
-    const job = held("half a")
+    const job = held("half \u202ea")
+    const result = "went \u001b[7mon\u202e"
     model.on("take your time", job.reply)
-    model.on("go on then", { type: "text", text: "went on" })
+    model.on("go on then", { type: "text", text: result })
     model.script("hand it out", [
       {
         type: "tool",
@@ -111,13 +119,15 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/Jobs +esc[\s\S]*✓ gamma done · take your time/, slowly)
 
     tui.press("C-r")
-    await tui.waitForScreen(/Prompt\s[\s\S]* go on then[\s\S]*Result\s[\s\S]* went on/)
+    await tui.waitForScreen(
+      /Prompt\s[\s\S]* go on then[\s\S]*Result\s[\s\S]* went \\u\{1b\}\[7mon\\u\{202e\}/,
+    )
     tui.press("Escape")
     await tui.waitForScreen(/Jobs +esc[\s\S]*gamma[\s\S]*✓ gamma done/)
 
     const copied = tui.watchClipboard()
     tui.press("C-y")
-    expect(await copied()).toBe("went on")
+    expect(await copied()).toBe(result)
 
     tui.press("Enter")
     await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*take your time[\s\S]*go on then/, slowly)
@@ -167,6 +177,37 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/stop reading/)
     tui.press("Enter")
     await tui.waitForScreen(/They have stopped/, slowly)
+  })
+
+  test.runIf(isDeep)("finds their way among two hundred jobs", async () => {
+    model.on(({ text }) => text.startsWith("read page"), { type: "text", text: "read" })
+    const task = (index: number) => ({ id: `p${index}`, prompt: `read page ${index}` })
+    const calls = [0, 50, 100, 150].map((first) => ({
+      name: "agents_start",
+      args: { tasks: Array.from({ length: 50 }, (_, index) => task(first + index + 1)) },
+    }))
+    model.script("read the book", [
+      { type: "tool", calls },
+      { type: "tool", calls: [{ name: "agents_wait", args: {} }] },
+      { type: "text", text: "The book is read." },
+    ])
+    tui.type("read the book")
+    await tui.waitForScreen(/read the book/)
+    tui.press("Enter")
+    await tui.waitForScreen(/8 running, \d+ queued[\s\S]*and \d+ more/, slowly)
+    await tui.waitForScreen(/The book is read\./, 4 * slowly)
+    await tui.waitForScreen(/ \d+ done/)
+
+    await find("p137")
+    await tui.waitForScreen(/✓ p137 +done/)
+    tui.press("C-u")
+    await tui.waitForScreen(/Jobs +esc[\s\S]*50 jobs, started/)
+    tui.press("End")
+    await tui.waitForScreen(/Jobs +esc(?![\s\S]*50 jobs, started)/)
+    tui.press("Home")
+    await tui.waitForScreen(/Jobs +esc[\s\S]*50 jobs, started/)
+    tui.press("C-o")
+    await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*The book is read/, slowly)
   })
 
   answersInTheTerminal({ terminal: () => ({ model, tui }), generation, tools })

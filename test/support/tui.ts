@@ -31,6 +31,8 @@ export interface Tui {
   type(text: string): void
   /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
   press(...keys: string[]): void
+  /** Clicks on the first line that matches, where it matches. */
+  click(pattern: RegExp): void
   /** Makes the terminal so many columns wide, and so many lines high. Default: 50. */
   resize(columns: number, lines?: number): void
   /** Begins to listen, and tells what has been put on the clipboard since then, once something has. */
@@ -79,12 +81,23 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
   }
   const forget = atExit(end)
   const screen = () => tmux("capture-pane", "-p", "-t", "tui")
+  const sendBytes = (text: string) =>
+    void tmux("send-keys", "-t", "tui", "-H", ...[...Buffer.from(text)].map((byte) => byte.toString(16)))
 
   return {
     project: stage.project,
     home: stage.home,
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
+    click: (pattern) => {
+      const lines = screen().split("\n")
+      const row = lines.findIndex((line) => pattern.test(line))
+      const column = lines[row]?.search(pattern) ?? 0
+      if (row < 0)
+        throw new Error(`There is no ${pattern} to click on. The screen shows:\n${lines.join("\n")}`)
+      // As terminals tell of a mouse: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html, "SGR (1006)".
+      for (const end of ["M", "m"]) sendBytes(`\u001b[<0;${column + 2};${row + 1}${end}`)
+    },
     resize: (columns, lines = 50) =>
       void tmux("resize-window", "-t", "tui", "-x", String(columns), "-y", String(lines)),
     watchClipboard: () => {

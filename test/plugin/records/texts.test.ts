@@ -36,7 +36,10 @@ const step = (text: string, of = run1) => answerTo(of, text, { finish: "tool-cal
 const unfinished = (of = run1) => answerTo(of, "", { finish: "" })
 
 /** A child's session, in which the latest run was asked at this time. */
-function childThat(said: MessageWithParts[], { run = 1, askedAt = 1_000, askedBefore = new Array<number>() } = {}) {
+function childThat(
+  said: MessageWithParts[],
+  { run = 1, askedAt = 1_000, askedBefore = [] as number[] } = {},
+) {
   const host = hostDouble()
   const stored = { ...newStoredJob(jobInput({ run, askedAt }), lease), askedBefore }
   host.sessions.set("ses_1", sessionOf("ses_1", { metadata: { troupe: stored } }))
