@@ -360,5 +360,18 @@ describeBoth("Permissions", ({ open, generation, titled, tools }) => {
       expect(jobOf(await waiting.done).state).toBe("done")
       expect((await toolResults("ask the user")).join()).toContain("Red")
     })
+
+    test("the user a question which they dismiss has failed, and the reason says so", async () => {
+      const owner = await oc.session()
+      calls("ask in vain", [tools.question("Which size?", "Small", "Large")])
+      const { session } = jobOf(
+        await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "ask in vain", agent: "inquirer" }] }),
+      )
+      await oc.answer(session, (await asked(session)).id)
+      expect(jobOf(await wait(owner))).toMatchObject({
+        state: "failed",
+        error: { message: "its turn ended at a call to question: The user dismissed this question" },
+      })
+    })
   })
 })

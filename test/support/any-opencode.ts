@@ -60,8 +60,8 @@ export interface AnyProject {
   deleteSession(session: string): Promise<void>
   /** Answers a permission request. */
   reply(session: string, request: string, decision: "once" | "always" | "reject"): Promise<void>
-  /** Answers a question of one field. */
-  answer(session: string, request: string, answer: string): Promise<void>
+  /** Answers a question of one field; without an answer it is dismissed. */
+  answer(session: string, request: string, answer?: string): Promise<void>
   /** Ends the plugin's instance and makes a new one, in the same process. */
   reload(): Promise<void>
   /** Removes the project and what else was made for it. */

@@ -160,8 +160,10 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
     await answered("the reply", this.#client.permission.reply({ requestID: request, reply }))
   }
 
-  async answer(_session: string, request: string, answer: string): Promise<void> {
-    await answered("the answer", this.#client.question.reply({ requestID: request, answers: [[answer]] }))
+  async answer(_session: string, request: string, answer?: string): Promise<void> {
+    const { question } = this.#client
+    if (answer === undefined) await answered("the dismissal", question.reject({ requestID: request }))
+    else await answered("the answer", question.reply({ requestID: request, answers: [[answer]] }))
   }
 
   async reload(): Promise<void> {

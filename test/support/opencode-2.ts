@@ -286,8 +286,10 @@ class ProjectOfTwo implements AnyProject {
     await this.#ask("POST", `session/${session}/permission/${request}/reply`, { decision })
   }
 
-  async answer(session: string, request: string, answer: string): Promise<void> {
-    await this.#ask("POST", `session/${session}/form/${request}/reply`, { answer: { q0: answer } })
+  async answer(session: string, request: string, answer?: string): Promise<void> {
+    const form = `session/${session}/form/${request}`
+    if (answer === undefined) await this.#ask("DELETE", form)
+    else await this.#ask("POST", `${form}/reply`, { answer: { q0: answer } })
   }
 
   /** Runs the plugin's cleanup and its setup again, in the same process. */

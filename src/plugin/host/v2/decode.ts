@@ -323,8 +323,9 @@ function errorOf(given: Message): JobError | undefined {
   if (!given.error) return undefined
   const { type, message, status } = given.error
   const call = failedCallIn(given)
-  // A person who refuses what a call asks for ends its turn.
-  if (type === "aborted") return call !== undefined && /declined/.test(call) ? refusedAt(call) : ABORTED
+  // A person who refuses what a call asks for, or dismisses its question, ends its turn.
+  if (type === "aborted")
+    return call !== undefined && /declined|dismissed/.test(call) ? refusedAt(call) : ABORTED
   const isSaid = status === undefined || message.includes(`${status}`)
   return { kind: "provider", message: `${message || type}${isSaid ? "" : ` (HTTP ${status})`}` }
 }

@@ -124,9 +124,12 @@ describe("A conversation", () => {
     expect(messages.at(-1)).toMatchObject({ model: "fake/m", variant: undefined })
   })
 
-  it("tells a turn that ended because the person refused what a call asked for", () => {
-    const declined = { type: "aborted", message: "The user declined this tool call" }
-    const content = [{ type: "tool", id: "c1", name: "shell", state: { status: "error", error: declined } }]
+  it.each([
+    ["shell", "The user declined this tool call"],
+    ["question", "The user dismissed this question"],
+  ])("tells a turn that ended because the person refused what a call of %s asked for", (name, words) => {
+    const refused = { type: "aborted", message: words }
+    const content = [{ type: "tool", id: "c1", name, state: { status: "error", error: refused } }]
     const error = { type: "aborted", message: "Step interrupted" }
     const messages = [
       asked("msg_1"),
@@ -137,7 +140,7 @@ describe("A conversation", () => {
       end: {
         error: {
           kind: "interrupted",
-          message: "its turn ended at a call to shell: The user declined this tool call",
+          message: `its turn ended at a call to ${name}: ${words}`,
         },
       },
     })
