@@ -30,13 +30,13 @@ type OpenTui = {
 
 /** What is drawn. */
 export type Element = object
-type Elements = { box: Element; text: Element; b: Element; span: Element; input: Input; scrollbox: ScrollBox }
+type Elements = { box: Box; text: Element; b: Element; span: Element; input: Input; scrollbox: ScrollBox }
+/** `width`: columns, once it is drawn. */
+export type Box = Element & { readonly width: number; readonly height: number }
 export type Input = Element & { focus(): void; readonly isDestroyed: boolean }
 export type ScrollBox = Element & {
   /** Lines above what is shown of it. */
   readonly scrollTop: number
-  /** Lines of all that it holds, shown or not. */
-  readonly scrollHeight: number
   scrollTo(line: number): void
   scrollBy(by: number, unit: "viewport"): void
 }

@@ -20,9 +20,6 @@ export type Screen = {
   open(session: string): void
   /** The session that is shown, where one is. */
   shown(): string | undefined
-  /** Has the person choose; nothing where they do not. */
-  select<Value>(list: { title: string; options: Option<Value>[] }): Promise<Value | undefined>
-  confirm(question: { title: string; message: string }): Promise<boolean>
   /** Has the person write a line; nothing where they do not. */
   prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
   /** Shows something of one's own as a dialog until `settle` is called; nothing where the person leaves it. */
@@ -89,13 +86,3 @@ export type Item<Value> = { title: string; description?: string | undefined } & 
 )
 
 export type Chosen<Value> = { value: Value; marked: string[] }
-
-export type Option<Value> = {
-  title: string
-  value: Value
-  description?: string
-  /** At the end of its line. */
-  footer?: string
-  /** Options of one category stand together. */
-  category?: string
-}

@@ -98,6 +98,10 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/^(?![\s\S]* · \/troupe)[\s\S]*• gamma …half a/)
 
     await find("gamma")
+    tui.press("C-r")
+    await tui.waitForScreen(/Prompt\s[\s\S]* take your time[\s\S]*Written so far\s[\s\S]*half \\u\{202e\}a/)
+    tui.press("Escape")
+    await tui.waitForScreen(/Jobs +esc[\s\S]*• gamma/)
     tui.press("C-g")
     await tui.waitForScreen(
       /(Open this link|The inspector, for ten minutes)[\s\S]*http:\/\/127\.0\.0\.1:\d+\/\?link=/,
@@ -107,7 +111,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
       await tui.waitForScreen(/Jobs +esc/)
     }
     tui.press("C-d")
-    await tui.waitForScreen(/Cancel gamma\?/)
+    await tui.waitForScreen(/Cancel gamma\?[\s\S]*Cancel the job/)
     tui.press("Enter")
     await model.waitFor(({ text, closed }) => text === "take your time" && closed)
     await tui.waitForScreen(/Jobs +esc[\s\S]*- gamma cancelled · take your time/, slowly)

@@ -80,8 +80,6 @@ function person(requests: Request[], all: ShownJob[], picks: Pick[], written: (s
     close: unexpected,
     shown: unexpected,
     copy: unexpected,
-    select: unexpected,
-    confirm: unexpected,
     open: vi.fn(),
     toast: vi.fn(),
     prompt: async () => written.shift(),
@@ -197,9 +195,9 @@ describe("Several requests", () => {
     const { terminal, menus } = person(requests, jobs, ["Deny", "Deny", "Deny"])
     await answerWaiting(terminal)
     expect(menus.map(({ title, note }) => `${title} ${note}`)).toEqual([
-      "early asks for permission: bash 1 of 3",
-      "middle asks for permission: bash 2 of 3",
-      "late asks for permission: bash 3 of 3",
+      "early asks for permission: bash request 1 of 3",
+      "middle asks for permission: bash request 2 of 3",
+      "late asks for permission: bash request 3 of 3",
     ])
   })
 

@@ -1,14 +1,17 @@
 import { describe, expect, it, vi } from "vitest"
 import type { Jobs, ShownJob } from "../../src/terminal/jobs.ts"
-import type { Terminal } from "../../src/terminal/terminal.ts"
-import { type Act, acts, actsFor } from "../../src/terminal/view/acts.ts"
+import type { Chosen, Menu, Terminal } from "../../src/terminal/terminal.ts"
+import { type Act, acts, actsFor, type Read } from "../../src/terminal/view/acts.ts"
 import { atTheTop, jobsDialog } from "../../src/terminal/view/jobs-dialog.ts"
 import { shownJob } from "./support/shown-job.ts"
 
 const job = shownJob()
 
-/** A person who does this in the list, each time that it is shown, and leaves it then. */
-function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
+/**
+ * A person who does this in the list, each time that it is shown, and leaves it then.
+ * @param picks the titles that they pick in menus; they close each further one
+ */
+function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job, picks: string[] = []) {
   const unexpected = () => expect.fail("nobody chose this")
   const terminal = {
     jobs: {
@@ -29,16 +32,18 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
     sidebar: unexpected,
     promptLine: unexpected,
     command: unexpected,
-    select: unexpected,
     dialog: unexpected,
-    choose: unexpected,
+    choose: async <Value>({ items }: Menu<Value>): Promise<Chosen<Value> | undefined> => {
+      const picked = picks.shift()
+      const item = items.find(({ title }) => title === picked)
+      return item && "value" in item ? { value: item.value, marked: [] } : undefined
+    },
     close: unexpected,
     keys: unexpected,
     shown: unexpected,
     copy: vi.fn(() => true),
     toast: vi.fn(),
     open: vi.fn(),
-    confirm: vi.fn(async () => true),
     prompt: vi.fn(async () => "go on"),
   } satisfies Terminal
   const left = [...does]
@@ -46,7 +51,7 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
     const act = left.shift()
     return act && { act, job: on }
   })
-  const read = vi.fn(async () => {})
+  const read = vi.fn<Read>(async () => {})
   return { terminal, list, read, run: () => jobsDialog(terminal, list, read, atTheTop()) }
 }
 
@@ -82,11 +87,24 @@ describe("/troupe", () => {
     const { terminal, list, read, run } = person(["read", "copy"])
     await run()
     expect(list).toHaveBeenCalledTimes(3)
-    const parts = [
-      { title: "Prompt", text: "Look" },
-      { title: "Result", text: "It is fine." },
-    ]
-    expect(read.mock.calls).toEqual([[terminal, { title: "auth", parts, copied: "It is fine." }]])
+    expect(read.mock.calls).toEqual([[terminal, expect.objectContaining({ copied: "It is fine." })]])
+  })
+
+  it.each<[string, ShownJob, string, string[]]>([
+    ["runs", job, "half", ["Prompt: Look", "Written so far: half"]],
+    ["has just begun", job, "", ["Prompt: Look", "Written so far: (nothing yet)"]],
+    ["is done", { ...job, state: "done", endedAt: 2 }, "fine", ["Prompt: Look", "Result: fine"]],
+    [
+      "has timed out",
+      { ...job, state: "timedOut", endedAt: 2, error: { kind: "total", message: "not done within 5 s" } },
+      "",
+      ["Prompt: Look", "Timed out: not done within 5 s", "Result: (it has written nothing)"],
+    ],
+  ])("shows all that there is to read of a job that %s", async (_, each, text, parts) => {
+    const { read, run } = person(["read"], { read: async () => ({ prompt: "Look", text }) }, each)
+    await run()
+    const [[, page] = []] = read.mock.calls
+    expect(page?.parts.map((part) => `${part.title}: ${part.text}`)).toEqual(parts)
   })
 
   it.each<[Act, string]>([
@@ -101,9 +119,10 @@ describe("/troupe", () => {
 
   it("cancels only once the person has confirmed it", async () => {
     const cancel = vi.fn(async () => {})
-    const { terminal, run } = person(["cancel", "cancel"], { cancel })
-    terminal.confirm.mockResolvedValueOnce(false)
-    await run()
+    const left = person(["cancel", "cancel"], { cancel }, job, ["Let it go on"])
+    await left.run()
+    expect(cancel).not.toHaveBeenCalled()
+    await person(["cancel"], { cancel }, job, ["Cancel the job"]).run()
     expect(cancel.mock.calls).toEqual([[job]])
   })
 
@@ -139,7 +158,7 @@ describe("/troupe", () => {
     const gone = async () => {
       throw new Error("This job is no longer there.")
     }
-    const { terminal, list, run } = person(["cancel"], { cancel: gone })
+    const { terminal, list, run } = person(["cancel"], { cancel: gone }, job, ["Cancel the job"])
     await run()
     expect(terminal.toast).toHaveBeenCalledWith({
       message: "This job is no longer there.",

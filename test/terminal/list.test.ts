@@ -116,6 +116,9 @@ describe("The list of all jobs", () => {
     ["review done", ["auth"]],
     ["permission", ["db"]],
     ["docs", ["guide"]],
+    ["waiting for you", ["db"]],
+    ["running", ["api", "guide", "tests"]],
+    ["bash", ["db"]],
     ["nothing like it", []],
   ])("is searched for all words that are typed: %j", (query, ids) => {
     expect(matching(jobs, query, titleOf).map(({ id }) => id)).toEqual(ids)

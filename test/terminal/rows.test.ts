@@ -44,6 +44,19 @@ describe("A job in the sidebar", () => {
     expect(line(shown)).toBe(expected)
   })
 
+  it("says how long it has waited for the person, not how long it worked before", () => {
+    const asks = [{ id: "r", kind: "question" as const, text: "Which one?" }]
+    expect(line(shownJob({ phase: "question", asks, waitingSince: 97_000 }))).toBe("? auth Which one? 3 s")
+  })
+
+  it.each([
+    ["its beginning, in general", shownJob({ activity: { tool: "bash: npm test", at: now } }), "start"],
+    ["its end, where that is what it writes", shownJob({ activity: { text: "and so on", at: now } }), "end"],
+  ])("is cut so that the person sees %s", (_, shown, keep) => {
+    expect(rowOf(shown, now).keep).toBe(keep)
+    expect(rowOf(shown, now, "described").keep).toBe("start")
+  })
+
   it("is queued until its turn has come", () => {
     const { startedAt: _, ...waiting } = shownJob({ state: "created", phase: "queued" })
     expect(line(waiting)).toBe("· auth queued 20 s")

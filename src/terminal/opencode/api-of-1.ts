@@ -1,6 +1,5 @@
 import type { Decision } from "../jobs.ts"
 import type { Element } from "../solid.ts"
-import type { Option } from "../terminal.ts"
 import type { Attention } from "./notices.ts"
 import type { Client, Told } from "./requests-of-1.ts"
 
@@ -45,12 +44,6 @@ export type Api = {
       setSize(size: "large"): void
       clear(): void
     }
-    DialogSelect<Value>(list: {
-      title: string
-      options: Option<Value>[]
-      onSelect(option: { value: Value }): void
-    }): Element
-    DialogConfirm(question: { title: string; message: string; onConfirm(): void; onCancel(): void }): Element
     DialogPrompt(question: {
       title: string
       placeholder: string

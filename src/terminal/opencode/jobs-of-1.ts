@@ -1,9 +1,10 @@
 import type { Answer, Ask, Jobs, Question, Request, ShownJob } from "../jobs.ts"
-import type { Api, Message, Part, Replied, Session } from "./api-of-1.ts"
+import type { Api, Part, Replied, Session } from "./api-of-1.ts"
 import { permissionText } from "./permission-text.ts"
 import { type OpenRequest, openRequests } from "./requests-of-1.ts"
-import { storedRecord } from "./stored-record.ts"
+import { storedPrompt, storedRecord } from "./stored-record.ts"
 import { done, tell } from "./tell-1.ts"
+import { textOf } from "./texts-of-1.ts"
 
 /** Before a change is told. Milliseconds. */
 const interval = 250
@@ -163,15 +164,15 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     all,
     // None of them is looked for where nobody waits.
     waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
-    async read({ session }) {
-      const { data = [] } = await client.session.messages({ sessionID: session })
-      const textBy = (role: string, messages: readonly Message[]) =>
-        messages
-          .filter(({ info }) => info.role === role)
-          .at(-1)
-          ?.parts.flatMap(({ type, text }) => (type === "text" && text ? [text] : []))
-          .join("\n") ?? ""
-      return { prompt: textBy("user", data), text: textBy("assistant", data) }
+    async read(job) {
+      const of = { sessionID: job.session }
+      const [{ data: child }, { data: messages }] = await Promise.all([
+        client.session.get(of),
+        client.session.messages(of),
+      ])
+      if (!child || !messages) throw new Error(`The session of ${job.id} could not be read.`)
+      const prompt = storedPrompt(child.metadata)
+      return { prompt: prompt ?? "", text: textOf(job, messages, prompt) }
     },
     inspect: async () => {
       // The server part says it in a toast.

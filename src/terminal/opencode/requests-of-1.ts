@@ -2,7 +2,7 @@
 export type Client = {
   permission: { list(): Promise<{ data?: Told[] }> }
   question: { list(): Promise<{ data?: Told[] }> }
-  session: { get(of: { sessionID: string }): Promise<{ data?: { parentID?: string } }> }
+  session: { get(of: { sessionID: string }): Promise<{ data?: { parentID?: string; metadata?: unknown } }> }
 }
 
 export type Events = { on(type: string, hear: (event: { properties: Told }) => void): () => void }

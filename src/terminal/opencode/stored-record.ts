@@ -32,6 +32,12 @@ export function storedRecord(metadata: unknown): StoredRecord | undefined {
   }
 }
 
+/** The prompt of its last run. */
+export function storedPrompt(metadata: unknown): string | undefined {
+  const { prompt } = fieldsOf(fieldsOf(metadata).troupe)
+  return isText(prompt) ? prompt : undefined
+}
+
 type Fields = Record<string, unknown>
 
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null

@@ -45,12 +45,6 @@ export function terminalOf1(api: Api): Screen {
         ],
         bindings: bind === undefined ? [] : [{ key: bind, cmd: id }],
       }),
-    select: ({ title, options }) =>
-      asked(api, (settle) => api.ui.DialogSelect({ title, options, onSelect: ({ value }) => settle(value) })),
-    confirm: async (question) =>
-      (await asked<boolean>(api, (settle) =>
-        api.ui.DialogConfirm({ ...question, onConfirm: () => settle(true), onCancel: () => settle(false) }),
-      )) === true,
     prompt: (question) =>
       asked(api, (settle) =>
         api.ui.DialogPrompt({ ...question, onConfirm: settle, onCancel: () => settle(undefined) }),

@@ -2,7 +2,7 @@ import { contract } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
-import type { Command, Key, Option, Screen } from "../terminal.ts"
+import type { Command, Key, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
 import { type Attention, noticesOf2, type TerminalToast, type ToastEvent, type Toasts } from "./notices.ts"
@@ -64,8 +64,6 @@ export type Context = {
   ui: {
     slot(claim: { append: string; render(input: { sessionID: string }): Element | null }): () => void
     dialog: {
-      select<Value>(list: { title: string; options: Option<Value>[] }): Promise<Value | undefined>
-      confirm(question: { title: string; message: string }): Promise<boolean | undefined>
       prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
       show(draw: () => Element, onClose: () => void): void
       set(options: { size: "large" }): void
@@ -175,8 +173,6 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
           return null
         },
       }),
-    select: (list) => ui.dialog.select(list),
-    confirm: async (question) => (await ui.dialog.confirm(question)) === true,
     prompt: (question) => ui.dialog.prompt(question),
     dialog: (draw) =>
       shownUntilSettled((settle, onClose) => {

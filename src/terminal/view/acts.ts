@@ -1,6 +1,7 @@
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { answer } from "./answer.ts"
+import { stateWords } from "./rows.ts"
 
 /** What a person can do with a job. */
 export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner" | "inspect"
@@ -51,7 +52,7 @@ export const actNames: readonly Act[] = [
 export const actsFor = (job: ShownJob): Act[] => actNames.filter((act) => acts[act].isFor(job))
 
 /** A text in full, until the person closes it. `copied`: what they can copy of it. */
-export type Page = { title: string; parts: { title: string; text: string }[]; copied: string }
+export type Page = { title: string; note: string; parts: { title: string; text: string }[]; copied: string }
 export type Read = (terminal: Terminal, page: Page) => Promise<void>
 
 /** @throws Error with words for the person */
@@ -85,28 +86,45 @@ export async function perform(terminal: Terminal, act: Act, job: ShownJob, read:
   }
 }
 
-const pageOf = ({ id }: ShownJob, { prompt, text }: { prompt: string; text: string }): Page => ({
-  title: id,
-  parts: [
-    { title: "Prompt", text: prompt },
-    { title: "Result", text: text === "" ? "(it has written nothing)" : text },
-  ],
-  copied: text,
-})
+function pageOf(job: ShownJob, { prompt, text }: { prompt: string; text: string }): Page {
+  const { id, description, state, error } = job
+  const reason = error?.message ? [{ title: capital(stateWords[state]), text: error.message }] : []
+  const written = hasEnded(job)
+    ? { title: "Result", text: text || "(it has written nothing)" }
+    : { title: "Written so far", text: text || "(nothing yet)" }
+  return {
+    title: id,
+    note: description,
+    parts: [{ title: "Prompt", text: prompt }, ...reason, written],
+    copied: text,
+  }
+}
+
+const capital = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
 
 /** Shows a link to the inspector, on whose machine the browser has to be. @throws Error that says why there is none */
 export async function inspect(terminal: Terminal, read: Read): Promise<void> {
   const link = await terminal.jobs.inspect()
   if (link === undefined) return
   const title = "Open this link within ten minutes, on the machine where opencode's server runs:"
-  await read(terminal, { title: "Inspector", parts: [{ title, text: link }], copied: link })
+  await read(terminal, { title: "Inspector", note: "", parts: [{ title, text: link }], copied: link })
 }
 
-const isSure = ({ confirm }: Terminal, { id }: ShownJob) =>
-  confirm({
+/** opencode's own dialog would have "Cancel" mean that nothing is cancelled. */
+async function isSure({ choose }: Terminal, { id, description }: ShownJob): Promise<boolean> {
+  const chosen = await choose({
     title: `Cancel ${id}?`,
-    message: "What it has written is kept. The jobs that it started end with it.",
+    note: "",
+    about: description,
+    text: "What it has written is kept. The jobs that it started end with it.",
+    wrap: "word",
+    items: [
+      { title: "Cancel the job", value: true },
+      { title: "Let it go on", value: false },
+    ],
   })
+  return chosen?.value === true
+}
 
 async function send({ jobs, prompt, toast }: Terminal, job: ShownJob): Promise<void> {
   const message = await prompt({

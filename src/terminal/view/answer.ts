@@ -82,7 +82,7 @@ async function react(
 ): Promise<Reaction> {
   const end = new AbortController()
   const late = untilAnswered(terminal, waiting, end.signal)
-  const dialog = { terminal, job: waiting.job, note: total > 1 ? `${number} of ${total}` : "", late }
+  const dialog = { terminal, job: waiting.job, note: total > 1 ? `request ${number} of ${total}` : "", late }
   try {
     const wish = await (request.kind === "permission" ? decide(dialog, request) : fillIn(dialog, request))
     if (wish !== "open") return wish

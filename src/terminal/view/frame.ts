@@ -1,6 +1,9 @@
 import { type Element, each, h } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 
+/** What a dialog of opencode's is wide, in either generation, where the terminal has the room. Columns. */
+export const dialogWidth = 88
+
 /** A dialog as opencode draws its own: a title, `esc` in the corner, and its keys below. */
 export function frame(
   { color, close }: Terminal,

@@ -12,7 +12,9 @@ import {
 } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { type Act, actNames, acts, actsFor, staysInList } from "./acts.ts"
-import { frame, hints } from "./frame.ts"
+import { fitted } from "./columns.ts"
+import { cutLine } from "./cut-line.ts"
+import { dialogWidth, frame, hints } from "./frame.ts"
 import type { Chosen, List, Place } from "./jobs-dialog.ts"
 import { firstOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
 import { clock, live } from "./live.ts"
@@ -58,6 +60,8 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
   const size = useTerminalDimensions()
   // A dialog's upper edge is at a quarter of the terminal.
   const room = () => Math.max(3, Math.floor(size().height * 0.75) - otherLines)
+  /** It leaves some room to the counts. */
+  const titleWidth = () => Math.floor(Math.min(dialogWidth, size().width) / 2)
   const height = createMemo(() => Math.max(1, Math.min(lines().length, room())))
 
   const box: ScrollBox = h(
@@ -132,26 +136,26 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
   }
 
   function heading(key: string): Element {
-    const of = (read: (line: Line) => string | undefined) => () => {
+    const of = (read: (line: Line) => string) => () => {
       const found = byKey().get(key)
-      return found && read(found)
+      return found ? read(found) : ""
     }
     return h(
       "box",
       { flexDirection: "row", gap: 1, height: 1, paddingLeft: 1, paddingRight: 1, flexShrink: 0 },
       h(
         "text",
-        { flexShrink: 1, wrapMode: "none", overflow: "hidden", fg: () => color("accent") },
+        { flexShrink: 0, wrapMode: "none", fg: () => color("accent") },
         h(
           "b",
           {},
-          of((line) => (line.kind === "owner" ? line.title : "")),
+          of((line) => (line.kind === "owner" ? fitted(line.title, titleWidth(), "start") : "")),
         ),
       ),
-      h(
-        "text",
-        { flexShrink: 0, flexGrow: 1, wrapMode: "none", fg: () => color("muted") },
+      cutLine(
         of((line) => (line.kind === "owner" ? line.counts : line.kind === "batch" ? line.words : "")),
+        () => color("muted"),
+        () => "start",
       ),
     )
   }
@@ -188,10 +192,10 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
         { flexShrink: 0, width: idWidth, wrapMode: "none", fg: ink("text") },
         of(({ id }) => id),
       ),
-      h(
-        "text",
-        { flexGrow: 1, flexShrink: 1, wrapMode: "none", overflow: "hidden", fg: ink("muted") },
+      cutLine(
         of(({ words }) => words),
+        ink("muted"),
+        () => "start",
       ),
       h(
         "text",

@@ -1,5 +1,5 @@
 import { hasEnded, type ShownJob } from "../jobs.ts"
-import { countsOf, keyOf, sortedByUrgency } from "./rows.ts"
+import { countedAs, countsOf, keyOf, sortedByUrgency, stateWords } from "./rows.ts"
 
 /** A line of the list of all jobs. */
 export type Line =
@@ -69,7 +69,7 @@ function byLatest(jobs: readonly ShownJob[], nameOf: (job: ShownJob) => string):
   return [...groups].toSorted(([, a], [, b]) => latest(b) - latest(a))
 }
 
-/** Those which have all that the person typed in some of their words, in any order. */
+/** Those which have all that the person typed in what they read of them, in any order. */
 export function matching(
   jobs: readonly ShownJob[],
   query: string,
@@ -78,8 +78,16 @@ export function matching(
   const terms = query.toLowerCase().split(/\s+/).filter(Boolean)
   if (terms.length === 0) return jobs
   return jobs.filter((job) => {
-    const { id, description, agent, state, phase = "", owner } = job
-    const words = [id, description, agent, state, phase, titleOf(owner)].join(" ").toLowerCase()
+    const { id, description, agent, state, phase = "", owner, error, asks = [] } = job
+    const said = [
+      countedAs(job),
+      stateWords[state],
+      state,
+      phase,
+      error?.message,
+      ...asks.map(({ text }) => text),
+    ]
+    const words = [id, description, agent, titleOf(owner), ...said].join(" ").toLowerCase()
     return terms.every((term) => words.includes(term))
   })
 }

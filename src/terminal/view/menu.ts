@@ -1,14 +1,16 @@
 import { createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
 import type { Chosen, Menu, Screen } from "../terminal.ts"
+import { columnsOf } from "./columns.ts"
+import { dialogWidth } from "./frame.ts"
 import { visible, visibleLine } from "./plain.ts"
 
-/** What a dialog of opencode's is wide, in either generation, and what stands on both sides of its text. Columns. */
-const dialogWidth = 88
+/** What stands on both sides of a dialog's text. Columns. */
 const margin = 4
 /** Columns at the end of a line that a word leaves free which is not broken. */
 const longestGap = 8
-/** Lines of a dialog that are neither text nor items. */
-const frameHeight = 7
+/** Lines of a dialog that are neither text nor items: where there is room, with blank ones between them. */
+const frameHeight = 5
+const gaps = 2
 
 /** `choose` of a terminal. */
 export function chooseFrom<Value>(
@@ -23,7 +25,7 @@ export function chooseFrom<Value>(
 }
 
 function draw<Value>(
-  { color, keys }: Screen,
+  { color, keys, close }: Screen,
   { title, note, about, text, wrap, items, marked = [], cursor: start = 0 }: Menu<Value>,
   settle: (chosen: Chosen<Value>) => void,
 ): Element {
@@ -33,13 +35,17 @@ function draw<Value>(
   const lines = visible(text)
 
   // opencode places a dialog a quarter down.
-  const room = () => Math.max(6, Math.floor(size().height * 0.7) - frameHeight)
-  const itemsHeight = () => Math.min(items.length, Math.max(3, Math.floor(room() / 2)))
+  const height = () => Math.floor(size().height * 0.75)
+  const isTight = () => height() < 14
+  const room = () => Math.max(2, height() - frameHeight - (isTight() ? 0 : gaps))
   const textWidth = () => Math.max(20, Math.min(dialogWidth, size().width - 2) - 2 * margin)
   const textHeight = createMemo(() =>
     heightOf(lines, wrap === "char" ? textWidth() : textWidth() - longestGap),
   )
+  /** Neither takes what the other needs more; what can be chosen is never all hidden. */
+  const itemsHeight = () => Math.min(items.length, Math.max(Math.floor(room() / 2), room() - textHeight()))
   const shownHeight = () => Math.min(textHeight(), room() - itemsHeight())
+  const hiddenItems = () => items.length - itemsHeight()
 
   function choose(index: number): void {
     const item = items[index]
@@ -99,7 +105,8 @@ function draw<Value>(
         paddingLeft: margin - 1,
         paddingRight: margin - 1,
         backgroundColor: () => (isChosen() ? color("chosenBackground") : "transparent"),
-        onMouseOver: () => setCursor(index),
+        // Not where it is only under a pointer at rest: that would choose for the person.
+        onMouseMove: () => isChosen() || setCursor(index),
         onMouseUp: () => choose(index),
       },
       h(
@@ -123,7 +130,7 @@ function draw<Value>(
   const padded = { paddingLeft: margin, paddingRight: margin, flexShrink: 0 }
   return h(
     "box",
-    { gap: 1, paddingBottom: 1 },
+    { gap: () => (isTight() ? 0 : 1), paddingBottom: () => (hiddenItems() > 0 ? 0 : 1) },
     h(
       "box",
       padded,
@@ -136,23 +143,23 @@ function draw<Value>(
           h("b", {}, visibleLine(title)),
         ),
         h("text", { flexShrink: 0, fg: () => color("attention") }, note),
-        h("text", { flexShrink: 0, fg: () => color("muted") }, "esc"),
+        h("text", { flexShrink: 0, fg: () => color("muted"), onMouseUp: close }, "esc"),
       ),
       h("text", { wrapMode: "none", fg: () => color("muted") }, visibleLine(about)),
     ),
     h("box", padded, asked, () =>
       textHeight() > shownHeight()
-        ? h("text", { fg: () => color("muted") }, "page up and page down show the rest")
+        ? h("text", { fg: () => color("muted") }, "pgup and pgdn show the rest")
         : undefined,
     ),
-    h("box", { flexShrink: 0 }, each(shown, row)),
+    h("box", { flexShrink: 0 }, each(shown, row), () =>
+      hiddenItems() > 0
+        ? h("text", { paddingLeft: margin, fg: () => color("muted") }, `and ${hiddenItems()} more`)
+        : undefined,
+    ),
   )
 }
 
 /** Lines that it takes when it is wrapped: where words are kept whole, as many as it takes at most. */
 const heightOf = (text: string, width: number) =>
   text.split("\n").reduce((lines, line) => lines + Math.max(1, Math.ceil(columnsOf(line) / width)), 0)
-
-/** As many as it takes at most: of wide characters two. */
-const columnsOf = (line: string) =>
-  [...line].reduce((columns, char) => columns + (char < "\u1100" ? 1 : 2), 0)

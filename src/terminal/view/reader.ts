@@ -1,8 +1,8 @@
-import { createEffect, createSignal, type Element, h, onCleanup, useTerminalDimensions } from "../solid.ts"
+import { type Box, createSignal, type Element, h, useTerminalDimensions } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { copy, type Page, type Read } from "./acts.ts"
 import { frame, hints } from "./frame.ts"
-import { visible } from "./plain.ts"
+import { visible, visibleLine } from "./plain.ts"
 
 /** Lines that a page moves on. */
 const page = 10
@@ -12,11 +12,12 @@ const otherLines = 8
 
 export const read: Read = (terminal, page) => terminal.dialog<void>(() => draw(terminal, page))
 
-function draw(terminal: Terminal, { title, parts, copied }: Page): Element {
+function draw(terminal: Terminal, { title, note, parts, copied }: Page): Element {
   const { color } = terminal
   const size = useTerminalDimensions()
   const room = () => Math.max(3, Math.floor(size().height * 0.75) - otherLines)
-  const [lines, setLines] = createSignal(parts.flatMap(({ text }) => text.split("\n")).length + 6)
+  // Known once it is drawn.
+  const [lines, setLines] = createSignal(1)
   const part = ({ title, text }: Page["parts"][number], index: number) =>
     h(
       "box",
@@ -24,18 +25,13 @@ function draw(terminal: Terminal, { title, parts, copied }: Page): Element {
       h("text", { fg: () => color("accent") }, h("b", {}, title)),
       h("text", { fg: () => color("text"), wrapMode: "word" }, visible(text)),
     )
+  const all: Box = h("box", { flexShrink: 0, onSizeChange: () => setLines(all.height) }, ...parts.map(part))
   const box = h(
     "scrollbox",
     { maxHeight: () => Math.min(room(), lines()), paddingLeft: 2, paddingRight: 2 },
-    ...parts.map(part),
+    all,
   )
   const copyIt = () => copy(terminal, copied)
-  // How many lines a text has is known once it is drawn.
-  createEffect(() => {
-    size()
-    const drawn = setTimeout(() => setLines(box.scrollHeight), 20)
-    onCleanup(() => clearTimeout(drawn))
-  })
   const move = (by: number) => box.scrollTo(Math.max(0, box.scrollTop + by))
   const shortcuts = terminal.keys([
     { id: "dialog.select.prev", title: "Up", bind: "up", run: () => move(-1) },
@@ -48,7 +44,7 @@ function draw(terminal: Terminal, { title, parts, copied }: Page): Element {
   ])
   return frame(
     terminal,
-    { title, note: () => "" },
+    { title, note: () => visibleLine(note) },
     box,
     hints(terminal, () => [
       { title: "Copy", keys: shortcuts("troupe.job.copy"), run: copyIt },

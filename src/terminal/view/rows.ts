@@ -12,6 +12,8 @@ export type Row = {
   color: ColorName
   id: string
   words: string
+  /** Which end of its words is to be seen where there is no room for both. */
+  keep: "start" | "end"
   time: string
   needsPerson: boolean
 }
@@ -41,47 +43,62 @@ export const sortedByUrgency = (jobs: readonly ShownJob[]) =>
 const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
 
 function urgency(job: ShownJob): number {
-  if (job.asks?.length) return 0
+  if (needsPerson(job)) return 0
   if (hasEnded(job)) return 4
   return job.phase === "queued" || job.phase === "opening" ? 3 : job.phase === "retrying" ? 1 : 2
 }
 
+/** `2 running, 1 done` */
 export function countsOf(jobs: readonly ShownJob[]): string {
-  const count = (words: string, is: (job: ShownJob) => boolean) => {
-    const found = jobs.filter(is).length
-    return found > 0 ? [`${found} ${words}`] : []
-  }
-  return [
-    ...count("waiting for you", ({ asks }) => asks !== undefined && asks.length > 0),
-    ...count("running", (job) => !hasEnded(job) && !isWaiting(job) && !job.asks?.length),
-    ...count("queued", isWaiting),
-    ...count("done", ({ state }) => state === "done"),
-    ...count("failed", ({ state }) => state === "failed" || state === "timedOut"),
-    ...count("cancelled", ({ state }) => state === "cancelled"),
-  ].join(", ")
+  const names = jobs.map(countedAs)
+  return countNames
+    .map((name) => ({ name, count: names.filter((each) => each === name).length }))
+    .flatMap(({ name, count }) => (count > 0 ? [`${count} ${name}`] : []))
+    .join(", ")
 }
 
-const isWaiting = ({ phase }: ShownJob) => phase === "queued" || phase === "opening"
+const countNames = ["waiting for you", "running", "queued", "done", "failed", "cancelled"] as const
+
+export function countedAs(job: ShownJob): (typeof countNames)[number] {
+  if (needsPerson(job)) return "waiting for you"
+  switch (job.state) {
+    case "created":
+    case "prompting":
+      return job.phase === "queued" || job.phase === "opening" ? "queued" : "running"
+    case "timedOut":
+      return "failed"
+    default:
+      return job.state
+  }
+}
 
 /** @param style `described`: says what it is for as well, where there is room */
 export function rowOf(job: ShownJob, now: number, style: "short" | "described" = "short"): Row {
   const words = clip(wordsOf(job, now), wordsLength)
+  const isDescribed = style === "described"
   return {
     key: keyOf(job),
     session: job.session,
     ...markOf(job),
     id: clip(job.id, idLength),
-    words: style === "short" ? words : clip(`${words} · ${job.description}`, describedLength),
-    time: hasEnded(job) ? duration(timeOf(job, now)) : seconds(Math.floor(timeOf(job, now) / 1_000)),
-    needsPerson: job.asks !== undefined && job.asks.length > 0,
+    words: isDescribed ? clip(`${words} · ${job.description}`, describedLength) : words,
+    keep: !isDescribed && words.startsWith(endMark) ? "end" : "start",
+    time: hasEnded(job) ? duration(timeOf(job, now)) : seconds(Math.floor(shownTime(job, now) / 1_000)),
+    needsPerson: needsPerson(job),
   }
 }
+
+const needsPerson = ({ asks }: ShownJob) => asks !== undefined && asks.length > 0
+
+/** How long it has waited for the person, who is to see that it does; else how long it runs or is queued. */
+const shownTime = (job: ShownJob, now: number) =>
+  needsPerson(job) && job.waitingSince !== undefined ? Math.max(0, now - job.waitingSince) : timeOf(job, now)
 
 /** Enough where a line lives. */
 const seconds = (whole: number) => (whole < 60 ? `${whole} s` : duration(whole * 1_000))
 
 function markOf(job: ShownJob): { glyph: string; color: ColorName } {
-  if (job.asks?.length) return { glyph: "?", color: "attention" }
+  if (needsPerson(job)) return { glyph: "?", color: "attention" }
   switch (job.state) {
     case "created":
       return { glyph: "·", color: "muted" }
@@ -110,7 +127,7 @@ function wordsOf(job: ShownJob, now: number): string {
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
 }
 
-const stateWords = {
+export const stateWords = {
   created: "queued",
   prompting: "working",
   done: "done",
@@ -130,7 +147,8 @@ const phaseWords = {
 } satisfies Record<JobPhase, string>
 
 /** The end of what it writes. */
-const lastOf = (text: string) => `…${text.slice(-wordsLength / 2)}`
+const lastOf = (text: string) => `${endMark}${text.slice(-wordsLength / 2)}`
+const endMark = "…"
 
 /** One line of foreign text, without what hides in words or makes a line wider than it looks. */
 export const clip = (text: string, most: number) => {

@@ -1,6 +1,7 @@
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import { createMemo, type Element, each, h, useTerminalDimensions } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
+import { cutLine } from "./cut-line.ts"
 import { clock, live } from "./live.ts"
 import { countsOf, type Row, rowsOf } from "./rows.ts"
 
@@ -31,8 +32,10 @@ export function sidebar({ jobs, color, open }: Terminal, owner: string, showAll:
         of(({ glyph }) => glyph),
       ),
       h("text", { flexShrink: 0, fg: ink("text") }, () => of(({ id }) => id)),
-      h("text", { flexGrow: 1, flexShrink: 1, wrapMode: "none", fg: ink("muted") }, () =>
-        of(({ words }) => words),
+      cutLine(
+        () => of(({ words }) => words) ?? "",
+        ink("muted"),
+        () => of(({ keep }) => keep) ?? "start",
       ),
       h("text", { flexShrink: 0, fg: () => color("muted") }, () => of(({ time }) => time)),
     )

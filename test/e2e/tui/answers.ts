@@ -43,12 +43,12 @@ export function answersInTheTerminal({ terminal, generation, tools }: Setting): 
     await tui.waitForScreen(/\? asker allow (bash|shell): echo b/)
 
     await callAnswer()
-    const isFirst = await tui.waitForScreen(/(asker|curious) asks.* 1 of 2 +esc/)
+    const isFirst = await tui.waitForScreen(/(asker|curious) asks.* request 1 of 2 +esc/)
     const [answerFirst, answerSecond] = isFirst.includes("asker asks")
       ? [allowInFull, answerQuestions]
       : [answerQuestions, allowInFull]
-    await answerFirst("1 of 2")
-    await answerSecond("2 of 2")
+    await answerFirst("request 1 of 2")
+    await answerSecond("request 2 of 2")
 
     await tui.waitForScreen(/✓ asker done/, slowly)
     await tui.waitForScreen(/✓ curious done/, slowly)
@@ -97,6 +97,11 @@ export function answersInTheTerminal({ terminal, generation, tools }: Setting): 
     await tui.waitForScreen(/Jobs +esc[\s\S]*\? cleaner allow .* · clean up/)
     tui.press("C-a")
     await tui.waitForScreen(/cleaner asks for permission/)
+    tui.click(/Deny, and say/)
+    await tui.waitForScreen(/To cleaner/)
+    tui.press("Escape")
+    await tui.waitForScreen(/cleaner asks for permission/)
+    // A pointer at rest over the menu chooses nothing there.
     tui.press("Down", "Down", "Down", "Enter")
     await tui.waitForScreen(/To cleaner/)
     tui.type("use make clean")
