@@ -17,10 +17,13 @@ export type PermissionRequest = Asking & {
   /** `bash` */
   action: string
   /** What it is for: the command, the change. */
-  text: string
+  parts: readonly Part[]
   /** What `always` would allow from now on. */
   always: readonly string[]
 }
+
+/** `title`: of what it is, where that has to be told. Both are foreign. */
+export type Part = { title: string; text: string }
 
 export type QuestionRequest = Asking & { kind: "question"; questions: readonly Question[] }
 

@@ -30,7 +30,9 @@ type OpenTui = {
 
 /** What is drawn. */
 export type Element = object
-type Elements = { box: Element; text: Element; b: Element; span: Element; input: Input; scrollbox: ScrollBox }
+type Elements = { box: Box; text: Element; b: Element; span: Element; input: Input; scrollbox: ScrollBox }
+/** `height`: as it is drawn, in lines. */
+export type Box = Element & { readonly height: number }
 export type Input = Element & { focus(): void; readonly isDestroyed: boolean }
 export type ScrollBox = Element & {
   /** Lines above what is shown of it. */

@@ -1,4 +1,4 @@
-import type { Jobs } from "./jobs.ts"
+import type { Jobs, Part } from "./jobs.ts"
 import type { Element } from "./solid.ts"
 
 export type Terminal = Screen & {
@@ -72,7 +72,7 @@ export type Menu<Value> = {
   note: string
   /** Below the title. */
   about: string
-  text: string
+  parts: readonly Part[]
   /** Where its lines break. */
   wrap: "word" | "char"
   items: readonly Item<Value>[]

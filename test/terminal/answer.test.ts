@@ -10,7 +10,7 @@ const permission = (id: string, changes: Partial<Request> = {}): Request =>
     session: "ses_1",
     kind: "permission",
     action: "bash",
-    text: "npm test",
+    parts: [{ title: "", text: "npm test" }],
     always: ["npm *"],
     ...changes,
   }) as Request
@@ -107,7 +107,7 @@ describe("A permission request in the terminal", () => {
       title: "lint asks for permission: bash",
       about: "Review it",
       note: "",
-      text: "npm test",
+      parts: [{ title: "", text: "npm test" }],
     })
   })
 
@@ -170,7 +170,7 @@ describe("A question in the terminal", () => {
     const ask = waiting("ask", 1, request)
     const { terminal, menus, answers } = person([request], [ask], ["Red", "Write an answer"], ["large"])
     await answer(terminal, ask)
-    expect(menus.map(({ title, text }) => `${title}: ${text}`)).toEqual([
+    expect(menus.map(({ title, parts }) => `${title}: ${parts.map(({ text }) => text)}`)).toEqual([
       "ask asks, question 1 of 2: Which colour?",
       "ask asks, question 2 of 2: Which size?",
     ])

@@ -1,7 +1,7 @@
 import type { Answer, Ask, Jobs, Question, Request, ShownJob } from "../jobs.ts"
 import type { Api, Message, Part, Replied, Session } from "./api-of-1.ts"
-import { permissionText } from "./permission-text.ts"
-import { type OpenRequest, openRequests } from "./requests-of-1.ts"
+import { permissionParts } from "./permission-parts.ts"
+import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
 import { storedRecord } from "./stored-record.ts"
 import { done, tell } from "./tell-1.ts"
 
@@ -116,19 +116,15 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     if (open.kind === "question")
       return { id, session, kind: "question", questions: open.questions.map(questionOf) }
     const { permission: action, always, call, patterns, metadata } = open
-    const { data } = call
-      ? await client.session.message({ sessionID: session, messageID: call.messageID })
-      : {}
-    const input = data?.parts.find(({ callID }) => callID !== undefined && callID === call?.callID)?.state
-      ?.input
-    return {
-      id,
-      session,
-      kind: "permission",
-      action,
-      always,
-      text: permissionText({ patterns, metadata, input }),
-    }
+    const input = call && (await inputOf(session, call))
+    const parts = permissionParts({ action, patterns, metadata, input })
+    return { id, session, kind: "permission", action, always, parts }
+  }
+
+  async function inputOf(session: string, { messageID, callID }: Call) {
+    const of = { sessionID: session, messageID }
+    const { data } = await client.session.message(of).catch(() => ({ data: undefined }))
+    return data?.parts.find((part) => part.callID === callID)?.state?.input ?? "unreadable"
   }
 
   function reply(request: Request, answer: Answer): Promise<Replied> {

@@ -21,7 +21,7 @@ export type Told = {
   info?: { id?: string; parentID?: string }
 }
 
-type Call = { messageID: string; callID: string }
+export type Call = { messageID: string; callID: string }
 
 type Question = {
   question: string

@@ -6,7 +6,7 @@ import type { Command, Key, Option, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
 import { type Attention, noticesOf2, type TerminalToast, type ToastEvent, type Toasts } from "./notices.ts"
-import { permissionText } from "./permission-text.ts"
+import { permissionParts } from "./permission-parts.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
 export type Context = {
@@ -102,8 +102,9 @@ type Permission = {
   resources: readonly string[]
   save?: readonly string[]
   metadata?: Record<string, unknown>
-  source?: { messageID?: string; id?: string }
+  source?: Source
 }
+type Source = { messageID?: string; id?: string }
 type Message = { content?: readonly { id?: string; state?: { input?: Record<string, unknown> } }[] }
 type FormKey = { sessionID: string; formID: string }
 
@@ -244,11 +245,15 @@ async function requestOf(client: Client, session: string, { id, kind }: Ask): Pr
   const permission = (await client.permission.list(of)).find((each) => each.id === id)
   if (!permission) return undefined
   const { action, resources: patterns, save: always = [], metadata, source } = permission
-  const { messageID } = source ?? {}
-  const message = messageID === undefined ? undefined : await client.session.message.get({ ...of, messageID })
-  const input = message?.content?.find((part) => part.id !== undefined && part.id === source?.id)?.state
-    ?.input
-  return { id, session, kind, action, always, text: permissionText({ patterns, metadata, input }) }
+  const input = source?.messageID === undefined ? undefined : await inputOf(client, session, source)
+  const parts = permissionParts({ action, patterns, metadata, input })
+  return { id, session, kind, action, always, parts }
+}
+
+async function inputOf({ session }: Client, sessionID: string, { messageID = "", id }: Source) {
+  const message = await session.message.get({ sessionID, messageID }).catch(() => undefined)
+  const part = message?.content?.find((part) => part.id !== undefined && part.id === id)
+  return part?.state?.input ?? "unreadable"
 }
 
 async function reply(client: Client, request: Request, answer: Answer): Promise<void> {

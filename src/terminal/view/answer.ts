@@ -122,7 +122,7 @@ async function decide(dialog: Dialog, request: PermissionRequest): Promise<React
   ]
   const title = `${job.id} asks for permission: ${request.action}`
   for (;;) {
-    const menu = { title, note, about: job.description, text: request.text, wrap: "char" as const, items }
+    const menu = { title, note, about: job.description, parts: request.parts, wrap: "char" as const, items }
     const chosen = await terminal.choose(menu, late)
     if (!chosen) return "closed"
     switch (chosen.value) {
@@ -177,7 +177,7 @@ async function putTo(dialog: Dialog, question: Question, place: string): Promise
         title: `${job.id} asks${place}`,
         note,
         about,
-        text,
+        parts: [{ title: "", text }],
         wrap: "word",
         items,
         marked,

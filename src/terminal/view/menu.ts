@@ -1,13 +1,12 @@
-import { createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
-import type { Chosen, Menu, Screen } from "../terminal.ts"
+import type { Part } from "../jobs.ts"
+import { type Box, createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
+import type { Chosen, Item, Menu, Screen } from "../terminal.ts"
 import { visible, visibleLine } from "./plain.ts"
 
 /** What a dialog of opencode's is wide, in either generation, and what stands on both sides of its text. Columns. */
 const dialogWidth = 88
 const margin = 4
-/** Columns at the end of a line that a word leaves free which is not broken. */
-const longestGap = 8
-/** Lines of a dialog that are neither text nor items. */
+/** Lines of a dialog that are neither parts nor items. */
 const frameHeight = 7
 
 /** `choose` of a terminal. */
@@ -24,22 +23,25 @@ export function chooseFrom<Value>(
 
 function draw<Value>(
   { color, keys }: Screen,
-  { title, note, about, text, wrap, items, marked = [], cursor: start = 0 }: Menu<Value>,
+  { title, note, about, parts, wrap, items, marked = [], cursor: start = 0 }: Menu<Value>,
   settle: (chosen: Chosen<Value>) => void,
 ): Element {
   const [cursor, setCursor] = createSignal(start)
   const [marks, setMarks] = createSignal<readonly string[]>(marked)
   const size = useTerminalDimensions()
-  const lines = visible(text)
 
   // opencode places a dialog a quarter down.
-  const room = () => Math.max(6, Math.floor(size().height * 0.7) - frameHeight)
-  const itemsHeight = () => Math.min(items.length, Math.max(3, Math.floor(room() / 2)))
-  const textWidth = () => Math.max(20, Math.min(dialogWidth, size().width - 2) - 2 * margin)
-  const textHeight = createMemo(() =>
-    heightOf(lines, wrap === "char" ? textWidth() : textWidth() - longestGap),
-  )
-  const shownHeight = () => Math.min(textHeight(), room() - itemsHeight())
+  const room = () => Math.max(2, Math.floor(size().height * 0.7) - frameHeight)
+  const textWidth = () => Math.max(1, Math.min(dialogWidth, size().width - 2) - 2 * margin)
+  const rows = createMemo(() => items.map((item) => rowOf(item, textWidth())))
+  const itemsRoom = () => Math.max(1, Math.floor(room() / 2))
+  const shown = createMemo(() => around(cursor(), rows(), itemsRoom()))
+  const itemsHeight = () => shown().reduce((lines, index) => lines + (rows()[index]?.height ?? 0), 0)
+  const textRoom = () => Math.max(1, room() - itemsHeight())
+  // How many lines they take is known once they are drawn.
+  const [drawn, setDrawn] = createSignal<number | undefined>(undefined)
+  const textHeight = () => drawn() ?? linesOf(parts, textWidth())
+  const shownHeight = () => Math.min(textHeight(), textRoom())
 
   function choose(index: number): void {
     const item = items[index]
@@ -52,12 +54,41 @@ function draw<Value>(
       )
   }
 
-  const move = (by: number) => setCursor((cursor() + by + items.length) % items.length)
-  const asked = h(
-    "scrollbox",
-    { maxHeight: shownHeight, scrollbarOptions: { visible: false } },
-    h("text", { fg: () => color("text"), wrapMode: wrap }, lines),
+  const part = ({ title, text }: Part): Element =>
+    h(
+      "box",
+      { flexDirection: "row", flexShrink: 0 },
+      ...(title === ""
+        ? []
+        : [
+            h(
+              "text",
+              {
+                flexShrink: 0,
+                maxWidth: () => Math.floor(textWidth() / 2),
+                wrapMode: "char",
+                fg: () => color("accent"),
+              },
+              `${visibleLine(title)}: `,
+            ),
+          ]),
+      h("text", { flexGrow: 1, flexShrink: 1, wrapMode: wrap, fg: () => color("text") }, visible(text)),
+    )
+
+  /** Descriptions for which there is no room beside their item. */
+  const described = () => rows().flatMap(({ isCut }, index) => (isCut ? [String(index)] : []))
+  const content: Box = h(
+    "box",
+    { flexShrink: 0, onSizeChange: () => setDrawn(content.height) },
+    ...parts.map(part),
+    each(described, (key) => {
+      const { title = "", description: text = "" } = items[Number(key)] ?? {}
+      return h("box", { flexShrink: 0, marginTop: 1 }, part({ title, text }))
+    }),
   )
+  const asked = h("scrollbox", { maxHeight: shownHeight, scrollbarOptions: { visible: false } }, content)
+
+  const move = (by: number) => setCursor((cursor() + by + items.length) % items.length)
   keys([
     { id: "dialog.select.prev", title: "Previous item", bind: "up", run: () => move(-1) },
     { id: "dialog.select.next", title: "Next item", bind: "down", run: () => move(1) },
@@ -76,15 +107,6 @@ function draw<Value>(
     { id: "dialog.select.submit", title: "Select item", bind: "return", run: () => choose(cursor()) },
   ])
 
-  /** Those around the cursor. */
-  const shown = createMemo(() => {
-    const first = Math.max(
-      0,
-      Math.min(cursor() - Math.floor(itemsHeight() / 2), items.length - itemsHeight()),
-    )
-    return items.slice(first, first + itemsHeight()).map((_, index) => String(first + index))
-  })
-
   const row = (key: string): Element => {
     const index = Number(key)
     const item = items[index]
@@ -95,6 +117,7 @@ function draw<Value>(
       "box",
       {
         flexDirection: "row",
+        flexShrink: 0,
         gap: 2,
         paddingLeft: margin - 1,
         paddingRight: margin - 1,
@@ -107,7 +130,7 @@ function draw<Value>(
         {
           flexShrink: 0,
           maxWidth: textWidth,
-          wrapMode: "word",
+          wrapMode: "char",
           fg: () => color(isChosen() ? "chosen" : "text"),
         },
         () => `${mark()}${visibleLine(item.title)}`,
@@ -115,7 +138,7 @@ function draw<Value>(
       h(
         "text",
         { flexShrink: 1, wrapMode: "none", fg: () => color(isChosen() ? "chosen" : "muted") },
-        visibleLine(item.description ?? ""),
+        () => rows()[index]?.beside,
       ),
     )
   }
@@ -132,7 +155,7 @@ function draw<Value>(
         { flexDirection: "row", gap: 2 },
         h(
           "text",
-          { flexGrow: 1, flexShrink: 1, wrapMode: "none", fg: () => color("text") },
+          { flexGrow: 1, flexShrink: 1, wrapMode: "word", fg: () => color("text") },
           h("b", {}, visibleLine(title)),
         ),
         h("text", { flexShrink: 0, fg: () => color("attention") }, note),
@@ -142,16 +165,64 @@ function draw<Value>(
     ),
     h("box", padded, asked, () =>
       textHeight() > shownHeight()
-        ? h("text", { fg: () => color("muted") }, "page up and page down show the rest")
+        ? h("text", { wrapMode: "none", fg: () => color("muted") }, "page up and page down show the rest")
         : undefined,
     ),
-    h("box", { flexShrink: 0 }, each(shown, row)),
+    h(
+      "box",
+      { flexShrink: 0 },
+      each(() => shown().map(String), row),
+    ),
   )
 }
 
-/** Lines that it takes when it is wrapped: where words are kept whole, as many as it takes at most. */
-const heightOf = (text: string, width: number) =>
-  text.split("\n").reduce((lines, line) => lines + Math.max(1, Math.ceil(columnsOf(line) / width)), 0)
+/** `beside`: what is shown of its description. */
+type Row = { height: number; beside: string; isCut: boolean }
+
+/** An item's title wraps; its description has the rest of the first line, where that is enough. */
+function rowOf({ title, description = "", ...item }: Item<unknown>, width: number): Row {
+  const columns = columnsOf(visibleLine(title)) + ("mark" in item ? 4 : 0)
+  const beside = cutTo(visibleLine(description), width - columns - 2)
+  const height = Math.max(1, Math.ceil(columns / Math.max(1, width - 1)))
+  return { height, beside, isCut: beside !== visibleLine(description) }
+}
+
+/** What of a line fits into so many columns. */
+function cutTo(line: string, columns: number): string {
+  if (columnsOf(line) <= columns) return line
+  let shown = ""
+  for (const char of line) {
+    if (columnsOf(shown + char) >= columns) break
+    shown += char
+  }
+  return `${shown}…`
+}
+
+/** Those around the cursor for which there is room. */
+export function around(cursor: number, rows: readonly Pick<Row, "height">[], room: number): number[] {
+  const shown = [cursor]
+  let left = room - (rows[cursor]?.height ?? 0)
+  const add = (index: number, how: "push" | "unshift"): boolean => {
+    const row = rows[index]
+    if (!row || row.height > left) return false
+    left -= row.height
+    shown[how](index)
+    return true
+  }
+  let hasAdded = true
+  while (hasAdded) {
+    const isBelow = add((shown.at(-1) ?? 0) + 1, "push")
+    const isAbove = add((shown[0] ?? 0) - 1, "unshift")
+    hasAdded = isBelow || isAbove
+  }
+  return shown
+}
+
+/** About as many as they take: the dialog opens with these. */
+const linesOf = (parts: readonly Part[], width: number) =>
+  parts
+    .flatMap(({ title, text }) => `${title}${visible(text)}`.split("\n"))
+    .reduce((lines, line) => lines + Math.max(1, Math.ceil(columnsOf(line) / width)), 0)
 
 /** As many as it takes at most: of wide characters two. */
 const columnsOf = (line: string) =>

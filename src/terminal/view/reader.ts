@@ -1,4 +1,4 @@
-import { createEffect, createSignal, type Element, h, onCleanup, useTerminalDimensions } from "../solid.ts"
+import { type Box, createSignal, type Element, h, useTerminalDimensions } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { copy, type Page, type Read } from "./acts.ts"
 import { frame, hints } from "./frame.ts"
@@ -16,6 +16,7 @@ function draw(terminal: Terminal, { title, parts, copied }: Page): Element {
   const { color } = terminal
   const size = useTerminalDimensions()
   const room = () => Math.max(3, Math.floor(size().height * 0.75) - otherLines)
+  // How many lines they take is known once they are drawn.
   const [lines, setLines] = createSignal(parts.flatMap(({ text }) => text.split("\n")).length + 6)
   const part = ({ title, text }: Page["parts"][number], index: number) =>
     h(
@@ -24,18 +25,17 @@ function draw(terminal: Terminal, { title, parts, copied }: Page): Element {
       h("text", { fg: () => color("accent") }, h("b", {}, title)),
       h("text", { fg: () => color("text"), wrapMode: "word" }, visible(text)),
     )
+  const content: Box = h(
+    "box",
+    { flexShrink: 0, onSizeChange: () => setLines(content.height) },
+    ...parts.map(part),
+  )
   const box = h(
     "scrollbox",
     { maxHeight: () => Math.min(room(), lines()), paddingLeft: 2, paddingRight: 2 },
-    ...parts.map(part),
+    content,
   )
   const copyIt = () => copy(terminal, copied)
-  // How many lines a text has is known once it is drawn.
-  createEffect(() => {
-    size()
-    const drawn = setTimeout(() => setLines(box.scrollHeight), 20)
-    onCleanup(() => clearTimeout(drawn))
-  })
   const move = (by: number) => box.scrollTo(Math.max(0, box.scrollTop + by))
   const shortcuts = terminal.keys([
     { id: "dialog.select.prev", title: "Up", bind: "up", run: () => move(-1) },
