@@ -1,4 +1,5 @@
 import { contract } from "../contract.ts"
+import type { Glance } from "../glance.ts"
 import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
@@ -110,6 +111,7 @@ type FormKey = { sessionID: string; formID: string }
 
 type Rpc = {
   list(given: { owner?: string }): Promise<{ jobs: ShownJob[] }>
+  glance(given: { owner: string; most: number }): Promise<Glance>
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
   inspect(given: object): Promise<{ link: string }>
   cancel(given: { session: string }): Promise<unknown>
@@ -127,6 +129,7 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
   const rpc = client.rpc(contract)
   const jobs: Jobs = {
     of: async (owner) => (await rpc.list({ owner })).jobs,
+    glance: (owner, most) => rpc.glance({ owner, most }),
     all: async () => (await rpc.list({})).jobs,
     waiting: async () => (await rpc.list({})).jobs.filter(({ asks }) => asks?.length),
     title: (owner) => data.session.get(owner)?.title || owner,

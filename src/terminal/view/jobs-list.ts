@@ -1,3 +1,4 @@
+import { countsOf } from "../glance.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import {
   createEffect,
@@ -16,7 +17,7 @@ import { frame, hints } from "./frame.ts"
 import type { Chosen, List, Place } from "./jobs-dialog.ts"
 import { firstOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
 import { clock, live } from "./live.ts"
-import { countsOf, idLength, keyOf, type Row, rowOf } from "./rows.ts"
+import { countWords, idLength, keyOf, type Row, rowOf } from "./rows.ts"
 
 /** Lines that a page moves on. */
 const page = 10
@@ -209,7 +210,7 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
 
   return frame(
     terminal,
-    { title: "Jobs", note: () => (owners() > 1 ? countsOf(known()) : "") },
+    { title: "Jobs", note: () => (owners() > 1 ? countWords(countsOf(known())) : "") },
     h("box", { paddingLeft: 2, paddingRight: 2 }, input),
     h("box", {}, box, () => {
       const words = empty()

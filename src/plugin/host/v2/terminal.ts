@@ -4,6 +4,7 @@ import type { TerminalChannel } from "../port.ts"
 import type { Context } from "./api.ts"
 
 const List = z.object({ owner: z.string().optional() })
+const AtMost = z.object({ owner: z.string(), most: z.number() })
 const Job = z.object({ session: z.string() })
 const Message = z.object({ session: z.string(), message: z.string() })
 
@@ -23,6 +24,7 @@ export async function openChannel(
 ): Promise<TerminalChannel> {
   const registered = await rpc.register(contract, {
     list: async (given: unknown) => service.list(List.parse(given)),
+    glance: async (given: unknown) => service.glance(AtMost.parse(given)),
     read: async (given: unknown) => service.read(Job.parse(given)),
     inspect: () => service.inspect(),
     cancel: async (given: unknown) => {
