@@ -77,7 +77,9 @@ describe("The jobs of a session", () => {
   ]
 
   it("are counted", () => {
-    expect(rowsOf(glanceAt(jobs, 8), now).counts).toBe("1 waiting for you, 2 running, 1 queued, 1 done, 1 failed")
+    expect(rowsOf(glanceAt(jobs, 8), now).counts).toBe(
+      "1 waiting for you, 2 running, 1 queued, 1 done, 1 failed",
+    )
   })
 
   it("stand in the order of how much they need the person, the last that ended first", () => {
