@@ -1,5 +1,5 @@
 import { contract } from "../contract.ts"
-import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
+import type { Answer, Ask, Decision, Jobs, Request } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
 import type { Command, Key, Option, Screen } from "../terminal.ts"
@@ -7,6 +7,7 @@ import { shownUntilSettled } from "./dialogs.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
 import { type Attention, noticesOf2, type TerminalToast, type ToastEvent, type Toasts } from "./notices.ts"
 import { permissionParts } from "./permission-parts.ts"
+import { toldJobs } from "./shown-record.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
 export type Context = {
@@ -109,7 +110,7 @@ type Message = { content?: readonly { id?: string; state?: { input?: Record<stri
 type FormKey = { sessionID: string; formID: string }
 
 type Rpc = {
-  list(given: { owner?: string }): Promise<{ jobs: ShownJob[] }>
+  list(given: { owner?: string }): Promise<unknown>
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
   inspect(given: object): Promise<{ link: string }>
   cancel(given: { session: string }): Promise<unknown>
@@ -125,10 +126,11 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
 } {
   const ends = [takeBack(data), noticesOf2({ data, ui, attention })]
   const rpc = client.rpc(contract)
+  const all = async () => toldJobs(await rpc.list({}))
   const jobs: Jobs = {
-    of: async (owner) => (await rpc.list({ owner })).jobs,
-    all: async () => (await rpc.list({})).jobs,
-    waiting: async () => (await rpc.list({})).jobs.filter(({ asks }) => asks?.length),
+    of: async (owner) => toldJobs(await rpc.list({ owner })),
+    all,
+    waiting: async () => (await all()).filter(({ asks }) => asks?.length),
     title: (owner) => data.session.get(owner)?.title || owner,
     read: ({ session }) => rpc.read({ session }),
     inspect: async () => (await rpc.inspect({})).link,
