@@ -13,4 +13,8 @@ export async function told<Value>(
   }
 }
 
-export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** Those of an `Error`, or of a plain object, as opencode 2 rejects with. */
+export function wordsOf(error: unknown): string {
+  const message: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "message") : error
+  return typeof message === "string" && message !== "" ? message : JSON.stringify(error)
+}
