@@ -13,16 +13,16 @@ export const contract = {
   methods: {
     list: {
       input: { type: "object", properties: { owner: text } },
-      output: object({ jobs: { type: "array", items: { type: "object" } } }),
+      output: answer({ jobs: { type: "array", items: { type: "object" } } }),
     },
     glance: {
       input: object({ owner: text, most: { type: "number" } }),
-      output: object({ counts: { type: "object" }, jobs: { type: "array", items: { type: "object" } } }),
+      output: answer({ counts: { type: "object" }, jobs: { type: "array", items: { type: "object" } } }),
     },
-    read: { input: job, output: object({ prompt: text, text }) },
-    inspect: { input: { type: "object" }, output: object({ link: text }) },
-    cancel: { input: job, output: { type: "object" } },
-    send: { input: object({ session: text, message: text }), output: { type: "object" } },
+    read: { input: job, output: answer({ prompt: text, text }) },
+    inspect: { input: { type: "object" }, output: answer({ link: text }) },
+    cancel: { input: job, output: answer({}) },
+    send: { input: object({ session: text, message: text }), output: answer({}) },
   },
   events: {
     changed: { schema: object({ owner: text }) },
@@ -38,6 +38,11 @@ export const contract = {
 
 function object(properties: Record<string, object>) {
   return { type: "object", properties, required: Object.keys(properties) }
+}
+
+/** These, or words for the person that say why not: opencode 2 keeps those of an error to itself. */
+function answer(properties: Record<string, object>) {
+  return { type: "object", properties: { ...properties, refused: text } }
 }
 
 /** How the server part answers. Each rejects with words for the person. */

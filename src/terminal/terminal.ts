@@ -79,8 +79,11 @@ export type Menu<Value> = {
   /** Marks that are set when it opens. */
   marked?: readonly string[]
   /** The item that the cursor is on when it opens. Default: the first. */
-  cursor?: number
+  cursor?: number | undefined
 }
+
+/** A cursor on no item: who presses a key that was meant for something else chooses nothing. */
+export const nowhere = -1
 
 /** With a `mark` it is set and taken back, and the menu stays; with a `value` the menu closes. */
 export type Item<Value> = { title: string; description?: string | undefined } & (

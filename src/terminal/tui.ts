@@ -6,11 +6,13 @@ import { type Context, terminalOf2 } from "./opencode/v2.ts"
 import type { Screen, Terminal } from "./terminal.ts"
 import { inspect } from "./view/acts.ts"
 import { answerWaiting, sayWhatWaits } from "./view/answer.ts"
-import { atTheTop, jobsDialog, told } from "./view/jobs-dialog.ts"
+import { atTheTop, jobsDialog } from "./view/jobs-dialog.ts"
 import { jobsList } from "./view/jobs-list.ts"
 import { chooseFrom } from "./view/menu.ts"
 import { read } from "./view/reader.ts"
 import { sidebar, summary } from "./view/sidebar.ts"
+import { spoken } from "./view/spoken.ts"
+import { told } from "./view/told.ts"
 
 /** The part in opencode's terminal. 1.18 calls `tui`, 2.x calls `setup`. */
 export default {
@@ -38,7 +40,11 @@ function demand(needed: readonly string[], given: unknown): void {
 }
 
 function begin(screen: Screen): void {
-  const terminal: Terminal = { ...screen, choose: (menu, until) => chooseFrom(screen, menu, until) }
+  const terminal: Terminal = {
+    ...screen,
+    ...spoken(screen),
+    choose: (menu, until) => chooseFrom(screen, menu, until),
+  }
   let place = atTheTop()
   const backToJobs = () => jobsDialog(terminal, jobsList, read, place)
   const showJobs = () => {

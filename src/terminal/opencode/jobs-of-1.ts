@@ -3,7 +3,7 @@ import type { Answer, Ask, Jobs, Question, Request, ShownJob } from "../jobs.ts"
 import type { Api, Message, Part, Replied, Session } from "./api-of-1.ts"
 import { permissionParts } from "./permission-parts.ts"
 import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
-import { storedRecord } from "./stored-record.ts"
+import { storedRecord } from "./shown-record.ts"
 import { done, tell } from "./tell-1.ts"
 
 /** Before a change is told. Milliseconds. */
@@ -195,7 +195,10 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     },
     async answer(request, answer) {
       const replied = await reply(request, answer)
-      if (replied.response?.status === 404) return false
+      if (replied.response?.status === 404) {
+        requests.forget(request.id)
+        return false
+      }
       done(replied)
       return true
     },

@@ -1,6 +1,7 @@
 import type { Part } from "../jobs.ts"
 import { type Box, createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
-import type { Chosen, Item, Menu, Screen } from "../terminal.ts"
+import { type Chosen, type Menu, nowhere, type Screen } from "../terminal.ts"
+import { around, linesOf, rowOf } from "./menu-rows.ts"
 import { visible, visibleLine } from "./plain.ts"
 
 /** What a dialog of opencode's is wide, in either generation, and what stands on both sides of its text. Columns. */
@@ -35,7 +36,7 @@ function draw<Value>(
   const textWidth = () => Math.max(1, Math.min(dialogWidth, size().width - 2) - 2 * margin)
   const rows = createMemo(() => items.map((item) => rowOf(item, textWidth())))
   const itemsRoom = () => Math.max(1, Math.floor(room() / 2))
-  const shown = createMemo(() => around(cursor(), rows(), itemsRoom()))
+  const shown = createMemo(() => around(Math.max(0, cursor()), rows(), itemsRoom()))
   const itemsHeight = () => shown().reduce((lines, index) => lines + (rows()[index]?.height ?? 0), 0)
   const textRoom = () => Math.max(1, room() - itemsHeight())
   // How many lines they take is known once they are drawn.
@@ -88,7 +89,10 @@ function draw<Value>(
   )
   const asked = h("scrollbox", { maxHeight: shownHeight, scrollbarOptions: { visible: false } }, content)
 
-  const move = (by: number) => setCursor((cursor() + by + items.length) % items.length)
+  const move = (by: 1 | -1) => {
+    const from = cursor() === nowhere && by < 0 ? 0 : cursor()
+    setCursor((from + by + items.length) % items.length)
+  }
   keys([
     { id: "dialog.select.prev", title: "Previous item", bind: "up", run: () => move(-1) },
     { id: "dialog.select.next", title: "Next item", bind: "down", run: () => move(1) },
@@ -175,55 +179,3 @@ function draw<Value>(
     ),
   )
 }
-
-/** `beside`: what is shown of its description. */
-type Row = { height: number; beside: string; isCut: boolean }
-
-/** An item's title wraps; its description has the rest of the first line, where that is enough. */
-function rowOf({ title, description = "", ...item }: Item<unknown>, width: number): Row {
-  const columns = columnsOf(visibleLine(title)) + ("mark" in item ? 4 : 0)
-  const beside = cutTo(visibleLine(description), width - columns - 2)
-  const height = Math.max(1, Math.ceil(columns / Math.max(1, width - 1)))
-  return { height, beside, isCut: beside !== visibleLine(description) }
-}
-
-/** What of a line fits into so many columns. */
-function cutTo(line: string, columns: number): string {
-  if (columnsOf(line) <= columns) return line
-  let shown = ""
-  for (const char of line) {
-    if (columnsOf(shown + char) >= columns) break
-    shown += char
-  }
-  return `${shown}…`
-}
-
-/** Those around the cursor for which there is room. */
-export function around(cursor: number, rows: readonly Pick<Row, "height">[], room: number): number[] {
-  const shown = [cursor]
-  let left = room - (rows[cursor]?.height ?? 0)
-  const add = (index: number, how: "push" | "unshift"): boolean => {
-    const row = rows[index]
-    if (!row || row.height > left) return false
-    left -= row.height
-    shown[how](index)
-    return true
-  }
-  let hasAdded = true
-  while (hasAdded) {
-    const isBelow = add((shown.at(-1) ?? 0) + 1, "push")
-    const isAbove = add((shown[0] ?? 0) - 1, "unshift")
-    hasAdded = isBelow || isAbove
-  }
-  return shown
-}
-
-/** About as many as they take: the dialog opens with these. */
-const linesOf = (parts: readonly Part[], width: number) =>
-  parts
-    .flatMap(({ title, text }) => `${title}${visible(text)}`.split("\n"))
-    .reduce((lines, line) => lines + Math.max(1, Math.ceil(columnsOf(line) / width)), 0)
-
-/** As many as it takes at most: of wide characters two. */
-const columnsOf = (line: string) =>
-  [...line].reduce((columns, char) => columns + (char < "\u1100" ? 1 : 2), 0)
