@@ -8,9 +8,9 @@ import type { Client, Told } from "./requests-of-1.ts"
 export type Api = {
   client: {
     session: Client["session"] & {
-      list(of: { limit: number }): Promise<{ data?: Session[] }>
-      children(of: { sessionID: string }): Promise<{ data?: Session[] }>
-      messages(of: { sessionID: string }): Promise<{ data?: Message[] }>
+      list(of: { limit: number }): Promise<{ data?: Session[]; error?: unknown }>
+      children(of: { sessionID: string }): Promise<{ data?: Session[]; error?: unknown }>
+      messages(of: { sessionID: string }): Promise<{ data?: Message[]; error?: unknown }>
       message(of: { sessionID: string; messageID: string }): Promise<{ data?: Message }>
     }
     tui: {

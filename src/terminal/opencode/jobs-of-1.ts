@@ -1,10 +1,10 @@
 import { glanceAt } from "../glance.ts"
 import type { Answer, Ask, Jobs, Question, Request, ShownJob } from "../jobs.ts"
-import type { Api, Message, Part, Replied, Session } from "./api-of-1.ts"
+import type { Api, Part, Replied, Session } from "./api-of-1.ts"
 import { permissionParts } from "./permission-parts.ts"
 import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
 import { storedRecord } from "./shown-record.ts"
-import { done, tell } from "./tell-1.ts"
+import { done, given, tell } from "./tell-1.ts"
 
 /** Before a change is told. Milliseconds. */
 const interval = 250
@@ -40,9 +40,10 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   function childrenOf(owner: string): Promise<Map<string, Session>> {
     const known = read.get(owner)
     if (known) return known
-    const asked = client.session.children({ sessionID: owner }).then(({ data = [] }) => {
-      for (const child of data) meet({ parentID: owner, ...child })
-      return new Map(data.map((child) => [child.id, child]))
+    const asked = client.session.children({ sessionID: owner }).then((answer) => {
+      const sessions = given(answer)
+      for (const child of sessions) meet({ parentID: owner, ...child })
+      return new Map(sessions.map((child) => [child.id, child]))
     })
     read.set(owner, asked)
     // What could not be read is read with the next change.
@@ -102,7 +103,8 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     const status = state.session.status(session)
     const child = children.get(session)
     const isIdle = status === undefined || status.type === "idle"
-    if (isIdle && !child?.hasBegun) return [{ ...job, phase: "queued" }]
+    // That another opencode runs it is in its metadata alone.
+    if (isIdle && !child?.hasBegun && job.state === "created") return [{ ...job, phase: "queued" }]
     const open = requests.of(session)
     const asks = open.map((request) => askOf(request, session))
     return [
@@ -162,9 +164,9 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   }
 
   async function all(): Promise<ShownJob[]> {
-    const { data = [] } = await client.session.list({ limit: mostSessions })
-    for (const { id, title = "" } of data) titles.set(id, title)
-    return data.flatMap(shown).toSorted(asStarted)
+    const sessions = given(await client.session.list({ limit: mostSessions }))
+    for (const { id, title = "" } of sessions) titles.set(id, title)
+    return sessions.flatMap(shown).toSorted(asStarted)
   }
 
   return {
@@ -173,14 +175,14 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     // None of them is looked for where nobody waits.
     waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
     async read({ session }) {
-      const { data = [] } = await client.session.messages({ sessionID: session })
-      const textBy = (role: string, messages: readonly Message[]) =>
+      const messages = given(await client.session.messages({ sessionID: session }))
+      const textBy = (role: string) =>
         messages
           .filter(({ info }) => info.role === role)
           .at(-1)
           ?.parts.flatMap(({ type, text }) => (type === "text" && text ? [text] : []))
           .join("\n") ?? ""
-      return { prompt: textBy("user", data), text: textBy("assistant", data) }
+      return { prompt: textBy("user"), text: textBy("assistant") }
     },
     inspect: async () => {
       // The server part says it in a toast.

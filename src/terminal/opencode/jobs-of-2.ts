@@ -1,5 +1,6 @@
 import { contract } from "../contract.ts"
 import type { Answer, Ask, Decision, Jobs, Request } from "../jobs.ts"
+import { textIn, unreachable } from "./foreign.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
 import { permissionParts } from "./permission-parts.ts"
 import { toldGlance, toldJobs } from "./shown-record.ts"
@@ -95,17 +96,18 @@ export function jobsOf({ client, data }: { client: Client; data: Data }): Jobs {
 async function answered(calling: Promise<unknown>): Promise<unknown> {
   const answer = await calling.catch((error: unknown) => {
     const isAbsent = textIn(error, "type") === "rpc.unavailable"
-    throw isAbsent ? new Error("opencode-troupe is not loaded in opencode's server, or not yet.") : error
+    throw isAbsent
+      ? new Error("opencode-troupe is not loaded in opencode's server, or not yet.")
+      : inWords(error)
   })
   const refused = textIn(answer, "refused")
   if (refused !== "") throw new Error(refused)
   return answer
 }
 
-const textIn = (given: unknown, name: string): string => {
-  const text: unknown = typeof given === "object" && given !== null ? Reflect.get(given, name) : undefined
-  return typeof text === "string" ? text : ""
-}
+/** As 2.0.15 says that its server is away. */
+const inWords = (error: unknown) =>
+  textIn(error, "message") === "Transport" ? new Error(unreachable) : error
 
 async function requestOf(client: Client, session: string, { id, kind }: Ask): Promise<Request | undefined> {
   const of = { sessionID: session }
@@ -161,6 +163,6 @@ async function inTime(replying: Promise<void>): Promise<boolean> {
   } catch (error) {
     const words = ["name", "message", "type", "_tag"].map((name) => textIn(error, name)).join(" ")
     if (/NotFound|AlreadySettled/.test(words)) return false
-    throw error
+    throw inWords(error)
   }
 }

@@ -95,6 +95,11 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     )
   })
 
+  it("is not answered where opencode is away", async () => {
+    const jobs = jobsWith({ list: () => Promise.reject(new Error("Transport")) })
+    await expect(jobs.all()).rejects.toThrow("opencode cannot be reached.")
+  })
+
   it("is nothing that a part of another version answers in another way", async () => {
     const jobs = jobsWith({ list: async () => ({}), read: async () => ({ prompt: 5 }) })
     await expect(jobs.all()).rejects.toThrow("of another version")

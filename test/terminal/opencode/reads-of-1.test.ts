@@ -1,30 +1,36 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Api } from "../../../src/terminal/opencode/api-of-1.ts"
 import { jobsOf } from "../../../src/terminal/opencode/jobs-of-1.ts"
+import { shownJob } from "../support/shown-job.ts"
 import { storedJob } from "../support/stored-job.ts"
+
+type Status = ReturnType<Api["state"]["session"]["status"]>
 
 const owner = "ses_owner"
 const session = "ses_child"
 const metadataOf = (id: string) => ({ troupe: storedJob(id) })
 
 /** What a terminal of 1.18 hands over, as far as jobs are read from it; `say` is one of its events. */
-function opencode() {
+function opencode(status: Status = { type: "busy" }) {
   const hearers: [string, (event: { properties: object }) => void][] = []
   const children = vi.fn<Api["client"]["session"]["children"]>(async () => ({
     data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }],
   }))
   const unexpected = () => expect.fail("nobody asked for this")
+  const list = vi.fn<Api["client"]["session"]["list"]>(async () => ({ data: [] }))
+  const messages = vi.fn<Api["client"]["session"]["messages"]>(async () => ({ data: [] }))
+  const publish = vi.fn<Api["client"]["tui"]["publish"]>(async () => ({}))
   const jobs = jobsOf({
     client: {
-      session: { list: unexpected, children, messages: unexpected, message: unexpected, get: unexpected },
-      tui: { publish: async () => ({}) },
+      session: { list, children, messages, message: unexpected, get: unexpected },
+      tui: { publish },
       permission: { list: async () => ({ data: [] }), reply: unexpected },
       question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
     },
     state: {
       session: {
         get: () => undefined,
-        status: () => ({ type: "busy" }),
+        status: () => status,
       },
     },
     event: {
@@ -37,7 +43,7 @@ function opencode() {
   const say = (type: string, properties: object) => {
     for (const [each, hear] of hearers) if (each === type) hear({ properties })
   }
-  return { children, jobs, say }
+  return { children, list, messages, publish, jobs, say }
 }
 
 /** A sidebar, which reads the jobs whenever they have changed. */
@@ -99,5 +105,43 @@ describe("The jobs of a session in 1.18", () => {
     say("message.part.delta", { sessionID: session, delta: "on" })
     expect(await next()).toEqual(["on"])
     expect(children).toHaveBeenCalledTimes(3)
+  })
+})
+
+describe("A job that opencode 1.18 calls idle", () => {
+  it.each([
+    ["created", "queued"],
+    ["prompting", "working"],
+  ] as const)("and its metadata %s is %s: another opencode may run it", async (state, phase) => {
+    const { children, jobs } = opencode({ type: "idle" })
+    const stored = storedJob("auth")
+    const troupe = { ...stored, record: { ...stored.record, state } }
+    children.mockResolvedValueOnce({ data: [{ id: session, parentID: owner, metadata: { troupe } }] })
+    expect(await jobs.of(owner)).toMatchObject([{ phase }])
+  })
+})
+
+describe("Where 1.18 gives no answer", () => {
+  const away = { error: { code: "ConnectionRefused", path: "http://127.0.0.1:1/session" } }
+  const job = shownJob()
+
+  it("jobs are not taken for gone, nor their texts for empty", async () => {
+    const { children, list, messages, jobs } = opencode()
+    children.mockResolvedValueOnce(away)
+    list.mockResolvedValueOnce(away)
+    messages.mockResolvedValueOnce(away)
+    for (const read of [jobs.of(owner), jobs.all(), jobs.read(job)])
+      await expect(read).rejects.toThrow("opencode cannot be reached.")
+  })
+
+  it.each([
+    [away.error, "opencode cannot be reached."],
+    [{ name: "NotFoundError", data: { message: "no such session" } }, "opencode refused: no such session"],
+    [{ message: "too many" }, "opencode refused: too many"],
+    [{ status: 500 }, 'opencode refused: {"status":500}'],
+  ])("the person is told why what they want is not done: %j", async (error, words) => {
+    const { publish, jobs } = opencode()
+    publish.mockResolvedValueOnce({ error })
+    await expect(jobs.cancel(job)).rejects.toThrow(words)
   })
 })
