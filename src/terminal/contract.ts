@@ -1,3 +1,4 @@
+import type { Glance } from "./glance.ts"
 import type { ShownJob } from "./jobs.ts"
 
 const text = { type: "string" }
@@ -12,12 +13,16 @@ export const contract = {
   methods: {
     list: {
       input: { type: "object", properties: { owner: text } },
-      output: object({ jobs: { type: "array", items: { type: "object" } } }),
+      output: answer({ jobs: { type: "array", items: { type: "object" } } }),
     },
-    read: { input: job, output: object({ prompt: text, text }) },
-    inspect: { input: { type: "object" }, output: object({ link: text }) },
-    cancel: { input: job, output: { type: "object" } },
-    send: { input: object({ session: text, message: text }), output: { type: "object" } },
+    glance: {
+      input: object({ owner: text, most: { type: "number" } }),
+      output: answer({ counts: { type: "object" }, jobs: { type: "array", items: { type: "object" } } }),
+    },
+    read: { input: job, output: answer({ prompt: text, text }) },
+    inspect: { input: { type: "object" }, output: answer({ link: text }) },
+    cancel: { input: job, output: answer({}) },
+    send: { input: object({ session: text, message: text }), output: answer({}) },
   },
   events: {
     changed: { schema: object({ owner: text }) },
@@ -35,10 +40,16 @@ function object(properties: Record<string, object>) {
   return { type: "object", properties, required: Object.keys(properties) }
 }
 
+/** These, or words for the person that say why not: opencode 2 keeps those of an error to itself. */
+function answer(properties: Record<string, object>) {
+  return { type: "object", properties: { ...properties, refused: text } }
+}
+
 /** How the server part answers. Each rejects with words for the person. */
 export type TerminalService = {
   /** Those of one owner, or of all. */
   list(given: { owner?: string | undefined }): { jobs: ShownJob[] }
+  glance(given: { owner: string; most: number }): Glance
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
   inspect(): Promise<{ link: string }>
   cancel(given: { session: string }): void

@@ -31,7 +31,7 @@ type OpenTui = {
 /** What is drawn. */
 export type Element = object
 type Elements = { box: Box; text: Element; b: Element; span: Element; input: Input; scrollbox: ScrollBox }
-/** `width`: columns, once it is drawn. */
+/** `width`, `height`: as it is drawn, in columns and lines. */
 export type Box = Element & { readonly width: number; readonly height: number }
 export type Input = Element & { focus(): void; readonly isDestroyed: boolean }
 export type ScrollBox = Element & {

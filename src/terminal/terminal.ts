@@ -1,4 +1,4 @@
-import type { Jobs } from "./jobs.ts"
+import type { Jobs, Part } from "./jobs.ts"
 import type { Element } from "./solid.ts"
 
 export type Terminal = Screen & {
@@ -69,15 +69,18 @@ export type Menu<Value> = {
   note: string
   /** Below the title. */
   about: string
-  text: string
+  parts: readonly Part[]
   /** Where its lines break. */
   wrap: "word" | "char"
   items: readonly Item<Value>[]
   /** Marks that are set when it opens. */
   marked?: readonly string[]
   /** The item that the cursor is on when it opens. Default: the first. */
-  cursor?: number
+  cursor?: number | undefined
 }
+
+/** A cursor on no item: who presses a key that was meant for something else chooses nothing. */
+export const nowhere = -1
 
 /** With a `mark` it is set and taken back, and the menu stays; with a `value` the menu closes. */
 export type Item<Value> = { title: string; description?: string | undefined } & (

@@ -10,7 +10,7 @@ const permission = (id: string, changes: Partial<Request> = {}): Request =>
     session: "ses_1",
     kind: "permission",
     action: "bash",
-    text: "npm test",
+    parts: [{ title: "", text: "npm test" }],
     always: ["npm *"],
     ...changes,
   }) as Request
@@ -54,6 +54,7 @@ function person(requests: Request[], all: ShownJob[], picks: Pick[], written: (s
     all: unexpected,
     waiting: async () => all.filter(({ asks }) => asks),
     of: async () => all,
+    glance: unexpected,
     title: unexpected,
     inspect: unexpected,
     request: async (_, ask) => requests.find(({ id }) => id === ask.id),
@@ -105,7 +106,7 @@ describe("A permission request in the terminal", () => {
       title: "lint asks for permission: bash",
       about: "Review it",
       note: "",
-      text: "npm test",
+      parts: [{ title: "", text: "npm test" }],
     })
   })
 
@@ -163,12 +164,26 @@ describe("A question in the terminal", () => {
     expect(answers).toEqual([["q", { kind: "answers", answers: { q0: given } }]])
   })
 
+  it("is answered once with what the person writes though it is there", async () => {
+    const each = { isMultiple: true }
+    const ask = waiting("ask", 1, question("q", each))
+    const picks: Pick[] = [
+      { marks: ["red"], pick: "Write an answer" },
+      "Write an answer",
+      "Send what is marked",
+    ]
+    const { terminal, menus, answers } = person([question("q", each)], [ask], picks, ["red", "red"])
+    await answer(terminal, ask)
+    expect(answers).toEqual([["q", { kind: "answers", answers: { q0: ["red"] } }]])
+    expect(menus.at(-1)?.items.filter((item) => "mark" in item && item.mark === "red")).toHaveLength(1)
+  })
+
   it("of several is answered when all are", async () => {
     const request = question("q", {}, { text: "Which size?", choices: [] })
     const ask = waiting("ask", 1, request)
     const { terminal, menus, answers } = person([request], [ask], ["Red", "Write an answer"], ["large"])
     await answer(terminal, ask)
-    expect(menus.map(({ title, text }) => `${title}: ${text}`)).toEqual([
+    expect(menus.map(({ title, parts }) => `${title}: ${parts.map(({ text }) => text)}`)).toEqual([
       "ask asks, question 1 of 2: Which colour?",
       "ask asks, question 2 of 2: Which size?",
     ])
@@ -214,6 +229,18 @@ describe("Several requests", () => {
     expect(answers).toHaveLength(1)
   })
 
+  it("do not wait for one that cannot be answered, of which the person hears", async () => {
+    const { terminal, answers } = person(requests, jobs, ["Deny", "Deny", "Deny"])
+    const { request } = terminal.jobs
+    terminal.jobs.request = async (job, ask) => {
+      if (ask.id === "c") throw new Error("no such call")
+      return request(job, ask)
+    }
+    await answerWaiting(terminal)
+    expect(answers.map(([id]) => id)).toEqual(["b", "a"])
+    expect(terminal.toast.mock.calls).toEqual([[{ message: "no such call", variant: "error" }]])
+  })
+
   it("of a job that another job's child has started are asked once, in its own name", async () => {
     const child = waiting("child", 1, permission("a"))
     const parent = shownJob({
@@ -250,6 +277,18 @@ describe("A request that is answered elsewhere", () => {
     expect(await answering).toBe(false)
     expect(terminal.toast).toHaveBeenCalledWith(elsewhere)
     expect(answers).toEqual([])
+  })
+
+  it("gives way to the next, in which nothing is chosen by a key that was meant for it", async () => {
+    const other = waiting("other", 2, permission("o"))
+    const all = [lint, other]
+    const { terminal, menus, tell } = person([permission("p"), permission("o")], all, ["wait"])
+    const answering = answer(terminal, lint)
+    await vi.waitFor(() => expect(menus).toHaveLength(1))
+    all.splice(0, 1)
+    tell()
+    await answering
+    expect(menus.map(({ cursor }) => cursor)).toEqual([undefined, -1])
   })
 
   it("at the same moment is not taken for answered", async () => {

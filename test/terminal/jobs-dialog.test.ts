@@ -17,6 +17,7 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job, picks
     jobs: {
       all: unexpected,
       of: unexpected,
+      glance: unexpected,
       waiting: unexpected,
       title: unexpected,
       inspect: unexpected,

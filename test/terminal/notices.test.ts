@@ -75,6 +75,30 @@ describe("A toast in a terminal of opencode 2", () => {
     expect(attention.notify.mock.calls).toEqual([[notified("lint failed")]])
   })
 
+  it("holds nothing that a terminal would carry out, whatever sent it", () => {
+    const { toast, attention, told } = terminalOf2()
+    told({
+      message: "a\u001b[2Jb\n\u202ec",
+      variant: "info",
+      duration: "long",
+      session: "ses_1",
+      more: 1,
+    } as object)
+    expect(toast.show.mock.calls).toEqual([
+      [{ title: "opencode-troupe", message: "ab\nc", variant: "info", sessionID: "ses_1" }],
+    ])
+    expect(attention.notify.mock.calls).toEqual([[notified("ab\nc")]])
+  })
+
+  it.each([{}, { message: 5, variant: "info" }, { message: "a", variant: "loud" }, { message: "a" }])(
+    "is none where another version means something else: %j",
+    (data) => {
+      const { toast, told } = terminalOf2()
+      told(data)
+      expect(toast.show).not.toHaveBeenCalled()
+    },
+  )
+
   it("is no notification where it is not of a session", () => {
     const { toast, attention, told } = terminalOf2()
     told({ message: 'option "a" is wrong', variant: "warning" })

@@ -6,9 +6,10 @@ function opencode() {
   const parents: Record<string, string> = { ses_below: "ses_child", ses_child: "ses_owner" }
   const listeners: [string, (event: { properties: Told }) => void][] = []
   let answer: (told: Told[]) => void = () => {}
-  const listed = new Promise<{ data: Told[] }>((resolve) => {
+  let listed = new Promise<{ data?: Told[] }>((resolve) => {
     answer = (data) => resolve({ data })
   })
+  let isFailing = false
   const changed = vi.fn()
   const requests = openRequests(
     {
@@ -16,6 +17,10 @@ function opencode() {
       question: { list: async () => ({ data: [] }) },
       session: {
         get: async ({ sessionID }) => {
+          if (isFailing) {
+            isFailing = false
+            throw new Error("no answer")
+          }
           const parentID = parents[sessionID]
           return { data: parentID === undefined ? {} : { parentID } }
         },
@@ -35,6 +40,12 @@ function opencode() {
     changed,
     idsOf,
     lists: answer,
+    listsNext: (data: Told[] | undefined) => {
+      listed = Promise.resolve({ ...(data && { data }) })
+    },
+    failOnce: () => {
+      isFailing = true
+    },
     happens: (type: string, properties: Told) => {
       for (const [each, hear] of listeners) if (each === type) hear({ properties })
     },
@@ -61,6 +72,36 @@ it("What waited before the terminal was there is known, but for what ended meanw
   happens("permission.replied", { requestID: "p2" })
   lists([permission("p1", "ses_child"), permission("p2", "ses_child")])
   await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p1"]))
+})
+
+it.each(["server.connected", "server.instance.disposed"])(
+  "Which ones are open is read anew with %s",
+  async (type) => {
+    const { idsOf, listsNext, happens } = opencode()
+    happens("permission.asked", permission("p1", "ses_child"))
+    listsNext([permission("p2", "ses_child")])
+    happens(type, {})
+    await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p2"]))
+  },
+)
+
+it("What cannot be read anew stays", async () => {
+  const { idsOf, listsNext, happens } = opencode()
+  happens("permission.asked", permission("p1", "ses_child"))
+  listsNext(undefined)
+  happens("server.connected", {})
+  await Promise.resolve()
+  expect(idsOf("ses_child")).toEqual(["p1"])
+})
+
+it("Where a session belongs is asked again where opencode did not say", async () => {
+  const { idsOf, failOnce, happens } = opencode()
+  failOnce()
+  happens("permission.asked", permission("p1", "ses_below"))
+  await vi.waitFor(() => expect(idsOf("ses_below")).toEqual(["p1"]))
+  expect(idsOf("ses_child")).toEqual([])
+  happens("permission.asked", permission("p2", "ses_below"))
+  await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p1", "p2"]))
 })
 
 it.each<[string, string, Told]>([

@@ -7,9 +7,9 @@ import type { Client, Told } from "./requests-of-1.ts"
 export type Api = {
   client: {
     session: Client["session"] & {
-      list(of: { limit: number }): Promise<{ data?: Session[] }>
-      children(of: { sessionID: string }): Promise<{ data?: Session[] }>
-      messages(of: { sessionID: string }): Promise<{ data?: Message[] }>
+      list(of: { limit: number }): Promise<{ data?: Session[]; error?: unknown }>
+      children(of: { sessionID: string }): Promise<{ data?: Session[]; error?: unknown }>
+      messages(of: { sessionID: string }): Promise<{ data?: Message[]; error?: unknown }>
       message(of: { sessionID: string; messageID: string }): Promise<{ data?: Message }>
     }
     tui: {
@@ -102,7 +102,7 @@ type EventProperties = {
   title?: string
   message?: string
   sessionID?: string
-  info?: Partial<Session>
+  info?: Session
   status?: Status
   delta?: string
   part?: Part

@@ -1,3 +1,4 @@
+import { plainLines } from "../../util/plain.ts"
 import { contract, slashes, toastTitle } from "../contract.ts"
 
 /**
@@ -25,7 +26,7 @@ export function noticesOf1(
   arrive: () => Promise<void>,
 ): void {
   event.on("tui.toast.show", ({ properties: { title, message = "" } }) => {
-    if (title === toastTitle && namesCommand(message)) notify(attention, message)
+    if (title === toastTitle && namesCommand(message)) notify(attention, plainLines(message))
   })
   // Where there is no server part, nobody hears it.
   const say = () => void arrive().catch(() => {})
@@ -37,7 +38,9 @@ export function noticesOf1(
 const namesCommand = (message: string) =>
   Object.values(slashes).some((slash) => message.endsWith(`\n/${slash}`))
 
-export type TerminalToast = { message: string; variant: string; duration?: number; session?: string }
+/** As `contract` has it; `unknown` is what another version may send. */
+export type TerminalToast = { [Name in "message" | "variant" | "duration" | "session"]?: unknown }
+const variants = ["info", "success", "warning", "error"]
 type ToastOf2 = { title?: string; message: string; variant: string; duration?: number; sessionID?: string }
 export type Toasts = { show(toast: ToastOf2): void }
 
@@ -53,10 +56,14 @@ export function noticesOf2({
   ui: { toast: Toasts }
   attention: Attention
 }): () => void {
-  return data.on(`rpc.${contract.id}.toast`, ({ data: { session, ...toast } }) => {
-    const place = session === undefined ? {} : { sessionID: session }
-    ui.toast.show({ title: toastTitle, ...toast, ...place })
-    if (session !== undefined) notify(attention, toast.message)
+  return data.on(`rpc.${contract.id}.toast`, ({ data: { message, variant, duration, session } }) => {
+    // The server part may be of another version.
+    if (typeof message !== "string" || typeof variant !== "string" || !variants.includes(variant)) return
+    const words = plainLines(message)
+    const place = typeof session === "string" ? { sessionID: session } : {}
+    const time = typeof duration === "number" ? { duration } : {}
+    ui.toast.show({ title: toastTitle, message: words, variant, ...time, ...place })
+    if (typeof session === "string") notify(attention, words)
   })
 }
 

@@ -21,7 +21,7 @@ export type Told = {
   info?: { id?: string; parentID?: string }
 }
 
-type Call = { messageID: string; callID: string }
+export type Call = { messageID: string; callID: string }
 
 type Question = {
   question: string
@@ -52,6 +52,8 @@ export type OpenRequests = {
   /** Those of a session and of all below it, oldest first. */
   of(session: string): OpenRequest[]
   get(id: string): OpenRequest | undefined
+  /** opencode no longer has it. */
+  forget(id: string): void
   isEmpty(): boolean
 }
 
@@ -82,8 +84,10 @@ export function openRequests(
     for (const at of above(session)) {
       if (parents.has(at)) continue
       const { data } = await client.session.get({ sessionID: at }).catch(() => ({ data: undefined }))
-      parents.set(at, data?.parentID)
-      if (data?.parentID !== undefined) await meet(data.parentID)
+      // What could not be read is read with the next request.
+      if (!data) return
+      parents.set(at, data.parentID)
+      if (data.parentID !== undefined) await meet(data.parentID)
     }
   }
 
@@ -115,16 +119,27 @@ export function openRequests(
     event.on(type, ({ properties: { sessionID } }) => {
       for (const { id, session } of [...open.values()]) if (session === sessionID) remove(id)
     })
-  void Promise.all([client.permission.list(), client.question.list()])
-    .then((lists) => {
-      for (const told of lists.flatMap(({ data = [] }) => data)) add(requestIn(told))
-    })
+
+  async function readOf(kind: OpenRequest["kind"], list: () => Promise<{ data?: Told[] }>): Promise<void> {
+    const known = [...open.values()].filter((request) => request.kind === kind)
     // Those that come are heard all the same.
-    .catch(() => {})
+    const { data } = await list().catch(() => ({ data: undefined }))
+    if (!data) return
+    for (const { id } of known) if (!data.some((told) => told.id === id)) remove(id)
+    for (const told of data) if (told.id === undefined || !open.has(told.id)) add(requestIn(told))
+  }
+  function readAll(): void {
+    void readOf("permission", () => client.permission.list())
+    void readOf("question", () => client.question.list())
+  }
+  // Who was away, or begins anew, has told of none that are over.
+  for (const type of ["server.connected", "server.instance.disposed"]) event.on(type, readAll)
+  readAll()
 
   return {
     of: (session) => [...open.values()].filter((request) => above(request.session).includes(session)),
     get: (id) => open.get(id),
+    forget: remove,
     isEmpty: () => open.size === 0,
   }
 }

@@ -1,49 +1,20 @@
-import { contract } from "../contract.ts"
-import type { Answer, Ask, Decision, Jobs, Request, ShownJob } from "../jobs.ts"
 import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
 import type { Command, Key, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
-import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
+import { type Client, type Data, jobsOf } from "./jobs-of-2.ts"
 import { type Attention, noticesOf2, type TerminalToast, type ToastEvent, type Toasts } from "./notices.ts"
-import { permissionText } from "./permission-text.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
 export type Context = {
-  client: {
-    rpc(of: typeof contract): Rpc
-    session: {
-      prompt(prompt: { sessionID: string; text: string }): Promise<unknown>
-      message: { get(of: { sessionID: string; messageID: string }): Promise<Message> }
-      form: {
-        list(of: { sessionID: string }): Promise<readonly Form[]>
-        reply(of: FormKey & { answer: FormAnswer }): Promise<unknown>
-        cancel(of: FormKey): Promise<unknown>
-      }
-    }
-    permission: {
-      list(of: { sessionID: string }): Promise<readonly Permission[]>
-      reply(answer: {
-        sessionID: string
-        requestID: string
-        decision: Decision
-        message?: string
-      }): Promise<unknown>
-    }
-  }
-  data: {
-    /** Goes on once opencode is back, unlike `rpc.events`. */
-    on(type: "server.connected", hear: () => void): () => void
+  client: Client
+  data: Data & {
     on(
       type: "session.execution.interrupted",
       hear: (event: { data: { sessionID: string } }) => void,
     ): () => void
-    on(type: ChangedEvent, hear: (event: { data: { owner: string } }) => void): () => void
     on(type: ToastEvent, hear: (event: { data: TerminalToast }) => void): () => void
-    session: {
-      get(session: string): { title?: string } | undefined
-      permission: ShownPermissions
-    }
+    session: { permission: ShownPermissions }
   }
   attention: Attention
   keymap: {
@@ -94,57 +65,12 @@ type ShownPermissions = {
   sync(session: string): Promise<unknown>
 }
 
-type Permission = {
-  id: string
-  action: string
-  resources: readonly string[]
-  save?: readonly string[]
-  metadata?: Record<string, unknown>
-  source?: { messageID?: string; id?: string }
-}
-type Message = { content?: readonly { id?: string; state?: { input?: Record<string, unknown> } }[] }
-type FormKey = { sessionID: string; formID: string }
-
-type Rpc = {
-  list(given: { owner?: string }): Promise<{ jobs: ShownJob[] }>
-  read(given: { session: string }): Promise<{ prompt: string; text: string }>
-  inspect(given: object): Promise<{ link: string }>
-  cancel(given: { session: string }): Promise<unknown>
-  send(given: { session: string; message: string }): Promise<unknown>
-}
-
-type ChangedEvent = `rpc.${typeof contract.id}.changed`
-
 /** `end`: of what opencode does not end with the components. */
 export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): {
   screen: Screen
   end(): void
 } {
   const ends = [takeBack(data), noticesOf2({ data, ui, attention })]
-  const rpc = client.rpc(contract)
-  const jobs: Jobs = {
-    of: async (owner) => (await rpc.list({ owner })).jobs,
-    all: async () => (await rpc.list({})).jobs,
-    waiting: async () => (await rpc.list({})).jobs.filter(({ asks }) => asks?.length),
-    title: (owner) => data.session.get(owner)?.title || owner,
-    read: ({ session }) => rpc.read({ session }),
-    inspect: async () => (await rpc.inspect({})).link,
-    cancel: async ({ session }) => void (await rpc.cancel({ session })),
-    send: async ({ session }, message) => void (await rpc.send({ session, message })),
-    request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
-    answer: (request, answer) => inTime(reply(client, request, answer)),
-    subscribe(hear, owner) {
-      const ends = [
-        data.on(`rpc.${contract.id}.changed`, ({ data: { owner: changed } }) => {
-          if (owner === undefined || owner === changed) hear()
-        }),
-        data.on("server.connected", hear),
-      ]
-      return () => {
-        for (const end of ends) end()
-      }
-    },
-  }
   const colors = {
     text: () => theme.text.base,
     muted: () => theme.text.muted,
@@ -157,7 +83,7 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
     field: () => theme.background.formfield.focused,
   }
   const screen: Screen = {
-    jobs,
+    jobs: jobsOf({ client, data }),
     color: (name) => colors[name](),
     sidebar: (draw) =>
       void ui.slot({ append: "sidebar.content", render: ({ sessionID }) => draw(sessionID) }),
@@ -228,62 +154,3 @@ function takeBack({ on, session: { permission } }: Context["data"]): () => void 
     void permission.sync(sessionID).catch(() => {})
   })
 }
-
-type Client = Context["client"]
-
-async function requestOf(client: Client, session: string, { id, kind }: Ask): Promise<Request | undefined> {
-  const of = { sessionID: session }
-  if (kind === "question") {
-    const form = (await client.session.form.list(of)).find((each) => each.id === id)
-    return form && { id, session, kind, questions: questionsOf(form) }
-  }
-  const permission = (await client.permission.list(of)).find((each) => each.id === id)
-  if (!permission) return undefined
-  const { action, resources: patterns, save: always = [], metadata, source } = permission
-  const { messageID } = source ?? {}
-  const message = messageID === undefined ? undefined : await client.session.message.get({ ...of, messageID })
-  const input = message?.content?.find((part) => part.id !== undefined && part.id === source?.id)?.state
-    ?.input
-  return { id, session, kind, action, always, text: permissionText({ patterns, metadata, input }) }
-}
-
-async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
-  const { id, session: sessionID } = request
-  switch (answer.kind) {
-    case "decision": {
-      const { decision, message } = answer
-      const given = { sessionID, requestID: id, decision }
-      if (message === undefined) return void (await client.permission.reply(given))
-      const open = await client.permission.list({ sessionID })
-      if (!open.some((each) => each.id === id)) throw new Error("PermissionNotFoundError")
-      // 2.0.15 goes on with the turn for the sake of a message and keeps it to itself: the child reads it as a prompt,
-      // with what the refusal came to.
-      await client.session.prompt({ sessionID, text: message })
-      await client.permission.reply({ ...given, message })
-      return
-    }
-    case "answers": {
-      const form = (await client.session.form.list({ sessionID })).find((each) => each.id === id)
-      if (!form) throw new Error("FormNotFoundError")
-      await client.session.form.reply({ sessionID, formID: id, answer: formAnswer(form, answer.answers) })
-      return
-    }
-    case "dismissal":
-      await client.session.form.cancel({ sessionID, formID: id })
-  }
-}
-
-/** Whether it was: whoever comes after another answer is told that there is nothing to answer. */
-async function inTime(replying: Promise<void>): Promise<boolean> {
-  try {
-    await replying
-    return true
-  } catch (error) {
-    const words = `${error instanceof Error ? `${error.name} ${error.message}` : ""} ${tagOf(error)}`
-    if (/NotFound|AlreadySettled/.test(words)) return false
-    throw error
-  }
-}
-
-const tagOf = (error: unknown): unknown =>
-  typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined

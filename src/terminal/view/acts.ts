@@ -116,7 +116,7 @@ async function isSure({ choose }: Terminal, { id, description }: ShownJob): Prom
     title: `Cancel ${id}?`,
     note: "",
     about: description,
-    text: "What it has written is kept. The jobs that it started end with it.",
+    parts: [{ title: "", text: "What it has written is kept. The jobs that it started end with it." }],
     wrap: "word",
     items: [
       { title: "Cancel the job", value: true },

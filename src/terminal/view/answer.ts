@@ -1,7 +1,7 @@
 import { slashes } from "../contract.ts"
 import type { Answer, Ask, PermissionRequest, Question, QuestionRequest, Request, ShownJob } from "../jobs.ts"
-import type { Item, Terminal } from "../terminal.ts"
-import { visibleLine } from "./plain.ts"
+import { type Item, nowhere, type Terminal } from "../terminal.ts"
+import { told } from "./told.ts"
 
 /**
  * Has the person answer what this job asks, and then what others ask. Whether they answered anything.
@@ -11,13 +11,11 @@ export const answer = (terminal: Terminal, job: ShownJob): Promise<boolean> => a
 
 /** Has the person answer whatever waits, the oldest first. What fails is said in a toast. */
 export async function answerWaiting(terminal: Terminal): Promise<void> {
-  try {
+  await told(terminal, async () => {
     const waiting = await terminal.jobs.waiting()
     if (waiting.length > 0) await answerAll(terminal)
     else terminal.toast({ message: "No job waits for you.", variant: "info" })
-  } catch (error) {
-    terminal.toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
-  }
+  })
 }
 
 /** Tells a person who has just come what waits for them: they have missed the toasts. */
@@ -51,20 +49,36 @@ async function answerAll(terminal: Terminal, first?: ShownJob): Promise<boolean>
   /** Opencode may still tell of them. */
   const over = new Set<string>()
   let answered = 0
+  let last: Outcome | "failed" | undefined
   for (;;) {
     const waiting = requestsIn(await terminal.jobs.waiting(), first).filter(({ ask }) => !over.has(ask.id))
     const [next] = waiting
     if (!next) return answered > 0
     over.add(next.ask.id)
-    const request = await terminal.jobs.request(next.job, next.ask)
-    if (!request) continue
     const count = { number: answered + 1, total: answered + waiting.length }
-    const reaction = await react(terminal, next, request, count)
-    if (reaction === "closed") return answered > 0
-    if (reaction === "late" || !(await terminal.jobs.answer(request, reaction)))
-      terminal.toast({ message: lateWords(next.job), variant: "info" })
-    else answered++
+    // One that cannot be answered must not keep the person from the others.
+    last = (await told(terminal, () => put(terminal, next, count, last === "late"))) ?? "failed"
+    if (last === "closed") return answered > 0
+    if (last === "answered") answered++
+    if (last === "late") terminal.toast({ message: lateWords(next.job), variant: "info" })
   }
+}
+
+/** What became of a request that was put to the person; nothing where it was over before. */
+type Outcome = "answered" | "late" | "closed" | "over"
+
+/** @param isUnexpected it takes the place of another one, which the person may be about to answer */
+async function put(
+  terminal: Terminal,
+  waiting: Waiting,
+  count: Count,
+  isUnexpected: boolean,
+): Promise<Outcome> {
+  const request = await terminal.jobs.request(waiting.job, waiting.ask)
+  if (!request) return "over"
+  const reaction = await react(terminal, waiting, request, { ...count, isUnexpected })
+  if (typeof reaction === "string") return reaction
+  return (await terminal.jobs.answer(request, reaction)) ? "answered" : "late"
 }
 
 const lateWords = ({ id }: ShownJob) =>
@@ -78,11 +92,12 @@ async function react(
   terminal: Terminal,
   waiting: Waiting,
   request: Request,
-  { number, total }: Count,
+  { number, total, isUnexpected }: Count & { isUnexpected: boolean },
 ): Promise<Reaction> {
   const end = new AbortController()
   const late = untilAnswered(terminal, waiting, end.signal)
-  const dialog = { terminal, job: waiting.job, note: total > 1 ? `request ${number} of ${total}` : "", late }
+  const note = total > 1 ? `request ${number} of ${total}` : ""
+  const dialog = { terminal, job: waiting.job, note, late, ...(isUnexpected && { cursor: nowhere }) }
   try {
     const wish = await (request.kind === "permission" ? decide(dialog, request) : fillIn(dialog, request))
     if (wish !== "open") return wish
@@ -107,12 +122,12 @@ function untilAnswered({ jobs }: Terminal, { job, ask }: Waiting, ended: AbortSi
   })
 }
 
-type Dialog = { terminal: Terminal; job: ShownJob; note: string; late: Promise<"late"> }
+type Dialog = { terminal: Terminal; job: ShownJob; note: string; late: Promise<"late">; cursor?: number }
 
 type Decided = "once" | "always" | "reject" | "reject with words" | "open" | "late"
 
 async function decide(dialog: Dialog, request: PermissionRequest): Promise<Reaction | "open"> {
-  const { terminal, job, note, late } = dialog
+  const { terminal, job, note, late, cursor } = dialog
   const items: Item<Decided>[] = [
     { title: "Allow once", value: "once" },
     { title: "Allow always", description: [...new Set(request.always)].join(", "), value: "always" },
@@ -122,7 +137,8 @@ async function decide(dialog: Dialog, request: PermissionRequest): Promise<React
   ]
   const title = `${job.id} asks for permission: ${request.action}`
   for (;;) {
-    const menu = { title, note, about: job.description, text: request.text, wrap: "char" as const, items }
+    const { parts } = request
+    const menu = { title, note, about: job.description, parts, wrap: "char" as const, items, cursor }
     const chosen = await terminal.choose(menu, late)
     if (!chosen) return "closed"
     switch (chosen.value) {
@@ -154,11 +170,11 @@ async function fillIn(dialog: Dialog, { questions }: QuestionRequest): Promise<R
 type Given = readonly string[] | "dismiss" | "open" | "late" | "closed"
 
 async function putTo(dialog: Dialog, question: Question, place: string): Promise<Given> {
-  const { terminal, job, note, late } = dialog
+  const { terminal, job, note, late, cursor } = dialog
   const { title, text, choices, isMultiple, takesText } = question
   let own: readonly string[] = []
   let marked: readonly string[] = []
-  const about = [job.description, ...(title === "" || title === text ? [] : [title])].join(" · ")
+  const about = [...(title === "" || title === text ? [] : [title]), job.description].join(" · ")
   for (;;) {
     const choice = isMultiple
       ? ({ value }: { value: string }) => ({ mark: value })
@@ -177,12 +193,12 @@ async function putTo(dialog: Dialog, question: Question, place: string): Promise
         title: `${job.id} asks${place}`,
         note,
         about,
-        text,
+        parts: [{ title: "", text }],
         wrap: "word",
         items,
         marked,
         // Once something is written, that can be sent.
-        ...(own.length > 0 && { cursor: choices.length + own.length + 1 }),
+        cursor: own.length > 0 ? choices.length + own.length + 1 : cursor,
       },
       late,
     )
@@ -191,13 +207,14 @@ async function putTo(dialog: Dialog, question: Question, place: string): Promise
     if (chosen.value !== "write") return chosen.value
     const written = await write(terminal, job, text)
     if (written !== undefined && !isMultiple) return [written]
-    if (written !== undefined) own = [...own, written]
-    marked = written === undefined ? chosen.marked : [...chosen.marked, written]
+    marked = [...new Set([...chosen.marked, ...(written === undefined ? [] : [written])])]
+    const known = [...choices.map(({ value }) => value), ...own]
+    if (written !== undefined && !known.includes(written)) own = [...own, written]
   }
 }
 
 /** Nothing where the person writes nothing. */
 async function write(terminal: Terminal, { id }: ShownJob, placeholder: string): Promise<string | undefined> {
-  const written = await terminal.prompt({ title: `To ${id}`, placeholder: visibleLine(placeholder) })
+  const written = await terminal.prompt({ title: `To ${id}`, placeholder })
   return written?.trim() === "" ? undefined : written
 }

@@ -1,6 +1,7 @@
 import type { ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { type Act, perform, type Read } from "./acts.ts"
+import { told } from "./told.ts"
 
 /** Where a person is in the list of all jobs, so that they can come back there. */
 export type Place = {
@@ -32,18 +33,5 @@ export async function jobsDialog(terminal: Terminal, list: List, read: Read, pla
   for (;;) {
     const chosen = await list(terminal, place, (chosen) => void act(chosen))
     if (!chosen || (await act(chosen)) === "away") return
-  }
-}
-
-/** What it gives; where it fails, the person is told in a toast why. */
-export async function told<Value>(
-  { toast }: Terminal,
-  run: () => Promise<Value>,
-): Promise<Value | undefined> {
-  try {
-    return await run()
-  } catch (error) {
-    toast({ message: error instanceof Error ? error.message : String(error), variant: "error" })
-    return undefined
   }
 }

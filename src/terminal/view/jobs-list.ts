@@ -1,3 +1,4 @@
+import { countsOf } from "../glance.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import {
   createEffect,
@@ -18,13 +19,18 @@ import { dialogWidth, frame, hints } from "./frame.ts"
 import type { Chosen, List, Place } from "./jobs-dialog.ts"
 import { firstOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
 import { clock, live } from "./live.ts"
-import { countsOf, idLength, keyOf, type Row, rowOf } from "./rows.ts"
+import { visible } from "./plain.ts"
+import { clip, countWords, idLength, keyOf, type Row, rowOf } from "./rows.ts"
+import { wordsOf } from "./told.ts"
 
 /** Lines that a page moves on. */
 const page = 10
 
 /** Lines of the dialog beside those of the list. */
 const otherLines = 12
+
+/** Characters of the title of a session. */
+const titleLength = 80
 
 export const jobsList: List = (terminal, place, perform) =>
   terminal.dialog((settle) =>
@@ -33,10 +39,12 @@ export const jobsList: List = (terminal, place, perform) =>
 
 function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void): Element {
   const { jobs: source, color } = terminal
+  const [failure, setFailure] = createSignal("Reading the jobs.")
   const jobs = live<readonly ShownJob[] | undefined>(
     place.jobs,
     () => source.all(),
     (hear) => source.subscribe(hear),
+    (error) => setFailure(`The jobs cannot be read: ${visible(wordsOf(error))}`),
   )
   const known = createMemo(() => jobs() ?? [])
   const now = clock(() => known().some((job) => !hasEnded(job)))
@@ -149,7 +157,9 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
         h(
           "b",
           {},
-          of((line) => (line.kind === "owner" ? fitted(line.title, titleWidth(), "start") : "")),
+          of((line) =>
+            line.kind === "owner" ? fitted(clip(line.title, titleLength), titleWidth(), "start") : "",
+          ),
         ),
       ),
       cutLine(
@@ -206,14 +216,14 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
   }
 
   const empty = () => {
-    if (jobs() === undefined) return ""
+    if (jobs() === undefined) return failure()
     if (known().length === 0) return "No jobs. Ask the agent for parallel work to start some."
     return lines().length === 0 ? "No job matches." : undefined
   }
 
   return frame(
     terminal,
-    { title: "Jobs", note: () => (owners() > 1 ? countsOf(known()) : "") },
+    { title: "Jobs", note: () => (owners() > 1 ? countWords(countsOf(known())) : "") },
     h("box", { paddingLeft: 2, paddingRight: 2 }, input),
     h("box", {}, box, () => {
       const words = empty()

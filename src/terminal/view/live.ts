@@ -11,6 +11,7 @@ export function live<Value>(
   start: Value,
   load: () => Promise<Value>,
   subscribe: (hear: () => void) => () => void,
+  failed: (error: unknown) => void = () => {},
 ): () => Value {
   const [value, set] = createSignal(start)
   let latest = 0
@@ -22,7 +23,7 @@ export function live<Value>(
     isOutdated = false
     const found = await load().then(
       (value) => ({ value }),
-      () => undefined,
+      (error: unknown) => void failed(error),
     )
     if (call !== latest) return
     since = undefined

@@ -1,14 +1,13 @@
-import { createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
-import type { Chosen, Menu, Screen } from "../terminal.ts"
-import { columnsOf } from "./columns.ts"
+import type { Part } from "../jobs.ts"
+import { type Box, createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
+import { type Chosen, type Menu, nowhere, type Screen } from "../terminal.ts"
 import { dialogWidth } from "./frame.ts"
+import { around, linesOf, rowOf } from "./menu-rows.ts"
 import { visible, visibleLine } from "./plain.ts"
 
 /** What stands on both sides of a dialog's text. Columns. */
 const margin = 4
-/** Columns at the end of a line that a word leaves free which is not broken. */
-const longestGap = 8
-/** Lines of a dialog that are neither text nor items: where there is room, with blank ones between them. */
+/** Lines of a dialog that are neither parts nor items: where there is room, with blank ones between them. */
 const frameHeight = 5
 const gaps = 2
 
@@ -26,26 +25,29 @@ export function chooseFrom<Value>(
 
 function draw<Value>(
   { color, keys, close }: Screen,
-  { title, note, about, text, wrap, items, marked = [], cursor: start = 0 }: Menu<Value>,
+  { title, note, about, parts, wrap, items, marked = [], cursor: start = 0 }: Menu<Value>,
   settle: (chosen: Chosen<Value>) => void,
 ): Element {
   const [cursor, setCursor] = createSignal(start)
   const [marks, setMarks] = createSignal<readonly string[]>(marked)
   const size = useTerminalDimensions()
-  const lines = visible(text)
 
   // opencode places a dialog a quarter down.
   const height = () => Math.floor(size().height * 0.75)
   const isTight = () => height() < 14
   const room = () => Math.max(2, height() - frameHeight - (isTight() ? 0 : gaps))
-  const textWidth = () => Math.max(20, Math.min(dialogWidth, size().width - 2) - 2 * margin)
-  const textHeight = createMemo(() =>
-    heightOf(lines, wrap === "char" ? textWidth() : textWidth() - longestGap),
-  )
-  /** Neither takes what the other needs more; what can be chosen is never all hidden. */
-  const itemsHeight = () => Math.min(items.length, Math.max(Math.floor(room() / 2), room() - textHeight()))
-  const shownHeight = () => Math.min(textHeight(), room() - itemsHeight())
-  const hiddenItems = () => items.length - itemsHeight()
+  const textWidth = () => Math.max(1, Math.min(dialogWidth, size().width - 2) - 2 * margin)
+  const rows = createMemo(() => items.map((item) => rowOf(item, textWidth())))
+  // How many lines they take is known once they are drawn.
+  const [drawn, setDrawn] = createSignal<number | undefined>(undefined)
+  const textHeight = () => drawn() ?? linesOf(parts, textWidth())
+  /** Neither takes what the other needs more. */
+  const itemsRoom = () => Math.max(1, Math.floor(room() / 2), room() - textHeight())
+  const shown = createMemo(() => around(Math.max(0, cursor()), rows(), itemsRoom()))
+  const itemsHeight = () => shown().reduce((lines, index) => lines + (rows()[index]?.height ?? 0), 0)
+  const hiddenItems = () => items.length - shown().length
+  const textRoom = () => Math.max(1, room() - itemsHeight())
+  const shownHeight = () => Math.min(textHeight(), textRoom())
 
   function choose(index: number): void {
     const item = items[index]
@@ -58,12 +60,44 @@ function draw<Value>(
       )
   }
 
-  const move = (by: number) => setCursor((cursor() + by + items.length) % items.length)
-  const asked = h(
-    "scrollbox",
-    { maxHeight: shownHeight, scrollbarOptions: { visible: false } },
-    h("text", { fg: () => color("text"), wrapMode: wrap }, lines),
+  const part = ({ title, text }: Part): Element =>
+    h(
+      "box",
+      { flexDirection: "row", flexShrink: 0 },
+      ...(title === ""
+        ? []
+        : [
+            h(
+              "text",
+              {
+                flexShrink: 0,
+                maxWidth: () => Math.floor(textWidth() / 2),
+                wrapMode: "char",
+                fg: () => color("accent"),
+              },
+              `${visibleLine(title)}: `,
+            ),
+          ]),
+      h("text", { flexGrow: 1, flexShrink: 1, wrapMode: wrap, fg: () => color("text") }, visible(text)),
+    )
+
+  /** Descriptions for which there is no room beside their item. */
+  const described = () => rows().flatMap(({ isCut }, index) => (isCut ? [String(index)] : []))
+  const content: Box = h(
+    "box",
+    { flexShrink: 0, onSizeChange: () => setDrawn(content.height) },
+    ...parts.map(part),
+    each(described, (key) => {
+      const { title = "", description: text = "" } = items[Number(key)] ?? {}
+      return h("box", { flexShrink: 0, marginTop: 1 }, part({ title, text }))
+    }),
   )
+  const asked = h("scrollbox", { maxHeight: shownHeight, scrollbarOptions: { visible: false } }, content)
+
+  const move = (by: 1 | -1) => {
+    const from = cursor() === nowhere && by < 0 ? 0 : cursor()
+    setCursor((from + by + items.length) % items.length)
+  }
   keys([
     { id: "dialog.select.prev", title: "Previous item", bind: "up", run: () => move(-1) },
     { id: "dialog.select.next", title: "Next item", bind: "down", run: () => move(1) },
@@ -82,15 +116,6 @@ function draw<Value>(
     { id: "dialog.select.submit", title: "Select item", bind: "return", run: () => choose(cursor()) },
   ])
 
-  /** Those around the cursor. */
-  const shown = createMemo(() => {
-    const first = Math.max(
-      0,
-      Math.min(cursor() - Math.floor(itemsHeight() / 2), items.length - itemsHeight()),
-    )
-    return items.slice(first, first + itemsHeight()).map((_, index) => String(first + index))
-  })
-
   const row = (key: string): Element => {
     const index = Number(key)
     const item = items[index]
@@ -101,6 +126,7 @@ function draw<Value>(
       "box",
       {
         flexDirection: "row",
+        flexShrink: 0,
         gap: 2,
         paddingLeft: margin - 1,
         paddingRight: margin - 1,
@@ -114,7 +140,7 @@ function draw<Value>(
         {
           flexShrink: 0,
           maxWidth: textWidth,
-          wrapMode: "word",
+          wrapMode: "char",
           fg: () => color(isChosen() ? "chosen" : "text"),
         },
         () => `${mark()}${visibleLine(item.title)}`,
@@ -122,7 +148,7 @@ function draw<Value>(
       h(
         "text",
         { flexShrink: 1, wrapMode: "none", fg: () => color(isChosen() ? "chosen" : "muted") },
-        visibleLine(item.description ?? ""),
+        () => rows()[index]?.beside,
       ),
     )
   }
@@ -139,7 +165,7 @@ function draw<Value>(
         { flexDirection: "row", gap: 2 },
         h(
           "text",
-          { flexGrow: 1, flexShrink: 1, wrapMode: "none", fg: () => color("text") },
+          { flexGrow: 1, flexShrink: 1, wrapMode: "word", fg: () => color("text") },
           h("b", {}, visibleLine(title)),
         ),
         h("text", { flexShrink: 0, fg: () => color("attention") }, note),
@@ -149,17 +175,17 @@ function draw<Value>(
     ),
     h("box", padded, asked, () =>
       textHeight() > shownHeight()
-        ? h("text", { fg: () => color("muted") }, "pgup and pgdn show the rest")
+        ? h("text", { wrapMode: "none", fg: () => color("muted") }, "pgup and pgdn show the rest")
         : undefined,
     ),
-    h("box", { flexShrink: 0 }, each(shown, row), () =>
-      hiddenItems() > 0
-        ? h("text", { paddingLeft: margin, fg: () => color("muted") }, `and ${hiddenItems()} more`)
-        : undefined,
+    h(
+      "box",
+      { flexShrink: 0 },
+      each(() => shown().map(String), row),
+      () =>
+        hiddenItems() > 0
+          ? h("text", { paddingLeft: margin, fg: () => color("muted") }, `and ${hiddenItems()} more`)
+          : undefined,
     ),
   )
 }
-
-/** Lines that it takes when it is wrapped: where words are kept whole, as many as it takes at most. */
-const heightOf = (text: string, width: number) =>
-  text.split("\n").reduce((lines, line) => lines + Math.max(1, Math.ceil(columnsOf(line) / width)), 0)

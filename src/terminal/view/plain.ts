@@ -1,6 +1,10 @@
-/** Line ends, and what makes one emoji of two. */
-const shownAsTheyAre = String.raw`\n|(?<=\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?)\u200D(?=\p{Extended_Pictographic})`
-const hidden = new RegExp(String.raw`(?!${shownAsTheyAre})[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]`, "gu")
+/** Line ends, what makes one emoji of two, and what makes an emoji of a sign. */
+const shownAsTheyAre = String.raw`\n|(?<=\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?)\u200D(?=\p{Extended_Pictographic})|(?<=\p{Extended_Pictographic})\uFE0F|(?<=[\d#*])\uFE0F(?=\u20E3)`
+/** What nobody sees; the last is a sign without ink. */
+const hidden = new RegExp(
+  String.raw`(?!${shownAsTheyAre})[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]`,
+  "gu",
+)
 
 /**
  * A foreign text of several lines, as it is. What a terminal would carry out, and what hides words or turns them around,

@@ -25,11 +25,15 @@ function draw(terminal: Terminal, { title, note, parts, copied }: Page): Element
       h("text", { fg: () => color("accent") }, h("b", {}, title)),
       h("text", { fg: () => color("text"), wrapMode: "word" }, visible(text)),
     )
-  const all: Box = h("box", { flexShrink: 0, onSizeChange: () => setLines(all.height) }, ...parts.map(part))
+  const content: Box = h(
+    "box",
+    { flexShrink: 0, onSizeChange: () => setLines(content.height) },
+    ...parts.map(part),
+  )
   const box = h(
     "scrollbox",
     { maxHeight: () => Math.min(room(), lines()), paddingLeft: 2, paddingRight: 2 },
-    all,
+    content,
   )
   const copyIt = () => copy(terminal, copied)
   const move = (by: number) => box.scrollTo(Math.max(0, box.scrollTop + by))

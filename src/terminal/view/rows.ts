@@ -1,6 +1,7 @@
 import { duration, timeOf } from "../../machines/durations.ts"
 import type { JobPhase } from "../../machines/record.ts"
 import { oneLine } from "../../util/plain.ts"
+import { type Counts, conditionOf, type Glance } from "../glance.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { ColorName } from "../terminal.ts"
 
@@ -29,48 +30,32 @@ export const idLength = 16
 const wordsLength = 80
 const describedLength = 160
 
-/** Those that need a person first, then those that run, those that wait, and the last that ended. */
-export function rowsOf(jobs: readonly ShownJob[], now: number, most: number): Rows {
-  const rows = sortedByUrgency(jobs)
-    .slice(0, most)
-    .map((job) => rowOf(job, now))
-  return { counts: countsOf(jobs), rows, more: jobs.length - rows.length }
-}
-
-export const sortedByUrgency = (jobs: readonly ShownJob[]) =>
-  jobs.toSorted((a, b) => urgency(a) - urgency(b) || latest(b) - latest(a))
-
-const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
-
-function urgency(job: ShownJob): number {
-  if (needsPerson(job)) return 0
-  if (hasEnded(job)) return 4
-  return job.phase === "queued" || job.phase === "opening" ? 3 : job.phase === "retrying" ? 1 : 2
-}
-
-/** `2 running, 1 done` */
-export function countsOf(jobs: readonly ShownJob[]): string {
-  const names = jobs.map(countedAs)
-  return countNames
-    .map((name) => ({ name, count: names.filter((each) => each === name).length }))
-    .flatMap(({ name, count }) => (count > 0 ? [`${count} ${name}`] : []))
-    .join(", ")
-}
-
-const countNames = ["waiting for you", "running", "queued", "done", "failed", "cancelled"] as const
-
-export function countedAs(job: ShownJob): (typeof countNames)[number] {
-  if (needsPerson(job)) return "waiting for you"
-  switch (job.state) {
-    case "created":
-    case "prompting":
-      return job.phase === "queued" || job.phase === "opening" ? "queued" : "running"
-    case "timedOut":
-      return "failed"
-    default:
-      return job.state
+/** Of the jobs at a glance. */
+export function rowsOf({ counts, jobs }: Glance, now: number): Rows {
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
+  return {
+    counts: countWords(counts),
+    rows: jobs.map((job) => rowOf(job, now)),
+    more: Math.max(0, all - jobs.length),
   }
 }
+
+/** `1 waiting for you, 3 running` */
+export const countWords = (counts: Partial<Counts>): string =>
+  conditions.flatMap(([name, words]) => (counts[name] ? [`${counts[name]} ${words}`] : [])).join(", ")
+
+/** As it is counted there. */
+export const countedAs = (job: ShownJob): string =>
+  conditions.find(([name]) => name === conditionOf(job))?.[1] ?? ""
+
+const conditions: [keyof Counts, string][] = [
+  ["asking", "waiting for you"],
+  ["running", "running"],
+  ["queued", "queued"],
+  ["done", "done"],
+  ["failed", "failed"],
+  ["cancelled", "cancelled"],
+]
 
 /** @param style `described`: says what it is for as well, where there is room */
 export function rowOf(job: ShownJob, now: number, style: "short" | "described" = "short"): Row {

@@ -1,30 +1,36 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Api } from "../../../src/terminal/opencode/api-of-1.ts"
 import { jobsOf } from "../../../src/terminal/opencode/jobs-of-1.ts"
+import { shownJob } from "../support/shown-job.ts"
 import { storedJob } from "../support/stored-job.ts"
+
+type Status = ReturnType<Api["state"]["session"]["status"]>
 
 const owner = "ses_owner"
 const session = "ses_child"
 const metadataOf = (id: string) => ({ troupe: storedJob(id) })
 
 /** What a terminal of 1.18 hands over, as far as jobs are read from it; `say` is one of its events. */
-function opencode() {
+function opencode(status: Status = { type: "busy" }) {
   const hearers: [string, (event: { properties: object }) => void][] = []
   const children = vi.fn<Api["client"]["session"]["children"]>(async () => ({
     data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }],
   }))
   const unexpected = () => expect.fail("nobody asked for this")
+  const list = vi.fn<Api["client"]["session"]["list"]>(async () => ({ data: [] }))
+  const messages = vi.fn<Api["client"]["session"]["messages"]>(async () => ({ data: [] }))
+  const publish = vi.fn<Api["client"]["tui"]["publish"]>(async () => ({}))
   const jobs = jobsOf({
     client: {
-      session: { list: unexpected, children, messages: unexpected, message: unexpected, get: unexpected },
-      tui: { publish: async () => ({}) },
+      session: { list, children, messages, message: unexpected, get: async () => ({ data: {} }) },
+      tui: { publish },
       permission: { list: async () => ({ data: [] }), reply: unexpected },
       question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
     },
     state: {
       session: {
         get: () => undefined,
-        status: () => ({ type: "busy" }),
+        status: () => status,
       },
     },
     event: {
@@ -37,7 +43,7 @@ function opencode() {
   const say = (type: string, properties: object) => {
     for (const [each, hear] of hearers) if (each === type) hear({ properties })
   }
-  return { children, jobs, say }
+  return { children, list, messages, publish, jobs, say }
 }
 
 /** A sidebar, which reads the jobs whenever they have changed. */
@@ -66,20 +72,29 @@ describe("The jobs of a session in 1.18", () => {
     expect(children).toHaveBeenCalledTimes(1)
   })
 
-  it.each([
-    ["is stored", "session.updated", { info: { id: session } }],
-    ["begins or ends a turn", "session.status", { sessionID: session, status: { type: "idle" } }],
-    [
-      "is a new one",
-      "session.created",
-      { info: { id: "ses_new", parentID: owner, metadata: metadataOf("new") } },
-    ],
-    ["is deleted", "session.deleted", { info: { id: session } }],
-  ])("are read again once one %s", async (_, type, properties) => {
-    const { children, say, next } = await sidebar()
-    say(type, properties)
+  it("are up to date with each that is stored, new or deleted, without being read again", async () => {
+    const { children, jobs, say, next } = await sidebar()
+    const ids = async () => (await jobs.of(owner)).map(({ id, state }) => `${id} ${state}`)
+    const sessionOf = (id: string, metadata: object) => ({ info: { id, parentID: owner, metadata } })
+    say("session.created", sessionOf("ses_new", metadataOf("new")))
+    expect(await ids()).toEqual(["auth prompting", "new prompting"])
+    const { troupe } = metadataOf("auth")
+    const ended = { ...troupe, record: { ...troupe.record, state: "done", endedAt: 5_000 } }
+    say("session.updated", sessionOf(session, { troupe: ended }))
+    expect(await ids()).toEqual(["auth done", "new prompting"])
+    say("session.deleted", sessionOf("ses_new", {}))
     await next()
-    expect(children).toHaveBeenCalledTimes(2)
+    expect(await ids()).toEqual(["auth done"])
+    expect(children).toHaveBeenCalledTimes(1)
+  })
+
+  it("have what is told while they are being read", async () => {
+    const { jobs, say, children } = opencode()
+    const reading = jobs.of(owner)
+    say("session.updated", { info: { id: session, parentID: owner, metadata: { troupe: "damaged" } } })
+    await reading
+    expect(await jobs.of(owner)).toEqual([])
+    expect(children).toHaveBeenCalledTimes(1)
   })
 
   it("are read again after a read that failed, and by who begins to listen", async () => {
@@ -90,5 +105,43 @@ describe("The jobs of a session in 1.18", () => {
     say("message.part.delta", { sessionID: session, delta: "on" })
     expect(await next()).toEqual(["on"])
     expect(children).toHaveBeenCalledTimes(3)
+  })
+})
+
+describe("A job that opencode 1.18 calls idle", () => {
+  it.each([
+    ["created", "queued"],
+    ["prompting", "working"],
+  ] as const)("and its metadata %s is %s: another opencode may run it", async (state, phase) => {
+    const { children, jobs } = opencode({ type: "idle" })
+    const stored = storedJob("auth")
+    const troupe = { ...stored, record: { ...stored.record, state } }
+    children.mockResolvedValueOnce({ data: [{ id: session, parentID: owner, metadata: { troupe } }] })
+    expect(await jobs.of(owner)).toMatchObject([{ phase }])
+  })
+})
+
+describe("Where 1.18 gives no answer", () => {
+  const away = { error: { code: "ConnectionRefused", path: "http://127.0.0.1:1/session" } }
+  const job = shownJob()
+
+  it("jobs are not taken for gone, nor their texts for empty", async () => {
+    const { children, list, messages, jobs } = opencode()
+    children.mockResolvedValueOnce(away)
+    list.mockResolvedValueOnce(away)
+    messages.mockResolvedValueOnce(away)
+    for (const read of [jobs.of(owner), jobs.all(), jobs.read(job)])
+      await expect(read).rejects.toThrow("opencode cannot be reached.")
+  })
+
+  it.each([
+    [away.error, "opencode cannot be reached."],
+    [{ name: "NotFoundError", data: { message: "no such session" } }, "opencode refused: no such session"],
+    [{ message: "too many" }, "opencode refused: too many"],
+    [{ status: 500 }, 'opencode refused: {"status":500}'],
+  ])("the person is told why what they want is not done: %j", async (error, words) => {
+    const { publish, jobs } = opencode()
+    publish.mockResolvedValueOnce({ error })
+    await expect(jobs.cancel(job)).rejects.toThrow(words)
   })
 })

@@ -1,11 +1,25 @@
 import * as z from "zod"
 import { contract, type TerminalService } from "../../../terminal/contract.ts"
+import { wordsOf } from "../../util/error-words.ts"
 import type { TerminalChannel } from "../port.ts"
 import type { Context } from "./api.ts"
 
 const List = z.object({ owner: z.string().optional() })
+const AtMost = z.object({ owner: z.string(), most: z.number() })
 const Job = z.object({ session: z.string() })
+const Nothing = z.unknown()
 const Message = z.object({ session: z.string(), message: z.string() })
+
+/** As `answer` of the contract has it. */
+const answering =
+  <Given>(schema: z.ZodType<Given>, answer: (given: Given) => object | Promise<object>) =>
+  async (given: unknown): Promise<object> => {
+    try {
+      return await answer(schema.parse(given))
+    } catch (error) {
+      return { refused: wordsOf(error) }
+    }
+  }
 
 type Registration = {
   dispose(): Promise<unknown>
@@ -22,17 +36,18 @@ export async function openChannel(
   service: TerminalService,
 ): Promise<TerminalChannel> {
   const registered = await rpc.register(contract, {
-    list: async (given: unknown) => service.list(List.parse(given)),
-    read: async (given: unknown) => service.read(Job.parse(given)),
-    inspect: () => service.inspect(),
-    cancel: async (given: unknown) => {
-      service.cancel(Job.parse(given))
+    list: answering(List, (given) => service.list(given)),
+    glance: answering(AtMost, (given) => service.glance(given)),
+    read: answering(Job, (given) => service.read(given)),
+    inspect: answering(Nothing, () => service.inspect()),
+    cancel: answering(Job, (given) => {
+      service.cancel(given)
       return {}
-    },
-    send: async (given: unknown) => {
-      await service.send(Message.parse(given))
+    }),
+    send: answering(Message, async (given) => {
+      await service.send(given)
       return {}
-    },
+    }),
   })
   const { dispose, events } = Registration.parse(registered)
   // Who does not hear of a change asks anew with the next one.

@@ -1,0 +1,168 @@
+import { contract } from "../contract.ts"
+import type { Answer, Ask, Decision, Jobs, Request } from "../jobs.ts"
+import { textIn, unreachable } from "./foreign.ts"
+import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
+import { permissionParts } from "./permission-parts.ts"
+import { toldGlance, toldJobs } from "./shown-record.ts"
+
+/** How opencode 2 is called. Seen in 2.0.15. */
+export type Client = {
+  rpc(of: typeof contract): Rpc
+  session: {
+    prompt(prompt: { sessionID: string; text: string }): Promise<unknown>
+    message: { get(of: { sessionID: string; messageID: string }): Promise<Message> }
+    form: {
+      list(of: { sessionID: string }): Promise<readonly Form[]>
+      reply(of: FormKey & { answer: FormAnswer }): Promise<unknown>
+      cancel(of: FormKey): Promise<unknown>
+    }
+  }
+  permission: {
+    list(of: { sessionID: string }): Promise<readonly Permission[]>
+    reply(answer: {
+      sessionID: string
+      requestID: string
+      decision: Decision
+      message?: string
+    }): Promise<unknown>
+  }
+}
+
+/** What opencode 2 tells of. Seen in 2.0.15. */
+export type Data = {
+  /** Goes on once opencode is back, unlike `rpc.events`. */
+  on(type: "server.connected", hear: () => void): () => void
+  on(type: ChangedEvent, hear: (event: { data: { owner: string } }) => void): () => void
+  session: { get(session: string): { title?: string } | undefined }
+}
+
+type Permission = {
+  id: string
+  action: string
+  resources: readonly string[]
+  save?: readonly string[]
+  metadata?: Record<string, unknown>
+  source?: Source
+}
+type Source = { messageID?: string; id?: string }
+type Message = { content?: readonly { id?: string; state?: { input?: Record<string, unknown> } }[] }
+type FormKey = { sessionID: string; formID: string }
+
+type Rpc = {
+  list(given: { owner?: string }): Promise<unknown>
+  glance(given: { owner: string; most: number }): Promise<unknown>
+  read(given: { session: string }): Promise<unknown>
+  inspect(given: object): Promise<unknown>
+  cancel(given: { session: string }): Promise<unknown>
+  send(given: { session: string; message: string }): Promise<unknown>
+}
+
+type ChangedEvent = `rpc.${typeof contract.id}.changed`
+
+/** Jobs as the server part tells of them. */
+export function jobsOf({ client, data }: { client: Client; data: Data }): Jobs {
+  const rpc = client.rpc(contract)
+  const all = async () => toldJobs(await answered(rpc.list({})))
+  return {
+    of: async (owner) => toldJobs(await answered(rpc.list({ owner }))),
+    glance: async (owner, most) => toldGlance(await answered(rpc.glance({ owner, most }))),
+    all,
+    waiting: async () => (await all()).filter(({ asks }) => asks?.length),
+    title: (owner) => data.session.get(owner)?.title || owner,
+    read: async ({ session }) => {
+      const found = await answered(rpc.read({ session }))
+      return { prompt: textIn(found, "prompt"), text: textIn(found, "text") }
+    },
+    inspect: async () => textIn(await answered(rpc.inspect({})), "link"),
+    cancel: async ({ session }) => void (await answered(rpc.cancel({ session }))),
+    send: async ({ session }, message) => void (await answered(rpc.send({ session, message }))),
+    request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
+    answer: (request, answer) => inTime(reply(client, request, answer)),
+    subscribe(hear, owner) {
+      const ends = [
+        data.on(`rpc.${contract.id}.changed`, ({ data: { owner: changed } }) => {
+          if (owner === undefined || owner === changed) hear()
+        }),
+        data.on("server.connected", hear),
+      ]
+      return () => {
+        for (const end of ends) end()
+      }
+    },
+  }
+}
+
+/** @throws Error with words for the person: opencode rejects with plain objects */
+async function answered(calling: Promise<unknown>): Promise<unknown> {
+  const answer = await calling.catch((error: unknown) => {
+    const isAbsent = textIn(error, "type") === "rpc.unavailable"
+    throw isAbsent
+      ? new Error("opencode-troupe is not loaded in opencode's server, or not yet.")
+      : inWords(error)
+  })
+  const refused = textIn(answer, "refused")
+  if (refused !== "") throw new Error(refused)
+  return answer
+}
+
+/** As 2.0.15 says that its server is away. */
+const inWords = (error: unknown) =>
+  textIn(error, "message") === "Transport" ? new Error(unreachable) : error
+
+async function requestOf(client: Client, session: string, { id, kind }: Ask): Promise<Request | undefined> {
+  const of = { sessionID: session }
+  if (kind === "question") {
+    const form = (await client.session.form.list(of)).find((each) => each.id === id)
+    return form && { id, session, kind, questions: questionsOf(form) }
+  }
+  const permission = (await client.permission.list(of)).find((each) => each.id === id)
+  if (!permission) return undefined
+  const { action, resources: patterns, save: always = [], metadata, source } = permission
+  const input = source?.messageID === undefined ? undefined : await inputOf(client, session, source)
+  const parts = permissionParts({ action, patterns, metadata, input })
+  return { id, session, kind, action, always, parts }
+}
+
+async function inputOf({ session }: Client, sessionID: string, { messageID = "", id }: Source) {
+  const message = await session.message.get({ sessionID, messageID }).catch(() => undefined)
+  const part = message?.content?.find((part) => part.id !== undefined && part.id === id)
+  return part?.state?.input ?? "unreadable"
+}
+
+async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
+  const { id, session: sessionID } = request
+  switch (answer.kind) {
+    case "decision": {
+      const { decision, message } = answer
+      const given = { sessionID, requestID: id, decision }
+      if (message === undefined) return void (await client.permission.reply(given))
+      const open = await client.permission.list({ sessionID })
+      if (!open.some((each) => each.id === id)) throw new Error("PermissionNotFoundError")
+      // 2.0.15 goes on with the turn for the sake of a message and keeps it to itself: the child reads it as a prompt,
+      // with what the refusal came to.
+      await client.session.prompt({ sessionID, text: message })
+      await client.permission.reply({ ...given, message })
+      return
+    }
+    case "answers": {
+      const form = (await client.session.form.list({ sessionID })).find((each) => each.id === id)
+      if (!form) throw new Error("FormNotFoundError")
+      await client.session.form.reply({ sessionID, formID: id, answer: formAnswer(form, answer.answers) })
+      return
+    }
+    case "dismissal":
+      await client.session.form.cancel({ sessionID, formID: id })
+  }
+}
+
+/** Whether it was: whoever comes after another answer is told that there is nothing to answer. */
+async function inTime(replying: Promise<void>): Promise<boolean> {
+  try {
+    await replying
+    return true
+  } catch (error) {
+    const words = ["name", "message", "type", "_tag"].map((name) => textIn(error, name)).join(" ")
+    if (/NotFound|AlreadySettled/.test(words)) return false
+    throw inWords(error)
+  }
+}

@@ -1,0 +1,148 @@
+import type { EndedState, JobError, JobPhase, JobState, Usage } from "../../machines/record.ts"
+import type { Counts, Glance } from "../glance.ts"
+import type { Ask, ShownJob } from "../jobs.ts"
+
+/*
+ * Jobs as another part wrote them, of this version or another one. Checked by hand: the schema of records would make
+ * this part ten times as large.
+ */
+
+export type StoredRecord = Omit<ShownJob, "session">
+
+/** The job in a child's metadata; nothing where there is none, or it is damaged, of which the server part tells. */
+export const storedRecord = (metadata: unknown): StoredRecord | undefined =>
+  recordIn(fieldsOf(fieldsOf(metadata).troupe).record)
+
+/** The prompt of its last run. */
+export function storedPrompt(metadata: unknown): string | undefined {
+  const { prompt } = fieldsOf(fieldsOf(metadata).troupe)
+  return isText(prompt) ? prompt : undefined
+}
+
+/**
+ * Those that the server part of opencode 2 tells of; what is unknown here is left out.
+ * @throws Error where it tells of none
+ */
+export function toldJobs(answer: unknown): ShownJob[] {
+  const { jobs } = fieldsOf(answer)
+  if (!Array.isArray(jobs))
+    throw new Error("opencode-troupe's server part is of another version than its terminal's.")
+  return jobs.flatMap((job) => toldJob(job) ?? [])
+}
+
+/** The same of the most urgent ones, with how many there are. */
+export function toldGlance(answer: unknown): Glance {
+  const { counts } = fieldsOf(answer)
+  const count = (name: keyof Counts) => {
+    const told = fieldsOf(counts)[name]
+    return isNumber(told) ? told : 0
+  }
+  return {
+    counts: {
+      asking: count("asking"),
+      running: count("running"),
+      queued: count("queued"),
+      done: count("done"),
+      failed: count("failed"),
+      cancelled: count("cancelled"),
+    },
+    jobs: toldJobs(answer),
+  }
+}
+
+function toldJob(job: unknown): ShownJob | undefined {
+  const record = recordIn(job)
+  const { session, phase, waitingSince, before, activity, asks, retry } = fieldsOf(job)
+  if (!record || !isText(session)) return undefined
+  return {
+    ...record,
+    session,
+    ...(isPhase(phase) && { phase }),
+    ...(isNumber(waitingSince) && { waitingSince }),
+    ...(isNumber(before) && { before }),
+    ...(isActivity(activity) && { activity }),
+    ...(Array.isArray(asks) && asks.some(isAsk) && { asks: asks.filter(isAsk) }),
+    ...(isRetry(retry) && { retry }),
+  }
+}
+
+function recordIn(given: unknown): StoredRecord | undefined {
+  const { id, owner, description, agent, model, batch, state, run, createdAt, error, usage, ...times } =
+    fieldsOf(given)
+  if (!isText(id) || !jobId.test(id)) return undefined
+  if (!isText(owner) || !isText(description) || !isText(agent)) return undefined
+  if (!isState(state) || !isNumber(run) || !isNumber(createdAt)) return undefined
+  const { startedAt, endedAt, deadlineAt, waitedMs } = times
+  if (isEnd[state] && !isNumber(endedAt)) return undefined
+  return {
+    id,
+    owner,
+    description,
+    agent,
+    ...(isText(model) && { model }),
+    ...(isText(batch) && { batch }),
+    state,
+    run,
+    createdAt,
+    ...(isNumber(startedAt) && { startedAt }),
+    ...(isNumber(endedAt) && { endedAt }),
+    ...(isNumber(deadlineAt) && { deadlineAt }),
+    ...(isNumber(waitedMs) && { waitedMs }),
+    ...(isError(error) && { error }),
+    usage: isUsage(usage) ? usage : unknownUsage,
+  }
+}
+
+/** `JOB_ID` of the machines. */
+const jobId = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/
+
+type Fields = Record<string, unknown>
+
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null
+const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : {})
+const isText = (value: unknown): value is string => typeof value === "string"
+const isNumber = (value: unknown): value is number => Number.isFinite(value)
+const isTextOrNone = (value: unknown) => value === undefined || isText(value)
+
+const isEnd: { [State in JobState]: State extends EndedState ? true : false } = {
+  created: false,
+  prompting: false,
+  done: true,
+  failed: true,
+  timedOut: true,
+  cancelled: true,
+}
+const isState = (value: unknown): value is JobState => isText(value) && Object.hasOwn(isEnd, value)
+
+const phases: Record<JobPhase, true> = {
+  opening: true,
+  queued: true,
+  working: true,
+  retrying: true,
+  permission: true,
+  question: true,
+  stopping: true,
+}
+const isPhase = (value: unknown): value is JobPhase => isText(value) && Object.hasOwn(phases, value)
+
+const isError = (value: unknown): value is JobError =>
+  isText(fieldsOf(value).kind) && isText(fieldsOf(value).message)
+
+function isActivity(value: unknown): value is NonNullable<ShownJob["activity"]> {
+  const { tool, text, at } = fieldsOf(value)
+  return isTextOrNone(tool) && isTextOrNone(text) && isNumber(at)
+}
+
+function isAsk(value: unknown): value is Ask {
+  const { id, kind, text, session } = fieldsOf(value)
+  return isText(id) && (kind === "permission" || kind === "question") && isText(text) && isTextOrNone(session)
+}
+
+function isRetry(value: unknown): value is NonNullable<ShownJob["retry"]> {
+  const { attempt, reason, next } = fieldsOf(value)
+  return isNumber(attempt) && isText(reason) && isNumber(next)
+}
+
+const unknownUsage: Usage = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 }
+const isUsage = (value: unknown): value is Usage =>
+  Object.keys(unknownUsage).every((name) => isNumber(fieldsOf(value)[name]))

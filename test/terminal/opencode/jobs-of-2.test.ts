@@ -1,0 +1,108 @@
+import { describe, expect, it, vi } from "vitest"
+import { openChannel } from "../../../src/plugin/host/v2/terminal.ts"
+import type { TerminalService } from "../../../src/terminal/contract.ts"
+import { glanceAt } from "../../../src/terminal/glance.ts"
+import { type Client, jobsOf } from "../../../src/terminal/opencode/jobs-of-2.ts"
+import { shownJob } from "../support/shown-job.ts"
+
+type Methods = Record<string, (given: unknown) => Promise<unknown>>
+
+/** Both ends of opencode 2's RPC, which keeps the words of errors to itself and gives a plain object instead. */
+async function ends(service: Partial<TerminalService>) {
+  let registered: Methods = {}
+  const unexpected = () => expect.fail("nobody asked for this")
+  const all = {
+    list: unexpected,
+    glance: unexpected,
+    read: unexpected,
+    inspect: unexpected,
+    cancel: unexpected,
+    send: unexpected,
+  }
+  const register = async (_: object, methods: object) => {
+    registered = methods as Methods
+    return { dispose: async () => {}, events: { emit: async () => {} } }
+  }
+  await openChannel({ register }, { ...all, ...service })
+  const call = (name: string) => async (given: unknown) =>
+    registered[name]?.(given).catch(() =>
+      Promise.reject({ type: "rpc.internal", message: "RPC call failed" }),
+    )
+  const rpc = {
+    list: call("list"),
+    glance: call("glance"),
+    read: call("read"),
+    inspect: call("inspect"),
+    cancel: call("cancel"),
+    send: call("send"),
+  }
+  return { rpc, jobs: jobsWith(rpc) }
+}
+
+function jobsWith(rpc: object) {
+  const client = { rpc: () => rpc } as unknown as Client
+  return jobsOf({ client, data: { on: () => () => {}, session: { get: () => undefined } } })
+}
+
+describe("What the terminal asks of the server part of opencode 2", () => {
+  it("is answered", async () => {
+    const job = shownJob()
+    const glance = vi.fn((_: { owner: string; most: number }) => glanceAt([job], 1))
+    const cancel = vi.fn()
+    const send = vi.fn(async () => {})
+    const { jobs } = await ends({
+      list: ({ owner }) => ({ jobs: owner === undefined || owner === job.owner ? [job] : [] }),
+      glance,
+      read: async () => ({ prompt: "Look", text: "Fine." }),
+      inspect: async () => ({ link: "http://here" }),
+      cancel,
+      send,
+    })
+    expect(await jobs.all()).toEqual([job])
+    expect(await jobs.of("ses_other")).toEqual([])
+    expect(await jobs.glance("ses_owner", 1)).toEqual(glanceAt([job], 1))
+    expect(glance).toHaveBeenCalledWith({ owner: "ses_owner", most: 1 })
+    expect(await jobs.read(job)).toEqual({ prompt: "Look", text: "Fine." })
+    expect(await jobs.inspect()).toBe("http://here")
+    await jobs.cancel(job)
+    expect(cancel).toHaveBeenCalledWith({ session: job.session })
+    await jobs.send(job, "go on")
+    expect(send).toHaveBeenCalledWith({ session: job.session, message: "go on" })
+  })
+
+  it("is refused with words for the person", async () => {
+    const refusal = (words: string) => () => {
+      throw new Error(words)
+    }
+    const { jobs } = await ends({
+      read: async () => refusal("it could not be read")(),
+      inspect: async () => refusal("its port is in use")(),
+      cancel: refusal("auth has already ended."),
+      send: async () => refusal("auth is being stopped")(),
+    })
+    const job = shownJob()
+    await expect(jobs.read(job)).rejects.toThrow("it could not be read")
+    await expect(jobs.inspect()).rejects.toThrow("its port is in use")
+    await expect(jobs.cancel(job)).rejects.toThrow("auth has already ended.")
+    await expect(jobs.send(job, "go on")).rejects.toThrow("auth is being stopped")
+  })
+
+  it("has nobody to answer it where the server part is not loaded", async () => {
+    const unavailable = { type: "rpc.unavailable", message: "RPC is unavailable: opencode-troupe" }
+    const jobs = jobsWith({ list: () => Promise.reject(unavailable) })
+    await expect(jobs.all()).rejects.toThrow(
+      "opencode-troupe is not loaded in opencode's server, or not yet.",
+    )
+  })
+
+  it("is not answered where opencode is away", async () => {
+    const jobs = jobsWith({ list: () => Promise.reject(new Error("Transport")) })
+    await expect(jobs.all()).rejects.toThrow("opencode cannot be reached.")
+  })
+
+  it("is nothing that a part of another version answers in another way", async () => {
+    const jobs = jobsWith({ list: async () => ({}), read: async () => ({ prompt: 5 }) })
+    await expect(jobs.all()).rejects.toThrow("of another version")
+    expect(await jobs.read(shownJob())).toEqual({ prompt: "", text: "" })
+  })
+})
