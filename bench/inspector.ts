@@ -110,12 +110,13 @@ async function latenciesOf(page: Page, change: (text: string) => number): Promis
   await page.getByText("begins").first().waitFor()
   const latencies: number[] = []
   for (let sample = 0; sample < samples; sample++) {
-    const text = `tool-${sample}`
+    const text = `tool-${sample}.`
     const shown = page.evaluate(
       (expected) =>
-        new Promise<number>((resolve) => {
+        new Promise<number>((resolve, reject) => {
+          setTimeout(() => reject(new Error(`the page has not shown ${expected} within 10 s`)), 10_000)
           new MutationObserver((_, watch) => {
-            if (!document.querySelector(".window")?.textContent?.includes(`runs ${expected} `)) return
+            if (!document.querySelector(".window")?.textContent?.includes(`running ${expected}`)) return
             watch.disconnect()
             resolve(Date.now())
           }).observe(document.body, { childList: true, characterData: true, subtree: true })
@@ -124,7 +125,7 @@ async function latenciesOf(page: Page, change: (text: string) => number): Promis
     )
     // The observer is there once the page has answered something that came after it.
     await page.evaluate(() => true)
-    const at = change(`${text} `)
+    const at = change(text)
     latencies.push((await shown) - at)
   }
   return latencies

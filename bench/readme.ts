@@ -153,10 +153,10 @@ const onceFigures: Figure[] = [
     bound: "1.20 ×",
   },
   {
-    label: "the inspector's page, gzipped",
+    label: "bytes of the inspector's page, gzipped",
     part: "inspector",
     names: ["the page, gzipped, in all"],
-    bound: "40 KiB",
+    bound: "40,960",
   },
   {
     label: "a frame while scrolling 10,000 jobs with 200 changes a second, 95th percentile",
@@ -171,10 +171,10 @@ const onceFigures: Figure[] = [
     bound: "200 ms",
   },
   {
-    label: "memory for a stalled client of the inspector, in opencode's Bun",
+    label: "bytes of memory for a stalled client of the inspector, in opencode's Bun",
     part: "inspector",
     names: ["what a client that never reads costs (opencode's Bun)"],
-    bound: "1 MB",
+    bound: "1,000,000",
   },
   {
     label: "a job with an inspector that nobody has open, relative to one without (Node; Bun)",

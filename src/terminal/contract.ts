@@ -1,3 +1,4 @@
+import type { Glance } from "./glance.ts"
 import type { ShownJob } from "./jobs.ts"
 
 const text = { type: "string" }
@@ -13,6 +14,10 @@ export const contract = {
     list: {
       input: { type: "object", properties: { owner: text } },
       output: answer({ jobs: { type: "array", items: { type: "object" } } }),
+    },
+    glance: {
+      input: object({ owner: text, most: { type: "number" } }),
+      output: answer({ counts: { type: "object" }, jobs: { type: "array", items: { type: "object" } } }),
     },
     read: { input: job, output: answer({ prompt: text, text }) },
     inspect: { input: { type: "object" }, output: answer({ link: text }) },
@@ -44,6 +49,7 @@ function answer(properties: Record<string, object>) {
 export type TerminalService = {
   /** Those of one owner, or of all. */
   list(given: { owner?: string | undefined }): { jobs: ShownJob[] }
+  glance(given: { owner: string; most: number }): Glance
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
   inspect(): Promise<{ link: string }>
   cancel(given: { session: string }): void

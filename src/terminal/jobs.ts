@@ -1,4 +1,5 @@
 import type { JobRecord } from "../machines/record.ts"
+import type { Glance } from "./glance.ts"
 
 /** A job as the terminal shows it: its record without what only its result needs. */
 export type ShownJob = Omit<JobRecord, "text"> & {
@@ -55,6 +56,8 @@ export type Ask = NonNullable<ShownJob["asks"]>[number]
 export type Jobs = {
   /** Those that this session started, oldest first. @throws Error where they cannot be told now */
   of(owner: string): Promise<readonly ShownJob[]>
+  /** Its most urgent ones, so many at most, and how many there are. @throws Error where they cannot be told now */
+  glance(owner: string, most: number): Promise<Glance>
   /** Those of all sessions of this project. @throws Error where they cannot be told now */
   all(): Promise<readonly ShownJob[]>
   /** Those that wait for a person. @throws Error where they cannot be told now */

@@ -69,7 +69,11 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
 
     tui.click(/✓ beta done/)
     await tui.waitForScreen(/^(?![\s\S]*Both are looked into\.)[\s\S]*Beta as well\./, slowly)
-    await find("beta")
+    tui.press("C-x")
+    tui.type("j")
+    await tui.waitForScreen(/Jobs +esc/)
+    tui.type("beta")
+    await tui.waitForScreen(/Jobs +esc[\s\S]*beta[\s\S]*✓ beta +done/)
     tui.press("C-o")
     await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*Both are looked into\./, slowly)
   })

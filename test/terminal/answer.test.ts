@@ -54,6 +54,7 @@ function person(requests: Request[], all: ShownJob[], picks: Pick[], written: (s
     all: unexpected,
     waiting: async () => all.filter(({ asks }) => asks),
     of: async () => all,
+    glance: unexpected,
     title: unexpected,
     inspect: unexpected,
     request: async (_, ask) => requests.find(({ id }) => id === ask.id),

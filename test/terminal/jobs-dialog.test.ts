@@ -14,6 +14,7 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job) {
     jobs: {
       all: unexpected,
       of: unexpected,
+      glance: unexpected,
       waiting: unexpected,
       title: unexpected,
       inspect: unexpected,

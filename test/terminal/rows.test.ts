@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { glanceAt } from "../../src/terminal/glance.ts"
 import type { ShownJob } from "../../src/terminal/jobs.ts"
 import { rowOf, rowsOf } from "../../src/terminal/view/rows.ts"
 import { shownJob } from "./support/shown-job.ts"
@@ -76,11 +77,13 @@ describe("The jobs of a session", () => {
   ]
 
   it("are counted", () => {
-    expect(rowsOf(jobs, now, 8).counts).toBe("1 waiting for you, 2 running, 1 queued, 1 done, 1 failed")
+    expect(rowsOf(glanceAt(jobs, 8), now).counts).toBe(
+      "1 waiting for you, 2 running, 1 queued, 1 done, 1 failed",
+    )
   })
 
   it("stand in the order of how much they need the person, the last that ended first", () => {
-    expect(rowsOf(jobs, now, 8).rows.map(({ id }) => id)).toEqual([
+    expect(rowsOf(glanceAt(jobs, 8), now).rows.map(({ id }) => id)).toEqual([
       "asks",
       "retries",
       "works",
@@ -91,7 +94,7 @@ describe("The jobs of a session", () => {
   })
 
   it("are no more lines than there is room for; the others are counted", () => {
-    const { rows, more } = rowsOf(jobs, now, 4)
+    const { rows, more } = rowsOf(glanceAt(jobs, 4), now)
     expect([rows.length, more]).toEqual([4, 2])
   })
 })

@@ -1,6 +1,7 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { TerminalService } from "../../terminal/contract.ts"
+import { glanceAt } from "../../terminal/glance.ts"
 import type { ShownJob } from "../../terminal/jobs.ts"
 import { beginning } from "../../util/plain.ts"
 import type { Messenger } from "../children/messenger.ts"
@@ -39,8 +40,12 @@ export function serveTerminal({ host, troupe, messenger, turns, link }: Terminal
 
   const service: TerminalService = {
     list: ({ owner }) => ({
-      jobs: inQueue((owner === undefined ? [...records.all()] : records.of(owner)).map(shown)),
+      jobs: inQueue(owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
     }),
+    glance({ owner, most }) {
+      const { counts, jobs } = glanceAt(inQueue(records.of(owner)), most)
+      return { counts, jobs: jobs.map(shown) }
+    },
     async read({ session }) {
       const record = jobOf(session)
       const found = await host.session(session)
@@ -98,7 +103,7 @@ export function serveTerminal({ host, troupe, messenger, turns, link }: Terminal
 }
 
 /** Each owner's jobs get their turn in the order in which they were started. */
-function inQueue(jobs: ShownJob[]): ShownJob[] {
+function inQueue<Job extends ShownJob>(jobs: readonly Job[]): Job[] {
   const queued = new Map<string, number>()
   return jobs.map((job) => {
     if (job.phase !== "queued") return job
@@ -111,7 +116,7 @@ function inQueue(jobs: ShownJob[]): ShownJob[] {
 /** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */
 const longest = 200
 
-function shown({ text: _, ...record }: JobRecord): ShownJob {
+function shown({ text: _, ...record }: ShownJob & Pick<JobRecord, "text">): ShownJob {
   const { description, activity, error, asks, retry } = record
   return {
     ...record,

@@ -109,7 +109,7 @@ type EventProperties = {
   title?: string
   message?: string
   sessionID?: string
-  info?: Partial<Session>
+  info?: Session
   status?: Status
   delta?: string
   part?: Part

@@ -1,3 +1,4 @@
+import { glanceAt } from "../glance.ts"
 import type { Answer, Ask, Jobs, Question, Request, ShownJob } from "../jobs.ts"
 import type { Api, Part, Replied, Session } from "./api-of-1.ts"
 import { permissionParts } from "./permission-parts.ts"
@@ -22,34 +23,37 @@ const textLength = 200
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | "event">): Jobs {
   const children = new Map<string, Child>()
-  /** The children of owners, until one is stored, begins or ends a turn: all else is in the events. */
-  const read = new Map<string, Promise<Session[]>>()
+  /** The children of owners by their ids, read once and kept up to date by events, which have them in full. */
+  const read = new Map<string, Promise<Map<string, Session>>>()
   const titles = new Map<string, string>()
   const listeners = new Set<Listener>()
   const changes = batched(interval, (changed) => {
     for (const { owner, hear } of listeners) if (owner === undefined || owner === changed) hear()
   })
 
-  function meet({ id, parentID, metadata }: Partial<Session>): void {
-    if (id === undefined || parentID === undefined || children.has(id) || !storedRecord(metadata)) return
+  function meet(session: Session): void {
+    const { id, parentID } = session
+    if (parentID === undefined || children.has(id) || !recordOf(session)) return
     children.set(id, { owner: parentID, hasBegun: false })
   }
 
-  async function childrenOf(owner: string): Promise<Session[]> {
+  function childrenOf(owner: string): Promise<Map<string, Session>> {
     const known = read.get(owner)
     if (known) return known
-    const asked = client.session.children({ sessionID: owner }).then(given)
+    const asked = client.session.children({ sessionID: owner }).then((answer) => {
+      const sessions = given(answer)
+      for (const child of sessions) meet({ parentID: owner, ...child })
+      return new Map(sessions.map((child) => [child.id, child]))
+    })
     read.set(owner, asked)
-    const found = await asked.catch(() => [])
     // What could not be read is read with the next change.
-    if (found.length === 0) read.delete(owner)
-    for (const child of found) meet({ parentID: owner, ...child })
+    asked.catch(() => read.get(owner) === asked && read.delete(owner))
     return asked
   }
 
-  function readAnew(session: string | undefined): void {
-    const child = session === undefined ? undefined : children.get(session)
-    if (child) read.delete(child.owner)
+  /** What is told while the children are being read may be newer than what is read. */
+  function keep(owner: string | undefined, how: (children: Map<string, Session>) => void): void {
+    if (owner !== undefined) read.get(owner)?.then(how, () => {})
   }
 
   function change(session: string | undefined, how: (child: Child) => Partial<Child> | undefined): void {
@@ -60,20 +64,25 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     changes.add(child.owner)
   }
 
-  for (const type of ["session.created", "session.updated", "session.deleted"])
-    event.on(type, ({ properties: { info = {} } }) => {
+  for (const type of ["session.created", "session.updated"])
+    event.on(type, ({ properties: { info } }) => {
+      if (!info) return
       meet(info)
-      readAnew(info.id)
+      keep(info.parentID, (children) => children.set(info.id, info))
       change(info.id, () => ({}))
     })
+  event.on("session.deleted", ({ properties: { info } }) => {
+    if (!info) return
+    keep(children.get(info.id)?.owner, (of) => of.delete(info.id))
+    change(info.id, () => ({}))
+  })
   event.on("server.connected", () => {
     read.clear()
     for (const { hear } of listeners) hear()
   })
-  event.on("session.status", ({ properties: { sessionID, status } }) => {
-    readAnew(sessionID)
-    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined }))
-  })
+  event.on("session.status", ({ properties: { sessionID, status } }) =>
+    change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined })),
+  )
   const requests = openRequests(client, event, (session) => change(session, () => ({})))
   event.on("message.part.updated", ({ properties: { part } }) => {
     const activity = part && activityOf(part)
@@ -85,8 +94,9 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     })),
   )
 
-  function shown({ id: session, metadata }: Session): ShownJob[] {
-    const stored = storedRecord(metadata)
+  function shown(of: Session): ShownJob[] {
+    const { id: session } = of
+    const stored = recordOf(of)
     if (!stored) return []
     const job = { ...stored, session }
     if (job.endedAt !== undefined) return [job]
@@ -149,6 +159,10 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     }
   }
 
+  async function of(owner: string): Promise<ShownJob[]> {
+    return [...(await childrenOf(owner)).values()].flatMap(shown).toSorted(asStarted)
+  }
+
   async function all(): Promise<ShownJob[]> {
     const sessions = given(await client.session.list({ limit: mostSessions }))
     for (const { id, title = "" } of sessions) titles.set(id, title)
@@ -190,9 +204,8 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
       done(replied)
       return true
     },
-    async of(owner) {
-      return (await childrenOf(owner)).flatMap(shown).toSorted(asStarted)
-    },
+    of,
+    glance: async (owner, most) => glanceAt(await of(owner), most),
     subscribe(hear, owner) {
       const listener = { hear, owner }
       listeners.add(listener)
@@ -201,6 +214,14 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
       return () => listeners.delete(listener)
     },
   }
+}
+
+const parsed = new WeakMap<Session, ReturnType<typeof storedRecord>>()
+
+/** Parsed once: with each change all are looked at. */
+function recordOf(session: Session): ReturnType<typeof storedRecord> {
+  if (!parsed.has(session)) parsed.set(session, storedRecord(session.metadata))
+  return parsed.get(session)
 }
 
 /** Those of one call have one time: they are told apart by their ids, which count up where nobody chose them. */

@@ -3,7 +3,7 @@ import type { Answer, Ask, Decision, Jobs, Request } from "../jobs.ts"
 import { textIn, unreachable } from "./foreign.ts"
 import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
 import { permissionParts } from "./permission-parts.ts"
-import { toldJobs } from "./shown-record.ts"
+import { toldGlance, toldJobs } from "./shown-record.ts"
 
 /** How opencode 2 is called. Seen in 2.0.15. */
 export type Client = {
@@ -56,6 +56,7 @@ type At = { location?: { directory: string } }
 
 type Rpc = {
   list(given: { owner?: string }, at: At): Promise<unknown>
+  glance(given: { owner: string; most: number }, at: At): Promise<unknown>
   read(given: { session: string }, at: At): Promise<unknown>
   inspect(given: object, at: At): Promise<unknown>
   cancel(given: { session: string }, at: At): Promise<unknown>
@@ -84,6 +85,7 @@ export function jobsOf({
   const all = async () => toldJobs(await answered(rpc.list({}, at())))
   return {
     of: async (owner) => toldJobs(await answered(rpc.list({ owner }, where(owner)))),
+    glance: async (owner, most) => toldGlance(await answered(rpc.glance({ owner, most }, where(owner)))),
     all,
     waiting: async () => (await all()).filter(({ asks }) => asks?.length),
     title: (owner) => data.session.get(owner)?.title || owner,

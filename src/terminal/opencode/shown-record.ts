@@ -1,4 +1,5 @@
 import type { EndedState, JobError, JobPhase, JobState, Usage } from "../../machines/record.ts"
+import type { Counts, Glance } from "../glance.ts"
 import type { Ask, ShownJob } from "../jobs.ts"
 
 /*
@@ -21,6 +22,26 @@ export function toldJobs(answer: unknown): ShownJob[] {
   if (!Array.isArray(jobs))
     throw new Error("opencode-troupe's server part is of another version than its terminal's.")
   return jobs.flatMap((job) => toldJob(job) ?? [])
+}
+
+/** The same of the most urgent ones, with how many there are. */
+export function toldGlance(answer: unknown): Glance {
+  const { counts } = fieldsOf(answer)
+  const count = (name: keyof Counts) => {
+    const told = fieldsOf(counts)[name]
+    return isNumber(told) ? told : 0
+  }
+  return {
+    counts: {
+      asking: count("asking"),
+      running: count("running"),
+      queued: count("queued"),
+      done: count("done"),
+      failed: count("failed"),
+      cancelled: count("cancelled"),
+    },
+    jobs: toldJobs(answer),
+  }
 }
 
 function toldJob(job: unknown): ShownJob | undefined {

@@ -1,3 +1,4 @@
+import { countsOf } from "../glance.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import {
   createEffect,
@@ -17,7 +18,7 @@ import type { Chosen, List, Place } from "./jobs-dialog.ts"
 import { firstOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
 import { clock, live } from "./live.ts"
 import { visible } from "./plain.ts"
-import { clip, countsOf, idLength, keyOf, type Row, rowOf } from "./rows.ts"
+import { clip, countWords, idLength, keyOf, type Row, rowOf } from "./rows.ts"
 import { wordsOf } from "./told.ts"
 
 /** Lines that a page moves on. */
@@ -216,7 +217,7 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
 
   return frame(
     terminal,
-    { title: "Jobs", note: () => (owners() > 1 ? countsOf(known()) : "") },
+    { title: "Jobs", note: () => (owners() > 1 ? countWords(countsOf(known())) : "") },
     h("box", { paddingLeft: 2, paddingRight: 2 }, input),
     h("box", {}, box, () => {
       const words = empty()

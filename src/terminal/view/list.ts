@@ -1,5 +1,6 @@
+import { countsOf, sortedByUrgency } from "../glance.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
-import { countsOf, keyOf, sortedByUrgency } from "./rows.ts"
+import { countWords, keyOf } from "./rows.ts"
 
 /** A line of the list of all jobs. */
 export type Line =
@@ -17,7 +18,12 @@ export function linesOf(jobs: readonly ShownJob[], titleOf: (owner: string) => s
     const batches = batchesOf(ofOwner)
     return [
       ...(index > 0 ? [{ kind: "gap" as const, key: `gap ${owner}` }] : []),
-      { kind: "owner" as const, key: `owner ${owner}`, title: titleOf(owner), counts: countsOf(ofOwner) },
+      {
+        kind: "owner" as const,
+        key: `owner ${owner}`,
+        title: titleOf(owner),
+        counts: countWords(countsOf(ofOwner)),
+      },
       ...batches.flatMap((batch) => [
         ...(batches.length > 1
           ? [{ kind: "batch" as const, key: `batch ${owner} ${batch.name}`, words: batchWords(batch, now) }]

@@ -1,6 +1,7 @@
 import { duration, timeOf } from "../../machines/durations.ts"
 import type { JobPhase } from "../../machines/record.ts"
 import { oneLine } from "../../util/plain.ts"
+import type { Counts, Glance } from "../glance.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { ColorName } from "../terminal.ts"
 
@@ -27,41 +28,28 @@ export const idLength = 16
 const wordsLength = 80
 const describedLength = 160
 
-/** Those that need a person first, then those that run, those that wait, and the last that ended. */
-export function rowsOf(jobs: readonly ShownJob[], now: number, most: number): Rows {
-  const rows = sortedByUrgency(jobs)
-    .slice(0, most)
-    .map((job) => rowOf(job, now))
-  return { counts: countsOf(jobs), rows, more: jobs.length - rows.length }
-}
-
-export const sortedByUrgency = (jobs: readonly ShownJob[]) =>
-  jobs.toSorted((a, b) => urgency(a) - urgency(b) || latest(b) - latest(a))
-
-const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
-
-function urgency(job: ShownJob): number {
-  if (job.asks?.length) return 0
-  if (hasEnded(job)) return 4
-  return job.phase === "queued" || job.phase === "opening" ? 3 : job.phase === "retrying" ? 1 : 2
-}
-
-export function countsOf(jobs: readonly ShownJob[]): string {
-  const count = (words: string, is: (job: ShownJob) => boolean) => {
-    const found = jobs.filter(is).length
-    return found > 0 ? [`${found} ${words}`] : []
+/** Of the jobs at a glance. */
+export function rowsOf({ counts, jobs }: Glance, now: number): Rows {
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
+  return {
+    counts: countWords(counts),
+    rows: jobs.map((job) => rowOf(job, now)),
+    more: Math.max(0, all - jobs.length),
   }
-  return [
-    ...count("waiting for you", ({ asks }) => asks !== undefined && asks.length > 0),
-    ...count("running", (job) => !hasEnded(job) && !isWaiting(job) && !job.asks?.length),
-    ...count("queued", isWaiting),
-    ...count("done", ({ state }) => state === "done"),
-    ...count("failed", ({ state }) => state === "failed" || state === "timedOut"),
-    ...count("cancelled", ({ state }) => state === "cancelled"),
-  ].join(", ")
 }
 
-const isWaiting = ({ phase }: ShownJob) => phase === "queued" || phase === "opening"
+/** `1 waiting for you, 3 running` */
+export const countWords = (counts: Partial<Counts>): string =>
+  conditions.flatMap(([name, words]) => (counts[name] ? [`${counts[name]} ${words}`] : [])).join(", ")
+
+const conditions: [keyof Counts, string][] = [
+  ["asking", "waiting for you"],
+  ["running", "running"],
+  ["queued", "queued"],
+  ["done", "done"],
+  ["failed", "failed"],
+  ["cancelled", "cancelled"],
+]
 
 /** @param style `described`: says what it is for as well, where there is room */
 export function rowOf(job: ShownJob, now: number, style: "short" | "described" = "short"): Row {

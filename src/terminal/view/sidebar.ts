@@ -1,8 +1,8 @@
-import { hasEnded, type ShownJob } from "../jobs.ts"
+import { countsOf, type Glance } from "../glance.ts"
 import { createMemo, type Element, each, h, useTerminalDimensions } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { clock, live } from "./live.ts"
-import { countsOf, type Row, rowsOf } from "./rows.ts"
+import { countWords, type Row, rowsOf } from "./rows.ts"
 
 /** Rows of a sidebar, where others live too. */
 const mostRows = 8
@@ -12,9 +12,9 @@ const narrow = 120
 
 /** The jobs of a session, for as long as it is shown. Nothing where it has none. */
 export function sidebar({ jobs, color, open }: Terminal, owner: string, showAll: () => void): Element {
-  const known = jobsOf(jobs, owner)
-  const now = clock(() => known().some((job) => !hasEnded(job)))
-  const shown = createMemo(() => rowsOf(known(), now(), mostRows))
+  const known = glanceAt(jobs, owner, mostRows)
+  const now = clock(() => countWords(openIn(known())) !== "")
+  const shown = createMemo(() => rowsOf(known(), now()))
   const rows = createMemo(() => new Map(shown().rows.map((row) => [row.key, row])))
 
   const row = (key: string): Element => {
@@ -38,7 +38,7 @@ export function sidebar({ jobs, color, open }: Terminal, owner: string, showAll:
     )
   }
 
-  const hasJobs = createMemo(() => known().length > 0)
+  const hasJobs = createMemo(() => known().jobs.length > 0)
   return h("box", { flexShrink: 0 }, () =>
     hasJobs()
       ? h(
@@ -56,29 +56,30 @@ export function sidebar({ jobs, color, open }: Terminal, owner: string, showAll:
 }
 
 /** One line for a terminal that is too narrow for the sidebar. */
-export function summary({ jobs, color }: Terminal, owner: string, showAll: () => void): Element {
-  const known = jobsOf(jobs, owner)
+export function summary(terminal: Terminal, owner: string, showAll: () => void): Element {
   const size = useTerminalDimensions()
-  const isShown = createMemo(() => size().width <= narrow && known().some((job) => !hasEnded(job)))
-  const needsPerson = () => known().some(({ asks }) => asks?.length)
+  const isNarrow = createMemo(() => size().width <= narrow)
+  return h("box", { flexShrink: 0 }, () => (isNarrow() ? line(terminal, owner, showAll) : undefined))
+}
+
+function line({ jobs, color }: Terminal, owner: string, showAll: () => void): Element {
+  const known = glanceAt(jobs, owner, 0)
+  const words = createMemo(() => countWords(openIn(known())))
+  const isAnyOpen = createMemo(() => words() !== "")
+  const ink = () => color(known().counts.asking > 0 ? "attention" : "muted")
   return h("box", { flexShrink: 0 }, () =>
-    isShown()
-      ? h(
-          "text",
-          {
-            wrapMode: "none",
-            fg: () => color(needsPerson() ? "attention" : "muted"),
-            onMouseUp: showAll,
-          },
-          () => `${countsOf(known().filter((job) => !hasEnded(job)))} · /troupe`,
-        )
+    isAnyOpen()
+      ? h("text", { wrapMode: "none", fg: ink, onMouseUp: showAll }, () => `${words()} · /troupe`)
       : undefined,
   )
 }
 
-const jobsOf = (jobs: Terminal["jobs"], owner: string) =>
-  live<readonly ShownJob[]>(
-    [],
-    () => jobs.of(owner),
+/** Those that have not ended. */
+const openIn = ({ counts: { asking, running, queued } }: Glance) => ({ asking, running, queued })
+
+const glanceAt = (jobs: Terminal["jobs"], owner: string, most: number) =>
+  live<Glance>(
+    { counts: countsOf([]), jobs: [] },
+    () => jobs.glance(owner, most),
     (hear) => jobs.subscribe(hear, owner),
   )

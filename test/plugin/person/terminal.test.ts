@@ -59,6 +59,17 @@ describe("The terminal part", () => {
     expect(queued.map(({ before }) => before)).toEqual(queued.map((_, index) => index))
   })
 
+  it("gets so many of one owner as it can show, the most urgent first, and how many there are", async () => {
+    const { service, call } = await serving()
+    const tasks = Array.from({ length: 48 }, (_, index) => ({ id: `x${index}`, prompt: "look" }))
+    await call("agents_start", { tasks })
+    await vi.advanceTimersByTimeAsync(1_000)
+    const { counts, jobs } = service.glance({ owner: "owner", most: 9 })
+    expect(counts).toMatchObject({ running: 8, queued: 42, done: 0 })
+    expect(jobs.map(({ phase }) => phase)).toEqual([...Array(8).fill("working"), "queued"])
+    expect(jobs.at(-1)?.before).toBe(0)
+  })
+
   it("gets lines of them, however long what they say is", async () => {
     const { service, troupe, call } = await serving()
     const long = "x".repeat(100_000)

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import { openChannel } from "../../../src/plugin/host/v2/terminal.ts"
 import type { TerminalService } from "../../../src/terminal/contract.ts"
+import { glanceAt } from "../../../src/terminal/glance.ts"
 import { type Client, isHere, jobsOf } from "../../../src/terminal/opencode/jobs-of-2.ts"
 import { shownJob } from "../support/shown-job.ts"
 
@@ -12,6 +13,7 @@ async function ends(service: Partial<TerminalService>) {
   const unexpected = () => expect.fail("nobody asked for this")
   const all = {
     list: unexpected,
+    glance: unexpected,
     read: unexpected,
     inspect: unexpected,
     cancel: unexpected,
@@ -28,6 +30,7 @@ async function ends(service: Partial<TerminalService>) {
     )
   const rpc = {
     list: call("list"),
+    glance: call("glance"),
     read: call("read"),
     inspect: call("inspect"),
     cancel: call("cancel"),
@@ -48,10 +51,12 @@ function jobsWith(rpc: object) {
 describe("What the terminal asks of the server part of opencode 2", () => {
   it("is answered", async () => {
     const job = shownJob()
+    const glance = vi.fn((_: { owner: string; most: number }) => glanceAt([job], 1))
     const cancel = vi.fn()
     const send = vi.fn(async () => {})
     const { jobs } = await ends({
       list: ({ owner }) => ({ jobs: owner === undefined || owner === job.owner ? [job] : [] }),
+      glance,
       read: async () => ({ prompt: "Look", text: "Fine." }),
       inspect: async () => ({ link: "http://here" }),
       cancel,
@@ -59,6 +64,8 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     })
     expect(await jobs.all()).toEqual([job])
     expect(await jobs.of("ses_other")).toEqual([])
+    expect(await jobs.glance("ses_owner", 1)).toEqual(glanceAt([job], 1))
+    expect(glance).toHaveBeenCalledWith({ owner: "ses_owner", most: 1 })
     expect(await jobs.read(job)).toEqual({ prompt: "Look", text: "Fine." })
     expect(await jobs.inspect()).toBe("http://here")
     await jobs.cancel(job)

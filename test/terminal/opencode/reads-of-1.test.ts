@@ -72,20 +72,29 @@ describe("The jobs of a session in 1.18", () => {
     expect(children).toHaveBeenCalledTimes(1)
   })
 
-  it.each([
-    ["is stored", "session.updated", { info: { id: session } }],
-    ["begins or ends a turn", "session.status", { sessionID: session, status: { type: "idle" } }],
-    [
-      "is a new one",
-      "session.created",
-      { info: { id: "ses_new", parentID: owner, metadata: metadataOf("new") } },
-    ],
-    ["is deleted", "session.deleted", { info: { id: session } }],
-  ])("are read again once one %s", async (_, type, properties) => {
-    const { children, say, next } = await sidebar()
-    say(type, properties)
+  it("are up to date with each that is stored, new or deleted, without being read again", async () => {
+    const { children, jobs, say, next } = await sidebar()
+    const ids = async () => (await jobs.of(owner)).map(({ id, state }) => `${id} ${state}`)
+    const sessionOf = (id: string, metadata: object) => ({ info: { id, parentID: owner, metadata } })
+    say("session.created", sessionOf("ses_new", metadataOf("new")))
+    expect(await ids()).toEqual(["auth prompting", "new prompting"])
+    const { troupe } = metadataOf("auth")
+    const ended = { ...troupe, record: { ...troupe.record, state: "done", endedAt: 5_000 } }
+    say("session.updated", sessionOf(session, { troupe: ended }))
+    expect(await ids()).toEqual(["auth done", "new prompting"])
+    say("session.deleted", sessionOf("ses_new", {}))
     await next()
-    expect(children).toHaveBeenCalledTimes(2)
+    expect(await ids()).toEqual(["auth done"])
+    expect(children).toHaveBeenCalledTimes(1)
+  })
+
+  it("have what is told while they are being read", async () => {
+    const { jobs, say, children } = opencode()
+    const reading = jobs.of(owner)
+    say("session.updated", { info: { id: session, parentID: owner, metadata: { troupe: "damaged" } } })
+    await reading
+    expect(await jobs.of(owner)).toEqual([])
+    expect(children).toHaveBeenCalledTimes(1)
   })
 
   it("are read again after a read that failed, and by who begins to listen", async () => {

@@ -5,6 +5,7 @@ import type { TerminalChannel } from "../port.ts"
 import type { Context } from "./api.ts"
 
 const List = z.object({ owner: z.string().optional() })
+const AtMost = z.object({ owner: z.string(), most: z.number() })
 const Job = z.object({ session: z.string() })
 const Nothing = z.unknown()
 const Message = z.object({ session: z.string(), message: z.string() })
@@ -36,6 +37,7 @@ export async function openChannel(
 ): Promise<TerminalChannel> {
   const registered = await rpc.register(contract, {
     list: answering(List, (given) => service.list(given)),
+    glance: answering(AtMost, (given) => service.glance(given)),
     read: answering(Job, (given) => service.read(given)),
     inspect: answering(Nothing, () => service.inspect()),
     cancel: answering(Job, (given) => {

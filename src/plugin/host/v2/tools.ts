@@ -1,3 +1,4 @@
+import { joined } from "../../util/joined.ts"
 import type { Tool } from "../port.ts"
 import type { Context, NewTool, ToolResult } from "./api.ts"
 import type { Call } from "./calls.ts"
@@ -39,7 +40,8 @@ function toolOfTwo(
       const instance = await location.current(reloadMs)
       if (!instance) throw new Error(reloaded)
       // What opencode has not dropped is that through which it calls, whichever instance answers.
-      return instance.call(name, args, Object.assign({}, call, { builtIn: () => context.tool.list() }))
+      const builtIn = joined(() => context.tool.list())
+      return instance.call(name, args, Object.assign({}, call, { builtIn }))
     },
   }
 }

@@ -337,7 +337,14 @@ describe("Models", () => {
 describe("What a person is told", () => {
   it("names what the person can call in a toast, once a terminal has it", async () => {
     const { host, requests } = hostAnswered(() => Response.json(true))
-    await host.serveTerminal?.({ list: never, read: never, inspect: never, cancel: never, send: never })
+    await host.serveTerminal?.({
+      list: never,
+      glance: never,
+      read: never,
+      inspect: never,
+      cancel: never,
+      send: never,
+    })
     const toast = {
       message: "lint failed",
       variant: "error",

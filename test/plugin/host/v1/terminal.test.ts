@@ -26,6 +26,7 @@ describe("What the terminal of 1.18 asks for", () => {
   it("is done", async () => {
     const service = {
       list: vi.fn(),
+      glance: vi.fn(),
       read: vi.fn(),
       inspect: vi.fn(async () => ({ link: "http://127.0.0.1:1/?link=x" })),
       cancel: vi.fn(),

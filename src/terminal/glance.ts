@@ -1,0 +1,45 @@
+import { hasEnded, type ShownJob } from "./jobs.ts"
+
+/** How many jobs there are in each condition that a person tells apart. */
+export type Counts = {
+  asking: number
+  running: number
+  queued: number
+  done: number
+  /** Timed out, too. */
+  failed: number
+  cancelled: number
+}
+
+/** What there is to be seen of jobs without a look at each: how many there are, and the most urgent ones. */
+export type Glance = { counts: Counts; jobs: readonly ShownJob[] }
+
+export const glanceAt = (jobs: readonly ShownJob[], most: number): Glance => ({
+  counts: countsOf(jobs),
+  jobs: sortedByUrgency(jobs).slice(0, most),
+})
+
+export function countsOf(jobs: readonly ShownJob[]): Counts {
+  const counts = { asking: 0, running: 0, queued: 0, done: 0, failed: 0, cancelled: 0 }
+  for (const job of jobs) counts[conditionOf(job)]++
+  return counts
+}
+
+function conditionOf(job: ShownJob): keyof Counts {
+  const { state, phase, asks } = job
+  if (asks?.length) return "asking"
+  if (!hasEnded(job)) return phase === "queued" || phase === "opening" ? "queued" : "running"
+  return state === "done" || state === "cancelled" ? state : "failed"
+}
+
+/** Those that need a person first, then those that run, those that wait, and the last that ended. */
+export const sortedByUrgency = (jobs: readonly ShownJob[]) =>
+  jobs.toSorted((a, b) => urgency(a) - urgency(b) || latest(b) - latest(a))
+
+const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
+
+function urgency(job: ShownJob): number {
+  if (job.asks?.length) return 0
+  if (hasEnded(job)) return 4
+  return job.phase === "queued" || job.phase === "opening" ? 3 : job.phase === "retrying" ? 1 : 2
+}
