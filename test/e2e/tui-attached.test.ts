@@ -52,6 +52,38 @@ describeBoth("Two terminals on one opencode", ({ start, generation }) => {
     await bothShow(/✓ gamma done/)
   })
 
+  // 1.18 has one opencode for each directory.
+  test.runIf(generation === 2)(
+    "stay apart from one that this opencode serves in another project",
+    async () => {
+      const project = await opencode.open({ model })
+      const session = await project.session()
+      const of = {
+        opencode: { ...opencode, home: opencode.home, project: project.project },
+        url: address.url,
+        session,
+      }
+      const other = await startTui({ model, of }, generation)
+      try {
+        await other.waitForScreen(/m1 fake/, slowly)
+        const job = held("half of theirs")
+        model.on("their work", job.reply)
+        await project.callTool(session, "agents_start", { tasks: [{ id: "theirs", prompt: "their work" }] })
+        await other.waitForScreen(/• theirs …half of theirs/, slowly)
+        other.type("/troupe")
+        await other.waitForScreen(/\/troupe +Jobs of this project/)
+        other.press("Enter")
+        await other.waitForScreen(/Jobs +esc(?![\s\S]*gamma)[\s\S]*• theirs …half of theirs/)
+        job.release(" done")
+        await other.waitForScreen(/✓ theirs done[\s\S]*✓ theirs done/, slowly)
+        for (const each of terminals) expect(each.screen()).not.toContain("theirs")
+      } finally {
+        await other.stop()
+        await project.stop()
+      }
+    },
+  )
+
   test("show jobs again once an opencode that was away is back", async () => {
     model.on("before the end", held("half a").reply)
     await opencode.callTool(owner, "agents_start", { tasks: [{ id: "before", prompt: "before the end" }] })

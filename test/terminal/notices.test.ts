@@ -47,15 +47,24 @@ describe("A toast of jobs in a terminal of 1.18", () => {
 
 describe("A toast in a terminal of opencode 2", () => {
   function terminalOf2() {
-    let hear: (event: { data: TerminalToast }) => void = () => {}
+    let hear: (event: { data: TerminalToast; location?: { directory: string } }) => void = () => {}
     const toast = { show: vi.fn() }
     const attention = { notify: vi.fn(() => Promise.reject(new Error("no such terminal"))) }
     const on = (_: string, listener: typeof hear) => {
       hear = listener
       return () => {}
     }
-    noticesOf2({ data: { on }, ui: { toast }, attention })
-    return { toast, attention, told: (data: TerminalToast) => hear({ data }) }
+    noticesOf2({
+      data: { on },
+      ui: { toast },
+      attention,
+      isHere: (place) => place?.directory !== "/elsewhere",
+    })
+    return {
+      toast,
+      attention,
+      told: (data: TerminalToast, directory = "/here") => hear({ data, location: { directory } }),
+    }
   }
 
   it("leads to its session, and is a notification besides", () => {
@@ -98,6 +107,12 @@ describe("A toast in a terminal of opencode 2", () => {
       expect(toast.show).not.toHaveBeenCalled()
     },
   )
+
+  it("is none where it is of another directory, which the same opencode serves", () => {
+    const { toast, told } = terminalOf2()
+    told({ message: "lint failed", variant: "error", session: "ses_1" }, "/elsewhere")
+    expect(toast.show).not.toHaveBeenCalled()
+  })
 
   it("is no notification where it is not of a session", () => {
     const { toast, attention, told } = terminalOf2()

@@ -32,8 +32,11 @@ export type Client = {
 export type Data = {
   /** Goes on once opencode is back, unlike `rpc.events`. */
   on(type: "server.connected", hear: () => void): () => void
-  on(type: ChangedEvent, hear: (event: { data: { owner: string } }) => void): () => void
-  session: { get(session: string): { title?: string } | undefined }
+  on(
+    type: ChangedEvent,
+    hear: (event: { data: { owner: string }; location?: { directory?: string } }) => void,
+  ): () => void
+  session: { get(session: string): { title?: string; location?: { directory?: string } } | undefined }
 }
 
 type Permission = {
@@ -48,40 +51,58 @@ type Source = { messageID?: string; id?: string }
 type Message = { content?: readonly { id?: string; state?: { input?: Record<string, unknown> } }[] }
 type FormKey = { sessionID: string; formID: string }
 
+/** Where the server part is asked, of which each directory has its own. opencode's default is where it was started. */
+type At = { location?: { directory: string } }
+
 type Rpc = {
-  list(given: { owner?: string }): Promise<unknown>
-  glance(given: { owner: string; most: number }): Promise<unknown>
-  read(given: { session: string }): Promise<unknown>
-  inspect(given: object): Promise<unknown>
-  cancel(given: { session: string }): Promise<unknown>
-  send(given: { session: string; message: string }): Promise<unknown>
+  list(given: { owner?: string }, at: At): Promise<unknown>
+  glance(given: { owner: string; most: number }, at: At): Promise<unknown>
+  read(given: { session: string }, at: At): Promise<unknown>
+  inspect(given: object, at: At): Promise<unknown>
+  cancel(given: { session: string }, at: At): Promise<unknown>
+  send(given: { session: string; message: string }, at: At): Promise<unknown>
 }
 
 type ChangedEvent = `rpc.${typeof contract.id}.changed`
 
+export type Place = { readonly directory?: string }
+
 /** Jobs as the server part tells of them. */
-export function jobsOf({ client, data }: { client: Client; data: Data }): Jobs {
+export function jobsOf({
+  client,
+  data,
+  here,
+}: {
+  client: Client
+  data: Data
+  here: () => Place | undefined
+}): Jobs {
   const rpc = client.rpc(contract)
-  const all = async () => toldJobs(await answered(rpc.list({})))
+  const at = (directory = here()?.directory): At =>
+    directory === undefined ? {} : { location: { directory } }
+  /** A terminal shows sessions of other directories, too. */
+  const where = (owner: string) => at(data.session.get(owner)?.location?.directory)
+  const all = async () => toldJobs(await answered(rpc.list({}, at())))
   return {
-    of: async (owner) => toldJobs(await answered(rpc.list({ owner }))),
-    glance: async (owner, most) => toldGlance(await answered(rpc.glance({ owner, most }))),
+    of: async (owner) => toldJobs(await answered(rpc.list({ owner }, where(owner)))),
+    glance: async (owner, most) => toldGlance(await answered(rpc.glance({ owner, most }, where(owner)))),
     all,
     waiting: async () => (await all()).filter(({ asks }) => asks?.length),
     title: (owner) => data.session.get(owner)?.title || owner,
-    read: async ({ session }) => {
-      const found = await answered(rpc.read({ session }))
+    read: async ({ session, owner }) => {
+      const found = await answered(rpc.read({ session }, where(owner)))
       return { prompt: textIn(found, "prompt"), text: textIn(found, "text") }
     },
-    inspect: async () => textIn(await answered(rpc.inspect({})), "link"),
-    cancel: async ({ session }) => void (await answered(rpc.cancel({ session }))),
-    send: async ({ session }, message) => void (await answered(rpc.send({ session, message }))),
+    inspect: async () => textIn(await answered(rpc.inspect({}, at())), "link"),
+    cancel: async ({ session, owner }) => void (await answered(rpc.cancel({ session }, where(owner)))),
+    send: async ({ session, owner }, message) =>
+      void (await answered(rpc.send({ session, message }, where(owner)))),
     request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
     answer: (request, answer) => inTime(reply(client, request, answer)),
     subscribe(hear, owner) {
       const ends = [
-        data.on(`rpc.${contract.id}.changed`, ({ data: { owner: changed } }) => {
-          if (owner === undefined || owner === changed) hear()
+        data.on(`rpc.${contract.id}.changed`, ({ data: { owner: changed }, location }) => {
+          if (owner === undefined ? isHere(location, here()) : owner === changed) hear()
         }),
         data.on("server.connected", hear),
       ]
@@ -91,6 +112,12 @@ export function jobsOf({ client, data }: { client: Client; data: Data }): Jobs {
     },
   }
 }
+
+/** An opencode serves the terminals of all directories, and tells each of what happens in any. */
+export const isHere = (place: Place | undefined, ...here: (Place | undefined)[]): boolean =>
+  place?.directory === undefined ||
+  here.every((each) => each?.directory === undefined) ||
+  here.some((each) => each?.directory === place.directory)
 
 /** @throws Error with words for the person: opencode rejects with plain objects */
 async function answered(calling: Promise<unknown>): Promise<unknown> {

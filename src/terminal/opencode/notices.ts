@@ -1,5 +1,6 @@
 import { plainLines } from "../../util/plain.ts"
 import { contract, slashes, toastTitle } from "../contract.ts"
+import type { Place } from "./jobs-of-2.ts"
 
 /**
  * What the server part has to say to people, which it alone decides: opencode 1.18 shows its toasts in each terminal by
@@ -45,26 +46,33 @@ type ToastOf2 = { title?: string; message: string; variant: string; duration?: n
 export type Toasts = { show(toast: ToastOf2): void }
 
 export type ToastEvent = `rpc.${typeof contract.id}.toast`
-type EventsOf2 = { on(type: ToastEvent, hear: (event: { data: TerminalToast }) => void): () => void }
+type ToastAt = { data: TerminalToast; location?: Place }
+type EventsOf2 = { on(type: ToastEvent, hear: (event: ToastAt) => void): () => void }
 
 export function noticesOf2({
   data,
   ui,
   attention,
+  isHere,
 }: {
   data: EventsOf2
   ui: { toast: Toasts }
   attention: Attention
+  isHere: (place: Place | undefined) => boolean
 }): () => void {
-  return data.on(`rpc.${contract.id}.toast`, ({ data: { message, variant, duration, session } }) => {
-    // The server part may be of another version.
-    if (typeof message !== "string" || typeof variant !== "string" || !variants.includes(variant)) return
-    const words = plainLines(message)
-    const place = typeof session === "string" ? { sessionID: session } : {}
-    const time = typeof duration === "number" ? { duration } : {}
-    ui.toast.show({ title: toastTitle, message: words, variant, ...time, ...place })
-    if (typeof session === "string") notify(attention, words)
-  })
+  return data.on(
+    `rpc.${contract.id}.toast`,
+    ({ data: { message, variant, duration, session }, location }) => {
+      if (!isHere(location)) return
+      // The server part may be of another version.
+      if (typeof message !== "string" || typeof variant !== "string" || !variants.includes(variant)) return
+      const words = plainLines(message)
+      const place = typeof session === "string" ? { sessionID: session } : {}
+      const time = typeof duration === "number" ? { duration } : {}
+      ui.toast.show({ title: toastTitle, message: words, variant, ...time, ...place })
+      if (typeof session === "string") notify(attention, words)
+    },
+  )
 }
 
 /** opencode plays its sounds for children as well, and leaves their notifications to us. */

@@ -2,12 +2,14 @@ import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
 import type { Command, Key, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
-import { type Client, type Data, jobsOf } from "./jobs-of-2.ts"
+import { type Client, type Data, isHere, jobsOf, type Place } from "./jobs-of-2.ts"
 import { type Attention, noticesOf2, type TerminalToast, type ToastEvent, type Toasts } from "./notices.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
 export type Context = {
   client: Client
+  /** Where the terminal was started. Live. */
+  location?: Place
   data: Data & {
     on(
       type: "session.execution.interrupted",
@@ -66,11 +68,14 @@ type ShownPermissions = {
 }
 
 /** `end`: of what opencode does not end with the components. */
-export function terminalOf2({ client, data, theme, ui, keymap, renderer, attention }: Context): {
-  screen: Screen
-  end(): void
-} {
-  const ends = [takeBack(data), noticesOf2({ data, ui, attention })]
+export function terminalOf2(context: Context): { screen: Screen; end(): void } {
+  const { client, data, theme, ui, keymap, renderer, attention } = context
+  const here = () => context.location
+  const shown = () => ui.router.current().sessionID
+  /** Where the terminal is, or the session that it shows. */
+  const isShown = (place: Place | undefined) =>
+    isHere(place, here(), data.session.get(shown() ?? "")?.location)
+  const ends = [takeBack(data), noticesOf2({ data, ui, attention, isHere: isShown })]
   const colors = {
     text: () => theme.text.base,
     muted: () => theme.text.muted,
@@ -83,7 +88,7 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
     field: () => theme.background.formfield.focused,
   }
   const screen: Screen = {
-    jobs: jobsOf({ client, data }),
+    jobs: jobsOf({ client, data, here }),
     color: (name) => colors[name](),
     sidebar: (draw) =>
       void ui.slot({ append: "sidebar.content", render: ({ sessionID }) => draw(sessionID) }),
@@ -114,7 +119,7 @@ export function terminalOf2({ client, data, theme, ui, keymap, renderer, attenti
     copy: (text) => renderer.copyToClipboardOSC52(text),
     toast: (toast) => ui.toast.show(toast),
     open: (sessionID) => ui.router.navigate({ type: "session", sessionID }),
-    shown: () => ui.router.current().sessionID,
+    shown,
   }
   return {
     screen,

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest"
 import { openChannel } from "../../../src/plugin/host/v2/terminal.ts"
 import type { TerminalService } from "../../../src/terminal/contract.ts"
 import { glanceAt } from "../../../src/terminal/glance.ts"
-import { type Client, jobsOf } from "../../../src/terminal/opencode/jobs-of-2.ts"
+import { type Client, isHere, jobsOf } from "../../../src/terminal/opencode/jobs-of-2.ts"
 import { shownJob } from "../support/shown-job.ts"
 
 type Methods = Record<string, (given: unknown) => Promise<unknown>>
@@ -41,7 +41,11 @@ async function ends(service: Partial<TerminalService>) {
 
 function jobsWith(rpc: object) {
   const client = { rpc: () => rpc } as unknown as Client
-  return jobsOf({ client, data: { on: () => () => {}, session: { get: () => undefined } } })
+  return jobsOf({
+    client,
+    data: { on: () => () => {}, session: { get: () => undefined } },
+    here: () => undefined,
+  })
 }
 
 describe("What the terminal asks of the server part of opencode 2", () => {
@@ -68,6 +72,28 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     expect(cancel).toHaveBeenCalledWith({ session: job.session })
     await jobs.send(job, "go on")
     expect(send).toHaveBeenCalledWith({ session: job.session, message: "go on" })
+  })
+
+  it("is asked where the terminal is, or the owner's session", async () => {
+    const list = vi.fn(async () => ({ jobs: [] }))
+    const cancel = vi.fn(async () => ({}))
+    const sessions: Record<string, object> = { ses_there: { location: { directory: "/there" } } }
+    const jobs = jobsOf({
+      client: { rpc: () => ({ list, cancel }) } as unknown as Client,
+      data: { on: () => () => {}, session: { get: (session) => sessions[session] } },
+      here: () => ({ directory: "/here" }),
+    })
+    await jobs.all()
+    await jobs.of("ses_here")
+    await jobs.of("ses_there")
+    await jobs.cancel(shownJob({ owner: "ses_there" }))
+    const at = (directory: string) => ({ location: { directory } })
+    expect(list.mock.calls).toEqual([
+      [{}, at("/here")],
+      [{ owner: "ses_here" }, at("/here")],
+      [{ owner: "ses_there" }, at("/there")],
+    ])
+    expect(cancel.mock.calls).toEqual([[{ session: "ses_1" }, at("/there")]])
   })
 
   it("is refused with words for the person", async () => {
@@ -105,4 +131,21 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     await expect(jobs.all()).rejects.toThrow("of another version")
     expect(await jobs.read(shownJob())).toEqual({ prompt: "", text: "" })
   })
+})
+
+it.each([
+  ["of the terminal's directory", { directory: "/here" }, ["/here", undefined], true],
+  ["of the session that it shows", { directory: "/there" }, ["/here", "/there"], true],
+  ["of another directory", { directory: "/there" }, ["/here", undefined], false],
+  ["of one that opencode does not name", undefined, ["/here", undefined], true],
+  [
+    "anywhere, where opencode does not say where the terminal is",
+    { directory: "/there" },
+    [undefined, undefined],
+    true,
+  ],
+])("A terminal is told of what is %s: %s among %j is %s", (_, place, here, isTold) => {
+  expect(
+    isHere(place, ...here.map((directory) => (directory === undefined ? undefined : { directory }))),
+  ).toBe(isTold)
 })
