@@ -180,6 +180,8 @@ describe("A job in opencode's store", () => {
     await call("agents_start", { tasks: [{ prompt: "look" }] })
     host.prompts[0]?.answer("seen")
     await call("agents_wait", {})
+    await vi.advanceTimersByTimeAsync(soon - 1)
+    expect(host.writes).toEqual([])
     await allWritten()
     expect(storedIn(host)).toMatchObject([{ record: { state: "done" }, deliveredRun: 1 }])
   })
@@ -373,6 +375,18 @@ describe("The writes of a job", () => {
     const pauses = tries.slice(1).map((time, index) => (time - (tries[index] ?? 0)) / 1_000)
     expect(pauses.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60])
     expect(host.logged[0]).toBe("warn: the record of ses_1 could not be written: the store is away")
+  })
+
+  it("that somebody waits for do not wait for the pause after one that failed", async () => {
+    vi.useFakeTimers()
+    const { host, store } = stored()
+    const tries = fail(host, 1)
+    store.markDelivered([ended])
+    await vi.advanceTimersByTimeAsync(soon)
+    expect(tries).toHaveLength(1)
+    void store.recordEnd(cancelled)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(storedIn(host)).toMatchObject([{ record: { state: "cancelled" }, deliveredRun: 1 }])
   })
 
   it("begin again with the first pause once one succeeded", async () => {

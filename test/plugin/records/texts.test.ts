@@ -183,4 +183,11 @@ describe("The text of a child whose conversation opencode has compacted", () => 
     expect(await textOf(compacted(answer), done)).toEqual({ kind: "text", text: "All is well." })
     expect(await textOf(compacted(answer), cancelled)).toEqual({ kind: "text", text: "All is well." })
   })
+
+  it("is there once, where what came before was to go with it: the summary stands for both", async () => {
+    const host = compacted(answer)
+    const stored = { ...newStoredJob(jobInput({ run: 2, askedAt: 2_000 }), lease), askedBefore: [1_000] }
+    host.sessions.set("ses_1", sessionOf("ses_1", { metadata: { troupe: stored } }))
+    expect(await textOf(host, { ...done, run: 2 })).toEqual({ kind: "text", text: "All is well." })
+  })
 })
