@@ -69,6 +69,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
 
     tui.click(/✓ beta done/)
     await tui.waitForScreen(/^(?![\s\S]*Both are looked into\.)[\s\S]*Beta as well\./, slowly)
+    tui.leave()
     tui.press("C-x")
     tui.type("j")
     await tui.waitForScreen(/Jobs +esc/)

@@ -33,6 +33,8 @@ export interface Tui {
   press(...keys: string[]): void
   /** Clicks on the first line that matches, where it matches. */
   click(pattern: RegExp): void
+  /** Moves the pointer into the corner, where nothing is chosen by it: it rests where it has clicked last. */
+  leave(): void
   /** Makes the terminal so many columns wide, and so many lines high. Default: 50. */
   resize(columns: number, lines?: number): void
   /** Begins to listen, and tells what has been put on the clipboard since then, once something has. */
@@ -98,6 +100,7 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
       // As terminals tell of a mouse: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html, "SGR (1006)".
       for (const end of ["M", "m"]) sendBytes(`\u001b[<0;${column + 2};${row + 1}${end}`)
     },
+    leave: () => sendBytes("\u001b[<35;1;1M"),
     resize: (columns, lines = 50) =>
       void tmux("resize-window", "-t", "tui", "-x", String(columns), "-y", String(lines)),
     watchClipboard: () => {
