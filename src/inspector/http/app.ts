@@ -18,6 +18,7 @@ import { openApiDocument } from "./openapi.ts"
 import type { PageFiles } from "./page-files.ts"
 import { refusalPages } from "./refusal-page.ts"
 import { actorRoutes } from "./routes/actors.ts"
+import { cancelRoutes } from "./routes/cancel.ts"
 import { jobRoutes } from "./routes/jobs.ts"
 import { machineRoutes } from "./routes/machines.ts"
 import { pageRoutes } from "./routes/page.ts"
@@ -63,6 +64,7 @@ export function createApp(options: AppOptions): App {
 
   app.route("/", pageRoutes(page))
   app.route("/api/jobs", jobRoutes(sources, readOnly))
+  app.route("/api/cancel", cancelRoutes(sources))
   app.route("/api/actors", actorRoutes(sources))
   app.route("/api/machines", machineRoutes(page.machines))
   app.route("/api/stream", streamRoutes(feed))
