@@ -1,5 +1,6 @@
 import type { JobKey, JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
+import type { ShownMessage } from "../shown/conversation.ts"
 
 /** One project's actor system, as far as the inspector needs it. */
 export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> & {
@@ -13,6 +14,11 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   draft?(job: JobRecord): string
   /** Reads the text of an ended job that is not in memory. Default: it cannot be read. */
   readText?(job: JobRecord): Promise<EndedText>
+  /**
+   * Reads the conversation of a job's child, oldest first.
+   * @param after the message that it may begin with, if it is still there
+   */
+  conversation?(job: JobRecord, after?: string): Promise<Conversation>
   /** Sends a message to a running job, or a follow-up to an ended one. Rejects with a message for people. */
   send?(job: JobKey, message: string): Promise<void>
 }
@@ -27,6 +33,10 @@ export type EndedText =
   /** It cannot be read now. */
   | { kind: "unreadable"; why: string }
 
+export type Conversation =
+  | { kind: "messages"; messages: readonly ShownMessage[] }
+  | Extract<EndedText, { kind: "lost" | "unreadable" }>
+
 export type Found = { source: Source; record: JobRecord }
 
 /** From memory, or read where it is kept: texts leave memory once delivered, and with the process. */
@@ -35,6 +45,13 @@ export async function endedText({ source, record }: Found): Promise<EndedText> {
   if (text !== undefined) return text === "" ? { kind: "nothing" } : { kind: "text", text }
   if (session === "") return { kind: "nothing" }
   return (await source.readText?.(record)) ?? { kind: "unreadable", why: "it is not in memory" }
+}
+
+/** Empty for a job that has no child yet. */
+export async function conversationOf({ source, record }: Found, after?: string): Promise<Conversation> {
+  if (record.session === "") return { kind: "messages", messages: [] }
+  const unread: Conversation = { kind: "unreadable", why: "this project does not offer it" }
+  return (await source.conversation?.(record, after)) ?? unread
 }
 
 /** The projects of this process. */

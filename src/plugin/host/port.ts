@@ -1,4 +1,5 @@
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
+import type { ShownMessage } from "../../shown/conversation.ts"
 import type { slashes, TerminalService } from "../../terminal/contract.ts"
 import type { Problems } from "../util/problems.ts"
 
@@ -22,6 +23,12 @@ export type Host = {
   isBusy(session: string): Promise<Result<boolean>>
   /** Oldest first. */
   messages(session: string): Promise<Result<HostMessage[]>>
+  /**
+   * The same as people read it, with tools and thoughts. A text that is being written is there once opencode has stored
+   * it, or empty.
+   * @param from the message that it may begin with, if it is still there
+   */
+  conversation(session: string, from?: string): Promise<Result<ShownMessage[]>>
   /** The model that has made this tool call; nothing where opencode does not say. */
   modelOf(call: ToolCallPlace): Promise<Result<ModelChoice | undefined>>
   /**

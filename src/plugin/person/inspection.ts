@@ -8,6 +8,7 @@ import { Options } from "../options.ts"
 import { textOf } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
+import { conversationOf } from "./conversation.ts"
 import type { Toasts } from "./toasts.ts"
 
 export type InspectionOptions = {
@@ -17,7 +18,7 @@ export type InspectionOptions = {
   /** The tree of all actors. */
   actors: Source["actors"]
   messenger: Pick<Messenger, "send">
-  turns: Pick<Turns, "draftOf">
+  turns: Pick<Turns, "draftOf" | "partOf">
   options: Options
   directory: string
   now: () => number
@@ -59,6 +60,7 @@ export function inspectJobs({
     cancel: troupe.cancel,
     draft: ({ session }) => turns.draftOf(session),
     readText: (record) => textOf(host, record),
+    conversation: (record, after) => conversationOf({ host, turns }, record, after),
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)

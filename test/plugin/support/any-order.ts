@@ -21,6 +21,7 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     isBusy: late("isBusy", host.isBusy),
     children: late("children", host.children),
     messages: late("messages", host.messages),
+    conversation: late("conversation", host.conversation),
     modelOf: late("modelOf", host.modelOf),
     begunDeliveries: late("begunDeliveries", host.begunDeliveries),
     updateStored: late("updateStored", host.updateStored),

@@ -1,11 +1,13 @@
 import { Hono } from "hono"
 import { hasEnded, JOB_STATES, type JobRecord } from "../../../machines/record.ts"
 import { viewOf } from "../../feed/job-view.ts"
-import { type EndedText, endedText, type Found, type Sources } from "../../source.ts"
-import { CancelBody, type JobAnswer, JobsQuery, type NoText, SendBody } from "../api.ts"
+import { conversationOf, type EndedText, endedText, type Found, type Sources } from "../../source.ts"
+import { CancelBody, type JobAnswer, JobsQuery, MessagesQuery, type NoText, SendBody } from "../api.ts"
 import { ApiError } from "../api-error.ts"
+import { boundedMessages } from "../bounded-messages.ts"
 import { parseBodyOf, parseQueryOf } from "../parse.ts"
 import { matches, parseQuery } from "../query.ts"
+import { readOnlyWords, refuseIfReadOnly } from "../read-only.ts"
 
 export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
   const find = (key: string): Found => {
@@ -25,12 +27,29 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
         ...(await textOf(found)),
         project: source.name,
         history: [...source.history(record)],
+        requests: [],
         can,
       } satisfies JobAnswer)
     })
+    .get("/:session/messages", async (c) => {
+      const { after } = parseQueryOf(c, MessagesQuery)
+      const read = await conversationOf(find(c.req.param("session")), after)
+      if (read.kind === "messages") return c.json(boundedMessages(read.messages, after))
+      throw read.kind === "lost"
+        ? new ApiError(404, "lost", `Its conversation is lost: ${read.why}.`)
+        : new ApiError(503, "unreadable", `Its conversation could not be read: ${read.why}.`)
+    })
+    .get("/:session/files", (c) => {
+      find(c.req.param("session"))
+      throw notYet()
+    })
+    .post("/:session/answer", (c) => {
+      refuseIfReadOnly(find(c.req.param("session")).source)
+      throw notYet()
+    })
     .post("/:session/cancel", async (c) => {
       const found = find(c.req.param("session"))
-      refuseIfReadOnly(found)
+      refuseIfReadOnly(found.source)
       const { source, record } = found
       const { reason } = await parseBodyOf(c, CancelBody)
       const why = whyNotCancel(found, readOnly)
@@ -40,7 +59,7 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
     })
     .post("/:session/send", async (c) => {
       const found = find(c.req.param("session"))
-      refuseIfReadOnly(found)
+      refuseIfReadOnly(found.source)
       const { message } = await parseBodyOf(c, SendBody)
       const why = whyNotSend(found, readOnly)
       if (why !== undefined) throw new ApiError(409, "send", why)
@@ -50,6 +69,8 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
       return c.json({ accepted: true }, 202)
     })
 }
+
+const notYet = () => new ApiError(501, "not-yet", "This is not built yet.")
 
 async function textOf(found: Found): Promise<Pick<JobAnswer, "text" | "noText">> {
   const { source, record } = found
@@ -70,14 +91,6 @@ function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
     case "unreadable":
       return { kind: "unreadable", message: `Its text could not be read: ${left.why}.` }
   }
-}
-
-const readOnlyWords = "the inspector is read-only (option inspector.readOnly)"
-
-/** The guard knows only the inspector as a whole; each project may forbid more. */
-function refuseIfReadOnly({ source }: Found): void {
-  if (source.readOnly)
-    throw new ApiError(405, "read-only", `For this project ${readOnlyWords}.`, { allow: "GET, HEAD" })
 }
 
 function whyNotCancel({ source, record }: Found, readOnly: boolean): string | undefined {

@@ -7,9 +7,10 @@ import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
 import type { Host, HostEvent, OwnerMessage, Prompt, Result, Toast, ToolCallPlace } from "../port.ts"
 import { decodeConversation } from "./conversation.ts"
-import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
+import { decodeAgent, decodeMessage, decodeSession, type MessageWithParts, OUR_KEY } from "./decode.ts"
 import { decodeEvent } from "./events.ts"
 import { partIDOf } from "./part-id.ts"
+import { shownMessage } from "./shown.ts"
 import { carryOut, commandIn } from "./terminal.ts"
 
 /** Whose toasts and log lines these are. */
@@ -20,6 +21,9 @@ const answerTimeout = 10_000
 
 /** For how long a link is shown. Milliseconds. */
 const linkMs = 30_000
+
+/** How many messages are read of a conversation whose end is wanted, before all of it is. */
+const mostLatest = 10
 
 /** Before a call that opencode does not show as running is looked for again. Milliseconds. */
 const progressPauseMs = 1_000
@@ -109,6 +113,15 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       call(session.status()).then(map("busy sessions", (busy) => (busy[id]?.type ?? "idle") !== "idle")),
 
     messages: (id) => call(session.messages({ sessionID: id })).then(map("messages", decodeConversation)),
+
+    async conversation(id, from) {
+      const shown = map("messages", (messages: MessageWithParts[]) => messages.map(shownMessage))
+      if (from !== undefined) {
+        const latest = shown(await call(session.messages({ sessionID: id, limit: mostLatest })))
+        if (!latest.ok || latest.value.some((message) => message.id === from)) return latest
+      }
+      return shown(await call(session.messages({ sessionID: id })))
+    },
 
     modelOf: ({ session: id, message: messageID }) =>
       call(session.message({ sessionID: id, messageID }))

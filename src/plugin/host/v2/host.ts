@@ -41,6 +41,7 @@ import { Loading } from "./loading.ts"
 import { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
+import { shownMessages } from "./shown.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { openChannel } from "./terminal.ts"
 import { UnderWay } from "./under-way.ts"
@@ -262,6 +263,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     isBusy: async (id) => ({ ok: true, value: busy.has(id) }),
 
     messages: (id) => call(() => messages(id)),
+
+    conversation: (id) =>
+      call(async () => {
+        const found = await session.context({ sessionID: id })
+        return reader.read("answer session.context", () => shownMessages(found))
+      }),
 
     modelOf: ({ session: id, message: messageID }) =>
       call(async () => {

@@ -1,4 +1,4 @@
-import type { Choice, Question } from "../jobs.ts"
+import type { Choice, Question } from "./requests.ts"
 
 /** What opencode 2 has a person fill in: its tool `question`, and servers of MCP. Seen in 2.0.15. */
 export type Form = { id: string; fields: readonly Field[] }
