@@ -1,9 +1,10 @@
-import type { EndedText, Source } from "../../../src/inspector/source.ts"
+import type { Conversation, EndedText, Source } from "../../../src/inspector/source.ts"
 import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
-import { NO_USAGE } from "../../../src/machines/record.ts"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
+import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
 import { Watched } from "../../support/waiters.ts"
 
 /** A real troupe whose children answer when the test says so. */
@@ -18,6 +19,8 @@ export type ScriptedTroupe = {
   until(id: string, place: string): Promise<void>
   /** What is left of the texts that are not in memory, by the job's id. Default: opencode is busy. */
   kept: Map<string, EndedText>
+  /** The conversations of children, by their job's id. Default: its prompt, and what it left. */
+  talks: Map<string, Conversation>
   sent: { id: string; message: string }[]
   stop(): void
 }
@@ -58,6 +61,7 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const pending = new Map<string, (answer: Answer) => void>()
   const places = new Watched<string>("place")
   const kept: ScriptedTroupe["kept"] = new Map()
+  const talks: ScriptedTroupe["talks"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
@@ -80,9 +84,11 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       name,
       concurrency,
       readText: async ({ id }) => kept.get(id) ?? { kind: "unreadable", why: "opencode is busy" },
+      conversation: async (job) => talks.get(job.id) ?? talkOf(job, kept.get(job.id)),
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
     kept,
+    talks,
     sent,
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),
@@ -93,6 +99,22 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
     },
     stop: () => troupe.stop(),
   }
+}
+
+function talkOf({ text, endedAt }: JobRecord, kept?: EndedText): Conversation {
+  const left =
+    text === undefined && endedAt !== undefined
+      ? (kept ?? ({ kind: "unreadable", why: "opencode is busy" } as const))
+      : { kind: "text" as const, text: text ?? "" }
+  if (left.kind === "lost" || left.kind === "unreadable") return left
+  const asked = said("m1", "user", { type: "text", id: "p1", text: "do it" })
+  if (left.kind === "nothing" || left.text === "") return { kind: "messages", messages: [asked] }
+  const answer = said("m2", "assistant", { type: "text", id: "p2", text: left.text })
+  return { kind: "messages", messages: [asked, answer] }
+}
+
+export function said(id: string, role: ShownMessage["role"], ...parts: ShownPart[]): ShownMessage {
+  return { id, role, at: 1_000, parts }
 }
 
 export function jobInput(id: string): JobInput {
