@@ -133,7 +133,9 @@ describeBoth("The inspector", ({ start, generation }) => {
 
   test("after a restart an open tab says what to do, and comes back with a fresh link in any tab, without a reload", async () => {
     const [before] = await inspect(opencode)
-    const page = await openPage(before?.link ?? "")
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(before?.link ?? "")
     await page.locator(".connection.is-live").waitFor()
     await page.evaluate(() => document.body.setAttribute("data-before", "yes"))
     await opencode.restart()
@@ -143,13 +145,12 @@ describeBoth("The inspector", ({ start, generation }) => {
     })
     await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
     const [after] = await inspect(opencode)
-    const other = await page.context().newPage()
+    const other = await context.newPage()
     await other.goto(after?.link ?? "")
     await page.getByText("work after the restart").first().waitFor()
     await page.locator(".connection.is-live").waitFor()
     expect(await page.locator("body[data-before]").count()).toBe(1)
-    await other.close()
-    await page.close()
+    await context.close()
   })
 
   test("after a crash it is there at once with the jobs of before, without a word about itself", async () => {
