@@ -1,6 +1,7 @@
 import type { JobKey, JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
 import type { ShownMessage } from "../shown/conversation.ts"
+import type { Answer, Request } from "../shown/requests.ts"
 
 /** One project's actor system, as far as the inspector needs it. */
 export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> & {
@@ -19,6 +20,10 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
    * @param after the message that it may begin with, if it is still there
    */
   conversation?(job: JobRecord, after?: string): Promise<Conversation>
+  /** Reads in full what a job asks; those that are no longer asked, or cannot be read now, are not there. */
+  requests?(job: JobRecord): Promise<readonly ShownRequest[]>
+  /** Answers it in the person's name. Whether it was still asked. Rejects with a message for people. */
+  answer?(request: Request, answer: Answer): Promise<boolean>
   /** Sends a message to a running job, or a follow-up to an ended one. Rejects with a message for people. */
   send?(job: JobKey, message: string): Promise<void>
 }
@@ -37,6 +42,9 @@ export type Conversation =
   | { kind: "messages"; messages: readonly ShownMessage[] }
   | Extract<EndedText, { kind: "lost" | "unreadable" }>
 
+/** `unanswerable`: why it cannot be answered here. For people, a sentence. */
+export type ShownRequest = Request & { unanswerable?: string }
+
 export type Found = { source: Source; record: JobRecord }
 
 /** From memory, or read where it is kept: texts leave memory once delivered, and with the process. */
@@ -52,6 +60,11 @@ export async function conversationOf({ source, record }: Found, after?: string):
   if (record.session === "") return { kind: "messages", messages: [] }
   const unread: Conversation = { kind: "unreadable", why: "this project does not offer it" }
   return (await source.conversation?.(record, after)) ?? unread
+}
+
+/** Nothing is asked of anybody where the job's record says that it waits for nothing. */
+export async function requestsOf({ source, record }: Found): Promise<readonly ShownRequest[]> {
+  return record.asks?.length ? ((await source.requests?.(record)) ?? []) : []
 }
 
 /** The projects of this process. */

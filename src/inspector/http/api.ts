@@ -72,7 +72,13 @@ export const RequestAnswer = z.discriminatedUnion("kind", [
     kind: z.literal("permission"),
     action: z.string().describe("Such as `bash`."),
     parts: z
-      .array(z.object({ title: z.string(), text: z.string() }))
+      .array(
+        z.object({
+          title: z.string(),
+          text: z.string(),
+          cut: z.literal(true).optional().describe("The text goes on."),
+        }),
+      )
       .describe(
         "What it is for: the command, the change. Characters that cannot be seen are written out in the patterns.",
       ),

@@ -28,6 +28,8 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     prompt: host.prompt,
     deliver: late("deliver", host.deliver),
     steer: late("steer", host.steer),
+    request: late("request", host.request),
+    answer: late("answer", host.answer),
     showProgress: late("showProgress", host.showProgress),
     abort: late("abort", host.abort),
     agents: late("agents", host.agents),

@@ -117,6 +117,8 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
       return ok({ mark: message.mark })
     },
     steer: async () => ok(undefined),
+    request: async () => ok(undefined),
+    answer: async () => ok(false),
     async showProgress(_, progress) {
       shown.push(progress)
       return ok(undefined)

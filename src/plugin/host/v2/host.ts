@@ -39,6 +39,7 @@ import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
 import { Reader } from "./reading.ts"
+import { decodePermissions, Forms, inputIn, permissionRequest } from "./requests.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { shownMessages } from "./shown.ts"
@@ -114,6 +115,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
+  const forms = new Forms()
   const reader = new Reader(app.version, problems)
   const children = new Children(context, calls, loading.over, {
     reader,
@@ -322,6 +324,42 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     abort: (id) => call(() => session.interrupt({ sessionID: id })),
 
+    request: (id, { id: request, kind }) =>
+      call(async () => {
+        if (kind === "question") {
+          const asked = forms.request(id, request)
+          return asked && { ...asked, unanswerable: noAnswers }
+        }
+        const listed = await context.permission.list({ sessionID: id })
+        const all = reader.read("answer permission.list", () => decodePermissions(listed))
+        const asked = all.find((each) => each.id === request)
+        if (!asked) return undefined
+        const { source } = asked
+        const found = source?.messageID !== undefined && (await session.context({ sessionID: id }))
+        const input = found ? reader.read("answer session.context", () => inputIn(found, source)) : undefined
+        return permissionRequest(id, asked, input)
+      }),
+
+    answer: ({ id, session: sessionID }, answer) =>
+      call(async () => {
+        if (answer.kind !== "decision") throw new Error(noAnswers)
+        const { decision, message } = answer
+        const listed = await context.permission.list({ sessionID })
+        const all = reader.read("answer permission.list", () => decodePermissions(listed))
+        if (!all.some((each) => each.id === id)) return false
+        // opencode goes on with the turn for the sake of a message and keeps it to itself: the child reads it as a
+        // prompt, with what the refusal came to.
+        if (message !== undefined) await session.prompt({ sessionID, text: message })
+        return settled(
+          context.permission.reply({
+            sessionID,
+            requestID: id,
+            decision,
+            ...(message !== undefined && { message }),
+          }),
+        )
+      }),
+
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
@@ -353,7 +391,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         if (busy.has(id)) await underWay.tell(id, hear)
       }),
 
-    hearUndecoded: (event) => loading.hear(event),
+    hearUndecoded(event) {
+      loading.hear(event)
+      forms.hearUndecoded(event)
+    },
 
     hear(event) {
       const { type, session: id } = event
@@ -365,7 +406,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         const { message, asked } = event
         if (message !== undefined && asked) steps.set(id, { message, asked })
       }
+      if (type === "request.closed") forms.closed(event.request)
       if (type === "session.idle" || type === "session.deleted") {
+        forms.ended(id)
         busy.delete(id)
         steps.delete(id)
       }
@@ -398,6 +441,20 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     askToStart: (...asked) => children.askToStart(...asked),
     decide: (check) => children.decide(check),
+  }
+}
+
+/** Why a question cannot be answered. */
+const noAnswers = "opencode 2 lets its plugins answer no questions: answer it in the terminal."
+
+/** Whether the request was still there. */
+async function settled(replying: Promise<unknown>): Promise<boolean> {
+  try {
+    await replying
+    return true
+  } catch (thrown) {
+    if (isNotFound(thrown) || tagOf(thrown)?.endsWith("AlreadySettledError")) return false
+    throw thrown
   }
 }
 
