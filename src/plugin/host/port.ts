@@ -1,5 +1,6 @@
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
 import type { ShownMessage } from "../../shown/conversation.ts"
+import type { ChangedFiles } from "../../shown/files.ts"
 import type { Answer, Request } from "../../shown/requests.ts"
 import type { slashes, TerminalService } from "../../terminal/contract.ts"
 import type { Problems } from "../util/problems.ts"
@@ -30,6 +31,8 @@ export type Host = {
    * @param from the message that it may begin with, if it is still there
    */
   conversation(session: string, from?: string): Promise<Result<ShownMessage[]>>
+  /** Which files a session has changed, as far as opencode knows. */
+  files(session: string): Promise<Result<ChangedFiles>>
   /** The model that has made this tool call; nothing where opencode does not say. */
   modelOf(call: ToolCallPlace): Promise<Result<ModelChoice | undefined>>
   /**

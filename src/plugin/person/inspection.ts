@@ -8,7 +8,7 @@ import { Options } from "../options.ts"
 import { textOf } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
-import { conversationOf } from "./conversation.ts"
+import { conversationOf, filesOf } from "./conversation.ts"
 import { requestsOf } from "./requests.ts"
 import type { Toasts } from "./toasts.ts"
 
@@ -62,6 +62,7 @@ export function inspectJobs({
     draft: ({ session }) => turns.draftOf(session),
     readText: (record) => textOf(host, record),
     conversation: (record, after) => conversationOf({ host, turns }, record, after),
+    files: (record) => filesOf(host, record),
     requests: (record) => requestsOf(host, record),
     async answer(request, answer) {
       const answered = await host.answer(request, answer)

@@ -22,6 +22,7 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     children: late("children", host.children),
     messages: late("messages", host.messages),
     conversation: late("conversation", host.conversation),
+    files: late("files", host.files),
     modelOf: late("modelOf", host.modelOf),
     begunDeliveries: late("begunDeliveries", host.begunDeliveries),
     updateStored: late("updateStored", host.updateStored),

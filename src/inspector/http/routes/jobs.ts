@@ -6,6 +6,7 @@ import {
   type EndedText,
   endedText,
   type Found,
+  filesOf,
   requestsOf,
   type Sources,
 } from "../../source.ts"
@@ -20,6 +21,7 @@ import {
   SendBody,
 } from "../api.ts"
 import { ApiError } from "../api-error.ts"
+import { boundedFiles } from "../bounded-files.ts"
 import { boundedMessages } from "../bounded-messages.ts"
 import { parseBodyOf, parseQueryOf } from "../parse.ts"
 import { matches, parseQuery } from "../query.ts"
@@ -55,13 +57,12 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
       const { after } = parseQueryOf(c, MessagesQuery)
       const read = await conversationOf(find(c.req.param("session")), after)
       if (read.kind === "messages") return c.json(boundedMessages(read.messages, after))
-      throw read.kind === "lost"
-        ? new ApiError(404, "lost", `Its conversation is lost: ${read.why}.`)
-        : new ApiError(503, "unreadable", `Its conversation could not be read: ${read.why}.`)
+      throw unread("Its conversation", read)
     })
-    .get("/:session/files", (c) => {
-      find(c.req.param("session"))
-      throw notYet()
+    .get("/:session/files", async (c) => {
+      const read = await filesOf(find(c.req.param("session")))
+      if (read.kind !== "files") throw unread("What it has changed", read)
+      return c.json(boundedFiles(read))
     })
     .post("/:session/answer", async (c) => {
       const found = find(c.req.param("session"))
@@ -106,7 +107,10 @@ const answered = () =>
 
 const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
-const notYet = () => new ApiError(501, "not-yet", "This is not built yet.")
+const unread = (what: string, { kind, why }: { kind: "lost" | "unreadable"; why: string }) =>
+  kind === "lost"
+    ? new ApiError(404, kind, `${what} is lost: ${why}.`)
+    : new ApiError(503, kind, `${what} could not be read: ${why}.`)
 
 async function textOf(found: Found): Promise<Pick<JobAnswer, "text" | "noText">> {
   const { source, record } = found

@@ -7,6 +7,7 @@ import { slashes, type TerminalService, toastTitle } from "../../../terminal/con
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
+import { changedFiles } from "../changed-files.ts"
 import {
   type Host,
   type HostEvent,
@@ -20,6 +21,7 @@ import {
 import { decodeConversation } from "./conversation.ts"
 import { decodeAgent, decodeMessage, decodeSession, type MessageWithParts, OUR_KEY } from "./decode.ts"
 import { decodeEvent } from "./events.ts"
+import { decodeChanges } from "./files.ts"
 import { partIDOf } from "./part-id.ts"
 import { decodePermission, decodeQuestion, inputOf } from "./requests.ts"
 import { shownMessage } from "./shown.ts"
@@ -134,6 +136,11 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       }
       return shown(await call(session.messages({ sessionID: id })))
     },
+
+    files: (id) =>
+      call(session.messages({ sessionID: id })).then(
+        map("messages", (messages: MessageWithParts[]) => changedFiles(decodeChanges(messages), directory)),
+      ),
 
     modelOf: ({ session: id, message: messageID }) =>
       call(session.message({ sessionID: id, messageID }))

@@ -7,6 +7,7 @@ import { Problems } from "../../util/problems.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
 import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
+import { changedFiles } from "../changed-files.ts"
 import type {
   FoundSessions,
   Host,
@@ -35,6 +36,7 @@ import {
   lastEndIn,
   OUR_KEY,
 } from "./decode.ts"
+import { decodeChanges } from "./files.ts"
 import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
@@ -270,6 +272,13 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         const found = await session.context({ sessionID: id })
         return reader.read("answer session.context", () => shownMessages(found))
+      }),
+
+    files: (id) =>
+      call(async () => {
+        const found = await session.context({ sessionID: id })
+        const changes = reader.read("answer session.context", () => decodeChanges(found))
+        return changedFiles(changes, location.directory)
       }),
 
     modelOf: ({ session: id, message: messageID }) =>
