@@ -1,9 +1,10 @@
-import type { EndedText, Source } from "../../../src/inspector/source.ts"
+import type { Conversation, EndedText, Files, ShownRequest, Source } from "../../../src/inspector/source.ts"
 import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
+import type { Request, Answer as RequestAnswer } from "../../../src/shown/requests.ts"
 import { Watched } from "../../support/waiters.ts"
 
 /** A real troupe whose children answer when the test says so. */
@@ -19,8 +20,20 @@ export type ScriptedTroupe = {
   /** What is left of the texts that are not in memory, by the job's id. Default: opencode is busy. */
   kept: Map<string, EndedText>
   sent: { id: string; message: string }[]
+  /** What the children have said, by the job's id. Default: nothing. */
+  conversations: Map<string, Conversation>
+  /** What they have changed, by the job's id. Default: nothing. */
+  files: Map<string, Files>
+  /** The child asks; it goes on once that is answered. */
+  ask(id: string, request: ShownRequest): Promise<void>
+  answers: Answered[]
+  /** Those of owners; `retitle` tells of a new one. */
+  titles: Map<string, string>
+  retitle(owner: string, title: string): void
   stop(): void
 }
+
+export type Answered = { request: Request; answer: RequestAnswer }
 
 /** With a delivery for each owner, and a turn and a writer for each of its live jobs. */
 export function withProtocols(source: Source): Source {
@@ -59,6 +72,12 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const places = new Watched<string>("place")
   const kept: ScriptedTroupe["kept"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
+  const conversations: ScriptedTroupe["conversations"] = new Map()
+  const files: ScriptedTroupe["files"] = new Map()
+  const open = new Map<string, { id: string; request: ShownRequest }>()
+  const answers: Answered[] = []
+  const titles = new Map<string, string>()
+  const hearers = new Set<(owner: string) => void>()
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
     promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
@@ -80,10 +99,49 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       name,
       concurrency,
       readText: async ({ id }) => kept.get(id) ?? { kind: "unreadable", why: "opencode is busy" },
+      conversation: async ({ id }) => conversations.get(id) ?? { kind: "messages", messages: [] },
+      files: async ({ id }) => files.get(id) ?? { kind: "files", files: [] },
+      requests: async ({ id: job }) =>
+        [...open.values()].flatMap(({ id, request }) => (id === job ? [request] : [])),
+      async answer(request, answer) {
+        const asked = open.get(request.id)
+        if (!asked || !open.delete(request.id)) return false
+        answers.push({ request, answer })
+        const at = Date.now()
+        troupe.tell({ owner: OWNER, id: asked.id }, { type: "child.answered", ask: request.id, at })
+        return true
+      },
+      titles: {
+        of: (owner) => titles.get(owner),
+        subscribe(hear) {
+          hearers.add(hear)
+          return () => hearers.delete(hear)
+        },
+      },
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
     kept,
     sent,
+    conversations,
+    files,
+    answers,
+    titles,
+    retitle(owner, title) {
+      titles.set(owner, title)
+      for (const hear of hearers) hear(owner)
+    },
+    async ask(id, request) {
+      await until(id, "prompting.working")
+      open.set(request.id, { id, request })
+      const { kind } = request
+      const text =
+        request.kind === "permission"
+          ? `${request.action}: ${request.parts.map((part) => part.text).join(", ")}`
+          : request.questions.map((question) => question.text).join(" ")
+      const ask = { id: request.id, kind, text }
+      troupe.tell({ owner: OWNER, id }, { type: "child.asked", ask, at: Date.now() })
+      await until(id, `prompting.${kind}`)
+    },
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),
     answer: async (id, answer = {}) => {
