@@ -223,10 +223,13 @@ describe("batches and owners", () => {
   })
 
   it("say how far they are and what they have used", async () => {
+    scripted.titles.set("ses_owner", "Fix the login")
     await open("view=jobs")
-    await group("ses_owner").getByText("4 jobs, 1 live, 2 failed · 4.5k tokens · $0.7500").waitFor()
+    await group("Fix the login").getByText("4 jobs, 1 live, 2 failed · 4.5k tokens · $0.7500").waitFor()
     const progress = group("Batch of").nth(1).getByRole("progressbar")
     expect([await progress.getAttribute("value"), await progress.getAttribute("max")]).toEqual(["2", "2"])
+    scripted.retitle("ses_owner", "Mend the login")
+    await group("Mend the login").waitFor()
     await page.setViewportSize({ width: 390, height: 800 })
     await expectReadable("jobs on a phone")
     await row("a4").getByText("explore").waitFor()
