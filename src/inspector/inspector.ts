@@ -1,14 +1,11 @@
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
-import { Links } from "./access/links.ts"
-import { derive, newSecret } from "./access/secrets.ts"
+import { Access } from "./access/access.ts"
 import { inspectCommand } from "./discovery/command.ts"
 import { Registration } from "./discovery/register.ts"
-import { PortTakenError } from "./errors.ts"
 import { Feed } from "./feed/feed.ts"
 import { createApp } from "./http/app.ts"
 import { type PageFiles, readPageFiles } from "./http/page-files.ts"
+import { bounded, boundedServer, type Limits, listen } from "./http/server.ts"
 import { Totals } from "./metrics/totals.ts"
 import { checkOptions, type InspectorOptions } from "./options.ts"
 import { type Source, Sources } from "./source.ts"
@@ -23,6 +20,7 @@ export type StartOptions = {
   page?: PageFiles
   /** Where the command line finds running inspectors. Default: under XDG_STATE_HOME; false: nowhere. */
   registerFolder?: string | false
+  limits?: Limits
   /** Called with defects of the inspector. Default: they are ignored. */
   reportError?: (error: unknown) => void
 }
@@ -47,10 +45,10 @@ export type Inspector = {
 export async function startInspector(start: StartOptions): Promise<Inspector> {
   const { source, options = {}, now = Date.now, reportError = () => {} } = start
   checkOptions(options)
-  const { port = 0, host = "127.0.0.1", readOnly = false, token = newSecret() } = options
+  const { port = 0, host = "127.0.0.1", readOnly = false, token } = options
   const page = start.page ?? (await readPageFiles())
 
-  const server = createServer()
+  const server = boundedServer(start.limits)
   const listening = await listen(server, port, host)
   const hosts = [...new Set([listening.host, `localhost:${listening.port}`])]
   const url = `http://${listening.host}`
@@ -59,11 +57,9 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
   sources.add(source)
   const feed = new Feed(sources, { now, readOnly })
   const totals = new Totals(sources)
-  const links = new Links(now)
-  const link = () => `${url}/?link=${links.create()}`
-  const linkSecret = newSecret()
-  const cookie = { name: `troupe-${listening.port}`, value: derive(token, "cookie") }
-  const access = { links, token, cookie }
+  const access = new Access(token, now)
+  // In the fragment, which browsers send to nobody: only the page reads it.
+  const link = () => `${url}/#link=${access.createLink()}`
   const app = createApp({
     sources,
     feed,
@@ -72,19 +68,19 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
     access,
     hosts,
     readOnly,
-    linkSecret,
     link,
     command: inspectCommand,
     reportError,
   })
-
   // Otherwise the adapter would replace opencode's global Request and Response.
-  server.on("request", getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  server.on("request", bounded(answer, start.limits))
+
   const registration =
     start.registerFolder === false
       ? undefined
       : await Registration.write(
-          { url, secret: linkSecret, pid: process.pid, startedAt: now(), project: source.name },
+          { url, secret: access.linkSecret, pid: process.pid, startedAt: now(), project: source.name },
           start.registerFolder,
         ).catch(reportError)
 
@@ -103,21 +99,4 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
       })
     },
   }
-}
-
-type Listening = { host: string; port: number }
-
-function listen(server: ReturnType<typeof createServer>, port: number, host: string): Promise<Listening> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(error.code === "EADDRINUSE" || error.code === "EACCES" ? new PortTakenError(port) : error),
-    )
-    server.listen(port, host, () => {
-      // The inspector must not keep opencode alive.
-      server.unref()
-      const address = server.address() as AddressInfo
-      const name = address.family === "IPv6" ? `[${address.address}]` : address.address
-      resolve({ host: `${name}:${address.port}`, port: address.port })
-    })
-  })
 }

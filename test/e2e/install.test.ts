@@ -120,7 +120,7 @@ describeOn(
         const plugin = loaded.match(/node (['"]?)(\S+)\/dist\/cli\.js\1 inspect/)?.[2] ?? ""
         expect(plugin).toContain("opencode-troupe-0.2.0.tgz")
         const inspect = command("The inspector", /inspect/).replace("<path to the plugin>", plugin)
-        expect(inProject(inspect)).toMatch(/http:\/\/127\.0\.0\.1:\d+\/\?link=/)
+        expect(inProject(inspect)).toMatch(/http:\/\/127\.0\.0\.1:\d+\/#link=/)
       } finally {
         await opencode.stop()
       }

@@ -109,7 +109,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/Jobs +esc[\s\S]*• gamma/)
     tui.press("C-g")
     await tui.waitForScreen(
-      /(Open this link|The inspector, for ten minutes)[\s\S]*http:\/\/127\.0\.0\.1:\d+\/\?link=/,
+      /(Open this link|The inspector, for ten minutes)[\s\S]*http:\/\/127\.0\.0\.1:\d+\/#link=/,
     )
     if (generation === 2) {
       tui.press("Escape")

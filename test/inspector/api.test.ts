@@ -7,7 +7,7 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as z from "zod"
 import { buildPage, writePage } from "../../scripts/build-page.ts"
-import { Links } from "../../src/inspector/access/links.ts"
+import { Access } from "../../src/inspector/access/access.ts"
 import { Feed } from "../../src/inspector/feed/feed.ts"
 import { ActorAnswer } from "../../src/inspector/http/api.ts"
 import { createApp } from "../../src/inspector/http/app.ts"
@@ -297,10 +297,9 @@ describe("GET /openapi.json", () => {
       feed: new Feed(sources, { now: Date.now, readOnly: false }),
       totals: new Totals(sources),
       page: pageStub,
-      access: { links: new Links(Date.now), token, cookie: { name: "c", value: "v" } },
+      access: new Access(token, Date.now),
       hosts: ["127.0.0.1:1"],
       readOnly: false,
-      linkSecret: token,
       link: () => "",
       command: "",
       reportError: () => {},

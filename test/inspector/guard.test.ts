@@ -1,5 +1,6 @@
 import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { proofOf } from "../../src/inspector/access/proof.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { type Asked, ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
@@ -8,11 +9,9 @@ import { type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/script
 const token = "a token of thirty-two characters or more"
 const bearer = { authorization: `Bearer ${token}` }
 const job = `/api/jobs/${sessionOf("j1")}`
+/** What anybody on this machine may read: it is the same in every installation. */
+const files = ["/", "/page.js", "/page.css", "/icon.svg"]
 const reads = [
-  "/",
-  "/page.js",
-  "/page.css",
-  "/icon.svg",
   "/api/jobs",
   job,
   "/api/actors",
@@ -54,16 +53,20 @@ function send(method: string, path: string, headers: Record<string, string>, mor
   return ask(inspector.url, path, { method, headers: { ...post, ...headers }, ...more })
 }
 
+const linkIn = (url: string) => new URLSearchParams(new URL(url).hash.slice(1)).get("link") ?? ""
+
+const exchange = (link: string) => send("POST", "/api/access", {}, { body: JSON.stringify({ link }) })
+
 async function usedLink(): Promise<string> {
-  const link = new URL(inspector.link())
-  expect((await send("GET", `/${link.search}`, {})).status).toBe(303)
-  return link.searchParams.get("link") ?? ""
+  const link = linkIn(inspector.link())
+  expect((await exchange(link)).status).toBe(200)
+  return link
 }
 
 async function expiredLink(): Promise<string> {
-  const link = new URL(inspector.link())
+  const link = linkIn(inspector.link())
   now += 10 * 60_000
-  return link.searchParams.get("link") ?? ""
+  return link
 }
 
 /** What is answered to these bytes. */
@@ -85,7 +88,6 @@ describe.each(everywhere)("%s %s refuses", (method, path) => {
     ["no token", 401, "access", () => ({})],
     ["a wrong token", 401, "access", () => ({ authorization: `Bearer ${"x".repeat(40)}` })],
     ["a token as a basic password", 401, "access", () => ({ authorization: `Basic ${token}` })],
-    ["a wrong cookie", 401, "access", () => ({ cookie: `troupe-${port()}=${"x".repeat(43)}` })],
     ["the token as a cookie", 401, "access", () => ({ cookie: `troupe-${port()}=${token}` })],
     ["a foreign Host", 421, "host", () => ({ ...bearer, host: `rebind.test:${port()}` })],
     ["another port in Host", 421, "host", () => ({ ...bearer, host: "127.0.0.1:1" })],
@@ -114,15 +116,31 @@ describe.each(everywhere)("%s %s refuses", (method, path) => {
     expect(answered.headers["cache-control"]).toBe("no-store")
   })
 
-  const links: [string, () => Promise<string>][] = [
-    ["a link that was used", usedLink],
-    ["a link that has expired", expiredLink],
-    ["a link that was never given out", async () => "x".repeat(43)],
-  ]
-  it.each(links)("%s", async (_what, link) => {
-    const answered = await send(method, `${path}?link=${await link()}`, {})
-    expect([answered.status, errorOf(answered.text).kind]).toEqual([401, "access"])
-    expect(answered.headers).not.toHaveProperty("set-cookie")
+  it("a link, which it does not use up", async () => {
+    const link = linkIn(inspector.link())
+    expect((await send(method, `${path}?link=${link}`, {})).status).toBe(401)
+    expect((await send(method, path, { authorization: `Bearer ${link}` })).status).toBe(401)
+    expect((await exchange(link)).status).toBe(200)
+  })
+
+  it("the secret of another start, though the token is the same", async () => {
+    const other = await startInspector({
+      source: scripted.source,
+      options: { token },
+      page: pageStub,
+      registerFolder: false,
+    })
+    const { secret } = JSON.parse(
+      (
+        await ask(other.url, "/api/access", {
+          method: "POST",
+          headers: { "x-troupe": "1", "content-type": "application/json" },
+          body: JSON.stringify({ link: linkIn(other.link()) }),
+        })
+      ).text,
+    )
+    await other.stop()
+    expect((await send(method, path, { authorization: `Bearer ${secret}` })).status).toBe(401)
   })
 
   it("a request without Host", async () => {
@@ -132,64 +150,43 @@ describe.each(everywhere)("%s %s refuses", (method, path) => {
   })
 })
 
-it.each(everywhere.filter(([, path]) => path !== "/"))(
-  "%s %s takes no link: only the page trades one, and the link stays good for it",
-  async (method, path) => {
-    const link = new URL(inspector.link()).search
-    expect((await send(method, `${path}${link}`, {})).status).toBe(401)
-    expect((await send("GET", `/${link}`, {})).status).toBe(303)
-  },
-)
-
-it.each(reads)("answers no preflight of another origin: OPTIONS %s", async (path) => {
+it.each([...files, ...reads])("answers no preflight of another origin: OPTIONS %s", async (path) => {
   const headers = { origin: "https://evil.test", "access-control-request-method": "POST" }
   const answered = await ask(inspector.url, path, { method: "OPTIONS", headers })
-  expect(answered.status).toBe(403)
+  expect(answered.status).toBe(405)
   expect(Object.keys(answered.headers).filter((name) => name.startsWith("access-control"))).toEqual([])
 })
 
-describe("a person in a browser", () => {
-  const browser = { accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" }
-  const cases: [string, number, string, () => Promise<[string, Record<string, string>]>][] = [
-    ["without a link", 401, "This requires a fresh link", async () => ["/", {}]],
-    ["with a used link", 401, "This requires a fresh link", async () => [`/?link=${await usedLink()}`, {}]],
-    [
-      "with an old link",
-      401,
-      "This requires a fresh link",
-      async () => [`/?link=${await expiredLink()}`, {}],
-    ],
-    [
-      "sent by another site",
-      403,
-      "Another site sent you here",
-      async () => ["/", { "sec-fetch-site": "cross-site" }],
-    ],
-    ["under another name", 421, "does not answer to this name", async () => ["/", { host: "rebind.test" }]],
-  ]
-  it.each(cases)(
-    "%s reads what to do, on a page that runs nothing",
-    async (_what, status, words, request) => {
-      const [path, headers] = await request()
-      const answered = await send("GET", path, { ...browser, ...headers })
-      expect([answered.status, answered.headers["content-type"]]).toEqual([
-        status,
-        "text/html; charset=UTF-8",
-      ])
-      expect(answered.text).toContain(words)
-      // A page under another name may read what it is answered, and must not learn where the plugin lies.
-      if (status === 421) expect(answered.text).not.toContain("cli.js")
-      else expect(answered.text).toContain(inspector.command)
-      expect(answered.text).not.toMatch(/<script|secret|src=|href=| on\w+=/)
-      expect(answered.headers["content-security-policy"]).toContain("script-src 'self'")
-      expect(answered.headers["cache-control"]).toBe("no-store")
-    },
-  )
-
-  it.each(["/api/jobs", job, "/page.js", "/metrics"])("gets JSON of %s all the same", async (path) => {
-    const answered = await send("GET", path, browser)
-    expect([answered.status, errorOf(answered.text).kind]).toEqual([401, "access"])
+describe.each(files)("%s, which holds nothing,", (path) => {
+  it("is there for everybody on this machine", async () => {
+    const answered = await send("GET", path, {})
+    expect([answered.status, answered.headers["content-security-policy"]]).toEqual([
+      200,
+      expect.stringContaining("frame-ancestors 'none'"),
+    ])
   })
+
+  it("is compressed, and not sent again to a browser that has it", async () => {
+    const { headers } = await send("GET", path, { "accept-encoding": "gzip, br" })
+    expect(headers["content-encoding"]).toBe("gzip")
+    const again = await send("GET", path, { "if-none-match": String(headers.etag) })
+    expect([again.status, again.text]).toEqual([304, ""])
+  })
+
+  it("is not for other sites, which may only lead a person to the page", async () => {
+    const fetched = { "sec-fetch-site": "cross-site", "sec-fetch-dest": "empty" }
+    expect((await send("GET", path, fetched)).status).toBe(403)
+    expect((await send("GET", path, { ...fetched, "sec-fetch-dest": "iframe" })).status).toBe(403)
+    const visit = await send("GET", path, { ...fetched, "sec-fetch-dest": "document" })
+    expect(visit.status).toBe(path === "/" ? 200 : 403)
+  })
+})
+
+it("tells a person who came under another name what to do, and not where the plugin lies", async () => {
+  const answered = await send("GET", "/", { accept: "text/html,*/*;q=0.8", host: "rebind.test" })
+  expect([answered.status, answered.headers["content-type"]]).toEqual([421, "text/html; charset=UTF-8"])
+  expect(answered.text).toContain("does not answer to this name")
+  expect(answered.text).not.toMatch(/cli\.js|<script|secret|src=|href=| on\w+=/)
 })
 
 describe("a change", () => {
@@ -246,41 +243,58 @@ describe("a change", () => {
 })
 
 describe("a link", () => {
-  const follow = (link: string) => ask(inspector.url, link.slice(inspector.url.length))
-  const cookieOf = (headers: Record<string, unknown>) => String(headers["set-cookie"])
-
-  it("is traded once for a cookie, and leaves the address", async () => {
-    const link = inspector.link()
-    const first = await follow(link)
-    expect([first.status, first.headers.location]).toEqual([303, "/"])
-    expect(cookieOf(first.headers)).toMatch(/^troupe-\d+=[^;]+;.*HttpOnly.*SameSite=Strict/)
-    expect((await follow(link)).status).toBe(401)
-    const cookie = cookieOf(first.headers).split(";")[0] ?? ""
-    expect((await ask(inspector.url, "/api/jobs", { headers: { cookie } })).status).toBe(200)
+  it("is exchanged once for a secret, which a browser sends from then on", async () => {
+    const link = linkIn(inspector.link())
+    const { secret, command } = JSON.parse((await exchange(link)).text)
+    expect(command).toBe(inspector.command)
+    expect((await send("GET", "/api/jobs", { authorization: `Bearer ${secret}` })).status).toBe(200)
+    expect((await send("GET", "/api/jobs", { cookie: `troupe=${secret}` })).status).toBe(401)
+    expect((await exchange(link)).status).toBe(401)
   })
 
-  it("is used up by a browser that already has the cookie, too", async () => {
-    const cookie = cookieOf((await follow(inspector.link())).headers).split(";")[0] ?? ""
-    const link = new URL(inspector.link())
-    expect((await send("GET", `/${link.search}`, { cookie })).status).toBe(303)
-    expect((await send("GET", `/${link.search}`, {})).status).toBe(401)
+  it.each([
+    ["was used", usedLink],
+    ["has expired", expiredLink],
+    ["was never given out", async () => "x".repeat(22)],
+  ])("that %s gets nothing but words", async (_what, link) => {
+    const answered = await exchange(await link())
+    expect([answered.status, errorOf(answered.text)]).toEqual([
+      401,
+      { kind: "access", command: inspector.command, message: expect.stringContaining("fresh link") },
+    ])
   })
 
-  it("is not used up by a look at its head", async () => {
-    const link = new URL(inspector.link())
-    expect((await send("HEAD", `/${link.search}`, {})).status).toBe(401)
-    expect((await send("GET", `/${link.search}`, {})).status).toBe(303)
+  it("gives each browser a secret of its own", async () => {
+    const secrets = await Promise.all(
+      [1, 2].map(async () => JSON.parse((await exchange(linkIn(inspector.link()))).text).secret),
+    )
+    expect(new Set(secrets).size).toBe(2)
   })
 
-  it("expires after ten minutes", async () => {
-    const link = inspector.link()
-    now += 10 * 60_000
-    expect((await follow(link)).status).toBe(401)
+  it("is exchanged for our own page alone", async () => {
+    const body = JSON.stringify({ link: linkIn(inspector.link()) })
+    const foreign = { origin: "http://127.0.0.1:1" }
+    expect((await send("POST", "/api/access", foreign, { body })).status).toBe(403)
+    const form = { "content-type": "text/plain" }
+    expect((await send("POST", "/api/access", form, { body })).status).toBe(415)
+    expect((await ask(inspector.url, "/api/access", { method: "POST", body })).status).toBe(403)
+    expect((await send("POST", "/api/access", {}, { body })).status).toBe(200)
   })
 
-  it("keeps what else the address selects", async () => {
-    const answered = await follow(`${inspector.link()}&view=timeline`)
-    expect(answered.headers.location).toBe("/?view=timeline")
+  it("lets somebody in where nothing may be changed, too", async () => {
+    const readOnly = await startInspector({
+      source: scripted.source,
+      options: { readOnly: true },
+      page: pageStub,
+      registerFolder: false,
+    })
+    const answered = await ask(readOnly.url, "/api/access", {
+      method: "POST",
+      headers: { "x-troupe": "1", "content-type": "application/json" },
+      body: JSON.stringify({ link: linkIn(readOnly.link()) }),
+    })
+    expect(answered.status).toBe(200)
+    await readOnly.stop()
   })
 
   it("is not asked for without the secret", async () => {
@@ -290,6 +304,34 @@ describe("a link", () => {
     }
   })
 })
+
+describe("a proof", () => {
+  const nonce = "a-nonce-of-the-test-alone"
+  const proofHere = async (headers = {}) =>
+    JSON.parse((await send("GET", `/api/proof?nonce=${nonce}`, headers)).text).proof
+
+  it("is what only the inspector that gave the key can make, at its own address", async () => {
+    const { proofKey } = JSON.parse((await exchange(linkIn(inspector.link()))).text)
+    expect(await proofHere()).toBe(proofOf(proofKey, inspector.url, nonce))
+    const { port } = new URL(inspector.url)
+    expect(await proofHere({ host: `localhost:${port}` })).not.toBe(await proofHere())
+  })
+
+  it.each(["", "short", "x".repeat(65), "with%20a-space-in-between"])("is not made of %j", async (bad) => {
+    const answered = await send("GET", `/api/proof?nonce=${bad}`, {})
+    expect([answered.status, errorOf(answered.text).kind]).toEqual([400, "query"])
+  })
+})
+
+it.each(["TRACE", "PROPFIND", "PUT", "DELETE", "PATCH", "OPTIONS"])(
+  "answers %s in words, with and without a token",
+  async (method) => {
+    for (const headers of [{}, bearer]) {
+      const answered = await ask(inspector.url, "/api/jobs", { method, headers })
+      expect([answered.status, errorOf(answered.text).kind]).toEqual([405, "method"])
+    }
+  },
+)
 
 it.each([
   "/nothing",

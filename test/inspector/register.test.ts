@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process"
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { afterEach, beforeEach, expect, it } from "vitest"
+import { basename, join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { leadingTo } from "../../src/inspector/discovery/browser.ts"
 import { runCli } from "../../src/inspector/discovery/cli.ts"
 import { commandFor, inspectCommand } from "../../src/inspector/discovery/command.ts"
 import { defaultFolder, runningInspectors } from "../../src/inspector/discovery/register.ts"
@@ -37,7 +39,7 @@ async function cli(...args: string[]) {
   const code = await runCli(args, {
     write: (text) => (output.out += text),
     complain: (text) => (output.err += text),
-    open: (link) => output.opened.push(link),
+    open: async (link) => void output.opened.push(link),
     registerFolder: folder,
   })
   return { code, ...output }
@@ -55,10 +57,100 @@ it("leaves a note that this user alone can read, and takes it away", async () =>
 it("removes notes of processes that are gone, and what is no note", async () => {
   const { url } = await start()
   const gone = { url, secret: "x".repeat(43), pid: 2 ** 22 + 1, startedAt: 1, project: "p" }
-  await writeFile(join(folder, "gone.json"), JSON.stringify(gone))
+  await writeFile(join(folder, "gone.json"), JSON.stringify(gone), { mode: 0o600 })
   await writeFile(join(folder, "broken.json"), "{")
   expect((await runningInspectors(folder)).map((entry) => entry.url)).toEqual([url])
   expect(await readdir(folder)).toHaveLength(1)
+})
+
+describe("a note that this user alone has not written", () => {
+  const entry = async () => ({
+    url: (await start()).url,
+    secret: "x".repeat(43),
+    pid: process.pid,
+    startedAt: 9,
+    project: "p",
+  })
+  const notes: [string, (file: string, text: string) => Promise<unknown>][] = [
+    ["others can read", (file, text) => writeFile(file, text, { mode: 0o644 })],
+    [
+      "is a link",
+      async (file, text) => {
+        await writeFile(join(home, "elsewhere"), text, { mode: 0o600 })
+        await symlink(join(home, "elsewhere"), file)
+      },
+    ],
+    ["is a pipe, which would never answer", async (file) => execFileSync("mkfifo", ["-m", "600", file])],
+    ["is a folder", (file) => mkdir(file)],
+    ["is huge", (file, text) => writeFile(file, text + " ".repeat(100_000), { mode: 0o600 })],
+  ]
+  it.each(notes)("is not read: one that %s", async (_what, write) => {
+    const good = await entry()
+    await write(join(folder, "other.json"), JSON.stringify(good))
+    expect((await runningInspectors(folder)).map(({ startedAt }) => startedAt)).not.toContain(9)
+  })
+
+  it.each([
+    "http://192.168.1.2:80",
+    "https://127.0.0.1:80",
+    "http://127.0.0.1:80/x",
+    "http://user@127.0.0.1:80",
+    "file:///etc",
+  ])("is not believed where it leads to %s", async (url) => {
+    const note = JSON.stringify({ ...(await entry()), url })
+    await writeFile(join(folder, "other.json"), note, { mode: 0o600 })
+    expect(await runningInspectors(folder)).toHaveLength(1)
+  })
+})
+
+describe("another program on the port of an inspector that is gone", () => {
+  /** Answers as an inspector would that knows no secret. */
+  async function impostor(link: (url: string) => string) {
+    const heard: string[] = []
+    const server = createServer((request, response) => {
+      heard.push(`${request.method} ${request.headers.authorization ?? ""}`)
+      response
+        .setHeader("content-type", "application/json")
+        .end(JSON.stringify({ link: link(url), proof: "x" }))
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const address = server.address()
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`
+    return { url, heard, end: () => server.close() }
+  }
+
+  it("is sent no secret, and leads nobody anywhere", async () => {
+    const { url, heard, end } = await impostor((url) => `${url}/#link=${"x".repeat(22)}`)
+    await mkdir(folder, { mode: 0o700 })
+    const note = { url, secret: "s".repeat(43), pid: process.pid, startedAt: 1, project: "p" }
+    await writeFile(join(folder, "gone.json"), JSON.stringify(note), { mode: 0o600 })
+    expect(await cli("inspect", "--open")).toMatchObject({ code: 1, opened: [], out: "" })
+    expect(heard).toEqual(["GET "])
+    end()
+  })
+})
+
+it("prints nothing that a terminal would carry out, or that hides", async () => {
+  const name = "/projects/\u001b]0;owned\u0007\u202egpj.exe\u200b"
+  scripted.stop()
+  scripted = scriptedTroupe({ name })
+  await start()
+  const { out } = await cli("inspect")
+  expect(out).toContain("/projects/\\u{1b}]0;owned\\u{7}\\u{202e}gpj.exe\\u{200b}")
+  const json = (await cli("inspect", "--json")).out
+  expect(json).toMatch(/^[\x20-\x7e\n]+$/)
+  expect(JSON.parse(json)[0].project).toBe(name)
+})
+
+it("opens a file that this user alone can read and that leads to the link, for everybody sees a program's arguments", async () => {
+  const link = "http://127.0.0.1:1/#link=abc"
+  const file = await leadingTo(link, folder)
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  expect(await readFile(file, "utf8")).toContain(`url=${link}"`)
+  const old = new Date(Date.now() - 11 * 60_000)
+  await utimes(file, old, old)
+  const next = await leadingTo(link, folder)
+  expect(await readdir(folder)).toEqual([basename(next)])
 })
 
 it("looks where XDG says", () => {
@@ -73,14 +165,20 @@ it("prints a fresh link that works once", async () => {
   expect(out).toContain("/projects/demo")
   const link = out.match(/http\S+/)?.[0] ?? ""
   expect(link.startsWith(url)).toBe(true)
-  expect((await ask(url, link.slice(url.length))).status).toBe(303)
-  expect((await ask(url, link.slice(url.length))).status).toBe(401)
+  const exchange = () =>
+    ask(url, "/api/access", {
+      method: "POST",
+      headers: { "x-troupe": "1", "content-type": "application/json" },
+      body: JSON.stringify({ link: link.split("#link=")[1] }),
+    })
+  expect((await exchange()).status).toBe(200)
+  expect((await exchange()).status).toBe(401)
 })
 
 it("opens the newest one", async () => {
   const { url } = await start()
   const { opened } = await cli("inspect", "--open")
-  expect(opened).toEqual([expect.stringContaining(`${url}/?link=`)])
+  expect(opened).toEqual([expect.stringContaining(`${url}/#link=`)])
 })
 
 it("prints JSON without the secret", async () => {

@@ -147,7 +147,7 @@ describe("/troupe", () => {
   })
 
   it.each([
-    ["http://127.0.0.1:1/?link=x", 1],
+    ["http://127.0.0.1:1/#link=x", 1],
     [undefined, 0],
   ])("shows a link to the inspector, unless the server part does: %s", async (link, times) => {
     const { read, run } = person(["inspect"], { inspect: async () => link })

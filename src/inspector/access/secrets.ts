@@ -8,9 +8,9 @@ export function isSameSecret(given: string, expected: string): boolean {
   return timingSafeEqual(digest(given), digest(expected))
 }
 
-/** A separate secret for each purpose, which does not reveal the token. */
-export function derive(token: string, purpose: string): string {
-  return createHmac("sha256", token).update(purpose).digest("base64url")
+/** What only somebody with the secret can make of a text, and what does not reveal the secret. */
+export function derive(secret: string, text: string): string {
+  return createHmac("sha256", secret).update(text).digest("base64url")
 }
 
 // timingSafeEqual requires equal lengths.

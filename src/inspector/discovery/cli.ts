@@ -1,6 +1,8 @@
-import { spawn } from "node:child_process"
 import { parseArgs } from "node:util"
-import { LinkAnswer } from "../http/api.ts"
+import { visibleLine } from "../../util/visible.ts"
+import { isProof } from "../access/proof.ts"
+import { newSecret } from "../access/secrets.ts"
+import { LinkAnswer, ProofAnswer } from "../http/api.ts"
 import { inspectCommand } from "./command.ts"
 import { type Entry, runningInspectors } from "./register.ts"
 
@@ -25,7 +27,7 @@ export type Surroundings = {
   complain(text: string): void
   /** Where running inspectors are registered. Default: as for the inspectors themselves. */
   registerFolder?: string
-  open(link: string): void
+  open(link: string): Promise<void>
 }
 
 type Running = Omit<Entry, "secret"> & { link: string }
@@ -42,14 +44,14 @@ export async function runCli(args: string[], surroundings: Surroundings): Promis
   if (parsed.version) return print(write, `${version()}\n`)
 
   const running = await linksOf(await runningInspectors(surroundings.registerFolder))
-  if (parsed.json) write(`${JSON.stringify(running, null, 2)}\n`)
+  if (parsed.json) write(`${ascii(JSON.stringify(running, null, 2))}\n`)
   const [newest] = running
   if (!newest) {
     if (!parsed.json) complain(nothingRuns)
     return 1
   }
-  if (!parsed.json) write(running.map(({ link, project }) => `${project}\n  ${link}\n`).join(""))
-  if (parsed.open) open(newest.link)
+  if (!parsed.json) write(running.map(({ link, project }) => `${visibleLine(project)}\n  ${link}\n`).join(""))
+  if (parsed.open) await open(newest.link)
   return 0
 }
 
@@ -105,31 +107,30 @@ async function linksOf(entries: Entry[]): Promise<Running[]> {
 const answerTimeout = 3_000
 
 async function freshLink({ url, secret }: Entry): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(answerTimeout)
   try {
+    const nonce = newSecret()
+    const proof = await fetch(new URL(`/api/proof?nonce=${nonce}`, url), { signal })
+    // After a crash, the port may be another program's.
+    if (!isProof(ProofAnswer.parse(await proof.json()).proof, { url, secret, nonce })) return undefined
     const response = await fetch(new URL("/api/link", url), {
       method: "POST",
       headers: { authorization: `Bearer ${secret}`, "x-troupe": "1", "content-type": "application/json" },
       body: "{}",
-      signal: AbortSignal.timeout(answerTimeout),
+      signal,
     })
-    return response.ok ? LinkAnswer.parse(await response.json()).link : undefined
+    const { link } = LinkAnswer.parse(await response.json())
+    return link.startsWith(url) && isLink.test(link.slice(url.length)) ? link : undefined
   } catch {
     return undefined
   }
 }
 
-/** Opens the link as the platform does. A failure does no harm: the link has been printed. */
-export function openInBrowser(link: string): void {
-  const [command, args] =
-    process.platform === "darwin"
-      ? ["open", [link]]
-      : process.platform === "win32"
-        ? ["rundll32", ["url.dll,FileProtocolHandler", link]]
-        : ["xdg-open", [link]]
-  const child = spawn(command, args, { stdio: "ignore", detached: true })
-  child.once("error", () => {})
-  child.unref()
-}
+const isLink = /^\/#link=[\w-]+$/
+
+/** JSON in which nothing is hidden, and no terminal finds anything to carry out. */
+const ascii = (json: string) =>
+  json.replace(/[^\x20-\x7e\n]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /** Defined by the build. */
 const version = () => (typeof TROUPE_VERSION === "string" ? TROUPE_VERSION : "development")

@@ -1,12 +1,21 @@
 import { randomUUID } from "node:crypto"
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { constants } from "node:fs"
+import { chmod, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import * as z from "zod"
+import { isLoopback } from "../options.ts"
+
+const isLocal = (url: string) => {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname, origin } = new URL(url)
+  return protocol === "http:" && isLoopback(hostname.replace(/^\[|\]$/g, "")) && origin === url
+}
 
 /** A running inspector, as the command line finds it. */
 export const Entry = z.object({
-  url: z.url(),
+  /** On this machine. */
+  url: z.url().refine(isLocal),
   /** Only good for requesting a fresh link. */
   secret: z.string().min(32),
   pid: z.number().int().positive(),
@@ -66,11 +75,33 @@ async function removeStale(folder: string): Promise<Entry[]> {
 }
 
 async function readEntry(file: string): Promise<Entry | undefined> {
-  const text = await readFile(file, "utf8").catch(() => "")
-  const parsed = Entry.safeParse(jsonOrNothing(text))
+  const parsed = Entry.safeParse(jsonOrNothing(await ownText(file)))
   if (parsed.success && isAlive(parsed.data.pid)) return parsed.data
-  await rm(file, { force: true })
+  // What cannot be removed is somebody else's, or no file.
+  await rm(file, { force: true }).catch(() => {})
   return undefined
+}
+
+/** Bytes of the largest entry: paths have at most some thousand. */
+const largest = 16 * 1024
+
+/** What this user alone can have written; anything else is empty. */
+async function ownText(file: string): Promise<string> {
+  // Nothing is followed or waited for: a link leads elsewhere, a pipe would not answer.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    () => {},
+  )
+  if (!handle) return ""
+  try {
+    const found = await handle.stat()
+    const isOurs =
+      process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o077) === 0)
+    return found.isFile() && isOurs && found.size <= largest ? await handle.readFile("utf8") : ""
+  } catch {
+    return ""
+  } finally {
+    await handle.close()
+  }
 }
 
 function jsonOrNothing(text: string): unknown {

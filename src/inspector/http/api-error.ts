@@ -19,3 +19,13 @@ export class ApiError extends Error {
     this.headers = headers
   }
 }
+
+/** @param command prints a fresh link */
+export const noWayIn = (command: string) =>
+  new ApiError(
+    401,
+    "access",
+    `This requires a fresh link, valid once for ten minutes: ${command} prints one. ` +
+      "Scripts send `Authorization: Bearer` with the option inspector.token.",
+    { "www-authenticate": "Bearer" },
+  )

@@ -141,6 +141,30 @@ export const SendBody = z.strictObject({
 })
 export const AcceptedAnswer = z.object({ accepted: z.literal(true) })
 export const LinkAnswer = z.object({ link: z.string() })
+
+export const AccessBody = z.strictObject({ link: z.string().min(1).max(200) })
+export const AccessAnswer = z.object({
+  secret: z
+    .string()
+    .describe("What this browser sends as `Authorization: Bearer` from now on. It ends with the inspector."),
+  proofKey: z.string().describe("What the answers of `/api/proof` are made with."),
+  command: z.string().describe("Run in a terminal, it prints a fresh link."),
+})
+export type AccessAnswer = z.infer<typeof AccessAnswer>
+
+export const ProofQuery = z.strictObject({
+  nonce: z
+    .string()
+    .regex(/^[\w-]{16,64}$/)
+    .meta({ requirement: "16 to 64 letters, digits, - or _" })
+    .describe("Whatever nobody else has asked for: 16 to 64 letters, digits, `-` or `_`."),
+})
+export const ProofAnswer = z.object({
+  proof: z
+    .string()
+    .describe("HMAC-SHA256 of the inspector's origin, a space and the nonce, with `proofKey`; base64url."),
+})
+export type ProofAnswer = z.infer<typeof ProofAnswer>
 export const ErrorAnswer = z.object({
   error: z.object({
     kind: z.string(),

@@ -1,13 +1,14 @@
 import type { HttpBindings } from "@hono/node-server"
 import { type Context, Hono } from "hono"
 import { HTTPException } from "hono/http-exception"
+import type { Access } from "../access/access.ts"
 import type { Feed } from "../feed/feed.ts"
 import { metricsType, renderMetrics } from "../metrics/metrics.ts"
 import type { Totals } from "../metrics/totals.ts"
 import type { Sources } from "../source.ts"
 import type { ErrorAnswer } from "./api.ts"
 import { ApiError } from "./api-error.ts"
-import { type Access, accessGuard, bearerGuard } from "./guards/access.ts"
+import { accessGuard, bearerGuard } from "./guards/access.ts"
 import { bodyLimitGuard } from "./guards/body-limit.ts"
 import { hostGuard } from "./guards/host.ts"
 import { originGuard } from "./guards/origin.ts"
@@ -16,7 +17,8 @@ import { readOnlyGuard } from "./guards/read-only.ts"
 import { securityHeaders } from "./guards/security-headers.ts"
 import { openApiDocument } from "./openapi.ts"
 import type { PageFiles } from "./page-files.ts"
-import { refusalPages } from "./refusal-page.ts"
+import { otherNamePage } from "./refusal-page.ts"
+import { accessRoutes } from "./routes/access.ts"
 import { actorRoutes } from "./routes/actors.ts"
 import { jobRoutes } from "./routes/jobs.ts"
 import { machineRoutes } from "./routes/machines.ts"
@@ -32,8 +34,6 @@ export type AppOptions = {
   /** The `host:port` pairs that it answers to. The first is used in its own links. */
   hosts: readonly string[]
   readOnly: boolean
-  /** Accepted by POST /api/link only. */
-  linkSecret: string
   link(): string
   /** What a person runs in a terminal for a fresh link. */
   command: string
@@ -44,16 +44,18 @@ type App = Hono<{ Bindings: HttpBindings }>
 
 /** The guards in order, then the routes. */
 export function createApp(options: AppOptions): App {
-  const { sources, feed, totals, page, access, hosts, readOnly, linkSecret, link, command, reportError } =
-    options
-  const pages = refusalPages(command)
+  const { sources, feed, totals, page, access, hosts, readOnly, link, command, reportError } = options
   const app: App = new Hono()
 
   app.use(securityHeaders)
   app.use(hostGuard(hosts))
   app.use(originGuard(hosts))
 
-  app.post("/api/link", bearerGuard(linkSecret), ownHeaderGuard, (c) => c.json({ link: link() }))
+  // The page holds nothing: what it shows, it asks for with the secret that its link is exchanged for.
+  app.route("/", pageRoutes(page))
+  app.post("/api/link", bearerGuard(access.linkSecret), ownHeaderGuard, (c) => c.json({ link: link() }))
+  app.use("/api/access", ownHeaderGuard, bodyLimitGuard)
+  app.route("/api", accessRoutes(access, command))
 
   app.use(accessGuard(access, command))
   app.use(readOnlyGuard(readOnly))
@@ -61,7 +63,6 @@ export function createApp(options: AppOptions): App {
   // Nothing is read of a body that has no way in. Of a chunked one it makes a new request, whose method is another.
   app.use(bodyLimitGuard)
 
-  app.route("/", pageRoutes(page))
   app.route("/api/jobs", jobRoutes(sources, readOnly))
   app.route("/api/actors", actorRoutes(sources))
   app.route("/api/machines", machineRoutes(page.machines))
@@ -79,8 +80,7 @@ export function createApp(options: AppOptions): App {
   app.onError((error, c) => {
     if (error instanceof ApiError) {
       const { status, kind, message, headers } = error
-      const page = isForPerson(c) ? pages.get(kind) : undefined
-      if (page !== undefined) return c.html(page, status, headers)
+      if (kind === "host" && isForPerson(c)) return c.html(otherNamePage, status, headers)
       // Never to a page on another host name, which could read it: the command contains the path of the plugin.
       const wayIn = kind === "access" ? { command } : {}
       return c.json({ error: { kind, message, ...wayIn } } satisfies ErrorAnswer, status, headers)

@@ -1,6 +1,8 @@
 import * as z from "zod"
 import {
   AcceptedAnswer,
+  AccessAnswer,
+  AccessBody,
   ActorAnswer,
   CancelBody,
   ErrorAnswer,
@@ -10,6 +12,8 @@ import {
   LinkAnswer,
   MACHINES,
   MachineAnswer,
+  ProofAnswer,
+  ProofQuery,
   SendBody,
 } from "./api.ts"
 
@@ -24,11 +28,14 @@ export function openApiDocument(url: string): Record<string, unknown> {
         "Subagent jobs of a running opencode. Available on this machine only, and only with the token.",
     },
     servers: [{ url }],
-    security: [{ bearer: [] }, { cookie: [] }],
+    security: [{ bearer: [] }],
     paths: {
       "/": { get: operation("The page.", { type: "text/html" }) },
       "/api/jobs": {
-        get: operation("Lists jobs, newest first.", { schema: JobsAnswer, parameters: queryParameters() }),
+        get: operation("Lists jobs, newest first.", {
+          schema: JobsAnswer,
+          parameters: queryParameters(JobsQuery),
+        }),
       },
       "/api/jobs/{session}": {
         get: operation("One job with its text and history.", {
@@ -72,13 +79,34 @@ export function openApiDocument(url: string): Record<string, unknown> {
           }),
         },
       },
+      "/api/access": {
+        post: {
+          ...operation("Exchanges a link for a secret, once.", {
+            schema: AccessAnswer,
+            parameters: [ownHeader],
+          }),
+          requestBody: {
+            required: true,
+            content: { "application/json": { schema: jsonSchema(AccessBody, "input") } },
+          },
+          security: [],
+        },
+      },
+      "/api/proof": {
+        get: {
+          ...operation("Shows that this is still the inspector that gave a secret.", {
+            schema: ProofAnswer,
+            parameters: queryParameters(ProofQuery),
+          }),
+          security: [],
+        },
+      },
       "/metrics": { get: operation("Metrics for Prometheus.", { type: "text/plain" }) },
       "/openapi.json": { get: operation("This document.", { schema: z.record(z.string(), z.unknown()) }) },
     },
     components: {
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer" },
-        cookie: { type: "apiKey", in: "cookie", name: "troupe-{port}" },
       },
       schemas: componentSchemas(),
     },
@@ -127,10 +155,10 @@ const session = pathParameter("session", {
 
 const ownHeader = { name: "x-troupe", in: "header", required: true, schema: { type: "string", const: "1" } }
 
-function queryParameters() {
-  return Object.entries(JobsQuery.shape).map(([name, field]) => {
+function queryParameters({ shape }: z.ZodObject) {
+  return Object.entries(shape).map(([name, field]) => {
     const { description, ...schema } = jsonSchema(field, "input")
-    return { name, in: "query", required: false, description, schema }
+    return { name, in: "query", required: !z.safeParse(field, undefined).success, description, schema }
   })
 }
 

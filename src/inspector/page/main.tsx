@@ -1,12 +1,14 @@
 import { effect } from "@preact/signals"
 import { render } from "preact"
+import { visible } from "../../util/visible.ts"
 import { onKey } from "./keys.ts"
+import { noAccess } from "./model/access.ts"
 import { address, onLinkClick } from "./model/address.ts"
-import { connect, connection, linkCommand } from "./model/connection.ts"
+import { connect } from "./model/connection.ts"
 import { findJob, needy, tick } from "./model/jobs.ts"
-import { visible } from "./model/visible.ts"
 import { Header, viewNames } from "./parts/header.tsx"
 import { Help } from "./parts/help.tsx"
+import { Gone, LinkRequired } from "./parts/no-access.tsx"
 import { Actors } from "./views/actors.tsx"
 import { Job } from "./views/job.tsx"
 import { Jobs } from "./views/jobs.tsx"
@@ -14,15 +16,11 @@ import { Overview } from "./views/overview.tsx"
 import { Timeline } from "./views/timeline.tsx"
 
 function Page() {
+  if (noAccess.value === "no-link") return <LinkRequired />
   return (
     <>
       <Header />
-      {connection.value === "refused" && (
-        <p class="banner" role="alert">
-          opencode was restarted, and its inspector no longer accepts this tab. For a fresh link, run:{" "}
-          <code>{linkCommand.value}</code>
-        </p>
-      )}
+      {noAccess.value === "gone" && <Gone />}
       <View />
       <Help />
     </>
@@ -60,5 +58,5 @@ function placeWords(): string[] {
 document.addEventListener("click", onLinkClick)
 document.addEventListener("keydown", onKey)
 setInterval(tick, 1_000)
-connect()
+void connect()
 render(<Page />, document.body)

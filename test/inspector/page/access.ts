@@ -1,5 +1,4 @@
 import { createServer } from "node:http"
-import { createServer as createTcpServer, type Socket } from "node:net"
 import { describe, expect, it } from "vitest"
 import {
   context,
@@ -18,13 +17,29 @@ import { expectReadable } from "../support/readable.ts"
 import { OWNER, sessionOf } from "../support/scripted-troupe.ts"
 
 describe("the way in", () => {
-  it("trades the link for a cookie and leaves a clean address", async () => {
-    await open()
-    expect(page.url()).toBe(`${inspector.url}/`)
+  it("exchanges the link for a secret that is bound to this origin, and leaves a clean address", async () => {
+    await open("view=jobs")
+    expect(page.url()).toBe(`${inspector.url}/?view=jobs`)
     await page.reload()
     await page.locator(".connection.is-live").waitFor()
-    const [cookie] = await context.cookies()
-    expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict" })
+    expect(await context.cookies()).toEqual([])
+  })
+
+  it("is open to further tabs of this browser", async () => {
+    await open()
+    const tab = await context.newPage()
+    await tab.goto(inspector.url)
+    await tab.locator(".connection.is-live").waitFor()
+    await tab.close()
+  })
+
+  it("takes a link that is pasted into a tab that had none", async () => {
+    await page.goto(inspector.url)
+    await page.getByRole("heading", { name: "This requires a fresh link" }).waitFor()
+    expectProblems(/401/)
+    await page.goto(inspector.link())
+    await page.locator(".connection.is-live").waitFor()
+    expect(page.url()).toBe(`${inspector.url}/`)
   })
 
   it("shows nothing under a foreign name that resolves here", async () => {
@@ -37,12 +52,14 @@ describe("the way in", () => {
     expectProblems(/421|Cross-Origin-Opener-Policy/)
   })
 
-  it("tells another localhost port nothing, though the browser sends it the cookie", async () => {
+  it("gives another localhost port nothing to come in with, and tells it nothing", async () => {
     await opened("j1")
     await open()
-    const other = createServer((_, response) =>
-      response.setHeader("content-type", "text/html").end("<p>other</p>"),
-    )
+    const sent: unknown[] = []
+    const other = createServer(({ headers }, response) => {
+      sent.push(headers.cookie, headers.authorization)
+      response.setHeader("content-type", "text/html").end("<p>other</p>")
+    })
     const url = await new Promise<string>((resolve) =>
       other.listen(0, "127.0.0.1", () => {
         const address = other.address()
@@ -80,6 +97,8 @@ describe("the way in", () => {
       },
       [inspector.url, sessionOf("j1")],
     )
+    expect(sent.filter((each) => each !== undefined)).toEqual([])
+    expect(await page.evaluate(() => localStorage.length)).toBe(0)
     expect(outcome.slice(0, 3)).toEqual(["refused", "refused", "refused"])
     expect(scripted.troupe.records.get(OWNER, "j1")?.state).toBe("prompting")
     other.closeAllConnections()
@@ -93,14 +112,55 @@ describe("a browser without a way in", () => {
   it("is shown what to do, in light as in dark", async () => {
     const used = inspector.link()
     await page.goto(used)
-    await context.clearCookies()
-    expect((await page.goto(used))?.status()).toBe(401)
+    await page.locator(".connection.is-live").waitFor()
+    await page.evaluate(() => localStorage.clear())
+    await page.goto("about:blank")
+    await page.goto(used)
     await page.getByRole("heading", { name: "This requires a fresh link" }).waitFor()
     await page.getByText(inspector.command).waitFor()
-    // Its style is let through, and nothing else is asked for.
-    expect(await page.locator("main").evaluate((main) => getComputedStyle(main).maxWidth)).not.toBe("none")
     await expectReadable("the refusal")
     expectProblems(/401/)
+  })
+})
+
+describe("another start on the same port", () => {
+  it("does not take the secret of the last one, and the tab says what to do", async () => {
+    await opened("j1")
+    await open("view=jobs")
+    const port = Number(new URL(inspector.url).port)
+    await inspector.stop()
+    await start({ port })
+    await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
+    await page.getByText(inspector.command).waitFor()
+    // What was last known stays in sight, and a fresh link in any tab brings this one back.
+    await row("j1").waitFor()
+    const tab = await context.newPage()
+    await tab.goto(inspector.link())
+    await page.locator(".connection.is-live").waitFor()
+    await tab.close()
+    expectProblems(/ERR_|Failed to load/)
+  })
+})
+
+describe("another program on the port of an inspector that is gone", () => {
+  it("is sent no secret and no words, and shows nothing", async () => {
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    const port = Number(new URL(inspector.url).port)
+    const heard: string[] = []
+    await inspector.stop()
+    const impostor = createServer((request, response) => {
+      heard.push(JSON.stringify(request.headers))
+      response.setHeader("content-type", "application/json").end('{"proof":"AAAA","jobs":[]}')
+    })
+    await new Promise<void>((resolve) => impostor.listen(port, "127.0.0.1", resolve))
+    await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
+    await page.getByText(inspector.command).waitFor()
+    expect(heard.length).toBeGreaterThan(0)
+    expect(heard.filter((headers) => headers.includes("authorization"))).toEqual([])
+    impostor.closeAllConnections()
+    await new Promise((resolve) => impostor.close(resolve))
+    expectProblems(/ERR_|Failed to load/)
   })
 })
 
@@ -115,26 +175,21 @@ describe("the line to the server", () => {
     await newBrowser()
     await page.clock.install()
     await open()
-    const port = Number(new URL(inspector.url).port)
-    await inspector.stop()
+    // It answers nobody any more, and nothing new.
+    let waiting = 0
+    await page.route("**/api/**", () => void waiting++)
+    await context.setOffline(true)
     await page.locator(".connection.is-reconnecting").waitFor()
-    // Takes every connection and never says a word.
-    const sockets = new Set<Socket>()
-    const silent = createTcpServer((socket) => void sockets.add(socket.on("error", () => {})))
-    await new Promise<void>((resolve) => silent.listen(port, "127.0.0.1", resolve))
+    await context.setOffline(false)
     await page.clock.fastForward(20_000)
-    await expect.poll(() => sockets.size).toBeGreaterThan(0)
+    await expect.poll(() => waiting).toBeGreaterThan(0)
     await page.clock.fastForward(26_000)
     await page
       .getByRole("status")
       .getByText(/^stale since \d\d:\d\d:\d\d$/)
       .waitFor()
 
-    await new Promise<void>((resolve) => {
-      silent.close(() => resolve())
-      for (const socket of sockets) socket.destroy()
-    })
-    await start({ port })
+    await page.unrouteAll()
     await page.clock.fastForward(10_000)
     await page.locator(".connection.is-live").waitFor()
     expectProblems(/ERR_|Failed to load/)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { visible } from "../../../src/util/visible.ts"
 import { inspector, open, opened, page, row, scripted } from "../support/page-stage.ts"
 import { expectReadable } from "../support/readable.ts"
 import { OWNER, sessionOf } from "../support/scripted-troupe.ts"
@@ -61,14 +62,14 @@ describe("everybody", () => {
     scripted.start("j1", { description: `${html}\u0007\u202Ede`, agent: html })
     await scripted.answer("j1", { text })
     await open("view=jobs")
-    await row("j1").getByText(`${html}␇�de`).first().waitFor()
+    await row("j1").getByText(`${html}\\u{7}\\u{202e}de`).first().waitFor()
     await page.goto(`${inspector.url}/?job=${sessionOf("j1")}`)
     const shown = page.locator(".foreign")
     await shown.waitFor()
     const content = (await shown.textContent()) ?? ""
-    expect(content.startsWith(`${html}␇␛[31mred�evil\nשלום`)).toBe(true)
+    expect(content.startsWith(`${html}\\u{7}\\u{1b}[31mred\\u{202e}evil\nשלום`)).toBe(true)
     await page.getByRole("button", { name: /Show all 100,1\d\d characters/ }).click()
-    expect((await shown.textContent())?.length).toBe(text.length)
+    expect((await shown.textContent())?.length).toBe(visible(text).length)
     expect(await page.locator("main img, main script").count()).toBe(0)
     expect(await page.title()).toBe(`j1: ${html.slice(0, 80)} · opencode-troupe`)
   })

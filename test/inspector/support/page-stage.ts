@@ -50,7 +50,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await page.close()
   if (context !== shared) await context.close()
-  await shared.clearCookies()
   await shared.clearPermissions()
   await inspector.stop()
   scripted.stop()
@@ -70,7 +69,7 @@ export async function start(options: InspectorOptions = {}): Promise<void> {
 
 /**
  * A tab in a browser of its own, which a simulated clock needs because it stays. All others share a browser, for a new
- * one costs as much as four tabs; its cookies and permissions are gone after each test.
+ * one costs as much as four tabs; its permissions are gone after each test, and each test's inspector is an origin of its own.
  */
 export async function newBrowser(): Promise<void> {
   await page.close()
@@ -108,7 +107,9 @@ export function expectProblems(pattern: RegExp): void {
 
 /** Opens the page by a link, at what the query selects. */
 export async function open(query = ""): Promise<void> {
-  await page.goto(query === "" ? inspector.link() : `${inspector.link()}&${query}`)
+  const link = new URL(inspector.link())
+  link.search = query
+  await page.goto(link.href)
   await page.locator(".connection.is-live").waitFor()
 }
 

@@ -26,7 +26,7 @@ vi.mock("../../../src/inspector/index.ts", () => ({
     return {
       url: "http://127.0.0.1:1",
       command: 'node "/plugin/dist/cli.js" inspect',
-      link: () => "http://127.0.0.1:1/?link=fresh",
+      link: () => "http://127.0.0.1:1/#link=fresh",
       add: (source) => {
         inspector.shown.push(source)
         return () => {}
@@ -174,7 +174,7 @@ describe("The text of an ended job", () => {
 describe("A link that a person asks for", () => {
   it("is a fresh one, for which the inspector starts where it does not run", async () => {
     const { inspection } = project()
-    expect(await inspection.link()).toBe("http://127.0.0.1:1/?link=fresh")
+    expect(await inspection.link()).toBe("http://127.0.0.1:1/#link=fresh")
     await inspection.link()
     expect([inspector.started.length, inspector.shown.length]).toEqual([1, 1])
   })

@@ -1,9 +1,9 @@
-import type { MiddlewareHandler } from "hono"
+import type { Context, MiddlewareHandler } from "hono"
 import { ApiError } from "../api-error.ts"
 
 /**
- * Accepts requests from our own page only. Cookies ignore ports, and SameSite takes every localhost port for the same
- * site: these headers of a browser say where a request really came from. Scripts send neither of them.
+ * Accepts requests from our own page only: these headers of a browser say where a request came from. Scripts send
+ * neither of them. Anybody may lead a person to the page, which holds nothing before it has asked for it.
  */
 export function originGuard(allowedHosts: readonly string[]): MiddlewareHandler {
   const origins = allowedHosts.map((host) => `http://${host}`)
@@ -12,12 +12,17 @@ export function originGuard(allowedHosts: readonly string[]): MiddlewareHandler 
     if (origin !== undefined && origin !== `http://${c.req.header("host")?.toLowerCase()}`)
       throw new ApiError(403, "origin", `Only pages of ${origins.join(" and ")} may send requests.`)
     const site = c.req.header("sec-fetch-site")
-    if (site !== undefined && site !== "same-origin" && site !== "none")
+    if (site !== undefined && site !== "same-origin" && site !== "none" && !isVisit(c))
       throw new ApiError(
         403,
         "origin",
-        "Another site sent you here. Paste the link into the address bar instead.",
+        "Other sites cannot use the inspector. Open its link in a tab of its own.",
       )
     await next()
   }
+}
+
+/** Somebody follows a link to the page: in a tab, not in a frame. */
+function isVisit(c: Context): boolean {
+  return c.req.path === "/" && c.req.method === "GET" && c.req.header("sec-fetch-dest") === "document"
 }

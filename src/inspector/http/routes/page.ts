@@ -1,12 +1,27 @@
-import { Hono } from "hono"
+import { createHash } from "node:crypto"
+import { gzipSync } from "node:zlib"
+import { type Context, Hono } from "hono"
 import type { PageFiles } from "../page-files.ts"
 
 export function pageRoutes({ html, js, css }: PageFiles): Hono {
   return new Hono()
-    .get("/", (c) => c.html(html))
-    .get("/page.js", (c) => c.body(js, 200, { "content-type": "text/javascript; charset=utf-8" }))
-    .get("/page.css", (c) => c.body(css, 200, { "content-type": "text/css; charset=utf-8" }))
-    .get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml" }))
+    .get("/", file(html, "text/html; charset=utf-8"))
+    .get("/page.js", file(js, "text/javascript; charset=utf-8"))
+    .get("/page.css", file(css, "text/css; charset=utf-8"))
+    .get("/icon.svg", file(icon, "image/svg+xml"))
+}
+
+/** Compressed once, when it is first asked for; asked for again, a browser that has it is told so. */
+function file(text: string, type: string) {
+  let compressed: Uint8Array<ArrayBuffer> | undefined
+  const etag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`
+  return (c: Context) => {
+    const headers = { "content-type": type, etag, "cache-control": "no-cache", vary: "accept-encoding" }
+    if (c.req.header("if-none-match")?.includes(etag)) return c.body(null, 304, headers)
+    if (!/\bgzip\b/.test(c.req.header("accept-encoding") ?? "")) return c.body(text, 200, headers)
+    compressed ??= new Uint8Array(gzipSync(text))
+    return c.body(compressed, 200, { ...headers, "content-encoding": "gzip" })
+  }
 }
 
 const icon =

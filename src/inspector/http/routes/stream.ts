@@ -3,13 +3,29 @@ import { Hono } from "hono"
 import type { Feed, FeedMessage } from "../../feed/feed.ts"
 import { ApiError } from "../api-error.ts"
 
+/** Most streams at a time, more than a person has tabs: each makes its own copy of all jobs when it begins. */
+const most = 16
+
+const type = "text/event-stream"
+
 export function streamRoutes(feed: Feed): Hono<{ Bindings: HttpBindings }> {
+  let open = 0
   return new Hono<{ Bindings: HttpBindings }>().get("/", (c) => {
+    const resumed = resumeFrom(c.req.header("last-event-id"))
+    if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": type })
+    if (open >= most)
+      throw new ApiError(
+        503,
+        "streams",
+        `${most} streams are open, the most there can be. Close another tab.`,
+      )
+    open++
     const left = new AbortController()
+    left.signal.addEventListener("abort", () => open--)
     // A streamed response does not tell that its client has left; the socket does, in Node and in Bun.
     c.env.incoming.socket.once("close", () => left.abort())
-    const messages = feed.follow(resumeFrom(c.req.header("last-event-id")), left.signal)
-    return c.body(pulled(messages, left), 200, { "content-type": "text/event-stream" })
+    const messages = feed.follow(resumed, left.signal)
+    return c.body(pulled(messages, left), 200, { "content-type": type })
   })
 }
 

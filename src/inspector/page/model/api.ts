@@ -1,4 +1,5 @@
 import type { ActorAnswer, JobAnswer, MachineAnswer } from "../../http/api.ts"
+import { ask } from "./access.ts"
 
 /** A refusal by the server, in its words. */
 export class Refused extends Error {}
@@ -13,14 +14,14 @@ export const sendTo = (address: string, message: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/send`, { message })
 
 async function get<T>(path: string): Promise<T> {
-  const response = await fetch(path)
+  const response = await ask(path)
   await refuseIfBad(response)
   return (await response.json()) as T
 }
 
 async function post(path: string, body: object): Promise<void> {
   const headers = { "content-type": "application/json", "x-troupe": "1" }
-  await refuseIfBad(await fetch(path, { method: "POST", headers, body: JSON.stringify(body) }))
+  await refuseIfBad(await ask(path, { method: "POST", headers, body: JSON.stringify(body) }))
 }
 
 async function refuseIfBad(response: Response): Promise<void> {

@@ -1,14 +1,13 @@
 import { signal } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
+import { ask, doubt, enter, NoAccessError, onEntered } from "./access.ts"
 import { isReadOnly, keepOnly, type Project, projects, putJobs, putPrompting, setServerTime } from "./jobs.ts"
-import { Stream, StreamRefused } from "./stream.ts"
+import { Stream } from "./stream.ts"
 import { keyOf } from "./words.ts"
 
 export type Connection = "connecting" | "live" | "reconnecting" | "stale" | "refused"
 
 export const connection = signal<Connection>("connecting")
-/** The command that prints a fresh link; empty until one is required. */
-export const linkCommand = signal("")
 /** When the server was last heard: what is shown was current then. Epoch milliseconds. */
 export const heardAt = signal(Date.now())
 
@@ -24,10 +23,13 @@ const stream = new Stream()
 let current: AbortController | undefined
 
 /** Follows the feed while the tab is visible: a browser allows six connections to a host, and a stream takes one. */
-export function connect(): void {
+export async function connect(): Promise<void> {
   const begin = () => void (document.hidden ? rest() : follow())
   document.addEventListener("visibilitychange", begin)
-  begin()
+  // A link that is pasted into an open tab changes the address alone.
+  addEventListener("hashchange", () => void enter().finally(begin))
+  onEntered(begin)
+  await enter().finally(begin)
 }
 
 /** A hidden tab still shows in its title how many jobs need attention. */
@@ -42,7 +44,9 @@ async function rest(): Promise<void> {
 }
 
 async function lookOnce(signal: AbortSignal): Promise<void> {
-  const response = await fetch("/api/jobs?state=prompting&limit=1000", { signal })
+  // Nothing has kept the connection since the last look.
+  doubt()
+  const response = await ask("/api/jobs?state=prompting&limit=1000", { signal })
   if (!response.ok) return
   const { jobs } = (await response.json()) as { jobs: JobView[] }
   if (!signal.aborted) putPrompting(jobs)
@@ -56,14 +60,15 @@ async function follow(): Promise<void> {
     try {
       await readOn(mine.signal, () => (wait = firstWait))
     } catch (error) {
-      if (error instanceof StreamRefused && error.status === 401) {
+      if (mine.signal.aborted) return
+      if (error instanceof NoAccessError) {
         connection.value = "refused"
-        linkCommand.value = error.command ?? ""
+        return
       }
     }
+    doubt()
     if (mine.signal.aborted) return
-    if (connection.value !== "refused")
-      connection.value = Date.now() - heardAt.value < longSilence ? "reconnecting" : "stale"
+    connection.value = Date.now() - heardAt.value < longSilence ? "reconnecting" : "stale"
     await new Promise((resolve) => setTimeout(resolve, wait))
   }
 }

@@ -52,17 +52,25 @@ function treeOf(jobs: readonly JobView[]): Row[] {
     else byOwner.set(job.owner, [job])
   }
   const sessions = new Set(jobs.map(({ session }) => session))
-  const branch = (owner: string, depth: number, under: string): Row[] =>
-    (byOwner.get(owner) ?? []).flatMap((job): Row[] => [
-      { kind: "job", job, depth, under },
-      ...(byOwner.has(job.session) ? branch(job.session, depth + 1, under) : []),
-    ])
   return [...byOwner].flatMap(([owner, theirs]): Row[] => {
     if (sessions.has(owner)) return []
     const live = theirs.filter(isLive).length
     const project = theirs[0]?.project ?? ""
-    return [{ kind: "owner", owner, project, jobs: theirs.length, live }, ...branch(owner, 0, owner)]
+    return [{ kind: "owner", owner, project, jobs: theirs.length, live }, ...branchOf(owner, byOwner)]
   })
+}
+
+/** An owner's jobs, each followed by those that it started: without recursion, for jobs may nest very deep. */
+function branchOf(under: string, byOwner: ReadonlyMap<string, readonly JobView[]>): JobRow[] {
+  const rows: JobRow[] = []
+  const rowsOf = (owner: string, depth: number) =>
+    (byOwner.get(owner) ?? []).map((job): JobRow => ({ kind: "job", job, depth, under })).reverse()
+  const stack = rowsOf(under, 0)
+  for (let row = stack.pop(); row; row = stack.pop()) {
+    rows.push(row)
+    stack.push(...rowsOf(row.job.session, row.depth + 1))
+  }
+  return rows
 }
 
 /** Names a row for the cursor. */

@@ -1,18 +1,7 @@
-import type { ErrorAnswer } from "../../http/api.ts"
+import { ask } from "./access.ts"
 
 /** A server-sent event. */
 export type StreamEvent = { event: string; data: string }
-
-export class StreamRefused extends Error {
-  readonly status: number
-  /** Prints a fresh link, where the server requires one. */
-  readonly command: string | undefined
-  constructor(status: number, command?: string) {
-    super(`the inspector answered ${status}`)
-    this.status = status
-    this.command = command
-  }
-}
 
 /**
  * Reads server-sent events with fetch. Unlike EventSource, it can tell a refusal from a broken connection, and resumes
@@ -24,8 +13,8 @@ export class Stream {
   /** Ends with the connection; throws when that is refused or breaks. */
   async *read(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
     const headers = this.#lastId === "" ? undefined : { "last-event-id": this.#lastId }
-    const response = await fetch("/api/stream", { signal, ...(headers && { headers }) })
-    if (!response.ok || !response.body) throw await refusalOf(response)
+    const response = await ask("/api/stream", { signal, ...(headers && { headers }) })
+    if (!response.ok || !response.body) throw new Error(`the inspector answered ${response.status}`)
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     let parts: string[] = []
     for (;;) {
@@ -52,9 +41,4 @@ export class Stream {
     this.#lastId = fields.get("id") ?? this.#lastId
     return { event: fields.get("event") ?? "", data: fields.get("data") ?? "{}" }
   }
-}
-
-async function refusalOf(response: Response): Promise<StreamRefused> {
-  const answer = (await response.json().catch(() => undefined)) as ErrorAnswer | undefined
-  return new StreamRefused(response.status, answer?.error.command)
 }

@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals"
-import { visible } from "../model/visible.ts"
+import { visible } from "../../../util/visible.ts"
 
 /** Characters shown at first: a browser takes seconds to lay out a line of a megabyte. */
 const most = 20_000
 
-/** What models and tools wrote, as plain text with its control characters made visible. */
+/** What models and tools wrote, as plain text in which nothing is hidden. */
 export function ForeignText({ text, fromEnd = false }: { text: string; fromEnd?: boolean }) {
   const isAll = useSignal(false)
   const isLong = text.length > most && !isAll.value

@@ -28,12 +28,12 @@ describe("What the terminal of 1.18 asks for", () => {
       list: vi.fn(),
       glance: vi.fn(),
       read: vi.fn(),
-      inspect: vi.fn(async () => ({ link: "http://127.0.0.1:1/?link=x" })),
+      inspect: vi.fn(async () => ({ link: "http://127.0.0.1:1/#link=x" })),
       cancel: vi.fn(),
       send: vi.fn(async () => {}),
     }
     expect(await carryOut({ act: "inspect" }, service)).toBe(
-      "The inspector, for ten minutes:\nhttp://127.0.0.1:1/?link=x",
+      "The inspector, for ten minutes:\nhttp://127.0.0.1:1/#link=x",
     )
     await carryOut({ act: "cancel", session: "ses_1" }, service)
     await carryOut({ act: "send", session: "ses_2", message: "go on" }, service)

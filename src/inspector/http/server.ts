@@ -1,0 +1,81 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import { PortTakenError } from "../errors.ts"
+
+export type Limits = {
+  /** How long a request may take to arrive, body included. Milliseconds. Default: 10,000. */
+  arrivalMs?: number
+  /** Most connections; each takes one of opencode's file descriptors. Default: 128. */
+  connections?: number
+}
+
+/** Browsers send the cookies of all ports of this machine along: they must not shut anybody out. Bytes. */
+const maxHeaderSize = 1024 * 1024
+/** Those that the routes know. Of others a `Request` cannot always be made. */
+const methods = new Set(["GET", "HEAD", "POST"])
+
+const defaults: Required<Limits> = { arrivalMs: 10_000, connections: 128 }
+
+/** An HTTP server that lets go of whoever does not come to the point. */
+export function boundedServer(given: Limits = {}): Server {
+  const { arrivalMs, connections } = { ...defaults, ...given }
+  const server = createServer({ maxHeaderSize, headersTimeout: arrivalMs, requestTimeout: arrivalMs })
+  server.maxConnections = connections
+  // Without a listener, Bun leaves the connection open for good.
+  server.on("upgrade", (_request, socket: Socket) => socket.destroy())
+  return server
+}
+
+/**
+ * The same for the requests themselves: opencode's Bun has none of a server's limits. There, a connection on which no
+ * request begins is closed after some ten seconds.
+ */
+export function bounded(answer: Listener, given: Limits = {}): Listener {
+  const { arrivalMs, connections } = { ...defaults, ...given }
+  let open = 0
+  return (request, response) => {
+    open++
+    const late = setTimeout(() => request.socket.destroy(), arrivalMs)
+    late.unref()
+    request.once("end", () => clearTimeout(late))
+    response.once("close", () => {
+      open--
+      clearTimeout(late)
+    })
+    if (open > connections)
+      return refuse(response, 503, "busy", "Too many requests are open. Try again later.")
+    if (!methods.has(request.method ?? ""))
+      return refuse(response, 405, "method", `The inspector accepts ${[...methods].join(", ")}.`)
+    return answer(request, response)
+  }
+}
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/** In the shape of all refusals; before there is a route. */
+function refuse(response: ServerResponse, status: number, kind: string, message: string): void {
+  response.writeHead(status, {
+    "content-type": "application/json",
+    connection: "close",
+    ...(status === 405 && { allow: [...methods].join(", ") }),
+  })
+  response.end(JSON.stringify({ error: { kind, message } }))
+}
+
+export type Listening = { host: string; port: number }
+
+/** @throws {PortTakenError} */
+export function listen(server: Server, port: number, host: string): Promise<Listening> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "EADDRINUSE" || error.code === "EACCES" ? new PortTakenError(port) : error),
+    )
+    server.listen(port, host, () => {
+      // The inspector must not keep opencode alive.
+      server.unref()
+      const address = server.address() as AddressInfo
+      const name = address.family === "IPv6" ? `[${address.address}]` : address.address
+      resolve({ host: `${name}:${address.port}`, port: address.port })
+    })
+  })
+}

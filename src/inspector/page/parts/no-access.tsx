@@ -1,0 +1,28 @@
+import { linkCommand } from "../model/access.ts"
+
+/** All there is to see for somebody who has followed no link, or a used one. */
+export function LinkRequired() {
+  return (
+    <main class="link-required">
+      <h1>This requires a fresh link</h1>
+      <p>
+        A link to the inspector is valid once, for ten minutes. This one has been used, has expired, or is
+        missing.
+      </p>
+      <p>For a fresh link, run this in a terminal on the machine where opencode runs:</p>
+      <p>
+        <code>{linkCommand.value}</code>
+      </p>
+    </main>
+  )
+}
+
+/** Above what was last known. */
+export function Gone() {
+  return (
+    <p class="banner" role="alert">
+      opencode was restarted, and its inspector no longer accepts this tab. For a fresh link, run:{" "}
+      <code>{linkCommand.value}</code>
+    </p>
+  )
+}
