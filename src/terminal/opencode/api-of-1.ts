@@ -17,6 +17,10 @@ export type Api = {
         body: { type: "tui.command.execute"; properties: { command: string } }
       }): Promise<{ error?: unknown }>
     }
+    tool: { ids(): Promise<{ data?: readonly string[] }> }
+    app: {
+      log(line: { service: string; level: "warn"; message: string }): Promise<unknown>
+    }
     permission: Client["permission"] & {
       reply(answer: { requestID: string; reply: Decision; message?: string }): Promise<Replied>
     }
