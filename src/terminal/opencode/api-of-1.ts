@@ -89,10 +89,11 @@ type ThemeColor =
 type KeymapCommand = { name: string; title: string; namespace?: "palette"; slashName?: string; run(): void }
 export type Binding = { key: unknown; cmd?: unknown }
 export type Replied = { error?: unknown; response?: { status: number } }
-export type Message = { info: { role: string }; parts: MessagePart[] }
+export type Message = { info: { id: string; role: string; summary?: unknown }; parts: MessagePart[] }
 type MessagePart = {
   type: string
   text?: string
+  synthetic?: boolean
   callID?: string
   state?: { input?: Record<string, unknown> }
 }

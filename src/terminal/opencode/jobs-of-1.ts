@@ -5,7 +5,7 @@ import type { Api, Part, Replied, Session } from "./api-of-1.ts"
 import { permissionParts } from "./permission-parts.ts"
 import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
 import { serverPart } from "./server-part-of-1.ts"
-import { storedPrompt, storedRecord } from "./shown-record.ts"
+import { storedRecord, storedRun } from "./shown-record.ts"
 import { done, given, tell } from "./tell-1.ts"
 import { textOf } from "./texts-of-1.ts"
 
@@ -192,8 +192,8 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     async read(job) {
       const of = { sessionID: job.session }
       const [child, messages] = await Promise.all([client.session.get(of), client.session.messages(of)])
-      const prompt = storedPrompt(given(child).metadata)
-      return { prompt: prompt ?? "", text: textOf(job, given(messages), prompt) }
+      const run = storedRun(given(child).metadata)
+      return { prompt: run.prompt, text: textOf(job, given(messages), run) }
     },
     inspect: async () => {
       // The server part says it in a toast.
