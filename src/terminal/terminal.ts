@@ -20,8 +20,12 @@ export type Screen = {
   open(session: string): void
   /** The session that is shown, where one is. */
   shown(): string | undefined
-  /** Has the person write a line; nothing where they do not. */
-  prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
+  /** Has the person write a line; nothing where they do not. `value`: what stands there when it opens. */
+  prompt(question: {
+    title: string
+    placeholder: string
+    value?: string | undefined
+  }): Promise<string | undefined>
   /** Shows something of one's own as a dialog until `settle` is called; nothing where the person leaves it. */
   dialog<Value>(draw: (settle: (value: Value) => void) => Element): Promise<Value | undefined>
   /** Closes the dialog that is shown. */

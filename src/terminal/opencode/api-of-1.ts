@@ -51,6 +51,7 @@ export type Api = {
     DialogPrompt(question: {
       title: string
       placeholder: string
+      value?: string | undefined
       onConfirm(value: string): void
       onCancel(): void
     }): Element
