@@ -42,6 +42,15 @@ export type CallStatus = "pending" | "running" | "completed" | "error"
 /** `text`: a string as it is, anything else as JSON. */
 export type Argument = { name: string; text: string }
 
+/** Characters. */
+const longestTitle = 100
+
+/** Where opencode has no title for a call: what it is about, which tools ask for first. */
+export function titleOf(input: Record<string, unknown>): string | undefined {
+  const first = Object.values(input).find((value) => typeof value === "string")
+  return first?.slice(0, longestTitle).replace(/\s+/g, " ").trim()
+}
+
 export const argumentsOf = (input: Record<string, unknown>): Argument[] =>
   Object.entries(input).map(([name, value]) => ({
     name,

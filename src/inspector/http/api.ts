@@ -72,7 +72,13 @@ export const RequestAnswer = z.discriminatedUnion("kind", [
     kind: z.literal("permission"),
     action: z.string().describe("Such as `bash`."),
     parts: z
-      .array(z.object({ title: z.string(), text: z.string() }))
+      .array(
+        z.object({
+          title: z.string(),
+          text: z.string(),
+          cut: z.literal(true).optional().describe("The text goes on."),
+        }),
+      )
       .describe(
         "What it is for: the command, the change. Characters that cannot be seen are written out in the patterns.",
       ),
@@ -231,13 +237,19 @@ export const FilesAnswer = z.object({
   files: z.array(
     z.object({
       path: z.string(),
-      additions: z.number(),
-      deletions: z.number(),
-      diff: z.string().optional().describe("As git writes it."),
-      cut: z.literal(true).optional().describe("The diff goes on, or is left out for its length."),
+      additions: z.number().optional().describe("Lines; absent where opencode does not say."),
+      deletions: z.number().optional(),
+      diff: z.string().optional().describe("As git writes it; several changes follow each other."),
+      isMeanwhile: z
+        .literal(true)
+        .optional()
+        .describe(
+          "It changed while the child worked, but by none of its calls that name files: a command did it, or somebody else.",
+        ),
+      cut: z.literal(true).optional().describe("The diff goes on, or is left out for want of room."),
     }),
   ),
-  why: z.string().optional().describe("Why not all files, or none, are known."),
+  why: z.string().optional().describe("Why these may not be all."),
 })
 export type FilesAnswer = z.infer<typeof FilesAnswer>
 

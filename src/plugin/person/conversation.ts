@@ -1,8 +1,8 @@
-import type { Conversation } from "../../inspector/index.ts"
+import type { Conversation, Files } from "../../inspector/index.ts"
 import type { JobRecord } from "../../machines/record.ts"
 import type { ShownMessage, ShownPart } from "../../shown/conversation.ts"
 import type { Turns } from "../children/turns.ts"
-import type { Host } from "../host/port.ts"
+import type { Host, HostError } from "../host/port.ts"
 
 type Reading = { host: Pick<Host, "conversation">; turns: Pick<Turns, "partOf"> }
 
@@ -13,12 +13,7 @@ export async function conversationOf(
   after: string | undefined,
 ): Promise<Conversation> {
   const read = await host.conversation(session, after)
-  if (!read.ok) {
-    const { status, message } = read.error
-    return status === 404
-      ? { kind: "lost", why: "its session was deleted" }
-      : { kind: "unreadable", why: message }
-  }
+  if (!read.ok) return unread(read.error)
   // Asked for afterwards: it is never behind what opencode has stored.
   const draft = turns.partOf(session)
   return {
@@ -26,6 +21,17 @@ export async function conversationOf(
     messages: draft ? read.value.map((message) => withDraft(message, draft)) : read.value,
   }
 }
+
+/** Which files a child has changed. */
+export async function filesOf(host: Pick<Host, "files">, { session }: JobRecord): Promise<Files> {
+  const read = await host.files(session)
+  return read.ok ? { kind: "files", ...read.value } : unread(read.error)
+}
+
+const unread = ({ status, message }: HostError) =>
+  status === 404
+    ? { kind: "lost" as const, why: "its session was deleted" }
+    : { kind: "unreadable" as const, why: message }
 
 type Draft = { part: string; text: string }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
+import type { PermissionRequest } from "../../../src/shown/requests.ts"
 import {
   context,
   expectProblems,
@@ -205,6 +206,83 @@ describe("the work", () => {
     await page.locator(".by-user", { hasText: "Find the bug." }).waitFor()
     expect(await page.getByText("could not be read").count()).toBe(0)
     expectProblems(/503/)
+  })
+})
+
+describe("what a job asks", () => {
+  const permission = (id: string): PermissionRequest => ({
+    id,
+    session: sessionOf("j1"),
+    kind: "permission",
+    action: "bash",
+    parts: [{ title: "command", text: "rm -rf dist\nnpm run build\u202e" }],
+    always: ["npm run *"],
+  })
+  const working = () => page.locator(".title .badge", { hasText: "working" }).waitFor()
+
+  it("is shown in full, and answered where it is shown", async () => {
+    await opened("j1")
+    scripted.asks("j1", permission("a1"))
+    await open(`job=${sessionOf("j1")}`)
+    const request = page.getByRole("region", { name: "Permission request" })
+    await request.getByText("npm run build\\u{202e}").waitFor()
+    await request.getByText(`opencode --session ${sessionOf("j1")}`).waitFor()
+    await expectReadable("a permission request")
+    await request.getByRole("button", { name: "Allow once" }).click()
+    await working()
+    scripted.asks("j1", permission("a2"))
+    await request.getByText("npm run *").waitFor()
+    await request.getByRole("button", { name: "Always allow" }).click()
+    await working()
+    scripted.asks("j1", permission("a3"))
+    await request.getByRole("button", { name: "Deny…" }).click()
+    await request.getByLabel("What the child is told").fill("not that folder")
+    await request.getByRole("button", { name: "Deny", exact: true }).click()
+    await working()
+    const size = { key: "size", title: "Size", text: "How big?", isMultiple: false, takesText: false }
+    const colour = { key: "c", title: "", text: "Which colours?", isMultiple: true, takesText: true }
+    const choices = ["small", "large"].map((value) => ({ value, label: value }))
+    const questions = [
+      { ...size, choices },
+      { ...colour, choices: [{ value: "red", label: "Red", description: "as a rose" }] },
+    ]
+    scripted.asks("j1", { id: "q1", session: sessionOf("j1"), kind: "question", questions })
+    const form = page.getByRole("region", { name: "Question" })
+    await form.getByLabel("large").check()
+    const send = form.getByRole("button", { name: "Answer" })
+    expect(await send.getAttribute("aria-disabled")).toBe("true")
+    await form.getByLabel("Red as a rose").check()
+    await form.getByLabel("Another answer").fill("blue")
+    await expectReadable("a question")
+    await send.click()
+    await working()
+    expect([...scripted.answered]).toEqual([
+      ["a1", { kind: "decision", decision: "once" }],
+      ["a2", { kind: "decision", decision: "always" }],
+      ["a3", { kind: "decision", decision: "reject", message: "not that folder" }],
+      ["q1", { kind: "answers", answers: { size: ["large"], c: ["red", "blue"] } }],
+    ])
+  })
+
+  it("may have been answered meanwhile, or not here at all: that is said", async () => {
+    await opened("j1")
+    scripted.asks("j1", permission("a1"))
+    await open(`job=${sessionOf("j1")}`)
+    const request = page.getByRole("region", { name: "Permission request" })
+    const allow = request.getByRole("button", { name: "Allow once" })
+    await allow.waitFor()
+    scripted.forgets("a1")
+    await allow.click()
+    await request.getByText("This is no longer asked").waitFor()
+    expectProblems(/409|ERR_/)
+    await inspector.stop()
+    scripted.asks("j1", permission("a1"))
+    await start({ readOnly: true })
+    await open(`job=${sessionOf("j1")}`)
+    await request.getByText("It cannot be answered here: the inspector is read-only").waitFor()
+    expect(await allow.getAttribute("aria-disabled")).toBe("true")
+    await allow.dispatchEvent("click")
+    expect([...scripted.answered]).toEqual([])
   })
 })
 

@@ -5,6 +5,7 @@ import type { JobInput } from "../../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
+import type { Request, Answer as RequestReply } from "../../../src/shown/requests.ts"
 import { Watched } from "../../support/waiters.ts"
 
 /** A real troupe whose children answer when the test says so. */
@@ -21,6 +22,12 @@ export type ScriptedTroupe = {
   kept: Map<string, EndedText>
   /** The conversations of children, by their job's id. Default: its prompt, and what it left. */
   talks: Map<string, Conversation>
+  /** What a job asks, in full: it waits for that until it is answered. */
+  asks(id: string, request: Request): void
+  /** It is answered elsewhere, and nobody has heard of it yet. */
+  forgets(request: string): void
+  /** What was answered, by the request's id. */
+  answered: Map<string, RequestReply>
   sent: { id: string; message: string }[]
   stop(): void
 }
@@ -62,6 +69,8 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const places = new Watched<string>("place")
   const kept: ScriptedTroupe["kept"] = new Map()
   const talks: ScriptedTroupe["talks"] = new Map()
+  const open = new Map<string, { job: string; request: Request }>()
+  const answered: ScriptedTroupe["answered"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
@@ -85,10 +94,28 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       concurrency,
       readText: async ({ id }) => kept.get(id) ?? { kind: "unreadable", why: "opencode is busy" },
       conversation: async (job) => talks.get(job.id) ?? talkOf(job, kept.get(job.id)),
+      requests: async ({ id }) =>
+        [...open.values()].filter(({ job }) => job === id).map(({ request }) => request),
+      answer: async ({ id }, reply) => {
+        const asked = open.get(id)
+        if (!asked) return false
+        open.delete(id)
+        answered.set(id, reply)
+        troupe.tell({ owner: OWNER, id: asked.job }, { type: "child.answered", ask: id, at: Date.now() })
+        return true
+      },
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
     kept,
     talks,
+    asks: (job, request) => {
+      open.set(request.id, { job, request })
+      const { id, kind } = request
+      const ask = { id, kind, text: `${kind} ${id}` }
+      troupe.tell({ owner: OWNER, id: job }, { type: "child.asked", ask, at: Date.now() })
+    },
+    forgets: (request) => void open.delete(request),
+    answered,
     sent,
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),

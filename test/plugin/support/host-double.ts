@@ -85,6 +85,7 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
       ok({ sessions: [...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession) }),
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
     conversation: async (id) => ok((said.get(id) ?? []).map(shownMessage)),
+    files: async () => ok({ files: [] }),
     modelOf: async () => ok({ model: "fake/m1" }),
     begunDeliveries: async () => ok([]),
     async updateStored(id, change) {
@@ -117,6 +118,8 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
       return ok({ mark: message.mark })
     },
     steer: async () => ok(undefined),
+    request: async () => ok(undefined),
+    answer: async () => ok(false),
     async showProgress(_, progress) {
       shown.push(progress)
       return ok(undefined)

@@ -1,4 +1,11 @@
-import type { ActorAnswer, ErrorAnswer, JobAnswer, MachineAnswer, MessagesAnswer } from "../../http/api.ts"
+import type {
+  ActorAnswer,
+  AnswerBody,
+  ErrorAnswer,
+  JobAnswer,
+  MachineAnswer,
+  MessagesAnswer,
+} from "../../http/api.ts"
 import { ask } from "./access.ts"
 
 /** A refusal by the server, in its words. */
@@ -26,6 +33,11 @@ export const cancelJob = (address: string, reason: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/cancel`, reason === "" ? {} : { reason })
 export const sendTo = (address: string, message: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/send`, { message })
+
+/** Without the request that it answers. */
+export type Reply = AnswerBody extends infer Body ? (Body extends unknown ? Omit<Body, "ask"> : never) : never
+export const reply = (address: string, answer: { ask: string } & Reply) =>
+  post(`/api/jobs/${encodeURIComponent(address)}/answer`, answer)
 
 async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await ask(path, signal && { signal })

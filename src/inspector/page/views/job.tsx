@@ -5,12 +5,13 @@ import type { JobAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
 import { findJob, now } from "../model/jobs.ts"
-import { adviceOf, helpFor, needOf } from "../model/needs.ts"
+import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
 import { amount, clockTime, duration, money } from "../model/words.ts"
 import { Conversation } from "../parts/conversation.tsx"
 import { Heading } from "../parts/heading.tsx"
 import { History } from "../parts/history.tsx"
 import { JobActions } from "../parts/job-actions.tsx"
+import { Requests } from "../parts/requests.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { Statechart } from "../parts/statechart.tsx"
 import { Waterfall } from "../parts/waterfall.tsx"
@@ -43,6 +44,7 @@ export function Job({ address }: { address: string }) {
         </p>
       )}
       <Reason job={job} />
+      <Requests job={job} />
       <div class="work">
         <Section id="conversation" title="Conversation">
           <Conversation address={address} job={job} />
@@ -141,7 +143,7 @@ function Reason({ job }: { job: JobAnswer }) {
       </div>
     )
   const need = needOf(job, now.value)
-  if (need === undefined) return null
+  if (need === undefined || hasQuestion(job)) return null
   return (
     <div class="reason is-needy">
       <strong>

@@ -4,6 +4,7 @@ import {
   type ShownCall,
   type ShownMessage,
   type ShownPart,
+  titleOf,
 } from "../../../shown/conversation.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import type { MessageWithParts } from "./decode.ts"
@@ -49,21 +50,13 @@ function shownPart(part: Part): ShownPart[] {
 }
 
 function shownCall({ tool, state }: Extract<Part, { type: "tool" }>): ShownCall {
-  const call = { type: "tool", tool, status: state.status, input: argumentsOf(state.input) } as const
-  switch (state.status) {
-    case "pending":
-      return call
-    case "running":
-      return { ...call, title: state.title, startedAt: state.time.start }
-    case "completed":
-      return {
-        ...call,
-        title: state.title,
-        output: state.output,
-        startedAt: state.time.start,
-        endedAt: state.time.end,
-      }
-    case "error":
-      return { ...call, output: state.error, startedAt: state.time.start, endedAt: state.time.end }
-  }
+  const { status, input } = state
+  const call = { type: "tool", tool, status, title: titleOf(input), input: argumentsOf(input) } as const
+  if (status === "pending") return call
+  const { start: startedAt } = state.time
+  if (status === "running") return { ...call, title: state.title || call.title, startedAt }
+  const { end: endedAt } = state.time
+  return status === "completed"
+    ? { ...call, title: state.title || call.title, output: state.output, startedAt, endedAt }
+    : { ...call, output: state.error, startedAt, endedAt }
 }

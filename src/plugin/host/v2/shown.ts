@@ -4,8 +4,8 @@ import {
   type ShownCall,
   type ShownMessage,
   type ShownPart,
+  titleOf,
 } from "../../../shown/conversation.ts"
-import { oneLine } from "../../../util/plain.ts"
 import { Model, nameOf } from "./decode.ts"
 
 const State = z.object({
@@ -98,12 +98,3 @@ function shownCall({ name: tool, state, time }: Part): ShownCall {
 
 const Input = z.record(z.string(), z.unknown())
 const Status = z.enum(["pending", "running", "completed", "error"])
-
-/** Characters. */
-const longestTitle = 100
-
-/** opencode 2 has no titles for calls: it is what the call is about, which tools ask for first. */
-function titleOf(input: Record<string, unknown>): string | undefined {
-  const [first] = Object.values(input).filter((value) => typeof value === "string")
-  return first === undefined ? undefined : oneLine(first.slice(0, longestTitle))
-}
