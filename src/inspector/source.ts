@@ -1,5 +1,8 @@
 import type { JobKey, JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
+import type { ShownMessage } from "../shown/conversation.ts"
+import type { ChangedFiles } from "../shown/files.ts"
+import type { Answer, Request } from "../shown/requests.ts"
 
 /** One project's actor system, as far as the inspector needs it. */
 export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> & {
@@ -13,6 +16,17 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   draft?(job: JobRecord): string
   /** Reads the text of an ended job that is not in memory. Default: it cannot be read. */
   readText?(job: JobRecord): Promise<EndedText>
+  /**
+   * Reads the conversation of a job's child, oldest first.
+   * @param after the message that it may begin with, if it is still there
+   */
+  conversation?(job: JobRecord, after?: string): Promise<Conversation>
+  /** Which files a job's child has changed, as far as opencode knows. */
+  files?(job: JobRecord): Promise<Files>
+  /** Reads in full what a job asks; those that are no longer asked, or cannot be read now, are not there. */
+  requests?(job: JobRecord): Promise<readonly ShownRequest[]>
+  /** Answers it in the person's name. Whether it was still asked. Rejects with a message for people. */
+  answer?(request: Request, answer: Answer): Promise<boolean>
   /** Sends a message to a running job, or a follow-up to an ended one. Rejects with a message for people. */
   send?(job: JobKey, message: string): Promise<void>
 }
@@ -27,6 +41,15 @@ export type EndedText =
   /** It cannot be read now. */
   | { kind: "unreadable"; why: string }
 
+export type Conversation =
+  | { kind: "messages"; messages: readonly ShownMessage[] }
+  | Extract<EndedText, { kind: "lost" | "unreadable" }>
+
+export type Files = ({ kind: "files" } & ChangedFiles) | Extract<EndedText, { kind: "lost" | "unreadable" }>
+
+/** `unanswerable`: why it cannot be answered here. For people, a sentence. */
+export type ShownRequest = Request & { unanswerable?: string }
+
 export type Found = { source: Source; record: JobRecord }
 
 /** From memory, or read where it is kept: texts leave memory once delivered, and with the process. */
@@ -35,6 +58,25 @@ export async function endedText({ source, record }: Found): Promise<EndedText> {
   if (text !== undefined) return text === "" ? { kind: "nothing" } : { kind: "text", text }
   if (session === "") return { kind: "nothing" }
   return (await source.readText?.(record)) ?? { kind: "unreadable", why: "it is not in memory" }
+}
+
+/** Empty for a job that has no child yet. */
+export async function conversationOf({ source, record }: Found, after?: string): Promise<Conversation> {
+  if (record.session === "") return { kind: "messages", messages: [] }
+  const unread: Conversation = { kind: "unreadable", why: "this project does not offer it" }
+  return (await source.conversation?.(record, after)) ?? unread
+}
+
+/** None for a job that has no child yet. */
+export async function filesOf({ source, record }: Found): Promise<Files> {
+  if (record.session === "") return { kind: "files", files: [] }
+  const unread: Files = { kind: "unreadable", why: "this project does not offer it" }
+  return (await source.files?.(record)) ?? unread
+}
+
+/** Nothing is asked of anybody where the job's record says that it waits for nothing. */
+export async function requestsOf({ source, record }: Found): Promise<readonly ShownRequest[]> {
+  return record.asks?.length ? ((await source.requests?.(record)) ?? []) : []
 }
 
 /** The projects of this process. */

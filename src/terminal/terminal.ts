@@ -1,4 +1,5 @@
-import type { Jobs, Part } from "./jobs.ts"
+import type { Part } from "../shown/requests.ts"
+import type { Jobs } from "./jobs.ts"
 import type { Element } from "./solid.ts"
 
 export type Terminal = Screen & {

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest"
 import type { Generation } from "../support/any-opencode.ts"
 import { isDeep } from "../support/depth.ts"
 import { whyNot } from "../support/generations.ts"
+import { exchange } from "../support/inspect.ts"
 import { opencodeBinary } from "../support/opencode-binary.ts"
 import { processesWith } from "../support/processes.ts"
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts"
@@ -55,7 +56,7 @@ describe.concurrent("npm run demo", () => {
       // The first may have been used: it opens once.
       const fresh = linkIn(demo.output().slice(demo.output().lastIndexOf("A fresh link")))
       expect(fresh).not.toBe(link)
-      for (const each of [link, fresh]) expect((await fetch(each, { redirect: "manual" })).status).toBe(303)
+      for (const each of [link, fresh]) expect((await exchange(each)).status).toBe(200)
       demo.process.kill("SIGINT")
       expect(await demo.exit).toMatchObject({ code: 0 })
       await expect(fetch(link)).rejects.toThrow()

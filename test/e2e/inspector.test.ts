@@ -6,7 +6,7 @@ import { listen } from "../inspector/support/sse.ts"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { freePort } from "../support/free-port.ts"
 import { describeBoth } from "../support/generations.ts"
-import { inspect, personsEnv } from "../support/inspect.ts"
+import { exchange, inspect, personsEnv } from "../support/inspect.ts"
 import { held, jobOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
@@ -26,7 +26,7 @@ describeBoth("The inspector", ({ start, generation }) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    // A port and a token of its own: what a person sets who leaves the page open over restarts.
+    // A port and a token of its own, as a person sets them for scripts.
     const inspector = { port: await freePort(), token }
     opencode = await start({ model, plugin: { options: { notify: "never", inspector } } })
   })
@@ -51,7 +51,7 @@ describeBoth("The inspector", ({ start, generation }) => {
     await page.getByText("a first job").first().waitFor()
     expect(page.url()).not.toContain("link=")
     await page.close()
-    expect((await fetch(link)).status).toBe(401)
+    expect((await exchange(link)).status).toBe(401)
     expect((await inspect(opencode)).map(({ url }) => url)).toEqual([new URL(link).origin])
 
     // The command in the log and in the refusal, as a person would paste it.
@@ -59,7 +59,7 @@ describeBoth("The inspector", ({ start, generation }) => {
       "the command in the log",
       () => opencode.log().match(/for a link run: (node .+ inspect)/) ?? undefined,
     )
-    const refused = await (await fetch(link)).json()
+    const refused = await (await exchange(link)).json()
     expect(command).toContain(refused.error.command.replaceAll('"', "'"))
     // Whoever may read the log must not get in by it.
     expect(opencode.log()).not.toContain("link=")
@@ -131,9 +131,11 @@ describeBoth("The inspector", ({ start, generation }) => {
     close()
   })
 
-  test("a tab that is open comes back when opencode was restarted, without a reload", async () => {
-    const [running] = await inspect(opencode)
-    const page = await openPage(running?.link ?? "")
+  test("after a restart an open tab says what to do, and comes back with a fresh link in any tab, without a reload", async () => {
+    const [before] = await inspect(opencode)
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(before?.link ?? "")
     await page.locator(".connection.is-live").waitFor()
     await page.evaluate(() => document.body.setAttribute("data-before", "yes"))
     await opencode.restart()
@@ -141,10 +143,14 @@ describeBoth("The inspector", ({ start, generation }) => {
     await opencode.callTool(owner, "agents_start", {
       tasks: [{ id: "again", prompt: "work after the restart" }],
     })
+    await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
+    const [after] = await inspect(opencode)
+    const other = await context.newPage()
+    await other.goto(after?.link ?? "")
     await page.getByText("work after the restart").first().waitFor()
     await page.locator(".connection.is-live").waitFor()
     expect(await page.locator("body[data-before]").count()).toBe(1)
-    await page.close()
+    await context.close()
   })
 
   test("after a crash it is there at once with the jobs of before, without a word about itself", async () => {

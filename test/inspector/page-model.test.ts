@@ -5,6 +5,7 @@ import { parseQuery } from "../../src/inspector/http/query.ts"
 import { concurrencyOf, lanesOf } from "../../src/inspector/page/model/lanes.ts"
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
+import { treeOf } from "../../src/inspector/page/model/tree.ts"
 import { amount, clockTime, duration, money, timeOf } from "../../src/inspector/page/model/words.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { NO_USAGE } from "../../src/machines/record.ts"
@@ -125,6 +126,28 @@ describe("the statechart", () => {
         expect([node.id, other.id, isApart]).toEqual([node.id, other.id, true])
       }
     }
+  })
+})
+
+describe("the list by owner", () => {
+  it("holds jobs that started jobs that started jobs, three thousand deep", () => {
+    const deep = Array.from({ length: 3_000 }, (_, index) =>
+      job({ id: "j", session: `ses_${index + 1}`, owner: `ses_${index}` }),
+    )
+    const rows = treeOf(deep)
+    expect(rows).toHaveLength(3_001)
+    expect(rows.at(-1)).toMatchObject({ kind: "job", depth: 2_999, under: "ses_0" })
+  })
+
+  it("has each job under the one that started it, in order", () => {
+    const jobs = [
+      job({ id: "b", session: "ses_b", owner: "ses_o" }),
+      job({ id: "b1", session: "ses_b1", owner: "ses_b" }),
+      job({ id: "a", session: "ses_a", owner: "ses_o" }),
+      job({ id: "a1", session: "ses_a1", owner: "ses_a" }),
+    ]
+    const ids = treeOf(jobs).map((row) => (row.kind === "job" ? `${row.depth} ${row.job.id}` : row.owner))
+    expect(ids).toEqual(["ses_o", "0 b", "1 b1", "0 a", "1 a1"])
   })
 })
 

@@ -19,3 +19,11 @@ export async function inspect({ home }: { home: string }): Promise<z.infer<typeo
   )
   return Running.parse(JSON.parse(stdout))
 }
+
+/** As the page does with the link in its address. */
+export const exchange = (link: string): Promise<Response> =>
+  fetch(new URL("/api/access", link), {
+    method: "POST",
+    headers: { "x-troupe": "1", "content-type": "application/json" },
+    body: JSON.stringify({ link: link.split("#link=")[1] }),
+  })

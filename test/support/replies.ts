@@ -13,11 +13,18 @@ export type Reply =
       finish?: "stop" | "length"
     }
   /** Tool calls, all in one message. `id` is the call's `callID` in opencode; one is made up without it. */
-  | { type: "tool"; calls: { name: string; args: object; id?: string }[]; text?: string; tokens?: Tokens }
+  | {
+      type: "tool"
+      calls: { name: string; args: object; id?: string }[]
+      /** What the model thinks first. */
+      reasoning?: string
+      text?: string
+      tokens?: Tokens
+    }
   /** An HTTP error: opencode retries 429 and 5xx by itself, and fails at once on the other 4xx. */
   | { type: "error"; status: number; body?: string | object; headers?: Record<string, string> }
   /** `text` at once, then nothing until the test resolves `until` with the rest; a rejection drops the stream. */
-  | { type: "hold"; text?: string; until: Promise<string> }
+  | { type: "hold"; reasoning?: string; text?: string; until: Promise<string> }
   /** The connection breaks after `text`. */
   | { type: "drop"; text?: string }
   /** Headers, then nothing until the client leaves. */
@@ -55,6 +62,7 @@ export async function writeReply(
       await stream.end(reply.finish ?? "stop", reply.tokens)
       return "over"
     case "tool":
+      if (reply.reasoning) await stream.delta({ reasoning_content: reply.reasoning })
       if (reply.text) await stream.text(reply.text)
       await stream.delta({
         tool_calls: reply.calls.map(({ name, args, id }, index) => ({
@@ -67,6 +75,7 @@ export async function writeReply(
       await stream.end("tool_calls", reply.tokens)
       return "over"
     case "hold": {
+      if (reply.reasoning) await stream.delta({ reasoning_content: reply.reasoning })
       if (reply.text) await stream.text(reply.text)
       const released = reply.until.then(
         (rest) => ({ rest }),

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
-import type { Answer, Jobs, Question, Request, ShownJob } from "../../src/terminal/jobs.ts"
+import type { Answer, Question, Request } from "../../src/shown/requests.ts"
+import type { Jobs, ShownJob } from "../../src/terminal/jobs.ts"
 import type { Chosen, Menu, Terminal } from "../../src/terminal/terminal.ts"
 import { answer, answerWaiting } from "../../src/terminal/view/answer.ts"
 import { shownJob } from "./support/shown-job.ts"

@@ -60,6 +60,49 @@ export const NoText = z.object({
 })
 export type NoText = z.infer<typeof NoText>
 
+/** What is asked, in full. All texts are foreign. */
+const asking = {
+  id: z.string(),
+  session: z.string().describe("The session that asks: the child, or one below it."),
+  unanswerable: z.string().optional().describe("Why it cannot be answered here; absent where it can be."),
+}
+export const RequestAnswer = z.discriminatedUnion("kind", [
+  z.object({
+    ...asking,
+    kind: z.literal("permission"),
+    action: z.string().describe("Such as `bash`."),
+    parts: z
+      .array(
+        z.object({
+          title: z.string(),
+          text: z.string(),
+          cut: z.literal(true).optional().describe("The text goes on."),
+        }),
+      )
+      .describe(
+        "What it is for: the command, the change. Characters that cannot be seen are written out in the patterns.",
+      ),
+    always: z.array(z.string()).describe("What `always` would allow from now on."),
+  }),
+  z.object({
+    ...asking,
+    kind: z.literal("question"),
+    questions: z.array(
+      z.object({
+        key: z.string(),
+        title: z.string(),
+        text: z.string(),
+        choices: z.array(
+          z.object({ value: z.string(), label: z.string(), description: z.string().optional() }),
+        ),
+        isMultiple: z.boolean().describe("Several of them may be chosen."),
+        takesText: z.boolean().describe("An answer of one's own may be written."),
+      }),
+    ),
+  }),
+])
+export type RequestAnswer = z.infer<typeof RequestAnswer>
+
 export const JobAnswer = JobRecord.extend({
   text: z
     .string()
@@ -70,8 +113,13 @@ export const JobAnswer = JobRecord.extend({
   noText: NoText.optional().describe("Why an ended job has no `text`."),
   project: z.string(),
   history: z.array(TransitionAnswer).describe("Oldest first."),
+  requests: z
+    .array(RequestAnswer)
+    .describe(
+      "What `asks` names, in full. One that is answered meanwhile, or cannot be read now, is not there.",
+    ),
   can: z
-    .object({ cancel: z.string().optional(), send: z.string().optional() })
+    .object({ cancel: z.string().optional(), send: z.string().optional(), answer: z.string().optional() })
     .describe("Why a change is not possible now; absent where it is possible."),
 })
 export type JobAnswer = z.infer<typeof JobAnswer>
@@ -93,6 +141,117 @@ export const ActorAnswer = z.object({
   },
 })
 export type ActorAnswer = z.infer<typeof ActorAnswer>
+
+export const MessagesQuery = z.strictObject({
+  after: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe(
+      "The id of the last message that is known, or the `cursor` of an earlier answer: continues with it.",
+    ),
+})
+
+const PartAnswer = z.object({
+  type: z.enum(["text", "reasoning", "tool"]),
+  text: z
+    .string()
+    .optional()
+    .describe("Of `text` and `reasoning`. Of a running one it is what there is by now."),
+  tool: z.string().optional().describe("The tool's name."),
+  title: z.string().optional().describe("What the call is about."),
+  status: z
+    .enum(["pending", "running", "completed", "error"])
+    .optional()
+    .describe("Of a call. `pending`: the model is still writing its arguments."),
+  input: z
+    .array(z.object({ name: z.string(), text: z.string() }))
+    .optional()
+    .describe("The arguments of a call: strings as they are, anything else as JSON."),
+  output: z.string().optional().describe("The result of a call, or why it failed."),
+  startedAt: z.number().optional(),
+  endedAt: z.number().optional(),
+  cut: z.literal(true).optional().describe("At least one of its texts goes on."),
+})
+
+const MessageAnswer = z.object({
+  id: z.string(),
+  role: z.enum(["user", "assistant"]),
+  at: z.number().optional(),
+  model: z.string().optional().describe("`provider/model`"),
+  origin: z
+    .enum(["summary", "notice"])
+    .optional()
+    .describe(
+      "Present where neither a person nor the model said it. `summary`: it stands for what was said before. `notice`: " +
+        "opencode or opencode-troupe put it there.",
+    ),
+  error: z.string().optional().describe("Why the answer broke off."),
+  parts: z.array(PartAnswer),
+  cut: z.literal(true).optional().describe("It has more parts than these."),
+})
+export type MessageAnswer = z.infer<typeof MessageAnswer>
+
+export const MessagesAnswer = z.object({
+  messages: z
+    .array(MessageAnswer)
+    .describe(
+      "Oldest first, bounded. With `after` the first one is that very message, which may have grown since. What opencode " +
+        "has not stored yet of a text that is being written is there all the same.",
+    ),
+  cursor: z
+    .string()
+    .optional()
+    .describe("Present when there are more already: send it as `after` with the next request."),
+  isAnew: z
+    .literal(true)
+    .optional()
+    .describe(
+      "Present where the message `after` is no longer there, as after an undo: the conversation starts from its beginning.",
+    ),
+})
+export type MessagesAnswer = z.infer<typeof MessagesAnswer>
+
+const texts = z.array(z.string().max(32_000)).max(100)
+const ask = z.string().min(1).max(200).describe("The `id` of the request.")
+export const AnswerBody = z.union([
+  z.strictObject({
+    ask,
+    reply: z.enum(["once", "always", "reject"]),
+    message: z.string().max(32_000).optional().describe("What the child is told with a refusal."),
+  }),
+  z.strictObject({
+    ask,
+    answers: z
+      .union([z.array(texts).max(100), z.record(z.string().max(200), texts)])
+      .describe(
+        "To each question the chosen values or a text: in the order of the questions, or by their keys.",
+      ),
+  }),
+  z.strictObject({ ask, dismiss: z.literal(true) }),
+])
+export type AnswerBody = z.infer<typeof AnswerBody>
+
+export const FilesAnswer = z.object({
+  files: z.array(
+    z.object({
+      path: z.string(),
+      additions: z.number().optional().describe("Lines; absent where opencode does not say."),
+      deletions: z.number().optional(),
+      diff: z.string().optional().describe("As git writes it; several changes follow each other."),
+      isMeanwhile: z
+        .literal(true)
+        .optional()
+        .describe(
+          "It changed while the child worked, but by none of its calls that name files: a command did it, or somebody else.",
+        ),
+      cut: z.literal(true).optional().describe("The diff goes on, or is left out for want of room."),
+    }),
+  ),
+  why: z.string().optional().describe("Why these may not be all."),
+})
+export type FilesAnswer = z.infer<typeof FilesAnswer>
 
 const Point = z.tuple([z.number(), z.number()])
 
@@ -139,6 +298,15 @@ export const CancelBody = z.strictObject({
 export const SendBody = z.strictObject({
   message: z.string().max(32_000).regex(/\S/).meta({ requirement: "text that is not blank" }),
 })
+export const CancelJobsBody = z.strictObject({
+  owner: z.string().min(1).max(200).describe("The session id of an owner."),
+  batch: z.string().min(1).max(200).optional().describe("Only the jobs of this batch."),
+  ...CancelBody.shape,
+})
+export const CancelledAnswer = z.object({
+  cancelled: z.number().int().describe("How many jobs were running: none where all have ended."),
+})
+export type CancelledAnswer = z.infer<typeof CancelledAnswer>
 export const AcceptedAnswer = z.object({ accepted: z.literal(true) })
 export const LinkAnswer = z.object({ link: z.string() })
 

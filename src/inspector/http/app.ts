@@ -20,6 +20,7 @@ import type { PageFiles } from "./page-files.ts"
 import { otherNamePage } from "./refusal-page.ts"
 import { accessRoutes } from "./routes/access.ts"
 import { actorRoutes } from "./routes/actors.ts"
+import { cancelRoutes } from "./routes/cancel.ts"
 import { jobRoutes } from "./routes/jobs.ts"
 import { machineRoutes } from "./routes/machines.ts"
 import { pageRoutes } from "./routes/page.ts"
@@ -64,6 +65,7 @@ export function createApp(options: AppOptions): App {
   app.use(bodyLimitGuard)
 
   app.route("/api/jobs", jobRoutes(sources, readOnly))
+  app.route("/api/cancel", cancelRoutes(sources))
   app.route("/api/actors", actorRoutes(sources))
   app.route("/api/machines", machineRoutes(page.machines))
   app.route("/api/stream", streamRoutes(feed))

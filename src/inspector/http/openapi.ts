@@ -4,14 +4,20 @@ import {
   AccessAnswer,
   AccessBody,
   ActorAnswer,
+  AnswerBody,
   CancelBody,
+  CancelJobsBody,
+  CancelledAnswer,
   ErrorAnswer,
+  FilesAnswer,
   JobAnswer,
   JobsAnswer,
   JobsQuery,
   LinkAnswer,
   MACHINES,
   MachineAnswer,
+  MessagesAnswer,
+  MessagesQuery,
   ProofAnswer,
   ProofQuery,
   SendBody,
@@ -43,11 +49,35 @@ export function openApiDocument(url: string): Record<string, unknown> {
           parameters: [session],
         }),
       },
+      "/api/jobs/{session}/messages": {
+        get: operation("The conversation of a job's child, read from opencode.", {
+          schema: MessagesAnswer,
+          parameters: [session, ...queryParameters(MessagesQuery)],
+        }),
+      },
+      "/api/jobs/{session}/files": {
+        get: operation("The files that a job's child has changed, where opencode knows them.", {
+          schema: FilesAnswer,
+          parameters: [session],
+        }),
+      },
+      "/api/jobs/{session}/answer": {
+        post: change(
+          "Answers a permission request or a question of a job's child, or of a session below it.",
+          AnswerBody,
+        ),
+      },
       "/api/jobs/{session}/cancel": {
         post: change("Cancels a job and every job that it started.", CancelBody),
       },
       "/api/jobs/{session}/send": {
         post: change("Sends a message to a running job, or a follow-up to an ended one.", SendBody),
+      },
+      "/api/cancel": {
+        post: change("Cancels all running jobs of an owner, or of one batch.", CancelJobsBody, {
+          schema: CancelledAnswer,
+          parameters: [ownHeader],
+        }),
       },
       "/api/actors": {
         get: operation("The actors that are alive now, as a tree.", { schema: reference("Actor") }),
@@ -135,9 +165,9 @@ function operation(summary: string, { schema, type = "application/json", paramet
   }
 }
 
-function change(summary: string, body: z.ZodType) {
+function change(summary: string, body: z.ZodType, answer: Answer = ofOneJob) {
   return {
-    ...operation(summary, { schema: AcceptedAnswer, parameters: [session, ownHeader], status: 202 }),
+    ...operation(summary, { ...answer, status: 202 }),
     requestBody: { required: true, content: { "application/json": { schema: jsonSchema(body, "input") } } },
   }
 }
@@ -154,6 +184,8 @@ const session = pathParameter("session", {
 })
 
 const ownHeader = { name: "x-troupe", in: "header", required: true, schema: { type: "string", const: "1" } }
+
+const ofOneJob: Answer = { schema: AcceptedAnswer, parameters: [session, ownHeader] }
 
 function queryParameters({ shape }: z.ZodObject) {
   return Object.entries(shape).map(([name, field]) => {

@@ -35,9 +35,17 @@ export function bounded(answer: Listener, given: Limits = {}): Listener {
   let open = 0
   return (request, response) => {
     open++
-    const late = setTimeout(() => request.socket.destroy(), arrivalMs)
-    late.unref()
-    request.once("end", () => clearTimeout(late))
+    let isAwaited = hasBody(request)
+    const late = isAwaited ? setTimeout(() => request.socket.destroy(), arrivalMs).unref() : undefined
+    request.once("end", () => {
+      isAwaited = false
+      clearTimeout(late)
+    })
+    response.once("finish", () => {
+      clearTimeout(late)
+      // Bun would wait for the rest of a body that nobody has read.
+      if (isAwaited) request.socket.end()
+    })
     response.once("close", () => {
       open--
       clearTimeout(late)
@@ -51,6 +59,9 @@ export function bounded(answer: Listener, given: Limits = {}): Listener {
 }
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
+
+const hasBody = ({ headers }: IncomingMessage) =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** In the shape of all refusals; before there is a route. */
 function refuse(response: ServerResponse, status: number, kind: string, message: string): void {

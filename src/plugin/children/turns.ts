@@ -64,6 +64,12 @@ export class Turns {
     return this.of(session)?.getSnapshot().context.draft.text.trim() ?? ""
   }
 
+  /** The part of an answer that `draftOf` is of, with all that has come of it; nothing before it has written anything. */
+  partOf(session: string): { part: string; text: string } | undefined {
+    const { part, text } = this.of(session)?.getSnapshot().context.draft ?? {}
+    return part === undefined || text === undefined ? undefined : { part, text }
+  }
+
   /** Hands a working child more text, which it takes up at its next step. */
   async tell(session: string, text: string, at: number): Promise<Told> {
     const turn = this.of(session)

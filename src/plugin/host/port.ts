@@ -1,4 +1,7 @@
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
+import type { ShownMessage } from "../../shown/conversation.ts"
+import type { ChangedFiles } from "../../shown/files.ts"
+import type { Answer, Request } from "../../shown/requests.ts"
 import type { slashes, TerminalService } from "../../terminal/contract.ts"
 import type { Problems } from "../util/problems.ts"
 
@@ -22,6 +25,14 @@ export type Host = {
   isBusy(session: string): Promise<Result<boolean>>
   /** Oldest first. */
   messages(session: string): Promise<Result<HostMessage[]>>
+  /**
+   * The same as people read it, with tools and thoughts. A text that is being written is there once opencode has stored
+   * it, or empty.
+   * @param from the message that it may begin with, if it is still there
+   */
+  conversation(session: string, from?: string): Promise<Result<ShownMessage[]>>
+  /** Which files a session has changed, as far as opencode knows. */
+  files(session: string): Promise<Result<ChangedFiles>>
   /** The model that has made this tool call; nothing where opencode does not say. */
   modelOf(call: ToolCallPlace): Promise<Result<ModelChoice | undefined>>
   /**
@@ -53,6 +64,10 @@ export type Host = {
    * opencode does that by itself.
    */
   withdraw?: (request: Ask) => Promise<Result<unknown>>
+  /** What a session asks a person, in full; nothing where that is no longer asked. */
+  request(session: string, ask: Ask): Promise<Result<Asked | undefined>>
+  /** Answers it in the person's name. Whether it was still asked. */
+  answer(request: Request, answer: Answer): Promise<Result<boolean>>
   /** Shows how a running tool call is doing. Returns when it is shown; once `signal` aborts, it is no more tried. */
   showProgress(call: ToolCallPlace, progress: Progress, signal: AbortSignal): Promise<Result<unknown>>
   /**
@@ -96,6 +111,9 @@ export type FoundSessions = { sessions: HostSession[]; unread?: HostError | unde
 
 /** Of several that match, the last one holds; `ask` where none does. `*` and `?` are wildcards. */
 export type PermissionRule = { permission: string; pattern: string; action: "allow" | "ask" | "deny" }
+
+/** `unanswerable`: why `answer` cannot be had for it, where that is so. For people, a sentence. */
+export type Asked = Request & { unanswerable?: string }
 
 export type HostAgent = {
   name: string

@@ -8,6 +8,8 @@ import { Options } from "../options.ts"
 import { textOf } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
+import { conversationOf, filesOf } from "./conversation.ts"
+import { requestsOf } from "./requests.ts"
 import type { Toasts } from "./toasts.ts"
 
 export type InspectionOptions = {
@@ -17,7 +19,7 @@ export type InspectionOptions = {
   /** The tree of all actors. */
   actors: Source["actors"]
   messenger: Pick<Messenger, "send">
-  turns: Pick<Turns, "draftOf">
+  turns: Pick<Turns, "draftOf" | "partOf">
   options: Options
   directory: string
   now: () => number
@@ -59,6 +61,14 @@ export function inspectJobs({
     cancel: troupe.cancel,
     draft: ({ session }) => turns.draftOf(session),
     readText: (record) => textOf(host, record),
+    conversation: (record, after) => conversationOf({ host, turns }, record, after),
+    files: (record) => filesOf(host, record),
+    requests: (record) => requestsOf(host, record),
+    async answer(request, answer) {
+      const answered = await host.answer(request, answer)
+      if (!answered.ok) throw new Error(answered.error.message)
+      return answered.value
+    },
     async send(job, message) {
       const record = troupe.records.get(job.owner, job.id)
       if (!record) throw new Error(`no job ${job.id}`)

@@ -1,4 +1,4 @@
-import type { Decision } from "../jobs.ts"
+import type { Decision } from "../../shown/requests.ts"
 import type { Element } from "../solid.ts"
 import type { Attention } from "./notices.ts"
 import type { Client, Told } from "./requests-of-1.ts"

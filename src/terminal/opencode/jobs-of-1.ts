@@ -1,8 +1,10 @@
+import { permissionParts } from "../../shown/permission-parts.ts"
+import { answersOfOne, questionsOfOne } from "../../shown/questions-of-1.ts"
+import type { Answer, Request } from "../../shown/requests.ts"
 import type { TerminalCommand } from "../contract.ts"
 import { glanceAt } from "../glance.ts"
-import type { Answer, Ask, Jobs, Question, Request, ShownJob } from "../jobs.ts"
+import type { Ask, Jobs, ShownJob } from "../jobs.ts"
 import type { Api, Part, Replied, Session } from "./api-of-1.ts"
-import { permissionParts } from "./permission-parts.ts"
 import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
 import { serverPart } from "./server-part-of-1.ts"
 import { storedRecord, storedRun } from "./shown-record.ts"
@@ -129,7 +131,7 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   async function inFull(open: OpenRequest): Promise<Request> {
     const { id, session } = open
     if (open.kind === "question")
-      return { id, session, kind: "question", questions: open.questions.map(questionOf) }
+      return { id, session, kind: "question", questions: questionsOfOne(open.questions) }
     const { permission: action, always, call, patterns, metadata } = open
     const input = call && (await inputOf(session, call))
     const parts = permissionParts({ action, patterns, metadata, input })
@@ -155,8 +157,7 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
       }
       case "answers": {
         const questions = request.kind === "question" ? request.questions : []
-        const answers = questions.map(({ key }) => [...(answer.answers[key] ?? [])])
-        return client.question.reply({ requestID, answers })
+        return client.question.reply({ requestID, answers: answersOfOne(questions, answer.answers) })
       }
       case "dismissal":
         return client.question.reject({ requestID })
@@ -251,20 +252,6 @@ function askOf(request: OpenRequest, child: string): Ask {
     ...(session !== child && { session }),
   }
 }
-
-type QuestionOf1 = Extract<OpenRequest, { kind: "question" }>["questions"][number]
-
-const questionOf = (
-  { question, header, options, multiple, custom }: QuestionOf1,
-  index: number,
-): Question => ({
-  key: String(index),
-  title: header,
-  text: question,
-  choices: options.map(({ label, description }) => ({ value: label, label, description })),
-  isMultiple: multiple === true,
-  takesText: custom !== false,
-})
 
 function activityOf({ type, tool, text, time, state }: Part): Child["activity"] {
   if (type === "tool" && state?.status === "running")

@@ -1,8 +1,9 @@
+import { type Form, type FormAnswer, formAnswer, questionsOf } from "../../shown/forms-of-2.ts"
+import { permissionParts } from "../../shown/permission-parts.ts"
+import type { Answer, Decision, Request } from "../../shown/requests.ts"
 import { contract } from "../contract.ts"
-import type { Answer, Ask, Decision, Jobs, Request } from "../jobs.ts"
+import type { Ask, Jobs } from "../jobs.ts"
 import { absent, answeredIn, textIn, unreachable } from "./foreign.ts"
-import { type Form, type FormAnswer, formAnswer, questionsOf } from "./forms-of-2.ts"
-import { permissionParts } from "./permission-parts.ts"
 import { toldGlance, toldJobs } from "./shown-record.ts"
 
 /** How opencode 2 is called. Seen in 2.0.15. */

@@ -1,3 +1,5 @@
+import type { QuestionOfOne } from "../../shown/questions-of-1.ts"
+
 /** What opencode 1.18 tells of requests that wait for a person. Seen in 1.18.33. */
 export type Client = {
   permission: { list(): Promise<{ data?: Told[] }> }
@@ -17,19 +19,11 @@ export type Told = {
   always?: readonly string[]
   metadata?: Record<string, unknown>
   tool?: Call
-  questions?: readonly Question[]
+  questions?: readonly QuestionOfOne[]
   info?: { id?: string; parentID?: string }
 }
 
 export type Call = { messageID: string; callID: string }
-
-type Question = {
-  question: string
-  header: string
-  options: readonly { label: string; description: string }[]
-  multiple?: boolean
-  custom?: boolean
-}
 
 export type OpenRequest = {
   id: string
@@ -45,7 +39,7 @@ export type OpenRequest = {
       metadata: Record<string, unknown>
       call: Call | undefined
     }
-  | { kind: "question"; questions: readonly Question[] }
+  | { kind: "question"; questions: readonly QuestionOfOne[] }
 )
 
 export type OpenRequests = {

@@ -1,5 +1,6 @@
+import type { Answer, PermissionRequest, Question, QuestionRequest, Request } from "../../shown/requests.ts"
 import { slashes } from "../contract.ts"
-import type { Answer, Ask, PermissionRequest, Question, QuestionRequest, Request, ShownJob } from "../jobs.ts"
+import type { Ask, ShownJob } from "../jobs.ts"
 import { type Item, nowhere, type Terminal } from "../terminal.ts"
 import { told } from "./told.ts"
 

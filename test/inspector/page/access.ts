@@ -1,5 +1,8 @@
 import { createServer } from "node:http"
+import { pathToFileURL } from "node:url"
 import { describe, expect, it } from "vitest"
+import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
+import { tempFolder } from "../../support/temp-folder.ts"
 import {
   context,
   expectProblems,
@@ -40,6 +43,15 @@ describe("the way in", () => {
     await page.goto(inspector.link())
     await page.locator(".connection.is-live").waitFor()
     expect(page.url()).toBe(`${inspector.url}/`)
+  })
+
+  it("is found by the file that `inspect --open` hands to the browser", async () => {
+    const folder = tempFolder("inspector-open")
+    await page.goto(pathToFileURL(await leadingTo(inspector.link(), folder.path)).href)
+    await page.locator(".connection.is-live").waitFor()
+    expect(page.url()).toBe(`${inspector.url}/`)
+    foreign.length = 0
+    folder.remove()
   })
 
   it("shows nothing under a foreign name that resolves here", async () => {

@@ -1,9 +1,11 @@
-import type { EndedText, Source } from "../../../src/inspector/source.ts"
+import type { Conversation, EndedText, Source } from "../../../src/inspector/source.ts"
 import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
-import { NO_USAGE } from "../../../src/machines/record.ts"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
+import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
+import type { Request, Answer as RequestReply } from "../../../src/shown/requests.ts"
 import { Watched } from "../../support/waiters.ts"
 
 /** A real troupe whose children answer when the test says so. */
@@ -18,6 +20,14 @@ export type ScriptedTroupe = {
   until(id: string, place: string): Promise<void>
   /** What is left of the texts that are not in memory, by the job's id. Default: opencode is busy. */
   kept: Map<string, EndedText>
+  /** The conversations of children, by their job's id. Default: its prompt, and what it left. */
+  talks: Map<string, Conversation>
+  /** What a job asks, in full: it waits for that until it is answered. */
+  asks(id: string, request: Request): void
+  /** It is answered elsewhere, and nobody has heard of it yet. */
+  forgets(request: string): void
+  /** What was answered, by the request's id. */
+  answered: Map<string, RequestReply>
   sent: { id: string; message: string }[]
   stop(): void
 }
@@ -58,6 +68,9 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const pending = new Map<string, (answer: Answer) => void>()
   const places = new Watched<string>("place")
   const kept: ScriptedTroupe["kept"] = new Map()
+  const talks: ScriptedTroupe["talks"] = new Map()
+  const open = new Map<string, { job: string; request: Request }>()
+  const answered: ScriptedTroupe["answered"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
@@ -80,9 +93,29 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       name,
       concurrency,
       readText: async ({ id }) => kept.get(id) ?? { kind: "unreadable", why: "opencode is busy" },
+      conversation: async (job) => talks.get(job.id) ?? talkOf(job, kept.get(job.id)),
+      requests: async ({ id }) =>
+        [...open.values()].filter(({ job }) => job === id).map(({ request }) => request),
+      answer: async ({ id }, reply) => {
+        const asked = open.get(id)
+        if (!asked) return false
+        open.delete(id)
+        answered.set(id, reply)
+        troupe.tell({ owner: OWNER, id: asked.job }, { type: "child.answered", ask: id, at: Date.now() })
+        return true
+      },
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
     kept,
+    talks,
+    asks: (job, request) => {
+      open.set(request.id, { job, request })
+      const { id, kind } = request
+      const ask = { id, kind, text: `${kind} ${id}` }
+      troupe.tell({ owner: OWNER, id: job }, { type: "child.asked", ask, at: Date.now() })
+    },
+    forgets: (request) => void open.delete(request),
+    answered,
     sent,
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),
@@ -93,6 +126,22 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
     },
     stop: () => troupe.stop(),
   }
+}
+
+function talkOf({ text, endedAt }: JobRecord, kept?: EndedText): Conversation {
+  const left =
+    text === undefined && endedAt !== undefined
+      ? (kept ?? ({ kind: "unreadable", why: "opencode is busy" } as const))
+      : { kind: "text" as const, text: text ?? "" }
+  if (left.kind === "lost" || left.kind === "unreadable") return left
+  const asked = said("m1", "user", { type: "text", id: "p1", text: "do it" })
+  if (left.kind === "nothing" || left.text === "") return { kind: "messages", messages: [asked] }
+  const answer = said("m2", "assistant", { type: "text", id: "p2", text: left.text })
+  return { kind: "messages", messages: [asked, answer] }
+}
+
+export function said(id: string, role: ShownMessage["role"], ...parts: ShownPart[]): ShownMessage {
+  return { id, role, at: 1_000, parts }
 }
 
 export function jobInput(id: string): JobInput {

@@ -7,6 +7,7 @@ import {
   type MessageWithParts,
   OUR_KEY,
 } from "../../../src/plugin/host/v1/decode.ts"
+import { shownMessage } from "../../../src/plugin/host/v1/shown.ts"
 import { Problems } from "../../../src/plugin/util/problems.ts"
 import { agentOf, answerTo, askedBy, deliveredAs, sessionOf } from "./opencode-data.ts"
 
@@ -83,6 +84,8 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
     children: async (id) =>
       ok({ sessions: [...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession) }),
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),
+    conversation: async (id) => ok((said.get(id) ?? []).map(shownMessage)),
+    files: async () => ok({ files: [] }),
     modelOf: async () => ok({ model: "fake/m1" }),
     begunDeliveries: async () => ok([]),
     async updateStored(id, change) {
@@ -115,6 +118,8 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
       return ok({ mark: message.mark })
     },
     steer: async () => ok(undefined),
+    request: async () => ok(undefined),
+    answer: async () => ok(false),
     async showProgress(_, progress) {
       shown.push(progress)
       return ok(undefined)

@@ -1,11 +1,31 @@
 import { Hono } from "hono"
 import { hasEnded, JOB_STATES, type JobRecord } from "../../../machines/record.ts"
 import { viewOf } from "../../feed/job-view.ts"
-import { type EndedText, endedText, type Found, type Sources } from "../../source.ts"
-import { CancelBody, type JobAnswer, JobsQuery, type NoText, SendBody } from "../api.ts"
+import {
+  conversationOf,
+  type EndedText,
+  endedText,
+  type Found,
+  filesOf,
+  requestsOf,
+  type Sources,
+} from "../../source.ts"
+import { answerOf, boundedRequest } from "../answers.ts"
+import {
+  AnswerBody,
+  CancelBody,
+  type JobAnswer,
+  JobsQuery,
+  MessagesQuery,
+  type NoText,
+  SendBody,
+} from "../api.ts"
 import { ApiError } from "../api-error.ts"
+import { boundedFiles } from "../bounded-files.ts"
+import { boundedMessages } from "../bounded-messages.ts"
 import { parseBodyOf, parseQueryOf } from "../parse.ts"
 import { matches, parseQuery } from "../query.ts"
+import { readOnlyWords, refuseIfReadOnly } from "../read-only.ts"
 
 export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
   const find = (key: string): Found => {
@@ -19,18 +39,49 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
     .get("/:session", async (c) => {
       const found = find(c.req.param("session"))
       const { source, record } = found
-      const can = { cancel: whyNotCancel(found, readOnly), send: whyNotSend(found, readOnly) }
+      const can = {
+        cancel: whyNotCancel(found, readOnly),
+        send: whyNotSend(found, readOnly),
+        answer: whyNotAnswer(found, readOnly),
+      }
       return c.json({
         ...record,
         ...(await textOf(found)),
         project: source.name,
         history: [...source.history(record)],
+        requests: (await requestsOf(found)).map(boundedRequest),
         can,
       } satisfies JobAnswer)
     })
+    .get("/:session/messages", async (c) => {
+      const { after } = parseQueryOf(c, MessagesQuery)
+      const read = await conversationOf(find(c.req.param("session")), after)
+      if (read.kind === "messages") return c.json(boundedMessages(read.messages, after))
+      throw unread("Its conversation", read)
+    })
+    .get("/:session/files", async (c) => {
+      const read = await filesOf(find(c.req.param("session")))
+      if (read.kind !== "files") throw unread("What it has changed", read)
+      return c.json(boundedFiles(read))
+    })
+    .post("/:session/answer", async (c) => {
+      const found = find(c.req.param("session"))
+      refuseIfReadOnly(found.source)
+      const body = await parseBodyOf(c, AnswerBody)
+      const why = whyNotAnswer(found, readOnly)
+      if (why !== undefined) throw new ApiError(409, "answer", why)
+      const request = (await requestsOf(found)).find(({ id }) => id === body.ask)
+      if (!request) throw answered()
+      if (request.unanswerable !== undefined) throw new ApiError(409, "unanswerable", request.unanswerable)
+      const inTime = await found.source.answer?.(request, answerOf(request, body)).catch((error: unknown) => {
+        throw new ApiError(503, "answer", `The answer was not taken: ${wordsOf(error)}`)
+      })
+      if (!inTime) throw answered()
+      return c.json({ accepted: true }, 202)
+    })
     .post("/:session/cancel", async (c) => {
       const found = find(c.req.param("session"))
-      refuseIfReadOnly(found)
+      refuseIfReadOnly(found.source)
       const { source, record } = found
       const { reason } = await parseBodyOf(c, CancelBody)
       const why = whyNotCancel(found, readOnly)
@@ -40,16 +91,26 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
     })
     .post("/:session/send", async (c) => {
       const found = find(c.req.param("session"))
-      refuseIfReadOnly(found)
+      refuseIfReadOnly(found.source)
       const { message } = await parseBodyOf(c, SendBody)
       const why = whyNotSend(found, readOnly)
       if (why !== undefined) throw new ApiError(409, "send", why)
       await found.source.send?.(found.record, message).catch((error: unknown) => {
-        throw new ApiError(409, "send", error instanceof Error ? error.message : String(error))
+        throw new ApiError(409, "send", wordsOf(error))
       })
       return c.json({ accepted: true }, 202)
     })
 }
+
+const answered = () =>
+  new ApiError(409, "answered", "This is no longer asked: somebody has answered it, or its turn is over.")
+
+const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+const unread = (what: string, { kind, why }: { kind: "lost" | "unreadable"; why: string }) =>
+  kind === "lost"
+    ? new ApiError(404, kind, `${what} is lost: ${why}.`)
+    : new ApiError(503, kind, `${what} could not be read: ${why}.`)
 
 async function textOf(found: Found): Promise<Pick<JobAnswer, "text" | "noText">> {
   const { source, record } = found
@@ -72,17 +133,14 @@ function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
   }
 }
 
-const readOnlyWords = "the inspector is read-only (option inspector.readOnly)"
-
-/** The guard knows only the inspector as a whole; each project may forbid more. */
-function refuseIfReadOnly({ source }: Found): void {
-  if (source.readOnly)
-    throw new ApiError(405, "read-only", `For this project ${readOnlyWords}.`, { allow: "GET, HEAD" })
-}
-
 function whyNotCancel({ source, record }: Found, readOnly: boolean): string | undefined {
   if (hasEnded(record)) return `${record.id} has already ended: ${record.state}`
   if (record.phase === "stopping") return `${record.id} is already being stopped`
+  return readOnly || source.readOnly ? readOnlyWords : undefined
+}
+
+function whyNotAnswer({ source }: Found, readOnly: boolean): string | undefined {
+  if (source.answer === undefined) return "this project takes no answers from the inspector"
   return readOnly || source.readOnly ? readOnlyWords : undefined
 }
 

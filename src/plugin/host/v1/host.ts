@@ -1,15 +1,30 @@
-import type { Part } from "@opencode-ai/sdk/v2"
+import type { Part, QuestionRequest } from "@opencode-ai/sdk/v2"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
+import { answersOfOne } from "../../../shown/questions-of-1.ts"
+import type { Answer, Request } from "../../../shown/requests.ts"
 import { slashes, type TerminalService, toastTitle } from "../../../terminal/contract.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
-import type { Host, HostEvent, OwnerMessage, Prompt, Result, Toast, ToolCallPlace } from "../port.ts"
+import { changedFiles } from "../changed-files.ts"
+import {
+  type Host,
+  type HostEvent,
+  isGone,
+  type OwnerMessage,
+  type Prompt,
+  type Result,
+  type Toast,
+  type ToolCallPlace,
+} from "../port.ts"
 import { decodeConversation } from "./conversation.ts"
-import { decodeAgent, decodeMessage, decodeSession, OUR_KEY } from "./decode.ts"
+import { decodeAgent, decodeMessage, decodeSession, type MessageWithParts, OUR_KEY } from "./decode.ts"
 import { decodeEvent } from "./events.ts"
+import { decodeChanges } from "./files.ts"
 import { partIDOf } from "./part-id.ts"
+import { decodePermission, decodeQuestion, inputOf } from "./requests.ts"
+import { shownMessage } from "./shown.ts"
 import { carryOut, commandIn } from "./terminal.ts"
 
 /** Whose toasts and log lines these are. */
@@ -20,6 +35,9 @@ const answerTimeout = 10_000
 
 /** For how long a link is shown. Milliseconds. */
 const linkMs = 30_000
+
+/** How many messages are read of a conversation whose end is wanted, before all of it is. */
+const mostLatest = 10
 
 /** Before a call that opencode does not show as running is looked for again. Milliseconds. */
 const progressPauseMs = 1_000
@@ -110,6 +128,20 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     messages: (id) => call(session.messages({ sessionID: id })).then(map("messages", decodeConversation)),
 
+    async conversation(id, from) {
+      const shown = map("messages", (messages: MessageWithParts[]) => messages.map(shownMessage))
+      if (from !== undefined) {
+        const latest = shown(await call(session.messages({ sessionID: id, limit: mostLatest })))
+        if (!latest.ok || latest.value.some((message) => message.id === from)) return latest
+      }
+      return shown(await call(session.messages({ sessionID: id })))
+    },
+
+    files: (id) =>
+      call(session.messages({ sessionID: id })).then(
+        map("messages", (messages: MessageWithParts[]) => changedFiles(decodeChanges(messages), directory)),
+      ),
+
     modelOf: ({ session: id, message: messageID }) =>
       call(session.message({ sessionID: id, messageID }))
         .then(map("a message", decodeMessage))
@@ -151,6 +183,29 @@ export function createHost(given: unknown, directory: string): HostOfOne {
         ? call(client.permission.reply({ requestID, reply: "reject" }))
         : call(client.question.reject({ requestID })),
 
+    async request(_session, { id, kind }) {
+      if (kind === "question") {
+        const open = await call(client.question.list())
+        return map("questions", (all: QuestionRequest[]) =>
+          all.flatMap((each) => (each.id === id ? decodeQuestion(each) : [])).at(0),
+        )(open)
+      }
+      const open = await call(client.permission.list())
+      if (!open.ok) return open
+      const asked = open.value.find((each) => each.id === id)
+      if (!asked) return { ok: true, value: undefined }
+      const { tool, sessionID } = asked
+      const message = tool && (await call(session.message({ sessionID, messageID: tool.messageID })))
+      const input = tool && (message?.ok ? inputOf(message.value, tool.callID) : "unreadable")
+      return map("a permission request", decodePermission)({ ok: true, value: { asked, input } })
+    },
+
+    async answer(request, answer) {
+      const answered = await call(reply(client, request, answer))
+      if (answered.ok) return { ok: true, value: true }
+      return isGone(answered) ? { ok: true, value: false } : answered
+    },
+
     async showProgress(place, { title, metadata }, signal) {
       while (!signal.aborted) {
         const message = await call(session.message({ sessionID: place.session, messageID: place.message }))
@@ -185,6 +240,22 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     // opencode writes the message alone: that has to say whose it is.
     log: (level, message) => call(client.app.log({ service: NAME, level, message: `${NAME}: ${message}` })),
+  }
+}
+
+function reply({ permission, question }: OpencodeClient, request: Request, answer: Answer) {
+  const { id: requestID } = request
+  switch (answer.kind) {
+    case "decision": {
+      const { decision, message } = answer
+      return permission.reply({ requestID, reply: decision, ...(message !== undefined && { message }) })
+    }
+    case "answers": {
+      const questions = request.kind === "question" ? request.questions : []
+      return question.reply({ requestID, answers: answersOfOne(questions, answer.answers) })
+    }
+    case "dismissal":
+      return question.reject({ requestID })
   }
 }
 

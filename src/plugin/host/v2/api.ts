@@ -20,6 +20,10 @@ export type Context = {
   permission: {
     /** The requests that wait for an answer. */
     list(session: SessionKey): Promise<unknown>
+    /** Seen to be answered for `shell`. A `message` is kept from the child. */
+    reply(
+      answer: SessionKey & { requestID: string; decision: "once" | "always" | "reject"; message?: string },
+    ): Promise<unknown>
     hook(name: "evaluate", hear: (given: unknown) => unknown): Promise<unknown>
   }
   storage: Storage

@@ -7,6 +7,7 @@ import { Problems } from "../../util/problems.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
 import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
+import { changedFiles } from "../changed-files.ts"
 import type {
   FoundSessions,
   Host,
@@ -35,12 +36,15 @@ import {
   lastEndIn,
   OUR_KEY,
 } from "./decode.ts"
+import { decodeChanges } from "./files.ts"
 import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
 import { Loading } from "./loading.ts"
 import { Reader } from "./reading.ts"
+import { decodePermissions, Forms, inputIn, permissionRequest } from "./requests.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
+import { shownMessages } from "./shown.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { openChannel } from "./terminal.ts"
 import { UnderWay } from "./under-way.ts"
@@ -113,6 +117,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
+  const forms = new Forms()
   const reader = new Reader(app.version, problems)
   const children = new Children(context, calls, loading.over, {
     reader,
@@ -263,6 +268,19 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     messages: (id) => call(() => messages(id)),
 
+    conversation: (id) =>
+      call(async () => {
+        const found = await session.context({ sessionID: id })
+        return reader.read("answer session.context", () => shownMessages(found))
+      }),
+
+    files: (id) =>
+      call(async () => {
+        const found = await session.context({ sessionID: id })
+        const changes = reader.read("answer session.context", () => decodeChanges(found))
+        return changedFiles(changes, location.directory)
+      }),
+
     modelOf: ({ session: id, message: messageID }) =>
       call(async () => {
         const step = steps.get(id)
@@ -315,6 +333,42 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     abort: (id) => call(() => session.interrupt({ sessionID: id })),
 
+    request: (id, { id: request, kind }) =>
+      call(async () => {
+        if (kind === "question") {
+          const asked = forms.request(id, request)
+          return asked && { ...asked, unanswerable: noAnswers }
+        }
+        const listed = await context.permission.list({ sessionID: id })
+        const all = reader.read("answer permission.list", () => decodePermissions(listed))
+        const asked = all.find((each) => each.id === request)
+        if (!asked) return undefined
+        const { source } = asked
+        const found = source?.messageID !== undefined && (await session.context({ sessionID: id }))
+        const input = found ? reader.read("answer session.context", () => inputIn(found, source)) : undefined
+        return permissionRequest(id, asked, input)
+      }),
+
+    answer: ({ id, session: sessionID }, answer) =>
+      call(async () => {
+        if (answer.kind !== "decision") throw new Error(noAnswers)
+        const { decision, message } = answer
+        const listed = await context.permission.list({ sessionID })
+        const all = reader.read("answer permission.list", () => decodePermissions(listed))
+        if (!all.some((each) => each.id === id)) return false
+        // opencode goes on with the turn for the sake of a message and keeps it to itself: the child reads it as a
+        // prompt, with what the refusal came to.
+        if (message !== undefined) await session.prompt({ sessionID, text: message })
+        return settled(
+          context.permission.reply({
+            sessionID,
+            requestID: id,
+            decision,
+            ...(message !== undefined && { message }),
+          }),
+        )
+      }),
+
     showProgress: (place: ToolCallPlace, { metadata }) =>
       call(async () => {
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
@@ -346,7 +400,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         if (busy.has(id)) await underWay.tell(id, hear)
       }),
 
-    hearUndecoded: (event) => loading.hear(event),
+    hearUndecoded(event) {
+      loading.hear(event)
+      forms.hearUndecoded(event)
+    },
 
     hear(event) {
       const { type, session: id } = event
@@ -358,7 +415,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         const { message, asked } = event
         if (message !== undefined && asked) steps.set(id, { message, asked })
       }
+      if (type === "request.closed") forms.closed(event.request)
       if (type === "session.idle" || type === "session.deleted") {
+        forms.ended(id)
         busy.delete(id)
         steps.delete(id)
       }
@@ -391,6 +450,20 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     askToStart: (...asked) => children.askToStart(...asked),
     decide: (check) => children.decide(check),
+  }
+}
+
+/** Why a question cannot be answered. */
+const noAnswers = "opencode 2 lets its plugins answer no questions: answer it in the terminal."
+
+/** Whether the request was still there. */
+async function settled(replying: Promise<unknown>): Promise<boolean> {
+  try {
+    await replying
+    return true
+  } catch (thrown) {
+    if (isNotFound(thrown) || tagOf(thrown)?.endsWith("AlreadySettledError")) return false
+    throw thrown
   }
 }
 

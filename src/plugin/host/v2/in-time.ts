@@ -37,6 +37,7 @@ export function inTime(context: Context): Context {
     },
     permission: {
       list: (key) => limited(permission.list(key)),
+      reply: (answer) => limited(permission.reply(answer)),
       hook: permission.hook.bind(permission),
     },
     storage: {

@@ -38,6 +38,7 @@ export function completed(offered: Offered): { context: Context; missing: string
     },
     permission: {
       list: permission?.list?.bind(permission) ?? lacking("permission.list"),
+      reply: permission?.reply?.bind(permission) ?? lacking("permission.reply"),
       hook: permission?.hook?.bind(permission) ?? lacking("permission.hook"),
     },
     storage: {

@@ -17,7 +17,7 @@ const everyCall = {
     "switchModel",
     "hook",
   ],
-  permission: ["list", "hook"],
+  permission: ["list", "reply", "hook"],
   storage: ["get", "set", "remove", "scan"],
   tool: ["list", "transform"],
   event: ["subscribe"],

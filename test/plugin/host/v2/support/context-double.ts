@@ -114,7 +114,7 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
         },
       }),
     },
-    permission: { list: async () => [], hook: async () => undefined },
+    permission: { list: async () => [], reply: async () => undefined, hook: async () => undefined },
     storage: {
       get: async (key) => stored.get(key),
       set: async (key, value) => void stored.set(key, value),

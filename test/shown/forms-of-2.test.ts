@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { type Form, formAnswer, questionsOf } from "../../src/terminal/opencode/forms-of-2.ts"
+import { type Form, formAnswer, questionsOf } from "../../src/shown/forms-of-2.ts"
 
 // As opencode 2.0.15 makes it of its tool `question`, and as servers of MCP may ask.
 const form: Form = {

@@ -1,4 +1,4 @@
-import type { Choice, Question } from "../jobs.ts"
+import type { Choice, Question } from "./requests.ts"
 
 /** What opencode 2 has a person fill in: its tool `question`, and servers of MCP. Seen in 2.0.15. */
 export type Form = { id: string; fields: readonly Field[] }
@@ -7,14 +7,14 @@ type Field = {
   key: string
   /** Others there may be are texts to us. */
   type: string
-  title?: string
-  description?: string
+  title?: string | undefined
+  description?: string | undefined
   /** Of `string` and `multiselect`. */
-  options?: readonly Choice[]
+  options?: readonly Choice[] | undefined
   /** Something else may be written as well. */
-  custom?: boolean
+  custom?: boolean | undefined
   /** Of `external`: a page to go to. */
-  url?: string
+  url?: string | undefined
 }
 
 export type FormAnswer = Record<string, string | number | boolean | string[]>

@@ -1,5 +1,5 @@
-import type { Part } from "../jobs.ts"
-import { visible } from "../view/plain.ts"
+import type { Part } from "./requests.ts"
+import { visible } from "./visible.ts"
 
 /** What a permission is asked for, as both generations of opencode tell of it. */
 export type Asked = {

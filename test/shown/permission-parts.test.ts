@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { type Asked, permissionParts } from "../../src/terminal/opencode/permission-parts.ts"
+import { type Asked, permissionParts } from "../../src/shown/permission-parts.ts"
 
 const bash = { action: "bash", patterns: ["echo a", "cat b"] }
 

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { build } from "esbuild"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { opencodeBinary } from "../support/opencode-binary.ts"
+import { tempFolder } from "../support/temp-folder.ts"
+import { ask } from "./support/ask.ts"
+import { listen } from "./support/sse.ts"
+
+/** Those who come to the inspector and do not come to the point, where it runs: opencode's Bun has few limits itself. */
+
+const token = "a-token-of-thirty-two-characters-or-more"
+const bearer = { authorization: `Bearer ${token}` }
+const folder = tempFolder("inspector-sockets")
+const script = join(folder.path, "inspector.mjs")
+
+beforeAll(() =>
+  build({
+    entryPoints: [join(import.meta.dirname, "support/inspector-process.ts")],
+    outfile: script,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    logLevel: "warning",
+  }),
+)
+afterAll(() => folder.remove())
+
+describe.each([
+  ["Node", process.execPath, {}],
+  ["opencode's Bun", opencodeBinary(), { BUN_BE_BUN: "1" }],
+])("in %s", (where, file, env) => {
+  let child: ChildProcess
+  let url: string
+
+  beforeAll(async () => {
+    child = spawn(file, [script], {
+      env: { ...process.env, ...env, TOKEN: token },
+      stdio: ["pipe", "pipe", "inherit"],
+    })
+    url = await new Promise((resolve) =>
+      child.stdout?.once("data", (said: Buffer) => resolve(said.toString().trim())),
+    )
+  })
+  afterAll(() => child.kill())
+
+  /** Sends these bytes and nothing more. Resolves with all that is answered, once the other side has closed. */
+  function send(head: string): Promise<string> {
+    const { port, host } = new URL(url)
+    return new Promise((resolve) => {
+      const socket = connect(Number(port), "127.0.0.1", () =>
+        socket.write(head.replace("\r\n", `\r\nHost: ${host}\r\n`)),
+      )
+      let answer = ""
+      socket.on("data", (data) => (answer += data))
+      socket.on("error", () => {})
+      socket.once("close", () => resolve(answer))
+    })
+  }
+
+  const works = async () => (await ask(url, "/api/jobs", { headers: bearer })).status
+
+  it("closes what asks for another protocol", async () => {
+    const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    expect(await send(`GET /api/stream HTTP/1.1\r\n${upgrade}Authorization: Bearer ${token}\r\n\r\n`)).toBe(
+      "",
+    )
+    expect(await works()).toBe(200)
+  })
+
+  it.each([
+    ["with a way in", `Authorization: Bearer ${token}\r\n`],
+    ["without", ""],
+  ])("closes bodies that stop arriving, however many, and nothing else: %s", async (_what, access) => {
+    const stream = await listen(url, bearer)
+    let isOpen = true
+    void stream.closed.then(() => (isOpen = false))
+    const change = `POST /api/jobs/x/send HTTP/1.1\r\n${access}X-Troupe: 1\r\nContent-Type: application/json\r\n`
+    const stalled = Array.from({ length: 60 }, () => send(`${change}Content-Length: 100\r\n\r\n{"mess`))
+    await Promise.all(stalled)
+    await expect.poll(works).toBe(200)
+    expect(isOpen).toBe(true)
+    stream.close()
+  })
+
+  it("answers words for the seventeenth stream, and another once one has left", async () => {
+    const streams = await Promise.all(Array.from({ length: 16 }, () => listen(url, bearer)))
+    for (let look = 0; look < 20; look++) await ask(url, "/api/stream", { method: "HEAD", headers: bearer })
+    const refused = await ask(url, "/api/stream", { headers: bearer })
+    expect([refused.status, JSON.parse(refused.text).error]).toEqual([
+      503,
+      { kind: "streams", message: expect.stringContaining("16 streams are open") },
+    ])
+    streams[0]?.close()
+    await expect
+      .poll(async () => {
+        const next = await listen(url, bearer)
+        next.close()
+        return next.response.statusCode
+      })
+      .toBe(200)
+    for (const { close } of streams) close()
+  })
+
+  // opencode's Bun takes at most 16 kB of headers, whatever is set.
+  it.runIf(where === "Node")("is reached with all the cookies that other ports have set", async () => {
+    const cookie = Array.from({ length: 180 }, (_, index) => `c${index}=${"x".repeat(4_000)}`).join("; ")
+    expect((await ask(url, "/", { headers: { cookie } })).status).toBe(200)
+  })
+
+  it.each(["TRACE", "PROPFIND", "CONNECT", "FOO"])("does not fall over %s", async (method) => {
+    expect(await send(`${method} /api/jobs HTTP/1.1\r\nConnection: close\r\n\r\n`)).not.toMatch(
+      / 500 | {4}at /,
+    )
+    expect(await works()).toBe(200)
+  })
+})

@@ -1,0 +1,15 @@
+import { startInspector } from "../../../src/inspector/index.ts"
+import { pageStub } from "./page-stub.ts"
+import { scriptedTroupe } from "./scripted-troupe.ts"
+
+/** Runs by itself, in Node or in opencode's Bun: an inspector with narrow limits, whose address it prints. */
+const inspector = await startInspector({
+  source: scriptedTroupe().source,
+  options: { token: process.env.TOKEN },
+  page: pageStub,
+  registerFolder: false,
+  limits: { arrivalMs: 500, connections: 24 },
+})
+process.stdout.write(`${inspector.url}\n`)
+// It ends with the test that reads what it says.
+process.stdin.resume().once("end", () => process.exit())
