@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
+import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
+import type { PermissionRequest } from "../../../src/shown/requests.ts"
 import {
   context,
   expectProblems,
@@ -11,7 +13,15 @@ import {
   scripted,
   start,
 } from "../support/page-stage.ts"
-import { jobInput, OWNER, scriptedTroupe, sessionOf, withProtocols } from "../support/scripted-troupe.ts"
+import { expectReadable } from "../support/readable.ts"
+import {
+  jobInput,
+  OWNER,
+  said,
+  scriptedTroupe,
+  sessionOf,
+  withProtocols,
+} from "../support/scripted-troupe.ts"
 
 describe("live", () => {
   it("shows a job's states without a reload", async () => {
@@ -52,7 +62,7 @@ describe("live", () => {
     await page.locator(".chart .here", { hasText: "done" }).waitFor()
     await page.locator(".edge text.taken", { hasText: "promptChild done" }).waitFor()
     await page.locator(".history").getByText("the child gave its final answer").waitFor()
-    await page.locator(".foreign", { hasText: "the answer" }).waitFor()
+    await page.locator(".turn", { hasText: "the answer" }).waitFor()
   })
 
   it("marks the way to a retry, and each further attempt", async () => {
@@ -100,7 +110,8 @@ describe("live", () => {
     await page.getByText("Its text is lost: its session was deleted.").waitFor()
     scripted.kept.set("old", { kind: "text", text: "the old answer" })
     await page.reload()
-    await page.locator(".foreign", { hasText: "the old answer" }).waitFor()
+    await page.locator(".turn", { hasText: "the old answer" }).waitFor()
+    expectProblems(/503|404/)
   })
 
   it("shows the actors that are alive, with their states", async () => {
@@ -141,6 +152,137 @@ describe("live", () => {
     remove()
     await page.getByRole("link", { name: /^o1: prompting/ }).waitFor({ state: "detached" })
     other.stop()
+  })
+})
+
+describe("the work", () => {
+  const asked = said("m1", "user", { type: "text", id: "p1", text: "Find the *bug*." })
+  const look: ShownPart = {
+    type: "tool",
+    tool: "read",
+    title: "src/retry.ts",
+    status: "running",
+    input: [{ name: "filePath", text: "src/retry.ts" }],
+  }
+
+  it("comes first: what was asked, and what is done and said about it while it goes on", async () => {
+    await opened("j1")
+    const tell = (...messages: ShownMessage[]) =>
+      scripted.talks.set("j1", { kind: "messages", messages: [asked, ...messages] })
+    tell(said("m2", "assistant", { type: "reasoning", id: "p2", text: "I wonder." }, look))
+    await open(`job=${sessionOf("j1")}`)
+    const work = page.getByRole("region", { name: "Conversation" })
+    await work.locator(".by-user em", { hasText: "bug" }).waitFor()
+    expect(await work.getByText("I wonder.").count()).toBe(0)
+    await work.locator("summary", { hasText: "Reasoning" }).click()
+    await work.getByText("I wonder.").waitFor()
+    await work.locator(".call.is-running summary", { hasText: "src/retry.ts running" }).waitFor()
+    const read: ShownPart = { ...look, status: "completed", output: "a line of it" }
+    const found = "# Found\n\n| file | line |\n|---|---|\n| `a.ts` | 12 |\n\n[docs](https://a.test/x)"
+    tell(
+      said("m2", "assistant", { type: "reasoning", id: "p2", text: "I wonder." }, read),
+      said("m3", "assistant", { type: "text", id: "p3", text: found }),
+    )
+    await work.getByRole("heading", { name: "Found" }).waitFor()
+    await work.getByRole("cell", { name: "a.ts" }).waitFor()
+    // Foreign links are words.
+    expect([await work.getByRole("link").count(), await work.locator(".link").textContent()]).toEqual([
+      0,
+      "docs https://a.test/x",
+    ])
+    // What was open stays so.
+    await work.getByText("I wonder.").waitFor()
+    await work.locator(".call.is-completed summary").click()
+    await work.getByText("a line of it").waitFor()
+    await expectReadable("the work")
+  })
+
+  it("is not taken for nothing while it cannot be read", async () => {
+    await opened("j1")
+    scripted.talks.set("j1", { kind: "unreadable", why: "opencode is busy" })
+    await open(`job=${sessionOf("j1")}`)
+    await page.getByText("Its conversation could not be read: opencode is busy.").waitFor()
+    scripted.talks.set("j1", { kind: "messages", messages: [asked] })
+    await page.locator(".by-user", { hasText: "Find the bug." }).waitFor()
+    expect(await page.getByText("could not be read").count()).toBe(0)
+    expectProblems(/503/)
+  })
+})
+
+describe("what a job asks", () => {
+  const permission = (id: string): PermissionRequest => ({
+    id,
+    session: sessionOf("j1"),
+    kind: "permission",
+    action: "bash",
+    parts: [{ title: "command", text: "rm -rf dist\nnpm run build\u202e" }],
+    always: ["npm run *"],
+  })
+  const working = () => page.locator(".title .badge", { hasText: "working" }).waitFor()
+
+  it("is shown in full, and answered where it is shown", async () => {
+    await opened("j1")
+    scripted.asks("j1", permission("a1"))
+    await open(`job=${sessionOf("j1")}`)
+    const request = page.getByRole("region", { name: "Permission request" })
+    await request.getByText("npm run build\\u{202e}").waitFor()
+    await request.getByText(`opencode --session ${sessionOf("j1")}`).waitFor()
+    await expectReadable("a permission request")
+    await request.getByRole("button", { name: "Allow once" }).click()
+    await working()
+    scripted.asks("j1", permission("a2"))
+    await request.getByText("npm run *").waitFor()
+    await request.getByRole("button", { name: "Always allow" }).click()
+    await working()
+    scripted.asks("j1", permission("a3"))
+    await request.getByRole("button", { name: "Deny…" }).click()
+    await request.getByLabel("What the child is told").fill("not that folder")
+    await request.getByRole("button", { name: "Deny", exact: true }).click()
+    await working()
+    const size = { key: "size", title: "Size", text: "How big?", isMultiple: false, takesText: false }
+    const colour = { key: "c", title: "", text: "Which colours?", isMultiple: true, takesText: true }
+    const choices = ["small", "large"].map((value) => ({ value, label: value }))
+    const questions = [
+      { ...size, choices },
+      { ...colour, choices: [{ value: "red", label: "Red", description: "as a rose" }] },
+    ]
+    scripted.asks("j1", { id: "q1", session: sessionOf("j1"), kind: "question", questions })
+    const form = page.getByRole("region", { name: "Question" })
+    await form.getByLabel("large").check()
+    const send = form.getByRole("button", { name: "Answer" })
+    expect(await send.getAttribute("aria-disabled")).toBe("true")
+    await form.getByLabel("Red as a rose").check()
+    await form.getByLabel("Another answer").fill("blue")
+    await expectReadable("a question")
+    await send.click()
+    await working()
+    expect([...scripted.answered]).toEqual([
+      ["a1", { kind: "decision", decision: "once" }],
+      ["a2", { kind: "decision", decision: "always" }],
+      ["a3", { kind: "decision", decision: "reject", message: "not that folder" }],
+      ["q1", { kind: "answers", answers: { size: ["large"], c: ["red", "blue"] } }],
+    ])
+  })
+
+  it("may have been answered meanwhile, or not here at all: that is said", async () => {
+    await opened("j1")
+    scripted.asks("j1", permission("a1"))
+    await open(`job=${sessionOf("j1")}`)
+    const request = page.getByRole("region", { name: "Permission request" })
+    const allow = request.getByRole("button", { name: "Allow once" })
+    await allow.waitFor()
+    scripted.forgets("a1")
+    await allow.click()
+    await request.getByText("This is no longer asked").waitFor()
+    expectProblems(/409|ERR_/)
+    await inspector.stop()
+    scripted.asks("j1", permission("a1"))
+    await start({ readOnly: true })
+    await open(`job=${sessionOf("j1")}`)
+    await request.getByText("It cannot be answered here: the inspector is read-only").waitFor()
+    expect(await allow.getAttribute("aria-disabled")).toBe("true")
+    await allow.dispatchEvent("click")
+    expect([...scripted.answered]).toEqual([])
   })
 })
 

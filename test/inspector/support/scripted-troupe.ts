@@ -2,9 +2,10 @@ import type { Conversation, EndedText, Files, ShownRequest, Source } from "../..
 import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
-import { NO_USAGE } from "../../../src/machines/record.ts"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
-import type { Request, Answer as RequestAnswer } from "../../../src/shown/requests.ts"
+import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
+import type { Answer as RequestReply } from "../../../src/shown/requests.ts"
 import { Watched } from "../../support/waiters.ts"
 
 /** A real troupe whose children answer when the test says so. */
@@ -19,21 +20,22 @@ export type ScriptedTroupe = {
   until(id: string, place: string): Promise<void>
   /** What is left of the texts that are not in memory, by the job's id. Default: opencode is busy. */
   kept: Map<string, EndedText>
-  sent: { id: string; message: string }[]
-  /** What the children have said, by the job's id. Default: nothing. */
-  conversations: Map<string, Conversation>
-  /** What they have changed, by the job's id. Default: nothing. */
+  /** The conversations of children, by their job's id. Default: its prompt, and what it left. */
+  talks: Map<string, Conversation>
+  /** What a job asks, in full: it waits for that until it is answered. */
+  asks(id: string, request: ShownRequest): void
+  /** It is answered elsewhere, and nobody has heard of it yet. */
+  forgets(request: string): void
+  /** What was answered, by the request's id. */
+  answered: Map<string, RequestReply>
+  /** What the children have changed, by the job's id. Default: nothing. */
   files: Map<string, Files>
-  /** The child asks; it goes on once that is answered. */
-  ask(id: string, request: ShownRequest): Promise<void>
-  answers: Answered[]
   /** Those of owners; `retitle` tells of a new one. */
   titles: Map<string, string>
   retitle(owner: string, title: string): void
+  sent: { id: string; message: string }[]
   stop(): void
 }
-
-export type Answered = { request: Request; answer: RequestAnswer }
 
 /** With a delivery for each owner, and a turn and a writer for each of its live jobs. */
 export function withProtocols(source: Source): Source {
@@ -71,11 +73,11 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const pending = new Map<string, (answer: Answer) => void>()
   const places = new Watched<string>("place")
   const kept: ScriptedTroupe["kept"] = new Map()
+  const talks: ScriptedTroupe["talks"] = new Map()
+  const open = new Map<string, { job: string; request: ShownRequest }>()
+  const answered: ScriptedTroupe["answered"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
-  const conversations: ScriptedTroupe["conversations"] = new Map()
   const files: ScriptedTroupe["files"] = new Map()
-  const open = new Map<string, { id: string; request: ShownRequest }>()
-  const answers: Answered[] = []
   const titles = new Map<string, string>()
   const hearers = new Set<(owner: string) => void>()
   const effects: Effects = {
@@ -99,18 +101,18 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       name,
       concurrency,
       readText: async ({ id }) => kept.get(id) ?? { kind: "unreadable", why: "opencode is busy" },
-      conversation: async ({ id }) => conversations.get(id) ?? { kind: "messages", messages: [] },
-      files: async ({ id }) => files.get(id) ?? { kind: "files", files: [] },
-      requests: async ({ id: job }) =>
-        [...open.values()].flatMap(({ id, request }) => (id === job ? [request] : [])),
-      async answer(request, answer) {
-        const asked = open.get(request.id)
-        if (!asked || !open.delete(request.id)) return false
-        answers.push({ request, answer })
-        const at = Date.now()
-        troupe.tell({ owner: OWNER, id: asked.id }, { type: "child.answered", ask: request.id, at })
+      conversation: async (job) => talks.get(job.id) ?? talkOf(job, kept.get(job.id)),
+      requests: async ({ id }) =>
+        [...open.values()].filter(({ job }) => job === id).map(({ request }) => request),
+      answer: async ({ id }, reply) => {
+        const asked = open.get(id)
+        if (!asked) return false
+        open.delete(id)
+        answered.set(id, reply)
+        troupe.tell({ owner: OWNER, id: asked.job }, { type: "child.answered", ask: id, at: Date.now() })
         return true
       },
+      files: async ({ id }) => files.get(id) ?? { kind: "files", files: [] },
       titles: {
         of: (owner) => titles.get(owner),
         subscribe(hear) {
@@ -121,27 +123,22 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
     kept,
-    sent,
-    conversations,
+    talks,
+    asks: (job, request) => {
+      open.set(request.id, { job, request })
+      const { id, kind } = request
+      const ask = { id, kind, text: `${kind} ${id}` }
+      troupe.tell({ owner: OWNER, id: job }, { type: "child.asked", ask, at: Date.now() })
+    },
+    forgets: (request) => void open.delete(request),
+    answered,
     files,
-    answers,
     titles,
     retitle(owner, title) {
       titles.set(owner, title)
       for (const hear of hearers) hear(owner)
     },
-    async ask(id, request) {
-      await until(id, "prompting.working")
-      open.set(request.id, { id, request })
-      const { kind } = request
-      const text =
-        request.kind === "permission"
-          ? `${request.action}: ${request.parts.map((part) => part.text).join(", ")}`
-          : request.questions.map((question) => question.text).join(" ")
-      const ask = { id: request.id, kind, text }
-      troupe.tell({ owner: OWNER, id }, { type: "child.asked", ask, at: Date.now() })
-      await until(id, `prompting.${kind}`)
-    },
+    sent,
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),
     answer: async (id, answer = {}) => {
@@ -151,6 +148,22 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
     },
     stop: () => troupe.stop(),
   }
+}
+
+function talkOf({ text, endedAt }: JobRecord, kept?: EndedText): Conversation {
+  const left =
+    text === undefined && endedAt !== undefined
+      ? (kept ?? ({ kind: "unreadable", why: "opencode is busy" } as const))
+      : { kind: "text" as const, text: text ?? "" }
+  if (left.kind === "lost" || left.kind === "unreadable") return left
+  const asked = said("m1", "user", { type: "text", id: "p1", text: "do it" })
+  if (left.kind === "nothing" || left.text === "") return { kind: "messages", messages: [asked] }
+  const answer = said("m2", "assistant", { type: "text", id: "p2", text: left.text })
+  return { kind: "messages", messages: [asked, answer] }
+}
+
+export function said(id: string, role: ShownMessage["role"], ...parts: ShownPart[]): ShownMessage {
+  return { id, role, at: 1_000, parts }
 }
 
 export function jobInput(id: string): JobInput {

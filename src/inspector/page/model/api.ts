@@ -1,20 +1,46 @@
-import type { ActorAnswer, JobAnswer, MachineAnswer } from "../../http/api.ts"
+import type {
+  ActorAnswer,
+  AnswerBody,
+  ErrorAnswer,
+  JobAnswer,
+  MachineAnswer,
+  MessagesAnswer,
+} from "../../http/api.ts"
 import { ask } from "./access.ts"
 
 /** A refusal by the server, in its words. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  readonly kind: string
+
+  constructor({ kind, message }: ErrorAnswer["error"]) {
+    super(message)
+    this.kind = kind
+  }
+}
 
 export const loadJob = (address: string) => get<JobAnswer>(`/api/jobs/${encodeURIComponent(address)}`)
 export const loadActors = () => get<ActorAnswer>("/api/actors")
 export const loadMachine = (name: string) => get<MachineAnswer>(`/api/machines/${name}`)
+
+/** @param after the id of a message that is known: the answer begins with it */
+export const loadMessages = (address: string, after: string | undefined, signal: AbortSignal) =>
+  get<MessagesAnswer>(
+    `/api/jobs/${encodeURIComponent(address)}/messages${after === undefined ? "" : `?${new URLSearchParams({ after })}`}`,
+    signal,
+  )
 
 export const cancelJob = (address: string, reason: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/cancel`, reason === "" ? {} : { reason })
 export const sendTo = (address: string, message: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/send`, { message })
 
-async function get<T>(path: string): Promise<T> {
-  const response = await ask(path)
+/** Without the request that it answers. */
+export type Reply = AnswerBody extends infer Body ? (Body extends unknown ? Omit<Body, "ask"> : never) : never
+export const reply = (address: string, answer: { ask: string } & Reply) =>
+  post(`/api/jobs/${encodeURIComponent(address)}/answer`, answer)
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await ask(path, signal && { signal })
   await refuseIfBad(response)
   return (await response.json()) as T
 }
@@ -26,6 +52,6 @@ async function post(path: string, body: object): Promise<void> {
 
 async function refuseIfBad(response: Response): Promise<void> {
   if (response.ok) return
-  const { error } = (await response.json()) as { error: { message: string } }
-  throw new Refused(error.message)
+  const { error } = (await response.json()) as ErrorAnswer
+  throw new Refused(error)
 }

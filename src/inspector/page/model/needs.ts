@@ -28,10 +28,12 @@ export function needOf(job: JobView, now: number): string | undefined {
     : `running ${tool} for ${duration(silence)}`
 }
 
+/** Whether it waits for a person's answer. */
+export const hasQuestion = ({ phase }: Pick<JobView, "phase">) =>
+  phase === "permission" || phase === "question"
+
 /** What a person can do for a job that needs attention. */
-export function helpFor({ phase, owner }: Pick<JobView, "phase" | "owner">): string {
-  if (phase === "permission" || phase === "question")
-    return `Answer it in opencode, in the session that started this job: ${owner}.`
+export function helpFor({ phase }: Pick<JobView, "phase">): string {
   if (phase === "retrying")
     return "opencode retries by itself. Wait, or cancel the job and start it again with another model."
   return "A tool may be hanging, or the model may be slow. Look at its session, send it a message, or cancel it."

@@ -46,6 +46,7 @@ export function JobActions({ job }: { job: JobAnswer }) {
           text="This aborts its child session and cancels every job that it started. What it has written is kept."
           field="Reason"
           confirm="Cancel the job"
+          isDanger
           isOptional
           onConfirm={(reason) => cancelJob(where, reason)}
           onClose={close}
@@ -102,11 +103,13 @@ type ConfirmProps = {
   field: string
   confirm: string
   isOptional?: boolean
+  isDanger?: boolean
   onConfirm(text: string): Promise<void>
   onClose(): void
 }
 
-function Confirm({ title, text, field, confirm, isOptional = false, onConfirm, onClose }: ConfirmProps) {
+function Confirm(props: ConfirmProps) {
+  const { title, text, field, confirm, isOptional = false, isDanger = false, onConfirm, onClose } = props
   const value = useSignal("")
   const problem = useSignal("")
   const isUnderWay = useSignal(false)
@@ -146,7 +149,7 @@ function Confirm({ title, text, field, confirm, isOptional = false, onConfirm, o
           <button type="button" onClick={onClose}>
             Back
           </button>
-          <button type="submit" class="primary">
+          <button type="submit" class={isDanger ? "danger is-filled" : "primary"}>
             {confirm}
           </button>
         </div>

@@ -5,12 +5,13 @@ import type { JobAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
 import { findJob, now } from "../model/jobs.ts"
-import { adviceOf, helpFor, needOf } from "../model/needs.ts"
-import { amount, clockTime, duration, isLive, money } from "../model/words.ts"
-import { ForeignText } from "../parts/foreign-text.tsx"
+import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
+import { amount, clockTime, duration, money } from "../model/words.ts"
+import { Conversation } from "../parts/conversation.tsx"
 import { Heading } from "../parts/heading.tsx"
 import { History } from "../parts/history.tsx"
 import { JobActions } from "../parts/job-actions.tsx"
+import { Requests } from "../parts/requests.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { Statechart } from "../parts/statechart.tsx"
 import { Waterfall } from "../parts/waterfall.tsx"
@@ -43,25 +44,26 @@ export function Job({ address }: { address: string }) {
         </p>
       )}
       <Reason job={job} />
-      <Section id="chart" title="State">
-        <Statechart place={place} last={last} />
-      </Section>
-      <div class="columns wide">
-        <Section id="history" title="History">
-          <History steps={job.history} />
+      <Requests job={job} />
+      <div class="work">
+        <Section id="conversation" title="Conversation">
+          <Conversation address={address} job={job} />
         </Section>
         <div class="stack">
-          <Section id="time" title="Time">
-            <Waterfall job={job} />
-          </Section>
-          <Section id="details" title="Details">
+          <Folding id="details" title="Details">
             <Details job={job} />
-          </Section>
+          </Folding>
+          <Folding id="time" title="Time">
+            <Waterfall job={job} />
+          </Folding>
         </div>
       </div>
-      <Section id="text" title={isLive(job) ? "What it is writing" : "What it wrote"}>
-        <Text job={job} />
-      </Section>
+      <Folding id="chart" title="State">
+        <Statechart place={place} last={last} />
+      </Folding>
+      <Folding id="history" title="History">
+        <History steps={job.history} />
+      </Folding>
     </main>
   )
 }
@@ -113,6 +115,21 @@ function Section({ id, title, children }: { id: string; title: string; children:
   )
 }
 
+/** Where there is little room, the work comes first, and what is behind it when it is asked for. */
+function Folding({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
+  const isOpen = useSignal(matchMedia("(min-width: 1001px)").matches)
+  return (
+    <section aria-labelledby={`${id}-title`} class={`panel at-${id}`}>
+      <details open={isOpen.value} onToggle={({ currentTarget }) => (isOpen.value = currentTarget.open)}>
+        <summary>
+          <h2 id={`${id}-title`}>{title}</h2>
+        </summary>
+        {isOpen.value && children}
+      </details>
+    </section>
+  )
+}
+
 /** What matters most about the job now. */
 function Reason({ job }: { job: JobAnswer }) {
   if (job.error)
@@ -126,7 +143,7 @@ function Reason({ job }: { job: JobAnswer }) {
       </div>
     )
   const need = needOf(job, now.value)
-  if (need === undefined) return null
+  if (need === undefined || hasQuestion(job)) return null
   return (
     <div class="reason is-needy">
       <strong>
@@ -171,10 +188,4 @@ function Details({ job }: { job: JobAnswer }) {
       )}
     </dl>
   )
-}
-
-function Text({ job }: { job: JobAnswer }) {
-  const text = job.text ?? (isLive(job) ? job.activity?.text : undefined)
-  if (text !== undefined && text !== "") return <ForeignText text={text} fromEnd={isLive(job)} />
-  return <p class="empty">{job.noText?.message ?? "Nothing yet."}</p>
 }

@@ -1,0 +1,242 @@
+import { useSignal } from "@preact/signals"
+import type { ComponentChildren } from "preact"
+import { useEffect, useMemo, useRef } from "preact/hooks"
+import type { JobAnswer } from "../../http/api.ts"
+import {
+  completed,
+  follow,
+  type Message,
+  notLoaded,
+  type Part,
+  type Conversation as Read,
+  type Turn,
+  turnsOf,
+} from "../model/conversation.ts"
+import { findJob } from "../model/jobs.ts"
+import { clockTime, duration, isLive } from "../model/words.ts"
+import { ForeignText } from "./foreign-text.tsx"
+import { Markdown } from "./markdown.tsx"
+import { Words } from "./words.tsx"
+
+/** What the child was asked, and what it has done and said since. */
+export function Conversation({ address, job }: { address: string; job: JobAnswer }) {
+  const { messages, state, problem } = useConversation(address, job)
+  const full = isLive(job) ? undefined : job.text
+  const turns = useMemo(() => turnsOf(completed(messages, full)), [messages, full])
+  const box = useEnd(messages, isLive(job))
+  const goTo = (top: number) => box.current?.scrollTo({ top })
+  return (
+    <>
+      {problem !== "" && (
+        <p class="problem" role="status">
+          <Words text={problem} />
+        </p>
+      )}
+      {messages.length === 0 ? (
+        <Nothing state={state} job={job} />
+      ) : (
+        <div class="talk" ref={box} tabIndex={0} role="region" aria-label="Messages">
+          {turns.map((turn) => (
+            <OneTurn key={turn.messages[0]?.id} turn={turn} agent={job.agent} />
+          ))}
+          {job.phase === "working" && <p class="quiet now">at work …</p>}
+        </div>
+      )}
+      {messages.length > 0 && (
+        <div class="ends">
+          <button type="button" class="small" onClick={() => goTo(0)}>
+            ↑ First
+          </button>
+          <button type="button" class="small" onClick={() => goTo(box.current?.scrollHeight ?? 0)}>
+            ↓ Latest
+          </button>
+        </div>
+      )}
+    </>
+  )
+}
+
+/** What is not loaded may be there: until then stands here what the job's record has of it. */
+function Nothing({ state, job }: { state: Read["state"]; job: JobAnswer }) {
+  if (state === "loading") return <p class="empty">Loading the conversation …</p>
+  if (state === "loaded")
+    return <p class="empty">{isLive(job) ? "Nothing has been asked yet." : "Nothing was asked."}</p>
+  const text = job.text ?? (isLive(job) ? job.activity?.text : undefined)
+  if (text !== undefined && text !== "") return <ForeignText text={text} fromEnd={isLive(job)} />
+  return <p class="empty">{job.noText?.message ?? "What it is writing is not known."}</p>
+}
+
+function useConversation(address: string, { run, ...job }: JobAnswer): Read {
+  const read = useSignal<Read>(notLoaded)
+  const isRunning = isLive(job)
+  useEffect(() => {
+    const left = new AbortController()
+    const tell = (conversation: Read) => {
+      read.value = conversation
+    }
+    void follow(address, read.peek(), isRunning, () => findJob(address), left.signal, tell)
+    return () => left.abort()
+  }, [address, isRunning, run, read])
+  return read.value
+}
+
+/** At first the latest is shown, from its beginning if nothing is to follow; whoever is at the end stays there. */
+function useEnd(messages: readonly Message[], isRunning: boolean) {
+  const box = useRef<HTMLDivElement>(null)
+  const isAtEnd = useRef(isRunning)
+  const isPlaced = useRef(false)
+  const isThere = messages.length > 0
+  useEffect(() => {
+    const element = box.current
+    if (!element) return
+    const note = () => {
+      isAtEnd.current = element.scrollTop + element.clientHeight > element.scrollHeight - 30
+    }
+    element.addEventListener("scroll", note, { passive: true })
+    return () => element.removeEventListener("scroll", note)
+  }, [isThere])
+  useEffect(() => {
+    const element = box.current
+    if (!element) return
+    const last = element.querySelector<HTMLElement>(".turn:last-of-type .said:last-child")
+    if (isAtEnd.current) element.scrollTop = element.scrollHeight
+    else if (!isPlaced.current && last) element.scrollTop = last.offsetTop - 12
+    isPlaced.current = true
+  }, [messages])
+  return box
+}
+
+const originWords = { summary: "Summary of what was said before", notice: "Notice" }
+
+function OneTurn({ turn: { role, messages }, agent }: { turn: Turn; agent: string }) {
+  const first = messages[0]
+  return (
+    <article class={`turn by-${role}`}>
+      <h3>
+        {first?.origin ? originWords[first.origin] : role === "user" ? "Asked" : <Words text={agent} />}
+        {role === "assistant" && first?.model !== undefined && (
+          <span class="quiet">
+            {" "}
+            <Words text={first.model} />
+          </span>
+        )}
+        {first?.at !== undefined && (
+          <time class="quiet" dateTime={new Date(first.at).toISOString()}>
+            {" "}
+            {clockTime(first.at)}
+          </time>
+        )}
+      </h3>
+      {messages.map((message) => (
+        <OneMessage key={message.id} message={message} />
+      ))}
+    </article>
+  )
+}
+
+function OneMessage({ message }: { message: Message }) {
+  return useMemo(
+    () => (
+      <div class="said">
+        {message.parts.map((part, index) => (
+          <OnePart key={index} part={part} />
+        ))}
+        {message.cut && <p class="quiet">It has more parts than these.</p>}
+        {message.error !== undefined && (
+          <p class="problem">
+            <Words text={message.error} />
+          </p>
+        )}
+      </div>
+    ),
+    [message],
+  )
+}
+
+function OnePart({ part }: { part: Part }) {
+  if (part.type === "tool") return <Call part={part} />
+  if (part.text === undefined || part.text.trim() === "") return null
+  const text = (
+    <>
+      <Markdown text={part.text} />
+      {part.cut && <Cut />}
+    </>
+  )
+  if (part.type === "text") return text
+  return (
+    <Fold class="reasoning" summary="Reasoning">
+      {() => text}
+    </Fold>
+  )
+}
+
+const statusWords = {
+  pending: { sign: "⋯", word: "being written" },
+  running: { sign: "▶", word: "running" },
+  completed: { sign: "✓", word: "completed" },
+  error: { sign: "✕", word: "failed" },
+}
+
+/** A call of a tool: what it is about on one line, its arguments and its result folded. */
+function Call({ part }: { part: Part }) {
+  const { tool = "", title, status = "running", input = [], output, startedAt, endedAt } = part
+  const { sign, word } = statusWords[status]
+  const took = startedAt !== undefined && endedAt !== undefined ? duration(endedAt - startedAt) : undefined
+  const summary = (
+    <>
+      <span class="sign" aria-hidden="true">
+        {sign}
+      </span>{" "}
+      <code>
+        <Words text={tool} />
+      </code>{" "}
+      {title !== undefined && (
+        <span class="clip">
+          <Words text={title} />
+        </span>
+      )}
+      <span class={status === "completed" ? "hidden" : "status"}> {word}</span>
+      {took !== undefined && <span class="quiet"> {took}</span>}
+    </>
+  )
+  return (
+    <Fold class={`call is-${status}`} summary={summary}>
+      {() => (
+        <>
+          {input.map(({ name, text }) => (
+            <div key={name}>
+              <p class="quiet">
+                <Words text={name} />
+              </p>
+              <ForeignText text={text} />
+            </div>
+          ))}
+          {output !== undefined && (
+            <div>
+              <p class="quiet">{status === "error" ? "why it failed" : "output"}</p>
+              <ForeignText text={output} />
+            </div>
+          )}
+          {part.cut && <Cut />}
+        </>
+      )}
+    </Fold>
+  )
+}
+
+const Cut = () => <p class="quiet">It goes on: this is its beginning.</p>
+
+/** What is folded is drawn when it is opened. */
+function Fold(props: { class: string; summary: ComponentChildren; children: () => ComponentChildren }) {
+  const isOpen = useSignal(false)
+  return (
+    <details
+      class={props.class}
+      open={isOpen.value}
+      onToggle={({ currentTarget }) => (isOpen.value = currentTarget.open)}
+    >
+      <summary>{props.summary}</summary>
+      {isOpen.value && <div class="folded">{props.children()}</div>}
+    </details>
+  )
+}
