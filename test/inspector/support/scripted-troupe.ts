@@ -1,11 +1,11 @@
-import type { Conversation, EndedText, Source } from "../../../src/inspector/source.ts"
+import type { Conversation, EndedText, Files, ShownRequest, Source } from "../../../src/inspector/source.ts"
 import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
-import type { Request, Answer as RequestReply } from "../../../src/shown/requests.ts"
+import type { Answer as RequestReply } from "../../../src/shown/requests.ts"
 import { Watched } from "../../support/waiters.ts"
 
 /** A real troupe whose children answer when the test says so. */
@@ -23,11 +23,16 @@ export type ScriptedTroupe = {
   /** The conversations of children, by their job's id. Default: its prompt, and what it left. */
   talks: Map<string, Conversation>
   /** What a job asks, in full: it waits for that until it is answered. */
-  asks(id: string, request: Request): void
+  asks(id: string, request: ShownRequest): void
   /** It is answered elsewhere, and nobody has heard of it yet. */
   forgets(request: string): void
   /** What was answered, by the request's id. */
   answered: Map<string, RequestReply>
+  /** What the children have changed, by the job's id. Default: nothing. */
+  files: Map<string, Files>
+  /** Those of owners; `retitle` tells of a new one. */
+  titles: Map<string, string>
+  retitle(owner: string, title: string): void
   sent: { id: string; message: string }[]
   stop(): void
 }
@@ -69,9 +74,12 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const places = new Watched<string>("place")
   const kept: ScriptedTroupe["kept"] = new Map()
   const talks: ScriptedTroupe["talks"] = new Map()
-  const open = new Map<string, { job: string; request: Request }>()
+  const open = new Map<string, { job: string; request: ShownRequest }>()
   const answered: ScriptedTroupe["answered"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
+  const files: ScriptedTroupe["files"] = new Map()
+  const titles = new Map<string, string>()
+  const hearers = new Set<(owner: string) => void>()
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
     promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
@@ -104,6 +112,14 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
         troupe.tell({ owner: OWNER, id: asked.job }, { type: "child.answered", ask: id, at: Date.now() })
         return true
       },
+      files: async ({ id }) => files.get(id) ?? { kind: "files", files: [] },
+      titles: {
+        of: (owner) => titles.get(owner),
+        subscribe(hear) {
+          hearers.add(hear)
+          return () => hearers.delete(hear)
+        },
+      },
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
     kept,
@@ -116,6 +132,12 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
     },
     forgets: (request) => void open.delete(request),
     answered,
+    files,
+    titles,
+    retitle(owner, title) {
+      titles.set(owner, title)
+      for (const hear of hearers) hear(owner)
+    },
     sent,
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),

@@ -4,6 +4,7 @@ import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { Host } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { inspectJobs } from "../../../src/plugin/person/inspection.ts"
+import { createTitles } from "../../../src/plugin/person/titles.ts"
 import { failed } from "../support/host-double.ts"
 import { answerTo, askedBy } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
@@ -66,6 +67,7 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
     messenger: { send: async () => "" },
     options: Options.parse({ inspector: given }),
     directory: "/project",
+    titles: createTitles(host),
     now: Date.now,
   })
   onTestFinished(() => inspection.stop())
