@@ -50,13 +50,12 @@ export type ColorName =
   | "chosenBackground"
   | "field"
 
-/** In the palette. `id` is that by which a person gives it keys of their own. */
+/** In the palette. A person gives keys of their own to commands of opencode alone: it takes no `id` of others. */
 export type Command = {
   id: string
   title: string
   /** Offers it as `/slash` in the prompt, too. */
   slash?: string
-  /** The keys that it has where the person gave it none. */
   bind?: string
   run: () => Promise<void> | void
 }
