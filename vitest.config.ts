@@ -2,7 +2,15 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** The files that take longest, so that none is left running alone at the end. */
-const longest = ["inspector/page", "machines/walk", "e2e/restarts", "e2e/faults", "e2e/soak"]
+const longest = [
+  "inspector/page",
+  "machines/walk",
+  "e2e/restarts",
+  "e2e/tui",
+  "e2e/faults",
+  "e2e/inspector",
+  "e2e/soak",
+]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
