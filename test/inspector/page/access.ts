@@ -8,6 +8,7 @@ import {
   expectProblems,
   foreign,
   inspector,
+  loseConnection,
   newBrowser,
   open,
   opened,
@@ -191,8 +192,7 @@ describe("the line to the server", () => {
     // It answers nobody any more, and nothing new.
     let waiting = 0
     await page.route("**/api/**", () => void waiting++)
-    await context.setOffline(true)
-    await page.locator(".connection.is-reconnecting").waitFor()
+    await loseConnection()
     await context.setOffline(false)
     await page.clock.fastForward(20_000)
     await expect.poll(() => waiting).toBeGreaterThan(0)

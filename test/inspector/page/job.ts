@@ -6,6 +6,7 @@ import {
   context,
   expectProblems,
   inspector,
+  loseConnection,
   open,
   opened,
   page,
@@ -92,8 +93,7 @@ describe("live", () => {
   it("comes back after the connection was lost", async () => {
     await opened("j1")
     await open("view=jobs")
-    await context.setOffline(true)
-    await page.locator(".connection.is-reconnecting").waitFor()
+    await loseConnection()
     await opened("j2")
     await context.setOffline(false)
     await page.locator(".connection.is-live").waitFor()

@@ -84,6 +84,17 @@ async function newContext(): Promise<BrowserContext> {
     reducedMotion: "reduce",
   })
   made.setDefaultTimeout(20_000)
+  await made.addInitScript(() => {
+    const cut = new AbortController()
+    addEventListener("test:cut", () => cut.abort(), { once: true })
+    const real = window.fetch.bind(window)
+    window.fetch = (input, init) => {
+      const { signal } = init ?? {}
+      // What begins afterwards is the network's to refuse.
+      if (cut.signal.aborted) return real(input, init)
+      return real(input, { ...init, signal: AbortSignal.any(signal ? [signal, cut.signal] : [cut.signal]) })
+    }
+  })
   return made
 }
 
@@ -98,6 +109,13 @@ async function newPage(): Promise<void> {
   page.on("request", (request) => {
     if (!request.url().startsWith(inspector.url)) foreign.push(request.url())
   })
+}
+
+/** Being offline ends no stream that is open: only new requests fail. */
+export async function loseConnection(): Promise<void> {
+  await context.setOffline(true)
+  await page.evaluate(() => dispatchEvent(new Event("test:cut")))
+  await page.locator(".connection.is-reconnecting").waitFor()
 }
 
 /** Messages on the console that the test brings about on purpose. */
