@@ -71,6 +71,27 @@ describe("finding the way", () => {
     await old.waitFor()
   })
 
+  it("is moved and magnified on the timeline, where every job has its name", async () => {
+    scripted.start("never", { createdAt: Date.now() - 60_000 })
+    await scripted.until("never", "prompting.working")
+    await open("view=timeline")
+    const bar = page.getByRole("link", { name: /^never: prompting/ })
+    await bar.locator(".part.is-queued").waitFor()
+    await bar.locator(".part.is-run").waitFor({ state: "attached" })
+    await page.getByRole("button", { name: "Zoom in" }).click()
+    const range = () => new URL(page.url()).searchParams.get("range")
+    const near = range()
+    expect(near).toMatch(/^\d+-\d+$/)
+    await page.getByRole("button", { name: "Earlier" }).click()
+    expect(range()).not.toBe(near)
+    await page.goBack()
+    await page.goForward()
+    await page.getByRole("link", { name: "1 h" }).click()
+    await bar.hover()
+    await bar.getByText("work of never").waitFor()
+    await expectReadable("the timeline")
+  })
+
   it("goes from job to job by keys in every view, and reads on where it leads", async () => {
     await open()
     await page.keyboard.press("j")
