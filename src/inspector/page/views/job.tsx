@@ -20,6 +20,7 @@ import { Words } from "../parts/words.tsx"
 
 export function Job({ address }: { address: string }) {
   const { job, problem } = useJob(address)
+  const chosen = useSignal<number | undefined>(undefined)
   if (!job)
     return (
       <main class="job">
@@ -28,7 +29,6 @@ export function Job({ address }: { address: string }) {
       </main>
     )
   const place = job.phase === undefined ? job.state : `${job.state}.${job.phase}`
-  const last = job.history.at(-1)
   return (
     <main class="job">
       <BackLink />
@@ -63,10 +63,16 @@ export function Job({ address }: { address: string }) {
         <Files address={address} job={job} />
       </Folding>
       <Folding id="chart" title="State">
-        <Statechart place={place} last={last} />
+        <Statechart place={place} steps={job.history} chosen={chosen.value} />
       </Folding>
       <Folding id="history" title="History">
-        <History steps={job.history} />
+        <History
+          steps={job.history}
+          chosen={chosen.value}
+          onChoose={(index) => {
+            chosen.value = index
+          }}
+        />
       </Folding>
     </main>
   )

@@ -95,7 +95,9 @@ function rangeOf(jobs: readonly JobView[], end: number, ms: number, range: Range
   const first = jobs.reduce((least, job) => (isIn(job) ? Math.min(least, job.createdAt) : least), end - 1_000)
   const last = jobs.reduce((latest, { endedAt = end }) => Math.max(latest, endedAt), 0)
   const from = Math.max(end - ms, first)
-  return { from, to: Math.max(from + 1_000, ms === Number.POSITIVE_INFINITY ? last : Math.min(end, last)) }
+  const to = Math.max(from + 1_000, Math.min(end, last))
+  // Beyond now there is room for the line that marks it.
+  return { from, to: to < end ? to : to + (to - from) / 60 }
 }
 
 /** The steps in the range, and how it was when it began. */
