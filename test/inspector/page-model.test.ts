@@ -199,10 +199,10 @@ describe("the timeline", () => {
 
   it("has round moments, and adds up what was used", () => {
     const minute = 60_000
-    expect(ticksOf(7 * minute + 1, 17 * minute).map((at) => at / minute)).toEqual([
+    expect(ticksOf(7 * minute + 1, 17 * minute, 10).map((at) => at / minute)).toEqual([
       8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
     ])
-    expect(ticksOf(0, 300 * 24 * 60 * minute).length).toBeLessThanOrEqual(11)
+    expect(ticksOf(0, 300 * 24 * 60 * minute, 10).length).toBeLessThanOrEqual(11)
     const usage = { ...NO_USAGE, input: 100, cost: 1 }
     const spent = spentOf(
       [job({ startedAt: 0, endedAt: 20, usage }), job({ startedAt: 15, usage })],

@@ -65,10 +65,10 @@ const seconds = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
 ]
 
-/** Round moments, ten at most. */
-export function ticksOf(start: number, end: number): number[] {
-  const days = Math.ceil((end - start) / 10 / 86_400_000)
-  const step = 1_000 * (seconds.find((each) => (end - start) / (each * 1_000) <= 10) ?? days * 86_400)
+/** Round moments, so many at most. */
+export function ticksOf(start: number, end: number, most: number): number[] {
+  const days = Math.ceil((end - start) / most / 86_400_000)
+  const step = 1_000 * (seconds.find((each) => (end - start) / (each * 1_000) <= most) ?? days * 86_400)
   // Round by the clock on the wall, and not by that of Greenwich.
   const shift = new Date(start).getTimezoneOffset() * 60_000
   const first = Math.ceil((start - shift) / step) * step + shift

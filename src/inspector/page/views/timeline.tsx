@@ -2,7 +2,7 @@ import { computed, useSignal } from "@preact/signals"
 import { useEffect, useMemo, useRef } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { address, go, hrefTo, type Range, SPANS, type SpanName } from "../model/address.ts"
-import { now, projects, titles } from "../model/jobs.ts"
+import { findJob, now, projects, titles } from "../model/jobs.ts"
 import {
   type Bar,
   concurrencyOf,
@@ -26,6 +26,7 @@ const spans: Record<SpanName, { words: string; ms: number }> = {
   "1h": { words: "1 h", ms: 60 * 60_000 },
   all: { words: "all", ms: Number.POSITIVE_INFINITY },
 }
+const isNarrow = matchMedia("(max-width: 640px)")
 /** Shortest span that it is magnified to, milliseconds. */
 const shortest = 1_000
 
@@ -53,7 +54,7 @@ export function Timeline() {
   const jobs = inRange.slice(0, most)
   const limit = projects.value.reduce((sum, { concurrency }) => sum + concurrency, 0)
   const scale: Scale = (at) => ((at - seen.from) / (seen.to - seen.from)) * 100
-  const ticks = ticksOf(seen.from, seen.to)
+  const ticks = ticksOf(seen.from, seen.to, isNarrow.matches ? 3 : 10)
   return (
     <main class="timeline">
       <div class="bar">
@@ -319,7 +320,8 @@ function useHandling(box: { current: HTMLDivElement | null }, seen: Range): void
 }
 
 function LaneHeading({ owner, batch, bars }: { owner: string; batch: string; bars: Line | undefined }) {
-  const title = titles.value[owner]
+  const job = findJob(owner)
+  const title = job ? `Started by ${job.id}: ${job.description}` : titles.value[owner]
   const startedAt = bars?.kind === "lane" ? bars.bars[0]?.from : undefined
   return (
     <>
