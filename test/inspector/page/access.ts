@@ -5,9 +5,11 @@ import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import {
   context,
+  cutConnections,
   expectProblems,
   foreign,
   inspector,
+  mendConnections,
   newBrowser,
   open,
   opened,
@@ -187,12 +189,10 @@ describe("the line to the server", () => {
     await newBrowser()
     await page.clock.install()
     await open()
-    // It answers nobody any more, and nothing new.
+    // It takes each request and never says a word.
     let waiting = 0
-    await page.route("**/api/**", () => void waiting++)
-    await context.setOffline(true)
+    await cutConnections(() => void waiting++)
     await page.locator(".connection.is-reconnecting").waitFor()
-    await context.setOffline(false)
     await page.clock.fastForward(20_000)
     await expect.poll(() => waiting).toBeGreaterThan(0)
     await page.clock.fastForward(26_000)
@@ -201,7 +201,7 @@ describe("the line to the server", () => {
       .getByText(/^stale since \d\d:\d\d:\d\d$/)
       .waitFor()
 
-    await page.unrouteAll()
+    await mendConnections()
     await page.clock.fastForward(10_000)
     await page.locator(".connection.is-live").waitFor()
     expectProblems(/ERR_|Failed to load/)

@@ -4,8 +4,10 @@ import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts
 import type { PermissionRequest } from "../../../src/shown/requests.ts"
 import {
   context,
+  cutConnections,
   expectProblems,
   inspector,
+  mendConnections,
   open,
   opened,
   page,
@@ -89,10 +91,10 @@ describe("live", () => {
   it("comes back after the connection was lost", async () => {
     await opened("j1")
     await open("view=jobs")
-    await context.setOffline(true)
+    await cutConnections((route) => void route.abort())
     await page.locator(".connection.is-reconnecting").waitFor()
     await opened("j2")
-    await context.setOffline(false)
+    await mendConnections()
     await page.locator(".connection.is-live").waitFor()
     await row("j2").getByText("working").waitFor()
     expectProblems(/ERR_|Failed to load/)
