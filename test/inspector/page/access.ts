@@ -188,7 +188,8 @@ describe("the line to the server", () => {
   it("is called stale after a long silence, with the time, until something is heard again", async () => {
     await newBrowser()
     await page.clock.install()
-    await open()
+    await opened("j1")
+    await open("view=jobs")
     // It takes each request and never says a word.
     let waiting = 0
     await cutConnections(() => void waiting++)
@@ -200,6 +201,13 @@ describe("the line to the server", () => {
       .getByRole("status")
       .getByText(/^stale since \d\d:\d\d:\d\d$/)
       .waitFor()
+    await page.getByRole("alert").getByText("everything below is as it was then").waitFor()
+    await page.clock.fastForward(1_000)
+    const age = await row("j1").locator(".at-time").textContent()
+    await page.clock.fastForward(60_000)
+    expect(await row("j1").locator(".at-time").textContent()).toBe(age)
+    expect(await page.locator("main").evaluate((main) => getComputedStyle(main).filter)).toBe("grayscale(1)")
+    await expectReadable("what is stale")
 
     await mendConnections()
     await page.clock.fastForward(10_000)
