@@ -1,9 +1,9 @@
 import type { Part } from "../../shown/requests.ts"
-import { visible, visibleLine } from "../../shown/visible.ts"
 import { type Box, createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
 import { type Chosen, type Menu, nowhere, type Screen } from "../terminal.ts"
 import { dialogWidth } from "./frame.ts"
 import { around, linesOf, rowOf } from "./menu-rows.ts"
+import { visible, visibleLine } from "./plain.ts"
 
 /** What stands on both sides of a dialog's text. Columns. */
 const margin = 4

@@ -1,6 +1,6 @@
-import { visible, visibleLine } from "../../shown/visible.ts"
 import { beginning } from "../../util/plain.ts"
 import type { Screen } from "../terminal.ts"
+import { visible, visibleLine } from "./plain.ts"
 
 /** Characters of a toast, which covers what is below it. */
 const longest = 400

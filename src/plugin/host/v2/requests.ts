@@ -51,6 +51,8 @@ export function inputIn(
   return call?.state?.input ?? "unreadable"
 }
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
 const Text = z.string().optional()
 const Created = z.object({
   type: z.literal("form.created"),
@@ -78,7 +80,9 @@ export class Forms {
   /** By request, of all instances: one that a reload has made has not heard of those before it. */
   readonly #open = shared("forms of opencode 2, 1", () => new Map<string, { session: string; form: Form }>())
 
+  /** Every event of opencode comes by here. */
   hearUndecoded(event: unknown): void {
+    if (!isObject(event) || !("type" in event) || event.type !== "form.created") return
     const created = Created.safeParse(event)
     if (!created.success) return
     const { sessionID: session, ...form } = created.data.data.form

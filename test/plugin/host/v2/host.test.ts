@@ -648,3 +648,83 @@ describe("The model that makes a tool call", () => {
     expect(answered(await host.modelOf({ ...place, message: "msg_8" }))).toBeUndefined()
   })
 })
+
+describe("What a session asks", () => {
+  const permission = {
+    id: "per_1",
+    action: "shell",
+    resources: ["echo a"],
+    save: ["echo *"],
+    source: { type: "tool", messageID: "msg_2", id: "call" },
+  }
+  const ask = { id: "per_1", kind: "permission", text: "shell: echo a" } as const
+  const form = {
+    id: "frm_1",
+    sessionID: "ses_1",
+    fields: [
+      { key: "q0", title: "Colour", description: "Which?", type: "string", options: [], custom: true },
+    ],
+  }
+  const question = { id: "frm_1", kind: "question", text: "Which?" } as const
+  const request = {
+    id: "per_1",
+    session: "ses_1",
+    kind: "permission",
+    action: "shell",
+    parts: [],
+    always: [],
+  } as const
+
+  function asking(reply: () => Promise<unknown> = async () => undefined) {
+    const context = contextDouble()
+    const input = { command: "echo a | cat" }
+    const call = { type: "tool", id: "call", name: "shell", state: { status: "running", input } }
+    context.said.set("ses_1", [{ id: "msg_2", type: "assistant", time: { created: 1 }, content: [call] }])
+    const replies: unknown[] = []
+    context.permission.list = async () => [permission]
+    context.permission.reply = (given) => {
+      replies.push(given)
+      return reply()
+    }
+    return { host: createHost(context), context, replies }
+  }
+
+  it("is read in full: a permission from opencode, with what its call was given", async () => {
+    const { host } = asking()
+    expect(answered(await host.request("ses_1", ask))).toEqual({
+      id: "per_1",
+      session: "ses_1",
+      kind: "permission",
+      action: "shell",
+      parts: [{ title: "", text: "echo a | cat" }],
+      always: ["echo *"],
+    })
+    expect(answered(await host.request("ses_1", { ...ask, id: "per_0" }))).toBeUndefined()
+  })
+
+  it("is read in full: a question as it was heard, until it is over, which a plugin cannot answer", async () => {
+    const { host } = asking()
+    const hear = () => host.hearUndecoded({ type: "form.created", data: { form } })
+    hear()
+    const asked = answered(await host.request("ses_1", question))
+    expect(asked).toMatchObject({
+      questions: [{ key: "q0", title: "Colour", text: "Which?", takesText: true }],
+    })
+    expect(asked?.unanswerable).toContain("answer it in the terminal")
+    host.hear({ type: "request.closed", session: "ses_1", request: "frm_1" })
+    expect(answered(await host.request("ses_1", question))).toBeUndefined()
+    hear()
+    host.hear({ type: "session.idle", session: "ses_1" })
+    expect(answered(await host.request("ses_1", question))).toBeUndefined()
+  })
+
+  it("is decided, if it is still asked", async () => {
+    const { host, replies, context } = asking()
+    expect(answered(await host.answer(request, { kind: "decision", decision: "once" }))).toBe(true)
+    expect(replies).toEqual([{ sessionID: "ses_1", requestID: "per_1", decision: "once" }])
+    context.permission.list = async () => []
+    expect(answered(await host.answer(request, { kind: "decision", decision: "once" }))).toBe(false)
+    const late = asking(() => Promise.reject({ _tag: "Permission.NotFoundError" }))
+    expect(answered(await late.host.answer(request, { kind: "decision", decision: "always" }))).toBe(false)
+  })
+})
