@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { contract, type TerminalService } from "../../../terminal/contract.ts"
+import { contract, type PassedAnswer, type TerminalService } from "../../../terminal/contract.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import type { TerminalChannel } from "../port.ts"
 import type { Context } from "./api.ts"
@@ -23,18 +23,23 @@ const answering =
 
 type Registration = {
   dispose(): Promise<unknown>
-  events: { emit(name: "changed" | "toast", data: object): Promise<unknown> }
+  events: { emit(name: "changed" | "toast" | "answer", data: object): Promise<unknown> }
 }
 const method = z.custom<(...given: never[]) => unknown>((value) => typeof value === "function")
 const Registration = z.custom<Registration>(
   (value) => z.object({ dispose: method, events: z.object({ emit: method }) }).safeParse(value).success,
 )
 
+export type Channel = TerminalChannel & {
+  /** Has the terminals that are there give an answer. What comes of it opencode tells. */
+  answer(passed: PassedAnswer): void
+}
+
 /** Over opencode's RPC, which reaches a terminal on another machine as well. */
 export async function openChannel(
   rpc: NonNullable<Context["rpc"]>,
   service: TerminalService,
-): Promise<TerminalChannel> {
+): Promise<Channel> {
   const registered = await rpc.register(contract, {
     list: answering(List, (given) => service.list(given)),
     glance: answering(AtMost, (given) => service.glance(given)),
@@ -54,6 +59,7 @@ export async function openChannel(
   const emit = (...event: Parameters<typeof events.emit>) =>
     void Promise.resolve(events.emit(...event)).catch(() => {})
   return {
+    answer: (passed) => emit("answer", passed),
     changed: (owner) => emit("changed", { owner }),
     toast: ({ leadsTo, ...toast }) =>
       emit("toast", { ...toast, ...(leadsTo && { session: leadsTo.session }) }),
