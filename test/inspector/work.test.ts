@@ -54,7 +54,7 @@ describe("GET /api/jobs/:session/messages", () => {
     parts: texts.map((text, index) => ({ type: "text", id: `${id}/${index}`, text })),
   })
   const converse = (id: string, ...messages: ShownMessage[]) =>
-    scripted.talks.set(id, { kind: "messages", messages })
+    scripted.conversations.set(id, { kind: "messages", messages })
   const ids = ({ body }: { body: { messages: { id: string }[] } }) => body.messages.map((each) => each.id)
 
   it("has what was asked, thought, called and answered, oldest first", async () => {
@@ -163,7 +163,7 @@ describe("GET /api/jobs/:session/messages", () => {
 
   it("says why there is none", async () => {
     const path = await working("is-away")
-    scripted.talks.set("is-away", { kind: "lost", why: "its session was deleted" })
+    scripted.conversations.set("is-away", { kind: "lost", why: "its session was deleted" })
     scripted.files.set("is-away", { kind: "unreadable", why: "opencode is busy" })
     const messages = await get(`${path}/messages`)
     expect([messages.status, messages.body.error]).toEqual([
@@ -215,15 +215,15 @@ describe("What a job asks", () => {
   const asks = async (id: string, kind: "permission" | "question") => {
     const path = await working(id)
     const asked = { id: `ask-${id}`, session: sessionOf(id) }
-    scripted.asks(
+    await scripted.ask(
       id,
       kind === "permission"
         ? { ...asked, kind, action: "bash", parts: [{ title: "", text: "rm -rf dist" }], always: ["rm *"] }
         : { ...asked, kind, questions },
     )
-    await scripted.until(id, `prompting.${kind}`)
     return { path, ask: asked.id }
   }
+  const answerTo = (ask: string) => scripted.answers.find(({ request }) => request.id === ask)?.answer
 
   it("stands beside it in full, until it is answered", async () => {
     const { path, ask } = await asks("stands", "permission")
@@ -249,7 +249,7 @@ describe("What a job asks", () => {
   ])("is allowed or refused: %j", async ({ reply, ...more }) => {
     const { path, ask } = await asks(`is-${reply}${"message" in more ? "-told" : ""}`, "permission")
     expect((await post(`${path}/answer`, { ask, reply, ...more })).status).toBe(202)
-    expect(scripted.answered.get(ask)).toEqual({ kind: "decision", decision: reply, ...more })
+    expect(answerTo(ask)).toEqual({ kind: "decision", decision: reply, ...more })
   })
 
   it.each([
@@ -258,13 +258,13 @@ describe("What a job asks", () => {
   ])("is answered question for question, by %s", async (how, answers, expected) => {
     const { path, ask } = await asks(`by-${how}`, "question")
     expect((await post(`${path}/answer`, { ask, answers })).status).toBe(202)
-    expect(scripted.answered.get(ask)).toEqual({ kind: "answers", answers: expected })
+    expect(answerTo(ask)).toEqual({ kind: "answers", answers: expected })
   })
 
   it("is dismissed", async () => {
     const { path, ask } = await asks("dismissed", "question")
     expect((await post(`${path}/answer`, { ask, dismiss: true })).status).toBe(202)
-    expect(scripted.answered.get(ask)).toEqual({ kind: "dismissal" })
+    expect(answerTo(ask)).toEqual({ kind: "dismissal" })
   })
 
   it("is answered once: who comes later is told so", async () => {
@@ -302,14 +302,13 @@ describe("What a job asks", () => {
       "body",
       `the value is {"ask":"${ask}","reply":"perhaps"}: it must be \`ask\` with either \`reply\` (once, always or reject), \`answers\` or \`dismiss\`: true`,
     ])
-    expect(scripted.answered.has(ask)).toBe(false)
+    expect(answerTo(ask)).toBeUndefined()
   })
 
   it("cannot be answered where it says why", async () => {
     const path = await working("cannot")
     const asked = { id: "ask-cannot", session: sessionOf("cannot"), kind: "question", questions } as const
-    scripted.asks("cannot", { ...asked, unanswerable: "Answer it in the terminal." })
-    await scripted.until("cannot", "prompting.question")
+    await scripted.ask("cannot", { ...asked, unanswerable: "Answer it in the terminal." })
     expect((await get(path)).body.requests[0].unanswerable).toBe("Answer it in the terminal.")
     expect((await post(`${path}/answer`, { ask: "ask-cannot", dismiss: true })).error).toEqual([
       409,

@@ -1,6 +1,16 @@
 import { address, go, VIEWS } from "./model/address.ts"
 import { cursor, isFocusDue } from "./model/cursor.ts"
-import { isFolded, neighbour, neighbourJob, ownerKey, rowKey, rowOf, rows, toggleFold } from "./model/list.ts"
+import {
+  isFolded,
+  neighbour,
+  neighbourJob,
+  ownerKey,
+  ownerOf,
+  rowKey,
+  rowOf,
+  rows,
+  toggleFold,
+} from "./model/list.ts"
 import { addressOf } from "./model/words.ts"
 import { isHelpOpen } from "./parts/help.tsx"
 import { SEARCH_ID } from "./parts/search.tsx"
@@ -84,7 +94,7 @@ function fold(isFolding: boolean): boolean {
   const { view, job } = address.value
   const row = view === "jobs" && job === "" ? rows.value[rowOf(cursor.value)] : undefined
   if (!row || address.value.list === "flat") return false
-  const owner = row.kind === "owner" ? row.owner : row.under
+  const owner = ownerOf(row)
   if (isFolded(owner) === isFolding) return false
   toggleFold(owner)
   moveCursor(ownerKey(owner))
@@ -95,7 +105,7 @@ function openRow(): boolean {
   const row = address.value.view === "jobs" ? rows.value[rowOf(cursor.value)] : undefined
   if (!row) return false
   if (row.kind === "owner") toggleFold(row.owner)
-  else go({ job: addressOf(row.job) })
+  else if (row.kind === "job") go({ job: addressOf(row.job) })
   return true
 }
 

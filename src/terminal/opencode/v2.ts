@@ -40,7 +40,11 @@ export type Context = {
   ui: {
     slot(claim: { append: string; render(input: { sessionID: string }): Element | null }): () => void
     dialog: {
-      prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
+      prompt(question: {
+        title: string
+        placeholder: string
+        value?: string | undefined
+      }): Promise<string | undefined>
       show(draw: () => Element, onClose: () => void): void
       set(options: { size: "large" }): void
       clear(): void

@@ -121,6 +121,20 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     )
   })
 
+  it("is not waited for without a word where the server part hangs", async () => {
+    vi.useFakeTimers()
+    try {
+      const jobs = jobsWith({ list: () => new Promise(() => {}) })
+      const told = expect(jobs.waiting()).rejects.toThrow(
+        "opencode-troupe's server part has not answered for 5 seconds.",
+      )
+      await vi.advanceTimersByTimeAsync(5_000)
+      await told
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it("is not answered where opencode is away", async () => {
     const jobs = jobsWith({ list: () => Promise.reject(new Error("Transport")) })
     await expect(jobs.all()).rejects.toThrow("opencode cannot be reached.")

@@ -1,7 +1,16 @@
 import { signal } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
 import { ask, doubt, enter, NoAccessError, onEntered } from "./access.ts"
-import { isReadOnly, keepOnly, type Project, projects, putJobs, putPrompting, setServerTime } from "./jobs.ts"
+import {
+  isReadOnly,
+  keepOnly,
+  type Project,
+  projects,
+  putJobs,
+  putPrompting,
+  putTitles,
+  setServerTime,
+} from "./jobs.ts"
 import { Stream } from "./stream.ts"
 import { keyOf } from "./words.ts"
 
@@ -101,8 +110,9 @@ type Snapshot = {
   first: boolean
   last: boolean
   jobs: JobView[]
+  owners?: Record<string, string>
 }
-type Changes = { now: number; jobs: JobView[]; gone: string[] }
+type Changes = { now: number; jobs: JobView[]; gone: string[]; owners?: Record<string, string> }
 
 let inSnapshot = new Set<string>()
 
@@ -110,17 +120,19 @@ let inSnapshot = new Set<string>()
 function take(event: string, data: string): void {
   if (event === "snapshot") takeSnapshot(JSON.parse(data) as Snapshot)
   else if (event === "changes") {
-    const { now, jobs, gone } = JSON.parse(data) as Changes
+    const { now, jobs, gone, owners } = JSON.parse(data) as Changes
     setServerTime(now)
+    putTitles(owners)
     putJobs(jobs, gone)
   }
 }
 
-function takeSnapshot({ now, readOnly, projects: list, first, last, jobs }: Snapshot): void {
+function takeSnapshot({ now, readOnly, projects: list, first, last, jobs, owners }: Snapshot): void {
   if (first) inSnapshot = new Set()
   setServerTime(now)
   isReadOnly.value = readOnly
   projects.value = list
+  putTitles(owners)
   putJobs(jobs)
   for (const job of jobs) inSnapshot.add(keyOf(job))
   if (last) keepOnly(inSnapshot)

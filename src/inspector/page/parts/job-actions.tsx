@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { JobAnswer } from "../../http/api.ts"
 import { cancelJob, sendTo } from "../model/api.ts"
 import { addressOf, isLive } from "../model/words.ts"
-import { Dialog } from "./dialog.tsx"
+import { Confirm } from "./confirm.tsx"
 
 type Asked = "cancel" | "send" | undefined
 
@@ -94,66 +94,5 @@ function Why({ id, name, why }: { id: string; name: string; why: string | undefi
     <p id={id} class="why">
       {name}: {why}
     </p>
-  )
-}
-
-type ConfirmProps = {
-  title: string
-  text: string
-  field: string
-  confirm: string
-  isOptional?: boolean
-  isDanger?: boolean
-  onConfirm(text: string): Promise<void>
-  onClose(): void
-}
-
-function Confirm(props: ConfirmProps) {
-  const { title, text, field, confirm, isOptional = false, isDanger = false, onConfirm, onClose } = props
-  const value = useSignal("")
-  const problem = useSignal("")
-  const isUnderWay = useSignal(false)
-  const submit = async (event: Event) => {
-    event.preventDefault()
-    if (isUnderWay.value) return
-    isUnderWay.value = true
-    try {
-      await onConfirm(value.value.trim())
-      onClose()
-    } catch (error) {
-      problem.value = error instanceof Error ? error.message : String(error)
-    } finally {
-      isUnderWay.value = false
-    }
-  }
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>{text}</p>
-        <label>
-          {field}
-          {isOptional && <span class="quiet"> (optional)</span>}
-          <textarea
-            rows={isOptional ? 2 : 5}
-            required={!isOptional}
-            value={value.value}
-            onInput={({ currentTarget }) => (value.value = currentTarget.value)}
-          />
-        </label>
-        {problem.value !== "" && (
-          <p class="problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="actions">
-          <button type="button" onClick={onClose}>
-            Back
-          </button>
-          <button type="submit" class={isDanger ? "danger is-filled" : "primary"}>
-            {confirm}
-          </button>
-        </div>
-      </form>
-    </Dialog>
   )
 }

@@ -11,6 +11,7 @@ import {
   stateWords,
   timeOf,
   tokensOf,
+  waitOf,
 } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
@@ -123,16 +124,11 @@ function NeedsAttention() {
       <h2 id="needs">Needs attention</h2>
       <ul class="cards">
         {needy.value.map(({ job, need }) => (
-          <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job)} />
+          <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job, now.value)} />
         ))}
       </ul>
     </section>
   )
-}
-
-/** How long it has waited for a person. */
-function waitOf({ waitingSince }: JobView): string | undefined {
-  return waitingSince === undefined ? undefined : `waiting ${duration(now.value - waitingSince)}`
 }
 
 /** @param time what stands in the place of the time that the job took. */
