@@ -1,5 +1,6 @@
 import { address, go, VIEWS } from "./model/address.ts"
 import { cursor, isFocusDue } from "./model/cursor.ts"
+import { needy } from "./model/jobs.ts"
 import {
   isFolded,
   neighbour,
@@ -13,6 +14,7 @@ import {
 } from "./model/list.ts"
 import { addressOf } from "./model/words.ts"
 import { isHelpOpen } from "./parts/help.tsx"
+import { CANCEL_ID, SEND_ID } from "./parts/job-actions.tsx"
 import { SEARCH_ID } from "./parts/search.tsx"
 
 /** The keyboard shortcuts. Not while somebody types, nor in dialogs. */
@@ -51,6 +53,12 @@ function act(key: string, target: HTMLElement): boolean {
     case "Enter":
       // A focused link or button opens itself, unless the focus has not caught up with the cursor.
       return (isFocusDue.value || !target.matches("a, button, summary")) && openRow()
+    case "n":
+      return nextNeedy()
+    case "c":
+      return press(CANCEL_ID)
+    case "f":
+      return press(SEND_ID)
     case "Escape":
       if (address.value.job === "") return false
       go({ job: "" })
@@ -73,6 +81,21 @@ function move(step: 1 | -1): boolean {
   const next = neighbour(cursor.value, step)
   if (next) moveCursor(rowKey(next))
   return next !== undefined
+}
+
+/** From the open job to the next one that needs somebody, and around. */
+function nextNeedy(): boolean {
+  const jobs = needy.value.map(({ job }) => job)
+  const at = jobs.findIndex((job) => addressOf(job) === address.value.job)
+  const next = jobs[(at + 1) % jobs.length]
+  if (next) go({ job: addressOf(next) })
+  return next !== undefined
+}
+
+function press(id: string): boolean {
+  const button = document.getElementById(id)
+  button?.click()
+  return button !== null
 }
 
 function moveCursor(key: string): void {

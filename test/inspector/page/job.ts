@@ -4,8 +4,10 @@ import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts
 import type { PermissionRequest } from "../../../src/shown/requests.ts"
 import {
   context,
+  cutConnections,
   expectProblems,
   inspector,
+  mendConnections,
   open,
   opened,
   page,
@@ -42,12 +44,15 @@ describe("live", () => {
   })
 
   it("shows first who needs somebody, and that nobody does whatever has failed", async () => {
+    scripted.start("j0")
+    await scripted.answer("j0", { text: "\n## The **first** line.\nThe second." })
     scripted.start("broken")
     await scripted.answer("broken", { error: { kind: "provider", message: "quota used up" } })
     await opened("j1")
     await open()
     await page.getByRole("link", { name: /^1 failed$/ }).waitFor()
     await page.getByText("✓ Nothing is waiting for you.", { exact: true }).waitFor()
+    await page.locator(".card", { hasText: "j0" }).getByText("The first line.").waitFor()
     const ask = { id: "a", kind: "question", text: "Which format?" } as const
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
     await page.getByRole("region", { name: "Needs attention" }).getByText("question: Which format?").waitFor()
@@ -89,10 +94,10 @@ describe("live", () => {
   it("comes back after the connection was lost", async () => {
     await opened("j1")
     await open("view=jobs")
-    await context.setOffline(true)
+    await cutConnections((route) => void route.abort())
     await page.locator(".connection.is-reconnecting").waitFor()
     await opened("j2")
-    await context.setOffline(false)
+    await mendConnections()
     await page.locator(".connection.is-live").waitFor()
     await row("j2").getByText("working").waitFor()
     expectProblems(/ERR_|Failed to load/)
@@ -209,6 +214,19 @@ describe("the work", () => {
   })
 })
 
+it("shows which files the child has changed, and how", async () => {
+  await opened("j1")
+  const diff = "@@ -1,2 +1,2 @@\n a\n-b\n+c\u202e"
+  const file = { path: "src/a.ts", additions: 1, deletions: 1, diff }
+  scripted.files.set("j1", { kind: "files", files: [file], why: "What bash changed is not known." })
+  await open(`job=${sessionOf("j1")}`)
+  const files = page.getByRole("region", { name: "Files" })
+  await files.getByText("What bash changed is not known.").waitFor()
+  await files.locator("summary", { hasText: "src/a.ts +1 −1" }).click()
+  await files.locator(".diff .added", { hasText: "+c\\u{202e}" }).waitFor()
+  await expectReadable("files")
+})
+
 describe("what a job asks", () => {
   const permission = (id: string): PermissionRequest => ({
     id,
@@ -307,7 +325,7 @@ describe("steering", () => {
     await scripted.answer("j1")
     await open(`job=${sessionOf("j1")}`)
     await page.getByRole("button", { name: "Follow-up…" }).click()
-    await page.getByLabel("Message").fill("and the tests?")
+    await page.getByRole("dialog").getByLabel("Message").fill("and the tests?")
     await page.getByRole("button", { name: "Send" }).click()
     await page.locator("dialog").waitFor({ state: "detached" })
     expect(scripted.sent).toEqual([{ id: "j1", message: "and the tests?" }])

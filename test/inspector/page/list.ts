@@ -122,6 +122,27 @@ describe("finding the way", () => {
     await page.getByRole("heading", { name: /work of broken/ }).waitFor()
     await page.keyboard.press("Escape")
     await row("broken").waitFor()
+    scripted.start("needy", { createdAt: 500 })
+    await scripted.ask("needy", {
+      id: "a1",
+      session: sessionOf("needy"),
+      kind: "permission",
+      action: "bash",
+      parts: [],
+      always: [],
+    })
+    await page.locator(".count").waitFor()
+    await page.keyboard.press("n")
+    await page.getByRole("heading", { name: /work of needy/ }).waitFor()
+    for (const [key, title] of [
+      ["f", "Send message: needy"],
+      ["c", "Cancel needy?"],
+    ] as const) {
+      await page.keyboard.press(key)
+      await page.getByRole("heading", { name: title }).waitFor()
+      await page.keyboard.press("Escape")
+      await page.getByRole("dialog").waitFor({ state: "detached" })
+    }
     await page.keyboard.press("?")
     await page.getByRole("heading", { name: "Keyboard shortcuts and search" }).waitFor()
   })

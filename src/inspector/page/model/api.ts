@@ -3,6 +3,7 @@ import type {
   AnswerBody,
   CancelledAnswer,
   ErrorAnswer,
+  FilesAnswer,
   JobAnswer,
   MachineAnswer,
   MessagesAnswer,
@@ -29,6 +30,9 @@ export const loadMessages = (address: string, after: string | undefined, signal:
     `/api/jobs/${encodeURIComponent(address)}/messages${after === undefined ? "" : `?${new URLSearchParams({ after })}`}`,
     signal,
   )
+
+export const loadFiles = (address: string) =>
+  get<FilesAnswer>(`/api/jobs/${encodeURIComponent(address)}/files`)
 
 export const cancelJob = (address: string, reason: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/cancel`, reason === "" ? {} : { reason })

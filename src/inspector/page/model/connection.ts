@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals"
+import { computed, signal } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
 import { ask, doubt, enter, NoAccessError, onEntered } from "./access.ts"
 import {
@@ -19,6 +19,11 @@ export type Connection = "connecting" | "live" | "reconnecting" | "stale" | "ref
 export const connection = signal<Connection>("connecting")
 /** When the server was last heard: what is shown was current then. Epoch milliseconds. */
 export const heardAt = signal(Date.now())
+
+/** Whether what is shown is what is. */
+export const isCurrent = computed(() => connection.value === "live" || connection.value === "connecting")
+/** Whether it has not been for so long that nobody may take it for that. */
+export const isOutdated = computed(() => connection.value === "stale" || connection.value === "refused")
 
 /** Silence after which the connection is considered broken, milliseconds: two and a half heartbeats. */
 const longSilence = 25_000

@@ -25,6 +25,11 @@ export function setServerTime(at: number): void {
   skew = at - Date.now()
 }
 
+/** Ages stay what they were then, by this machine's clock. */
+export function freezeAt(at: number): void {
+  now.value = at + skew
+}
+
 export function putTitles(fresh: Readonly<Record<string, string>> = {}): void {
   if (Object.entries(fresh).some(([owner, title]) => titles.peek()[owner] !== title))
     titles.value = { ...titles.peek(), ...fresh }

@@ -57,6 +57,9 @@ export function clockTime(at: number, now = Date.now()): string {
   return date.toDateString() === new Date(now).toDateString() ? time : `${dayOf(date)} ${time}`
 }
 
+/** `24 Nov 15:04:05` */
+export const dateTime = (at: number) => clockTime(at, Number.NaN)
+
 const dayOf = (date: Date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })
 
 /** `950`, `12.3k`, `4.1M`. */

@@ -6,6 +6,9 @@ import { Confirm } from "./confirm.tsx"
 
 type Asked = "cancel" | "send" | undefined
 
+export const SEND_ID = "send"
+export const CANCEL_ID = "cancel"
+
 /** What a person can do with a job. What is not possible now stays visible and says why. */
 export function JobActions({ job }: { job: JobAnswer }) {
   const asked = useSignal<Asked>(undefined)
@@ -23,9 +26,9 @@ export function JobActions({ job }: { job: JobAnswer }) {
   }
   return (
     <div class="actions">
-      <Action id="send" name={`${sendName}…`} why={job.can.send} onClick={() => (asked.value = "send")} />
+      <Action id={SEND_ID} name={`${sendName}…`} why={job.can.send} onClick={() => (asked.value = "send")} />
       <Action
-        id="cancel"
+        id={CANCEL_ID}
         name="Cancel…"
         why={job.can.cancel}
         isDanger
@@ -38,8 +41,8 @@ export function JobActions({ job }: { job: JobAnswer }) {
         {copied.value === "yes" && "Copied"}
         {copied.value === "refused" && "Copy JSON: the browser denied access to the clipboard"}
       </p>
-      <Why id="why-send" name={sendName} why={job.can.send} />
-      <Why id="why-cancel" name="Cancel" why={job.can.cancel} />
+      <Why id={`why-${SEND_ID}`} name={sendName} why={job.can.send} />
+      <Why id={`why-${CANCEL_ID}`} name="Cancel" why={job.can.cancel} />
       {asked.value === "cancel" && (
         <Confirm
           title={`Cancel ${job.id}?`}
@@ -76,6 +79,7 @@ type ActionProps = { id: string; name: string; why: string | undefined; isDanger
 function Action({ id, name, why, isDanger = false, onClick }: ActionProps) {
   return (
     <button
+      id={id}
       type="button"
       class={isDanger ? "danger" : ""}
       aria-disabled={why !== undefined}

@@ -1,5 +1,7 @@
+import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
+import { answerLine, lookForAnswers } from "../model/answers.ts"
 import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
 import {
   amount,
@@ -32,6 +34,8 @@ export function Overview() {
     .filter((job) => !isLive(job))
     .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))
     .slice(0, most)
+  const latest = ended.map((job) => `${job.owner}/${job.id} ${job.run}`).join()
+  useEffect(() => void lookForAnswers(ended), [latest])
   return (
     <main class="overview">
       <Heading isHidden>Overview</Heading>
@@ -61,7 +65,7 @@ export function Overview() {
           {ended.length === 0 && <p class="empty">No job has ended yet.</p>}
           <ul class="cards">
             {ended.map((job) => (
-              <Card key={`${job.owner}/${job.id}`} job={job} note={doing(job)} />
+              <Card key={`${job.owner}/${job.id}`} job={job} note={answerLine(job) || doing(job)} />
             ))}
           </ul>
         </section>
