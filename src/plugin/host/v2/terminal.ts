@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { contract, type TerminalService } from "../../../terminal/contract.ts"
+import { contract, type PassedAnswer, type TerminalService } from "../../../terminal/contract.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { shared } from "../../util/process-wide.ts"
 import type { TerminalChannel } from "../port.ts"
@@ -24,7 +24,7 @@ const answering =
 
 type Registration = {
   dispose(): Promise<unknown>
-  events: { emit(name: "changed" | "toast", data: object): Promise<unknown> }
+  events: { emit(name: "changed" | "toast" | "answer", data: object): Promise<unknown> }
 }
 const method = z.custom<(...given: never[]) => unknown>((value) => typeof value === "function")
 const Registration = z.custom<Registration>(
@@ -48,11 +48,16 @@ const hasOwner = (owner: string) => (service: TerminalService) =>
 const hasJob = (session: string) => (service: TerminalService) =>
   service.list({}).jobs.some((job) => job.session === session)
 
+export type Channel = TerminalChannel & {
+  /** Has the terminals that are there give an answer. What comes of it opencode tells. */
+  answer(passed: PassedAnswer): void
+}
+
 /** Over opencode's RPC, which reaches a terminal on another machine as well. */
 export async function openChannel(
   rpc: NonNullable<Context["rpc"]>,
   service: TerminalService,
-): Promise<TerminalChannel> {
+): Promise<Channel> {
   const of = (owner: string) => whoHas(service, hasOwner(owner))
   const at = (session: string) => whoHas(service, hasJob(session))
   const registered = await rpc.register(contract, {
@@ -75,6 +80,7 @@ export async function openChannel(
   const emit = (...event: Parameters<typeof events.emit>) =>
     void Promise.resolve(events.emit(...event)).catch(() => {})
   return {
+    answer: (passed) => emit("answer", passed),
     changed: (owner) => emit("changed", { owner }),
     toast: ({ leadsTo, ...toast }) =>
       emit("toast", { ...toast, ...(leadsTo && { session: leadsTo.session }) }),
