@@ -158,7 +158,7 @@ async function inputOf({ session }: Client, sessionID: string, { messageID = "",
   return part?.state?.input ?? "unreadable"
 }
 
-async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
+export async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
   const { id, session: sessionID } = request
   switch (answer.kind) {
     case "decision": {

@@ -5,10 +5,11 @@ import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import {
   context,
+  cutConnections,
   expectProblems,
   foreign,
   inspector,
-  loseConnection,
+  mendConnections,
   newBrowser,
   open,
   opened,
@@ -189,11 +190,10 @@ describe("the line to the server", () => {
     await page.clock.install()
     await opened("j1")
     await open("view=jobs")
-    // It answers nobody any more, and nothing new.
+    // It takes each request and never says a word.
     let waiting = 0
-    await page.route("**/api/**", () => void waiting++)
-    await loseConnection()
-    await context.setOffline(false)
+    await cutConnections(() => void waiting++)
+    await page.locator(".connection.is-reconnecting").waitFor()
     await page.clock.fastForward(20_000)
     await expect.poll(() => waiting).toBeGreaterThan(0)
     await page.clock.fastForward(26_000)
@@ -209,7 +209,7 @@ describe("the line to the server", () => {
     expect(await page.locator("main").evaluate((main) => getComputedStyle(main).filter)).toBe("grayscale(1)")
     await expectReadable("what is stale")
 
-    await page.unrouteAll()
+    await mendConnections()
     await page.clock.fastForward(10_000)
     await page.locator(".connection.is-live").waitFor()
     expectProblems(/ERR_|Failed to load/)

@@ -4,9 +4,10 @@ import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts
 import type { PermissionRequest } from "../../../src/shown/requests.ts"
 import {
   context,
+  cutConnections,
   expectProblems,
   inspector,
-  loseConnection,
+  mendConnections,
   open,
   opened,
   page,
@@ -103,9 +104,10 @@ describe("live", () => {
   it("comes back after the connection was lost", async () => {
     await opened("j1")
     await open("view=jobs")
-    await loseConnection()
+    await cutConnections((route) => void route.abort())
+    await page.locator(".connection.is-reconnecting").waitFor()
     await opened("j2")
-    await context.setOffline(false)
+    await mendConnections()
     await page.locator(".connection.is-live").waitFor()
     await row("j2").getByText("working").waitFor()
     expectProblems(/ERR_|Failed to load/)
@@ -333,7 +335,7 @@ describe("steering", () => {
     await scripted.answer("j1")
     await open(`job=${sessionOf("j1")}`)
     await page.getByRole("button", { name: "Follow-up…" }).click()
-    await page.getByLabel("Message").fill("and the tests?")
+    await page.getByRole("dialog").getByLabel("Message").fill("and the tests?")
     await page.getByRole("button", { name: "Send" }).click()
     await page.locator("dialog").waitFor({ state: "detached" })
     expect(scripted.sent).toEqual([{ id: "j1", message: "and the tests?" }])

@@ -1,4 +1,6 @@
-import type { Browser, BrowserContext, Page } from "playwright-core"
+import { subscribe } from "node:diagnostics_channel"
+import type { Socket } from "node:net"
+import type { Browser, BrowserContext, Page, Route } from "playwright-core"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest"
 import { buildPage } from "../../../scripts/build-page.ts"
 import {
@@ -26,6 +28,22 @@ export let context: BrowserContext
 export let page: Page
 /** Where requests went that were not for the inspector. */
 export const foreign: string[] = []
+
+/** Of the requests that the inspector has got since `cutConnections` was last called. */
+const sockets = new Set<Socket>()
+subscribe("http.server.request.start", (message) => {
+  const { socket } = message as { socket: Socket }
+  sockets.add(socket)
+})
+
+/** As when the network fails: all that is open breaks off, and each further request goes as `route` says. */
+export async function cutConnections(onRequest: (route: Route) => void): Promise<void> {
+  await page.route("**/api/**", onRequest)
+  for (const socket of sockets) socket.destroy()
+  sockets.clear()
+}
+
+export const mendConnections = (): Promise<void> => page.unrouteAll()
 
 let browser: Browser
 let shared: BrowserContext
@@ -84,17 +102,6 @@ async function newContext(): Promise<BrowserContext> {
     reducedMotion: "reduce",
   })
   made.setDefaultTimeout(20_000)
-  await made.addInitScript(() => {
-    const cut = new AbortController()
-    addEventListener("test:cut", () => cut.abort(), { once: true })
-    const real = window.fetch.bind(window)
-    window.fetch = (input, init) => {
-      const { signal } = init ?? {}
-      // What begins afterwards is the network's to refuse.
-      if (cut.signal.aborted) return real(input, init)
-      return real(input, { ...init, signal: AbortSignal.any(signal ? [signal, cut.signal] : [cut.signal]) })
-    }
-  })
   return made
 }
 
@@ -109,13 +116,6 @@ async function newPage(): Promise<void> {
   page.on("request", (request) => {
     if (!request.url().startsWith(inspector.url)) foreign.push(request.url())
   })
-}
-
-/** Being offline ends no stream that is open: only new requests fail. */
-export async function loseConnection(): Promise<void> {
-  await context.setOffline(true)
-  await page.evaluate(() => dispatchEvent(new Event("test:cut")))
-  await page.locator(".connection.is-reconnecting").waitFor()
 }
 
 /** Messages on the console that the test brings about on purpose. */

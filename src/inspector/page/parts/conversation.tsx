@@ -40,6 +40,9 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
             <OneTurn key={turn.messages[0]?.id} turn={turn} agent={job.agent} />
           ))}
           {job.phase === "working" && <p class="quiet now">at work …</p>}
+          {!isLive(job) && job.noText && job.noText.kind !== "nothing" && (
+            <p class="quiet">{job.noText.message}</p>
+          )}
         </div>
       )}
       {messages.length > 0 && (

@@ -4,6 +4,7 @@ import { promptID } from "../../../../src/plugin/host/prompt-ids.ts"
 import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
+import type { TerminalService } from "../../../../src/terminal/contract.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble, type MadeSession } from "./support/context-double.ts"
 
@@ -649,6 +650,8 @@ describe("The model that makes a tool call", () => {
   })
 })
 
+const never = () => expect.fail("nobody asked for this")
+
 describe("What a session asks", () => {
   const permission = {
     id: "per_1",
@@ -716,6 +719,48 @@ describe("What a session asks", () => {
     hear()
     host.hear({ type: "session.idle", session: "ses_1" })
     expect(answered(await host.request("ses_1", question))).toBeUndefined()
+  })
+
+  const service: TerminalService = {
+    list: never,
+    glance: never,
+    read: never,
+    inspect: never,
+    cancel: never,
+    send: never,
+  }
+  async function withTerminals() {
+    const { host: _, context } = asking()
+    const emitted: unknown[] = []
+    const events = { emit: async (name: string, data: object) => void emitted.push({ name, ...data }) }
+    const rpc = { register: async () => ({ dispose: async () => {}, events }) }
+    const host = createHost({ ...context, rpc })
+    await host.serveTerminal?.(service)
+    host.hearUndecoded({ type: "form.created", data: { form } })
+    const asked = answered(await host.request("ses_1", question)) ?? expect.fail()
+    return { host, asked, emitted }
+  }
+
+  it("is answered by a terminal, which is handed the answer", async () => {
+    const { host, asked, emitted } = await withTerminals()
+    expect(asked.unanswerable).toBeUndefined()
+    const answering = host.answer(asked, { kind: "answers", answers: { q0: ["Red"] } })
+    expect(emitted).toEqual([
+      { name: "answer", session: "ses_1", request: "frm_1", answers: { q0: ["Red"] } },
+    ])
+    host.hear({ type: "request.closed", session: "ses_1", request: "frm_1" })
+    expect(answered(await answering)).toBe(true)
+    expect(answered(await host.answer(asked, { kind: "dismissal" }))).toBe(false)
+  })
+
+  it("is not answered where there is no terminal, which is said soon", async () => {
+    const { host, asked, emitted } = await withTerminals()
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const answering = host.answer(asked, { kind: "dismissal" })
+    expect(emitted).toEqual([{ name: "answer", session: "ses_1", request: "frm_1" }])
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(await answering).toMatchObject({ error: { message: expect.stringContaining("no terminal") } })
   })
 
   it("is decided, if it is still asked", async () => {
