@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks"
 import type { JobAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
-import { findJob, now } from "../model/jobs.ts"
+import { findJob, now, titles } from "../model/jobs.ts"
 import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
 import { amount, dateTime, duration, money } from "../model/words.ts"
 import { Conversation } from "../parts/conversation.tsx"
@@ -181,7 +181,8 @@ function Details({ job }: { job: JobAnswer }) {
     ["cache read / write", `${amount(usage.cacheRead)} / ${amount(usage.cacheWrite)}`],
     ["cost", money(usage.cost)],
     ["session", job.session || "none"],
-    ["owner", job.owner],
+    ["owner", titles.value[job.owner] ?? job.owner],
+    ["owner's session", titles.value[job.owner] === undefined ? undefined : job.owner],
     ["project", job.project],
   ]
   return (

@@ -1,4 +1,4 @@
-import { computed, useSignal } from "@preact/signals"
+import { computed, signal, useSignal } from "@preact/signals"
 import { useEffect, useMemo, useRef } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { address, go, hrefTo, type Range, SPANS, type SpanName } from "../model/address.ts"
@@ -43,12 +43,28 @@ const jobsInFrame = computed(() => {
   return found.value.length < 200 ? found.value : found.peek()
 })
 
+/** What it is being moved to. It comes into the address when that is over: browsers count how often that changes. */
+const moving = signal<Range | undefined>(undefined)
+let settling: ReturnType<typeof setTimeout> | undefined
+
+function moveTo(range: Range): void {
+  moving.value = range
+  clearTimeout(settling)
+  settling = setTimeout(settle, 200)
+}
+
+function settle(): void {
+  const range = moving.peek()
+  moving.value = undefined
+  if (range && address.peek().view === "timeline") go({ range }, "replace")
+}
+
 export function Timeline() {
   frame.value
   const end = now.peek()
   const all = jobsInFrame.value
   const { range, span } = address.value
-  const seen = rangeOf(all, end, spans[span].ms, range)
+  const seen = rangeOf(all, end, spans[span].ms, moving.value ?? range)
   const isIn = ({ createdAt, endedAt = end }: JobView) => endedAt >= seen.from && createdAt <= seen.to
   const inRange = all.filter(isIn)
   const jobs = inRange.slice(0, most)
@@ -296,17 +312,18 @@ function useHandling(box: { current: HTMLDivElement | null }, seen: Range): void
       const { from, to } = latest.current
       const { left, width } = element.getBoundingClientRect()
       const around = from + ((event.clientX - left) / width) * (to - from)
-      const range = event.ctrlKey
-        ? zoomed(latest.current, event.deltaY > 0 ? 1.25 : 0.8, around)
-        : moved(latest.current, sideways / width)
-      go({ range }, "replace")
+      moveTo(
+        event.ctrlKey
+          ? zoomed(latest.current, event.deltaY > 0 ? 1.25 : 0.8, around)
+          : moved(latest.current, sideways / width),
+      )
     }
     const onDown = (event: PointerEvent) => {
       if (event.pointerType !== "mouse" || event.button !== 0) return
       if (event.target instanceof Element && event.target.closest("a")) return
       const [start, x] = [latest.current, event.clientX]
       const onMove = (moveEvent: PointerEvent) =>
-        go({ range: moved(start, (x - moveEvent.clientX) / element.clientWidth) }, "replace")
+        moveTo(moved(start, (x - moveEvent.clientX) / element.clientWidth))
       addEventListener("pointermove", onMove)
       addEventListener("pointerup", () => removeEventListener("pointermove", onMove), { once: true })
     }
