@@ -120,9 +120,24 @@ function rangeOf(jobs: readonly JobView[], end: number, ms: number, range: Range
 /** The steps in the range, and how it was when it began. */
 function within(steps: Step[], { from, to }: Range): Step[] {
   const before = steps.findLast(({ at }) => at < from)
-  const inside = steps.filter(({ at }) => at >= from && at <= to)
+  const inside = thinned(
+    steps.filter(({ at }) => at >= from && at <= to),
+    (to - from) / 400,
+  )
   const last = inside.at(-1) ?? before
   return [...(before ? [{ ...before, at: from }] : []), ...inside, ...(last ? [{ ...last, at: to }] : [])]
+}
+
+/** The highest step of each stretch: more could not be seen. */
+function thinned(steps: readonly Step[], stretch: number): Step[] {
+  const kept: Step[] = []
+  for (const step of steps) {
+    const last = kept.at(-1)
+    const isNext = !last || Math.floor(step.at / stretch) > Math.floor(last.at / stretch)
+    if (isNext) kept.push(step)
+    else if (step.running + step.waiting >= last.running + last.waiting) kept[kept.length - 1] = step
+  }
+  return kept
 }
 
 /** Turns a moment into a percentage of the width. */
