@@ -35,12 +35,12 @@ const frame = computed(() => {
   const pace = spans[address.value.span].ms > 10 * 60_000 ? 2_000 : 1_000
   return Math.floor(now.value / pace) * pace
 })
-/** All that is shown changes with the search and the frame. */
+/** Few jobs are shown as they change, thousands once in a frame. */
 const jobsInFrame = computed(() => {
   frame.value
   address.value.q
   projects.value
-  return found.value.length < 200 ? found.value : found.peek()
+  return found.peek().length < 200 ? found.value : found.peek()
 })
 
 /** What it is being moved to. It comes into the address when that is over: browsers count how often that changes. */
