@@ -50,8 +50,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
 
   const server = boundedServer(start.limits)
   const listening = await listen(server, port, host)
-  const hosts = [...new Set([listening.host, `localhost:${listening.port}`])]
-  const url = `http://${listening.host}`
+  const url = `http://${listening}`
 
   const sources = new Sources()
   sources.add(source)
@@ -66,7 +65,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
     totals,
     page,
     access,
-    hosts,
+    host: listening,
     readOnly,
     link,
     command: inspectCommand,

@@ -91,7 +91,13 @@ describe.each(everywhere)("%s %s refuses", (method, path) => {
     ["the token as a cookie", 401, "access", () => ({ cookie: `troupe-${port()}=${token}` })],
     ["a foreign Host", 421, "host", () => ({ ...bearer, host: `rebind.test:${port()}` })],
     ["another port in Host", 421, "host", () => ({ ...bearer, host: "127.0.0.1:1" })],
-    ["a Host without its port", 421, "host", () => ({ ...bearer, host: "localhost" })],
+    ["a Host without its port", 421, "host", () => ({ ...bearer, host: "127.0.0.1" })],
+    [
+      "a name that leads to another loopback address as well",
+      421,
+      "host",
+      () => ({ ...bearer, host: `localhost:${port()}` }),
+    ],
     ["a foreign Origin", 403, "origin", () => ({ ...bearer, origin: "https://evil.test" })],
     ["the Origin null", 403, "origin", () => ({ ...bearer, origin: "null" })],
     ["an Origin on another port", 403, "origin", () => ({ ...bearer, origin: "http://127.0.0.1:1" })],
@@ -313,8 +319,6 @@ describe("a proof", () => {
   it("is what only the inspector that gave the key can make, at its own address", async () => {
     const { proofKey } = JSON.parse((await exchange(linkIn(inspector.link()))).text)
     expect(await proofHere()).toBe(proofOf(proofKey, inspector.url, nonce))
-    const { port } = new URL(inspector.url)
-    expect(await proofHere({ host: `localhost:${port}` })).not.toBe(await proofHere())
   })
 
   it.each(["", "short", "x".repeat(65), "with%20a-space-in-between"])("is not made of %j", async (bad) => {

@@ -73,10 +73,11 @@ function refuse(response: ServerResponse, status: number, kind: string, message:
   response.end(JSON.stringify({ error: { kind, message } }))
 }
 
-export type Listening = { host: string; port: number }
-
-/** @throws {PortTakenError} */
-export function listen(server: Server, port: number, host: string): Promise<Listening> {
+/**
+ * Resolves with where it listens, as `host:port`.
+ * @throws {PortTakenError}
+ */
+export function listen(server: Server, port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(error.code === "EADDRINUSE" || error.code === "EACCES" ? new PortTakenError(port) : error),
@@ -86,7 +87,7 @@ export function listen(server: Server, port: number, host: string): Promise<List
       server.unref()
       const address = server.address() as AddressInfo
       const name = address.family === "IPv6" ? `[${address.address}]` : address.address
-      resolve({ host: `${name}:${address.port}`, port: address.port })
+      resolve(`${name}:${address.port}`)
     })
   })
 }
