@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { build } from "esbuild"
@@ -82,6 +83,15 @@ describe.each([
     await expect.poll(works).toBe(200)
     expect(isOpen).toBe(true)
     stream.close()
+  })
+
+  it("closes a connection on which request after request arrives", async () => {
+    const { port, host } = new URL(url)
+    const socket = connect(Number(port), "127.0.0.1")
+    const request = () => void socket.write(`GET /icon.svg HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    socket.on("data", request).on("error", () => {})
+    request()
+    await once(socket, "close")
   })
 
   it("answers words for the seventeenth stream, and another once one has left", async () => {
