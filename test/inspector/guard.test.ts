@@ -14,13 +14,15 @@ const files = ["/", "/page.js", "/page.css", "/icon.svg"]
 const reads = [
   "/api/jobs",
   job,
+  `${job}/messages`,
+  `${job}/files`,
   "/api/actors",
   "/api/machines/job",
   "/api/stream",
   "/metrics",
   "/openapi.json",
 ]
-const changes = [`${job}/cancel`, `${job}/send`]
+const changes = [`${job}/cancel`, `${job}/send`, `${job}/answer`, "/api/cancel"]
 const everywhere: [string, string][] = [
   ...reads.map((path): [string, string] => ["GET", path]),
   ...changes.map((path): [string, string] => ["POST", path]),
@@ -398,12 +400,23 @@ it("changes nothing of a project that is read-only, where others are not", async
   other.start("j9")
   await other.until("j9", "prompting.working")
   const remove = inspector.add({ ...other.source, readOnly: true })
-  for (const what of ["cancel", "send"]) {
-    const body = JSON.stringify(what === "send" ? { message: "x" } : {})
-    const answered = await send("POST", `/api/jobs/${sessionOf("j9")}/${what}`, bearer, { body })
-    expect([answered.status, errorOf(answered.text).kind]).toEqual([405, "read-only"])
+  other.start("j10", { owner: "ses_other" })
+  other.asks("j9", { id: "a1", session: sessionOf("j9"), kind: "question", questions: [] })
+  await other.until("j9", "prompting.question")
+  const its = `/api/jobs/${sessionOf("j9")}`
+  const attempts: [string, object][] = [
+    [`${its}/cancel`, {}],
+    [`${its}/send`, { message: "x" }],
+    [`${its}/answer`, { ask: "a1", dismiss: true }],
+    ["/api/jobs/ses_other%2fj10/cancel", {}],
+    ["/api/cancel", { owner: "ses_other" }],
+  ]
+  for (const [path, body] of attempts) {
+    const answered = await send("POST", path, bearer, { body: JSON.stringify(body) })
+    expect([path, answered.status, errorOf(answered.text).kind]).toEqual([path, 405, "read-only"])
   }
   expect(other.sent).toEqual([])
+  expect([...other.answered]).toEqual([])
   expect(other.troupe.records.get("ses_owner", "j9")?.state).toBe("prompting")
   remove()
   other.stop()

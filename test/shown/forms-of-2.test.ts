@@ -49,3 +49,10 @@ it("Its answer has what each field takes, and leaves out what was left open", ()
   const answers = { q0: ["Red", "mauve"], q1: [], sure: ["false"], rows: ["12"], login: [] }
   expect(formAnswer(form, answers)).toEqual({ q0: ["Red", "mauve"], sure: false, rows: 12 })
 })
+
+it("Its fields may have any names", () => {
+  const fields = ["constructor", "__proto__", "toString"].map((key) => ({ key, type: "string" }))
+  expect(formAnswer({ id: "frm_2", fields }, {})).toEqual({})
+  const answers = Object.fromEntries([["__proto__", ["x"]]])
+  expect(JSON.stringify(formAnswer({ id: "frm_2", fields }, answers))).toBe('{"__proto__":"x"}')
+})
