@@ -73,7 +73,10 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
   })
   // Otherwise the adapter would replace opencode's global Request and Response.
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false })
-  server.on("request", bounded(answer, start.limits))
+  const listener = bounded(answer, start.limits)
+  server.on("request", listener)
+  // By themselves, Node and Bun would refuse what is expected, and leave the connection open.
+  server.on("checkExpectation", listener)
 
   const registration =
     start.registerFolder === false
