@@ -55,7 +55,18 @@ describe("live", () => {
     await page.locator(".card", { hasText: "j0" }).getByText("The first line.").waitFor()
     const ask = { id: "a", kind: "question", text: "Which format?" } as const
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
-    await page.getByRole("region", { name: "Needs attention" }).getByText("question: Which format?").waitFor()
+    await page.getByRole("region", { name: "Waiting for you" }).getByText("question: Which format?").waitFor()
+    // One that may look stuck waits for nobody, and is not counted among those that do.
+    await opened("j2")
+    const retry = { attempt: 3, reason: "busy", next: Date.now() + 9_000 }
+    scripted.troupe.tell({ owner: OWNER, id: "j2" }, { type: "child.retrying", retry, at: Date.now() })
+    await page
+      .getByRole("region", { name: "Slow or retrying" })
+      .getByText("3 attempts failed: busy")
+      .waitFor()
+    expect(await page.title()).toBe("(1) opencode-troupe")
+    await page.locator(".card", { hasText: "3 attempts failed" }).locator(".badge").click({ force: true })
+    await page.getByRole("heading", { name: /work of j2/ }).waitFor()
   })
 
   it("lights the state and marks the step that led to it", async () => {
