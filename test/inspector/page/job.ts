@@ -319,8 +319,15 @@ describe("what a job asks", () => {
     const allow = request.getByRole("button", { name: "Allow once" })
     await allow.waitFor()
     scripted.forget("a1")
+    let goOn = () => {}
+    await page.route("**/answer", (route) => void (goOn = () => route.continue()))
     await allow.click()
+    await request.getByText("Answering …").waitFor()
+    expect(await allow.getAttribute("aria-disabled")).toBe("true")
+    goOn()
     await request.getByText("This is no longer asked").waitFor()
+    await request.getByText(/^Answer it in a terminal/).waitFor()
+    expect(await allow.getAttribute("aria-disabled")).toBe("false")
     expectProblems(/409|ERR_/)
     await inspector.stop()
     await scripted.ask("j1", permission("a1"))
@@ -352,7 +359,7 @@ describe("steering", () => {
     const send = async (name: string, message: string) => {
       await page.getByRole("button", { name }).click()
       await page.getByRole("dialog").getByLabel("Message").fill(message)
-      await page.getByRole("button", { name: "Send" }).click()
+      await page.getByRole("button", { name: "Send", exact: true }).click()
       await page.locator("dialog").waitFor({ state: "detached" })
     }
     const unread = page.getByRole("article").filter({ hasText: "Sent, not yet read by the child" })

@@ -20,6 +20,7 @@ import {
   waitingPhases,
 } from "../model/list.ts"
 import { hasValues, toggled } from "../model/terms.ts"
+import { liveIn } from "../model/tree.ts"
 import {
   amount,
   clockTime,
@@ -229,22 +230,42 @@ function BatchCells({ row }: { row: BatchRow }) {
   )
 }
 
-function Progress({ row: { jobs, live }, what }: { row: Sums; what: string }) {
+const endStates = ["done", "failed", "timedOut", "cancelled"] as const
+
+/** How many have ended, and how. */
+function Progress({ row, what }: { row: Sums; what: string }) {
+  const { jobs, states } = row
+  const ended = jobs - liveIn(row)
+  const how = endStates.flatMap((state) =>
+    states[state] > 0 ? [`${states[state]} ${stateWords[state].word}`] : [],
+  )
+  const words = [`${ended} of ${jobs} have ended`, ...how].join(", ")
   return (
-    <progress
-      max={jobs}
-      value={jobs - live}
+    <span
+      role="progressbar"
+      class="progress"
+      aria-valuenow={ended}
+      aria-valuemin={0}
+      aria-valuemax={jobs}
+      aria-valuetext={words}
       aria-label={what}
-      title={`${jobs - live} of ${jobs} have ended`}
-    />
+      title={words}
+    >
+      {endStates.map((state) => (
+        <span key={state} class={`is-${state}`} style={{ width: `${(states[state] / jobs) * 100}%` }} />
+      ))}
+    </span>
   )
 }
 
-function SumWords({ row: { jobs, live, failed, tokens, cost } }: { row: Sums }) {
+function SumWords({ row }: { row: Sums }) {
+  const { jobs, states, tokens, cost } = row
+  const live = liveIn(row)
   const parts = [
     `${jobs} ${jobs === 1 ? "job" : "jobs"}`,
     ...(live > 0 ? [`${live} live`] : []),
-    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(states.failed > 0 ? [`${states.failed} failed`] : []),
+    ...(states.timedOut > 0 ? [`${states.timedOut} timed out`] : []),
   ]
   return (
     <>
