@@ -60,7 +60,7 @@ function act(key: string, target: HTMLElement): boolean {
     case "f":
       return press(SEND_ID)
     case "Escape":
-      if (address.value.job === "") return false
+      if (address.value.job === "") return clearSearch()
       go({ job: "" })
       isFocusDue.value = address.value.view === "jobs" && rowOf(cursor.value) >= 0
       return true
@@ -90,6 +90,13 @@ function nextAsking(): boolean {
   const next = jobs[(at + 1) % jobs.length]
   if (next) go({ job: addressOf(next) })
   return next !== undefined
+}
+
+function clearSearch(): boolean {
+  const { view, q } = address.value
+  if (view !== "jobs" || q === "") return false
+  go({ q: "" })
+  return true
 }
 
 function press(id: string): boolean {

@@ -246,7 +246,7 @@ describe("the work", () => {
 
 it("shows which files the child has changed, and how", async () => {
   await opened("j1")
-  const diff = "@@ -1,2 +1,2 @@\n a\n-b\n+c\u202e"
+  const diff = "--- /dev/null\n+++ src/a.ts\n@@ -1,2 +1,2 @@\n a\n-b\n+c\u202e"
   const file = { path: "src/a.ts", additions: 1, deletions: 1, diff }
   scripted.files.set("j1", { kind: "files", files: [file], why: "What bash changed is not known." })
   await open(`job=${sessionOf("j1")}`)
@@ -254,6 +254,7 @@ it("shows which files the child has changed, and how", async () => {
   await files.getByText("What bash changed is not known.").waitFor()
   await files.locator("summary", { hasText: "src/a.ts +1 −1" }).click()
   await files.locator(".diff .added", { hasText: "+c\\u{202e}" }).waitFor()
+  expect(await files.locator(".diff").locator(".added, .deleted").count()).toBe(2)
   await expectReadable("files")
 })
 
@@ -320,7 +321,13 @@ describe("what a job asks", () => {
     await allow.waitFor()
     scripted.forget("a1")
     let goOn = () => {}
-    await page.route("**/answer", (route) => void (goOn = () => route.continue()))
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    await page.route("**/answer", async (route) => {
+      await held
+      await route.continue()
+    })
     await allow.click()
     await request.getByText("Answering …").waitFor()
     expect(await allow.getAttribute("aria-disabled")).toBe("true")

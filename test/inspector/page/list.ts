@@ -33,8 +33,12 @@ describe("finding the way", () => {
     await page.keyboard.type("state:failed agent:explore quota")
     await row("plain").waitFor({ state: "detached" })
     await row("broken").waitFor()
-    await page.getByRole("searchbox").fill("state:done quota")
-    await page.getByText("No job matches this search.").waitFor()
+    await page.getByRole("searchbox").fill("state:faild quota")
+    await page.getByText("There is no state faild: there are created, prompting, done,").waitFor()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Escape")
+    await row("plain").getByText("the answer").waitFor()
+    expect(await page.getByRole("searchbox").inputValue()).toBe("")
   })
 
   it("filters by the state whose count is followed", async () => {
@@ -53,6 +57,12 @@ describe("finding the way", () => {
     await page.getByText("Check its key, quota and status, then send a follow-up.").waitFor()
     await page.locator(".waterfall li", { hasText: "running" }).waitFor()
     await page.getByRole("region", { name: "Details" }).getByText("tokens in / out").waitFor()
+    await page.getByRole("link", { name: "↓ next" }).click()
+    await page.getByRole("heading", { name: /work of plain/ }).waitFor()
+    expect(await page.getByRole("link", { name: "↓ next" }).count()).toBe(0)
+    await page.getByRole("link", { name: "all of ses_owner" }).click()
+    await row("broken").waitFor()
+    expect(new URL(page.url()).searchParams.get("q")).toBe("owner:ses_owner")
   })
 
   it("keeps the span of the timeline in the address", async () => {

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { RefObject } from "preact"
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks"
 import type { JobAnswer } from "../../http/api.ts"
+import { isCurrent } from "../model/connection.ts"
 import {
   completed,
   follow,
@@ -33,7 +34,8 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
   }
   return (
     <>
-      {problem !== "" && (
+      {/* That the connection is lost stands above already. */}
+      {problem !== "" && isCurrent.value && (
         <p class="problem" role="status">
           <Words text={problem} />
         </p>

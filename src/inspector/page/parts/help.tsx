@@ -12,7 +12,7 @@ const keys: [string, string][] = [
   ["n", "next job that waits for you"],
   ["f", "follow-up or message to the open job"],
   ["c", "cancel the open job"],
-  ["Esc", "back to the list"],
+  ["Esc", "back to the list; there: clear the search"],
   ["1 – 4", "Overview, Jobs, Timeline, Actors"],
   ["?", "this help"],
 ]

@@ -4,6 +4,7 @@ import { cancelJob } from "../model/api.ts"
 import { send } from "../model/sent.ts"
 import { addressOf, isLive } from "../model/words.ts"
 import { Confirm } from "./confirm.tsx"
+import { Copy } from "./copy.tsx"
 
 type Asked = "cancel" | "send" | undefined
 
@@ -13,19 +14,10 @@ export const CANCEL_ID = "cancel"
 /** What a person can do with a job. What the inspector does not allow stays visible and says why. */
 export function JobActions({ job }: { job: JobAnswer }) {
   const asked = useSignal<Asked>(undefined)
-  const copied = useSignal<"no" | "yes" | "refused">("no")
   const close = () => (asked.value = undefined)
   const where = addressOf(job)
   const isRunning = isLive(job)
   const sendName = isRunning ? "Send message" : "Follow-up"
-  const copy = async () => {
-    const json = JSON.stringify(job, null, 2)
-    copied.value = await navigator.clipboard.writeText(json).then(
-      () => "yes" as const,
-      () => "refused" as const,
-    )
-    setTimeout(() => (copied.value = "no"), 4_000)
-  }
   return (
     <div class="actions">
       <Action id={SEND_ID} name={`${sendName}…`} why={job.can.send} onClick={() => (asked.value = "send")} />
@@ -38,13 +30,7 @@ export function JobActions({ job }: { job: JobAnswer }) {
           onClick={() => (asked.value = "cancel")}
         />
       )}
-      <button type="button" onClick={copy}>
-        {copied.value === "yes" ? "Copied" : "Copy JSON"}
-      </button>
-      <p class={copied.value === "refused" ? "why" : "hidden"} role="status">
-        {copied.value === "yes" && "Copied"}
-        {copied.value === "refused" && "Copy JSON: the browser denied access to the clipboard"}
-      </p>
+      <Copy name="Copy JSON" text={() => JSON.stringify(job, null, 2)} />
       <Why id={`why-${SEND_ID}`} name={sendName} why={job.can.send} />
       {isRunning && <Why id={`why-${CANCEL_ID}`} name="Cancel" why={job.can.cancel} />}
       {asked.value === "cancel" && (

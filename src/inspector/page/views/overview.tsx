@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
-import { answerLine, lookForAnswers } from "../model/answers.ts"
+import { lookForAnswer, noteOf } from "../model/answers.ts"
 import { allJobs, asking, counts, now, projects, slow } from "../model/jobs.ts"
 import {
   amount,
@@ -31,7 +31,7 @@ export function Overview() {
   const running = [...jobs.filter(isRunning), ...jobs.filter(isQueued).reverse()]
   const ended = latestEnded(jobs)
   const latest = ended.map((job) => `${job.owner}/${job.id} ${job.run}`).join()
-  useEffect(() => void lookForAnswers(ended), [latest])
+  useEffect(() => ended.forEach(lookForAnswer), [latest])
   return (
     <main class="overview">
       <Heading isHidden>Overview</Heading>
@@ -62,7 +62,7 @@ export function Overview() {
           {ended.length === 0 && <p class="empty">No job has ended yet.</p>}
           <ul class="cards">
             {ended.map((job) => (
-              <Card key={`${job.owner}/${job.id}`} job={job} note={answerLine(job) || doing(job)} />
+              <Card key={`${job.owner}/${job.id}`} job={job} note={noteOf(job)} />
             ))}
           </ul>
         </section>
