@@ -14,6 +14,8 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   readOnly?: boolean
   /** What a running job is writing; empty until it has written something. */
   draft?(job: JobRecord): string
+  /** What the sessions of owners are called. Nobody asks while nobody looks. */
+  titles?: Titles
   /** Reads the text of an ended job that is not in memory. Default: it cannot be read. */
   readText?(job: JobRecord): Promise<EndedText>
   /**
@@ -29,6 +31,13 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   answer?(request: Request, answer: Answer): Promise<boolean>
   /** Sends a message to a running job, or a follow-up to an ended one. Rejects with a message for people. */
   send?(job: JobKey, message: string): Promise<void>
+}
+
+export type Titles = {
+  /** Nothing while it is not known: then it is read, and told to those who subscribe. */
+  of(owner: string): string | undefined
+  /** Hears of owners whose title has become known or has changed. Returns what ends that. */
+  subscribe(hear: (owner: string) => void): () => void
 }
 
 /** The text that an ended job left, or why there is none. */

@@ -20,6 +20,7 @@ import { registerCopy } from "./person/copies.ts"
 import { inspectJobs } from "./person/inspection.ts"
 import { loadedLine } from "./person/loaded.ts"
 import { serveTerminal } from "./person/terminal.ts"
+import { createTitles } from "./person/titles.ts"
 import { createToasts, logRequests } from "./person/toasts.ts"
 import type { Claims } from "./records/claims.ts"
 import { type Holder, isOfThisProcess, takeLease } from "./records/lease.ts"
@@ -183,7 +184,19 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       writers: () => store.actors(),
       jobOf: (session) => ledger.bySession(session),
     })
-  const inspection = inspectJobs({ host, toasts, troupe, actors, messenger, turns, options, directory, now })
+  const titles = createTitles(host)
+  const inspection = inspectJobs({
+    host,
+    toasts,
+    troupe,
+    actors,
+    messenger,
+    turns,
+    options,
+    directory,
+    titles,
+    now,
+  })
   const terminal = serveTerminal({ host, troupe, messenger, turns, link: inspection.link })
   const tools = jobTools({
     troupe,
@@ -228,6 +241,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       starts.hear(event)
       watch.handle(event)
       conversations.hear(event)
+      titles.hear(event)
       hearOwner(event)
     },
     async stop(): Promise<void> {

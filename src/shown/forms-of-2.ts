@@ -50,7 +50,13 @@ export function formAnswer(
     if (type === "external" || value === undefined) return []
     if (type === "multiselect") return [[key, [...values]]]
     if (type === "boolean") return [[key, value === "true"]]
-    return [[key, type === "number" || type === "integer" ? Number(value) : value]]
+    return [[key, type === "number" || type === "integer" ? numberIn(value) : value]]
   })
   return Object.fromEntries(found)
+}
+
+/** What is none goes as it is: opencode says what is wrong with it. */
+function numberIn(written: string): number | string {
+  const number = Number(written)
+  return Number.isFinite(number) ? number : written
 }

@@ -1,5 +1,5 @@
+import { visible } from "../util/visible.ts"
 import type { Part } from "./requests.ts"
-import { visible } from "./visible.ts"
 
 /** What a permission is asked for, as both generations of opencode tell of it. */
 export type Asked = {

@@ -26,6 +26,14 @@ export const contract = {
   },
   events: {
     changed: { schema: object({ owner: text }) },
+    /** A terminal may answer a question, which opencode lets no plugin do: without `answers` it dismisses it. */
+    answer: {
+      schema: {
+        type: "object",
+        properties: { session: text, request: text, answers: { type: "object" } },
+        required: ["session", "request"],
+      },
+    },
     toast: {
       schema: {
         type: "object",
@@ -43,6 +51,13 @@ function object(properties: Record<string, object>) {
 /** These, or words for the person that say why not: opencode 2 keeps those of an error to itself. */
 function answer(properties: Record<string, object>) {
   return { type: "object", properties: { ...properties, refused: text } }
+}
+
+/** `answers`: by the questions' keys. */
+export type PassedAnswer = {
+  session: string
+  request: string
+  answers?: Readonly<Record<string, readonly string[]>>
 }
 
 /** How the server part answers. Each rejects with words for the person. */

@@ -21,8 +21,12 @@ export type Screen = {
   open(session: string): void
   /** The session that is shown, where one is. */
   shown(): string | undefined
-  /** Has the person write a line; nothing where they do not. */
-  prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
+  /** Has the person write a line; nothing where they do not. `value`: what stands there when it opens. */
+  prompt(question: {
+    title: string
+    placeholder: string
+    value?: string | undefined
+  }): Promise<string | undefined>
   /** Shows something of one's own as a dialog until `settle` is called; nothing where the person leaves it. */
   dialog<Value>(draw: (settle: (value: Value) => void) => Element): Promise<Value | undefined>
   /** Closes the dialog that is shown. */
@@ -46,13 +50,12 @@ export type ColorName =
   | "chosenBackground"
   | "field"
 
-/** In the palette. `id` is that by which a person gives it keys of their own. */
+/** In the palette. A person gives keys of their own to commands of opencode alone: it takes no `id` of others. */
 export type Command = {
   id: string
   title: string
   /** Offers it as `/slash` in the prompt, too. */
   slash?: string
-  /** The keys that it has where the person gave it none. */
   bind?: string
   run: () => Promise<void> | void
 }

@@ -9,6 +9,7 @@ import { answerWaiting, sayWhatWaits } from "./view/answer.ts"
 import { atTheTop, jobsDialog } from "./view/jobs-dialog.ts"
 import { jobsList } from "./view/jobs-list.ts"
 import { chooseFrom } from "./view/menu.ts"
+import { ownShortcuts } from "./view/own-shortcuts.ts"
 import { read } from "./view/reader.ts"
 import { sidebar, summary } from "./view/sidebar.ts"
 import { spoken } from "./view/spoken.ts"
@@ -43,6 +44,7 @@ function begin(screen: Screen): void {
   const terminal: Terminal = {
     ...screen,
     ...spoken(screen),
+    keys: (keys) => ownShortcuts(keys, screen.keys(keys)),
     choose: (menu, until) => chooseFrom(screen, menu, until),
   }
   let place = atTheTop()

@@ -1,7 +1,7 @@
 /**
  * Foreign text, as models, providers and tools write it, may hold what a terminal would carry out or what makes words
  * look like others. This is what of it may be shown. Where somebody decides by what they read, what is hidden is written
- * out instead: see `src/shown/visible.ts`.
+ * out instead: see `src/terminal/view/plain.ts`.
  */
 
 const esc = String.fromCharCode(0x1b)

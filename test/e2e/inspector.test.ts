@@ -13,6 +13,8 @@ import { poll } from "../support/waiters.ts"
 
 const token = "a-token-of-thirty-two-characters-or-more"
 
+const headers = { authorization: `Bearer ${token}`, "x-troupe": "1", "content-type": "application/json" }
+
 let browser: Browser
 
 beforeAll(async () => {
@@ -20,7 +22,14 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-describeBoth("The inspector", ({ start, generation }) => {
+const config = {
+  permission: { "*": "allow", bash: { "*": "allow", "echo asked": "ask" } },
+  agent: {
+    inquirer: { mode: "subagent", description: "May ask the user", permission: { question: "allow" } },
+  },
+}
+
+describeBoth("The inspector", ({ start, generation, tools }) => {
   let model: ScriptedModel
   let opencode: AnyOpencode
 
@@ -28,7 +37,7 @@ describeBoth("The inspector", ({ start, generation }) => {
     model = await startScriptedModel()
     // A port and a token of its own, as a person sets them for scripts.
     const inspector = { port: await freePort(), token }
-    opencode = await start({ model, plugin: { options: { notify: "never", inspector } } })
+    opencode = await start({ model, config, plugin: { options: { notify: "never", inspector } } })
   })
   afterAll(async () => {
     await opencode?.stop()
@@ -83,6 +92,77 @@ describeBoth("The inspector", ({ start, generation }) => {
     work.release(" and whole")
     await page.getByText("half and whole").first().waitFor()
     await page.close()
+  })
+
+  test("a child's conversation, its requests and its files are read when they are looked at, and answered", async () => {
+    const owner = await opencode.session()
+    const [running] = await inspect(opencode)
+    const { frames, close } = await listen(running?.url ?? "", { authorization: `Bearer ${token}` })
+    const work = held("It begins")
+    model.script("full work", [
+      {
+        type: "tool",
+        reasoning: "Let me think.",
+        text: "First I write.",
+        calls: [tools.write("made.txt", "one\ntwo\n")],
+      },
+      { type: "tool", calls: [tools.shell("echo asked")] },
+      { type: "tool", calls: [tools.question("Which colour?", "Red", "Blue")] },
+      work.reply,
+    ])
+    await opencode.callTool(owner, "agents_start", {
+      tasks: [{ id: "full", prompt: "full work", agent: "inquirer" }],
+    })
+    const { session } = await opencode.events.waitFor("request.opened", ({ request }) =>
+      request.text.includes("echo asked"),
+    )
+    const path = `${running?.url}/api/jobs/${session}`
+    const get = async (what: string) => (await fetch(`${path}${what}`, { headers })).json()
+    const request = () => poll("a request in full", async () => (await get("")).requests[0])
+    const answer = async (body: object) =>
+      (await fetch(`${path}/answer`, { method: "POST", headers, body: JSON.stringify(body) })).status
+
+    const permission = await request()
+    expect(permission).toMatchObject({ kind: "permission", session, action: tools.shell("").name })
+    expect(permission.parts[0].text).toBe("echo asked")
+    expect(await answer({ ask: permission.id, reply: "once" })).toBe(202)
+    expect(await answer({ ask: permission.id, reply: "once" })).toBe(409)
+
+    await opencode.events.waitFor("request.opened", (event) => event.request.text === "Which colour?")
+    const question = await request()
+    expect(question.questions[0]).toMatchObject({ title: "Choose", text: "Which colour?" })
+    // On opencode 2 it takes a terminal: see test/e2e/tui/answers.ts.
+    if (generation === 2) await opencode.answer(session, question.id, "Red")
+    else expect(await answer({ ask: question.id, answers: [["Red"]] })).toBe(202)
+
+    const said = await poll("what it is writing", async () => {
+      const { messages } = await get("/messages")
+      return messages.at(-1).parts.at(-1)?.text === "It begins" ? messages : undefined
+    })
+    const parts = said.flatMap((message: { parts: object[] }) => message.parts)
+    expect(parts).toMatchObject([
+      { type: "text", text: "full work" },
+      { type: "reasoning", text: "Let me think." },
+      { type: "text", text: "First I write." },
+      { type: "tool", tool: "write", title: "made.txt", status: "completed" },
+      { type: "tool", status: "completed", output: "asked\n" },
+      { type: "tool", tool: "question", status: "completed", output: expect.stringContaining("Red") },
+      { type: "text", text: "It begins" },
+    ])
+    work.release(" and ends")
+    await opencode.callTool(owner, "agents_wait", {})
+    const { messages } = await get(`/messages?after=${said.at(-1).id}`)
+    expect(messages).toMatchObject([{ id: said.at(-1).id, parts: [{ text: "It begins and ends" }] }])
+    expect((await get("/files")).files).toMatchObject([
+      { path: "made.txt", additions: 2, deletions: 0, diff: expect.stringContaining("+two") },
+    ])
+    await frames.waitFor(({ data }) => (data.owners?.[owner] ?? "") !== "")
+    close()
+    await opencode.deleteSession(session)
+    expect((await get("/messages")).error).toEqual({
+      kind: "lost",
+      message: "Its conversation is lost: its session was deleted.",
+    })
   })
 
   test("a cancel on the page ends the child for real", async () => {

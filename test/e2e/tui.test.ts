@@ -6,7 +6,7 @@ import { processesWith } from "../support/processes.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { startTui, type Tui } from "../support/tui.ts"
 import { poll } from "../support/waiters.ts"
-import { answersInTheTerminal, inquirer } from "./tui/answers.ts"
+import { answersInTheTerminal, inquirer, token } from "./tui/answers.ts"
 
 /** The first prompt of a fresh terminal takes several seconds. Milliseconds. */
 const slowly = 30_000
@@ -20,7 +20,11 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
   beforeAll(async () => {
     model = await startScriptedModel()
     const config = { permission: { "*": "allow", bash: "ask", shell: "ask" }, agent: inquirer }
-    tui = await startTui({ model, config, plugin: { options: { colour: "red", depth: 0 } } }, generation)
+    tui = await startTui(
+      { model, config, plugin: { options: { colour: "red", depth: 0, inspector: { token } } } },
+      generation,
+    )
+    await tui.waitForScreen(ready, slowly)
   })
 
   afterAll(async () => {
@@ -51,7 +55,6 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
       { type: "tool", calls: [{ name: "agents_wait", args: {} }] },
       { type: "text", text: "Both are looked into." },
     ])
-    await tui.waitForScreen(ready, slowly)
     tui.type("research both")
     await tui.waitForScreen(/research both/)
     tui.press("Enter")
@@ -190,7 +193,8 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
   })
 
   test.runIf(isDeep)("finds their way among two hundred jobs", async () => {
-    model.on(({ text }) => text.startsWith("read page"), { type: "text", text: "read" })
+    const pages = held()
+    model.on(({ text }) => text.startsWith("read page"), pages.reply)
     const task = (index: number) => ({ id: `p${index}`, prompt: `read page ${index}` })
     const calls = [0, 50, 100, 150].map((first) => ({
       name: "agents_start",
@@ -204,7 +208,8 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     tui.type("read the book")
     await tui.waitForScreen(/read the book/)
     tui.press("Enter")
-    await tui.waitForScreen(/8 running, \d+ queued[\s\S]*and \d+ more/, slowly)
+    await tui.waitForScreen(/8 running, 192 queued[\s\S]*and \d+ more/, slowly)
+    pages.release("read")
     await tui.waitForScreen(/The book is read\./, 4 * slowly)
     await tui.waitForScreen(/ \d+ done/)
 

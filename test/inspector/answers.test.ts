@@ -49,18 +49,20 @@ async function answer(job: string, body: string) {
 }
 
 it("answers through a job what that job asks, and nothing that another one asks", async () => {
-  scripted.asks("j1", permission("a1", "j1"))
-  scripted.asks("j2", permission("a2", "j2"))
+  await scripted.ask("j1", permission("a1", "j1"))
+  await scripted.ask("j2", permission("a2", "j2"))
   expect(await answer("j1", '{"ask":"a2","reply":"always"}')).toEqual([409, "answered"])
-  expect([...scripted.answered]).toEqual([])
+  expect(scripted.answers).toEqual([])
   expect(await answer("j1", '{"ask":"a1","reply":"once"}')).toEqual([202, undefined])
   expect(await answer("j1", '{"ask":"a1","reply":"once"}')).toEqual([409, "answered"])
-  expect([...scripted.answered]).toEqual([["a1", { kind: "decision", decision: "once" }]])
+  expect(scripted.answers.map(({ request, answer }) => [request.id, answer])).toEqual([
+    ["a1", { kind: "decision", decision: "once" }],
+  ])
 })
 
 it("says how much of what it would allow is not shown", async () => {
   const always = [..."x".repeat(205)].map((_, index) => `command-${index} *`)
-  scripted.asks("j1", permission("a1", "j1", { always: ["y".repeat(100_001), ...always] }))
+  await scripted.ask("j1", permission("a1", "j1", { always: ["y".repeat(100_001), ...always] }))
   const { text } = await ask(inspector.url, `/api/jobs/${sessionOf("j1")}`, { headers: bearer })
   const shown: string[] = JSON.parse(text).requests[0].always
   expect(shown[0]).toMatch(/y… \(it goes on\)$/)
@@ -77,9 +79,9 @@ it.each([
   '{"ask":["a1"],"reply":"once"}',
   '{"__proto__":{"ask":"a1","reply":"once"}}',
 ])("takes no answer to a permission request that is none: %s", async (body) => {
-  scripted.asks("j1", permission("a1", "j1"))
+  await scripted.ask("j1", permission("a1", "j1"))
   expect(await answer("j1", body)).toEqual([400, "body"])
-  expect([...scripted.answered]).toEqual([])
+  expect(scripted.answers).toEqual([])
 })
 
 it.each([
@@ -92,7 +94,7 @@ it.each([
 ])("takes no answer to a question that is none: %s", async (body) => {
   const choices = ["yes", "no"].map((value) => ({ value, label: value }))
   const sure = { key: "sure", title: "", text: "Sure?", choices, isMultiple: false, takesText: false }
-  scripted.asks("j1", { id: "q1", session: sessionOf("j1"), kind: "question", questions: [sure] })
+  await scripted.ask("j1", { id: "q1", session: sessionOf("j1"), kind: "question", questions: [sure] })
   expect(await answer("j1", body)).toEqual([400, "body"])
-  expect([...scripted.answered]).toEqual([])
+  expect(scripted.answers).toEqual([])
 })

@@ -89,6 +89,20 @@ describe("over HTTP", () => {
     expect((await frames.waitFor(shows("j1", "done"))).event).toBe("changes")
   })
 
+  it("carries what owners are called, as soon as that is known and whenever it changes", async () => {
+    scripted.start("j1")
+    await scripted.until("j1", "prompting.working")
+    const frames = await stream()
+    expect((await frames.waitFor(({ event }) => event === "snapshot")).data.owners).toEqual({})
+    scripted.retitle(OWNER, "Mend the tests")
+    await frames.waitFor(({ data }) => data.owners?.[OWNER] === "Mend the tests")
+    scripted.retitle(OWNER, "Mend all tests")
+    await frames.waitFor(({ data }) => data.owners?.[OWNER] === "Mend all tests")
+    const later = await stream()
+    const { data } = await later.waitFor(({ event }) => event === "snapshot")
+    expect(data.owners).toEqual({ [OWNER]: "Mend all tests" })
+  })
+
   it("resumes after the last event that a client has seen", async () => {
     const first = await stream()
     await first.waitFor(({ event }) => event === "snapshot")

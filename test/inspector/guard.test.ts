@@ -401,8 +401,7 @@ it("changes nothing of a project that is read-only, where others are not", async
   await other.until("j9", "prompting.working")
   const remove = inspector.add({ ...other.source, readOnly: true })
   other.start("j10", { owner: "ses_other" })
-  other.asks("j9", { id: "a1", session: sessionOf("j9"), kind: "question", questions: [] })
-  await other.until("j9", "prompting.question")
+  await other.ask("j9", { id: "a1", session: sessionOf("j9"), kind: "question", questions: [] })
   const its = `/api/jobs/${sessionOf("j9")}`
   const attempts: [string, object][] = [
     [`${its}/cancel`, {}],
@@ -416,7 +415,7 @@ it("changes nothing of a project that is read-only, where others are not", async
     expect([path, answered.status, errorOf(answered.text).kind]).toEqual([path, 405, "read-only"])
   }
   expect(other.sent).toEqual([])
-  expect([...other.answered]).toEqual([])
+  expect(other.answers).toEqual([])
   expect(other.troupe.records.get("ses_owner", "j9")?.state).toBe("prompting")
   remove()
   other.stop()

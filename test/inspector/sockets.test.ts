@@ -62,6 +62,26 @@ describe.each([
 
   const works = async () => (await ask(url, "/api/jobs", { headers: bearer })).status
 
+  // The first of all: a stream of another test may be closed and not yet be known to be.
+  it("answers words for the seventeenth stream, and another once one has left", async () => {
+    const streams = await Promise.all(Array.from({ length: 16 }, () => listen(url, bearer)))
+    for (let look = 0; look < 20; look++) await ask(url, "/api/stream", { method: "HEAD", headers: bearer })
+    const refused = await ask(url, "/api/stream", { headers: bearer })
+    expect([refused.status, JSON.parse(refused.text).error]).toEqual([
+      503,
+      { kind: "streams", message: expect.stringContaining("16 streams are open") },
+    ])
+    streams[0]?.close()
+    await expect
+      .poll(async () => {
+        const next = await listen(url, bearer)
+        next.close()
+        return next.response.statusCode
+      })
+      .toBe(200)
+    for (const { close } of streams) close()
+  })
+
   it("closes what asks for another protocol", async () => {
     const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
     expect(await send(`GET /api/stream HTTP/1.1\r\n${upgrade}Authorization: Bearer ${token}\r\n\r\n`)).toBe(
@@ -95,25 +115,6 @@ describe.each([
     socket.on("data", request).on("error", () => {})
     request()
     await once(socket, "close")
-  })
-
-  it("answers words for the seventeenth stream, and another once one has left", async () => {
-    const streams = await Promise.all(Array.from({ length: 16 }, () => listen(url, bearer)))
-    for (let look = 0; look < 20; look++) await ask(url, "/api/stream", { method: "HEAD", headers: bearer })
-    const refused = await ask(url, "/api/stream", { headers: bearer })
-    expect([refused.status, JSON.parse(refused.text).error]).toEqual([
-      503,
-      { kind: "streams", message: expect.stringContaining("16 streams are open") },
-    ])
-    streams[0]?.close()
-    await expect
-      .poll(async () => {
-        const next = await listen(url, bearer)
-        next.close()
-        return next.response.statusCode
-      })
-      .toBe(200)
-    for (const { close } of streams) close()
   })
 
   // opencode's Bun takes at most 16 kB of headers, whatever is set.

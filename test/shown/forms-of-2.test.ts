@@ -48,6 +48,8 @@ it("A form of opencode 2 is a question for each of its fields", () => {
 it("Its answer has what each field takes, and leaves out what was left open", () => {
   const answers = { q0: ["Red", "mauve"], q1: [], sure: ["false"], rows: ["12"], login: [] }
   expect(formAnswer(form, answers)).toEqual({ q0: ["Red", "mauve"], sure: false, rows: 12 })
+  // opencode says what is wrong with it.
+  expect(formAnswer(form, { rows: ["a dozen"] })).toEqual({ rows: "a dozen" })
 })
 
 it("Its fields may have any names", () => {

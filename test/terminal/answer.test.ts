@@ -84,7 +84,7 @@ function person(requests: Request[], all: ShownJob[], picks: Pick[], written: (s
     copy: unexpected,
     open: vi.fn(),
     toast: vi.fn(),
-    prompt: async () => written.shift(),
+    prompt: async (_: { value?: string | undefined }) => written.shift(),
     choose: async <Value>(menu: Menu<Value>, until?: Promise<Value>): Promise<Chosen<Value> | undefined> => {
       menus.push(menu)
       const next = picks.shift()
@@ -189,6 +189,33 @@ describe("A question in the terminal", () => {
       "ask asks, question 2 of 2: Which size?",
     ])
     expect(answers).toEqual([["q", { kind: "answers", answers: { q0: ["red"], q1: ["large"] } }]])
+  })
+
+  it("that is refused is asked again, and what the person has written stands there", async () => {
+    const rows = question("q", { choices: [] }, { isMultiple: true })
+    const picks = ["Write an answer", { marks: ["red"], pick: "Write an answer" }, "Send what is marked"]
+    const { terminal, menus, answers } = person(
+      [rows],
+      [waiting("lint", 1, rows)],
+      [...picks, "Write an answer", "Send what is marked"],
+      ["a dozen", "mauve", "12"],
+    )
+    const { answer: take } = terminal.jobs
+    const prompt = vi.spyOn(terminal, "prompt")
+    terminal.jobs.answer = async (request, given) => {
+      await take(request, given)
+      if (answers.length === 1) throw new Error("Rows must be a number")
+      return true
+    }
+    await answerWaiting(terminal)
+    expect(answers.map(([, given]) => given)).toEqual([
+      { kind: "answers", answers: { q0: ["a dozen"], q1: ["red", "mauve"] } },
+      { kind: "answers", answers: { q0: ["12"], q1: ["red", "mauve"] } },
+    ])
+    expect(terminal.toast.mock.calls).toEqual([[{ message: "Rows must be a number", variant: "error" }]])
+    expect(prompt.mock.calls.map(([given]) => given.value)).toEqual([undefined, undefined, "a dozen"])
+    const chosenAtFirst = menus.slice(3).map(({ items, cursor = 0 }) => items[cursor]?.title)
+    expect(chosenAtFirst).toEqual(["Write an answer", "Send what is marked"])
   })
 
   it("can be dismissed", async () => {

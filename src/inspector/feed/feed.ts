@@ -1,7 +1,7 @@
 import { setTimeout as after } from "node:timers/promises"
 import type { JobKey } from "../../machines/record.ts"
 import type { Found, Source, Sources } from "../source.ts"
-import { viewOf } from "./job-view.ts"
+import { clip, viewOf } from "./job-view.ts"
 import { type NumberedChange, Ring } from "./ring.ts"
 
 /** One server-sent event. `id` is what `Last-Event-ID` resumes from. */
@@ -87,8 +87,10 @@ export class Feed {
     const projects = this.#sources.list().map(({ name, concurrency }) => ({ name, concurrency }))
     const head = { now: this.#options.now(), readOnly: this.#options.readOnly, projects }
     let first = true
-    for (const { jobs, isLast } of inChunks(this.#sources.jobs(), (found) => JSON.stringify(viewOf(found)))) {
-      const data = `${JSON.stringify({ ...head, first, last: isLast }).slice(0, -1)},"jobs":[${jobs}]}`
+    const owners = new Owners()
+    for (const { jobs, isLast } of inChunks(this.#sources.jobs(), (found) => owners.withJob(found))) {
+      const chunk = { ...head, first, last: isLast, owners: owners.take() }
+      const data = `${JSON.stringify(chunk).slice(0, -1)},"jobs":[${jobs}]}`
       yield { event: "snapshot", ...(isLast && { id: seq }), data }
       first = false
     }
@@ -98,13 +100,16 @@ export class Feed {
   *#changes(changes: NumberedChange[], seq: number): Iterable<FeedMessage> {
     const gone: string[] = []
     const found: Found[] = []
+    const owners = new Owners()
     for (const { source, owner, id } of changes) {
-      const record = source.records.get(owner, id)
+      const record = id === undefined ? undefined : source.records.get(owner, id)
       if (record) found.push({ source, record })
+      else if (id === undefined) owners.add(source, owner)
       else gone.push(`${owner}/${id}`)
     }
-    for (const { jobs, isLast } of inChunks(found, (each) => JSON.stringify(viewOf(each)))) {
-      const head = JSON.stringify({ now: this.#options.now(), gone: isLast ? gone : [] })
+    for (const { jobs, isLast } of inChunks(found, (each) => owners.withJob(each))) {
+      const chunk = { now: this.#options.now(), gone: isLast ? gone : [], owners: owners.take() }
+      const head = JSON.stringify(chunk)
       yield { event: "changes", ...(isLast && { id: seq }), data: `${head.slice(0, -1)},"jobs":[${jobs}]}` }
     }
   }
@@ -159,7 +164,11 @@ export class Feed {
         this.#ring.push({ source, owner, id })
         this.#wake()
       }
-      return [source.records.subscribe(note), source.records.onForgotten(note)]
+      const untitled = source.titles?.subscribe((owner) => {
+        this.#ring.push({ source, owner })
+        this.#wake()
+      })
+      return [source.records.subscribe(note), source.records.onForgotten(note), untitled ?? (() => {})]
     })
     return () => {
       for (const untap of untaps) untap()
@@ -168,6 +177,32 @@ export class Feed {
 
   #wake(): void {
     for (const wake of [...this.#wakers]) wake()
+  }
+}
+
+/** The titles of the owners that a chunk is about, each once. */
+class Owners {
+  readonly #sent = new Set<string>()
+  #titles: Record<string, string> = {}
+
+  /** The JSON of a job, whose owner's title goes along. */
+  withJob(found: Found): string {
+    const { source, record } = found
+    if (!this.#sent.has(record.owner)) this.add(source, record.owner)
+    return JSON.stringify(viewOf(found))
+  }
+
+  add({ titles }: Source, owner: string): void {
+    const title = titles?.of(owner)
+    if (title === undefined) return
+    this.#sent.add(owner)
+    this.#titles[owner] = clip(title)
+  }
+
+  take(): Record<string, string> {
+    const titles = this.#titles
+    this.#titles = {}
+    return titles
   }
 }
 

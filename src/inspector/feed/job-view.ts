@@ -25,4 +25,4 @@ export function viewOf({ source, record }: Found): JobView {
   }
 }
 
-const clip = (text: string) => (text.length > longest ? `${text.slice(0, longest)}…` : text)
+export const clip = (text: string) => (text.length > longest ? `${text.slice(0, longest)}…` : text)

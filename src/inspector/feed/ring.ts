@@ -1,7 +1,8 @@
 import type { JobKey } from "../../machines/record.ts"
 import type { Source } from "../source.ts"
 
-export type Change = JobKey & { source: Source }
+/** Of a job; without an `id`, of its owner's title. */
+export type Change = Pick<JobKey, "owner"> & { id?: string; source: Source }
 export type NumberedChange = Change & { seq: number }
 
 /** Changes kept for clients that are behind. Each takes about sixty bytes, whatever the size of the job. */
@@ -49,7 +50,7 @@ export class Ring {
     for (let at = this.#head; at > seq; at--) {
       const change = this.#changes[at % capacity]
       if (!change) continue
-      const key = `${change.owner}/${change.id}`
+      const key = `${change.owner}/${change.id ?? ""}`
       if (seen.has(key)) continue
       seen.add(key)
       latest.push({ ...change, seq: at })

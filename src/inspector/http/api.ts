@@ -215,22 +215,24 @@ export type MessagesAnswer = z.infer<typeof MessagesAnswer>
 
 const texts = z.array(z.string().max(32_000)).max(100)
 const ask = z.string().min(1).max(200).describe("The `id` of the request.")
-export const AnswerBody = z.union([
-  z.strictObject({
-    ask,
-    reply: z.enum(["once", "always", "reject"]),
-    message: z.string().max(32_000).optional().describe("What the child is told with a refusal."),
-  }),
-  z.strictObject({
-    ask,
-    answers: z
-      .union([z.array(texts).max(100), z.record(z.string().max(200), texts)])
-      .describe(
-        "To each question the chosen values or a text: in the order of the questions, or by their keys.",
-      ),
-  }),
-  z.strictObject({ ask, dismiss: z.literal(true) }),
-])
+export const AnswerBody = z
+  .union([
+    z.strictObject({
+      ask,
+      reply: z.enum(["once", "always", "reject"]),
+      message: z.string().max(32_000).optional().describe("What the child is told with a refusal."),
+    }),
+    z.strictObject({
+      ask,
+      answers: z
+        .union([z.array(texts).max(100), z.record(z.string().max(200), texts)])
+        .describe(
+          "To each question the chosen values or a text: in the order of the questions, or by their keys.",
+        ),
+    }),
+    z.strictObject({ ask, dismiss: z.literal(true) }),
+  ])
+  .meta({ requirement: "`ask` with either `reply` (once, always or reject), `answers` or `dismiss`: true" })
 export type AnswerBody = z.infer<typeof AnswerBody>
 
 export const FilesAnswer = z.object({

@@ -1,8 +1,20 @@
 import { address, go, VIEWS } from "./model/address.ts"
 import { cursor, isFocusDue } from "./model/cursor.ts"
-import { isFolded, neighbour, neighbourJob, ownerKey, rowKey, rowOf, rows, toggleFold } from "./model/list.ts"
+import { needy } from "./model/jobs.ts"
+import {
+  isFolded,
+  neighbour,
+  neighbourJob,
+  ownerKey,
+  ownerOf,
+  rowKey,
+  rowOf,
+  rows,
+  toggleFold,
+} from "./model/list.ts"
 import { addressOf } from "./model/words.ts"
 import { isHelpOpen } from "./parts/help.tsx"
+import { CANCEL_ID, SEND_ID } from "./parts/job-actions.tsx"
 import { SEARCH_ID } from "./parts/search.tsx"
 
 /** The keyboard shortcuts. Not while somebody types, nor in dialogs. */
@@ -41,6 +53,12 @@ function act(key: string, target: HTMLElement): boolean {
     case "Enter":
       // A focused link or button opens itself, unless the focus has not caught up with the cursor.
       return (isFocusDue.value || !target.matches("a, button, summary")) && openRow()
+    case "n":
+      return nextNeedy()
+    case "c":
+      return press(CANCEL_ID)
+    case "f":
+      return press(SEND_ID)
     case "Escape":
       if (address.value.job === "") return false
       go({ job: "" })
@@ -65,6 +83,21 @@ function move(step: 1 | -1): boolean {
   return next !== undefined
 }
 
+/** From the open job to the next one that needs somebody, and around. */
+function nextNeedy(): boolean {
+  const jobs = needy.value.map(({ job }) => job)
+  const at = jobs.findIndex((job) => addressOf(job) === address.value.job)
+  const next = jobs[(at + 1) % jobs.length]
+  if (next) go({ job: addressOf(next) })
+  return next !== undefined
+}
+
+function press(id: string): boolean {
+  const button = document.getElementById(id)
+  button?.click()
+  return button !== null
+}
+
 function moveCursor(key: string): void {
   cursor.value = key
   isFocusDue.value = true
@@ -84,7 +117,7 @@ function fold(isFolding: boolean): boolean {
   const { view, job } = address.value
   const row = view === "jobs" && job === "" ? rows.value[rowOf(cursor.value)] : undefined
   if (!row || address.value.list === "flat") return false
-  const owner = row.kind === "owner" ? row.owner : row.under
+  const owner = ownerOf(row)
   if (isFolded(owner) === isFolding) return false
   toggleFold(owner)
   moveCursor(ownerKey(owner))
@@ -95,7 +128,7 @@ function openRow(): boolean {
   const row = address.value.view === "jobs" ? rows.value[rowOf(cursor.value)] : undefined
   if (!row) return false
   if (row.kind === "owner") toggleFold(row.owner)
-  else go({ job: addressOf(row.job) })
+  else if (row.kind === "job") go({ job: addressOf(row.job) })
   return true
 }
 

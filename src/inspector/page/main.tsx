@@ -4,11 +4,11 @@ import { visible } from "../../util/visible.ts"
 import { onKey } from "./keys.ts"
 import { noAccess } from "./model/access.ts"
 import { address, onLinkClick } from "./model/address.ts"
-import { connect } from "./model/connection.ts"
-import { findJob, needy, tick } from "./model/jobs.ts"
+import { connect, connection, heardAt, isCurrent, isOutdated } from "./model/connection.ts"
+import { findJob, freezeAt, needy, tick } from "./model/jobs.ts"
 import { Header, viewNames } from "./parts/header.tsx"
 import { Help } from "./parts/help.tsx"
-import { Gone, LinkRequired } from "./parts/no-access.tsx"
+import { Gone, LinkRequired, Stale } from "./parts/no-access.tsx"
 import { Actors } from "./views/actors.tsx"
 import { Job } from "./views/job.tsx"
 import { Jobs } from "./views/jobs.tsx"
@@ -21,6 +21,7 @@ function Page() {
     <>
       <Header />
       {noAccess.value === "gone" && <Gone />}
+      {connection.value === "stale" && <Stale />}
       <View />
       <Help />
     </>
@@ -57,6 +58,13 @@ function placeWords(): string[] {
 
 document.addEventListener("click", onLinkClick)
 document.addEventListener("keydown", onKey)
-setInterval(tick, 1_000)
+setInterval(() => {
+  // What is out of date grows no older.
+  if (isCurrent.value) tick()
+  else freezeAt(heardAt.value)
+}, 1_000)
+effect(() => {
+  document.body.classList.toggle("is-stale", isOutdated.value)
+})
 void connect()
 render(<Page />, document.body)

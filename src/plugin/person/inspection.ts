@@ -1,4 +1,4 @@
-import type { Inspector, Source } from "../../inspector/index.ts"
+import type { Inspector, Source, Titles } from "../../inspector/index.ts"
 import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
@@ -22,6 +22,7 @@ export type InspectionOptions = {
   turns: Pick<Turns, "draftOf" | "partOf">
   options: Options
   directory: string
+  titles: Titles
   now: () => number
 }
 
@@ -49,6 +50,7 @@ export function inspectJobs({
   turns,
   options,
   directory,
+  titles,
   now,
 }: InspectionOptions) {
   const source: Source = {
@@ -59,6 +61,7 @@ export function inspectJobs({
     history: troupe.history,
     actors,
     cancel: troupe.cancel,
+    titles,
     draft: ({ session }) => turns.draftOf(session),
     readText: (record) => textOf(host, record),
     conversation: (record, after) => conversationOf({ host, turns }, record, after),

@@ -17,6 +17,10 @@ export type Api = {
         body: { type: "tui.command.execute"; properties: { command: string } }
       }): Promise<{ error?: unknown }>
     }
+    tool: { ids(): Promise<{ data?: readonly string[] }> }
+    app: {
+      log(line: { service: string; level: "warn"; message: string }): Promise<unknown>
+    }
     permission: Client["permission"] & {
       reply(answer: { requestID: string; reply: Decision; message?: string }): Promise<Replied>
     }
@@ -47,6 +51,7 @@ export type Api = {
     DialogPrompt(question: {
       title: string
       placeholder: string
+      value?: string | undefined
       onConfirm(value: string): void
       onCancel(): void
     }): Element
@@ -85,10 +90,11 @@ type ThemeColor =
 type KeymapCommand = { name: string; title: string; namespace?: "palette"; slashName?: string; run(): void }
 export type Binding = { key: unknown; cmd?: unknown }
 export type Replied = { error?: unknown; response?: { status: number } }
-export type Message = { info: { role: string }; parts: MessagePart[] }
+export type Message = { info: { id: string; role: string; summary?: unknown }; parts: MessagePart[] }
 type MessagePart = {
   type: string
   text?: string
+  synthetic?: boolean
   callID?: string
   state?: { input?: Record<string, unknown> }
 }

@@ -1,11 +1,13 @@
 import { permissionParts } from "../../shown/permission-parts.ts"
 import { answersOfOne, questionsOfOne } from "../../shown/questions-of-1.ts"
 import type { Answer, Request } from "../../shown/requests.ts"
+import type { TerminalCommand } from "../contract.ts"
 import { glanceAt } from "../glance.ts"
 import type { Ask, Jobs, ShownJob } from "../jobs.ts"
 import type { Api, Part, Replied, Session } from "./api-of-1.ts"
 import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
-import { storedPrompt, storedRecord } from "./shown-record.ts"
+import { serverPart } from "./server-part-of-1.ts"
+import { storedRecord, storedRun } from "./shown-record.ts"
 import { done, given, tell } from "./tell-1.ts"
 import { textOf } from "./texts-of-1.ts"
 
@@ -25,6 +27,7 @@ const textLength = 200
 
 /** Jobs as the metadata of their children have them, and what opencode tells of those that run. */
 export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | "event">): Jobs {
+  const demandServerPart = serverPart(client)
   const children = new Map<string, Child>()
   /** The children of owners by their ids, read once and kept up to date by events, which have them in full. */
   const read = new Map<string, Promise<Map<string, Session>>>()
@@ -168,27 +171,38 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   async function all(): Promise<ShownJob[]> {
     const sessions = given(await client.session.list({ limit: mostSessions }))
     for (const { id, title = "" } of sessions) titles.set(id, title)
-    return sessions.flatMap(shown).toSorted(asStarted)
+    const found = sessions.flatMap(shown).toSorted(asStarted)
+    if (found.length === 0) await demandServerPart()
+    return found
+  }
+
+  async function act(command: TerminalCommand): Promise<void> {
+    await demandServerPart()
+    await tell(client, command)
   }
 
   return {
     title: (owner) => state.session.get(owner)?.title || titles.get(owner) || owner,
     all,
     // None of them is looked for where nobody waits.
-    waiting: async () => (requests.isEmpty() ? [] : (await all()).filter(({ asks }) => asks?.length)),
+    async waiting() {
+      if (!requests.isEmpty()) return (await all()).filter(({ asks }) => asks?.length)
+      await demandServerPart()
+      return []
+    },
     async read(job) {
       const of = { sessionID: job.session }
       const [child, messages] = await Promise.all([client.session.get(of), client.session.messages(of)])
-      const prompt = storedPrompt(given(child).metadata)
-      return { prompt: prompt ?? "", text: textOf(job, given(messages), prompt) }
+      const run = storedRun(given(child).metadata)
+      return { prompt: run.prompt, text: textOf(job, given(messages), run) }
     },
     inspect: async () => {
       // The server part says it in a toast.
-      await tell(client, { act: "inspect" })
+      await act({ act: "inspect" })
       return undefined
     },
-    cancel: ({ session }) => tell(client, { act: "cancel", session }),
-    send: ({ session }, message) => tell(client, { act: "send", session, message }),
+    cancel: ({ session }) => act({ act: "cancel", session }),
+    send: ({ session }, message) => act({ act: "send", session, message }),
     async request(_job, ask) {
       const open = requests.get(ask.id)
       return open && inFull(open)

@@ -3,7 +3,7 @@ import { permissionParts } from "../../shown/permission-parts.ts"
 import type { Answer, Decision, Request } from "../../shown/requests.ts"
 import { contract } from "../contract.ts"
 import type { Ask, Jobs } from "../jobs.ts"
-import { textIn, unreachable } from "./foreign.ts"
+import { absent, answeredIn, textIn, unreachable } from "./foreign.ts"
 import { toldGlance, toldJobs } from "./shown-record.ts"
 
 /** How opencode 2 is called. Seen in 2.0.15. */
@@ -64,6 +64,10 @@ type Rpc = {
   send(given: { session: string; message: string }, at: At): Promise<unknown>
 }
 
+/** How long an answer may take which the server part knows, and one for which it has to ask opencode. Milliseconds. */
+const quick = 5_000
+const slow = 30_000
+
 type ChangedEvent = `rpc.${typeof contract.id}.changed`
 
 export type Place = { readonly directory?: string }
@@ -91,13 +95,13 @@ export function jobsOf({
     waiting: async () => (await all()).filter(({ asks }) => asks?.length),
     title: (owner) => data.session.get(owner)?.title || owner,
     read: async ({ session, owner }) => {
-      const found = await answered(rpc.read({ session }, where(owner)))
+      const found = await answered(rpc.read({ session }, where(owner)), slow)
       return { prompt: textIn(found, "prompt"), text: textIn(found, "text") }
     },
-    inspect: async () => textIn(await answered(rpc.inspect({}, at())), "link"),
+    inspect: async () => textIn(await answered(rpc.inspect({}, at()), slow), "link"),
     cancel: async ({ session, owner }) => void (await answered(rpc.cancel({ session }, where(owner)))),
     send: async ({ session, owner }, message) =>
-      void (await answered(rpc.send({ session, message }, where(owner)))),
+      void (await answered(rpc.send({ session, message }, where(owner)), slow)),
     request: async ({ session }, ask) => requestOf(client, ask.session ?? session, ask),
     answer: (request, answer) => inTime(reply(client, request, answer)),
     subscribe(hear, owner) {
@@ -121,12 +125,9 @@ export const isHere = (place: Place | undefined, ...here: (Place | undefined)[])
   here.some((each) => each?.directory === place.directory)
 
 /** @throws Error with words for the person: opencode rejects with plain objects */
-async function answered(calling: Promise<unknown>): Promise<unknown> {
-  const answer = await calling.catch((error: unknown) => {
-    const isAbsent = textIn(error, "type") === "rpc.unavailable"
-    throw isAbsent
-      ? new Error("opencode-troupe is not loaded in opencode's server, or not yet.")
-      : inWords(error)
+async function answered(calling: Promise<unknown>, limitMs = quick): Promise<unknown> {
+  const answer = await answeredIn(limitMs, calling).catch((error: unknown) => {
+    throw textIn(error, "type") === "rpc.unavailable" ? new Error(absent) : inWords(error)
   })
   const refused = textIn(answer, "refused")
   if (refused !== "") throw new Error(refused)
@@ -157,7 +158,7 @@ async function inputOf({ session }: Client, sessionID: string, { messageID = "",
   return part?.state?.input ?? "unreadable"
 }
 
-async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
+export async function reply(client: Client, request: Request, answer: Answer): Promise<void> {
   const { id, session: sessionID } = request
   switch (answer.kind) {
     case "decision": {

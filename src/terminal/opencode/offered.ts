@@ -8,6 +8,7 @@ const memberOf = (of: unknown, name: string): unknown =>
 /** What the part in 1.18's terminal cannot do without. */
 export const neededOf1 = [
   "attention.notify",
+  "client.app.log",
   "client.permission.list",
   "client.permission.reply",
   "client.question.list",
@@ -18,6 +19,7 @@ export const neededOf1 = [
   "client.session.list",
   "client.session.message",
   "client.session.messages",
+  "client.tool.ids",
   "client.tui.publish",
   "event.on",
   "keymap.getCommandBindings",
@@ -30,7 +32,6 @@ export const neededOf1 = [
   "state.session.status",
   "theme.current",
   "tuiConfig.keybinds.get",
-  "ui.DialogConfirm",
   "ui.DialogPrompt",
   "ui.dialog.clear",
   "ui.dialog.replace",
@@ -56,7 +57,6 @@ export const neededOf2 = [
   "renderer.copyToClipboardOSC52",
   "theme.text",
   "ui.dialog.clear",
-  "ui.dialog.confirm",
   "ui.dialog.prompt",
   "ui.dialog.set",
   "ui.dialog.show",

@@ -13,10 +13,17 @@ export type StoredRecord = Omit<ShownJob, "session">
 export const storedRecord = (metadata: unknown): StoredRecord | undefined =>
   recordIn(fieldsOf(fieldsOf(metadata).troupe).record)
 
-/** The prompt of its last run. */
-export function storedPrompt(metadata: unknown): string | undefined {
-  const { prompt } = fieldsOf(fieldsOf(metadata).troupe)
-  return isText(prompt) ? prompt : undefined
+/** A run as it was asked, and when those were whose results go with its own. Epoch milliseconds. */
+export type AskedRun = { prompt: string; askedAt: number | undefined; askedBefore: readonly number[] }
+
+/** The last one. */
+export function storedRun(metadata: unknown): AskedRun {
+  const { prompt, askedAt, askedBefore } = fieldsOf(fieldsOf(metadata).troupe)
+  return {
+    prompt: isText(prompt) ? prompt : "",
+    askedAt: isTime(askedAt) ? askedAt : undefined,
+    askedBefore: Array.isArray(askedBefore) ? askedBefore.filter(isTime) : [],
+  }
 }
 
 /**
@@ -102,6 +109,8 @@ const isFields = (value: unknown): value is Fields => typeof value === "object" 
 const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : {})
 const isText = (value: unknown): value is string => typeof value === "string"
 const isNumber = (value: unknown): value is number => Number.isFinite(value)
+/** Of which an id can be made. */
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0
 const isTextOrNone = (value: unknown) => value === undefined || isText(value)
 
 const isEnd: { [State in JobState]: State extends EndedState ? true : false } = {

@@ -1,9 +1,11 @@
+import type { PassedAnswer } from "../contract.ts"
 import type { Element } from "../solid.ts"
 import { untrack } from "../solid.ts"
 import type { Command, Key, Screen } from "../terminal.ts"
 import { shownUntilSettled } from "./dialogs.ts"
 import { type Client, type Data, isHere, jobsOf, type Place } from "./jobs-of-2.ts"
 import { type Attention, noticesOf2, type TerminalToast, type ToastEvent, type Toasts } from "./notices.ts"
+import { type AnswerEvent, passAnswersOn } from "./passed-on.ts"
 
 /** What opencode 2 hands to the `setup` of a terminal part, as far as it is used. Seen in 2.0.15. */
 export type Context = {
@@ -15,6 +17,7 @@ export type Context = {
       type: "session.execution.interrupted",
       hear: (event: { data: { sessionID: string } }) => void,
     ): () => void
+    on(type: AnswerEvent, hear: (event: { data: PassedAnswer }) => void): () => void
     on(type: ToastEvent, hear: (event: { data: TerminalToast }) => void): () => void
     session: { permission: ShownPermissions }
   }
@@ -37,7 +40,11 @@ export type Context = {
   ui: {
     slot(claim: { append: string; render(input: { sessionID: string }): Element | null }): () => void
     dialog: {
-      prompt(question: { title: string; placeholder: string }): Promise<string | undefined>
+      prompt(question: {
+        title: string
+        placeholder: string
+        value?: string | undefined
+      }): Promise<string | undefined>
       show(draw: () => Element, onClose: () => void): void
       set(options: { size: "large" }): void
       clear(): void
@@ -75,7 +82,11 @@ export function terminalOf2(context: Context): { screen: Screen; end(): void } {
   /** Where the terminal is, or the session that it shows. */
   const isShown = (place: Place | undefined) =>
     isHere(place, here(), data.session.get(shown() ?? "")?.location)
-  const ends = [takeBack(data), noticesOf2({ data, ui, attention, isHere: isShown })]
+  const ends = [
+    takeBack(data),
+    noticesOf2({ data, ui, attention, isHere: isShown }),
+    passAnswersOn(client, data),
+  ]
   const colors = {
     text: () => theme.text.base,
     muted: () => theme.text.muted,

@@ -77,15 +77,25 @@ async function put(
 ): Promise<Outcome> {
   const request = await terminal.jobs.request(waiting.job, waiting.ask)
   if (!request) return "over"
-  const reaction = await react(terminal, waiting, request, { ...count, isUnexpected })
-  if (typeof reaction === "string") return reaction
-  return (await terminal.jobs.answer(request, reaction)) ? "answered" : "late"
+  let given: Answers = {}
+  for (;;) {
+    const reaction = await react(terminal, waiting, request, { ...count, isUnexpected, given })
+    if (typeof reaction === "string") return reaction
+    const answering = async () => ((await terminal.jobs.answer(request, reaction)) ? "answered" : "late")
+    if (reaction.kind !== "answers") return answering()
+    const outcome = await told(terminal, answering)
+    if (outcome) return outcome
+    // Who has written something that is refused need not write it again.
+    given = reaction.answers
+  }
 }
 
 const lateWords = ({ id }: ShownJob) =>
   `${id} no longer asks this: it was answered elsewhere, or the job has ended.`
 
 type Count = { number: number; total: number }
+/** By the questions' keys. */
+type Answers = Extract<Answer, { kind: "answers" }>["answers"]
 type Reaction = Answer | "closed" | "late"
 
 /** What the person wants, or that somebody else was quicker. */
@@ -93,14 +103,16 @@ async function react(
   terminal: Terminal,
   waiting: Waiting,
   request: Request,
-  { number, total, isUnexpected }: Count & { isUnexpected: boolean },
+  { number, total, isUnexpected, given }: Count & { isUnexpected: boolean; given: Answers },
 ): Promise<Reaction> {
   const end = new AbortController()
   const late = untilAnswered(terminal, waiting, end.signal)
   const note = total > 1 ? `request ${number} of ${total}` : ""
   const dialog = { terminal, job: waiting.job, note, late, ...(isUnexpected && { cursor: nowhere }) }
   try {
-    const wish = await (request.kind === "permission" ? decide(dialog, request) : fillIn(dialog, request))
+    const wish = await (request.kind === "permission"
+      ? decide(dialog, request)
+      : fillIn(dialog, request, given))
     if (wish !== "open") return wish
     terminal.open(request.session)
     return "closed"
@@ -157,11 +169,16 @@ async function decide(dialog: Dialog, request: PermissionRequest): Promise<React
   }
 }
 
-async function fillIn(dialog: Dialog, { questions }: QuestionRequest): Promise<Reaction | "open"> {
+/** @param before answers that were refused, to begin with */
+async function fillIn(
+  dialog: Dialog,
+  { questions }: QuestionRequest,
+  before: Answers,
+): Promise<Reaction | "open"> {
   const answers: Record<string, readonly string[]> = {}
   for (const [index, question] of questions.entries()) {
     const place = questions.length > 1 ? `, question ${index + 1} of ${questions.length}` : ""
-    const given = await putTo(dialog, question, place)
+    const given = await putTo(dialog, question, place, before[question.key])
     if (typeof given === "string") return given === "dismiss" ? { kind: "dismissal" } : given
     answers[question.key] = given
   }
@@ -170,11 +187,16 @@ async function fillIn(dialog: Dialog, { questions }: QuestionRequest): Promise<R
 
 type Given = readonly string[] | "dismiss" | "open" | "late" | "closed"
 
-async function putTo(dialog: Dialog, question: Question, place: string): Promise<Given> {
+async function putTo(
+  dialog: Dialog,
+  question: Question,
+  place: string,
+  before: readonly string[] = [],
+): Promise<Given> {
   const { terminal, job, note, late, cursor } = dialog
   const { title, text, choices, isMultiple, takesText } = question
-  let own: readonly string[] = []
-  let marked: readonly string[] = []
+  let own: readonly string[] = before.filter((each) => !choices.some(({ value }) => value === each))
+  let marked = isMultiple ? before : []
   const about = [...(title === "" || title === text ? [] : [title]), job.description].join(" · ")
   for (;;) {
     const choice = isMultiple
@@ -182,13 +204,14 @@ async function putTo(dialog: Dialog, question: Question, place: string): Promise
       : ({ value }: { value: string }) => ({ value: [value] })
     const items: Item<Given | "write" | "send">[] = [
       ...choices.map((each) => ({ title: each.label, description: each.description, ...choice(each) })),
-      ...own.map((mark) => ({ title: mark, mark })),
+      ...(isMultiple ? own.map((mark) => ({ title: mark, mark })) : []),
       ...(takesText ? [{ title: "Write an answer", value: "write" as const }] : []),
       ...(isMultiple ? [{ title: "Send what is marked", value: "send" as const }] : []),
       ...(choices.length === 0 && !takesText ? [{ title: "It is done", value: [] }] : []),
       { title: "Dismiss the question", value: "dismiss" },
       { title: "Open its session", value: "open" },
     ]
+    // Once something is written, that can be sent, or written otherwise.
     const chosen = await terminal.choose<Given | "write" | "send">(
       {
         title: `${job.id} asks${place}`,
@@ -198,15 +221,14 @@ async function putTo(dialog: Dialog, question: Question, place: string): Promise
         wrap: "word",
         items,
         marked,
-        // Once something is written, that can be sent.
-        cursor: own.length > 0 ? choices.length + own.length + 1 : cursor,
+        cursor: own.length === 0 ? cursor : choices.length + (isMultiple ? own.length + 1 : 0),
       },
       late,
     )
     if (!chosen) return "closed"
     if (chosen.value === "send") return chosen.marked
     if (chosen.value !== "write") return chosen.value
-    const written = await write(terminal, job, text)
+    const written = await write(terminal, job, text, isMultiple ? undefined : own[0])
     if (written !== undefined && !isMultiple) return [written]
     marked = [...new Set([...chosen.marked, ...(written === undefined ? [] : [written])])]
     const known = [...choices.map(({ value }) => value), ...own]
@@ -215,7 +237,12 @@ async function putTo(dialog: Dialog, question: Question, place: string): Promise
 }
 
 /** Nothing where the person writes nothing. */
-async function write(terminal: Terminal, { id }: ShownJob, placeholder: string): Promise<string | undefined> {
-  const written = await terminal.prompt({ title: `To ${id}`, placeholder })
+async function write(
+  terminal: Terminal,
+  { id }: ShownJob,
+  placeholder: string,
+  value?: string,
+): Promise<string | undefined> {
+  const written = await terminal.prompt({ title: `To ${id}`, placeholder, value })
   return written?.trim() === "" ? undefined : written
 }

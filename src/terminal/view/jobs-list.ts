@@ -1,4 +1,3 @@
-import { visible } from "../../shown/visible.ts"
 import { countsOf } from "../glance.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import {
@@ -20,6 +19,7 @@ import { dialogWidth, frame, hints } from "./frame.ts"
 import type { Chosen, List, Place } from "./jobs-dialog.ts"
 import { firstOf, type Line, linesOf, matching, moved, scrolledTo } from "./list.ts"
 import { clock, live } from "./live.ts"
+import { visible } from "./plain.ts"
 import { clip, countWords, idLength, keyOf, type Row, rowOf } from "./rows.ts"
 import { wordsOf } from "./told.ts"
 

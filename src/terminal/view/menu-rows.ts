@@ -1,7 +1,7 @@
 import type { Part } from "../../shown/requests.ts"
-import { visible, visibleLine } from "../../shown/visible.ts"
 import type { Item } from "../terminal.ts"
 import { columnsOf } from "./columns.ts"
+import { visible, visibleLine } from "./plain.ts"
 
 /** `beside`: what is shown of its description. */
 export type Row = { height: number; beside: string; isCut: boolean }

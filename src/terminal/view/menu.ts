@@ -1,9 +1,9 @@
 import type { Part } from "../../shown/requests.ts"
-import { visible, visibleLine } from "../../shown/visible.ts"
 import { type Box, createMemo, createSignal, type Element, each, h, useTerminalDimensions } from "../solid.ts"
 import { type Chosen, type Menu, nowhere, type Screen } from "../terminal.ts"
 import { dialogWidth } from "./frame.ts"
 import { around, linesOf, rowOf } from "./menu-rows.ts"
+import { visible, visibleLine } from "./plain.ts"
 
 /** What stands on both sides of a dialog's text. Columns. */
 const margin = 4
@@ -35,7 +35,10 @@ function draw<Value>(
   // opencode places a dialog a quarter down.
   const height = () => Math.floor(size().height * 0.75)
   const isTight = () => height() < 14
-  const room = () => Math.max(2, height() - frameHeight - (isTight() ? 0 : gaps))
+  /** What is asked and an item have what lines there are. */
+  const isTiny = createMemo(() => height() <= frameHeight)
+  const frameLines = () => (isTiny() ? frameHeight - 2 : frameHeight)
+  const room = () => Math.max(2, height() - frameLines() - (isTight() ? 0 : gaps))
   const textWidth = () => Math.max(1, Math.min(dialogWidth, size().width - 2) - 2 * margin)
   const rows = createMemo(() => items.map((item) => rowOf(item, textWidth())))
   // How many lines they take is known once they are drawn.
@@ -171,10 +174,11 @@ function draw<Value>(
         h("text", { flexShrink: 0, fg: () => color("attention") }, note),
         h("text", { flexShrink: 0, fg: () => color("muted"), onMouseUp: close }, "esc"),
       ),
-      h("text", { wrapMode: "none", fg: () => color("muted") }, visibleLine(about)),
+      () =>
+        isTiny() ? undefined : h("text", { wrapMode: "none", fg: () => color("muted") }, visibleLine(about)),
     ),
     h("box", padded, asked, () =>
-      textHeight() > shownHeight()
+      textHeight() > shownHeight() && !isTiny()
         ? h("text", { wrapMode: "none", fg: () => color("muted") }, "pgup and pgdn show the rest")
         : undefined,
     ),

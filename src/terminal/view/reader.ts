@@ -1,8 +1,8 @@
-import { visible, visibleLine } from "../../shown/visible.ts"
 import { type Box, createSignal, type Element, h, useTerminalDimensions } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { copy, type Page, type Read } from "./acts.ts"
 import { frame, hints } from "./frame.ts"
+import { visible, visibleLine } from "./plain.ts"
 
 /** Lines that a page moves on. */
 const page = 10

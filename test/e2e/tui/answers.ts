@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import type { OneGeneration } from "../../support/generations.ts"
+import { inspect } from "../../support/inspect.ts"
 import type { ModelRequest, Reply, ScriptedModel } from "../../support/scripted-model.ts"
 import type { Tui } from "../../support/tui.ts"
 
@@ -10,6 +11,9 @@ const slowly = 30_000
 export const inquirer = {
   inquirer: { mode: "subagent", description: "Asks the user", permission: { question: "allow" } },
 }
+
+/** Of the inspector. */
+export const token = "a-token-of-thirty-two-characters-or-more"
 
 type Setting = { terminal: () => { model: ScriptedModel; tui: Tui } } & Pick<
   OneGeneration,
@@ -83,6 +87,34 @@ export function answersInTheTerminal({ terminal, generation, tools }: Setting): 
       tui.press("Down", "Enter")
     }
   })
+
+  test.runIf(generation === 2)(
+    "passes on what is answered in the inspector, which cannot answer by itself",
+    async () => {
+      const { model, tui } = terminal()
+      model.script("ask from afar", [
+        { type: "tool", calls: [tools.question("Which colour?", "Red", "Blue")] },
+        { type: "text", text: "it knows" },
+      ])
+      await start("have it ask from afar", [{ id: "afar", prompt: "ask from afar", agent: "inquirer" }])
+      await tui.waitForScreen(/\? afar /, slowly)
+      const [running] = await inspect(tui)
+      const headers = {
+        authorization: `Bearer ${token}`,
+        "x-troupe": "1",
+        "content-type": "application/json",
+      }
+      const get = async (path: string) => (await fetch(`${running?.url}/api/${path}`, { headers })).json()
+      const { jobs } = await get("jobs?q=id:afar")
+      const [{ id: ask }] = (await get(`jobs/${jobs[0].session}`)).requests
+      const body = JSON.stringify({ ask, answers: [["Blue"]] })
+      const path = `${running?.url}/api/jobs/${jobs[0].session}/answer`
+      expect((await fetch(path, { method: "POST", headers, body })).status).toBe(202)
+      await tui.waitForScreen(/✓ afar done/, slowly)
+      const told = model.requests.findLast(({ text }) => text === "ask from afar")?.messages.at(-1)
+      expect(JSON.stringify(told)).toContain("Blue")
+    },
+  )
 
   test("denies a permission and says what to do instead; the job's model reads it and goes on", async () => {
     const { model, tui } = terminal()

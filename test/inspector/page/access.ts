@@ -5,9 +5,11 @@ import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import {
   context,
+  cutConnections,
   expectProblems,
   foreign,
   inspector,
+  mendConnections,
   newBrowser,
   open,
   opened,
@@ -238,13 +240,12 @@ describe("the line to the server", () => {
   it("is called stale after a long silence, with the time, until something is heard again", async () => {
     await newBrowser()
     await page.clock.install()
-    await open()
-    // It answers nobody any more, and nothing new.
+    await opened("j1")
+    await open("view=jobs")
+    // It takes each request and never says a word.
     let waiting = 0
-    await page.route("**/api/**", () => void waiting++)
-    await context.setOffline(true)
+    await cutConnections(() => void waiting++)
     await page.locator(".connection.is-reconnecting").waitFor()
-    await context.setOffline(false)
     await page.clock.fastForward(20_000)
     await expect.poll(() => waiting).toBeGreaterThan(0)
     await page.clock.fastForward(26_000)
@@ -252,8 +253,15 @@ describe("the line to the server", () => {
       .getByRole("status")
       .getByText(/^stale since \d\d:\d\d:\d\d$/)
       .waitFor()
+    await page.getByRole("alert").getByText("everything below is as it was then").waitFor()
+    await page.clock.fastForward(1_000)
+    const age = await row("j1").locator(".at-time").textContent()
+    await page.clock.fastForward(60_000)
+    expect(await row("j1").locator(".at-time").textContent()).toBe(age)
+    expect(await page.locator("main").evaluate((main) => getComputedStyle(main).filter)).toBe("grayscale(1)")
+    await expectReadable("what is stale")
 
-    await page.unrouteAll()
+    await mendConnections()
     await page.clock.fastForward(10_000)
     await page.locator(".connection.is-live").waitFor()
     expectProblems(/ERR_|Failed to load/)

@@ -4,8 +4,10 @@ import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts
 import type { PermissionRequest } from "../../../src/shown/requests.ts"
 import {
   context,
+  cutConnections,
   expectProblems,
   inspector,
+  mendConnections,
   open,
   opened,
   page,
@@ -42,12 +44,15 @@ describe("live", () => {
   })
 
   it("shows first who needs somebody, and that nobody does whatever has failed", async () => {
+    scripted.start("j0")
+    await scripted.answer("j0", { text: "\n## The **first** line.\nThe second." })
     scripted.start("broken")
     await scripted.answer("broken", { error: { kind: "provider", message: "quota used up" } })
     await opened("j1")
     await open()
     await page.getByRole("link", { name: /^1 failed$/ }).waitFor()
     await page.getByText("✓ Nothing is waiting for you.", { exact: true }).waitFor()
+    await page.locator(".card", { hasText: "j0" }).getByText("The first line.").waitFor()
     const ask = { id: "a", kind: "question", text: "Which format?" } as const
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
     await page.getByRole("region", { name: "Needs attention" }).getByText("question: Which format?").waitFor()
@@ -89,10 +94,10 @@ describe("live", () => {
   it("comes back after the connection was lost", async () => {
     await opened("j1")
     await open("view=jobs")
-    await context.setOffline(true)
+    await cutConnections((route) => void route.abort())
     await page.locator(".connection.is-reconnecting").waitFor()
     await opened("j2")
-    await context.setOffline(false)
+    await mendConnections()
     await page.locator(".connection.is-live").waitFor()
     await row("j2").getByText("working").waitFor()
     expectProblems(/ERR_|Failed to load/)
@@ -168,7 +173,7 @@ describe("the work", () => {
   it("comes first: what was asked, and what is done and said about it while it goes on", async () => {
     await opened("j1")
     const tell = (...messages: ShownMessage[]) =>
-      scripted.talks.set("j1", { kind: "messages", messages: [asked, ...messages] })
+      scripted.conversations.set("j1", { kind: "messages", messages: [asked, ...messages] })
     tell(said("m2", "assistant", { type: "reasoning", id: "p2", text: "I wonder." }, look))
     await open(`job=${sessionOf("j1")}`)
     const work = page.getByRole("region", { name: "Conversation" })
@@ -199,14 +204,27 @@ describe("the work", () => {
 
   it("is not taken for nothing while it cannot be read", async () => {
     await opened("j1")
-    scripted.talks.set("j1", { kind: "unreadable", why: "opencode is busy" })
+    scripted.conversations.set("j1", { kind: "unreadable", why: "opencode is busy" })
     await open(`job=${sessionOf("j1")}`)
     await page.getByText("Its conversation could not be read: opencode is busy.").waitFor()
-    scripted.talks.set("j1", { kind: "messages", messages: [asked] })
+    scripted.conversations.set("j1", { kind: "messages", messages: [asked] })
     await page.locator(".by-user", { hasText: "Find the bug." }).waitFor()
     expect(await page.getByText("could not be read").count()).toBe(0)
     expectProblems(/503/)
   })
+})
+
+it("shows which files the child has changed, and how", async () => {
+  await opened("j1")
+  const diff = "@@ -1,2 +1,2 @@\n a\n-b\n+c\u202e"
+  const file = { path: "src/a.ts", additions: 1, deletions: 1, diff }
+  scripted.files.set("j1", { kind: "files", files: [file], why: "What bash changed is not known." })
+  await open(`job=${sessionOf("j1")}`)
+  const files = page.getByRole("region", { name: "Files" })
+  await files.getByText("What bash changed is not known.").waitFor()
+  await files.locator("summary", { hasText: "src/a.ts +1 −1" }).click()
+  await files.locator(".diff .added", { hasText: "+c\\u{202e}" }).waitFor()
+  await expectReadable("files")
 })
 
 describe("what a job asks", () => {
@@ -222,7 +240,7 @@ describe("what a job asks", () => {
 
   it("is shown in full, and answered where it is shown", async () => {
     await opened("j1")
-    scripted.asks("j1", permission("a1"))
+    await scripted.ask("j1", permission("a1"))
     await open(`job=${sessionOf("j1")}`)
     const request = page.getByRole("region", { name: "Permission request" })
     await request.getByText("npm run build\\u{202e}").waitFor()
@@ -230,11 +248,11 @@ describe("what a job asks", () => {
     await expectReadable("a permission request")
     await request.getByRole("button", { name: "Allow once" }).click()
     await working()
-    scripted.asks("j1", permission("a2"))
+    await scripted.ask("j1", permission("a2"))
     await request.getByText("npm run *").waitFor()
     await request.getByRole("button", { name: "Always allow" }).click()
     await working()
-    scripted.asks("j1", permission("a3"))
+    await scripted.ask("j1", permission("a3"))
     await request.getByRole("button", { name: "Deny…" }).click()
     await request.getByLabel("What the child is told").fill("not that folder")
     await request.getByRole("button", { name: "Deny", exact: true }).click()
@@ -246,7 +264,7 @@ describe("what a job asks", () => {
       { ...size, choices },
       { ...colour, choices: [{ value: "red", label: "Red", description: "as a rose" }] },
     ]
-    scripted.asks("j1", { id: "q1", session: sessionOf("j1"), kind: "question", questions })
+    await scripted.ask("j1", { id: "q1", session: sessionOf("j1"), kind: "question", questions })
     const form = page.getByRole("region", { name: "Question" })
     await form.getByLabel("large").check()
     const send = form.getByRole("button", { name: "Answer" })
@@ -256,7 +274,7 @@ describe("what a job asks", () => {
     await expectReadable("a question")
     await send.click()
     await working()
-    expect([...scripted.answered]).toEqual([
+    expect(scripted.answers.map(({ request, answer }) => [request.id, answer])).toEqual([
       ["a1", { kind: "decision", decision: "once" }],
       ["a2", { kind: "decision", decision: "always" }],
       ["a3", { kind: "decision", decision: "reject", message: "not that folder" }],
@@ -266,23 +284,23 @@ describe("what a job asks", () => {
 
   it("may have been answered meanwhile, or not here at all: that is said", async () => {
     await opened("j1")
-    scripted.asks("j1", permission("a1"))
+    await scripted.ask("j1", permission("a1"))
     await open(`job=${sessionOf("j1")}`)
     const request = page.getByRole("region", { name: "Permission request" })
     const allow = request.getByRole("button", { name: "Allow once" })
     await allow.waitFor()
-    scripted.forgets("a1")
+    scripted.forget("a1")
     await allow.click()
     await request.getByText("This is no longer asked").waitFor()
     expectProblems(/409|ERR_/)
     await inspector.stop()
-    scripted.asks("j1", permission("a1"))
+    await scripted.ask("j1", permission("a1"))
     await start({ readOnly: true })
     await open(`job=${sessionOf("j1")}`)
     await request.getByText("It cannot be answered here: the inspector is read-only").waitFor()
     expect(await allow.getAttribute("aria-disabled")).toBe("true")
     await allow.dispatchEvent("click")
-    expect([...scripted.answered]).toEqual([])
+    expect(scripted.answers).toEqual([])
   })
 })
 
@@ -307,7 +325,7 @@ describe("steering", () => {
     await scripted.answer("j1")
     await open(`job=${sessionOf("j1")}`)
     await page.getByRole("button", { name: "Follow-up…" }).click()
-    await page.getByLabel("Message").fill("and the tests?")
+    await page.getByRole("dialog").getByLabel("Message").fill("and the tests?")
     await page.getByRole("button", { name: "Send" }).click()
     await page.locator("dialog").waitFor({ state: "detached" })
     expect(scripted.sent).toEqual([{ id: "j1", message: "and the tests?" }])

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import { open, opened, page, row, scripted } from "../support/page-stage.ts"
+import { expectReadable } from "../support/readable.ts"
 import { jobInput, sessionOf } from "../support/scripted-troupe.ts"
 
 describe("finding the way", () => {
@@ -121,6 +122,27 @@ describe("finding the way", () => {
     await page.getByRole("heading", { name: /work of broken/ }).waitFor()
     await page.keyboard.press("Escape")
     await row("broken").waitFor()
+    scripted.start("needy", { createdAt: 500 })
+    await scripted.ask("needy", {
+      id: "a1",
+      session: sessionOf("needy"),
+      kind: "permission",
+      action: "bash",
+      parts: [],
+      always: [],
+    })
+    await page.locator(".count").waitFor()
+    await page.keyboard.press("n")
+    await page.getByRole("heading", { name: /work of needy/ }).waitFor()
+    for (const [key, title] of [
+      ["f", "Send message: needy"],
+      ["c", "Cancel needy?"],
+    ] as const) {
+      await page.keyboard.press(key)
+      await page.getByRole("heading", { name: title }).waitFor()
+      await page.keyboard.press("Escape")
+      await page.getByRole("dialog").waitFor({ state: "detached" })
+    }
     await page.keyboard.press("?")
     await page.getByRole("heading", { name: "Keyboard shortcuts and search" }).waitFor()
   })
@@ -199,6 +221,88 @@ describe("the list by owner", () => {
     expect(await fold(sessionOf("b1")).count()).toBe(0)
     await fold("ses_b").click()
     await row("c1").waitFor({ state: "detached" })
+  })
+})
+
+describe("batches and owners", () => {
+  const group = (text: string) =>
+    page.locator("[role=row]", { has: page.locator(".owner", { hasText: text }) })
+
+  beforeEach(async () => {
+    const usage = { ...NO_USAGE, input: 1_500, cost: 0.25 }
+    const made = [
+      { id: "a1", batch: "b1", state: "done" as const, usage },
+      { id: "a2", batch: "b1", state: "failed" as const, usage },
+      { id: "a3", batch: "b2", state: "timedOut" as const, usage },
+    ]
+    for (const [index, job] of made.entries()) {
+      const at = { createdAt: 1_000 * index, startedAt: 2_000, endedAt: 9_000 - 1_000 * index }
+      scripted.troupe.adopt({ ...jobInput(job.id), ...at, ...job, session: sessionOf(job.id) })
+    }
+    scripted.start("a4", { batch: "b2", createdAt: 5_000, agent: "explore" })
+    await scripted.until("a4", "prompting.working")
+  })
+
+  it("say how far they are and what they have used", async () => {
+    scripted.titles.set("ses_owner", "Fix the login")
+    await open("view=jobs")
+    await group("Fix the login").getByText("4 jobs, 1 live, 2 failed · 4.5k tokens · $0.7500").waitFor()
+    const progress = group("Batch of").nth(1).getByRole("progressbar")
+    expect([await progress.getAttribute("value"), await progress.getAttribute("max")]).toEqual(["2", "2"])
+    scripted.retitle("ses_owner", "Mend the login")
+    await group("Mend the login").waitFor()
+    await page.setViewportSize({ width: 390, height: 800 })
+    await expectReadable("jobs on a phone")
+    await row("a4").getByText("explore").waitFor()
+    await page.setViewportSize({ width: 1280, height: 800 })
+  })
+
+  it("are cancelled, and what failed in them runs again, in one go", async () => {
+    await open("view=jobs")
+    await group("Batch of").first().getByRole("button", { name: "Cancel all…" }).click()
+    await page.getByLabel("Reason").fill("enough")
+    await page.getByRole("button", { name: "Cancel 1 job" }).click()
+    await scripted.until("a4", "cancelled")
+    await group("ses_owner").getByRole("button", { name: "Run failed again…" }).click()
+    expect(await page.getByLabel("Message").inputValue()).toContain("Your last run did not end well.")
+    await page.getByLabel("Message").fill("once more")
+    await page.getByRole("button", { name: "Run 2 jobs again" }).click()
+    await page.getByRole("dialog").waitFor({ state: "detached" })
+    expect(scripted.sent.map(({ id, message }) => `${id} ${message}`).sort()).toEqual([
+      "a2 once more",
+      "a3 once more",
+    ])
+  })
+
+  it("are counted within the search, whose other terms a chip keeps", async () => {
+    await open("view=jobs&q=agent:general+work")
+    const chip = (name: RegExp) => page.getByRole("list", { name: "States" }).getByRole("link", { name })
+    await chip(/prompting 0/).waitFor()
+    await chip(/failed 1/).click()
+    await row("a1").waitFor({ state: "detached" })
+    await chip(/done 1/).click()
+    await row("a1").waitFor()
+    expect(new URL(page.url()).searchParams.get("q")).toBe("state:failed,done agent:general work")
+    await chip(/failed 1/).click()
+    await chip(/done 1/).click()
+    await chip(/waits for you 0/).click()
+    await page.getByText("No job matches this search.").waitFor()
+    expect(new URL(page.url()).searchParams.get("q")).toBe("phase:permission,question agent:general work")
+  })
+
+  it("are sorted by a column, which the address names", async () => {
+    await open("view=jobs&list=flat&q=agent:general")
+    const names = () => page.locator(".window .job-link code").allTextContents()
+    const head = (name: string) => page.getByRole("columnheader", { name }).getByRole("link")
+    await expect.poll(names).toEqual(["a3", "a2", "a1"])
+    await head("Time").click()
+    await expect.poll(names).toEqual(["a1", "a2", "a3"])
+    expect(new URL(page.url()).searchParams.get("sort")).toBe("-time")
+    await head("Time").click()
+    await expect.poll(names).toEqual(["a3", "a2", "a1"])
+    expect(await page.getByRole("columnheader", { name: "Time" }).getAttribute("aria-sort")).toBe("ascending")
+    await head("Time").click()
+    expect(new URL(page.url()).searchParams.get("sort")).toBeNull()
   })
 })
 

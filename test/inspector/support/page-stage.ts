@@ -1,4 +1,6 @@
-import type { Browser, BrowserContext, Page } from "playwright-core"
+import { subscribe } from "node:diagnostics_channel"
+import type { Socket } from "node:net"
+import type { Browser, BrowserContext, Page, Route } from "playwright-core"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest"
 import { buildPage } from "../../../scripts/build-page.ts"
 import {
@@ -26,6 +28,22 @@ export let context: BrowserContext
 export let page: Page
 /** Where requests went that were not for the inspector. */
 export const foreign: string[] = []
+
+/** Of the requests that the inspector has got since `cutConnections` was last called. */
+const sockets = new Set<Socket>()
+subscribe("http.server.request.start", (message) => {
+  const { socket } = message as { socket: Socket }
+  sockets.add(socket)
+})
+
+/** As when the network fails: all that is open breaks off, and each further request goes as `route` says. */
+export async function cutConnections(onRequest: (route: Route) => void): Promise<void> {
+  await page.route("**/api/**", onRequest)
+  for (const socket of sockets) socket.destroy()
+  sockets.clear()
+}
+
+export const mendConnections = (): Promise<void> => page.unrouteAll()
 
 let browser: Browser
 let shared: BrowserContext

@@ -1,11 +1,11 @@
-import type { Conversation, EndedText, Source } from "../../../src/inspector/source.ts"
+import type { Conversation, EndedText, Files, ShownRequest, Source } from "../../../src/inspector/source.ts"
 import type { ActorNode } from "../../../src/machines/actor-tree.ts"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
-import type { Request, Answer as RequestReply } from "../../../src/shown/requests.ts"
+import type { Request, Answer as RequestAnswer } from "../../../src/shown/requests.ts"
 import { Watched } from "../../support/waiters.ts"
 
 /** A real troupe whose children answer when the test says so. */
@@ -20,17 +20,23 @@ export type ScriptedTroupe = {
   until(id: string, place: string): Promise<void>
   /** What is left of the texts that are not in memory, by the job's id. Default: opencode is busy. */
   kept: Map<string, EndedText>
-  /** The conversations of children, by their job's id. Default: its prompt, and what it left. */
-  talks: Map<string, Conversation>
-  /** What a job asks, in full: it waits for that until it is answered. */
-  asks(id: string, request: Request): void
-  /** It is answered elsewhere, and nobody has heard of it yet. */
-  forgets(request: string): void
-  /** What was answered, by the request's id. */
-  answered: Map<string, RequestReply>
   sent: { id: string; message: string }[]
+  /** The children's conversations, by the job's id. Default: the prompt, and what the child left. */
+  conversations: Map<string, Conversation>
+  /** What they have changed, by the job's id. Default: nothing. */
+  files: Map<string, Files>
+  /** The child asks; it goes on once that is answered. */
+  ask(id: string, request: ShownRequest): Promise<void>
+  /** It is answered elsewhere, and nobody has heard of it yet. */
+  forget(request: string): void
+  answers: Answered[]
+  /** Those of owners; `retitle` tells of a new one. */
+  titles: Map<string, string>
+  retitle(owner: string, title: string): void
   stop(): void
 }
+
+export type Answered = { request: Request; answer: RequestAnswer }
 
 /** With a delivery for each owner, and a turn and a writer for each of its live jobs. */
 export function withProtocols(source: Source): Source {
@@ -68,10 +74,13 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   const pending = new Map<string, (answer: Answer) => void>()
   const places = new Watched<string>("place")
   const kept: ScriptedTroupe["kept"] = new Map()
-  const talks: ScriptedTroupe["talks"] = new Map()
-  const open = new Map<string, { job: string; request: Request }>()
-  const answered: ScriptedTroupe["answered"] = new Map()
   const sent: ScriptedTroupe["sent"] = []
+  const conversations: ScriptedTroupe["conversations"] = new Map()
+  const files: ScriptedTroupe["files"] = new Map()
+  const open = new Map<string, { id: string; request: ShownRequest }>()
+  const answers: Answered[] = []
+  const titles = new Map<string, string>()
+  const hearers = new Set<(owner: string) => void>()
   const effects: Effects = {
     openSession: async (job) => ({ session: sessionOf(job.id) }),
     promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
@@ -93,30 +102,50 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
       name,
       concurrency,
       readText: async ({ id }) => kept.get(id) ?? { kind: "unreadable", why: "opencode is busy" },
-      conversation: async (job) => talks.get(job.id) ?? talkOf(job, kept.get(job.id)),
-      requests: async ({ id }) =>
-        [...open.values()].filter(({ job }) => job === id).map(({ request }) => request),
-      answer: async ({ id }, reply) => {
-        const asked = open.get(id)
-        if (!asked) return false
-        open.delete(id)
-        answered.set(id, reply)
-        troupe.tell({ owner: OWNER, id: asked.job }, { type: "child.answered", ask: id, at: Date.now() })
+      conversation: async (job) => conversations.get(job.id) ?? conversationOf(job, kept.get(job.id)),
+      files: async ({ id }) => files.get(id) ?? { kind: "files", files: [] },
+      requests: async ({ id: job }) =>
+        [...open.values()].flatMap(({ id, request }) => (id === job ? [request] : [])),
+      async answer(request, answer) {
+        const asked = open.get(request.id)
+        if (!asked || !open.delete(request.id)) return false
+        answers.push({ request, answer })
+        const at = Date.now()
+        troupe.tell({ owner: OWNER, id: asked.id }, { type: "child.answered", ask: request.id, at })
         return true
+      },
+      titles: {
+        of: (owner) => titles.get(owner),
+        subscribe(hear) {
+          hearers.add(hear)
+          return () => hearers.delete(hear)
+        },
       },
       send: async (job, message) => void sent.push({ id: job.id, message }),
     },
     kept,
-    talks,
-    asks: (job, request) => {
-      open.set(request.id, { job, request })
-      const { id, kind } = request
-      const ask = { id, kind, text: `${kind} ${id}` }
-      troupe.tell({ owner: OWNER, id: job }, { type: "child.asked", ask, at: Date.now() })
-    },
-    forgets: (request) => void open.delete(request),
-    answered,
     sent,
+    conversations,
+    files,
+    answers,
+    titles,
+    retitle(owner, title) {
+      titles.set(owner, title)
+      for (const hear of hearers) hear(owner)
+    },
+    forget: (request) => void open.delete(request),
+    async ask(id, request) {
+      await until(id, "prompting.working")
+      open.set(request.id, { id, request })
+      const { kind } = request
+      const text =
+        request.kind === "permission"
+          ? `${request.action}: ${request.parts.map((part) => part.text).join(", ")}`
+          : request.questions.map((question) => question.text).join(" ")
+      const ask = { id: request.id, kind, text }
+      troupe.tell({ owner: OWNER, id }, { type: "child.asked", ask, at: Date.now() })
+      await until(id, `prompting.${kind}`)
+    },
     until,
     start: (id, job = {}) => troupe.start({ ...jobInput(id), ...job }),
     answer: async (id, answer = {}) => {
@@ -128,11 +157,11 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
   }
 }
 
-function talkOf({ text, endedAt }: JobRecord, kept?: EndedText): Conversation {
-  const left =
-    text === undefined && endedAt !== undefined
-      ? (kept ?? ({ kind: "unreadable", why: "opencode is busy" } as const))
-      : { kind: "text" as const, text: text ?? "" }
+function conversationOf({ text, endedAt }: JobRecord, kept?: EndedText): Conversation {
+  const isGone = text === undefined && endedAt !== undefined
+  const left: EndedText = isGone
+    ? (kept ?? { kind: "unreadable", why: "opencode is busy" })
+    : { kind: "text", text: text ?? "" }
   if (left.kind === "lost" || left.kind === "unreadable") return left
   const asked = said("m1", "user", { type: "text", id: "p1", text: "do it" })
   if (left.kind === "nothing" || left.text === "") return { kind: "messages", messages: [asked] }

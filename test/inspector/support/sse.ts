@@ -4,7 +4,7 @@ import { Watched } from "../../support/waiters.ts"
 export type Frame = {
   event: string
   id: string
-  data: { jobs?: { id: string; state: string }[]; gone?: string[] }
+  data: { jobs?: { id: string; state: string }[]; gone?: string[]; owners?: Record<string, string> }
 }
 
 export type Listener = {

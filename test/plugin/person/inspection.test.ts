@@ -4,7 +4,9 @@ import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { Host } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
 import { inspectJobs } from "../../../src/plugin/person/inspection.ts"
-import { failed } from "../support/host-double.ts"
+import { createTitles } from "../../../src/plugin/person/titles.ts"
+import { jobInput } from "../../inspector/support/scripted-troupe.ts"
+import { failed, ok } from "../support/host-double.ts"
 import { answerTo, askedBy } from "../support/opencode-data.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
@@ -66,6 +68,7 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
     messenger: { send: async () => "" },
     options: Options.parse({ inspector: given }),
     directory: "/project",
+    titles: createTitles(host),
     now: Date.now,
   })
   onTestFinished(() => inspection.stop())
@@ -168,6 +171,88 @@ describe("The text of an ended job", () => {
   ])("is %s where %s", async (kind, why, status) => {
     const { readText } = await adopted({ messages: async () => failed("opencode is busy", status) })
     expect(await readText(ended)).toEqual({ kind, why })
+  })
+})
+
+describe("The work of a job", () => {
+  const message = (text: string) => ({
+    id: "msg_2",
+    role: "assistant" as const,
+    parts: [{ type: "text" as const, id: "prt_1", text }],
+  })
+  const running = { ...ended, id: "own", session: "ses_own", state: "prompting" } as const
+
+  async function shown(opencode: Partial<Host>) {
+    const { troupe, turns } = project({}, opencode)
+    troupe.adopt(ended)
+    await until(() => inspector.shown.length > 0)
+    const source = inspector.shown[0] ?? expect.fail()
+    return { source, turns }
+  }
+
+  it("has what a child is writing, of which opencode has only the place", async () => {
+    const { source, turns } = await shown({ conversation: async () => ok([message("")]) })
+    const input = { session: "ses_own", job: { ...jobInput("own"), owner: "owner" } }
+    const over = new AbortController()
+    void turns.run(input, over.signal)
+    turns.hear({ type: "text.updated", session: "ses_own", part: "prt_1", text: "" })
+    turns.hear({ type: "text.streamed", session: "ses_own", part: "prt_1", delta: "half a sen" })
+    expect(await source.conversation?.(running)).toEqual({
+      kind: "messages",
+      messages: [message("half a sen")],
+    })
+    over.abort()
+  })
+
+  it("is as opencode has it where that is further", async () => {
+    const { source, turns } = await shown({ conversation: async () => ok([message("a whole sentence.")]) })
+    const over = new AbortController()
+    void turns.run({ session: "ses_own", job: { ...jobInput("own"), owner: "owner" } }, over.signal)
+    turns.hear({ type: "text.updated", session: "ses_own", part: "prt_1", text: "" })
+    turns.hear({ type: "text.streamed", session: "ses_own", part: "prt_1", delta: "a whole" })
+    expect(await source.conversation?.(running)).toEqual({
+      kind: "messages",
+      messages: [message("a whole sentence.")],
+    })
+    over.abort()
+  })
+
+  it.each([
+    ["lost", "its session was deleted", 404],
+    ["unreadable", "opencode is busy", 503],
+  ])("is %s where %s", async (kind, why, status) => {
+    const away = async () => failed("opencode is busy", status)
+    const { source } = await shown({ conversation: away, files: away })
+    expect(await source.conversation?.(running)).toEqual({ kind, why })
+    expect(await source.files?.(running)).toEqual({ kind, why })
+  })
+
+  it("has what it asks, the sessions below it included, but for what is no longer asked", async () => {
+    const asked: string[] = []
+    const request = { kind: "permission", action: "bash", parts: [], always: [] } as const
+    const { source } = await shown({
+      async request(session, { id }) {
+        asked.push(`${session} ${id}`)
+        return ok(id === "over" ? undefined : { ...request, id, session })
+      },
+      answer: async ({ id }) => (id === "own" ? ok(true) : failed("opencode is busy")),
+    })
+    const ask = { kind: "permission", text: "bash: ls" } as const
+    const asks = [
+      { ...ask, id: "own" },
+      { ...ask, id: "below", session: "ses_below" },
+      { ...ask, id: "over" },
+    ]
+    const requests = (await source.requests?.({ ...running, asks })) ?? []
+    expect(asked).toEqual(["ses_own own", "ses_below below", "ses_own over"])
+    expect(requests.map(({ id, session }) => [id, session])).toEqual([
+      ["own", "ses_own"],
+      ["below", "ses_below"],
+    ])
+    const [own = expect.fail(), below = expect.fail()] = requests
+    const once = { kind: "decision", decision: "once" } as const
+    expect(await source.answer?.(own, once)).toBe(true)
+    await expect(source.answer?.(below, once)).rejects.toThrow("opencode is busy")
   })
 })
 

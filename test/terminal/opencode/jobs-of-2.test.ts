@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { openChannel } from "../../../src/plugin/host/v2/terminal.ts"
 import type { TerminalService } from "../../../src/terminal/contract.ts"
 import { glanceAt } from "../../../src/terminal/glance.ts"
@@ -12,8 +12,8 @@ async function ends(service: Partial<TerminalService>) {
   let registered: Methods = {}
   const unexpected = () => expect.fail("nobody asked for this")
   const all = {
-    list: unexpected,
-    glance: unexpected,
+    list: () => ({ jobs: [] }),
+    glance: () => glanceAt([], 0),
     read: unexpected,
     inspect: unexpected,
     cancel: unexpected,
@@ -23,7 +23,8 @@ async function ends(service: Partial<TerminalService>) {
     registered = methods as Methods
     return { dispose: async () => {}, events: { emit: async () => {} } }
   }
-  await openChannel({ register }, { ...all, ...service })
+  const { end } = await openChannel({ register }, { ...all, ...service })
+  onTestFinished(end)
   const call = (name: string) => async (given: unknown) =>
     registered[name]?.(given).catch(() =>
       Promise.reject({ type: "rpc.internal", message: "RPC call failed" }),
@@ -36,7 +37,7 @@ async function ends(service: Partial<TerminalService>) {
     cancel: call("cancel"),
     send: call("send"),
   }
-  return { rpc, jobs: jobsWith(rpc) }
+  return { rpc, end, jobs: jobsWith(rpc) }
 }
 
 function jobsWith(rpc: object) {
@@ -96,6 +97,27 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     expect(cancel.mock.calls).toEqual([[{ session: "ses_1" }, at("/there")]])
   })
 
+  it("is answered by who has the jobs of an owner that has moved to another directory since", async () => {
+    const job = shownJob()
+    const cancel = vi.fn()
+    const first = await ends({
+      list: ({ owner = job.owner }) => ({ jobs: owner === job.owner ? [job] : [] }),
+      glance: ({ owner }) => glanceAt(owner === job.owner ? [job] : [], 1),
+      read: async () => ({ prompt: "Look", text: "Fine." }),
+      cancel,
+    })
+    const { jobs } = await ends({ read: () => Promise.reject(new Error("it is gone")) })
+    expect(await jobs.of(job.owner)).toEqual([job])
+    expect(await jobs.glance(job.owner, 1)).toEqual(glanceAt([job], 1))
+    expect(await jobs.read(job)).toEqual({ prompt: "Look", text: "Fine." })
+    await jobs.cancel(job)
+    expect(cancel).toHaveBeenCalledOnce()
+    expect(await jobs.all()).toEqual([])
+    await first.end()
+    expect(await jobs.of(job.owner)).toEqual([])
+    await expect(jobs.read(job)).rejects.toThrow("it is gone")
+  })
+
   it("is refused with words for the person", async () => {
     const refusal = (words: string) => () => {
       throw new Error(words)
@@ -119,6 +141,20 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     await expect(jobs.all()).rejects.toThrow(
       "opencode-troupe is not loaded in opencode's server, or not yet.",
     )
+  })
+
+  it("is not waited for without a word where the server part hangs", async () => {
+    vi.useFakeTimers()
+    try {
+      const jobs = jobsWith({ list: () => new Promise(() => {}) })
+      const told = expect(jobs.waiting()).rejects.toThrow(
+        "opencode-troupe's server part has not answered for 5 seconds.",
+      )
+      await vi.advanceTimersByTimeAsync(5_000)
+      await told
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it("is not answered where opencode is away", async () => {

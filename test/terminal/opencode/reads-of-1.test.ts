@@ -20,10 +20,14 @@ function opencode(status: Status = { type: "busy" }) {
   const list = vi.fn<Api["client"]["session"]["list"]>(async () => ({ data: [] }))
   const messages = vi.fn<Api["client"]["session"]["messages"]>(async () => ({ data: [] }))
   const publish = vi.fn<Api["client"]["tui"]["publish"]>(async () => ({}))
+  const ids = vi.fn<Api["client"]["tool"]["ids"]>(async () => ({ data: ["bash", "agents_start"] }))
+  const log = vi.fn(async (_: { message: string }) => ({}))
   const jobs = jobsOf({
     client: {
       session: { list, children, messages, message: unexpected, get: async () => ({ data: {} }) },
       tui: { publish },
+      tool: { ids },
+      app: { log },
       permission: { list: async () => ({ data: [] }), reply: unexpected },
       question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
     },
@@ -43,7 +47,7 @@ function opencode(status: Status = { type: "busy" }) {
   const say = (type: string, properties: object) => {
     for (const [each, hear] of hearers) if (each === type) hear({ properties })
   }
-  return { children, list, messages, publish, jobs, say }
+  return { children, list, messages, publish, ids, log, jobs, say }
 }
 
 /** A sidebar, which reads the jobs whenever they have changed. */
@@ -118,6 +122,41 @@ describe("A job that opencode 1.18 calls idle", () => {
     const troupe = { ...stored, record: { ...stored.record, state } }
     children.mockResolvedValueOnce({ data: [{ id: session, parentID: owner, metadata: { troupe } }] })
     expect(await jobs.of(owner)).toMatchObject([{ phase }])
+  })
+})
+
+describe("A terminal of 1.18 whose opencode has not loaded the server part", () => {
+  const absent = "opencode-troupe is not loaded in opencode's server"
+  const without = () => {
+    const { ids, ...rest } = opencode()
+    ids.mockResolvedValue({ data: ["bash"] })
+    return rest
+  }
+
+  it("says so rather than that there are no jobs, and once in the log", async () => {
+    const { jobs, log } = without()
+    await expect(jobs.all()).rejects.toThrow(absent)
+    await expect(jobs.waiting()).rejects.toThrow(absent)
+    expect(log.mock.calls).toEqual([[expect.objectContaining({ message: expect.stringContaining(absent) })]])
+  })
+
+  it("shows the jobs of earlier sessions, and says why nothing can be done with them", async () => {
+    const { jobs, list, publish } = without()
+    list.mockResolvedValueOnce({ data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }] })
+    const [job = shownJob()] = await jobs.all()
+    expect(job.id).toBe("auth")
+    await expect(jobs.cancel(job)).rejects.toThrow(absent)
+    await expect(jobs.send(job, "go on")).rejects.toThrow(absent)
+    await expect(jobs.inspect()).rejects.toThrow(absent)
+    expect(publish).not.toHaveBeenCalled()
+  })
+
+  it("is not said where opencode does not tell what it has loaded", async () => {
+    const { jobs, ids } = opencode()
+    ids.mockResolvedValueOnce({})
+    ids.mockRejectedValueOnce(new Error("no answer"))
+    expect(await jobs.all()).toEqual([])
+    expect(await jobs.waiting()).toEqual([])
   })
 })
 

@@ -7,6 +7,9 @@ export const VIEWS: readonly ViewName[] = ["overview", "jobs", "timeline", "acto
 export type SpanName = "5m" | "1h" | "all"
 export const SPANS: readonly SpanName[] = ["5m", "1h", "all"]
 
+export type SortName = "job" | "state" | "agent" | "time" | "tokens" | "cost"
+export const SORTS: readonly SortName[] = ["job", "state", "agent", "time", "tokens", "cost"]
+
 /** Everything that is selected is in the address, so that a link shows the same. */
 export type Address = {
   view: ViewName
@@ -19,6 +22,9 @@ export type Address = {
   /** Owners whose jobs are collapsed; with `*` among them, all but these. */
   fold: readonly string[]
   span: SpanName
+  /** What the jobs are sorted by; empty for the newest first. */
+  sort: SortName | ""
+  isDescending: boolean
 }
 
 const params = signal(new URLSearchParams(location.search))
@@ -32,6 +38,8 @@ export const address = computed<Address>(() => ({
   list: params.value.get("list") === "flat" ? "flat" : "tree",
   fold: (params.value.get("fold") ?? "").split(",").filter((owner) => owner !== ""),
   span: SPANS.find((name) => name === params.value.get("span")) ?? "1h",
+  sort: SORTS.find((name) => name === params.value.get("sort")?.replace(/^-/, "")) ?? "",
+  isDescending: params.value.get("sort")?.startsWith("-") === true,
 }))
 
 /** Whether the person has navigated since the page was opened. */
@@ -46,6 +54,7 @@ export function hrefTo(change: Partial<Address>): string {
   if (next.list !== "tree") query.set("list", next.list)
   if (next.fold.length > 0) query.set("fold", next.fold.join(","))
   if (next.span !== "1h") query.set("span", next.span)
+  if (next.sort !== "") query.set("sort", `${next.isDescending ? "-" : ""}${next.sort}`)
   if (next.job !== "") query.set("job", next.job)
   return query.size > 0 ? `/?${query}` : "/"
 }

@@ -1,7 +1,9 @@
 import type {
   ActorAnswer,
   AnswerBody,
+  CancelledAnswer,
   ErrorAnswer,
+  FilesAnswer,
   JobAnswer,
   MachineAnswer,
   MessagesAnswer,
@@ -29,8 +31,17 @@ export const loadMessages = (address: string, after: string | undefined, signal:
     signal,
   )
 
+export const loadFiles = (address: string) =>
+  get<FilesAnswer>(`/api/jobs/${encodeURIComponent(address)}/files`)
+
 export const cancelJob = (address: string, reason: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/cancel`, reason === "" ? {} : { reason })
+/** All jobs of an owner that run, or those of one batch. Resolves with their number. */
+export const cancelAll = async (owner: string, batch: string | undefined, reason: string) => {
+  const body = { owner, ...(batch !== undefined && { batch }), ...(reason !== "" && { reason }) }
+  const answer = (await (await post("/api/cancel", body)).json()) as CancelledAnswer
+  return answer.cancelled
+}
 export const sendTo = (address: string, message: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/send`, { message })
 
@@ -45,9 +56,11 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await response.json()) as T
 }
 
-async function post(path: string, body: object): Promise<void> {
+async function post(path: string, body: object): Promise<Response> {
   const headers = { "content-type": "application/json", "x-troupe": "1" }
-  await refuseIfBad(await ask(path, { method: "POST", headers, body: JSON.stringify(body) }))
+  const response = await ask(path, { method: "POST", headers, body: JSON.stringify(body) })
+  await refuseIfBad(response)
+  return response
 }
 
 async function refuseIfBad(response: Response): Promise<void> {

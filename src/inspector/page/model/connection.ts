@@ -1,7 +1,16 @@
-import { signal } from "@preact/signals"
+import { computed, signal } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
 import { ask, doubt, enter, NoAccessError, onEntered } from "./access.ts"
-import { isReadOnly, keepOnly, type Project, projects, putJobs, putPrompting, setServerTime } from "./jobs.ts"
+import {
+  isReadOnly,
+  keepOnly,
+  type Project,
+  projects,
+  putJobs,
+  putPrompting,
+  putTitles,
+  setServerTime,
+} from "./jobs.ts"
 import { Stream } from "./stream.ts"
 import { keyOf } from "./words.ts"
 
@@ -10,6 +19,11 @@ export type Connection = "connecting" | "live" | "reconnecting" | "stale" | "ref
 export const connection = signal<Connection>("connecting")
 /** When the server was last heard: what is shown was current then. Epoch milliseconds. */
 export const heardAt = signal(Date.now())
+
+/** Whether what is shown is what is. */
+export const isCurrent = computed(() => connection.value === "live" || connection.value === "connecting")
+/** Whether it has not been for so long that nobody may take it for that. */
+export const isOutdated = computed(() => connection.value === "stale" || connection.value === "refused")
 
 /** Silence after which the connection is considered broken, milliseconds: two and a half heartbeats. */
 const longSilence = 25_000
@@ -103,8 +117,9 @@ type Snapshot = {
   first: boolean
   last: boolean
   jobs: JobView[]
+  owners?: Record<string, string>
 }
-type Changes = { now: number; jobs: JobView[]; gone: string[] }
+type Changes = { now: number; jobs: JobView[]; gone: string[]; owners?: Record<string, string> }
 
 let inSnapshot = new Set<string>()
 
@@ -112,17 +127,19 @@ let inSnapshot = new Set<string>()
 function take(event: string, data: string): void {
   if (event === "snapshot") takeSnapshot(JSON.parse(data) as Snapshot)
   else if (event === "changes") {
-    const { now, jobs, gone } = JSON.parse(data) as Changes
+    const { now, jobs, gone, owners } = JSON.parse(data) as Changes
     setServerTime(now)
+    putTitles(owners)
     putJobs(jobs, gone)
   }
 }
 
-function takeSnapshot({ now, readOnly, projects: list, first, last, jobs }: Snapshot): void {
+function takeSnapshot({ now, readOnly, projects: list, first, last, jobs, owners }: Snapshot): void {
   if (first) inSnapshot = new Set()
   setServerTime(now)
   isReadOnly.value = readOnly
   projects.value = list
+  putTitles(owners)
   putJobs(jobs)
   for (const job of jobs) inSnapshot.add(keyOf(job))
   if (last) keepOnly(inSnapshot)

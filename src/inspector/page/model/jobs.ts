@@ -14,6 +14,8 @@ const known = new Map<string, JobView>()
 const version = signal(0)
 
 export const projects = signal<Project[]>([])
+/** The titles of owners' sessions, by their ids: as far as they are known. */
+export const titles = signal<Readonly<Record<string, string>>>({})
 export const isReadOnly = signal(false)
 /** The server's time, updated once a second. */
 export const now = signal(Date.now())
@@ -21,6 +23,16 @@ let skew = 0
 
 export function setServerTime(at: number): void {
   skew = at - Date.now()
+}
+
+/** Ages stay what they were then, by this machine's clock. */
+export function freezeAt(at: number): void {
+  now.value = at + skew
+}
+
+export function putTitles(fresh: Readonly<Record<string, string>> = {}): void {
+  if (Object.entries(fresh).some(([owner, title]) => titles.peek()[owner] !== title))
+    titles.value = { ...titles.peek(), ...fresh }
 }
 
 export function tick(): void {

@@ -1,26 +1,76 @@
 import { computed } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
 import { matches, parseQuery } from "../../http/query.ts"
-import { address, go } from "./address.ts"
-import { allJobs } from "./jobs.ts"
+import { address, go, type SortName } from "./address.ts"
+import { allJobs, now } from "./jobs.ts"
+import { without } from "./terms.ts"
 import { type Row, treeOf } from "./tree.ts"
-import { addressOf, keyOf } from "./words.ts"
+import { addressOf, keyOf, STATES, timeOf, tokensOf } from "./words.ts"
 
-export type { JobRow, OwnerRow, Row } from "./tree.ts"
+export type { BatchRow, JobRow, OwnerRow, Row, Sums } from "./tree.ts"
 
-const query = computed(() => parseQuery(address.value.q))
+type Find = (jobs: readonly JobView[]) => readonly JobView[]
 
-export const found = computed(() => {
-  const asked = query.value
-  const isOpen = asked.words.length === 0 && asked.fields.size === 0
-  return isOpen ? allJobs.value : allJobs.value.filter((job) => matches(job, asked))
+/** What matches a search. It is asked once about each record: records are replaced, never changed. */
+function finder(text: string): Find {
+  const query = parseQuery(text)
+  if (query.words.length === 0 && query.fields.size === 0) return (jobs) => jobs
+  const known = new WeakMap<JobView, boolean>()
+  const isFound = (job: JobView) => {
+    const before = known.get(job)
+    if (before !== undefined) return before
+    const is = matches(job, query)
+    known.set(job, is)
+    return is
+  }
+  return (jobs) => jobs.filter(isFound)
+}
+
+const q = computed(() => address.value.q)
+const find = computed(() => finder(q.value))
+export const found = computed(() => find.value(allJobs.value))
+
+const qInAnyState = computed(() => without(q.value, "state"))
+const findInAnyState = computed(() => finder(qInAnyState.value))
+const qInAnyPhase = computed(() => without(q.value, "phase"))
+const findInAnyPhase = computed(() => finder(qInAnyPhase.value))
+
+/** By state, within what else is searched for. */
+export const countsFound = computed(() => {
+  const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<JobView["state"], number>
+  for (const { state } of findInAnyState.value(allJobs.value)) counts[state]++
+  return counts
+})
+
+/** The phases in which a job waits for a person. */
+export const waitingPhases = ["permission", "question"] as const
+export const waitingFound = computed(
+  () => findInAnyPhase.value(allJobs.value).filter(({ asks }) => asks !== undefined).length,
+)
+
+const sorters: Record<SortName, (a: JobView, b: JobView) => number> = {
+  job: (a, b) => alphabetical(a.id, b.id),
+  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
+  agent: (a, b) => alphabetical(a.agent, b.agent),
+  time: (a, b) => timeOf(a, now.peek()) - timeOf(b, now.peek()),
+  tokens: (a, b) => tokensOf(a) - tokensOf(b),
+  cost: (a, b) => a.usage.cost - b.usage.cost,
+}
+
+const alphabetical = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+const sorted = computed(() => {
+  const { sort, isDescending } = address.value
+  if (sort === "") return found.value
+  const compare = sorters[sort]
+  return found.value.toSorted((a, b) => (isDescending ? compare(b, a) : compare(a, b)))
 })
 
 /** The jobs as they are listed: flat, or grouped by owner, with the jobs that a job started nested under it. */
 const unfolded = computed<Row[]>(() =>
   address.value.list === "flat"
-    ? found.value.map((job): Row => ({ kind: "job", job, depth: 0, under: job.owner }))
-    : treeOf(found.value),
+    ? sorted.value.map((job): Row => ({ kind: "job", job, depth: 0, under: job.owner }))
+    : treeOf(sorted.value),
 )
 
 const folds = computed(() => new Set(address.value.list === "tree" ? address.value.fold : []))
@@ -30,8 +80,11 @@ export const isFolded = (owner: string) => folds.value.has("*") !== folds.value.
 export const rows = computed<Row[]>(() =>
   folds.value.size === 0
     ? unfolded.value
-    : unfolded.value.filter((row) => row.kind === "owner" || !isFolded(row.under)),
+    : unfolded.value.filter((row) => row.kind === "owner" || !isFolded(ownerOf(row))),
 )
+
+/** The owner whose fold hides the row. */
+export const ownerOf = (row: Row) => (row.kind === "job" ? row.under : row.owner)
 
 /** Collapses or expands an owner's jobs. It adds no step to the browser's history. */
 export function toggleFold(owner: string): void {
@@ -43,7 +96,10 @@ export const foldAll = () => go({ fold: ["*"] }, "replace")
 export const unfoldAll = () => go({ fold: [] }, "replace")
 
 /** Names a row for the cursor. */
-export const rowKey = (row: Row) => (row.kind === "owner" ? ownerKey(row.owner) : addressOf(row.job))
+export function rowKey(row: Row): string {
+  if (row.kind === "job") return addressOf(row.job)
+  return row.kind === "owner" ? ownerKey(row.owner) : `batch:${row.owner}/${row.batch}`
+}
 
 export const ownerKey = (owner: string) => `owner:${owner}`
 
@@ -57,7 +113,7 @@ const isAt = (row: Row, where: string) =>
 
 /** The row that a key leads to from the one at `where`. It skips the rows of expanded owners. */
 export function neighbour(where: string, step: 1 | -1): Row | undefined {
-  const isStop = (row: Row) => row.kind === "job" || isFolded(row.owner)
+  const isStop = (row: Row) => row.kind === "job" || (row.kind === "owner" && isFolded(row.owner))
   return nextOf(rows.value, where, step, isStop)
 }
 

@@ -1,37 +1,71 @@
 import type { JobView } from "../../feed/job-view.ts"
-import { isLive } from "./words.ts"
+import { isLive, tokensOf } from "./words.ts"
 
-export type OwnerRow = { kind: "owner"; owner: string; project: string; jobs: number; live: number }
+export type Sums = { jobs: number; live: number; failed: number; tokens: number; cost: number }
+export type OwnerRow = Sums & { kind: "owner"; owner: string; project: string }
+/** The jobs that one call has started, where their owner has others as well. */
+export type BatchRow = Sums & { kind: "batch"; owner: string; batch: string; startedAt: number }
 /** `under` is the owner at the top of its tree. */
 export type JobRow = { kind: "job"; job: JobView; depth: number; under: string }
-export type Row = OwnerRow | JobRow
+export type Row = OwnerRow | BatchRow | JobRow
 
-/** Grouped by owner, with the jobs that a job started nested under it. */
+/** Grouped by owner and batch, with the jobs that a job started nested under it. */
 export function treeOf(jobs: readonly JobView[]): Row[] {
-  const byOwner = new Map<string, JobView[]>()
-  for (const job of jobs) {
-    const theirs = byOwner.get(job.owner)
-    if (theirs) theirs.push(job)
-    else byOwner.set(job.owner, [job])
-  }
+  const byOwner = groupsOf(jobs, ({ owner }) => owner)
   const sessions = new Set(jobs.map(({ session }) => session))
-  return [...byOwner].flatMap(([owner, theirs]): Row[] => {
-    if (sessions.has(owner)) return []
-    const live = theirs.filter(isLive).length
-    const project = theirs[0]?.project ?? ""
-    return [{ kind: "owner", owner, project, jobs: theirs.length, live }, ...branchOf(owner, byOwner)]
-  })
-}
-
-/** An owner's jobs, each followed by those that it started: without recursion, for jobs may nest very deep. */
-function branchOf(under: string, byOwner: ReadonlyMap<string, readonly JobView[]>): JobRow[] {
-  const rows: JobRow[] = []
-  const rowsOf = (owner: string, depth: number) =>
-    (byOwner.get(owner) ?? []).map((job): JobRow => ({ kind: "job", job, depth, under })).reverse()
-  const stack = rowsOf(under, 0)
-  for (let row = stack.pop(); row; row = stack.pop()) {
-    rows.push(row)
-    stack.push(...rowsOf(row.job.session, row.depth + 1))
+  const rows: Row[] = []
+  for (const [owner, theirs] of byOwner) {
+    if (sessions.has(owner)) continue
+    rows.push({ kind: "owner", owner, project: theirs[0]?.project ?? "", ...sumsOf(theirs) })
+    // Jobs of an earlier version have no batch.
+    const batches = groupsOf(theirs, ({ batch = "" }) => batch)
+    if (batches.size < 2) putBranch(rows, owner, theirs, 0, byOwner)
+    else
+      for (const [batch, started] of batches) {
+        const startedAt = started.reduce((first, { createdAt }) => Math.min(first, createdAt), Infinity)
+        if (batch !== "") rows.push({ kind: "batch", owner, batch, startedAt, ...sumsOf(started) })
+        putBranch(rows, owner, started, batch === "" ? 0 : 1, byOwner)
+      }
   }
   return rows
+}
+
+export function sumsOf(jobs: readonly JobView[]): Sums {
+  const sums = { jobs: jobs.length, live: 0, failed: 0, tokens: 0, cost: 0 }
+  for (const job of jobs) {
+    if (isLive(job)) sums.live++
+    if (hasFailed(job)) sums.failed++
+    sums.tokens += tokensOf(job)
+    sums.cost += job.usage.cost
+  }
+  return sums
+}
+
+/** What a person may want to run again: what was cancelled was meant to be. */
+export const hasFailed = ({ state }: Pick<JobView, "state">) => state === "failed" || state === "timedOut"
+
+type Groups = ReadonlyMap<string, readonly JobView[]>
+
+function groupsOf(jobs: readonly JobView[], nameOf: (job: JobView) => string): Groups {
+  const groups = new Map<string, JobView[]>()
+  for (const job of jobs) {
+    const name = nameOf(job)
+    const group = groups.get(name)
+    if (group) group.push(job)
+    else groups.set(name, [job])
+  }
+  return groups
+}
+
+/** Jobs, each followed by those that it started: without recursion, for jobs may nest very deep. */
+function putBranch(rows: Row[], under: string, jobs: readonly JobView[], top: number, byOwner: Groups): void {
+  const stack: JobRow[] = []
+  const push = (some: readonly JobView[], depth: number) => {
+    for (const job of some.toReversed()) stack.push({ kind: "job", job, depth, under })
+  }
+  push(jobs, top)
+  for (let row = stack.pop(); row; row = stack.pop()) {
+    rows.push(row)
+    push(byOwner.get(row.job.session) ?? [], row.depth + 1)
+  }
 }

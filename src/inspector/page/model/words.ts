@@ -1,7 +1,8 @@
+import { duration, timeOf } from "../../../machines/durations.ts"
 import type { JobPhase, JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 
-export { duration, timeOf } from "../../../machines/durations.ts"
+export { duration, timeOf }
 
 /** Only types come from the machines: their schemas would double the size of the page. */
 export const STATES: readonly JobState[] = ["created", "prompting", "done", "failed", "timedOut", "cancelled"]
@@ -56,6 +57,9 @@ export function clockTime(at: number, now = Date.now()): string {
   return date.toDateString() === new Date(now).toDateString() ? time : `${dayOf(date)} ${time}`
 }
 
+/** `24 Nov 15:04:05` */
+export const dateTime = (at: number) => clockTime(at, Number.NaN)
+
 const dayOf = (date: Date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })
 
 /** `950`, `12.3k`, `4.1M`. */
@@ -78,4 +82,9 @@ export function doing({ state, phase, asks, retry, activity, error }: JobView): 
   if (phase === "stopping") return "stopping the child"
   if (state === "prompting" && activity?.tool !== undefined) return `running ${activity.tool}`
   return activity?.text?.trimEnd().split("\n").at(-1) ?? ""
+}
+
+/** How long it has waited for a person, in words. */
+export function waitOf({ waitingSince }: Pick<JobView, "waitingSince">, now: number): string | undefined {
+  return waitingSince === undefined ? undefined : `waiting ${duration(now - waitingSince)}`
 }

@@ -1,5 +1,4 @@
 import { useSignal } from "@preact/signals"
-import type { ComponentChildren } from "preact"
 import { useEffect, useMemo, useRef } from "preact/hooks"
 import type { JobAnswer } from "../../http/api.ts"
 import {
@@ -14,6 +13,7 @@ import {
 } from "../model/conversation.ts"
 import { findJob } from "../model/jobs.ts"
 import { clockTime, duration, isLive } from "../model/words.ts"
+import { Fold } from "./fold.tsx"
 import { ForeignText } from "./foreign-text.tsx"
 import { Markdown } from "./markdown.tsx"
 import { Words } from "./words.tsx"
@@ -40,6 +40,9 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
             <OneTurn key={turn.messages[0]?.id} turn={turn} agent={job.agent} />
           ))}
           {job.phase === "working" && <p class="quiet now">at work …</p>}
+          {!isLive(job) && job.noText && job.noText.kind !== "nothing" && (
+            <p class="quiet">{job.noText.message}</p>
+          )}
         </div>
       )}
       {messages.length > 0 && (
@@ -225,18 +228,3 @@ function Call({ part }: { part: Part }) {
 }
 
 const Cut = () => <p class="quiet">It goes on: this is its beginning.</p>
-
-/** What is folded is drawn when it is opened. */
-function Fold(props: { class: string; summary: ComponentChildren; children: () => ComponentChildren }) {
-  const isOpen = useSignal(false)
-  return (
-    <details
-      class={props.class}
-      open={isOpen.value}
-      onToggle={({ currentTarget }) => (isOpen.value = currentTarget.open)}
-    >
-      <summary>{props.summary}</summary>
-      {isOpen.value && <div class="folded">{props.children()}</div>}
-    </details>
-  )
-}

@@ -18,7 +18,7 @@ const connectionWords: Record<Connection, string> = {
 export function Header() {
   return (
     <header>
-      <a class="brand" href={hrefTo({ view: "overview", job: "", q: "" })}>
+      <a class="brand" aria-label="troupe" href={hrefTo({ view: "overview", job: "", q: "" })}>
         <img src="/icon.svg" alt="" width="24" height="24" />
         <span class="name-of-all">troupe</span>
       </a>

@@ -2,9 +2,12 @@ import { useSignal } from "@preact/signals"
 import type { JobAnswer } from "../../http/api.ts"
 import { cancelJob, sendTo } from "../model/api.ts"
 import { addressOf, isLive } from "../model/words.ts"
-import { Dialog } from "./dialog.tsx"
+import { Confirm } from "./confirm.tsx"
 
 type Asked = "cancel" | "send" | undefined
+
+export const SEND_ID = "send"
+export const CANCEL_ID = "cancel"
 
 /** What a person can do with a job. What is not possible now stays visible and says why. */
 export function JobActions({ job }: { job: JobAnswer }) {
@@ -23,9 +26,9 @@ export function JobActions({ job }: { job: JobAnswer }) {
   }
   return (
     <div class="actions">
-      <Action id="send" name={`${sendName}…`} why={job.can.send} onClick={() => (asked.value = "send")} />
+      <Action id={SEND_ID} name={`${sendName}…`} why={job.can.send} onClick={() => (asked.value = "send")} />
       <Action
-        id="cancel"
+        id={CANCEL_ID}
         name="Cancel…"
         why={job.can.cancel}
         isDanger
@@ -38,8 +41,8 @@ export function JobActions({ job }: { job: JobAnswer }) {
         {copied.value === "yes" && "Copied"}
         {copied.value === "refused" && "Copy JSON: the browser denied access to the clipboard"}
       </p>
-      <Why id="why-send" name={sendName} why={job.can.send} />
-      <Why id="why-cancel" name="Cancel" why={job.can.cancel} />
+      <Why id={`why-${SEND_ID}`} name={sendName} why={job.can.send} />
+      <Why id={`why-${CANCEL_ID}`} name="Cancel" why={job.can.cancel} />
       {asked.value === "cancel" && (
         <Confirm
           title={`Cancel ${job.id}?`}
@@ -76,6 +79,7 @@ type ActionProps = { id: string; name: string; why: string | undefined; isDanger
 function Action({ id, name, why, isDanger = false, onClick }: ActionProps) {
   return (
     <button
+      id={id}
       type="button"
       class={isDanger ? "danger" : ""}
       aria-disabled={why !== undefined}
@@ -94,66 +98,5 @@ function Why({ id, name, why }: { id: string; name: string; why: string | undefi
     <p id={id} class="why">
       {name}: {why}
     </p>
-  )
-}
-
-type ConfirmProps = {
-  title: string
-  text: string
-  field: string
-  confirm: string
-  isOptional?: boolean
-  isDanger?: boolean
-  onConfirm(text: string): Promise<void>
-  onClose(): void
-}
-
-function Confirm(props: ConfirmProps) {
-  const { title, text, field, confirm, isOptional = false, isDanger = false, onConfirm, onClose } = props
-  const value = useSignal("")
-  const problem = useSignal("")
-  const isUnderWay = useSignal(false)
-  const submit = async (event: Event) => {
-    event.preventDefault()
-    if (isUnderWay.value) return
-    isUnderWay.value = true
-    try {
-      await onConfirm(value.value.trim())
-      onClose()
-    } catch (error) {
-      problem.value = error instanceof Error ? error.message : String(error)
-    } finally {
-      isUnderWay.value = false
-    }
-  }
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>{text}</p>
-        <label>
-          {field}
-          {isOptional && <span class="quiet"> (optional)</span>}
-          <textarea
-            rows={isOptional ? 2 : 5}
-            required={!isOptional}
-            value={value.value}
-            onInput={({ currentTarget }) => (value.value = currentTarget.value)}
-          />
-        </label>
-        {problem.value !== "" && (
-          <p class="problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="actions">
-          <button type="button" onClick={onClose}>
-            Back
-          </button>
-          <button type="submit" class={isDanger ? "danger is-filled" : "primary"}>
-            {confirm}
-          </button>
-        </div>
-      </form>
-    </Dialog>
   )
 }

@@ -1,4 +1,6 @@
 import { linkCommand } from "../model/access.ts"
+import { heardAt } from "../model/connection.ts"
+import { dateTime } from "../model/words.ts"
 
 /** All there is to see for somebody who has followed no link, or a used one. */
 export function LinkRequired() {
@@ -14,6 +16,17 @@ export function LinkRequired() {
         <code>{linkCommand.value}</code>
       </p>
     </main>
+  )
+}
+
+/** Above what was last known, while nothing is heard. */
+export function Stale() {
+  return (
+    <p class="banner" role="alert">
+      Nothing has been heard since {dateTime(heardAt.value)}: everything below is as it was then. This page
+      keeps trying. If opencode has ended or hangs, start it again in the same project and follow a fresh
+      link.
+    </p>
   )
 }
 

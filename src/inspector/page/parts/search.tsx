@@ -1,6 +1,14 @@
+import { signal } from "@preact/signals"
 import { address, go } from "../model/address.ts"
 
 export const SEARCH_ID = "search"
+
+/** Pause after which what was typed is searched for, milliseconds: thousands of jobs take longer than a letter. */
+const pause = 120
+
+/** What has been typed and is not yet in the address. */
+const typed = signal<string | undefined>(undefined)
+let due: ReturnType<typeof setTimeout> | undefined
 
 export function Search() {
   return (
@@ -12,8 +20,9 @@ export function Search() {
         placeholder="Search words, state:failed, agent:general"
         autocomplete="off"
         spellcheck={false}
-        value={address.value.q}
-        onInput={({ currentTarget }) => search(currentTarget.value)}
+        value={typed.value ?? address.value.q}
+        onInput={({ currentTarget }) => type(currentTarget.value)}
+        onBlur={search}
       />
       <span class="key" aria-hidden="true">
         /
@@ -22,7 +31,17 @@ export function Search() {
   )
 }
 
+function type(text: string): void {
+  typed.value = text
+  clearTimeout(due)
+  due = setTimeout(search, pause)
+}
+
 /** A search always leads to the list of jobs. */
-function search(q: string): void {
-  go({ q, view: "jobs", job: "" }, address.value.view === "jobs" ? "replace" : "push")
+function search(): void {
+  clearTimeout(due)
+  const q = typed.value
+  typed.value = undefined
+  if (q !== undefined && q !== address.value.q)
+    go({ q, view: "jobs", job: "" }, address.value.view === "jobs" ? "replace" : "push")
 }

@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals"
+import { signal, useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 
@@ -16,14 +16,22 @@ type Props<T> = {
   onFocus(row: T): void
 }
 
-/** Height of every row, pixels: fixed, so that rows need no measuring. */
-export const rowHeight = 38
+/** Height of every row, pixels: fixed, so that rows need no measuring. Where they are narrow they have three lines. */
+const heights = { wide: 38, narrow: 88 }
+const isNarrow = signal(false)
+const narrow = matchMedia("(max-width: 800px)")
+const noteWidth = () => {
+  isNarrow.value = narrow.matches
+}
+narrow.addEventListener("change", noteWidth)
+noteWidth()
 /** Rows drawn above and below the visible ones. */
 const margin = 6
 
 /** A table of any length. Only the visible rows exist. */
 export function VirtualRows<T>(props: Props<T>) {
   const { label, head, rows, keyOf, render, current, isFocusDue, onFocus } = props
+  const rowHeight = isNarrow.value ? heights.narrow : heights.wide
   const box = useRef<HTMLDivElement>(null)
   const top = useSignal(0)
   const height = useSignal(600)
@@ -44,12 +52,12 @@ export function VirtualRows<T>(props: Props<T>) {
     isNew.current = false
     if (!element || current < 0 || !isLedThere) return
     const start = current * rowHeight
-    // The sticky head covers the height of one row.
+    // The sticky head covers the height of one row, which is that of a wide one.
+    const end = start + rowHeight + heights.wide
     if (start < element.scrollTop) element.scrollTop = start
-    else if (start + 2 * rowHeight > element.scrollTop + element.clientHeight)
-      element.scrollTop = start + 2 * rowHeight - element.clientHeight
+    else if (end > element.scrollTop + element.clientHeight) element.scrollTop = end - element.clientHeight
     top.value = element.scrollTop
-  }, [current, top])
+  }, [current, top, rowHeight])
 
   // After every render: a row that is far away exists only once it has been scrolled to.
   useEffect(() => {

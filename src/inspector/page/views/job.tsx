@@ -6,8 +6,9 @@ import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
 import { findJob, now } from "../model/jobs.ts"
 import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
-import { amount, clockTime, duration, money } from "../model/words.ts"
+import { amount, dateTime, duration, money } from "../model/words.ts"
 import { Conversation } from "../parts/conversation.tsx"
+import { Files } from "../parts/files.tsx"
 import { Heading } from "../parts/heading.tsx"
 import { History } from "../parts/history.tsx"
 import { JobActions } from "../parts/job-actions.tsx"
@@ -58,6 +59,9 @@ export function Job({ address }: { address: string }) {
           </Folding>
         </div>
       </div>
+      <Folding id="files" title="Files">
+        <Files address={address} job={job} />
+      </Folding>
       <Folding id="chart" title="State">
         <Statechart place={place} last={last} />
       </Folding>
@@ -160,9 +164,10 @@ function Details({ job }: { job: JobAnswer }) {
     ["agent", job.agent],
     ["model", job.model ?? "chosen by opencode"],
     ["run", String(job.run)],
-    ["created", clockTime(job.createdAt)],
-    ["started", job.startedAt === undefined ? undefined : clockTime(job.startedAt)],
-    ["ended", job.endedAt === undefined ? undefined : clockTime(job.endedAt)],
+    ["created", dateTime(job.createdAt)],
+    ["started", job.startedAt === undefined ? undefined : dateTime(job.startedAt)],
+    ["ended", job.endedAt === undefined ? undefined : dateTime(job.endedAt)],
+    ["waited for people", job.waitedMs ? duration(job.waitedMs) : undefined],
     ["time left", job.deadlineAt === undefined ? undefined : duration(job.deadlineAt - now.value)],
     ["next attempt", job.retry && `in ${duration(job.retry.next - now.value)}`],
     ["tokens in / out", `${amount(usage.input)} / ${amount(usage.output)}`],

@@ -1,8 +1,10 @@
 import type { JobView } from "../../feed/job-view.ts"
-import { address, hrefTo } from "../model/address.ts"
+import { type Address, address, hrefTo, type SortName } from "../model/address.ts"
 import { cursor, isFocusDue } from "../model/cursor.ts"
-import { counts, now } from "../model/jobs.ts"
+import { now, titles } from "../model/jobs.ts"
 import {
+  type BatchRow,
+  countsFound,
   foldAll,
   found,
   isFolded,
@@ -11,11 +13,16 @@ import {
   rowKey,
   rowOf,
   rows,
+  type Sums,
   toggleFold,
   unfoldAll,
+  waitingFound,
+  waitingPhases,
 } from "../model/list.ts"
+import { hasValues, toggled } from "../model/terms.ts"
 import {
   amount,
+  clockTime,
   doing,
   duration,
   keyOf,
@@ -24,9 +31,11 @@ import {
   stateWords,
   timeOf,
   tokensOf,
+  waitOf,
 } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
+import { OwnerActions, OwnerDialog } from "../parts/owner-actions.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { VirtualRows } from "../parts/virtual-rows.tsx"
 import { Words } from "../parts/words.tsx"
@@ -63,13 +72,14 @@ export function Jobs() {
           label="Jobs"
           head={<Head />}
           rows={rows.value}
-          keyOf={(row) => (row.kind === "owner" ? row.owner : keyOf(row.job))}
+          keyOf={(row) => (row.kind === "job" ? keyOf(row.job) : rowKey(row))}
           isFocusDue={isFocusDue.value}
           onFocus={focused}
           render={(row) => <Cells row={row} />}
           current={rowOf(cursor.value)}
         />
       )}
+      <OwnerDialog />
     </main>
   )
 }
@@ -91,48 +101,99 @@ function FoldAll() {
 }
 
 function Chips() {
+  const { q } = address.value
   return (
     <ul class="chips" aria-label="States">
-      {STATES.map((state) => {
-        const isOn = address.value.q === `state:${state}`
-        return (
-          <li key={state}>
-            <a
-              class={`chip is-${state}`}
-              href={hrefTo({ q: isOn ? "" : `state:${state}` })}
-              aria-current={isOn ? "true" : undefined}
-            >
-              <span aria-hidden="true" class="sign">
-                {stateWords[state].sign}
-              </span>{" "}
-              {stateWords[state].word} {counts.value[state]}
-            </a>
-          </li>
-        )
-      })}
+      {STATES.map((state) => (
+        <Chip
+          key={state}
+          tone={`is-${state}`}
+          href={hrefTo({ q: toggled(q, "state", [state]) })}
+          isOn={hasValues(q, "state", [state])}
+          sign={stateWords[state].sign}
+          words={`${stateWords[state].word} ${countsFound.value[state]}`}
+        />
+      ))}
+      <Chip
+        tone="is-needy"
+        href={hrefTo({ q: toggled(q, "phase", waitingPhases) })}
+        isOn={hasValues(q, "phase", waitingPhases)}
+        sign="!"
+        words={`waits for you ${waitingFound.value}`}
+      />
     </ul>
   )
 }
 
-const columns = ["Job", "State", "Activity", "Agent", "Time", "Tokens", "Cost"]
+type ChipProps = { tone: string; href: string; isOn: boolean; sign: string; words: string }
+
+function Chip({ tone, href, isOn, sign, words }: ChipProps) {
+  return (
+    <li>
+      <a class={`chip ${tone}`} href={href} aria-current={isOn ? "true" : undefined}>
+        <span aria-hidden="true" class="sign">
+          {sign}
+        </span>{" "}
+        {words}
+      </a>
+    </li>
+  )
+}
+
+/** Numbers begin with the largest. */
+const columns: { name: string; sort?: SortName; isNumber?: boolean }[] = [
+  { name: "Job", sort: "job" },
+  { name: "State", sort: "state" },
+  { name: "Activity" },
+  { name: "Agent", sort: "agent" },
+  { name: "Time", sort: "time", isNumber: true },
+  { name: "Tokens", sort: "tokens", isNumber: true },
+  { name: "Cost", sort: "cost", isNumber: true },
+]
 
 function Head() {
+  const { sort: current, isDescending } = address.value
   return (
     <>
-      {columns.map((name) => (
-        <span key={name} role="columnheader">
-          {name}
-        </span>
-      ))}
+      {columns.map(({ name, sort, isNumber = false }) => {
+        const isCurrent = sort !== undefined && sort === current
+        const direction = isDescending ? "descending" : "ascending"
+        // The third click goes back to the newest first.
+        const next: Partial<Address> = !isCurrent
+          ? { sort: sort ?? "", isDescending: isNumber }
+          : isDescending === isNumber
+            ? { isDescending: !isNumber }
+            : { sort: "", isDescending: false }
+        return (
+          <span key={name} role="columnheader" aria-sort={isCurrent ? direction : undefined}>
+            {sort === undefined ? (
+              name
+            ) : (
+              <a href={hrefTo(next)}>
+                {name}
+                {isCurrent && <span aria-hidden="true">{isDescending ? " ↓" : " ↑"}</span>}
+              </a>
+            )}
+          </span>
+        )
+      })}
     </>
   )
 }
 
 function Cells({ row }: { row: Row }) {
-  return row.kind === "owner" ? <OwnerCells row={row} /> : <JobCells job={row.job} depth={row.depth} />
+  switch (row.kind) {
+    case "owner":
+      return <OwnerCells row={row} />
+    case "batch":
+      return <BatchCells row={row} />
+    case "job":
+      return <JobCells job={row.job} depth={row.depth} />
+  }
 }
 
 function OwnerCells({ row }: { row: OwnerRow }) {
+  const title = titles.value[row.owner]
   return (
     <span role="cell" class="owner" aria-colspan={columns.length}>
       <button
@@ -143,40 +204,91 @@ function OwnerCells({ row }: { row: OwnerRow }) {
       >
         <span aria-hidden="true" class="sign" />
         <span class="hidden">Jobs of </span>
-        <code>{row.owner}</code>
+        {title === undefined ? <code>{row.owner}</code> : <Words text={title} />}
       </button>
-      <span class="quiet">
-        {row.jobs} {row.jobs === 1 ? "job" : "jobs"}
-        {row.live > 0 ? `, ${row.live} live` : ""} · <Words text={row.project} />
+      <Progress row={row} what={`Jobs of ${title ?? row.owner} that have ended`} />
+      <span class="quiet sums">
+        <SumWords row={row} /> · {title !== undefined && <code>{row.owner}</code>}{" "}
+        <Words text={row.project} />
       </span>
+      <OwnerActions row={row} />
     </span>
   )
 }
 
+function BatchCells({ row }: { row: BatchRow }) {
+  return (
+    <span role="cell" class="owner batch" aria-colspan={columns.length}>
+      <span>Batch of {clockTime(row.startedAt)}</span>
+      <Progress row={row} what="Jobs of this batch that have ended" />
+      <span class="quiet sums">
+        <SumWords row={row} />
+      </span>
+      <OwnerActions row={row} />
+    </span>
+  )
+}
+
+function Progress({ row: { jobs, live }, what }: { row: Sums; what: string }) {
+  return (
+    <progress
+      max={jobs}
+      value={jobs - live}
+      aria-label={what}
+      title={`${jobs - live} of ${jobs} have ended`}
+    />
+  )
+}
+
+function SumWords({ row: { jobs, live, failed, tokens, cost } }: { row: Sums }) {
+  const parts = [
+    `${jobs} ${jobs === 1 ? "job" : "jobs"}`,
+    ...(live > 0 ? [`${live} live`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+  ]
+  return (
+    <>
+      {parts.join(", ")} · {amount(tokens)} tokens · {money(cost)}
+    </>
+  )
+}
+
 function JobCells({ job, depth }: { job: JobView; depth: number }) {
+  const waits = waitOf(job, now.value)
   return (
     <>
       <span role="cell" class={`name depth-${Math.min(depth, 4)}`}>
         <JobLink job={job} />
       </span>
-      <span role="cell">
+      <span role="cell" class="at-state">
         <StateBadge job={job} />
       </span>
-      <span role="cell" class="clip">
+      <span role="cell" class="clip at-activity">
         <Words text={doing(job)} />
       </span>
-      <span role="cell" class="clip">
+      <span role="cell" class="clip at-agent">
         <Words text={job.agent} />
       </span>
-      <span role="cell" class="number">
-        {duration(timeOf(job, now.value))}
+      <span role="cell" class={waits === undefined ? "number at-time" : "number at-time waits"} title={waits}>
+        {waits === undefined ? duration(timeOf(job, now.value)) : <Waited job={job} />}
       </span>
-      <span role="cell" class="number">
+      <span role="cell" class="number at-tokens">
         {amount(tokensOf(job))}
       </span>
-      <span role="cell" class="number">
+      <span role="cell" class="number at-cost">
         {money(job.usage.cost)}
       </span>
+    </>
+  )
+}
+
+/** For a job that waits, how long it has waited counts, and not how long it has worked. */
+function Waited({ job }: { job: JobView }) {
+  return (
+    <>
+      <span aria-hidden="true">! </span>
+      <span class="hidden">waiting </span>
+      {duration(now.value - (job.waitingSince ?? now.value))}
     </>
   )
 }

@@ -1,5 +1,7 @@
+import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
+import { answerLine, lookForAnswers } from "../model/answers.ts"
 import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
 import {
   amount,
@@ -11,6 +13,7 @@ import {
   stateWords,
   timeOf,
   tokensOf,
+  waitOf,
 } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
@@ -31,6 +34,8 @@ export function Overview() {
     .filter((job) => !isLive(job))
     .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))
     .slice(0, most)
+  const latest = ended.map((job) => `${job.owner}/${job.id} ${job.run}`).join()
+  useEffect(() => void lookForAnswers(ended), [latest])
   return (
     <main class="overview">
       <Heading isHidden>Overview</Heading>
@@ -60,7 +65,7 @@ export function Overview() {
           {ended.length === 0 && <p class="empty">No job has ended yet.</p>}
           <ul class="cards">
             {ended.map((job) => (
-              <Card key={`${job.owner}/${job.id}`} job={job} note={doing(job)} />
+              <Card key={`${job.owner}/${job.id}`} job={job} note={answerLine(job) || doing(job)} />
             ))}
           </ul>
         </section>
@@ -123,16 +128,11 @@ function NeedsAttention() {
       <h2 id="needs">Needs attention</h2>
       <ul class="cards">
         {needy.value.map(({ job, need }) => (
-          <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job)} />
+          <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job, now.value)} />
         ))}
       </ul>
     </section>
   )
-}
-
-/** How long it has waited for a person. */
-function waitOf({ waitingSince }: JobView): string | undefined {
-  return waitingSince === undefined ? undefined : `waiting ${duration(now.value - waitingSince)}`
 }
 
 /** @param time what stands in the place of the time that the job took. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import * as z from "zod"
+import type { Answer } from "../../../shown/requests.ts"
 import type { TerminalService } from "../../../terminal/contract.ts"
 import { eachLimited } from "../../util/each-limited.ts"
 import { wordsOf } from "../../util/error-words.ts"
@@ -46,7 +47,7 @@ import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
 import { shownMessages } from "./shown.ts"
 import { StoredSessions } from "./stored-sessions.ts"
-import { openChannel } from "./terminal.ts"
+import { type Channel, openChannel } from "./terminal.ts"
 import { UnderWay } from "./under-way.ts"
 
 /** How long opencode takes to end, at most, once it has cut off its turns. Milliseconds. */
@@ -118,6 +119,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   const unheard = new Set(busy)
   const underWay = new UnderWay(context)
   const forms = new Forms()
+  /** To the terminals, once it is there. */
+  let channel: Channel | undefined
   const reader = new Reader(app.version, problems)
   const children = new Children(context, calls, loading.over, {
     reader,
@@ -223,6 +226,16 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     // With an agent that does not exist a turn ends before it takes up its prompt.
     const isOver = placeOf(after, messageID) ? !isUnended(after, messageID) : !isAdmitted || end !== lastEnd
     return { after, isOver }
+  }
+
+  /** opencode offers plugins no answers to questions: a terminal gives them. Whether the question was still asked. */
+  async function passOn(session: string, request: string, answer: Answer): Promise<boolean> {
+    if (!channel) throw new Error(noAnswers)
+    if (!forms.request(session, request)) return false
+    const closed = forms.untilClosed(request, passOnLimit)
+    channel.answer({ session, request, ...(answer.kind === "answers" && { answers: answer.answers }) })
+    if (await closed) return true
+    throw new Error(noTerminal)
   }
 
   return {
@@ -337,7 +350,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         if (kind === "question") {
           const asked = forms.request(id, request)
-          return asked && { ...asked, unanswerable: noAnswers }
+          return asked && (channel ? asked : { ...asked, unanswerable: noAnswers })
         }
         const listed = await context.permission.list({ sessionID: id })
         const all = reader.read("answer permission.list", () => decodePermissions(listed))
@@ -351,7 +364,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     answer: ({ id, session: sessionID }, answer) =>
       call(async () => {
-        if (answer.kind !== "decision") throw new Error(noAnswers)
+        if (answer.kind !== "decision") return passOn(sessionID, id, answer)
         const { decision, message } = answer
         const listed = await context.permission.list({ sessionID })
         const all = reader.read("answer permission.list", () => decodePermissions(listed))
@@ -374,7 +387,13 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         await calls.at(place)?.call.progress(withoutUndefined(metadata))
       }),
 
-    ...(rpc && { serveTerminal: (service: TerminalService) => call(() => openChannel(rpc, service)) }),
+    ...(rpc && {
+      serveTerminal: (service: TerminalService) =>
+        call(async () => {
+          channel = await openChannel(rpc, service)
+          return channel
+        }),
+    }),
 
     agents: (id) =>
       call(async () => {
@@ -455,6 +474,11 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
 /** Why a question cannot be answered. */
 const noAnswers = "opencode 2 lets its plugins answer no questions: answer it in the terminal."
+const noTerminal =
+  "opencode 2 lets its plugins answer no questions, and no terminal with opencode-troupe is open to pass it on to"
+
+/** For how long an answer is waited for that terminals were handed. Milliseconds. */
+const passOnLimit = 3_000
 
 /** Whether the request was still there. */
 async function settled(replying: Promise<unknown>): Promise<boolean> {

@@ -3,6 +3,7 @@ import { type Form, questionsOf } from "../../../shown/forms-of-2.ts"
 import { type Input, permissionParts } from "../../../shown/permission-parts.ts"
 import type { Request } from "../../../shown/requests.ts"
 import { shared } from "../../util/process-wide.ts"
+import { within } from "../../util/within.ts"
 
 const Permissions = z.array(
   z.object({
@@ -51,6 +52,8 @@ export function inputIn(
   return call?.state?.input ?? "unreadable"
 }
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
 const Text = z.string().optional()
 const Created = z.object({
   type: z.literal("form.created"),
@@ -78,7 +81,11 @@ export class Forms {
   /** By request, of all instances: one that a reload has made has not heard of those before it. */
   readonly #open = shared("forms of opencode 2, 1", () => new Map<string, { session: string; form: Form }>())
 
+  readonly #waiting = new Map<string, () => void>()
+
+  /** Every event of opencode comes by here. */
   hearUndecoded(event: unknown): void {
+    if (!isObject(event) || !("type" in event) || event.type !== "form.created") return
     const created = Created.safeParse(event)
     if (!created.success) return
     const { sessionID: session, ...form } = created.data.data.form
@@ -87,10 +94,17 @@ export class Forms {
 
   closed(request: string): void {
     this.#open.delete(request)
+    this.#waiting.get(request)?.()
   }
 
   ended(session: string): void {
-    for (const [id, open] of this.#open) if (open.session === session) this.#open.delete(id)
+    for (const [id, open] of this.#open) if (open.session === session) this.closed(id)
+  }
+
+  /** Returns when it is no longer asked, or after so many milliseconds. Whether it is no longer asked. */
+  async untilClosed(request: string, mostMs: number): Promise<boolean> {
+    const closed = new Promise<boolean>((resolve) => this.#waiting.set(request, () => resolve(true)))
+    return within(mostMs, closed, () => false).finally(() => this.#waiting.delete(request))
   }
 
   request(session: string, id: string): Request | undefined {

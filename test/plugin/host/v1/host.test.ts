@@ -483,3 +483,123 @@ describe("The progress of a tool's call", () => {
     })
   })
 })
+
+describe("What a session asks", () => {
+  const permission = {
+    id: "per_1",
+    sessionID: "ses_1",
+    permission: "bash",
+    patterns: ["echo a"],
+    metadata: {},
+    always: ["echo *"],
+    tool: { messageID: "msg_2", callID: "call" },
+  }
+  const ask = { id: "per_1", kind: "permission", text: "bash: echo a" } as const
+  const question = {
+    id: "que_1",
+    sessionID: "ses_1",
+    questions: [
+      {
+        question: "Which colours?",
+        header: "Colour",
+        options: [{ label: "Red", description: "" }],
+        multiple: true,
+      },
+      { question: "Why?", header: "Reason", options: [] },
+    ],
+  }
+  const input = { command: "echo a | cat" }
+  const message = {
+    ...answerTo({ session: "ses_1", messageID: "msg_1" }, ""),
+    parts: [
+      {
+        id: "prt_1",
+        sessionID: "ses_1",
+        messageID: "msg_2",
+        type: "tool",
+        callID: "call",
+        tool: "bash",
+        state: { status: "running", input, time: { start: 1 } },
+      },
+    ],
+  }
+
+  it("is read in full, with what its call was given", async () => {
+    const { host } = hostAnswered(({ url }) =>
+      Response.json(
+        url.includes("/session/") ? message : url.includes("/question") ? [question] : [permission],
+      ),
+    )
+    expect(await host.request("ses_1", ask)).toEqual({
+      ok: true,
+      value: {
+        id: "per_1",
+        session: "ses_1",
+        kind: "permission",
+        action: "bash",
+        parts: [{ title: "", text: "echo a | cat" }],
+        always: ["echo *"],
+      },
+    })
+    expect(await host.request("ses_1", { id: "que_1", kind: "question", text: "" })).toMatchObject({
+      value: {
+        questions: [
+          { key: "0", title: "Colour", text: "Which colours?", isMultiple: true },
+          { key: "1", choices: [], takesText: true },
+        ],
+      },
+    })
+    expect(await host.request("ses_1", { ...ask, id: "per_0" })).toEqual({ ok: true, value: undefined })
+  })
+
+  it.each([
+    ["a decision", "/permission/per_1/reply", { kind: "decision", decision: "reject", message: "No." }],
+    ["answers", "/question/que_1/reply", { kind: "answers", answers: { 1: ["So."] } }],
+    ["a dismissal", "/question/que_1/reject", { kind: "dismissal" }],
+  ] as const)("is answered by %s, if it is still asked", async (_what, path, answer) => {
+    const request = {
+      session: "ses_1",
+      ...(answer.kind === "decision"
+        ? { id: "per_1", kind: "permission" as const, action: "bash", parts: [], always: [] }
+        : { id: "que_1", kind: "question" as const, questions: [0, 1].map((key) => aQuestion(`${key}`)) }),
+    }
+    const { host, requests } = hostAnswered(() => Response.json(true))
+    expect(await host.answer(request, answer)).toEqual({ ok: true, value: true })
+    expect(new URL(requests[0]?.url ?? "").pathname).toBe(path)
+    if (answer.kind === "answers") expect(await requests[0]?.json()).toEqual({ answers: [[], ["So."]] })
+    const late = hostAnswered(() => Response.json({ name: "NotFoundError", data: {} }, { status: 404 }))
+    expect(await late.host.answer(request, answer)).toEqual({ ok: true, value: false })
+  })
+
+  const aQuestion = (key: string) => ({
+    key,
+    title: "",
+    text: "",
+    choices: [],
+    isMultiple: false,
+    takesText: true,
+  })
+})
+
+describe("The end of a conversation", () => {
+  const messages = ["msg_1", "msg_2"].map((id) => {
+    const message = answerTo({ session: "ses_1", messageID: id }, "said")
+    return { ...message, info: { ...message.info, id } }
+  })
+
+  it("is all that is read where that has the message to go on from", async () => {
+    const { host, requests } = hostAnswered(() => Response.json(messages))
+    expect(await host.conversation("ses_1", "msg_2")).toMatchObject({
+      value: [{ id: "msg_1" }, { id: "msg_2" }],
+    })
+    expect(requests.map(({ url }) => new URL(url).searchParams.has("limit"))).toEqual([true])
+    await host.conversation("ses_1", "msg_0")
+    await host.conversation("ses_1")
+    expect(requests.map(({ url }) => new URL(url).searchParams.has("limit"))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+  })
+})

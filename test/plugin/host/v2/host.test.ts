@@ -4,6 +4,7 @@ import { promptID } from "../../../../src/plugin/host/prompt-ids.ts"
 import { type Call, decodeStartCheck } from "../../../../src/plugin/host/v2/calls.ts"
 import { createHost } from "../../../../src/plugin/host/v2/host.ts"
 import { inTime } from "../../../../src/plugin/host/v2/in-time.ts"
+import type { TerminalService } from "../../../../src/terminal/contract.ts"
 import { settled } from "../../../machines/support/play.ts"
 import { type ContextDouble, contextDouble, type MadeSession } from "./support/context-double.ts"
 
@@ -646,5 +647,129 @@ describe("The model that makes a tool call", () => {
     context.said.set("ses_1", [{ id: "msg_2", type: "assistant", time: { created: 1 }, model }])
     expect(answered(await host.modelOf(place))).toMatchObject({ model: "fake/m1" })
     expect(answered(await host.modelOf({ ...place, message: "msg_8" }))).toBeUndefined()
+  })
+})
+
+const never = () => expect.fail("nobody asked for this")
+
+describe("What a session asks", () => {
+  const permission = {
+    id: "per_1",
+    action: "shell",
+    resources: ["echo a"],
+    save: ["echo *"],
+    source: { type: "tool", messageID: "msg_2", id: "call" },
+  }
+  const ask = { id: "per_1", kind: "permission", text: "shell: echo a" } as const
+  const form = {
+    id: "frm_1",
+    sessionID: "ses_1",
+    fields: [
+      { key: "q0", title: "Colour", description: "Which?", type: "string", options: [], custom: true },
+    ],
+  }
+  const question = { id: "frm_1", kind: "question", text: "Which?" } as const
+  const request = {
+    id: "per_1",
+    session: "ses_1",
+    kind: "permission",
+    action: "shell",
+    parts: [],
+    always: [],
+  } as const
+
+  function asking(reply: () => Promise<unknown> = async () => undefined) {
+    const context = contextDouble()
+    const input = { command: "echo a | cat" }
+    const call = { type: "tool", id: "call", name: "shell", state: { status: "running", input } }
+    context.said.set("ses_1", [{ id: "msg_2", type: "assistant", time: { created: 1 }, content: [call] }])
+    const replies: unknown[] = []
+    context.permission.list = async () => [permission]
+    context.permission.reply = (given) => {
+      replies.push(given)
+      return reply()
+    }
+    return { host: createHost(context), context, replies }
+  }
+
+  it("is read in full: a permission from opencode, with what its call was given", async () => {
+    const { host } = asking()
+    expect(answered(await host.request("ses_1", ask))).toEqual({
+      id: "per_1",
+      session: "ses_1",
+      kind: "permission",
+      action: "shell",
+      parts: [{ title: "", text: "echo a | cat" }],
+      always: ["echo *"],
+    })
+    expect(answered(await host.request("ses_1", { ...ask, id: "per_0" }))).toBeUndefined()
+  })
+
+  it("is read in full: a question as it was heard, until it is over, which a plugin cannot answer", async () => {
+    const { host } = asking()
+    const hear = () => host.hearUndecoded({ type: "form.created", data: { form } })
+    hear()
+    const asked = answered(await host.request("ses_1", question))
+    expect(asked).toMatchObject({
+      questions: [{ key: "q0", title: "Colour", text: "Which?", takesText: true }],
+    })
+    expect(asked?.unanswerable).toContain("answer it in the terminal")
+    host.hear({ type: "request.closed", session: "ses_1", request: "frm_1" })
+    expect(answered(await host.request("ses_1", question))).toBeUndefined()
+    hear()
+    host.hear({ type: "session.idle", session: "ses_1" })
+    expect(answered(await host.request("ses_1", question))).toBeUndefined()
+  })
+
+  const service: TerminalService = {
+    list: never,
+    glance: never,
+    read: never,
+    inspect: never,
+    cancel: never,
+    send: never,
+  }
+  async function withTerminals() {
+    const { host: _, context } = asking()
+    const emitted: unknown[] = []
+    const events = { emit: async (name: string, data: object) => void emitted.push({ name, ...data }) }
+    const rpc = { register: async () => ({ dispose: async () => {}, events }) }
+    const host = createHost({ ...context, rpc })
+    await host.serveTerminal?.(service)
+    host.hearUndecoded({ type: "form.created", data: { form } })
+    const asked = answered(await host.request("ses_1", question)) ?? expect.fail()
+    return { host, asked, emitted }
+  }
+
+  it("is answered by a terminal, which is handed the answer", async () => {
+    const { host, asked, emitted } = await withTerminals()
+    expect(asked.unanswerable).toBeUndefined()
+    const answering = host.answer(asked, { kind: "answers", answers: { q0: ["Red"] } })
+    expect(emitted).toEqual([
+      { name: "answer", session: "ses_1", request: "frm_1", answers: { q0: ["Red"] } },
+    ])
+    host.hear({ type: "request.closed", session: "ses_1", request: "frm_1" })
+    expect(answered(await answering)).toBe(true)
+    expect(answered(await host.answer(asked, { kind: "dismissal" }))).toBe(false)
+  })
+
+  it("is not answered where there is no terminal, which is said soon", async () => {
+    const { host, asked, emitted } = await withTerminals()
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const answering = host.answer(asked, { kind: "dismissal" })
+    expect(emitted).toEqual([{ name: "answer", session: "ses_1", request: "frm_1" }])
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(await answering).toMatchObject({ error: { message: expect.stringContaining("no terminal") } })
+  })
+
+  it("is decided, if it is still asked", async () => {
+    const { host, replies, context } = asking()
+    expect(answered(await host.answer(request, { kind: "decision", decision: "once" }))).toBe(true)
+    expect(replies).toEqual([{ sessionID: "ses_1", requestID: "per_1", decision: "once" }])
+    context.permission.list = async () => []
+    expect(answered(await host.answer(request, { kind: "decision", decision: "once" }))).toBe(false)
+    const late = asking(() => Promise.reject({ _tag: "Permission.NotFoundError" }))
+    expect(answered(await late.host.answer(request, { kind: "decision", decision: "always" }))).toBe(false)
   })
 })

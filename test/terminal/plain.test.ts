@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { visible, visibleLine } from "../../src/shown/visible.ts"
+import { visible, visibleLine } from "../../src/terminal/view/plain.ts"
 
 it.each([
   ["several lines stay", "a\n  b\r\nc", "a\n  b\nc"],
