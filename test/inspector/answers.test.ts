@@ -55,8 +55,8 @@ it("answers through a job what that job asks, and nothing that another one asks"
   expect(scripted.answers).toEqual([])
   expect(await answer("j1", '{"ask":"a1","reply":"once"}')).toEqual([202, undefined])
   expect(await answer("j1", '{"ask":"a1","reply":"once"}')).toEqual([409, "answered"])
-  expect(scripted.answers.map(({ request, answer }) => [request.id, answer])).toEqual([
-    ["a1", { kind: "decision", decision: "once" }],
+  expect(scripted.answers).toMatchObject([
+    { request: { id: "a1" }, answer: { kind: "decision", decision: "once" } },
   ])
 })
 

@@ -18,7 +18,8 @@ describe("everybody", () => {
       expect(await page.evaluate(isCutOff), view).toEqual([0, 0])
     }
     await page.getByRole("link", { name: /^j1/ }).click()
-    await page.locator("summary", { hasText: "State" }).click()
+    for (const part of ["Details", "Time", "Files", "State", "History"])
+      await page.locator("summary", { hasText: part }).click()
     const here = page.locator(".chart .here rect")
     await here.waitFor()
     expect(await page.evaluate(isCutOff)).toEqual([0, 0])

@@ -67,6 +67,16 @@ describe("live", () => {
     await page.locator(".chart .here", { hasText: "done" }).waitFor()
     await page.locator(".edge text.taken", { hasText: "promptChild done" }).waitFor()
     await page.locator(".history").getByText("the child gave its final answer").waitFor()
+    // The whole way is drawn, and each of its steps when it is chosen.
+    const walked = page.locator(".edge.walked")
+    await expect.poll(() => walked.count()).toBeGreaterThan(2)
+    await page.locator(".chart .visited", { hasText: "working" }).waitFor()
+    const step = page.locator(".history button").last()
+    await step.click()
+    await page.locator(".chart .chosen", { hasText: "opening" }).waitFor()
+    await page.locator(".chart .here", { hasText: "done" }).waitFor()
+    expect(await page.locator(".edge text.taken", { hasText: "promptChild done" }).count()).toBe(0)
+    await step.click()
     await page.locator(".turn", { hasText: "the answer" }).waitFor()
   })
 
