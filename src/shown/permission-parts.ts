@@ -42,8 +42,8 @@ function callParts(diff: unknown, input: Input): Part[] {
   }))
 }
 
-/** Spaces, and empty lines, behind which nobody would look for more. */
-const longGap = { spaces: /[^\S\n]{200,}/g, lines: /(?:[^\S\n]*\n){10,}/g }
+/** Spaces, and empty lines, behind which nobody would look for more; each looked at from its beginning alone. */
+const longGap = { spaces: /(?<![^\S\n])[^\S\n]{200,}/g, lines: /(?<![^\S\n])(?:[^\S\n]*\n){10,}/g }
 
 function withoutGaps(text: string): string {
   return text
