@@ -93,7 +93,6 @@ describe("finding the way", () => {
     await page.getByRole("link", { name: "1 h" }).click()
     await bar.hover()
     await bar.getByText("work of never").waitFor()
-    await expectReadable("the timeline")
   })
 
   it("goes from job to job by keys in every view, and reads on where it leads", async () => {
