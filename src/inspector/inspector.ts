@@ -50,8 +50,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
 
   const server = boundedServer(start.limits)
   const listening = await listen(server, port, host)
-  const hosts = [...new Set([listening.host, `localhost:${listening.port}`])]
-  const url = `http://${listening.host}`
+  const url = `http://${listening}`
 
   const sources = new Sources()
   sources.add(source)
@@ -66,7 +65,7 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
     totals,
     page,
     access,
-    hosts,
+    host: listening,
     readOnly,
     link,
     command: inspectCommand,
@@ -74,7 +73,10 @@ export async function startInspector(start: StartOptions): Promise<Inspector> {
   })
   // Otherwise the adapter would replace opencode's global Request and Response.
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false })
-  server.on("request", bounded(answer, start.limits))
+  const listener = bounded(answer, start.limits)
+  server.on("request", listener)
+  // By themselves, Node and Bun would refuse what is expected, and leave the connection open.
+  server.on("checkExpectation", listener)
 
   const registration =
     start.registerFolder === false

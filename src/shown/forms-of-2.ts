@@ -44,7 +44,8 @@ export function formAnswer(
   answers: Readonly<Record<string, readonly string[]>>,
 ): FormAnswer {
   const found = fields.flatMap(({ key, type }): [string, FormAnswer[string]][] => {
-    const values = answers[key] ?? []
+    // The keys are whatever a server of MCP has chosen: `constructor` as well.
+    const values = (Object.hasOwn(answers, key) && answers[key]) || []
     const [value] = values
     if (type === "external" || value === undefined) return []
     if (type === "multiselect") return [[key, [...values]]]

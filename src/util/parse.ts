@@ -56,9 +56,18 @@ function nameOf(path: Path, name: string): string {
 }
 
 function shown(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value)
+  const json = jsonOf(value)
   if (json.length <= shownLength) return json
   return Array.isArray(value) ? `a list of ${value.length}` : `${json.slice(0, shownLength)}…`
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // Nested so deep that the stack is too short for it.
+    return Array.isArray(value) ? `a list of ${value.length}` : "an object"
+  }
 }
 
 /** Where in what was given. A path into what a value is turned into ends at that value. */

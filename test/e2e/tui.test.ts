@@ -82,6 +82,31 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*Both are looked into\./, slowly)
   })
 
+  test("reads the jobs on a light screen, once they have switched to one", async () => {
+    const before = brightnessOf("Jobs")
+    tui.press("C-p")
+    await tui.waitForScreen(/Commands +esc/)
+    if (generation === 1) {
+      tui.type("Switch to light")
+      await tui.waitForScreen(/Switch to light mode/)
+      tui.press("Enter")
+    } else {
+      tui.type("Color mode")
+      await tui.waitForScreen(/Color mode +Settings/)
+      tui.press("Enter")
+      await tui.waitForScreen(/Settings +esc[\s\S]*● Color mode +system/)
+      tui.press("Right")
+      await tui.waitForScreen(/● Color mode +dark/)
+      tui.press("Right")
+      await tui.waitForScreen(/● Color mode +light/)
+      tui.press("Escape")
+    }
+    await tui.waitForScreen(/^(?![\s\S]*(Commands|Settings) +esc)[\s\S]*Jobs\s/)
+    // Bright on dark before, dark on bright now.
+    expect(before).toBeGreaterThan(128)
+    await poll("a dark heading", () => brightnessOf("Jobs") < 128 || undefined)
+  })
+
   test("acts on a job with /troupe: cancels it, has it go on, reads, copies and opens it, and comes back", async () => {
     const job = held("half \u202ea")
     const result = "went \u001b[7mon\u202e"
@@ -226,6 +251,19 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
   })
 
   answersInTheTerminal({ terminal: () => ({ model, tui }), generation, tools })
+
+  /** How bright these words are: 0 to 255. */
+  function brightnessOf(words: string): number {
+    const line =
+      tui
+        .styledScreen()
+        .split("\n")
+        .find((each) => each.includes(words)) ?? ""
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: as terminals write it
+    const colours = [...line.slice(0, line.indexOf(words)).matchAll(/\u001b\[[\d;]*38;2;(\d+);(\d+);(\d+)/g)]
+    const [, ...parts] = colours.at(-1) ?? []
+    return Math.max(...parts.map(Number))
+  }
 
   /** Opens /troupe and finds the job there. */
   async function find(id: string): Promise<void> {

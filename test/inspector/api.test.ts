@@ -298,7 +298,7 @@ describe("GET /openapi.json", () => {
       totals: new Totals(sources),
       page: pageStub,
       access: new Access(token, Date.now),
-      hosts: ["127.0.0.1:1"],
+      host: "127.0.0.1:1",
       readOnly: false,
       link: () => "",
       command: "",

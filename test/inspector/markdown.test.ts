@@ -15,12 +15,14 @@ describe("Markdown of models", () => {
     ["names with underscores", "the_long_name and 2 * 3 * 4", "p(the_long_name and 2 * 3 * 4)"],
     ["code in a line", "`a*b*` ``c ` d``", "p(code(a*b*) code(c ` d))"],
     ["escapes", "\\*a\\* \\d", "p(*a* \\d)"],
-    ["a link", '[the docs](https://a.b/c_(d) "title")', "p(link(the docs → https://a.b/c_(d)))"],
+    ["a link", '[the docs](https://a.b/c_(d) "title")', 'p(link(the docs → https://a.b/c_(d) "title"))'],
     ["an address", "see https://a.b/c.", "p(see link( → https://a.b/c).)"],
     ["an image", "![a picture](x.png)", "p(!link(a picture → x.png))"],
     ["an address that would run", "[a](javascript:alert)", "p(link(a → javascript:alert))"],
     ["HTML", "<b onclick=x>a</b>", "p(<b onclick=x>a</b>)"],
     ["code", "```ts\nconst a = `*b*`\n\n  c\n```\nafter", "code:ts(const a = `*b*`⏎⏎  c) p(after)"],
+    ["words behind a fence", "```sh rm -rf\na\n```", "code:(sh rm -rf⏎a)"],
+    ["a row that is longer than its head", "|a|\n|-|\n|b|c|", "table(a / b | c)"],
     ["code that is still being written", "~~~\nabc", "code:(abc)"],
     ["a list", "- a\n- b\n  - c\n  - d\n\n  e\n- f", "ul(p(a) | p(b) ul(p(c) | p(d)) p(e) | p(f))"],
     ["a numbered list", "3. a\n   ```\n   b\n   ```\n4. c", "ol3(p(a) code:(b) | p(c))"],
@@ -28,7 +30,7 @@ describe("Markdown of models", () => {
     ["a list after a line", "so:\n- a", "p(so:) ul(p(a))"],
     ["a quote", "> a\n> - b\n\nc", "quote(p(a) ul(p(b))) p(c)"],
     ["a rule", "a\n\n---\nb", "p(a) rule p(b)"],
-    ["a table", "| a | b |\n|---|:-:|\n| `1` | 2\\|3 |\n| 4 |", "table(a | b / code(1) | 2|3 / 4 | )"],
+    ["a table", "| a | b |\n|---|:-:|\n| `1` | 2\\|3 |\n| 4 |", "table(a | b / code(1) | 2|3 / 4)"],
     ["a line with a bar", "a | b\nc", "p(a | b⏎c)"],
   ])("reads %s", (_what, text, tree) => expect(parseMarkdown(text).map(written).join(" ")).toBe(tree))
 
@@ -53,6 +55,13 @@ describe("Markdown of models", () => {
         expect(words(parseMarkdown(text).map(written).join(" "))).toBe(words(text))
       }),
     )
+  })
+
+  it("makes no more of a table than there is", () => {
+    const wide = 3_000
+    const [table] = parseMarkdown(`${"a|".repeat(wide)}\n${"-|".repeat(wide)}\n${"b|\n".repeat(wide)}`)
+    const rows = table?.kind === "table" ? table.rows : []
+    expect(rows.flat().length).toBe(wide)
   })
 
   it("takes no longer than the text, whatever it is", { timeout: 20_000 }, () => {

@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest"
 import { drawMachine } from "../../scripts/draw-machine.ts"
 import type { JobView } from "../../src/inspector/feed/job-view.ts"
 import { parseQuery } from "../../src/inspector/http/query.ts"
-import { concurrencyOf, lanesOf } from "../../src/inspector/page/model/lanes.ts"
+import {
+  concurrencyOf,
+  lanesOf,
+  linesOf,
+  partsOf,
+  spentOf,
+  ticksOf,
+} from "../../src/inspector/page/model/lanes.ts"
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
 import { treeOf } from "../../src/inspector/page/model/tree.ts"
@@ -159,8 +166,51 @@ describe("the timeline", () => {
     job({ id: "d", createdAt: 0, state: "created", phase: "queued" }),
   ]
 
-  it("puts jobs that did not run at once into one lane", () => {
-    expect(lanesOf(jobs, 30).map((lane) => lane.map((bar) => bar.job.id))).toEqual([["a", "c"], ["b"]])
+  it("puts jobs that were not there at once into one lane of their owner and batch", () => {
+    const later = [
+      job({ id: "a", batch: "b1", startedAt: 0, endedAt: 10, state: "done" }),
+      job({ id: "b", batch: "b1", startedAt: 5, endedAt: 20, state: "done" }),
+      job({ id: "c", batch: "b1", createdAt: 10 }),
+      job({ id: "d", batch: "b2", createdAt: 20 }),
+    ]
+    const lines = linesOf(later, 30, 0)
+    expect(
+      lines.map((line) => (line.kind === "lane" ? line.bars.map((bar) => bar.job.id) : line.batch)),
+    ).toEqual(["b1", ["a", "c"], ["b"], "b2", ["d"]])
+    // Short ones do not lie one on another.
+    expect(lanesOf(later.slice(0, 3), 30, 11).map((lane) => lane.length)).toEqual([1, 1, 1])
+  })
+
+  it("shows what each spent its time on", () => {
+    const parts = (fields: Partial<JobView>) =>
+      partsOf(job(fields), 30).map(({ kind, from, to }) => [kind, from, to])
+    expect(parts({ phase: "queued", state: "created" })).toEqual([["queued", 0, 30]])
+    expect(parts({ state: "cancelled", endedAt: 9 })).toEqual([["queued", 0, 9]])
+    expect(parts({ startedAt: 5, waitingSince: 20 })).toEqual([
+      ["queued", 0, 5],
+      ["run", 5, 20],
+      ["waiting", 20, 30],
+    ])
+    expect(parts({ startedAt: 0, phase: "retrying", activity: { at: 12 } })).toEqual([
+      ["run", 0, 12],
+      ["retry", 12, 30],
+    ])
+  })
+
+  it("has round moments, and adds up what was used", () => {
+    const minute = 60_000
+    expect(ticksOf(7 * minute + 1, 17 * minute, 10).map((at) => at / minute)).toEqual([
+      8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+    ])
+    expect(ticksOf(0, 300 * 24 * 60 * minute, 10).length).toBeLessThanOrEqual(11)
+    const usage = { ...NO_USAGE, input: 100, cost: 1 }
+    const spent = spentOf(
+      [job({ startedAt: 0, endedAt: 20, usage }), job({ startedAt: 15, usage })],
+      30,
+      0,
+      30,
+    )
+    expect([spent[0], spent[20], spent.at(-1)].map((each) => each?.tokens)).toEqual([0, 50, 200])
   })
 
   it("counts who ran and who waited", () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
-import { createServer } from "node:http"
+import { createServer, type ServerResponse } from "node:http"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -113,28 +113,60 @@ describe("a note that this user alone has not written", () => {
 })
 
 describe("another program on the port of an inspector that is gone", () => {
-  /** Answers as an inspector would that knows no secret. */
-  async function impostor(link: (url: string) => string) {
+  async function impostor(answer: (response: ServerResponse, url: string) => unknown) {
     const heard: string[] = []
     const server = createServer((request, response) => {
       heard.push(`${request.method} ${request.headers.authorization ?? ""}`)
-      response
-        .setHeader("content-type", "application/json")
-        .end(JSON.stringify({ link: link(url), proof: "x" }))
+      answer(response, url)
     })
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     const address = server.address()
     const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`
-    return { url, heard, end: () => server.close() }
+    return { url, heard, end: () => server.close().closeAllConnections() }
   }
 
-  it("is sent no secret, and leads nobody anywhere", async () => {
-    const { url, heard, end } = await impostor((url) => `${url}/#link=${"x".repeat(22)}`)
+  async function register(url: string) {
     await mkdir(folder, { mode: 0o700 })
     const note = { url, secret: "s".repeat(43), pid: process.pid, startedAt: 1, project: "p" }
     await writeFile(join(folder, "gone.json"), JSON.stringify(note), { mode: 0o600 })
+  }
+
+  it("is sent no secret, and leads nobody anywhere", async () => {
+    const { url, heard, end } = await impostor((response, url) =>
+      response
+        .setHeader("content-type", "application/json")
+        .end(JSON.stringify({ link: `${url}/#link=${"x".repeat(22)}`, proof: "x" })),
+    )
+    await register(url)
     expect(await cli("inspect", "--open")).toMatchObject({ code: 1, opened: [], out: "" })
     expect(heard).toEqual(["GET "])
+    end()
+  })
+
+  it("cannot have this user send a request to a third one", async () => {
+    const third = await impostor((response) => response.end("{}"))
+    const { url, end } = await impostor((response) => response.writeHead(302, { location: third.url }).end())
+    await register(url)
+    expect(await cli("inspect")).toMatchObject({ code: 1 })
+    expect(third.heard).toEqual([])
+    end()
+    third.end()
+  })
+
+  it("cannot fill the memory with an answer that does not end", async () => {
+    let sent = 0
+    const { url, end } = await impostor((response) => {
+      const piece = " ".repeat(65_536)
+      const more = () => {
+        sent += piece.length
+        if (response.write(piece)) setImmediate(more)
+        else response.once("drain", more)
+      }
+      more()
+    })
+    await register(url)
+    expect(await cli("inspect")).toMatchObject({ code: 1 })
+    expect(sent).toBeLessThan(64 * 1024 * 1024)
     end()
   })
 })

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { build } from "esbuild"
@@ -104,10 +105,28 @@ describe.each([
     stream.close()
   })
 
+  it.each([
+    ["is answered", ""],
+    ["expects what there is not", "Expect: magic\r\n"],
+  ])("closes a connection on which request after request arrives that %s", async (_what, header) => {
+    const { port, host } = new URL(url)
+    const socket = connect(Number(port), "127.0.0.1")
+    const request = () => void socket.write(`GET /icon.svg HTTP/1.1\r\nHost: ${host}\r\n${header}\r\n`)
+    socket.on("data", request).on("error", () => {})
+    request()
+    await once(socket, "close")
+  })
+
   // opencode's Bun takes at most 16 kB of headers, whatever is set.
   it.runIf(where === "Node")("is reached with all the cookies that other ports have set", async () => {
     const cookie = Array.from({ length: 180 }, (_, index) => `c${index}=${"x".repeat(4_000)}`).join("; ")
     expect((await ask(url, "/", { headers: { cookie } })).status).toBe(200)
+  })
+
+  it("does not fall over a body that is nested as deep as it can be", async () => {
+    const body = `{"link":${"[".repeat(32_000)}${"]".repeat(32_000)}}`
+    const headers = { "x-troupe": "1", "content-type": "application/json" }
+    expect((await ask(url, "/api/access", { method: "POST", headers, body })).status).toBe(400)
   })
 
   it.each(["TRACE", "PROPFIND", "CONNECT", "FOO"])("does not fall over %s", async (method) => {

@@ -51,3 +51,10 @@ it("Its answer has what each field takes, and leaves out what was left open", ()
   // opencode says what is wrong with it.
   expect(formAnswer(form, { rows: ["a dozen"] })).toEqual({ rows: "a dozen" })
 })
+
+it("Its fields may have any names", () => {
+  const fields = ["constructor", "__proto__", "toString"].map((key) => ({ key, type: "string" }))
+  expect(formAnswer({ id: "frm_2", fields }, {})).toEqual({})
+  const answers = Object.fromEntries([["__proto__", ["x"]]])
+  expect(JSON.stringify(formAnswer({ id: "frm_2", fields }, answers))).toBe('{"__proto__":"x"}')
+})

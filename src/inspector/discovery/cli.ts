@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util"
+import { shortJson } from "../../util/short-json.ts"
 import { visibleLine } from "../../util/visible.ts"
 import { isProof } from "../access/proof.ts"
 import { newSecret } from "../access/secrets.ts"
@@ -110,19 +111,19 @@ async function linksOf(entries: Entry[]): Promise<Running[]> {
 const answerTimeout = 3_000
 
 async function freshLink({ url, secret }: Entry): Promise<string | undefined> {
-  const signal = AbortSignal.timeout(answerTimeout)
+  // After a crash, the port may be another program's.
+  const guarded = { signal: AbortSignal.timeout(answerTimeout), redirect: "error" } as const
   try {
     const nonce = newSecret()
-    const proof = await fetch(new URL(`/api/proof?nonce=${nonce}`, url), { signal })
-    // After a crash, the port may be another program's.
-    if (!isProof(ProofAnswer.parse(await proof.json()).proof, { url, secret, nonce })) return undefined
+    const answer = await shortJson(await fetch(new URL(`/api/proof?nonce=${nonce}`, url), guarded))
+    if (!isProof(ProofAnswer.parse(answer).proof, { url, secret, nonce })) return undefined
     const response = await fetch(new URL("/api/link", url), {
       method: "POST",
       headers: { authorization: `Bearer ${secret}`, "x-troupe": "1", "content-type": "application/json" },
       body: "{}",
-      signal,
+      ...guarded,
     })
-    const { link } = LinkAnswer.parse(await response.json())
+    const { link } = LinkAnswer.parse(await shortJson(response))
     return link.startsWith(url) && isLink.test(link.slice(url.length)) ? link : undefined
   } catch {
     return undefined

@@ -24,8 +24,17 @@ export function boundedRequest(request: ShownRequest): RequestAnswer {
     kind,
     action,
     parts: [...parts.slice(0, mostItems).map(boundedPart), ...more],
-    always: always.slice(0, mostItems).map((pattern) => beginning(pattern, longest)),
+    always: boundedPatterns(always),
   }
+}
+
+function boundedPatterns(patterns: readonly string[]): string[] {
+  const kept = patterns.slice(0, mostItems).map((pattern) => {
+    const shown = beginning(pattern, longest)
+    return shown.length < pattern.length ? `${shown}… (it goes on)` : shown
+  })
+  const left = patterns.length - kept.length
+  return left > 0 ? [...kept, `… and ${left} more that are not shown`] : kept
 }
 
 function boundedPart({ title, text }: { title: string; text: string }) {

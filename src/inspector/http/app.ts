@@ -32,8 +32,8 @@ export type AppOptions = {
   totals: Totals
   page: PageFiles
   access: Access
-  /** The `host:port` pairs that it answers to. The first is used in its own links. */
-  hosts: readonly string[]
+  /** Where it listens, `host:port`: the only name that it answers to. */
+  host: string
   readOnly: boolean
   link(): string
   /** What a person runs in a terminal for a fresh link. */
@@ -45,18 +45,19 @@ type App = Hono<{ Bindings: HttpBindings }>
 
 /** The guards in order, then the routes. */
 export function createApp(options: AppOptions): App {
-  const { sources, feed, totals, page, access, hosts, readOnly, link, command, reportError } = options
+  const { sources, feed, totals, page, access, host, readOnly, link, command, reportError } = options
+  const origin = `http://${host}`
   const app: App = new Hono()
 
   app.use(securityHeaders)
-  app.use(hostGuard(hosts))
-  app.use(originGuard(hosts))
+  app.use(hostGuard(host))
+  app.use(originGuard(origin))
 
   // The page holds nothing: what it shows, it asks for with the secret that its link is exchanged for.
   app.route("/", pageRoutes(page))
   app.post("/api/link", bearerGuard(access.linkSecret), ownHeaderGuard, (c) => c.json({ link: link() }))
   app.use("/api/access", ownHeaderGuard, bodyLimitGuard)
-  app.route("/api", accessRoutes(access, command))
+  app.route("/api", accessRoutes(access, origin, command))
 
   app.use(accessGuard(access, command))
   app.use(readOnlyGuard(readOnly))
@@ -73,7 +74,7 @@ export function createApp(options: AppOptions): App {
     totals.begin()
     return c.text(renderMetrics(records(sources), totals), 200, { "content-type": metricsType })
   })
-  app.get("/openapi.json", (c) => c.json(openApiDocument(`http://${hosts[0]}`)))
+  app.get("/openapi.json", (c) => c.json(openApiDocument(origin)))
   refuseOtherMethods(app)
 
   app.notFound(() => {

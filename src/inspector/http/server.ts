@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from "node:net"
 import { PortTakenError } from "../errors.ts"
 
 export type Limits = {
-  /** How long a request may take to arrive, body included. Milliseconds. Default: 10,000. */
+  /** How long a request may take to arrive, body included, and an answer to be taken. Milliseconds. Default: 10,000. */
   arrivalMs?: number
   /** Most connections; each takes one of opencode's file descriptors. Default: 128. */
   connections?: number
@@ -19,7 +19,13 @@ const defaults: Required<Limits> = { arrivalMs: 10_000, connections: 128 }
 /** An HTTP server that lets go of whoever does not come to the point. */
 export function boundedServer(given: Limits = {}): Server {
   const { arrivalMs, connections } = { ...defaults, ...given }
-  const server = createServer({ maxHeaderSize, headersTimeout: arrivalMs, requestTimeout: arrivalMs })
+  const server = createServer({
+    maxHeaderSize,
+    headersTimeout: arrivalMs,
+    requestTimeout: arrivalMs,
+    // Node looks for those that are late no more often than this.
+    connectionsCheckingInterval: arrivalMs,
+  })
   server.maxConnections = connections
   // Without a listener, Bun leaves the connection open for good.
   server.on("upgrade", (_request, socket: Socket) => socket.destroy())
@@ -28,15 +34,18 @@ export function boundedServer(given: Limits = {}): Server {
 
 /**
  * The same for the requests themselves: opencode's Bun has none of a server's limits. There, a connection on which no
- * request begins is closed after some ten seconds.
+ * request begins is closed after some ten seconds, and one that is used now and then never.
  */
 export function bounded(answer: Listener, given: Limits = {}): Listener {
   const { arrivalMs, connections } = { ...defaults, ...given }
   let open = 0
   return (request, response) => {
     open++
+    const { socket } = request
+    // Bun would leave it open for as long as requests come now and then, and says nothing of one that has closed.
+    response.setHeader("connection", "close")
     let isAwaited = hasBody(request)
-    const late = isAwaited ? setTimeout(() => request.socket.destroy(), arrivalMs).unref() : undefined
+    const late = isAwaited ? setTimeout(() => socket.destroy(), arrivalMs).unref() : undefined
     request.once("end", () => {
       isAwaited = false
       clearTimeout(late)
@@ -44,7 +53,9 @@ export function bounded(answer: Listener, given: Limits = {}): Listener {
     response.once("finish", () => {
       clearTimeout(late)
       // Bun would wait for the rest of a body that nobody has read.
-      if (isAwaited) request.socket.end()
+      if (isAwaited) socket.end()
+      // Whoever has asked closes it. Bun forgets what it has not sent yet.
+      else setTimeout(() => socket.end(), arrivalMs).unref()
     })
     response.once("close", () => {
       open--
@@ -73,10 +84,11 @@ function refuse(response: ServerResponse, status: number, kind: string, message:
   response.end(JSON.stringify({ error: { kind, message } }))
 }
 
-export type Listening = { host: string; port: number }
-
-/** @throws {PortTakenError} */
-export function listen(server: Server, port: number, host: string): Promise<Listening> {
+/**
+ * Resolves with where it listens, as `host:port`.
+ * @throws {PortTakenError}
+ */
+export function listen(server: Server, port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(error.code === "EADDRINUSE" || error.code === "EACCES" ? new PortTakenError(port) : error),
@@ -86,7 +98,7 @@ export function listen(server: Server, port: number, host: string): Promise<List
       server.unref()
       const address = server.address() as AddressInfo
       const name = address.family === "IPv6" ? `[${address.address}]` : address.address
-      resolve({ host: `${name}:${address.port}`, port: address.port })
+      resolve(`${name}:${address.port}`)
     })
   })
 }

@@ -76,7 +76,7 @@ type ShownPermissions = {
 
 /** `end`: of what opencode does not end with the components. */
 export function terminalOf2(context: Context): { screen: Screen; end(): void } {
-  const { client, data, theme, ui, keymap, renderer, attention } = context
+  const { client, data, ui, keymap, renderer, attention } = context
   const here = () => context.location
   const shown = () => ui.router.current().sessionID
   /** Where the terminal is, or the session that it shows. */
@@ -87,16 +87,18 @@ export function terminalOf2(context: Context): { screen: Screen; end(): void } {
     noticesOf2({ data, ui, attention, isHere: isShown }),
     passAnswersOn(client, data),
   ]
+  // Another one once the person has switched to it.
+  const theme = () => context.theme
   const colors = {
-    text: () => theme.text.base,
-    muted: () => theme.text.muted,
-    good: () => theme.text.feedback.success.base,
-    bad: () => theme.text.feedback.error.base,
-    attention: () => theme.text.feedback.warning.base,
-    accent: () => theme.hue.accent[200],
-    chosen: () => theme.text.action.primary.focused,
-    chosenBackground: () => theme.background.action.primary.focused,
-    field: () => theme.background.formfield.focused,
+    text: () => theme().text.base,
+    muted: () => theme().text.muted,
+    good: () => theme().text.feedback.success.base,
+    bad: () => theme().text.feedback.error.base,
+    attention: () => theme().text.feedback.warning.base,
+    accent: () => theme().hue.accent[200],
+    chosen: () => theme().text.action.primary.focused,
+    chosenBackground: () => theme().background.action.primary.focused,
+    field: () => theme().background.formfield.focused,
   }
   const screen: Screen = {
     jobs: jobsOf({ client, data, here }),

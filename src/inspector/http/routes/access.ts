@@ -6,9 +6,10 @@ import { parseBodyOf, parseQueryOf } from "../parse.ts"
 
 /**
  * How a browser gets in, and how it sees that it still talks to the inspector that has let it in.
+ * @param origin of the page
  * @param command prints a fresh link
  */
-export function accessRoutes(access: Access, command: string): Hono {
+export function accessRoutes(access: Access, origin: string, command: string): Hono {
   return new Hono()
     .post("/access", async (c) => {
       const { link } = await parseBodyOf(c, AccessBody)
@@ -18,8 +19,6 @@ export function accessRoutes(access: Access, command: string): Hono {
     })
     .get("/proof", (c) => {
       const { nonce } = parseQueryOf(c, ProofQuery)
-      // One of ours, or the request would not be here.
-      const origin = `http://${c.req.header("host")?.toLowerCase()}`
       return c.json({ proof: access.prove(origin, nonce) } satisfies ProofAnswer)
     })
 }

@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals"
+import { shortJson } from "../../../util/short-json.ts"
 import type { AccessAnswer, ErrorAnswer, ProofAnswer } from "../../http/api.ts"
 
 /** What this browser got for its link. Of no use once the inspector that let it in has stopped. */
@@ -26,6 +27,8 @@ let pass = stored()
 let proven: Promise<void> | undefined
 
 let entering: Promise<void> | undefined
+/** The command of the inspector that has made this page. Asked for once: later, somebody else may be there. */
+let commandHere: Promise<string> | undefined
 
 /** Exchanges the link in the address, if there is one, and takes it out of the address. */
 export function enter(): Promise<void> {
@@ -47,8 +50,10 @@ async function exchange(): Promise<void> {
 /** Asks the inspector that has let this browser in, and nobody else. @throws NoAccessError where it is not there */
 export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   await entering
-  if (!pass) return refuse("no-link", await commandHere())
+  if (!pass) return refuseAgain()
   const mine = pass
+  // What changes something has words in it: they are sent to nobody who was another a moment ago.
+  if (init.method === "POST") doubt()
   proven ??= prove(mine)
   await proven.catch((error) => {
     proven = undefined
@@ -60,7 +65,7 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
   return response
 }
 
-/** The connection was lost: somebody else may be at its other end next time. */
+/** Nothing holds the connection, or it was lost: somebody else may be at its other end next time. */
 export function doubt(): void {
   proven = undefined
 }
@@ -77,13 +82,16 @@ async function prove({ proofKey, command }: Pass): Promise<void> {
   const nonce = crypto.randomUUID()
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), proofTimeout)
-  const response = await fetch(`/api/proof?nonce=${nonce}`, {
-    credentials: "omit",
-    signal: patience.signal,
-  }).finally(() => clearTimeout(timer))
-  if (response.status === 503) throw new Error("the inspector is busy")
-  const { proof = "" } = (await response.json().catch(() => ({}))) as Partial<ProofAnswer>
-  if (!(await isProof(proof, proofKey, `${location.origin} ${nonce}`))) refuse("gone", command)
+  try {
+    const { signal } = patience
+    const response = await fetch(`/api/proof?nonce=${nonce}`, { credentials: "omit", signal })
+    if (response.status === 503) throw new Error("the inspector is busy")
+    const answer = (await shortJson(response)) as Partial<ProofAnswer> | undefined
+    const proof = String(answer?.proof)
+    if (!(await isProof(proof, proofKey, `${location.origin} ${nonce}`))) refuse("gone", command)
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function isProof(proof: string, key: string, text: string): Promise<boolean> {
@@ -112,11 +120,17 @@ function refuse(why: NoAccess, command: string): never {
   throw new NoAccessError(why)
 }
 
-/** As the server says: before any link was followed, whoever answers has made this page as well. */
-async function commandHere(): Promise<string> {
+/** For the reason that there was, and with what was known then: whoever answers now may be anybody. */
+async function refuseAgain(): Promise<never> {
+  if (noAccess.value) return refuse(noAccess.value, linkCommand.value)
+  commandHere ??= readCommand().catch(() => "")
+  return refuse("no-link", await commandHere)
+}
+
+async function readCommand(): Promise<string> {
   const response = await fetch("/api/jobs", { credentials: "omit" })
-  const answer = (await response.json().catch(() => undefined)) as ErrorAnswer | undefined
-  return answer?.error.command ?? ""
+  const answer = (await shortJson(response)) as Partial<ErrorAnswer> | undefined
+  return answer?.error?.command ?? ""
 }
 
 function keep(fresh: Pass): void {

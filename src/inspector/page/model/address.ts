@@ -10,6 +10,8 @@ export const SPANS: readonly SpanName[] = ["5m", "1h", "all"]
 export type SortName = "job" | "state" | "agent" | "time" | "tokens" | "cost"
 export const SORTS: readonly SortName[] = ["job", "state", "agent", "time", "tokens", "cost"]
 
+export type Range = { from: number; to: number }
+
 /** Everything that is selected is in the address, so that a link shows the same. */
 export type Address = {
   view: ViewName
@@ -22,6 +24,8 @@ export type Address = {
   /** Owners whose jobs are collapsed; with `*` among them, all but these. */
   fold: readonly string[]
   span: SpanName
+  /** What the timeline was moved or magnified to, epoch milliseconds; without it the timeline follows the time. */
+  range: Range | undefined
   /** What the jobs are sorted by; empty for the newest first. */
   sort: SortName | ""
   isDescending: boolean
@@ -38,9 +42,16 @@ export const address = computed<Address>(() => ({
   list: params.value.get("list") === "flat" ? "flat" : "tree",
   fold: (params.value.get("fold") ?? "").split(",").filter((owner) => owner !== ""),
   span: SPANS.find((name) => name === params.value.get("span")) ?? "1h",
+  range: rangeIn(params.value.get("range") ?? ""),
   sort: SORTS.find((name) => name === params.value.get("sort")?.replace(/^-/, "")) ?? "",
   isDescending: params.value.get("sort")?.startsWith("-") === true,
 }))
+
+function rangeIn(text: string): Range | undefined {
+  const [from = 0, to = 0] = text.split("-").map(Number)
+  // What a Date can be.
+  return from > 0 && to > from && to < 8.64e15 ? { from, to } : undefined
+}
 
 /** Whether the person has navigated since the page was opened. */
 export const hasNavigated = () => !isFirst
@@ -54,6 +65,7 @@ export function hrefTo(change: Partial<Address>): string {
   if (next.list !== "tree") query.set("list", next.list)
   if (next.fold.length > 0) query.set("fold", next.fold.join(","))
   if (next.span !== "1h") query.set("span", next.span)
+  if (next.range) query.set("range", `${Math.round(next.range.from)}-${Math.round(next.range.to)}`)
   if (next.sort !== "") query.set("sort", `${next.isDescending ? "-" : ""}${next.sort}`)
   if (next.job !== "") query.set("job", next.job)
   return query.size > 0 ? `/?${query}` : "/"

@@ -67,6 +67,8 @@ async function lookOnce(signal: AbortSignal): Promise<void> {
 }
 
 async function follow(): Promise<void> {
+  // A tab that is shown again has kept no connection.
+  doubt()
   current?.abort()
   const mine = new AbortController()
   current = mine

@@ -11,6 +11,8 @@ export type Project = { name: string; concurrency: number }
  * than recomputing ten times a second.
  */
 const known = new Map<string, JobView>()
+/** Its keys by the sessions of the children. */
+const keys = new Map<string, string>()
 const version = signal(0)
 
 export const projects = signal<Project[]>([])
@@ -40,7 +42,10 @@ export function tick(): void {
 }
 
 export function putJobs(jobs: JobView[], gone: string[] = []): void {
-  for (const job of jobs) known.set(keyOf(job), job)
+  for (const job of jobs) {
+    known.set(keyOf(job), job)
+    if (job.session !== "") keys.set(job.session, keyOf(job))
+  }
   for (const key of gone) known.delete(key)
   if (jobs.length > 0 || gone.length > 0) announce()
 }
@@ -111,5 +116,6 @@ export const needy = computed(() => {
 
 /** By session, or by `owner/id` while there is none. */
 export function findJob(address: string): JobView | undefined {
-  return known.get(address) ?? allJobs.value.find(({ session }) => session === address)
+  version.value
+  return known.get(address) ?? known.get(keys.get(address) ?? "")
 }

@@ -1,20 +1,98 @@
 import type { JobView } from "../../feed/job-view.ts"
+import type { SpanKind } from "./spans.ts"
 
-/** The time that one job held a slot. */
-export type Bar = { job: JobView; from: number; to: number }
+/** A job from its beginning to its end, as it is drawn. */
+export type Bar = { job: JobView; from: number; to: number; parts: BarPart[] }
+export type BarPart = { kind: SpanKind; from: number; to: number }
 
-/** The jobs that ran, in as few lanes as possible without overlaps: a lane is a slot. */
-export function lanesOf(jobs: readonly JobView[], now: number): Bar[][] {
-  const bars = jobs.flatMap((job): Bar[] =>
-    job.startedAt === undefined ? [] : [{ job, from: job.startedAt, to: job.endedAt ?? now }],
-  )
-  const lanes: Bar[][] = []
-  for (const bar of bars.sort((a, b) => a.from - b.from)) {
-    const free = lanes.find((lane) => (lane.at(-1)?.to ?? 0) <= bar.from)
-    if (free) free.push(bar)
-    else lanes.push([bar])
+/** A heading, or a line of jobs that were not there at once. */
+export type Line = { kind: "heading"; owner: string; batch: string } | { kind: "lane"; bars: Bar[] }
+
+/**
+ * The jobs of each owner and each of its batches, in as few lanes as possible.
+ *
+ * @param least how long a bar is at least, so that short ones do not lie one on another
+ */
+export function linesOf(jobs: readonly JobView[], now: number, least: number): Line[] {
+  const owners = new Map<string, Map<string, JobView[]>>()
+  for (const job of jobs) {
+    const { owner, batch = "" } = job
+    const batches = owners.get(owner) ?? new Map<string, JobView[]>()
+    owners.set(owner, batches)
+    const theirs = batches.get(batch)
+    if (theirs) theirs.push(job)
+    else batches.set(batch, [job])
   }
-  return lanes
+  return [...owners].flatMap(([owner, batches]) =>
+    [...batches].flatMap(([batch, theirs]): Line[] => [
+      { kind: "heading", owner, batch },
+      ...lanesOf(theirs, now, least).map((bars): Line => ({ kind: "lane", bars })),
+    ]),
+  )
+}
+
+export function lanesOf(jobs: readonly JobView[], now: number, least = 0): Bar[][] {
+  const bars = jobs.map(
+    (job): Bar => ({ job, from: job.createdAt, to: job.endedAt ?? now, parts: partsOf(job, now) }),
+  )
+  const lanes: { bars: Bar[]; end: number }[] = []
+  for (const bar of bars.sort((a, b) => a.from - b.from)) {
+    const end = Math.max(bar.to, bar.from + least)
+    const free = lanes.find((lane) => lane.end <= bar.from)
+    if (free) {
+      free.bars.push(bar)
+      free.end = end
+    } else lanes.push({ bars: [bar], end })
+  }
+  return lanes.map((lane) => lane.bars)
+}
+
+/** What a job spent its time on, as far as its record says: its page has the whole history. */
+export function partsOf(job: JobView, now: number): BarPart[] {
+  const { createdAt, startedAt, endedAt, waitingSince, phase, activity } = job
+  const end = endedAt ?? now
+  if (startedAt === undefined) return [{ kind: "queued", from: createdAt, to: end }]
+  const since = waitingSince ?? (phase === "retrying" ? Math.max(startedAt, activity?.at ?? 0) : end)
+  const parts: BarPart[] = [
+    { kind: "queued", from: createdAt, to: startedAt },
+    { kind: "run", from: startedAt, to: since },
+    { kind: phase === "retrying" ? "retry" : "waiting", from: since, to: end },
+  ]
+  return parts.filter(({ from, to }) => to > from)
+}
+
+const seconds = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
+]
+
+/** Round moments, so many at most. */
+export function ticksOf(start: number, end: number, most: number): number[] {
+  const days = Math.ceil((end - start) / most / 86_400_000)
+  const step = 1_000 * (seconds.find((each) => (end - start) / (each * 1_000) <= most) ?? days * 86_400)
+  // Round by the clock on the wall, and not by that of Greenwich.
+  const shift = new Date(start).getTimezoneOffset() * 60_000
+  const first = Math.ceil((start - shift) / step) * step + shift
+  const ticks: number[] = []
+  for (let at = first; at <= end; at += step) ticks.push(at)
+  return ticks
+}
+
+export type Spent = { at: number; tokens: number; cost: number }
+
+/** What the jobs had used at some moments: a job is taken to use the same at all times of its run. */
+export function spentOf(jobs: readonly JobView[], now: number, start: number, end: number): Spent[] {
+  const points = 60
+  return Array.from({ length: points + 1 }, (_none, index) => {
+    const at = start + ((end - start) * index) / points
+    const spent = { at, tokens: 0, cost: 0 }
+    for (const { startedAt, endedAt = now, usage } of jobs) {
+      if (startedAt === undefined || startedAt > at) continue
+      const share = endedAt <= at ? 1 : (at - startedAt) / Math.max(1, endedAt - startedAt)
+      spent.tokens += share * (usage.input + usage.output + usage.reasoning)
+      spent.cost += share * usage.cost
+    }
+    return spent
+  })
 }
 
 export type Step = { at: number; running: number; waiting: number }

@@ -26,6 +26,24 @@ function finder(text: string): Find {
   return (jobs) => jobs.filter(isFound)
 }
 
+/** Longest piece of work that nobody waits for, milliseconds. */
+const slice = 8
+let isPrepared = false
+
+/** Reads all jobs before somebody searches in them, which takes longer than a letter. */
+export function prepareSearch(): void {
+  if (isPrepared) return
+  isPrepared = true
+  const query = parseQuery("-")
+  const jobs = [...allJobs.peek()]
+  const readOn = () => {
+    const start = performance.now()
+    for (let job = jobs.pop(); job && performance.now() - start < slice; job = jobs.pop()) matches(job, query)
+    if (jobs.length > 0) setTimeout(readOn)
+  }
+  setTimeout(readOn)
+}
+
 const q = computed(() => address.value.q)
 const find = computed(() => finder(q.value))
 export const found = computed(() => find.value(allJobs.value))

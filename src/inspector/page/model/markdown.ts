@@ -6,6 +6,7 @@
 export type Inline =
   | { kind: "text" | "code"; text: string }
   | { kind: "strong" | "emphasis" | "struck"; inlines: Inline[] }
+  /** `address`: with the link's title, if it has one. */
   | { kind: "link"; inlines: Inline[]; address: string }
   | { kind: "break" }
 
@@ -23,7 +24,9 @@ export type Block =
 /** What is nested deeper is text. */
 const deepest = 8
 
-const fence = /^ {0,3}(`{3,}|~{3,})\s*([^\s`]*)/
+const fence = /^ {0,3}(`{3,}|~{3,})/
+/** Whatever else stands behind a fence is shown: words could hide there. */
+const languageName = /^[\w+#.-]{0,20}$/
 const heading = /^ {0,3}(#{1,6})(?:\s+|$)/
 const rule = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/
 const quote = /^ {0,3}> ?/
@@ -63,15 +66,20 @@ function blocksOf(lines: string[], depth: number, levels: number[]): Block[] {
 type Read = [block: Block, next: number] | undefined
 
 function fenced(lines: string[], at: number): Read {
-  const [, mark = "", language = ""] = fence.exec(lines[at] ?? "") ?? []
-  if (mark === "") return undefined
+  const [opening, mark = ""] = fence.exec(lines[at] ?? "") ?? []
+  if (opening === undefined) return undefined
+  const info = (lines[at] ?? "").slice(opening.length).trim()
   const isEnd = (line: string) => {
     const trimmed = line.trim()
     return trimmed.length >= mark.length && trimmed === (mark[0] ?? "").repeat(trimmed.length)
   }
   // One that is still being written has no end.
   const end = indexFrom(lines, at + 1, isEnd)
-  return [{ kind: "code", language, text: lines.slice(at + 1, end).join("\n") }, end + 1]
+  const inner = lines.slice(at + 1, end)
+  const block = languageName.test(info)
+    ? { language: info, text: inner.join("\n") }
+    : { language: "", text: [info, ...inner].join("\n") }
+  return [{ kind: "code", ...block }, end + 1]
 }
 
 function titled(line: string, at: number, levels: number[]): Read {
@@ -149,10 +157,8 @@ function tabular(lines: string[], at: number): Read {
   const ruler = cellsOf(lines[at + 1] ?? "")
   if (ruler.length !== width || !ruler.every((cell) => /^:?-+:?$/.test(cell))) return undefined
   const end = indexFrom(lines, at + 2, (line) => !line.includes("|"))
-  const cells = (line: string) => {
-    const found = cellsOf(line)
-    return Array.from({ length: width }, (_none, index) => inlinesOf(found[index] ?? ""))
-  }
+  // As many in each row as it has: none is lost, and a wide head over many rows makes no more cells than there are.
+  const cells = (line: string) => cellsOf(line).map((cell) => inlinesOf(cell))
   return [{ kind: "table", head: cells(head), rows: lines.slice(at + 2, end).map(cells) }, end]
 }
 
@@ -190,7 +196,7 @@ const indentOf = (line: string) => /^\s*/.exec(line)?.[0].length ?? 0
 /** What may begin something; the rest between is text. */
 const special = /[\\`*_~[\n]|https?:\/\//g
 const linked =
-  /!?\[([^[\]]{1,500})\]\(([^()\s]{1,2000}(?:\([^()\s]{0,500}\)[^()\s]{0,500})?)(?: "[^"\n]{0,500}")?\)/y
+  /!?\[([^[\]]{1,500})\]\(([^()\s]{1,2000}(?:\([^()\s]{0,500}\)[^()\s]{0,500})?(?: "[^"\n]{0,500}")?)\)/y
 const bare = /https?:\/\/[^\s<>"'`)\]*|]{1,2000}/y
 const word = /[\p{L}\p{N}]/u
 
@@ -266,7 +272,7 @@ function linkAt(text: string, at: number): [Inline, number] | undefined {
 
 function addressAt(text: string, at: number): [Inline, number] | undefined {
   bare.lastIndex = at
-  const address = bare.exec(text)?.[0].replace(/[.,;:!?]+$/, "")
+  const address = bare.exec(text)?.[0].replace(/(?<![.,;:!?])[.,;:!?]+$/, "")
   return address ? [{ kind: "link", inlines: [], address }, at + address.length] : undefined
 }
 

@@ -26,6 +26,23 @@ export function takenArrows({ nodes, arrows }: MachineAnswer, step: Step | undef
   return new Map(taken.map(({ arrow, event }) => [arrow, event]))
 }
 
+/** All places that a job has been at, and all arrows that led it there. */
+export function wayOf(
+  chart: MachineAnswer,
+  steps: readonly Step[],
+): { places: Set<string>; arrows: Set<Arrow> } {
+  const way = { places: new Set<string>(), arrows: new Set<Arrow>() }
+  const known = new Set<string>()
+  for (const step of steps) {
+    way.places.add(step.to)
+    const name = `${step.from} ${step.event} ${step.to}`
+    if (known.has(name)) continue
+    known.add(name)
+    for (const arrow of takenArrows(chart, step).keys()) way.arrows.add(arrow)
+  }
+  return way
+}
+
 /** An arrow as a smooth SVG path, which bends at the points and passes through the midpoints between them. */
 export function curve(points: Arrow["points"]): string {
   const [first, ...rest] = points

@@ -2,8 +2,15 @@ import type { JobAnswer } from "../../http/api.ts"
 import { clockTime, duration } from "../model/words.ts"
 import { Words } from "./words.tsx"
 
+type Props = {
+  steps: JobAnswer["history"]
+  /** The index of the step that the chart shows. */
+  chosen: number | undefined
+  onChoose(index: number | undefined): void
+}
+
 /** Every transition with its cause, latest first. */
-export function History({ steps }: { steps: JobAnswer["history"] }) {
+export function History({ steps, chosen, onChoose }: Props) {
   if (steps.length === 0)
     return <p class="empty">opencode has been restarted since this job ran, and its history was not kept.</p>
   const latestFirst = steps
@@ -18,9 +25,15 @@ export function History({ steps }: { steps: JobAnswer["history"] }) {
             {step.at > before && <span class="quiet"> +{duration(step.at - before)}</span>}
           </time>
           <div>
-            <strong>
+            <button
+              type="button"
+              class="step"
+              title="Show this step in the chart"
+              aria-pressed={chosen === index}
+              onClick={() => onChoose(chosen === index ? undefined : index)}
+            >
               <Words text={step.why} />
-            </strong>
+            </button>
             <p class="quiet">
               {step.from !== "" && `${step.from} → `}
               {step.to} <code>{step.event}</code>

@@ -8,7 +8,18 @@ import { addressOf, isLive } from "../model/words.ts"
 import { Confirm } from "./confirm.tsx"
 
 type Group = { owner: string; batch?: string }
-const asked = signal<({ what: "cancel" | "again" } & Group) | undefined>(undefined)
+/** `jobs`: those that it was about when it was asked. */
+type Asked = Group & { what: "cancel" | "again"; jobs: readonly JobView[] }
+const asked = signal<Asked | undefined>(undefined)
+
+function askFor(what: Asked["what"], group: Group): void {
+  const isMeant = what === "cancel" ? isLive : (job: JobView) => hasFailed(job) && job.session !== ""
+  const { owner, batch } = group
+  const jobs = allJobs
+    .peek()
+    .filter((job) => job.owner === owner && (batch === undefined || job.batch === batch) && isMeant(job))
+  asked.value = { what, jobs, ...group }
+}
 
 /** What can be done with all jobs of an owner, or of one batch. */
 export function OwnerActions({ row }: { row: OwnerRow | BatchRow }) {
@@ -17,16 +28,12 @@ export function OwnerActions({ row }: { row: OwnerRow | BatchRow }) {
   return (
     <span class="group-actions">
       {row.failed > 0 && (
-        <button type="button" class="small" onClick={() => (asked.value = { what: "again", ...group })}>
+        <button type="button" class="small" onClick={() => askFor("again", group)}>
           Run failed again…
         </button>
       )}
       {row.live > 0 && (
-        <button
-          type="button"
-          class="small danger"
-          onClick={() => (asked.value = { what: "cancel", ...group })}
-        >
+        <button type="button" class="small danger" onClick={() => askFor("cancel", group)}>
           Cancel all…
         </button>
       )}
@@ -37,20 +44,16 @@ export function OwnerActions({ row }: { row: OwnerRow | BatchRow }) {
 /** Outside of the list, whose rows come and go. */
 export function OwnerDialog() {
   if (!asked.value) return null
-  const { what, owner, batch } = asked.value
+  const { what, owner, batch, jobs } = asked.value
   const close = () => (asked.value = undefined)
-  const jobs = allJobs.value.filter(
-    (job) => job.owner === owner && (batch === undefined || job.batch === batch),
-  )
   const whose = batch === undefined ? "of this owner" : "of this batch"
   if (what === "cancel") {
-    const running = jobs.filter(isLive).length
     return (
       <Confirm
-        title={`Cancel ${jobWords(running)}?`}
+        title={`Cancel ${jobWords(jobs.length)}?`}
         text={`Aborts all jobs ${whose} that have not ended, whether the search shows them or not, and what they have started. What they have written is kept.`}
         field="Reason"
-        confirm={`Cancel ${jobWords(running)}`}
+        confirm={`Cancel ${jobWords(jobs.length)}`}
         isDanger
         isOptional
         onConfirm={(reason) => cancelAll(owner, batch, reason)}
@@ -58,29 +61,31 @@ export function OwnerDialog() {
       />
     )
   }
-  const failed = jobs.filter((job) => hasFailed(job) && job.session !== "")
   return (
     <Confirm
-      title={`Run ${jobWords(failed.length)} again?`}
+      title={`Run ${jobWords(jobs.length)} again?`}
       text={`Each job ${whose} that failed or timed out gets this follow-up: a new run in the same child session, which knows what it has done.`}
       field="Message"
-      confirm={`Run ${jobWords(failed.length)} again`}
+      confirm={`Run ${jobWords(jobs.length)} again`}
       suggestion="Your last run did not end well. Look at what you have done, and finish what you were asked to do."
-      onConfirm={(message) => sendToAll(failed, message)}
+      onConfirm={(message) => sendToAll(jobs, message)}
       onClose={close}
     />
   )
 }
 
-/** @throws Error that says which did not take it */
+/** @throws Error that says which did not take it: once more is for them alone */
 async function sendToAll(jobs: readonly JobView[], message: string): Promise<void> {
-  const refusals: string[] = []
+  const refused: JobView[] = []
+  const why: string[] = []
   for (const job of jobs)
-    await sendTo(addressOf(job), message).catch((error: unknown) =>
-      refusals.push(`${job.id}: ${error instanceof Error ? error.message : String(error)}`),
-    )
-  if (refusals.length > 0)
-    throw new Error(`${jobs.length - refusals.length} of ${jobs.length} run again. ${refusals.join("; ")}`)
+    await sendTo(addressOf(job), message).catch((error: unknown) => {
+      refused.push(job)
+      why.push(`${job.id}: ${error instanceof Error ? error.message : String(error)}`)
+    })
+  if (refused.length === 0) return
+  if (asked.value) asked.value = { ...asked.value, jobs: refused }
+  throw new Error(`${jobs.length - refused.length} of ${jobs.length} run again. ${why.join("; ")}`)
 }
 
 const jobWords = (count: number) => `${count} ${count === 1 ? "job" : "jobs"}`

@@ -14,14 +14,17 @@ export function Requests({ job }: { job: JobAnswer }) {
   if (!hasQuestion(job)) return null
   const { requests, asks = [] } = job
   const unread = asks.filter(({ id }) => !requests.some((request) => request.id === id))
+  const count = requests.length + unread.length
+  const nameOf = (kind: RequestAnswer["kind"], index: number) =>
+    count > 1 ? `${kindWords[kind]} ${index + 1} of ${count}` : kindWords[kind]
   return (
     <>
-      {requests.map((request) => (
-        <OneRequest key={request.id} request={request} job={job} />
+      {requests.map((request, index) => (
+        <OneRequest key={request.id} name={nameOf(request.kind, index)} request={request} job={job} />
       ))}
-      {unread.map(({ id, kind, text }) => (
-        <section key={id} class="request" aria-label={kindWords[kind]}>
-          <h2>{kindWords[kind]}</h2>
+      {unread.map(({ id, kind, text }, index) => (
+        <section key={id} class="request" aria-label={nameOf(kind, requests.length + index)}>
+          <h2>{nameOf(kind, requests.length + index)}</h2>
           <ForeignText text={text} />
           <p class="quiet">It is no longer asked, or cannot be read in full now.</p>
           <InTerminal job={job} />
@@ -33,7 +36,9 @@ export function Requests({ job }: { job: JobAnswer }) {
 
 const kindWords = { permission: "Permission request", question: "Question" }
 
-function OneRequest({ request, job }: { request: RequestAnswer; job: JobAnswer }) {
+type RequestProps = { name: string; request: RequestAnswer; job: JobAnswer }
+
+function OneRequest({ name, request, job }: RequestProps) {
   const said = useSignal("")
   const problem = useSignal("")
   const isUnderWay = useSignal(false)
@@ -53,8 +58,8 @@ function OneRequest({ request, job }: { request: RequestAnswer; job: JobAnswer }
   }
   const props = { why, answer }
   return (
-    <section class="request" aria-label={kindWords[request.kind]}>
-      <h2>{kindWords[request.kind]}</h2>
+    <section class="request" aria-label={name}>
+      <h2>{name}</h2>
       {request.session !== job.session && (
         <p class="quiet">
           Asked by a session that the child has started: <Words text={request.session} />

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals"
 import { address, go } from "../model/address.ts"
+import { prepareSearch } from "../model/list.ts"
 
 export const SEARCH_ID = "search"
 
@@ -22,6 +23,7 @@ export function Search() {
         spellcheck={false}
         value={typed.value ?? address.value.q}
         onInput={({ currentTarget }) => type(currentTarget.value)}
+        onFocus={prepareSearch}
         onBlur={search}
       />
       <span class="key" aria-hidden="true">

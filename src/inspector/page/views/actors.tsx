@@ -4,7 +4,7 @@ import type { ActorAnswer } from "../../http/api.ts"
 import { countWords, isInTrouble, kindMeanings, kindsIn, stateOf } from "../model/actors.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadActors } from "../model/api.ts"
-import { counts, findJob, now } from "../model/jobs.ts"
+import { counts, findJob, now, titles } from "../model/jobs.ts"
 import { placeIn } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
@@ -81,7 +81,7 @@ function Name({ actor: { id, session } }: { actor: ActorAnswer }) {
   if (session === undefined)
     return (
       <strong>
-        <Words text={id} />
+        <Words text={titles.value[id] ?? id} />
       </strong>
     )
   return <a href={hrefTo({ job: session })}>{findJob(session)?.id ?? id}</a>

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks"
 import type { JobAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
-import { findJob, now } from "../model/jobs.ts"
+import { findJob, now, titles } from "../model/jobs.ts"
 import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
 import { amount, dateTime, duration, money } from "../model/words.ts"
 import { Conversation } from "../parts/conversation.tsx"
@@ -20,6 +20,7 @@ import { Words } from "../parts/words.tsx"
 
 export function Job({ address }: { address: string }) {
   const { job, problem } = useJob(address)
+  const chosen = useSignal<number | undefined>(undefined)
   if (!job)
     return (
       <main class="job">
@@ -28,7 +29,6 @@ export function Job({ address }: { address: string }) {
       </main>
     )
   const place = job.phase === undefined ? job.state : `${job.state}.${job.phase}`
-  const last = job.history.at(-1)
   return (
     <main class="job">
       <BackLink />
@@ -63,10 +63,16 @@ export function Job({ address }: { address: string }) {
         <Files address={address} job={job} />
       </Folding>
       <Folding id="chart" title="State">
-        <Statechart place={place} last={last} />
+        <Statechart place={place} steps={job.history} chosen={chosen.value} />
       </Folding>
       <Folding id="history" title="History">
-        <History steps={job.history} />
+        <History
+          steps={job.history}
+          chosen={chosen.value}
+          onChoose={(index) => {
+            chosen.value = index
+          }}
+        />
       </Folding>
     </main>
   )
@@ -175,7 +181,8 @@ function Details({ job }: { job: JobAnswer }) {
     ["cache read / write", `${amount(usage.cacheRead)} / ${amount(usage.cacheWrite)}`],
     ["cost", money(usage.cost)],
     ["session", job.session || "none"],
-    ["owner", job.owner],
+    ["owner", titles.value[job.owner] ?? job.owner],
+    ["owner's session", titles.value[job.owner] === undefined ? undefined : job.owner],
     ["project", job.project],
   ]
   return (

@@ -7,7 +7,6 @@ import {
   amount,
   doing,
   duration,
-  isLive,
   money,
   STATES,
   stateWords,
@@ -30,10 +29,7 @@ export function Overview() {
   const inNeed = new Set(needy.value.map(({ job }) => job))
   const jobs = allJobs.value.filter((job) => !inNeed.has(job))
   const running = [...jobs.filter(isRunning), ...jobs.filter(isWaiting).reverse()]
-  const ended = jobs
-    .filter((job) => !isLive(job))
-    .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))
-    .slice(0, most)
+  const ended = latestEnded(jobs)
   const latest = ended.map((job) => `${job.owner}/${job.id} ${job.run}`).join()
   useEffect(() => void lookForAnswers(ended), [latest])
   return (
@@ -72,6 +68,19 @@ export function Overview() {
       </div>
     </main>
   )
+}
+
+/** Without sorting all: it is asked for with every change. */
+function latestEnded(jobs: readonly JobView[]): JobView[] {
+  const latest: JobView[] = []
+  for (const job of jobs) {
+    const { endedAt } = job
+    if (endedAt === undefined || endedAt <= (latest[most - 1]?.endedAt ?? 0)) continue
+    const at = latest.findIndex((other) => (other.endedAt ?? 0) < endedAt)
+    latest.splice(at < 0 ? latest.length : at, 0, job)
+    latest.length = Math.min(latest.length, most)
+  }
+  return latest
 }
 
 function Counts() {

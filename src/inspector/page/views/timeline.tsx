@@ -1,65 +1,158 @@
-import { address, hrefTo, SPANS, type SpanName } from "../model/address.ts"
-import { now, projects } from "../model/jobs.ts"
-import { type Bar, concurrencyOf, lanesOf, type Step } from "../model/lanes.ts"
+import { computed, signal, useSignal } from "@preact/signals"
+import { useEffect, useMemo, useRef } from "preact/hooks"
+import type { JobView } from "../../feed/job-view.ts"
+import { address, go, hrefTo, type Range, SPANS, type SpanName } from "../model/address.ts"
+import { findJob, now, projects, titles } from "../model/jobs.ts"
+import {
+  type Bar,
+  concurrencyOf,
+  type Line,
+  linesOf,
+  type Spent,
+  type Step,
+  spentOf,
+  ticksOf,
+} from "../model/lanes.ts"
 import { found } from "../model/list.ts"
-import { addressOf, clockTime, duration, stateWords } from "../model/words.ts"
+import { type SpanKind, spanWords } from "../model/spans.ts"
+import { addressOf, amount, clockTime, duration, money, signOf, stateWords } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { Words } from "../parts/words.tsx"
 
-/** Most jobs drawn: more could not be told apart, and each is an element. */
-const most = 600
+/** Most jobs drawn: more could not be told apart. */
+const most = 1_000
 const spans: Record<SpanName, { words: string; ms: number }> = {
   "5m": { words: "5 min", ms: 5 * 60_000 },
   "1h": { words: "1 h", ms: 60 * 60_000 },
   all: { words: "all", ms: Number.POSITIVE_INFINITY },
 }
+const isNarrow = matchMedia("(max-width: 640px)")
+/** Shortest span that it is magnified to, milliseconds. */
+const shortest = 1_000
+
+/** It is drawn anew once a second, or every other: of the ten changes in a second a bar would not show one. */
+const frame = computed(() => {
+  const pace = spans[address.value.span].ms > 10 * 60_000 ? 2_000 : 1_000
+  return Math.floor(now.value / pace) * pace
+})
+/** Few jobs are shown as they change, thousands once in a frame. */
+const jobsInFrame = computed(() => {
+  frame.value
+  address.value.q
+  projects.value
+  return found.peek().length < 200 ? found.value : found.peek()
+})
+
+/** What it is being moved to. It comes into the address when that is over: browsers count how often that changes. */
+const moving = signal<Range | undefined>(undefined)
+let settling: ReturnType<typeof setTimeout> | undefined
+
+function moveTo(range: Range): void {
+  moving.value = range
+  clearTimeout(settling)
+  settling = setTimeout(settle, 200)
+}
+
+function settle(): void {
+  const range = moving.peek()
+  moving.value = undefined
+  if (range && address.peek().view === "timeline") go({ range }, "replace")
+}
 
 export function Timeline() {
-  const end = now.value
-  const span = spans[address.value.span].ms
-  const jobs = found.value.filter(({ endedAt = end }) => endedAt >= end - span).slice(0, most)
-  const start = Math.max(end - span, Math.min(end - 1_000, ...jobs.map(({ createdAt }) => createdAt)))
-  const last = Math.max(start + 1_000, ...jobs.map(({ endedAt = end }) => endedAt))
-  const scale: Scale = (at) => (Math.max(0, at - start) / (last - start)) * 100
+  frame.value
+  const end = now.peek()
+  const all = jobsInFrame.value
+  const { range, span } = address.value
+  const seen = rangeOf(all, end, spans[span].ms, moving.value ?? range)
+  const isIn = ({ createdAt, endedAt = end }: JobView) => endedAt >= seen.from && createdAt <= seen.to
+  const inRange = all.filter(isIn)
+  const jobs = inRange.slice(0, most)
   const limit = projects.value.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  const scale: Scale = (at) => ((at - seen.from) / (seen.to - seen.from)) * 100
+  const ticks = ticksOf(seen.from, seen.to, isNarrow.matches ? 3 : 10)
   return (
     <main class="timeline">
       <div class="bar">
         <Heading>Timeline</Heading>
         <p class="quiet">
-          {jobs.length > 0 && duration(last - start)}
-          {found.value.length > jobs.length && `; the latest ${jobs.length} of ${found.value.length} jobs`}
+          {jobs.length > 0 && duration(seen.to - seen.from)}
+          {all.length > jobs.length && `; ${jobs.length} of ${all.length} jobs`}
         </p>
+        <Zoom seen={seen} />
         <Spans />
       </div>
       {jobs.length === 0 ? (
         <p class="empty">
           No jobs in this period.{" "}
-          {found.value.length > 0 && <a href={hrefTo({ span: "all" })}>Show all {found.value.length}</a>}
+          {all.length > 0 && <a href={hrefTo({ span: "all", range: undefined })}>Show all {all.length}</a>}
         </p>
       ) : (
         <div class="panel">
-          <Concurrency steps={concurrencyOf(jobs, end)} limit={limit} scale={scale} />
-          <Lanes lanes={lanesOf(jobs, end)} scale={scale} />
-          <p class="axis quiet" aria-hidden="true">
-            {[0, 0.25, 0.5, 0.75, 1].map((part) => (
-              <span key={part}>{clockTime(start + part * (last - start))}</span>
-            ))}
-          </p>
+          <Concurrency steps={within(concurrencyOf(inRange, end), seen)} limit={limit} scale={scale} />
+          <Legend />
+          <Axis ticks={ticks} scale={scale} />
+          <Lanes
+            lines={linesOf(jobs, end, (seen.to - seen.from) / 400)}
+            seen={seen}
+            scale={scale}
+            ticks={ticks}
+            end={end}
+          />
+          <Usage points={spentOf(inRange, end, seen.from, seen.to)} />
         </div>
       )}
     </main>
   )
 }
 
+function rangeOf(jobs: readonly JobView[], end: number, ms: number, range: Range | undefined): Range {
+  if (range) return range
+  const isIn = ({ endedAt = end }: JobView) => endedAt >= end - ms
+  const first = jobs.reduce((least, job) => (isIn(job) ? Math.min(least, job.createdAt) : least), end - 1_000)
+  const last = jobs.reduce((latest, { endedAt = end }) => Math.max(latest, endedAt), 0)
+  const from = Math.max(end - ms, first)
+  const to = Math.max(from + 1_000, Math.min(end, last))
+  // Beyond now there is room for the line that marks it.
+  return { from, to: to < end ? to : to + (to - from) / 60 }
+}
+
+/** The steps in the range, and how it was when it began. */
+function within(steps: Step[], { from, to }: Range): Step[] {
+  const before = steps.findLast(({ at }) => at < from)
+  const inside = thinned(
+    steps.filter(({ at }) => at >= from && at <= to),
+    (to - from) / 400,
+  )
+  const last = inside.at(-1) ?? before
+  return [...(before ? [{ ...before, at: from }] : []), ...inside, ...(last ? [{ ...last, at: to }] : [])]
+}
+
+/** The highest step of each stretch: more could not be seen. */
+function thinned(steps: readonly Step[], stretch: number): Step[] {
+  const kept: Step[] = []
+  for (const step of steps) {
+    const last = kept.at(-1)
+    const isNext = !last || Math.floor(step.at / stretch) > Math.floor(last.at / stretch)
+    if (isNext) kept.push(step)
+    else if (step.running + step.waiting >= last.running + last.waiting) kept[kept.length - 1] = step
+  }
+  return kept
+}
+
 /** Turns a moment into a percentage of the width. */
 type Scale = (at: number) => number
 
 function Spans() {
+  const { span: current, range } = address.value
   return (
     <div class="switch" role="group" aria-label="Period">
       {SPANS.map((span) => (
-        <a key={span} href={hrefTo({ span })} aria-current={address.value.span === span ? "true" : undefined}>
+        <a
+          key={span}
+          href={hrefTo({ span, range: undefined })}
+          aria-current={range === undefined && current === span ? "true" : undefined}
+        >
           {spans[span].words}
         </a>
       ))}
@@ -67,12 +160,48 @@ function Spans() {
   )
 }
 
-const graphHeight = 110
+/** @param by smaller than 1 magnifies */
+function zoomed({ from, to }: Range, by: number, around = (from + to) / 2): Range {
+  const ms = Math.max(shortest, (to - from) * by)
+  const start = around - ((around - from) / (to - from)) * ms
+  return { from: start, to: start + ms }
+}
+
+function moved({ from, to }: Range, by: number): Range {
+  return { from: from + by * (to - from), to: to + by * (to - from) }
+}
+
+function Zoom({ seen }: { seen: Range }) {
+  const moves: [sign: string, name: string, range: Range][] = [
+    ["←", "Earlier", moved(seen, -0.5)],
+    ["→", "Later", moved(seen, 0.5)],
+    ["+", "Zoom in", zoomed(seen, 0.5)],
+    ["−", "Zoom out", zoomed(seen, 2)],
+  ]
+  return (
+    <div class="zoom" role="group" aria-label="Zoom and pan">
+      {moves.map(([sign, name, range]) => (
+        <button
+          key={name}
+          type="button"
+          class="small"
+          aria-label={name}
+          title={name}
+          onClick={() => go({ range }, "replace")}
+        >
+          {sign}
+        </button>
+      ))}
+    </div>
+  )
+}
+
+const graphHeight = 90
 
 /** How many jobs were running and waiting, and how many may run at once. */
 function Concurrency({ steps, limit, scale }: { steps: Step[]; limit: number; scale: Scale }) {
-  const peak = Math.max(...steps.map(({ running }) => running))
-  const queue = Math.max(...steps.map(({ waiting }) => waiting))
+  const peak = steps.reduce((most, { running }) => Math.max(most, running), 0)
+  const queue = steps.reduce((most, { waiting }) => Math.max(most, waiting), 0)
   const top = Math.max(limit, ...steps.map(({ running, waiting }) => running + waiting)) * 1.1
   const y = (count: number) => graphHeight * (1 - count / top)
   const area = (countOf: (step: Step) => number) =>
@@ -103,32 +232,211 @@ function Concurrency({ steps, limit, scale }: { steps: Step[]; limit: number; sc
   )
 }
 
-function Lanes({ lanes, scale }: { lanes: Bar[][]; scale: Scale }) {
+const drawn: SpanKind[] = ["queued", "run", "retry", "waiting"]
+
+function Legend() {
   return (
-    <ol class="lanes" aria-label="Jobs by slot">
-      {lanes.map((lane, index) => (
-        <li key={index}>
-          {lane.map((bar) => (
-            <JobBar key={`${bar.job.owner}/${bar.job.id}`} bar={bar} scale={scale} />
-          ))}
-        </li>
+    <p class="legend">
+      {drawn.map((kind) => (
+        <span key={kind}>
+          <span class={`swatch is-${kind}`} /> {spanWords[kind]}
+        </span>
       ))}
-    </ol>
+    </p>
   )
 }
 
-function JobBar({ bar: { job, from, to }, scale }: { bar: Bar; scale: Scale }) {
-  const { sign, word } = stateWords[job.state]
-  const label = `${job.id}: ${word}, waited ${duration(from - job.createdAt)}, ran ${duration(to - from)}`
+function Axis({ ticks, scale }: { ticks: number[]; scale: Scale }) {
+  return (
+    <p class="axis quiet" aria-hidden="true">
+      {ticks.map((at) => (
+        <span key={at} style={{ left: `${scale(at)}%` }}>
+          {clockTime(at)}
+        </span>
+      ))}
+    </p>
+  )
+}
+
+/** Height of every line, pixels. */
+const lineHeight = 27
+
+type LanesProps = { lines: Line[]; seen: Range; scale: Scale; ticks: number[]; end: number }
+
+/** Only the visible lines exist. */
+function Lanes({ lines, seen, scale, ticks, end }: LanesProps) {
+  const box = useRef<HTMLDivElement>(null)
+  const top = useSignal(0)
+  const height = useSignal(500)
+  useHandling(box, seen)
+  useEffect(() => {
+    const element = box.current
+    if (!element) return
+    const watch = new ResizeObserver(() => (height.value = element.clientHeight))
+    watch.observe(element)
+    return () => watch.disconnect()
+  }, [height])
+  const first = Math.max(0, Math.floor(top.value / lineHeight) - 4)
+  const last = Math.ceil((top.value + height.value) / lineHeight) + 4
+  return (
+    <div
+      class="lanes-box"
+      ref={box}
+      tabIndex={0}
+      role="region"
+      aria-label="Jobs by owner"
+      onScroll={() => (top.value = box.current?.scrollTop ?? 0)}
+    >
+      <ol class="lanes" style={{ height: `${lines.length * lineHeight}px` }}>
+        {lines.slice(first, last).map((line, offset) => {
+          const style = { top: `${(first + offset) * lineHeight}px` }
+          return line.kind === "heading" ? (
+            <li key={`${line.owner}/${line.batch}`} class="lane-heading" style={style}>
+              <LaneHeading owner={line.owner} batch={line.batch} bars={lines[first + offset + 1]} />
+            </li>
+          ) : (
+            <li key={first + offset} style={style}>
+              {line.bars.map((bar) => (
+                <JobBar key={`${bar.job.owner}/${bar.job.id}`} bar={bar} scale={scale} end={end} />
+              ))}
+            </li>
+          )
+        })}
+      </ol>
+      <div class="gridlines" aria-hidden="true" style={{ height: `${lines.length * lineHeight}px` }}>
+        {ticks.map((at) => (
+          <span key={at} style={{ left: `${scale(at)}%` }} />
+        ))}
+        {end >= seen.from && end <= seen.to && <span class="is-now" style={{ left: `${scale(end)}%` }} />}
+      </div>
+    </div>
+  )
+}
+
+/** Dragging moves it; the wheel magnifies with Ctrl, and moves it sideways. */
+function useHandling(box: { current: HTMLDivElement | null }, seen: Range): void {
+  const latest = useRef(seen)
+  latest.current = seen
+  useEffect(() => {
+    const element = box.current
+    if (!element) return
+    const onWheel = (event: WheelEvent) => {
+      const sideways = event.shiftKey ? event.deltaY : event.deltaX
+      if (!event.ctrlKey && sideways === 0) return
+      event.preventDefault()
+      const { from, to } = latest.current
+      const { left, width } = element.getBoundingClientRect()
+      const around = from + ((event.clientX - left) / width) * (to - from)
+      moveTo(
+        event.ctrlKey
+          ? zoomed(latest.current, event.deltaY > 0 ? 1.25 : 0.8, around)
+          : moved(latest.current, sideways / width),
+      )
+    }
+    const onDown = (event: PointerEvent) => {
+      if (event.pointerType !== "mouse" || event.button !== 0) return
+      if (event.target instanceof Element && event.target.closest("a")) return
+      const [start, x] = [latest.current, event.clientX]
+      const onMove = (moveEvent: PointerEvent) =>
+        moveTo(moved(start, (x - moveEvent.clientX) / element.clientWidth))
+      addEventListener("pointermove", onMove)
+      addEventListener("pointerup", () => removeEventListener("pointermove", onMove), { once: true })
+    }
+    element.addEventListener("wheel", onWheel, { passive: false })
+    element.addEventListener("pointerdown", onDown)
+    return () => {
+      element.removeEventListener("wheel", onWheel)
+      element.removeEventListener("pointerdown", onDown)
+    }
+  }, [box])
+}
+
+function LaneHeading({ owner, batch, bars }: { owner: string; batch: string; bars: Line | undefined }) {
+  const job = findJob(owner)
+  const title = job ? `Started by ${job.id}: ${job.description}` : titles.value[owner]
+  const startedAt = bars?.kind === "lane" ? bars.bars[0]?.from : undefined
+  return (
+    <>
+      {title === undefined ? <code>{owner}</code> : <Words text={title} />}
+      {batch !== "" && startedAt !== undefined && <span class="quiet"> batch of {clockTime(startedAt)}</span>}
+    </>
+  )
+}
+
+function JobBar({ bar: { job, from, to, parts }, scale, end }: { bar: Bar; scale: Scale; end: number }) {
+  const { startedAt, createdAt } = job
+  const ran =
+    startedAt === undefined
+      ? `waited ${duration(to - createdAt)}, never started`
+      : `waited ${duration(startedAt - createdAt)}, ran ${duration(to - startedAt)}`
+  const label = `${job.id}: ${stateWords[job.state].word}, ${ran}`
+  const left = Math.max(0, scale(from))
+  const width = Math.min(100, scale(to)) - left
+  const style = { left: `${left}%`, width: `${width}%` }
+  // The same as before, most of the time.
+  const pieces = useMemo(
+    () =>
+      parts.map(({ kind, from: start, to: stop }) => {
+        const partLeft = Math.max(left, scale(start))
+        const partStyle = {
+          left: `${((partLeft - left) / Math.max(width, 0.001)) * 100}%`,
+          width: `${((Math.min(100, scale(stop)) - partLeft) / Math.max(width, 0.001)) * 100}%`,
+        }
+        return <span key={kind} class={`part is-${kind}`} style={partStyle} />
+      }),
+    [job, job.endedAt === undefined ? end : 0, left, width],
+  )
   return (
     <a
       class={`is-${job.state}`}
       href={hrefTo({ job: addressOf(job) })}
       title={label}
       aria-label={label}
-      style={{ left: `${scale(from)}%`, width: `${scale(to) - scale(from)}%` }}
+      style={style}
     >
-      {sign} {job.id} <Words text={job.description} />
+      {pieces}
+      <span class="label">
+        {signOf(job)} {job.id} <Words text={job.description} />
+      </span>
     </a>
+  )
+}
+
+/** What all jobs shown had used, over time. */
+function Usage({ points }: { points: Spent[] }) {
+  const first = points[0]
+  const last = points.at(-1)
+  if (!first || !last) return null
+  return (
+    <div class="usage">
+      <Grown name="Tokens" points={points.map(({ tokens }) => tokens - first.tokens)} words={amountWords} />
+      <Grown name="Cost" points={points.map(({ cost }) => cost - first.cost)} words={money} />
+    </div>
+  )
+}
+
+const amountWords = (value: number) => amount(Math.round(value))
+
+function Grown({ name, points, words }: { name: string; points: number[]; words(value: number): string }) {
+  const top = Math.max(...points)
+  const height = 50
+  const y = (value: number) => height - (top === 0 ? 0 : (value / top) * (height - 4))
+  const path = points
+    .map((value, index) => `${(index / (points.length - 1)) * 100} ${y(value).toFixed(1)}`)
+    .join(" L")
+  const label = `${name} in this period: ${words(top)}`
+  return (
+    <figure>
+      <figcaption>{label}</figcaption>
+      <svg
+        role="img"
+        aria-label={label}
+        viewBox={`0 0 100 ${height}`}
+        height={height}
+        preserveAspectRatio="none"
+      >
+        <path d={`M${path} L100 ${height} L0 ${height} Z`} />
+      </svg>
+    </figure>
   )
 }
