@@ -90,7 +90,7 @@ async function show({ keep, asked }: Flags): Promise<number> {
       code = outcome.problems.length === 0 ? 0 : 1
       say()
       if (!keep) {
-        say("To look at these jobs in the inspector: npm run demo -- --keep")
+        say("To look at such jobs in the inspector: npm run demo -- --keep")
         return
       }
       say(`A fresh link to the inspector (valid once, for ten minutes): ${await outcome.freshLink()}`)
