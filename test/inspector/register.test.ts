@@ -72,6 +72,21 @@ it("removes notes of processes that are gone, and what is no note", async () => 
   expect(await readdir(folder)).toHaveLength(1)
 })
 
+it("uses no folder that leads elsewhere, and removes nothing there", async () => {
+  const elsewhere = join(home, "elsewhere")
+  await mkdir(elsewhere, { mode: 0o755 })
+  await writeFile(join(elsewhere, "package.json"), "{}")
+  await symlink(elsewhere, folder)
+  const { url } = await start()
+  expect((await ask(url, "/")).status).toBe(200)
+  expect(await cli("inspect")).toMatchObject({ code: 1 })
+  await expect(leadingTo("http://127.0.0.1:1/#link=abc", folder)).rejects.toThrow(
+    "is not a folder of this user",
+  )
+  expect(await readdir(elsewhere)).toEqual(["package.json"])
+  expect((await stat(elsewhere)).mode & 0o777).toBe(0o755)
+})
+
 describe("a note that this user alone has not written", () => {
   const entry = async () => ({
     url: (await start()).url,

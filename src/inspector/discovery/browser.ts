@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { chmod, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises"
+import { readdir, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { defaultFolder } from "./register.ts"
+import { defaultFolder, makeOwnFolder } from "./register.ts"
 
 /** As long as a link can be used. Milliseconds. */
 const lifetime = 10 * 60_000
@@ -19,8 +19,7 @@ export async function openInBrowser(link: string, folder = defaultFolder()): Pro
 
 /** Writes a file that leads to the link. Earlier ones, whose links no longer work, are removed. */
 export async function leadingTo(link: string, folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  await chmod(folder, 0o700)
+  await makeOwnFolder(folder)
   const names = await readdir(folder)
   await Promise.all(
     names.filter((name) => name.endsWith(".html")).map((name) => removeOld(join(folder, name))),
