@@ -10,10 +10,11 @@ const lifetime = 10 * 60_000
 
 /**
  * Opens the link in the browser as the platform does. Every user of the machine sees a program's arguments, so they
- * name a file that this user alone can read, and that leads on. A failure does no harm: the link has been printed.
+ * name a file that this user alone can read, and that leads on.
+ * @returns whether there is a program that opens browsers
  */
-export async function openInBrowser(link: string, folder = defaultFolder()): Promise<void> {
-  await launch(pathToFileURL(await leadingTo(link, folder)).href)
+export async function openInBrowser(link: string, folder = defaultFolder()): Promise<boolean> {
+  return launch(pathToFileURL(await leadingTo(link, folder)).href)
 }
 
 /** Writes a file that leads to the link. Earlier ones, whose links no longer work, are removed. */
@@ -39,7 +40,7 @@ const page = (link: string) =>
   `<meta http-equiv="refresh" content="0; url=${link}"><title>opencode-troupe</title></head>` +
   `<body><p><a href="${link}">Open the inspector</a></p></body></html>\n`
 
-function launch(url: string): Promise<void> {
+function launch(url: string): Promise<boolean> {
   const [command, args] =
     process.platform === "darwin"
       ? ["open", [url]]
@@ -48,8 +49,8 @@ function launch(url: string): Promise<void> {
         : ["xdg-open", [url]]
   const child = spawn(command, args, { stdio: "ignore", detached: true })
   return new Promise((resolve) => {
-    child.once("error", () => resolve())
-    child.once("spawn", () => resolve())
+    child.once("error", () => resolve(false))
+    child.once("spawn", () => resolve(true))
     child.unref()
   })
 }
