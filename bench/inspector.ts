@@ -24,9 +24,11 @@ export const benchInspector: Part = async ({ rounds, say }) => {
   const shown = await inBrowser(page)
   say("the first paint with 5,000 jobs")
   const first = await firstPaint(page, rounds)
+  say("typing and scrolling in 5,000 jobs")
+  const longest = await longestTask(page)
   say("clients that never read")
   const stalled = await stalledClients()
-  return [size, ...shown, first, ...stalled, ...(await benchUnwatched({ rounds, say }))]
+  return [size, ...shown, first, longest, ...stalled, ...(await benchUnwatched({ rounds, say }))]
 }
 
 function sizeRow({ html, js, css, machines }: PageFiles): Row {
@@ -115,6 +117,54 @@ async function firstPaint(files: PageFiles, rounds: number): Promise<Row> {
     troupe.stop()
   }
 }
+
+/** Of the page's main thread, while somebody searches, scrolls and looks at the timeline. */
+async function longestTask(files: PageFiles): Promise<Row> {
+  const { troupe, source } = changingTroupe(5_000)
+  const inspector = await startInspector({ source, page: files, registerFolder: false })
+  const browser = await launchChromium()
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
+    await page.goto(inspector.link())
+    await page.goto(`${inspector.url}/?view=jobs`)
+    await page.getByText("5000").first().waitFor()
+    await page.bringToFront()
+    const use = async () => {
+      await page.keyboard.press("/")
+      await page.keyboard.type("state:done parser 12", { delay: 60 })
+      for (let key = 0; key < 20; key++) await page.keyboard.press("Backspace", { delay: 40 })
+      await page.keyboard.press("Escape")
+      await page.mouse.move(640, 500)
+      for (let turn = 0; turn < 30; turn++) await page.mouse.wheel(0, 900)
+      await page.keyboard.press("3")
+      await page.getByRole("link", { name: "all", exact: true }).click()
+      for (let turn = 0; turn < 20; turn++) await page.mouse.wheel(0, 300)
+      await page.keyboard.press("2")
+      await page.locator(".rows").waitFor()
+    }
+    // The first time belongs to the compiler.
+    await use()
+    await browser.startTracing(page, { categories: ["toplevel"] })
+    await use()
+    const { traceEvents } = Trace.parse(JSON.parse((await browser.stopTracing()).toString()))
+    const tasks = traceEvents.flatMap(({ name, tdur }) =>
+      /RunTask/.test(name) && tdur ? [tdur / 1_000] : [],
+    )
+    return {
+      name: "the longest task while somebody types and scrolls in 5,000 jobs, CPU time",
+      value: Math.max(...tasks),
+      unit: "ms",
+      bound: 50,
+    }
+  } finally {
+    await browser.close()
+    await inspector.stop()
+    troupe.stop()
+  }
+}
+
+/** Chromium's, in microseconds. */
+const Trace = z.object({ traceEvents: z.array(z.object({ name: z.string(), tdur: z.number().optional() })) })
 
 /** Times between frames while the list scrolls all along. */
 function frames(page: Page, ms: number): Promise<number[]> {

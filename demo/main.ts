@@ -88,8 +88,11 @@ async function show({ keep, asked }: Flags): Promise<number> {
       say()
       for (const line of outcomeLines(outcome, Date.now() - startedAt, colours, width())) say(line)
       code = outcome.problems.length === 0 ? 0 : 1
-      if (!keep) return
       say()
+      if (!keep) {
+        say("To look at such jobs in the inspector: npm run demo -- --keep")
+        return
+      }
       say(`A fresh link to the inspector (valid once, for ten minutes): ${await outcome.freshLink()}`)
       say("opencode and the inspector keep running. Press Ctrl-C to stop them.")
       whenKept.code = code

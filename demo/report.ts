@@ -29,7 +29,7 @@ export function closingLines(
   colours: Colours,
   width?: number,
 ): string[] {
-  const summary = `${outcomes(board.jobs)}, in ${seconds(elapsedMs)}`
+  const summary = `${outcomes(board.jobs)}, in ${seconds(elapsedMs)} with the start of opencode`
   const verdict =
     problems.length === 0
       ? colours.green(`✓ All ${plan.length} jobs ended as expected: ${summary}.`)

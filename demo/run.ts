@@ -8,7 +8,7 @@ import { Board } from "./board.ts"
 import { demoHome } from "./home.ts"
 import { InspectorClient, newToken } from "./inspector.ts"
 import { collection, differences, type JobResult, resultsIn } from "./results.ts"
-import { conclusion, concurrency, plan, request, scriptModel } from "./script.ts"
+import { conclusion, concurrency, plan, request, scriptModel, title } from "./script.ts"
 import type { View } from "./view.ts"
 
 export type Outcome = {
@@ -38,7 +38,7 @@ export async function run(
   linger: (outcome: Outcome) => Promise<void>,
 ): Promise<void> {
   const home = demoHome(generation)
-  const model = await startScriptedModel()
+  const model = await startScriptedModel({ title })
   const token = newToken()
   try {
     view.step(`Starting ${nameOf(generation)} in a temporary home`)
@@ -49,7 +49,8 @@ export async function run(
       plugin: { options: { concurrency, inspector: { token } } },
       // Nothing here needs undoing, and each step is faster without snapshots.
       config: generation === 1 ? { snapshot: false } : { snapshots: false },
-      env: { TMPDIR: join(home.path, "tmp") },
+      // The second is its default, named: the inspector's command for a fresh link is run in another home.
+      env: { TMPDIR: join(home.path, "tmp"), XDG_STATE_HOME: join(home.path, ".local", "state") },
     })
     try {
       await linger(await turn({ opencode, model, token, view }))

@@ -10,6 +10,9 @@ export const concurrency = 4
 /** The user's request to the main agent. */
 export const request = "Get this project ready for release."
 
+/** opencode's title for the main agent's session. */
+export const title = "Release preparations"
+
 /** One job: its task, what its model answers, and the outcome that proves the demo right. */
 export type PlannedJob = {
   task: { id: string; description: string; prompt: string; timeout?: number }

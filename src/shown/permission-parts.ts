@@ -21,7 +21,10 @@ export function permissionParts({ action, patterns, metadata, input = {} }: Aske
   const isCommand = (action === "bash" || action === "shell") && command !== undefined
   const named = isCommand ? [] : patterns.filter((pattern) => pattern !== "*")
   const purpose = named.length > 0 ? [{ title: "for", text: named.map(onOneLine).join("\n") }] : []
-  const parts = [...purpose, ...callParts(metadata?.diff, input)]
+  const parts = [...purpose, ...callParts(metadata?.diff, input)].map(({ title, text }) => ({
+    title,
+    text: withoutGaps(text),
+  }))
   const [part] = parts
   const isAlone = parts.length === 1 && part && ["for", "change", "command"].includes(part.title)
   // Of several each has its title: else one could be written so that it looks like two.
@@ -37,6 +40,15 @@ function callParts(diff: unknown, input: Input): Part[] {
     title,
     text: typeof value === "string" ? value : JSON.stringify(value),
   }))
+}
+
+/** Spaces, and empty lines, behind which nobody would look for more; each looked at from its beginning alone. */
+const longGap = { spaces: /(?<![^\S\n])[^\S\n]{200,}/g, lines: /(?<![^\S\n])(?:[^\S\n]*\n){10,}/g }
+
+function withoutGaps(text: string): string {
+  return text
+    .replace(longGap.spaces, (gap) => ` (${gap.length} spaces) `)
+    .replace(longGap.lines, (gap) => `\n(${gap.split("\n").length - 2} empty lines)\n`)
 }
 
 /** None of them looks like two. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
@@ -57,6 +57,9 @@ describe.concurrent("npm run demo", () => {
       const fresh = linkIn(demo.output().slice(demo.output().lastIndexOf("A fresh link")))
       expect(fresh).not.toBe(link)
       for (const each of [link, fresh]) expect((await exchange(each)).status).toBe(200)
+      // A person pastes what the page says then, in a terminal of theirs.
+      const refused = await (await exchange(fresh)).json()
+      expect(execSync(refused.error.command, { encoding: "utf8" })).toContain(new URL(fresh).origin)
       demo.process.kill("SIGINT")
       expect(await demo.exit).toMatchObject({ code: 0 })
       await expect(fetch(link)).rejects.toThrow()

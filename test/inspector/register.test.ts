@@ -34,12 +34,21 @@ async function start(): Promise<Inspector> {
   return inspector
 }
 
+/** Whether a browser can be opened. */
+let hasBrowser = true
+beforeEach(() => {
+  hasBrowser = true
+})
+
 async function cli(...args: string[]) {
   const output = { out: "", err: "", opened: [] as string[] }
   const code = await runCli(args, {
     write: (text) => (output.out += text),
     complain: (text) => (output.err += text),
-    open: async (link) => void output.opened.push(link),
+    open: async (link) => {
+      output.opened.push(link)
+      return hasBrowser
+    },
     registerFolder: folder,
   })
   return { code, ...output }
@@ -61,6 +70,21 @@ it("removes notes of processes that are gone, and what is no note", async () => 
   await writeFile(join(folder, "broken.json"), "{")
   expect((await runningInspectors(folder)).map((entry) => entry.url)).toEqual([url])
   expect(await readdir(folder)).toHaveLength(1)
+})
+
+it("uses no folder that leads elsewhere, and removes nothing there", async () => {
+  const elsewhere = join(home, "elsewhere")
+  await mkdir(elsewhere, { mode: 0o755 })
+  await writeFile(join(elsewhere, "package.json"), "{}")
+  await symlink(elsewhere, folder)
+  const { url } = await start()
+  expect((await ask(url, "/")).status).toBe(200)
+  expect(await cli("inspect")).toMatchObject({ code: 1 })
+  await expect(leadingTo("http://127.0.0.1:1/#link=abc", folder)).rejects.toThrow(
+    "is not a folder of this user",
+  )
+  expect(await readdir(elsewhere)).toEqual(["package.json"])
+  expect((await stat(elsewhere)).mode & 0o777).toBe(0o755)
 })
 
 describe("a note that this user alone has not written", () => {
@@ -211,6 +235,12 @@ it("opens the newest one", async () => {
   const { url } = await start()
   const { opened } = await cli("inspect", "--open")
   expect(opened).toEqual([expect.stringContaining(`${url}/#link=`)])
+  hasBrowser = false
+  expect(await cli("inspect", "--open")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(`${url}/#link=`),
+    err: expect.stringContaining("No browser could be opened"),
+  })
 })
 
 it("prints JSON without the secret", async () => {
@@ -236,7 +266,7 @@ it("says when nothing runs", async () => {
 })
 
 it("is run from where it really is, in any shell", () => {
-  expect(commandFor("/home/me/plugin@file:/1.tgz/dist/cli.js", "linux")).toBe(
+  expect(commandFor("/home/me/plugin@file:/1.tgz/dist/cli.js", "linux", {})).toBe(
     "node /home/me/plugin@file:/1.tgz/dist/cli.js inspect",
   )
   expect(commandFor("C:\\Users\\me\\dist\\cli.js", "win32")).toBe(
@@ -250,11 +280,17 @@ it("is run from where it really is, in any shell", () => {
     '/a"b/cli.js',
     "/a!b's/cli.js",
   ]) {
-    const echoed = commandFor(path, "linux")
+    const echoed = commandFor(path, "linux", {})
       .replace(/^node/, "printf %s")
       .replace(/ inspect$/, "")
     expect(execFileSync("sh", ["-c", echoed], { encoding: "utf8" })).toBe(path)
   }
+})
+
+it("is found where XDG_STATE_HOME is set for opencode alone", () => {
+  const env = { XDG_STATE_HOME: "/a home/state" }
+  expect(commandFor("/cli.js", "linux", env)).toBe("XDG_STATE_HOME='/a home/state' node /cli.js inspect")
+  expect(commandFor("C:\\cli.js", "win32", env)).toBe('node "C:\\cli.js" inspect')
 })
 
 it("explains itself", async () => {

@@ -1024,6 +1024,17 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: ["test/plugin/person/inspection.test.ts"],
     },
     {
+      what: "when opencode ends, the inspector's open tabs lose all jobs before they lose the connection",
+      file: "src/plugin/person/inspection.ts",
+      edits: [
+        {
+          from: "if (inspectors.projects > 0) return remove()",
+          to: "remove()\n        if (inspectors.projects > 0) return",
+        },
+      ],
+      suites: ["test/plugin/person/inspection.test.ts"],
+    },
+    {
       what: "on 1.18, which calls setup too, the part for opencode 2 begins beside the other",
       file: "src/plugin/opencode-2.ts",
       edits: [{ from: "if (isOf1(offered)) return async () => {}\n", to: "" }],

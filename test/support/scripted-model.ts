@@ -68,7 +68,7 @@ export interface ScriptedModel {
  * it cannot stream a little and then hold, nor send headers alone; and it learns that the client hung up only
  * when its own answer is over, while these tests ask just that, at once.
  */
-export async function startScriptedModel(): Promise<ScriptedModel> {
+export async function startScriptedModel({ title = "A thread" } = {}): Promise<ScriptedModel> {
   const requests = new Watched<ModelRequest>("model request")
   const other: ModelRequest[] = []
   const rules: Rule[] = []
@@ -82,7 +82,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     watchEnd(request, response, () => requests.changed())
     if (isTitleRequest(request)) {
       other.push(request)
-      await writeReply(response, request.model, { type: "text", text: "A thread" })
+      await writeReply(response, request.model, { type: "text", text: title })
       return
     }
     requests.add(request)

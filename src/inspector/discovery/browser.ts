@@ -1,25 +1,25 @@
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { chmod, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises"
+import { readdir, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { defaultFolder } from "./register.ts"
+import { defaultFolder, makeOwnFolder } from "./register.ts"
 
 /** As long as a link can be used. Milliseconds. */
 const lifetime = 10 * 60_000
 
 /**
  * Opens the link in the browser as the platform does. Every user of the machine sees a program's arguments, so they
- * name a file that this user alone can read, and that leads on. A failure does no harm: the link has been printed.
+ * name a file that this user alone can read, and that leads on.
+ * @returns whether there is a program that opens browsers
  */
-export async function openInBrowser(link: string, folder = defaultFolder()): Promise<void> {
-  await launch(pathToFileURL(await leadingTo(link, folder)).href)
+export async function openInBrowser(link: string, folder = defaultFolder()): Promise<boolean> {
+  return launch(pathToFileURL(await leadingTo(link, folder)).href)
 }
 
 /** Writes a file that leads to the link. Earlier ones, whose links no longer work, are removed. */
 export async function leadingTo(link: string, folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  await chmod(folder, 0o700)
+  await makeOwnFolder(folder)
   const names = await readdir(folder)
   await Promise.all(
     names.filter((name) => name.endsWith(".html")).map((name) => removeOld(join(folder, name))),
@@ -40,7 +40,7 @@ const page = (link: string) =>
   `<meta http-equiv="refresh" content="0; url=${link}"><title>opencode-troupe</title></head>` +
   `<body><p><a href="${link}">Open the inspector</a></p></body></html>\n`
 
-function launch(url: string): Promise<void> {
+function launch(url: string): Promise<boolean> {
   const [command, args] =
     process.platform === "darwin"
       ? ["open", [url]]
@@ -49,8 +49,8 @@ function launch(url: string): Promise<void> {
         : ["xdg-open", [url]]
   const child = spawn(command, args, { stdio: "ignore", detached: true })
   return new Promise((resolve) => {
-    child.once("error", () => resolve())
-    child.once("spawn", () => resolve())
+    child.once("error", () => resolve(false))
+    child.once("spawn", () => resolve(true))
     child.unref()
   })
 }

@@ -28,7 +28,8 @@ export type Surroundings = {
   complain(text: string): void
   /** Where running inspectors are registered. Default: as for the inspectors themselves. */
   registerFolder?: string
-  open(link: string): Promise<void>
+  /** Resolves with whether that could be done. */
+  open(link: string): Promise<boolean>
 }
 
 type Running = Omit<Entry, "secret"> & { link: string }
@@ -52,7 +53,7 @@ export async function runCli(args: string[], surroundings: Surroundings): Promis
     return 1
   }
   if (!parsed.json) write(running.map(({ link, project }) => `${visibleLine(project)}\n  ${link}\n`).join(""))
-  if (parsed.open) await open(newest.link)
+  if (parsed.open && !(await open(newest.link))) complain(noBrowser)
   return 0
 }
 
@@ -62,6 +63,8 @@ It starts with the first job: start opencode with the plugin opencode-troupe, an
 If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user, and ask the
 agent for agents_status: it says why an inspector did not start.
 `
+
+const noBrowser = "No browser could be opened from here. Open the link yourself: it has not been used.\n"
 
 const flags = ["open", "json", "help", "version"] as const
 type Flag = (typeof flags)[number]

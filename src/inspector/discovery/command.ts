@@ -11,8 +11,18 @@ const builtCli = typeof TROUPE_VERSION === "string" ? "../cli.js" : "../../../di
  */
 export const inspectCommand = commandFor(fileURLToPath(new URL(builtCli, import.meta.url)))
 
-export function commandFor(cli: string, platform: NodeJS.Platform = process.platform): string {
-  return `node ${quoted(cli, platform)} inspect`
+export function commandFor(
+  cli: string,
+  platform: NodeJS.Platform = process.platform,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  return `${stateHome(env, platform)}node ${quoted(cli, platform)} inspect`
+}
+
+/** Set for opencode alone, it would lead the command to another folder than the inspector's. */
+function stateHome({ XDG_STATE_HOME: path }: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
+  // Windows has no shell that all have, and nobody sets it there.
+  return path && platform !== "win32" ? `XDG_STATE_HOME=${quoted(path, platform)} ` : ""
 }
 
 /** As one word for a shell, in quotes only where it needs them. */

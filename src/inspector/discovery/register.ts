@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { constants } from "node:fs"
-import { chmod, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises"
+import { chmod, lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import * as z from "zod"
@@ -31,6 +31,20 @@ export function defaultFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(state, "opencode-troupe", "inspectors")
 }
 
+/** Makes sure that only this user can read it. @throws Error where it is somebody else's, or leads elsewhere. */
+export async function makeOwnFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  if (!(await isOwnFolder(folder))) throw new Error(`${folder} is not a folder of this user`)
+  // mkdir does not change the mode of a folder that exists.
+  await chmod(folder, 0o700)
+}
+
+/** In another one, what is no note of ours may be anything: it must not be removed. */
+async function isOwnFolder(folder: string): Promise<boolean> {
+  const found = await lstat(folder).catch(() => undefined)
+  return found?.isDirectory() === true && (process.getuid === undefined || found.uid === process.getuid())
+}
+
 /** The registration of one inspector, which exists while it runs. */
 export class Registration {
   readonly #file: string
@@ -40,9 +54,7 @@ export class Registration {
   }
 
   static async write(entry: Entry, folder = defaultFolder()): Promise<Registration> {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    // mkdir does not change the mode of a folder that exists.
-    await chmod(folder, 0o700)
+    await makeOwnFolder(folder)
     await removeStale(folder)
     const file = join(folder, `${entry.pid}-${randomUUID()}.json`)
     // Renamed into place, so that no reader sees half a file.
@@ -69,7 +81,7 @@ export async function runningInspectors(folder = defaultFolder()): Promise<Entry
 }
 
 async function removeStale(folder: string): Promise<Entry[]> {
-  const names = await readdir(folder).catch(() => [])
+  const names = (await isOwnFolder(folder)) ? await readdir(folder).catch(() => []) : []
   const entries = names.filter((name) => name.endsWith(".json")).map((name) => readEntry(join(folder, name)))
   return (await Promise.all(entries)).flatMap((entry) => (entry ? [entry] : []))
 }

@@ -127,9 +127,12 @@ export function inspectJobs({
     try {
       const inspector = await running
       const remove = inspector.add(source)
-      leave = () => {
-        remove()
-        return end(inspector)
+      leave = async () => {
+        inspectors.projects--
+        if (inspectors.projects > 0) return remove()
+        // Not removed before: open tabs go on showing what was, as they say they do.
+        inspectors.running = undefined
+        await inspector.stop()
       }
       return { inspector, settings }
     } catch (error) {
@@ -169,7 +172,9 @@ export function inspectJobs({
       unsubscribe()
       isOver = true
       await joining
-      await leave?.()
+      const leaveOnce = leave
+      leave = undefined
+      await leaveOnce?.()
     },
   }
 }
@@ -183,11 +188,4 @@ const unset: Settings = Options.parse({}).inspector
 function unheeded(own: Settings, first: Settings) {
   const names = ["port", "host", "token"] as const
   return names.filter((name) => own[name] !== unset[name] && own[name] !== first[name])
-}
-
-async function end(inspector: Inspector): Promise<void> {
-  inspectors.projects--
-  if (inspectors.projects > 0) return
-  inspectors.running = undefined
-  await inspector.stop()
 }

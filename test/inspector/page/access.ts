@@ -56,6 +56,18 @@ describe("the way in", () => {
     folder.remove()
   })
 
+  it("sends words to nobody who has not just proven who they are", async () => {
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    await page.getByRole("button", { name: "Cancel…" }).click()
+    const asked: string[] = []
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname))
+    await page.getByRole("button", { name: "Cancel the job" }).click()
+    await scripted.until("j1", "cancelled")
+    const change = asked.indexOf(`/api/jobs/${sessionOf("j1")}/cancel`)
+    expect(asked.slice(0, change)).toContain("/api/proof")
+  })
+
   it("shows nothing under a foreign name that resolves here", async () => {
     await open()
     foreign.length = 0

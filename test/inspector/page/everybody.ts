@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { visible } from "../../../src/util/visible.ts"
+import { isDeep } from "../../support/depth.ts"
 import { inspector, open, opened, page, row, scripted } from "../support/page-stage.ts"
 import { expectReadable } from "../support/readable.ts"
 import { said, sessionOf } from "../support/scripted-troupe.ts"
@@ -70,6 +71,42 @@ describe("everybody", () => {
     await page.getByRole("button", { name: "Cancel…" }).click()
     await page.getByRole("dialog").waitFor()
     await expectReadable("the question whether to cancel")
+  })
+
+  it.runIf(isDeep)("can read it at any size, and at twice the size", { timeout: 300_000 }, async () => {
+    for (const id of ["j1", "j2", "j3", "j4", "j5"]) scripted.start(id)
+    await scripted.answer("j1")
+    await scripted.answer("j2", { error: { kind: "provider", message: "quota" } })
+    await scripted.ask("j3", {
+      id: "a",
+      session: sessionOf("j3"),
+      kind: "question",
+      questions: [
+        {
+          key: "format",
+          title: "Format",
+          text: "Which format?",
+          choices: [{ value: "md", label: "Markdown", description: "readable" }],
+          isMultiple: false,
+          takesText: true,
+        },
+      ],
+    })
+    await open()
+    const jobs = ["j1", "j2", "j3", "j4"].map((id) => `job=${sessionOf(id)}`)
+    const places = [...views.map((view) => `view=${view.toLowerCase()}`), ...jobs]
+    // A page of 1,440 pixels at 200 % is one of 720.
+    for (const width of [1_440, 1_024, 720, 390]) {
+      await page.setViewportSize({ width, height: 900 })
+      for (const place of places) {
+        await page.goto(`${inspector.url}/?${place}`)
+        await page.locator(".connection.is-live").waitFor()
+        await page.locator("main h1").first().waitFor({ state: "attached" })
+        await expectReadable(`${place} at ${width}`)
+        const cut = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        expect(cut, `${place} at ${width}`).toBeLessThanOrEqual(0)
+      }
+    }
   })
 
   it("sees foreign text as text", async () => {

@@ -15,6 +15,7 @@ import { until } from "../support/until.ts"
 const inspector = vi.hoisted(() => ({
   started: [] as StartOptions[],
   shown: [] as Source[],
+  removed: [] as Source[],
   stopped: 0,
   /** The next starts fail so. */
   failures: [] as string[],
@@ -31,7 +32,7 @@ vi.mock("../../../src/inspector/index.ts", () => ({
       link: () => "http://127.0.0.1:1/#link=fresh",
       add: (source) => {
         inspector.shown.push(source)
-        return () => {}
+        return () => void inspector.removed.push(source)
       },
       stop: async () => void inspector.stopped++,
     }
@@ -39,7 +40,7 @@ vi.mock("../../../src/inspector/index.ts", () => ({
 }))
 
 beforeEach(() => {
-  Object.assign(inspector, { started: [], shown: [], stopped: 0, failures: [] })
+  Object.assign(inspector, { started: [], shown: [], removed: [], stopped: 0, failures: [] })
 })
 
 const ended: JobRecord = {
@@ -127,6 +128,17 @@ describe("The inspector", () => {
     troupe.adopt(ended)
     await inspection.stop()
     expect([inspector.started.length, inspector.stopped]).toEqual([1, 1])
+  })
+
+  it("no longer shows a project that ends before others, but the jobs of the last one until it stops: open tabs keep showing them", async () => {
+    const [first, last] = [project(), project()]
+    for (const { troupe } of [first, last]) troupe.adopt(ended)
+    await until(() => inspector.shown.length === 2)
+    const [shownFirst] = inspector.shown
+    await first.inspection.stop()
+    expect([inspector.removed, inspector.stopped]).toEqual([[shownFirst], 0])
+    await last.inspection.stop()
+    expect([inspector.removed, inspector.stopped]).toEqual([[shownFirst], 1])
   })
 
   it("never starts where it is switched off", async () => {

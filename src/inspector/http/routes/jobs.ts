@@ -134,7 +134,7 @@ function noText(left: Exclude<EndedText, { kind: "text" }>): NoText {
 }
 
 function whyNotCancel({ source, record }: Found, readOnly: boolean): string | undefined {
-  if (hasEnded(record)) return `${record.id} has already ended: ${record.state}`
+  if (hasEnded(record)) return `${record.id} has already ended`
   if (record.phase === "stopping") return `${record.id} is already being stopped`
   return readOnly || source.readOnly ? readOnlyWords : undefined
 }

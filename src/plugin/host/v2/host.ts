@@ -475,7 +475,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 /** Why a question cannot be answered. */
 const noAnswers = "opencode 2 lets its plugins answer no questions: answer it in the terminal."
 const noTerminal =
-  "opencode 2 lets its plugins answer no questions, and no terminal with opencode-troupe is open to pass it on to"
+  "on opencode 2 answers to questions go through its terminal, and no terminal with opencode-troupe is open. Open one in this project, then answer again, here or there."
 
 /** For how long an answer is waited for that terminals were handed. Milliseconds. */
 const passOnLimit = 3_000

@@ -760,7 +760,9 @@ describe("What a session asks", () => {
     const answering = host.answer(asked, { kind: "dismissal" })
     expect(emitted).toEqual([{ name: "answer", session: "ses_1", request: "frm_1" }])
     await vi.advanceTimersByTimeAsync(3_000)
-    expect(await answering).toMatchObject({ error: { message: expect.stringContaining("no terminal") } })
+    expect(await answering).toMatchObject({
+      error: { message: expect.stringContaining("no terminal with opencode-troupe is open. Open one") },
+    })
   })
 
   it("is decided, if it is still asked", async () => {
