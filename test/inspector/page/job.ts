@@ -248,13 +248,18 @@ it("shows which files the child has changed, and how", async () => {
   await opened("j1")
   const diff = "--- /dev/null\n+++ src/a.ts\n@@ -1,2 +1,2 @@\n a\n-b\n+c\u202e"
   const file = { path: "src/a.ts", additions: 1, deletions: 1, diff }
-  scripted.files.set("j1", { kind: "files", files: [file], why: "What bash changed is not known." })
+  const other = { path: "src/b.ts", isMeanwhile: true as const }
+  scripted.files.set("j1", { kind: "files", files: [file, other], why: "What bash changed is not known." })
   await open(`job=${sessionOf("j1")}`)
   const files = page.getByRole("region", { name: "Files" })
   await files.getByText("What bash changed is not known.").waitFor()
   await files.locator("summary", { hasText: "src/a.ts +1 −1" }).click()
   await files.locator(".diff .added", { hasText: "+c\\u{202e}" }).waitFor()
   expect(await files.locator(".diff").locator(".added, .deleted").count()).toBe(2)
+  const meanwhile = files.getByRole("region", { name: "Changed while it ran" })
+  expect(await meanwhile.locator(".file").allTextContents()).toEqual([
+    expect.stringMatching(/^src\/b\.ts\s*$/),
+  ])
   await expectReadable("files")
 })
 
@@ -284,10 +289,14 @@ describe("what a job asks", () => {
     await working()
     await scripted.ask("j1", permission("a3"))
     await request.getByRole("button", { name: "Deny…" }).click()
-    await request.getByLabel("What the child is told").fill("not that folder")
+    await page.keyboard.type("no")
+    await page.keyboard.press("Escape")
+    await request.getByLabel("What the child is told").waitFor({ state: "detached" })
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("not that folder")
     await request.getByRole("button", { name: "Deny", exact: true }).click()
     await working()
-    const size = { key: "size", title: "Size", text: "How big?", isMultiple: false, takesText: false }
+    const size = { key: "constructor", title: "Size", text: "How big?", isMultiple: false, takesText: false }
     const colour = { key: "c", title: "", text: "Which colours?", isMultiple: true, takesText: true }
     const choices = ["small", "large"].map((value) => ({ value, label: value }))
     const questions = [
@@ -308,17 +317,28 @@ describe("what a job asks", () => {
       ["a1", { kind: "decision", decision: "once" }],
       ["a2", { kind: "decision", decision: "always" }],
       ["a3", { kind: "decision", decision: "reject", message: "not that folder" }],
-      ["q1", { kind: "answers", answers: { size: ["large"], c: ["red", "blue"] } }],
+      ["q1", { kind: "answers", answers: { constructor: ["large"], c: ["red", "blue"] } }],
     ])
   })
 
   it("may have been answered meanwhile, or not here at all: that is said", async () => {
     await opened("j1")
     await scripted.ask("j1", permission("a1"))
+    // A click that comes with the request, which nobody can have read, answers nothing.
+    await page.addInitScript(() => {
+      const watch = new MutationObserver(() => {
+        const button = document.querySelector<HTMLElement>(".request .primary")
+        if (!button) return
+        watch.disconnect()
+        button.click()
+      })
+      watch.observe(document, { childList: true, subtree: true })
+    })
     await open(`job=${sessionOf("j1")}`)
     const request = page.getByRole("region", { name: "Permission request" })
     const allow = request.getByRole("button", { name: "Allow once" })
-    await allow.waitFor()
+    await expect.poll(() => allow.getAttribute("aria-disabled")).toBe("false")
+    expect(scripted.answers).toEqual([])
     scripted.forget("a1")
     let goOn = () => {}
     const held = new Promise<void>((resolve) => {

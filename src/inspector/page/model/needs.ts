@@ -54,7 +54,7 @@ const advice: Record<string, string> = {
   schema: "The answer did not match its schema. Say in a follow-up what is missing.",
   dependency: "A job that it depends on failed. Fix that one first.",
   interrupted: "A follow-up continues in the same session, with everything that opencode has saved of it.",
-  total: "Its timeout ran out. Send a follow-up, or raise the task's `timeout` or the option timeoutSeconds.",
+  total: "Its timeout ran out. Send a follow-up, or raise the task's timeout or the option timeoutSeconds.",
   idle: "A tool hung, or the model did not answer. If such pauses are normal here, raise the option idleSeconds.",
   cancelled: "A follow-up continues in the same session.",
 }

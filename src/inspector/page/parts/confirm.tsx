@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals"
+import { useLayoutEffect, useRef } from "preact/hooks"
 import { Dialog } from "./dialog.tsx"
 
 type ConfirmProps = {
@@ -31,6 +32,12 @@ export function Confirm(props: ConfirmProps) {
   const value = useSignal(suggestion)
   const problem = useSignal("")
   const isUnderWay = useSignal(false)
+  const area = useRef<HTMLTextAreaElement>(null)
+  // What is typed replaces what was suggested.
+  useLayoutEffect(() => {
+    area.current?.focus()
+    area.current?.select()
+  }, [])
   const submit = async (event: Event) => {
     event.preventDefault()
     if (isUnderWay.value) return
@@ -52,6 +59,7 @@ export function Confirm(props: ConfirmProps) {
           {field}
           {isOptional && <span class="quiet"> (optional)</span>}
           <textarea
+            ref={area}
             rows={isOptional ? 2 : 5}
             required={!isOptional}
             value={value.value}

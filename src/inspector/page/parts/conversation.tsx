@@ -191,6 +191,9 @@ function OneTurn({ turn: { role, messages }, agent }: { turn: Turn; agent: strin
   )
 }
 
+/** opencode's word for a step that was cancelled. */
+const stopped = "Aborted"
+
 function OneMessage({ message }: { message: Message }) {
   return useMemo(
     () => (
@@ -200,8 +203,8 @@ function OneMessage({ message }: { message: Message }) {
         ))}
         {message.cut && <p class="quiet">It has more parts than these.</p>}
         {message.error !== undefined && (
-          <p class="problem">
-            <Words text={message.error} />
+          <p class={message.error === stopped ? "quiet" : "problem"}>
+            <Words text={message.error === stopped ? "It was stopped here." : message.error} />
           </p>
         )}
       </div>

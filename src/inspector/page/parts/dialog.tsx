@@ -1,16 +1,18 @@
 import type { ComponentChildren } from "preact"
-import { useEffect, useRef } from "preact/hooks"
+import { useLayoutEffect, useRef } from "preact/hooks"
 
 type Props = { title: string; onClose(): void; children: ComponentChildren }
 
 export function Dialog({ title, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // Before the next key comes.
+  useLayoutEffect(() => {
     const before = document.activeElement
     dialog.current?.showModal()
     // A dialog that is removed while it is open does not give the focus back by itself.
+    // Nothing outside of it can take the focus until it is removed.
     return () => {
-      if (before instanceof HTMLElement) before.focus()
+      if (before instanceof HTMLElement) queueMicrotask(() => before.focus())
     }
   }, [])
   // A browser tells of the close a moment after it: by then a key may have opened the next dialog.

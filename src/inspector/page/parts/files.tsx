@@ -41,12 +41,19 @@ export function Files({ address, job }: { address: string; job: JobAnswer }) {
 }
 
 function List({ answer: { files, why } }: { answer: FilesAnswer }) {
+  const meanwhile = files.filter(({ isMeanwhile }) => isMeanwhile)
   return (
     <>
       {files.length === 0 && why === undefined && <p class="empty">It has changed no files.</p>}
-      {files.map((file) => (
-        <OneFile key={file.path} file={file} />
-      ))}
+      {files.map((file) => !file.isMeanwhile && <OneFile key={file.path} file={file} />)}
+      {meanwhile.length > 0 && (
+        <section aria-label="Changed while it ran">
+          <h3>Changed while it ran, by a command or by somebody else</h3>
+          {meanwhile.map((file) => (
+            <OneFile key={file.path} file={file} />
+          ))}
+        </section>
+      )}
       {why !== undefined && (
         <p class="quiet">
           <Words text={why} />
@@ -66,7 +73,8 @@ function OneFile({
       <code>
         <Words text={path} />
       </code>{" "}
-      <span class="added">+{additions}</span> <span class="deleted">−{deletions}</span>
+      {additions !== undefined && <span class="added">+{additions}</span>}{" "}
+      {deletions !== undefined && <span class="deleted">−{deletions}</span>}
     </>
   )
   if (diff === undefined)

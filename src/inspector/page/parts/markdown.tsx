@@ -50,6 +50,12 @@ function OneBlock({ block }: { block: Block }) {
     case "code":
       return (
         <pre tabIndex={0}>
+          {block.language !== "" && (
+            <span class="quiet language">
+              {block.language}
+              {"\n"}
+            </span>
+          )}
           <code>{block.text}</code>
         </pre>
       )

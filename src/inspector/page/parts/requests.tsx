@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import type { JobAnswer, RequestAnswer } from "../../http/api.ts"
 import { type Reply, reply } from "../model/api.ts"
 import { hasQuestion } from "../model/needs.ts"
@@ -42,9 +43,10 @@ function OneRequest({ name, request, job }: RequestProps) {
   const said = useSignal("")
   const problem = useSignal("")
   const isUnderWay = useSignal(false)
+  const { box, isFresh } = useFresh()
   const why = request.unanswerable ?? job.can.answer
   const answer = async (words: string, given: Reply) => {
-    if (why !== undefined || isUnderWay.value || said.value !== "") return
+    if (why !== undefined || isFresh.value || isUnderWay.value || said.value !== "") return
     isUnderWay.value = true
     problem.value = ""
     try {
@@ -56,9 +58,9 @@ function OneRequest({ name, request, job }: RequestProps) {
       isUnderWay.value = false
     }
   }
-  const props = { why, isUnderWay: isUnderWay.value, answer }
+  const props = { why, isOff: isUnderWay.value || isFresh.value, answer }
   return (
-    <section class="request" aria-label={name}>
+    <section class="request" aria-label={name} ref={box}>
       <h2>{name}</h2>
       {request.session !== job.session && (
         <p class="quiet">
@@ -88,28 +90,50 @@ function OneRequest({ name, request, job }: RequestProps) {
   )
 }
 
+/** How long nobody can have read a request that has just come, or come to another place. Milliseconds. */
+const unread = 500
+
+/** A second click, or a key that comes late, must not answer what has just moved under it. */
+function useFresh() {
+  const box = useRef<HTMLElement>(null)
+  const isFresh = useSignal(true)
+  const place = useRef<number>(undefined)
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  useLayoutEffect(() => {
+    const scrolled = box.current?.closest("main")?.scrollTop ?? 0
+    const now = (box.current?.getBoundingClientRect().top ?? 0) + scrolled
+    if (now === place.current) return
+    place.current = now
+    isFresh.value = true
+    clearTimeout(timer.current)
+    timer.current = setTimeout(() => (isFresh.value = false), unread)
+  })
+  useEffect(() => () => clearTimeout(timer.current), [])
+  return { box, isFresh }
+}
+
 type FormProps<T> = {
   request: T
   /** Why it cannot be answered here. */
   why: string | undefined
-  isUnderWay: boolean
+  /** Not for the moment. */
+  isOff: boolean
   answer(words: string, given: Reply): Promise<void>
 }
 
 /** Not `disabled`: the keyboard skips a disabled button, and nobody would learn why. */
-const offIf = <T,>({ request, why, isUnderWay }: FormProps<T & { id: string }>) => ({
-  "aria-disabled": why !== undefined || isUnderWay,
+const offIf = <T,>({ request, why, isOff }: FormProps<T & { id: string }>) => ({
+  "aria-disabled": why !== undefined || isOff,
   "aria-describedby": why && `why-${request.id}`,
 })
 
 function PermissionForm(props: FormProps<Permission>) {
   const { request, why, answer } = props
   const isDenying = useSignal(false)
-  const message = useSignal("")
-  const deny = (event: Event) => {
-    event.preventDefault()
-    const words = message.value.trim()
-    void answer("Denied.", { reply: "reject", ...(words !== "" && { message: words }) })
+  const toggle = useRef<HTMLButtonElement>(null)
+  const leave = () => {
+    isDenying.value = false
+    toggle.current?.focus()
   }
   const decide = (words: string, decision: "once" | "always") => () => void answer(words, { reply: decision })
   const off = offIf(props)
@@ -147,6 +171,7 @@ function PermissionForm(props: FormProps<Permission>) {
         </button>
         <button
           type="button"
+          ref={toggle}
           class="danger"
           {...off}
           aria-expanded={isDenying.value}
@@ -168,33 +193,60 @@ function PermissionForm(props: FormProps<Permission>) {
         </p>
       )}
       {isDenying.value && (
-        <form class="deny" onSubmit={deny}>
-          <label>
-            What the child is told <span class="quiet">(optional)</span>
-            <textarea
-              rows={2}
-              value={message.value}
-              onInput={({ currentTarget }) => (message.value = currentTarget.value)}
-            />
-          </label>
-          <button type="submit" class="danger is-filled">
-            Deny
-          </button>
-        </form>
+        <DenyForm
+          onLeave={leave}
+          onDeny={(words) =>
+            void answer("Denied.", { reply: "reject", ...(words !== "" && { message: words }) })
+          }
+        />
       )}
     </>
   )
 }
 
-type Given = Readonly<Record<string, { chosen: readonly string[]; own: string }>>
-const nothing = { chosen: [], own: "" }
+/** Its field has the focus: what is typed next are words, and no shortcuts. */
+function DenyForm({ onLeave, onDeny }: { onLeave(): void; onDeny(words: string): void }) {
+  const message = useSignal("")
+  const field = useRef<HTMLTextAreaElement>(null)
+  useLayoutEffect(() => field.current?.focus(), [])
+  const submit = (event: Event) => {
+    event.preventDefault()
+    onDeny(message.value.trim())
+  }
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Escape") return
+    event.stopPropagation()
+    onLeave()
+  }
+  return (
+    <form class="deny" onSubmit={submit} onKeyDown={onKeyDown}>
+      <label>
+        What the child is told <span class="quiet">(optional)</span>
+        <textarea
+          ref={field}
+          rows={2}
+          value={message.value}
+          onInput={({ currentTarget }) => (message.value = currentTarget.value)}
+        />
+      </label>
+      <button type="submit" class="danger is-filled">
+        Deny
+      </button>
+    </form>
+  )
+}
+
+type OneGiven = { chosen: readonly string[]; own: string }
+/** A map: a field may be called `constructor`. */
+type Given = ReadonlyMap<string, OneGiven>
+const nothing: OneGiven = { chosen: [], own: "" }
 
 function QuestionForm(props: FormProps<Questions>) {
   const { request, why, answer } = props
-  const given = useSignal<Given>({})
+  const given = useSignal<Given>(new Map())
   const { questions } = request
   const valuesOf = (key: string) => {
-    const { chosen, own } = given.value[key] ?? nothing
+    const { chosen, own } = given.value.get(key) ?? nothing
     return own.trim() === "" ? [...chosen] : [...chosen, own.trim()]
   }
   const isComplete = questions.every(({ key }) => valuesOf(key).length > 0)
@@ -210,9 +262,9 @@ function QuestionForm(props: FormProps<Questions>) {
           key={question.key}
           name={`${request.id} ${question.key}`}
           question={question}
-          given={given.value[question.key] ?? nothing}
+          given={given.value.get(question.key) ?? nothing}
           isOff={why !== undefined}
-          onGiven={(now) => (given.value = { ...given.value, [question.key]: now })}
+          onGiven={(now) => (given.value = new Map([...given.value, [question.key, now]]))}
         />
       ))}
       <div class="answers">
@@ -230,9 +282,9 @@ function QuestionForm(props: FormProps<Questions>) {
 type FieldsProps = {
   name: string
   question: Questions["questions"][number]
-  given: Given[string]
+  given: OneGiven
   isOff: boolean
-  onGiven(given: Given[string]): void
+  onGiven(given: OneGiven): void
 }
 
 function QuestionFields({ name, question, given: { chosen, own }, isOff, onGiven }: FieldsProps) {

@@ -27,7 +27,11 @@ export function Job({ address }: { address: string }) {
     return (
       <main class="job">
         <Ways address={address} />
-        {problem !== "" && <Heading>{problem}</Heading>}
+        {problem !== "" && (
+          <Heading>
+            <Words text={problem} />
+          </Heading>
+        )}
       </main>
     )
   const place = job.phase === undefined ? job.state : `${job.state}.${job.phase}`
@@ -128,7 +132,7 @@ function Ways({ address, owner }: { address: string; owner?: string }) {
       {way(after, "↓ next", "j")}
       {owner !== undefined && (
         <a class="clip" href={hrefTo({ job: "", view: "jobs", q: `owner:${owner}` })}>
-          all of <Words text={titles.value[owner] ?? owner} />
+          all jobs of <Words text={titles.value[owner] ?? owner} />
         </a>
       )}
     </nav>

@@ -229,8 +229,9 @@ function OwnerCells({ row }: { row: OwnerRow }) {
         <span class="clip">{title === undefined ? <code>{row.owner}</code> : <Words text={title} />}</span>
       </button>
       <Progress row={row} what={`Jobs of ${title ?? row.owner} that have ended`} />
+      <CountWords row={row} />
       <span class="quiet sums">
-        <SumWords row={row} /> · {title !== undefined && <code>{row.owner}</code>}{" "}
+        {amount(row.tokens)} tokens · {money(row.cost)} · {title !== undefined && <code>{row.owner}</code>}{" "}
         <Words text={row.project} />
       </span>
       <OwnerActions row={row} />
@@ -243,8 +244,9 @@ function BatchCells({ row }: { row: BatchRow }) {
     <span role="cell" class="owner batch" aria-colspan={columns.length}>
       <span>Batch of {clockTime(row.startedAt)}</span>
       <Progress row={row} what="Jobs of this batch that have ended" />
+      <CountWords row={row} />
       <span class="quiet sums">
-        <SumWords row={row} />
+        {amount(row.tokens)} tokens · {money(row.cost)}
       </span>
       <OwnerActions row={row} />
     </span>
@@ -279,8 +281,8 @@ function Progress({ row, what }: { row: Sums; what: string }) {
   )
 }
 
-function SumWords({ row }: { row: Sums }) {
-  const { jobs, states, tokens, cost } = row
+function CountWords({ row }: { row: Sums }) {
+  const { jobs, states } = row
   const live = liveIn(row)
   const parts = [
     `${jobs} ${jobs === 1 ? "job" : "jobs"}`,
@@ -288,11 +290,7 @@ function SumWords({ row }: { row: Sums }) {
     ...(states.failed > 0 ? [`${states.failed} failed`] : []),
     ...(states.timedOut > 0 ? [`${states.timedOut} timed out`] : []),
   ]
-  return (
-    <>
-      {parts.join(", ")} · {amount(tokens)} tokens · {money(cost)}
-    </>
-  )
+  return <span class="quiet counts">{parts.join(", ")}</span>
 }
 
 /** How long a row must have been there before its answer is read: most rows are scrolled past. Milliseconds. */
