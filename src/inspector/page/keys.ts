@@ -1,6 +1,6 @@
 import { address, go, VIEWS } from "./model/address.ts"
 import { cursor, isFocusDue } from "./model/cursor.ts"
-import { needy } from "./model/jobs.ts"
+import { asking } from "./model/jobs.ts"
 import {
   isFolded,
   neighbour,
@@ -54,13 +54,13 @@ function act(key: string, target: HTMLElement): boolean {
       // A focused link or button opens itself, unless the focus has not caught up with the cursor.
       return (isFocusDue.value || !target.matches("a, button, summary")) && openRow()
     case "n":
-      return nextNeedy()
+      return nextAsking()
     case "c":
       return press(CANCEL_ID)
     case "f":
       return press(SEND_ID)
     case "Escape":
-      if (address.value.job === "") return false
+      if (address.value.job === "") return clearSearch()
       go({ job: "" })
       isFocusDue.value = address.value.view === "jobs" && rowOf(cursor.value) >= 0
       return true
@@ -83,13 +83,20 @@ function move(step: 1 | -1): boolean {
   return next !== undefined
 }
 
-/** From the open job to the next one that needs somebody, and around. */
-function nextNeedy(): boolean {
-  const jobs = needy.value.map(({ job }) => job)
+/** From the open job to the next one that waits for an answer, and around. */
+function nextAsking(): boolean {
+  const jobs = asking.value.map(({ job }) => job)
   const at = jobs.findIndex((job) => addressOf(job) === address.value.job)
   const next = jobs[(at + 1) % jobs.length]
   if (next) go({ job: addressOf(next) })
   return next !== undefined
+}
+
+function clearSearch(): boolean {
+  const { view, q } = address.value
+  if (view !== "jobs" || q === "") return false
+  go({ q: "" })
+  return true
 }
 
 function press(id: string): boolean {

@@ -5,7 +5,7 @@ import { onKey } from "./keys.ts"
 import { noAccess } from "./model/access.ts"
 import { address, onLinkClick } from "./model/address.ts"
 import { connect, connection, heardAt, isCurrent, isOutdated } from "./model/connection.ts"
-import { findJob, freezeAt, needy, tick } from "./model/jobs.ts"
+import { asking, findJob, freezeAt, tick } from "./model/jobs.ts"
 import { Header, viewNames } from "./parts/header.tsx"
 import { Help } from "./parts/help.tsx"
 import { Gone, LinkRequired, Stale } from "./parts/no-access.tsx"
@@ -44,7 +44,7 @@ function View() {
 }
 
 effect(() => {
-  const waiting = needy.value.length
+  const waiting = asking.value.length
   document.title = [...(waiting > 0 ? [`(${waiting})`] : []), ...placeWords(), "opencode-troupe"].join(" ")
 })
 

@@ -55,7 +55,18 @@ describe("live", () => {
     await page.locator(".card", { hasText: "j0" }).getByText("The first line.").waitFor()
     const ask = { id: "a", kind: "question", text: "Which format?" } as const
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
-    await page.getByRole("region", { name: "Needs attention" }).getByText("question: Which format?").waitFor()
+    await page.getByRole("region", { name: "Waiting for you" }).getByText("question: Which format?").waitFor()
+    // One that may look stuck waits for nobody, and is not counted among those that do.
+    await opened("j2")
+    const retry = { attempt: 3, reason: "busy", next: Date.now() + 9_000 }
+    scripted.troupe.tell({ owner: OWNER, id: "j2" }, { type: "child.retrying", retry, at: Date.now() })
+    await page
+      .getByRole("region", { name: "Slow or retrying" })
+      .getByText("3 attempts failed: busy")
+      .waitFor()
+    expect(await page.title()).toBe("(1) opencode-troupe")
+    await page.locator(".card", { hasText: "3 attempts failed" }).locator(".badge").click({ force: true })
+    await page.getByRole("heading", { name: /work of j2/ }).waitFor()
   })
 
   it("lights the state and marks the step that led to it", async () => {
@@ -184,9 +195,19 @@ describe("the work", () => {
     await opened("j1")
     const tell = (...messages: ShownMessage[]) =>
       scripted.conversations.set("j1", { kind: "messages", messages: [asked, ...messages] })
-    tell(said("m2", "assistant", { type: "reasoning", id: "p2", text: "I wonder." }, look))
+    const long = Array.from({ length: 60 }, (_, index) => `Line ${index}.`).join("\n\n")
+    tell(said("m2", "assistant", { type: "text", id: "p2", text: long }))
     await open(`job=${sessionOf("j1")}`)
     const work = page.getByRole("region", { name: "Conversation" })
+    await work.getByText("Line 59.").waitFor()
+    // Its end is in the window.
+    const isInSight = async () => {
+      const { y = 0, height = 0 } = (await work.getByText("at work").boundingBox()) ?? {}
+      return y + height <= (page.viewportSize()?.height ?? 0)
+    }
+    await expect.poll(isInSight).toBe(true)
+    tell(said("m2", "assistant", { type: "reasoning", id: "p2", text: "I wonder." }, look))
+    await page.reload()
     await work.locator(".by-user em", { hasText: "bug" }).waitFor()
     expect(await work.getByText("I wonder.").count()).toBe(0)
     await work.locator("summary", { hasText: "Reasoning" }).click()
@@ -225,7 +246,7 @@ describe("the work", () => {
 
 it("shows which files the child has changed, and how", async () => {
   await opened("j1")
-  const diff = "@@ -1,2 +1,2 @@\n a\n-b\n+c\u202e"
+  const diff = "--- /dev/null\n+++ src/a.ts\n@@ -1,2 +1,2 @@\n a\n-b\n+c\u202e"
   const file = { path: "src/a.ts", additions: 1, deletions: 1, diff }
   scripted.files.set("j1", { kind: "files", files: [file], why: "What bash changed is not known." })
   await open(`job=${sessionOf("j1")}`)
@@ -233,6 +254,7 @@ it("shows which files the child has changed, and how", async () => {
   await files.getByText("What bash changed is not known.").waitFor()
   await files.locator("summary", { hasText: "src/a.ts +1 −1" }).click()
   await files.locator(".diff .added", { hasText: "+c\\u{202e}" }).waitFor()
+  expect(await files.locator(".diff").locator(".added, .deleted").count()).toBe(2)
   await expectReadable("files")
 })
 
@@ -298,8 +320,21 @@ describe("what a job asks", () => {
     const allow = request.getByRole("button", { name: "Allow once" })
     await allow.waitFor()
     scripted.forget("a1")
+    let goOn = () => {}
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    await page.route("**/answer", async (route) => {
+      await held
+      await route.continue()
+    })
     await allow.click()
+    await request.getByText("Answering …").waitFor()
+    expect(await allow.getAttribute("aria-disabled")).toBe("true")
+    goOn()
     await request.getByText("This is no longer asked").waitFor()
+    await request.getByText(/^Answer it in a terminal/).waitFor()
+    expect(await allow.getAttribute("aria-disabled")).toBe("false")
     expectProblems(/409|ERR_/)
     await inspector.stop()
     await scripted.ask("j1", permission("a1"))
@@ -313,7 +348,7 @@ describe("what a job asks", () => {
 })
 
 describe("steering", () => {
-  it("cancels a job after a confirmation, and then says why it cannot again", async () => {
+  it("cancels a job after a confirmation, and an ended one not again", async () => {
     await opened("j1")
     await open(`job=${sessionOf("j1")}`)
     await page.getByRole("button", { name: "Cancel…" }).click()
@@ -321,22 +356,34 @@ describe("steering", () => {
     await page.getByRole("button", { name: "Cancel the job" }).click()
     await scripted.until("j1", "cancelled")
     await page.locator(".reason", { hasText: "seen enough" }).waitFor()
-    const button = page.getByRole("button", { name: "Cancel…" })
-    expect(await button.getAttribute("aria-disabled")).toBe("true")
-    await page.getByText("j1 has already ended").waitFor()
-    await button.dispatchEvent("click")
-    expect(await page.locator("dialog").count()).toBe(0)
+    await page.getByRole("button", { name: "Cancel…" }).waitFor({ state: "detached" })
+    expect(await page.getByText("has already ended").count()).toBe(0)
   })
 
-  it("sends a follow-up", async () => {
+  it("sends a message, which stands in the conversation until the child has it, and a follow-up", async () => {
     await opened("j1")
-    await scripted.answer("j1")
     await open(`job=${sessionOf("j1")}`)
-    await page.getByRole("button", { name: "Follow-up…" }).click()
-    await page.getByRole("dialog").getByLabel("Message").fill("and the tests?")
-    await page.getByRole("button", { name: "Send" }).click()
-    await page.locator("dialog").waitFor({ state: "detached" })
-    expect(scripted.sent).toEqual([{ id: "j1", message: "and the tests?" }])
+    const send = async (name: string, message: string) => {
+      await page.getByRole("button", { name }).click()
+      await page.getByRole("dialog").getByLabel("Message").fill(message)
+      await page.getByRole("button", { name: "Send", exact: true }).click()
+      await page.locator("dialog").waitFor({ state: "detached" })
+    }
+    const unread = page.getByRole("article").filter({ hasText: "Sent, not yet read by the child" })
+    await page.locator(".by-user", { hasText: "do it" }).waitFor()
+    await send("Send message…", "and the tests?")
+    await unread.getByText("and the tests?").waitFor()
+    const text = (id: string, words: string) => said(id, "user", { type: "text", id, text: words })
+    const messages = [text("m1", "do it"), text("m2", "and the tests?")]
+    scripted.conversations.set("j1", { kind: "messages", messages })
+    await scripted.answer("j1")
+    await unread.waitFor({ state: "detached" })
+    await page.locator(".by-user", { hasText: "and the tests?" }).waitFor()
+    await send("Follow-up…", "and the tests?")
+    await unread.waitFor()
+    expect(scripted.sent.map(({ id, message }) => `${id} ${message}`)).toEqual(
+      Array(2).fill("j1 and the tests?"),
+    )
   })
 
   it("is not possible when it only shows, and says so", async () => {

@@ -16,7 +16,9 @@ describe("finding the way", () => {
     await open("view=jobs&list=flat&q=state:failed")
     await row("broken").waitFor()
     expect(await row("plain").count()).toBe(0)
-    await page.getByRole("link", { name: /work of broken/ }).click()
+    // Anywhere in its row.
+    const { x = 0, y = 0, width = 0 } = (await row("broken").boundingBox()) ?? {}
+    await page.mouse.click(x + width - 30, y + 12)
     await page.getByRole("heading", { name: /work of broken/ }).waitFor()
     expect(new URL(page.url()).searchParams.get("job")).toBe(sessionOf("broken"))
     await page.goBack()
@@ -31,8 +33,12 @@ describe("finding the way", () => {
     await page.keyboard.type("state:failed agent:explore quota")
     await row("plain").waitFor({ state: "detached" })
     await row("broken").waitFor()
-    await page.getByRole("searchbox").fill("state:done quota")
-    await page.getByText("No job matches this search.").waitFor()
+    await page.getByRole("searchbox").fill("state:faild quota")
+    await page.getByText("There is no state faild: there are created, prompting, done,").waitFor()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Escape")
+    await row("plain").getByText("the answer").waitFor()
+    expect(await page.getByRole("searchbox").inputValue()).toBe("")
   })
 
   it("filters by the state whose count is followed", async () => {
@@ -51,6 +57,12 @@ describe("finding the way", () => {
     await page.getByText("Check its key, quota and status, then send a follow-up.").waitFor()
     await page.locator(".waterfall li", { hasText: "running" }).waitFor()
     await page.getByRole("region", { name: "Details" }).getByText("tokens in / out").waitFor()
+    await page.getByRole("link", { name: "↓ next" }).click()
+    await page.getByRole("heading", { name: /work of plain/ }).waitFor()
+    expect(await page.getByRole("link", { name: "↓ next" }).count()).toBe(0)
+    await page.getByRole("link", { name: "all of ses_owner" }).click()
+    await row("broken").waitFor()
+    expect(new URL(page.url()).searchParams.get("q")).toBe("owner:ses_owner")
   })
 
   it("keeps the span of the timeline in the address", async () => {
@@ -99,7 +111,7 @@ describe("finding the way", () => {
     await open()
     await page.keyboard.press("j")
     await page.keyboard.press("ArrowDown")
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain("work of plain")
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("plain work of plain")
     await page.keyboard.press("Enter")
     await page.getByRole("heading", { name: /work of plain/ }).waitFor()
     await page.waitForFunction(() => document.activeElement?.tagName === "H1")
@@ -270,9 +282,14 @@ describe("batches and owners", () => {
   it("say how far they are and what they have used", async () => {
     scripted.titles.set("ses_owner", "Fix the login")
     await open("view=jobs")
-    await group("Fix the login").getByText("4 jobs, 1 live, 2 failed · 4.5k tokens · $0.7500").waitFor()
+    await group("Fix the login")
+      .getByText("4 jobs, 1 live, 1 failed, 1 timed out · 4.5k tokens · $0.7500")
+      .waitFor()
     const progress = group("Batch of").nth(1).getByRole("progressbar")
-    expect([await progress.getAttribute("value"), await progress.getAttribute("max")]).toEqual(["2", "2"])
+    expect(await progress.getAttribute("aria-valuetext")).toBe("2 of 2 have ended, 1 done, 1 failed")
+    // As wide as they are many, each in the colour of its state.
+    const widths = await progress.locator("span").evaluateAll((each) => each.map((part) => part.clientWidth))
+    expect(widths).toEqual([45, 45, 0, 0])
     scripted.retitle("ses_owner", "Mend the login")
     await group("Mend the login").waitFor()
     await page.setViewportSize({ width: 390, height: 800 })
@@ -287,7 +304,7 @@ describe("batches and owners", () => {
     await page.getByLabel("Reason").fill("enough")
     await page.getByRole("button", { name: "Cancel 1 job" }).click()
     await scripted.until("a4", "cancelled")
-    await group("ses_owner").getByRole("button", { name: "Run failed again…" }).click()
+    await group("ses_owner").getByRole("button", { name: "Run 2 again…" }).click()
     expect(await page.getByLabel("Message").inputValue()).toContain("Your last run did not end well.")
     await page.getByLabel("Message").fill("once more")
     await page.getByRole("button", { name: "Run 2 jobs again" }).click()

@@ -15,7 +15,7 @@ export class NoAccessError extends Error {}
 
 export const noAccess = signal<NoAccess | undefined>(undefined)
 /** Prints a fresh link; empty until that is known. */
-export const linkCommand = signal("")
+export const linkCommand = signal(stored()?.command ?? "")
 
 /** Bound to this origin, unlike a cookie: no other port gets to see it. */
 const place = "troupe"
@@ -60,9 +60,14 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
     throw error
   })
   const headers = { ...init.headers, authorization: `Bearer ${mine.secret}` }
-  const response = await fetch(path, { ...init, credentials: "omit", headers })
+  const response = await fetch(path, { ...init, credentials: "omit", headers }).catch(inOurWords)
   if (response.status === 401) return refuse("gone", mine.command)
   return response
+}
+
+/** A browser says of a connection that fails no more than that its fetch did. */
+function inOurWords(error: unknown): never {
+  throw error instanceof TypeError ? new Error("opencode does not answer.", { cause: error }) : error
 }
 
 /** Nothing holds the connection, or it was lost: somebody else may be at its other end next time. */
@@ -84,7 +89,9 @@ async function prove({ proofKey, command }: Pass): Promise<void> {
   const timer = setTimeout(() => patience.abort(), proofTimeout)
   try {
     const { signal } = patience
-    const response = await fetch(`/api/proof?nonce=${nonce}`, { credentials: "omit", signal })
+    const response = await fetch(`/api/proof?nonce=${nonce}`, { credentials: "omit", signal }).catch(
+      inOurWords,
+    )
     if (response.status === 503) throw new Error("the inspector is busy")
     const answer = (await shortJson(response)) as Partial<ProofAnswer> | undefined
     const proof = String(answer?.proof)
@@ -135,6 +142,7 @@ async function readCommand(): Promise<string> {
 
 function keep(fresh: Pass): void {
   pass = fresh
+  linkCommand.value = fresh.command
   proven = undefined
   noAccess.value = undefined
   write(JSON.stringify(fresh))
@@ -151,6 +159,7 @@ function adopt(): boolean {
   const found = stored()
   if (!found || found.secret === pass?.secret) return false
   pass = found
+  linkCommand.value = found.command
   proven = undefined
   noAccess.value = undefined
   return true

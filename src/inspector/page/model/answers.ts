@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
 import { loadJob } from "./api.ts"
-import { addressOf } from "./words.ts"
+import { addressOf, doing } from "./words.ts"
 
 /** The first line of what done jobs have answered, by the job and its run. */
 const lines = signal<ReadonlyMap<string, string>>(new Map())
@@ -9,21 +9,25 @@ const asked = new Set<string>()
 
 const nameOf = (job: JobView) => `${addressOf(job)} ${job.run}`
 
-/** Empty while it is not known. */
-export const answerLine = (job: JobView) => lines.value.get(nameOf(job)) ?? ""
+/** A job in a line: what it does, why it failed, or what it has answered; that is empty while it is not known. */
+export const noteOf = (job: JobView) =>
+  job.state === "done" ? (lines.value.get(nameOf(job)) ?? "") : doing(job)
 
-/** Reads it, once for each run: a feed of thousands of jobs has no texts. */
-export async function lookForAnswers(jobs: readonly JobView[]): Promise<void> {
-  for (const job of jobs) {
-    const name = nameOf(job)
-    if (job.state !== "done" || asked.has(name)) continue
-    asked.add(name)
+/** Those that are being read: one at a time, the page has other things to ask for. */
+let reading = Promise.resolve()
+
+/** Reads an answer's line, once for each run: a feed of thousands of jobs has no texts. */
+export function lookForAnswer(job: JobView): void {
+  const name = nameOf(job)
+  if (job.state !== "done" || asked.has(name)) return
+  asked.add(name)
+  reading = reading.then(async () => {
     const text = await loadJob(addressOf(job)).then(
       (loaded) => loaded.text,
       () => undefined,
     )
     if (text !== undefined) lines.value = new Map([...lines.value, [name, firstLine(text)]])
-  }
+  })
 }
 
 /** Without the signs of Markdown at its beginning. */

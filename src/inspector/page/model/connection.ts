@@ -30,7 +30,7 @@ const longSilence = 25_000
 /** Backoff before a new attempt, milliseconds: doubled each time, up to the longest. */
 const firstWait = 500
 const longestWait = 8_000
-/** How often a hidden tab asks which jobs need attention, milliseconds. */
+/** How often a hidden tab asks which jobs wait for an answer, milliseconds. */
 const hiddenPace = 15_000
 
 const stream = new Stream()
@@ -46,7 +46,7 @@ export async function connect(): Promise<void> {
   await enter().finally(begin)
 }
 
-/** A hidden tab still shows in its title how many jobs need attention. */
+/** A hidden tab still shows in its title how many jobs wait for an answer. */
 async function rest(): Promise<void> {
   current?.abort()
   const mine = new AbortController()
@@ -97,13 +97,15 @@ async function readOn(signal: AbortSignal, onMessage: () => void): Promise<void>
     timer = setTimeout(() => silent.abort(), longSilence)
   }
   heard()
+  isInSnapshot = false
   try {
     for await (const { event, data } of stream.read(AbortSignal.any([signal, silent.signal]))) {
       heard()
       onMessage()
       heardAt.value = Date.now()
-      connection.value = "live"
       take(event, data)
+      // Of half a snapshot nobody could say that it is what is.
+      if (!isInSnapshot) connection.value = "live"
     }
   } finally {
     clearTimeout(timer)
@@ -122,6 +124,7 @@ type Snapshot = {
 type Changes = { now: number; jobs: JobView[]; gone: string[]; owners?: Record<string, string> }
 
 let inSnapshot = new Set<string>()
+let isInSnapshot = false
 
 /** The server comes from the same build, so what it sends is not checked again. */
 function take(event: string, data: string): void {
@@ -136,6 +139,7 @@ function take(event: string, data: string): void {
 
 function takeSnapshot({ now, readOnly, projects: list, first, last, jobs, owners }: Snapshot): void {
   if (first) inSnapshot = new Set()
+  isInSnapshot = !last
   setServerTime(now)
   isReadOnly.value = readOnly
   projects.value = list

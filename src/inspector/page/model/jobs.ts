@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals"
 import type { JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
-import { needOf } from "./needs.ts"
+import { hasQuestion, needOf } from "./needs.ts"
 import { keyOf, STATES } from "./words.ts"
 
 export type Project = { name: string; concurrency: number }
@@ -63,10 +63,10 @@ export function putPrompting(jobs: JobView[]): void {
   )
 }
 
-/** Drops the jobs that are not among `keys`. */
+/** Drops the jobs that are not among `keys`. They are there at once: who sees that the page is live can use it. */
 export function keepOnly(keys: ReadonlySet<string>): void {
   for (const key of known.keys()) if (!keys.has(key)) known.delete(key)
-  announce()
+  version.value++
 }
 
 let isAnnounced = false
@@ -104,15 +104,16 @@ export const counts = computed(() => {
   return byState
 })
 
-/** Jobs that need attention; those that wait for an answer come first. */
-export const needy = computed(() => {
-  const all = allJobs.value.flatMap((job) => {
+const inNeed = computed(() =>
+  allJobs.value.flatMap((job) => {
     const need = needOf(job, now.value)
     return need === undefined ? [] : [{ job, need }]
-  })
-  const asks = all.filter(({ job }) => job.asks)
-  return [...asks, ...all.filter(({ job }) => !job.asks)]
-})
+  }),
+)
+/** Jobs in which nothing goes on before a person has answered. */
+export const asking = computed(() => inNeed.value.filter(({ job }) => hasQuestion(job)))
+/** Jobs that are slow or retry: somebody may look at them, nobody has to. */
+export const slow = computed(() => inNeed.value.filter(({ job }) => !hasQuestion(job)))
 
 /** By session, or by `owner/id` while there is none. */
 export function findJob(address: string): JobView | undefined {

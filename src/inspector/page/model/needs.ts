@@ -32,11 +32,13 @@ export function needOf(job: JobView, now: number): string | undefined {
 export const hasQuestion = ({ phase }: Pick<JobView, "phase">) =>
   phase === "permission" || phase === "question"
 
-/** What a person can do for a job that needs attention. */
-export function helpFor({ phase }: Pick<JobView, "phase">): string {
+/** What a person can do for a job that is slow or retries. */
+export function helpFor({ phase, activity }: Pick<JobView, "phase" | "activity">): string {
   if (phase === "retrying")
     return "opencode retries by itself. Wait, or cancel the job and start it again with another model."
-  return "A tool may be hanging, or the model may be slow. Look at its session, send it a message, or cancel it."
+  return activity?.tool === undefined
+    ? "The model has written nothing since. Wait, send the job a message, or cancel it."
+    : "The tool may be hanging: nothing tells it from one that takes long. Wait, or cancel the job."
 }
 
 /** What a person can do about an error of this kind. */

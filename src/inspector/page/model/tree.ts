@@ -1,7 +1,15 @@
+import type { JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
-import { isLive, tokensOf } from "./words.ts"
+import { STATES, tokensOf } from "./words.ts"
 
-export type Sums = { jobs: number; live: number; failed: number; tokens: number; cost: number }
+/** `again`: how many can be run again. */
+export type Sums = {
+  jobs: number
+  states: Record<JobState, number>
+  again: number
+  tokens: number
+  cost: number
+}
 export type OwnerRow = Sums & { kind: "owner"; owner: string; project: string }
 /** The jobs that one call has started, where their owner has others as well. */
 export type BatchRow = Sums & { kind: "batch"; owner: string; batch: string; startedAt: number }
@@ -31,18 +39,22 @@ export function treeOf(jobs: readonly JobView[]): Row[] {
 }
 
 export function sumsOf(jobs: readonly JobView[]): Sums {
-  const sums = { jobs: jobs.length, live: 0, failed: 0, tokens: 0, cost: 0 }
+  const states = Object.fromEntries(STATES.map((state) => [state, 0])) as Sums["states"]
+  const sums = { jobs: jobs.length, states, again: 0, tokens: 0, cost: 0 }
   for (const job of jobs) {
-    if (isLive(job)) sums.live++
-    if (hasFailed(job)) sums.failed++
+    states[job.state]++
+    if (canRunAgain(job)) sums.again++
     sums.tokens += tokensOf(job)
     sums.cost += job.usage.cost
   }
   return sums
 }
 
-/** What a person may want to run again: what was cancelled was meant to be. */
-export const hasFailed = ({ state }: Pick<JobView, "state">) => state === "failed" || state === "timedOut"
+export const liveIn = ({ states }: Sums) => states.created + states.prompting
+
+/** What a person may want to run again: what was cancelled was meant to be. Without a session there is nothing to run. */
+export const canRunAgain = ({ state, session }: Pick<JobView, "state" | "session">) =>
+  (state === "failed" || state === "timedOut") && session !== ""
 
 type Groups = ReadonlyMap<string, readonly JobView[]>
 

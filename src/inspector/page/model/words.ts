@@ -1,5 +1,5 @@
 import { duration, timeOf } from "../../../machines/durations.ts"
-import type { JobPhase, JobState } from "../../../machines/record.ts"
+import type { JobError, JobPhase, JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 
 export { duration, timeOf }
@@ -72,9 +72,13 @@ export const tokensOf = ({ usage }: Pick<JobView, "usage">) => usage.input + usa
 
 export const money = (dollars: number) => (dollars === 0 ? "$0" : `$${dollars.toFixed(dollars < 1 ? 4 : 2)}`)
 
+/** The agent's tool has another name for what people send. */
+export const errorWords = ({ kind, message }: JobError) =>
+  kind === "interrupted" ? message.replace("agents_send continues it", "A follow-up continues it") : message
+
 /** What it is doing now, or why it failed, in one line. */
 export function doing({ state, phase, asks, retry, activity, error }: JobView): string {
-  if (error) return error.message
+  if (error) return errorWords(error)
   if (asks?.[0]) return asks[0].text
   if (phase === "retrying" && retry) return `attempt ${retry.attempt} failed: ${retry.reason}`
   if (phase === "queued") return "waiting for a slot"

@@ -1,6 +1,8 @@
 import { useSignal } from "@preact/signals"
-import { useEffect, useMemo, useRef } from "preact/hooks"
+import type { RefObject } from "preact"
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks"
 import type { JobAnswer } from "../../http/api.ts"
+import { isCurrent } from "../model/connection.ts"
 import {
   completed,
   follow,
@@ -12,6 +14,7 @@ import {
   turnsOf,
 } from "../model/conversation.ts"
 import { findJob } from "../model/jobs.ts"
+import { unread } from "../model/sent.ts"
 import { clockTime, duration, isLive } from "../model/words.ts"
 import { Fold } from "./fold.tsx"
 import { ForeignText } from "./foreign-text.tsx"
@@ -23,17 +26,25 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
   const { messages, state, problem } = useConversation(address, job)
   const full = isLive(job) ? undefined : job.text
   const turns = useMemo(() => turnsOf(completed(messages, full)), [messages, full])
-  const box = useEnd(messages, isLive(job))
-  const goTo = (top: number) => box.current?.scrollTo({ top })
+  const waiting = unread(address, messages)
+  const box = useEnd(messages, isLive(job), waiting.length)
+  const goTo = (top: number) => {
+    box.current?.scrollTo({ top })
+    box.current?.scrollIntoView({ block: top === 0 ? "start" : "end" })
+  }
   return (
     <>
-      {problem !== "" && (
+      {/* That the connection is lost stands above already. */}
+      {problem !== "" && isCurrent.value && (
         <p class="problem" role="status">
           <Words text={problem} />
         </p>
       )}
       {messages.length === 0 ? (
-        <Nothing state={state} job={job} />
+        <>
+          <Nothing state={state} job={job} />
+          <Unread texts={waiting} />
+        </>
       ) : (
         <div class="talk" ref={box} tabIndex={0} role="region" aria-label="Messages">
           {turns.map((turn) => (
@@ -43,6 +54,7 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
           {!isLive(job) && job.noText && job.noText.kind !== "nothing" && (
             <p class="quiet">{job.noText.message}</p>
           )}
+          <Unread texts={waiting} />
         </div>
       )}
       {messages.length > 0 && (
@@ -56,6 +68,22 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
         </div>
       )}
     </>
+  )
+}
+
+/** What was sent from here, until the child has it. */
+function Unread({ texts }: { texts: readonly string[] }) {
+  return (
+    <div role="status">
+      {texts.map((text, index) => (
+        <article key={index} class="turn by-user">
+          <h3>Sent, not yet read by the child</h3>
+          <div class="said">
+            <Markdown text={text} />
+          </div>
+        </article>
+      ))}
+    </div>
   )
 }
 
@@ -84,8 +112,9 @@ function useConversation(address: string, { run, ...job }: JobAnswer): Read {
 }
 
 /** At first the latest is shown, from its beginning if nothing is to follow; whoever is at the end stays there. */
-function useEnd(messages: readonly Message[], isRunning: boolean) {
+function useEnd(messages: readonly Message[], isRunning: boolean, sent: number) {
   const box = useRef<HTMLDivElement>(null)
+  useWindowHeight(box)
   const isAtEnd = useRef(isRunning)
   const isPlaced = useRef(false)
   const isThere = messages.length > 0
@@ -106,7 +135,32 @@ function useEnd(messages: readonly Message[], isRunning: boolean) {
     else if (!isPlaced.current && last) element.scrollTop = last.offsetTop - 12
     isPlaced.current = true
   }, [messages])
+  useEffect(() => {
+    if (sent > 0) box.current?.scrollTo({ top: box.current.scrollHeight })
+  }, [sent])
   return box
+}
+
+/** What is below the box in its window: its panel's padding and the page's. */
+const below = 34
+/** What can still be read in, pixels: where less is left of the window, the page scrolls. */
+const lowest = 320
+
+/** The box ends where the window ends: its latest words are in sight when the page is opened. */
+function useWindowHeight(box: RefObject<HTMLElement | null>): void {
+  const fit = () => {
+    const element = box.current
+    const page = element?.closest("main")
+    if (!element || !page) return
+    const top = element.getBoundingClientRect().top + page.scrollTop
+    element.style.maxHeight = `${Math.max(lowest, innerHeight - top - below)}px`
+  }
+  // After every drawing: what stands above it comes and goes.
+  useLayoutEffect(fit)
+  useEffect(() => {
+    addEventListener("resize", fit)
+    return () => removeEventListener("resize", fit)
+  }, [])
 }
 
 const originWords = { summary: "Summary of what was said before", notice: "Notice" }

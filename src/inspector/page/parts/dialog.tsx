@@ -13,8 +13,13 @@ export function Dialog({ title, onClose, children }: Props) {
       if (before instanceof HTMLElement) before.focus()
     }
   }, [])
+  // A browser tells of the close a moment after it: by then a key may have opened the next dialog.
+  const cancel = (event: Event) => {
+    event.preventDefault()
+    onClose()
+  }
   return (
-    <dialog ref={dialog} aria-labelledby="dialog-title" onClose={onClose}>
+    <dialog ref={dialog} aria-labelledby="dialog-title" onCancel={cancel} onClose={onClose}>
       <h2 id="dialog-title">{title}</h2>
       {children}
     </dialog>

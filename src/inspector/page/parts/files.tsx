@@ -84,11 +84,12 @@ function OneFile({
 
 function Diff({ diff, isCut }: { diff: string; isCut: boolean }) {
   const lines = visible(diff).split("\n")
+  const start = lines.findIndex((line) => line.startsWith("@@"))
   return (
     <>
       <pre class="diff" tabIndex={0}>
         {lines.slice(0, most).map((line, index) => (
-          <span key={index} class={kindOf(line)}>
+          <span key={index} class={index < start ? "hunk" : kindOf(line)}>
             {line}
             {"\n"}
           </span>

@@ -1,6 +1,6 @@
 import { address, hrefTo, VIEWS } from "../model/address.ts"
 import { type Connection, connection, heardAt } from "../model/connection.ts"
-import { isReadOnly, needy } from "../model/jobs.ts"
+import { asking, isReadOnly } from "../model/jobs.ts"
 import { clockTime } from "../model/words.ts"
 import { isHelpOpen } from "./help.tsx"
 import { Search } from "./search.tsx"
@@ -30,7 +30,7 @@ export function Header() {
             aria-current={address.value.view === view ? "page" : undefined}
           >
             {viewNames[view]}
-            {view === "overview" && needy.value.length > 0 && <NeedCount />}
+            {view === "overview" && asking.value.length > 0 && <AskingCount />}
           </a>
         ))}
       </nav>
@@ -42,7 +42,7 @@ export function Header() {
         {connection.value === "stale" && ` since ${clockTime(heardAt.value)}`}
       </span>
       <span class="hidden" role="status">
-        {needWords(needy.value.length)}
+        {askingWords(asking.value.length)}
       </span>
       <button
         type="button"
@@ -56,14 +56,14 @@ export function Header() {
   )
 }
 
-const needWords = (count: number) =>
-  count === 0 ? "" : count === 1 ? "1 job needs attention" : `${count} jobs need attention`
+const askingWords = (count: number) =>
+  count === 0 ? "" : count === 1 ? "1 job waits for you" : `${count} jobs wait for you`
 
-function NeedCount() {
+function AskingCount() {
   return (
     <span class="count">
-      {needy.value.length}
-      <span class="hidden"> need attention</span>
+      {asking.value.length}
+      <span class="hidden"> {asking.value.length === 1 ? "waits" : "wait"} for you</span>
     </span>
   )
 }

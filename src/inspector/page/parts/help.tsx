@@ -9,10 +9,10 @@ const keys: [string, string][] = [
   ["↓  ↑", "next or previous row of a list"],
   ["←  →", "collapse or expand an owner's jobs"],
   ["Enter", "open the job"],
-  ["n", "next job that needs you"],
+  ["n", "next job that waits for you"],
   ["f", "follow-up or message to the open job"],
   ["c", "cancel the open job"],
-  ["Esc", "back to the list"],
+  ["Esc", "back to the list; there: clear the search"],
   ["1 – 4", "Overview, Jobs, Timeline, Actors"],
   ["?", "this help"],
 ]

@@ -1,48 +1,38 @@
 import { useSignal } from "@preact/signals"
 import type { JobAnswer } from "../../http/api.ts"
-import { cancelJob, sendTo } from "../model/api.ts"
+import { cancelJob } from "../model/api.ts"
+import { send } from "../model/sent.ts"
 import { addressOf, isLive } from "../model/words.ts"
 import { Confirm } from "./confirm.tsx"
+import { Copy } from "./copy.tsx"
 
 type Asked = "cancel" | "send" | undefined
 
 export const SEND_ID = "send"
 export const CANCEL_ID = "cancel"
 
-/** What a person can do with a job. What is not possible now stays visible and says why. */
+/** What a person can do with a job. What the inspector does not allow stays visible and says why. */
 export function JobActions({ job }: { job: JobAnswer }) {
   const asked = useSignal<Asked>(undefined)
-  const copied = useSignal<"no" | "yes" | "refused">("no")
   const close = () => (asked.value = undefined)
   const where = addressOf(job)
-  const sendName = isLive(job) ? "Send message" : "Follow-up"
-  const copy = async () => {
-    const json = JSON.stringify(job, null, 2)
-    copied.value = await navigator.clipboard.writeText(json).then(
-      () => "yes" as const,
-      () => "refused" as const,
-    )
-    setTimeout(() => (copied.value = "no"), 4_000)
-  }
+  const isRunning = isLive(job)
+  const sendName = isRunning ? "Send message" : "Follow-up"
   return (
     <div class="actions">
       <Action id={SEND_ID} name={`${sendName}…`} why={job.can.send} onClick={() => (asked.value = "send")} />
-      <Action
-        id={CANCEL_ID}
-        name="Cancel…"
-        why={job.can.cancel}
-        isDanger
-        onClick={() => (asked.value = "cancel")}
-      />
-      <button type="button" onClick={copy}>
-        {copied.value === "yes" ? "Copied" : "Copy JSON"}
-      </button>
-      <p class={copied.value === "refused" ? "why" : "hidden"} role="status">
-        {copied.value === "yes" && "Copied"}
-        {copied.value === "refused" && "Copy JSON: the browser denied access to the clipboard"}
-      </p>
+      {isRunning && (
+        <Action
+          id={CANCEL_ID}
+          name="Cancel…"
+          why={job.can.cancel}
+          isDanger
+          onClick={() => (asked.value = "cancel")}
+        />
+      )}
+      <Copy name="Copy JSON" text={() => JSON.stringify(job, null, 2)} />
       <Why id={`why-${SEND_ID}`} name={sendName} why={job.can.send} />
-      <Why id={`why-${CANCEL_ID}`} name="Cancel" why={job.can.cancel} />
+      {isRunning && <Why id={`why-${CANCEL_ID}`} name="Cancel" why={job.can.cancel} />}
       {asked.value === "cancel" && (
         <Confirm
           title={`Cancel ${job.id}?`}
@@ -59,13 +49,13 @@ export function JobActions({ job }: { job: JobAnswer }) {
         <Confirm
           title={`${sendName}: ${job.id}`}
           text={
-            isLive(job)
+            isRunning
               ? "The child gets the message at its next step."
               : "Starts a new run in the same child session."
           }
           field="Message"
           confirm="Send"
-          onConfirm={(message) => sendTo(where, message)}
+          onConfirm={(message) => send(where, message)}
           onClose={close}
         />
       )}

@@ -1,6 +1,7 @@
 import { linkCommand } from "../model/access.ts"
 import { heardAt } from "../model/connection.ts"
 import { dateTime } from "../model/words.ts"
+import { Copy } from "./copy.tsx"
 
 /** All there is to see for somebody who has followed no link, or a used one. */
 export function LinkRequired() {
@@ -8,14 +9,22 @@ export function LinkRequired() {
     <main class="link-required">
       <h1>This requires a fresh link</h1>
       <p>
-        A link to the inspector is valid once, for ten minutes. This one has been used, has expired, or is
-        missing.
+        A link to the inspector is valid once, for ten minutes. Yours has expired or been used already, or
+        there was none.
       </p>
       <p>For a fresh link, run this in a terminal on the machine where opencode runs:</p>
       <p>
-        <code>{linkCommand.value}</code>
+        <LinkCommand />
       </p>
     </main>
+  )
+}
+
+function LinkCommand() {
+  return (
+    <>
+      <code>{linkCommand.value}</code> <Copy name="Copy" text={() => linkCommand.value} isSmall />
+    </>
   )
 }
 
@@ -25,7 +34,7 @@ export function Stale() {
     <p class="banner" role="alert">
       Nothing has been heard since {dateTime(heardAt.value)}: everything below is as it was then. This page
       keeps trying. If opencode has ended or hangs, start it again in the same project and follow a fresh
-      link.
+      link, which this prints: <LinkCommand />
     </p>
   )
 }
@@ -35,7 +44,7 @@ export function Gone() {
   return (
     <p class="banner" role="alert">
       opencode was restarted, and its inspector no longer accepts this tab. For a fresh link, run:{" "}
-      <code>{linkCommand.value}</code>
+      <LinkCommand />
     </p>
   )
 }

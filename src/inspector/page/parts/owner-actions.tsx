@@ -3,7 +3,7 @@ import type { JobView } from "../../feed/job-view.ts"
 import { cancelAll, sendTo } from "../model/api.ts"
 import { allJobs, isReadOnly } from "../model/jobs.ts"
 import type { BatchRow, OwnerRow } from "../model/list.ts"
-import { hasFailed } from "../model/tree.ts"
+import { canRunAgain, liveIn } from "../model/tree.ts"
 import { addressOf, isLive } from "../model/words.ts"
 import { Confirm } from "./confirm.tsx"
 
@@ -13,7 +13,7 @@ type Asked = Group & { what: "cancel" | "again"; jobs: readonly JobView[] }
 const asked = signal<Asked | undefined>(undefined)
 
 function askFor(what: Asked["what"], group: Group): void {
-  const isMeant = what === "cancel" ? isLive : (job: JobView) => hasFailed(job) && job.session !== ""
+  const isMeant = what === "cancel" ? isLive : canRunAgain
   const { owner, batch } = group
   const jobs = allJobs
     .peek()
@@ -27,12 +27,12 @@ export function OwnerActions({ row }: { row: OwnerRow | BatchRow }) {
   const group: Group = row.kind === "batch" ? { owner: row.owner, batch: row.batch } : { owner: row.owner }
   return (
     <span class="group-actions">
-      {row.failed > 0 && (
+      {row.again > 0 && (
         <button type="button" class="small" onClick={() => askFor("again", group)}>
-          Run failed again…
+          Run {row.again} again…
         </button>
       )}
-      {row.live > 0 && (
+      {liveIn(row) > 0 && (
         <button type="button" class="small danger" onClick={() => askFor("cancel", group)}>
           Cancel all…
         </button>

@@ -27,7 +27,7 @@ export function Requests({ job }: { job: JobAnswer }) {
           <h2>{nameOf(kind, requests.length + index)}</h2>
           <ForeignText text={text} />
           <p class="quiet">It is no longer asked, or cannot be read in full now.</p>
-          <InTerminal job={job} />
+          <InTerminal job={job} isWayOut />
         </section>
       ))}
     </>
@@ -56,7 +56,7 @@ function OneRequest({ name, request, job }: RequestProps) {
       isUnderWay.value = false
     }
   }
-  const props = { why, answer }
+  const props = { why, isUnderWay: isUnderWay.value, answer }
   return (
     <section class="request" aria-label={name}>
       <h2>{name}</h2>
@@ -75,15 +75,15 @@ function OneRequest({ name, request, job }: RequestProps) {
           It cannot be answered here: <Words text={why} />
         </p>
       )}
-      <p role="status" class={said.value === "" ? "hidden" : "all-well"}>
-        {said.value}
+      <p role="status" class={said.value === "" ? "quiet" : "all-well"}>
+        {isUnderWay.value ? "Answering …" : said.value}
       </p>
       {problem.value !== "" && (
         <p class="problem" role="alert">
           <Words text={problem.value} />
         </p>
       )}
-      <InTerminal job={job} />
+      <InTerminal job={job} isWayOut={problem.value !== "" || why !== undefined} />
     </section>
   )
 }
@@ -92,10 +92,18 @@ type FormProps<T> = {
   request: T
   /** Why it cannot be answered here. */
   why: string | undefined
+  isUnderWay: boolean
   answer(words: string, given: Reply): Promise<void>
 }
 
-function PermissionForm({ request, why, answer }: FormProps<Permission>) {
+/** Not `disabled`: the keyboard skips a disabled button, and nobody would learn why. */
+const offIf = <T,>({ request, why, isUnderWay }: FormProps<T & { id: string }>) => ({
+  "aria-disabled": why !== undefined || isUnderWay,
+  "aria-describedby": why && `why-${request.id}`,
+})
+
+function PermissionForm(props: FormProps<Permission>) {
+  const { request, why, answer } = props
   const isDenying = useSignal(false)
   const message = useSignal("")
   const deny = (event: Event) => {
@@ -104,7 +112,7 @@ function PermissionForm({ request, why, answer }: FormProps<Permission>) {
     void answer("Denied.", { reply: "reject", ...(words !== "" && { message: words }) })
   }
   const decide = (words: string, decision: "once" | "always") => () => void answer(words, { reply: decision })
-  const off = { "aria-disabled": why !== undefined, "aria-describedby": why && `why-${request.id}` }
+  const off = offIf(props)
   return (
     <>
       <dl class="asked">
@@ -181,7 +189,8 @@ function PermissionForm({ request, why, answer }: FormProps<Permission>) {
 type Given = Readonly<Record<string, { chosen: readonly string[]; own: string }>>
 const nothing = { chosen: [], own: "" }
 
-function QuestionForm({ request, why, answer }: FormProps<Questions>) {
+function QuestionForm(props: FormProps<Questions>) {
+  const { request, why, answer } = props
   const given = useSignal<Given>({})
   const { questions } = request
   const valuesOf = (key: string) => {
@@ -193,7 +202,7 @@ function QuestionForm({ request, why, answer }: FormProps<Questions>) {
     event.preventDefault()
     if (isComplete) void answer("Answered.", { answers: questions.map(({ key }) => valuesOf(key)) })
   }
-  const off = { "aria-disabled": why !== undefined, "aria-describedby": why && `why-${request.id}` }
+  const off = offIf(props)
   return (
     <form onSubmit={submit}>
       {questions.map((question) => (
@@ -207,7 +216,7 @@ function QuestionForm({ request, why, answer }: FormProps<Questions>) {
         />
       ))}
       <div class="answers">
-        <button type="submit" class="primary" {...off} aria-disabled={why !== undefined || !isComplete}>
+        <button type="submit" class="primary" {...off} aria-disabled={off["aria-disabled"] || !isComplete}>
           Answer
         </button>
         <button type="button" {...off} onClick={() => void answer("Dismissed.", { dismiss: true })}>
@@ -274,11 +283,13 @@ function QuestionFields({ name, question, given: { chosen, own }, isOff, onGiven
 }
 
 /** Opens the child where all of opencode is at hand. */
-function InTerminal({ job: { session, project } }: { job: JobAnswer }) {
+function InTerminal({ job, isWayOut = false }: { job: JobAnswer; isWayOut?: boolean }) {
+  const { session, project } = job
   if (session === "") return null
   return (
-    <p class="quiet in-terminal">
-      In a terminal, in <Words text={project} />: <code>opencode --session {session}</code>
+    <p class={isWayOut ? "" : "quiet in-terminal"}>
+      {isWayOut ? "Answer it in a terminal" : "Or answer it in a terminal"}, in <Words text={project} />:{" "}
+      <code>opencode --session {session}</code>
     </p>
   )
 }

@@ -1,12 +1,14 @@
 import { useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
+import type { JobView } from "../../feed/job-view.ts"
 import type { JobAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
 import { loadJob } from "../model/api.ts"
 import { findJob, now, titles } from "../model/jobs.ts"
+import { neighbourJob } from "../model/list.ts"
 import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
-import { amount, dateTime, duration, money } from "../model/words.ts"
+import { addressOf, amount, dateTime, duration, errorWords, money } from "../model/words.ts"
 import { Conversation } from "../parts/conversation.tsx"
 import { Files } from "../parts/files.tsx"
 import { Heading } from "../parts/heading.tsx"
@@ -24,14 +26,14 @@ export function Job({ address }: { address: string }) {
   if (!job)
     return (
       <main class="job">
-        <BackLink />
+        <Ways address={address} />
         {problem !== "" && <Heading>{problem}</Heading>}
       </main>
     )
   const place = job.phase === undefined ? job.state : `${job.state}.${job.phase}`
   return (
     <main class="job">
-      <BackLink />
+      <Ways address={address} owner={job.owner} />
       <div class="title">
         <StateBadge job={job} />
         <Heading>
@@ -41,7 +43,7 @@ export function Job({ address }: { address: string }) {
       </div>
       {problem !== "" && (
         <p class="reason is-failed" role="alert">
-          This may be out of date: <Words text={problem} />
+          This may be out of date. <Words text={problem} />
         </p>
       )}
       <Reason job={job} />
@@ -108,11 +110,28 @@ function useJob(address: string): { job: JobAnswer | undefined; problem: string 
   return { job: job.value, problem: problem.value }
 }
 
-function BackLink() {
+/** To the view behind it, to the jobs before and after it in the list, and to those of its owner. */
+function Ways({ address, owner }: { address: string; owner?: string }) {
+  const before = neighbourJob(address, -1)
+  const after = neighbourJob(address, 1)
+  const way = (job: JobView | undefined, words: string, key: string) =>
+    job &&
+    addressOf(job) !== address && (
+      <a href={hrefTo({ job: addressOf(job) })} title={`${job.id} (key ${key})`}>
+        {words}
+      </a>
+    )
   return (
-    <a class="back" href={hrefTo({ job: "" })}>
-      ← back
-    </a>
+    <nav class="ways" aria-label="From this job">
+      <a href={hrefTo({ job: "" })}>← back</a>
+      {way(before, "↑ previous", "k")}
+      {way(after, "↓ next", "j")}
+      {owner !== undefined && (
+        <a class="clip" href={hrefTo({ job: "", view: "jobs", q: `owner:${owner}` })}>
+          all of <Words text={titles.value[owner] ?? owner} />
+        </a>
+      )}
+    </nav>
   )
 }
 
@@ -146,7 +165,7 @@ function Reason({ job }: { job: JobAnswer }) {
     return (
       <div class={`reason is-${job.state}`}>
         <strong>
-          <Words text={job.error.message} />
+          <Words text={errorWords(job.error)} />
         </strong>{" "}
         <code>{job.error.kind}</code>
         <p>{adviceOf(job.error.kind)}</p>

@@ -1,5 +1,7 @@
+import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
-import { type Address, address, hrefTo, type SortName } from "../model/address.ts"
+import { type Address, address, go, hrefTo, type SortName } from "../model/address.ts"
+import { lookForAnswer, noteOf } from "../model/answers.ts"
 import { cursor, isFocusDue } from "../model/cursor.ts"
 import { now, titles } from "../model/jobs.ts"
 import {
@@ -19,11 +21,11 @@ import {
   waitingFound,
   waitingPhases,
 } from "../model/list.ts"
-import { hasValues, toggled } from "../model/terms.ts"
+import { hasValues, toggled, valuesOf } from "../model/terms.ts"
+import { liveIn } from "../model/tree.ts"
 import {
   amount,
   clockTime,
-  doing,
   duration,
   keyOf,
   money,
@@ -62,11 +64,7 @@ export function Jobs() {
         </div>
       </div>
       {found.value.length === 0 ? (
-        <p class="empty">
-          {address.value.q === ""
-            ? "No jobs yet. Jobs appear here as soon as an agent starts them."
-            : "No job matches this search."}
-        </p>
+        <NothingFound q={address.value.q} />
       ) : (
         <VirtualRows
           label="Jobs"
@@ -81,6 +79,30 @@ export function Jobs() {
       )}
       <OwnerDialog />
     </main>
+  )
+}
+
+function NothingFound({ q }: { q: string }) {
+  if (q === "") return <p class="empty">No jobs yet. Jobs appear here as soon as an agent starts them.</p>
+  const names = STATES.map((state) => state.toLowerCase())
+  const unknown = valuesOf(q, "state").filter((value) => !names.includes(value))
+  return (
+    <>
+      <p class="empty">
+        No job matches this search.
+        {unknown.length > 0 && (
+          <>
+            {" "}
+            There is no state <Words text={unknown.join(", ")} />: there are {STATES.join(", ")}.
+          </>
+        )}
+      </p>
+      <p>
+        <button type="button" onClick={() => go({ q: "" })}>
+          Clear the search
+        </button>
+      </p>
+    </>
   )
 }
 
@@ -204,7 +226,7 @@ function OwnerCells({ row }: { row: OwnerRow }) {
       >
         <span aria-hidden="true" class="sign" />
         <span class="hidden">Jobs of </span>
-        {title === undefined ? <code>{row.owner}</code> : <Words text={title} />}
+        <span class="clip">{title === undefined ? <code>{row.owner}</code> : <Words text={title} />}</span>
       </button>
       <Progress row={row} what={`Jobs of ${title ?? row.owner} that have ended`} />
       <span class="quiet sums">
@@ -229,22 +251,42 @@ function BatchCells({ row }: { row: BatchRow }) {
   )
 }
 
-function Progress({ row: { jobs, live }, what }: { row: Sums; what: string }) {
+const endStates = ["done", "failed", "timedOut", "cancelled"] as const
+
+/** How many have ended, and how. */
+function Progress({ row, what }: { row: Sums; what: string }) {
+  const { jobs, states } = row
+  const ended = jobs - liveIn(row)
+  const how = endStates.flatMap((state) =>
+    states[state] > 0 ? [`${states[state]} ${stateWords[state].word}`] : [],
+  )
+  const words = [`${ended} of ${jobs} have ended`, ...how].join(", ")
   return (
-    <progress
-      max={jobs}
-      value={jobs - live}
+    <span
+      role="progressbar"
+      class="progress"
+      aria-valuenow={ended}
+      aria-valuemin={0}
+      aria-valuemax={jobs}
+      aria-valuetext={words}
       aria-label={what}
-      title={`${jobs - live} of ${jobs} have ended`}
-    />
+      title={words}
+    >
+      {endStates.map((state) => (
+        <span key={state} class={`is-${state}`} style={{ width: `${(states[state] / jobs) * 100}%` }} />
+      ))}
+    </span>
   )
 }
 
-function SumWords({ row: { jobs, live, failed, tokens, cost } }: { row: Sums }) {
+function SumWords({ row }: { row: Sums }) {
+  const { jobs, states, tokens, cost } = row
+  const live = liveIn(row)
   const parts = [
     `${jobs} ${jobs === 1 ? "job" : "jobs"}`,
     ...(live > 0 ? [`${live} live`] : []),
-    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(states.failed > 0 ? [`${states.failed} failed`] : []),
+    ...(states.timedOut > 0 ? [`${states.timedOut} timed out`] : []),
   ]
   return (
     <>
@@ -253,7 +295,14 @@ function SumWords({ row: { jobs, live, failed, tokens, cost } }: { row: Sums }) 
   )
 }
 
+/** How long a row must have been there before its answer is read: most rows are scrolled past. Milliseconds. */
+const glance = 150
+
 function JobCells({ job, depth }: { job: JobView; depth: number }) {
+  useEffect(() => {
+    const timer = setTimeout(() => lookForAnswer(job), glance)
+    return () => clearTimeout(timer)
+  }, [job])
   const waits = waitOf(job, now.value)
   return (
     <>
@@ -264,7 +313,7 @@ function JobCells({ job, depth }: { job: JobView; depth: number }) {
         <StateBadge job={job} />
       </span>
       <span role="cell" class="clip at-activity">
-        <Words text={doing(job)} />
+        <Words text={noteOf(job)} />
       </span>
       <span role="cell" class="clip at-agent">
         <Words text={job.agent} />

@@ -1,8 +1,8 @@
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
-import { answerLine, lookForAnswers } from "../model/answers.ts"
-import { allJobs, counts, needy, now, projects } from "../model/jobs.ts"
+import { lookForAnswer, noteOf } from "../model/answers.ts"
+import { allJobs, asking, counts, now, projects, slow } from "../model/jobs.ts"
 import {
   amount,
   doing,
@@ -20,26 +20,27 @@ import { StateBadge } from "../parts/state-badge.tsx"
 import { Words } from "../parts/words.tsx"
 
 const isRunning = ({ state }: JobView) => state === "prompting"
-const isWaiting = ({ state }: JobView) => state === "created"
+const isQueued = ({ state }: JobView) => state === "created"
 
 /** Most jobs in each list: the rest is one click away. */
 const most = 8
 
 export function Overview() {
-  const inNeed = new Set(needy.value.map(({ job }) => job))
+  const inNeed = new Set([...asking.value, ...slow.value].map(({ job }) => job))
   const jobs = allJobs.value.filter((job) => !inNeed.has(job))
-  const running = [...jobs.filter(isRunning), ...jobs.filter(isWaiting).reverse()]
+  const running = [...jobs.filter(isRunning), ...jobs.filter(isQueued).reverse()]
   const ended = latestEnded(jobs)
   const latest = ended.map((job) => `${job.owner}/${job.id} ${job.run}`).join()
-  useEffect(() => void lookForAnswers(ended), [latest])
+  useEffect(() => ended.forEach(lookForAnswer), [latest])
   return (
     <main class="overview">
       <Heading isHidden>Overview</Heading>
       <Counts />
-      <NeedsAttention />
+      <WaitingForYou />
+      <Slow />
       <div class="columns">
         <section aria-labelledby="running" class="panel">
-          <h2 id="running">Running and waiting</h2>
+          <h2 id="running">Running and queued</h2>
           {running.length === 0 && (
             <p class="empty">
               {inNeed.size > 0
@@ -61,7 +62,7 @@ export function Overview() {
           {ended.length === 0 && <p class="empty">No job has ended yet.</p>}
           <ul class="cards">
             {ended.map((job) => (
-              <Card key={`${job.owner}/${job.id}`} job={job} note={answerLine(job) || doing(job)} />
+              <Card key={`${job.owner}/${job.id}`} job={job} note={noteOf(job)} />
             ))}
           </ul>
         </section>
@@ -130,14 +131,28 @@ function Counts() {
   )
 }
 
-function NeedsAttention() {
-  if (needy.value.length === 0) return <p class="all-well">✓ Nothing is waiting for you.</p>
+function WaitingForYou() {
+  if (asking.value.length === 0) return <p class="all-well">✓ Nothing is waiting for you.</p>
   return (
-    <section aria-labelledby="needs" class="needs">
-      <h2 id="needs">Needs attention</h2>
+    <section aria-labelledby="asking" class="panel is-asking">
+      <h2 id="asking">Waiting for you</h2>
       <ul class="cards">
-        {needy.value.map(({ job, need }) => (
+        {asking.value.map(({ job, need }) => (
           <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job, now.value)} />
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Slow() {
+  if (slow.value.length === 0) return null
+  return (
+    <section aria-labelledby="slow" class="panel">
+      <h2 id="slow">Slow or retrying</h2>
+      <ul class="cards">
+        {slow.value.map(({ job, need }) => (
+          <Card key={`${job.owner}/${job.id}`} job={job} note={need} />
         ))}
       </ul>
     </section>

@@ -206,13 +206,13 @@ function Concurrency({ steps, limit, scale }: { steps: Step[]; limit: number; sc
   const y = (count: number) => graphHeight * (1 - count / top)
   const area = (countOf: (step: Step) => number) =>
     `M0 ${graphHeight} ${steps.map((step) => `H${scale(step.at)} V${y(countOf(step))}`).join(" ")} V${graphHeight} Z`
-  const label = `At most ${peak} of ${limit} slots in use, at most ${queue} waiting.`
+  const label = `At most ${peak} of ${limit} slots in use, at most ${queue} queued.`
   return (
     <figure>
       <figcaption>
         {label}
         <span class="legend">
-          <span class="swatch is-run" /> running <span class="swatch is-queued" /> waiting
+          <span class="swatch is-run" /> running <span class="swatch is-queued" /> queued
           <span class="swatch dashed" /> limit
         </span>
       </figcaption>
