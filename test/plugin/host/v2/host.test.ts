@@ -735,7 +735,9 @@ describe("What a session asks", () => {
     const events = { emit: async (name: string, data: object) => void emitted.push({ name, ...data }) }
     const rpc = { register: async () => ({ dispose: async () => {}, events }) }
     const host = createHost({ ...context, rpc })
-    await host.serveTerminal?.(service)
+    const served = await host.serveTerminal?.(service)
+    // The process has one list of all that are served.
+    onTestFinished(() => (served?.ok ? served.value.end() : undefined))
     host.hearUndecoded({ type: "form.created", data: { form } })
     const asked = answered(await host.request("ses_1", question)) ?? expect.fail()
     return { host, asked, emitted }
