@@ -267,6 +267,7 @@ describe("the line to the server", () => {
       .getByText(/^stale since \d\d:\d\d:\d\d$/)
       .waitFor()
     await page.getByRole("alert").getByText("everything below is as it was then").waitFor()
+    await page.getByRole("alert").getByText(inspector.command).waitFor()
     await page.clock.fastForward(1_000)
     const age = await row("j1").locator(".at-time").textContent()
     await page.clock.fastForward(60_000)

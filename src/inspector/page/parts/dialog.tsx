@@ -9,8 +9,8 @@ export function Dialog({ title, onClose, children }: Props) {
   useLayoutEffect(() => {
     const before = document.activeElement
     dialog.current?.showModal()
-    // A dialog that is removed while it is open does not give the focus back by itself.
-    // Nothing outside of it can take the focus until it is removed.
+    // A dialog that is removed while it is open does not give the focus back by itself, and until then nothing else
+    // can take it.
     return () => {
       if (before instanceof HTMLElement) queueMicrotask(() => before.focus())
     }
