@@ -49,7 +49,7 @@ export default defineConfig(({ mode }) => {
           },
         },
         {
-          // Most files run opencode processes of their own; two at a time is what two cores carry.
+          // Most files run opencode processes of their own and wait for them a good part of their time.
           test: {
             name: "e2e",
             sequence: { groupOrder: 1 },
@@ -58,7 +58,7 @@ export default defineConfig(({ mode }) => {
             testTimeout: 60_000,
             // The first hooks wait for what all have in common, however busy the machine is.
             hookTimeout: 120_000,
-            maxWorkers: 2,
+            maxWorkers: 3,
             // As above: half a second for each file. What is a file's own is made and ended in its hooks.
             isolate: false,
             // Concurrent tests wait for opencode most of the time, deep ones for faults that take ten seconds.

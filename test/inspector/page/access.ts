@@ -240,6 +240,10 @@ describe("another program on the port of an inspector that is gone", () => {
   it("is sent no secret and no words, and shows nothing", async () => {
     await opened("j1")
     await open(`job=${sessionOf("j1")}`)
+    // What is on its way when an inspector ends may arrive anywhere.
+    await page.locator(".turn").first().waitFor()
+    await page.locator(".chart svg").waitFor()
+    await page.getByText("It has changed no files.").waitFor({ state: "attached" })
     const { heard, end } = await impostor((_path, response) => json(response, { proof: "AAAA", jobs: [] }))
     await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
     await page.getByText(inspector.command).waitFor()

@@ -23,8 +23,8 @@ const place = "troupe"
 const proofTimeout = 10_000
 
 let pass = stored()
-/** That the server is the one that let us in, since the connection was last lost. */
-let proven: Promise<void> | undefined
+/** That the server is still the one that let us in: what is asked for meanwhile waits for it as well. */
+let proving: Promise<void> | undefined
 
 let entering: Promise<void> | undefined
 /** The command of the inspector that has made this page. Asked for once: later, somebody else may be there. */
@@ -52,13 +52,11 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
   await entering
   if (!pass) return refuseAgain()
   const mine = pass
-  // What changes something has words in it: they are sent to nobody who was another a moment ago.
-  if (init.method === "POST") doubt()
-  proven ??= prove(mine)
-  await proven.catch((error) => {
-    proven = undefined
-    throw error
+  // Each time: an inspector may be gone, and its port another program's, before anybody notices.
+  proving ??= prove(mine).finally(() => {
+    proving = undefined
   })
+  await proving
   const headers = { ...init.headers, authorization: `Bearer ${mine.secret}` }
   const response = await fetch(path, { ...init, credentials: "omit", headers }).catch(inOurWords)
   if (response.status === 401) return refuse("gone", mine.command)
@@ -68,11 +66,6 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
 /** A browser says of a connection that fails no more than that its fetch did. */
 function inOurWords(error: unknown): never {
   throw error instanceof TypeError ? new Error("opencode does not answer.", { cause: error }) : error
-}
-
-/** Nothing holds the connection, or it was lost: somebody else may be at its other end next time. */
-export function doubt(): void {
-  proven = undefined
 }
 
 /** Hears of links that were followed in other tabs. */
@@ -143,14 +136,14 @@ async function readCommand(): Promise<string> {
 function keep(fresh: Pass): void {
   pass = fresh
   linkCommand.value = fresh.command
-  proven = undefined
+  proving = undefined
   noAccess.value = undefined
   write(JSON.stringify(fresh))
 }
 
 function forget(): void {
   pass = undefined
-  proven = undefined
+  proving = undefined
   write(undefined)
 }
 
@@ -160,7 +153,7 @@ function adopt(): boolean {
   if (!found || found.secret === pass?.secret) return false
   pass = found
   linkCommand.value = found.command
-  proven = undefined
+  proving = undefined
   noAccess.value = undefined
   return true
 }

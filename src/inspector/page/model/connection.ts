@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
-import { ask, doubt, enter, NoAccessError, onEntered } from "./access.ts"
+import { ask, enter, NoAccessError, onEntered } from "./access.ts"
 import {
   isReadOnly,
   keepOnly,
@@ -58,8 +58,6 @@ async function rest(): Promise<void> {
 }
 
 async function lookOnce(signal: AbortSignal): Promise<void> {
-  // Nothing has kept the connection since the last look.
-  doubt()
   const response = await ask("/api/jobs?state=prompting&limit=1000", { signal })
   if (!response.ok) return
   const { jobs } = (await response.json()) as { jobs: JobView[] }
@@ -67,8 +65,6 @@ async function lookOnce(signal: AbortSignal): Promise<void> {
 }
 
 async function follow(): Promise<void> {
-  // A tab that is shown again has kept no connection.
-  doubt()
   current?.abort()
   const mine = new AbortController()
   current = mine
@@ -82,7 +78,6 @@ async function follow(): Promise<void> {
         return
       }
     }
-    doubt()
     if (mine.signal.aborted) return
     connection.value = Date.now() - heardAt.value < longSilence ? "reconnecting" : "stale"
     await new Promise((resolve) => setTimeout(resolve, wait))
