@@ -133,7 +133,7 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(table, () => {
     const child = await firstAsked("never ends")
     await oc.abort(sessionOf(child))
     await told(owner, 'state="cancelled"')
-    expect(child.state).toBe("closed")
+    await model.waitFor((request) => request === child && request.closed)
   })
 
   holds("wait for several", "in the foreground: a message's calls return together", async () => {

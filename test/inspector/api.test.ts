@@ -239,6 +239,7 @@ describe("GET /openapi.json", () => {
     ["/api/jobs/{session}", `/api/jobs/${sessionOf("ok")}`],
     ["/api/jobs/{session}", `/api/jobs/${sessionOf("bad")}`],
     ["/api/actors", "/api/actors"],
+    ["/api/phases", "/api/phases"],
     ["/api/machines/{name}", "/api/machines/job"],
     ["/api/machines/{name}", "/api/machines/supervisor"],
     ["/api/machines/{name}", "/api/machines/system"],

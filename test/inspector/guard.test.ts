@@ -17,6 +17,7 @@ const reads = [
   `${job}/messages`,
   `${job}/files`,
   "/api/actors",
+  "/api/phases",
   "/api/machines/job",
   "/api/stream",
   "/metrics",

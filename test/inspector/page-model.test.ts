@@ -195,6 +195,19 @@ describe("the timeline", () => {
       ["run", 0, 12],
       ["retry", 12, 30],
     ])
+    const was = partsOf(job({ startedAt: 5, endedAt: 25, state: "done" }), 30, [
+      [0, "created.queued"],
+      [5, "prompting.working"],
+      [10, "prompting.permission"],
+      [20, "prompting.working"],
+      [25, "done"],
+    ])
+    expect(was.map(({ kind, from, to }) => [kind, from, to])).toEqual([
+      ["queued", 0, 5],
+      ["run", 5, 10],
+      ["waiting", 10, 20],
+      ["run", 20, 25],
+    ])
   })
 
   it("has round moments, and adds up what was used", () => {

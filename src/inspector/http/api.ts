@@ -49,6 +49,16 @@ export const TransitionAnswer = z.object({
   why: z.string().describe("The cause in plain words."),
 })
 
+export const PhasesAnswer = z.object({
+  phases: z
+    .record(z.string(), z.array(z.tuple([z.number(), z.string()])))
+    .describe(
+      "By `owner/id`: since when a job was in which `state.phase`, oldest first. Only of jobs that backed off, waited " +
+        "for a person, were stopped or ran more than once: of others the record says all of it.",
+    ),
+})
+export type PhasesAnswer = z.infer<typeof PhasesAnswer>
+
 export const NoText = z.object({
   kind: z
     .enum(["nothing", "lost", "unreadable"])

@@ -24,6 +24,7 @@ import { cancelRoutes } from "./routes/cancel.ts"
 import { jobRoutes } from "./routes/jobs.ts"
 import { machineRoutes } from "./routes/machines.ts"
 import { pageRoutes } from "./routes/page.ts"
+import { phaseRoutes } from "./routes/phases.ts"
 import { streamRoutes } from "./routes/stream.ts"
 
 export type AppOptions = {
@@ -68,6 +69,7 @@ export function createApp(options: AppOptions): App {
   app.route("/api/jobs", jobRoutes(sources, readOnly))
   app.route("/api/cancel", cancelRoutes(sources))
   app.route("/api/actors", actorRoutes(sources))
+  app.route("/api/phases", phaseRoutes(sources))
   app.route("/api/machines", machineRoutes(page.machines))
   app.route("/api/stream", streamRoutes(feed))
   app.get("/metrics", (c) => {

@@ -18,6 +18,7 @@ import {
   MachineAnswer,
   MessagesAnswer,
   MessagesQuery,
+  PhasesAnswer,
   ProofAnswer,
   ProofQuery,
   SendBody,
@@ -78,6 +79,9 @@ export function openApiDocument(url: string): Record<string, unknown> {
           schema: CancelledAnswer,
           parameters: [ownHeader],
         }),
+      },
+      "/api/phases": {
+        get: operation("What jobs spent their time on.", { schema: PhasesAnswer }),
       },
       "/api/actors": {
         get: operation("The actors that are alive now, as a tree.", { schema: reference("Actor") }),

@@ -123,7 +123,7 @@ describe("everybody", () => {
     expect(content.startsWith(`${html}\\u{7}\\u{1b}[31mred\\u{202e}evilשלום`)).toBe(true)
     await page.getByRole("button", { name: /Show all 100,1\d\d characters/ }).click()
     // Its line end is an element.
-    expect((await shown.textContent())?.length).toBe(visible(text).length - 1)
+    await expect.poll(async () => (await shown.textContent())?.length).toBe(visible(text).length - 1)
     expect(await page.locator("main img, main script").count()).toBe(0)
     expect(await page.title()).toBe(`j1: ${html.slice(0, 80)} · opencode-troupe`)
   })

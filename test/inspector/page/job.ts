@@ -239,7 +239,7 @@ describe("the work", () => {
     await page.getByText("Its conversation could not be read: opencode is busy.").waitFor()
     scripted.conversations.set("j1", { kind: "messages", messages: [asked] })
     await page.locator(".by-user", { hasText: "Find the bug." }).waitFor()
-    expect(await page.getByText("could not be read").count()).toBe(0)
+    await expect.poll(() => page.getByText("could not be read").count()).toBe(0)
     expectProblems(/503/)
   })
 })
@@ -354,7 +354,7 @@ describe("what a job asks", () => {
     goOn()
     await request.getByText("This is no longer asked").waitFor()
     await request.getByText(/^Answer it in a terminal/).waitFor()
-    expect(await allow.getAttribute("aria-disabled")).toBe("false")
+    await expect.poll(() => allow.getAttribute("aria-disabled")).toBe("false")
     expectProblems(/409|ERR_/)
     await inspector.stop()
     await scripted.ask("j1", permission("a1"))
@@ -411,7 +411,7 @@ describe("steering", () => {
     await inspector.stop()
     await start({ readOnly: true })
     await open(`job=${sessionOf("j1")}`)
-    expect(await page.getByText("the inspector is read-only").count()).toBe(2)
+    await expect.poll(() => page.getByText("the inspector is read-only").count()).toBe(2)
   })
 
   it("copies the job as JSON", async () => {

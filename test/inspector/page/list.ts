@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import { open, opened, page, row, scripted } from "../support/page-stage.ts"
 import { expectReadable } from "../support/readable.ts"
-import { jobInput, sessionOf } from "../support/scripted-troupe.ts"
+import { jobInput, OWNER, sessionOf } from "../support/scripted-troupe.ts"
 
 describe("finding the way", () => {
   beforeEach(async () => {
@@ -105,6 +105,20 @@ describe("finding the way", () => {
     await page.getByRole("link", { name: "1 h" }).click()
     await bar.hover()
     await bar.getByText("work of never").waitFor()
+  })
+
+  it("shows on the timeline that a job has waited for somebody, long after it went on", async () => {
+    scripted.start("asked")
+    await scripted.until("asked", "prompting.working")
+    const at = Date.now()
+    const ask = { id: "a", kind: "permission", text: "bash: ls" } as const
+    scripted.troupe.tell({ owner: OWNER, id: "asked" }, { type: "child.asked", ask, at })
+    await scripted.until("asked", "prompting.permission")
+    scripted.troupe.tell({ owner: OWNER, id: "asked" }, { type: "child.answered", ask: "a", at: at + 1_000 })
+    await scripted.answer("asked")
+    await open("view=timeline")
+    const bar = page.getByRole("link", { name: /^asked: done/ })
+    await bar.locator(".part.is-waiting").waitFor({ state: "attached" })
   })
 
   it("goes from job to job by keys in every view, and reads on where it leads", async () => {

@@ -7,6 +7,7 @@ import type {
   JobAnswer,
   MachineAnswer,
   MessagesAnswer,
+  PhasesAnswer,
 } from "../../http/api.ts"
 import { ask } from "./access.ts"
 
@@ -21,6 +22,7 @@ export class Refused extends Error {
 }
 
 export const loadJob = (address: string) => get<JobAnswer>(`/api/jobs/${encodeURIComponent(address)}`)
+export const loadPhases = () => get<PhasesAnswer>("/api/phases")
 export const loadActors = () => get<ActorAnswer>("/api/actors")
 export const loadMachine = (name: string) => get<MachineAnswer>(`/api/machines/${name}`)
 

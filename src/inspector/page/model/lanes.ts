@@ -1,9 +1,14 @@
 import type { JobView } from "../../feed/job-view.ts"
-import type { SpanKind } from "./spans.ts"
+import type { PhasesAnswer } from "../../http/api.ts"
+import { type SpanKind, spansOf } from "./spans.ts"
+import { keyOf } from "./words.ts"
 
 /** A job from its beginning to its end, as it is drawn. */
 export type Bar = { job: JobView; from: number; to: number; parts: BarPart[] }
 export type BarPart = { kind: SpanKind; from: number; to: number }
+
+/** Of jobs whose records do not say all that they spent their time on. */
+export type Phases = PhasesAnswer["phases"]
 
 /** A heading, or a line of jobs that were not there at once. */
 export type Line = { kind: "heading"; owner: string; batch: string } | { kind: "lane"; bars: Bar[] }
@@ -13,7 +18,7 @@ export type Line = { kind: "heading"; owner: string; batch: string } | { kind: "
  *
  * @param least how long a bar is at least, so that short ones do not lie one on another
  */
-export function linesOf(jobs: readonly JobView[], now: number, least: number): Line[] {
+export function linesOf(jobs: readonly JobView[], now: number, least: number, phases: Phases = {}): Line[] {
   const owners = new Map<string, Map<string, JobView[]>>()
   for (const job of jobs) {
     const { owner, batch = "" } = job
@@ -26,14 +31,19 @@ export function linesOf(jobs: readonly JobView[], now: number, least: number): L
   return [...owners].flatMap(([owner, batches]) =>
     [...batches].flatMap(([batch, theirs]): Line[] => [
       { kind: "heading", owner, batch },
-      ...lanesOf(theirs, now, least).map((bars): Line => ({ kind: "lane", bars })),
+      ...lanesOf(theirs, now, least, phases).map((bars): Line => ({ kind: "lane", bars })),
     ]),
   )
 }
 
-export function lanesOf(jobs: readonly JobView[], now: number, least = 0): Bar[][] {
+export function lanesOf(jobs: readonly JobView[], now: number, least = 0, phases: Phases = {}): Bar[][] {
   const bars = jobs.map(
-    (job): Bar => ({ job, from: job.createdAt, to: job.endedAt ?? now, parts: partsOf(job, now) }),
+    (job): Bar => ({
+      job,
+      from: job.createdAt,
+      to: job.endedAt ?? now,
+      parts: partsOf(job, now, phases[keyOf(job)]),
+    }),
   )
   const lanes: { bars: Bar[]; end: number }[] = []
   for (const bar of bars.sort((a, b) => a.from - b.from)) {
@@ -47,8 +57,9 @@ export function lanesOf(jobs: readonly JobView[], now: number, least = 0): Bar[]
   return lanes.map((lane) => lane.bars)
 }
 
-/** What a job spent its time on, as far as its record says: its page has the whole history. */
-export function partsOf(job: JobView, now: number): BarPart[] {
+/** @param steps since when it was where, if its record does not say all of that */
+export function partsOf(job: JobView, now: number, steps?: Phases[string]): BarPart[] {
+  if (steps) return spansOf({ ...job, history: steps.map(([at, to]) => ({ at, to, why: "" })) }, now)
   const { createdAt, startedAt, endedAt, waitingSince, phase, activity } = job
   const end = endedAt ?? now
   if (startedAt === undefined) return [{ kind: "queued", from: createdAt, to: end }]

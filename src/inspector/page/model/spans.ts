@@ -12,8 +12,12 @@ export const spanWords: Record<SpanKind, string> = {
   stopping: "stopping",
 }
 
+type Timed = Pick<JobAnswer, "createdAt" | "startedAt" | "endedAt"> & {
+  history: readonly Pick<JobAnswer["history"][number], "at" | "to" | "why">[]
+}
+
 /** What a job spent its time on. A job of an earlier process has no history: its record gives the outline. */
-export function spansOf({ history, createdAt, startedAt, endedAt }: JobAnswer, now: number): Span[] {
+export function spansOf({ history, createdAt, startedAt, endedAt }: Timed, now: number): Span[] {
   const end = endedAt ?? now
   if (history.length === 0) {
     const started = startedAt ?? end

@@ -2,12 +2,14 @@ import { computed, signal, useSignal } from "@preact/signals"
 import { useEffect, useMemo, useRef } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { address, go, hrefTo, type Range, SPANS, type SpanName } from "../model/address.ts"
+import { loadPhases } from "../model/api.ts"
 import { findJob, now, projects, titles } from "../model/jobs.ts"
 import {
   type Bar,
   concurrencyOf,
   type Line,
   linesOf,
+  type Phases,
   type Spent,
   type Step,
   spentOf,
@@ -26,6 +28,8 @@ const spans: Record<SpanName, { words: string; ms: number }> = {
   "1h": { words: "1 h", ms: 60 * 60_000 },
   all: { words: "all", ms: Number.POSITIVE_INFINITY },
 }
+/** How often it asks where jobs were, milliseconds. */
+const phasesPace = 2_000
 const isNarrow = matchMedia("(max-width: 640px)")
 /** Shortest span that it is magnified to, milliseconds. */
 const shortest = 1_000
@@ -61,6 +65,7 @@ function settle(): void {
 
 export function Timeline() {
   frame.value
+  const phases = usePhases()
   const end = now.peek()
   const all = jobsInFrame.value
   const { range, span } = address.value
@@ -93,7 +98,7 @@ export function Timeline() {
           <Legend />
           <Axis ticks={ticks} scale={scale} />
           <Lanes
-            lines={linesOf(jobs, end, (seen.to - seen.from) / 400)}
+            lines={linesOf(jobs, end, (seen.to - seen.from) / 400, phases)}
             seen={seen}
             scale={scale}
             ticks={ticks}
@@ -104,6 +109,23 @@ export function Timeline() {
       )}
     </main>
   )
+}
+
+/** Asked for while somebody looks at the timeline. */
+function usePhases(): Phases {
+  const phases = useSignal<Phases>({})
+  useEffect(() => {
+    const load = async () => {
+      if (document.hidden) return
+      // The header says when the connection is broken.
+      const loaded = await loadPhases().catch(() => undefined)
+      if (loaded) phases.value = loaded.phases
+    }
+    void load()
+    const timer = setInterval(load, phasesPace)
+    return () => clearInterval(timer)
+  }, [phases])
+  return phases.value
 }
 
 function rangeOf(jobs: readonly JobView[], end: number, ms: number, range: Range | undefined): Range {
@@ -382,9 +404,9 @@ function JobBar({ bar: { job, from, to, parts }, scale, end }: { bar: Bar; scale
           left: `${((partLeft - left) / Math.max(width, 0.001)) * 100}%`,
           width: `${((Math.min(100, scale(stop)) - partLeft) / Math.max(width, 0.001)) * 100}%`,
         }
-        return <span key={kind} class={`part is-${kind}`} style={partStyle} />
+        return <span key={`${kind} ${start}`} class={`part is-${kind}`} style={partStyle} />
       }),
-    [job, job.endedAt === undefined ? end : 0, left, width],
+    [job, job.endedAt === undefined ? end : 0, left, width, parts.length],
   )
   return (
     <a
