@@ -125,6 +125,7 @@ const isState = (value: unknown): value is JobState => isText(value) && Object.h
 
 const phases: Record<JobPhase, true> = {
   opening: true,
+  blocked: true,
   queued: true,
   working: true,
   retrying: true,

@@ -123,6 +123,7 @@ export const stateWords = {
 
 const phaseWords = {
   opening: "starting",
+  blocked: "blocked",
   queued: "queued",
   working: "working",
   retrying: "retrying",
