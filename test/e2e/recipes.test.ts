@@ -12,7 +12,7 @@ type Scenario = {
   /** What a child says: a text, or a reply of another kind. */
   answer(request: ModelRequest): string | Reply
   /** What the owner has of it, call by call. */
-  then(outcomes: ToolOutcome[]): void
+  expected(outcomes: ToolOutcome[]): void
 }
 
 const scenarios: Record<string, Scenario> = {
@@ -21,7 +21,7 @@ const scenarios: Record<string, Scenario> = {
       text.includes("Find the source files")
         ? JSON.stringify({ files: ["src/form.ts", "src/upload.ts"] })
         : `${/Review (\S+)/.exec(text)?.[1]}:12 is not validated`,
-    then([started]) {
+    expected([started]) {
       expect(statesOf(started)).toEqual({
         find: "done",
         review: "done",
@@ -41,7 +41,7 @@ const scenarios: Record<string, Scenario> = {
       }
       return `from ${["security", "speed", "readability"].filter((view) => text.includes(`${view} is fine`)).join(" and ")}: merge`
     },
-    then([started]) {
+    expected([started]) {
       expect(statesOf(started)).toEqual({
         security: "done",
         speed: "failed",
@@ -55,7 +55,7 @@ const scenarios: Record<string, Scenario> = {
   Race: {
     answer: ({ text }) =>
       text.includes("controlling the clock") ? "set the clock to 23:59:59" : { type: "silent" },
-    then([, waited, cancelled]) {
+    expected([, waited, cancelled]) {
       expect(waited?.output).toContain("set the clock to 23:59:59")
       expect(statesOf(cancelled)).toEqual({ order: "cancelled", load: "cancelled" })
     },
@@ -67,7 +67,7 @@ const scenarios: Record<string, Scenario> = {
       if (text.includes("Check again")) return '{"passes": true}'
       return "written"
     },
-    then([started, , , , checked]) {
+    expected([started, , , , checked]) {
       expect(statesOf(started)).toEqual({ write: "done", check: "done" })
       expect(structuredOf(started, "check")).toEqual({ passes: false, problem: "the retry test times out" })
       expect(structuredOf(checked, "check")).toEqual({ passes: true })
@@ -81,7 +81,7 @@ const scenarios: Record<string, Scenario> = {
         return JSON.stringify({ name, licence: "MIT", release: "1.0", runsTypeScript: true })
       return `a table of ${["vitest", "jest", "node:test"].filter((each) => text.includes(`"name":"${each}"`)).join(", ")}`
     },
-    then([started]) {
+    expected([started]) {
       expect(structuredOf(started, "facts.3")).toMatchObject({ name: "node:test", runsTypeScript: true })
       expect(started?.output).toContain("a table of vitest, jest, node:test")
     },
@@ -119,7 +119,7 @@ describeBoth("The recipes, as they stand in docs/recipes.md", ({ open }) => {
     const outcomes: ToolOutcome[] = []
     for (const { tool, args } of calls) outcomes.push(await oc.callTool(owner, tool, args))
     forget()
-    scenario.then(outcomes)
+    scenario.expected(outcomes)
   })
 })
 
