@@ -1,5 +1,5 @@
 import type { AnyEventObject } from "xstate"
-import type { JobEvent } from "./events.ts"
+import type { JobEvent, JobInput } from "./events.ts"
 import type { JobSnapshot, jobMachine } from "./job-machine.ts"
 import { type Place, placeIn } from "./job-record.ts"
 import type { JobKey } from "./record.ts"
@@ -129,23 +129,29 @@ export class History {
       if (snapshot.status === "done") return decision
       return snapshot.matches("created") ? decision : `${decision}; the child is being stopped`
     }
-    if (snapshot.matches({ created: "queued" })) return this.#queued()
+    if (snapshot.matches({ created: "blocked" })) return blockedBy(snapshot.context.job)
+    if (snapshot.matches({ created: "queued" })) return this.#queued(event)
     if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
     if (event.type === "xstate.init") return "started by its owner"
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
     return causeOf(event as JobEvent) ?? eventName(event.type)
   }
 
-  #queued(): string {
+  #queued({ type }: AnyEventObject): string {
     const { held, all } = this.#slots()
-    return held < all ? "its session is open, and a slot is free" : `queued: ${held} of ${all} slots busy`
+    const isReady = type === "needs.met" ? "all that it needs has ended" : "its session is open"
+    return held < all ? `${isReady}, and a slot is free` : `queued: ${held} of ${all} slots busy`
   }
 }
+
+const blockedBy = ({ needs = [] }: JobInput) => `it needs ${needs.map(({ id }) => id).join(", ")}`
 
 const endWords = { failed: "failed", timedOut: "timed out", cancelled: "cancelled" }
 
 function causeOf(event: JobEvent): string | undefined {
   switch (event.type) {
+    case "needs.met":
+      return "all that it needs has ended"
     case "slot.granted":
       return "got a slot"
     case "child.active":

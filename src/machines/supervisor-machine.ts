@@ -2,20 +2,27 @@ import { assign, type DoneActorEvent, type ErrorActorEvent, enqueueActions, setu
 import type { JobEvent, JobInput } from "./events.ts"
 import { type JobSnapshot, jobMachine } from "./job-machine.ts"
 import { recordOf } from "./job-record.ts"
-import type { JobRecord } from "./record.ts"
+import { breachOf, type NeedEnd, standingOf } from "./needs.ts"
+import type { JobRecord, Need } from "./record.ts"
 
 export type SupervisorInput = { owner: string }
 
-/** Plain JSON: which of the owner's jobs live, and under which actor each. */
+/** Plain JSON: which of the owner's jobs live, under which actor each, and what they still need. */
 export type SupervisorContext = {
   owner: string
-  live: { job: string; actor: string }[]
+  live: Live[]
   /** How many jobs it was told to start. */
   heard: number
 }
 
+/** `open`: what is still to end before it may prompt, never empty. */
+type Live = { job: string; actor: string; open?: Need[] }
+
 export type SupervisorEvent =
-  | { type: "job.start"; job: JobInput }
+  /** `ended`: those of its needs that have ended by now. */
+  | { type: "job.start"; job: JobInput; ended?: NeedEnd[]; at: number }
+  /** A job of this owner has ended, whether it lived here or in an earlier process. */
+  | { type: "need.ended"; end: NeedEnd; at: number }
   | { type: "job.tell"; job: string; event: JobEvent }
   | { type: `xstate.snapshot.${string}`; snapshot: JobSnapshot }
   | DoneActorEvent<JobRecord>
@@ -47,11 +54,41 @@ export const supervisorMachine = setup({
     /** Provided by `createTroupe`: makes a `failed` record of the last one. */
     keepCrash: (_, _params: Crash) => {},
     // It stands in line from the start: how long its session takes to open does not change its turn.
-    startJob: enqueueActions(({ context, enqueue }, { job }: { job: JobInput }) => {
+    startJob: enqueueActions(({ context, enqueue }, { job, ended = [], at }: Start) => {
       const actor = freeActorId(context)
       enqueue.spawnChild("job", { id: actor, input: job, syncSnapshot: true })
-      enqueue.assign({ live: [...context.live, { job: job.id, actor }] })
+      const needs = job.hasBegun ? [] : (job.needs ?? [])
+      const endOf = ({ id }: Need) => ended.find((end) => end.id === id)
+      const open = needs.filter((need) => standingOf(need, endOf(need)) === "open")
+      const broken = needs.find((need) => standingOf(need, endOf(need)) === "broken")
+      const end = broken && endOf(broken)
+      const live = { job: job.id, actor }
+      const isBlocked = !end && open.length > 0
+      enqueue.assign({ live: [...context.live, isBlocked ? { ...live, open } : live] })
+      if (end) enqueue.sendTo(actor, brokenNeed(end, at))
+      if (end || isBlocked) return
+      if (needs.length > 0) enqueue.sendTo(actor, metNeeds(at))
       enqueue.sendParent({ type: "slot.request", owner: context.owner, job: job.id } satisfies SlotEvent)
+    }),
+    // What nobody waits for any more leaves its job in line; what ended otherwise than needed ends those that need it.
+    passOnEnd: enqueueActions(({ context, enqueue }, { end, at }: { end: NeedEnd; at: number }) => {
+      if (!context.live.some((live) => needIn(live, end))) return
+      const live = context.live.map((each): Live => {
+        const need = needIn(each, end)
+        const standing = need ? standingOf(need, end) : "open"
+        if (!need || standing === "open") return each
+        const { open = [], ...rest } = each
+        const others = open.filter((other) => other !== need)
+        if (standing === "broken") enqueue.sendTo(each.actor, brokenNeed(end, at))
+        else if (others.length > 0) return { ...rest, open: others }
+        else {
+          const { job } = each
+          enqueue.sendTo(each.actor, metNeeds(at))
+          enqueue.sendParent({ type: "slot.request", owner: context.owner, job } satisfies SlotEvent)
+        }
+        return rest
+      })
+      enqueue.assign({ live })
     }),
     tellJob: enqueueActions(({ context, enqueue }, { job, event }: { job: string; event: JobEvent }) => {
       const live = context.live.find((each) => each.job === job)
@@ -83,6 +120,7 @@ export const supervisorMachine = setup({
       },
       { actions: "countStart" },
     ],
+    "need.ended": { actions: { type: "passOnEnd", params: ({ event }) => event } },
     "job.tell": { actions: { type: "tellJob", params: ({ event }) => event } },
     "xstate.snapshot.*": {
       actions: { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
@@ -102,6 +140,18 @@ export const supervisorMachine = setup({
       ],
     },
   },
+})
+
+type Start = { job: JobInput; ended?: NeedEnd[]; at: number }
+
+const needIn = ({ open = [] }: Live, { id }: NeedEnd) => open.find((need) => need.id === id)
+
+const metNeeds = (at: number): JobEvent => ({ type: "needs.met", at })
+
+const brokenNeed = (end: NeedEnd, at: number): JobEvent => ({
+  type: "need.broken",
+  reason: breachOf(end),
+  at,
 })
 
 function crashOf({ owner, live }: SupervisorContext, { actorId, error }: ErrorActorEvent): Crash {

@@ -7,6 +7,7 @@ import type { JobEvent, JobInput } from "./events.ts"
 import { History, type Transition } from "./history.ts"
 import { jobMachine } from "./job-machine.ts"
 import { Ledger, type Records } from "./ledger.ts"
+import { endOf, type NeedEnd } from "./needs.ts"
 import { Prompts } from "./prompts.ts"
 import { hasEnded, type JobKey, type JobRecord, NO_USAGE } from "./record.ts"
 import { type Crash, supervisorMachine } from "./supervisor-machine.ts"
@@ -33,8 +34,13 @@ export type Troupe = {
   history(job: JobKey): readonly Transition[]
   /** The actors that live now: the system, its supervisors, their jobs. */
   actors(): ActorNode
-  /** Starts a job, or a new run of an ended one. An id that lives already changes nothing. */
+  /**
+   * Starts a job, or a new run of an ended one. An id that lives already changes nothing. A need that there is no job
+   * of is waited for.
+   */
   start(job: JobInput): void
+  /** Ends the jobs that wait for one that never comes: there is none of this id, and there will be none. */
+  giveUpNeed(job: JobKey): void
   /** Takes in a job of an earlier process that has ended. */
   adopt(record: JobRecord): void
   /** Tells a living job what happened to its child; an ended one does not hear it. */
@@ -129,9 +135,13 @@ export function createTroupe(options: TroupeOptions): Troupe {
     for (const job of jobs) tell(job, { type: "job.cancel", reason, at: now() })
   }
 
-  // What a job started has nobody left to answer to.
+  const tellEnd = (owner: string, end: NeedEnd) =>
+    system.send({ type: "owner.tell", owner, event: { type: "need.ended", end, at: now() } })
+
   ledger.subscribe((record) => {
     if (!hasEnded(record)) return
+    tellEnd(record.owner, endOf(record))
+    // What a job started has nobody left to answer to.
     cancel(ledger.of(record.session), `the job that started it ended (${record.id}: ${record.state})`)
   })
 
@@ -142,8 +152,14 @@ export function createTroupe(options: TroupeOptions): Troupe {
     start(job) {
       // One whose actor has crashed lives until that end is stored.
       if (crashes.has(keyOf(job))) return
-      system.send({ type: "owner.tell", owner: job.owner, event: { type: "job.start", job } })
+      const { owner, needs = [] } = job
+      const ended = needs.flatMap(({ id }) => {
+        const record = ledger.get(owner, id)
+        return record && hasEnded(record) ? endOf(record) : []
+      })
+      system.send({ type: "owner.tell", owner, event: { type: "job.start", job, ended, at: now() } })
     },
+    giveUpNeed: ({ owner, id }) => tellEnd(owner, { id, state: "gone" }),
     adopt: (record) => ledger.put(record),
     releaseText: (job) => ledger.releaseText(job),
     tell,

@@ -79,9 +79,17 @@ const nameOf = (event: object) => Reflect.get(event, "name") as HappeningName
 
 /** What tells two states of a job apart as far as its future goes. */
 function keyOf({ value, context }: JobSnapshot): string {
-  const { asks, tools, ending, slotAt, waitedMs } = context
+  const { asks, tools, ending, slotAt, waitedMs, isBlocked } = context
   const ids = asks.map(({ id }) => id)
-  return JSON.stringify([value, ids, tools.toSorted(), ending?.state, slotAt !== undefined, waitedMs > 0])
+  return JSON.stringify([
+    value,
+    ids,
+    tools.toSorted(),
+    ending?.state,
+    slotAt !== undefined,
+    waitedMs > 0,
+    isBlocked,
+  ])
 }
 
 /** Effects settle and timers go off only where they run. Whatever comes from outside may come at any time. */
