@@ -20,7 +20,7 @@ type Live = { job: string; actor: string; open?: Need[] }
 
 export type SupervisorEvent =
   /** `ended`: those of its needs that have ended by now. */
-  | { type: "job.start"; job: JobInput; ended?: NeedEnd[]; at: number }
+  | { type: "job.start"; job: JobInput; ended?: NeedEnd[] }
   /** A job of this owner has ended, whether it lived here or in an earlier process. */
   | { type: "need.ended"; end: NeedEnd; at: number }
   | { type: "job.tell"; job: string; event: JobEvent }
@@ -54,7 +54,7 @@ export const supervisorMachine = setup({
     /** Provided by `createTroupe`: makes a `failed` record of the last one. */
     keepCrash: (_, _params: Crash) => {},
     // It stands in line from the start: how long its session takes to open does not change its turn.
-    startJob: enqueueActions(({ context, enqueue }, { job, ended = [], at }: Start) => {
+    startJob: enqueueActions(({ context, enqueue }, { job, ended = [] }: Start) => {
       const actor = freeActorId(context)
       enqueue.spawnChild("job", { id: actor, input: job, syncSnapshot: true })
       const needs = job.hasBegun ? [] : (job.needs ?? [])
@@ -65,9 +65,9 @@ export const supervisorMachine = setup({
       const live = { job: job.id, actor }
       const isBlocked = !end && open.length > 0
       enqueue.assign({ live: [...context.live, isBlocked ? { ...live, open } : live] })
-      if (end) enqueue.sendTo(actor, brokenNeed(end, at))
+      if (end) enqueue.sendTo(actor, brokenNeed(end, job.askedAt))
       if (end || isBlocked) return
-      if (needs.length > 0) enqueue.sendTo(actor, metNeeds(at))
+      if (needs.length > 0) enqueue.sendTo(actor, metNeeds(job.askedAt))
       enqueue.sendParent({ type: "slot.request", owner: context.owner, job: job.id } satisfies SlotEvent)
     }),
     // What nobody waits for any more leaves its job in line; what ended otherwise than needed ends those that need it.
@@ -142,7 +142,7 @@ export const supervisorMachine = setup({
   },
 })
 
-type Start = { job: JobInput; ended?: NeedEnd[]; at: number }
+type Start = { job: JobInput; ended?: NeedEnd[] }
 
 const needIn = ({ open = [] }: Live, { id }: NeedEnd) => open.find((need) => need.id === id)
 

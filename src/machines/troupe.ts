@@ -80,7 +80,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
     const end = (record: JobRecord) => {
       if (!crashes.delete(keyOf(job))) return
       history.noteCrash(job, record)
-      ledger.put(record)
+      keepRecord(record)
     }
     crashes.set(keyOf(job), actor)
     actor.subscribe({
@@ -101,7 +101,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
       job: history.listenTo(job),
     },
     actions: {
-      keepRecord: (_, { record }) => ledger.put(record),
+      keepRecord: (_, { record }) => keepRecord(record),
       keepCrash: (_, crash) => keepCrash(crash),
     },
   })
@@ -128,6 +128,15 @@ export function createTroupe(options: TroupeOptions): Troupe {
   system.subscribe({ error: reportError })
   system.start()
 
+  const tellEnd = (owner: string, end: NeedEnd) =>
+    system.send({ type: "owner.tell", owner, event: { type: "need.ended", end, at: now() } })
+
+  const keepRecord = (record: JobRecord) => {
+    ledger.put(record)
+    // Who hears of records hears of this end before a job that waited for it moves.
+    if (hasEnded(record)) tellEnd(record.owner, endOf(record))
+  }
+
   const tell: Troupe["tell"] = ({ owner, id }, event) =>
     system.send({ type: "owner.tell", owner, event: { type: "job.tell", job: id, event } })
 
@@ -135,13 +144,9 @@ export function createTroupe(options: TroupeOptions): Troupe {
     for (const job of jobs) tell(job, { type: "job.cancel", reason, at: now() })
   }
 
-  const tellEnd = (owner: string, end: NeedEnd) =>
-    system.send({ type: "owner.tell", owner, event: { type: "need.ended", end, at: now() } })
-
+  // What a job started has nobody left to answer to.
   ledger.subscribe((record) => {
     if (!hasEnded(record)) return
-    tellEnd(record.owner, endOf(record))
-    // What a job started has nobody left to answer to.
     cancel(ledger.of(record.session), `the job that started it ended (${record.id}: ${record.state})`)
   })
 
@@ -157,10 +162,10 @@ export function createTroupe(options: TroupeOptions): Troupe {
         const record = ledger.get(owner, id)
         return record && hasEnded(record) ? endOf(record) : []
       })
-      system.send({ type: "owner.tell", owner, event: { type: "job.start", job, ended, at: now() } })
+      system.send({ type: "owner.tell", owner, event: { type: "job.start", job, ended } })
     },
     giveUpNeed: ({ owner, id }) => tellEnd(owner, { id, state: "gone" }),
-    adopt: (record) => ledger.put(record),
+    adopt: keepRecord,
     releaseText: (job) => ledger.releaseText(job),
     tell,
     cancel,

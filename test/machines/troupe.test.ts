@@ -660,7 +660,7 @@ describe("A supervisor's own book", () => {
     return {
       told,
       send: (event: SupervisorEvent) => actor.send(event),
-      start: (id: string) => actor.send({ type: "job.start", job: jobInput({ owner: "alice", id }), at: 0 }),
+      start: (id: string) => actor.send({ type: "job.start", job: jobInput({ owner: "alice", id }) }),
       live: () => actor.getSnapshot().context.live.map(({ job, actor }) => `${job}: ${actor}`),
     }
   }
@@ -692,7 +692,7 @@ describe("A supervisor's own book", () => {
 
   it("is not looked for where an owner has none", () => {
     const [empty] = initialTransition(systemMachine, { concurrency: 3 })
-    const start = { type: "job.start", job: jobInput({ owner: "alice" }), at: 0 } as const
+    const start = { type: "job.start", job: jobInput({ owner: "alice" }) } as const
     const [system] = transition(systemMachine, empty, { type: "owner.tell", owner: "alice", event: start })
     const [ended, effects] = transition(systemMachine, system, { type: "owner.end", owner: "nobody" })
     expect(ended.context.owners).toEqual([{ id: "alice", starts: 1 }])

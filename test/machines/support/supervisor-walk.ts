@@ -69,13 +69,13 @@ const ends = {
   "j3 is gone": { id: "j3", state: "gone" },
 } satisfies Record<string, NeedEnd>
 const startsOf: Omit<Extract<SupervisorEvent, { type: "job.start" }>, "type">[] = [
-  { job: jobInput({ id: "j1" }), at: 0 },
-  { job: jobInput({ id: "j2" }), at: 0 },
-  { job: jobInput({ id: "j2", needs }), ended: [], at: 0 },
-  { job: jobInput({ id: "j2", needs }), ended: [ends["j3 failed"]], at: 0 },
-  { job: jobInput({ id: "j2", needs }), ended: [ends["j1 is done"], ends["j3 failed"]], at: 0 },
-  { job: jobInput({ id: "j2", needs }), ended: [ends["j1 failed"]], at: 0 },
-  { job: jobInput({ id: "j2", needs, hasBegun: true }), ended: [], at: 0 },
+  { job: jobInput({ id: "j1" }) },
+  { job: jobInput({ id: "j2" }) },
+  { job: jobInput({ id: "j2", needs }), ended: [] },
+  { job: jobInput({ id: "j2", needs }), ended: [ends["j3 failed"]] },
+  { job: jobInput({ id: "j2", needs }), ended: [ends["j1 is done"], ends["j3 failed"]] },
+  { job: jobInput({ id: "j2", needs }), ended: [ends["j1 failed"]] },
+  { job: jobInput({ id: "j2", needs, hasBegun: true }), ended: [] },
 ]
 
 /** All that can happen next: jobs are started and told, needs end, and each living actor moves, ends or breaks. */

@@ -26,7 +26,7 @@ export type SystemWalk = {
   mostStarts: number
 }
 
-const work = { type: "job.start", job: jobInput(), at: 0 } as const
+const work = { type: "job.start", job: jobInput() } as const
 const news = { type: "job.tell", job: "j1", event: { type: "job.cancel", reason: "", at: 0 } } as const
 /** All that can happen next. A supervisor tells that it is idle when it has heard of every start, or too early. */
 function eventsIn(owners: SystemContext["owners"], { claims, mostStarts }: SystemWalk): SystemEvent[] {
