@@ -46,9 +46,14 @@ export const Options = z.strictObject({
     .default(1)
     .describe("How many levels of jobs are allowed. 1: only top-level sessions may start jobs."),
   notify: z
-    .enum(["idle", "never"])
-    .default("idle")
-    .describe("Deliver results to an owner when it is idle, or never."),
+    .enum(["batch", "each", "never"])
+    .default("batch")
+    .describe(
+      "When results are delivered to an owner, always while it is idle: those of one `agents_start` together, each as it comes, or never.",
+    ),
+  notifySeconds: seconds
+    .default(60)
+    .describe("How long a result waits at most for the other jobs of its `agents_start`."),
   recover: z
     .enum(["fail", "resume"])
     .default("fail")
@@ -72,13 +77,17 @@ const access: Record<string, string> = {
 export function readOptions(given: unknown): { options: Options; problems: string[] } {
   const problems: string[] = []
   const { inspector: inspectorGiven, ...rest } = asObject(given ?? {}, "", problems)
-  const good = readKeys(Options.shape, rest, "", problems)
+  const good = readKeys(Options.shape, withoutOldNames(rest), "", problems)
   const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
   const inspector = readKeys(Inspector.shape, asked, "inspector.", problems)
   const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in access && !(key in inspector))
   const safe = isUnsafe ? { ...inspector, enabled: false } : inspector
   return { options: Options.parse({ ...good, inspector: safe }), problems }
 }
+
+/** `idle` was the only way to be told. */
+const withoutOldNames = (given: Record<string, unknown>) =>
+  given.notify === "idle" ? { ...given, notify: "each" } : given
 
 function asObject(given: unknown, name: string, problems: string[]): Record<string, unknown> {
   if (typeof given === "object" && !Array.isArray(given)) return { ...given }
