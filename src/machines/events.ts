@@ -10,6 +10,8 @@ export type JobEvent =
   /** A job that it needs ended otherwise, and so does it. */
   | ({ type: "need.broken"; reason: string } & At)
   | ({ type: "slot.granted" } & At)
+  /** It waits for a slot, and its provider wants to be asked later: at `until`, or no longer where that is absent. */
+  | ({ type: "slot.held"; until?: number | undefined } & At)
   /** The child works: a tool runs, text grows. At most one a second reaches a job. */
   | { type: "child.active"; activity: Activity }
   /** One of its tool calls runs, which may be silent for as long as it takes. */

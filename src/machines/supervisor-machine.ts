@@ -15,8 +15,10 @@ export type SupervisorContext = {
   heard: number
 }
 
-/** `open`: what is still to end before it may prompt, never empty. */
-type Live = { job: string; actor: string; open?: Need[] }
+type Live = { job: string; actor: string; blocked?: Blocked }
+
+/** `open`: what is still to end before it stands in line, never empty. `model`: which limits that line falls under. */
+type Blocked = { open: Need[]; model?: string | undefined }
 
 export type SupervisorEvent =
   /** `ended`: those of its needs that have ended by now. */
@@ -29,7 +31,9 @@ export type SupervisorEvent =
   | ErrorActorEvent
 
 /** Told to the system, which knows the limits. */
-export type SlotEvent = { type: "slot.request" | "slot.release"; owner: string; job: string }
+export type SlotEvent =
+  | { type: "slot.request"; owner: string; job: string; model?: string | undefined }
+  | { type: "slot.release"; owner: string; job: string }
 
 /** Told to the system: none of its jobs lives. `heard` tells whether it is still to be told to start one. */
 export type IdleEvent = { type: "supervisor.idle"; owner: string; heard: number }
@@ -62,31 +66,30 @@ export const supervisorMachine = setup({
       const open = needs.filter((need) => standingOf(need, endOf(need)) === "open")
       const broken = needs.find((need) => standingOf(need, endOf(need)) === "broken")
       const end = broken && endOf(broken)
-      const live = { job: job.id, actor }
       const isBlocked = !end && open.length > 0
-      enqueue.assign({ live: [...context.live, isBlocked ? { ...live, open } : live] })
+      const live = { job: job.id, actor, ...(isBlocked && { blocked: { open, model: job.model } }) }
+      enqueue.assign({ live: [...context.live, live] })
       if (end) enqueue.sendTo(actor, brokenNeed(end, job.askedAt))
       if (end || isBlocked) return
       if (needs.length > 0) enqueue.sendTo(actor, metNeeds(job.askedAt))
-      enqueue.sendParent({ type: "slot.request", owner: context.owner, job: job.id } satisfies SlotEvent)
+      enqueue.sendParent(slotRequest(context.owner, job.id, job.model))
     }),
     // What nobody waits for any more leaves its job in line; what ended otherwise than needed ends those that need it.
     passOnEnd: enqueueActions(({ context, enqueue }, { end, at }: { end: NeedEnd; at: number }) => {
       if (!context.live.some((live) => needIn(live, end))) return
       const live = context.live.map((each): Live => {
+        const { job, actor, blocked } = each
         const need = needIn(each, end)
         const standing = need ? standingOf(need, end) : "open"
-        if (!need || standing === "open") return each
-        const { open = [], ...rest } = each
-        const others = open.filter((other) => other !== need)
-        if (standing === "broken") enqueue.sendTo(each.actor, brokenNeed(end, at))
-        else if (others.length > 0) return { ...rest, open: others }
+        if (!blocked || standing === "open") return each
+        const open = blocked.open.filter((other) => other !== need)
+        if (standing === "broken") enqueue.sendTo(actor, brokenNeed(end, at))
+        else if (open.length > 0) return { job, actor, blocked: { ...blocked, open } }
         else {
-          const { job } = each
-          enqueue.sendTo(each.actor, metNeeds(at))
-          enqueue.sendParent({ type: "slot.request", owner: context.owner, job } satisfies SlotEvent)
+          enqueue.sendTo(actor, metNeeds(at))
+          enqueue.sendParent(slotRequest(context.owner, job, blocked.model))
         }
-        return rest
+        return { job, actor }
       })
       enqueue.assign({ live })
     }),
@@ -144,7 +147,14 @@ export const supervisorMachine = setup({
 
 type Start = { job: JobInput; ended?: NeedEnd[] }
 
-const needIn = ({ open = [] }: Live, { id }: NeedEnd) => open.find((need) => need.id === id)
+const needIn = ({ blocked }: Live, { id }: NeedEnd) => blocked?.open.find((need) => need.id === id)
+
+const slotRequest = (owner: string, job: string, model: string | undefined): SlotEvent => ({
+  type: "slot.request",
+  owner,
+  job,
+  model,
+})
 
 const metNeeds = (at: number): JobEvent => ({ type: "needs.met", at })
 

@@ -127,7 +127,7 @@ export type AssemblyOptions = {
 /** All parts of the product, wired. Nothing has begun: it hears of what happens and its tools can be called. */
 export function assemble({ directory, options, now = Date.now, ...settings }: AssemblyOptions) {
   const host = plainSpoken(settings.host)
-  const { concurrency, notify, recover } = options
+  const { concurrency, notify, notifySeconds, recover } = options
   const {
     holder = takeLease(),
     reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`),
@@ -154,7 +154,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const inbox = new Inbox(troupe, store, now)
   const lineage = createLineage(host, ledger)
-  const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
+  const deliveries = new Deliveries({ host, troupe, inbox, notify, notifySeconds, now, reportError })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, { host, now })
   const conversations = createConversations(host, inbox, now)
