@@ -4,6 +4,14 @@ import { parse } from "../util/parse.ts"
 
 const seconds = z.number().positive().max(2_000_000)
 
+const amount = z.number().positive().meta({ requirement: "a number above 0" })
+
+/** What a batch or an owner may spend, with all that its jobs start. */
+export const GivenBudget = z
+  .strictObject({ tokens: amount.optional(), cost: amount.optional() })
+  .refine(({ tokens, cost }) => tokens !== undefined || cost !== undefined)
+  .meta({ requirement: "an object with tokens, cost (US$) or both" })
+
 const Inspector = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether to run the inspector."),
   port: z.number().int().min(0).max(65_535).default(0).describe("0: any free port."),
@@ -55,6 +63,9 @@ export const Options = z.strictObject({
     .describe(
       "Jobs that were running when opencode stopped: end them as failed (interrupted), or restart them.",
     ),
+  budget: GivenBudget.optional().describe(
+    "What the jobs of one owner may use up, with all that they start: `tokens`, `cost` (US$) or both. Default: no limit.",
+  ),
   inspector: Inspector.prefault({}).describe("The page in the browser, served on the loopback interface."),
 })
 export type Options = z.infer<typeof Options>

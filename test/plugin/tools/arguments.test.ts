@@ -47,6 +47,11 @@ describe("What the model sees of", () => {
             },
           },
         },
+        budget: {
+          type: "object",
+          properties: { tokens: { type: "number" }, cost: { type: "number" } },
+          description: "cost in US$",
+        },
       },
     })
   })
