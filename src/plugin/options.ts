@@ -18,6 +18,13 @@ const Concurrency = z.strictObject({
     .default({})
     .describe('How many of one model: `{"anthropic/claude-opus-4-1": 2}`. Default: no limit of its own.'),
 })
+const amount = z.number().positive().meta({ requirement: "a number above 0" })
+
+/** What a batch or an owner may spend, with all that its jobs start. */
+export const GivenBudget = z
+  .strictObject({ tokens: amount.optional(), cost: amount.optional() })
+  .refine(({ tokens, cost }) => tokens !== undefined || cost !== undefined)
+  .meta({ requirement: "an object with tokens, cost (US$) or both" })
 
 const Inspector = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether to run the inspector."),
@@ -58,15 +65,23 @@ export const Options = z.strictObject({
     .default(1)
     .describe("How many levels of jobs are allowed. 1: only top-level sessions may start jobs."),
   notify: z
-    .enum(["idle", "never"])
-    .default("idle")
-    .describe("Deliver results to an owner when it is idle, or never."),
+    .enum(["batch", "each", "never"])
+    .default("batch")
+    .describe(
+      "When results are delivered to an owner, always while it is idle: those of one `agents_start` together, each as it comes, or never.",
+    ),
+  notifySeconds: seconds
+    .default(60)
+    .describe("How long a result waits at most for the other jobs of its `agents_start`."),
   recover: z
     .enum(["fail", "resume"])
     .default("fail")
     .describe(
       "Jobs that were running when opencode stopped: end them as failed (interrupted), or restart them.",
     ),
+  budget: GivenBudget.optional().describe(
+    "What the jobs of one owner may use up, with all that they start: `tokens`, `cost` (US$) or both. Default: no limit.",
+  ),
   inspector: Inspector.prefault({}).describe("The page in the browser, served on the loopback interface."),
 })
 export type Options = z.infer<typeof Options>
@@ -88,17 +103,22 @@ export function readOptions(given: unknown): { options: Options; problems: strin
   const problems: string[] = []
   const { inspector: inspectorGiven, ...rest } = asObject(given ?? {}, "", problems)
   // What is no object is taken for the number of all slots.
-  const { concurrency, ...others } = rest
+  const named = withoutOldNames(rest)
+  const { concurrency, ...others } = named
   const isByLimit = typeof concurrency === "object" && concurrency !== null && !Array.isArray(concurrency)
   const good = isByLimit
     ? { ...readKeys(shape, others, "", problems), concurrency: readLimits(concurrency, problems) }
-    : readKeys(shape, rest, "", problems)
+    : readKeys(shape, named, "", problems)
   const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
   const inspector = readKeys(Inspector.shape, asked, "inspector.", problems)
   const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in access && !(key in inspector))
   const safe = isUnsafe ? { ...inspector, enabled: false } : inspector
   return { options: Options.parse({ ...good, inspector: safe }), problems }
 }
+
+/** `idle` was the only way to be told. */
+const withoutOldNames = (given: Record<string, unknown>) =>
+  given.notify === "idle" ? { ...given, notify: "each" } : given
 
 function readLimits(given: object, problems: string[]): object {
   const { providers, models, ...rest } = { providers: {}, models: {}, ...given }

@@ -4,13 +4,14 @@ import { version } from "../util/version.ts"
 
 /** One line for opencode's log: the plugin is loaded, with these options. */
 export function loadedLine(options: Options): string {
-  const { concurrency, timeoutSeconds, idleSeconds, depth, notify, recover, inspector } = options
+  const { concurrency, timeoutSeconds, idleSeconds, depth, notify, notifySeconds, recover, inspector } =
+    options
   const settings = [
     `concurrency ${concurrencyWords(concurrency)}`,
     `timeout ${timeoutSeconds} s`,
     `idle timeout ${idleSeconds} s`,
     `depth ${depth}`,
-    `notify ${notify}`,
+    notify === "batch" ? `notify batch within ${notifySeconds} s` : `notify ${notify}`,
     `recover ${recover}`,
     // The log escapes double quotes, and a command with backslashes cannot be pasted.
     inspector.enabled ? `inspector: ${inspectCommand.replaceAll('"', "'")}` : "no inspector",
