@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from "node:http"
+import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { describe, expect, it } from "vitest"
 import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
@@ -49,7 +50,7 @@ describe("the way in", () => {
 
   it("is found by the file that `inspect --open` hands to the browser", async () => {
     const folder = tempFolder("inspector-open")
-    await page.goto(pathToFileURL(await leadingTo(inspector.link(), folder.path)).href)
+    await page.goto(pathToFileURL(await leadingTo(inspector.link(), join(folder.path, "inspectors"))).href)
     await page.locator(".connection.is-live").waitFor()
     expect(page.url()).toBe(`${inspector.url}/`)
     foreign.length = 0
