@@ -13,7 +13,7 @@ import {
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
 import { treeOf } from "../../src/inspector/page/model/tree.ts"
-import { amount, clockTime, duration, money, timeOf } from "../../src/inspector/page/model/words.ts"
+import { amount, clockTime, costWords, duration, timeOf } from "../../src/inspector/page/model/words.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { NO_USAGE } from "../../src/machines/record.ts"
 
@@ -296,5 +296,7 @@ it("writes numbers for people", () => {
     "14 Jan 23:59:59",
   ])
   expect([950, 12_345, 4_100_000].map(amount)).toEqual(["950", "12.3k", "4.1M"])
-  expect([0, 0.0345, 12.5].map(money)).toEqual(["$0", "$0.0345", "$12.50"])
+  const costs = [0, 0.0345, 12.5].map((cost) => costWords({ tokens: 10, cost }))
+  // Of tokens without a price opencode says that they cost nothing.
+  expect([...costs, costWords({ tokens: 0, cost: 0 })]).toEqual(["—", "$0.0345", "$12.50", "$0"])
 })
