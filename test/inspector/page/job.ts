@@ -36,6 +36,7 @@ describe("live", () => {
     )
     await row("j1").getByText("permission", { exact: true }).waitFor()
     await page.waitForFunction(() => document.title === "(1) Jobs · opencode-troupe")
+    await page.getByRole("list", { name: "States" }).getByRole("link", { name: "waits for you 1" }).waitFor()
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.answered", ask: "a", at: Date.now() })
     await row("j1").getByText("working").waitFor()
     await scripted.answer("j1")
@@ -207,7 +208,8 @@ describe("live", () => {
     await page.getByText("Its text is lost: its session was deleted.").waitFor()
     scripted.kept.set("old", { kind: "text", text: "the old answer" })
     await page.reload()
-    await page.locator(".turn", { hasText: "the old answer" }).waitFor()
+    await page.locator(".by-assistant", { hasText: "the old answer" }).waitFor()
+    await page.locator(".by-user", { hasText: "do it" }).waitFor()
     expectProblems(/503|404/)
   })
 

@@ -155,6 +155,18 @@ describe("finding the way", () => {
     await page.mouse.wheel(0, -100)
     await page.keyboard.up("Control")
     await expect.poll(range).not.toBe(moved)
+    const before = range()
+    const { x, y, width, height } = (await page.locator(".lanes-box").boundingBox()) ?? {
+      x: 0,
+      y: 0,
+      width: 0,
+      height: 0,
+    }
+    await page.mouse.move(x + width - 5, y + height - 3)
+    await page.mouse.down()
+    await page.mouse.move(x + width - 105, y + height - 3)
+    await page.mouse.up()
+    await expect.poll(range).not.toBe(before)
     await page.getByRole("link", { name: "1 h" }).click()
     // In the colours in which its page shows the same.
     const tones = (where: string, kinds: string[]) =>
@@ -350,10 +362,10 @@ describe("batches and owners", () => {
   beforeEach(async () => {
     const usage = { ...NO_USAGE, input: 1_500, cost: 0.25 }
     const made = [
-      { id: "a1", batch: "b1", state: "done" as const, usage },
-      { id: "a2", batch: "b1", state: "failed" as const, usage },
-      { id: "a3", batch: "b2", state: "timedOut" as const, usage: { ...usage, cost: 0 } },
-    ]
+      { id: "a1", batch: "b1", state: "done", agent: "general", usage },
+      { id: "a2", batch: "b1", state: "failed", agent: "general-b", usage: { ...usage, input: 1_000 } },
+      { id: "a3", batch: "b2", state: "timedOut", agent: "general-a", usage: { ...NO_USAGE, input: 2_000 } },
+    ] as const
     for (const [index, job] of made.entries()) {
       const at = { createdAt: 1_000 * index, startedAt: 2_000, endedAt: 9_000 - 1_000 * index }
       scripted.troupe.adopt({ ...jobInput(job.id), ...at, ...job, session: sessionOf(job.id) })
@@ -368,7 +380,7 @@ describe("batches and owners", () => {
     await open("view=jobs")
     await group("Fix the login").getByText("4 jobs, 1 live, 1 failed, 1 timed out").waitFor()
     await group("Fix the login").getByText("4.5k tokens · $0.5000").waitFor()
-    await group("Batch of").nth(0).getByText("1.5k tokens · —").waitFor()
+    await group("Batch of").nth(0).getByText("2.0k tokens · —").waitFor()
     // Of what costs nothing nobody knows whether it has a price; of nothing one does.
     const costs = ["a2", "a3", "a4"].map((id) => row(id).locator(".at-cost").textContent())
     expect(await Promise.all(costs)).toEqual(["$0.2500", "—", "$0"])
@@ -450,6 +462,16 @@ describe("batches and owners", () => {
     expect(await page.getByRole("columnheader", { name: "Time" }).getAttribute("aria-sort")).toBe("ascending")
     await head("Time").click()
     expect(new URL(page.url()).searchParams.get("sort")).toBeNull()
+    for (const [column, order] of [
+      ["Job", ["a1", "a2", "a3"]],
+      ["Cost", ["a2", "a1", "a3"]],
+      ["State", ["a1", "a2", "a3"]],
+      ["Tokens", ["a3", "a1", "a2"]],
+      ["Agent", ["a1", "a3", "a2"]],
+    ] as const) {
+      await head(column).click()
+      await expect.poll(names, { message: column }).toEqual(order)
+    }
   })
 })
 
@@ -465,6 +487,11 @@ it("draws of thousands of jobs those that can be seen", async () => {
   await open("view=jobs&list=flat")
   await row("n2999").waitFor()
   expect(await page.getByRole("row").count()).toBeLessThan(50)
+  await page.locator(".rows").evaluate((box) => box.scrollTo(0, box.scrollHeight))
+  await row("n0").waitFor()
+  expect(await page.getByRole("row").count()).toBeLessThan(50)
+  expect(await row("n0").getAttribute("aria-rowindex")).toBe("3001")
+  // What is found is seen from its beginning.
   await page.keyboard.press("/")
   await page.keyboard.type("work of n12", { delay: 1 })
   await row("n2999").waitFor({ state: "detached" })
@@ -482,13 +509,7 @@ it("draws of thousands of jobs those that can be seen", async () => {
   await page.keyboard.press("2")
   await page.keyboard.press("Escape")
   await row("n2999").waitFor()
-  await page.locator(".rows").evaluate((box) => box.scrollTo(0, box.scrollHeight))
-  await row("n0").waitFor()
-  expect(await page.getByRole("row").count()).toBeLessThan(50)
-  expect(await row("n0").getAttribute("aria-rowindex")).toBe("3001")
   // From nowhere, up leads to the end and down to the beginning, as far as that is.
-  await page.locator(".rows").evaluate((box) => box.scrollTo(0, 0))
-  await row("n2999").waitFor()
   await page.keyboard.press("k")
   await page.waitForFunction(() => document.activeElement?.textContent === "n0 work of n0")
 })

@@ -7,6 +7,8 @@ type Props<T> = {
   label: string
   head: ComponentChildren
   rows: readonly T[]
+  /** What the rows were chosen and sorted by: with another one they are seen from the first. */
+  choice: string
   keyOf(row: T): string
   render(row: T, index: number): ComponentChildren
   /** The index of the selected row; -1 for none. */
@@ -29,7 +31,7 @@ noteWidth()
 
 /** A table of any length. Only the visible rows exist. */
 export function VirtualRows<T>(props: Props<T>) {
-  const { label, head, rows, keyOf, render, current, isFocusDue, onFocus } = props
+  const { label, head, rows, choice, keyOf, render, current, isFocusDue, onFocus } = props
   const rowHeight = isNarrow.value ? heights.narrow : heights.wide
   const box = useRef<HTMLDivElement>(null)
   const { first, end: last, look } = useVisibleRows(box, rowHeight)
@@ -48,6 +50,14 @@ export function VirtualRows<T>(props: Props<T>) {
     else if (end > element.scrollTop + element.clientHeight) element.scrollTop = end - element.clientHeight
     look()
   }, [current, rowHeight])
+
+  const shown = useRef(choice)
+  useEffect(() => {
+    if (shown.current === choice) return
+    shown.current = choice
+    box.current?.scrollTo({ top: 0 })
+    look()
+  }, [choice])
 
   // After every render: a row that is far away exists only once it has been scrolled to.
   useEffect(() => {

@@ -70,6 +70,7 @@ export function Jobs() {
           label="Jobs"
           head={<Head />}
           rows={rows.value}
+          choice={[address.value.q, address.value.sort, address.value.isDescending].join(" ")}
           keyOf={(row) => (row.kind === "job" ? keyOf(row.job) : rowKey(row))}
           isFocusDue={isFocusDue.value}
           onFocus={focused}
