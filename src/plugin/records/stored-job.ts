@@ -13,7 +13,14 @@ export const Lease = z.object({
 export type Lease = z.infer<typeof Lease>
 
 /** The record less what the child's messages say, and what nobody asks for once its process is gone. */
-const StoredRecord = JobRecord.omit({ session: true, text: true, activity: true, asks: true, retry: true })
+const StoredRecord = JobRecord.omit({
+  session: true,
+  text: true,
+  activity: true,
+  asks: true,
+  retry: true,
+  holdUntil: true,
+})
 export type StoredRecord = z.infer<typeof StoredRecord>
 
 const Fields = z.object({
@@ -66,7 +73,15 @@ export function newStoredRecord(job: JobInput): StoredRecord {
 }
 
 export function storedRecordOf(record: JobRecord): StoredRecord {
-  const { session: _session, text: _text, activity: _activity, asks: _asks, retry: _retry, ...kept } = record
+  const {
+    session: _session,
+    text: _text,
+    activity: _activity,
+    asks: _asks,
+    retry: _retry,
+    holdUntil: _hold,
+    ...kept
+  } = record
   return kept
 }
 

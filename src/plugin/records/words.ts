@@ -102,6 +102,7 @@ const phases = Object.entries({
   retrying: "retrying",
   working: "working",
   opening: "opening",
+  blocked: "blocked",
   queued: "queued",
   stopping: "stopping",
 } satisfies Record<JobPhase, string>)

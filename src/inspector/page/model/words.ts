@@ -20,6 +20,7 @@ export const stateWords: Record<JobState, { sign: string; word: string }> = {
 /** A phase that means something else for people than its state has its own sign. */
 const phaseSigns: Record<JobPhase, string | undefined> = {
   opening: undefined,
+  blocked: "⋯",
   queued: "⋯",
   working: undefined,
   retrying: "↻",
