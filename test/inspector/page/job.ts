@@ -72,9 +72,9 @@ describe("live", () => {
     const waiting = { state: "prompting", phase: "question", usage: NO_USAGE } as const
     scripted.troupe.adopt({ ...jobInput("old"), session: "ses_old", ...times, ...waiting, asks: [ask] })
     const card = page.locator(".card", { hasText: "work of old" })
-    await card.getByText(/^waiting 3 m 0\d s$/).waitFor()
+    await card.getByText(/^waiting 3 m \d\d s$/).waitFor()
     await page.keyboard.press("2")
-    await expect.poll(() => row("old").locator(".at-time").textContent()).toMatch(/^! waiting 3 m 0\d s$/)
+    await expect.poll(() => row("old").locator(".at-time").textContent()).toMatch(/^! waiting 3 m \d\d s$/)
     await page.keyboard.press("1")
     await page.locator(".card", { hasText: "3 attempts failed" }).locator(".badge").click({ force: true })
     await page.getByRole("heading", { name: /work of j2/ }).waitFor()
@@ -138,10 +138,10 @@ describe("live", () => {
     slow({ activity: { at: Date.now() - 150_000, text: "I look." } })
     await open("job=ses_slow")
     const reason = page.locator(".reason")
-    await reason.getByText(/^no activity for 2 m 3\d s$/).waitFor()
+    await reason.getByText(/^no activity for 2 m \d\d s$/).waitFor()
     await reason.getByText("The model has written nothing since. Wait, send the job a message,").waitFor()
     slow({ activity: { at, tool: "bash: npm test" } })
-    await reason.getByText(/^running bash: npm test for 11 m 4\d s$/).waitFor()
+    await reason.getByText(/^running bash: npm test for 1[12] m \d\d s$/).waitFor()
     await reason.getByText("The tool may be hanging").waitFor()
   })
 
@@ -239,7 +239,7 @@ describe("live", () => {
     expect(await page.getByText("Aborted").count()).toBe(0)
     // Of another day, the time has its date.
     expect(await page.locator(".turn time").allInnerTexts()).toEqual([
-      expect.stringMatching(/^\s*1 Jan \d\d:00:01$/),
+      expect.stringMatching(/^\s*\d+ (Jan|Dec) \d\d:\d\d:01$/),
       expect.stringMatching(/^\s*\d\d:\d\d:\d\d$/),
     ])
     expectProblems(/503/)
