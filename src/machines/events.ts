@@ -1,4 +1,4 @@
-import type { Activity, Ask, Need, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, Budget, Need, Retry, Usage } from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
@@ -23,7 +23,11 @@ export type JobEvent =
   | ({ type: "child.retrying"; retry: Retry } & At)
   | ({ type: "child.asked"; ask: Ask } & At)
   | ({ type: "child.answered"; ask: string } & At)
-  | ({ type: "job.cancel"; reason: string } & At)
+  /** Default: `cancelled`. */
+  | ({ type: "job.cancel"; reason: string; kind?: CancelKind | undefined } & At)
+
+/** Why a job is cancelled: somebody does it, or it may spend no more. */
+export type CancelKind = "cancelled" | "budget"
 
 /** A piece of work, checked and complete, as its supervisor is told of it. */
 export type JobInput = {
@@ -33,6 +37,8 @@ export type JobInput = {
   owner: string
   /** The same for all that one call starts. */
   batch?: string | undefined
+  /** What that batch may spend, if it is limited. */
+  budget?: Budget | undefined
   description: string
   prompt: string
   agent: string

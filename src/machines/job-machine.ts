@@ -10,7 +10,7 @@ import {
   type StopChild,
   type StopChildOutput,
 } from "./effects.ts"
-import type { JobEvent, JobInput } from "./events.ts"
+import type { CancelKind, JobEvent, JobInput } from "./events.ts"
 import type { Ending, JobContext } from "./job-context.ts"
 import { toRecord } from "./job-record.ts"
 import {
@@ -525,8 +525,10 @@ function pauseOf(event: JobEvent): number {
   return event.type === "child.retrying" ? Math.max(0, event.retry.next - event.at) : 0
 }
 
-function cancellation({ reason, at }: { reason: string; at: number }): Decision {
-  return { ending: { state: "cancelled", error: { kind: "cancelled", message: reason } }, at }
+type Cancel = { reason: string; kind?: CancelKind | undefined; at: number }
+
+function cancellation({ reason, kind = "cancelled", at }: Cancel): Decision {
+  return { ending: { state: "cancelled", error: { kind, message: reason } }, at }
 }
 
 function breach({ reason, at }: { reason: string; at: number }): Decision {

@@ -3,7 +3,7 @@ import { type ActorNode, actorTree } from "./actor-tree.ts"
 import { realClock } from "./clock.ts"
 import { type CrashRef, crashMachine } from "./crash-machine.ts"
 import { type Effects, effectActors } from "./effects.ts"
-import type { JobEvent, JobInput } from "./events.ts"
+import type { CancelKind, JobEvent, JobInput } from "./events.ts"
 import { History, type Transition } from "./history.ts"
 import { jobMachine } from "./job-machine.ts"
 import { Ledger, type Records } from "./ledger.ts"
@@ -51,7 +51,7 @@ export type Troupe = {
   /** The provider answers a job again: what this job was told of a later time no longer holds. */
   endHold(job: JobKey): void
   /** Ends jobs and whatever they started; harmless on ended ones. */
-  cancel(jobs: JobKey[], reason: string): void
+  cancel(jobs: JobKey[], reason: string, kind?: CancelKind): void
   /** Drops the text of an ended job from memory: the child's session has it. */
   releaseText(job: JobKey): void
   /** Drops all that is known of an owner whose jobs have ended. */
@@ -146,8 +146,8 @@ export function createTroupe(options: TroupeOptions): Troupe {
   const tell: Troupe["tell"] = ({ owner, id }, event) =>
     system.send({ type: "owner.tell", owner, event: { type: "job.tell", job: id, event } })
 
-  const cancel: Troupe["cancel"] = (jobs, reason) => {
-    for (const job of jobs) tell(job, { type: "job.cancel", reason, at: now() })
+  const cancel: Troupe["cancel"] = (jobs, reason, kind) => {
+    for (const job of jobs) tell(job, { type: "job.cancel", reason, kind, at: now() })
   }
 
   const endHold: Troupe["endHold"] = ({ owner, id }) =>

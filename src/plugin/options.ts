@@ -18,6 +18,13 @@ const Concurrency = z.strictObject({
     .default({})
     .describe('How many of one model: `{"anthropic/claude-opus-4-1": 2}`. Default: no limit of its own.'),
 })
+const amount = z.number().positive().meta({ requirement: "a number above 0" })
+
+/** What a batch or an owner may spend, with all that its jobs start. */
+export const GivenBudget = z
+  .strictObject({ tokens: amount.optional(), cost: amount.optional() })
+  .refine(({ tokens, cost }) => tokens !== undefined || cost !== undefined)
+  .meta({ requirement: "an object with tokens, cost (US$) or both" })
 
 const Inspector = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether to run the inspector."),
@@ -72,6 +79,9 @@ export const Options = z.strictObject({
     .describe(
       "Jobs that were running when opencode stopped: end them as failed (interrupted), or restart them.",
     ),
+  budget: GivenBudget.optional().describe(
+    "What the jobs of one owner may use up, with all that they start: `tokens`, `cost` (US$) or both. Default: no limit.",
+  ),
   inspector: Inspector.prefault({}).describe("The page in the browser, served on the loopback interface."),
 })
 export type Options = z.infer<typeof Options>
