@@ -1,4 +1,4 @@
-import type { EndedState, JobRecord, Need } from "./record.ts"
+import { ENDED_STATES, type EndedState, type JobRecord, type Need } from "./record.ts"
 
 /** How a job that others may need has ended, or that it is gone and never will. */
 export type NeedEnd = {
@@ -13,8 +13,9 @@ export type Standing = "open" | "met" | "broken"
 /** Characters of a cause that is handed down: a chain of jobs may be long, and so may what its first one ended of. */
 const longestCause = 600
 
-export function endOf({ id, state, error }: JobRecord & { state: EndedState }): NeedEnd {
-  return { id, state, why: error?.message }
+/** Of a job that has ended. */
+export function endOf({ id, state, error }: JobRecord): NeedEnd {
+  return { id, state: ENDED_STATES.find((ended) => ended === state) ?? "failed", why: error?.message }
 }
 
 /** How a need stands that has come to this end, if to any. */
@@ -26,8 +27,10 @@ export function standingOf(need: Need, end: NeedEnd | undefined): Standing {
 
 /** Why a job ends whose need did: the whole chain, from its own need to the first cause. */
 export function breachOf({ id, state, why }: NeedEnd): string {
-  const cause = why === undefined ? "" : `: ${clip(why)}`
-  return `it needs ${id}, which ${endWords[state]}${cause}`
+  const cause = clip(why ?? "")
+  // Who cancels a job says that it was.
+  if (cause.startsWith("cancelled")) return `it needs ${id}, which was ${cause}`
+  return `it needs ${id}, which ${endWords[state]}${cause === "" ? "" : `: ${cause}`}`
 }
 
 const endWords = {

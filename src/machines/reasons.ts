@@ -134,11 +134,12 @@ export const supervisorReasons: Reasons = {
       "A second job with the same id would replace the first one and leave it running unseen.",
     "job.start": "A job with this id is alive: nothing changes, but the start is counted.",
     "need.ended":
-      "Of the jobs that wait for this one, those that wait for no other get in line for a slot; if it ended otherwise than they need, they end.",
+      "A job of an earlier process has ended, or one whose actor had crashed: of those that wait for it, the ones that wait for no other get in line for a slot; if it ended otherwise than they need, they end.",
     "job.tell":
       "Everything that happens outside reaches a job through its supervisor. An ended job does not receive it.",
     "xstate.snapshot.*": "Each change of a job becomes its record, which is what everybody else reads.",
-    "* done": "A job has ended: its record is final, its actor is removed, its slot is released.",
+    "* done":
+      "A job has ended: its record is final, those that wait for it go on or end, its actor is removed, its slot is released.",
     "* failed":
       "A defect of ours in one job: another actor ends it as `failed`, and its siblings do not notice.",
   },

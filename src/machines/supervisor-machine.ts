@@ -2,7 +2,7 @@ import { assign, type DoneActorEvent, type ErrorActorEvent, enqueueActions, setu
 import type { JobEvent, JobInput } from "./events.ts"
 import { type JobSnapshot, jobMachine } from "./job-machine.ts"
 import { recordOf } from "./job-record.ts"
-import { breachOf, type NeedEnd, standingOf } from "./needs.ts"
+import { breachOf, endOf, type NeedEnd, standingOf } from "./needs.ts"
 import type { JobRecord, Need } from "./record.ts"
 
 export type SupervisorInput = { owner: string }
@@ -23,7 +23,7 @@ type Blocked = { open: Need[]; model?: string | undefined }
 export type SupervisorEvent =
   /** `ended`: those of its needs that have ended by now. */
   | { type: "job.start"; job: JobInput; ended?: NeedEnd[] }
-  /** A job of this owner has ended, whether it lived here or in an earlier process. */
+  /** A job of this owner has ended that does not live here: one of an earlier process, or whose actor has crashed. */
   | { type: "need.ended"; end: NeedEnd; at: number }
   | { type: "job.tell"; job: string; event: JobEvent }
   | { type: `xstate.snapshot.${string}`; snapshot: JobSnapshot }
@@ -62,10 +62,10 @@ export const supervisorMachine = setup({
       const actor = freeActorId(context)
       enqueue.spawnChild("job", { id: actor, input: job, syncSnapshot: true })
       const needs = job.hasBegun ? [] : (job.needs ?? [])
-      const endOf = ({ id }: Need) => ended.find((end) => end.id === id)
-      const open = needs.filter((need) => standingOf(need, endOf(need)) === "open")
-      const broken = needs.find((need) => standingOf(need, endOf(need)) === "broken")
-      const end = broken && endOf(broken)
+      const known = ({ id }: Need) => ended.find((end) => end.id === id)
+      const open = needs.filter((need) => standingOf(need, known(need)) === "open")
+      const broken = needs.find((need) => standingOf(need, known(need)) === "broken")
+      const end = broken && known(broken)
       const isBlocked = !end && open.length > 0
       const live = { job: job.id, actor, ...(isBlocked && { blocked: { open, model: job.model } }) }
       enqueue.assign({ live: [...context.live, live] })
@@ -130,7 +130,9 @@ export const supervisorMachine = setup({
     },
     "xstate.done.actor.*": {
       actions: [
+        // Who hears of records hears of this end before a job that waited for it moves.
         { type: "keepRecord", params: ({ event }) => ({ record: event.output }) },
+        { type: "passOnEnd", params: ({ event }) => endIn(event.output) },
         { type: "forgetJob", params: ({ event }) => ({ actor: event.actorId }) },
         "sayWhenIdle",
       ],
@@ -146,6 +148,8 @@ export const supervisorMachine = setup({
 })
 
 type Start = { job: JobInput; ended?: NeedEnd[] }
+
+const endIn = (record: JobRecord) => ({ end: endOf(record), at: record.endedAt ?? record.createdAt })
 
 const needIn = ({ blocked }: Live, { id }: NeedEnd) => blocked?.open.find((need) => need.id === id)
 

@@ -85,7 +85,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
     const end = (record: JobRecord) => {
       if (!crashes.delete(keyOf(job))) return
       history.noteCrash(job, record)
-      keepRecord(record)
+      putEnded(record)
     }
     crashes.set(keyOf(job), actor)
     actor.subscribe({
@@ -106,7 +106,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
       job: history.listenTo(job),
     },
     actions: {
-      keepRecord: (_, { record }) => keepRecord(record),
+      keepRecord: (_, { record }) => ledger.put(record),
       keepCrash: (_, crash) => keepCrash(crash),
     },
   })
@@ -137,9 +137,9 @@ export function createTroupe(options: TroupeOptions): Troupe {
   const tellEnd = (owner: string, end: NeedEnd) =>
     system.send({ type: "owner.tell", owner, event: { type: "need.ended", end, at: now() } })
 
-  const keepRecord = (record: JobRecord) => {
+  /** Keeps the record of a job that no supervisor has. */
+  const putEnded = (record: JobRecord) => {
     ledger.put(record)
-    // Who hears of records hears of this end before a job that waited for it moves.
     if (hasEnded(record)) tellEnd(record.owner, endOf(record))
   }
 
@@ -175,7 +175,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
       system.send({ type: "owner.tell", owner, event: { type: "job.start", job, ended } })
     },
     giveUpNeed: ({ owner, id }) => tellEnd(owner, { id, state: "gone" }),
-    adopt: keepRecord,
+    adopt: putEnded,
     releaseText: (job) => ledger.releaseText(job),
     tell,
     hold({ owner, id }, until) {

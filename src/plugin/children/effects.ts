@@ -9,6 +9,7 @@ import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
+import { withResults } from "./handed-over.ts"
 import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
@@ -50,8 +51,9 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       return opened
     },
 
-    async promptChild(child, signal) {
-      const answer = await turns.run(child, signal)
+    async promptChild(given, signal) {
+      const child = await withNeeds(given)
+      const answer = signal.aborted ? undefined : await turns.run(child, signal)
       // Its job ends otherwise: what had been written is read as the child is stopped.
       if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
       const { session } = child
@@ -84,6 +86,12 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       turns.forget(session, turn)
       return written
     },
+  }
+
+  /** Its prompt with the results of what it needed, if anything. */
+  async function withNeeds(child: ChildInput): Promise<ChildInput> {
+    if (!child.job.needs) return child
+    return { ...child, job: { ...child.job, prompt: await withResults(child, { host, records }) } }
   }
 
   async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {

@@ -44,6 +44,32 @@ describe("What the model sees of", () => {
               agent: { type: "string", description: "Default general" },
               model: { type: "string", description: "provider/model or provider/model#variant" },
               timeout: seconds,
+              needs: {
+                type: "array",
+                items: {
+                  anyOf: [
+                    { type: "string" },
+                    {
+                      type: "object",
+                      properties: { id: { type: "string" }, on: { type: "string", enum: ["done", "ended"] } },
+                      required: ["id"],
+                    },
+                  ],
+                },
+                description: "Wait for these jobs and get their results. on ended: however they end",
+              },
+              each: {
+                anyOf: [
+                  { type: "array", items: { type: "string" } },
+                  {
+                    type: "object",
+                    properties: { from: { type: "string" }, path: { type: "string" } },
+                    required: ["from"],
+                  },
+                ],
+                description:
+                  "One job per item, with {{item}} in its prompt. from: those of a job's structured result",
+              },
             },
           },
         },
