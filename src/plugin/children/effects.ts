@@ -9,7 +9,8 @@ import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
-import { withResults } from "./handed-over.ts"
+import { type HandOverOptions, withResults } from "./handed-over.ts"
+import { keepResult as keepInFile } from "./kept-results.ts"
 import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
@@ -22,6 +23,8 @@ const pauses = { firstMs: 250, lastMs: 32_000 }
 const mostAttempts = 9
 
 export type EffectsOptions = {
+  /** Keeps what is too long to be handed over. Default: in a file where opencode keeps its own long outputs. */
+  keepResult?: HandOverOptions["keep"]
   host: Host
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd">
@@ -39,7 +42,7 @@ export type ChildEffects = Effects & {
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): ChildEffects {
-  const { host, turns, store, records, warn, jobTools } = options
+  const { host, turns, store, records, warn, jobTools, keepResult = keepInFile } = options
   const opening = new Set<Promise<unknown>>()
 
   return {
@@ -91,7 +94,10 @@ export function childEffects(options: EffectsOptions): ChildEffects {
   /** Its prompt with the results of what it needed, if anything. */
   async function withNeeds(child: ChildInput): Promise<ChildInput> {
     if (!child.job.needs) return child
-    return { ...child, job: { ...child.job, prompt: await withResults(child, { host, records }) } }
+    return {
+      ...child,
+      job: { ...child.job, prompt: await withResults(child, { host, records, keep: keepResult }) },
+    }
   }
 
   async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {

@@ -13,8 +13,8 @@ const mostHandedOver = 30_000
 export type HandOverOptions = {
   host: Pick<Host, "session" | "messages">
   records: Pick<Records, "get">
-  /** Keeps what is cut off for the child, and returns the path; nothing where there is no way. */
-  keep?: (child: ChildInput, id: string, text: string) => Promise<string | undefined>
+  /** Keeps a result whose end is cut off, under a name, and returns the path; nothing where there is no way. */
+  keep: (name: string, text: string) => Promise<string | undefined>
 }
 
 /**
@@ -35,7 +35,7 @@ export async function withResults(child: ChildInput, options: HandOverOptions): 
       const most = shares[index] ?? 0
       return text.length <= most
         ? result
-        : { ...result, text: shortened(text, most, await options.keep?.(child, id, text)) }
+        : { ...result, text: shortened(text, most, await options.keep(`${child.session}-${id}`, text)) }
     }),
   )
   const tag = tagFor(child, cut)
@@ -88,9 +88,9 @@ function sharesOf(lengths: readonly number[]): number[] {
 }
 
 function shortened(text: string, most: number, path: string | undefined): string {
-  const how = path === undefined ? "are left out" : `: read ${path}, which has all of it`
   const kept = beginning(text, most)
-  return `${kept}\n[${text.length - kept.length} more characters${path === undefined ? ` ${how}` : how}]`
+  const how = path === undefined ? " are left out" : `: ${path} has all of it`
+  return `${kept}\n[${text.length - kept.length} more characters${how}]`
 }
 
 /** The same for the same child, so that asking again asks the same; no result has it. */

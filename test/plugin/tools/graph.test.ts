@@ -1,8 +1,12 @@
-import { describe, expect, it } from "vitest"
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it, vi } from "vitest"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
+import { tempFolder } from "../../support/temp-folder.ts"
 import { failed } from "../support/host-double.ts"
 import { testServices } from "../support/services.ts"
+import { until } from "../support/until.ts"
 
 quietXState()
 
@@ -100,18 +104,32 @@ describe("A task that needs others", () => {
     expect(host.prompts).toHaveLength(3)
   })
 
-  it("gets results of 30,000 characters together, the short ones whole, and how much is left out", async () => {
+  it("gets results of 30,000 characters together, the short ones whole, and where the rest can be read", async () => {
+    const folder = tempFolder("kept")
+    vi.stubEnv("XDG_DATA_HOME", folder.path)
     const { start, textFor, answer } = services()
     await start(task("a"), task("b"), task("c"), needing("d", "a", "b", "c"))
     await answer("a", "x".repeat(20_000))
     await answer("b", "y".repeat(40_000))
     await answer("c", "z".repeat(4_000))
+    await until(() => textFor("d") !== undefined)
+    vi.unstubAllEnvs()
     const text = textFor("d") ?? ""
     expect(text.match(/x+/)?.[0]).toHaveLength(13_000)
     expect(text.match(/y{9,}/)?.[0]).toHaveLength(13_000)
     expect(text.match(/z+/)?.[0]).toHaveLength(4_000)
-    expect(text).toContain("[7000 more characters")
-    expect(text).toContain("[27000 more characters")
+    const [, ofA = "", ofB = ""] =
+      /\[7000 more characters: (\S+) has all of it\].*\[27000 more characters: (\S+) has all of it\]/s.exec(
+        text,
+      ) ?? []
+    expect([readFileSync(ofA, "utf8"), readFileSync(ofB, "utf8")]).toEqual([
+      "x".repeat(20_000),
+      "y".repeat(40_000),
+    ])
+    // This user's alone.
+    expect(statSync(ofA).mode & 0o777).toBe(0o600)
+    expect(ofA.startsWith(join(folder.path, "opencode", "tool-output"))).toBe(true)
+    folder.remove()
   })
 
   it("fails where opencode does not say what the results are", async () => {
