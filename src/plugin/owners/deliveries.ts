@@ -34,6 +34,8 @@ export type DeliveriesOptions = {
   host: Host
   troupe: Pick<Troupe, "records">
   inbox: Inbox
+  /** What owners are told of these results beside them. Default: nothing. */
+  notesOn?: (records: readonly JobRecord[]) => readonly string[]
   notify: Options["notify"]
   notifySeconds: Options["notifySeconds"]
   now: () => number
@@ -241,11 +243,12 @@ export class Deliveries {
   }
 
   #messageOf(owner: string, { results, asked, messageID }: Contents): OwnerMessage {
-    const { now } = this.#options
+    const { now, notesOn = () => [] } = this.#options
+    const notes = notesOn(results.map(({ record }) => record))
     return {
       session: owner,
       messageID: messageID ?? promptID(owner, now()),
-      text: notification(results, now()),
+      text: notification(results, notes, now()),
       mark: deliveryMark(results.map(({ record }) => record)),
       // Those of its last message: a prompt without them could switch the owner's mode or model.
       agent: asked.agent,

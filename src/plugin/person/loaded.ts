@@ -7,7 +7,7 @@ export function loadedLine(options: Options): string {
   const { concurrency, timeoutSeconds, idleSeconds, depth, notify, notifySeconds, recover, inspector } =
     options
   const settings = [
-    `concurrency ${concurrency}`,
+    `concurrency ${concurrencyWords(concurrency)}`,
     `timeout ${timeoutSeconds} s`,
     `idle timeout ${idleSeconds} s`,
     `depth ${depth}`,
@@ -17,4 +17,12 @@ export function loadedLine(options: Options): string {
     inspector.enabled ? `inspector: ${inspectCommand.replaceAll('"', "'")}` : "no inspector",
   ]
   return `version ${version} loaded: ${settings.join(", ")}`
+}
+
+/** `8 (anthropic 4, anthropic/claude-opus-4-1 2)` */
+function concurrencyWords(concurrency: Options["concurrency"]): string {
+  if (typeof concurrency === "number") return `${concurrency}`
+  const { total, providers, models } = concurrency
+  const limits = Object.entries({ ...providers, ...models }).map(([of, most]) => `${of} ${most}`)
+  return limits.length > 0 ? `${total} (${limits.join(", ")})` : `${total}`
 }

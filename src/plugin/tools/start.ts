@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobKey } from "../../machines/record.ts"
+import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
@@ -43,7 +43,8 @@ type Made = { outcomes: Outcome[]; isToWait: boolean }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
-  const { tasks, wait = false } = readArguments(UncheckedTasks, given)
+  const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
+  refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
 
@@ -53,7 +54,8 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
-  const outcomes = startAll(services, owner, permitted, call, depth)
+  refuseSpent(services, call)
+  const outcomes = startAll(services, owner, permitted, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
   return { outcomes, isToWait: wait }
@@ -71,6 +73,12 @@ export async function answerOf(
   const said = [...reassigned(outcomes), ...refused.map((each) => `Refused: ${withName(each)}`)]
   const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
   return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
+}
+
+/** What the owner's jobs may use up may be used up. */
+function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
+  const refusal = budgets.refusal(place.session)
+  if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
 }
 
 /** What tasks may name. Without `models`, no task names one. */
@@ -250,7 +258,7 @@ function startAll(
   owner: Owner,
   items: Item[],
   { place: { session, ...place }, agent }: ToolCall,
-  depth: number,
+  { depth, budget }: { depth: number; budget: Budget | undefined },
 ): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
@@ -272,6 +280,7 @@ function startAll(
         id,
         owner: session,
         batch,
+        budget,
         startedBy: { ...place, agent },
         mayStartJobs,
         rules: rulesOf(item.agent),
@@ -304,7 +313,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent, choice }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "batch" | "startedBy" | "mayStartJobs" | "rules">,
+  job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
