@@ -6,6 +6,7 @@ export const RECORD_VERSION = 1
 export const JOB_STATES = ["created", "prompting", "done", "failed", "timedOut", "cancelled"] as const
 export const JOB_PHASES = [
   "opening",
+  "blocked",
   "queued",
   "working",
   "retrying",
@@ -41,6 +42,7 @@ export const JobError = z.object({
     "total", // timedOut: the job's total time ran out
     "idle", // timedOut: no activity of the child
     "cancelled", // cancelled: by a tool, the inspector, or the end of its owner
+    "budget", // cancelled: its batch or its owner has spent what it may
   ]),
   message: z.string(),
 })
@@ -78,6 +80,26 @@ export type Ask = z.infer<typeof Ask>
 export const Retry = z.object({ attempt: z.number().int(), reason: z.string(), next: epochMs })
 export type Retry = z.infer<typeof Retry>
 
+/** Another job of the same owner that a job waits for before its child is prompted. */
+export const Need = z.object({
+  id: z.string().regex(JOB_ID),
+  /** `done`: any other end fails the job that waits. `ended`: however it ends. */
+  on: z.enum(["done", "ended"]),
+})
+export type Need = z.infer<typeof Need>
+
+/** A model that was tried before the one that the job has now, and why it was left. */
+export const Attempt = z.object({
+  /** `provider/model`; absent where opencode chose. */
+  model: z.string().optional(),
+  error: JobError,
+})
+export type Attempt = z.infer<typeof Attempt>
+
+/** What a batch or an owner may spend, with all that its jobs start. Cost in US dollars. */
+export const Budget = z.object({ tokens: count.optional(), cost: count.optional() })
+export type Budget = z.infer<typeof Budget>
+
 /** A job as plain JSON: what tools return, what the inspector shows, what survives a restart. */
 export const JobRecord = z.object({
   /** Short, unique within the owner. */
@@ -87,6 +109,8 @@ export const JobRecord = z.object({
   owner: z.string(),
   /** Jobs of one call of `agents_start` have the same; those of an earlier version have none. */
   batch: z.string().optional(),
+  /** What its batch may spend. */
+  budget: Budget.optional(),
   description: z.string(),
   agent: z.string(),
   /** `provider/model`; absent where opencode chooses. */
@@ -105,6 +129,14 @@ export const JobRecord = z.object({
   /** Since when it waits for a person; present in the phases `permission` and `question`. */
   waitingSince: epochMs.optional(),
   error: JobError.optional(),
+  /** What it waited or waits for, in the order in which it was asked for. */
+  needs: z.array(Need).optional(),
+  /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */
+  holdUntil: epochMs.optional(),
+  /** The models that were tried before `model`, oldest first. */
+  attempts: z.array(Attempt).optional(),
+  /** The answer as JSON, checked against the schema that its task has; present on a job with one that is `done`. */
+  structured: z.unknown().optional(),
   /**
    * The child's final answer, or what it had written when it was stopped: empty where that was nothing. Absent while
    * the job runs, and on an ended one whose text is not in memory: the child's session has it.

@@ -28,7 +28,7 @@ export function countsOf(jobs: readonly ShownJob[]): Counts {
 export function conditionOf(job: ShownJob): keyof Counts {
   const { state, phase, asks } = job
   if (asks?.length) return "asking"
-  if (!hasEnded(job)) return phase === "queued" || phase === "opening" ? "queued" : "running"
+  if (!hasEnded(job)) return state === "created" && phase !== "stopping" ? "queued" : "running"
   return state === "done" || state === "cancelled" ? state : "failed"
 }
 
@@ -41,5 +41,5 @@ const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
 function urgency(job: ShownJob): number {
   if (job.asks?.length) return 0
   if (hasEnded(job)) return 4
-  return job.phase === "queued" || job.phase === "opening" ? 3 : job.phase === "retrying" ? 1 : 2
+  return conditionOf(job) === "queued" ? 3 : job.phase === "retrying" ? 1 : 2
 }

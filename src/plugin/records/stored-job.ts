@@ -13,7 +13,14 @@ export const Lease = z.object({
 export type Lease = z.infer<typeof Lease>
 
 /** The record less what the child's messages say, and what nobody asks for once its process is gone. */
-const StoredRecord = JobRecord.omit({ session: true, text: true, activity: true, asks: true, retry: true })
+const StoredRecord = JobRecord.omit({
+  session: true,
+  text: true,
+  activity: true,
+  asks: true,
+  retry: true,
+  holdUntil: true,
+})
 export type StoredRecord = z.infer<typeof StoredRecord>
 
 const Fields = z.object({
@@ -60,13 +67,21 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, description, agent, model, run, createdAt, earlier } = job
+  const { id, owner, batch, budget, description, agent, model, run, createdAt, earlier } = job
   const usage = earlier?.usage ?? NO_USAGE
-  return { id, owner, batch, description, agent, model, state: "created", run, createdAt, usage }
+  return { id, owner, batch, budget, description, agent, model, state: "created", run, createdAt, usage }
 }
 
 export function storedRecordOf(record: JobRecord): StoredRecord {
-  const { session: _session, text: _text, activity: _activity, asks: _asks, retry: _retry, ...kept } = record
+  const {
+    session: _session,
+    text: _text,
+    activity: _activity,
+    asks: _asks,
+    retry: _retry,
+    holdUntil: _hold,
+    ...kept
+  } = record
   return kept
 }
 
