@@ -165,12 +165,11 @@ function nextIn(limits: Limits): Waiting | undefined {
 function byTurn([widest, ...narrower]: readonly Bound[], claims: readonly Waiting[]): Waiting | undefined {
   const owner = widest?.turns.find((each) => claims.some((claim) => claim.owner === each))
   const first = claims.find((claim) => claim.owner === owner)
-  const next = first && narrower.findIndex((bound) => isUnder(bound, first))
-  if (next === undefined || next === -1) return first
-  const bounds = narrower.slice(next)
+  const next = narrower.find((bound) => first && isUnder(bound, first))
+  if (!next) return first
   return byTurn(
-    bounds,
-    claims.filter((claim) => bounds[0] && isUnder(bounds[0], claim)),
+    narrower.slice(narrower.indexOf(next)),
+    claims.filter((claim) => isUnder(next, claim)),
   )
 }
 
