@@ -17,7 +17,7 @@ import type {
 import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { excerpt } from "../records/words.ts"
+import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
@@ -361,6 +361,7 @@ function report(services: Services, outcomes: readonly Outcome[]): ToolAnswer {
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
+    ...holdLines(started, services.now()),
     ...reassigned(outcomes),
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...refused.map((each) => `Refused: ${withName(each)}`),
