@@ -70,8 +70,9 @@ export const Options = z.strictObject({
 })
 export type Options = z.infer<typeof Options>
 
-/** Who may reach the inspector: it does not start rather than start in another way than asked. */
-const access: Record<string, string> = {
+/** What limits is not taken for no limit: rather than in another way than asked, nothing starts. */
+const otherwise: Record<string, string> = {
+  budget: "no job starts",
   "inspector.host": "no inspector runs",
   "inspector.token": "no inspector runs (`openssl rand -hex 32` makes a token that is long enough)",
 }
@@ -80,15 +81,27 @@ const access: Record<string, string> = {
  * Reads the options key by key: a bad value is named in `problems`, with what would be right, and takes its default;
  * the rest holds.
  */
-export function readOptions(given: unknown): { options: Options; problems: string[] } {
+export function readOptions(given: unknown): ReadOptions {
   const problems: string[] = []
   const { inspector: inspectorGiven, ...rest } = asObject(given ?? {}, "", problems)
   const good = readKeys(Options.shape, rest, "", problems)
   const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
   const inspector = readKeys(Inspector.shape, asked, "inspector.", problems)
-  const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in access && !(key in inspector))
+  const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in otherwise && !(key in inspector))
   const safe = isUnsafe ? { ...inspector, enabled: false } : inspector
-  return { options: Options.parse({ ...good, inspector: safe }), problems }
+  const options = Options.parse({ ...good, inspector: safe })
+  const isBudgetWrong = "budget" in rest && options.budget === undefined
+  return { options, problems, ...(isBudgetWrong && { noStarts: wrongBudget }) }
+}
+
+const wrongBudget =
+  'the plugin\'s option "budget" cannot be read (agents_status says why), so what it limits is not known.'
+
+type ReadOptions = {
+  options: Options
+  problems: string[]
+  /** Why no job may start, where that is so. */
+  noStarts?: string
 }
 
 function asObject(given: unknown, name: string, problems: string[]): Record<string, unknown> {
@@ -119,7 +132,7 @@ function readKeys(
     const read = parse(schema, value, name)
     if (read.ok) good[key] = read.value
     else {
-      const instead = access[`${prefix}${key}`] ?? fallback(schema)
+      const instead = otherwise[`${prefix}${key}`] ?? fallback(schema)
       problems.push(...read.problems.map((problem) => `${problem}; ${instead}`))
     }
   }

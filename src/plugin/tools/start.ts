@@ -35,7 +35,10 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const { tasks, budget } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
-  const { catalog, owner } = await lookUp(services, tasks, call)
+  if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
+    await knowTree(services, call.place.session)
+  const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
+  const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
@@ -47,13 +50,24 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const outcomes = startAll(services, owner, permitted, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return report(services, outcomes)
+  return report(services, outcomes, isCostLimited ? unpriced(services, outcomes, catalog) : [])
 }
 
 /** What the owner's jobs may use up may be used up. */
 function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   const refusal = budgets.refusal(place.session)
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
+}
+
+/** What its jobs have started in an earlier opencode has used something up as well. */
+async function knowTree(services: Services, owner: string): Promise<void> {
+  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
+  await Promise.all(
+    children.map(async ({ session }) => {
+      await services.recovery.owner(session)
+      await knowTree(services, session)
+    }),
+  )
 }
 
 /** What tasks may name. Without `models`, no task names one. */
@@ -75,13 +89,14 @@ async function lookUp(
   { host }: Services,
   tasks: unknown[],
   call: ToolCall,
+  needsPrices: boolean,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, model, models] = await Promise.all([
     host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel ? host.models(call.place.session) : undefined,
+    namesModel || needsPrices ? host.models(call.place.session) : undefined,
   ])
   const known = answered(agents)
   return {
@@ -284,7 +299,20 @@ function describe({ description, prompt }: Task): string {
   return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
-function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
+/** What no limit of costs can hold is said at the start, rather than never noticed. */
+function unpriced({ troupe }: Services, outcomes: readonly Outcome[], { models = [] }: Catalog): string[] {
+  const used = outcomes.map((outcome) =>
+    "id" in outcome ? troupe.records.get(outcome.owner, outcome.id)?.model : undefined,
+  )
+  const names = models
+    .filter(({ name, isUnpriced }) => isUnpriced && used.includes(name))
+    .map(({ name }) => name)
+  return names.length > 0
+    ? [`opencode knows no price of ${listed(names, 5)}: no cost budget holds it, but one of tokens does.`]
+    : []
+}
+
+function report({ troupe }: Services, outcomes: readonly Outcome[], notes: readonly string[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
   const records = outcomes
     .map((outcome) => ("id" in outcome ? troupe.records.get(outcome.owner, outcome.id) : undefined))
@@ -296,6 +324,7 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
+    ...notes,
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {
