@@ -6,6 +6,8 @@ type At = { at: number }
 /** What a job is told while it lives. */
 export type JobEvent =
   | ({ type: "slot.granted" } & At)
+  /** It waits for a slot, and its provider wants to be asked later: at `until`, or no longer where that is absent. */
+  | ({ type: "slot.held"; until?: number | undefined } & At)
   /** The child works: a tool runs, text grows. At most one a second reaches a job. */
   | { type: "child.active"; activity: Activity }
   /** One of its tool calls runs, which may be silent for as long as it takes. */

@@ -73,6 +73,7 @@ export const jobMachine = setup({
   },
   actions: {
     rememberSlot: assign((_, { at }: { at: number }) => ({ slotAt: at })),
+    rememberHold: assign((_, { until }: { until?: number | undefined }) => ({ holdUntil: until })),
     rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
       session,
       // A slot that came early is of use only from now on.
@@ -105,6 +106,7 @@ export const jobMachine = setup({
     }),
     startClocks: assign(({ context }, { at }: { at: number }) => ({
       slotAt: undefined,
+      holdUntil: undefined,
       startedAt: context.startedAt ?? Math.max(at, context.job.createdAt),
       deadlineAt: at + context.remainingMs,
       idleAt: at + context.job.idleMs,
@@ -160,6 +162,7 @@ export const jobMachine = setup({
     created: {
       description: "The child has not been prompted yet.",
       initial: "opening",
+      on: { "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } } },
       states: {
         opening: {
           description: "Its child session is being created.",

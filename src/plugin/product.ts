@@ -131,7 +131,7 @@ export type AssemblyOptions = {
 /** All parts of the product, wired. Nothing has begun: it hears of what happens and its tools can be called. */
 export function assemble({ directory, options, now = Date.now, ...settings }: AssemblyOptions) {
   const host = plainSpoken(settings.host)
-  const { concurrency, notify, recover } = options
+  const { concurrency, notify, notifySeconds, recover } = options
   const {
     holder = takeLease(),
     reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`),
@@ -162,7 +162,16 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     budgets.notes(records, (record) => inbox.isDelivered(record))
   const inbox = new Inbox(troupe, store, now)
   const lineage = createLineage(host, ledger)
-  const deliveries = new Deliveries({ host, troupe, inbox, notesOn, notify, now, reportError })
+  const deliveries = new Deliveries({
+    host,
+    troupe,
+    inbox,
+    notesOn,
+    notify,
+    notifySeconds,
+    now,
+    reportError,
+  })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, {
     host,

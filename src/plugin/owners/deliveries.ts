@@ -17,6 +17,7 @@ import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-m
 import { type JobWithText, withTexts } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
+import { wholeMs } from "../util/whole-ms.ts"
 import {
   type Composed,
   type Delivered,
@@ -25,6 +26,7 @@ import {
   type DeliveryInput,
   deliveryMachine,
 } from "./delivery-machine.ts"
+import { gatheringTime } from "./gathering.ts"
 import type { Inbox } from "./inbox.ts"
 import { notification } from "./notification.ts"
 
@@ -35,6 +37,7 @@ export type DeliveriesOptions = {
   /** What owners are told of these results beside them. Default: nothing. */
   notesOn?: (records: readonly JobRecord[]) => readonly string[]
   notify: Options["notify"]
+  notifySeconds: Options["notifySeconds"]
   now: () => number
   /** Told of defects. */
   reportError: (error: unknown) => void
@@ -179,6 +182,8 @@ export class Deliveries {
       return inbox.due(owner).length > 0
     }
     if (!isUnderWay()) return { outcome: "nothing" }
+    const waitMs = this.#gatheringTime(owner)
+    if (waitMs > 0) return { outcome: "early", waitMs }
     const [session, isBusy] = await Promise.all([host.session(owner), host.isBusy(owner)])
     if (isGone(session)) return { outcome: "gone" }
     // A message would make final what the user has undone: it waits until they go on.
@@ -209,6 +214,12 @@ export class Deliveries {
     if (results.length === 0) return { outcome: "nothing" }
     const message = this.#messageOf(owner, { results, asked, messageID: begunBefore?.messageID })
     return { outcome: "composed", message, hasMore: results.length < undelivered.length }
+  }
+
+  #gatheringTime(owner: string): number {
+    const { troupe, inbox, notify, notifySeconds, now } = this.#options
+    if (notify !== "batch") return 0
+    return gatheringTime(inbox.due(owner), troupe.records.of(owner), now(), wholeMs(notifySeconds))
   }
 
   /**

@@ -32,14 +32,17 @@ export const Task = z.strictObject({
 export type Task = z.infer<typeof Task>
 
 const budget = GivenBudget.optional().describe("cost in US$")
+const wait = z.boolean().optional().describe("Return with all results, as agents_wait does")
 
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
+  wait,
   budget,
 }
 /** Without its tasks, which are read one by one, so that a bad one does not take the others along. */
 export const UncheckedTasks = {
   tasks: z.array(z.unknown()).min(1).max(64),
+  wait,
   budget,
 }
 export const StatusArguments = { ids }

@@ -21,18 +21,29 @@ import { excerpt } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
+import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
-type Sound = { name: string; task: Task; agent: HostAgent; choice?: ModelChoice | undefined }
+type Sound = {
+  name: string
+  task: Task
+  agent: HostAgent
+  choice?: ModelChoice | undefined
+  /** Why another agent has it than a task gets that names none. */
+  why?: string | undefined
+}
 type Refused = { name: string; refused: string }
 
+/** What became of the tasks of a call, and whether that is to return with their results; `notes`: what else to say. */
+type Made = { outcomes: Outcome[]; isToWait: boolean; notes: string[] }
+
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
-export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  const { tasks, budget } = readArguments(UncheckedTasks, given)
+export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
+  const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
   if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
@@ -40,7 +51,7 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
-  const checked = tasks.map((task, index) => check(catalog, task, index))
+  const checked = tasks.map((task, index) => check(catalog, owner, call, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
@@ -50,7 +61,22 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const outcomes = startAll(services, owner, permitted, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return report(services, outcomes, isCostLimited ? unpriced(services, outcomes, catalog) : [])
+  const notes = isCostLimited ? unpriced(services, outcomes, catalog) : []
+  return { outcomes, isToWait: wait, notes }
+}
+
+/** What the call answers: which jobs run now, or their results once all have ended. */
+export async function answerOf(
+  services: Services,
+  { outcomes, isToWait, notes }: Made,
+  call: ToolCall,
+): Promise<ToolAnswer> {
+  const known = recordsOf(services, outcomes)
+  if (!isToWait || known.length === 0) return report(services, outcomes, notes)
+  const refused = outcomes.filter((outcome) => "refused" in outcome)
+  const said = [...reassigned(outcomes), ...notes, ...refused.map((each) => `Refused: ${withName(each)}`)]
+  const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
+  return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
 }
 
 /** What the owner's jobs may use up may be used up. */
@@ -114,19 +140,48 @@ function answered<T>(result: Result<T>): T {
   throw new Error(`opencode did not answer (${result.error.message}); nothing was started`)
 }
 
-function check({ agents, models }: Catalog, given: unknown, index: number): Item {
+function check(
+  { agents, models }: Catalog,
+  owner: Owner,
+  call: ToolCall,
+  given: unknown,
+  index: number,
+): Item {
   const place = `tasks[${index}]`
   const name = nameOf(given) ?? place
   const read = parse(Task, given, place)
   if (!read.ok) return { name, refused: read.problems.join("; ") }
   const task = read.value
-  const { agent: asked = "general" } = task
-  const agent = agents.find((each) => each.name === asked && each.isSubagent)
-  if (!agent) return { name, refused: `no subagent "${asked}"; available: ${namesOf(offered(agents))}` }
-  if (task.model === undefined || !models) return { name, task, agent }
+  const asked = task.agent === undefined ? defaultAgent(agents, owner, call) : { name: task.agent }
+  const agent = agents.find((each) => each.name === asked.name && each.isSubagent)
+  if (!agent) return { name, refused: `no subagent "${asked.name}"; available: ${namesOf(offered(agents))}` }
+  const item = { name, task, agent, why: asked.why }
+  if (task.model === undefined || !models) return item
   const choice = chosen(models, task.model)
-  return typeof choice === "string" ? { name, refused: choice } : { name, task, agent, choice }
+  return typeof choice === "string" ? { name, refused: choice } : { ...item, choice }
 }
+
+/** What tasks get that name none: the first of these that there is and that the owner may start. */
+const defaults = ["general", "explore"] as const
+
+function defaultAgent(
+  agents: readonly HostAgent[],
+  owner: Owner,
+  { agent }: ToolCall,
+): { name: string; why?: string } {
+  const [first] = defaults
+  const there = defaults.filter((name) => agents.some((each) => each.name === name && each.isSubagent))
+  const name = there.find((each) => isPermitted(owner, each)) ?? first
+  if (name === first) return { name }
+  return {
+    name,
+    why: there.includes(first) ? `"${agent}" may not start "${first}"` : `there is no "${first}"`,
+  }
+}
+
+/** By the rules alone: it may depend on a person. */
+const isPermitted = ({ agent, rules }: Owner, name: string) =>
+  verdict([...(agent?.rules ?? []), ...rules], { permission: "task", pattern: name }) !== "deny"
 
 /** What opencode calls `provider/model` or `provider/model#variant`, or why there is none. */
 function chosen(models: readonly HostModel[], asked: string): ModelChoice | string {
@@ -197,10 +252,7 @@ function refusalOf(
     case "granted":
       return undefined
     case "denied": {
-      const rules = [...(owner.agent?.rules ?? []), ...owner.rules]
-      const permitted = offered(agents).filter(
-        ({ name }) => verdict(rules, { permission: "task", pattern: name }) !== "deny",
-      )
+      const permitted = offered(agents).filter(({ name }) => name !== agent && isPermitted(owner, name))
       return `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted) || "none"}`
     }
     case "rejected":
@@ -212,8 +264,8 @@ function refusalOf(
   }
 }
 
-/** What became of a task. */
-type Outcome = JobKey | Refused
+/** What became of a task. `agent`, `why`: as in `Sound`. */
+type Outcome = (JobKey & { agent: string; why?: string | undefined }) | Refused
 
 function startAll(
   services: Services,
@@ -248,7 +300,7 @@ function startAll(
         rules: rulesOf(item.agent),
       }),
     )
-    return { owner: session, id }
+    return { owner: session, id, agent: item.agent.name, why: item.why }
   })
 }
 
@@ -312,17 +364,31 @@ function unpriced({ troupe }: Services, outcomes: readonly Outcome[], { models =
     : []
 }
 
-function report({ troupe }: Services, outcomes: readonly Outcome[], notes: readonly string[]): ToolAnswer {
+const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
+  outcomes.flatMap((outcome) =>
+    "id" in outcome ? (troupe.records.get(outcome.owner, outcome.id) ?? []) : [],
+  )
+
+const reasons = (refused: readonly Refused[]) =>
+  refused.map(({ name, refused }) => ({ id: name, reason: refused }))
+
+/** Which jobs have another agent than they would get by default: who named none is told. */
+function reassigned(outcomes: readonly Outcome[]): string[] {
+  const moved = outcomes.flatMap((outcome) => ("id" in outcome && outcome.why !== undefined ? outcome : []))
+  const [first] = moved
+  return first ? [`As ${first.why}, ${first.agent} has: ${moved.map(({ id }) => id).join(", ")}.`] : []
+}
+
+function report(services: Services, outcomes: readonly Outcome[], notes: readonly string[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
-  const records = outcomes
-    .map((outcome) => ("id" in outcome ? troupe.records.get(outcome.owner, outcome.id) : undefined))
-    .filter((record) => record !== undefined)
+  const records = recordsOf(services, outcomes)
   const unasked = records.filter(({ startedAt, error }) => error && startedAt === undefined)
   const started = records.filter((record) => !unasked.includes(record))
   const lines = [
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
+    ...reassigned(outcomes),
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...notes,
     ...refused.map((each) => `Refused: ${withName(each)}`),
@@ -332,7 +398,7 @@ function report({ troupe }: Services, outcomes: readonly Outcome[], notes: reado
     output: lines.filter((line) => line !== "").join("\n"),
     metadata: {
       jobs: withoutText(records),
-      refused: refused.map(({ name, refused }) => ({ id: name, reason: refused })),
+      refused: reasons(refused),
       // The owner has read all that there is of them.
       troupe: deliveryMark(unasked),
     },

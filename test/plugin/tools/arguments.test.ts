@@ -47,6 +47,7 @@ describe("What the model sees of", () => {
             },
           },
         },
+        wait: { type: "boolean", description: "Return with all results, as agents_wait does" },
         budget: {
           type: "object",
           properties: { tokens: { type: "number" }, cost: { type: "number" } },
