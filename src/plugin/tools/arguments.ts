@@ -49,7 +49,7 @@ export const Task = z.strictObject({
 export type Task = z.infer<typeof Task>
 
 const budget = GivenBudget.optional().describe("cost in US$")
-const wait = z.boolean().optional().describe("Return with all results, as agents_wait does")
+const wait = z.boolean().optional().describe("Return with their results")
 
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),

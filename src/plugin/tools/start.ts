@@ -17,7 +17,7 @@ import type {
 import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { excerpt } from "../records/words.ts"
+import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { itemIds, mostItems, needsFor, placeholder, refuseUnmeetable, withItem } from "./graph.ts"
@@ -41,15 +41,18 @@ type Sound = {
 }
 type Refused = { name: string; refused: string }
 
-/** What became of the tasks of a call, and whether that is to return with their results. */
-type Made = { outcomes: Outcome[]; notes: string[]; isToWait: boolean }
+/** What became of the tasks of a call, and whether that is to return with their results; `notes`: what else to say. */
+type Made = { outcomes: Outcome[]; isToWait: boolean; notes: string[] }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
   const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
-  const { catalog, owner } = await lookUp(services, tasks, call)
+  if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
+    await knowTree(services, call.place.session)
+  const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
+  const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
   const checked = tasks.map((task, index) => check(catalog, owner, call, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
@@ -62,13 +65,14 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const outcomes = startAll(services, owner, ready, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return { outcomes, notes: ready.flatMap(noteOn), isToWait: wait }
+  const prices = isCostLimited ? unpriced(services, outcomes, catalog) : []
+  return { outcomes, isToWait: wait, notes: [...ready.flatMap(noteOn), ...prices] }
 }
 
 /** What the call answers: which jobs run now, or their results once all have ended. */
 export async function answerOf(
   services: Services,
-  { outcomes, notes, isToWait }: Made,
+  { outcomes, isToWait, notes }: Made,
   call: ToolCall,
 ): Promise<ToolAnswer> {
   const known = recordsOf(services, outcomes)
@@ -83,6 +87,17 @@ export async function answerOf(
 function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   const refusal = budgets.refusal(place.session)
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
+}
+
+/** What its jobs have started in an earlier opencode has used something up as well. */
+async function knowTree(services: Services, owner: string): Promise<void> {
+  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
+  await Promise.all(
+    children.map(async ({ session }) => {
+      await services.recovery.owner(session)
+      await knowTree(services, session)
+    }),
+  )
 }
 
 /** What tasks may name. Without `models`, no task names one. */
@@ -104,13 +119,14 @@ async function lookUp(
   { host }: Services,
   tasks: unknown[],
   call: ToolCall,
+  needsPrices: boolean,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, model, models] = await Promise.all([
     host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel ? host.models(call.place.session) : undefined,
+    namesModel || needsPrices ? host.models(call.place.session) : undefined,
   ])
   const known = answered(agents)
   return {
@@ -263,7 +279,9 @@ function refusalOf(
       return undefined
     case "denied": {
       const permitted = offered(agents).filter(({ name }) => name !== agent && isPermitted(owner, name))
-      return `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted) || "none"}`
+      return permitted.length === 0
+        ? `"${call.agent}" may start no subagent`
+        : `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted)}`
     }
     case "rejected":
       return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"
@@ -389,6 +407,19 @@ function describeAll(task: Task): string {
     : describe(task)
 }
 
+/** What no limit of costs can hold is said at the start, rather than never noticed. */
+function unpriced({ troupe }: Services, outcomes: readonly Outcome[], { models = [] }: Catalog): string[] {
+  const used = outcomes.map((outcome) =>
+    "id" in outcome ? troupe.records.get(outcome.owner, outcome.id)?.model : undefined,
+  )
+  const names = models
+    .filter(({ name, isUnpriced }) => isUnpriced && used.includes(name))
+    .map(({ name }) => name)
+  return names.length > 0
+    ? [`opencode knows no price of ${listed(names, 5)}: no cost budget holds it, but one of tokens does.`]
+    : []
+}
+
 const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
   outcomes.flatMap((outcome) =>
     "id" in outcome ? (troupe.records.get(outcome.owner, outcome.id) ?? []) : [],
@@ -413,9 +444,10 @@ function report(services: Services, outcomes: readonly Outcome[], notes: readonl
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
+    ...holdLines(started, services.now()),
     ...reassigned(outcomes),
-    ...notes,
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
+    ...notes,
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {

@@ -73,7 +73,7 @@ describe("What the model sees of", () => {
             },
           },
         },
-        wait: { type: "boolean", description: "Return with all results, as agents_wait does" },
+        wait: { type: "boolean", description: "Return with their results" },
         budget: {
           type: "object",
           properties: { tokens: { type: "number" }, cost: { type: "number" } },

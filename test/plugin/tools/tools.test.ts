@@ -41,7 +41,11 @@ describe("A malformed argument", () => {
       { tasks: Array(65).fill(task("a")) },
       "tasks is a list of 65: it must be a list of 1 to 64",
     ],
-    ["agents_start", { tasks: [task("a")], parallel: true }, "parallel is unknown; valid names: tasks"],
+    [
+      "agents_start",
+      { tasks: [task("a")], parallel: true },
+      "parallel is unknown; valid names: tasks, wait, budget",
+    ],
     ["agents_status", { ids: "a" }, 'ids is "a": it must be a list that is not empty'],
     ["agents_status", { ids: [] }, "ids is []: it must be a list that is not empty"],
     ["agents_wait", { ids: [1] }, "ids[0] is 1: it must be text"],
@@ -263,7 +267,9 @@ describe("agents_start", () => {
       return (await call("agents_start", { tasks }, { agent: "plan", ask })).output
     }
     const refusal = (permitted: string) =>
-      `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
+      permitted === "none"
+        ? 'Refused: a: "plan" may start no subagent'
+        : `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
 
     it.each<[string, PermissionRule[], PermissionRule[], string]>([
       ["its agent's rules", [rule("*", "allow"), rule("general", "deny")], [], "explore, review"],
