@@ -3,6 +3,7 @@ import { Ledger } from "../machines/ledger.ts"
 import type { JobRecord } from "../machines/record.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
+import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
@@ -195,9 +196,15 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       watch.takeOver(session)
     },
     onWaiting: showWaiting,
+    onOver: (owner) => dependents.look(owner),
     now,
   })
   const messenger = createMessenger({ troupe, host, turns, store, inbox, budgets, options, now })
+  const dependents = followDependents({
+    records: ledger,
+    messenger,
+    warn: (message) => void host.log("warn", message),
+  })
   const actors = () =>
     allActors(troupe.actors(), {
       turns: () => turns.actors(),
@@ -258,6 +265,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     starts,
     recovery,
     messenger,
+    dependents,
     tools,
     hear(event: HostEvent): void {
       turns.hear(event)
@@ -269,6 +277,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     },
     async stop(): Promise<void> {
       recovery.stop()
+      dependents.stop()
       deliveries.stop()
       budgets.stop()
       toasts.stop()

@@ -29,6 +29,8 @@ export type Finding =
   | { type: "answered"; record: JobRecord }
   /** Nothing says how it ended, so its process did not see the end. */
   | { type: "interrupted"; record: JobRecord }
+  /** It waited for other jobs and its child was never asked: what is to become of it follows from what became of them. */
+  | { type: "blocked"; job: JobInput & { session: string }; interrupted: JobRecord }
   /** The same, and it is to go on; `interrupted` is its end where it cannot. */
   | { type: "unfinished"; job: JobInput & { session: string }; interrupted: JobRecord }
 
@@ -79,15 +81,13 @@ export function findingOf(evidence: Evidence): Finding {
   const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
   // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
-  if (recover === "resume" || isRunning || isUnasked)
-    return {
-      type: "unfinished",
-      job: {
-        ...jobAgain(child, stored, earlierText(messages, run)),
-        ...(record.needs && placeOf(messages, messageID) && { hasBegun: true }),
-      },
-      interrupted,
-    }
+  const hasBegun = placeOf(messages, messageID) !== undefined
+  const job = {
+    ...jobAgain(child, stored, earlierText(messages, run)),
+    ...(record.needs && hasBegun && { hasBegun: true as const }),
+  }
+  if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
+  if (record.needs && !hasBegun) return { type: "blocked", job, interrupted }
   return { type: "interrupted", record: interrupted }
 }
 

@@ -6,7 +6,6 @@ import { quietXState } from "../../machines/support/quiet.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import { failed } from "../support/host-double.ts"
 import { testServices } from "../support/services.ts"
-import { until } from "../support/until.ts"
 
 quietXState()
 
@@ -112,7 +111,8 @@ describe("A task that needs others", () => {
     await answer("a", "x".repeat(20_000))
     await answer("b", "y".repeat(40_000))
     await answer("c", "z".repeat(4_000))
-    await until(() => textFor("d") !== undefined)
+    // It is written to a disk.
+    await vi.waitFor(() => expect(textFor("d")).toBeDefined(), { timeout: 20_000 })
     vi.unstubAllEnvs()
     const text = textFor("d") ?? ""
     expect(text.match(/x+/)?.[0]).toHaveLength(13_000)
@@ -164,6 +164,84 @@ describe("A task that needs others", () => {
     expect(output).toContain(
       'reason="dependency: it needs b, which failed: it needs a, which was cancelled by its owner: no use"',
     )
+  })
+})
+
+describe("A job that failed because of what it needs", () => {
+  const failing = async (...more: object[]) => {
+    const all = services()
+    await all.start(task("a"), needing("b", "a"), needing("c", "b"), ...more)
+    await all.call("agents_cancel", { ids: ["a"], reason: "no use" })
+    await all.call("agents_wait", { ids: ["a", "b", "c"] })
+    return all
+  }
+  const settle = async () => {
+    for (let round = 0; round < 5; round++) await settled()
+  }
+
+  it("goes on as it was asked once that is done after all, and so do those that it failed, with a word in the result", async () => {
+    const { call, textFor, answer, stateOf, troupe } = await failing()
+    const { output } = await call("agents_send", { id: "a", message: "try again" })
+    expect(output.split("\n").slice(0, 2)).toEqual([
+      "Run 2 started; agents_wait returns its result.",
+      "Once it is done, so go on: b, c",
+    ])
+    expect(stateOf("b")).toBe("failed")
+    await answer("a", "of a, at last")
+    await settle()
+    expect([stateOf("b"), stateOf("c")]).toEqual(["prompting.working", "created.blocked"])
+    expect(textFor("b")).toMatch(/of a, at last\n.*do b$/s)
+    await answer("b", "of b")
+    await settle()
+    await answer("c", "of c")
+    const waited = await call("agents_wait", { ids: ["b", "c"] })
+    expect(waited.jobs.map(({ run, state }) => `${state} ${run}`)).toEqual(["done 2", "done 2"])
+    expect(waited.output).toMatch(/<job id="b"[^>]* note="it ran again once what it needs was done">\nof b/)
+    expect(troupe.records.get("owner", "b")?.needs).toEqual([{ id: "a", on: "done" }])
+  })
+
+  it("stays failed where that fails again, and where another need of it is broken still", async () => {
+    const { call, host, stateOf, answer } = await failing(task("x"), needing("d", "a", "x"))
+    await call("agents_send", { id: "a", message: "try again" })
+    await call("agents_cancel", { ids: ["a", "x"] })
+    await settle()
+    expect([stateOf("b"), stateOf("d")]).toEqual(["failed", "failed"])
+    await call("agents_send", { id: "a", message: "and again" })
+    await answer("a", "of a")
+    await settle()
+    expect([stateOf("b"), stateOf("d")]).toEqual(["prompting.working", "failed"])
+    expect(host.prompts).toHaveLength(5)
+  })
+
+  it("stays cancelled where it was cancelled itself", async () => {
+    const { call, stateOf, answer, start } = services()
+    await start(task("a"), needing("b", "a"))
+    await call("agents_cancel", { all: true })
+    await call("agents_send", { id: "a", message: "go on" })
+    await answer("a", "of a")
+    await settle()
+    expect(stateOf("b")).toBe("cancelled")
+  })
+
+  it("can be sent on without it: its child is asked all that it was to be asked", async () => {
+    const { call, textFor, stateOf } = await failing()
+    await call("agents_send", { id: "b", message: "Do without." })
+    await settle()
+    expect(textFor("b")).toBe("do b\n\nDo without.")
+    expect(stateOf("c")).toBe("failed")
+  })
+
+  it("begins once where its owner sends it a message at the same moment", async () => {
+    const { call, answer, troupe, host } = await failing()
+    await call("agents_send", { id: "a", message: "try again" })
+    const sending = call("agents_send", { id: "b", message: "Go on." })
+    await answer("a", "of a")
+    await settle()
+    await sending
+    await settle()
+    expect(troupe.records.get("owner", "b")).toMatchObject({ run: 2, state: "prompting" })
+    const { session } = troupe.records.get("owner", "b") ?? {}
+    expect(host.prompts.filter(({ prompt }) => prompt.session === session)).toHaveLength(1)
   })
 })
 
