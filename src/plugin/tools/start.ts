@@ -4,6 +4,7 @@ import { hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
+import { loadSchema } from "../children/schema/schemas.ts"
 import type {
   HostAgent,
   HostModel,
@@ -36,7 +37,9 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
 
-  const checked = tasks.map((task, index) => check(catalog, task, index))
+  const checked = await Promise.all(
+    tasks.map((task, index) => refuseSchema(check(catalog, task, index), `tasks[${index}].schema`)),
+  )
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
@@ -117,6 +120,12 @@ function chosen(models: readonly HostModel[], asked: string): ModelChoice | stri
   return variants.length === 0
     ? `the model "${model}" has no variants`
     : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
+}
+
+async function refuseSchema(item: Item, place: string): Promise<Item> {
+  if (!("task" in item) || item.task.schema === undefined) return item
+  const loaded = await loadSchema(item.task.schema, place)
+  return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
 }
 
 function refuseTaken(services: Services, owner: string, item: Item): Item {
@@ -259,6 +268,7 @@ function jobOf(
     ...job,
     description: describe(task),
     prompt: task.prompt,
+    schema: task.schema,
     agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.
