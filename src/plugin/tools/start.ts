@@ -37,9 +37,9 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
 
-  const checked = await Promise.all(
-    tasks.map((task, index) => refuseSchema(check(catalog, task, index), `tasks[${index}].schema`)),
-  )
+  const checked: Item[] = []
+  for (const [index, task] of tasks.entries())
+    checked.push(await refuseSchema(check(catalog, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)

@@ -3,10 +3,11 @@ import type { Checked, Json } from "../../records/checked.ts"
 export type Check = (answer: string) => Checked
 
 /** Longer answers are not read, and deeper ones neither. Characters, and levels. */
-const mostCharacters = 1_000_000
+const mostCharacters = 500_000
 const mostDepth = 100
-/** Characters that are looked at in the search for values, which may begin anywhere. */
+/** Characters that are looked at in the search for values, which may begin anywhere; and how many values are tried. */
 const mostLooks = 10_000_000
+const mostTries = 200
 
 /** Reads an answer: the value may have words around it, or stand in a fenced block. */
 export function checkOf(problemsOf: (value: unknown) => string[]): Check {
@@ -27,30 +28,34 @@ export function checkOf(problemsOf: (value: unknown) => string[]): Check {
 function* valuesIn(text: string): Generator<Json> {
   const whole = parsed(text)
   if (whole !== undefined) return yield whole
-  for (const [, inner = ""] of [...text.matchAll(fences)].reverse()) {
+  const fenced = [...text.matchAll(fences)].map(([, inner = ""]) => inner)
+  for (const inner of fenced.slice(-mostTries).reverse()) {
     const value = parsed(inner)
     if (value !== undefined) yield value
   }
-  yield* outermost(text).reverse()
+  yield* outermost(text, { looks: mostLooks, tries: mostTries })
 }
 
 const fences = /^[ \t]*(?:```|~~~)[^\n]*\n([\s\S]*?)^[ \t]*(?:```|~~~)[ \t]*$/gm
 
-/** The objects and lists of a text that stand in no other. */
-function outermost(text: string): Json[] {
-  const found: Json[] = []
-  let looks = mostLooks
+/** The objects and lists of a text that stand in no other, the last first. */
+function* outermost(text: string, left: { looks: number; tries: number }): Generator<Json> {
+  const found: string[] = []
   for (let at = 0; at < text.length; at++) {
     if (text[at] !== "{" && text[at] !== "[") continue
-    const end = endOf(text, at, looks)
-    looks -= (end ?? text.length) - at
-    if (looks < 0) break
-    const value = end === undefined ? undefined : parsed(text.slice(at, end))
-    if (value === undefined || end === undefined) continue
-    found.push(value)
+    const end = endOf(text, at, left.looks)
+    left.looks -= (end ?? text.length) - at
+    if (left.looks < 0) break
+    if (end === undefined) continue
+    found.push(text.slice(at, end))
     at = end - 1
   }
-  return found
+  for (const each of found.reverse()) {
+    if (--left.tries < 0) return
+    const value = parsed(each)
+    if (value === undefined) yield* outermost(each.slice(1, -1), left)
+    else yield value
+  }
 }
 
 /** Where the value that begins there ends, if it does. */

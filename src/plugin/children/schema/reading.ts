@@ -6,12 +6,15 @@ import { compilePattern } from "./pattern.ts"
 
 /** A schema goes to the child's model with its prompt. Characters of JSON. */
 const mostCharacters = 30_000
+/** How many schemas it may have in it. */
+const mostSchemas = 500
 /** How deep schemas may stand in each other: what checks them is as deep. */
 const mostDepth = 50
 /** Of the problems, those that are named. */
 const mostProblems = 5
-/** Characters of a wrong value that a problem shows. */
+/** Characters of a wrong value, and of its place, that a problem shows. */
 const shownLength = 60
+const placeLength = 120
 
 /** What makes each evaluation of a schema spend effort: a keyword of this product's own. */
 export const EFFORT = "troupeEffort"
@@ -74,6 +77,8 @@ class Reading {
       return true
     }
     this.#places.add(placeOf(path))
+    if (this.#places.size === mostSchemas + 1) this.#add([], `has more than ${mostSchemas} schemas in it`)
+    if (this.#places.size > mostSchemas) return true
     const read: Plain = {}
     for (const [keyword, value] of Object.entries(given)) {
       const kind = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined
@@ -181,7 +186,7 @@ class Reading {
   }
 
   #add(path: Path, words: string): void {
-    const place = toDotPath(path)
+    const place = excerpt(toDotPath(path), placeLength)
     const dot = place === "" || place.startsWith("[") ? "" : "."
     this.problems.push(`${this.#name}${dot}${place} ${words}`)
   }
@@ -282,12 +287,12 @@ function ofToday({ items, additionalItems, ...schema }: Plain): Plain {
   return { ...schema, prefixItems: items, ...(additionalItems !== undefined && { items: additionalItems }) }
 }
 
-/** As much as it has to look at, at most. */
+/** It grows with what has to be looked at, most of which is quickly done. */
 function effortOf(schema: Plain): number {
-  return Object.values(schema).reduce<number>(
-    (sum, value) => sum + (value instanceof Object ? Object.keys(value).length : 1),
-    1,
+  const sizes = Object.values(schema).map((value) =>
+    value instanceof Object ? Object.keys(value).length : 1,
   )
+  return sizes.reduce((sum, size) => sum + Math.floor(size / 16), 1)
 }
 
 const isTexts = (value: unknown): value is string[] =>

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises"
 import { wordsOf } from "../../util/error-words.ts"
 import { type Check, checkOf } from "./answer.ts"
 
@@ -29,6 +30,8 @@ export function loadSchema(schema: Schema, name = "the schema"): Promise<Loaded>
 async function load(schema: Schema, name: string): Promise<Loaded> {
   try {
     const { compileSchema } = await import("./validator.ts")
+    // Many that are large do not keep all else waiting.
+    await nextTurn()
     const compiled = compileSchema(schema, name)
     return compiled.ok ? { ok: true, check: checkOf(compiled.problems) } : compiled
   } catch (thrown) {

@@ -6,6 +6,7 @@ import unevaluated from "ajv/dist/vocabularies/unevaluated/index.js"
 import validation from "ajv/dist/vocabularies/validation/index.js"
 import { toDotPath } from "zod/v4/core"
 import { excerpt } from "../../records/words.ts"
+import { wordsOf } from "../../util/error-words.ts"
 import { Effort, TooMuchEffort } from "./effort.ts"
 import { compilePattern } from "./pattern.ts"
 import { EFFORT, type Plain, readSchema } from "./reading.ts"
@@ -17,11 +18,13 @@ import { EFFORT, type Plain, readSchema } from "./reading.ts"
  * JSON Schema. It compiles with `new Function`, out of what `readSchema` has let through.
  */
 
-/** What a check may cost, in evaluations of schemas and steps of patterns: about a second. */
-const mostEffort = 10_000_000
+/** What a check may cost, in evaluations of schemas and steps of patterns: well below a second. */
+const mostEffort = 1_000_000
+/** The same for finding all that is wrong: each of it has its cost. */
+const mostEffortForWords = 100_000
 /** Of what is wrong with a value, so much is said. */
 const mostProblems = 8
-const shownLength = 100
+const shownLength = 160
 
 export type Compiled =
   /** `problems`: what is wrong with a value, in words; none where it fits. */
@@ -31,37 +34,58 @@ export type Compiled =
 export function compileSchema(given: Plain, name: string): Compiled {
   const read = readSchema(given, name)
   if (!read.ok) return read
-  const effort = new Effort()
-  const validate = compiled(read.schema, effort)
-  if (typeof validate === "string")
-    return { ok: false, problems: [`${name} cannot be compiled: ${validate}`] }
-  const problems = (value: unknown): string[] => {
-    effort.give(mostEffort)
-    try {
-      if (validate(value)) return []
-    } catch (thrown) {
-      return [isEndless(thrown) ? endless : excerpt(String(thrown))]
+  const { schema } = read
+  try {
+    const check = checker(schema, "first", mostEffort)
+    // What refers to itself without looking any deeper never comes to an end, whatever the value.
+    for (const probe of probes) check(probe)
+    const all = once(() => checker(schema, "all", mostEffortForWords))
+    const problems = (value: unknown): string[] => {
+      const first = attempt(() => check(value))
+      if (typeof first === "string") return [first]
+      if (first.length === 0) return []
+      const found = attempt(() => all()(value))
+      return wordsOfAll(typeof found === "string" ? first : found)
     }
-    const found = [...new Set((validate.errors ?? []).map(wordsOf))]
-    const more = found.length - mostProblems
-    return more > 0 ? [...found.slice(0, mostProblems), `${more} more`] : found
+    return { ok: true, problems }
+  } catch (thrown) {
+    const words = isEndless(thrown)
+      ? "refers to itself without end, or is too deep"
+      : `cannot be compiled: ${wordsOf(thrown)}`
+    return { ok: false, problems: [`${name} ${words}`] }
   }
-  // What refers to itself without looking any deeper never comes to an end, whatever the value.
-  const isSound = probes.every((probe) => !problems(probe).includes(endless))
-  return isSound ? { ok: true, problems } : { ok: false, problems: [`${name} refers to itself without end`] }
 }
 
-const endless = "it takes too long to check: its schema refers to itself too often"
 const probes = [null, true, 0, "", [], {}]
+
+function attempt(check: () => ErrorObject[]): ErrorObject[] | string {
+  try {
+    return check()
+  } catch (thrown) {
+    return isEndless(thrown) ? "it takes too long to check against its schema" : wordsOf(thrown)
+  }
+}
 
 /** The stack may be used up first. */
 const isEndless = (thrown: unknown) => thrown instanceof TooMuchEffort || thrown instanceof RangeError
 
-type Validate = { (value: unknown): boolean; errors?: ErrorObject[] | null }
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
 
-function compiled(schema: Plain, effort: Effort): Validate | string {
+/** What finds out what is wrong with a value. @throws what `isEndless` is about */
+function checker(
+  schema: Plain,
+  which: "first" | "all",
+  mostEffort: number,
+): (value: unknown) => ErrorObject[] {
+  const effort = new Effort()
   const ajv = new (defaultOf(core))({
-    allErrors: true,
+    allErrors: which === "all",
     strict: false,
     validateSchema: false,
     validateFormats: false,
@@ -69,10 +93,16 @@ function compiled(schema: Plain, effort: Effort): Validate | string {
     logger: false,
     // A field that every object inherits is not there.
     ownProperties: true,
+    // 0.07 is a multiple of 0.01, whatever the processor says.
+    multipleOfPrecision: 6,
     unevaluated: true,
     next: true,
     inlineRefs: false,
-    code: { regExp: Object.assign((source: string) => compilePattern(source, effort), { code: "pattern" }) },
+    code: {
+      // Takes longer than it saves.
+      optimize: false,
+      regExp: Object.assign((source: string) => compilePattern(source, effort), { code: "pattern" }),
+    },
   })
   const vocabularies = [
     defaultOf(coreVocabulary),
@@ -97,10 +127,10 @@ function compiled(schema: Plain, effort: Effort): Validate | string {
     error: { message: "must NOT have duplicate items" },
     validate: (isWanted: boolean, items: unknown[]) => !isWanted || areUnique(items, effort),
   })
-  try {
-    return ajv.compile(schema)
-  } catch (thrown) {
-    return excerpt(thrown instanceof Error ? thrown.message : String(thrown))
+  const validate = ajv.compile(schema)
+  return (value) => {
+    effort.give(mostEffort)
+    return validate(value) ? [] : (validate.errors ?? [])
   }
 }
 
@@ -109,14 +139,22 @@ function defaultOf<T>(module: { default: T }): T {
   return "default" in module ? module.default : module
 }
 
+function wordsOfAll(errors: readonly ErrorObject[]): string[] {
+  // That a name is wrong is said where it is said why.
+  const found = [...new Set(errors.filter(({ keyword }) => keyword !== "propertyNames").map(wordsOfOne))]
+  const more = found.length - mostProblems
+  return more > 0 ? [...found.slice(0, mostProblems), `${more} more`] : found
+}
+
 /** `findings[0].line must be integer` */
-function wordsOf({ instancePath, keyword, params, message = "does not fit" }: ErrorObject): string {
+function wordsOfOne({ instancePath, keyword, params, propertyName, message = "does not fit" }: ErrorObject) {
   const steps = instancePath
     .split("/")
     .slice(1)
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
   const place = toDotPath(steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step)))
-  return excerpt(`${place || "the value"} ${message}${detailOf(keyword, params)}`, shownLength)
+  const what = propertyName === undefined ? "" : `: the name ${JSON.stringify(propertyName)}`
+  return excerpt(`${place || "the value"}${what} ${message}${detailOf(keyword, params)}`, shownLength)
 }
 
 /** What ajv leaves out of its words. */
