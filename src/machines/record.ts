@@ -96,6 +96,10 @@ export const Attempt = z.object({
 })
 export type Attempt = z.infer<typeof Attempt>
 
+/** What a batch or an owner may spend, with all that its jobs start. Cost in US dollars. */
+export const Budget = z.object({ tokens: count.optional(), cost: count.optional() })
+export type Budget = z.infer<typeof Budget>
+
 /** A job as plain JSON: what tools return, what the inspector shows, what survives a restart. */
 export const JobRecord = z.object({
   /** Short, unique within the owner. */
@@ -105,6 +109,8 @@ export const JobRecord = z.object({
   owner: z.string(),
   /** Jobs of one call of `agents_start` have the same; those of an earlier version have none. */
   batch: z.string().optional(),
+  /** What its batch may spend. */
+  budget: Budget.optional(),
   description: z.string(),
   agent: z.string(),
   /** `provider/model`; absent where opencode chooses. */
@@ -130,7 +136,7 @@ export const JobRecord = z.object({
   /** The models that were tried before `model`, oldest first. */
   attempts: z.array(Attempt).optional(),
   /** The answer as JSON, checked against the schema that its task has; present on a job with one that is `done`. */
-  structured: z.json().optional(),
+  structured: z.unknown().optional(),
   /**
    * The child's final answer, or what it had written when it was stopped: empty where that was nothing. Absent while
    * the job runs, and on an ended one whose text is not in memory: the child's session has it.

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobKey } from "../../machines/record.ts"
+import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
@@ -22,33 +22,66 @@ import { excerpt } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
+import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
-type Sound = { name: string; task: Task; agent: HostAgent; choice?: ModelChoice | undefined }
+type Sound = {
+  name: string
+  task: Task
+  agent: HostAgent
+  choice?: ModelChoice | undefined
+  /** Why another agent has it than a task gets that names none. */
+  why?: string | undefined
+}
 type Refused = { name: string; refused: string }
 
+/** What became of the tasks of a call, and whether that is to return with their results. */
+type Made = { outcomes: Outcome[]; isToWait: boolean }
+
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
-export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  const { tasks } = readArguments(UncheckedTasks, given)
+export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
+  const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
+  refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
 
   const checked: Item[] = []
   for (const [index, task] of tasks.entries())
-    checked.push(await refuseSchema(check(catalog, task, index), `tasks[${index}].schema`))
+    checked.push(await refuseSchema(check(catalog, owner, call, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
-  const outcomes = startAll(services, owner, permitted, call, depth)
+  refuseSpent(services, call)
+  const outcomes = startAll(services, owner, permitted, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return report(services, outcomes)
+  return { outcomes, isToWait: wait }
+}
+
+/** What the call answers: which jobs run now, or their results once all have ended. */
+export async function answerOf(
+  services: Services,
+  { outcomes, isToWait }: Made,
+  call: ToolCall,
+): Promise<ToolAnswer> {
+  const known = recordsOf(services, outcomes)
+  if (!isToWait || known.length === 0) return report(services, outcomes)
+  const refused = outcomes.filter((outcome) => "refused" in outcome)
+  const said = [...reassigned(outcomes), ...refused.map((each) => `Refused: ${withName(each)}`)]
+  const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
+  return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
+}
+
+/** What the owner's jobs may use up may be used up. */
+function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
+  const refusal = budgets.refusal(place.session)
+  if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
 }
 
 /** What tasks may name. Without `models`, no task names one. */
@@ -94,19 +127,48 @@ function answered<T>(result: Result<T>): T {
   throw new Error(`opencode did not answer (${result.error.message}); nothing was started`)
 }
 
-function check({ agents, models }: Catalog, given: unknown, index: number): Item {
+function check(
+  { agents, models }: Catalog,
+  owner: Owner,
+  call: ToolCall,
+  given: unknown,
+  index: number,
+): Item {
   const place = `tasks[${index}]`
   const name = nameOf(given) ?? place
   const read = parse(Task, given, place)
   if (!read.ok) return { name, refused: read.problems.join("; ") }
   const task = read.value
-  const { agent: asked = "general" } = task
-  const agent = agents.find((each) => each.name === asked && each.isSubagent)
-  if (!agent) return { name, refused: `no subagent "${asked}"; available: ${namesOf(offered(agents))}` }
-  if (task.model === undefined || !models) return { name, task, agent }
+  const asked = task.agent === undefined ? defaultAgent(agents, owner, call) : { name: task.agent }
+  const agent = agents.find((each) => each.name === asked.name && each.isSubagent)
+  if (!agent) return { name, refused: `no subagent "${asked.name}"; available: ${namesOf(offered(agents))}` }
+  const item = { name, task, agent, why: asked.why }
+  if (task.model === undefined || !models) return item
   const choice = chosen(models, task.model)
-  return typeof choice === "string" ? { name, refused: choice } : { name, task, agent, choice }
+  return typeof choice === "string" ? { name, refused: choice } : { ...item, choice }
 }
+
+/** What tasks get that name none: the first of these that there is and that the owner may start. */
+const defaults = ["general", "explore"] as const
+
+function defaultAgent(
+  agents: readonly HostAgent[],
+  owner: Owner,
+  { agent }: ToolCall,
+): { name: string; why?: string } {
+  const [first] = defaults
+  const there = defaults.filter((name) => agents.some((each) => each.name === name && each.isSubagent))
+  const name = there.find((each) => isPermitted(owner, each)) ?? first
+  if (name === first) return { name }
+  return {
+    name,
+    why: there.includes(first) ? `"${agent}" may not start "${first}"` : `there is no "${first}"`,
+  }
+}
+
+/** By the rules alone: it may depend on a person. */
+const isPermitted = ({ agent, rules }: Owner, name: string) =>
+  verdict([...(agent?.rules ?? []), ...rules], { permission: "task", pattern: name }) !== "deny"
 
 /** What opencode calls `provider/model` or `provider/model#variant`, or why there is none. */
 function chosen(models: readonly HostModel[], asked: string): ModelChoice | string {
@@ -183,11 +245,10 @@ function refusalOf(
     case "granted":
       return undefined
     case "denied": {
-      const rules = [...(owner.agent?.rules ?? []), ...owner.rules]
-      const permitted = offered(agents).filter(
-        ({ name }) => verdict(rules, { permission: "task", pattern: name }) !== "deny",
-      )
-      return `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted) || "none"}`
+      const permitted = offered(agents).filter(({ name }) => name !== agent && isPermitted(owner, name))
+      return permitted.length === 0
+        ? `"${call.agent}" may start no subagent`
+        : `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted)}`
     }
     case "rejected":
       return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"
@@ -198,15 +259,15 @@ function refusalOf(
   }
 }
 
-/** What became of a task. */
-type Outcome = JobKey | Refused
+/** What became of a task. `agent`, `why`: as in `Sound`. */
+type Outcome = (JobKey & { agent: string; why?: string | undefined }) | Refused
 
 function startAll(
   services: Services,
   owner: Owner,
   items: Item[],
   { place: { session, ...place }, agent }: ToolCall,
-  depth: number,
+  { depth, budget }: { depth: number; budget: Budget | undefined },
 ): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
@@ -228,12 +289,13 @@ function startAll(
         id,
         owner: session,
         batch,
+        budget,
         startedBy: { ...place, agent },
         mayStartJobs,
         rules: rulesOf(item.agent),
       }),
     )
-    return { owner: session, id }
+    return { owner: session, id, agent: item.agent.name, why: item.why }
   })
 }
 
@@ -260,7 +322,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent, choice }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "batch" | "startedBy" | "mayStartJobs" | "rules">,
+  job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
@@ -285,17 +347,31 @@ function describe({ description, prompt }: Task): string {
   return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
-function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
+const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
+  outcomes.flatMap((outcome) =>
+    "id" in outcome ? (troupe.records.get(outcome.owner, outcome.id) ?? []) : [],
+  )
+
+const reasons = (refused: readonly Refused[]) =>
+  refused.map(({ name, refused }) => ({ id: name, reason: refused }))
+
+/** Which jobs have another agent than they would get by default: who named none is told. */
+function reassigned(outcomes: readonly Outcome[]): string[] {
+  const moved = outcomes.flatMap((outcome) => ("id" in outcome && outcome.why !== undefined ? outcome : []))
+  const [first] = moved
+  return first ? [`As ${first.why}, ${first.agent} has: ${moved.map(({ id }) => id).join(", ")}.`] : []
+}
+
+function report(services: Services, outcomes: readonly Outcome[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
-  const records = outcomes
-    .map((outcome) => ("id" in outcome ? troupe.records.get(outcome.owner, outcome.id) : undefined))
-    .filter((record) => record !== undefined)
+  const records = recordsOf(services, outcomes)
   const unasked = records.filter(({ startedAt, error }) => error && startedAt === undefined)
   const started = records.filter((record) => !unasked.includes(record))
   const lines = [
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
+    ...reassigned(outcomes),
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
@@ -304,7 +380,7 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
     output: lines.filter((line) => line !== "").join("\n"),
     metadata: {
       jobs: withoutText(records),
-      refused: refused.map(({ name, refused }) => ({ id: name, reason: refused })),
+      refused: reasons(refused),
       // The owner has read all that there is of them.
       troupe: deliveryMark(unasked),
     },
