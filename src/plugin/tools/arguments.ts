@@ -28,6 +28,11 @@ export const Task = z.strictObject({
   agent: words.optional().describe("Default general"),
   model: modelName.optional().describe("provider/model or provider/model#variant"),
   timeout: seconds.optional().describe("Seconds"),
+  schema: z
+    .record(z.string(), z.unknown())
+    .meta({ requirement: "a JSON Schema, an object" })
+    .optional()
+    .describe("JSON Schema of its result"),
 })
 export type Task = z.infer<typeof Task>
 
@@ -80,6 +85,7 @@ function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
 const details = new Set([
   "additionalProperties",
   "pattern",
+  "propertyNames",
   "requirement",
   "exclusiveMinimum",
   "maximum",

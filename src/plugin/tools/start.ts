@@ -4,6 +4,7 @@ import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
+import { loadSchema } from "../children/schema/schemas.ts"
 import type {
   HostAgent,
   HostModel,
@@ -51,7 +52,9 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
-  const checked = tasks.map((task, index) => check(catalog, owner, call, task, index))
+  const checked: Item[] = []
+  for (const [index, task] of tasks.entries())
+    checked.push(await refuseSchema(check(catalog, owner, call, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
@@ -197,6 +200,12 @@ function chosen(models: readonly HostModel[], asked: string): ModelChoice | stri
     : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
 }
 
+async function refuseSchema(item: Item, place: string): Promise<Item> {
+  if (!("task" in item) || item.task.schema === undefined) return item
+  const loaded = await loadSchema(item.task.schema, place)
+  return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
+}
+
 function refuseTaken(services: Services, owner: string, item: Item): Item {
   const id = "task" in item ? item.task.id : undefined
   const taker = id === undefined ? undefined : takerOf(services, owner, id)
@@ -337,6 +346,7 @@ function jobOf(
     ...job,
     description: describe(task),
     prompt: task.prompt,
+    schema: task.schema,
     agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.

@@ -44,6 +44,7 @@ describe("What the model sees of", () => {
               agent: { type: "string", description: "Default general" },
               model: { type: "string", description: "provider/model or provider/model#variant" },
               timeout: seconds,
+              schema: { type: "object", description: "JSON Schema of its result" },
             },
           },
         },
