@@ -7,6 +7,7 @@ import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
+import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
@@ -187,6 +188,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     inbox,
     store,
     recover,
+    checkFor,
     hold: (owner, children) => holdToOwner(host, owner, children),
     finishBegun: (owner, messages) => deliveries.finishBegun(owner, messages),
     ...settings.owners,

@@ -45,6 +45,11 @@ export const Task = z.strictObject({
   timeout: seconds.optional().describe("Seconds"),
   needs: needs.optional(),
   each: each.optional(),
+  schema: z
+    .record(z.string(), z.unknown())
+    .meta({ requirement: "a JSON Schema, an object" })
+    .optional()
+    .describe("JSON Schema of its result"),
 })
 export type Task = z.infer<typeof Task>
 
@@ -97,6 +102,7 @@ function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
 const details = new Set([
   "additionalProperties",
   "pattern",
+  "propertyNames",
   "requirement",
   "exclusiveMinimum",
   "maximum",

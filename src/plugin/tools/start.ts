@@ -4,6 +4,7 @@ import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
+import { loadSchema } from "../children/schema/schemas.ts"
 import type {
   HostAgent,
   HostModel,
@@ -54,7 +55,9 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
-  const checked = tasks.map((task, index) => check(catalog, owner, call, task, index))
+  const checked: Item[] = []
+  for (const [index, task] of tasks.entries())
+    checked.push(await refuseSchema(check(catalog, owner, call, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = refuseHopeless(services, call.place.session, checked)
   const permitted = await askPermission(free, catalog, owner, call)
@@ -216,6 +219,12 @@ function problemWithEach({ id = "", prompt, each }: Task, place: string): string
 function refuseHopeless(services: Services, owner: string, items: readonly Item[]): Item[] {
   const free = items.map((item) => refuseTaken(services, owner, item))
   return refuseUnmeetable(free, services, owner)
+}
+
+async function refuseSchema(item: Item, place: string): Promise<Item> {
+  if (!("task" in item) || item.task.schema === undefined) return item
+  const loaded = await loadSchema(item.task.schema, place)
+  return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
 }
 
 function refuseTaken(services: Services, owner: string, item: Item): Item {
@@ -384,6 +393,7 @@ function jobOf(
     ...job,
     description: describe(task),
     prompt: task.prompt,
+    schema: task.schema,
     agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.

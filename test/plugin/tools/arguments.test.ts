@@ -70,6 +70,7 @@ describe("What the model sees of", () => {
                 description:
                   "One job per item, with {{item}} in its prompt. from: those of a job's structured result",
               },
+              schema: { type: "object", description: "JSON Schema of its result" },
             },
           },
         },
