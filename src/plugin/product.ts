@@ -6,6 +6,7 @@ import { oneLine, plainLines } from "../util/plain.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
+import { createItems } from "./children/items.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
@@ -156,6 +157,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     records: ledger,
     warn: toasts.show,
     jobTools: JOB_TOOLS,
+    runItems: (child, signal) => items.run(child, signal),
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const { budget } = options
@@ -201,7 +203,27 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     onOver: (owner) => dependents.look(owner),
     now,
   })
-  const messenger = createMessenger({ troupe, host, turns, store, inbox, budgets, options, now })
+  const items = createItems({
+    host,
+    troupe,
+    recovery,
+    hold: async (owner, child) => {
+      const [held] = await holdToOwner(host, owner, [child])
+      return held ?? { ok: true, value: undefined }
+    },
+    now,
+  })
+  const messenger = createMessenger({
+    isGroup: items.isGroup,
+    troupe,
+    host,
+    turns,
+    store,
+    inbox,
+    budgets,
+    options,
+    now,
+  })
   const dependents = followDependents({
     records: ledger,
     messenger,
@@ -280,6 +302,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     async stop(): Promise<void> {
       recovery.stop()
       dependents.stop()
+      items.stop()
       deliveries.stop()
       budgets.stop()
       toasts.stop()

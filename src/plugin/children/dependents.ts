@@ -2,6 +2,7 @@ import type { Records } from "../../machines/ledger.ts"
 import { endOf, standingOf } from "../../machines/needs.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import { wordsOf } from "../util/error-words.ts"
+import { isItemOf } from "./items.ts"
 import type { Messenger } from "./messenger.ts"
 
 export type DependentsOptions = {
@@ -50,12 +51,15 @@ function revivable(records: readonly JobRecord[]): JobRecord[] {
   for (let before = -1; before !== found.length; ) {
     before = found.length
     const going = new Set(found)
-    found = found.filter(({ needs = [] }) =>
-      needs.every((need) => {
-        const record = byId.get(need.id)
-        if (!record) return false
-        return !hasEnded(record) || going.has(record) || standingOf(need, endOf(record)) !== "broken"
-      }),
+    found = found.filter(
+      ({ id, needs = [] }) =>
+        // One that stands for others goes on when they all do.
+        records.every((each) => !isItemOf(each.id, id) || !hasEnded(each) || each.state === "done") &&
+        needs.every((need) => {
+          const record = byId.get(need.id)
+          if (!record) return false
+          return !hasEnded(record) || going.has(record) || standingOf(need, endOf(record)) !== "broken"
+        }),
     )
   }
   return found

@@ -21,6 +21,8 @@ export type MessengerOptions = {
   inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
   /** Why a job may not run again, where that is so. */
   budgets: { refusalFor(record: JobRecord): string | undefined }
+  /** Whether a job stands for others, and has no child at work. Default: none does. */
+  isGroup?: (job: JobKey) => boolean
   options: Options
   now: () => number
 }
@@ -58,6 +60,7 @@ export function createMessenger({
   turns,
   store,
   inbox,
+  isGroup = () => false,
   budgets,
   options,
   now,
@@ -121,6 +124,10 @@ export function createMessenger({
           "Nothing was sent.",
       )
     }
+    if (isGroup(record))
+      throw new Error(
+        `${record.id} stands for its items: send it to one of them, like ${record.id}.1. Nothing was sent.`,
+      )
     const told = await turns.tell(record.session, message, now())
     if (told.outcome === "told") return "It gets the message at its next step."
     if (told.outcome === "refused")
@@ -148,6 +155,9 @@ export function createMessenger({
       throw new Error(`${record.id} never had a session to continue in; start a new job. Nothing was sent.`)
     }
     const stored = await store.read(record.session)
+    // One that stands for others has nobody to tell: it looks again what has become of them.
+    if (stored?.each)
+      return runAgain(record, { prompt: stored.prompt, needs: record.needs }, stored, { message, call })
     const asked = stored && (await isUnasked(record)) ? asAsked(record, stored, message) : { prompt: message }
     return runAgain(record, asked, stored, { message, call })
   }
@@ -181,6 +191,8 @@ export function createMessenger({
       model: record.model,
       variant: stored?.variant,
       schema: stored?.schema,
+      each: stored?.each,
+      mayStartJobs: stored?.mayStartJobs,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
       askedAt: now(),

@@ -182,7 +182,7 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
+  const { record, prompt, variant, schema, each, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
   const { id, owner, batch, budget, description, agent, model, needs, run, createdAt } = record
   return {
     id,
@@ -195,6 +195,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     model,
     variant,
     schema,
+    each,
     mayStartJobs,
     needs,
     createdAt,

@@ -409,7 +409,7 @@ describe("A task for each of some items", () => {
       ),
     )
     expect(jobs).toHaveLength(64)
-    expect(output).toContain("files: 64 of 70 items; left: f65, f66, f67, f68, f69, f70.")
+    expect(output).toContain("files: 64 items; left of 70: f65, f66, f67, f68, f69, f70.")
   })
 
   it.each([
@@ -425,5 +425,152 @@ describe("A task for each of some items", () => {
     const { output, jobs } = await start(bad)
     expect(output).toContain(words)
     expect(jobs).toEqual([])
+  })
+})
+
+describe("A task for each item of another job's structured result", () => {
+  const list = { type: "object", properties: { files: { type: "array", items: { type: "string" } } } }
+  const scan = { id: "scan", prompt: "scan", schema: list }
+  const files = (fields: object = {}) => ({
+    id: "files",
+    prompt: "read {{item}}",
+    each: { from: "scan", path: "files" },
+    ...fields,
+  })
+  const settle = async () => {
+    for (let round = 0; round < 10; round++) await settled()
+  }
+  const found = (...items: unknown[]) => JSON.stringify({ files: items })
+  const scanned = async (answer: string, ...more: object[]) => {
+    const all = services({}, { concurrency: 1 })
+    await all.start(scan, files(), ...more)
+    await all.answer("scan", answer)
+    await settle()
+    return all
+  }
+
+  it("waits for that, has a job for each, and is done with all of them, without a slot", async () => {
+    const { stateOf, textFor, answer, host, troupe } = await scanned(found("a.ts", "b.ts"))
+    expect(stateOf("files")).toBe("prompting.working")
+    expect([stateOf("files.1"), stateOf("files.2")]).toEqual(["prompting.working", "created.queued"])
+    expect(textFor("files.1")).toBe("read a.ts")
+    await answer("files.1", "of a")
+    await settle()
+    await answer("files.2", "of b")
+    await settle()
+    expect(troupe.records.get("owner", "files")).toMatchObject({
+      state: "done",
+      text: "2 of 2 items are done.",
+    })
+    expect(host.prompts).toHaveLength(3)
+  })
+
+  it("hands its jobs' results to whoever needs it", async () => {
+    const { textFor, answer } = await scanned(found("a"), {
+      id: "sum",
+      prompt: "sum {{files}}",
+      needs: ["files"],
+    })
+    await answer("files.1", "of a")
+    await settle()
+    expect(textFor("sum")).toMatch(/sum <(result-\w+) job="files.1" state="done">\nof a\n<\/\1>$/)
+  })
+
+  it("is done with nothing to do where the list is empty", async () => {
+    const { troupe } = await scanned(found())
+    expect(troupe.records.get("owner", "files")).toMatchObject({
+      state: "done",
+      text: "Nothing to do: the list is empty.",
+    })
+  })
+
+  it("has 64 jobs at most, and says which items are left", async () => {
+    const { answer, troupe } = await scanned(
+      found(...Array.from({ length: 66 }, (_, index) => `f${index + 1}`)),
+    )
+    for (let index = 1; index <= 64; index++) {
+      await answer(`files.${index}`, "read")
+      await settle()
+    }
+    expect(troupe.records.get("owner", "files")?.text).toBe("64 of 64 items are done; left of 66: f65, f66.")
+    expect(troupe.records.get("owner", "files.65")).toBeUndefined()
+  })
+
+  it("fails with those that did not end as done, and is done once they are", async () => {
+    const { call, answer, troupe, stateOf } = await scanned(found("a", "b"))
+    await answer("files.1", "of a")
+    await settle()
+    await call("agents_cancel", { ids: ["files.2"] })
+    await settle()
+    expect(troupe.records.get("owner", "files")?.error).toEqual({
+      kind: "dependency",
+      message: "1 of 2 items are done. The others: files.2: cancelled",
+    })
+    await call("agents_send", { id: "files.2", message: "go on" })
+    await answer("files.2", "of b")
+    await settle()
+    expect(stateOf("files")).toBe("done")
+  })
+
+  it("takes its jobs along when it is cancelled", async () => {
+    const { call, stateOf } = await scanned(found("a", "b"))
+    await call("agents_cancel", { ids: ["files"] })
+    await settle()
+    expect(["files", "files.1", "files.2"].map(stateOf)).toEqual(["cancelled", "cancelled", "cancelled"])
+  })
+
+  it("takes no message itself while its jobs run", async () => {
+    const { call } = await scanned(found("a"))
+    await expect(call("agents_send", { id: "files", message: "faster" })).rejects.toThrow(
+      "files stands for its items: send it to one of them, like files.1. Nothing was sent.",
+    )
+  })
+
+  it("puts an item that is no text as JSON, and takes the only list without a path", async () => {
+    const { start, answer, textFor } = services()
+    const any = { type: "object", properties: { of: { type: "array" } } }
+    await start({ ...scan, schema: any }, files({ each: { from: "scan" } }))
+    await answer("scan", '{"of": [{"path": "a.ts", "line": 3}], "n": 1}')
+    await settle()
+    expect(textFor("files.1")).toBe('read {"path":"a.ts","line":3}')
+  })
+
+  it("fails where there is no list at that path", async () => {
+    const { start, answer, troupe } = services()
+    await start({ ...scan, schema: {} }, files())
+    await answer("scan", '{"files": 7}')
+    await settle()
+    expect(troupe.records.get("owner", "files")?.error).toEqual({
+      kind: "dependency",
+      message: 'scan has no list at "files" in its structured result',
+    })
+  })
+
+  it.each([
+    [
+      "whose job has no schema",
+      [{ id: "scan", prompt: "scan" }, files()],
+      "files: scan has no schema, so no list",
+    ],
+    ["from nowhere", [files()], "files: it needs scan, which is no task of this call"],
+    ["from itself", [files({ each: { from: "files" } })], "files: it needs itself"],
+    [
+      "from many",
+      [{ id: "scan", prompt: "{{item}}", each: ["x"] }, files()],
+      "files: scan has no schema, so no list",
+    ],
+  ])("is refused %s", async (_, tasks, words) => {
+    const { start } = services()
+    expect((await start(...tasks)).output).toContain(`Refused: ${words}`)
+  })
+
+  it("is refused where that has ended with no list", async () => {
+    const { start, answer } = services()
+    await start({ ...scan, schema: {} })
+    await answer("scan", "7")
+    await settle()
+    expect((await start(files())).output).toBe(
+      'Refused: files: scan has no list at "files" in its structured result',
+    )
   })
 })
