@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyOpencode, KeptJob } from "../support/any-opencode.ts"
-import { kills } from "../support/depth.ts"
+import { isDeep, kills } from "../support/depth.ts"
 import { describeBoth, type OneGeneration } from "../support/generations.ts"
 import { newCallId } from "../support/replies.ts"
 import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -152,25 +152,32 @@ function describeKills({ start }: OneGeneration, recover: "fail" | "resume"): vo
     await judge(owner, name)
   })
 
-  test("while a job waits for two that are at work, and one for the items that a third is to find", async () => {
-    const name = `${recover}-blocked`
-    const owner = await startRun(name)
-    await model.waitFor(({ text }) => askedIn(text) === promptOf("b", name))
-    await opencode.kill()
-    await opencode.restart()
-    await judge(owner, name)
-  })
+  // The other moments in a deep run alone: each costs a start of opencode.
+  test.runIf(isDeep)(
+    "while a job waits for two that are at work, and one for the items that a third is to find",
+    async () => {
+      const name = `${recover}-blocked`
+      const owner = await startRun(name)
+      await model.waitFor(({ text }) => askedIn(text) === promptOf("b", name))
+      await opencode.kill()
+      await opencode.restart()
+      await judge(owner, name)
+    },
+  )
 
-  test("while the jobs for the items that another has found are at work", async () => {
-    const name = `${recover}-items`
-    const owner = await startRun(name)
-    await model.waitFor(({ text }) => askedIn(text) === promptOf("x", name))
-    await opencode.kill()
-    await opencode.restart()
-    await judge(owner, name)
-  })
+  test.runIf(isDeep || recover === "resume")(
+    "while the jobs for the items that another has found are at work",
+    async () => {
+      const name = `${recover}-items`
+      const owner = await startRun(name)
+      await model.waitFor(({ text }) => askedIn(text) === promptOf("x", name))
+      await opencode.kill()
+      await opencode.restart()
+      await judge(owner, name)
+    },
+  )
 
-  test.runIf(kills > 3).each(Array.from({ length: kills }, (_, index) => index))(
+  test.runIf(isDeep).each(Array.from({ length: kills }, (_, index) => index))(
     "at moment %i",
     async (moment) => {
       const name = `${recover}-${moment}`
