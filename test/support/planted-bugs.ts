@@ -957,7 +957,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a run is cancelled again with each news of it",
       file: "src/plugin/owners/budget-machine.ts",
-      edits: [{ from: "test(run) && !context.cancelled.some((each) => isSame(each, run))", to: "test(run)" }],
+      edits: [{ from: "cancelled: [...context.cancelled, ...runs],", to: "cancelled: context.cancelled," }],
       suites: [budgetWalk],
     },
     {
