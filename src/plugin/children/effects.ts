@@ -57,7 +57,8 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       const { session } = child
       const draft = turns.draftOf(session)
       turns.forget(session)
-      if (!answer.error) return { ...answer, usage: await usageOf(host, session) }
+      if (!answer.error || answer.error.kind === "schema")
+        return { ...answer, usage: await usageOf(host, session) }
       // What came before the failure is in the messages of earlier steps too.
       const written = await writtenBy(child, draft)
       return { ...answer, text: written.text || answer.text, usage: written.usage }

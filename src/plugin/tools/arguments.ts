@@ -28,11 +28,16 @@ export const Task = z.strictObject({
   agent: words.optional().describe("Default general"),
   model: modelName.optional().describe("provider/model or provider/model#variant"),
   timeout: seconds.optional().describe("Seconds"),
+  schema: z
+    .record(z.string(), z.unknown())
+    .meta({ requirement: "a JSON Schema, an object" })
+    .optional()
+    .describe("JSON Schema of its result"),
 })
 export type Task = z.infer<typeof Task>
 
 const budget = GivenBudget.optional().describe("cost in US$")
-const wait = z.boolean().optional().describe("Return with all results, as agents_wait does")
+const wait = z.boolean().optional().describe("Return with their results")
 
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
@@ -80,6 +85,7 @@ function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
 const details = new Set([
   "additionalProperties",
   "pattern",
+  "propertyNames",
   "requirement",
   "exclusiveMinimum",
   "maximum",

@@ -44,10 +44,11 @@ describe("What the model sees of", () => {
               agent: { type: "string", description: "Default general" },
               model: { type: "string", description: "provider/model or provider/model#variant" },
               timeout: seconds,
+              schema: { type: "object", description: "JSON Schema of its result" },
             },
           },
         },
-        wait: { type: "boolean", description: "Return with all results, as agents_wait does" },
+        wait: { type: "boolean", description: "Return with their results" },
         budget: {
           type: "object",
           properties: { tokens: { type: "number" }, cost: { type: "number" } },
