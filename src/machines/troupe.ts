@@ -162,7 +162,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
       // Where opencode chooses the model, nobody knows whose it is.
       if (provider === undefined) return
       const { holders } = system.getSnapshot().context.limits
-      const unstarted = holders.filter(({ owner, job }) => ledger.get(owner, job)?.state === "created")
+      const unstarted = holders.filter(({ owner, job }) => ledger.get(owner, job)?.phase === "opening")
       system.send({ type: "provider.later", owner, job: id, provider, until, at: now(), unstarted })
     },
     endHold,
