@@ -1,8 +1,9 @@
 import { computed, signal } from "@preact/signals"
 import type { JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
+import type { SpendingAnswer } from "../../http/api.ts"
 import { hasQuestion, needOf } from "./needs.ts"
-import { keyOf, STATES } from "./words.ts"
+import { holdOf, keyOf, STATES } from "./words.ts"
 
 export type Project = { name: string; concurrency: number }
 
@@ -30,6 +31,19 @@ export function setServerTime(at: number): void {
 /** Ages stay what they were then, by this machine's clock. */
 export function freezeAt(at: number): void {
   now.value = at + skew
+}
+
+/** What batches and owners may spend, and have spent, by `keyOfBudget`. */
+export const budgets = signal<ReadonlyMap<string, SpendingAnswer>>(new Map())
+
+const keyOfBudget = (of: SpendingAnswer["of"], name: string) => `${of} ${name}`
+
+export const budgetOf = (of: SpendingAnswer["of"], name: string) => budgets.value.get(keyOfBudget(of, name))
+
+export function putBudgets(fresh: readonly SpendingAnswer[] = []): void {
+  if (fresh.length === 0) return
+  const named = fresh.map((each): [string, SpendingAnswer] => [keyOfBudget(each.of, each.name), each])
+  budgets.value = new Map([...budgets.peek(), ...named])
 }
 
 export function putTitles(fresh: Readonly<Record<string, string>> = {}): void {
@@ -102,6 +116,32 @@ export const counts = computed(() => {
   const byState = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<JobState, number>
   for (const { state } of allJobs.value) byState[state]++
   return byState
+})
+
+/** How many wait for what: a slot, other jobs. */
+export const waitingJobs = computed(() => {
+  const waiting = { queued: 0, blocked: 0 }
+  for (const { phase } of allJobs.value) if (phase === "queued" || phase === "blocked") waiting[phase]++
+  return waiting
+})
+
+export type Held = { provider: string; until: number; jobs: number }
+
+/** The providers that want to be asked later, as far as jobs wait for that. */
+export const held = computed(() => {
+  const byProvider = new Map<string, Held>()
+  for (const job of allJobs.value) {
+    const hold = holdOf(job, now.value)
+    if (!hold) continue
+    const { provider, until } = hold
+    const known = byProvider.get(provider)
+    byProvider.set(provider, {
+      provider,
+      until: Math.max(until, known?.until ?? 0),
+      jobs: (known?.jobs ?? 0) + 1,
+    })
+  }
+  return [...byProvider.values()]
 })
 
 const inNeed = computed(() =>

@@ -66,6 +66,10 @@ export const waitingFound = computed(
   () => findInAnyPhase.value(allJobs.value).filter(({ asks }) => asks !== undefined).length,
 )
 
+export const blockedFound = computed(
+  () => findInAnyPhase.value(allJobs.value).filter(({ phase }) => phase === "blocked").length,
+)
+
 const sorters: Record<SortName, (a: JobView, b: JobView) => number> = {
   job: (a, b) => alphabetical(a.id, b.id),
   state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
