@@ -23,7 +23,7 @@ export function lookForAnswer(job: JobView): void {
   asked.add(name)
   reading = reading.then(async () => {
     const text = await loadJob(addressOf(job)).then(
-      (loaded) => loaded.text,
+      ({ structured, text }) => (structured === undefined ? text : JSON.stringify(structured)),
       () => undefined,
     )
     if (text !== undefined) lines.value = new Map([...lines.value, [name, firstLine(text)]])

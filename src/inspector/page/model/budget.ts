@@ -14,4 +14,4 @@ export function spentWords({ limit, spent }: Pick<SpendingAnswer, "limit" | "spe
 const short = (tokens: number) => amount(tokens).replace(".0", "")
 
 /** To the cent; small amounts to as many digits as say something. */
-const dollars = (cost: number) => `$${cost < 1 ? Number(cost.toPrecision(2)) : cost.toFixed(2)}`
+const dollars = (cost: number) => `$${cost > 0 && cost < 0.1 ? Number(cost.toPrecision(2)) : cost.toFixed(2)}`

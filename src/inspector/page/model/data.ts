@@ -10,19 +10,28 @@ export function entriesOf(value: Json): [name: string, value: Json][] {
 
 export const isNested = (value: Json): value is object & Json => typeof value === "object" && value !== null
 
-/** Characters of a preview. */
-const shortest = 60
+/** Characters of a preview, and of a text in it. */
+const longest = { preview: 100, text: 40 }
 
-/** An object or a list in a few words: `{file, line, …}`, `3 items`. */
+/** An object or a list in a few words: `file: src/a.ts, line: 3, notes: 2 items, …`. */
 export function summaryOf(value: Json): string {
   if (Array.isArray(value)) return value.length === 1 ? "1 item" : `${value.length} items`
-  const names = entriesOf(value).map(([name]) => name)
-  if (names.length === 0) return "{}"
-  let words = ""
-  for (const [index, name] of names.entries()) {
-    const next = index === 0 ? name : `${words}, ${name}`
-    if (next.length > shortest) return `{${words === "" ? "" : `${words}, `}…}`
-    words = next
+  const entries = entriesOf(value)
+  const shown: string[] = []
+  let room = longest.preview
+  for (const [name, each] of entries) {
+    const words = `${cut(name)}: ${leafWords(each)}`
+    room -= words.length
+    if (room < 0 && shown.length > 0) break
+    shown.push(words)
   }
-  return `{${words}}`
+  return [...shown, ...(shown.length < entries.length ? ["…"] : [])].join(", ")
 }
+
+function leafWords(value: Json): string {
+  if (typeof value === "string") return cut(value)
+  if (!isNested(value)) return String(value)
+  return Array.isArray(value) ? summaryOf(value) : "{…}"
+}
+
+const cut = (text: string) => (text.length > longest.text ? `${text.slice(0, longest.text)}…` : text)

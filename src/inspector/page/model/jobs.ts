@@ -3,7 +3,7 @@ import type { JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 import type { SpendingAnswer } from "../../http/api.ts"
 import { hasQuestion, needOf } from "./needs.ts"
-import { holdOf, keyOf, STATES } from "./words.ts"
+import { byNumber, holdOf, keyOf, STATES } from "./words.ts"
 
 export type Project = { name: string; concurrency: number }
 
@@ -103,9 +103,7 @@ let sorted: string[] = []
 export const allJobs = computed(() => {
   version.value
   if (sorted.length !== known.size || sorted.some((key) => !known.has(key))) {
-    const jobs = [...known.values()].sort(
-      (a, b) => b.createdAt - a.createdAt || (keyOf(a) < keyOf(b) ? 1 : -1),
-    )
+    const jobs = [...known.values()].sort((a, b) => b.createdAt - a.createdAt || byNumber(keyOf(b), keyOf(a)))
     sorted = jobs.map(keyOf)
     return jobs
   }

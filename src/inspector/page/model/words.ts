@@ -44,6 +44,19 @@ export function placeIn(text: string): Pick<JobView, "state" | "phase"> | undefi
 
 export const keyOf = ({ owner, id }: Pick<JobView, "owner" | "id">) => `${owner}/${id}`
 
+/** For sorting: `a.2` comes before `a.10`. */
+export function byNumber(a: string, b: string): number {
+  const [one, other] = [numbered(a), numbered(b)]
+  if (one.name !== other.name) return one.name < other.name ? -1 : 1
+  return one.number - other.number
+}
+
+function numbered(id: string): { name: string; number: number } {
+  const dot = id.lastIndexOf(".")
+  const number = dot < 0 ? Number.NaN : Number(id.slice(dot + 1))
+  return Number.isNaN(number) ? { name: id, number: -1 } : { name: id.slice(0, dot), number }
+}
+
 /** How the API and the address name a job: by its session once it has one. */
 export const addressOf = (job: Pick<JobView, "owner" | "id" | "session">) => job.session || keyOf(job)
 

@@ -19,7 +19,9 @@ export function Budget({ budget }: { budget: SpendingAnswer }) {
       >
         <span style={{ width: `${share * 100}%` }} />
       </span>
-      {isSpent && <strong>budget spent:</strong>} {words}
+      <span class="clip">
+        {isSpent && <strong>spent:</strong>} {words}
+      </span>
     </span>
   )
 }

@@ -15,7 +15,7 @@ export function Data({ value }: { value: Json }) {
   return (
     <>
       <div class="data">{isNested(value) ? <Entries value={value} /> : <Leaf value={value} />}</div>
-      <Copy name="Copy as JSON" text={() => JSON.stringify(value, null, 2)} isSmall />
+      <Copy name="Copy the data" text={() => JSON.stringify(value, null, 2)} isSmall />
     </>
   )
 }

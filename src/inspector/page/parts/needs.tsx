@@ -1,4 +1,6 @@
+import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
+import { lookForAnswer } from "../model/answers.ts"
 import { brokenBy, dependentsOf, isGroup, itemsOf, type Needed, neededBy } from "../model/graph.ts"
 import { JobLink } from "./job-link.tsx"
 import { Note } from "./note.tsx"
@@ -15,7 +17,7 @@ export function Needs({ job }: { job: JobView }) {
   const dependents = dependentsOf(job)
   return (
     <>
-      <List title="It needs" needed={others} />
+      <List title="It needs" needed={others} isFree />
       <List title="Its jobs, one for each item" needed={needs.filter(({ need }) => items.has(need.id))} />
       <List
         title="Needed by"
@@ -25,7 +27,12 @@ export function Needs({ job }: { job: JobView }) {
   )
 }
 
-function List({ title, needed }: { title: string; needed: readonly Needed[] }) {
+/** `isFree`: it says where a need may end in any way. */
+type ListProps = { title: string; needed: readonly Needed[]; isFree?: boolean }
+
+function List({ title, needed, isFree = false }: ListProps) {
+  const jobs = needed.flatMap(({ job }) => job ?? [])
+  useEffect(() => jobs.forEach(lookForAnswer), [jobs.map(({ state, run }) => `${state} ${run}`).join()])
   if (needed.length === 0) return null
   return (
     <section aria-label={title} class="needs">
@@ -40,6 +47,7 @@ function List({ title, needed }: { title: string; needed: readonly Needed[] }) {
                   <JobLink job={each.job} />
                   <p class="clip quiet">
                     <Note job={each.job} />
+                    {isFree && each.need.on === "ended" && <span> · however it ends</span>}
                   </p>
                 </div>
               </>
@@ -48,7 +56,6 @@ function List({ title, needed }: { title: string; needed: readonly Needed[] }) {
                 <NeedLink needed={each} /> is not known here.
               </p>
             )}
-            {each.need.on === "ended" && <span class="quiet">however it ends</span>}
           </li>
         ))}
       </ul>

@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
+import type { SpendingAnswer } from "../../http/api.ts"
 import { type Address, address, go, hrefTo, type SortName } from "../model/address.ts"
 import { lookForAnswer } from "../model/answers.ts"
 import { cursor, isFocusDue } from "../model/cursor.ts"
@@ -250,7 +251,7 @@ function OwnerCells({ row }: { row: OwnerRow }) {
         <Budget key={budget.name} budget={budget} />
       ))}
       <span class="quiet sums">
-        {amount(row.tokens)} tokens · {costWords(row)} · {title !== undefined && <code>{row.owner}</code>}{" "}
+        {sumWords(row, budgets)} {title !== undefined && <code>{row.owner}</code>}{" "}
         <Words text={row.project} />
       </span>
       <OwnerActions row={row} />
@@ -266,12 +267,19 @@ function BatchCells({ row }: { row: BatchRow }) {
       <Progress row={row} what="Jobs of this batch that have ended" />
       <CountWords row={row} />
       {budget && <Budget budget={budget} />}
-      <span class="quiet sums">
-        {amount(row.tokens)} tokens · {costWords(row)}
-      </span>
+      <span class="quiet sums">{sumWords(row, budget ? [budget] : [])}</span>
       <OwnerActions row={row} />
     </span>
   )
+}
+
+/** Without what stands in a budget beside it, which counts more: all that the jobs have started. */
+function sumWords(row: Sums, budgets: readonly SpendingAnswer[]): string {
+  const isLimited = (what: "tokens" | "cost") => budgets.some(({ limit }) => limit[what] !== undefined)
+  return [
+    ...(isLimited("tokens") ? [] : [`${amount(row.tokens)} tokens`]),
+    ...(isLimited("cost") ? [] : [costWords(row)]),
+  ].join(" · ")
 }
 
 const endStates = ["done", "failed", "timedOut", "cancelled"] as const
