@@ -145,6 +145,9 @@ describe("A batch whose budget is used up", () => {
     const sending = stage.call("agents_send", { id: "a", message: "go on" })
     await settled()
     await stage.spends("b", { input: 1_000 })
+    // By then nothing runs any more.
+    await stage.passes(2_000)
+    await until(() => stage.record("b")?.state === "cancelled")
     stored.open()
     await sending
     await stage.passes(5_000)
