@@ -36,6 +36,8 @@ export type Answer = {
   text: string
   /** The model's output limit cut `text` off. */
   isTruncated?: true
+  /** What `text` says as data, where the job has a schema. */
+  structured?: JobRecord["structured"]
   usage?: Usage | undefined
   error?: JobError | undefined
 }

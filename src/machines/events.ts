@@ -1,10 +1,14 @@
-import type { Activity, Ask, Budget, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, Budget, Need, Retry, Usage } from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
 
 /** What a job is told while it lives. */
 export type JobEvent =
+  /** All that it needs has ended as it was to end. */
+  | ({ type: "needs.met" } & At)
+  /** A job that it needs ended otherwise, and so does it. */
+  | ({ type: "need.broken"; reason: string } & At)
   | ({ type: "slot.granted" } & At)
   /** It waits for a slot, and its provider wants to be asked later: at `until`, or no longer where that is absent. */
   | ({ type: "slot.held"; until?: number | undefined } & At)
@@ -42,12 +46,18 @@ export type JobInput = {
   model?: string | undefined
   /** The model's variant, opencode's word for its effort or mode. */
   variant?: string | undefined
+  /** The JSON Schema that its answer has to fit. */
+  schema?: Record<string, unknown> | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
   rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
   /** The tool call that asks for this run, and the agent that calls: what a new child session is made for. */
   startedBy?: { message: string; call?: string | undefined; agent: string } | undefined
   /** Whether the child may start jobs of its own. Default: no. */
   mayStartJobs?: boolean | undefined
+  /** The jobs of its owner whose ends it waits for, and whose results its child is given. Default: none. */
+  needs?: Need[] | undefined
+  /** Its child was asked in an earlier process: whatever it needed had ended, and is not waited for again. */
+  hasBegun?: true | undefined
   createdAt: number
   /** When this run was asked for, epoch milliseconds. The prompt's ids derive from it. */
   askedAt: number

@@ -1,11 +1,13 @@
 import type { JobInput } from "./events.ts"
-import type { Activity, Ask, EndedState, JobError, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, EndedState, JobError, JobRecord, Retry, Usage } from "./record.ts"
 
 /** Plain JSON throughout, so that the same machine can run on a durable engine. */
 export type JobContext = {
   job: JobInput
   /** Empty until opencode has made it. */
   session: string
+  /** Jobs that it needs are still to end. */
+  isBlocked: boolean
   /** When it may prompt, for a job whose slot came before its session. */
   slotAt?: number | undefined
   /** Until when its provider is on hold, while it waits for a slot. */
@@ -30,6 +32,7 @@ export type JobContext = {
   text?: string | undefined
   /** The model's output limit cut the answer off. */
   isTruncated?: true | undefined
+  structured?: JobRecord["structured"]
   /** How the job ends. The first decision stands. */
   ending?: Ending
 }

@@ -50,11 +50,13 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
     waitingSince: context.waitingSince,
     error: ending?.error,
+    needs: job.needs,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,
     // That of an earlier run is no text of a run that goes on.
     text: ENDED_STATES.some((ended) => ended === state) ? context.text : undefined,
     isTruncated: context.isTruncated,
+    structured: context.structured,
     usage: context.usage,
     activity: context.activity,
     asks: context.asks.length > 0 ? context.asks : undefined,

@@ -24,6 +24,8 @@ export type Bound = {
   turns: string[]
 }
 
+type Key = Pick<Claim, "owner" | "job">
+
 /** No job of this provider starts before then, as this job was told. `until`: epoch milliseconds. */
 export type Hold = { provider: string; until: number; owner: string; job: string }
 
@@ -56,25 +58,32 @@ export function createLimits(concurrency: Concurrency): Limits {
 export const slotsIn = (concurrency: Concurrency) =>
   typeof concurrency === "number" ? concurrency : concurrency.total
 
-/** A claim that holds or waits already changes nothing, unless its job goes on with another model: then it queues anew. */
+/**
+ * A claim that holds or waits already changes nothing, unless its job goes on with another model: then it gives up its
+ * slot and queues for another, or waits for that in its place in the queue.
+ */
 export function request(limits: Limits, { owner, job, model }: Claim): Limits {
   const claim = { owner, job, ...(model !== undefined && { model }) }
-  const known = [...limits.holders, ...limits.waiting].find((each) => isSame(each, claim))
+  const isIt = (each: Claim) => isSame(each, claim)
+  const known = [...limits.holders, ...limits.waiting].find(isIt)
   if (known && known.model === model) return limits
-  const { waiting, bounds, ...others } = known ? release(limits, claim) : limits
-  return {
-    ...others,
-    waiting: [...waiting, claim],
-    bounds: bounds.map((bound) =>
+  const waits = limits.waiting.some(isIt)
+  return onlyWaiting({
+    ...limits,
+    holders: limits.holders.filter((each) => !isIt(each)),
+    waiting: waits
+      ? limits.waiting.map((each) => (isIt(each) ? { ...withoutModel(each), ...claim } : each))
+      : [...limits.waiting, claim],
+    bounds: limits.bounds.map((bound) =>
       isUnder(bound, claim) && !bound.turns.includes(owner)
         ? { ...bound, turns: [...bound.turns, owner] }
         : bound,
     ),
-  }
+  })
 }
 
 /** Gives up a slot, or the place in the queue for one. A claim that has neither changes nothing. */
-export function release(limits: Limits, claim: Pick<Claim, "owner" | "job">): Limits {
+export function release(limits: Limits, claim: Key): Limits {
   return without(limits, (each) => isSame(each, claim))
 }
 
@@ -83,21 +92,27 @@ export function releaseOwner(limits: Limits, owner: string): Limits {
   return without(limits, (each) => each.owner === owner)
 }
 
+/** What a job was told, and when; `unstarted`: who holds a slot and has not asked its provider yet. */
+export type Later = Hold & { at: number; unstarted?: readonly Key[] }
+
 /**
  * The longest hold of a provider stands: several of its jobs may have been told to come back later. What a job is told
- * last takes the place of what it was told before.
+ * last takes the place of what it was told before. Who has not started gives its slot back and is the next to get one.
  */
-export function hold(limits: Limits, told: Hold & { at: number }): Limits {
-  const { at, ...given } = told
-  const hold = { ...given, until: Math.ceil(given.until) }
-  const { holds } = endHold(limits, hold)
-  const other = holds.find(({ provider }) => provider === hold.provider)
-  if (hold.until <= at || (other && other.until >= hold.until)) return { ...limits, holds }
-  return { ...limits, holds: [...holds.filter((each) => each !== other), hold] }
+export function hold(limits: Limits, { at, unstarted = [], ...told }: Later): Limits {
+  const { holds } = endHold(limits, told)
+  const other = holds.find(({ provider }) => provider === told.provider)
+  const until = Math.ceil(told.until)
+  if (until <= at || (other && other.until >= until)) return { ...limits, holds }
+  return withSlotsBack(
+    { ...limits, holds: [...holds.filter((each) => each !== other), { ...told, until }] },
+    ({ model, ...holder }) =>
+      providerOf(model) === told.provider && unstarted.some((each) => isSame(each, holder)),
+  )
 }
 
 /** Ends the hold that this job was told of. */
-export function endHold(limits: Limits, { owner, job }: Pick<Hold, "owner" | "job">): Limits {
+export function endHold(limits: Limits, { owner, job }: Key): Limits {
   return { ...limits, holds: limits.holds.filter((each) => each.owner !== owner || each.job !== job) }
 }
 
@@ -158,12 +173,11 @@ function nextIn(limits: Limits): Waiting | undefined {
 function byTurn([widest, ...narrower]: readonly Bound[], claims: readonly Waiting[]): Waiting | undefined {
   const owner = widest?.turns.find((each) => claims.some((claim) => claim.owner === each))
   const first = claims.find((claim) => claim.owner === owner)
-  const next = first && narrower.findIndex((bound) => isUnder(bound, first))
-  if (next === undefined || next === -1) return first
-  const bounds = narrower.slice(next)
+  const next = narrower.find((bound) => first && isUnder(bound, first))
+  if (!next) return first
   return byTurn(
-    bounds,
-    claims.filter((claim) => bounds[0] && isUnder(bounds[0], claim)),
+    narrower.slice(narrower.indexOf(next)),
+    claims.filter((claim) => isUnder(next, claim)),
   )
 }
 
@@ -176,6 +190,21 @@ function served(limits: Limits, claim: Claim): Limits {
   )
   const waiting = limits.waiting.filter((each) => !isSame(each, claim))
   return onlyWaiting({ ...limits, bounds, waiting, holders: [...limits.holders, claim] })
+}
+
+function withSlotsBack(limits: Limits, isBack: (claim: Claim) => boolean): Limits {
+  const back = limits.holders.filter(isBack)
+  const ownersUnder = (bound: Bound) =>
+    back.filter((claim) => isUnder(bound, claim)).map(({ owner }) => owner)
+  return {
+    ...limits,
+    holders: limits.holders.filter((claim) => !isBack(claim)),
+    waiting: [...back, ...limits.waiting],
+    bounds: limits.bounds.map((bound) => ({
+      ...bound,
+      turns: [...new Set([...ownersUnder(bound), ...bound.turns])],
+    })),
+  }
 }
 
 function without(limits: Limits, isGone: (claim: Claim) => boolean): Limits {
@@ -206,6 +235,10 @@ function told(limits: Limits, news: readonly HoldNews[]): Limits {
   return { ...limits, waiting }
 }
 
+function withoutModel({ model: _, ...claim }: Waiting): Waiting {
+  return claim
+}
+
 function isFull({ holders }: Limits, bound: Bound): boolean {
   return holders.filter((holder) => isUnder(bound, holder)).length >= bound.most
 }
@@ -216,5 +249,4 @@ function holdOf({ holds }: Limits, { model }: Claim): Hold | undefined {
 
 const isUnder = ({ of }: Bound, { model }: Claim) => of === "" || of === model || of === providerOf(model)
 
-const isSame = (a: Pick<Claim, "owner" | "job">, b: Pick<Claim, "owner" | "job">) =>
-  a.owner === b.owner && a.job === b.job
+const isSame = (a: Key, b: Key) => a.owner === b.owner && a.job === b.job

@@ -6,6 +6,7 @@ import { oneLine, plainLines } from "../util/plain.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
+import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
@@ -186,6 +187,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     inbox,
     store,
     recover,
+    checkFor,
     hold: (owner, children) => holdToOwner(host, owner, children),
     finishBegun: (owner, messages) => deliveries.finishBegun(owner, messages),
     ...settings.owners,
@@ -211,6 +213,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     toasts,
     troupe,
     actors,
+    budgets: (job) => budgets.of(job),
     messenger,
     turns,
     options,

@@ -10,6 +10,7 @@ export type PlantedBug = {
 }
 
 const machineRaces = "test/machines/races.test.ts"
+const limitTests = "test/machines/limits.test.ts"
 const jobTests = "test/machines/job.test.ts"
 const troupeTests = "test/machines/troupe.test.ts"
 const turnTests = "test/plugin/children/turn.test.ts"
@@ -24,6 +25,9 @@ const deliveryTests = "test/plugin/owners/deliveries.test.ts"
 const storeTests = "test/plugin/records/store.test.ts"
 const writerTests = "test/plugin/records/writer-machine.test.ts"
 const writerRaces = "test/plugin/races/writer.test.ts"
+const startAndReturnTests = "test/plugin/tools/start-and-return.test.ts"
+const batchTests = "test/plugin/owners/batches.test.ts"
+const deliveryMachineTests = "test/plugin/owners/delivery-machine.test.ts"
 const toolTests = "test/plugin/tools/tools.test.ts"
 const conversationTests = "test/plugin/owners/conversations.test.ts"
 const recoveryTests = "test/plugin/records/recovery.test.ts"
@@ -248,7 +252,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "when a job is cancelled that still waits for it: the queue keeps its place",
       file: "src/machines/limits.ts",
-      edits: [{ from: "queue.jobs.filter((job) => job !== claim.job)", to: "queue.jobs" }],
+      edits: [
+        {
+          from: "const waiting = limits.waiting.filter((claim) => !isGone(claim))",
+          to: "const { waiting } = limits",
+        },
+      ],
       suites: [machineRaces],
     },
     {
@@ -256,8 +265,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/limits.ts",
       edits: [
         {
-          from: "limits.holders.filter((holder) => holder.owner !== owner)",
-          to: "limits.holders",
+          from: "return without(limits, (each) => each.owner === owner)",
+          to: "return { ...without(limits, (each) => each.owner === owner), holders: limits.holders }",
         },
       ],
       suites: [troupeTests],
@@ -825,6 +834,102 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [jobTests],
     },
   ],
+  "A job starts that may not, or never does": [
+    {
+      what: "one that does not fit holds up those behind it",
+      file: "src/machines/limits.ts",
+      edits: [
+        {
+          from: "const fitting = limits.waiting.filter(",
+          to: "const fitting = limits.waiting.slice(0, 1).filter(",
+        },
+      ],
+      suites: [limitTests, troupeTests],
+    },
+    {
+      what: "a provider's limit is not looked at where its model has one",
+      file: "src/machines/limits.ts",
+      edits: [
+        {
+          from: `of === "" || of === model || of === providerOf(model)`,
+          to: `of === "" || of === (model ?? "")`,
+        },
+      ],
+      suites: [limitTests, machineRaces],
+    },
+    {
+      what: "an owner that gets slots of one provider loses its turn with another",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "if (!next) return first", to: "return first\n  if (!next) return first" }],
+      suites: [limitTests],
+    },
+    {
+      what: "a job that goes on with another model is counted under both",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "holders: limits.holders.filter((each) => !isIt(each)),", to: "" }],
+      suites: [limitTests],
+    },
+    {
+      what: "its provider is on hold, and a slot is free",
+      file: "src/machines/limits.ts",
+      edits: [{ from: " && !holdOf(limits, claim),", to: "," }],
+      suites: [limitTests, troupeTests, machineRaces],
+    },
+    {
+      what: "a hold ends as soon as any job of its provider gets through",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "each.owner !== owner || each.job !== job", to: "false" }],
+      suites: [limitTests, troupeTests, machineRaces],
+    },
+    {
+      what: "a hold ends with the job that was told, however that ends",
+      file: "src/machines/troupe.ts",
+      edits: [{ from: `if (record.state === "done") endHold(record)`, to: "endHold(record)" }],
+      suites: [troupeTests],
+    },
+    {
+      what: "a hold never ends",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        {
+          from: `        enqueue.raise({ type: "hold.over", provider }, { id: timerOf(provider), delay: hold.until - at })\n`,
+          to: "",
+        },
+      ],
+      suites: [troupeTests, machineRaces],
+    },
+    {
+      what: "a longer hold ends when the one before it would have",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        { from: "        enqueue.cancel(timerOf(provider))\n", to: "" },
+        { from: "{ id: timerOf(provider), delay:", to: "{ delay:" },
+      ],
+      suites: [troupeTests],
+    },
+    {
+      what: "a hold's timer goes on when the hold has ended",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        {
+          from: "if (hold.owner === owner && hold.job === job) enqueue.cancel",
+          to: 'if (hold.owner === "") enqueue.cancel',
+        },
+      ],
+      suites: [troupeTests],
+    },
+    {
+      what: "what the model of a child's own subagent is told holds the child's provider",
+      file: "src/plugin/children/watch.ts",
+      edits: [
+        {
+          from: "if (session === own) {\n            isHolding",
+          to: "{\n            isHolding",
+        },
+      ],
+      suites: ["test/plugin/children/watch.test.ts"],
+    },
+  ],
   "A supervisor goes too early, or never": [
     {
       what: "the system drops a supervisor without looking at its count of starts",
@@ -1129,6 +1234,111 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/cancel.ts",
       edits: [{ from: "deliveryMark(shown)", to: "deliveryMark([...shown, ...unchanged])" }],
       suites: ["test/plugin/tools/tools.test.ts"],
+    },
+  ],
+  "The main agent is asked more often than need be, or waits for what never comes": [
+    {
+      what: "a start that waits is under way for other calls until its jobs have ended",
+      file: "src/plugin/tools/index.ts",
+      edits: [
+        {
+          from: `        const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
+        return withProblems(await answerOf(services, made, call), untold())`,
+          to: `        const making = prepared(makeJobs, given, call).then((made) => answerOf(services, made, call))
+        return withProblems(await services.starts.track(call.place, making), untold())`,
+        },
+      ],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "a start that waits is under way again once what is shown of it changes",
+      file: "src/plugin/tools/starts.ts",
+      edits: [
+        {
+          from: `      if (call !== undefined) this.#put(session, name, "made")
+      else this.#forget(`,
+          to: "      this.#forget(",
+        },
+      ],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "a start under the id of an earlier one is not seen",
+      file: "src/plugin/tools/starts.ts",
+      edits: [
+        {
+          from: `call === event.call && stage !== "making"`,
+          to: `call === event.call && stage === "announced"`,
+        },
+      ],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "a start that waits returns what another call has returned",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "isAsked: false, said", to: "isAsked: true, said" }],
+      suites: [startAndWaitRaces],
+    },
+    {
+      what: "a start that waits keeps what was refused to itself",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "isAsked: false, said", to: "isAsked: false" }],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "an owner is told of each job by itself",
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [{ from: `if (notify !== "batch") return 0`, to: `if (notify === "batch") return 0` }],
+      suites: [batchTests],
+    },
+    {
+      what: "the time of a batch counts from its last result",
+      file: "src/plugin/owners/gathering.ts",
+      edits: [{ from: "Math.min(...left)", to: "Math.max(...left)" }],
+      suites: [batchTests],
+    },
+    {
+      what: "a batch that is over waits for another",
+      file: "src/plugin/owners/gathering.ts",
+      edits: [{ from: "!running.has(batch)", to: "running.size === 0" }],
+      suites: [batchTests],
+    },
+    {
+      what: "the end of the last job of a batch is not noticed",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [
+        {
+          from: `        "job.ended": "window",\n        "inbox.emptied": "quiet",`,
+          to: `        "inbox.emptied": "quiet",`,
+        },
+      ],
+      suites: [batchTests],
+    },
+    {
+      what: "a batch is looked at while its owner works",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [
+        {
+          from: `      exit: "forgetTime",
+      on: {
+        "owner.busy": "busy",`,
+          to: `      exit: "forgetTime",
+      on: {`,
+        },
+      ],
+      suites: [deliveryMachineTests],
+    },
+    {
+      what: "a task that names no agent gets one that its owner may not start",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "there.find((each) => isPermitted(owner, each))", to: "there[0]" }],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "nobody hears that a task has another agent than usual",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "    ...reassigned(outcomes),\n    ...unasked", to: "    ...unasked" }],
+      suites: [startAndReturnTests],
     },
   ],
   "One generation of opencode is taken for the other": [

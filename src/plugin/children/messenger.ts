@@ -144,6 +144,7 @@ export function createMessenger({
       agent: record.agent,
       model: record.model,
       variant: stored?.variant,
+      schema: stored?.schema,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
       askedAt: now(),

@@ -21,6 +21,9 @@ const StoredRecord = JobRecord.omit({
   retry: true,
   holdUntil: true,
 })
+/** Longer data is only in the child's messages: each list of sessions has all that is stored. Characters of JSON. */
+const mostStructured = 16_000
+
 export type StoredRecord = z.infer<typeof StoredRecord>
 
 const Fields = z.object({
@@ -30,6 +33,8 @@ const Fields = z.object({
   record: StoredRecord,
   prompt: z.string(),
   variant: z.string().optional(),
+  /** The JSON Schema that each of its answers has to fit. */
+  schema: z.record(z.string(), z.unknown()).optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -55,6 +60,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     record: newStoredRecord(job),
     prompt: job.prompt,
     variant: job.variant,
+    schema: job.schema,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
@@ -67,9 +73,22 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, run, createdAt, earlier } = job
+  const { id, owner, batch, budget, description, agent, model, needs, run, createdAt, earlier } = job
   const usage = earlier?.usage ?? NO_USAGE
-  return { id, owner, batch, budget, description, agent, model, state: "created", run, createdAt, usage }
+  return {
+    id,
+    owner,
+    batch,
+    budget,
+    description,
+    agent,
+    model,
+    needs,
+    state: "created",
+    run,
+    createdAt,
+    usage,
+  }
 }
 
 export function storedRecordOf(record: JobRecord): StoredRecord {
@@ -80,9 +99,11 @@ export function storedRecordOf(record: JobRecord): StoredRecord {
     asks: _asks,
     retry: _retry,
     holdUntil: _hold,
+    structured,
     ...kept
   } = record
-  return kept
+  const isShort = structured !== undefined && JSON.stringify(structured).length <= mostStructured
+  return { ...kept, ...(isShort && { structured }) }
 }
 
 /** What the first version called otherwise. */

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url"
 import { describe, expect, it } from "vitest"
 import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
+import { anotherUser } from "../support/another-user.ts"
 import {
   context,
   cutConnections,
@@ -268,12 +269,16 @@ describe("another program on the port of an inspector that is gone", () => {
     await page.locator(".turn").first().waitFor()
     await page.locator(".chart svg").waitFor()
     await page.getByText("It has changed no files.").waitFor({ state: "attached" })
-    const { heard, end } = await impostor((_path, response) => json(response, { proof: "AAAA", jobs: [] }))
+    const them = await anotherUser()
+    await inspector.stop()
+    expect(await them.attempt("listen", new URL(inspector.url).port, "AAAA")).toEqual([inspector.url])
     await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
     await page.getByText(inspector.command).waitFor()
-    expect(heard.length).toBeGreaterThan(0)
-    expect(heard.filter(({ secret }) => secret !== undefined)).toEqual([])
-    await end()
+    const heard = await them.attempt("heard")
+    expect(heard).toContain("GET /api/proof")
+    expect(heard.filter((request) => request.includes("Bearer"))).toEqual([])
+    them.end()
+    expectProblems(/ERR_|Failed to load/)
   })
 })
 

@@ -44,7 +44,7 @@ describe("A malformed argument", () => {
     [
       "agents_start",
       { tasks: [task("a")], parallel: true },
-      "parallel is unknown; valid names: tasks, budget",
+      "parallel is unknown; valid names: tasks, wait, budget",
     ],
     ["agents_status", { ids: "a" }, 'ids is "a": it must be a list that is not empty'],
     ["agents_status", { ids: [] }, "ids is []: it must be a list that is not empty"],
@@ -184,7 +184,8 @@ describe("agents_start", () => {
       `Refused: no spaces: tasks[8].id is "no spaces": ${id}`,
       `Refused: blank: tasks[9].prompt is " \\n": ${words}`,
       `Refused: tasks[10].prompt is missing: ${words}`,
-      "Refused: odd: tasks[11].colour is unknown; valid names: prompt, id, description, agent, model, timeout",
+      "Refused: odd: tasks[11].colour is unknown; valid names: prompt, id, description, agent, model, timeout, " +
+        "schema, needs, each",
       "Refused: tasks[12] is 7: it must be an object",
       "Refused: tasks[13] is null: it must be an object",
       'Refused: tasks[14] is "work": it must be an object',
@@ -266,7 +267,9 @@ describe("agents_start", () => {
       return (await call("agents_start", { tasks }, { agent: "plan", ask })).output
     }
     const refusal = (permitted: string) =>
-      `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
+      permitted === "none"
+        ? 'Refused: a: "plan" may start no subagent'
+        : `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
 
     it.each<[string, PermissionRule[], PermissionRule[], string]>([
       ["its agent's rules", [rule("*", "allow"), rule("general", "deny")], [], "explore, review"],
