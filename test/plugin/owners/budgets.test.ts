@@ -391,6 +391,17 @@ describe("After a restart", () => {
     await expect(stage.start(["b"])).rejects.toThrow(/1,000 of 1,000 tokens\..*Nothing was started\.$/)
   })
 
+  it("keeps a job of theirs from running again, of which the same is known", async () => {
+    const budget = { tokens: 1_000 }
+    const stage = leftBehind({ depth: 2 }, [
+      { job: input("a", "owner", { budget }), session: "ses_a", tokens: 500, ended: true },
+      { job: input("below", "ses_a", { batch: "inner" }), session: "ses_below", tokens: 500, ended: true },
+    ])
+    await expect(stage.call("agents_send", { id: "a", message: "go on" })).rejects.toThrow(
+      /1,000 of 1,000 tokens\..*Nothing was sent\.$/,
+    )
+  })
+
   it("a batch goes on within what is left of its budget, which is stored with its jobs", async () => {
     const budget = { tokens: 1_000 }
     const stage = leftBehind({ recover: "resume" }, [
