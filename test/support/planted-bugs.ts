@@ -10,6 +10,7 @@ export type PlantedBug = {
 }
 
 const machineRaces = "test/machines/races.test.ts"
+const limitTests = "test/machines/limits.test.ts"
 const jobTests = "test/machines/job.test.ts"
 const troupeTests = "test/machines/troupe.test.ts"
 const turnTests = "test/plugin/children/turn.test.ts"
@@ -38,6 +39,9 @@ const permissionTests = "test/plugin/children/permissions.test.ts"
 const hostOfOneTests = "test/plugin/host/v1/host.test.ts"
 const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
 const entryOfTwoTests = "test/plugin/opencode-2.test.ts"
+const budgetTests = "test/plugin/owners/budgets.test.ts"
+const budgetWalk = "test/plugin/owners/budget-machine.test.ts"
+const budgetRaces = "test/plugin/races/budgets.test.ts"
 const childrenOfTwoTests = "test/plugin/host/v2/children.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
@@ -248,7 +252,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "when a job is cancelled that still waits for it: the queue keeps its place",
       file: "src/machines/limits.ts",
-      edits: [{ from: "queue.jobs.filter((job) => job !== claim.job)", to: "queue.jobs" }],
+      edits: [
+        {
+          from: "const waiting = limits.waiting.filter((claim) => !isGone(claim))",
+          to: "const { waiting } = limits",
+        },
+      ],
       suites: [machineRaces],
     },
     {
@@ -256,8 +265,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/limits.ts",
       edits: [
         {
-          from: "limits.holders.filter((holder) => holder.owner !== owner)",
-          to: "limits.holders",
+          from: "return without(limits, (each) => each.owner === owner)",
+          to: "return { ...without(limits, (each) => each.owner === owner), holders: limits.holders }",
         },
       ],
       suites: [troupeTests],
@@ -825,6 +834,102 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [jobTests],
     },
   ],
+  "A job starts that may not, or never does": [
+    {
+      what: "one that does not fit holds up those behind it",
+      file: "src/machines/limits.ts",
+      edits: [
+        {
+          from: "const fitting = limits.waiting.filter(",
+          to: "const fitting = limits.waiting.slice(0, 1).filter(",
+        },
+      ],
+      suites: [limitTests, troupeTests],
+    },
+    {
+      what: "a provider's limit is not looked at where its model has one",
+      file: "src/machines/limits.ts",
+      edits: [
+        {
+          from: `of === "" || of === model || of === providerOf(model)`,
+          to: `of === "" || of === (model ?? "")`,
+        },
+      ],
+      suites: [limitTests, machineRaces],
+    },
+    {
+      what: "an owner that gets slots of one provider loses its turn with another",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "if (!next) return first", to: "return first\n  if (!next) return first" }],
+      suites: [limitTests],
+    },
+    {
+      what: "a job that goes on with another model is counted under both",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "holders: limits.holders.filter((each) => !isIt(each)),", to: "" }],
+      suites: [limitTests],
+    },
+    {
+      what: "its provider is on hold, and a slot is free",
+      file: "src/machines/limits.ts",
+      edits: [{ from: " && !holdOf(limits, claim),", to: "," }],
+      suites: [limitTests, troupeTests, machineRaces],
+    },
+    {
+      what: "a hold ends as soon as any job of its provider gets through",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "each.owner !== owner || each.job !== job", to: "false" }],
+      suites: [limitTests, troupeTests, machineRaces],
+    },
+    {
+      what: "a hold ends with the job that was told, however that ends",
+      file: "src/machines/troupe.ts",
+      edits: [{ from: `if (record.state === "done") endHold(record)`, to: "endHold(record)" }],
+      suites: [troupeTests],
+    },
+    {
+      what: "a hold never ends",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        {
+          from: `        enqueue.raise({ type: "hold.over", provider }, { id: timerOf(provider), delay: hold.until - at })\n`,
+          to: "",
+        },
+      ],
+      suites: [troupeTests, machineRaces],
+    },
+    {
+      what: "a longer hold ends when the one before it would have",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        { from: "        enqueue.cancel(timerOf(provider))\n", to: "" },
+        { from: "{ id: timerOf(provider), delay:", to: "{ delay:" },
+      ],
+      suites: [troupeTests],
+    },
+    {
+      what: "a hold's timer goes on when the hold has ended",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        {
+          from: "if (hold.owner === owner && hold.job === job) enqueue.cancel",
+          to: 'if (hold.owner === "") enqueue.cancel',
+        },
+      ],
+      suites: [troupeTests],
+    },
+    {
+      what: "what the model of a child's own subagent is told holds the child's provider",
+      file: "src/plugin/children/watch.ts",
+      edits: [
+        {
+          from: "if (session === own) {\n            isHolding",
+          to: "{\n            isHolding",
+        },
+      ],
+      suites: ["test/plugin/children/watch.test.ts"],
+    },
+  ],
   "A supervisor goes too early, or never": [
     {
       what: "the system drops a supervisor without looking at its count of starts",
@@ -917,6 +1022,127 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/owners/conversations.ts",
       edits: [{ from: ", summarizedUntil)", to: ", 0)" }],
       suites: [conversationTests],
+    },
+  ],
+  "A budget does not hold, or holds too much": [
+    {
+      what: "what waits goes on once all is spent",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: "toCancel(context, ({ isAsked }) => !isAsked)", to: "toCancel(context, () => false)" }],
+      suites: [budgetTests, budgetWalk, budgetRaces],
+    },
+    {
+      what: "what is at work goes on once all is spent",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: `after: { lastAnswer: "stopping" }`, to: "after: {}" }],
+      suites: [budgetTests, budgetRaces],
+    },
+    {
+      what: "the answer that used up the rest is cancelled",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [
+        {
+          from: `always: { guard: "is spent", target: "closing" }`,
+          to: `always: { guard: "is spent", target: "stopping" }`,
+        },
+      ],
+      suites: [budgetTests],
+    },
+    {
+      what: "what is started once all is spent runs",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [
+        {
+          from: `    lives: (_, { stands }: { stands: Stands }) => stands !== "ended",`,
+          to: "    lives: (_, _seen: { stands: Stands }) => false,",
+        },
+      ],
+      suites: [budgetTests, budgetWalk],
+    },
+    {
+      what: "a run is cancelled again with each news of it",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: "test(run) && !context.cancelled.some((each) => isSame(each, run))", to: "test(run)" }],
+      suites: [budgetWalk],
+    },
+    {
+      what: "late news of what was used take the place of newer ones",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: "Math.max(before?.tokens ?? 0, spent.tokens)", to: "spent.tokens" }],
+      suites: [budgetWalk],
+    },
+    {
+      what: "a batch does not learn what the jobs of its jobs use",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [{ from: "      if (batch) held.push(batch)\n", to: "" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "an owner does not learn what the jobs of its jobs use",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [{ from: "const ofOwner = this.#ofOwner(root)", to: "const ofOwner = this.#ofOwner(owner)" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "what a child had started before a restart counts only if it is found after that child's job",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [
+        {
+          from: "this.#joined(record.session)\n        this.#tell",
+          to: "this.#end(keyOfOwner(record.session))\n        this.#tell",
+        },
+      ],
+      suites: [budgetTests],
+    },
+    {
+      what: "opencode's own subagents use what nobody counts",
+      file: "src/plugin/children/watch.ts",
+      edits: [{ from: "onSubagentSpent(job, session, event.usage)", to: "return" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a batch has no budget any more after a restart",
+      file: "src/plugin/records/stored-job.ts",
+      edits: [{ from: "return { id, owner, batch, budget, ", to: "return { id, owner, batch, " }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a start that somebody had to permit does not see that all was spent meanwhile",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "  refuseSpent(services, call)\n  const outcomes", to: "  const outcomes" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "what jobs had started before a restart is not looked for at the next start",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "    await knowTree(services, call.place.session)\n", to: "    await undefined\n" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a job goes on although nothing is left for it",
+      file: "src/plugin/children/messenger.ts",
+      edits: [{ from: "if (refusal !== undefined) throw", to: "if (false) throw" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a budget that cannot be read limits nothing",
+      file: "src/plugin/options.ts",
+      edits: [{ from: `"budget" in rest && options.budget === undefined`, to: "false" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "the owner is told of a budget with each job that it has ended",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [{ from: "      if (!undone.every(isNews)) return []\n", to: "" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a job that a budget has ended does not say so",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        { from: "error: { kind, message: reason }", to: `error: { kind: "cancelled", message: reason }` },
+      ],
+      suites: [budgetTests, budgetRaces],
     },
   ],
   "A child may do what its owner may not": [
@@ -1051,7 +1277,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a start that waits returns what another call has returned",
       file: "src/plugin/tools/start.ts",
       edits: [{ from: "isAsked: false, said", to: "isAsked: true, said" }],
-      suites: [startAndReturnTests, startAndWaitRaces],
+      suites: [startAndWaitRaces],
     },
     {
       what: "a start that waits keeps what was refused to itself",

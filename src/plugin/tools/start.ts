@@ -18,14 +18,17 @@ import type {
 import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { excerpt } from "../records/words.ts"
+import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
+import { itemIds, mostItems, needsFor, placeholder, refuseUnmeetable, withItem } from "./graph.ts"
 import { listed, type Services, settled, withoutText } from "./services.ts"
 import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
+/** Characters of an id that still has room for the number of an item. */
+const longestListId = 37
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
@@ -39,41 +42,46 @@ type Sound = {
 }
 type Refused = { name: string; refused: string }
 
-/** What became of the tasks of a call, and whether that is to return with their results. */
-type Made = { outcomes: Outcome[]; isToWait: boolean }
+/** What became of the tasks of a call, and whether that is to return with their results; `notes`: what else to say. */
+type Made = { outcomes: Outcome[]; isToWait: boolean; notes: string[] }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
   const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
-  const { catalog, owner } = await lookUp(services, tasks, call)
+  if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
+    await knowTree(services, call.place.session)
+  const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
+  const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
   const checked: Item[] = []
   for (const [index, task] of tasks.entries())
     checked.push(await refuseSchema(check(catalog, owner, call, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
-  const free = checked.map((item) => refuseTaken(services, call.place.session, item))
+  const free = refuseHopeless(services, call.place.session, checked)
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   refuseSpent(services, call)
-  const outcomes = startAll(services, owner, permitted, call, { depth, budget })
+  const ready = refuseHopeless(services, call.place.session, permitted)
+  const outcomes = startAll(services, owner, ready, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return { outcomes, isToWait: wait }
+  const prices = isCostLimited ? unpriced(services, outcomes, catalog) : []
+  return { outcomes, isToWait: wait, notes: [...ready.flatMap(noteOn), ...prices] }
 }
 
 /** What the call answers: which jobs run now, or their results once all have ended. */
 export async function answerOf(
   services: Services,
-  { outcomes, isToWait }: Made,
+  { outcomes, isToWait, notes }: Made,
   call: ToolCall,
 ): Promise<ToolAnswer> {
   const known = recordsOf(services, outcomes)
-  if (!isToWait || known.length === 0) return report(services, outcomes)
+  if (!isToWait || known.length === 0) return report(services, outcomes, notes)
   const refused = outcomes.filter((outcome) => "refused" in outcome)
-  const said = [...reassigned(outcomes), ...refused.map((each) => `Refused: ${withName(each)}`)]
+  const said = [...reassigned(outcomes), ...notes, ...refused.map((each) => `Refused: ${withName(each)}`)]
   const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
   return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
 }
@@ -82,6 +90,17 @@ export async function answerOf(
 function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   const refusal = budgets.refusal(place.session)
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
+}
+
+/** What its jobs have started in an earlier opencode has used something up as well. */
+async function knowTree(services: Services, owner: string): Promise<void> {
+  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
+  await Promise.all(
+    children.map(async ({ session }) => {
+      await services.recovery.owner(session)
+      await knowTree(services, session)
+    }),
+  )
 }
 
 /** What tasks may name. Without `models`, no task names one. */
@@ -103,13 +122,14 @@ async function lookUp(
   { host }: Services,
   tasks: unknown[],
   call: ToolCall,
+  needsPrices: boolean,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, model, models] = await Promise.all([
     host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel ? host.models(call.place.session) : undefined,
+    namesModel || needsPrices ? host.models(call.place.session) : undefined,
   ])
   const known = answered(agents)
   return {
@@ -139,6 +159,8 @@ function check(
   const read = parse(Task, given, place)
   if (!read.ok) return { name, refused: read.problems.join("; ") }
   const task = read.value
+  const wrongEach = problemWithEach(task, place)
+  if (wrongEach !== undefined) return { name, refused: wrongEach }
   const asked = task.agent === undefined ? defaultAgent(agents, owner, call) : { name: task.agent }
   const agent = agents.find((each) => each.name === asked.name && each.isSubagent)
   if (!agent) return { name, refused: `no subagent "${asked.name}"; available: ${namesOf(offered(agents))}` }
@@ -190,10 +212,30 @@ async function refuseSchema(item: Item, place: string): Promise<Item> {
   return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
 }
 
+function problemWithEach({ id = "", prompt, each }: Task, place: string): string | undefined {
+  if (each === undefined) return undefined
+  if (!prompt.includes(placeholder))
+    return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
+  if (id.length > longestListId)
+    return `${place}.id has ${id.length} characters: with each it must have at most ${longestListId}`
+  return Array.isArray(each) ? undefined : `${place}.each.from is not supported yet`
+}
+
+/** What can never start, whoever permits it. */
+function refuseHopeless(services: Services, owner: string, items: readonly Item[]): Item[] {
+  const free = items.map((item) => refuseTaken(services, owner, item))
+  return refuseUnmeetable(free, services, owner)
+}
+
 function refuseTaken(services: Services, owner: string, item: Item): Item {
-  const id = "task" in item ? item.task.id : undefined
-  const taker = id === undefined ? undefined : takerOf(services, owner, id)
-  return id === undefined || taker === undefined ? item : refusedAsTaken(item.name, id, taker)
+  if ("refused" in item || item.task.id === undefined) return item
+  const { id, each } = item.task
+  const ids = Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]
+  for (const wanted of ids) {
+    const taker = takerOf(services, owner, wanted)
+    if (taker !== undefined) return refusedAsTaken(item.name, wanted, taker)
+  }
+  return item
 }
 
 const refusedAsTaken = (name: string, id: string, taker: string): Refused => ({
@@ -225,7 +267,7 @@ async function askPermission(items: Item[], catalog: Catalog, owner: Owner, call
   const refusals = new Map<string, string | undefined>()
   for (const agent of new Set(sound.map((item) => item.agent.name))) {
     const ofAgent = sound.filter((item) => item.agent.name === agent).map(({ task }) => task)
-    const permission = await call.askToStart(agent, ofAgent.map(describe).join(", "))
+    const permission = await call.askToStart(agent, ofAgent.map(describeAll).join(", "))
     refusals.set(agent, refusalOf(permission, agent, catalog, owner, call))
   }
   return items.map((item) => {
@@ -279,9 +321,7 @@ function startAll(
     rules.set(agent, known)
     return known
   }
-  return items.map((item) => {
-    if ("refused" in item) return item
-    const { id = freeId(services, session, wanted) } = item.task
+  const startOne = (item: Sound, id: string): Outcome => {
     const taken = takerOf(services, session, id)
     if (taken !== undefined) return refusedAsTaken(item.name, id, taken)
     services.troupe.start(
@@ -293,10 +333,33 @@ function startAll(
         startedBy: { ...place, agent },
         mayStartJobs,
         rules: rulesOf(item.agent),
+        needs: needsFor(item, items, services, session),
       }),
     )
     return { owner: session, id, agent: item.agent.name, why: item.why }
+  }
+  return items.flatMap((item) => {
+    if ("refused" in item) return item
+    const { id = freeId(services, session, wanted), each } = item.task
+    if (!Array.isArray(each)) return startOne(item, id)
+    return itemIds(id, each).map((itemId, index) => startOne(forItem(item, each[index] ?? ""), itemId))
   })
+}
+
+/** One of the jobs that a list of items comes to. */
+function forItem(item: Sound, text: string): Sound {
+  const { prompt, description, ...task } = item.task
+  const words = description && { description: withItem(description, text) }
+  return { ...item, task: { ...task, ...words, prompt: withItem(prompt, text) } }
+}
+
+/** What a list of items comes to, where that is not one job for each. */
+function noteOn(item: Item): string[] {
+  if ("refused" in item || !Array.isArray(item.task.each)) return []
+  const { each } = item.task
+  if (each.length === 0) return [`${item.name}: nothing to do, as each is empty.`]
+  if (each.length <= mostItems) return []
+  return [`${item.name}: ${mostItems} of ${each.length} items; left: ${listed(each.slice(mostItems), 20)}.`]
 }
 
 /** Whose an id is, in words; nothing where it is free. */
@@ -322,7 +385,7 @@ function jobOf(
   { options, now }: Services,
   owner: Owner,
   { task, agent, choice }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules">,
+  job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules" | "needs">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
@@ -347,6 +410,26 @@ function describe({ description, prompt }: Task): string {
   return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
+function describeAll(task: Task): string {
+  const { each } = task
+  return Array.isArray(each)
+    ? `${describe(task)} for each of ${Math.min(each.length, mostItems)}`
+    : describe(task)
+}
+
+/** What no limit of costs can hold is said at the start, rather than never noticed. */
+function unpriced({ troupe }: Services, outcomes: readonly Outcome[], { models = [] }: Catalog): string[] {
+  const used = outcomes.map((outcome) =>
+    "id" in outcome ? troupe.records.get(outcome.owner, outcome.id)?.model : undefined,
+  )
+  const names = models
+    .filter(({ name, isUnpriced }) => isUnpriced && used.includes(name))
+    .map(({ name }) => name)
+  return names.length > 0
+    ? [`opencode knows no price of ${listed(names, 5)}: no cost budget holds it, but one of tokens does.`]
+    : []
+}
+
 const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
   outcomes.flatMap((outcome) =>
     "id" in outcome ? (troupe.records.get(outcome.owner, outcome.id) ?? []) : [],
@@ -362,7 +445,7 @@ function reassigned(outcomes: readonly Outcome[]): string[] {
   return first ? [`As ${first.why}, ${first.agent} has: ${moved.map(({ id }) => id).join(", ")}.`] : []
 }
 
-function report(services: Services, outcomes: readonly Outcome[]): ToolAnswer {
+function report(services: Services, outcomes: readonly Outcome[], notes: readonly string[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
   const records = recordsOf(services, outcomes)
   const unasked = records.filter(({ startedAt, error }) => error && startedAt === undefined)
@@ -371,8 +454,10 @@ function report(services: Services, outcomes: readonly Outcome[]): ToolAnswer {
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
+    ...holdLines(started, services.now()),
     ...reassigned(outcomes),
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
+    ...notes,
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {
