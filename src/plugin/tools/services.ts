@@ -119,6 +119,11 @@ export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "tex
   return records.map(({ text: _text, ...rest }) => rest)
 }
 
+/** Those of a call that goes on, which are shown again with each change: what they came to is in its answer. */
+export function withoutResults(records: readonly JobRecord[]): Omit<JobRecord, "text" | "structured">[] {
+  return withoutText(records).map(({ structured: _structured, ...rest }) => rest)
+}
+
 /** Resolves once `test` holds for all the owner's jobs of these ids, or `signal` aborts. */
 export function settled(
   { troupe }: Services,
