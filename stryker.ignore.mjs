@@ -184,7 +184,7 @@ const exceptions = [
   },
   {
     file: "src/plugin/tools/services.ts",
-    within: "troupe.records.get(owner, id) ?? []",
+    within: "return record ?? []",
     code: "?? []",
     reason: "owners are forgotten when theirs have ended, which the compiler cannot see",
   },

@@ -55,7 +55,10 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           from: "(queues.get(key) ?? Promise.resolve()).then(handOver, handOver)",
           to: "Promise.resolve().then(handOver)",
         },
-        { from: "if (current.run !== record.run) return hand(current, message, call)", to: "" },
+        {
+          from: 'if (current.run !== record.run) return sent ? hand(current, sent.message, call) : ""',
+          to: "",
+        },
       ],
       suites: [followUpRaces],
     },
@@ -70,8 +73,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/start.ts",
       edits: [
         {
-          from: "  const checked = tasks.map(",
-          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked = tasks.map(",
+          from: "  const checked: Item[] = []",
+          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked: Item[] = []",
         },
         {
           from: "const taken = takerOf(services, session, id)",
@@ -228,10 +231,10 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       edits: [
         {
           from: `      turns.forget(session)
-      if (!answer.error) return { ...answer, usage: await usageOf(host, session) }`,
-          to: `      const usage = await usageOf(host, session)
+      if (!answer.error ||`,
+          to: `      await usageOf(host, session)
       turns.forget(session)
-      if (!answer.error) return { ...answer, usage }`,
+      if (!answer.error ||`,
         },
       ],
       suites: ["test/plugin/children/messenger.test.ts"],
@@ -684,7 +687,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a new job's record lacks it",
       file: "src/plugin/records/stored-job.ts",
-      edits: [{ from: `state: "created", run,`, to: `state: "created",` }],
+      edits: [{ from: `state: "created",\n    run,`, to: `state: "created",` }],
       suites: [storeTests],
     },
     {
@@ -721,7 +724,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "nor is the cancel of a job whose session opens all the same",
       file: "src/machines/job-machine.ts",
-      edits: [{ from: `{ guard: "was cancelled in its session", target: "stopping" },`, to: "" }],
+      edits: [{ from: `{ guard: "was ended in its session", target: "stopping" },`, to: "" }],
       suites: [machineRaces, jobTests],
     },
     {
