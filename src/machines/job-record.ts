@@ -50,6 +50,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
     waitingSince: context.waitingSince,
     error: ending?.error,
+    needs: job.needs,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,
     // That of an earlier run is no text of a run that goes on.

@@ -213,6 +213,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     toasts,
     troupe,
     actors,
+    budgets: (job) => budgets.of(job),
     messenger,
     turns,
     options,

@@ -18,6 +18,11 @@ quietXState()
 // the same effects asked for and in flight, and the same timers.
 const jobs = {
   "a new job": everyJobStep(),
+  "a job that needs others": everyJobStep({ needs: [{ id: "j0", on: "done" }] }),
+  "a blocked job whose session is there": everyJobStep({
+    session: "ses_1",
+    needs: [{ id: "j0", on: "done" }],
+  }),
   "a follow-up": everyJobStep({
     run: 2,
     session: "ses_1",

@@ -9,6 +9,8 @@ import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
+import { type HandOverOptions, withResults } from "./handed-over.ts"
+import { keepResult as keepInFile } from "./kept-results.ts"
 import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
@@ -21,6 +23,8 @@ const pauses = { firstMs: 250, lastMs: 32_000 }
 const mostAttempts = 9
 
 export type EffectsOptions = {
+  /** Keeps what is too long to be handed over. Default: in a file where opencode keeps its own long outputs. */
+  keepResult?: HandOverOptions["keep"]
   host: Host
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd">
@@ -38,7 +42,7 @@ export type ChildEffects = Effects & {
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): ChildEffects {
-  const { host, turns, store, records, warn, jobTools } = options
+  const { host, turns, store, records, warn, jobTools, keepResult = keepInFile } = options
   const opening = new Set<Promise<unknown>>()
 
   return {
@@ -50,8 +54,9 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       return opened
     },
 
-    async promptChild(child, signal) {
-      const answer = await turns.run(child, signal)
+    async promptChild(given, signal) {
+      const child = await withNeeds(given)
+      const answer = signal.aborted ? undefined : await turns.run(child, signal)
       // Its job ends otherwise: what had been written is read as the child is stopped.
       if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
       const { session } = child
@@ -85,6 +90,15 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       turns.forget(session, turn)
       return written
     },
+  }
+
+  /** Its prompt with the results of what it needed, if anything. */
+  async function withNeeds(child: ChildInput): Promise<ChildInput> {
+    if (!child.job.needs) return child
+    return {
+      ...child,
+      job: { ...child.job, prompt: await withResults(child, { host, records, keep: keepResult }) },
+    }
   }
 
   async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {

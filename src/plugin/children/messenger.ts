@@ -132,6 +132,9 @@ export function createMessenger({
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.
     if (current.run !== record.run) return hand(current, message, call)
+    const hasSchema = record.structured !== undefined || record.error?.kind === "schema"
+    if (!stored && hasSchema)
+      throw new Error(`the schema of ${record.id} cannot be read: start a new job. Nothing was sent.`)
     if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
     const isUndelivered = !inbox.isTaken(current, call?.place.call)
     const job: JobInput = {

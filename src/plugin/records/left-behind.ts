@@ -108,7 +108,14 @@ export function findingOf(evidence: Evidence): Finding {
   // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
   if (recover === "resume" || isRunning || isUnasked)
-    return { type: "unfinished", job: jobAgain(child, stored, earlierText(messages, run)), interrupted }
+    return {
+      type: "unfinished",
+      job: {
+        ...jobAgain(child, stored, earlierText(messages, run)),
+        ...(record.needs && placeOf(messages, messageID) && { hasBegun: true }),
+      },
+      interrupted,
+    }
   return { type: "interrupted", record: interrupted }
 }
 
@@ -173,7 +180,7 @@ function stateFor({ kind }: JobError): EndedState {
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
   const { record, prompt, variant, schema, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
-  const { id, owner, batch, budget, description, agent, model, run, createdAt } = record
+  const { id, owner, batch, budget, description, agent, model, needs, run, createdAt } = record
   return {
     id,
     owner,
@@ -186,6 +193,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     variant,
     schema,
     mayStartJobs,
+    needs,
     createdAt,
     askedAt,
     run,

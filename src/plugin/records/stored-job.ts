@@ -73,9 +73,22 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, run, createdAt, earlier } = job
+  const { id, owner, batch, budget, description, agent, model, needs, run, createdAt, earlier } = job
   const usage = earlier?.usage ?? NO_USAGE
-  return { id, owner, batch, budget, description, agent, model, state: "created", run, createdAt, usage }
+  return {
+    id,
+    owner,
+    batch,
+    budget,
+    description,
+    agent,
+    model,
+    needs,
+    state: "created",
+    run,
+    createdAt,
+    usage,
+  }
 }
 
 export function storedRecordOf(record: JobRecord): StoredRecord {

@@ -7,6 +7,7 @@ import {
   find,
   foundAnew,
   type Services,
+  treeKnown,
   unknownTitle,
   unknownWords,
   withoutText,
@@ -31,6 +32,7 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
       metadata: { jobs: [] },
     }
   }
+  if (record.budget || services.budgets.isLimited(owner)) await treeKnown(services, owner)
   // What has nowhere to go needs nobody's permission.
   await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)
