@@ -843,8 +843,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/limits.ts",
       edits: [
         {
-          from: "const fitting = limits.waiting.filter(",
-          to: "const fitting = limits.waiting.slice(0, 1).filter(",
+          from: "return byTurn(limits.bounds, limits.waiting, fits)",
+          to: "return byTurn(limits.bounds, limits.waiting.slice(0, 1), fits)",
         },
       ],
       suites: [limitTests, troupeTests],
@@ -854,8 +854,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/limits.ts",
       edits: [
         {
-          from: `of === "" || of === model || of === providerOf(model)`,
-          to: `of === "" || of === (model ?? "")`,
+          from: "(of === model || isOfProvider(model, of))",
+          to: "of === model",
         },
       ],
       suites: [limitTests, machineRaces],
@@ -869,13 +869,15 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a job that goes on with another model is counted under both",
       file: "src/machines/limits.ts",
-      edits: [{ from: "holders: limits.holders.filter((each) => !isIt(each)),", to: "" }],
+      edits: [
+        { from: "holders: limits.holders.filter((each) => !isIt(each))", to: "holders: limits.holders" },
+      ],
       suites: [limitTests],
     },
     {
       what: "its provider is on hold, and a slot is free",
       file: "src/machines/limits.ts",
-      edits: [{ from: " && !holdOf(limits, claim),", to: "," }],
+      edits: [{ from: " && !holdOf(limits, claim)\n", to: "\n" }],
       suites: [limitTests, troupeTests, machineRaces],
     },
     {
