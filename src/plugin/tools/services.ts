@@ -52,6 +52,18 @@ export async function foundAnew(
   return look()
 }
 
+/** Resolves once it is known what an owner's jobs have started in an earlier opencode: it has used something, too. */
+export async function treeKnown(services: Services, owner: string): Promise<void> {
+  if (services.options.depth === 1) return
+  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
+  await Promise.all(
+    children.map(async ({ session }) => {
+      await services.recovery.owner(session)
+      await treeKnown(services, session)
+    }),
+  )
+}
+
 /** Names what is unknown beside what there is. */
 export function unknownWords(
   { troupe }: Pick<Services, "troupe">,
