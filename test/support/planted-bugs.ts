@@ -39,6 +39,11 @@ const permissionTests = "test/plugin/children/permissions.test.ts"
 const hostOfOneTests = "test/plugin/host/v1/host.test.ts"
 const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
 const entryOfTwoTests = "test/plugin/opencode-2.test.ts"
+const schemaTests = "test/plugin/children/schema.test.ts"
+const validatorTests = "test/plugin/children/schema/validator.test.ts"
+const patternTests = "test/plugin/children/schema/pattern.test.ts"
+const answerTests = "test/plugin/children/schema/answers.test.ts"
+const schemaRaces = "test/plugin/races/schemas.test.ts"
 const budgetTests = "test/plugin/owners/budgets.test.ts"
 const budgetWalk = "test/plugin/owners/budget-machine.test.ts"
 const budgetRaces = "test/plugin/races/budgets.test.ts"
@@ -1344,6 +1349,151 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/start.ts",
       edits: [{ from: "    ...reassigned(outcomes),\n    ...unasked", to: "    ...unasked" }],
       suites: [startAndReturnTests],
+    },
+  ],
+  "An answer that does not fit its schema gets through": [
+    {
+      what: "what does not fit is done all the same",
+      file: "src/plugin/children/turn-machine.ts",
+      edits: [
+        {
+          from: `guard: "was told nothing more and has to fit", target: "checking"`,
+          to: `guard: "was told nothing more and has to fit", target: "over"`,
+        },
+      ],
+      suites: [turnTests, schemaTests],
+    },
+    {
+      what: "an answer is corrected again and again",
+      file: "src/plugin/children/turn-machine.ts",
+      edits: [{ from: "!isRepair && !answer?.answers", to: "!answer?.answers" }],
+      suites: [turnTests],
+    },
+    {
+      what: "after a crash, what corrects an answer is corrected",
+      file: "src/plugin/children/turn-machine.ts",
+      edits: [
+        {
+          from: "!isRepair && !answer?.answers?.some((id) => isRepairOf(id, asked.messageID))",
+          to: `!isRepair && isRepairOf(asked.messageID, answer?.text ?? "") === false`,
+        },
+      ],
+      suites: [turnTests],
+    },
+    {
+      what: "a message that came meanwhile is never asked",
+      file: "src/plugin/children/turn-machine.ts",
+      edits: [{ from: `          { guard: "was told more", target: "answered" },\n`, to: "" }],
+      suites: [turnTests, schemaRaces],
+    },
+    {
+      what: "a message uses up the one correction",
+      file: "src/plugin/children/turn-machine.ts",
+      edits: [{ from: "told, isRepair: false }", to: "told }" }],
+      suites: [schemaTests],
+    },
+    {
+      what: "a follow-up may answer in words",
+      file: "src/plugin/children/messenger.ts",
+      edits: [{ from: `      schema: stored?.schema,\n`, to: "" }],
+      suites: [schemaTests],
+    },
+    {
+      what: "a job that goes on after a crash may",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [{ from: `    variant,\n    schema,\n`, to: `    variant,\n` }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "after a crash, an answer that does not fit is done",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [
+        {
+          from: `if (checked && "problems" in checked) {`,
+          to: `if (checked && "problems" in checked && recover === "resume") {`,
+        },
+      ],
+      suites: [recoveryTests],
+    },
+    {
+      what: "after a crash, the answer before the correction counts",
+      file: "src/plugin/host/answers.ts",
+      edits: [{ from: "finalAnswer(messages, repair?.id ?? asked)", to: "finalAnswer(messages, asked)" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "a correction has another id after a crash",
+      file: "src/plugin/host/prompt-ids.ts",
+      edits: [
+        {
+          from: "idAt(answeredAt + 1, repairTail(asked))",
+          to: "idAt(answeredAt + (performance.now() | 0), repairTail(asked))",
+        },
+      ],
+      suites: [recoveryTests],
+    },
+    {
+      what: "an answer that does not fit is lost",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `error === undefined || error.kind === "schema"`, to: "error === undefined" }],
+      suites: [schemaTests],
+    },
+    {
+      what: "words stand beside the data",
+      file: "src/plugin/children/turn-machine.ts",
+      edits: [
+        { from: "text: JSON.stringify(checked.value), structured", to: "text: answer.text, structured" },
+      ],
+      suites: [schemaTests],
+    },
+  ],
+  "A schema or an answer keeps opencode busy, or is read otherwise than it is meant": [
+    {
+      what: "repetitions are written out without end",
+      file: "src/plugin/children/schema/pattern.ts",
+      edits: [{ from: "if (++size > mostInstructions)", to: "if (++size > 1e9)" }],
+      suites: [patternTests],
+    },
+    {
+      what: "a look ahead costs nothing",
+      file: "src/plugin/children/schema/pattern.ts",
+      edits: [{ from: `      effort.spend(1)\n`, to: "" }],
+      suites: [patternTests],
+    },
+    {
+      what: "a place is looked for in another document",
+      file: "src/plugin/children/schema/reading.ts",
+      edits: [{ from: "!/^#(?:\\/|$)/.test(value)", to: "false" }],
+      suites: [validatorTests],
+    },
+    {
+      what: "what is no keyword is silently passed over",
+      file: "src/plugin/children/schema/reading.ts",
+      edits: [
+        {
+          from: `      else if (!isForOthers(keyword)) this.#unknown(keyword, [...path, keyword])\n`,
+          to: "",
+        },
+      ],
+      suites: [validatorTests],
+    },
+    {
+      what: "a schema that refers to itself without end is accepted",
+      file: "src/plugin/children/schema/validator.ts",
+      edits: [{ from: `    for (const probe of probes) check(probe)\n`, to: "" }],
+      suites: [validatorTests],
+    },
+    {
+      what: "what every object inherits counts as there",
+      file: "src/plugin/children/schema/validator.ts",
+      edits: [{ from: `    ownProperties: true,\n`, to: "" }],
+      suites: [validatorTests],
+    },
+    {
+      what: "of several values, the first counts",
+      file: "src/plugin/children/schema/answer.ts",
+      edits: [{ from: "fenced.slice(-mostTries).reverse()", to: "fenced.slice(-mostTries)" }],
+      suites: [answerTests],
     },
   ],
   "One generation of opencode is taken for the other": [
