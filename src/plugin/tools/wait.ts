@@ -16,6 +16,7 @@ import {
   settled,
   unknownTitle,
   unknownWords,
+  withoutResults,
   withoutText,
 } from "./services.ts"
 
@@ -59,7 +60,7 @@ export async function resultsOf(
   let { known } = waited
   const shown = shownProgress(services.host, call.place)
   const show = (records: readonly JobRecord[]) =>
-    shown.show(progress(records), { jobs: withoutText(records) })
+    shown.show(progress(records), { jobs: withoutResults(records) })
   show(known)
   const signal = timeout ? AbortSignal.any([call.signal, timeout]) : call.signal
   const wait = () => settled(services, known, { until, signal, onChange: show })
