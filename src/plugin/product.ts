@@ -214,7 +214,6 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   const messenger = createMessenger({
-    isGroup: items.isGroup,
     troupe,
     host,
     turns,
@@ -242,6 +241,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     toasts,
     troupe,
     actors,
+    budgets: (job) => budgets.of(job),
     messenger,
     turns,
     options,

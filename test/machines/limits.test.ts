@@ -107,6 +107,10 @@ describe("Slots", () => {
     expect(limits.waiting).toEqual([claim("b2")])
   })
 
+  it("are asked for by claims of plain JSON", () => {
+    expect(requested(0, "a1", "a2 p/x").waiting).toStrictEqual([claim("a1"), claim("a2 p/x")])
+  })
+
   it("do not change the value that a caller still has", () => {
     const limits = requested(1, "a1", "a2", "b1")
     const before = structuredClone(limits)
@@ -198,6 +202,16 @@ describe("Limits of providers and models", () => {
     expect(moved.limits.waiting).toEqual([claim("a2 q/x")])
   })
 
+  it("give an owner whose turn it is in one of them a slot of that one, though another of its jobs waits longer", () => {
+    const later = { ...claim("c1"), provider: "p", until: 5_000, at: 0 }
+    const jobs = ["b1 q/x", "b2 q/x", "b3 p/x", "a1 p/x"]
+    const { limits } = grant(
+      requestedIn(hold(createLimits({ total: 1, providers: { p: 1 } }), later), ...jobs),
+    )
+    expect(names(limits.holders)).toEqual(["b1"])
+    expect(names(grant(release(endHoldOf(limits, "p"), claim("b1"))).granted)).toEqual(["b3"])
+  })
+
   it("count a job that goes on with another model there, and no longer where it was", () => {
     const concurrency = { total: 9, providers: { p: 1, q: 1 } }
     const { limits } = grant(requested(concurrency, "a1 p/x", "a2 p/x", "b1 q/y"))
@@ -252,7 +266,7 @@ describe("A provider on hold", () => {
     const over = grant(endHoldOf(limits, "p"))
     expect(over.granted).toEqual([claim("a1 p/x")])
     expect(over.news).toEqual([{ owner: "a", job: "a2", until: undefined }])
-    expect(over.limits.waiting).toEqual([claim("a2 p/x")])
+    expect(over.limits.waiting).toStrictEqual([claim("a2 p/x")])
     expect(grant(endHoldOf(limits, "q"))).toMatchObject({ limits, granted: [] })
   })
 
@@ -272,6 +286,18 @@ describe("A provider on hold", () => {
     expect(endHold(longer, claim("a1"))).toEqual(longer)
   })
 
+  it("leaves the holds of other providers as they are", () => {
+    const limits = hold(hold(createLimits(1), told("a1", 5_000)), told("b1", 4_000, "q"))
+    expect(untils(limits)).toEqual([
+      ["p", 5_000],
+      ["q", 4_000],
+    ])
+    expect(untils(hold(limits, told("c1", 6_000)))).toEqual([
+      ["q", 4_000],
+      ["p", 6_000],
+    ])
+  })
+
   it("is so for what the same job was told last, though that is sooner", () => {
     const limits = hold(createLimits(1), told("a1", 5_000))
     expect(untils(hold(limits, told("a1", 2_000)))).toEqual([["p", 2_000]])
@@ -282,6 +308,28 @@ describe("A provider on hold", () => {
   it("is not held where the time is over already", () => {
     expect(untils(hold(createLimits(1), told("a1", at)))).toEqual([])
     expect(untils(hold(createLimits(1), told("a1", at + 0.5)))).toEqual([["p", at + 1]])
+  })
+
+  it("takes back the slots of those that have not asked it yet, who are then the next, and hands them to others", () => {
+    const jobs = ["a1 p/x", "b1 p/x", "b2 p/x", "c1 q/x", "b3 q/x", "a2 p/x", "d1 p/x"]
+    const { limits } = grant(requested(4, ...jobs))
+    expect(names(limits.holders)).toEqual(["a1", "b1", "c1", "d1"])
+    const unstarted = ["b1", "c1", "d1", "b2"].map(claim)
+    const held = grant(hold(limits, { ...told("a1", 5_000), unstarted }))
+    expect(names(held.limits.holders)).toEqual(["a1", "c1", "b3"])
+    expect(names(held.limits.waiting)).toEqual(["b1", "d1", "b2", "a2"])
+    expect(held.news.map(({ job, until }) => [job, until])).toEqual(
+      ["b1", "d1", "b2", "a2"].map((job) => [job, 5_000]),
+    )
+    const over = grant(endHoldOf(held.limits, "p"))
+    expect(names(over.granted)).toEqual(["d1"])
+    const next = grant(release(release(over.limits, claim("a1")), claim("c1")))
+    expect(names(next.granted)).toEqual(["a2", "b1"])
+  })
+
+  it("takes back no slots where it is on hold for longer already", () => {
+    const limits = hold(grant(requested(4, "a1 p/x", "b1 p/x")).limits, told("a1", 5_000))
+    expect(hold(limits, { ...told("c1", 4_000), unstarted: [claim("b1")] })).toEqual(limits)
   })
 
   it("stays so when the owner of the job that was told is gone", () => {
@@ -435,11 +483,16 @@ describe("Whatever is requested and released, in whatever order", () => {
     },
     {
       arbitrary: fc
-        .record({ claim: job, provider: fc.constantFrom("p", "q"), until: fc.constantFrom(0, 5, 9) })
+        .record({
+          claim: job,
+          provider: fc.constantFrom("p", "q"),
+          until: fc.constantFrom(0, 5, 9),
+          isEarly: fc.boolean(),
+        })
         .map(
-          ({ claim: { owner, job }, ...told }) =>
+          ({ claim: { owner, job }, isEarly, ...told }) =>
             (limits: Limits) =>
-              hold(limits, { owner, job, ...told, at: 0 }),
+              hold(limits, { owner, job, ...told, at: 0, unstarted: isEarly ? limits.holders : [] }),
         ),
       weight: 2,
     },

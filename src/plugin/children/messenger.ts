@@ -21,8 +21,6 @@ export type MessengerOptions = {
   inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
   /** Why a job may not run again, where that is so. */
   budgets: { refusalFor(record: JobRecord): string | undefined }
-  /** Whether a job stands for others, and has no child at work. Default: none does. */
-  isGroup?: (job: JobKey) => boolean
   options: Options
   now: () => number
 }
@@ -60,7 +58,6 @@ export function createMessenger({
   turns,
   store,
   inbox,
-  isGroup = () => false,
   budgets,
   options,
   now,
@@ -124,7 +121,7 @@ export function createMessenger({
           "Nothing was sent.",
       )
     }
-    if (isGroup(record))
+    if (record.isGroup)
       throw new Error(
         `${record.id} stands for its items: send it to one of them, like ${record.id}.1. Nothing was sent.`,
       )
@@ -177,6 +174,9 @@ export function createMessenger({
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.
     if (current.run !== record.run) return sent ? hand(current, sent.message, call) : ""
+    const hasSchema = record.structured !== undefined || record.error?.kind === "schema"
+    if (!stored && hasSchema)
+      throw new Error(`the schema of ${record.id} cannot be read: start a new job. Nothing was sent.`)
     if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
     const isUndelivered = !inbox.isTaken(current, call?.place.call)
     const job: JobInput = {

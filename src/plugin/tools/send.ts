@@ -9,6 +9,7 @@ import {
   foundAnew,
   listed,
   type Services,
+  treeKnown,
   unknownTitle,
   unknownWords,
   withoutText,
@@ -33,6 +34,7 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
       metadata: { jobs: [] },
     }
   }
+  if (record.budget || services.budgets.isLimited(owner)) await treeKnown(services, owner)
   // What has nowhere to go needs nobody's permission.
   await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)

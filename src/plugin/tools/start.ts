@@ -23,7 +23,7 @@ import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { itemIds, needsFor, refuseUnmeetable } from "./graph.ts"
-import { listed, type Services, settled, withoutText } from "./services.ts"
+import { listed, type Services, settled, treeKnown, withoutText } from "./services.ts"
 import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
@@ -53,8 +53,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
-  if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
-    await knowTree(services, call.place.session)
+  if (services.budgets.isLimited(call.place.session)) await treeKnown(services, call.place.session)
   const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
@@ -93,17 +92,6 @@ export async function answerOf(
 function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   const refusal = budgets.refusal(place.session)
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
-}
-
-/** What its jobs have started in an earlier opencode has used something up as well. */
-async function knowTree(services: Services, owner: string): Promise<void> {
-  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
-  await Promise.all(
-    children.map(async ({ session }) => {
-      await services.recovery.owner(session)
-      await knowTree(services, session)
-    }),
-  )
 }
 
 /** What tasks may name. Without `models`, no task names one. */

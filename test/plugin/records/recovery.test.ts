@@ -3,10 +3,11 @@ import type { JobInput } from "../../../src/machines/events.ts"
 import type { JobRecord } from "../../../src/machines/record.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
 import { checkFor } from "../../../src/plugin/children/schema/schemas.ts"
+import { finalAnswer } from "../../../src/plugin/host/answers.ts"
 import type { FoundSessions, Host, Result } from "../../../src/plugin/host/port.ts"
-import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID, repairID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
-import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
+import { decodeMessage, decodeSession, type MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
 import type { Claim, Claims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
@@ -184,6 +185,87 @@ describe("A follow-up that was at work when its process ended, to a result that 
     await pass(0)
     expect(current()).toMatchObject({ run: 2, ...record })
   })
+})
+
+describe("A job with a schema that was at work when its process ended", () => {
+  const stored = { schema: { type: "object", required: ["n"] } }
+  const repair = { ...asked, messageID: repairID(asked.messageID, 1), text: "Answer again" }
+  const [fit, unfit] = ['{"n":1}', "one"]
+  const [question, again] = [askedBy(asked), askedBy(repair)]
+  const wrong = answerTo(asked, unfit)
+  const isDone = { state: "done", text: fit, structured: { n: 1 } }
+  const hasFailed = { state: "failed", error: { kind: "schema" } }
+  const wasInterrupted = { state: "failed", error: { kind: "interrupted" } }
+
+  it.each<[string, MessageWithParts[], "fail" | "resume", object, number]>([
+    ["had its answer", [question, answerTo(asked, `It is:\n${fit}`)], "fail", isDone, 0],
+    ["had its answer", [question, answerTo(asked, fit)], "resume", isDone, 0],
+    ["was not asked", [], "resume", isDone, 2],
+    ["was asked", [question], "resume", isDone, 2],
+    ["had given an answer that does not fit", [question, wrong], "fail", { ...hasFailed, text: unfit }, 0],
+    ["had given an answer that does not fit", [question, wrong], "resume", isDone, 1],
+    ["was asked to correct it", [question, wrong, again], "fail", wasInterrupted, 0],
+    ["was asked to correct it", [question, wrong, again], "resume", isDone, 1],
+    ["had corrected it", [question, wrong, again, answerTo(repair, fit)], "fail", isDone, 0],
+    ["had corrected it", [question, wrong, again, answerTo(repair, fit)], "resume", isDone, 0],
+    ["had tried to", [question, wrong, again, answerTo(repair, "1")], "fail", { ...hasFailed, text: "1" }, 0],
+    [
+      "had tried to",
+      [question, wrong, again, answerTo(repair, "1")],
+      "resume",
+      { ...hasFailed, text: "1" },
+      0,
+    ],
+  ])(
+    "ends as it would have, asking its model no more than that: one that %s",
+    async (_, said, recover, record, calls) => {
+      // As opencode 2 answers, and as 1.18 does, where whatever comes last is the answer to whatever is asked again.
+      for (const isOwn of [true, false]) {
+        const { recovery, host, record: current, put, pass } = newStart({ recover })
+        host.said.set("ses_1", [...said])
+        let asks = 0
+        host.prompt = async (prompt) => {
+          const messages = host.said.get("ses_1") ?? []
+          const decoded = messages.map(decodeMessage)
+          const isAsked = messages.some(({ info }) => info.id === prompt.messageID)
+          const isOver = messages.at(-1)?.info.role === "assistant"
+          const answer = isOwn || !isOver ? finalAnswer(decoded, prompt.messageID) : decoded.at(-1)
+          if (isAsked && answer) return ok(answer)
+          asks++
+          const given = answerTo(prompt, prompt.text.includes("Answer again") ? fit : unfit)
+          messages.push(...(isAsked ? [] : [askedBy(prompt)]), given)
+          return ok(decodeMessage(given))
+        }
+        put({ stored })
+        await recovery.owner("owner")
+        await pass(100)
+        expect(current()).toMatchObject(record)
+        expect(current()?.structured).toEqual("structured" in record ? record.structured : undefined)
+        expect(asks).toBe(calls)
+      }
+    },
+  )
+
+  it("is done with data that was too long for the store, once its owner's jobs are looked for", async () => {
+    const { recovery, host, record, put, waiting } = newStart()
+    put({ stored, record: done })
+    host.said.set("ses_1", [question, answerTo(asked, `So: ${fit}`)])
+    await recovery.everybody()
+    expect(record()).toMatchObject({ state: "done", structured: { n: 1 } })
+    expect(waiting).toEqual([{ owner: "owner", count: 1 }])
+  })
+
+  it.each(["resume", "fail"] as const)(
+    "is not called done where its schema cannot be had, with `%s`",
+    async (recover) => {
+      const { recovery, host, record, put, pass } = newStart({ recover })
+      put({ stored: { schema: { type: "nothing known" } } })
+      host.said.set("ses_1", [question, answerTo(asked, fit), again, answerTo(repair, fit)])
+      await recovery.owner("owner")
+      await pass(100)
+      expect(record()).toMatchObject({ state: "failed", error: { kind: "schema" }, text: fit })
+    },
+  )
 })
 
 describe("A job that was at work when its process ended", () => {
