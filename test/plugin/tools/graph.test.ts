@@ -201,7 +201,7 @@ describe("A job that failed because of what it needs", () => {
   })
 
   it("stays failed where that fails again, and where another need of it is broken still", async () => {
-    const { call, host, stateOf, answer } = await failing(task("x"), needing("d", "a", "x"))
+    const { call, host, stateOf, answer, troupe } = await failing(task("x"), needing("d", "a", "x"))
     await call("agents_send", { id: "a", message: "try again" })
     await call("agents_cancel", { ids: ["a", "x"] })
     await settle()
@@ -210,6 +210,8 @@ describe("A job that failed because of what it needs", () => {
     await answer("a", "of a")
     await settle()
     expect([stateOf("b"), stateOf("d")]).toEqual(["prompting.working", "failed"])
+    // It did not even begin.
+    expect(troupe.records.get("owner", "d")?.run).toBe(1)
     expect(host.prompts).toHaveLength(5)
   })
 
