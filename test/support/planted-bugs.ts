@@ -1410,7 +1410,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       edits: [
         {
           from: "idAt(answeredAt + 1, repairTail(asked))",
-          to: "idAt(answeredAt + 1, idTail(`${Math.random()}`))",
+          to: "idAt(answeredAt + 1, idTail(String(Math.random())))",
         },
       ],
       suites: ["test/plugin/host/prompt-ids.test.ts"],
