@@ -74,8 +74,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/start.ts",
       edits: [
         {
-          from: "  const checked = tasks.map(",
-          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked = tasks.map(",
+          from: "  const checked: Item[] = []\n",
+          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked: Item[] = []\n",
         },
         {
           from: "const taken = takerOf(services, session, id)",
