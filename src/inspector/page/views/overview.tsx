@@ -165,7 +165,7 @@ function OnHold() {
               <Words text={provider} />
             </strong>{" "}
             {untilWords(until, now.value)}:{" "}
-            <a href={hrefTo({ view: "jobs", q: `phase:queued model:"${provider}/"` })}>
+            <a class="need" href={hrefTo({ view: "jobs", q: `phase:queued model:"${provider}/"` })}>
               {jobs === 1 ? "1 job waits" : `${jobs} jobs wait`}
             </a>
           </li>
