@@ -40,6 +40,11 @@ describe("A job in the sidebar", () => {
       "✗ auth timed out: not done within 5 s 7.0 s",
       ended("timedOut", { error: { kind: "total", message: "not done within 5 s" } }),
     ],
+    [
+      "- auth cancelled: budget spent 7.0 s",
+      ended("cancelled", { error: { kind: "budget", message: "its batch has spent 9 of 8 tokens" } }),
+    ],
+    ["• auth moving on to openai/y 12 s", shownJob({ phase: "opening", model: "openai/y" })],
     ["- auth cancelled 7.0 s", ended("cancelled", { error: { kind: "cancelled", message: "enough" } })],
   ])("is one line: %s", (expected, shown) => {
     expect(line(shown)).toBe(expected)
@@ -69,6 +74,9 @@ describe("A job in the sidebar", () => {
     const { startedAt: _, ...waiting } = shownJob({ state: "created", phase: "blocked" })
     expect(line(waiting)).toBe("· auth blocked 20 s")
     expect(line({ ...waiting, waitsFor: ["db", "api"] })).toBe("· auth waits for db, api 20 s")
+    expect(line({ ...waiting, waitsFor: ["a", "b", "c", "d", "e"] })).toBe(
+      "· auth waits for a, b, c and 2 more 20 s",
+    )
     const held = {
       ...waiting,
       phase: "queued" as const,
@@ -78,6 +86,17 @@ describe("A job in the sidebar", () => {
     }
     expect(line(held)).toBe("· auth queued, anthropic on hold for 42 s 20 s")
     expect(line({ ...held, holdUntil: now })).toBe("· auth queued, 2 before it 20 s")
+  })
+
+  it("is a group of jobs by how many of them there are, and how many have still to end", () => {
+    const items = Array.from({ length: 12 }, (_, index) => `auth.${index + 1}`)
+    const needs = [...items, "authors"].map((id) => ({ id, on: "ended" as const }))
+    const { startedAt: _, ...group } = shownJob({ state: "created", phase: "blocked", needs })
+    expect(line({ ...group, waitsFor: items.slice(5) })).toBe("· auth waits for 7 of its 12 jobs 20 s")
+    expect(line({ ...group, waitsFor: ["list", ...items] })).toBe(
+      "· auth waits for list, auth.1, auth.2 and 10 more 20 s",
+    )
+    expect(line({ ...group, state: "done", endedAt: 95_000 })).toBe("✓ auth done, a group of 12 jobs 15 s")
   })
 
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {
@@ -99,6 +118,7 @@ describe("The jobs of a session", () => {
     ended("done", { id: "first", endedAt: 90_000 }),
     ended("failed", { id: "last", endedAt: 99_000, error: { kind: "provider", message: "401" } }),
     shownJob({ id: "waits", state: "created", phase: "queued" }),
+    shownJob({ id: "blocked", state: "created", phase: "blocked" }),
     shownJob({ id: "works" }),
     shownJob({ id: "retries", phase: "retrying", retry: { attempt: 1, reason: "503", next: now } }),
     shownJob({ id: "asks", phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] }),
@@ -106,7 +126,7 @@ describe("The jobs of a session", () => {
 
   it("are counted", () => {
     expect(rowsOf(glanceAt(jobs, 8), now).counts).toBe(
-      "1 waiting for you, 2 running, 1 queued, 1 done, 1 failed",
+      "1 waiting for you, 2 running, 1 queued, 1 blocked, 1 done, 1 failed",
     )
   })
 
@@ -116,6 +136,7 @@ describe("The jobs of a session", () => {
       "retries",
       "works",
       "waits",
+      "blocked",
       "last",
       "first",
     ])
@@ -123,6 +144,6 @@ describe("The jobs of a session", () => {
 
   it("are no more lines than there is room for; the others are counted", () => {
     const { rows, more } = rowsOf(glanceAt(jobs, 4), now)
-    expect([rows.length, more]).toEqual([4, 2])
+    expect([rows.length, more]).toEqual([4, 3])
   })
 })

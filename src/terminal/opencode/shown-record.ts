@@ -1,4 +1,4 @@
-import type { EndedState, JobError, JobPhase, JobState, Need, Usage } from "../../machines/record.ts"
+import type { Attempt, EndedState, JobError, JobPhase, JobState, Need, Usage } from "../../machines/record.ts"
 import type { Counts, Glance } from "../glance.ts"
 import type { Ask, ShownJob } from "../jobs.ts"
 
@@ -49,6 +49,7 @@ export function toldGlance(answer: unknown): Glance {
       asking: count("asking"),
       running: count("running"),
       queued: count("queued"),
+      blocked: count("blocked"),
       done: count("done"),
       failed: count("failed"),
       cancelled: count("cancelled"),
@@ -88,6 +89,7 @@ function recordIn(given: unknown): StoredRecord | undefined {
     createdAt,
     error,
     needs,
+    attempts,
     usage,
     ...times
   } = fieldsOf(given)
@@ -112,6 +114,7 @@ function recordIn(given: unknown): StoredRecord | undefined {
     ...(isNumber(waitedMs) && { waitedMs }),
     ...(isError(error) && { error }),
     ...(Array.isArray(needs) && needs.some(isNeed) && { needs: needs.filter(isNeed) }),
+    ...(Array.isArray(attempts) && attempts.some(isAttempt) && { attempts: attempts.filter(isAttempt) }),
     usage: isUsage(usage) ? usage : unknownUsage,
   }
 }
@@ -157,6 +160,11 @@ const isError = (value: unknown): value is JobError =>
 function isNeed(value: unknown): value is Need {
   const { id, on } = fieldsOf(value)
   return isText(id) && jobId.test(id) && (on === "done" || on === "ended")
+}
+
+function isAttempt(value: unknown): value is Attempt {
+  const { model, error } = fieldsOf(value)
+  return isTextOrNone(model) && isError(error)
 }
 
 function isActivity(value: unknown): value is NonNullable<ShownJob["activity"]> {

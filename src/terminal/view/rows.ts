@@ -52,6 +52,7 @@ const conditions: [keyof Counts, string][] = [
   ["asking", "waiting for you"],
   ["running", "running"],
   ["queued", "queued"],
+  ["blocked", "blocked"],
   ["done", "done"],
   ["failed", "failed"],
   ["cancelled", "cancelled"],
@@ -105,14 +106,41 @@ function wordsOf(job: ShownJob, now: number): string {
   if (ask) return ask.kind === "permission" ? `allow ${ask.text}?` : ask.text
   if (retry && !hasEnded(job))
     return `retrying in ${seconds(Math.max(0, Math.ceil((retry.next - now) / 1_000)))}: ${retry.reason}`
-  if (error) return state === "cancelled" ? "cancelled" : `${stateWords[state]}: ${error.message}`
-  if (hasEnded(job)) return stateWords[state]
-  if (job.phase === "blocked" && job.waitsFor?.length) return `waits for ${job.waitsFor.join(", ")}`
+  if (error && state === "cancelled") return error.kind === "budget" ? "cancelled: budget spent" : "cancelled"
+  if (error) return `${stateWords[state]}: ${error.message}`
+  if (hasEnded(job))
+    return isGroup(job) ? `${stateWords[state]}, a group of ${jobsIn(job)}` : stateWords[state]
+  if (job.phase === "blocked" && job.waitsFor?.length) return waitWords(job, job.waitsFor)
   if (job.phase === "queued" && job.holdUntil !== undefined && job.holdUntil > now)
     return `queued, ${providerOf(job)} on hold for ${seconds(Math.ceil((job.holdUntil - now) / 1_000))}`
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
   if (activity?.tool !== undefined) return activity.tool
+  if (job.phase === "opening" && state === "prompting") return `moving on to ${job.model ?? "its next model"}`
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
+}
+
+/** Names in a line: what follows is cut off. */
+const mostNames = 3
+
+function waitWords(job: ShownJob, waitsFor: readonly string[]): string {
+  const items = itemsOf(job)
+  if (items.length > mostNames && waitsFor.every((id) => items.includes(id)))
+    return `waits for ${waitsFor.length} of its ${jobsIn(job)}`
+  const more = waitsFor.length - mostNames
+  return `waits for ${waitsFor.slice(0, mostNames).join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+}
+
+/** A job that stands for those of a list, one for each item, which it needs: it is never prompted itself. */
+const isGroup = (job: ShownJob) => job.startedAt === undefined && itemsOf(job).length > 0
+
+const itemsOf = ({ id, needs = [] }: ShownJob) =>
+  needs.flatMap((need) =>
+    need.id.startsWith(`${id}.`) && /^\d+$/.test(need.id.slice(id.length + 1)) ? [need.id] : [],
+  )
+
+function jobsIn(job: ShownJob): string {
+  const { length } = itemsOf(job)
+  return length === 1 ? "1 job" : `${length} jobs`
 }
 
 const providerOf = ({ model }: ShownJob) => model?.split("/")[0] ?? "its provider"
@@ -136,6 +164,12 @@ const phaseWords = {
   question: "asks",
   stopping: "stopping",
 } satisfies Record<JobPhase, string>
+
+/** How it stands, in a word or two. */
+export const placeWords = (job: ShownJob): string =>
+  hasEnded(job)
+    ? stateWords[job.state]
+    : phaseWords[job.phase ?? (job.state === "created" ? "queued" : "working")]
 
 /** The end of what it writes. */
 const lastOf = (text: string) => `${endMark}${text.slice(-wordsLength / 2)}`
