@@ -29,6 +29,14 @@ export type JobEvent =
 /** Why a job is cancelled: somebody does it, or it may spend no more. */
 export type CancelKind = "cancelled" | "budget"
 
+export type EachItem = {
+  from: string
+  path?: string | undefined
+  description?: string | undefined
+  timeoutMs: number
+  idleMs: number
+}
+
 /** A piece of work, checked and complete, as its supervisor is told of it. */
 export type JobInput = {
   /** Unique among the owner's jobs. */
@@ -56,6 +64,12 @@ export type JobInput = {
   mayStartJobs?: boolean | undefined
   /** The jobs of its owner whose ends it waits for, and whose results its child is given. Default: none. */
   needs?: Need[] | undefined
+  /**
+   * It stands for the items that the job `from` finds: it is never prompted and takes no slot, but starts a job for
+   * each of them and waits for all. `path`: where in that job's structured result they are. The times and the
+   * description are those of the items' jobs.
+   */
+  each?: EachItem | undefined
   /** Its child was asked in an earlier process: whatever it needed had ended, and is not waited for again. */
   hasBegun?: true | undefined
   createdAt: number

@@ -133,6 +133,8 @@ export class History {
     if (snapshot.matches({ created: "queued" })) return this.#queued(job, event)
     if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
     if (event.type === "xstate.init") return "started by its owner"
+    if (event.type === "slot.granted" && job.each)
+      return `the jobs for the items that ${job.each.from} has found`
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
     return causeOf(event as JobEvent) ?? eventName(event.type)
   }

@@ -74,7 +74,11 @@ export const jobMachine = setup({
   actions: {
     unblock: assign({ isBlocked: false }),
     rememberSlot: assign((_, { at }: { at: number }) => ({ slotAt: at })),
-    rememberHold: assign((_, { until }: { until?: number | undefined }) => ({ holdUntil: until })),
+    rememberHold: assign(({ context }, { until }: { until?: number | undefined }) => ({
+      holdUntil: until,
+      // A slot that came before the session goes back.
+      slotAt: until === undefined ? context.slotAt : undefined,
+    })),
     rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
       session,
       // A slot that came early is of use only from now on.

@@ -10,7 +10,7 @@ export type Reasons = Record<string, Record<string, string>>
 export const jobReasons: Reasons = {
   created: {
     "slot.held":
-      "Its provider wants to be asked later, or no longer does: its record says until when it cannot start.",
+      "Its provider wants to be asked later, or no longer does: its record says until when it cannot start. A slot that it got before its session goes back.",
   },
   opening: {
     "at once, if has a session": "A follow-up continues in the session that it has.",

@@ -18,7 +18,7 @@ export type SupervisorContext = {
 type Live = { job: string; actor: string; blocked?: Blocked }
 
 /** `open`: what is still to end before it stands in line, never empty. `model`: which limits that line falls under. */
-type Blocked = { open: Need[]; model?: string | undefined }
+type Blocked = { open: Need[]; model?: string | undefined; isGroup?: boolean }
 
 export type SupervisorEvent =
   /** `ended`: those of its needs that have ended by now. */
@@ -67,12 +67,15 @@ export const supervisorMachine = setup({
       const broken = needs.find((need) => standingOf(need, known(need)) === "broken")
       const end = broken && known(broken)
       const isBlocked = !end && open.length > 0
-      const live = { job: job.id, actor, ...(isBlocked && { blocked: { open, model: job.model } }) }
+      const isGroup = job.each !== undefined
+      const blocked = { open, model: job.model, ...(isGroup && { isGroup }) }
+      const live = { job: job.id, actor, ...(isBlocked && { blocked }) }
       enqueue.assign({ live: [...context.live, live] })
       if (end) enqueue.sendTo(actor, brokenNeed(end, job.askedAt))
       if (end || isBlocked) return
       if (needs.length > 0) enqueue.sendTo(actor, metNeeds(job.askedAt))
-      enqueue.sendParent(slotRequest(context.owner, job.id, job.model))
+      if (isGroup) enqueue.sendTo(actor, ownSlot(job.askedAt))
+      else enqueue.sendParent(slotRequest(context.owner, job.id, job.model))
     }),
     // What nobody waits for any more leaves its job in line; what ended otherwise than needed ends those that need it.
     passOnEnd: enqueueActions(({ context, enqueue }, { end, at }: { end: NeedEnd; at: number }) => {
@@ -87,7 +90,8 @@ export const supervisorMachine = setup({
         else if (open.length > 0) return { job, actor, blocked: { ...blocked, open } }
         else {
           enqueue.sendTo(actor, metNeeds(at))
-          enqueue.sendParent(slotRequest(context.owner, job, blocked.model))
+          if (blocked.isGroup) enqueue.sendTo(actor, ownSlot(at))
+          else enqueue.sendParent(slotRequest(context.owner, job, blocked.model))
         }
         return { job, actor }
       })
@@ -161,6 +165,9 @@ const slotRequest = (owner: string, job: string, model: string | undefined): Slo
 })
 
 const metNeeds = (at: number): JobEvent => ({ type: "needs.met", at })
+
+/** One that stands for others prompts nobody: they need the slots. */
+const ownSlot = (at: number): JobEvent => ({ type: "slot.granted", at })
 
 const brokenNeed = (end: NeedEnd, at: number): JobEvent => ({
   type: "need.broken",

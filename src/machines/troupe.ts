@@ -182,7 +182,9 @@ export function createTroupe(options: TroupeOptions): Troupe {
       const provider = providerOf(ledger.get(owner, id)?.model)
       // Where opencode chooses the model, nobody knows whose it is.
       if (provider === undefined) return
-      system.send({ type: "provider.later", owner, job: id, provider, until, at: now() })
+      const { holders } = system.getSnapshot().context.limits
+      const unstarted = holders.filter(({ owner, job }) => ledger.get(owner, job)?.phase === "opening")
+      system.send({ type: "provider.later", owner, job: id, provider, until, at: now(), unstarted })
     },
     endHold,
     cancel,

@@ -4,6 +4,7 @@ import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
 
 describeBoth("A graph of jobs", ({ open, generation }) => {
   const file = generation === 1 ? "filePath" : "path"
@@ -85,6 +86,53 @@ describeBoth("A graph of jobs", ({ open, generation }) => {
     expect(states(jobsOf(outcome))).toEqual(["files.1: done", "files.2: done", "files.3: done", "all: done"])
     const { text } = await model.waitFor(({ text }) => text.includes("put together"))
     expect(text).toMatch(/put together: <result.*read a was read.*read b was read.*read c was read/s)
+  })
+
+  test("is one job for each item that another has found, long after the call that asked for them", async () => {
+    const owner = await oc.session()
+    const answer = held()
+    model.on("find the files", answer.reply)
+    model.on(/^look at \w+$/, ({ text }) => ({ type: "text", text: `${text}: seen` }))
+    model.on("what was seen", { type: "text", text: "all of it" })
+    const schema = { type: "array", items: { type: "string" } }
+    await oc.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "scan", prompt: "find the files", schema },
+        { id: "each", prompt: "look at {{item}}", each: { from: "scan" } },
+        { id: "sum", prompt: "what was seen", needs: ["each"] },
+      ],
+    })
+    answer.release('["one", "two"]')
+    const waited = await oc.callTool(owner, "agents_wait", { ids: ["sum"] })
+    expect(states(jobsOf(waited))).toEqual(["sum: done"])
+    const { text } = await model.waitFor(({ text }) => text.includes("what was seen"))
+    expect(text).toMatch(
+      /job="each.1" state="done">\nlook at one: seen.*job="each.2" state="done">\nlook at two: seen/s,
+    )
+    const children = await oc.children(owner)
+    expect(children).toHaveLength(5)
+  })
+
+  test("goes on where it had broken off, once a follow-up to the one that failed is done", async () => {
+    const owner = await oc.session()
+    model.on("stumble", { type: "error", status: 400, body: "no such thing" })
+    model.on("stand up", { type: "text", text: "stood up" })
+    model.on("walk on", { type: "text", text: "walked" })
+    await oc.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "a", prompt: "stumble" },
+        { id: "b", prompt: "walk on", needs: ["a"] },
+      ],
+      wait: true,
+    })
+    const sent = await oc.callTool(owner, "agents_send", { id: "a", message: "stand up" })
+    expect(sent.output).toContain("Once it is done, so go on: b")
+    await poll("the end of b", async () => {
+      const { output } = await oc.callTool(owner, "agents_wait", { ids: ["b"] })
+      return output.includes('<job id="b" state="done"') ? output : undefined
+    })
+    const { text } = await model.waitFor(({ text }) => text.includes("walk on"))
+    expect(text).toMatch(/stood up\n.*walk on$/s)
   })
 
   test("fails along the needs of the one that failed, with the chain in words", async () => {

@@ -28,7 +28,9 @@ export type EffectsOptions = {
   host: Host
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd">
-  records: Pick<Records, "get">
+  records: Pick<Records, "get" | "of">
+  /** What one does that stands for the items that another job finds, in place of a prompt. */
+  runItems: Effects["promptChild"]
   /** Shows the person what they should know. */
   warn(toast: Toast): void
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
@@ -42,7 +44,7 @@ export type ChildEffects = Effects & {
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): ChildEffects {
-  const { host, turns, store, records, warn, jobTools, keepResult = keepInFile } = options
+  const { host, turns, store, records, warn, jobTools, runItems, keepResult = keepInFile } = options
   const opening = new Set<Promise<unknown>>()
 
   return {
@@ -55,6 +57,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     },
 
     async promptChild(given, signal) {
+      if (given.job.each) return runItems(given, signal)
       const child = await withNeeds(given)
       const answer = signal.aborted ? undefined : await turns.run(child, signal)
       // Its job ends otherwise: what had been written is read as the child is stopped.

@@ -42,6 +42,8 @@ export class Budgets {
       records.subscribe((record, before) => {
         // After a restart, what a job's child had started may be found before the job itself.
         if (record.session !== "" && before?.session !== record.session) this.#joined(record.session)
+        // Most changes of a record are activity.
+        if (before && isSameFor(before, record)) return
         this.#tell(this.#of(record), seen(record, standOf(record)))
       }),
       records.onForgotten((record) => {
@@ -138,11 +140,6 @@ export class Budgets {
       spent: totalOf(actor.getSnapshot().context),
       isSpent: isOver({ actor }),
     }))
-  }
-
-  /** The budgets there are, for those who look. */
-  *actors(): Iterable<{ budget: string; state: string }> {
-    for (const [budget, { actor }] of this.#held) yield { budget, state: String(actor.getSnapshot().value) }
   }
 
   stop(): void {
@@ -248,6 +245,12 @@ function standOf(record: JobRecord): Stands {
   if (hasEnded(record)) return "ended"
   return record.state === "prompting" ? "asked" : "unasked"
 }
+
+const isSameFor = (before: JobRecord, record: JobRecord) =>
+  before.run === record.run &&
+  before.session === record.session &&
+  before.usage === record.usage &&
+  standOf(before) === standOf(record)
 
 function seen({ owner, id, run, session, usage }: JobRecord, stands: Stands): BudgetEvent {
   return { type: "job.seen", run: { owner, id, run }, stands, session, spent: spentBy(usage) }

@@ -30,6 +30,8 @@ export type Finding =
   | { type: "answered"; record: JobRecord }
   /** Nothing says how it ended, so its process did not see the end. */
   | { type: "interrupted"; record: JobRecord }
+  /** It waited for other jobs and its child was never asked: what is to become of it follows from what became of them. */
+  | { type: "blocked"; job: JobInput & { session: string }; interrupted: JobRecord }
   /** The same, and it is to go on; `interrupted` is its end where it cannot. */
   | { type: "unfinished"; job: JobInput & { session: string }; interrupted: JobRecord }
 
@@ -83,7 +85,10 @@ export function findingOf(evidence: Evidence): Finding {
       return !isRepaired && (recover === "resume" || isRunning || isTakenOver)
         ? {
             type: "unfinished",
-            job: jobAgain(child, stored, earlierText(messages, run)),
+            job: {
+              ...jobAgain(child, stored, earlierText(messages, run)),
+              ...(record.needs && { hasBegun: true }),
+            },
             interrupted: failed,
           }
         : { type: "answered", record: failed }
@@ -107,15 +112,13 @@ export function findingOf(evidence: Evidence): Finding {
   const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
   // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
-  if (recover === "resume" || isRunning || isUnasked)
-    return {
-      type: "unfinished",
-      job: {
-        ...jobAgain(child, stored, earlierText(messages, run)),
-        ...(record.needs && placeOf(messages, messageID) && { hasBegun: true }),
-      },
-      interrupted,
-    }
+  const hasBegun = placeOf(messages, messageID) !== undefined
+  const job = {
+    ...jobAgain(child, stored, earlierText(messages, run)),
+    ...(record.needs && hasBegun && { hasBegun: true as const }),
+  }
+  if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
+  if (record.needs && !hasBegun) return { type: "blocked", job, interrupted }
   return { type: "interrupted", record: interrupted }
 }
 
@@ -179,7 +182,7 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
+  const { record, prompt, variant, schema, each, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
   const { id, owner, batch, budget, description, agent, model, needs, run, createdAt } = record
   return {
     id,
@@ -192,6 +195,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     model,
     variant,
     schema,
+    each,
     mayStartJobs,
     needs,
     createdAt,

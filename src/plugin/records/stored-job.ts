@@ -35,6 +35,16 @@ const Fields = z.object({
   variant: z.string().optional(),
   /** The JSON Schema that each of its answers has to fit. */
   schema: z.record(z.string(), z.unknown()).optional(),
+  /** For one that stands for the items that another job finds: see `JobInput`. */
+  each: z
+    .object({
+      from: z.string(),
+      path: z.string().optional(),
+      description: z.string().optional(),
+      timeoutMs: z.number().positive(),
+      idleMs: z.number().positive(),
+    })
+    .optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -61,6 +71,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     prompt: job.prompt,
     variant: job.variant,
     schema: job.schema,
+    each: job.each,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,

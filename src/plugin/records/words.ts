@@ -30,7 +30,11 @@ const truncated = "its answer was cut off at the model's output limit"
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(oneLine(reasonOf(record.error))))}` : ""
-  const note = record.isTruncated ? ` note="${truncated}; agents_send can ask for the rest"` : ""
+  const notes = [
+    record.run > 1 && record.needs ? "it ran again once what it needs was done" : "",
+    record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",
+  ].filter((each) => each !== "")
+  const note = notes.length > 0 ? ` note="${notes.join("; ")}"` : ""
   const time = duration(timeOf(record, now))
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
   return `${head}\n${textWords(text)}\n</job>`

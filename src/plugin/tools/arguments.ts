@@ -43,13 +43,13 @@ export const Task = z.strictObject({
   agent: words.optional().describe("Default general"),
   model: modelName.optional().describe("provider/model or provider/model#variant"),
   timeout: seconds.optional().describe("Seconds"),
+  needs: needs.optional(),
+  each: each.optional(),
   schema: z
     .record(z.string(), z.unknown())
     .meta({ requirement: "a JSON Schema, an object" })
     .optional()
     .describe("JSON Schema of its result"),
-  needs: needs.optional(),
-  each: each.optional(),
 })
 export type Task = z.infer<typeof Task>
 

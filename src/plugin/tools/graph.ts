@@ -1,10 +1,8 @@
 import { breachOf, endOf, standingOf } from "../../machines/needs.ts"
 import { hasEnded, type Need } from "../../machines/record.ts"
+import { itemsIn, mostItems } from "../children/items.ts"
 import type { Task } from "./arguments.ts"
 import { listed, type Services } from "./services.ts"
-
-/** Jobs that one task comes to at most. */
-export const mostItems = 64
 
 type Named = { name: string; task: Task }
 type Refused = { name: string; refused: string }
@@ -44,13 +42,27 @@ export function refuseUnmeetable<Sound extends Named>(
     if (task) return isRefused(task) ? `it needs ${need.id}, which was refused` : undefined
     return obstacleAmongJobs(services, owner, need)
   }
+  /** Why there are no items in what they are to come from. */
+  const lackOf = ({ each }: Task) => {
+    if (each === undefined || Array.isArray(each)) return undefined
+    const { from, path } = each
+    const task = taskOf(from)
+    if (task && "task" in task)
+      return task.task.schema && !task.task.each
+        ? undefined
+        : `${from} has no schema, so no list that each could be from`
+    const record = services.troupe.records.get(owner, from)
+    if (record?.state !== "done") return undefined
+    const found = itemsIn(record.structured, path)
+    return typeof found === "string" ? `${from} ${found}` : undefined
+  }
   for (let before = -1; before < refusals.size; ) {
     before = refusals.size
     for (const item of items) {
       if (!("task" in item) || isRefused(item)) continue
-      const obstacle = needsOf(item.task)
-        .map(obstacleTo)
-        .find((words) => words !== undefined)
+      const obstacle = [...needsOf(item.task).map(obstacleTo), lackOf(item.task)].find(
+        (words) => words !== undefined,
+      )
       if (obstacle !== undefined) refusals.set(item, obstacle)
     }
   }
@@ -78,11 +90,6 @@ export function needsFor(
 
 export const itemIds = (id: string, items: readonly unknown[]) =>
   items.slice(0, mostItems).map((_, index) => `${id}.${index + 1}`)
-
-/** A task's words for one of its items. */
-export const withItem = (words: string, item: string) => words.replaceAll(placeholder, () => item)
-
-export const placeholder = "{{item}}"
 
 function needsOf({ needs = [], each }: Task): Need[] {
   return each === undefined || Array.isArray(each) ? needs : [...needs, { id: each.from, on: "done" }]

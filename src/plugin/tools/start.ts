@@ -3,6 +3,7 @@ import type { JobInput } from "../../machines/events.ts"
 import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
+import { leftOut, mostItems, placeholder, withItem } from "../children/items.ts"
 import { childRules } from "../children/permissions.ts"
 import { loadSchema } from "../children/schema/schemas.ts"
 import type {
@@ -21,12 +22,14 @@ import { deliveryMark } from "../records/delivery-mark.ts"
 import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
-import { itemIds, mostItems, needsFor, placeholder, refuseUnmeetable, withItem } from "./graph.ts"
-import { listed, type Services, settled, withoutText } from "./services.ts"
+import { itemIds, needsFor, refuseUnmeetable } from "./graph.ts"
+import { listed, type Services, settled, treeKnown, withoutText } from "./services.ts"
 import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
+/** For what stands for other jobs, each of which has a time of its own: what timers can count to. Milliseconds. */
+const longestMs = 2_000_000_000
 /** Characters of an id that still has room for the number of an item. */
 const longestListId = 37
 
@@ -50,8 +53,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
-  if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
-    await knowTree(services, call.place.session)
+  if (services.budgets.isLimited(call.place.session)) await treeKnown(services, call.place.session)
   const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
 
@@ -90,17 +92,6 @@ export async function answerOf(
 function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   const refusal = budgets.refusal(place.session)
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
-}
-
-/** What its jobs have started in an earlier opencode has used something up as well. */
-async function knowTree(services: Services, owner: string): Promise<void> {
-  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
-  await Promise.all(
-    children.map(async ({ session }) => {
-      await services.recovery.owner(session)
-      await knowTree(services, session)
-    }),
-  )
 }
 
 /** What tasks may name. Without `models`, no task names one. */
@@ -206,19 +197,13 @@ function chosen(models: readonly HostModel[], asked: string): ModelChoice | stri
     : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
 }
 
-async function refuseSchema(item: Item, place: string): Promise<Item> {
-  if (!("task" in item) || item.task.schema === undefined) return item
-  const loaded = await loadSchema(item.task.schema, place)
-  return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
-}
-
 function problemWithEach({ id = "", prompt, each }: Task, place: string): string | undefined {
   if (each === undefined) return undefined
   if (!prompt.includes(placeholder))
     return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
   if (id.length > longestListId)
     return `${place}.id has ${id.length} characters: with each it must have at most ${longestListId}`
-  return Array.isArray(each) ? undefined : `${place}.each.from is not supported yet`
+  return undefined
 }
 
 /** What can never start, whoever permits it. */
@@ -227,10 +212,17 @@ function refuseHopeless(services: Services, owner: string, items: readonly Item[
   return refuseUnmeetable(free, services, owner)
 }
 
+async function refuseSchema(item: Item, place: string): Promise<Item> {
+  if (!("task" in item) || item.task.schema === undefined) return item
+  const loaded = await loadSchema(item.task.schema, place)
+  return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
+}
+
 function refuseTaken(services: Services, owner: string, item: Item): Item {
   if ("refused" in item || item.task.id === undefined) return item
   const { id, each } = item.task
-  const ids = Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]
+  // How many items another job will find is not known yet.
+  const ids = each === undefined ? [id] : [id, ...itemIds(id, Array.isArray(each) ? each : [each])]
   for (const wanted of ids) {
     const taker = takerOf(services, owner, wanted)
     if (taker !== undefined) return refusedAsTaken(item.name, wanted, taker)
@@ -358,8 +350,7 @@ function noteOn(item: Item): string[] {
   if ("refused" in item || !Array.isArray(item.task.each)) return []
   const { each } = item.task
   if (each.length === 0) return [`${item.name}: nothing to do, as each is empty.`]
-  if (each.length <= mostItems) return []
-  return [`${item.name}: ${mostItems} of ${each.length} items; left: ${listed(each.slice(mostItems), 20)}.`]
+  return each.length > mostItems ? [`${item.name}: ${mostItems} items${leftOut(each)}.`] : []
 }
 
 /** Whose an id is, in words; nothing where it is free. */
@@ -389,6 +380,10 @@ function jobOf(
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
+  const times = {
+    timeoutMs: wholeMs(task.timeout ?? options.timeoutSeconds),
+    idleMs: wholeMs(options.idleSeconds),
+  }
   return {
     ...job,
     description: describe(task),
@@ -401,8 +396,13 @@ function jobOf(
     createdAt: at,
     askedAt: at,
     run: 1,
-    timeoutMs: wholeMs(task.timeout ?? options.timeoutSeconds),
-    idleMs: wholeMs(options.idleSeconds),
+    ...(task.each && !Array.isArray(task.each)
+      ? {
+          each: { ...task.each, description: task.description, ...times },
+          timeoutMs: longestMs,
+          idleMs: longestMs,
+        }
+      : times),
   }
 }
 

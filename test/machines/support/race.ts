@@ -446,11 +446,10 @@ class Witness {
       if (hold.owner === owner && hold.id === id) this.#holds.delete(provider)
   }
 
-  /** One that had its slot before its session was there may start yet. */
   #judgeHold(record: JobRecord, before: JobRecord): void {
     const until = this.#holds.get(record.model?.charAt(0) ?? "")?.until ?? 0
     const isHeld = until > this.#world.now()
-    if (before.phase === "queued" && record.state === "prompting")
+    if (before.state === "created" && record.state === "prompting")
       this.#must(!isHeld, `${nameOf(record)} started while its provider was on hold`)
     if (record.holdUntil !== undefined)
       this.#must(record.phase === "queued", `${nameOf(record)} is held as ${record.phase}`)

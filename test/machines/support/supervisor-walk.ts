@@ -39,7 +39,7 @@ const places = {
 
 const owner = "owner"
 /** What it needs is its supervisor's business. */
-const contextOf = ({ needs: _, hasBegun: __, ...job }: JobInput): JobContext => ({
+const contextOf = ({ needs: _, hasBegun: __, each: ___, ...job }: JobInput): JobContext => ({
   job,
   session: "",
   isBlocked: false,
@@ -68,6 +68,7 @@ const ends = {
   "j3 failed": { id: "j3", state: "failed", why: "the provider refused" },
   "j3 is gone": { id: "j3", state: "gone" },
 } satisfies Record<string, NeedEnd>
+const each = { from: "j1", timeoutMs: 1, idleMs: 1 }
 const startsOf: Omit<Extract<SupervisorEvent, { type: "job.start" }>, "type">[] = [
   { job: jobInput({ id: "j1" }) },
   { job: jobInput({ id: "j2" }) },
@@ -76,6 +77,8 @@ const startsOf: Omit<Extract<SupervisorEvent, { type: "job.start" }>, "type">[] 
   { job: jobInput({ id: "j2", needs }), ended: [ends["j1 is done"], ends["j3 failed"]] },
   { job: jobInput({ id: "j2", needs }), ended: [ends["j1 failed"]] },
   { job: jobInput({ id: "j2", needs, hasBegun: true }), ended: [] },
+  { job: jobInput({ id: "j2", needs, each }), ended: [] },
+  { job: jobInput({ id: "j2", each }), ended: [] },
 ]
 
 /** All that can happen next: jobs are started and told, needs end, and each living actor moves, ends or breaks. */
@@ -204,7 +207,7 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
   return taken
 }
 
-const isTold = ({ type }: { type: string }) => type.startsWith("job.") || type.startsWith("need")
+const isTold = ({ type }: { type: string }) => /^(job\.|need|slot\.granted)/.test(type)
 
 const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 
@@ -248,7 +251,7 @@ class Paper {
     return asked.flatMap(({ type, params }) => {
       if (type !== "told a job") return []
       const { actor, event } = params as { actor: string; event: { type: string } }
-      return event.type.startsWith("need")
+      return !event.type.startsWith("job.")
         ? (this.snapshot.context.live.find((live) => live.actor === actor)?.job ?? [])
         : []
     })

@@ -44,7 +44,6 @@ describe("What the model sees of", () => {
               agent: { type: "string", description: "Default general" },
               model: { type: "string", description: "provider/model or provider/model#variant" },
               timeout: seconds,
-              schema: { type: "object", description: "JSON Schema of its result" },
               needs: {
                 type: "array",
                 items: {
@@ -71,6 +70,7 @@ describe("What the model sees of", () => {
                 description:
                   "One job per item, with {{item}} in its prompt. from: those of a job's structured result",
               },
+              schema: { type: "object", description: "JSON Schema of its result" },
             },
           },
         },

@@ -6,7 +6,6 @@ import { quietXState } from "../../machines/support/quiet.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import { failed } from "../support/host-double.ts"
 import { testServices } from "../support/services.ts"
-import { until } from "../support/until.ts"
 
 quietXState()
 
@@ -112,7 +111,8 @@ describe("A task that needs others", () => {
     await answer("a", "x".repeat(20_000))
     await answer("b", "y".repeat(40_000))
     await answer("c", "z".repeat(4_000))
-    await until(() => textFor("d") !== undefined)
+    // It is written to a disk.
+    await vi.waitFor(() => expect(textFor("d")).toBeDefined(), { timeout: 20_000 })
     vi.unstubAllEnvs()
     const text = textFor("d") ?? ""
     expect(text.match(/x+/)?.[0]).toHaveLength(13_000)
@@ -164,6 +164,84 @@ describe("A task that needs others", () => {
     expect(output).toContain(
       'reason="dependency: it needs b, which failed: it needs a, which was cancelled by its owner: no use"',
     )
+  })
+})
+
+describe("A job that failed because of what it needs", () => {
+  const failing = async (...more: object[]) => {
+    const all = services()
+    await all.start(task("a"), needing("b", "a"), needing("c", "b"), ...more)
+    await all.call("agents_cancel", { ids: ["a"], reason: "no use" })
+    await all.call("agents_wait", { ids: ["a", "b", "c"] })
+    return all
+  }
+  const settle = async () => {
+    for (let round = 0; round < 5; round++) await settled()
+  }
+
+  it("goes on as it was asked once that is done after all, and so do those that it failed, with a word in the result", async () => {
+    const { call, textFor, answer, stateOf, troupe } = await failing()
+    const { output } = await call("agents_send", { id: "a", message: "try again" })
+    expect(output.split("\n").slice(0, 2)).toEqual([
+      "Run 2 started; agents_wait returns its result.",
+      "Once it is done, so go on: b, c",
+    ])
+    expect(stateOf("b")).toBe("failed")
+    await answer("a", "of a, at last")
+    await settle()
+    expect([stateOf("b"), stateOf("c")]).toEqual(["prompting.working", "created.blocked"])
+    expect(textFor("b")).toMatch(/of a, at last\n.*do b$/s)
+    await answer("b", "of b")
+    await settle()
+    await answer("c", "of c")
+    const waited = await call("agents_wait", { ids: ["b", "c"] })
+    expect(waited.jobs.map(({ run, state }) => `${state} ${run}`)).toEqual(["done 2", "done 2"])
+    expect(waited.output).toMatch(/<job id="b"[^>]* note="it ran again once what it needs was done">\nof b/)
+    expect(troupe.records.get("owner", "b")?.needs).toEqual([{ id: "a", on: "done" }])
+  })
+
+  it("stays failed where that fails again, and where another need of it is broken still", async () => {
+    const { call, host, stateOf, answer } = await failing(task("x"), needing("d", "a", "x"))
+    await call("agents_send", { id: "a", message: "try again" })
+    await call("agents_cancel", { ids: ["a", "x"] })
+    await settle()
+    expect([stateOf("b"), stateOf("d")]).toEqual(["failed", "failed"])
+    await call("agents_send", { id: "a", message: "and again" })
+    await answer("a", "of a")
+    await settle()
+    expect([stateOf("b"), stateOf("d")]).toEqual(["prompting.working", "failed"])
+    expect(host.prompts).toHaveLength(5)
+  })
+
+  it("stays cancelled where it was cancelled itself", async () => {
+    const { call, stateOf, answer, start } = services()
+    await start(task("a"), needing("b", "a"))
+    await call("agents_cancel", { all: true })
+    await call("agents_send", { id: "a", message: "go on" })
+    await answer("a", "of a")
+    await settle()
+    expect(stateOf("b")).toBe("cancelled")
+  })
+
+  it("can be sent on without it: its child is asked all that it was to be asked", async () => {
+    const { call, textFor, stateOf } = await failing()
+    await call("agents_send", { id: "b", message: "Do without." })
+    await settle()
+    expect(textFor("b")).toBe("do b\n\nDo without.")
+    expect(stateOf("c")).toBe("failed")
+  })
+
+  it("begins once where its owner sends it a message at the same moment", async () => {
+    const { call, answer, troupe, host } = await failing()
+    await call("agents_send", { id: "a", message: "try again" })
+    const sending = call("agents_send", { id: "b", message: "Go on." })
+    await answer("a", "of a")
+    await settle()
+    await sending
+    await settle()
+    expect(troupe.records.get("owner", "b")).toMatchObject({ run: 2, state: "prompting" })
+    const { session } = troupe.records.get("owner", "b") ?? {}
+    expect(host.prompts.filter(({ prompt }) => prompt.session === session)).toHaveLength(1)
   })
 })
 
@@ -331,7 +409,7 @@ describe("A task for each of some items", () => {
       ),
     )
     expect(jobs).toHaveLength(64)
-    expect(output).toContain("files: 64 of 70 items; left: f65, f66, f67, f68, f69, f70.")
+    expect(output).toContain("files: 64 items; left of 70: f65, f66, f67, f68, f69, f70.")
   })
 
   it.each([
@@ -347,5 +425,152 @@ describe("A task for each of some items", () => {
     const { output, jobs } = await start(bad)
     expect(output).toContain(words)
     expect(jobs).toEqual([])
+  })
+})
+
+describe("A task for each item of another job's structured result", () => {
+  const list = { type: "object", properties: { files: { type: "array", items: { type: "string" } } } }
+  const scan = { id: "scan", prompt: "scan", schema: list }
+  const files = (fields: object = {}) => ({
+    id: "files",
+    prompt: "read {{item}}",
+    each: { from: "scan", path: "files" },
+    ...fields,
+  })
+  const settle = async () => {
+    for (let round = 0; round < 10; round++) await settled()
+  }
+  const found = (...items: unknown[]) => JSON.stringify({ files: items })
+  const scanned = async (answer: string, ...more: object[]) => {
+    const all = services({}, { concurrency: 1 })
+    await all.start(scan, files(), ...more)
+    await all.answer("scan", answer)
+    await settle()
+    return all
+  }
+
+  it("waits for that, has a job for each, and is done with all of them, without a slot", async () => {
+    const { stateOf, textFor, answer, host, troupe } = await scanned(found("a.ts", "b.ts"))
+    expect(stateOf("files")).toBe("prompting.working")
+    expect([stateOf("files.1"), stateOf("files.2")]).toEqual(["prompting.working", "created.queued"])
+    expect(textFor("files.1")).toBe("read a.ts")
+    await answer("files.1", "of a")
+    await settle()
+    await answer("files.2", "of b")
+    await settle()
+    expect(troupe.records.get("owner", "files")).toMatchObject({
+      state: "done",
+      text: "2 of 2 items are done.",
+    })
+    expect(host.prompts).toHaveLength(3)
+  })
+
+  it("hands its jobs' results to whoever needs it", async () => {
+    const { textFor, answer } = await scanned(found("a"), {
+      id: "sum",
+      prompt: "sum {{files}}",
+      needs: ["files"],
+    })
+    await answer("files.1", "of a")
+    await settle()
+    expect(textFor("sum")).toMatch(/sum <(result-\w+) job="files.1" state="done">\nof a\n<\/\1>$/)
+  })
+
+  it("is done with nothing to do where the list is empty", async () => {
+    const { troupe } = await scanned(found())
+    expect(troupe.records.get("owner", "files")).toMatchObject({
+      state: "done",
+      text: "Nothing to do: the list is empty.",
+    })
+  })
+
+  it("has 64 jobs at most, and says which items are left", async () => {
+    const { answer, troupe } = await scanned(
+      found(...Array.from({ length: 66 }, (_, index) => `f${index + 1}`)),
+    )
+    for (let index = 1; index <= 64; index++) {
+      await answer(`files.${index}`, "read")
+      await settle()
+    }
+    expect(troupe.records.get("owner", "files")?.text).toBe("64 of 64 items are done; left of 66: f65, f66.")
+    expect(troupe.records.get("owner", "files.65")).toBeUndefined()
+  })
+
+  it("fails with those that did not end as done, and is done once they are", async () => {
+    const { call, answer, troupe, stateOf } = await scanned(found("a", "b"))
+    await answer("files.1", "of a")
+    await settle()
+    await call("agents_cancel", { ids: ["files.2"] })
+    await settle()
+    expect(troupe.records.get("owner", "files")?.error).toEqual({
+      kind: "dependency",
+      message: "1 of 2 items are done. The others: files.2: cancelled",
+    })
+    await call("agents_send", { id: "files.2", message: "go on" })
+    await answer("files.2", "of b")
+    await settle()
+    expect(stateOf("files")).toBe("done")
+  })
+
+  it("takes its jobs along when it is cancelled", async () => {
+    const { call, stateOf } = await scanned(found("a", "b"))
+    await call("agents_cancel", { ids: ["files"] })
+    await settle()
+    expect(["files", "files.1", "files.2"].map(stateOf)).toEqual(["cancelled", "cancelled", "cancelled"])
+  })
+
+  it("takes no message itself while its jobs run", async () => {
+    const { call } = await scanned(found("a"))
+    await expect(call("agents_send", { id: "files", message: "faster" })).rejects.toThrow(
+      "files stands for its items: send it to one of them, like files.1. Nothing was sent.",
+    )
+  })
+
+  it("puts an item that is no text as JSON, and takes the only list without a path", async () => {
+    const { start, answer, textFor } = services()
+    const any = { type: "object", properties: { of: { type: "array" } } }
+    await start({ ...scan, schema: any }, files({ each: { from: "scan" } }))
+    await answer("scan", '{"of": [{"path": "a.ts", "line": 3}], "n": 1}')
+    await settle()
+    expect(textFor("files.1")).toBe('read {"path":"a.ts","line":3}')
+  })
+
+  it("fails where there is no list at that path", async () => {
+    const { start, answer, troupe } = services()
+    await start({ ...scan, schema: {} }, files())
+    await answer("scan", '{"files": 7}')
+    await settle()
+    expect(troupe.records.get("owner", "files")?.error).toEqual({
+      kind: "dependency",
+      message: 'scan has no list at "files" in its structured result',
+    })
+  })
+
+  it.each([
+    [
+      "whose job has no schema",
+      [{ id: "scan", prompt: "scan" }, files()],
+      "files: scan has no schema, so no list",
+    ],
+    ["from nowhere", [files()], "files: it needs scan, which is no task of this call"],
+    ["from itself", [files({ each: { from: "files" } })], "files: it needs itself"],
+    [
+      "from many",
+      [{ id: "scan", prompt: "{{item}}", each: ["x"] }, files()],
+      "files: scan has no schema, so no list",
+    ],
+  ])("is refused %s", async (_, tasks, words) => {
+    const { start } = services()
+    expect((await start(...tasks)).output).toContain(`Refused: ${words}`)
+  })
+
+  it("is refused where that has ended with no list", async () => {
+    const { start, answer } = services()
+    await start({ ...scan, schema: {} })
+    await answer("scan", "7")
+    await settle()
+    expect((await start(files())).output).toBe(
+      'Refused: files: scan has no list at "files" in its structured result',
+    )
   })
 })
