@@ -129,6 +129,8 @@ export const JobRecord = z.object({
   /** Since when it waits for a person; present in the phases `permission` and `question`. */
   waitingSince: epochMs.optional(),
   error: JobError.optional(),
+  /** It stands for the items that another job found, with a job for each: it is never prompted itself. */
+  isGroup: z.literal(true).optional(),
   /** What it waited or waits for, in the order in which it was asked for. */
   needs: z.array(Need).optional(),
   /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */

@@ -8,6 +8,8 @@ export type ShownJob = Omit<JobRecord, "text" | "structured"> & {
   before?: number
   /** What a blocked one needs and has not ended yet, by id. */
   waitsFor?: readonly string[]
+  /** How many jobs a group has; `waitsFor` are those that have not ended. */
+  items?: number
 }
 
 export type Ask = NonNullable<ShownJob["asks"]>[number]

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { glanceAt } from "../../src/terminal/glance.ts"
 import type { ShownJob } from "../../src/terminal/jobs.ts"
 import { rowOf, rowsOf } from "../../src/terminal/view/rows.ts"
+import { withWaits } from "../../src/terminal/waiting.ts"
 import { shownJob } from "./support/shown-job.ts"
 
 const now = 100_000
@@ -89,14 +90,20 @@ describe("A job in the sidebar", () => {
   })
 
   it("is a group of jobs by how many of them there are, and how many have still to end", () => {
-    const items = Array.from({ length: 12 }, (_, index) => `auth.${index + 1}`)
-    const needs = [...items, "authors"].map((id) => ({ id, on: "ended" as const }))
-    const { startedAt: _, ...group } = shownJob({ state: "created", phase: "blocked", needs })
-    expect(line({ ...group, waitsFor: items.slice(5) })).toBe("· auth waits for 7 of its 12 jobs 20 s")
-    expect(line({ ...group, waitsFor: ["list", ...items] })).toBe(
-      "· auth waits for list, auth.1, auth.2 and 10 more 20 s",
-    )
-    expect(line({ ...group, state: "done", endedAt: 95_000 })).toBe("✓ auth done, a group of 12 jobs 15 s")
+    const group = shownJob({ isGroup: true, needs: [{ id: "list", on: "done" }] })
+    const item = (index: number, changes: Partial<ShownJob> = {}) =>
+      shownJob({ id: `auth.${index}`, session: `ses_${index}`, ...changes })
+    const over = { state: "done", endedAt: 95_000 } as const
+    const items = [item(1, over), item(2), item(3, over), item(4, { state: "created", phase: "queued" })]
+    const lineWith = (shown: ShownJob, ...others: ShownJob[]) => {
+      const [first = shown] = withWaits([shown, ...others, item(6)])
+      return line(first)
+    }
+    expect(lineWith(group, ...items)).toBe("• auth waits for 2 of its 4 jobs 12 s")
+    expect(lineWith({ ...group, ...over }, items[0] ?? group)).toBe("✓ auth done, a group of 1 job 7.0 s")
+    const { startedAt: _, ...blocked } = { ...group, state: "created" as const, phase: "blocked" as const }
+    expect(lineWith(blocked, shownJob({ id: "list" }))).toBe("· auth waits for list 20 s")
+    expect(lineWith(group)).toBe("• auth working 12 s")
   })
 
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {

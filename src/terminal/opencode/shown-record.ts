@@ -60,7 +60,8 @@ export function toldGlance(answer: unknown): Glance {
 
 function toldJob(job: unknown): ShownJob | undefined {
   const record = recordIn(job)
-  const { session, phase, waitingSince, before, waitsFor, holdUntil, activity, asks, retry } = fieldsOf(job)
+  const { session, phase, waitingSince, before, waitsFor, items, holdUntil, activity, asks, retry } =
+    fieldsOf(job)
   if (!record || !isText(session)) return undefined
   return {
     ...record,
@@ -69,6 +70,7 @@ function toldJob(job: unknown): ShownJob | undefined {
     ...(isNumber(waitingSince) && { waitingSince }),
     ...(isNumber(before) && { before }),
     ...(Array.isArray(waitsFor) && { waitsFor: waitsFor.filter(isText) }),
+    ...(isNumber(items) && { items }),
     ...(isNumber(holdUntil) && { holdUntil }),
     ...(isActivity(activity) && { activity }),
     ...(Array.isArray(asks) && asks.some(isAsk) && { asks: asks.filter(isAsk) }),
@@ -88,6 +90,7 @@ function recordIn(given: unknown): StoredRecord | undefined {
     run,
     createdAt,
     error,
+    isGroup,
     needs,
     attempts,
     usage,
@@ -113,6 +116,7 @@ function recordIn(given: unknown): StoredRecord | undefined {
     ...(isNumber(deadlineAt) && { deadlineAt }),
     ...(isNumber(waitedMs) && { waitedMs }),
     ...(isError(error) && { error }),
+    ...(isGroup === true && { isGroup }),
     ...(Array.isArray(needs) && needs.some(isNeed) && { needs: needs.filter(isNeed) }),
     ...(Array.isArray(attempts) && attempts.some(isAttempt) && { attempts: attempts.filter(isAttempt) }),
     usage: isUsage(usage) ? usage : unknownUsage,

@@ -109,8 +109,10 @@ function wordsOf(job: ShownJob, now: number): string {
   if (error && state === "cancelled") return error.kind === "budget" ? "cancelled: budget spent" : "cancelled"
   if (error) return `${stateWords[state]}: ${error.message}`
   if (hasEnded(job))
-    return isGroup(job) ? `${stateWords[state]}, a group of ${jobsIn(job)}` : stateWords[state]
-  if (job.phase === "blocked" && job.waitsFor?.length) return waitWords(job, job.waitsFor)
+    return job.items ? `${stateWords[state]}, a group of ${jobsIn(job.items)}` : stateWords[state]
+  if (state === "prompting" && job.items && job.waitsFor)
+    return `waits for ${job.waitsFor.length} of its ${jobsIn(job.items)}`
+  if (job.phase === "blocked" && job.waitsFor?.length) return waitWords(job.waitsFor)
   if (job.phase === "queued" && job.holdUntil !== undefined && job.holdUntil > now)
     return `queued, ${providerOf(job)} on hold for ${seconds(Math.ceil((job.holdUntil - now) / 1_000))}`
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
@@ -122,26 +124,12 @@ function wordsOf(job: ShownJob, now: number): string {
 /** Names in a line: what follows is cut off. */
 const mostNames = 3
 
-function waitWords(job: ShownJob, waitsFor: readonly string[]): string {
-  const items = itemsOf(job)
-  if (items.length > mostNames && waitsFor.every((id) => items.includes(id)))
-    return `waits for ${waitsFor.length} of its ${jobsIn(job)}`
+function waitWords(waitsFor: readonly string[]): string {
   const more = waitsFor.length - mostNames
   return `waits for ${waitsFor.slice(0, mostNames).join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 }
 
-/** A job that stands for those of a list, one for each item, which it needs: it is never prompted itself. */
-const isGroup = (job: ShownJob) => job.startedAt === undefined && itemsOf(job).length > 0
-
-const itemsOf = ({ id, needs = [] }: ShownJob) =>
-  needs.flatMap((need) =>
-    need.id.startsWith(`${id}.`) && /^\d+$/.test(need.id.slice(id.length + 1)) ? [need.id] : [],
-  )
-
-function jobsIn(job: ShownJob): string {
-  const { length } = itemsOf(job)
-  return length === 1 ? "1 job" : `${length} jobs`
-}
+const jobsIn = (items: number) => (items === 1 ? "1 job" : `${items} jobs`)
 
 const providerOf = ({ model }: ShownJob) => model?.split("/")[0] ?? "its provider"
 

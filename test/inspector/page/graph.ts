@@ -79,8 +79,11 @@ describe("jobs that need others", () => {
     await scripted.answer("db")
     await scripted.until("api", "prompting.working")
     const at = Date.now()
-    adopt("first", { startedAt: at - 50_000, endedAt: at - 40_000 })
-    adopt("second", { startedAt: at - 30_000, endedAt: at - 5_000, needs: needs("first") })
+    adopt("first", { createdAt: at - 60_000, startedAt: at - 50_000, endedAt: at - 40_000 })
+    adopt("second", {
+      ...{ createdAt: at - 60_000, startedAt: at - 30_000, endedAt: at - 5_000 },
+      needs: needs("first"),
+    })
     await open("view=timeline")
     const kindsOf = (id: string) =>
       page
@@ -104,11 +107,24 @@ it("shows a group as one, by how many of its jobs there are still to end", async
   const items = Array.from({ length: 12 }, (_, index) => `each.${index + 1}`)
   for (const [index, id] of items.entries())
     adopt(id, index < 5 ? { startedAt: 1, endedAt: 2 } : { state: "created", phase: "queued" })
-  const group = { needs: items.map((id) => ({ id, on: "ended" as const })) }
-  adopt("each", { state: "created", phase: "blocked", ...group })
-  adopt("ended", { endedAt: Date.now(), needs: needs("each.1"), text: "12 of 12 items are done" })
-  await open("view=jobs")
+  const at = Date.now()
+  const group = {
+    isGroup: true,
+    needs: needs("list"),
+    startedAt: at - 150_000,
+    createdAt: at - 180_000,
+  } as const
+  adopt("each", { ...group, state: "prompting", phase: "working" })
+  adopt("ended", { ...group, endedAt: at, text: "12 of 12 items are done." })
+  await open()
+  // It takes no slot, and is not slow because it says nothing.
+  await page.getByText("0 of 4", { exact: true }).waitFor()
+  expect(await page.getByRole("region", { name: "Slow or retrying" }).count()).toBe(0)
+  scripted.start("real", { each: { from: "list", timeoutMs: 60_000, idleMs: 30_000 } })
+  await page.keyboard.press("2")
+  await row("real").getByText("· group").waitFor()
   await row("each").getByText("· group of 12").waitFor()
+  await row("ended").getByText("12 of 12 items are done.").waitFor()
   await expect.poll(() => waitsFor("each").textContent()).toBe("waits for 7 of its 12 jobs")
   // In the order of their numbers, the latest first.
   const ids = page.locator(".window .name code")
@@ -116,10 +132,13 @@ it("shows a group as one, by how many of its jobs there are still to end", async
   await page.getByRole("link", { name: /^each work/ }).click()
   const panel = page.getByRole("region", { name: "Group", exact: true })
   await panel.getByText("It is a group: it stands for 12 jobs, one for each item").waitFor()
-  expect(await panel.getByRole("listitem").count()).toBe(12)
+  const jobs = panel.getByRole("region", { name: "Its jobs, one for each item" })
+  expect(await jobs.getByRole("listitem").count()).toBe(12)
   await expectReadable("a group")
   await page.goto(`${inspector.url}/?view=timeline&span=all`)
-  await page.getByRole("link", { name: /^ended: done, stood for its jobs for 1 m 0\d s$/ }).waitFor()
+  await page
+    .getByRole("link", { name: "ended: done, stood for its jobs for 3 m 00 s", exact: true })
+    .waitFor()
 })
 
 it("says until when a provider is on hold, and counts down to it without asking", async () => {
