@@ -36,6 +36,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     session: context.session,
     owner: job.owner,
     batch: job.batch,
+    isGroup: job.each ? true : undefined,
     budget: job.budget,
     description: job.description,
     agent: job.agent,
@@ -50,7 +51,6 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
     waitingSince: context.waitingSince,
     error: ending?.error,
-    isGroup: job.each ? true : undefined,
     needs: job.needs,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,

@@ -84,7 +84,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, needs, run, createdAt, earlier } = job
+  const { id, owner, batch, budget, description, agent, model, each, needs, run, createdAt, earlier } = job
   const usage = earlier?.usage ?? NO_USAGE
   return {
     id,
@@ -94,6 +94,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     description,
     agent,
     model,
+    ...(each && { isGroup: true }),
     needs,
     state: "created",
     run,
