@@ -84,7 +84,9 @@ export async function answerOf(
   if (!isToWait || known.length === 0) return report(services, outcomes, notes)
   const refused = outcomes.filter((outcome) => "refused" in outcome)
   const said = [...reassigned(outcomes), ...notes, ...refused.map((each) => `Refused: ${withName(each)}`)]
-  const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
+  const batches = new Set(known.map(({ batch }) => batch))
+  const grown = () => services.troupe.records.of(call.place.session).filter(({ batch }) => batches.has(batch))
+  const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said, grown }, call)
   return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { HostEvent, PermissionRule } from "../../../src/plugin/host/port.ts"
+import { jobInput } from "../../machines/support/jobs.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { failed, okAgents } from "../support/host-double.ts"
@@ -92,6 +93,19 @@ describe("agents_start with wait: true", () => {
     expect(output).toMatch(/^The wait was interrupted\. Still running:\nb: [^\n]*\n<job id="a"/)
     expect(inbox.open("owner").map(({ id }) => id)).toEqual(["b"])
     expect(troupe.records.get("owner", "b")?.state).toBe("prompting")
+  })
+
+  it("waits for what is started later as part of its batch, and returns that too", async () => {
+    const { start, answer, isOver, troupe, host } = await waitingFor(["a"])
+    const { batch } = troupe.records.get("owner", "a") ?? {}
+    troupe.start(jobInput({ id: "a.1", batch, prompt: "do a.1" }))
+    await until(() => host.prompts.length === 2)
+    await answer("a")
+    expect(isOver()).toBe(false)
+    await answer("a.1")
+    const { title, output } = await start
+    expect(title).toBe("2/2 done")
+    expect(output).toMatch(/of a\n<\/job>\n<job id="a\.1" [^>]*>\nof a\.1\n/)
   })
 
   it("waits for its own jobs alone", async () => {
