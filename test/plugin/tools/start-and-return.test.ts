@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, PermissionRule } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
@@ -109,7 +109,8 @@ describe("agents_start with wait: true", () => {
     const results = args ? call("agents_wait", args) : call("agents_start", { tasks, wait: true })
     const answer = async (start: string, text: string) => {
       const prompted = () => host.prompts.find(({ prompt }) => prompt.text.includes(start))
-      await until(() => prompted() !== undefined)
+      // The first schema of all loads its library.
+      await vi.waitUntil(prompted)
       prompted()?.answer(text)
     }
     await answer("do find", '["x", "y"]')
