@@ -32,6 +32,8 @@ export type CancelKind = "cancelled" | "budget"
 export type EachItem = {
   from: string
   path?: string | undefined
+  /** As of the job itself: a restart knows no more of that. */
+  startedBy?: JobInput["startedBy"]
   description?: string | undefined
   timeoutMs: number
   idleMs: number

@@ -84,9 +84,7 @@ export async function answerOf(
   if (!isToWait || known.length === 0) return report(services, outcomes, notes)
   const refused = outcomes.filter((outcome) => "refused" in outcome)
   const said = [...reassigned(outcomes), ...notes, ...refused.map((each) => `Refused: ${withName(each)}`)]
-  const batches = new Set(known.map(({ batch }) => batch))
-  const grown = () => services.troupe.records.of(call.place.session).filter(({ batch }) => batches.has(batch))
-  const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said, grown }, call)
+  const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
   return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
 }
 
@@ -400,7 +398,7 @@ function jobOf(
     run: 1,
     ...(task.each && !Array.isArray(task.each)
       ? {
-          each: { ...task.each, description: task.description, ...times },
+          each: { ...task.each, startedBy: job.startedBy, description: task.description, ...times },
           timeoutMs: longestMs,
           idleMs: longestMs,
         }

@@ -43,8 +43,6 @@ type Waited = Found & {
   isAsked: boolean
   /** What the answer has to say first. */
   said?: string[]
-  /** What has come of these meanwhile and belongs to them: a list of another job's result starts a job for each item. */
-  grown?: () => JobRecord[]
 }
 
 /**
@@ -57,20 +55,13 @@ export async function resultsOf(
   call: ToolCall,
   { until, timeout }: { until?: "all" | "any" | undefined; timeout?: AbortSignal } = {},
 ): Promise<ToolAnswer> {
-  const { grown } = waited
-  let { known } = waited
+  const { known } = waited
   const shown = shownProgress(services.host, call.place)
   const show = (records: readonly JobRecord[]) =>
     shown.show(progress(records), { jobs: withoutResults(records) })
   show(known)
   const signal = timeout ? AbortSignal.any([call.signal, timeout]) : call.signal
-  const wait = () => settled(services, known, { until, signal, onChange: show })
-  await wait()
-  while (grown && !signal.aborted && !grown().every(hasEnded)) {
-    known = grown()
-    await wait()
-  }
-  if (grown) known = grown()
+  await settled(services, known, { until, signal, onChange: show })
   await shown.settle()
 
   const reason = call.signal.aborted
@@ -78,7 +69,7 @@ export async function resultsOf(
     : timeout?.aborted
       ? "The wait timed out."
       : "Returned with the first result."
-  return report(services, call.place, { ...waited, known }, reason)
+  return report(services, call.place, waited, reason)
 }
 
 /** What a start of the same message is about to make belongs to it, whichever of the two calls comes first. */

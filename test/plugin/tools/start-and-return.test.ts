@@ -1,6 +1,5 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, PermissionRule } from "../../../src/plugin/host/port.ts"
-import { jobInput } from "../../machines/support/jobs.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { failed, okAgents } from "../support/host-double.ts"
@@ -95,17 +94,34 @@ describe("agents_start with wait: true", () => {
     expect(troupe.records.get("owner", "b")?.state).toBe("prompting")
   })
 
-  it("waits for what is started later as part of its batch, and returns that too", async () => {
-    const { start, answer, isOver, troupe, host } = await waitingFor(["a"])
-    const { batch } = troupe.records.get("owner", "a") ?? {}
-    troupe.start(jobInput({ id: "a.1", batch, prompt: "do a.1" }))
-    await until(() => host.prompts.length === 2)
-    await answer("a")
-    expect(isOver()).toBe(false)
-    await answer("a.1")
-    const { title, output } = await start
-    expect(title).toBe("2/2 done")
-    expect(output).toMatch(/of a\n<\/job>\n<job id="a\.1" [^>]*>\nof a\.1\n/)
+  it.each([
+    { how: "it waits", args: undefined, ids: ["find", "review", "review.1", "review.2"] },
+    { how: "the group is waited for", args: { ids: ["review"] }, ids: ["review", "review.1", "review.2"] },
+    { how: "all is waited for", args: {}, ids: ["find", "review", "review.1", "review.2"] },
+  ])("returns the results of the jobs that a group stands for, where $how", async ({ args, ids }) => {
+    const services = testServices()
+    const { host, troupe, call } = services
+    const tasks = [
+      task("find", { schema: {} }),
+      { id: "review", each: { from: "find" }, prompt: "review {{item}}" },
+    ]
+    if (args) await call("agents_start", { tasks })
+    const results = args ? call("agents_wait", args) : call("agents_start", { tasks, wait: true })
+    const answer = async (start: string, text: string) => {
+      const prompted = () => host.prompts.find(({ prompt }) => prompt.text.includes(start))
+      // The first schema of all loads its library.
+      await vi.waitUntil(prompted)
+      prompted()?.answer(text)
+    }
+    await answer("do find", '["x", "y"]')
+    await answer("review x", "x is fine")
+    await answer("review y", "y is not")
+    const { output, metadata } = await results
+    expect(output).toMatch(
+      /<job id="review\.1" [^>]*>\nx is fine\n<\/job>\n<job id="review\.2" [^>]*>\ny is not\n/,
+    )
+    expect(metadata.jobs).toMatchObject(ids.map((id) => ({ id, state: "done" })))
+    expect(troupe.records.get("owner", "review")?.isGroup).toBe(true)
   })
 
   it("waits for its own jobs alone", async () => {
