@@ -368,6 +368,7 @@ it("draws the real machine", async () => {
     [
       "cancelled",
       "created.blocked",
+      "created.blocked",
       "created.opening",
       "created.queued",
       "created.stopping",
