@@ -368,7 +368,6 @@ it("draws the real machine", async () => {
     [
       "cancelled",
       "created.blocked",
-      "created.blocked",
       "created.opening",
       "created.queued",
       "created.stopping",
