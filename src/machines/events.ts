@@ -1,4 +1,4 @@
-import type { Activity, Ask, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, Attempt, Retry, Usage } from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
@@ -14,10 +14,14 @@ export type JobEvent =
   /** opencode says that nothing of it runs, as for a moment between two steps. */
   | ({ type: "child.idle" } & At)
   | { type: "child.spent"; usage: Usage }
-  | ({ type: "child.retrying"; retry: Retry } & At)
+  /** `isSubagents`: it is not the child's own model that is tried again, but that of a session below it. */
+  | ({ type: "child.retrying"; retry: Retry; isSubagents?: true } & At)
   | ({ type: "child.asked"; ask: Ask } & At)
   | ({ type: "child.answered"; ask: string } & At)
   | ({ type: "job.cancel"; reason: string } & At)
+
+/** `model`: `provider/model` */
+export type ModelChoice = { model: string; variant?: string | undefined }
 
 /** A piece of work, checked and complete, as its supervisor is told of it. */
 export type JobInput = {
@@ -34,6 +38,10 @@ export type JobInput = {
   model?: string | undefined
   /** The model's variant, opencode's word for its effort or mode. */
   variant?: string | undefined
+  /** What is asked next, in this order, where its model cannot be had. */
+  fallbacks?: ModelChoice[] | undefined
+  /** The models that were tried before, oldest first. */
+  attempts?: Attempt[] | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
   rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
   /** The tool call that asks for this run, and the agent that calls: what a new child session is made for. */

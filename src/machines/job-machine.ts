@@ -1,6 +1,8 @@
 import { assign, type SnapshotFrom, setup } from "xstate"
 import {
   EffectFailure,
+  type LeaveChild,
+  type LeaveChildOutput,
   type LookForAnswer,
   notProvided,
   type OpenSession,
@@ -17,10 +19,13 @@ import {
   type Activity,
   type Ask,
   type EndedState,
+  type JobError,
   type JobRecord,
   NO_USAGE,
   type Retry,
   type Usage,
+  withAttempts,
+  withoutAttempts,
 } from "./record.ts"
 
 type Decision = { ending: Ending; at: number }
@@ -33,6 +38,9 @@ export const recordLimit = 2_000
 export const stopLimit = 5_000
 /** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
 const lullLimit = 5_000
+/** Where its job has a fallback: how far away the next try of a model may be, milliseconds, and how many may fail. */
+const longestPause = 60_000
+const mostRetries = 5
 
 /** Why each transition is there: `reasons.ts`. */
 export const jobMachine = setup({
@@ -47,6 +55,7 @@ export const jobMachine = setup({
     promptChild: notProvided as PromptChild,
     lookForAnswer: notProvided as LookForAnswer,
     recordEnd: notProvided as RecordEnd,
+    leaveChild: notProvided as LeaveChild,
     stopChild: notProvided as StopChild,
   },
   delays: {
@@ -66,6 +75,12 @@ export const jobMachine = setup({
       context.session !== "" && context.ending?.state === "cancelled",
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
+    "another model may do": ({ context }, { isUnavailable }: PromptChildOutput) =>
+      isUnavailable === true && hasFallback(context),
+    "another model may be sooner": ({ context }, { retry, at, isSubagents }: Retrying) =>
+      hasFallback(context) && !isSubagents && (retry.next - at > longestPause || retry.attempt > mostRetries),
+    "may have changed something": (_, { changed }: LeaveChildOutput) => changed.length > 0,
+    "is to end": ({ context }) => context.ending !== undefined,
     "runs a tool": ({ context }) => context.tools.length > 0,
     "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
     "waits for permission": ({ context }) => context.asks[0]?.kind === "permission",
@@ -79,7 +94,9 @@ export const jobMachine = setup({
       ...(context.slotAt !== undefined && { slotAt: at }),
     })),
     rememberActivity: assign((_, { activity }: { activity: Activity }) => ({ activity })),
-    rememberUsage: assign((_, { usage }: { usage: Usage }) => ({ usage })),
+    rememberUsage: assign(({ context }, { usage }: { usage: Usage }) => ({
+      usage: withAttempts(usage, context.job.attempts),
+    })),
     rememberRetry: assign(({ context }, { retry, at }: { retry: Retry; at: number }) => ({
       retry,
       idleAt: Math.max(at, retry.next) + context.job.idleMs,
@@ -113,8 +130,7 @@ export const jobMachine = setup({
     restartIdleClock: assign({ idleAt: ({ context }, { at }: { at: number }) => at + context.job.idleMs }),
     stopIdleClock: assign({ idleAt: undefined }),
     stopClocks: assign(({ context }, { at }: { at: number }) => ({
-      // Where the clock was set back, no more is left than there was.
-      remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),
+      remainingMs: remainingAt(context, at),
       deadlineAt: undefined,
       idleAt: undefined,
       waitingSince: at,
@@ -128,15 +144,24 @@ export const jobMachine = setup({
       // A follow-up that fails leaves the earlier answer in place.
       text: answer.error ? (context.job.earlier?.text ?? answer.text) : withUndelivered(context, answer.text),
       isTruncated: answer.error ? undefined : answer.isTruncated,
-      usage: answer.usage ?? context.usage,
+      usage: usageNow(context, answer.usage),
       ...waitOver(context, answer.at),
     })),
     // The child was never asked.
     keepEarlierText: assign({ text: ({ context: { job } }) => (job.earlier ? job.earlier.text : "") }),
     keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
       text: context.job.earlier?.text ?? text,
-      usage: usage ?? context.usage,
+      usage: usageNow(context, usage),
     })),
+    leaveModel: assign((_, { failure }: { failure: JobError; at: number }) => ({
+      failure,
+      idleAt: undefined,
+      asks: [],
+      tools: [],
+    })),
+    moveOn: assign(({ context }, { prompt, usage }: LeaveChildOutput) => movedOn(context, prompt, usage)),
+    // The total time goes on while nothing of the child runs.
+    keepTotal: assign(({ context }, { at }: { at: number }) => ({ remainingMs: remainingAt(context, at) })),
     settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
   },
 }).createMachine({
@@ -254,6 +279,14 @@ export const jobMachine = setup({
             input: ({ context }) => ({ job: context.job, session: context.session }),
             onDone: [
               {
+                guard: { type: "another model may do", params: ({ event }) => event.output },
+                target: "moving",
+                actions: [
+                  { type: "leaveModel", params: ({ event }) => unavailable(event.output) },
+                  { type: "keepTotal", params: ({ event }) => event.output },
+                ],
+              },
+              {
                 guard: { type: "answer is an error", params: ({ event }) => event.output },
                 target: "#job.failed",
                 actions: { type: "keepAnswer", params: ({ event }) => event.output },
@@ -306,10 +339,20 @@ export const jobMachine = setup({
                   target: ".runningTool",
                   actions: { type: "addTool", params: ({ event }) => event },
                 },
-                "child.retrying": {
-                  target: ".retrying",
-                  actions: { type: "rememberRetry", params: ({ event }) => event },
-                },
+                "child.retrying": [
+                  {
+                    guard: { type: "another model may be sooner", params: ({ event }) => event },
+                    target: "#job.prompting.moving",
+                    actions: [
+                      { type: "leaveModel", params: ({ event }) => tooLate(event) },
+                      { type: "keepTotal", params: ({ event }) => event },
+                    ],
+                  },
+                  {
+                    target: ".retrying",
+                    actions: { type: "rememberRetry", params: ({ event }) => event },
+                  },
+                ],
                 "child.asked": {
                   target: "waiting",
                   actions: [
@@ -421,6 +464,100 @@ export const jobMachine = setup({
             },
           },
         },
+        moving: {
+          description:
+            "Its model cannot be had. The next one is asked the same in a fresh child session, and the slot is kept.",
+          initial: "leaving",
+          after: {
+            total: {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },
+            },
+          },
+          states: {
+            leaving: {
+              description: "The child is aborted, and what it has done decides whether it can be left.",
+              invoke: {
+                id: "leaveChild",
+                src: "leaveChild",
+                input: ({ context }) => ({
+                  job: context.job,
+                  session: context.session,
+                  error: failureOf(context),
+                }),
+                onDone: [
+                  {
+                    guard: { type: "may have changed something", params: ({ event }) => event.output },
+                    target: "#job.prompting.stopping",
+                    actions: {
+                      type: "decideEnd",
+                      params: ({ context, event }) => notRepeated(context, event.output),
+                    },
+                  },
+                  { target: "opening", actions: { type: "moveOn", params: ({ event }) => event.output } },
+                ],
+                onError: {
+                  target: "#job.prompting.stopping",
+                  actions: {
+                    type: "decideEnd",
+                    params: ({ context, event }) => notLeft(context, event.error),
+                  },
+                },
+              },
+              after: {
+                stopLimit: {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ context }) => notLeft(context, undefined) },
+                },
+              },
+              on: {
+                "job.cancel": {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+                },
+              },
+            },
+            opening: {
+              description: "The child session for the next model is being created.",
+              invoke: {
+                id: "openSession",
+                src: "openSession",
+                input: ({ context }) => context.job,
+                onDone: [
+                  {
+                    guard: "is to end",
+                    target: "#job.prompting.stopping",
+                    actions: { type: "rememberSession", params: ({ event }) => event.output },
+                  },
+                  {
+                    target: "#job.prompting.running",
+                    actions: [
+                      { type: "rememberSession", params: ({ event }) => event.output },
+                      { type: "keepTotal", params: ({ event }) => event.output },
+                      { type: "restartIdleClock", params: ({ event }) => event.output },
+                    ],
+                  },
+                ],
+                onError: {
+                  target: "#job.prompting.stopping",
+                  actions: {
+                    type: "decideEnd",
+                    params: ({ context, event }) => failure(context, event.error, "create"),
+                  },
+                },
+              },
+              after: {
+                openLimit: {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ context }) => movedTooLate(context) },
+                },
+              },
+              on: {
+                "job.cancel": { actions: { type: "decideEnd", params: ({ event }) => cancellation(event) } },
+              },
+            },
+          },
+        },
         stopping: {
           description: "The end is decided. Nothing that happens now changes it.",
           entry: "settle",
@@ -485,6 +622,45 @@ function withUndelivered({ job: { earlier } }: JobContext, answer: string): stri
   return [before, answer].filter((text) => text).join("\n\n")
 }
 
+const hasFallback = ({ job }: JobContext) => (job.fallbacks ?? []).length > 0
+
+type Retrying = Extract<JobEvent, { type: "child.retrying" }>
+
+const unavailable = ({ error, at }: PromptChildOutput) => ({ failure: error ?? unknownFailure, at })
+
+function tooLate({ retry, at }: Retrying): { failure: JobError; at: number } {
+  const seconds = Math.round((retry.next - at) / 1000)
+  const why =
+    retry.attempt > mostRetries ? `it failed ${retry.attempt} times` : `its next try would be in ${seconds} s`
+  return { failure: { kind: "provider", message: `${retry.reason} (${why})` }, at }
+}
+
+const unknownFailure: JobError = { kind: "provider", message: "no reason was given" }
+
+const failureOf = ({ failure }: JobContext): JobError => failure ?? unknownFailure
+
+function movedOn(context: JobContext, prompt: string, usage?: Usage): Partial<JobContext> {
+  const { job, session } = context
+  const [next, ...fallbacks] = job.fallbacks ?? []
+  const used = usage ?? withoutAttempts(context.usage, job.attempts)
+  const attempt = { model: job.model, error: failureOf(context), session, usage: used }
+  const attempts = [...(job.attempts ?? []), attempt]
+  return {
+    job: { ...job, prompt, model: next?.model, variant: next?.variant, fallbacks, attempts },
+    usage: withAttempts(NO_USAGE, attempts),
+    failure: undefined,
+  }
+}
+
+function usageNow({ job, usage: known }: JobContext, usage: Usage | undefined): Usage {
+  return usage ? withAttempts(usage, job.attempts) : known
+}
+
+/** What is left of the total time. Where the clock was set back, that is no more than there was. */
+function remainingAt({ remainingMs, deadlineAt }: JobContext, at: number): number {
+  return Math.min(remainingMs, Math.max(0, (deadlineAt ?? at) - at))
+}
+
 /** The wait for people that is under way ends. */
 function waitOver({ waitedMs, waitingSince }: JobContext, at: number) {
   return { waitedMs: waitedMs + Math.max(0, at - (waitingSince ?? at)), waitingSince: undefined }
@@ -511,6 +687,30 @@ function openedTooLate({ job }: JobContext): Decision {
   const message = `opencode did not make the child session within ${inSeconds(openLimit)}`
   return { ending: { state: "failed", error: { kind: "create", message } }, at: job.askedAt + openLimit }
 }
+
+function movedTooLate({ job, startedAt = job.askedAt }: JobContext): Decision {
+  const message = `opencode did not make a child session for ${job.model} within ${inSeconds(openLimit)}`
+  return { ending: { state: "failed", error: { kind: "create", message } }, at: startedAt }
+}
+
+function notRepeated(context: JobContext, { changed, at }: LeaveChildOutput & { at: number }): Decision {
+  const { kind, message } = failureOf(context)
+  const words =
+    `${message}. ${nextOf(context)} was not asked instead: ${changed.join(", ")} had run by then, and what that has ` +
+    "changed is not to be done twice. agents_send continues the job where it is."
+  return { ending: { state: "failed", error: { kind, message: words } }, at }
+}
+
+function notLeft(context: JobContext, thrown: unknown): Decision {
+  const { kind, message } = failureOf(context)
+  const known = EffectFailure.safeParse(thrown)
+  const why = known.success ? known.data.message : `opencode gave no answer within ${inSeconds(stopLimit)}`
+  const words = `${message}. ${nextOf(context)} was not asked instead, since the child could not be stopped: ${why}`
+  const at = known.success ? known.data.at : (context.startedAt ?? context.job.askedAt)
+  return { ending: { state: "failed", error: { kind, message: words } }, at }
+}
+
+const nextOf = ({ job }: JobContext) => job.fallbacks?.[0]?.model ?? "the next model"
 
 function outOfTime({ job, deadlineAt = job.askedAt }: JobContext): Decision {
   const message = `not done within ${inSeconds(job.timeoutMs)}`

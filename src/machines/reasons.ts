@@ -8,7 +8,7 @@
 export type Reasons = Record<string, Record<string, string>>
 
 export const jobReasons: Reasons = {
-  opening: {
+  "created.opening": {
     "at once, if has a session": "A follow-up continues in the session that it has.",
     "openSession done": "The child session exists, with the record in it.",
     "openSession failed": "opencode did not create it: the job fails, unless it was cancelled before.",
@@ -37,6 +37,8 @@ export const jobReasons: Reasons = {
     "after recordLimit": "opencode does not answer. The job ends all the same.",
   },
   running: {
+    "promptChild done, if another model may do":
+      "It has no key, no quota or no such model, which the next model may have.",
     "promptChild done, if answer is an error":
       "Errors of the model and its provider come inside an answer: never `done` with an empty text.",
     "promptChild done": "The child has given its final answer.",
@@ -51,6 +53,8 @@ export const jobReasons: Reasons = {
       "Other calls and subagents of the child work meanwhile. The idle clock is paused anyway.",
     "child.active": "The idle clock starts again, the total clock goes on.",
     "tool.started": "A build or a test may be silent for longer than any idle timeout.",
+    "child.retrying, if another model may be sooner":
+      "The provider wants to be asked much later, or has failed time and again.",
     "child.retrying": "The provider failed and opencode backs off.",
     "child.asked":
       "The child waits for a person: the clocks are paused, and the rest of the total time is kept for later.",
@@ -91,6 +95,26 @@ export const jobReasons: Reasons = {
   },
   question: {
     "at once, if waits for permission": "The oldest open request is shown, and it is for a permission.",
+  },
+  moving: {
+    "after total": "The total time goes on while models change.",
+  },
+  leaving: {
+    "leaveChild done, if may have changed something":
+      "What it has changed must not be done twice without anybody knowing: the job fails and says so.",
+    "leaveChild done": "Nothing is lost that the next model would not do again.",
+    "leaveChild failed": "It might work on beside the next one, or have changed something: it is not left.",
+    "after stopLimit": "opencode takes too long to say that the child has stopped.",
+    "job.cancel": "There is no next session yet.",
+  },
+  "prompting.moving.opening": {
+    "openSession done, if is to end":
+      "It was cancelled while the session was created: the cancellation is stored in that session.",
+    "openSession done": "The next model is asked. The slot and what is left of the time are the same.",
+    "openSession failed": "There is no session to ask it in.",
+    "after openLimit": "opencode takes too long.",
+    "job.cancel":
+      "The end is decided but waits for the session, so that none is left behind without a record.",
   },
   "prompting.stopping": {
     "stopping over, if ends as cancelled": "It was cancelled.",

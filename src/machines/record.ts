@@ -93,8 +93,34 @@ export const Attempt = z.object({
   /** `provider/model`; absent where opencode chose. */
   model: z.string().optional(),
   error: JobError,
+  /** The child session that it was tried in, which stays readable. */
+  session: z.string().optional(),
+  /** What that session had used. */
+  usage: Usage.optional(),
 })
 export type Attempt = z.infer<typeof Attempt>
+
+/** What a job has used, with the sessions of models that were tried before: `usage` is its last session's. */
+export function withAttempts(usage: Usage, attempts: readonly Attempt[] = []): Usage {
+  return attempts.reduce((all, { usage: left = NO_USAGE }) => mapUsage((key) => all[key] + left[key]), usage)
+}
+
+/** The other way round: its last session's own. */
+export function withoutAttempts(usage: Usage, attempts: readonly Attempt[] = []): Usage {
+  const left = withAttempts(NO_USAGE, attempts)
+  return mapUsage((key) => Math.max(0, usage[key] - left[key]))
+}
+
+function mapUsage(valueOf: (key: keyof Usage) => number): Usage {
+  return {
+    input: valueOf("input"),
+    output: valueOf("output"),
+    reasoning: valueOf("reasoning"),
+    cacheRead: valueOf("cacheRead"),
+    cacheWrite: valueOf("cacheWrite"),
+    cost: valueOf("cost"),
+  }
+}
 
 /** A job as plain JSON: what tools return, what the inspector shows, what survives a restart. */
 export const JobRecord = z.object({

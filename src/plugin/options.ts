@@ -4,6 +4,11 @@ import { parse } from "../util/parse.ts"
 
 const seconds = z.number().positive().max(2_000_000)
 
+const modelName = z
+  .string()
+  .regex(/^[^/]+\/.+$/)
+  .meta({ requirement: "provider/model" })
+
 const Inspector = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether to run the inspector."),
   port: z.number().int().min(0).max(65_535).default(0).describe("0: any free port."),
@@ -49,6 +54,12 @@ export const Options = z.strictObject({
     .enum(["idle", "never"])
     .default("idle")
     .describe("Deliver results to an owner when it is idle, or never."),
+  fallback: z
+    .record(modelName, z.array(modelName).min(1))
+    .default({})
+    .describe(
+      "By model, those that take its place, in this order, where it cannot be had: for tasks that list no fallbacks.",
+    ),
   recover: z
     .enum(["fail", "resume"])
     .default("fail")

@@ -52,7 +52,7 @@ describe("Options", () => {
     [{ recover: null }, 'option "recover" is null: it must be "fail" or "resume"; using the default, "fail"'],
     [
       { colour: "red" },
-      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, idleSeconds, depth, notify, recover, inspector',
+      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, idleSeconds, depth, notify, fallback, recover, inspector',
     ],
     [{ toString: 1 }, expect.stringMatching(/^option "toString" is unknown/)],
     [

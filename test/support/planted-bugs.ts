@@ -805,7 +805,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: "remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),",
+          from: "      remainingMs: remainingAt(context, at),\n",
           to: "",
         },
       ],

@@ -1,4 +1,10 @@
-import type { ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
+import type {
+  ChildInput,
+  Effects,
+  LeaveChildOutput,
+  LeaveInput,
+  StopChildOutput,
+} from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import type { Records } from "../../machines/ledger.ts"
 import { hasEnded, type Usage } from "../../machines/record.ts"
@@ -9,6 +15,7 @@ import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
+import { changingTools, promptForNext } from "./leaving.ts"
 import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
@@ -23,7 +30,7 @@ const mostAttempts = 9
 export type EffectsOptions = {
   host: Host
   turns: Turns
-  store: Pick<JobStore, "newStored" | "recordEnd">
+  store: Pick<JobStore, "newStored" | "recordEnd" | "markMoved">
   records: Pick<Records, "get">
   /** Shows the person what they should know. */
   warn(toast: Toast): void
@@ -67,6 +74,8 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
     recordEnd: (record) => store.recordEnd(record),
 
+    leaveChild: leave,
+
     async stopChild(child) {
       const { session } = child
       const turn = turns.of(session)
@@ -86,7 +95,33 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     },
   }
 
+  async function leave({ job, session, error }: LeaveInput): Promise<LeaveChildOutput> {
+    const turn = turns.of(session)
+    const aborted = await within(abortTimeout, host.abort(session), noAnswer)
+    if (!aborted.ok) throw failure("prompt", aborted.error)
+    const [messages, conversation, usage] = await Promise.all([
+      host.messages(session),
+      host.conversation(session),
+      usageOf(host, session),
+    ])
+    if (!messages.ok) throw failure("prompt", messages.error)
+    if (!conversation.ok) throw failure("prompt", conversation.error)
+    const told = turns.toldIn(session, messages.value, job.prompt)
+    turns.forget(session, turn)
+    return { prompt: promptForNext(job, told, error), changed: changingTools(conversation.value), usage }
+  }
+
+  /** What the session that a job leaves has: its rules hold on, and its job is the same one. */
+  async function leftBy({ attempts = [] }: JobInput): Promise<HostSession | undefined> {
+    const session = attempts.at(-1)?.session
+    if (session === undefined) return undefined
+    const left = await host.session(session)
+    if (!left.ok) throw failure("create", left.error)
+    return left.value
+  }
+
   async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {
+    const left = await leftBy(job)
     const { message = "", call, agent = "" } = job.startedBy ?? {}
     const session = await host.createSession({
       parent: job.owner,
@@ -95,15 +130,16 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       variant: job.variant,
       title: `${job.description} (@${job.agent} ${job.id})`,
       agent: job.agent,
-      rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
-      stored: await store.newStored(job),
+      rules: left?.rules ?? [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
+      stored: await store.newStored(job, left),
     })
     if (!session.ok) throw failure("create", session.error)
     const { id } = session.value
     const record = records.get(job.owner, job.id)
     // Nobody would ever look at the session of a job that has failed meanwhile.
-    if (signal.aborted && record && hasEnded(record))
+    if (signal.aborted && record && (hasEnded(record) || record.phase === "stopping"))
       await insist(`remove ${id}`, () => host.deleteSession(id))
+    else if (left) store.markMoved(left.id, id)
     return { session: id }
   }
 

@@ -89,7 +89,7 @@ export function createMessenger({
   }
 
   async function tell(record: JobRecord, message: string, call?: Sender): Promise<string> {
-    if (record.state !== "prompting" || record.phase === "stopping") {
+    if (record.state !== "prompting" || record.phase === "stopping" || record.phase === "opening") {
       throw new Error(
         `${record.id} is ${record.phase} and cannot take a message now; send it again once it is working or has ended. ` +
           "Nothing was sent.",
@@ -138,6 +138,7 @@ export function createMessenger({
       agent: record.agent,
       model: record.model,
       variant: stored?.variant,
+      attempts: record.attempts,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
       askedAt: now(),

@@ -3,7 +3,7 @@ import { realClock } from "../../machines/clock.ts"
 import type { ChildInput } from "../../machines/effects.ts"
 import type { JobError, JobKey } from "../../machines/record.ts"
 import { answerOf, finalAnswer, isGiven, isUnended } from "../host/answers.ts"
-import type { Host, HostError, HostEvent, Prompt, Result } from "../host/port.ts"
+import type { Host, HostError, HostEvent, HostMessage, Prompt, Result } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import { childDeleted, failure } from "./failure.ts"
 import { type Turn, type TurnAnswer, turnMachine } from "./turn-machine.ts"
@@ -87,6 +87,21 @@ export class Turns {
     return sent.ok || sent.error.isInDoubt
       ? { outcome: "told" }
       : { outcome: "refused", reason: sent.error.message }
+  }
+
+  /** What the child was told in this run beside its prompt, as far as opencode or the turn itself knows. */
+  toldIn(session: string, messages: readonly HostMessage[], prompt: string): string[] {
+    const { asked, told = [] } = this.of(session)?.getSnapshot().context ?? {}
+    const stored = messages.filter(({ role }) => role === "user").map(({ id, text }) => ({ id, text }))
+    const known = [...(asked ? [asked] : []), ...told.map(({ prompt }) => prompt)]
+    const all = new Map([
+      ...known.map(({ messageID, text }) => [messageID, text] as const),
+      ...stored.map(({ id, text }) => [id, text] as const),
+    ])
+    // A prompt that a crash has cut off is asked anew under another id.
+    return [...all]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([, text]) => (text === "" || text === prompt ? [] : [text]))
   }
 
   /** Has the turn look whether its answer is there. Resolves when it has looked. */

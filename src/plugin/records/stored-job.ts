@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
-import { JobRecord, NO_USAGE, RECORD_VERSION } from "../../machines/record.ts"
+import { JobRecord, NO_USAGE, RECORD_VERSION, withAttempts } from "../../machines/record.ts"
 
 /** Who runs a job: a dead process can hold nothing, and nobody has to renew anything. */
 export const Lease = z.object({
@@ -30,6 +30,10 @@ const Fields = z.object({
   record: StoredRecord,
   prompt: z.string(),
   variant: z.string().optional(),
+  /** What is asked next where the model of its first run cannot be had. */
+  fallbacks: z.array(z.object({ model: z.string(), variant: z.string().optional() })).optional(),
+  /** The session in which the job has gone on, with another model: this one no longer has it. */
+  movedTo: z.string().optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -55,6 +59,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     record: newStoredRecord(job),
     prompt: job.prompt,
     variant: job.variant,
+    fallbacks: job.fallbacks,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
@@ -67,9 +72,9 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, description, agent, model, run, createdAt, earlier } = job
-  const usage = earlier?.usage ?? NO_USAGE
-  return { id, owner, batch, description, agent, model, state: "created", run, createdAt, usage }
+  const { id, owner, batch, description, agent, model, run, createdAt, earlier, attempts } = job
+  const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
+  return { id, owner, batch, description, agent, model, attempts, state: "created", run, createdAt, usage }
 }
 
 export function storedRecordOf(record: JobRecord): StoredRecord {

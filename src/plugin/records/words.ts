@@ -16,6 +16,7 @@ export function statusLine(record: JobRecord, now: number): string {
     record.run > 1 ? `run ${record.run}` : "",
     doing(record),
     spent(record),
+    record.attempts ? modelWords(record) : "",
     record.error ? excerpt(reasonOf(record.error)) : "",
     record.isTruncated ? truncated : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
@@ -28,7 +29,9 @@ const truncated = "its answer was cut off at the model's output limit"
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(oneLine(reasonOf(record.error))))}` : ""
-  const note = record.isTruncated ? ` note="${truncated}; agents_send can ask for the rest"` : ""
+  const cutOff = record.isTruncated ? [`${truncated}; agents_send can ask for the rest`] : []
+  const notes = [...cutOff, ...(record.attempts ? [modelWords(record)] : [])]
+  const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
   const time = duration(timeOf(record, now))
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
   return `${head}\n${textWords(text)}\n</job>`
@@ -45,6 +48,12 @@ function textWords(text: TextOf): string {
     case "unreadable":
       return `(its text could not be read: ${oneLine(text.why)})`
   }
+}
+
+/** `model openai/y, after anthropic/x (provider: Invalid API key (HTTP 401))` */
+function modelWords({ model, attempts = [] }: JobRecord): string {
+  const left = attempts.map(({ model, error }) => `${model ?? "another"} (${excerpt(reasonOf(error))})`)
+  return `model ${model ?? "another"}, after ${left.join(" and ")}`
 }
 
 /** `isWhole`: it has all that the job wrote. */

@@ -25,7 +25,11 @@ export const Task = z.strictObject({
   id: jobId.optional().describe("Short name. Default j1, j2, …"),
   description: words.optional().describe("3-5 words"),
   agent: words.optional().describe("Default general"),
-  model: modelName.optional().describe("provider/model or provider/model#variant"),
+  model: z
+    .union([modelName, z.array(modelName).min(1)])
+    .meta({ requirement: "provider/model, or a list of these" })
+    .optional()
+    .describe("provider/model[#variant]; a list has fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
 })
 export type Task = z.infer<typeof Task>
@@ -82,11 +86,14 @@ function withoutDetails(json: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(json)
       .filter(([key]) => !details.has(key))
-      .map(([key, value]) => [key, isPlainObject(value) ? withoutDetails(value) : value]),
+      .map(([key, value]) => [key, withoutDetailsIn(value)]),
   )
 }
 
-const isPlainObject = (value: unknown): value is object => value instanceof Object && !Array.isArray(value)
+function withoutDetailsIn(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutDetailsIn)
+  return value instanceof Object ? withoutDetails(value) : value
+}
 
 /** @throws Error that names each wrong field and what would be right. */
 export function readArguments<Shape extends z.ZodRawShape>(

@@ -20,14 +20,22 @@ import { deliveryMark } from "../records/delivery-mark.ts"
 import { excerpt } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
-import { listed, type Services, settled, withoutText } from "./services.ts"
+import { chosenInTurn, optionalFallbacks, wrongFallbacks } from "./models.ts"
+import { type Services, settled, withoutText } from "./services.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
-type Sound = { name: string; task: Task; agent: HostAgent; choice?: ModelChoice | undefined }
+type Sound = {
+  name: string
+  task: Task
+  agent: HostAgent
+  choice?: ModelChoice | undefined
+  /** The task's own; nothing where it lists none. */
+  fallbacks?: ModelChoice[] | undefined
+}
 type Refused = { name: string; refused: string }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
@@ -35,6 +43,8 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const { tasks } = readArguments(UncheckedTasks, given)
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
+  for (const problem of wrongFallbacks(services.options.fallback, catalog.models))
+    services.host.problems.add(problem)
 
   const checked = tasks.map((task, index) => check(catalog, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
@@ -42,13 +52,13 @@ export async function start(services: Services, given: unknown, call: ToolCall):
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
-  const outcomes = startAll(services, owner, permitted, call, depth)
+  const outcomes = startAll(services, catalog, owner, permitted, call, depth)
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
   return report(services, outcomes)
 }
 
-/** What tasks may name. Without `models`, no task names one. */
+/** What tasks may name. Without `models`, neither a task nor an option names one. */
 type Catalog = { agents: HostAgent[]; models: HostModel[] | undefined }
 
 async function mayStart({ lineage, options }: Services, session: string): Promise<number> {
@@ -64,11 +74,13 @@ async function mayStart({ lineage, options }: Services, session: string): Promis
 }
 
 async function lookUp(
-  { host }: Services,
+  { host, options }: Services,
   tasks: unknown[],
   call: ToolCall,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
-  const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
+  const namesModel =
+    Object.keys(options.fallback).length > 0 ||
+    tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, model, models] = await Promise.all([
     host.agents(call.place.session),
     host.session(call.place.session),
@@ -101,22 +113,10 @@ function check({ agents, models }: Catalog, given: unknown, index: number): Item
   const agent = agents.find((each) => each.name === asked && each.isSubagent)
   if (!agent) return { name, refused: `no subagent "${asked}"; available: ${namesOf(offered(agents))}` }
   if (task.model === undefined || !models) return { name, task, agent }
-  const choice = chosen(models, task.model)
-  return typeof choice === "string" ? { name, refused: choice } : { name, task, agent, choice }
-}
-
-/** What opencode calls `provider/model` or `provider/model#variant`, or why there is none. */
-function chosen(models: readonly HostModel[], asked: string): ModelChoice | string {
-  if (models.some(({ name }) => name === asked)) return { model: asked }
-  const hash = asked.lastIndexOf("#")
-  const [model, variant] = [asked.slice(0, hash), asked.slice(hash + 1)]
-  const known = hash === -1 ? undefined : models.find(({ name }) => name === model)
-  if (!known) return `no model "${asked}"; available: ${listed(closest(models, asked), 20)}`
-  const { variants } = known
-  if (variants.includes(variant)) return { model, variant }
-  return variants.length === 0
-    ? `the model "${model}" has no variants`
-    : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
+  const choices = chosenInTurn(models, [task.model].flat())
+  if (typeof choices === "string") return { name, refused: choices }
+  const [choice, ...fallbacks] = choices
+  return { name, task, agent, choice, ...(Array.isArray(task.model) && { fallbacks }) }
 }
 
 function refuseTaken(services: Services, owner: string, item: Item): Item {
@@ -139,13 +139,6 @@ function nameOf(given: unknown): string | undefined {
   const id = typeof given === "object" && given !== null && "id" in given ? given.id : undefined
   const name = typeof id === "string" ? oneLine(id.slice(0, 40)) : ""
   return name === "" ? undefined : name
-}
-
-/** Those of the same provider first. */
-function closest(models: readonly HostModel[], asked: string): string[] {
-  const provider = asked.slice(0, asked.indexOf("/") + 1)
-  const near = (model: string) => (model.startsWith(provider) ? 0 : 1)
-  return models.map(({ name }) => name).toSorted((a, b) => near(a) - near(b))
 }
 
 /** As opencode's own `task` does, so that the user's rules for it hold here too: once for each agent. */
@@ -194,6 +187,7 @@ type Outcome = JobKey | Refused
 
 function startAll(
   services: Services,
+  catalog: Catalog,
   owner: Owner,
   items: Item[],
   { place: { session, ...place }, agent }: ToolCall,
@@ -215,7 +209,7 @@ function startAll(
     const taken = takerOf(services, session, id)
     if (taken !== undefined) return refusedAsTaken(item.name, id, taken)
     services.troupe.start(
-      jobOf(services, owner, item, {
+      jobOf(services, catalog, owner, item, {
         id,
         owner: session,
         batch,
@@ -249,8 +243,9 @@ function freeId(services: Services, owner: string, wanted: ReadonlySet<string | 
 
 function jobOf(
   { options, now }: Services,
+  { models }: Catalog,
   owner: Owner,
-  { task, agent, choice }: Sound,
+  { task, agent, choice, fallbacks }: Sound,
   job: Pick<JobInput, "id" | "owner" | "batch" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
@@ -263,6 +258,7 @@ function jobOf(
     model,
     // A variant belongs to a model: it goes along with the owner's own.
     variant: choice?.variant ?? (model === owner.model ? owner.variant : undefined),
+    fallbacks: fallbacks ?? optionalFallbacks(options.fallback, models, model),
     createdAt: at,
     askedAt: at,
     run: 1,

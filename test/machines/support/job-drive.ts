@@ -173,6 +173,7 @@ const realMachine = jobMachine.provide({
       promptChild: effect("promptChild"),
       lookForAnswer: effect("lookForAnswer"),
       recordEnd: effect("recordEnd"),
+      leaveChild: effect("leaveChild"),
       stopChild: effect("stopChild"),
     },
     () => dawn + running.clock.now(),

@@ -9,7 +9,13 @@ export type WalkEvent =
   | { type: `xstate.error.actor.${EffectName}`; actorId: string; error: object }
   | { type: `xstate.after.${string}` }
 
-export type EffectName = "openSession" | "promptChild" | "lookForAnswer" | "recordEnd" | "stopChild"
+export type EffectName =
+  | "openSession"
+  | "promptChild"
+  | "lookForAnswer"
+  | "recordEnd"
+  | "leaveChild"
+  | "stopChild"
 
 const at = dawn
 const activity: Activity = { tool: "bash", text: "ls", at }
