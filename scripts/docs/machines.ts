@@ -12,6 +12,7 @@ import {
 import { supervisorMachine } from "../../src/machines/supervisor-machine.ts"
 import { systemMachine } from "../../src/machines/system-machine.ts"
 import { turnMachine, turnReasons } from "../../src/plugin/children/turn-machine.ts"
+import { budgetMachine, budgetReasons } from "../../src/plugin/owners/budget-machine.ts"
 import { deliveryMachine, deliveryReasons } from "../../src/plugin/owners/delivery-machine.ts"
 import { toastMachine, toastReasons } from "../../src/plugin/person/toast-machine.ts"
 import { writerMachine } from "../../src/plugin/records/writer-machine.ts"
@@ -38,6 +39,7 @@ export const chapters: Chapter[] = [
   { machine: systemMachine, reasons: systemReasons, source: "src/machines/system-machine.ts" },
   { machine: crashMachine, reasons: crashReasons, source: "src/machines/crash-machine.ts" },
   { machine: turnMachine, reasons: turnReasons, source: "src/plugin/children/turn-machine.ts" },
+  { machine: budgetMachine, reasons: budgetReasons, source: "src/plugin/owners/budget-machine.ts" },
   { machine: deliveryMachine, reasons: deliveryReasons, source: "src/plugin/owners/delivery-machine.ts" },
   { machine: writerMachine, reasons: writerReasons, source: "src/plugin/records/writer-machine.ts" },
   { machine: toastMachine, reasons: toastReasons, source: "src/plugin/person/toast-machine.ts" },

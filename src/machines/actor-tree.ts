@@ -30,16 +30,15 @@ export function actorTree(
     const supervisor: Supervisor | undefined = system.children[owner]
     return supervisor ? [supervisorNode(owner, supervisor, recordsOf(owner))] : []
   })
-  const waiting = limits.waiting.reduce((sum, { jobs }) => sum + jobs.length, 0)
   return {
     kind: "system",
     id: "system",
     state: system.status,
     counts: {
       supervisors: supervisors.length,
-      slots: limits.concurrency,
+      slots: limits.bounds[0]?.most ?? 0,
       busy: limits.holders.length,
-      waiting,
+      waiting: limits.waiting.length,
     },
     children: supervisors,
   }

@@ -22,4 +22,12 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`
 }
 
+/** `14:03:20`, with the day in front where that is another one than today's. Local time. */
+export function clockTime(at: number, now: number): string {
+  const time = new Date(at)
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(pad).join(":")
+  if (time.toDateString() === new Date(now).toDateString()) return clock
+  return `${[time.getFullYear(), time.getMonth() + 1, time.getDate()].map(pad).join("-")} ${clock}`
+}
+
 const pad = (value: number) => String(value).padStart(2, "0")

@@ -1,4 +1,4 @@
-import type { Activity, Ask, Attempt, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, Attempt, Budget, Retry, Usage } from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
@@ -6,6 +6,8 @@ type At = { at: number }
 /** What a job is told while it lives. */
 export type JobEvent =
   | ({ type: "slot.granted" } & At)
+  /** It waits for a slot, and its provider wants to be asked later: at `until`, or no longer where that is absent. */
+  | ({ type: "slot.held"; until?: number | undefined } & At)
   /** The child works: a tool runs, text grows. At most one a second reaches a job. */
   | { type: "child.active"; activity: Activity }
   /** One of its tool calls runs, which may be silent for as long as it takes. */
@@ -18,7 +20,11 @@ export type JobEvent =
   | ({ type: "child.retrying"; retry: Retry; isSubagents?: true } & At)
   | ({ type: "child.asked"; ask: Ask } & At)
   | ({ type: "child.answered"; ask: string } & At)
-  | ({ type: "job.cancel"; reason: string } & At)
+  /** Default: `cancelled`. */
+  | ({ type: "job.cancel"; reason: string; kind?: CancelKind | undefined } & At)
+
+/** Why a job is cancelled: somebody does it, or it may spend no more. */
+export type CancelKind = "cancelled" | "budget"
 
 /** `model`: `provider/model` */
 export type ModelChoice = { model: string; variant?: string | undefined }
@@ -31,6 +37,8 @@ export type JobInput = {
   owner: string
   /** The same for all that one call starts. */
   batch?: string | undefined
+  /** What that batch may spend, if it is limited. */
+  budget?: Budget | undefined
   description: string
   prompt: string
   agent: string

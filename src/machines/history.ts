@@ -1,7 +1,9 @@
 import type { AnyEventObject } from "xstate"
-import type { JobEvent } from "./events.ts"
+import { clockTime } from "./durations.ts"
+import type { JobEvent, JobInput } from "./events.ts"
 import type { JobSnapshot, jobMachine } from "./job-machine.ts"
 import { type Place, placeIn } from "./job-record.ts"
+import type { Claim, Obstacle } from "./limits.ts"
 import type { JobKey } from "./record.ts"
 
 /** One step of a job, with its cause. */
@@ -26,8 +28,6 @@ export type HistoryOptions = {
   reportError: (error: unknown) => void
 }
 
-type Slots = { held: number; all: number }
-
 /** Steps kept for each job; older ones are dropped. A job of one run takes about five. */
 const longest = 100
 /** Longest cause, characters: reasons of providers and questions of models may be of any length. */
@@ -42,15 +42,15 @@ const mostJobs = 10_000
 export class History {
   readonly #byJob = new Map<string, Transition[]>()
   readonly #options: HistoryOptions
-  #slots: () => Slots = () => ({ held: 0, all: 0 })
+  #obstacleTo: (claim: Claim) => Obstacle | undefined = () => undefined
 
   constructor(options: HistoryOptions) {
     this.#options = options
   }
 
-  /** Says why a job waits from then on: how many jobs hold a slot, and how many could. */
-  countSlots(slots: () => Slots): void {
-    this.#slots = slots
+  /** Says from then on what a job in the queue waits for. */
+  explainQueue(obstacleTo: (claim: Claim) => Obstacle | undefined): void {
+    this.#obstacleTo = obstacleTo
   }
 
   /** Oldest first. */
@@ -100,8 +100,8 @@ export class History {
     const { job } = snapshot.context
     const from = this.#placeOf(job)
     const to = placeOf(placeIn(snapshot.value))
-    // Most of what a job hears, activity above all, leads nowhere; each further attempt of its provider is news.
-    if (from === to && event.type !== "child.retrying") return
+    // Most of what a job hears, activity above all, leads nowhere.
+    if (from === to && !isNews(event.type, to)) return
     this.#add(job, { from, to, event: eventName(event.type), why: this.#why(snapshot, event) })
   }
 
@@ -122,25 +122,35 @@ export class History {
   }
 
   #why(snapshot: JobSnapshot, event: AnyEventObject): string {
-    const { ending } = snapshot.context
+    const { ending, job } = snapshot.context
     if (ending?.state === "done") return "the child gave its final answer"
     if (ending) {
       const decision = `${endWords[ending.state]}: ${ending.error.message}`
       if (snapshot.status === "done") return decision
       return snapshot.matches("created") ? decision : `${decision}; the child is being stopped`
     }
-    if (snapshot.matches({ created: "queued" })) return this.#queued()
+    if (snapshot.matches({ created: "queued" })) return this.#queued(job)
     if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
     if (event.type === "xstate.init") return "started by its owner"
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
     return causeOf(event as JobEvent) ?? eventName(event.type)
   }
 
-  #queued(): string {
-    const { held, all } = this.#slots()
-    return held < all ? "its session is open, and a slot is free" : `queued: ${held} of ${all} slots busy`
+  #queued({ owner, id, model }: JobInput): string {
+    const obstacle = this.#obstacleTo({ owner, job: id, model })
+    if (!obstacle) return "its session is open, and a slot is free"
+    if ("hold" in obstacle) {
+      const { provider, until } = obstacle.hold
+      return `queued: ${provider} on hold until ${clockTime(until, this.#options.now())}`
+    }
+    const { of, most } = obstacle.full
+    return `queued: ${most} of ${most} slots ${of === "" ? "" : `of ${of} `}busy`
   }
 }
+
+/** Each further attempt of its provider is, and until when that has no more of its jobs start. */
+const isNews = (event: string, place: string) =>
+  event === "child.retrying" || (event === "slot.held" && place === "created.queued")
 
 const endWords = { failed: "failed", timedOut: "timed out", cancelled: "cancelled" }
 

@@ -8,6 +8,8 @@ export type JobContext = {
   session: string
   /** When it may prompt, for a job whose slot came before its session. */
   slotAt?: number | undefined
+  /** Until when its provider is on hold, while it waits for a slot. */
+  holdUntil?: number | undefined
   startedAt?: number
   endedAt?: number
   /** What is left of the total time when its clock starts again. Milliseconds. */

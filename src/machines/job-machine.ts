@@ -12,7 +12,7 @@ import {
   type StopChild,
   type StopChildOutput,
 } from "./effects.ts"
-import type { JobEvent, JobInput } from "./events.ts"
+import type { CancelKind, JobEvent, JobInput } from "./events.ts"
 import type { Ending, JobContext } from "./job-context.ts"
 import { toRecord } from "./job-record.ts"
 import {
@@ -88,6 +88,7 @@ export const jobMachine = setup({
   },
   actions: {
     rememberSlot: assign((_, { at }: { at: number }) => ({ slotAt: at })),
+    rememberHold: assign((_, { until }: { until?: number | undefined }) => ({ holdUntil: until })),
     rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
       session,
       // A slot that came early is of use only from now on.
@@ -122,6 +123,7 @@ export const jobMachine = setup({
     }),
     startClocks: assign(({ context }, { at }: { at: number }) => ({
       slotAt: undefined,
+      holdUntil: undefined,
       startedAt: context.startedAt ?? Math.max(at, context.job.createdAt),
       deadlineAt: at + context.remainingMs,
       idleAt: at + context.job.idleMs,
@@ -185,6 +187,7 @@ export const jobMachine = setup({
     created: {
       description: "The child has not been prompted yet.",
       initial: "opening",
+      on: { "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } } },
       states: {
         opening: {
           description: "Its child session is being created.",
@@ -671,8 +674,10 @@ function pauseOf(event: JobEvent): number {
   return event.type === "child.retrying" ? Math.max(0, event.retry.next - event.at) : 0
 }
 
-function cancellation({ reason, at }: { reason: string; at: number }): Decision {
-  return { ending: { state: "cancelled", error: { kind: "cancelled", message: reason } }, at }
+type Cancel = { reason: string; kind?: CancelKind | undefined; at: number }
+
+function cancellation({ reason, kind = "cancelled", at }: Cancel): Decision {
+  return { ending: { state: "cancelled", error: { kind, message: reason } }, at }
 }
 
 function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"): Decision {

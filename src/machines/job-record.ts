@@ -42,6 +42,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     session: context.session,
     owner: job.owner,
     batch: job.batch,
+    budget: job.budget,
     description: job.description,
     agent: job.agent,
     model: job.model,
@@ -55,6 +56,8 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
     waitingSince: context.waitingSince,
     error: ending?.error,
+    // Before that it waits for something else first.
+    holdUntil: phase === "queued" ? context.holdUntil : undefined,
     attempts: job.attempts?.length ? job.attempts : undefined,
     // That of an earlier run is no text of a run that goes on.
     text: ENDED_STATES.some((ended) => ended === state) ? context.text : undefined,

@@ -1,72 +1,220 @@
 /**
- * Who may prompt. `concurrency` slots over all owners; free ones go round-robin between the owners that wait, and
- * first-in-first-out within one. Plain JSON; every function returns a new value.
+ * Who may prompt. Slots are counted over all owners: in all, by provider and by model. A claim gets one when it fits
+ * every limit that it falls under and its provider is not on hold; it never waits for one before it that does not fit.
+ * Free slots go round-robin between the owners that wait, within each limit, and first-in-first-out within one owner.
+ * Plain JSON; every function returns a new value.
  */
 export type Limits = {
-  concurrency: number
+  /** The widest first: the one of all, those of providers, those of models. */
+  bounds: Bound[]
+  holds: Hold[]
   holders: Claim[]
-  /** Owners in the order in which they get the next slot, each with its waiting jobs, never empty. */
-  waiting: { owner: string; jobs: string[] }[]
+  /** First come, first. */
+  waiting: Waiting[]
 }
 
-export type Claim = { owner: string; job: string }
+/** `model`: `provider/model`; absent where opencode chooses, and only the limit of all counts. */
+export type Claim = { owner: string; job: string; model?: string | undefined }
 
-export function createLimits(concurrency: number): Limits {
-  return { concurrency, holders: [], waiting: [] }
+export type Bound = {
+  /** A provider or a model; empty for all. */
+  of: string
+  most: number
+  /** The owners that wait under it, in the order in which they get the next slot of it. */
+  turns: string[]
 }
 
-/** A claim that holds or waits already changes nothing. */
-export function request(limits: Limits, claim: Claim): Limits {
-  if (limits.holders.some((holder) => isSame(holder, claim))) return limits
-  const queue = limits.waiting.find(({ owner }) => owner === claim.owner)
-  if (queue?.jobs.includes(claim.job)) return limits
-  const waiting = queue
-    ? limits.waiting.map((each) => (each === queue ? { ...queue, jobs: [...queue.jobs, claim.job] } : each))
-    : [...limits.waiting, { owner: claim.owner, jobs: [claim.job] }]
-  return { ...limits, waiting }
+/** No job of this provider starts before then, as this job was told. `until`: epoch milliseconds. */
+export type Hold = { provider: string; until: number; owner: string; job: string }
+
+/** `heldUntil`: what it was told. */
+type Waiting = Claim & { heldUntil?: number | undefined }
+
+/** Until when a waiting job is held, where that has changed; absent where it is no longer. */
+export type HoldNews = { owner: string; job: string; until?: number | undefined }
+
+/** How many prompts may be in flight: in all, or by provider and by model too. */
+export type Concurrency =
+  | number
+  | { total: number; providers?: Record<string, number>; models?: Record<string, number> }
+
+export function createLimits(concurrency: Concurrency): Limits {
+  const { providers = {}, models = {} } = typeof concurrency === "number" ? {} : concurrency
+  const bounds = [
+    ["", slotsIn(concurrency)] as const,
+    ...Object.entries(providers),
+    ...Object.entries(models),
+  ]
+  return {
+    bounds: bounds.map(([of, most]) => ({ of, most, turns: [] })),
+    holds: [],
+    holders: [],
+    waiting: [],
+  }
+}
+
+export const slotsIn = (concurrency: Concurrency) =>
+  typeof concurrency === "number" ? concurrency : concurrency.total
+
+/** A claim that holds or waits already changes nothing, unless its job goes on with another model: then it queues anew. */
+export function request(limits: Limits, { owner, job, model }: Claim): Limits {
+  const claim = { owner, job, ...(model !== undefined && { model }) }
+  const known = [...limits.holders, ...limits.waiting].find((each) => isSame(each, claim))
+  if (known && known.model === model) return limits
+  const { waiting, bounds, ...others } = known ? release(limits, claim) : limits
+  return {
+    ...others,
+    waiting: [...waiting, claim],
+    bounds: bounds.map((bound) =>
+      isUnder(bound, claim) && !bound.turns.includes(owner)
+        ? { ...bound, turns: [...bound.turns, owner] }
+        : bound,
+    ),
+  }
 }
 
 /** Gives up a slot, or the place in the queue for one. A claim that has neither changes nothing. */
-export function release(limits: Limits, claim: Claim): Limits {
-  return {
-    ...limits,
-    holders: limits.holders.filter((holder) => !isSame(holder, claim)),
-    waiting: limits.waiting
-      .map((queue) =>
-        queue.owner === claim.owner
-          ? { ...queue, jobs: queue.jobs.filter((job) => job !== claim.job) }
-          : queue,
-      )
-      .filter(({ jobs }) => jobs.length > 0),
-  }
+export function release(limits: Limits, claim: Pick<Claim, "owner" | "job">): Limits {
+  return without(limits, (each) => isSame(each, claim))
 }
 
 /** Gives up all that an owner holds or waits for. */
 export function releaseOwner(limits: Limits, owner: string): Limits {
-  return {
-    ...limits,
-    holders: limits.holders.filter((holder) => holder.owner !== owner),
-    waiting: limits.waiting.filter((queue) => queue.owner !== owner),
-  }
+  return without(limits, (each) => each.owner === owner)
 }
 
-/** Hands out every free slot. */
-export function grant(limits: Limits): { limits: Limits; granted: Claim[] } {
+/**
+ * The longest hold of a provider stands: several of its jobs may have been told to come back later. What a job is told
+ * last takes the place of what it was told before.
+ */
+export function hold(limits: Limits, told: Hold & { at: number }): Limits {
+  const { at, ...given } = told
+  const hold = { ...given, until: Math.ceil(given.until) }
+  const { holds } = endHold(limits, hold)
+  const other = holds.find(({ provider }) => provider === hold.provider)
+  if (hold.until <= at || (other && other.until >= hold.until)) return { ...limits, holds }
+  return { ...limits, holds: [...holds.filter((each) => each !== other), hold] }
+}
+
+/** Ends the hold that this job was told of. */
+export function endHold(limits: Limits, { owner, job }: Pick<Hold, "owner" | "job">): Limits {
+  return { ...limits, holds: limits.holds.filter((each) => each.owner !== owner || each.job !== job) }
+}
+
+/** Ends the hold of a provider, whoever was told. */
+export function endHoldOf(limits: Limits, provider: string): Limits {
+  return { ...limits, holds: limits.holds.filter((each) => each.provider !== provider) }
+}
+
+/** Hands out every free slot, and says which of those that wait are held now, or no longer. */
+export function grant(limits: Limits): { limits: Limits; granted: Claim[]; news: HoldNews[] } {
   const granted: Claim[] = []
-  let { holders, waiting } = limits
-  for (
-    let [next, ...others] = waiting;
-    next && holders.length < limits.concurrency;
-    [next, ...others] = waiting
-  ) {
-    const [job, ...rest] = next.jobs
-    if (job === undefined) break
-    const claim = { owner: next.owner, job }
+  let after = limits
+  for (let next = nextIn(after); next; next = nextIn(after)) {
+    const { heldUntil: _, ...claim } = next
     granted.push(claim)
-    holders = [...holders, claim]
-    waiting = rest.length > 0 ? [...others, { owner: next.owner, jobs: rest }] : others
+    after = served(after, claim)
   }
-  return { limits: { ...limits, holders, waiting }, granted }
+  const news = after.waiting.flatMap((claim): HoldNews[] => {
+    const until = holdOf(after, claim)?.until
+    return until === claim.heldUntil ? [] : [{ owner: claim.owner, job: claim.job, until }]
+  })
+  return { limits: news.length > 0 ? told(after, news) : after, granted, news }
 }
 
-const isSame = (a: Claim, b: Claim) => a.owner === b.owner && a.job === b.job
+/** What a job waits for that has no slot: the hold of its provider, or the widest limit that is full. */
+export type Obstacle = { hold: Hold } | { full: Bound }
+
+export function obstacleTo(limits: Limits, claim: Claim): Obstacle | undefined {
+  if (limits.holders.some((holder) => isSame(holder, claim))) return undefined
+  const hold = holdOf(limits, claim)
+  if (hold) return { hold }
+  const full = limits.bounds.find((bound) => isUnder(bound, claim) && isFull(limits, bound))
+  return full && { full }
+}
+
+/** Of `provider/model`; none where opencode chooses the model. */
+export function providerOf(model: string | undefined): string | undefined {
+  const slash = model?.indexOf("/") ?? -1
+  return slash > 0 ? model?.slice(0, slash) : undefined
+}
+
+/** Who gets the next slot, if there is one that somebody may have. */
+function nextIn(limits: Limits): Waiting | undefined {
+  const full = limits.bounds.filter((bound) => isFull(limits, bound))
+  // Most of the time all slots are busy, and many jobs may wait.
+  if (full.some(({ of }) => of === "")) return undefined
+  const fitting = limits.waiting.filter(
+    (claim) => !full.some((bound) => isUnder(bound, claim)) && !holdOf(limits, claim),
+  )
+  return byTurn(limits.bounds, fitting)
+}
+
+/**
+ * The owner whose turn it is in the widest of these limits, and what it has waited for longest, say which narrower
+ * limit is looked at next: there it may be another owner's turn. So an owner that gets slots of one provider does not
+ * lose its turn with another.
+ */
+function byTurn([widest, ...narrower]: readonly Bound[], claims: readonly Waiting[]): Waiting | undefined {
+  const owner = widest?.turns.find((each) => claims.some((claim) => claim.owner === each))
+  const first = claims.find((claim) => claim.owner === owner)
+  const next = first && narrower.findIndex((bound) => isUnder(bound, first))
+  if (next === undefined || next === -1) return first
+  const bounds = narrower.slice(next)
+  return byTurn(
+    bounds,
+    claims.filter((claim) => bounds[0] && isUnder(bounds[0], claim)),
+  )
+}
+
+/** The next turn in each of its limits is another owner's, as long as one waits. */
+function served(limits: Limits, claim: Claim): Limits {
+  const bounds = limits.bounds.map((bound) =>
+    isUnder(bound, claim)
+      ? { ...bound, turns: [...bound.turns.filter((owner) => owner !== claim.owner), claim.owner] }
+      : bound,
+  )
+  const waiting = limits.waiting.filter((each) => !isSame(each, claim))
+  return onlyWaiting({ ...limits, bounds, waiting, holders: [...limits.holders, claim] })
+}
+
+function without(limits: Limits, isGone: (claim: Claim) => boolean): Limits {
+  const holders = limits.holders.filter((claim) => !isGone(claim))
+  const waiting = limits.waiting.filter((claim) => !isGone(claim))
+  return waiting.length === limits.waiting.length
+    ? { ...limits, holders }
+    : onlyWaiting({ ...limits, holders, waiting })
+}
+
+/** An owner that no longer waits under a limit has no turn in it. */
+function onlyWaiting(limits: Limits): Limits {
+  const waits = (bound: Bound, owner: string) =>
+    limits.waiting.some((claim) => claim.owner === owner && isUnder(bound, claim))
+  const bounds = limits.bounds.map((bound) => ({
+    ...bound,
+    turns: bound.turns.filter((owner) => waits(bound, owner)),
+  }))
+  return { ...limits, bounds }
+}
+
+function told(limits: Limits, news: readonly HoldNews[]): Limits {
+  const waiting = limits.waiting.map(({ heldUntil, ...claim }) => {
+    const heard = news.find((each) => isSame(each, claim))
+    const until = heard ? heard.until : heldUntil
+    return until === undefined ? claim : { ...claim, heldUntil: until }
+  })
+  return { ...limits, waiting }
+}
+
+function isFull({ holders }: Limits, bound: Bound): boolean {
+  return holders.filter((holder) => isUnder(bound, holder)).length >= bound.most
+}
+
+function holdOf({ holds }: Limits, { model }: Claim): Hold | undefined {
+  return holds.length > 0 ? holds.find(({ provider }) => provider === providerOf(model)) : undefined
+}
+
+const isUnder = ({ of }: Bound, { model }: Claim) => of === "" || of === model || of === providerOf(model)
+
+const isSame = (a: Pick<Claim, "owner" | "job">, b: Pick<Claim, "owner" | "job">) =>
+  a.owner === b.owner && a.job === b.job

@@ -8,6 +8,10 @@
 export type Reasons = Record<string, Record<string, string>>
 
 export const jobReasons: Reasons = {
+  created: {
+    "slot.held":
+      "Its provider wants to be asked later, or no longer does: its record says until when it cannot start.",
+  },
   "created.opening": {
     "at once, if has a session": "A follow-up continues in the session that it has.",
     "openSession done": "The child session exists, with the record in it.",
@@ -154,6 +158,11 @@ export const systemReasons: Reasons = {
       "An owner gets its supervisor with its first job. Without a supervisor there is nobody to receive anything else.",
     "slot.request": "A job queues for a slot from its start. Free slots are granted at once.",
     "slot.release": "A job has ended: the next one may prompt.",
+    "provider.later":
+      "A provider is overloaded or limits its rate: further jobs of it would only be told the same. Those of others go on.",
+    "provider.answered":
+      "The job that was told to come back later has got through, which is better proof than any announcement.",
+    "hold.over": "The time that the provider named has come.",
     "supervisor.idle, if has heard all":
       "A supervisor without jobs is removed, unless it is about to receive another start.",
     "owner.end":

@@ -111,16 +111,20 @@ export function withoutAttempts(usage: Usage, attempts: readonly Attempt[] = [])
   return mapUsage((key) => Math.max(0, usage[key] - left[key]))
 }
 
-function mapUsage(valueOf: (key: keyof Usage) => number): Usage {
+function mapUsage(of: (key: keyof Usage) => number): Usage {
   return {
-    input: valueOf("input"),
-    output: valueOf("output"),
-    reasoning: valueOf("reasoning"),
-    cacheRead: valueOf("cacheRead"),
-    cacheWrite: valueOf("cacheWrite"),
-    cost: valueOf("cost"),
+    input: of("input"),
+    output: of("output"),
+    reasoning: of("reasoning"),
+    cacheRead: of("cacheRead"),
+    cacheWrite: of("cacheWrite"),
+    cost: of("cost"),
   }
 }
+
+/** What a batch or an owner may spend, with all that its jobs start. Cost in US dollars. */
+export const Budget = z.object({ tokens: count.optional(), cost: count.optional() })
+export type Budget = z.infer<typeof Budget>
 
 /** A job as plain JSON: what tools return, what the inspector shows, what survives a restart. */
 export const JobRecord = z.object({
@@ -131,6 +135,8 @@ export const JobRecord = z.object({
   owner: z.string(),
   /** Jobs of one call of `agents_start` have the same; those of an earlier version have none. */
   batch: z.string().optional(),
+  /** What its batch may spend. */
+  budget: Budget.optional(),
   description: z.string(),
   agent: z.string(),
   /** `provider/model`; absent where opencode chooses. */

@@ -22,7 +22,9 @@ export type SupervisorEvent =
   | ErrorActorEvent
 
 /** Told to the system, which knows the limits. */
-export type SlotEvent = { type: "slot.request" | "slot.release"; owner: string; job: string }
+export type SlotEvent =
+  | { type: "slot.request"; owner: string; job: string; model?: string | undefined }
+  | { type: "slot.release"; owner: string; job: string }
 
 /** Told to the system: none of its jobs lives. `heard` tells whether it is still to be told to start one. */
 export type IdleEvent = { type: "supervisor.idle"; owner: string; heard: number }
@@ -51,7 +53,12 @@ export const supervisorMachine = setup({
       const actor = freeActorId(context)
       enqueue.spawnChild("job", { id: actor, input: job, syncSnapshot: true })
       enqueue.assign({ live: [...context.live, { job: job.id, actor }] })
-      enqueue.sendParent({ type: "slot.request", owner: context.owner, job: job.id } satisfies SlotEvent)
+      enqueue.sendParent({
+        type: "slot.request",
+        owner: context.owner,
+        job: job.id,
+        model: job.model,
+      } satisfies SlotEvent)
     }),
     tellJob: enqueueActions(({ context, enqueue }, { job, event }: { job: string; event: JobEvent }) => {
       const live = context.live.find((each) => each.job === job)

@@ -1,5 +1,18 @@
 import { assign, type ErrorActorEvent, enqueueActions, setup } from "xstate"
-import { type Claim, createLimits, grant, type Limits, release, releaseOwner, request } from "./limits.ts"
+import {
+  type Claim,
+  type Concurrency,
+  createLimits,
+  endHold,
+  endHoldOf,
+  grant,
+  type HoldNews,
+  hold,
+  type Limits,
+  release,
+  releaseOwner,
+  request,
+} from "./limits.ts"
 import {
   type Crash,
   type IdleEvent,
@@ -10,7 +23,7 @@ import {
 
 export type SystemInput = {
   /** Prompts in flight at most, over all owners. */
-  concurrency: number
+  concurrency: Concurrency
 }
 
 /** Plain JSON: the owners that have a supervisor, and the limits that all of them share. */
@@ -23,8 +36,16 @@ export type SystemEvent =
   | { type: "owner.tell"; owner: string; event: SupervisorEvent }
   | { type: "owner.end"; owner: string }
   | SlotEvent
+  | ProviderEvent
   | IdleEvent
   | ErrorActorEvent
+
+export type ProviderEvent =
+  /** A job's provider wants to be asked later; `until` and `at` are epoch milliseconds. */
+  | { type: "provider.later"; owner: string; job: string; provider: string; until: number; at: number }
+  /** The job that was told so has got through. */
+  | { type: "provider.answered"; owner: string; job: string }
+  | { type: "hold.over"; provider: string }
 
 /** Why each transition is there: `reasons.ts`. */
 export const systemMachine = setup({
@@ -39,8 +60,8 @@ export const systemMachine = setup({
       context.owners.some(({ id, starts }) => id === owner && starts === heard),
   },
   actions: {
-    /** Provided by `createTroupe`: tells each job that it may prompt, and the time. */
-    announceGrants: (_, _params: { granted: Claim[] }) => {},
+    /** Provided by `createTroupe`: tells each job that it may prompt, or until when it is held, and the time. */
+    announceGrants: (_, _params: { granted: Claim[]; news: HoldNews[] }) => {},
     /** Provided by `createTroupe`: the jobs that the supervisor answered for end as `failed`. */
     keepCrash: (_, _params: Crash) => {},
     tellSupervisor: enqueueActions(
@@ -62,6 +83,19 @@ export const systemMachine = setup({
       enqueue.assign({ owners: context.owners.filter(({ id }) => id !== owner) })
     }),
     changeLimits: assign((_, { limits }: { limits: Limits }) => ({ limits })),
+    // The hold may be another job's, which is longer.
+    setHoldTimer: enqueueActions(
+      ({ context, enqueue }, { provider, at }: { provider: string; at: number }) => {
+        enqueue.cancel(timerOf(provider))
+        const hold = context.limits.holds.find((each) => each.provider === provider)
+        if (!hold) return
+        enqueue.raise({ type: "hold.over", provider }, { id: timerOf(provider), delay: hold.until - at })
+      },
+    ),
+    clearHoldTimer: enqueueActions(({ context, enqueue }, { owner, job }: { owner: string; job: string }) => {
+      for (const hold of context.limits.holds)
+        if (hold.owner === owner && hold.job === job) enqueue.cancel(timerOf(hold.provider))
+    }),
     handOutSlots: assign({ limits: ({ context }) => grant(context.limits).limits }),
   },
 }).createMachine({
@@ -86,6 +120,38 @@ export const systemMachine = setup({
         {
           type: "changeLimits",
           params: ({ context, event }) => ({ limits: release(context.limits, event) }),
+        },
+        { type: "announceGrants", params: ({ context }) => grant(context.limits) },
+        "handOutSlots",
+      ],
+    },
+    "provider.later": {
+      actions: [
+        {
+          type: "changeLimits",
+          params: ({ context, event: { type: _, ...told } }) => ({ limits: hold(context.limits, told) }),
+        },
+        { type: "setHoldTimer", params: ({ event }) => event },
+        { type: "announceGrants", params: ({ context }) => grant(context.limits) },
+        "handOutSlots",
+      ],
+    },
+    "provider.answered": {
+      actions: [
+        { type: "clearHoldTimer", params: ({ event }) => event },
+        {
+          type: "changeLimits",
+          params: ({ context, event }) => ({ limits: endHold(context.limits, event) }),
+        },
+        { type: "announceGrants", params: ({ context }) => grant(context.limits) },
+        "handOutSlots",
+      ],
+    },
+    "hold.over": {
+      actions: [
+        {
+          type: "changeLimits",
+          params: ({ context, event }) => ({ limits: endHoldOf(context.limits, event.provider) }),
         },
         { type: "announceGrants", params: ({ context }) => grant(context.limits) },
         "handOutSlots",
@@ -123,6 +189,8 @@ export const systemMachine = setup({
     },
   },
 })
+
+const timerOf = (provider: string) => `hold of ${provider}`
 
 function withStart(owners: readonly Owner[], owner: string): Owner[] {
   const known = owners.find(({ id }) => id === owner)

@@ -3,10 +3,11 @@ import { type ActorNode, actorTree } from "./actor-tree.ts"
 import { realClock } from "./clock.ts"
 import { type CrashRef, crashMachine } from "./crash-machine.ts"
 import { type Effects, effectActors } from "./effects.ts"
-import type { JobEvent, JobInput } from "./events.ts"
+import type { CancelKind, JobEvent, JobInput } from "./events.ts"
 import { History, type Transition } from "./history.ts"
 import { jobMachine } from "./job-machine.ts"
 import { Ledger, type Records } from "./ledger.ts"
+import { type Concurrency, obstacleTo, providerOf } from "./limits.ts"
 import { Prompts } from "./prompts.ts"
 import { hasEnded, type JobKey, type JobRecord, NO_USAGE } from "./record.ts"
 import { type Crash, supervisorMachine } from "./supervisor-machine.ts"
@@ -17,7 +18,7 @@ export type TroupeOptions = {
   /** Default: an empty one of its own. */
   ledger?: Ledger
   /** Prompts in flight at most, over all owners. */
-  concurrency: number
+  concurrency: Concurrency
   /** Epoch milliseconds. Default: `Date.now`. */
   now?: () => number
   /** Default: real time, with timers that do not keep the process alive. */
@@ -39,8 +40,12 @@ export type Troupe = {
   adopt(record: JobRecord): void
   /** Tells a living job what happened to its child; an ended one does not hear it. */
   tell(job: JobKey, event: JobEvent): void
+  /** A job's provider wants to be asked later: until then (epoch milliseconds) no further job of that provider starts. */
+  hold(job: JobKey, until: number): void
+  /** The provider answers a job again: what this job was told of a later time no longer holds. */
+  endHold(job: JobKey): void
   /** Ends jobs and whatever they started; harmless on ended ones. */
-  cancel(jobs: JobKey[], reason: string): void
+  cancel(jobs: JobKey[], reason: string, kind?: CancelKind): void
   /** Drops the text of an ended job from memory: the child's session has it. */
   releaseText(job: JobKey): void
   /** Drops all that is known of an owner whose jobs have ended. */
@@ -104,7 +109,11 @@ export function createTroupe(options: TroupeOptions): Troupe {
       actors: { supervisor },
       actions: {
         keepCrash: (_, crash) => keepCrash(crash),
-        announceGrants: ({ self }, { granted }) => {
+        announceGrants: ({ self }, { granted, news }) => {
+          for (const { owner, job, until } of news) {
+            const event = { type: "slot.held", until, at: now() } as const
+            self.send({ type: "owner.tell", owner, event: { type: "job.tell", job, event } })
+          }
           for (const { owner, job } of granted) {
             const event = { type: "slot.granted", at: now() } as const
             self.send({ type: "owner.tell", owner, event: { type: "job.tell", job, event } })
@@ -114,10 +123,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
     }),
     { input: { concurrency }, clock },
   )
-  history.countSlots(() => {
-    const { holders, concurrency: all } = system.getSnapshot().context.limits
-    return { held: holders.length, all }
-  })
+  history.explainQueue((claim) => obstacleTo(system.getSnapshot().context.limits, claim))
   // Without an observer, an error of the root would be thrown into opencode.
   system.subscribe({ error: reportError })
   system.start()
@@ -125,13 +131,17 @@ export function createTroupe(options: TroupeOptions): Troupe {
   const tell: Troupe["tell"] = ({ owner, id }, event) =>
     system.send({ type: "owner.tell", owner, event: { type: "job.tell", job: id, event } })
 
-  const cancel: Troupe["cancel"] = (jobs, reason) => {
-    for (const job of jobs) tell(job, { type: "job.cancel", reason, at: now() })
+  const cancel: Troupe["cancel"] = (jobs, reason, kind) => {
+    for (const job of jobs) tell(job, { type: "job.cancel", reason, kind, at: now() })
   }
+
+  const endHold: Troupe["endHold"] = ({ owner, id }) =>
+    system.send({ type: "provider.answered", owner, job: id })
 
   // What a job started has nobody left to answer to.
   ledger.subscribe((record) => {
     if (!hasEnded(record)) return
+    if (record.state === "done") endHold(record)
     cancel(ledger.of(record.session), `the job that started it ended (${record.id}: ${record.state})`)
   })
 
@@ -147,6 +157,13 @@ export function createTroupe(options: TroupeOptions): Troupe {
     adopt: (record) => ledger.put(record),
     releaseText: (job) => ledger.releaseText(job),
     tell,
+    hold({ owner, id }, until) {
+      const provider = providerOf(ledger.get(owner, id)?.model)
+      // Where opencode chooses the model, nobody knows whose it is.
+      if (provider === undefined) return
+      system.send({ type: "provider.later", owner, job: id, provider, until, at: now() })
+    },
+    endHold,
     cancel,
     forgetOwner(owner) {
       system.send({ type: "owner.end", owner })

@@ -9,6 +9,28 @@ const modelName = z
   .regex(/^[^/]+\/.+$/)
   .meta({ requirement: "provider/model" })
 
+const slots = z.number().int().min(1).max(256)
+const defaultSlots = 8
+
+const Concurrency = z.strictObject({
+  total: slots.default(defaultSlots).describe("How many in all."),
+  providers: z
+    .record(z.string(), slots)
+    .default({})
+    .describe('How many of one provider: `{"anthropic": 4}`. Default: no limit of its own.'),
+  models: z
+    .record(z.string(), slots)
+    .default({})
+    .describe('How many of one model: `{"anthropic/claude-opus-4-1": 2}`. Default: no limit of its own.'),
+})
+const amount = z.number().positive().meta({ requirement: "a number above 0" })
+
+/** What a batch or an owner may spend, with all that its jobs start. */
+export const GivenBudget = z
+  .strictObject({ tokens: amount.optional(), cost: amount.optional() })
+  .refine(({ tokens, cost }) => tokens !== undefined || cost !== undefined)
+  .meta({ requirement: "an object with tokens, cost (US$) or both" })
+
 const Inspector = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether to run the inspector."),
   port: z.number().int().min(0).max(65_535).default(0).describe("0: any free port."),
@@ -33,12 +55,9 @@ const Inspector = z.strictObject({
 /** The plugin's options in opencode.json: `"plugin": [["opencode-troupe", { … }]]`. */
 export const Options = z.strictObject({
   concurrency: z
-    .number()
-    .int()
-    .min(1)
-    .max(256)
-    .default(8)
-    .describe("How many prompts may be in flight at once, across all owners."),
+    .union([slots, Concurrency])
+    .default(defaultSlots)
+    .describe("How many prompts may be in flight at once, across all owners: in all, by provider, by model."),
   timeoutSeconds: seconds
     .default(1800)
     .describe("A job's total timeout, not counting the time it waits for a permission or an answer."),
@@ -51,9 +70,14 @@ export const Options = z.strictObject({
     .default(1)
     .describe("How many levels of jobs are allowed. 1: only top-level sessions may start jobs."),
   notify: z
-    .enum(["idle", "never"])
-    .default("idle")
-    .describe("Deliver results to an owner when it is idle, or never."),
+    .enum(["batch", "each", "never"])
+    .default("batch")
+    .describe(
+      "When results are delivered to an owner, always while it is idle: those of one `agents_start` together, each as it comes, or never.",
+    ),
+  notifySeconds: seconds
+    .default(60)
+    .describe("How long a result waits at most for the other jobs of its `agents_start`."),
   fallback: z
     .record(modelName, z.array(modelName).min(1))
     .default({})
@@ -66,9 +90,15 @@ export const Options = z.strictObject({
     .describe(
       "Jobs that were running when opencode stopped: end them as failed (interrupted), or restart them.",
     ),
+  budget: GivenBudget.optional().describe(
+    "What the jobs of one owner may use up, with all that they start: `tokens`, `cost` (US$) or both. Default: no limit.",
+  ),
   inspector: Inspector.prefault({}).describe("The page in the browser, served on the loopback interface."),
 })
 export type Options = z.infer<typeof Options>
+
+/** Those that are read key by key: where all slots alone are limited, their number is all that is asked. */
+const shape = { ...Options.shape, concurrency: slots.default(defaultSlots) }
 
 /** Who may reach the inspector: it does not start rather than start in another way than asked. */
 const access: Record<string, string> = {
@@ -83,12 +113,46 @@ const access: Record<string, string> = {
 export function readOptions(given: unknown): { options: Options; problems: string[] } {
   const problems: string[] = []
   const { inspector: inspectorGiven, ...rest } = asObject(given ?? {}, "", problems)
-  const good = readKeys(Options.shape, rest, "", problems)
+  // What is no object is taken for the number of all slots.
+  const named = withoutOldNames(rest)
+  const { concurrency, ...others } = named
+  const isByLimit = typeof concurrency === "object" && concurrency !== null && !Array.isArray(concurrency)
+  const good = isByLimit
+    ? { ...readKeys(shape, others, "", problems), concurrency: readLimits(concurrency, problems) }
+    : readKeys(shape, named, "", problems)
   const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
   const inspector = readKeys(Inspector.shape, asked, "inspector.", problems)
   const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in access && !(key in inspector))
   const safe = isUnsafe ? { ...inspector, enabled: false } : inspector
   return { options: Options.parse({ ...good, inspector: safe }), problems }
+}
+
+/** `idle` was the only way to be told. */
+const withoutOldNames = (given: Record<string, unknown>) =>
+  given.notify === "idle" ? { ...given, notify: "each" } : given
+
+function readLimits(given: object, problems: string[]): object {
+  const { providers, models, ...rest } = { providers: {}, models: {}, ...given }
+  const limitsOf = (key: "providers" | "models", given: unknown, isName: (name: string) => boolean) => {
+    const name = `concurrency.${key}`
+    const asked = Object.entries(asObject(given, name, problems))
+    for (const [of] of asked)
+      if (!isName(of))
+        problems.push(`option "${name}" has a limit of "${of}": ${nameWords[key]}; continuing without it`)
+    const named = asked.filter(([of]) => isName(of))
+    const shape = Object.fromEntries(named.map(([of]) => [of, slots.optional()]))
+    return readKeys(shape, Object.fromEntries(named), `${name}.`, problems)
+  }
+  return {
+    ...readKeys(Concurrency.shape, rest, "concurrency.", problems),
+    providers: limitsOf("providers", providers, (name) => /^[^/]+$/.test(name)),
+    models: limitsOf("models", models, (name) => /^[^/]+\/./.test(name)),
+  }
+}
+
+const nameWords = {
+  providers: "it must be of a provider, such as anthropic",
+  models: "it must be of a model, such as anthropic/claude-opus-4-1",
 }
 
 function asObject(given: unknown, name: string, problems: string[]): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { inspectCommand } from "../inspector/discovery/command.ts"
 import { Ledger } from "../machines/ledger.ts"
+import type { JobRecord } from "../machines/record.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
 import { childEffects } from "./children/effects.ts"
@@ -9,6 +10,7 @@ import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
 import { type Options, readOptions } from "./options.ts"
+import { Budgets } from "./owners/budgets.ts"
 import { createConversations } from "./owners/conversations.ts"
 import { Deliveries } from "./owners/deliveries.ts"
 import { hearOwners } from "./owners/events.ts"
@@ -127,7 +129,7 @@ export type AssemblyOptions = {
 /** All parts of the product, wired. Nothing has begun: it hears of what happens and its tools can be called. */
 export function assemble({ directory, options, now = Date.now, ...settings }: AssemblyOptions) {
   const host = plainSpoken(settings.host)
-  const { concurrency, notify, recover } = options
+  const { concurrency, notify, notifySeconds, recover } = options
   const {
     holder = takeLease(),
     reportError = (error: unknown) => void host.log("error", `internal error: ${wordsOf(error)}`),
@@ -152,9 +154,21 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     jobTools: JOB_TOOLS,
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
+  const { budget } = options
+  const budgets = new Budgets({ troupe, budget, show: toasts.show, reportError })
+  const notesOn = (records: readonly JobRecord[]) => budgets.notes(records)
   const inbox = new Inbox(troupe, store, now)
   const lineage = createLineage(host, ledger)
-  const deliveries = new Deliveries({ host, troupe, inbox, notify, now, reportError })
+  const deliveries = new Deliveries({
+    host,
+    troupe,
+    inbox,
+    notesOn,
+    notify,
+    notifySeconds,
+    now,
+    reportError,
+  })
   const starts = new StartsUnderWay()
   const watch = watchChildren(troupe, { host, now })
   const conversations = createConversations(host, inbox, now)
@@ -176,7 +190,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     onWaiting: showWaiting,
     now,
   })
-  const messenger = createMessenger({ troupe, host, turns, store, inbox, options, now })
+  const messenger = createMessenger({ troupe, host, turns, store, inbox, budgets, options, now })
   const actors = () =>
     allActors(troupe.actors(), {
       turns: () => turns.actors(),
@@ -204,6 +218,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     messenger,
     inbox,
     lineage,
+    budgets,
     recovery,
     starts,
     conversations,
@@ -247,6 +262,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     async stop(): Promise<void> {
       recovery.stop()
       deliveries.stop()
+      budgets.stop()
       toasts.stop()
       endLog()
       const inspectorLeft = inspection.stop()

@@ -6,6 +6,8 @@ import type { Glance } from "./glance.ts"
 export type ShownJob = Omit<JobRecord, "text"> & {
   /** Those of the same owner that are queued before it, where opencode has a channel to tell. */
   before?: number
+  /** What a blocked one needs and has not ended yet, by id. */
+  waitsFor?: readonly string[]
 }
 
 export type Ask = NonNullable<ShownJob["asks"]>[number]

@@ -240,13 +240,13 @@ describe("What led a job to its state", () => {
     job.stop()
   })
 
-  it("is kept where nobody counts slots", () => {
+  it("is kept where nobody explains the queue", () => {
     const defects: unknown[] = []
     const history = new History({ now: () => dawn, reportError: (error) => void defects.push(error) })
     const input = jobInput({ run: 2, session: "ses_1" })
     const job = createActor(history.listenTo(jobMachine.provide({})), { input })
     job.start()
-    expect(history.of(j1).at(-1)?.why).toBe("queued: 0 of 0 slots busy")
+    expect(history.of(j1).at(-1)?.why).toBe("its session is open, and a slot is free")
     expect(defects).toEqual([])
     job.stop()
   })

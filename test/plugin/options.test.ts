@@ -12,7 +12,8 @@ describe("Options", () => {
       timeoutSeconds: 1800,
       idleSeconds: 300,
       depth: 1,
-      notify: "idle",
+      notify: "batch",
+      notifySeconds: 60,
       recover: "fail",
       inspector: { enabled: true, port: 0, readOnly: false, host: "127.0.0.1" },
     })
@@ -21,6 +22,13 @@ describe("Options", () => {
   it("are taken as given where they are right", () => {
     const given = { concurrency: 2, timeoutSeconds: 0.5, depth: 3, notify: "never", recover: "resume" }
     expect(readOptions(given)).toEqual({ options: { ...defaults, ...given }, problems: [] })
+  })
+
+  it("may say of notify what its name was before it had three values", () => {
+    expect(readOptions({ notify: "idle" })).toEqual({
+      options: { ...defaults, notify: "each" },
+      problems: [],
+    })
   })
 
   it("may say what is the default", () => {
@@ -47,12 +55,12 @@ describe("Options", () => {
     ],
     [
       { notify: "always" },
-      'option "notify" is "always": it must be "idle" or "never"; using the default, "idle"',
+      'option "notify" is "always": it must be "batch" or "each" or "never"; using the default, "batch"',
     ],
     [{ recover: null }, 'option "recover" is null: it must be "fail" or "resume"; using the default, "fail"'],
     [
       { colour: "red" },
-      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, idleSeconds, depth, notify, fallback, recover, inspector',
+      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, idleSeconds, depth, notify, notifySeconds, fallback, recover, budget, inspector',
     ],
     [{ toString: 1 }, expect.stringMatching(/^option "toString" is unknown/)],
     [

@@ -135,12 +135,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/index.ts",
       edits: [
         {
-          from: "    StartArguments,\n    start,\n",
-          to: "    StartArguments,\n    (_, given, call) => services.starts.track(call.place, start(services, given, call)),\n",
-        },
-        {
-          from: "services.starts.track(call.place, startTool.run(given, call))",
-          to: "startTool.run(given, call)",
+          from: "services.starts.track(call.place, prepared(makeJobs, given, call))",
+          to: "prepared((_, given, call) => services.starts.track(call.place, makeJobs(services, given, call)), given, call)",
         },
       ],
       suites: [startTests],
@@ -340,8 +336,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/owners/delivery-machine.ts",
       edits: [
         {
-          from: `{ guard: "has more", target: "window" },\n          { target: "quiet" },`,
-          to: `{ target: "quiet" },`,
+          from: `{ guard: "has more", target: "window" },`,
+          to: "",
         },
       ],
       suites: [deliveryTests],

@@ -65,6 +65,21 @@ describe("A job in the sidebar", () => {
     expect(line({ ...waiting, before: 0 })).toBe("· auth queued 20 s")
   })
 
+  it("says what it waits for while it is blocked, and until when its provider is on hold", () => {
+    const { startedAt: _, ...waiting } = shownJob({ state: "created", phase: "blocked" })
+    expect(line(waiting)).toBe("· auth blocked 20 s")
+    expect(line({ ...waiting, waitsFor: ["db", "api"] })).toBe("· auth waits for db, api 20 s")
+    const held = {
+      ...waiting,
+      phase: "queued" as const,
+      model: "anthropic/x",
+      before: 2,
+      holdUntil: now + 41_200,
+    }
+    expect(line(held)).toBe("· auth queued, anthropic on hold for 42 s 20 s")
+    expect(line({ ...held, holdUntil: now })).toBe("· auth queued, 2 before it 20 s")
+  })
+
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {
     const hostile = "a\u001b[2J\u0007b\u202Ec\u200B\u2028d\n\te"
     expect(line(shownJob({ id: hostile, activity: { tool: hostile, at: now } }))).toBe(

@@ -17,6 +17,8 @@ export type MessengerOptions = {
   store: JobStore
   /** Which results their owners have, or have in the answer of another call. */
   inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
+  /** Why a job may not run again, where that is so. */
+  budgets: { refusalFor(record: JobRecord): string | undefined }
   options: Options
   now: () => number
 }
@@ -49,6 +51,7 @@ export function createMessenger({
   turns,
   store,
   inbox,
+  budgets,
   options,
   now,
 }: MessengerOptions): Messenger {
@@ -121,6 +124,8 @@ export function createMessenger({
     if (record.session === "") {
       throw new Error(`${record.id} never had a session to continue in; start a new job. Nothing was sent.`)
     }
+    const refusal = budgets.refusalFor(record)
+    if (refusal !== undefined) throw new Error(`${refusal} Nothing was sent.`)
     const text = await textOf(host, record)
     const stored = await store.read(record.session)
     const current = troupe.records.get(record.owner, record.id)
@@ -133,6 +138,7 @@ export function createMessenger({
       id: record.id,
       owner: record.owner,
       batch: record.batch,
+      budget: record.budget,
       description: record.description,
       prompt: message,
       agent: record.agent,

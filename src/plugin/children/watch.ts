@@ -118,6 +118,14 @@ function watchedJob(
     if (tools.delete(call)) troupe.tell(job, { type: "tool.ended", call, at: now() })
   }
 
+  let isHolding = false
+  /** Its model is at work again, whatever was announced. */
+  const getsThrough = (session: string) => {
+    if (!isHolding || session !== own) return
+    isHolding = false
+    troupe.endHold(job)
+  }
+
   return {
     session: own,
     end() {
@@ -127,6 +135,7 @@ function watchedJob(
     handle(event) {
       ancestor?.handle(event)
       const { session } = event
+      if (isOfAnswer.has(event.type)) getsThrough(session)
       switch (event.type) {
         case "text.streamed":
           tail = (tail + event.delta).slice(-tailLength)
@@ -171,6 +180,11 @@ function watchedJob(
         case "session.retrying": {
           activity.cancel()
           const { attempt, reason, next } = event
+          // The model of a subagent of its own may be of another provider.
+          if (session === own) {
+            isHolding = true
+            troupe.hold(job, next)
+          }
           // A session whose model is asked runs no tool; another one of the child's may.
           for (const call of ofSession(tools, session)) toolEnded(call)
           const isSubagents = session !== own && { isSubagents: true as const }
@@ -195,6 +209,12 @@ function watchedJob(
     },
   }
 }
+
+/**
+ * What shows that the model answers. A session is busy before it was asked, and what an answer that broke off had
+ * begun is told of late.
+ */
+const isOfAnswer = new Set<HostEvent["type"]>(["text.streamed", "tool.pending", "tool.running"])
 
 /** A subagent's call may have the same id as one of its parent's. */
 const callOf = ({ session, call }: { session: string; call: string }) => `${session}/${call}`

@@ -17,6 +17,7 @@ import { deliveredRuns, deliveryMark, isIn, runsIn } from "../records/delivery-m
 import { type JobWithText, withTexts } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { shared } from "../util/process-wide.ts"
+import { wholeMs } from "../util/whole-ms.ts"
 import {
   type Composed,
   type Delivered,
@@ -25,6 +26,7 @@ import {
   type DeliveryInput,
   deliveryMachine,
 } from "./delivery-machine.ts"
+import { gatheringTime } from "./gathering.ts"
 import type { Inbox } from "./inbox.ts"
 import { notification } from "./notification.ts"
 
@@ -32,7 +34,10 @@ export type DeliveriesOptions = {
   host: Host
   troupe: Pick<Troupe, "records">
   inbox: Inbox
+  /** What owners are told of these results beside them. Default: nothing. */
+  notesOn?: (records: readonly JobRecord[]) => readonly string[]
   notify: Options["notify"]
+  notifySeconds: Options["notifySeconds"]
   now: () => number
   /** Told of defects. */
   reportError: (error: unknown) => void
@@ -177,6 +182,8 @@ export class Deliveries {
       return inbox.due(owner).length > 0
     }
     if (!isUnderWay()) return { outcome: "nothing" }
+    const waitMs = this.#gatheringTime(owner)
+    if (waitMs > 0) return { outcome: "early", waitMs }
     const [session, isBusy] = await Promise.all([host.session(owner), host.isBusy(owner)])
     if (isGone(session)) return { outcome: "gone" }
     // A message would make final what the user has undone: it waits until they go on.
@@ -209,6 +216,12 @@ export class Deliveries {
     return { outcome: "composed", message, hasMore: results.length < undelivered.length }
   }
 
+  #gatheringTime(owner: string): number {
+    const { troupe, inbox, notify, notifySeconds, now } = this.#options
+    if (notify !== "batch") return 0
+    return gatheringTime(inbox.due(owner), troupe.records.of(owner), now(), wholeMs(notifySeconds))
+  }
+
   /**
    * Finishes what an earlier process had begun to deliver to this owner: opencode may hold it where its conversation
    * does not show it yet. Starts no turn.
@@ -230,11 +243,12 @@ export class Deliveries {
   }
 
   #messageOf(owner: string, { results, asked, messageID }: Contents): OwnerMessage {
-    const { now } = this.#options
+    const { now, notesOn = () => [] } = this.#options
+    const notes = notesOn(results.map(({ record }) => record))
     return {
       session: owner,
       messageID: messageID ?? promptID(owner, now()),
-      text: notification(results, now()),
+      text: notification(results, notes, now()),
       mark: deliveryMark(results.map(({ record }) => record)),
       // Those of its last message: a prompt without them could switch the owner's mode or model.
       agent: asked.agent,

@@ -20,6 +20,8 @@ export type DeliveryContext = DeliveryInput & {
   attempt: number
   /** There are results that the message under way does not hold. */
   hasMore: boolean
+  /** How long the rest of a batch is waited for; only while gathering. Milliseconds. */
+  gatherMs: number
 }
 
 export type DeliveryEvent =
@@ -43,6 +45,8 @@ export type Deliver = PromiseActorLogic<Delivered, OwnerMessage>
 
 export type Composed =
   | { outcome: "composed"; message: OwnerMessage; hasMore: boolean }
+  /** Jobs that were started with these still run. */
+  | { outcome: "early"; waitMs: number }
   /** `nothing`: every result is delivered, or nobody has said anything in the session. `gone`: it was deleted. */
   | { outcome: "busy" | "nothing" | "gone" }
 
@@ -66,6 +70,7 @@ export const deliveryMachine = setup({
   },
   delays: {
     window,
+    gathering: ({ context }) => context.gatherMs,
     pause: ({ context }) => backoff(context.attempt, pauses),
   },
   guards: {
@@ -75,6 +80,7 @@ export const deliveryMachine = setup({
     "no resumed job runs": ({ context }) => context.resumed.length === 0,
     "no message is under way": ({ context }) => context.message === undefined,
     "there is something to say": (_, { outcome }: Composed) => outcome === "composed",
+    "it is early": (_, { outcome }: Composed) => outcome === "early",
     "owner is busy": (_, { outcome }: Composed | Delivered) => outcome === "busy",
     "owner is gone": (_, { outcome }: Composed | Delivered) => outcome === "gone",
     "has more": ({ context }) => context.hasMore,
@@ -98,19 +104,24 @@ export const deliveryMachine = setup({
         : {},
     ),
     forgetMessage: assign({ message: undefined }),
+    keepTime: assign((_, composed: Composed) =>
+      composed.outcome === "early" ? { gatherMs: composed.waitMs } : {},
+    ),
+    forgetTime: assign({ gatherMs: 0 }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     forgetAttempts: assign({ attempt: 0 }),
   },
 }).createMachine({
   id: "delivery",
   description:
-    "Delivers results to one owner: each once, several in one message, and only while the owner is idle, so that its " +
-    "work is never interrupted.",
+    "Delivers results to one owner: each once, those of a batch in one message, and only while the owner is idle, so " +
+    "that its work is never interrupted.",
   context: ({ input }) => ({
     ...input,
     resumed: [],
     attempt: 0,
     hasMore: false,
+    gatherMs: 0,
   }),
   on: {
     "job.ended": { actions: "rememberMore" },
@@ -166,6 +177,19 @@ export const deliveryMachine = setup({
       entry: ["forgetMessage", "forgetAttempts"],
       on: { "owner.idle": "window", "owner.interrupted": "held", "inbox.emptied": "quiet" },
     },
+    gathering: {
+      description:
+        "The owner is told once of a whole batch, whose other jobs still run. No result waits longer than the option says.",
+      exit: "forgetTime",
+      on: {
+        "owner.busy": "busy",
+        "owner.idle": "window",
+        "owner.interrupted": "held",
+        "job.ended": "window",
+        "inbox.emptied": "quiet",
+      },
+      after: { gathering: "composing" },
+    },
     composing: {
       description: "The conversation and the texts are read. Nothing is written yet, so leaving is harmless.",
       entry: "forgetMore",
@@ -182,6 +206,11 @@ export const deliveryMachine = setup({
           { guard: { type: "owner is busy", params: ({ event }) => event.output }, target: "busy" },
           { guard: { type: "owner is gone", params: ({ event }) => event.output }, target: "quiet" },
           { guard: "has more", target: "window" },
+          {
+            guard: { type: "it is early", params: ({ event }) => event.output },
+            target: "gathering",
+            actions: { type: "keepTime", params: ({ event }) => event.output },
+          },
           { target: "quiet" },
         ],
         onError: "backoff",
@@ -290,11 +319,20 @@ export const deliveryReasons: Reasons = {
     "owner.interrupted": "The user stopped it and does not want another turn at once.",
     "inbox.emptied": "It fetched every result itself.",
   },
+  gathering: {
+    "after gathering": "The first of these results has waited for long enough.",
+    "owner.busy": "It may fetch some of the results itself.",
+    "owner.idle": "A turn has come and gone whose beginning was missed.",
+    "owner.interrupted": "That turn was stopped by the user, who does not want another one at once.",
+    "job.ended": "It may be the last of its batch.",
+    "inbox.emptied": "The owner has every result.",
+  },
   composing: {
     "compose done, if there is something to say": "The owner is idle, and gets all results in one message.",
     "compose done, if owner is busy": "Its turn began before this actor existed.",
     "compose done, if owner is gone": "Its session was deleted.",
     "compose done, if has more": "A job ended just after the inbox was read.",
+    "compose done, if it is early": "Other jobs of the same batch still run.",
     "compose done": "The owner has every result, or nobody has said anything in its session.",
     "compose failed": "opencode did not answer.",
     "owner.busy": "It may fetch some of the results itself, so the message is composed again later.",

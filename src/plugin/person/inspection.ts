@@ -1,4 +1,5 @@
 import type { Inspector, Source, Titles } from "../../inspector/index.ts"
+import { slotsIn } from "../../machines/limits.ts"
 import { hasEnded } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
@@ -55,7 +56,7 @@ export function inspectJobs({
 }: InspectionOptions) {
   const source: Source = {
     name: directory,
-    concurrency: options.concurrency,
+    concurrency: slotsIn(options.concurrency),
     readOnly: options.inspector.readOnly,
     records: troupe.records,
     history: troupe.history,

@@ -3,6 +3,7 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { TerminalService } from "../../terminal/contract.ts"
 import { glanceAt } from "../../terminal/glance.ts"
 import type { ShownJob } from "../../terminal/jobs.ts"
+import { withWaits } from "../../terminal/waiting.ts"
 import { beginning } from "../../util/plain.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
@@ -40,10 +41,10 @@ export function serveTerminal({ host, troupe, messenger, turns, link }: Terminal
 
   const service: TerminalService = {
     list: ({ owner }) => ({
-      jobs: inQueue(owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
+      jobs: withWaits(owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
     }),
     glance({ owner, most }) {
-      const { counts, jobs } = glanceAt(inQueue(records.of(owner)), most)
+      const { counts, jobs } = glanceAt(withWaits(records.of(owner)), most)
       return { counts, jobs: jobs.map(shown) }
     },
     async read({ session }) {
@@ -100,17 +101,6 @@ export function serveTerminal({ host, troupe, messenger, turns, link }: Terminal
       if (channel?.ok) await channel.value.end()
     },
   }
-}
-
-/** Each owner's jobs get their turn in the order in which they were started. */
-function inQueue<Job extends ShownJob>(jobs: readonly Job[]): Job[] {
-  const queued = new Map<string, number>()
-  return jobs.map((job) => {
-    if (job.phase !== "queued") return job
-    const before = queued.get(job.owner) ?? 0
-    queued.set(job.owner, before + 1)
-    return { ...job, before }
-  })
 }
 
 /** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */

@@ -154,17 +154,18 @@ function adopted(child: HostSession, record: StoredRecord): JobRecord {
 }
 
 function stateFor({ kind }: JobError): EndedState {
-  if (kind === "cancelled") return "cancelled"
+  if (kind === "cancelled" || kind === "budget") return "cancelled"
   return kind === "total" || kind === "idle" ? "timedOut" : "failed"
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
   const { record, prompt, variant, fallbacks, ownerAgent, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
-  const { id, owner, batch, description, agent, model, attempts, run, createdAt } = record
+  const { id, owner, batch, budget, description, agent, model, attempts, run, createdAt } = record
   return {
     id,
     owner,
     batch,
+    budget,
     description,
     prompt,
     agent,

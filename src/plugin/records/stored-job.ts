@@ -72,9 +72,10 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, description, agent, model, run, createdAt, earlier, attempts } = job
+  const { id, owner, batch, budget, description, agent, model, run, createdAt, earlier, attempts } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
-  return { id, owner, batch, description, agent, model, attempts, state: "created", run, createdAt, usage }
+  const made = { id, owner, batch, budget, description, agent, model, attempts }
+  return { ...made, state: "created", run, createdAt, usage }
 }
 
 export function storedRecordOf(record: JobRecord): StoredRecord {

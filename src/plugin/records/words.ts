@@ -1,4 +1,5 @@
-import { duration, timeOf } from "../../machines/durations.ts"
+import { clockTime, duration, timeOf } from "../../machines/durations.ts"
+import { providerOf } from "../../machines/limits.ts"
 import { hasEnded, type JobError, type JobPhase, type JobRecord } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { JobWithText, TextOf } from "./texts.ts"
@@ -15,6 +16,7 @@ export function statusLine(record: JobRecord, now: number): string {
     `${stateOf(record)} ${duration(timeOf(record, now))}`,
     record.run > 1 ? `run ${record.run}` : "",
     doing(record),
+    onHold(record, now),
     spent(record),
     record.attempts ? modelWords(record) : "",
     record.error ? excerpt(reasonOf(record.error)) : "",
@@ -125,6 +127,13 @@ function doing({ asks, retry, activity, ...record }: JobRecord): string {
   if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
   if (activity?.tool) return excerpt(activity.tool)
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
+}
+
+/** `anthropic on hold until 14:03:20 (in 42 s)` */
+export function onHold({ holdUntil, model }: JobRecord, now: number): string {
+  if (holdUntil === undefined) return ""
+  const when = `on hold until ${clockTime(holdUntil, now)} (in ${duration(holdUntil - now)})`
+  return [providerOf(model), when].filter((each) => each).join(" ")
 }
 
 function spent({ usage }: JobRecord): string {

@@ -2,6 +2,7 @@ import * as z from "zod"
 import { JOB_ID } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import type { Tool } from "../host/port.ts"
+import { GivenBudget } from "../options.ts"
 
 /** The longest wait or timeout that may be asked for, seconds: what timers can count to. */
 const seconds = z.number().positive().max(2_000_000)
@@ -34,12 +35,19 @@ export const Task = z.strictObject({
 })
 export type Task = z.infer<typeof Task>
 
+const budget = GivenBudget.optional().describe("cost in US$")
+const wait = z.boolean().optional().describe("Return with all results, as agents_wait does")
+
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
+  wait,
+  budget,
 }
 /** Without its tasks, which are read one by one, so that a bad one does not take the others along. */
 export const UncheckedTasks = {
   tasks: z.array(z.unknown()).min(1).max(64),
+  wait,
+  budget,
 }
 export const StatusArguments = { ids }
 export const WaitArguments = {

@@ -11,7 +11,7 @@ import {
 import { cancel } from "./cancel.ts"
 import { send } from "./send.ts"
 import type { Services } from "./services.ts"
-import { start } from "./start.ts"
+import { answerOf, makeJobs } from "./start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"
 
@@ -28,21 +28,17 @@ export type JobTool = (typeof JOB_TOOLS)[number]
 
 /** The tools of the main agent. Their words are part of every request: see the budget in the README. */
 export function jobTools(services: Services): Record<JobTool, Tool> {
-  const tool = (description: string, shape: z.ZodRawShape, run: Run): Tool => ({
+  async function prepared<T>(run: Run<T>, given: unknown, call: ToolCall): Promise<T> {
+    // The owner's jobs of an earlier process are its jobs too.
+    await services.recovery.owner(call.place.session)
+    await services.conversations.settled(call.place.session)
+    return run(services, given, call)
+  }
+  const tool = (description: string, shape: z.ZodRawShape, run: Run<ToolAnswer>): Tool => ({
     description,
     arguments: shown(shape),
-    async run(given, call) {
-      // The owner's jobs of an earlier process are its jobs too.
-      await services.recovery.owner(call.place.session)
-      await services.conversations.settled(call.place.session)
-      return run(services, given, call)
-    },
+    run: (given, call) => prepared(run, given, call),
   })
-  const startTool = tool(
-    "Start subagents that work in parallel in the background. Returns at once, without their results.",
-    StartArguments,
-    start,
-  )
   const told = new Set<string>()
   /** What only the agent can tell its user: where there are toasts, they have shown it. */
   const untold = () => {
@@ -53,10 +49,12 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
   }
   return {
     agents_start: {
-      ...startTool,
+      description:
+        "Start subagents that work in parallel in the background. Returns at once, without their results, unless you pass wait.",
+      arguments: shown(StartArguments),
       async run(given, call) {
-        const answer = await services.starts.track(call.place, startTool.run(given, call))
-        return withProblems(answer, untold())
+        const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
+        return withProblems(await answerOf(services, made, call), untold())
       },
     },
     agents_status: tool("Show where your jobs stand. No need to poll.", StatusArguments, status),
@@ -78,4 +76,4 @@ function withProblems(answer: ToolAnswer, [first, ...others]: readonly string[])
   return { ...answer, output: `${answer.output}\nTell your user: ${first}${where}` }
 }
 
-type Run = (services: Services, given: unknown, call: ToolCall) => Promise<ToolAnswer>
+type Run<T> = (services: Services, given: unknown, call: ToolCall) => Promise<T>

@@ -3,6 +3,7 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
+import type { Budgets } from "../owners/budgets.ts"
 import type { Conversations } from "../owners/conversations.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
@@ -17,6 +18,7 @@ export type Services = {
   messenger: Messenger
   inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
+  budgets: Pick<Budgets, "refusal" | "notes">
   recovery: Pick<Recovery, "owner" | "again" | "deliveredSince" | "elsewhere" | "isInDoubt">
   starts: StartsUnderWay
   conversations: Pick<Conversations, "settled">

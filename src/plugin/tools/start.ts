@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobKey } from "../../machines/record.ts"
+import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
@@ -22,6 +22,7 @@ import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { chosenInTurn, optionalFallbacks, wrongFallbacks } from "./models.ts"
 import { type Services, settled, withoutText } from "./services.ts"
+import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
@@ -35,27 +36,54 @@ type Sound = {
   choice?: ModelChoice | undefined
   /** The task's own; nothing where it lists none. */
   fallbacks?: ModelChoice[] | undefined
+  /** Why another agent has it than a task gets that names none. */
+  why?: string | undefined
 }
 type Refused = { name: string; refused: string }
 
+/** What became of the tasks of a call, and whether that is to return with their results. */
+type Made = { outcomes: Outcome[]; isToWait: boolean }
+
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
-export async function start(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
-  const { tasks } = readArguments(UncheckedTasks, given)
+export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
+  const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
+  refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call)
   for (const problem of wrongFallbacks(services.options.fallback, catalog.models))
     services.host.problems.add(problem)
 
-  const checked = tasks.map((task, index) => check(catalog, task, index))
+  const checked = tasks.map((task, index) => check(catalog, owner, call, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
-  const outcomes = startAll(services, catalog, owner, permitted, call, depth)
+  refuseSpent(services, call)
+  const outcomes = startAll(services, catalog, owner, permitted, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return report(services, outcomes)
+  return { outcomes, isToWait: wait }
+}
+
+/** What the call answers: which jobs run now, or their results once all have ended. */
+export async function answerOf(
+  services: Services,
+  { outcomes, isToWait }: Made,
+  call: ToolCall,
+): Promise<ToolAnswer> {
+  const known = recordsOf(services, outcomes)
+  if (!isToWait || known.length === 0) return report(services, outcomes)
+  const refused = outcomes.filter((outcome) => "refused" in outcome)
+  const said = [...reassigned(outcomes), ...refused.map((each) => `Refused: ${withName(each)}`)]
+  const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
+  return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
+}
+
+/** What the owner's jobs may use up may be used up. */
+function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
+  const refusal = budgets.refusal(place.session)
+  if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
 }
 
 /** What tasks may name. Without `models`, neither a task nor an option names one. */
@@ -103,21 +131,50 @@ function answered<T>(result: Result<T>): T {
   throw new Error(`opencode did not answer (${result.error.message}); nothing was started`)
 }
 
-function check({ agents, models }: Catalog, given: unknown, index: number): Item {
+function check(
+  { agents, models }: Catalog,
+  owner: Owner,
+  call: ToolCall,
+  given: unknown,
+  index: number,
+): Item {
   const place = `tasks[${index}]`
   const name = nameOf(given) ?? place
   const read = parse(Task, given, place)
   if (!read.ok) return { name, refused: read.problems.join("; ") }
   const task = read.value
-  const { agent: asked = "general" } = task
-  const agent = agents.find((each) => each.name === asked && each.isSubagent)
-  if (!agent) return { name, refused: `no subagent "${asked}"; available: ${namesOf(offered(agents))}` }
-  if (task.model === undefined || !models) return { name, task, agent }
+  const asked = task.agent === undefined ? defaultAgent(agents, owner, call) : { name: task.agent }
+  const agent = agents.find((each) => each.name === asked.name && each.isSubagent)
+  if (!agent) return { name, refused: `no subagent "${asked.name}"; available: ${namesOf(offered(agents))}` }
+  const item = { name, task, agent, why: asked.why }
+  if (task.model === undefined || !models) return item
   const choices = chosenInTurn(models, [task.model].flat())
   if (typeof choices === "string") return { name, refused: choices }
   const [choice, ...fallbacks] = choices
-  return { name, task, agent, choice, ...(Array.isArray(task.model) && { fallbacks }) }
+  return { ...item, choice, ...(Array.isArray(task.model) && { fallbacks }) }
 }
+
+/** What tasks get that name none: the first of these that there is and that the owner may start. */
+const defaults = ["general", "explore"] as const
+
+function defaultAgent(
+  agents: readonly HostAgent[],
+  owner: Owner,
+  { agent }: ToolCall,
+): { name: string; why?: string } {
+  const [first] = defaults
+  const there = defaults.filter((name) => agents.some((each) => each.name === name && each.isSubagent))
+  const name = there.find((each) => isPermitted(owner, each)) ?? first
+  if (name === first) return { name }
+  return {
+    name,
+    why: there.includes(first) ? `"${agent}" may not start "${first}"` : `there is no "${first}"`,
+  }
+}
+
+/** By the rules alone: it may depend on a person. */
+const isPermitted = ({ agent, rules }: Owner, name: string) =>
+  verdict([...(agent?.rules ?? []), ...rules], { permission: "task", pattern: name }) !== "deny"
 
 function refuseTaken(services: Services, owner: string, item: Item): Item {
   const id = "task" in item ? item.task.id : undefined
@@ -167,10 +224,7 @@ function refusalOf(
     case "granted":
       return undefined
     case "denied": {
-      const rules = [...(owner.agent?.rules ?? []), ...owner.rules]
-      const permitted = offered(agents).filter(
-        ({ name }) => verdict(rules, { permission: "task", pattern: name }) !== "deny",
-      )
+      const permitted = offered(agents).filter(({ name }) => name !== agent && isPermitted(owner, name))
       return `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted) || "none"}`
     }
     case "rejected":
@@ -182,8 +236,8 @@ function refusalOf(
   }
 }
 
-/** What became of a task. */
-type Outcome = JobKey | Refused
+/** What became of a task. `agent`, `why`: as in `Sound`. */
+type Outcome = (JobKey & { agent: string; why?: string | undefined }) | Refused
 
 function startAll(
   services: Services,
@@ -191,7 +245,7 @@ function startAll(
   owner: Owner,
   items: Item[],
   { place: { session, ...place }, agent }: ToolCall,
-  depth: number,
+  { depth, budget }: { depth: number; budget: Budget | undefined },
 ): Outcome[] {
   // Ids that tasks ask for go first, so that a given one never takes them.
   const wanted = new Set(items.map((item) => ("task" in item ? item.task.id : undefined)))
@@ -213,12 +267,13 @@ function startAll(
         id,
         owner: session,
         batch,
+        budget,
         startedBy: { ...place, agent },
         mayStartJobs,
         rules: rulesOf(item.agent),
       }),
     )
-    return { owner: session, id }
+    return { owner: session, id, agent: item.agent.name, why: item.why }
   })
 }
 
@@ -246,7 +301,7 @@ function jobOf(
   { models }: Catalog,
   owner: Owner,
   { task, agent, choice, fallbacks }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "batch" | "startedBy" | "mayStartJobs" | "rules">,
+  job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
@@ -271,17 +326,31 @@ function describe({ description, prompt }: Task): string {
   return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
-function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer {
+const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
+  outcomes.flatMap((outcome) =>
+    "id" in outcome ? (troupe.records.get(outcome.owner, outcome.id) ?? []) : [],
+  )
+
+const reasons = (refused: readonly Refused[]) =>
+  refused.map(({ name, refused }) => ({ id: name, reason: refused }))
+
+/** Which jobs have another agent than they would get by default: who named none is told. */
+function reassigned(outcomes: readonly Outcome[]): string[] {
+  const moved = outcomes.flatMap((outcome) => ("id" in outcome && outcome.why !== undefined ? outcome : []))
+  const [first] = moved
+  return first ? [`As ${first.why}, ${first.agent} has: ${moved.map(({ id }) => id).join(", ")}.`] : []
+}
+
+function report(services: Services, outcomes: readonly Outcome[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
-  const records = outcomes
-    .map((outcome) => ("id" in outcome ? troupe.records.get(outcome.owner, outcome.id) : undefined))
-    .filter((record) => record !== undefined)
+  const records = recordsOf(services, outcomes)
   const unasked = records.filter(({ startedAt, error }) => error && startedAt === undefined)
   const started = records.filter((record) => !unasked.includes(record))
   const lines = [
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
+    ...reassigned(outcomes),
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
@@ -290,7 +359,7 @@ function report({ troupe }: Services, outcomes: readonly Outcome[]): ToolAnswer 
     output: lines.filter((line) => line !== "").join("\n"),
     metadata: {
       jobs: withoutText(records),
-      refused: refused.map(({ name, refused }) => ({ id: name, reason: refused })),
+      refused: reasons(refused),
       // The owner has read all that there is of them.
       troupe: deliveryMark(unasked),
     },

@@ -6,6 +6,12 @@ import type { HostEvent, ToolCallPlace } from "../host/port.ts"
  */
 const announceMs = 500
 
+/**
+ * Where a call of agents_start stands. `announced`: the model is writing it, or opencode is about to run it. `made`: its
+ * jobs are there, and it may go on for as long as they run.
+ */
+type Stage = "announced" | "making" | "made"
+
 /** `jobs`: those of agents_start make jobs. `runs`: also those of agents_send, which may give an ended job a new run. */
 type Made = "jobs" | "runs"
 
@@ -14,9 +20,8 @@ type Made = "jobs" | "runs"
  * for.
  */
 export class StartsUnderWay {
-  /** By owner, the ids of the calls of agents_start that the model is writing or that opencode is about to run. */
-  readonly #announced = new Map<string, Set<string>>()
-  readonly #running = new Map<string, Set<string>>()
+  /** By owner, the calls of agents_start. */
+  readonly #starts = new Map<string, Map<string, Stage>>()
   /** By owner, the calls of agents_send that run, and the job that each sends to. */
   readonly #sending = new Map<string, Map<object, string>>()
   readonly #listeners = new Set<() => void>()
@@ -27,24 +32,31 @@ export class StartsUnderWay {
     switch (type) {
       case "tool.pending":
       case "tool.running":
-        if (event.tool === "agents_start") this.#announce(session, event.call)
+        // Of a call that runs opencode tells once it has begun, and whenever what is shown of it changes.
+        if (event.tool === "agents_start" && !this.#starts.get(session)?.has(event.call))
+          this.#put(session, event.call, "announced")
         return
       case "tool.ended":
-        this.#remove(this.#announced, session, event.call)
+        this.#forget(session, (stage, call) => call === event.call && stage !== "making")
         return
       // The model is asked anew: what it had announced has ended, or broke off and will never be run.
       case "session.busy":
       case "session.retrying":
+        this.#forget(session, (stage) => stage === "announced")
+        return
       case "session.idle":
-        if (this.#announced.delete(session)) this.#changed()
+        this.#forget(session, (stage) => stage !== "making")
     }
   }
 
-  /** The call is under way from now on, and until `start` settles. */
-  track<T>({ session, call = `unnamed ${this.#unnamed++}` }: ToolCallPlace, start: Promise<T>): Promise<T> {
-    this.#add(this.#running, session, call)
-    this.#remove(this.#announced, session, call)
-    return start.finally(() => this.#remove(this.#running, session, call))
+  /** The call is under way from now on, and until `making` settles, however long it goes on itself. */
+  track<T>({ session, call }: ToolCallPlace, making: Promise<T>): Promise<T> {
+    const name = call ?? `unnamed ${this.#unnamed++}`
+    this.#put(session, name, "making")
+    return making.finally(() => {
+      if (call !== undefined) this.#put(session, name, "made")
+      else this.#forget(session, (_, each) => each === name)
+    })
   }
 
   /** A message to this job is under way until `send` settles. */
@@ -81,25 +93,21 @@ export class StartsUnderWay {
   }
 
   #isAny(owner: string, made: Made): boolean {
-    const isStarting = this.#announced.has(owner) || this.#running.has(owner)
-    return isStarting || (made === "runs" && this.#sending.has(owner))
+    const stages = [...(this.#starts.get(owner)?.values() ?? [])]
+    return stages.some((stage) => stage !== "made") || (made === "runs" && this.#sending.has(owner))
   }
 
-  /** opencode tells that a call runs once it has begun. */
-  #announce(owner: string, call: string): void {
-    if (!this.#running.get(owner)?.has(call)) this.#add(this.#announced, owner, call)
-  }
-
-  #add(calls: Map<string, Set<string>>, owner: string, call: string): void {
-    const ofOwner = calls.get(owner) ?? new Set()
-    calls.set(owner, ofOwner.add(call))
+  #put(owner: string, call: string, stage: Stage): void {
+    const ofOwner = this.#starts.get(owner) ?? new Map<string, Stage>()
+    this.#starts.set(owner, ofOwner.set(call, stage))
     this.#changed()
   }
 
-  #remove(calls: Map<string, Set<string>>, owner: string, call: string): void {
-    const ofOwner = calls.get(owner)
-    if (!ofOwner?.delete(call)) return
-    if (ofOwner.size === 0) calls.delete(owner)
+  #forget(owner: string, test: (stage: Stage, call: string) => boolean): void {
+    const ofOwner = this.#starts.get(owner)
+    if (!ofOwner) return
+    for (const [call, stage] of ofOwner) if (test(stage, call)) ofOwner.delete(call)
+    if (ofOwner.size === 0) this.#starts.delete(owner)
     this.#changed()
   }
 

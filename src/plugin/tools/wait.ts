@@ -29,23 +29,45 @@ export async function wait(services: Services, given: unknown, call: ToolCall): 
   try {
     const { known, unknown } = await jobsToWaitFor(services, owner, ids, signal)
     if (known.length === 0) return nothing(services, owner, unknown)
-
-    const shown = shownProgress(services.host, call.place)
-    const show = (records: readonly JobRecord[]) =>
-      shown.show(progress(records), { jobs: withoutText(records) })
-    show(known)
-    await settled(services, known, { until, signal, onChange: show })
-    await shown.settle()
-
-    const reason = call.signal.aborted
-      ? "The wait was interrupted."
-      : time.signal.aborted
-        ? "The wait timed out."
-        : "Returned with the first result."
-    return await report(services, call.place, { known, unknown, isAsked: ids !== undefined }, reason)
+    const waited = { known, unknown, isAsked: ids !== undefined }
+    return await resultsOf(services, waited, call, { until, timeout: time.signal })
   } finally {
     clearTimeout(timer)
   }
+}
+
+type Waited = Found & {
+  /** By their ids. */
+  isAsked: boolean
+  /** What the answer has to say first. */
+  said?: string[]
+}
+
+/**
+ * Waits for these jobs and hands over their full texts, while the call shows how they are doing.
+ * @param how `timeout`: aborts when the time is up. Default: never, and until all have ended.
+ */
+export async function resultsOf(
+  services: Services,
+  waited: Waited,
+  call: ToolCall,
+  { until, timeout }: { until?: "all" | "any" | undefined; timeout?: AbortSignal } = {},
+): Promise<ToolAnswer> {
+  const { known } = waited
+  const shown = shownProgress(services.host, call.place)
+  const show = (records: readonly JobRecord[]) =>
+    shown.show(progress(records), { jobs: withoutText(records) })
+  show(known)
+  const signal = timeout ? AbortSignal.any([call.signal, timeout]) : call.signal
+  await settled(services, known, { until, signal, onChange: show })
+  await shown.settle()
+
+  const reason = call.signal.aborted
+    ? "The wait was interrupted."
+    : timeout?.aborted
+      ? "The wait timed out."
+      : "Returned with the first result."
+  return report(services, call.place, waited, reason)
 }
 
 /** What a start of the same message is about to make belongs to it, whichever of the two calls comes first. */
@@ -80,16 +102,11 @@ function nothing(services: Services, owner: string, unknown: string[]): ToolAnsw
   }
 }
 
-type Waited = Found & {
-  /** By their ids. */
-  isAsked: boolean
-}
-
 /** @param reason why some still run */
 async function report(
   services: Services,
   { session: owner, call }: ToolCallPlace,
-  { known, unknown, isAsked }: Waited,
+  { known, unknown, isAsked, said = [] }: Waited,
   reason: string,
 ): Promise<ToolAnswer> {
   const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
@@ -103,18 +120,20 @@ async function report(
   const taken = read.filter(isTaken).map(({ record }) => record)
   const ended = read.filter((result) => result.text.kind !== "unreadable" && !isTaken(result))
   const blocks = ended.map((result) => resultBlock(result, now))
-  const count = fitting(blocks)
+  const count = fitting(blocks, said)
   const handedOver = ended.slice(0, count).map(({ record }) => record)
   const left = ended.slice(count).map(({ record }) => record)
   services.inbox.handOver(handedOver, call)
   const lines = [
+    ...said,
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
     ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
     ...(running.length > 0 ? [`${reason} Still running:`] : []),
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
-    ...(taken.length > 0 ? [`Already returned by your other agents_wait call: ${idsOf(taken)}.`] : []),
+    ...(taken.length > 0 ? [`Already returned by your other call: ${idsOf(taken)}.`] : []),
+    ...services.budgets.notes(handedOver),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
   ]

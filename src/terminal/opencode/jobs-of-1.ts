@@ -4,6 +4,7 @@ import type { Answer, Request } from "../../shown/requests.ts"
 import type { TerminalCommand } from "../contract.ts"
 import { glanceAt } from "../glance.ts"
 import type { Ask, Jobs, ShownJob } from "../jobs.ts"
+import { withWaits } from "../waiting.ts"
 import type { Api, Part, Replied, Session } from "./api-of-1.ts"
 import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
 import { serverPart } from "./server-part-of-1.ts"
@@ -165,13 +166,13 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   }
 
   async function of(owner: string): Promise<ShownJob[]> {
-    return [...(await childrenOf(owner)).values()].flatMap(shown).toSorted(asStarted)
+    return withWaits([...(await childrenOf(owner)).values()].flatMap(shown).toSorted(asStarted))
   }
 
   async function all(): Promise<ShownJob[]> {
     const sessions = given(await client.session.list({ limit: mostSessions }))
     for (const { id, title = "" } of sessions) titles.set(id, title)
-    const found = sessions.flatMap(shown).toSorted(asStarted)
+    const found = withWaits(sessions.flatMap(shown).toSorted(asStarted))
     if (found.length === 0) await demandServerPart()
     return found
   }

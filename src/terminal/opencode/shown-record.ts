@@ -1,4 +1,4 @@
-import type { EndedState, JobError, JobPhase, JobState, Usage } from "../../machines/record.ts"
+import type { EndedState, JobError, JobPhase, JobState, Need, Usage } from "../../machines/record.ts"
 import type { Counts, Glance } from "../glance.ts"
 import type { Ask, ShownJob } from "../jobs.ts"
 
@@ -59,7 +59,7 @@ export function toldGlance(answer: unknown): Glance {
 
 function toldJob(job: unknown): ShownJob | undefined {
   const record = recordIn(job)
-  const { session, phase, waitingSince, before, activity, asks, retry } = fieldsOf(job)
+  const { session, phase, waitingSince, before, waitsFor, holdUntil, activity, asks, retry } = fieldsOf(job)
   if (!record || !isText(session)) return undefined
   return {
     ...record,
@@ -67,6 +67,8 @@ function toldJob(job: unknown): ShownJob | undefined {
     ...(isPhase(phase) && { phase }),
     ...(isNumber(waitingSince) && { waitingSince }),
     ...(isNumber(before) && { before }),
+    ...(Array.isArray(waitsFor) && { waitsFor: waitsFor.filter(isText) }),
+    ...(isNumber(holdUntil) && { holdUntil }),
     ...(isActivity(activity) && { activity }),
     ...(Array.isArray(asks) && asks.some(isAsk) && { asks: asks.filter(isAsk) }),
     ...(isRetry(retry) && { retry }),
@@ -74,8 +76,21 @@ function toldJob(job: unknown): ShownJob | undefined {
 }
 
 function recordIn(given: unknown): StoredRecord | undefined {
-  const { id, owner, description, agent, model, batch, state, run, createdAt, error, usage, ...times } =
-    fieldsOf(given)
+  const {
+    id,
+    owner,
+    description,
+    agent,
+    model,
+    batch,
+    state,
+    run,
+    createdAt,
+    error,
+    needs,
+    usage,
+    ...times
+  } = fieldsOf(given)
   if (!isText(id) || !jobId.test(id)) return undefined
   if (!isText(owner) || !isText(description) || !isText(agent)) return undefined
   if (!isState(state) || !isNumber(run) || !isNumber(createdAt)) return undefined
@@ -96,6 +111,7 @@ function recordIn(given: unknown): StoredRecord | undefined {
     ...(isNumber(deadlineAt) && { deadlineAt }),
     ...(isNumber(waitedMs) && { waitedMs }),
     ...(isError(error) && { error }),
+    ...(Array.isArray(needs) && needs.some(isNeed) && { needs: needs.filter(isNeed) }),
     usage: isUsage(usage) ? usage : unknownUsage,
   }
 }
@@ -137,6 +153,11 @@ const isPhase = (value: unknown): value is JobPhase => isText(value) && Object.h
 
 const isError = (value: unknown): value is JobError =>
   isText(fieldsOf(value).kind) && isText(fieldsOf(value).message)
+
+function isNeed(value: unknown): value is Need {
+  const { id, on } = fieldsOf(value)
+  return isText(id) && jobId.test(id) && (on === "done" || on === "ended")
+}
 
 function isActivity(value: unknown): value is NonNullable<ShownJob["activity"]> {
   const { tool, text, at } = fieldsOf(value)

@@ -107,10 +107,15 @@ function wordsOf(job: ShownJob, now: number): string {
     return `retrying in ${seconds(Math.max(0, Math.ceil((retry.next - now) / 1_000)))}: ${retry.reason}`
   if (error) return state === "cancelled" ? "cancelled" : `${stateWords[state]}: ${error.message}`
   if (hasEnded(job)) return stateWords[state]
+  if (job.phase === "blocked" && job.waitsFor?.length) return `waits for ${job.waitsFor.join(", ")}`
+  if (job.phase === "queued" && job.holdUntil !== undefined && job.holdUntil > now)
+    return `queued, ${providerOf(job)} on hold for ${seconds(Math.ceil((job.holdUntil - now) / 1_000))}`
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
   if (activity?.tool !== undefined) return activity.tool
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
 }
+
+const providerOf = ({ model }: ShownJob) => model?.split("/")[0] ?? "its provider"
 
 export const stateWords = {
   created: "queued",

@@ -74,6 +74,7 @@ export function everyStep(walk: SystemWalk): SystemScenario[] {
 
 function titleOf(event: SystemEvent): string {
   if ("actorId" in event) return `${event.actorId}'s supervisor breaks`
+  if (event.type === "hold.over") return `${event.type} ${event.provider}`
   const job = "job" in event ? `/${event.job}` : ""
   const told = "event" in event ? ` of ${event.event.type}` : ""
   const heard = "heard" in event ? ` after ${event.heard} starts` : ""

@@ -43,7 +43,7 @@ async function delivered() {
         return ok({ mark: message.mark })
       },
     },
-    { notify: "idle" },
+    { notify: "each" },
   )
   const { host, call, troupe, hear, inbox } = services
   host.said.set(owner, [askedBy(words)])

@@ -21,13 +21,13 @@ afterEach(() => void vi.useRealTimers())
 type Setup = {
   /** Takes the place of the calls that deliveries make. */
   faults?: (host: HostDouble, inbox: Inbox) => Partial<Host>
-  notify?: "idle" | "never"
+  notify?: "batch" | "each" | "never"
   /** How many jobs. Default: one, `a`. */
   jobs?: number
 }
 
 /** An owner that has said something and has jobs at work. */
-async function ownerWithJobs({ faults = () => ({}), notify = "idle", jobs = 1 }: Setup = {}) {
+async function ownerWithJobs({ faults = () => ({}), notify = "each", jobs = 1 }: Setup = {}) {
   const services = testServices({}, { idleSeconds: 100_000, timeoutSeconds: 100_000 })
   const { host, troupe, inbox } = services
   const words = { session: "owner", messageID: "msg_1", text: "hello" }
@@ -47,6 +47,7 @@ async function ownerWithJobs({ faults = () => ({}), notify = "idle", jobs = 1 }:
     troupe,
     inbox,
     notify,
+    notifySeconds: 60,
     now: Date.now,
     reportError: (error) => void defects.push(error),
   })

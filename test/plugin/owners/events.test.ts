@@ -18,7 +18,8 @@ async function ownerWithJobs(count: number, overrides: Parameters<typeof testSer
     host,
     troupe,
     inbox,
-    notify: "idle",
+    notify: "each",
+    notifySeconds: 60,
     now: Date.now,
     reportError: (error) => expect.fail(String(error)),
   })

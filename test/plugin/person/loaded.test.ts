@@ -6,7 +6,7 @@ describe("The line in opencode's log when the plugin is loaded", () => {
   it("says the version, the options in effect and how to open the inspector", () => {
     const { options } = readOptions({ concurrency: 4 })
     expect(loadedLine(options)).toMatch(
-      /^version development loaded: concurrency 4, timeout 1800 s, idle timeout 300 s, depth 1, notify idle, recover fail, inspector: node \/.+\/dist\/cli\.js inspect$/,
+      /^version development loaded: concurrency 4, timeout 1800 s, idle timeout 300 s, depth 1, notify batch within 60 s, recover fail, inspector: node \/.+\/dist\/cli\.js inspect$/,
     )
   })
 

@@ -115,7 +115,8 @@ describe("Results that come while the owner works, rests and fetches", () => {
           host: { ...host, deliver },
           troupe,
           inbox,
-          notify: "idle",
+          notify: "each",
+          notifySeconds: 60,
           now: Date.now,
           reportError: (error) => broken.push(`a defect: ${error}`),
         })

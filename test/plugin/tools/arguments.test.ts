@@ -50,6 +50,12 @@ describe("What the model sees of", () => {
             },
           },
         },
+        wait: { type: "boolean", description: "Return with all results, as agents_wait does" },
+        budget: {
+          type: "object",
+          properties: { tokens: { type: "number" }, cost: { type: "number" } },
+          description: "cost in US$",
+        },
       },
     })
   })

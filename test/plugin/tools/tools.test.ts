@@ -258,7 +258,8 @@ describe("agents_start", () => {
       })
       host.sessions.set("owner", sessionOf("owner", { permission: ofSession }))
       const ask: CallOptions["ask"] = async () => ({ type: "denied" })
-      return (await call("agents_start", { tasks: [task("a")] }, { agent: "plan", ask })).output
+      const tasks = [task("a", { agent: "general" })]
+      return (await call("agents_start", { tasks }, { agent: "plan", ask })).output
     }
     const refusal = (permitted: string) =>
       `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
@@ -269,8 +270,8 @@ describe("agents_start", () => {
       [
         "its session's rules, which come last",
         [rule("*", "allow")],
-        [rule("ex*", "deny")],
-        "general, review",
+        [rule("ge*", "deny")],
+        "explore, review",
       ],
       [
         "no other permission's rules",
@@ -630,7 +631,7 @@ describe("Two calls of agents_wait at the same time", () => {
     const outputs = (await Promise.all(waits)).map(({ output }) => output)
     for (const text of ["the answer of a", "the answer of b"])
       expect(outputs.filter((output) => output.includes(text))).toHaveLength(1)
-    expect(outputs).toContain("Already returned by your other agents_wait call: a, b.")
+    expect(outputs).toContain("Already returned by your other call: a, b.")
   })
 
   it("hand over a result once, though the first has long returned with it", async () => {
@@ -640,7 +641,7 @@ describe("Two calls of agents_wait at the same time", () => {
     answer("a", "the answer of a")
     expect((await any).output).toContain("the answer of a")
     answer("b", "the answer of b")
-    expect((await all).output).toMatch(/^Already returned by your other agents_wait call: a\.\n<job id="b"/)
+    expect((await all).output).toMatch(/^Already returned by your other call: a\.\n<job id="b"/)
   })
 
   it("both hand over what both ask for by its id", async () => {
@@ -883,7 +884,15 @@ describe("A call that comes while its owner's session is being deleted", () => {
       const stopped = gate<void>()
       const { call, host, troupe, inbox } = testServices({ abort: () => stopped.passed.then(() => ok(true)) })
       const reportError = () => {}
-      const deliveries = new Deliveries({ host, troupe, inbox, notify: "never", now: Date.now, reportError })
+      const deliveries = new Deliveries({
+        host,
+        troupe,
+        inbox,
+        notify: "never",
+        notifySeconds: 60,
+        now: Date.now,
+        reportError,
+      })
       await call("agents_start", { tasks: [task("a"), task("b")] })
       hearOwners({ show: () => {}, troupe, inbox, deliveries })({
         type: "session.deleted",

@@ -52,6 +52,8 @@ const happenings = {
     message,
     hasMore: true,
   }),
+  "others of the batch still run": done("compose", { outcome: "early", waitMs: 60_000 }),
+  "the batch was waited for long enough": { type: "xstate.after.gathering.delivery.gathering" },
   "the owner turns out to work": done("compose", { outcome: "busy" }),
   "there is nothing to say": done("compose", { outcome: "nothing" }),
   "nobody is there": done("compose", { outcome: "gone" }),
@@ -157,6 +159,7 @@ export async function drive({ from, steps }: Step): Promise<Set<string>> {
         : []),
       ...(value === "dormant" && asked.length > 0 ? ["a session is looked at that nobody uses"] : []),
       ...(value === "held" && newlyAsked.length > 0 ? ["a session is woken whose user has stopped it"] : []),
+      ...(value === "gathering" && timers !== 1 ? ["a batch is waited for without end"] : []),
       ...(value === "quiet" && inFlight.length + timers > 0 ? ["something is left of it"] : []),
     ]
     if (broken.length > 0) expect(broken, story.join(", ")).toEqual([])
