@@ -155,15 +155,15 @@ export const jobMachine = setup({
       text: context.job.earlier?.text ?? text,
       usage: usageNow(context, usage),
     })),
-    leaveModel: assign((_, { failure }: { failure: JobError; at: number }) => ({
+    leaveModel: assign(({ context }, { failure, at }: { failure: JobError; at: number }) => ({
       failure,
+      remainingMs: remainingAt(context, at),
+      deadlineAt: undefined,
       idleAt: undefined,
       asks: [],
       tools: [],
     })),
-    moveOn: assign(({ context }, { prompt, usage }: LeaveChildOutput) => movedOn(context, prompt, usage)),
-    // The total time goes on while nothing of the child runs.
-    keepTotal: assign(({ context }, { at }: { at: number }) => ({ remainingMs: remainingAt(context, at) })),
+    moveOn: assign(({ context }, output: LeaveChildOutput & { at: number }) => movedOn(context, output)),
     settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
   },
 }).createMachine({
@@ -284,10 +284,7 @@ export const jobMachine = setup({
               {
                 guard: { type: "another model may do", params: ({ event }) => event.output },
                 target: "moving",
-                actions: [
-                  { type: "leaveModel", params: ({ event }) => unavailable(event.output) },
-                  { type: "keepTotal", params: ({ event }) => event.output },
-                ],
+                actions: { type: "leaveModel", params: ({ event }) => unavailable(event.output) },
               },
               {
                 guard: { type: "answer is an error", params: ({ event }) => event.output },
@@ -346,10 +343,7 @@ export const jobMachine = setup({
                   {
                     guard: { type: "another model may be sooner", params: ({ event }) => event },
                     target: "#job.prompting.moving",
-                    actions: [
-                      { type: "leaveModel", params: ({ event }) => tooLate(event) },
-                      { type: "keepTotal", params: ({ event }) => event },
-                    ],
+                    actions: { type: "leaveModel", params: ({ event }) => tooLate(event) },
                   },
                   {
                     target: ".retrying",
@@ -469,14 +463,9 @@ export const jobMachine = setup({
         },
         moving: {
           description:
-            "Its model cannot be had. The next one is asked the same in a fresh child session, and the slot is kept.",
+            "Its model cannot be had. The next one is asked the same, in a fresh child session and in a slot for that model. No clock runs.",
           initial: "leaving",
-          after: {
-            total: {
-              target: "stopping",
-              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },
-            },
-          },
+          on: { "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } } },
           states: {
             leaving: {
               description: "The child is aborted, and what it has done decides whether it can be left.",
@@ -533,12 +522,16 @@ export const jobMachine = setup({
                     actions: { type: "rememberSession", params: ({ event }) => event.output },
                   },
                   {
+                    guard: "has a slot",
                     target: "#job.prompting.running",
                     actions: [
                       { type: "rememberSession", params: ({ event }) => event.output },
-                      { type: "keepTotal", params: ({ event }) => event.output },
-                      { type: "restartIdleClock", params: ({ event }) => event.output },
+                      { type: "startClocks", params: ({ event }) => event.output },
                     ],
+                  },
+                  {
+                    target: "queued",
+                    actions: { type: "rememberSession", params: ({ event }) => event.output },
                   },
                 ],
                 onError: {
@@ -556,7 +549,21 @@ export const jobMachine = setup({
                 },
               },
               on: {
+                "slot.granted": { actions: { type: "rememberSlot", params: ({ event }) => event } },
                 "job.cancel": { actions: { type: "decideEnd", params: ({ event }) => cancellation(event) } },
+              },
+            },
+            queued: {
+              description: "It waits for a slot for the next model.",
+              on: {
+                "slot.granted": {
+                  target: "#job.prompting.running",
+                  actions: { type: "startClocks", params: ({ event }) => event },
+                },
+                "job.cancel": {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+                },
               },
             },
           },
@@ -642,7 +649,10 @@ const unknownFailure: JobError = { kind: "provider", message: "no reason was giv
 
 const failureOf = ({ failure }: JobContext): JobError => failure ?? unknownFailure
 
-function movedOn(context: JobContext, prompt: string, usage?: Usage): Partial<JobContext> {
+function movedOn(
+  context: JobContext,
+  { prompt, usage, at }: LeaveChildOutput & { at: number },
+): Partial<JobContext> {
   const { job, session } = context
   const [next, ...fallbacks] = job.fallbacks ?? []
   const used = usage ?? withoutAttempts(context.usage, job.attempts)
@@ -652,6 +662,8 @@ function movedOn(context: JobContext, prompt: string, usage?: Usage): Partial<Jo
     job: { ...job, prompt, model: next?.model, variant: next?.variant, fallbacks, attempts },
     usage: withAttempts(NO_USAGE, attempts),
     failure: undefined,
+    // A slot is one for a model, whichever its variant.
+    slotAt: next?.model === job.model ? at : undefined,
   }
 }
 

@@ -29,7 +29,7 @@ export const jobReasons: Reasons = {
     "at once, if has a slot": "It got its slot while its session was created. The clocks start only now.",
     "at once": "It has to wait for a slot.",
   },
-  queued: {
+  "created.queued": {
     "slot.granted": "The clocks start, and the child is prompted.",
     "job.cancel":
       "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
@@ -101,7 +101,7 @@ export const jobReasons: Reasons = {
     "at once, if waits for permission": "The oldest open request is shown, and it is for a permission.",
   },
   moving: {
-    "after total": "The total time goes on while models change.",
+    "slot.held": "The provider of the next model wants to be asked later, or no longer does.",
   },
   leaving: {
     "leaveChild done, if may have changed something":
@@ -114,11 +114,17 @@ export const jobReasons: Reasons = {
   "prompting.moving.opening": {
     "openSession done, if is to end":
       "It was cancelled while the session was created: the cancellation is stored in that session.",
-    "openSession done": "The next model is asked. The slot and what is left of the time are the same.",
+    "openSession done, if has a slot": "The next model is asked, with what is left of the total time.",
+    "openSession done": "The next model has limits of its own: it has to wait for a slot.",
     "openSession failed": "There is no session to ask it in.",
     "after openLimit": "opencode takes too long.",
+    "slot.granted": "It got its slot before its session: the slot is kept for it.",
     "job.cancel":
       "The end is decided but waits for the session, so that none is left behind without a record.",
+  },
+  "prompting.moving.queued": {
+    "slot.granted": "The next model is asked, with what is left of the total time.",
+    "job.cancel": "The next model was never asked; the end is stored in the session made for it.",
   },
   "prompting.stopping": {
     "stopping over, if ends as cancelled": "It was cancelled.",

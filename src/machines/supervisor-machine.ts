@@ -60,6 +60,17 @@ export const supervisorMachine = setup({
         model: job.model,
       } satisfies SlotEvent)
     }),
+    // A job that goes on with another model stands in line for that one.
+    claimAnew: enqueueActions(({ context, enqueue }, { snapshot }: { snapshot: JobSnapshot }) => {
+      if (!snapshot.matches({ prompting: { moving: "opening" } })) return
+      const { id, model } = snapshot.context.job
+      enqueue.sendParent({
+        type: "slot.request",
+        owner: context.owner,
+        job: id,
+        model,
+      } satisfies SlotEvent)
+    }),
     tellJob: enqueueActions(({ context, enqueue }, { job, event }: { job: string; event: JobEvent }) => {
       const live = context.live.find((each) => each.job === job)
       if (live) enqueue.sendTo(live.actor, event)
@@ -92,7 +103,10 @@ export const supervisorMachine = setup({
     ],
     "job.tell": { actions: { type: "tellJob", params: ({ event }) => event } },
     "xstate.snapshot.*": {
-      actions: { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
+      actions: [
+        { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
+        { type: "claimAnew", params: ({ event }) => event },
+      ],
     },
     "xstate.done.actor.*": {
       actions: [

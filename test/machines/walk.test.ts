@@ -18,6 +18,7 @@ quietXState()
 // the same effects asked for and in flight, and the same timers.
 const jobs = {
   "a new job": everyJobStep(),
+  "a job with a fallback": everyJobStep({ model: "p/m", fallbacks: [{ model: "q/n" }] }),
   "a follow-up": everyJobStep({
     run: 2,
     session: "ses_1",

@@ -42,6 +42,10 @@ type Sender = Pick<ToolCall, "place" | "agent">
 /** Longest wait for a follow-up to be stored. Milliseconds. */
 const saveTimeout = 5_000
 
+/** Nothing else of a job that prompts has a child to be told something. */
+const isAtWork = ({ phase }: JobRecord) =>
+  phase === "working" || phase === "retrying" || phase === "permission" || phase === "question"
+
 const elsewhere = ({ id }: JobRecord) =>
   `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
 
@@ -92,7 +96,7 @@ export function createMessenger({
   }
 
   async function tell(record: JobRecord, message: string, call?: Sender): Promise<string> {
-    if (record.state !== "prompting" || record.phase === "stopping" || record.phase === "opening") {
+    if (record.state !== "prompting" || !isAtWork(record)) {
       throw new Error(
         `${record.id} is ${record.phase} and cannot take a message now; send it again once it is working or has ended. ` +
           "Nothing was sent.",

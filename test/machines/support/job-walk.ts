@@ -79,9 +79,18 @@ const nameOf = (event: object) => Reflect.get(event, "name") as HappeningName
 
 /** What tells two states of a job apart as far as its future goes. */
 function keyOf({ value, context }: JobSnapshot): string {
-  const { asks, tools, ending, slotAt, waitedMs } = context
+  const { asks, tools, ending, slotAt, waitedMs, job } = context
   const ids = asks.map(({ id }) => id)
-  return JSON.stringify([value, ids, tools.toSorted(), ending?.state, slotAt !== undefined, waitedMs > 0])
+  const left = job.fallbacks?.length ?? 0
+  return JSON.stringify([
+    value,
+    ids,
+    tools.toSorted(),
+    ending?.state,
+    slotAt !== undefined,
+    waitedMs > 0,
+    left,
+  ])
 }
 
 /** Effects settle and timers go off only where they run. Whatever comes from outside may come at any time. */
