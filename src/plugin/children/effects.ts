@@ -1,4 +1,5 @@
 import type {
+  Answer,
   ChildInput,
   Effects,
   LeaveChildOutput,
@@ -7,7 +8,7 @@ import type {
 } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { hasEnded, type Usage } from "../../machines/record.ts"
+import { hasEnded, type JobError, type Usage } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
 import type { Host, HostSession, PermissionRule, Result, Toast } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
@@ -58,7 +59,11 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     },
 
     async promptChild(child, signal) {
-      const answer = await turns.run(child, signal)
+      const answer = await turns.run(child, signal).catch(async (thrown: unknown) => {
+        const unknown = await unknownModel(child)
+        if (!unknown) throw thrown
+        return unknown
+      })
       // Its job ends otherwise: what had been written is read as the child is stopped.
       if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
       const { session } = child
@@ -93,6 +98,15 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       turns.forget(session, turn)
       return written
     },
+  }
+
+  /** A prompt for a model that opencode does not have fails without a word of that. */
+  async function unknownModel({ job: { model }, session }: ChildInput): Promise<Answer | undefined> {
+    if (model === undefined) return undefined
+    const models = await within(usageTimeout, host.models(session), noAnswer)
+    if (!models.ok || models.value.some(({ name }) => name === model)) return undefined
+    const error: JobError = { kind: "provider", message: `opencode has no model "${model}"` }
+    return { text: "", error, isUnavailable: true }
   }
 
   async function leave({ job, session, error }: LeaveInput): Promise<LeaveChildOutput> {

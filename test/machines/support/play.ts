@@ -9,6 +9,7 @@ import type {
   StopChildOutput,
 } from "../../../src/machines/effects.ts"
 import type { JobEvent, JobInput } from "../../../src/machines/events.ts"
+import type { Concurrency } from "../../../src/machines/limits.ts"
 import type { JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { CountingClock } from "./counting-clock.ts"
@@ -25,7 +26,7 @@ export type Call<Input, Output> = {
 export type Key = Pick<JobRecord, "owner" | "id">
 
 export type PlayOptions = {
-  concurrency?: number
+  concurrency?: Concurrency
   /** Child sessions are made at once. Default: true; otherwise the test settles `opening`. */
   opens?: boolean
   /** Ends are stored at once. Default: true; otherwise the test settles `recording`. */
