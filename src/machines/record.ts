@@ -162,7 +162,7 @@ export const JobRecord = z.object({
   /** The models that were tried before `model`, oldest first. */
   attempts: z.array(Attempt).optional(),
   /** The answer as JSON, checked against the schema that its task has; present on a job with one that is `done`. */
-  structured: z.json().optional(),
+  structured: z.unknown().optional(),
   /**
    * The child's final answer, or what it had written when it was stopped: empty where that was nothing. Absent while
    * the job runs, and on an ended one whose text is not in memory: the child's session has it.

@@ -4,31 +4,13 @@ import { proofOf } from "../../src/inspector/access/proof.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { type Asked, ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
+import { changes, everywhere, job, reads } from "./support/routes.ts"
 import { type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
 
 const token = "a token of thirty-two characters or more"
 const bearer = { authorization: `Bearer ${token}` }
-const job = `/api/jobs/${sessionOf("j1")}`
 /** What anybody on this machine may read: it is the same in every installation. */
 const files = ["/", "/page.js", "/page.css", "/icon.svg"]
-const reads = [
-  "/api/jobs",
-  job,
-  `${job}/messages`,
-  `${job}/files`,
-  "/api/actors",
-  "/api/phases",
-  "/api/machines/job",
-  "/api/stream",
-  "/metrics",
-  "/openapi.json",
-]
-const changes = [`${job}/cancel`, `${job}/send`, `${job}/answer`, "/api/cancel"]
-const everywhere: [string, string][] = [
-  ...reads.map((path): [string, string] => ["GET", path]),
-  ...changes.map((path): [string, string] => ["POST", path]),
-]
-
 let scripted: ScriptedTroupe
 let inspector: Inspector
 let now = 0

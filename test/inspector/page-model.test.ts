@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { drawMachine } from "../../scripts/draw-machine.ts"
 import type { JobView } from "../../src/inspector/feed/job-view.ts"
+import type { JobAnswer } from "../../src/inspector/http/api.ts"
 import { parseQuery } from "../../src/inspector/http/query.ts"
+import { type Message, type Part, waitingCalls } from "../../src/inspector/page/model/conversation.ts"
 import {
   concurrencyOf,
   lanesOf,
@@ -13,9 +15,9 @@ import {
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
 import { treeOf } from "../../src/inspector/page/model/tree.ts"
-import { amount, clockTime, duration, money, timeOf } from "../../src/inspector/page/model/words.ts"
+import { amount, clockTime, costWords, duration, timeOf } from "../../src/inspector/page/model/words.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
-import { NO_USAGE } from "../../src/machines/record.ts"
+import { type Ask, NO_USAGE } from "../../src/machines/record.ts"
 
 const job = (fields: Partial<JobView>): JobView => ({
   id: "j1",
@@ -262,6 +264,45 @@ describe("what needs attention", () => {
   ])("%s", (_what, record, need) => expect(needOf(record, 201_000)).toBe(need))
 })
 
+describe("the calls that wait for a person", () => {
+  const call = (tool: string, status: "running" | "completed", text: string): Part => ({
+    ...{ type: "tool", tool, status },
+    input: [{ name: "command", text }],
+  })
+  const test = call("test", "running", "npm test")
+  const read = call("read", "running", "src/a.ts")
+  const before = call("before", "completed", "npm test")
+  const waiting = (asked: readonly string[], ...parts: Part[]) => {
+    const messages: Message[] = [
+      { id: "m1", role: "assistant", parts: [call("old", "running", "npm test")] },
+      { id: "m2", role: "assistant", parts },
+      { id: "m3", role: "user", parts: [] },
+    ]
+    const asks = asked.map((text): Ask => ({ id: text, kind: "permission", text }))
+    const requests = asked.map((text): JobAnswer["requests"][number] => ({
+      ...{ id: text, session: "ses_child", kind: "permission", action: "bash", always: [] },
+      parts: [{ title: "", text }],
+    }))
+    const phase = asked.length > 0 ? "permission" : "working"
+    return [...waitingCalls(messages, { phase, asks, requests })].map(({ tool }) => tool)
+  }
+
+  it("are all that are under way, where there are no more of them than requests", () => {
+    expect(waiting(["whatever"], before, test)).toEqual(["test"])
+    expect(waiting(["npm test", "src/a.ts"], test, read)).toEqual(["test", "read"])
+  })
+
+  it("are those whose arguments are what is asked, where others are under way", () => {
+    expect(waiting(["npm test"], read, test)).toEqual(["test"])
+    expect(waiting(["edit of src/a.ts"], read, test)).toEqual(["read"])
+    expect(waiting(["something else"], read, test)).toEqual([])
+  })
+
+  it("are none while nothing is asked", () => {
+    expect(waiting([], test)).toEqual([])
+  })
+})
+
 it("does not count the time that a job waited for people", () => {
   const waited = { startedAt: 1_000, waitedMs: 5_000 }
   expect([
@@ -296,5 +337,7 @@ it("writes numbers for people", () => {
     "14 Jan 23:59:59",
   ])
   expect([950, 12_345, 4_100_000].map(amount)).toEqual(["950", "12.3k", "4.1M"])
-  expect([0, 0.0345, 12.5].map(money)).toEqual(["$0", "$0.0345", "$12.50"])
+  const costs = [0, 0.0345, 12.5].map((cost) => costWords({ tokens: 10, cost }))
+  // Of tokens without a price opencode says that they cost nothing.
+  expect([...costs, costWords({ tokens: 0, cost: 0 })]).toEqual(["—", "$0.0345", "$12.50", "$0"])
 })

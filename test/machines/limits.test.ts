@@ -2,19 +2,30 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
   type Claim,
+  type Concurrency,
   createLimits,
+  endHold,
+  endHoldOf,
   grant,
+  hold,
   type Limits,
+  obstacleTo,
+  providerOf,
   release,
   releaseOwner,
   request,
+  slotsIn,
 } from "../../src/machines/limits.ts"
 
-const claim = (name: string): Claim => ({ owner: name.charAt(0), job: name })
+/** `a1 p/x`: with that model. */
+function claim(name: string): Claim {
+  const [job = "", model] = name.split(" ")
+  return { owner: job.charAt(0), job, ...(model !== undefined && { model }) }
+}
 const names = (claims: Claim[]) => claims.map(({ job }) => job)
 
 /** `a1` is job a1 of owner a. */
-function requested(concurrency: number, ...jobs: string[]): Limits {
+function requested(concurrency: Concurrency, ...jobs: string[]): Limits {
   return jobs.reduce((limits, job) => request(limits, claim(job)), createLimits(concurrency))
 }
 
@@ -104,6 +115,221 @@ describe("Slots", () => {
   })
 })
 
+describe("Limits of providers and models", () => {
+  it("all hold for a job that falls under them", () => {
+    const concurrency = { total: 9, providers: { p: 2 }, models: { "p/x": 1, "q/y": 1 } }
+    const jobs = ["a1 p/x", "a2 p/x", "a3 p/z", "a4 p/z", "a5 q/y", "a6 q/y", "a7 q/z", "a8 q/z"]
+    const { limits, granted } = grant(requested(concurrency, ...jobs))
+    expect(names(granted)).toEqual(["a1", "a3", "a5", "a7", "a8"])
+    expect(names(limits.waiting)).toEqual(["a2", "a4", "a6"])
+    // The model's limit would let it go, the provider's does not.
+    expect(names(grant(release(limits, claim("a1"))).granted)).toEqual(["a2"])
+    expect(names(grant(release(limits, claim("a3"))).granted)).toEqual(["a4"])
+  })
+
+  it("leave the limit of all in force", () => {
+    const { granted } = grant(
+      requested({ total: 2, providers: { p: 2, q: 2 } }, "a1 p/x", "a2 q/x", "a3 q/x"),
+    )
+    expect(names(granted)).toEqual(["a1", "a2"])
+  })
+
+  it("let no job wait for one that does not fit, of its own owner or another", () => {
+    const limits = requested(
+      { total: 3, providers: { p: 1 } },
+      "a1 p/x",
+      "a2 p/x",
+      "b1 p/x",
+      "b2 q/y",
+      "a3 q/y",
+    )
+    expect(names(grant(limits).granted)).toEqual(["a1", "b2", "a3"])
+  })
+
+  it("do not hold for a job whose model opencode chooses", () => {
+    const { granted } = grant(requested({ total: 9, providers: { p: 1 } }, "a1", "a2", "a3 p/x", "a4 p/x"))
+    expect(names(granted)).toEqual(["a1", "a2", "a3"])
+  })
+
+  it("are of the whole name, whatever it begins with", () => {
+    const concurrency = { total: 9, providers: { open: 1 }, models: { "open/a": 1, "router/a/b": 1 } }
+    const jobs = ["a1 opens/x", "a2 opens/x", "a3 router/a", "a4 router/a", "a5 router/a/b", "a6 router/a/b"]
+    expect(names(grant(requested(concurrency, ...jobs)).granted)).toEqual(["a1", "a2", "a3", "a4", "a5"])
+  })
+
+  it("may be of a provider with any name, and of none with a name of JavaScript's own", () => {
+    const { granted } = grant(
+      requested({ total: 9, providers: { p: 1 } }, "a1 constructor/x", "a2 __proto__/x"),
+    )
+    expect(names(granted)).toEqual(["a1", "a2"])
+    const concurrency = { total: 9, providers: JSON.parse('{ "__proto__": 1, "constructor": 1 }') }
+    const jobs = ["a1 __proto__/x", "a2 __proto__/x", "a3 constructor/x", "a4 constructor/x"]
+    expect(names(grant(requested(concurrency, ...jobs)).granted)).toEqual(["a1", "a3"])
+  })
+
+  it("are fair each by itself: who gets slots of one provider does not lose its turn with another", () => {
+    const concurrency = { total: 9, providers: { p: 1, q: 1 } }
+    let { limits } = grant(requested(concurrency, "b0 p/x", "a0 q/x", "a1 p/x", "b1 p/x", "a2 q/x", "a3 q/x"))
+    for (const job of ["a0", "a2"]) ({ limits } = grant(release(limits, claim(job))))
+    const { granted } = grant(release(limits, claim("b0")))
+    expect(names(granted)).toEqual(["a1"])
+  })
+
+  it("are fair in a model's limit too, where the turn of all is another owner's", () => {
+    const concurrency = { total: 9, models: { "p/x": 1 } }
+    let { limits } = grant(requested(concurrency, "a0 p/x", "b1 p/x", "a1 p/x", "b2 p/y"))
+    expect(names(limits.holders)).toEqual(["a0", "b2"])
+    expect(limits.bounds.map(({ turns }) => turns)).toEqual([
+      ["a", "b"],
+      ["b", "a"],
+    ])
+    ;({ limits } = grant(release(limits, claim("a0"))))
+    expect(names(limits.waiting)).toEqual(["a1"])
+  })
+
+  it("count a job that goes on with another model there, and no longer where it was", () => {
+    const concurrency = { total: 9, providers: { p: 1, q: 1 } }
+    const { limits } = grant(requested(concurrency, "a1 p/x", "a2 p/x", "b1 q/y"))
+    const moved = grant(request(limits, claim("a1 q/y")))
+    expect(names(moved.granted)).toEqual(["a2"])
+    expect(moved.limits.waiting).toEqual([claim("a1 q/y")])
+    const { granted, limits: after } = grant(release(moved.limits, claim("b1")))
+    expect(granted).toEqual([claim("a1 q/y")])
+    expect(after.holders).toEqual([claim("a2 p/x"), claim("a1 q/y")])
+  })
+
+  it.each<[Concurrency, number]>([
+    [5, 5],
+    [{ total: 3, providers: { p: 9 } }, 3],
+  ])("of %o have so many slots in all: %i", (concurrency, slots) => {
+    expect(slotsIn(concurrency)).toBe(slots)
+  })
+
+  it.each([
+    ["p/x", "p"],
+    ["p/x/y", "p"],
+    ["p/", "p"],
+    ["p", undefined],
+    ["/x", undefined],
+    ["", undefined],
+    [undefined, undefined],
+  ])("take the model %s for one of the provider %s", (model, provider) => {
+    expect(providerOf(model)).toBe(provider)
+  })
+})
+
+describe("A provider on hold", () => {
+  const at = 1_000
+  const told = (job: string, until: number, provider = "p") => ({ ...claim(job), provider, until, at })
+  const untils = (limits: Limits) => limits.holds.map(({ provider, until }) => [provider, until])
+
+  it("gets no further job, and those of others go on; they are told of it once", () => {
+    const { limits } = grant(requested(2, "a1 p/x"))
+    const held = grant(hold(limits, told("a1", 5_000)))
+    expect(held).toMatchObject({ granted: [], news: [] })
+    const next = grant(requested2(held.limits, "a2 p/y", "a3", "b1 q/x"))
+    expect(names(next.granted)).toEqual(["a3"])
+    expect(next.news).toEqual([{ owner: "a", job: "a2", until: 5_000 }])
+    const after = grant(release(next.limits, claim("a3")))
+    expect(names(after.granted)).toEqual(["b1"])
+    expect(after.news).toEqual([])
+    expect(after.limits.waiting).toEqual([{ ...claim("a2 p/y"), heldUntil: 5_000 }])
+  })
+
+  it("gets jobs again when the time has come; those that do not fit then are told that they wait for a slot alone", () => {
+    const { limits } = grant(requested2(hold(createLimits(1), told("a0", 5_000)), "a1 p/x", "a2 p/x"))
+    const over = grant(endHoldOf(limits, "p"))
+    expect(over.granted).toEqual([claim("a1 p/x")])
+    expect(over.news).toEqual([{ owner: "a", job: "a2", until: undefined }])
+    expect(over.limits.waiting).toEqual([claim("a2 p/x")])
+    expect(grant(endHoldOf(limits, "q"))).toMatchObject({ limits, granted: [] })
+  })
+
+  it("gets jobs again as soon as the job that was told so gets through, and not when another one does", () => {
+    const limits = hold(hold(createLimits(1), told("a1", 5_000)), told("b1", 6_000, "q"))
+    for (const job of ["a2", "c1"]) expect(endHold(limits, claim(job))).toEqual(limits)
+    expect(endHold(limits, { owner: "b", job: "a1" })).toEqual(limits)
+    expect(untils(endHold(limits, claim("a1")))).toEqual([["q", 6_000]])
+  })
+
+  it("is so for the longest of the times that its jobs were told", () => {
+    const limits = hold(createLimits(1), told("a1", 5_000))
+    expect(hold(limits, told("b1", 4_000))).toEqual(limits)
+    expect(hold(limits, told("b1", 5_000))).toEqual(limits)
+    const longer = hold(limits, told("b1", 5_001))
+    expect(longer.holds).toEqual([{ owner: "b", job: "b1", provider: "p", until: 5_001 }])
+    expect(endHold(longer, claim("a1"))).toEqual(longer)
+  })
+
+  it("is so for what the same job was told last, though that is sooner", () => {
+    const limits = hold(createLimits(1), told("a1", 5_000))
+    expect(untils(hold(limits, told("a1", 2_000)))).toEqual([["p", 2_000]])
+    expect(untils(hold(limits, told("a1", at)))).toEqual([])
+    expect(untils(hold(limits, told("a1", 9_000, "q")))).toEqual([["q", 9_000]])
+  })
+
+  it("is not held where the time is over already", () => {
+    expect(untils(hold(createLimits(1), told("a1", at)))).toEqual([])
+    expect(untils(hold(createLimits(1), told("a1", at + 0.5)))).toEqual([["p", at + 1]])
+  })
+
+  it("stays so when the owner of the job that was told is gone", () => {
+    const limits = hold(createLimits(1), told("a1", 5_000))
+    expect(untils(releaseOwner(limits, "a"))).toEqual([["p", 5_000]])
+    expect(untils(release(limits, claim("a1")))).toEqual([["p", 5_000]])
+  })
+
+  it("tells those that wait already, and again when the time changes", () => {
+    const { limits } = grant(requested(0, "a1 p/x", "b1 q/x"))
+    const held = grant(hold(limits, told("c1", 5_000)))
+    expect(held.news).toEqual([{ owner: "a", job: "a1", until: 5_000 }])
+    const longer = grant(hold(held.limits, told("c2", 6_000)))
+    expect(longer.news).toEqual([{ owner: "a", job: "a1", until: 6_000 }])
+    expect(grant(longer.limits).news).toEqual([])
+  })
+
+  it("changes no value that a caller still has", () => {
+    const limits = hold(requested(1, "a1 p/x"), told("a1", 5_000))
+    const before = structuredClone(limits)
+    hold(limits, told("b1", 9_000))
+    endHold(limits, claim("a1"))
+    endHoldOf(limits, "p")
+    grant(limits)
+    expect(limits).toEqual(before)
+  })
+})
+
+const requested2 = (limits: Limits, ...jobs: string[]) =>
+  jobs.reduce((limits, job) => request(limits, claim(job)), limits)
+
+describe("What a job waits for", () => {
+  const concurrency = { total: 3, providers: { p: 1 }, models: { "q/y": 1 } }
+  const { limits } = grant(requested(concurrency, "a1 p/x", "a2 q/y"))
+  const ofFull = (name: string, within = limits) => {
+    const obstacle = obstacleTo(within, claim(name))
+    return obstacle && "full" in obstacle ? [obstacle.full.of, obstacle.full.most] : obstacle
+  }
+
+  it("is the limit that is full, the widest first", () => {
+    expect(ofFull("b1 p/x")).toEqual(["p", 1])
+    expect(ofFull("b1 q/y")).toEqual(["q/y", 1])
+    expect(ofFull("b1 q/z")).toBeUndefined()
+    expect(ofFull("b1 p/x", grant(requested2(limits, "a3")).limits)).toEqual(["", 3])
+  })
+
+  it("is that its provider is on hold", () => {
+    const held = hold(limits, { ...claim("a1"), provider: "p", until: 2_000, at: 1_000 })
+    expect(obstacleTo(held, claim("b1 p/x"))).toEqual({
+      hold: { ...claim("a1"), provider: "p", until: 2_000 },
+    })
+    expect(obstacleTo(held, claim("b1 q/z"))).toBeUndefined()
+  })
+
+  it("is nothing for one that has its slot", () => {
+    expect(ofFull("a1 p/x")).toBeUndefined()
+  })
+})
+
 describe("Whatever is requested and released, in whatever order", () => {
   const step = fc.record({
     does: fc.constantFrom("request", "request", "release", "release owner"),
@@ -160,6 +386,141 @@ describe("Whatever is requested and released, in whatever order", () => {
         expect(order.length).toBe(a + b)
         const together = order.slice(0, 2 * Math.min(a, b)).map(({ owner }) => owner)
         for (const [index, owner] of together.entries()) expect(owner).toBe(index % 2 === 0 ? "a" : "b")
+      }),
+    )
+  })
+
+  const under =
+    (of: string) =>
+    ({ model = "" }: Claim) =>
+      of === "" || `${model}/`.startsWith(`${of}/`)
+  // In life the hold of a provider ends by a timer; here it may end at any moment.
+  const concurrency = fc.record({
+    total: fc.integer({ min: 1, max: 4 }),
+    providers: fc.dictionary(fc.constantFrom("p", "q"), fc.integer({ min: 1, max: 2 })),
+    models: fc.dictionary(fc.constantFrom("p/x", "q/y"), fc.integer({ min: 1, max: 2 })),
+  })
+  const job = fc.record({
+    owner: fc.constantFrom("a", "b", "c"),
+    job: fc.constantFrom("1", "2", "3", "4"),
+    model: fc.constantFrom("p/x", "p/z", "q/y", undefined),
+  })
+  const change = fc.oneof(
+    { arbitrary: job.map((claim) => (limits: Limits) => request(limits, claim)), weight: 6 },
+    { arbitrary: job.map((claim) => (limits: Limits) => release(limits, claim)), weight: 2 },
+    {
+      arbitrary: fc.nat().map((index) => (limits: Limits) => {
+        const holder = limits.holders[index % Math.max(1, limits.holders.length)]
+        return holder ? release(limits, holder) : limits
+      }),
+      weight: 6,
+    },
+    {
+      arbitrary: job.map(
+        ({ owner }) =>
+          (limits: Limits) =>
+            releaseOwner(limits, owner),
+      ),
+      weight: 1,
+    },
+    {
+      arbitrary: fc
+        .record({ claim: job, provider: fc.constantFrom("p", "q"), until: fc.constantFrom(0, 5, 9) })
+        .map(
+          ({ claim: { owner, job }, ...told }) =>
+            (limits: Limits) =>
+              hold(limits, { owner, job, ...told, at: 0 }),
+        ),
+      weight: 2,
+    },
+    { arbitrary: job.map((claim) => (limits: Limits) => endHold(limits, claim)), weight: 1 },
+    {
+      arbitrary: fc.constantFrom("p", "q").map((of) => (limits: Limits) => endHoldOf(limits, of)),
+      weight: 2,
+    },
+  )
+
+  it("no limit is exceeded, none that fits is left waiting, no held one starts, and all that wait know of their hold", () => {
+    fc.assert(
+      fc.property(concurrency, fc.array(change, { maxLength: 60 }), (concurrency, changes) => {
+        const heard = new Map<string, number | undefined>()
+        const nameOf = ({ owner, job }: Pick<Claim, "owner" | "job">) => `${owner}${job}`
+        let limits = createLimits(concurrency)
+        for (const change of changes) {
+          const before = change(limits)
+          const { granted, news, limits: after } = grant(before)
+          limits = after
+          for (const each of news) heard.set(nameOf(each), each.until)
+
+          for (const [of, most] of Object.entries({
+            "": concurrency.total,
+            ...concurrency.providers,
+            ...concurrency.models,
+          }))
+            expect(limits.holders.filter(under(of)).length, of).toBeLessThanOrEqual(most)
+          for (const { provider } of limits.holds) expect(granted.filter(under(provider))).toEqual([])
+          for (const waiting of limits.waiting) {
+            expect(obstacleTo(limits, waiting)).toBeDefined()
+            const until = limits.holds.find(({ provider }) => under(provider)(waiting))?.until
+            expect(heard.get(nameOf(waiting)), nameOf(waiting)).toBe(until)
+          }
+          // Nobody overtakes one of its own owner that wants the same.
+          for (const { owner, model, job } of granted) {
+            const line = before.waiting.filter((each) => each.owner === owner && each.model === model)
+            const behind = line.slice(line.findIndex((each) => each.job === job))
+            expect(limits.waiting.filter((each) => line.includes(each) && !behind.includes(each))).toEqual([])
+          }
+          for (const { turns, of } of limits.bounds) {
+            const owners = limits.waiting.filter(under(of)).map(({ owner }) => owner)
+            expect(new Set(turns)).toEqual(new Set(owners))
+            expect(new Set(turns).size).toBe(turns.length)
+          }
+          // Who was told of a hold and then granted a slot starts anew.
+          for (const each of granted) heard.delete(nameOf(each))
+          const waits = new Set(limits.waiting.map(nameOf))
+          for (const name of heard.keys()) if (!waits.has(name)) heard.delete(name)
+          expect(grant(limits)).toEqual({ limits, granted: [], news: [] })
+          expect(JSON.parse(JSON.stringify(limits))).toEqual(limits)
+        }
+      }),
+    )
+  })
+
+  it("an owner whose job fits is not overtaken again and again under any limit, and by nobody twice under a narrowest", () => {
+    fc.assert(
+      fc.property(concurrency, fc.array(change, { maxLength: 80 }), (concurrency, changes) => {
+        let limits = createLimits(concurrency)
+        // Who was overtaken under which limit by whom, since its last slot there.
+        const overtaken = new Map<string, number>()
+        const forget = (start: string) => {
+          for (const key of overtaken.keys()) if (key.startsWith(start)) overtaken.delete(key)
+        }
+        for (const change of changes) {
+          let now = change(limits)
+          const { granted, limits: after } = grant(now)
+          limits = after
+          for (const { of } of now.bounds)
+            for (const owner of ["a", "b", "c"])
+              if (!now.waiting.some((claim) => claim.owner === owner && under(of)(claim)))
+                forget(`${of} ${owner} `)
+          for (const next of granted) {
+            for (const { of } of now.bounds.filter((bound) => under(bound.of)(next))) {
+              const fits = now.waiting.filter((claim) => under(of)(claim) && !obstacleTo(now, claim))
+              forget(`${of} ${next.owner} `)
+              for (const owner of new Set(fits.map((claim) => claim.owner))) {
+                if (owner === next.owner) continue
+                const key = `${of} ${owner} ${next.owner}`
+                overtaken.set(key, (overtaken.get(key) ?? 0) + 1)
+                const narrower =
+                  now.bounds.filter((bound) => under(of)({ ...next, model: bound.of })).length - 1
+                expect(overtaken.get(key), key).toBeLessThanOrEqual(1 + narrower * 3)
+              }
+            }
+            const isNext = ({ owner, job }: Claim) => owner === next.owner && job === next.job
+            const waiting = now.waiting.filter((claim) => !isNext(claim))
+            now = { ...now, waiting, holders: [...now.holders, next] }
+          }
+        }
       }),
     )
   })

@@ -24,6 +24,9 @@ const deliveryTests = "test/plugin/owners/deliveries.test.ts"
 const storeTests = "test/plugin/records/store.test.ts"
 const writerTests = "test/plugin/records/writer-machine.test.ts"
 const writerRaces = "test/plugin/races/writer.test.ts"
+const startAndReturnTests = "test/plugin/tools/start-and-return.test.ts"
+const batchTests = "test/plugin/owners/batches.test.ts"
+const deliveryMachineTests = "test/plugin/owners/delivery-machine.test.ts"
 const toolTests = "test/plugin/tools/tools.test.ts"
 const conversationTests = "test/plugin/owners/conversations.test.ts"
 const recoveryTests = "test/plugin/records/recovery.test.ts"
@@ -1005,6 +1008,111 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/cancel.ts",
       edits: [{ from: "deliveryMark(shown)", to: "deliveryMark([...shown, ...unchanged])" }],
       suites: ["test/plugin/tools/tools.test.ts"],
+    },
+  ],
+  "The main agent is asked more often than need be, or waits for what never comes": [
+    {
+      what: "a start that waits is under way for other calls until its jobs have ended",
+      file: "src/plugin/tools/index.ts",
+      edits: [
+        {
+          from: `        const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
+        return withProblems(await answerOf(services, made, call), untold())`,
+          to: `        const making = prepared(makeJobs, given, call).then((made) => answerOf(services, made, call))
+        return withProblems(await services.starts.track(call.place, making), untold())`,
+        },
+      ],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "a start that waits is under way again once what is shown of it changes",
+      file: "src/plugin/tools/starts.ts",
+      edits: [
+        {
+          from: `      if (call !== undefined) this.#put(session, name, "made")
+      else this.#forget(`,
+          to: "      this.#forget(",
+        },
+      ],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "a start under the id of an earlier one is not seen",
+      file: "src/plugin/tools/starts.ts",
+      edits: [
+        {
+          from: `call === event.call && stage !== "making"`,
+          to: `call === event.call && stage === "announced"`,
+        },
+      ],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "a start that waits returns what another call has returned",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "isAsked: false, said", to: "isAsked: true, said" }],
+      suites: [startAndReturnTests, startAndWaitRaces],
+    },
+    {
+      what: "a start that waits keeps what was refused to itself",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "isAsked: false, said", to: "isAsked: false" }],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "an owner is told of each job by itself",
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [{ from: `if (notify !== "batch") return 0`, to: `if (notify === "batch") return 0` }],
+      suites: [batchTests],
+    },
+    {
+      what: "the time of a batch counts from its last result",
+      file: "src/plugin/owners/gathering.ts",
+      edits: [{ from: "Math.min(...left)", to: "Math.max(...left)" }],
+      suites: [batchTests],
+    },
+    {
+      what: "a batch that is over waits for another",
+      file: "src/plugin/owners/gathering.ts",
+      edits: [{ from: "!running.has(batch)", to: "running.size === 0" }],
+      suites: [batchTests],
+    },
+    {
+      what: "the end of the last job of a batch is not noticed",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [
+        {
+          from: `        "job.ended": "window",\n        "inbox.emptied": "quiet",`,
+          to: `        "inbox.emptied": "quiet",`,
+        },
+      ],
+      suites: [batchTests],
+    },
+    {
+      what: "a batch is looked at while its owner works",
+      file: "src/plugin/owners/delivery-machine.ts",
+      edits: [
+        {
+          from: `      exit: "forgetTime",
+      on: {
+        "owner.busy": "busy",`,
+          to: `      exit: "forgetTime",
+      on: {`,
+        },
+      ],
+      suites: [deliveryMachineTests],
+    },
+    {
+      what: "a task that names no agent gets one that its owner may not start",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "there.find((each) => isPermitted(owner, each))", to: "there[0]" }],
+      suites: [startAndReturnTests],
+    },
+    {
+      what: "nobody hears that a task has another agent than usual",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "    ...reassigned(outcomes),\n    ...unasked", to: "    ...unasked" }],
+      suites: [startAndReturnTests],
     },
   ],
   "One generation of opencode is taken for the other": [

@@ -5,7 +5,7 @@ import { isProof } from "../access/proof.ts"
 import { newSecret } from "../access/secrets.ts"
 import { LinkAnswer, ProofAnswer } from "../http/api.ts"
 import { inspectCommand } from "./command.ts"
-import { type Entry, runningInspectors } from "./register.ts"
+import { defaultFolder, type Entry, refusalOf, runningInspectors } from "./register.ts"
 
 declare const TROUPE_VERSION: string | undefined
 
@@ -45,11 +45,13 @@ export async function runCli(args: string[], surroundings: Surroundings): Promis
   if (parsed.help) return print(write, help)
   if (parsed.version) return print(write, `${version()}\n`)
 
-  const running = await linksOf(await runningInspectors(surroundings.registerFolder))
+  const { registerFolder = defaultFolder() } = surroundings
+  const running = await linksOf(await runningInspectors(registerFolder))
   if (parsed.json) write(`${ascii(JSON.stringify(running, null, 2))}\n`)
   const [newest] = running
   if (!newest) {
-    if (!parsed.json) complain(nothingRuns)
+    const refusal = await refusalOf(registerFolder)
+    if (!parsed.json) complain(refusal ? nothingRegisters(refusal) : nothingRuns)
     return 1
   }
   if (!parsed.json) write(running.map(({ link, project }) => `${visibleLine(project)}\n  ${link}\n`).join(""))
@@ -62,6 +64,13 @@ const nothingRuns = `No inspector is running.
 It starts with the first job: start opencode with the plugin opencode-troupe, and ask an agent to start some jobs.
 If jobs are running, check that the option inspector.enabled is true and that opencode runs as this user, and ask the
 agent for agents_status: it says why an inspector did not start.
+`
+
+const nothingRegisters = (refusal: string) => `No inspector can be found.
+
+${visibleLine(refusal)}: nothing is registered or read there.
+Let it and the folder around it belong to this user alone (mode 700), or set XDG_STATE_HOME to another folder, and start
+opencode again.
 `
 
 const noBrowser = "No browser could be opened from here. Open the link yourself: it has not been used.\n"

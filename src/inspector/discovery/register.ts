@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto"
-import { constants } from "node:fs"
-import { chmod, lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises"
+import { constants, type Stats } from "node:fs"
+import { chmod, lstat, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as z from "zod"
 import { isLoopback } from "../options.ts"
 
@@ -31,19 +31,45 @@ export function defaultFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(state, "opencode-troupe", "inspectors")
 }
 
-/** Makes sure that only this user can read it. @throws Error where it is somebody else's, or leads elsewhere. */
+/** Makes sure that only this user can read it. @throws Error with the words of `refusalOf`. */
 export async function makeOwnFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (!(await isOwnFolder(folder))) throw new Error(`${folder} is not a folder of this user`)
+  for (const made of [dirname(folder), folder]) {
+    await mkdir(made, { recursive: true, mode: 0o700 })
+    const refusal = await refusalOf(folder)
+    if (refusal) throw new Error(refusal)
+  }
   // mkdir does not change the mode of a folder that exists.
   await chmod(folder, 0o700)
 }
 
-/** In another one, what is no note of ours may be anything: it must not be removed. */
-async function isOwnFolder(folder: string): Promise<boolean> {
+/**
+ * Why this folder is not used, where it is somebody else's or leads elsewhere, or may soon. What is no note of ours may
+ * be anything there: it must not be removed.
+ */
+export async function refusalOf(folder: string): Promise<string | undefined> {
   const found = await lstat(folder).catch(() => undefined)
-  return found?.isDirectory() === true && (process.getuid === undefined || found.uid === process.getuid())
+  const isOurs = found === undefined || (found.isDirectory() && isOwn(found))
+  if (isOurs && (await isKeptIn(dirname(folder)))) return undefined
+  return `${folder} is not a folder of this user, or others can put another one in its place`
 }
+
+/** Whether what is ours stays where it is: others can rename it in a folder of theirs, or where everybody can write. */
+async function isKeptIn(folder: string): Promise<boolean> {
+  const entry = await lstat(folder).catch(() => undefined)
+  if (entry === undefined || isWindows) return true
+  const found = await stat(folder).catch(() => undefined)
+  if (!found || ![entry, found].every((each) => isOwn(each) || each.uid === 0)) return false
+  return (found.mode & othersWrite) === 0 || (found.mode & sticky) !== 0
+}
+
+const othersWrite = 0o022
+/** Everybody can write there, and rename only what is their own. */
+const sticky = 0o1000
+
+/** There, nothing says whose a file is. */
+const isWindows = process.getuid === undefined
+
+const isOwn = ({ uid }: Stats) => isWindows || uid === process.getuid?.()
 
 /** The registration of one inspector, which exists while it runs. */
 export class Registration {
@@ -81,7 +107,7 @@ export async function runningInspectors(folder = defaultFolder()): Promise<Entry
 }
 
 async function removeStale(folder: string): Promise<Entry[]> {
-  const names = (await isOwnFolder(folder)) ? await readdir(folder).catch(() => []) : []
+  const names = (await refusalOf(folder)) ? [] : await readdir(folder).catch(() => [])
   const entries = names.filter((name) => name.endsWith(".json")).map((name) => readEntry(join(folder, name)))
   return (await Promise.all(entries)).flatMap((entry) => (entry ? [entry] : []))
 }
@@ -106,8 +132,7 @@ async function ownText(file: string): Promise<string> {
   if (!handle) return ""
   try {
     const found = await handle.stat()
-    const isOurs =
-      process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o077) === 0)
+    const isOurs = isWindows || (isOwn(found) && (found.mode & 0o077) === 0)
     return found.isFile() && isOurs && found.size <= largest ? await handle.readFile("utf8") : ""
   } catch {
     return ""

@@ -92,6 +92,8 @@ export function createApp(options: AppOptions): App {
     }
     if (error instanceof HTTPException)
       return c.json({ error: { kind: "http", message: "The request is malformed." } }, error.status)
+    // Nobody reads this, and nothing of ours has failed.
+    if (c.env.incoming.aborted) return c.body(null, 400)
     reportError(error)
     return c.json(
       { error: { kind: "defect", message: "The inspector failed. opencode's log has the details." } },

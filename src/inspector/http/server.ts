@@ -38,9 +38,9 @@ export function boundedServer(given: Limits = {}): Server {
  */
 export function bounded(answer: Listener, given: Limits = {}): Listener {
   const { arrivalMs, connections } = { ...defaults, ...given }
-  let open = 0
+  const open = new Set<ServerResponse>()
   return (request, response) => {
-    open++
+    open.add(response)
     const { socket } = request
     // Bun would leave it open for as long as requests come now and then, and says nothing of one that has closed.
     response.setHeader("connection", "close")
@@ -57,11 +57,14 @@ export function bounded(answer: Listener, given: Limits = {}): Listener {
       // Whoever has asked closes it. Bun forgets what it has not sent yet.
       else setTimeout(() => socket.end(), arrivalMs).unref()
     })
-    response.once("close", () => {
-      open--
+    const leave = () => {
+      open.delete(response)
       clearTimeout(late)
-    })
-    if (open > connections)
+    }
+    response.once("close", leave)
+    // Where whoever has asked is gone, or was let go of, Bun tells the request alone.
+    request.once("aborted", leave)
+    if (open.size > connections)
       return refuse(response, 503, "busy", "Too many requests are open. Try again later.")
     if (!methods.has(request.method ?? ""))
       return refuse(response, 405, "method", `The inspector accepts ${[...methods].join(", ")}.`)

@@ -225,7 +225,9 @@ function refusalOf(
       return undefined
     case "denied": {
       const permitted = offered(agents).filter(({ name }) => name !== agent && isPermitted(owner, name))
-      return `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted) || "none"}`
+      return permitted.length === 0
+        ? `"${call.agent}" may start no subagent`
+        : `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted)}`
     }
     case "rejected":
       return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"

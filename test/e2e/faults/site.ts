@@ -41,7 +41,7 @@ export async function openSite({ opencode, model, kind }: SiteOptions): Promise<
   const folder = tempFolder("faults")
   const file = join(folder.path, "faults.json")
   const log = join(folder.path, "spoiled.log")
-  const troupe = { notify: kind === "never" ? "never" : "idle" }
+  const troupe = { notify: kind === "never" ? "never" : "each" }
   const options = { plugin: builtPlugin, troupe, faults: file, log }
   const path = opencode.generation === 1 ? faultyPlugin : pluginFolder(join(folder.path, "plugin"))
   writeFileSync(log, "")

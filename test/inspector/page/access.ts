@@ -1,8 +1,10 @@
 import { createServer, type ServerResponse } from "node:http"
+import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { describe, expect, it } from "vitest"
 import { leadingTo } from "../../../src/inspector/discovery/browser.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
+import { anotherUser } from "../support/another-user.ts"
 import {
   context,
   cutConnections,
@@ -25,10 +27,27 @@ describe("the way in", () => {
   it("exchanges the link for a secret that is bound to this origin, and leaves a clean address", async () => {
     await open("view=jobs")
     expect(page.url()).toBe(`${inspector.url}/?view=jobs`)
+    const sizes = await sizesOf(["page.js", "page.css"])
+    for (const { body, unpacked } of sizes) expect(body).toBeLessThan(unpacked / 2)
     await page.reload()
     await page.locator(".connection.is-live").waitFor()
     expect(await context.cookies()).toEqual([])
+    // What the browser has is not sent again: a head alone comes over the wire.
+    const again = await sizesOf(["page.js", "page.css"])
+    for (const { transferred } of again) expect(transferred).toBeLessThan(1_000)
   })
+
+  const sizesOf = (names: string[]) =>
+    page.evaluate(
+      (files) =>
+        files.map((file) => {
+          const [entry] = performance.getEntriesByName(`${location.origin}/${file}`)
+          if (!(entry instanceof PerformanceResourceTiming)) throw new Error(`${file} was not loaded`)
+          const { transferSize: transferred, encodedBodySize: body, decodedBodySize: unpacked } = entry
+          return { transferred, body, unpacked }
+        }),
+      names,
+    )
 
   it("is open to further tabs of this browser", async () => {
     await open()
@@ -49,7 +68,7 @@ describe("the way in", () => {
 
   it("is found by the file that `inspect --open` hands to the browser", async () => {
     const folder = tempFolder("inspector-open")
-    await page.goto(pathToFileURL(await leadingTo(inspector.link(), folder.path)).href)
+    await page.goto(pathToFileURL(await leadingTo(inspector.link(), join(folder.path, "inspectors"))).href)
     await page.locator(".connection.is-live").waitFor()
     expect(page.url()).toBe(`${inspector.url}/`)
     foreign.length = 0
@@ -145,6 +164,12 @@ describe("a browser without a way in", () => {
     await page.goto(used)
     await page.getByRole("heading", { name: "This requires a fresh link" }).waitFor()
     await page.getByText(inspector.command).waitFor()
+    await page.getByText("Yours has expired or been used already, or there was none.").waitFor()
+    await page.getByRole("button", { name: "Copy" }).waitFor()
+    const [title, first] = await Promise.all(
+      ["h1", "p:first-of-type"].map((part) => page.locator(`main ${part}`).boundingBox()),
+    )
+    expect((first?.y ?? 0) - (title?.y ?? 0) - (title?.height ?? 0)).toBeGreaterThanOrEqual(8)
     await expectReadable("the refusal")
     expectProblems(/401/)
   })
@@ -244,12 +269,16 @@ describe("another program on the port of an inspector that is gone", () => {
     await page.locator(".turn").first().waitFor()
     await page.locator(".chart svg").waitFor()
     await page.getByText("It has changed no files.").waitFor({ state: "attached" })
-    const { heard, end } = await impostor((_path, response) => json(response, { proof: "AAAA", jobs: [] }))
+    const them = await anotherUser()
+    await inspector.stop()
+    expect(await them.attempt("listen", new URL(inspector.url).port, "AAAA")).toEqual([inspector.url])
     await page.getByRole("alert").getByText("For a fresh link, run:").waitFor()
     await page.getByText(inspector.command).waitFor()
-    expect(heard.length).toBeGreaterThan(0)
-    expect(heard.filter(({ secret }) => secret !== undefined)).toEqual([])
-    await end()
+    const heard = await them.attempt("heard")
+    expect(heard).toContain("GET /api/proof")
+    expect(heard.filter((request) => request.includes("Bearer"))).toEqual([])
+    them.end()
+    expectProblems(/ERR_|Failed to load/)
   })
 })
 
@@ -262,7 +291,11 @@ describe("the line to the server", () => {
     // It takes each request and never says a word.
     let waiting = 0
     await cutConnections(() => void waiting++)
-    await page.locator(".connection.is-reconnecting").waitFor()
+    // From the beginning it is said since when.
+    await page
+      .getByRole("status")
+      .getByText(/^reconnecting, nothing heard since \d\d:\d\d:\d\d$/)
+      .waitFor()
     await page.clock.fastForward(20_000)
     await expect.poll(() => waiting).toBeGreaterThan(0)
     await page.clock.fastForward(26_000)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { NO_USAGE } from "../../../src/machines/record.ts"
+import { type JobError, type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { ShownMessage, ShownPart } from "../../../src/shown/conversation.ts"
 import type { PermissionRequest } from "../../../src/shown/requests.ts"
 import {
@@ -36,6 +36,7 @@ describe("live", () => {
     )
     await row("j1").getByText("permission", { exact: true }).waitFor()
     await page.waitForFunction(() => document.title === "(1) Jobs · opencode-troupe")
+    await page.getByRole("list", { name: "States" }).getByRole("link", { name: "waits for you 1" }).waitFor()
     scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.answered", ask: "a", at: Date.now() })
     await row("j1").getByText("working").waitFor()
     await scripted.answer("j1")
@@ -65,6 +66,16 @@ describe("live", () => {
       .getByText("3 attempts failed: busy")
       .waitFor()
     expect(await page.title()).toBe("(1) opencode-troupe")
+    // Of one that waits counts how long it has waited, not how old it is.
+    const now = Date.now()
+    const times = { createdAt: now - 7_200_000, startedAt: now - 7_200_000, waitingSince: now - 180_000 }
+    const waiting = { state: "prompting", phase: "question", usage: NO_USAGE } as const
+    scripted.troupe.adopt({ ...jobInput("old"), session: "ses_old", ...times, ...waiting, asks: [ask] })
+    const card = page.locator(".card", { hasText: "work of old" })
+    await card.getByText(/^waiting 3 m \d\d s$/).waitFor()
+    await page.keyboard.press("2")
+    await expect.poll(() => row("old").locator(".at-time").textContent()).toMatch(/^! waiting 3 m \d\d s$/)
+    await page.keyboard.press("1")
     await page.locator(".card", { hasText: "3 attempts failed" }).locator(".badge").click({ force: true })
     await page.getByRole("heading", { name: /work of j2/ }).waitFor()
   })
@@ -83,7 +94,11 @@ describe("live", () => {
     await expect.poll(() => walked.count()).toBeGreaterThan(2)
     await page.locator(".chart .visited", { hasText: "working" }).waitFor()
     const step = page.locator(".history button").last()
+    const legend = page.locator(".chart-legend")
+    for (const words of ["now", "has been there", "the way it took", "its last step"])
+      await legend.getByText(words, { exact: true }).waitFor()
     await step.click()
+    await legend.getByText("the step that was chosen", { exact: true }).waitFor()
     await page.locator(".chart .chosen", { hasText: "opening" }).waitFor()
     await page.locator(".chart .here", { hasText: "done" }).waitFor()
     expect(await page.locator(".edge text.taken", { hasText: "promptChild done" }).count()).toBe(0)
@@ -112,6 +127,63 @@ describe("live", () => {
     await page.getByText("opencode retries by itself.").waitFor()
   })
 
+  it("says of a job that is slow what can be done", async () => {
+    const at = Date.now() - 700_000
+    const slow = (more: Partial<JobRecord>) =>
+      scripted.troupe.adopt({
+        ...jobInput("slow"),
+        ...{ session: "ses_slow", state: "prompting", phase: "working", usage: NO_USAGE },
+        ...{ createdAt: at, startedAt: at, ...more },
+      })
+    slow({ activity: { at: Date.now() - 150_000, text: "I look." } })
+    await open("job=ses_slow")
+    const reason = page.locator(".reason")
+    await reason.getByText(/^no activity for 2 m \d\d s$/).waitFor()
+    await reason.getByText("The model has written nothing since. Wait, send the job a message,").waitFor()
+    slow({ activity: { at, tool: "bash: npm test" } })
+    await reason.getByText(/^running bash: npm test for 1[12] m \d\d s$/).waitFor()
+    await reason.getByText("The tool may be hanging").waitFor()
+  })
+
+  it("shows what it has loaded of a job that changes faster than it loads, and then how it is", async () => {
+    await opened("j1")
+    const held: (() => void)[] = []
+    let isHeld = true
+    await page.route(`**/api/jobs/${sessionOf("j1")}`, async (route) => {
+      if (isHeld) await new Promise<void>((resolve) => held.push(resolve))
+      await route.continue()
+    })
+    await open(`job=${sessionOf("j1")}`)
+    await expect.poll(() => held.length).toBe(1)
+    const ask = { id: "a", kind: "permission", text: "bash: ls" } as const
+    scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.asked", ask, at: Date.now() })
+    await page.waitForFunction(() => document.title === "(1) j1: work of j1 · opencode-troupe")
+    expect(held).toHaveLength(1)
+    held[0]?.()
+    await page.getByRole("heading", { name: "j1 work of j1" }).waitFor()
+    isHeld = false
+    await scripted.answer("j1")
+    for (const letGo of held) letGo()
+    await page.locator(".title .badge", { hasText: "done" }).waitFor()
+  })
+
+  it("says in its own words that opencode does not answer", async () => {
+    await opened("j1")
+    await open(`job=${sessionOf("j1")}`)
+    await page.getByRole("heading", { name: /work of j1/ }).waitFor()
+    await page.route("**/api/jobs/**", (route) => route.abort())
+    const retry = { attempt: 1, reason: "busy", next: Date.now() + 9_000 }
+    scripted.troupe.tell({ owner: OWNER, id: "j1" }, { type: "child.retrying", retry, at: Date.now() })
+    await page.getByRole("alert").getByText("This may be out of date. opencode does not answer.").waitFor()
+    await page
+      .getByRole("region", { name: "Conversation" })
+      .getByRole("status")
+      .getByText("opencode does not answer.")
+      .waitFor()
+    expect(await page.getByText("Failed to fetch").count()).toBe(0)
+    expectProblems(/ERR_|Failed to load/)
+  })
+
   it("comes back after the connection was lost", async () => {
     await opened("j1")
     await open("view=jobs")
@@ -136,8 +208,41 @@ describe("live", () => {
     await page.getByText("Its text is lost: its session was deleted.").waitFor()
     scripted.kept.set("old", { kind: "text", text: "the old answer" })
     await page.reload()
-    await page.locator(".turn", { hasText: "the old answer" }).waitFor()
+    await page.locator(".by-assistant", { hasText: "the old answer" }).waitFor()
+    await page.locator(".by-user", { hasText: "do it" }).waitFor()
     expectProblems(/503|404/)
+  })
+
+  it("says in people's words how a job ended, and when", async () => {
+    const ended = { createdAt: 1_000, startedAt: 1_000, endedAt: 5_000, usage: NO_USAGE }
+    const end = (id: string, state: "failed" | "timedOut", error: JobError) =>
+      scripted.troupe.adopt({ ...jobInput(id), ...ended, session: `ses_${id}`, state, error })
+    end("late", "timedOut", { kind: "total", message: "not done within 4 s" })
+    const continued = "opencode ended while it ran. agents_send continues it."
+    end("cut", "failed", { kind: "interrupted", message: continued })
+    const asked = said("m1", "user", { type: "text", id: "p1", text: "do it" })
+    const answer = said("m2", "assistant", { type: "text", id: "p2", text: "I beg" })
+    const messages = [asked, { ...answer, at: Date.now(), error: "Aborted" }]
+    scripted.conversations.set("late", { kind: "messages", messages })
+    await open("view=jobs")
+    await row("cut").getByText("opencode ended while it ran. A follow-up continues it.").waitFor()
+    await row("cut").getByRole("link").click()
+    await page.locator(".reason", { hasText: "A follow-up continues it." }).waitFor()
+    await page.keyboard.press("Escape")
+    await row("late").getByRole("link").click()
+    const reason = page.locator(".reason", { hasText: "not done within 4 s" })
+    await reason.getByText("raise the task's timeout or the option timeoutSeconds.").waitFor()
+    expect(await reason.textContent()).not.toContain("`")
+    expect(await page.locator(".title .badge").textContent()).toBe("◷timed out")
+    expect(await page.getByText("agents_send").count()).toBe(0)
+    await page.locator(".said .quiet", { hasText: "It was stopped here." }).waitFor()
+    expect(await page.getByText("Aborted").count()).toBe(0)
+    // Of another day, the time has its date.
+    expect(await page.locator(".turn time").allInnerTexts()).toEqual([
+      expect.stringMatching(/^\s*\d+ (Jan|Dec) \d\d:\d\d:01$/),
+      expect.stringMatching(/^\s*\d\d:\d\d:\d\d$/),
+    ])
+    expectProblems(/503/)
   })
 
   it("shows the actors that are alive, with their states", async () => {
@@ -188,7 +293,11 @@ describe("the work", () => {
     tool: "read",
     title: "src/retry.ts",
     status: "running",
-    input: [{ name: "filePath", text: "src/retry.ts" }],
+    input: [{ name: "filePath", text: "/projects/demo/src/retry.ts" }],
+  }
+  const boxOf = async (name: string) => {
+    const box = await page.getByRole("region", { name, exact: true }).boundingBox()
+    return box ?? { x: 0, y: 0, width: 0, height: 0 }
   }
 
   it("comes first: what was asked, and what is done and said about it while it goes on", async () => {
@@ -197,9 +306,25 @@ describe("the work", () => {
       scripted.conversations.set("j1", { kind: "messages", messages: [asked, ...messages] })
     const long = Array.from({ length: 60 }, (_, index) => `Line ${index}.`).join("\n\n")
     tell(said("m2", "assistant", { type: "text", id: "p2", text: long }))
-    await open(`job=${sessionOf("j1")}`)
+    await open("view=jobs")
+    const read: string[] = []
+    page.on("request", (request) => {
+      if (request.url().includes("/messages")) read.push(request.url())
+    })
+    await row("j1").getByText("working").waitFor()
+    // It is read when somebody looks at it.
+    expect(read).toEqual([])
+    await row("j1").getByRole("link").click()
     const work = page.getByRole("region", { name: "Conversation" })
     await work.getByText("Line 59.").waitFor()
+    expect(read).not.toEqual([])
+    const [conversation, details, chart, history] = await Promise.all(
+      ["Conversation", "Details", "State", "History"].map(boxOf),
+    )
+    expect(details?.y).toBe(conversation?.y)
+    expect(details?.x).toBeGreaterThan((conversation?.x ?? 0) + (conversation?.width ?? 0))
+    expect(chart?.y).toBeGreaterThan((conversation?.y ?? 0) + (conversation?.height ?? 0))
+    expect(history?.y).toBeGreaterThan((chart?.y ?? 0) + (chart?.height ?? 0))
     // Its end is in the window.
     const isInSight = async () => {
       const { y = 0, height = 0 } = (await work.getByText("at work").boundingBox()) ?? {}
@@ -212,15 +337,18 @@ describe("the work", () => {
     expect(await work.getByText("I wonder.").count()).toBe(0)
     await work.locator("summary", { hasText: "Reasoning" }).click()
     await work.getByText("I wonder.").waitFor()
-    await work.locator(".call.is-running summary", { hasText: "src/retry.ts running" }).waitFor()
-    const read: ShownPart = { ...look, status: "completed", output: "a line of it" }
-    const found = "# Found\n\n| file | line |\n|---|---|\n| `a.ts` | 12 |\n\n[docs](https://a.test/x)"
+    await work.locator(".call.is-running summary", { hasText: "read src/retry.ts running" }).waitFor()
+    const done: ShownPart = { ...look, status: "completed", output: "a line of it" }
+    const found =
+      "# Found\n\n| file | line |\n|---|---|\n| `a.ts` | 12 |\n\n- one\n- two\n\n```diff\n-a\n```\n\n[docs](https://a.test/x)"
     tell(
-      said("m2", "assistant", { type: "reasoning", id: "p2", text: "I wonder." }, read),
+      said("m2", "assistant", { type: "reasoning", id: "p2", text: "I wonder." }, done),
       said("m3", "assistant", { type: "text", id: "p3", text: found }),
     )
     await work.getByRole("heading", { name: "Found" }).waitFor()
     await work.getByRole("cell", { name: "a.ts" }).waitFor()
+    expect(await work.getByRole("listitem").allInnerTexts()).toEqual(["one", "two"])
+    expect(await work.locator(".markdown pre").textContent()).toBe("diff\n-a")
     // Foreign links are words.
     expect([await work.getByRole("link").count(), await work.locator(".link").textContent()]).toEqual([
       0,
@@ -228,8 +356,11 @@ describe("the work", () => {
     ])
     // What was open stays so.
     await work.getByText("I wonder.").waitFor()
-    await work.locator(".call.is-completed summary").click()
-    await work.getByText("a line of it").waitFor()
+    const output = work.getByText("a line of it")
+    expect(await output.count()).toBe(0)
+    await work.locator(".call.is-completed summary", { hasText: "completed" }).click()
+    await output.waitFor()
+    await work.getByText("/projects/demo/src/retry.ts").waitFor()
   })
 
   it("is not taken for nothing while it cannot be read", async () => {
@@ -264,25 +395,38 @@ it("shows which files the child has changed, and how", async () => {
 })
 
 describe("what a job asks", () => {
+  const command = `rm -rf dist\n${"echo\n".repeat(40)}npm run build\u202e`
   const permission = (id: string): PermissionRequest => ({
     id,
     session: sessionOf("j1"),
     kind: "permission",
     action: "bash",
-    parts: [{ title: "command", text: "rm -rf dist\nnpm run build\u202e" }],
+    parts: [{ title: "command", text: command }],
     always: ["npm run *"],
   })
   const working = () => page.locator(".title .badge", { hasText: "working" }).waitFor()
 
   it("is shown in full, and answered where it is shown", async () => {
     await opened("j1")
+    const call = { type: "tool", status: "running" } as const
+    const calls: ShownPart[] = [
+      { ...call, tool: "bash", input: [{ name: "command", text: command }] },
+      { ...call, tool: "read", input: [{ name: "filePath", text: "a.ts" }] },
+    ]
+    scripted.conversations.set("j1", { kind: "messages", messages: [said("m1", "assistant", ...calls)] })
     await scripted.ask("j1", permission("a1"))
     await open(`job=${sessionOf("j1")}`)
     const request = page.getByRole("region", { name: "Permission request" })
     await request.getByText("npm run build\\u{202e}").waitFor()
+    // Where scroll bars are not seen, nobody would look for the rest of it.
+    const foreign = request.locator(".foreign")
+    expect(await foreign.evaluate((box) => box.scrollHeight - box.clientHeight)).toBe(0)
+    await page.locator(".call summary", { hasText: "bash waiting for you" }).waitFor()
+    await page.locator(".call summary", { hasText: "read running" }).waitFor()
     await request.getByText(`opencode --session ${sessionOf("j1")}`).waitFor()
     await request.getByRole("button", { name: "Allow once" }).click()
     await working()
+    await page.locator(".call summary", { hasText: "bash running" }).waitFor()
     await scripted.ask("j1", permission("a2"))
     await request.getByText("npm run *").waitFor()
     await request.getByRole("button", { name: "Always allow" }).click()
@@ -375,7 +519,7 @@ describe("steering", () => {
     await page.getByLabel("Reason").fill("seen enough")
     await page.getByRole("button", { name: "Cancel the job" }).click()
     await scripted.until("j1", "cancelled")
-    await page.locator(".reason", { hasText: "seen enough" }).waitFor()
+    await page.locator(".reason", { hasText: "cancelled in the inspector: seen enough" }).waitFor()
     await page.getByRole("button", { name: "Cancel…" }).waitFor({ state: "detached" })
     expect(await page.getByText("has already ended").count()).toBe(0)
   })

@@ -1,8 +1,12 @@
+import type { Locator } from "playwright-core"
 import { beforeEach, describe, expect, it } from "vitest"
-import { NO_USAGE } from "../../../src/machines/record.ts"
-import { open, opened, page, row, scripted } from "../support/page-stage.ts"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import { expectProblems, open, opened, page, row, scripted } from "../support/page-stage.ts"
 import { expectReadable } from "../support/readable.ts"
 import { jobInput, OWNER, sessionOf } from "../support/scripted-troupe.ts"
+
+const isCut = (locator: Locator) =>
+  locator.evaluate(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
 
 describe("finding the way", () => {
   beforeEach(async () => {
@@ -84,12 +88,61 @@ describe("finding the way", () => {
   })
 
   it("is moved and magnified on the timeline, where every job has its name", async () => {
-    scripted.start("never", { createdAt: Date.now() - 60_000 })
+    const at = Date.now()
+    const adopt = (id: string, more: Partial<JobRecord>) =>
+      scripted.troupe.adopt({
+        ...{ ...jobInput(id), batch: "b1", session: `ses_${id}`, state: "done", usage: NO_USAGE },
+        ...{ createdAt: at - 600_000, ...more },
+      })
+    const usage = { ...NO_USAGE, input: 2_000, cost: 0.5 }
+    adopt("long", { startedAt: at - 500_000, endedAt: at - 10_000, usage })
+    adopt("short", { createdAt: at - 300_005, startedAt: at - 300_005, endedAt: at - 300_000 })
+    adopt("unstarted", { state: "cancelled", endedAt: at - 400_000 })
+    const retry = { attempt: 1, reason: "busy", next: at + 60_000 }
+    const retrying = { state: "prompting", phase: "retrying", retry } as const
+    adopt("again", { ...retrying, batch: "b2", startedAt: at - 500_000, activity: { at: at - 300_000 } })
+    scripted.titles.set("ses_owner", "Fix the login")
+    scripted.start("never", { createdAt: at - 60_000 })
     await scripted.until("never", "prompting.working")
     await open("view=timeline")
     const bar = page.getByRole("link", { name: /^never: prompting/ })
     await bar.locator(".part.is-queued").waitFor()
     await bar.locator(".part.is-run").waitFor({ state: "attached" })
+    // By owner and batch, over lines of the time, with one for now.
+    const headings = page.locator(".lane-heading")
+    await expect
+      .poll(async () => (await headings.allTextContents()).filter((text) => text.includes("batch of")).sort())
+      .toEqual(Array(2).fill(expect.stringMatching(/^Fix the login batch of ([\w ]+ )?\d\d:\d\d:\d\d$/)))
+    expect(await page.locator(".gridlines span:not(.is-now)").count()).toBeGreaterThan(2)
+    expect(await page.locator(".gridlines .is-now").count()).toBe(1)
+    await page.getByText("Tokens in this period: 2.0k").waitFor()
+    await page.getByText("Cost in this period: $0.5000").waitFor()
+    await page.getByRole("link", { name: "unstarted: cancelled, waited 3 m 20 s, never started" }).waitFor()
+    const kindsOf = (id: string) =>
+      page
+        .getByRole("link", { name: new RegExp(`^${id}: `) })
+        .locator(".part")
+        .evaluateAll((parts) => parts.map(({ className }) => className))
+    expect([await kindsOf("unstarted"), await kindsOf("again")]).toEqual([
+      ["part is-queued"],
+      ["part is-queued", "part is-run", "part is-retry"],
+    ])
+    // Too short for its name, which is there when somebody points at it.
+    const short = page.getByRole("link", { name: /^short: done/ })
+    const isNamed = () =>
+      short.evaluate((link) => {
+        const label = link.querySelector(".label")?.getBoundingClientRect()
+        return getComputedStyle(link).overflow === "visible" && (label?.width ?? 0) > link.clientWidth
+      })
+    expect((await short.boundingBox())?.width).toBeLessThan(8)
+    expect(await isNamed()).toBe(false)
+    await short.hover()
+    await expect.poll(isNamed).toBe(true)
+    await page.mouse.move(0, 0)
+    await expect.poll(isNamed).toBe(false)
+    await page.keyboard.press("j")
+    await short.focus()
+    await expect.poll(isNamed).toBe(true)
     await page.getByRole("button", { name: "Zoom in" }).click()
     const range = () => new URL(page.url()).searchParams.get("range")
     const near = range()
@@ -102,9 +155,37 @@ describe("finding the way", () => {
     await page.mouse.wheel(0, -100)
     await page.keyboard.up("Control")
     await expect.poll(range).not.toBe(moved)
+    const before = range()
+    const { x, y, width, height } = (await page.locator(".lanes-box").boundingBox()) ?? {
+      x: 0,
+      y: 0,
+      width: 0,
+      height: 0,
+    }
+    await page.mouse.move(x + width - 5, y + height - 3)
+    await page.mouse.down()
+    await page.mouse.move(x + width - 105, y + height - 3)
+    await page.mouse.up()
+    await expect.poll(range).not.toBe(before)
     await page.getByRole("link", { name: "1 h" }).click()
-    await bar.hover()
-    await bar.getByText("work of never").waitFor()
+    // In the colours in which its page shows the same.
+    const tones = (where: string, kinds: string[]) =>
+      page.evaluate(
+        ([place, names]) =>
+          names.map((kind) => {
+            const element = document.querySelector(`${place}.is-${kind}`)
+            return element && getComputedStyle(element).getPropertyValue("--tone")
+          }),
+        [where, kinds] as const,
+      )
+    const kinds = ["queued", "run", "retry"]
+    const inLanes = await tones(".lanes .part", kinds)
+    expect(await tones(".legend .swatch", kinds)).toEqual(inLanes)
+    expect(new Set(inLanes).size).toBe(3)
+    await page.getByRole("link", { name: /^long: done/ }).click()
+    await page.locator(".waterfall li").nth(1).waitFor()
+    expect(await tones(".waterfall .span", ["queued", "run"])).toEqual(inLanes.slice(0, 2))
+    expectProblems(/503/)
   })
 
   it("shows on the timeline that a job has waited for somebody, long after it went on", async () => {
@@ -281,15 +362,16 @@ describe("batches and owners", () => {
   beforeEach(async () => {
     const usage = { ...NO_USAGE, input: 1_500, cost: 0.25 }
     const made = [
-      { id: "a1", batch: "b1", state: "done" as const, usage },
-      { id: "a2", batch: "b1", state: "failed" as const, usage },
-      { id: "a3", batch: "b2", state: "timedOut" as const, usage },
-    ]
+      { id: "a1", batch: "b1", state: "done", agent: "general", usage },
+      { id: "a2", batch: "b1", state: "failed", agent: "general-b", usage: { ...usage, input: 1_000 } },
+      { id: "a3", batch: "b2", state: "timedOut", agent: "general-a", usage: { ...NO_USAGE, input: 2_000 } },
+    ] as const
     for (const [index, job] of made.entries()) {
       const at = { createdAt: 1_000 * index, startedAt: 2_000, endedAt: 9_000 - 1_000 * index }
       scripted.troupe.adopt({ ...jobInput(job.id), ...at, ...job, session: sessionOf(job.id) })
     }
-    scripted.start("a4", { batch: "b2", createdAt: 5_000, agent: "explore" })
+    const names = { description: "work of a4, all of it in sight", agent: "explore-and-say-what-you-see" }
+    scripted.start("a4", { batch: "b2", createdAt: 5_000, ...names })
     await scripted.until("a4", "prompting.working")
   })
 
@@ -297,6 +379,11 @@ describe("batches and owners", () => {
     scripted.titles.set("ses_owner", "Fix the login")
     await open("view=jobs")
     await group("Fix the login").getByText("4 jobs, 1 live, 1 failed, 1 timed out").waitFor()
+    await group("Fix the login").getByText("4.5k tokens · $0.5000").waitFor()
+    await group("Batch of").nth(0).getByText("2.0k tokens · —").waitFor()
+    // Of what costs nothing nobody knows whether it has a price; of nothing one does.
+    const costs = ["a2", "a3", "a4"].map((id) => row(id).locator(".at-cost").textContent())
+    expect(await Promise.all(costs)).toEqual(["$0.2500", "—", "$0"])
     const progress = group("Batch of").nth(1).getByRole("progressbar")
     expect(await progress.getAttribute("aria-valuetext")).toBe("2 of 2 have ended, 1 done, 1 failed")
     // As wide as they are many, each in the colour of its state.
@@ -304,6 +391,23 @@ describe("batches and owners", () => {
     expect(widths).toEqual([45, 45, 0, 0])
     scripted.retitle("ses_owner", "Mend the login")
     await group("Mend the login").waitFor()
+    await page.setViewportSize({ width: 1024, height: 800 })
+    // A name is worth more than an agent or an age, and a title more than its session's id.
+    expect(await isCut(row("a4").locator(".job-link"))).toBe(false)
+    expect(await isCut(row("a4").locator(".at-agent"))).toBe(true)
+    const widthOf = async (locator: Locator) => (await locator.boundingBox())?.width ?? 0
+    const others = await Promise.all(
+      ["activity", "agent", "time"].map((column) => widthOf(row("a4").locator(`.at-${column}`))),
+    )
+    expect(await widthOf(row("a4").locator(".name"))).toBeGreaterThan(Math.max(220, ...others))
+    scripted.retitle("ses_owner", `Mend the login, ${"and whatever else is broken, ".repeat(9)}at once`)
+    const owner = group("and whatever else")
+    await owner.waitFor()
+    const title = owner.locator(".fold .clip")
+    expect(await isCut(title)).toBe(true)
+    expect(await title.evaluate((element) => getComputedStyle(element).textOverflow)).toBe("ellipsis")
+    expect(await widthOf(title)).toBeGreaterThan(300)
+    expect(await widthOf(owner.locator(".sums"))).toBeLessThan(20)
     await page.setViewportSize({ width: 390, height: 800 })
     await expectReadable("jobs on a phone")
     await row("a4").getByText("explore").waitFor()
@@ -316,6 +420,7 @@ describe("batches and owners", () => {
     await page.getByLabel("Reason").fill("enough")
     await page.getByRole("button", { name: "Cancel 1 job" }).click()
     await scripted.until("a4", "cancelled")
+    await row("a4").getByText("cancelled in the inspector: enough").waitFor()
     await group("ses_owner").getByRole("button", { name: "Run 2 again…" }).click()
     expect(await page.getByLabel("Message").inputValue()).toContain("Your last run did not end well.")
     expect((await page.getByRole("dialog").boundingBox())?.width).toBeLessThan(600)
@@ -357,6 +462,16 @@ describe("batches and owners", () => {
     expect(await page.getByRole("columnheader", { name: "Time" }).getAttribute("aria-sort")).toBe("ascending")
     await head("Time").click()
     expect(new URL(page.url()).searchParams.get("sort")).toBeNull()
+    for (const [column, order] of [
+      ["Job", ["a1", "a2", "a3"]],
+      ["Cost", ["a2", "a1", "a3"]],
+      ["State", ["a1", "a2", "a3"]],
+      ["Tokens", ["a3", "a1", "a2"]],
+      ["Agent", ["a1", "a3", "a2"]],
+    ] as const) {
+      await head(column).click()
+      await expect.poll(names, { message: column }).toEqual(order)
+    }
   })
 })
 
@@ -376,9 +491,25 @@ it("draws of thousands of jobs those that can be seen", async () => {
   await row("n0").waitFor()
   expect(await page.getByRole("row").count()).toBeLessThan(50)
   expect(await row("n0").getAttribute("aria-rowindex")).toBe("3001")
-  // From nowhere, up leads to the end and down to the beginning, as far as that is.
-  await page.locator(".rows").evaluate((box) => box.scrollTo(0, 0))
+  // What is found is seen from its beginning.
+  await page.keyboard.press("/")
+  await page.keyboard.type("work of n12", { delay: 1 })
+  await row("n2999").waitFor({ state: "detached" })
+  await row("n1299").waitFor()
+  expect(await page.getByRole("row").count()).toBeLessThan(50)
+  await page.keyboard.press("Escape")
+  await page.keyboard.press("3")
+  const bars = page.locator(".lanes a")
+  await page.getByRole("link", { name: "all", exact: true }).click()
+  await page.getByRole("link", { name: /^n12: done/ }).waitFor()
+  expect(await bars.count()).toBeLessThan(50)
+  await page.locator(".lanes-box").evaluate((box) => box.scrollTo(0, box.scrollHeight))
+  await page.getByRole("link", { name: /^n1299: done/ }).waitFor()
+  expect(await bars.count()).toBeLessThan(50)
+  await page.keyboard.press("2")
+  await page.keyboard.press("Escape")
   await row("n2999").waitFor()
+  // From nowhere, up leads to the end and down to the beginning, as far as that is.
   await page.keyboard.press("k")
   await page.waitForFunction(() => document.activeElement?.textContent === "n0 work of n0")
 })

@@ -31,6 +31,8 @@ export const happenings = {
   "its session fails": failed("openSession", { kind: "create", message: "no such agent", at }),
   "its session does not open in time": after("openLimit", "job.created.opening"),
   "it gets a slot": { type: "slot.granted", at },
+  "its provider is put on hold": { type: "slot.held", until: at + 60_000, at },
+  "its provider is on hold no longer": { type: "slot.held", at },
   "it is cancelled": { type: "job.cancel", reason: "no longer needed", at },
   "its child works": { type: "child.active", activity },
   "its child has spent": { type: "child.spent", usage: usage(3) },

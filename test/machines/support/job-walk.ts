@@ -79,18 +79,10 @@ const nameOf = (event: object) => Reflect.get(event, "name") as HappeningName
 
 /** What tells two states of a job apart as far as its future goes. */
 function keyOf({ value, context }: JobSnapshot): string {
-  const { asks, tools, ending, slotAt, waitedMs, job } = context
+  const { asks, tools, ending, slotAt, holdUntil, waitedMs, job } = context
   const ids = asks.map(({ id }) => id)
-  const left = job.fallbacks?.length ?? 0
-  return JSON.stringify([
-    value,
-    ids,
-    tools.toSorted(),
-    ending?.state,
-    slotAt !== undefined,
-    waitedMs > 0,
-    left,
-  ])
+  const has = [slotAt !== undefined, holdUntil !== undefined, waitedMs > 0, job.fallbacks?.length]
+  return JSON.stringify([value, ids, tools.toSorted(), ending?.state, has])
 }
 
 /** Effects settle and timers go off only where they run. Whatever comes from outside may come at any time. */

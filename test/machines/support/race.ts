@@ -2,6 +2,7 @@ import fc, { type Scheduler } from "fast-check"
 import { expect } from "vitest"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobEvent, JobInput } from "../../../src/machines/events.ts"
+import { type Concurrency, slotsIn } from "../../../src/machines/limits.ts"
 import { hasEnded, type JobKey, type JobRecord } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { CountingClock } from "./counting-clock.ts"
@@ -11,6 +12,8 @@ import { nothing, sessionOf, settled } from "./play.ts"
 /** What becomes of one job, as far as the world outside decides it. */
 export type Fate = {
   owner: "a" | "b" | typeof ownChild
+  /** Absent: opencode chooses. */
+  model: "p/x" | "p/y" | "q/z" | undefined
   opens: "opens" | "fails" | "hangs"
   /** An answer that gets lost is there when somebody looks for it. */
   answers: "answers" | "answers with an error" | "gets lost" | "fails" | "hangs"
@@ -26,7 +29,7 @@ export type Fate = {
 }
 
 export type Race = {
-  concurrency: number
+  concurrency: Concurrency
   jobs: Fate[]
   /** Time that passes in between, milliseconds. */
   passes: number[]
@@ -59,6 +62,7 @@ const often = <T>(usual: T, ...seldom: T[]) =>
 
 const fate: fc.Arbitrary<Fate> = fc.record({
   owner: fc.constantFrom("a", "a", "b", "b", ownChild),
+  model: fc.constantFrom("p/x", "p/x", "p/y", "q/z", undefined),
   opens: often("opens", "opens", "fails", "hangs"),
   answers: often("answers", "answers with an error", "gets lost", "fails", "hangs"),
   looks: often("looks", "fails", "hangs"),
@@ -76,7 +80,12 @@ const fate: fc.Arbitrary<Fate> = fc.record({
 })
 
 export const race: fc.Arbitrary<Race> = fc.record({
-  concurrency: fc.constantFrom(1, 2),
+  concurrency: fc.constantFrom<Concurrency>(
+    1,
+    2,
+    { total: 2, providers: { p: 1 } },
+    { total: 3, providers: { p: 2 }, models: { "p/x": 1 } },
+  ),
   jobs: fc.array(fate, { minLength: 2, maxLength: 5 }),
   passes: fc.array(fc.constantFrom(1, 2_000, 4_999, 5_000, 19_999, 20_000, 30_000, 60_000), { maxLength: 4 }),
 })
@@ -116,6 +125,7 @@ export async function run({ concurrency, jobs, passes }: Race, scheduler: Schedu
     for (const telling of hears) {
       soon(`${name}: ${telling}`, () => {
         witness.hears(job, telling, now())
+        tellProvider(troupe, job, telling, now())
         tell(troupe, job, telling, now())
       })
     }
@@ -189,6 +199,13 @@ function tell(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
   troupe.tell(job, events[telling])
 }
 
+/** As the watch of children has it: of a child that was asked. */
+function tellProvider(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
+  if (troupe.records.get(job.owner, job.id)?.state !== "prompting") return
+  if (telling === "retrying much later") troupe.hold(job, at + longPause)
+  if (telling === "active") troupe.endHold(job)
+}
+
 type Call = Run & { signal: AbortSignal; askedAt: number; settledAt?: number }
 
 const isOver = ({ settledAt, signal }: Call) => settledAt !== undefined || signal.aborted
@@ -220,7 +237,8 @@ class World {
   }
 
   jobOf({ owner, id }: JobKey): JobInput {
-    return jobInput({ owner, id, idleMs: this.fateOf({ id })?.idleMs ?? 0 })
+    const { idleMs = 0, model } = this.fateOf({ id }) ?? {}
+    return jobInput({ owner, id, model, idleMs })
   }
 
   start(troupe: Troupe, job: JobInput): void {
@@ -317,12 +335,14 @@ class Witness {
   readonly broken: string[] = []
   readonly #ended = new Map<string, JobRecord>()
   readonly #world: World
-  readonly #concurrency: number
+  readonly #concurrency: Concurrency
   readonly #troupe: Troupe
   readonly #orphans = new Set<string>()
+  /** By provider, what its jobs were told. */
+  readonly #holds = new Map<string, JobKey & { until: number }>()
   readonly #quiet = new Map<string, Quiet>()
 
-  constructor(troupe: Troupe, world: World, concurrency: number) {
+  constructor(troupe: Troupe, world: World, concurrency: Concurrency) {
     this.#troupe = troupe
     this.#world = world
     this.#concurrency = concurrency
@@ -332,7 +352,12 @@ class Witness {
   countPrompts(): void {
     const inFlight = this.#world.prompted.filter((call) => !isOver(call))
     const names = inFlight.map(({ owner, id }) => `${owner}/${id}`)
-    this.#must(names.length <= this.#concurrency, `${names.length} prompts in flight: ${names}`)
+    const { providers = {}, models = {} } = typeof this.#concurrency === "number" ? {} : this.#concurrency
+    const limits = Object.entries({ "": slotsIn(this.#concurrency), ...providers, ...models })
+    for (const [of, most] of limits) {
+      const under = inFlight.filter((run) => `${this.#world.fateOf(run)?.model ?? ""}/`.startsWith(of))
+      this.#must(under.length <= most, `${under.length} prompts of ${of || "all"} in flight: ${names}`)
+    }
     this.#must(new Set(names).size === names.length, `a job is prompted twice at once: ${names}`)
   }
 
@@ -347,9 +372,11 @@ class Witness {
       this.#must(before.session === "" || record.session === before.session, `${name} changed its session`)
     }
     if (record.state === "prompting" && before?.state === "created") this.#quiet.set(name, new Quiet(record))
+    if (before) this.#judgeHold(record, before)
     if (before && isAtWork(before) && !isAtWork(record)) this.#judgeTimes(record, before)
     if (hasEnded(record)) {
       this.#ended.set(name, record)
+      if (record.state === "done") this.#endHold(record)
       this.#noteOrphans(record)
       for (const call of this.#world.recorded)
         this.#must(nameOf(call) !== name || isOver(call), `${name} ended before its end was stored`)
@@ -367,7 +394,31 @@ class Witness {
   /** Just before a job is told. */
   hears(job: JobKey, telling: Hears, at: number): void {
     const record = this.#troupe.records.get(job.owner, job.id)
+    if (record?.state === "prompting") this.#hearProvider(record, telling, at)
     if (record) this.#quiet.get(nameOf(record))?.hear(telling, record, at)
+  }
+
+  #hearProvider({ owner, id, model }: JobRecord, telling: Hears, at: number): void {
+    const provider = model?.charAt(0)
+    if (telling === "active") this.#endHold({ owner, id })
+    // It is the same pause whoever is told, so the last one is the longest.
+    if (provider !== undefined && telling === "retrying much later")
+      this.#holds.set(provider, { owner, id, until: at + longPause })
+  }
+
+  #endHold({ owner, id }: JobKey): void {
+    for (const [provider, hold] of this.#holds)
+      if (hold.owner === owner && hold.id === id) this.#holds.delete(provider)
+  }
+
+  /** One that had its slot before its session was there may start yet. */
+  #judgeHold(record: JobRecord, before: JobRecord): void {
+    const until = this.#holds.get(record.model?.charAt(0) ?? "")?.until ?? 0
+    const isHeld = until > this.#world.now()
+    if (before.phase === "queued" && record.state === "prompting")
+      this.#must(!isHeld, `${nameOf(record)} started while its provider was on hold`)
+    if (record.holdUntil !== undefined)
+      this.#must(record.phase === "queued", `${nameOf(record)} is held as ${record.phase}`)
   }
 
   /** As its end is decided: neither too early nor too late. */

@@ -9,9 +9,17 @@ import {
   transition,
 } from "xstate"
 import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
-import type { Claim } from "../../../src/machines/limits.ts"
+import {
+  type Claim,
+  type Concurrency,
+  type Hold,
+  type Limits,
+  obstacleTo,
+  slotsIn,
+} from "../../../src/machines/limits.ts"
 import type { supervisorMachine } from "../../../src/machines/supervisor-machine.ts"
 import { type SystemContext, type SystemEvent, systemMachine } from "../../../src/machines/system-machine.ts"
+import { HandClock } from "./hand-clock.ts"
 import { jobInput } from "./jobs.ts"
 import { takenIn } from "./transitions.ts"
 
@@ -19,18 +27,27 @@ import { takenIn } from "./transitions.ts"
 export type SystemScenario = { title: string; way: SystemEvent[]; event: SystemEvent }
 
 export type SystemWalk = {
-  concurrency: number
+  concurrency: Concurrency
   /** Who asks for slots. */
   claims: readonly Claim[]
+  /** What the jobs are told that have asked a provider. */
+  holds?: readonly Hold[]
   /** How many jobs an owner is told to start, at most. */
   mostStarts: number
 }
 
+/** Where all time stands still, but for the timers that go off. */
+const at = 0
+
 const work = { type: "job.start", job: jobInput() } as const
 const news = { type: "job.tell", job: "j1", event: { type: "job.cancel", reason: "", at: 0 } } as const
 /** All that can happen next. A supervisor tells that it is idle when it has heard of every start, or too early. */
-function eventsIn(owners: SystemContext["owners"], { claims, mostStarts }: SystemWalk): SystemEvent[] {
+function eventsIn({ owners, limits }: SystemContext, walk: SystemWalk): SystemEvent[] {
+  const { claims, holds = [], mostStarts } = walk
   return [
+    ...holds.map((hold) => ({ type: "provider.later", ...hold, at }) as const),
+    ...holds.map(({ owner, job }) => ({ type: "provider.answered", owner, job }) as const),
+    ...limits.holds.map(({ provider }) => ({ type: "hold.over", provider }) as const),
     ...[...new Set(claims.map(({ owner }) => owner))].flatMap((owner): SystemEvent[] => {
       const starts = owners.find(({ id }) => id === owner)?.starts ?? 0
       return [
@@ -55,7 +72,7 @@ function eventsIn(owners: SystemContext["owners"], { claims, mostStarts }: Syste
 export function everyStep(walk: SystemWalk): SystemScenario[] {
   const options = {
     input: { concurrency: walk.concurrency },
-    events: ({ context }: { context: SystemContext }) => eventsIn(context.owners, walk),
+    events: ({ context }: { context: SystemContext }) => eventsIn(context, walk),
     serializeState: ({ context }: { context: SystemContext }) => JSON.stringify(context),
     // A machine whose states never end is to fail, not to fill the memory.
     limit: 20_000,
@@ -77,17 +94,21 @@ function titleOf(event: SystemEvent): string {
   if (event.type === "hold.over") return `${event.type} ${event.provider}`
   const job = "job" in event ? `/${event.job}` : ""
   const told = "event" in event ? ` of ${event.event.type}` : ""
+  const until = "until" in event ? ` until ${event.until}` : ""
+  const model = "model" in event ? ` for ${event.model}` : ""
   const heard = "heard" in event ? ` after ${event.heard} starts` : ""
-  return `${event.type} ${event.owner}${job}${told}${heard}`
+  return `${event.type} ${event.owner}${job}${told}${heard}${until}${model}`
 }
 
 /** Lets it happen to a real system, and on paper with JSON between the steps; returns the transitions taken. */
-export function driveSystem({ title, way, event }: SystemScenario, concurrency: number): Set<string> {
+export function driveSystem({ title, way, event }: SystemScenario, concurrency: Concurrency): Set<string> {
   const taken = new Set<string>()
   const asked: Asked[] = []
   askedInLife = asked
+  const clock = new HandClock()
   const system = createActor(realMachine, {
     input: { concurrency },
+    clock,
     inspect: (inspected) => {
       for (const name of takenIn(inspected)) taken.add(name)
       if (inspected.type !== "@xstate.event" || !("id" in inspected.actorRef)) return
@@ -103,17 +124,38 @@ export function driveSystem({ title, way, event }: SystemScenario, concurrency: 
   let paper = Paper.of(concurrency)
   for (const step of [...way, event]) {
     if ("actorId" in step) system.getSnapshot().children[step.actorId]?.send({ type: "break" } as never)
+    else if (step.type === "hold.over") letPass(clock, system.getSnapshot().context.limits, step.provider)
     else system.send(step)
     paper = step === event ? paper.after(step) : paper.afterOnce(step)
   }
 
   const { status, context, children } = system.getSnapshot()
-  const seen = { status, context, actors: Object.keys(children), asked }
+  const seen = { status, context, actors: Object.keys(children), asked, timers: clock.pending.toSorted() }
   const wanted = paper.seen()
   if (!isDeepStrictEqual(seen, wanted)) expect(seen, title).toEqual(wanted)
-  expect(context.limits.holders.length, title).toBeLessThanOrEqual(concurrency)
+  expectOrder(title, context.limits, concurrency)
   system.stop()
   return taken
+}
+
+function letPass(clock: HandClock, { holds }: Limits, provider: string): void {
+  clock.goOff(holds.find((hold) => hold.provider === provider)?.until ?? -1)
+  clock.set(at)
+}
+
+/** What holds of the limits at all times. */
+function expectOrder(title: string, limits: Limits, concurrency: Concurrency): void {
+  const { holders, waiting, holds } = limits
+  const providers = typeof concurrency === "number" ? {} : (concurrency.providers ?? {})
+  const ofProvider = (provider: string, { model }: Claim) => model?.startsWith(`${provider}/`)
+  expect(holders.length, title).toBeLessThanOrEqual(slotsIn(concurrency))
+  for (const [provider, most] of Object.entries(providers))
+    expect(holders.filter((holder) => ofProvider(provider, holder)).length, title).toBeLessThanOrEqual(most)
+  for (const claim of waiting) {
+    expect(obstacleTo(limits, claim), `${title}: ${claim.job} waits for something`).toBeDefined()
+    const until = holds.find(({ provider }) => ofProvider(provider, claim))?.until
+    expect(claim.heldUntil, `${title}: ${claim.job} knows of the hold`).toBe(until)
+  }
 }
 
 let askedInLife: Asked[] = []
@@ -133,37 +175,50 @@ function hearOrBreak(state: null, event: { type: string }): null {
 }
 
 class Paper {
-  static readonly #begun = new Map<number, Paper>()
+  static readonly #begun = new Map<string, Paper>()
 
   /** Of a system that has just begun. */
-  static of(concurrency: number): Paper {
-    const known = Paper.#begun.get(concurrency)
-    const paper = known ?? new Paper(concurrency, initialTransition(systemMachine, { concurrency })[0], [])
-    Paper.#begun.set(concurrency, paper)
+  static of(concurrency: Concurrency): Paper {
+    const key = JSON.stringify(concurrency)
+    const known = Paper.#begun.get(key)
+    const paper = known ?? new Paper(concurrency, initialTransition(systemMachine, { concurrency })[0])
+    Paper.#begun.set(key, paper)
     return paper
   }
 
-  readonly #concurrency: number
+  readonly #concurrency: Concurrency
   readonly #snapshot: SnapshotFrom<typeof systemMachine>
   readonly #asked: readonly Asked[]
+  readonly #timers: ReadonlyMap<string, number>
   readonly #next = new Map<string, Paper>()
 
-  constructor(concurrency: number, snapshot: SnapshotFrom<typeof systemMachine>, asked: readonly Asked[]) {
+  constructor(
+    concurrency: Concurrency,
+    snapshot: SnapshotFrom<typeof systemMachine>,
+    asked: readonly Asked[] = [],
+    timers: ReadonlyMap<string, number> = new Map(),
+  ) {
     this.#concurrency = concurrency
     this.#snapshot = snapshot
     this.#asked = asked
+    this.#timers = timers
   }
 
   after(event: SystemEvent): Paper {
     const [next, actions] = transition(systemMachine, this.#throughJson(), event)
-    const asked = actions.flatMap(({ type, params }): Asked[] => {
-      if (type === "announceGrants" || type === "keepCrash") return [{ type, params }]
-      const { id, to, event: told } = params as { id: string; to: AnyActorRef; event: object }
-      if (type === "xstate.spawnChild") return [{ type: "started", params: { owner: id } }]
-      if (type === "xstate.sendTo") return [{ type: "told", params: { owner: to.id, event: told } }]
-      return []
-    })
-    return new Paper(this.#concurrency, next, [...this.#asked, ...asked])
+    const asked = [...this.#asked]
+    const timers = new Map(this.#timers)
+    if (event.type === "hold.over") timers.delete(`hold of ${event.provider}`)
+    for (const { type: name, params } of actions) {
+      const type: string = name
+      const { id, to, event: told, delay, sendId } = params as Params
+      if (type === "announceGrants" || type === "keepCrash") asked.push({ type, params })
+      if (type === "xstate.spawnChild") asked.push({ type: "started", params: { owner: id } })
+      if (type === "xstate.sendTo") asked.push({ type: "told", params: { owner: to.id, event: told } })
+      if (type === "xstate.raise") timers.set(id, at + delay)
+      if (type === "xstate.cancel") timers.delete(sendId)
+    }
+    return new Paper(this.#concurrency, next, asked, timers)
   }
 
   /** The same, remembered: many ways begin alike. */
@@ -176,7 +231,8 @@ class Paper {
 
   seen() {
     const { status, context, children } = this.#snapshot
-    return { status, context, actors: Object.keys(children), asked: this.#asked }
+    const timers = [...this.#timers.values()].toSorted()
+    return { status, context, actors: Object.keys(children), asked: this.#asked, timers }
   }
 
   /** As a durable engine keeps it between two steps. */
@@ -186,5 +242,8 @@ class Paper {
     return createActor(systemMachine, { snapshot: kept, input }).getSnapshot()
   }
 }
+
+/** What the actions that matter here say, each a part of it. */
+type Params = { id: string; to: AnyActorRef; event: object; delay: number; sendId: string }
 
 type Asked = { type: string; params: unknown }

@@ -122,6 +122,31 @@ describe("A delivery", () => {
     expect([one.state, one.context.message]).toEqual(["window", undefined])
   })
 
+  it("waits for the rest of a batch as long as it is told, then looks again", async () => {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    await one.composed({ outcome: "early", waitMs: 5_000 })
+    expect(one.state).toBe("gathering")
+    one.adopt()
+    one.clock.increment(4_999)
+    expect(one.state).toBe("gathering")
+    one.clock.increment(1)
+    expect([one.state, one.context.gatherMs]).toEqual(["composing", 0])
+  })
+
+  it("looks again at once where a job has ended while it was found to be early, and when one ends later", async () => {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    one.job("job.ended", "a")
+    await one.composed({ outcome: "early", waitMs: 5_000 })
+    expect(one.state).toBe("window")
+    one.clock.increment(250)
+    await one.composed({ outcome: "early", waitMs: 5_000 })
+    expect(one.state).toBe("gathering")
+    one.job("job.ended", "b")
+    expect(one.state).toBe("window")
+  })
+
   it("is over where the owner fetches every result itself, before the message or during its turn", async () => {
     const waiting = delivery("this process")
     waiting.send("inbox.emptied")
@@ -141,10 +166,13 @@ describe("A delivery", () => {
     busy.send("owner.busy")
     const composing = delivery("this process")
     composing.clock.increment(250)
+    const gathering = delivery("this process")
+    gathering.clock.increment(250)
+    await gathering.composed({ outcome: "early", waitMs: 5_000 })
     const failed = delivery("this process")
     failed.clock.increment(250)
     await failed.fails()
-    for (const each of [waiting, busy, composing, failed]) {
+    for (const each of [waiting, busy, composing, gathering, failed]) {
       each.send("owner.interrupted")
       expect(each.state).toBe("held")
     }

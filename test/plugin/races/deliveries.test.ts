@@ -36,8 +36,13 @@ describe("Results that come while the owner works, rests and fetches", () => {
     timeout,
   }, async () => {
     await inEveryOrder(
-      fc.record({ jobs: fc.integer({ min: 1, max: 3 }), happenings, isFromEarlier: fc.boolean() }),
-      async (scheduler, { jobs, happenings, isFromEarlier }) => {
+      fc.record({
+        jobs: fc.integer({ min: 1, max: 3 }),
+        happenings,
+        isFromEarlier: fc.boolean(),
+        notify: fc.constantFrom("batch", "each"),
+      }),
+      async (scheduler, { jobs, happenings, isFromEarlier, notify }) => {
         let isBusy = false
         let isStopped = false
         let storeFault: "nothing" | "stored" | undefined
@@ -115,7 +120,7 @@ describe("Results that come while the owner works, rests and fetches", () => {
           host: { ...host, deliver },
           troupe,
           inbox,
-          notify: "each",
+          notify,
           notifySeconds: 60,
           now: Date.now,
           reportError: (error) => broken.push(`a defect: ${error}`),

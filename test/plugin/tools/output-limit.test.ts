@@ -23,6 +23,13 @@ describe("What fits into a tool's answer", () => {
     expect(fitting([lines(900), lines(800), lines(101)])).toBe(2)
   })
 
+  it("is what leaves room for the other lines", () => {
+    expect(fitting([bytes(20_000), bytes(20_000)], [bytes(6_000)])).toBe(2)
+    expect(fitting([bytes(20_000), bytes(20_000)], [bytes(6_001)])).toBe(1)
+    expect(fitting([lines(899), lines(899)], ["x", "x"])).toBe(2)
+    expect(fitting([lines(899), lines(900)], ["x", "x"])).toBe(1)
+  })
+
   it("is the first in any case: opencode keeps the whole of it in a file", () => {
     expect(fitting([bytes(100_000)])).toBe(1)
     expect(fitting([bytes(100_000), "x"])).toBe(1)

@@ -262,7 +262,9 @@ describe("agents_start", () => {
       return (await call("agents_start", { tasks }, { agent: "plan", ask })).output
     }
     const refusal = (permitted: string) =>
-      `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
+      permitted === "none"
+        ? 'Refused: a: "plan" may start no subagent'
+        : `Refused: a: "plan" may not start "general"; it may start: ${permitted}`
 
     it.each<[string, PermissionRule[], PermissionRule[], string]>([
       ["its agent's rules", [rule("*", "allow"), rule("general", "deny")], [], "explore, review"],

@@ -37,13 +37,18 @@ export const loadFiles = (address: string) =>
   get<FilesAnswer>(`/api/jobs/${encodeURIComponent(address)}/files`)
 
 export const cancelJob = (address: string, reason: string) =>
-  post(`/api/jobs/${encodeURIComponent(address)}/cancel`, reason === "" ? {} : { reason })
+  post(`/api/jobs/${encodeURIComponent(address)}/cancel`, reasonOf(reason))
 /** All jobs of an owner that run, or those of one batch. Resolves with their number. */
 export const cancelAll = async (owner: string, batch: string | undefined, reason: string) => {
-  const body = { owner, ...(batch !== undefined && { batch }), ...(reason !== "" && { reason }) }
+  const body = { owner, ...(batch !== undefined && { batch }), ...reasonOf(reason) }
   const answer = (await (await post("/api/cancel", body)).json()) as CancelledAnswer
   return answer.cancelled
 }
+
+/** Wherever it is read, it says who has cancelled the job. */
+const reasonOf = (reason: string) =>
+  reason === "" ? {} : { reason: `cancelled in the inspector: ${reason}` }
+
 export const sendTo = (address: string, message: string) =>
   post(`/api/jobs/${encodeURIComponent(address)}/send`, { message })
 

@@ -1,5 +1,6 @@
-import type { MessageAnswer, MessagesAnswer } from "../../http/api.ts"
+import type { JobAnswer, MessageAnswer, MessagesAnswer } from "../../http/api.ts"
 import { loadMessages, Refused } from "./api.ts"
+import { hasQuestion } from "./needs.ts"
 
 export type Message = MessageAnswer
 export type Part = Message["parts"][number]
@@ -91,6 +92,34 @@ export function completed(messages: readonly Message[], full: string | undefined
   const parts = last.parts.map((part): Part => (isIts(part) ? { type: "text", text: full } : part))
   return [...messages.slice(0, -1), { ...last, parts }]
 }
+
+const nobody: ReadonlySet<Part> = new Set()
+/** Shorter words may stand in any text, characters. */
+const tellingLength = 4
+
+/**
+ * The calls that go on once a person has answered. A request does not say which it is about: all that are under way
+ * where there are no more of them than requests, otherwise those whose arguments have in common with one what it asks.
+ */
+export function waitingCalls(
+  messages: readonly Message[],
+  { phase, asks = [], requests }: Pick<JobAnswer, "phase" | "asks" | "requests">,
+): ReadonlySet<Part> {
+  if (!hasQuestion({ phase })) return nobody
+  const latest = messages.findLast(({ role }) => role === "assistant")
+  const calls = (latest?.parts ?? []).filter(
+    ({ type, status }) => type === "tool" && (status === "running" || status === "pending"),
+  )
+  if (calls.length <= asks.length) return new Set(calls)
+  const asked = requests.flatMap((request) =>
+    (request.kind === "permission" ? request.parts : request.questions).map(({ text }) => text),
+  )
+  const isAsked = ({ text }: { text: string }) =>
+    asked.some((words) => isIn(text, words) || isIn(words, text))
+  return new Set(calls.filter(({ input = [] }) => input.some(isAsked)))
+}
+
+const isIn = (part: string, text: string) => part.length >= tellingLength && text.includes(part)
 
 /** What one side said without being interrupted: opencode makes a message of each step. */
 export type Turn = { role: Message["role"]; messages: readonly Message[] }

@@ -71,7 +71,11 @@ export function amount(value: number): string {
 
 export const tokensOf = ({ usage }: Pick<JobView, "usage">) => usage.input + usage.output + usage.reasoning
 
-export const money = (dollars: number) => (dollars === 0 ? "$0" : `$${dollars.toFixed(dollars < 1 ? 4 : 2)}`)
+/** `—` where tokens were used and cost nothing: opencode knows no price of them, for which it has no other sign. */
+export function costWords({ tokens, cost }: { tokens: number; cost: number }): string {
+  if (cost === 0) return tokens === 0 ? "$0" : "—"
+  return `$${cost.toFixed(cost < 1 ? 4 : 2)}`
+}
 
 /** The agent's tool has another name for what people send. */
 export const errorWords = ({ kind, message }: JobError) =>

@@ -12,6 +12,7 @@ import {
   type Conversation as Read,
   type Turn,
   turnsOf,
+  waitingCalls,
 } from "../model/conversation.ts"
 import { findJob } from "../model/jobs.ts"
 import { unread } from "../model/sent.ts"
@@ -26,8 +27,9 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
   const { messages, state, problem } = useConversation(address, job)
   const full = isLive(job) ? undefined : job.text
   const turns = useMemo(() => turnsOf(completed(messages, full)), [messages, full])
-  const waiting = unread(address, messages)
-  const box = useEnd(messages, isLive(job), waiting.length)
+  const unreadTexts = unread(address, messages)
+  const waiting = useMemo(() => waitingCalls(messages, job), [messages, job])
+  const box = useEnd(messages, isLive(job), unreadTexts.length)
   const goTo = (top: number) => {
     box.current?.scrollTo({ top })
     box.current?.scrollIntoView({ block: top === 0 ? "start" : "end" })
@@ -43,18 +45,18 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
       {messages.length === 0 ? (
         <>
           <Nothing state={state} job={job} />
-          <Unread texts={waiting} />
+          <Unread texts={unreadTexts} />
         </>
       ) : (
         <div class="talk" ref={box} tabIndex={0} role="region" aria-label="Messages">
           {turns.map((turn) => (
-            <OneTurn key={turn.messages[0]?.id} turn={turn} agent={job.agent} />
+            <OneTurn key={turn.messages[0]?.id} turn={turn} agent={job.agent} waiting={waiting} />
           ))}
           {job.phase === "working" && <p class="quiet now">at work …</p>}
           {!isLive(job) && job.noText && job.noText.kind !== "nothing" && (
             <p class="quiet">{job.noText.message}</p>
           )}
-          <Unread texts={waiting} />
+          <Unread texts={unreadTexts} />
         </div>
       )}
       {messages.length > 0 && (
@@ -165,7 +167,11 @@ function useWindowHeight(box: RefObject<HTMLElement | null>): void {
 
 const originWords = { summary: "Summary of what was said before", notice: "Notice" }
 
-function OneTurn({ turn: { role, messages }, agent }: { turn: Turn; agent: string }) {
+/** Those that wait for a person. */
+type Waiting = ReadonlySet<Part>
+type TurnProps = { turn: Turn; agent: string; waiting: Waiting }
+
+function OneTurn({ turn: { role, messages }, agent, waiting }: TurnProps) {
   const first = messages[0]
   return (
     <article class={`turn by-${role}`}>
@@ -185,7 +191,7 @@ function OneTurn({ turn: { role, messages }, agent }: { turn: Turn; agent: strin
         )}
       </h3>
       {messages.map((message) => (
-        <OneMessage key={message.id} message={message} />
+        <OneMessage key={message.id} message={message} waiting={waiting} />
       ))}
     </article>
   )
@@ -194,12 +200,12 @@ function OneTurn({ turn: { role, messages }, agent }: { turn: Turn; agent: strin
 /** opencode's word for a step that was cancelled. */
 const stopped = "Aborted"
 
-function OneMessage({ message }: { message: Message }) {
+function OneMessage({ message, waiting }: { message: Message; waiting: Waiting }) {
   return useMemo(
     () => (
       <div class="said">
         {message.parts.map((part, index) => (
-          <OnePart key={index} part={part} />
+          <OnePart key={index} part={part} isWaiting={waiting.has(part)} />
         ))}
         {message.cut && <p class="quiet">It has more parts than these.</p>}
         {message.error !== undefined && (
@@ -209,12 +215,12 @@ function OneMessage({ message }: { message: Message }) {
         )}
       </div>
     ),
-    [message],
+    [message, waiting],
   )
 }
 
-function OnePart({ part }: { part: Part }) {
-  if (part.type === "tool") return <Call part={part} />
+function OnePart({ part, isWaiting }: { part: Part; isWaiting: boolean }) {
+  if (part.type === "tool") return <Call part={part} isWaiting={isWaiting} />
   if (part.text === undefined || part.text.trim() === "") return null
   const text = (
     <>
@@ -235,11 +241,13 @@ const statusWords = {
   running: { sign: "▶", word: "running" },
   completed: { sign: "✓", word: "completed" },
   error: { sign: "✕", word: "failed" },
+  waiting: { sign: "!", word: "waiting for you" },
 }
 
 /** A call of a tool: what it is about on one line, its arguments and its result folded. */
-function Call({ part }: { part: Part }) {
-  const { tool = "", title, status = "running", input = [], output, startedAt, endedAt } = part
+function Call({ part, isWaiting }: { part: Part; isWaiting: boolean }) {
+  const { tool = "", title, input = [], output, startedAt, endedAt } = part
+  const status = isWaiting ? "waiting" : (part.status ?? "running")
   const { sign, word } = statusWords[status]
   const took = startedAt !== undefined && endedAt !== undefined ? duration(endedAt - startedAt) : undefined
   const summary = (

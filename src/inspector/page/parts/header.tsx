@@ -40,6 +40,7 @@ export function Header() {
         <span aria-hidden="true" class="dot" />
         {connectionWords[connection.value]}
         {connection.value === "stale" && ` since ${clockTime(heardAt.value)}`}
+        {connection.value === "reconnecting" && `, nothing heard since ${clockTime(heardAt.value)}`}
       </span>
       <span class="hidden" role="status">
         {askingWords(asking.value.length)}

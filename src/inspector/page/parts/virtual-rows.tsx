@@ -1,11 +1,14 @@
-import { signal, useSignal } from "@preact/signals"
+import { signal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef } from "preact/hooks"
+import { useVisibleRows } from "./visible-rows.ts"
 
 type Props<T> = {
   label: string
   head: ComponentChildren
   rows: readonly T[]
+  /** What the rows were chosen and sorted by: with another one they are seen from the first. */
+  choice: string
   keyOf(row: T): string
   render(row: T, index: number): ComponentChildren
   /** The index of the selected row; -1 for none. */
@@ -25,24 +28,13 @@ const noteWidth = () => {
 }
 narrow.addEventListener("change", noteWidth)
 noteWidth()
-/** Rows drawn above and below the visible ones. */
-const margin = 6
 
 /** A table of any length. Only the visible rows exist. */
 export function VirtualRows<T>(props: Props<T>) {
-  const { label, head, rows, keyOf, render, current, isFocusDue, onFocus } = props
+  const { label, head, rows, choice, keyOf, render, current, isFocusDue, onFocus } = props
   const rowHeight = isNarrow.value ? heights.narrow : heights.wide
   const box = useRef<HTMLDivElement>(null)
-  const top = useSignal(0)
-  const height = useSignal(600)
-
-  useEffect(() => {
-    const element = box.current
-    if (!element) return
-    const watch = new ResizeObserver(() => (height.value = element.clientHeight))
-    watch.observe(element)
-    return () => watch.disconnect()
-  }, [height])
+  const { first, end: last, look } = useVisibleRows(box, rowHeight)
 
   const isNew = useRef(true)
   useEffect(() => {
@@ -56,8 +48,16 @@ export function VirtualRows<T>(props: Props<T>) {
     const end = start + rowHeight + heights.wide
     if (start < element.scrollTop) element.scrollTop = start
     else if (end > element.scrollTop + element.clientHeight) element.scrollTop = end - element.clientHeight
-    top.value = element.scrollTop
-  }, [current, top, rowHeight])
+    look()
+  }, [current, rowHeight])
+
+  const shown = useRef(choice)
+  useEffect(() => {
+    if (shown.current === choice) return
+    shown.current = choice
+    box.current?.scrollTo({ top: 0 })
+    look()
+  }, [choice])
 
   // After every render: a row that is far away exists only once it has been scrolled to.
   useEffect(() => {
@@ -65,19 +65,10 @@ export function VirtualRows<T>(props: Props<T>) {
     box.current?.querySelector<HTMLElement>(".row.current :is(a, button)")?.focus({ preventScroll: true })
   })
 
-  const first = Math.max(0, Math.floor(top.value / rowHeight) - margin)
-  const last = Math.min(rows.length, Math.ceil((top.value + height.value) / rowHeight) + margin)
   const visible = rows.slice(first, last)
 
   return (
-    <div
-      class="rows"
-      ref={box}
-      tabIndex={0}
-      role="region"
-      aria-label={label}
-      onScroll={() => (top.value = box.current?.scrollTop ?? 0)}
-    >
+    <div class="rows" ref={box} tabIndex={0} role="region" aria-label={label}>
       <div role="table" aria-label={label} aria-rowcount={rows.length + 1}>
         <div role="row" class="row head" aria-rowindex={1}>
           {head}

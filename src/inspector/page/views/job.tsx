@@ -4,11 +4,11 @@ import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import type { JobAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
-import { loadJob } from "../model/api.ts"
-import { findJob, now, titles } from "../model/jobs.ts"
+import { followJob } from "../model/followed-job.ts"
+import { now, titles } from "../model/jobs.ts"
 import { neighbourJob } from "../model/list.ts"
 import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
-import { addressOf, amount, dateTime, duration, errorWords, money } from "../model/words.ts"
+import { addressOf, amount, costWords, dateTime, duration, errorWords, tokensOf } from "../model/words.ts"
 import { Conversation } from "../parts/conversation.tsx"
 import { Files } from "../parts/files.tsx"
 import { Heading } from "../parts/heading.tsx"
@@ -84,33 +84,17 @@ export function Job({ address }: { address: string }) {
   )
 }
 
-/** The job with its history, loaded again when the feed says that it changed, at most once a second. */
 function useJob(address: string): { job: JobAnswer | undefined; problem: string } {
   const job = useSignal<JobAnswer | undefined>(undefined)
   const problem = useSignal("")
-  const view = findJob(address)
-  const due = useSignal(0)
-  useEffect(() => {
-    let isCurrent = true
-    const load = async () => {
-      due.value = Date.now() + 1_000
-      try {
-        const loaded = await loadJob(address)
-        if (!isCurrent) return
+  useEffect(
+    () =>
+      followJob(address, (loaded, why) => {
         job.value = loaded
-        problem.value = ""
-      } catch (error) {
-        if (isCurrent) problem.value = error instanceof Error ? error.message : String(error)
-      }
-    }
-    // A change of state is shown at once; growing text can wait.
-    const isOther = job.value?.state !== view?.state || job.value?.phase !== view?.phase
-    const timer = setTimeout(load, isOther ? 0 : Math.max(0, due.value - Date.now()))
-    return () => {
-      isCurrent = false
-      clearTimeout(timer)
-    }
-  }, [address, view, job, problem, due])
+        problem.value = why
+      }),
+    [address, job, problem],
+  )
   return { job: job.value, problem: problem.value }
 }
 
@@ -202,7 +186,7 @@ function Details({ job }: { job: JobAnswer }) {
     ["tokens in / out", `${amount(usage.input)} / ${amount(usage.output)}`],
     ["reasoning", amount(usage.reasoning)],
     ["cache read / write", `${amount(usage.cacheRead)} / ${amount(usage.cacheWrite)}`],
-    ["cost", money(usage.cost)],
+    ["cost", costWords({ tokens: tokensOf(job), cost: usage.cost })],
     ["session", job.session || "none"],
     ["owner", titles.value[job.owner] ?? job.owner],
     ["owner's session", titles.value[job.owner] === undefined ? undefined : job.owner],

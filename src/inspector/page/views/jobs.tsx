@@ -26,9 +26,9 @@ import { liveIn } from "../model/tree.ts"
 import {
   amount,
   clockTime,
+  costWords,
   duration,
   keyOf,
-  money,
   STATES,
   stateWords,
   timeOf,
@@ -70,6 +70,7 @@ export function Jobs() {
           label="Jobs"
           head={<Head />}
           rows={rows.value}
+          choice={[address.value.q, address.value.sort, address.value.isDescending].join(" ")}
           keyOf={(row) => (row.kind === "job" ? keyOf(row.job) : rowKey(row))}
           isFocusDue={isFocusDue.value}
           onFocus={focused}
@@ -231,7 +232,7 @@ function OwnerCells({ row }: { row: OwnerRow }) {
       <Progress row={row} what={`Jobs of ${title ?? row.owner} that have ended`} />
       <CountWords row={row} />
       <span class="quiet sums">
-        {amount(row.tokens)} tokens · {money(row.cost)} · {title !== undefined && <code>{row.owner}</code>}{" "}
+        {amount(row.tokens)} tokens · {costWords(row)} · {title !== undefined && <code>{row.owner}</code>}{" "}
         <Words text={row.project} />
       </span>
       <OwnerActions row={row} />
@@ -246,7 +247,7 @@ function BatchCells({ row }: { row: BatchRow }) {
       <Progress row={row} what="Jobs of this batch that have ended" />
       <CountWords row={row} />
       <span class="quiet sums">
-        {amount(row.tokens)} tokens · {money(row.cost)}
+        {amount(row.tokens)} tokens · {costWords(row)}
       </span>
       <OwnerActions row={row} />
     </span>
@@ -323,7 +324,7 @@ function JobCells({ job, depth }: { job: JobView; depth: number }) {
         {amount(tokensOf(job))}
       </span>
       <span role="cell" class="number at-cost">
-        {money(job.usage.cost)}
+        {costWords({ tokens: tokensOf(job), cost: job.usage.cost })}
       </span>
     </>
   )

@@ -5,9 +5,9 @@ import { lookForAnswer, noteOf } from "../model/answers.ts"
 import { allJobs, asking, counts, now, projects, slow } from "../model/jobs.ts"
 import {
   amount,
+  costWords,
   doing,
   duration,
-  money,
   STATES,
   stateWords,
   timeOf,
@@ -120,7 +120,7 @@ function Counts() {
         </div>
         <div>
           <dt>cost</dt>
-          <dd>{money(cost)}</dd>
+          <dd>{costWords({ tokens, cost })}</dd>
         </div>
         <div>
           <dt>{projects.value.length === 1 ? "project" : "projects"}</dt>

@@ -17,8 +17,9 @@ import {
 } from "../model/lanes.ts"
 import { found } from "../model/list.ts"
 import { type SpanKind, spanWords } from "../model/spans.ts"
-import { addressOf, amount, clockTime, duration, money, signOf, stateWords } from "../model/words.ts"
+import { addressOf, amount, clockTime, costWords, duration, signOf, stateWords } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
+import { useVisibleRows } from "../parts/visible-rows.ts"
 import { Words } from "../parts/words.tsx"
 
 /** Most jobs drawn: more could not be told apart. */
@@ -288,27 +289,10 @@ type LanesProps = { lines: Line[]; seen: Range; scale: Scale; ticks: number[]; e
 /** Only the visible lines exist. */
 function Lanes({ lines, seen, scale, ticks, end }: LanesProps) {
   const box = useRef<HTMLDivElement>(null)
-  const top = useSignal(0)
-  const height = useSignal(500)
+  const { first, end: last } = useVisibleRows(box, lineHeight)
   useHandling(box, seen)
-  useEffect(() => {
-    const element = box.current
-    if (!element) return
-    const watch = new ResizeObserver(() => (height.value = element.clientHeight))
-    watch.observe(element)
-    return () => watch.disconnect()
-  }, [height])
-  const first = Math.max(0, Math.floor(top.value / lineHeight) - 4)
-  const last = Math.ceil((top.value + height.value) / lineHeight) + 4
   return (
-    <div
-      class="lanes-box"
-      ref={box}
-      tabIndex={0}
-      role="region"
-      aria-label="Jobs by owner"
-      onScroll={() => (top.value = box.current?.scrollTop ?? 0)}
-    >
+    <div class="lanes-box" ref={box} tabIndex={0} role="region" aria-label="Jobs by owner">
       <ol class="lanes" style={{ height: `${lines.length * lineHeight}px` }}>
         {lines.slice(first, last).map((line, offset) => {
           const style = { top: `${(first + offset) * lineHeight}px` }
@@ -432,7 +416,11 @@ function Usage({ points }: { points: Spent[] }) {
   return (
     <div class="usage">
       <Grown name="Tokens" points={points.map(({ tokens }) => tokens - first.tokens)} words={amountWords} />
-      <Grown name="Cost" points={points.map(({ cost }) => cost - first.cost)} words={money} />
+      <Grown
+        name="Cost"
+        points={points.map(({ cost }) => cost - first.cost)}
+        words={(cost) => costWords({ cost, tokens: last.tokens - first.tokens })}
+      />
     </div>
   )
 }
