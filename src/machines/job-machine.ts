@@ -18,6 +18,7 @@ import { toRecord } from "./job-record.ts"
 import {
   type Activity,
   type Ask,
+  type Attempt,
   type EndedState,
   type JobError,
   type JobRecord,
@@ -163,6 +164,8 @@ export const jobMachine = setup({
       asks: [],
       tools: [],
     })),
+    // A follow-up goes on with it, in the same session.
+    nameNext: assign(({ context }) => ({ job: withNext(context, {}) })),
     moveOn: assign(({ context }, output: LeaveChildOutput & { at: number }) => movedOn(context, output)),
     settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
   },
@@ -481,10 +484,13 @@ export const jobMachine = setup({
                   {
                     guard: { type: "may have changed something", params: ({ event }) => event.output },
                     target: "#job.prompting.stopping",
-                    actions: {
-                      type: "decideEnd",
-                      params: ({ context, event }) => notRepeated(context, event.output),
-                    },
+                    actions: [
+                      {
+                        type: "decideEnd",
+                        params: ({ context, event }) => notRepeated(context, event.output),
+                      },
+                      "nameNext",
+                    ],
                   },
                   { target: "opening", actions: { type: "moveOn", params: ({ event }) => event.output } },
                 ],
@@ -653,18 +659,23 @@ function movedOn(
   context: JobContext,
   { prompt, usage, at }: LeaveChildOutput & { at: number },
 ): Partial<JobContext> {
-  const { job, session } = context
-  const [next, ...fallbacks] = job.fallbacks ?? []
-  const used = usage ?? withoutAttempts(context.usage, job.attempts)
-  const attempt = { model: job.model, error: failureOf(context), session, usage: used }
-  const attempts = [...(job.attempts ?? []), attempt]
+  const { session } = context
+  const used = usage ?? withoutAttempts(context.usage, context.job.attempts)
+  const job = { ...withNext(context, { session, usage: used }), prompt }
   return {
-    job: { ...job, prompt, model: next?.model, variant: next?.variant, fallbacks, attempts },
-    usage: withAttempts(NO_USAGE, attempts),
+    job,
+    usage: withAttempts(NO_USAGE, job.attempts),
     failure: undefined,
     // A slot is one for a model, whichever its variant.
-    slotAt: next?.model === job.model ? at : undefined,
+    slotAt: job.model === context.job.model ? at : undefined,
   }
+}
+
+function withNext(context: JobContext, left: Pick<Attempt, "session" | "usage">): JobInput {
+  const { job } = context
+  const [next, ...fallbacks] = job.fallbacks ?? []
+  const attempts = [...(job.attempts ?? []), { model: job.model, error: failureOf(context), ...left }]
+  return { ...job, model: next?.model, variant: next?.variant, fallbacks, attempts }
 }
 
 function usageNow({ job, usage: known }: JobContext, usage: Usage | undefined): Usage {
@@ -714,7 +725,7 @@ function notRepeated(context: JobContext, { changed, at }: LeaveChildOutput & { 
   const { kind, message } = failureOf(context)
   const words =
     `${message}. ${nextOf(context)} was not asked instead: ${changed.join(", ")} had run by then, and what that has ` +
-    "changed is not to be done twice. agents_send continues the job where it is."
+    "changed is not to be done twice. agents_send has it go on where the job is."
   return { ending: { state: "failed", error: { kind, message: words } }, at }
 }
 

@@ -14,7 +14,13 @@ export type Limits = {
 }
 
 /** `model`: `provider/model`; absent where opencode chooses, and only the limit of all counts. */
-export type Claim = { owner: string; job: string; model?: string | undefined }
+export type Claim = {
+  owner: string
+  job: string
+  model?: string | undefined
+  /** It was named to take the place of another model of its provider: what holds that one does not hold this. */
+  isFallback?: boolean
+}
 
 export type Bound = {
   /** A provider or a model; empty for all. */
@@ -58,9 +64,10 @@ export const slotsIn = (concurrency: Concurrency) =>
 
 /** A claim that holds or waits already changes nothing, unless its job goes on with another model: then it queues anew. */
 export function request(limits: Limits, { owner, job, model }: Claim): Limits {
-  const claim = { owner, job, ...(model !== undefined && { model }) }
-  const known = [...limits.holders, ...limits.waiting].find((each) => isSame(each, claim))
+  const known = [...limits.holders, ...limits.waiting].find((each) => isSame(each, { owner, job }))
   if (known && known.model === model) return limits
+  const isFallback = known && providerOf(known.model) === providerOf(model)
+  const claim = { owner, job, ...(model !== undefined && { model }), ...(isFallback && { isFallback }) }
   const { waiting, bounds, ...others } = known ? release(limits, claim) : limits
   return {
     ...others,
@@ -210,8 +217,10 @@ function isFull({ holders }: Limits, bound: Bound): boolean {
   return holders.filter((holder) => isUnder(bound, holder)).length >= bound.most
 }
 
-function holdOf({ holds }: Limits, { model }: Claim): Hold | undefined {
-  return holds.length > 0 ? holds.find(({ provider }) => provider === providerOf(model)) : undefined
+function holdOf({ holds }: Limits, { model, isFallback }: Claim): Hold | undefined {
+  return holds.length > 0 && !isFallback
+    ? holds.find(({ provider }) => provider === providerOf(model))
+    : undefined
 }
 
 const isUnder = ({ of }: Bound, { model }: Claim) => of === "" || of === model || of === providerOf(model)

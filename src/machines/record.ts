@@ -93,7 +93,7 @@ export const Attempt = z.object({
   /** `provider/model`; absent where opencode chose. */
   model: z.string().optional(),
   error: JobError,
-  /** The child session that it was tried in, which stays readable. */
+  /** The child session that it was tried in, which stays readable; absent where the job is to go on in it. */
   session: z.string().optional(),
   /** What that session had used. */
   usage: Usage.optional(),

@@ -135,7 +135,13 @@ describe("A job with fallbacks", () => {
     it("where its child may have changed something: it fails, says what and which model was not asked", async () => {
       await troupe.tell("j1", troupe.retrying(1, 600_000))
       await left({ changed: ["bash", "edit"] })
-      expect(troupe.record("j1")).toMatchObject({ state: "failed", session: "ses_1", model: "p/m" })
+      expect(troupe.record("j1")).toMatchObject({
+        state: "failed",
+        session: "ses_1",
+        // What a follow-up goes on with.
+        model: "q/n",
+        attempts: [{ model: "p/m" }],
+      })
       const { message } = troupe.record("j1").error ?? {}
       expect(message).toMatch(
         /^overloaded \(its next try would be in 600 s\)\. q\/n was not asked instead: bash, edit /,

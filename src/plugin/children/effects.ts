@@ -146,6 +146,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       agent: job.agent,
       rules: left?.rules ?? [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
       stored: await store.newStored(job, left),
+      isPermitted: left !== undefined,
     })
     if (!session.ok) throw failure("create", session.error)
     const { id } = session.value

@@ -1,9 +1,10 @@
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import { type Host, isGone, type ToolCall } from "../host/port.ts"
+import { type Host, isGone, type ModelChoice, type ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
+import type { StoredJob } from "../records/stored-job.ts"
 import { textOf } from "../records/texts.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { within } from "../util/within.ts"
@@ -137,6 +138,7 @@ export function createMessenger({
     // Recovery may have found a run that another process has begun.
     if (current.run !== record.run) return hand(current, message, call)
     if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
+    const next = await nextModel(record, stored)
     const isUndelivered = !inbox.isTaken(current, call?.place.call)
     const job: JobInput = {
       id: record.id,
@@ -147,7 +149,7 @@ export function createMessenger({
       prompt: message,
       agent: record.agent,
       model: record.model,
-      variant: stored?.variant,
+      variant: next ? next.variant : stored?.variant,
       attempts: record.attempts,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
@@ -174,6 +176,23 @@ export function createMessenger({
       throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     troupe.start(job)
     return `Run ${job.run} started; agents_wait returns its result.`
+  }
+
+  /** The model that the run before has named to go on with: its session still has the one before. */
+  async function nextModel(
+    { session, model, attempts = [], run }: JobRecord,
+    stored: StoredJob | undefined,
+  ): Promise<ModelChoice | undefined> {
+    const left = attempts.at(-1)
+    if (run > 1 || !left || left.session !== undefined) return undefined
+    const next = stored?.fallbacks?.find((each) => each.model === model)
+    if (!next) return undefined
+    const switched = await host.switchModel?.(session, next)
+    if (switched?.ok === false)
+      throw new Error(
+        `opencode did not change the model to ${model}: ${switched.error.message}. Nothing was sent.`,
+      )
+    return next
   }
 
   async function goesOnElsewhere({ session }: JobRecord): Promise<boolean> {

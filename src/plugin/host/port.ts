@@ -58,6 +58,8 @@ export type Host = {
    * Messages whose delivery to this owner has begun, if its `messages` cannot be trusted to show those that are there.
    */
   begunDeliveries(owner: string): Promise<Result<BegunDelivery[]>>
+  /** Has a session go on with another model. Not there where each prompt says its own. */
+  switchModel?: (session: string, choice: ModelChoice) => Promise<Result<unknown>>
   /** Hands a child more text: a busy one takes it up at its next step, an idle one starts a turn. */
   steer(prompt: Prompt): Promise<Result<unknown>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
@@ -159,6 +161,8 @@ export type NewSession = {
   agent: string
   rules: PermissionRule[]
   stored: object
+  /** Its job was permitted before: nobody is asked again. */
+  isPermitted?: boolean
 }
 
 export type HostMessage = UserMessage | AssistantMessage

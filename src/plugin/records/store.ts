@@ -87,7 +87,7 @@ export class JobStore {
       askedAt,
       askedBefore,
       takesLease: true,
-      ...(variant !== undefined && { variant }),
+      variant,
       ...(startedBy && { ownerAgent: startedBy.agent }),
     })
   }

@@ -18,7 +18,7 @@ export function statusLine(record: JobRecord, now: number): string {
     doing(record),
     onHold(record, now),
     spent(record),
-    record.attempts ? modelWords(record) : "",
+    modelWords(record),
     record.error ? excerpt(reasonOf(record.error)) : "",
     record.isTruncated ? truncated : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
@@ -32,7 +32,7 @@ const truncated = "its answer was cut off at the model's output limit"
 export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(oneLine(reasonOf(record.error))))}` : ""
   const cutOff = record.isTruncated ? [`${truncated}; agents_send can ask for the rest`] : []
-  const notes = [...cutOff, ...(record.attempts ? [modelWords(record)] : [])]
+  const notes = [...cutOff, modelWords(record)].filter((note) => note !== "")
   const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
   const time = duration(timeOf(record, now))
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
@@ -52,8 +52,11 @@ function textWords(text: TextOf): string {
   }
 }
 
-/** `model openai/y, after anthropic/x (provider: Invalid API key (HTTP 401))` */
-function modelWords({ model, attempts = [] }: JobRecord): string {
+/** `model openai/y, after anthropic/x (provider: Invalid API key (HTTP 401))`; empty where it has had no other. */
+function modelWords({ model, attempts = [], run, state }: JobRecord): string {
+  // What was not asked yet is named in the reason.
+  const isUnasked = state === "failed" && run === 1 && attempts.at(-1)?.session === undefined
+  if (attempts.length === 0 || isUnasked) return ""
   const left = attempts.map(({ model, error }) => `${model ?? "another"} (${excerpt(reasonOf(error))})`)
   return `model ${model ?? "another"}, after ${left.join(" and ")}`
 }
