@@ -14,11 +14,6 @@ export const strykerPlugins = [
  */
 const exceptions = [
   {
-    file: "src/machines/limits.ts",
-    within: "job === undefined",
-    reason: "who stands in line has a job, which the compiler cannot see",
-  },
-  {
     file: "src/machines/system-machine.ts",
     within: "{ supervisor: supervisorMachine }",
     reason: "`createTroupe` provides it with its effects",

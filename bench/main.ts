@@ -8,6 +8,7 @@ import { actorCost } from "./actor-cost.ts"
 import { fanOut } from "./fan-out.ts"
 import { benchInspector } from "./inspector.ts"
 import { keptTexts } from "./kept-texts.ts"
+import { ownerTurns } from "./owner-turns.ts"
 import type { Bench, Part } from "./part.ts"
 import { peers } from "./peers.ts"
 import { writeReadme } from "./readme.ts"
@@ -25,6 +26,7 @@ const parts: Record<string, { measure: Part; isOfOpencode: boolean }> = {
   "start-up": { measure: startUp, isOfOpencode: true },
   terminal: { measure: benchTerminal, isOfOpencode: true },
   peers: { measure: peers, isOfOpencode: true },
+  "owner-turns": { measure: ownerTurns, isOfOpencode: true },
   "kept-texts": { measure: keptTexts, isOfOpencode: true },
   "actor-cost": { measure: actorCost, isOfOpencode: false },
   inspector: { measure: benchInspector, isOfOpencode: false },

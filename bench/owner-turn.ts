@@ -37,6 +37,11 @@ export const startAndWait = (count: number): Call[][] => [
   [{ name: "agents_wait", args: {} }],
 ]
 
+/** Starts so many jobs and waits for all of them in one call. */
+export const startAndReturn = (count: number): Call[][] => [
+  [{ name: "agents_start", args: { tasks: tasks(count), wait: true } }],
+]
+
 /** A call of opencode's own tool for subagents. */
 export function ownCall(generation: Generation, piece: number, isInBackground = false): Call {
   const args = {

@@ -2,9 +2,18 @@ import type { ModelRequest, ScriptedModel } from "../test/support/scripted-model
 import { startScriptedModel } from "../test/support/scripted-model.ts"
 import { alternate } from "./alternate.ts"
 import { type BenchOpencode, startBench } from "./opencode.ts"
-import { answerTo, answerWork, type Call, modelMs, ownCall, scriptTurn, startAndWait } from "./owner-turn.ts"
+import {
+  answerTo,
+  answerWork,
+  type Call,
+  modelMs,
+  ownCall,
+  scriptTurn,
+  startAndReturn,
+  startAndWait,
+} from "./owner-turn.ts"
 import type { Part, Row } from "./part.ts"
-import { medianRow, ratios } from "./statistics.ts"
+import { differences, medianRow, ratios } from "./statistics.ts"
 
 const jobs = 8
 const pieces = Array.from({ length: jobs }, (_, piece) => piece)
@@ -26,14 +35,22 @@ export const peers: Part = async (bench) => {
   const without = await startBench(generation, { model, plugin: false, env })
   try {
     const measured = await alternate(bench, {
+      oneCall: () => turn(withPlugin, model, startAndReturn(jobs)),
       plugin: () => turn(withPlugin, model, startAndWait(jobs)),
       foreground: () => turn(without, model, [pieces.map((piece) => ownCall(generation, piece))]),
       background: () => turn(without, model, [pieces.map((piece) => ownCall(generation, piece, true))]),
     })
     return [
+      ...rowsOf("plugin, one call", measured.oneCall),
       ...rowsOf("plugin", measured.plugin),
       ...rowsOf(`${own}, parallel calls`, measured.foreground),
       ...rowsOf(`${own}, in the background`, measured.background),
+      ...ratioRows(`plugin, one call / ${own}, parallel calls`, measured.oneCall, measured.foreground, 1),
+      medianRow(
+        `plugin, one call, more than ${own}, parallel calls: requests of the owner's model`,
+        differences(of("ownerCalls", measured.oneCall), of("ownerCalls", measured.foreground)),
+        { unit: "calls", bound: 0 },
+      ),
       ...ratioRows(`plugin / ${own}, parallel calls`, measured.plugin, measured.foreground),
       ...ratioRows(`plugin / ${own}, in the background`, measured.plugin, measured.background),
     ]
@@ -87,9 +104,13 @@ function rowsOf(who: string, turns: readonly Turn[]): Row[] {
   ]
 }
 
-function ratioRows(what: string, ours: readonly Turn[], theirs: readonly Turn[]): Row[] {
+/** @param bound of the wall time */
+function ratioRows(what: string, ours: readonly Turn[], theirs: readonly Turn[], bound?: number): Row[] {
   return [
-    medianRow(`${what}: wall time`, ratios(of("ms", ours), of("ms", theirs)), { unit: "×" }),
+    medianRow(`${what}: wall time`, ratios(of("ms", ours), of("ms", theirs)), {
+      unit: "×",
+      ...(bound !== undefined && { bound }),
+    }),
     medianRow(`${what}: sent to the models`, ratios(of("bytes", ours), of("bytes", theirs)), { unit: "×" }),
   ]
 }

@@ -31,7 +31,7 @@ const own = (generation: Generation) => (generation === 1 ? "task" : "subagent")
 
 const tables: Record<string, { parts: string[]; lines(results: Results): string[] }> = {
   opencode: {
-    parts: ofBoth("fan-out", "wait-latency", "request-bytes", "start-up"),
+    parts: ofBoth("fan-out", "wait-latency", "owner-turns", "request-bytes", "start-up"),
     lines: (results) => [
       "| | opencode 1.18 | opencode 2 | bound |",
       "| --- | --: | --: | --: |",
@@ -61,18 +61,26 @@ const tables: Record<string, { parts: string[]; lines(results: Results): string[
       "| | wall time | opencode-troupe ÷ this | requests of the main agent's model | sent to all models | text of a failed job; of a stopped one |",
       "| --- | --: | --: | --: | --: | --: |",
       ...both.flatMap((generation) => [
-        peerLine(results, generation, "plugin", `**${nameOf(generation)}**: opencode-troupe`),
+        peerLine(
+          results,
+          generation,
+          "plugin, one call",
+          `**${nameOf(generation)}**: opencode-troupe, \`wait: true\`; the main agent waits meanwhile`,
+        ),
         peerLine(
           results,
           generation,
           `${own(generation)}, parallel calls`,
           `\`${own(generation)}\`, parallel calls; the main agent waits meanwhile`,
+          "plugin, one call",
         ),
+        peerLine(results, generation, "plugin", "opencode-troupe, in the background, then `agents_wait`"),
         peerLine(
           results,
           generation,
           `${own(generation)}, in the background`,
           `\`${own(generation)}\`, in the background`,
+          "plugin",
         ),
       ]),
     ],
@@ -116,6 +124,12 @@ const figures: Figure[] = [
     bound: "50 ms (1.18), 20 ms (2)",
   },
   {
+    label: "turns of the main agent for 8 jobs that end one by one over a minute, without `agents_wait`",
+    part: "owner-turns",
+    names: ["turns of an owner for 8 jobs that end one by one over a minute"],
+    bound: "2",
+  },
+  {
     label:
       "bytes added to a request of the main agent's model; to a child's request, compared with opencode's own subagent",
     part: "request-bytes",
@@ -123,7 +137,7 @@ const figures: Figure[] = [
       "added to a request of a main agent",
       "added to a request of a child, beside one of opencode's own",
     ],
-    bound: "3,000 (main agent), 0 (child)",
+    bound: "3,600 (main agent), 0 (child)",
   },
   {
     label: "added to opencode's startup",
@@ -198,12 +212,19 @@ const onceFigures: Figure[] = [
   },
 ]
 
-function peerLine(results: Results, generation: Generation, who: string, label: string): string {
+/** @param ours what of the plugin's it is compared with */
+function peerLine(
+  results: Results,
+  generation: Generation,
+  who: string,
+  label: string,
+  ours?: "plugin" | "plugin, one call",
+): string {
   const part = titleOf("peers", generation)
   const [wall = "", ...rest] = ["wall time", "requests of the owner's model", "sent to the models"].map(
     (what) => shown(rowOf(results, part, `8 jobs of 0.3 to 2.4 s, ${who}: ${what}`)),
   )
-  const ratio = who === "plugin" ? "" : shown(rowOf(results, part, `plugin / ${who}: wall time`))
+  const ratio = ours ? shown(rowOf(results, part, `${ours} / ${who}: wall time`)) : ""
   const [tool = who] = who.split(",")
   const kept = ["failed", "stopped"].map((end) => {
     const name = `that a ${end} job had written, given to its owner: ${tool}`

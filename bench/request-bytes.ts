@@ -15,7 +15,7 @@ export const requestBytes: Part = async ({ generation, folder, say }) => {
     const child = await childRequest(withPlugin, model, startAndWait(1))
     const other = await childRequest(without, model, [[ownCall(generation, 0)]])
     return [
-      { name: "added to a request of a main agent", ...added(owners[0], owners[1]), bound: 3_000 },
+      { name: "added to a request of a main agent", ...added(owners[0], owners[1]), bound: 3_600 },
       {
         name: "added to a request of a child, beside one of opencode's own",
         ...added(child, other),

@@ -23,8 +23,11 @@ import { heading } from "./third-party-licenses.ts"
  * get. It takes dist/ as it is: build first. Needs no network.
  */
 
-/** Kilobytes (1000 bytes). An install of a plugin should not be noticed. */
-const bounds = { packed: 260, unpacked: 1_000 }
+/**
+ * Kilobytes (1000 bytes). An install of a plugin should not be noticed. ajv, which is loaded only for tasks with a
+ * schema, takes 46 packed and 190 unpacked.
+ */
+const bounds = { packed: 310, unpacked: 1_190 }
 
 const allowed = /^(dist\/.+|server\.js|tui\.js|README\.md|LICENSE|package\.json)$/
 const required = [

@@ -52,6 +52,8 @@ export type Answer = {
   text: string
   /** The model's output limit cut `text` off. */
   isTruncated?: true
+  /** What `text` says as data, where the job has a schema. */
+  structured?: JobRecord["structured"]
   usage?: Usage | undefined
   error?: JobError | undefined
   /** With `error`: the model cannot be had, for want of a key or a quota, for instance. Another one may do. */

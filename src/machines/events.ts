@@ -50,6 +50,8 @@ export type JobInput = {
   fallbacks?: ModelChoice[] | undefined
   /** The models that were tried before, oldest first. */
   attempts?: Attempt[] | undefined
+  /** The JSON Schema that its answer has to fit. */
+  schema?: Record<string, unknown> | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
   rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
   /** The tool call that asks for this run, and the agent that calls: what a new child session is made for. */

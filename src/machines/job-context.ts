@@ -1,5 +1,5 @@
 import type { JobInput } from "./events.ts"
-import type { Activity, Ask, EndedState, JobError, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, EndedState, JobError, JobRecord, Retry, Usage } from "./record.ts"
 
 /** Plain JSON throughout, so that the same machine can run on a durable engine. */
 export type JobContext = {
@@ -31,6 +31,7 @@ export type JobContext = {
   text?: string | undefined
   /** The model's output limit cut the answer off. */
   isTruncated?: true | undefined
+  structured?: JobRecord["structured"]
   /** Why its model is left. */
   failure?: JobError | undefined
   /** How the job ends. The first decision stands. */

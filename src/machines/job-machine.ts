@@ -145,8 +145,11 @@ export const jobMachine = setup({
       ending: answer.error ? { state: "failed", error: answer.error } : { state: "done" },
       endedAt: endOf(context, answer.at),
       // A follow-up that fails leaves the earlier answer in place.
-      text: answer.error ? (context.job.earlier?.text ?? answer.text) : withUndelivered(context, answer.text),
-      isTruncated: answer.error ? undefined : answer.isTruncated,
+      text: isAnswer(answer)
+        ? withUndelivered(context, answer.text)
+        : (context.job.earlier?.text ?? answer.text),
+      isTruncated: isAnswer(answer) ? answer.isTruncated : undefined,
+      structured: answer.structured,
       usage: usageNow(context, answer.usage),
       ...waitOver(context, answer.at),
     })),
@@ -631,6 +634,9 @@ function endedRecord(context: JobContext): JobRecord {
 
 /** The clock may have been set back: nothing ends before it began. */
 const endOf = ({ startedAt, job }: JobContext, at: number) => Math.max(at, startedAt ?? job.createdAt)
+
+/** One that does not fit its schema is an answer all the same. */
+const isAnswer = ({ error }: PromptChildOutput) => error === undefined || error.kind === "schema"
 
 /** The run's answer, after what its owner would otherwise never be given. */
 function withUndelivered({ job: { earlier } }: JobContext, answer: string): string {

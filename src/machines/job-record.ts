@@ -62,6 +62,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     // That of an earlier run is no text of a run that goes on.
     text: ENDED_STATES.some((ended) => ended === state) ? context.text : undefined,
     isTruncated: context.isTruncated,
+    structured: context.structured,
     usage: context.usage,
     activity: context.activity,
     asks: context.asks.length > 0 ? context.asks : undefined,

@@ -62,22 +62,29 @@ export function createLimits(concurrency: Concurrency): Limits {
 export const slotsIn = (concurrency: Concurrency) =>
   typeof concurrency === "number" ? concurrency : concurrency.total
 
-/** A claim that holds or waits already changes nothing, unless its job goes on with another model: then it queues anew. */
+/**
+ * A claim that holds or waits already changes nothing, unless its job goes on with another model: then it gives up its
+ * slot and queues for another, or waits for that in its place in the queue.
+ */
 export function request(limits: Limits, { owner, job, model }: Claim): Limits {
-  const known = [...limits.holders, ...limits.waiting].find((each) => isSame(each, { owner, job }))
+  const isIt = (each: Claim) => isSame(each, { owner, job })
+  const known = [...limits.holders, ...limits.waiting].find(isIt)
   if (known && known.model === model) return limits
   const isFallback = known && providerOf(known.model) === providerOf(model)
   const claim = { owner, job, ...(model !== undefined && { model }), ...(isFallback && { isFallback }) }
-  const { waiting, bounds, ...others } = known ? release(limits, claim) : limits
-  return {
-    ...others,
-    waiting: [...waiting, claim],
-    bounds: bounds.map((bound) =>
+  const waits = limits.waiting.some(isIt)
+  return onlyWaiting({
+    ...limits,
+    holders: limits.holders.filter((each) => !isIt(each)),
+    waiting: waits
+      ? limits.waiting.map((each) => (isIt(each) ? { ...withoutModel(each), ...claim } : each))
+      : [...limits.waiting, claim],
+    bounds: limits.bounds.map((bound) =>
       isUnder(bound, claim) && !bound.turns.includes(owner)
         ? { ...bound, turns: [...bound.turns, owner] }
         : bound,
     ),
-  }
+  })
 }
 
 /** Gives up a slot, or the place in the queue for one. A claim that has neither changes nothing. */
@@ -165,12 +172,11 @@ function nextIn(limits: Limits): Waiting | undefined {
 function byTurn([widest, ...narrower]: readonly Bound[], claims: readonly Waiting[]): Waiting | undefined {
   const owner = widest?.turns.find((each) => claims.some((claim) => claim.owner === each))
   const first = claims.find((claim) => claim.owner === owner)
-  const next = first && narrower.findIndex((bound) => isUnder(bound, first))
-  if (next === undefined || next === -1) return first
-  const bounds = narrower.slice(next)
+  const next = narrower.find((bound) => first && isUnder(bound, first))
+  if (!next) return first
   return byTurn(
-    bounds,
-    claims.filter((claim) => bounds[0] && isUnder(bounds[0], claim)),
+    narrower.slice(narrower.indexOf(next)),
+    claims.filter((claim) => isUnder(next, claim)),
   )
 }
 
@@ -211,6 +217,10 @@ function told(limits: Limits, news: readonly HoldNews[]): Limits {
     return until === undefined ? claim : { ...claim, heldUntil: until }
   })
   return { ...limits, waiting }
+}
+
+function withoutModel({ model: _, ...claim }: Waiting): Waiting {
+  return claim
 }
 
 function isFull({ holders }: Limits, bound: Bound): boolean {

@@ -100,8 +100,9 @@ export type Options = z.infer<typeof Options>
 /** Those that are read key by key: where all slots alone are limited, their number is all that is asked. */
 const shape = { ...Options.shape, concurrency: slots.default(defaultSlots) }
 
-/** Who may reach the inspector: it does not start rather than start in another way than asked. */
-const access: Record<string, string> = {
+/** What limits is not taken for no limit: rather than in another way than asked, nothing starts. */
+const otherwise: Record<string, string> = {
+  budget: "no job starts",
   "inspector.host": "no inspector runs",
   "inspector.token": "no inspector runs (`openssl rand -hex 32` makes a token that is long enough)",
 }
@@ -110,7 +111,7 @@ const access: Record<string, string> = {
  * Reads the options key by key: a bad value is named in `problems`, with what would be right, and takes its default;
  * the rest holds.
  */
-export function readOptions(given: unknown): { options: Options; problems: string[] } {
+export function readOptions(given: unknown): ReadOptions {
   const problems: string[] = []
   const { inspector: inspectorGiven, ...rest } = asObject(given ?? {}, "", problems)
   // What is no object is taken for the number of all slots.
@@ -122,9 +123,21 @@ export function readOptions(given: unknown): { options: Options; problems: strin
     : readKeys(shape, named, "", problems)
   const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
   const inspector = readKeys(Inspector.shape, asked, "inspector.", problems)
-  const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in access && !(key in inspector))
+  const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in otherwise && !(key in inspector))
   const safe = isUnsafe ? { ...inspector, enabled: false } : inspector
-  return { options: Options.parse({ ...good, inspector: safe }), problems }
+  const options = Options.parse({ ...good, inspector: safe })
+  const isBudgetWrong = "budget" in rest && options.budget === undefined
+  return { options, problems, ...(isBudgetWrong && { noStarts: wrongBudget }) }
+}
+
+const wrongBudget =
+  'the plugin\'s option "budget" cannot be read (agents_status says why), so what it limits is not known.'
+
+type ReadOptions = {
+  options: Options
+  problems: string[]
+  /** Why no job may start, where that is so. */
+  noStarts?: string
 }
 
 /** `idle` was the only way to be told. */
@@ -183,7 +196,7 @@ function readKeys(
     const read = parse(schema, value, name)
     if (read.ok) good[key] = read.value
     else {
-      const instead = access[`${prefix}${key}`] ?? fallback(schema)
+      const instead = otherwise[`${prefix}${key}`] ?? fallback(schema)
       problems.push(...read.problems.map((problem) => `${problem}; ${instead}`))
     }
   }

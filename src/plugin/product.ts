@@ -6,6 +6,7 @@ import { oneLine, plainLines } from "../util/plain.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createMessenger } from "./children/messenger.ts"
+import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
@@ -65,11 +66,11 @@ export type Product = {
 
 export function createProduct(settings: ProductOptions): Product {
   const { host, directory, given, endsWithTurn, turnsOutlivePlugin, owners = {} } = settings
-  const { options, problems: wrongOptions } = readOptions(given)
+  const { options, problems: wrongOptions, noStarts } = readOptions(given)
   const copy = registerCopy(directory, import.meta.url)
   for (const problem of wrongOptions) host.problems.add(problem)
   if (copy.problem !== undefined) host.problems.add(copy.problem)
-  const parts = assemble({ host, directory, options, turnsOutlivePlugin, owners })
+  const parts = assemble({ host, directory, options, noStarts, turnsOutlivePlugin, owners })
   const { log } = parts.host
 
   /** A terminal that is just starting loses its toasts: a message says that a person is there to see them. */
@@ -114,6 +115,8 @@ export type AssemblyOptions = {
   host: Host
   directory: string
   options: Options
+  /** Why no job may start, where that is so. */
+  noStarts?: string | undefined
   turnsOutlivePlugin?: boolean
   owners?: Owners
   /** Default: this process. */
@@ -155,8 +158,9 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const { budget } = options
-  const budgets = new Budgets({ troupe, budget, show: toasts.show, reportError })
-  const notesOn = (records: readonly JobRecord[]) => budgets.notes(records)
+  const budgets = new Budgets({ troupe, budget, problem: settings.noStarts, show: toasts.show, reportError })
+  const notesOn = (records: readonly JobRecord[]) =>
+    budgets.notes(records, (record) => inbox.isDelivered(record))
   const inbox = new Inbox(troupe, store, now)
   const lineage = createLineage(host, ledger)
   const deliveries = new Deliveries({
@@ -170,7 +174,11 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     reportError,
   })
   const starts = new StartsUnderWay()
-  const watch = watchChildren(troupe, { host, now })
+  const watch = watchChildren(troupe, {
+    host,
+    now,
+    onSubagentSpent: (job, session, usage) => budgets.subagentSpent(job, session, usage),
+  })
   const conversations = createConversations(host, inbox, now)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries })
   const recovery = createRecovery({
@@ -179,6 +187,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     inbox,
     store,
     recover,
+    checkFor,
     hold: (owner, children) => holdToOwner(host, owner, children),
     finishBegun: (owner, messages) => deliveries.finishBegun(owner, messages),
     ...settings.owners,
@@ -244,6 +253,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     troupe,
     inbox,
     lineage,
+    budgets,
     store,
     turns,
     toasts,

@@ -17,7 +17,7 @@ describeBoth("As few steps of the main agent as there can be", ({ open, titled }
       plugin: { options: { inspector: { enabled: false } } },
       config: {
         agent: {
-          narrow: { mode: "primary", prompt: "Be narrow.", permission: { task: { general: "deny" } } },
+          plan: { permission: { task: { general: "deny" } } },
           closed: { mode: "primary", prompt: "Be closed.", permission: { task: { "*": "deny" } } },
         },
       },
@@ -166,8 +166,8 @@ describeBoth("As few steps of the main agent as there can be", ({ open, titled }
   })
 
   describe("An owner that may not start every agent", () => {
-    test("gets the first that it may for a task that names none, and is told so", async () => {
-      const owner = await oc.session({ agent: "narrow" })
+    test("gets the first that it may for a task that names none, in plan mode, and is told so", async () => {
+      const owner = await oc.session({ agent: "plan" })
       const started = await oc.callTool(owner, "agents_start", {
         tasks: [
           { id: "any", prompt: "look around" },
@@ -176,19 +176,10 @@ describeBoth("As few steps of the main agent as there can be", ({ open, titled }
         wait: true,
       })
       const [said, refused, result] = started.output.split("\n")
-      expect(said).toBe('As "narrow" may not start "general", explore has: any.')
-      expect(refused).toMatch(/^Refused: named: "narrow" may not start "general"; it may start: [^"]*explore/)
+      expect(said).toBe('As "plan" may not start "general", explore has: any.')
+      expect(refused).toMatch(/^Refused: named: "plan" may not start "general"; it may start: [^"]*explore/)
       expect(result).toMatch(/^<job id="any" state="done"/)
       expect(jobsOf(started)).toMatchObject([{ id: "any", agent: "explore" }])
-    })
-
-    test("in plan mode too", async () => {
-      const owner = await oc.session({ agent: "plan" })
-      const started = await oc.callTool(owner, "agents_start", {
-        tasks: [{ id: "planned", prompt: "look around" }],
-        wait: true,
-      })
-      expect(jobsOf(started)).toMatchObject([{ id: "planned", state: "done" }])
     })
 
     test("hears in a sentence that it may start none, where that is so", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { duration, timeOf } from "../../src/machines/durations.ts"
+import { clockTime, duration, timeOf } from "../../src/machines/durations.ts"
 
 describe("How long a job has been running", () => {
   it.each([
@@ -31,5 +31,18 @@ describe("A duration", () => {
     [7_500_000, "2 h 05 m"],
   ])("of %i ms is %s", (ms, words) => {
     expect(duration(ms)).toBe(words)
+  })
+})
+
+describe("A time of day", () => {
+  const now = new Date(2026, 0, 9, 14, 3, 20).getTime()
+
+  it.each([
+    [new Date(2026, 0, 9, 14, 4, 2), "14:04:02"],
+    [new Date(2026, 0, 9, 0, 0, 0), "00:00:00"],
+    [new Date(2026, 0, 10, 0, 0, 0), "2026-01-10 00:00:00"],
+    [new Date(2027, 11, 9, 9, 5, 7), "2027-12-09 09:05:07"],
+  ])("%s is told with the day where it is not today", (time, words) => {
+    expect(clockTime(time.getTime(), now)).toBe(words)
   })
 })

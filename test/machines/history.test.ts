@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { createActor } from "xstate"
+import { clockTime } from "../../src/machines/durations.ts"
 import type { JobEvent } from "../../src/machines/events.ts"
 import { eventName, History, placeOf } from "../../src/machines/history.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
@@ -55,6 +56,41 @@ describe("What led a job to its state", () => {
       { to: "created.queued", event: "openSession done", why: "queued: 1 of 1 slots busy" },
       { from: "created.queued", to: "prompting.working", event: "slot.granted", why: "got a slot" },
     ])
+  })
+
+  it("says which provider's or model's slots were busy", async () => {
+    const stage = play({ concurrency: { total: 9, providers: { p: 1 }, models: { "q/y": 1 } } })
+    for (const [id, model] of Object.entries({ j1: "p/x", j2: "p/x", j3: "q/y", j4: "q/y" }))
+      await stage.start(id, { model })
+    expect(why(stage, "j2").at(-1)).toBe("queued: 1 of 1 slots of p busy")
+    expect(why(stage, "j4").at(-1)).toBe("queued: 1 of 1 slots of q/y busy")
+  })
+
+  it("says until when its provider is on hold, each time that this changes, and that it no longer is", async () => {
+    const stage = play({ concurrency: 1 })
+    const at = (ms: number) => clockTime(dawn + ms, dawn)
+    await stage.start("j1", { model: "p/x" })
+    stage.troupe.hold(j1, dawn + 5_000)
+    await stage.start("j2", { model: "p/x" })
+    stage.troupe.hold(j1, dawn + 9_000)
+    await stage.pass(9_000)
+    await stage.answer("j1")
+    expect(stepsOf(stage, "j2").slice(1)).toMatchObject([
+      { to: "created.queued", event: "openSession done", why: `queued: p on hold until ${at(5_000)}` },
+      { to: "created.queued", event: "slot.held", why: `queued: p on hold until ${at(9_000)}` },
+      { to: "created.queued", event: "slot.held", why: "queued: 1 of 1 slots busy" },
+      { to: "prompting.working", event: "slot.granted", why: "got a slot" },
+    ])
+  })
+
+  it("leaves out a hold while the session is not open yet", async () => {
+    const stage = play({ opens: false })
+    await stage.start("j1", { model: "p/x" })
+    stage.opening("j1").resolve({ session: "ses_1" })
+    await stage.pass(0)
+    stage.troupe.hold(j1, dawn + 5_000)
+    await stage.start("j2", { model: "p/x" })
+    expect(stepsOf(stage, "j2")).toHaveLength(1)
   })
 
   it("says who cancelled and why, and what is being done about the child", async () => {

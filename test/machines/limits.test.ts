@@ -24,9 +24,12 @@ function claim(name: string): Claim {
 }
 const names = (claims: Claim[]) => claims.map(({ job }) => job)
 
+const requestedIn = (limits: Limits, ...jobs: string[]) =>
+  jobs.reduce((limits, job) => request(limits, claim(job)), limits)
+
 /** `a1` is job a1 of owner a. */
 function requested(concurrency: Concurrency, ...jobs: string[]): Limits {
-  return jobs.reduce((limits, job) => request(limits, claim(job)), createLimits(concurrency))
+  return requestedIn(createLimits(concurrency), ...jobs)
 }
 
 describe("Slots", () => {
@@ -187,6 +190,14 @@ describe("Limits of providers and models", () => {
     expect(names(limits.waiting)).toEqual(["a1"])
   })
 
+  it("tell a job that goes on with another model where that is no longer held", () => {
+    const held = hold(createLimits(1), { ...claim("b1"), provider: "p", until: 5_000, at: 0 })
+    const { limits } = grant(requestedIn(held, "a1 q/x", "a2 p/x"))
+    const moved = grant(requestedIn(limits, "a2 q/x"))
+    expect(moved.news).toEqual([{ owner: "a", job: "a2", until: undefined }])
+    expect(moved.limits.waiting).toEqual([claim("a2 q/x")])
+  })
+
   it("count a job that goes on with another model there, and no longer where it was", () => {
     const concurrency = { total: 9, providers: { p: 1, q: 1 } }
     const { limits } = grant(requested(concurrency, "a1 p/x", "a2 p/x", "b1 q/y"))
@@ -227,7 +238,7 @@ describe("A provider on hold", () => {
     const { limits } = grant(requested(2, "a1 p/x"))
     const held = grant(hold(limits, told("a1", 5_000)))
     expect(held).toMatchObject({ granted: [], news: [] })
-    const next = grant(requested2(held.limits, "a2 p/y", "a3", "b1 q/x"))
+    const next = grant(requestedIn(held.limits, "a2 p/y", "a3", "b1 q/x"))
     expect(names(next.granted)).toEqual(["a3"])
     expect(next.news).toEqual([{ owner: "a", job: "a2", until: 5_000 }])
     const after = grant(release(next.limits, claim("a3")))
@@ -237,7 +248,7 @@ describe("A provider on hold", () => {
   })
 
   it("gets jobs again when the time has come; those that do not fit then are told that they wait for a slot alone", () => {
-    const { limits } = grant(requested2(hold(createLimits(1), told("a0", 5_000)), "a1 p/x", "a2 p/x"))
+    const { limits } = grant(requestedIn(hold(createLimits(1), told("a0", 5_000)), "a1 p/x", "a2 p/x"))
     const over = grant(endHoldOf(limits, "p"))
     expect(over.granted).toEqual([claim("a1 p/x")])
     expect(over.news).toEqual([{ owner: "a", job: "a2", until: undefined }])
@@ -299,9 +310,6 @@ describe("A provider on hold", () => {
   })
 })
 
-const requested2 = (limits: Limits, ...jobs: string[]) =>
-  jobs.reduce((limits, job) => request(limits, claim(job)), limits)
-
 describe("What a job waits for", () => {
   const concurrency = { total: 3, providers: { p: 1 }, models: { "q/y": 1 } }
   const { limits } = grant(requested(concurrency, "a1 p/x", "a2 q/y"))
@@ -314,7 +322,7 @@ describe("What a job waits for", () => {
     expect(ofFull("b1 p/x")).toEqual(["p", 1])
     expect(ofFull("b1 q/y")).toEqual(["q/y", 1])
     expect(ofFull("b1 q/z")).toBeUndefined()
-    expect(ofFull("b1 p/x", grant(requested2(limits, "a3")).limits)).toEqual(["", 3])
+    expect(ofFull("b1 p/x", grant(requestedIn(limits, "a3")).limits)).toEqual(["", 3])
   })
 
   it("is that its provider is on hold", () => {
@@ -405,16 +413,18 @@ describe("Whatever is requested and released, in whatever order", () => {
     job: fc.constantFrom("1", "2", "3", "4"),
     model: fc.constantFrom("p/x", "p/z", "q/y", undefined),
   })
+  const asks = { arbitrary: job.map((claim) => (limits: Limits) => request(limits, claim)), weight: 6 }
+  const ends = {
+    arbitrary: fc.nat().map((index) => (limits: Limits) => {
+      const holder = limits.holders[index % Math.max(1, limits.holders.length)]
+      return holder ? release(limits, holder) : limits
+    }),
+    weight: 6,
+  }
   const change = fc.oneof(
-    { arbitrary: job.map((claim) => (limits: Limits) => request(limits, claim)), weight: 6 },
+    asks,
+    ends,
     { arbitrary: job.map((claim) => (limits: Limits) => release(limits, claim)), weight: 2 },
-    {
-      arbitrary: fc.nat().map((index) => (limits: Limits) => {
-        const holder = limits.holders[index % Math.max(1, limits.holders.length)]
-        return holder ? release(limits, holder) : limits
-      }),
-      weight: 6,
-    },
     {
       arbitrary: job.map(
         ({ owner }) =>
@@ -488,40 +498,44 @@ describe("Whatever is requested and released, in whatever order", () => {
 
   it("an owner whose job fits is not overtaken again and again under any limit, and by nobody twice under a narrowest", () => {
     fc.assert(
-      fc.property(concurrency, fc.array(change, { maxLength: 80 }), (concurrency, changes) => {
-        let limits = createLimits(concurrency)
-        // Who was overtaken under which limit by whom, since its last slot there.
-        const overtaken = new Map<string, number>()
-        const forget = (start: string) => {
-          for (const key of overtaken.keys()) if (key.startsWith(start)) overtaken.delete(key)
-        }
-        for (const change of changes) {
-          let now = change(limits)
-          const { granted, limits: after } = grant(now)
-          limits = after
-          for (const { of } of now.bounds)
-            for (const owner of ["a", "b", "c"])
-              if (!now.waiting.some((claim) => claim.owner === owner && under(of)(claim)))
-                forget(`${of} ${owner} `)
-          for (const next of granted) {
-            for (const { of } of now.bounds.filter((bound) => under(bound.of)(next))) {
-              const fits = now.waiting.filter((claim) => under(of)(claim) && !obstacleTo(now, claim))
-              forget(`${of} ${next.owner} `)
-              for (const owner of new Set(fits.map((claim) => claim.owner))) {
-                if (owner === next.owner) continue
-                const key = `${of} ${owner} ${next.owner}`
-                overtaken.set(key, (overtaken.get(key) ?? 0) + 1)
-                const narrower =
-                  now.bounds.filter((bound) => under(of)({ ...next, model: bound.of })).length - 1
-                expect(overtaken.get(key), key).toBeLessThanOrEqual(1 + narrower * 3)
-              }
-            }
-            const isNext = ({ owner, job }: Claim) => owner === next.owner && job === next.job
-            const waiting = now.waiting.filter((claim) => !isNext(claim))
-            now = { ...now, waiting, holders: [...now.holders, next] }
+      fc.property(
+        concurrency,
+        fc.array(fc.oneof(asks, ends), { minLength: 60, maxLength: 120 }),
+        (concurrency, changes) => {
+          let limits = createLimits(concurrency)
+          // Who was overtaken under which limit by whom, since its last slot there.
+          const overtaken = new Map<string, number>()
+          const forget = (start: string) => {
+            for (const key of overtaken.keys()) if (key.startsWith(start)) overtaken.delete(key)
           }
-        }
-      }),
+          for (const change of changes) {
+            let now = change(limits)
+            const { granted, limits: after } = grant(now)
+            limits = after
+            for (const { of } of now.bounds)
+              for (const owner of ["a", "b", "c"])
+                if (!now.waiting.some((claim) => claim.owner === owner && under(of)(claim)))
+                  forget(`${of} ${owner} `)
+            for (const next of granted) {
+              for (const { of } of now.bounds.filter((bound) => under(bound.of)(next))) {
+                const fits = now.waiting.filter((claim) => under(of)(claim) && !obstacleTo(now, claim))
+                forget(`${of} ${next.owner} `)
+                for (const owner of new Set(fits.map((claim) => claim.owner))) {
+                  if (owner === next.owner) continue
+                  const key = `${of} ${owner} ${next.owner}`
+                  overtaken.set(key, (overtaken.get(key) ?? 0) + 1)
+                  const narrower =
+                    now.bounds.filter((bound) => under(of)({ ...next, model: bound.of })).length - 1
+                  expect(overtaken.get(key), key).toBeLessThanOrEqual(1 + narrower * 3)
+                }
+              }
+              const isNext = ({ owner, job }: Claim) => owner === next.owner && job === next.job
+              const waiting = now.waiting.filter((claim) => !isNext(claim))
+              now = { ...now, waiting, holders: [...now.holders, next] }
+            }
+          }
+        },
+      ),
     )
   })
 })

@@ -11,7 +11,7 @@ import {
 import { systemMachine } from "../../src/machines/system-machine.ts"
 import { createTroupe } from "../../src/machines/troupe.ts"
 import { dawn, jobInput, usage } from "./support/jobs.ts"
-import { type Key, nothing, type PlayOptions, play, sessionOf, settled } from "./support/play.ts"
+import { type Key, nothing, type Play, type PlayOptions, play, sessionOf, settled } from "./support/play.ts"
 import { quietXState } from "./support/quiet.ts"
 
 quietXState()
@@ -133,6 +133,125 @@ describe("Slots", () => {
     }
     expect([...stage.troupe.records.all()].every(({ state }) => state === "done")).toBe(true)
     expect(stage.running()).toEqual(nothing)
+  })
+})
+
+describe("A provider that says later", () => {
+  const [p, q] = [{ model: "p/x" }, { model: "q/y" }]
+  const later = (stage: Play, ms: number) => stage.now() + ms
+
+  /** `j1` of the provider p runs, and was told to come back in five seconds. */
+  async function held(options: PlayOptions = {}) {
+    const stage = play(options)
+    await stage.start("j1", p)
+    stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 5_000))
+    return stage
+  }
+
+  it("has no further job of its start before then, of any owner, and those of others go on", async () => {
+    const stage = await held()
+    await stage.start("j2", p)
+    await stage.start("j1", { ...p, model: "p/other", owner: "alice" })
+    await stage.start("j3", q)
+    await stage.start("j4")
+    const holdUntil = dawn + 5_000
+    expect(stage.record("j2")).toMatchObject({ state: "created", phase: "queued", holdUntil })
+    expect(stage.record(alice("j1"))).toMatchObject({ phase: "queued", holdUntil })
+    expect([stage.record("j3").phase, stage.record("j4").phase]).toEqual(["working", "working"])
+    await stage.pass(4_999)
+    expect(stage.calls.prompting).toHaveLength(3)
+    await stage.pass(1)
+    for (const job of ["j2", alice("j1")]) {
+      expect(stage.record(job)).toMatchObject({ phase: "working", startedAt: dawn + 5_000 })
+      expect(stage.record(job)).not.toHaveProperty("holdUntil")
+    }
+  })
+
+  it("holds those that wait already, with the time that counts in the end", async () => {
+    const stage = await held({ concurrency: 2 })
+    await stage.startAll("j2")
+    await stage.start("j3", p)
+    stage.troupe.hold({ owner: "owner", id: "j2" }, later(stage, 90_000))
+    expect(stage.record("j3").holdUntil).toBe(dawn + 5_000)
+    stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 9_000))
+    expect(stage.record("j3").holdUntil).toBe(dawn + 9_000)
+    await stage.answer("j2")
+    await stage.pass(8_999)
+    expect(stage.record("j3").phase).toBe("queued")
+    await stage.pass(1)
+    expect(stage.record("j3").phase).toBe("working")
+  })
+
+  it("is asked again at once where the job that was told so gets through", async () => {
+    const stage = await held()
+    await stage.start("j2", p)
+    stage.troupe.endHold({ owner: "owner", id: "j2" })
+    expect(stage.record("j2").phase).toBe("queued")
+    stage.troupe.endHold({ owner: "owner", id: "j1" })
+    expect(stage.record("j2").phase).toBe("working")
+    for (const id of ["j1", "j2"]) await stage.answer(id)
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("is asked again at once where that job is done, though nobody heard it get through", async () => {
+    const stage = await held()
+    await stage.start("j2", p)
+    await stage.answer("j1")
+    expect(stage.record("j2").phase).toBe("working")
+  })
+
+  it.each<[string, (stage: Play) => Promise<unknown>]>([
+    ["is cancelled", (stage) => stage.cancel("j1")],
+    ["fails", (stage) => stage.answer("j1", { error: { kind: "provider", message: "overloaded" } })],
+    ["is forgotten with its owner", async (stage) => stage.troupe.forgetOwner("owner")],
+  ])("is left alone until then, though that job %s: nothing says that it would answer", async (_, end) => {
+    const stage = await held()
+    await stage.start("j1", { ...p, owner: "bob" })
+    await end(stage)
+    await stage.pass(4_999)
+    expect(stage.record(bob("j1"))).toMatchObject({ phase: "queued", holdUntil: dawn + 5_000 })
+    await stage.pass(1)
+    expect(stage.record(bob("j1")).phase).toBe("working")
+  })
+
+  it("holds a follow-up too, and one that is cancelled meanwhile never starts", async () => {
+    const stage = await held()
+    await stage.answer("j1", { error: { kind: "provider", message: "overloaded" } })
+    await stage.start("j1", { ...p, run: 2, session: "ses_1" })
+    expect(stage.record("j1")).toMatchObject({ run: 2, phase: "queued", holdUntil: dawn + 5_000 })
+    await stage.cancel("j1")
+    expect(stage.record("j1")).not.toHaveProperty("holdUntil")
+    await stage.pass(5_000)
+    expect(stage.calls.prompting).toHaveLength(1)
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("is unknown where opencode chose the model, or the job is", async () => {
+    const stage = play()
+    await stage.start("j1")
+    for (const id of ["j1", "j9"]) stage.troupe.hold({ owner: "owner", id }, later(stage, 5_000))
+    await stage.start("j2", p)
+    await stage.start("j3")
+    expect(stage.running()).toMatchObject({ slots: { busy: 3, waiting: 0 } })
+  })
+
+  it("is held for a job whose session opens only now, and not shown before it waits for that alone", async () => {
+    const stage = await held({ opens: false })
+    stage.opening("j1").resolve({ session: "ses_1" })
+    await stage.start("j2", p)
+    expect(stage.record("j2").phase).toBe("opening")
+    expect(stage.record("j2")).not.toHaveProperty("holdUntil")
+    stage.opening("j2").resolve({ session: "ses_2" })
+    await settled()
+    expect(stage.record("j2")).toMatchObject({ phase: "queued", holdUntil: dawn + 5_000 })
+  })
+
+  it("shows that a slot alone is waited for once the time is over", async () => {
+    const stage = await held({ concurrency: 1 })
+    await stage.start("j2", p)
+    await stage.pass(5_000)
+    expect(stage.record("j2").phase).toBe("queued")
+    expect(stage.record("j2")).not.toHaveProperty("holdUntil")
   })
 })
 

@@ -84,6 +84,67 @@ describe("Options", () => {
     expect([options, problems]).toEqual([defaults, [words]])
   })
 
+  it.each([
+    [{ total: 4 }, { total: 4, providers: {}, models: {} }],
+    [{}, { total: 8, providers: {}, models: {} }],
+    [
+      { providers: { anthropic: 1, openai: 256 }, models: { "openrouter/z-ai/glm": 2 } },
+      { total: 8, providers: { anthropic: 1, openai: 256 }, models: { "openrouter/z-ai/glm": 2 } },
+    ],
+  ])("may limit all, providers and models: %o", (concurrency, limits) => {
+    const { options, problems } = readOptions({ concurrency })
+    expect([options.concurrency, problems]).toEqual([limits, []])
+  })
+
+  it("that limit something wrongly are named one by one, and the other limits hold", () => {
+    const good = { total: 3, providers: { p: 2 }, models: { "p/x": 1 } }
+    const wordsOf = (concurrency: object) => {
+      const { options, problems } = readOptions({ concurrency })
+      return [options.concurrency, ...problems]
+    }
+    const number = "it must be a whole number, at least 1 and at most 256"
+    expect(wordsOf({ ...good, total: 0, colour: "red" })).toEqual([
+      { ...good, total: 8 },
+      `option "concurrency.total" is 0: ${number}; using the default, 8`,
+      'option "concurrency.colour" is unknown; valid names: total, providers, models',
+    ])
+    expect(
+      wordsOf({ ...good, providers: { p: 2, q: 0, r: "many", "s/x": 1, "": 1, constructor: 1.5 } }),
+    ).toEqual([
+      good,
+      'option "concurrency.providers" has a limit of "s/x": it must be of a provider, such as anthropic; continuing without it',
+      'option "concurrency.providers" has a limit of "": it must be of a provider, such as anthropic; continuing without it',
+      `option "concurrency.providers.q" is 0: ${number}; continuing without it`,
+      `option "concurrency.providers.r" is "many": ${number}; continuing without it`,
+      `option "concurrency.providers.constructor" is 1.5: ${number}; continuing without it`,
+    ])
+    const model = "it must be of a model, such as anthropic/claude-opus-4-1; continuing without it"
+    expect(wordsOf({ ...good, models: { "p/x": 1, "p/y": 257, p: 1, "/x": 1, "p/": 1 } })).toEqual([
+      good,
+      ...["p", "/x", "p/"].map((of) => `option "concurrency.models" has a limit of "${of}": ${model}`),
+      `option "concurrency.models.p/y" is 257: ${number}; continuing without it`,
+    ])
+    expect(wordsOf({ ...good, providers: 4, models: [] })).toEqual([
+      { ...good, providers: {}, models: {} },
+      'option "concurrency.providers" is 4: it must be an object; using the defaults',
+      'option "concurrency.models" is []: it must be an object; using the defaults',
+    ])
+    expect(wordsOf({ providers: null, models: null })).toEqual([{ total: 8, providers: {}, models: {} }])
+  })
+
+  it.each([[null], [[4]], [true]])(
+    "that are no number and no limits are taken for the number of all: %o",
+    (concurrency) => {
+      const { options, problems } = readOptions({ concurrency })
+      expect(options.concurrency).toBe(8)
+      expect(problems).toEqual([
+        expect.stringMatching(
+          /^option "concurrency" is .*: it must be a whole number, .*; using the default, 8$/,
+        ),
+      ])
+    },
+  )
+
   it("of the inspector are taken one by one", () => {
     const token = "x".repeat(32)
     const { options, problems } = readOptions({ inspector: { port: 8080, token, readOnly: "yes" } })

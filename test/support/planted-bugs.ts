@@ -10,6 +10,7 @@ export type PlantedBug = {
 }
 
 const machineRaces = "test/machines/races.test.ts"
+const limitTests = "test/machines/limits.test.ts"
 const jobTests = "test/machines/job.test.ts"
 const troupeTests = "test/machines/troupe.test.ts"
 const turnTests = "test/plugin/children/turn.test.ts"
@@ -248,7 +249,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "when a job is cancelled that still waits for it: the queue keeps its place",
       file: "src/machines/limits.ts",
-      edits: [{ from: "queue.jobs.filter((job) => job !== claim.job)", to: "queue.jobs" }],
+      edits: [
+        {
+          from: "const waiting = limits.waiting.filter((claim) => !isGone(claim))",
+          to: "const { waiting } = limits",
+        },
+      ],
       suites: [machineRaces],
     },
     {
@@ -256,8 +262,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/limits.ts",
       edits: [
         {
-          from: "limits.holders.filter((holder) => holder.owner !== owner)",
-          to: "limits.holders",
+          from: "return without(limits, (each) => each.owner === owner)",
+          to: "return { ...without(limits, (each) => each.owner === owner), holders: limits.holders }",
         },
       ],
       suites: [troupeTests],
@@ -825,6 +831,102 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [jobTests],
     },
   ],
+  "A job starts that may not, or never does": [
+    {
+      what: "one that does not fit holds up those behind it",
+      file: "src/machines/limits.ts",
+      edits: [
+        {
+          from: "const fitting = limits.waiting.filter(",
+          to: "const fitting = limits.waiting.slice(0, 1).filter(",
+        },
+      ],
+      suites: [limitTests, troupeTests],
+    },
+    {
+      what: "a provider's limit is not looked at where its model has one",
+      file: "src/machines/limits.ts",
+      edits: [
+        {
+          from: `of === "" || of === model || of === providerOf(model)`,
+          to: `of === "" || of === (model ?? "")`,
+        },
+      ],
+      suites: [limitTests, machineRaces],
+    },
+    {
+      what: "an owner that gets slots of one provider loses its turn with another",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "if (!next) return first", to: "return first\n  if (!next) return first" }],
+      suites: [limitTests],
+    },
+    {
+      what: "a job that goes on with another model is counted under both",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "holders: limits.holders.filter((each) => !isIt(each)),", to: "" }],
+      suites: [limitTests],
+    },
+    {
+      what: "its provider is on hold, and a slot is free",
+      file: "src/machines/limits.ts",
+      edits: [{ from: " && !holdOf(limits, claim),", to: "," }],
+      suites: [limitTests, troupeTests, machineRaces],
+    },
+    {
+      what: "a hold ends as soon as any job of its provider gets through",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "each.owner !== owner || each.job !== job", to: "false" }],
+      suites: [limitTests, troupeTests, machineRaces],
+    },
+    {
+      what: "a hold ends with the job that was told, however that ends",
+      file: "src/machines/troupe.ts",
+      edits: [{ from: `if (record.state === "done") endHold(record)`, to: "endHold(record)" }],
+      suites: [troupeTests],
+    },
+    {
+      what: "a hold never ends",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        {
+          from: `        enqueue.raise({ type: "hold.over", provider }, { id: timerOf(provider), delay: hold.until - at })\n`,
+          to: "",
+        },
+      ],
+      suites: [troupeTests, machineRaces],
+    },
+    {
+      what: "a longer hold ends when the one before it would have",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        { from: "        enqueue.cancel(timerOf(provider))\n", to: "" },
+        { from: "{ id: timerOf(provider), delay:", to: "{ delay:" },
+      ],
+      suites: [troupeTests],
+    },
+    {
+      what: "a hold's timer goes on when the hold has ended",
+      file: "src/machines/system-machine.ts",
+      edits: [
+        {
+          from: "if (hold.owner === owner && hold.job === job) enqueue.cancel",
+          to: 'if (hold.owner === "") enqueue.cancel',
+        },
+      ],
+      suites: [troupeTests],
+    },
+    {
+      what: "what the model of a child's own subagent is told holds the child's provider",
+      file: "src/plugin/children/watch.ts",
+      edits: [
+        {
+          from: "if (session === own) {\n            isHolding",
+          to: "{\n            isHolding",
+        },
+      ],
+      suites: ["test/plugin/children/watch.test.ts"],
+    },
+  ],
   "A supervisor goes too early, or never": [
     {
       what: "the system drops a supervisor without looking at its count of starts",
@@ -1051,7 +1153,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a start that waits returns what another call has returned",
       file: "src/plugin/tools/start.ts",
       edits: [{ from: "isAsked: false, said", to: "isAsked: true, said" }],
-      suites: [startAndReturnTests, startAndWaitRaces],
+      suites: [startAndWaitRaces],
     },
     {
       what: "a start that waits keeps what was refused to itself",

@@ -69,7 +69,8 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       const { session } = child
       const draft = turns.draftOf(session)
       turns.forget(session)
-      if (!answer.error) return { ...answer, usage: await usageOf(host, session) }
+      if (!answer.error || answer.error.kind === "schema")
+        return { ...answer, usage: await usageOf(host, session) }
       // What came before the failure is in the messages of earlier steps too.
       const written = await writtenBy(child, draft)
       return { ...answer, text: written.text || answer.text, usage: written.usage }
@@ -120,7 +121,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     ])
     if (!messages.ok) throw failure("prompt", messages.error)
     if (!conversation.ok) throw failure("prompt", conversation.error)
-    const told = turns.toldIn(session, messages.value, job.prompt)
+    const told = turns.toldIn({ job, session }, messages.value)
     turns.forget(session, turn)
     return { prompt: promptForNext(job, told, error), changed: changingTools(conversation.value), usage }
   }

@@ -151,6 +151,7 @@ export function createMessenger({
       model: record.model,
       variant: next ? next.variant : stored?.variant,
       attempts: record.attempts,
+      schema: stored?.schema,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
       askedAt: now(),

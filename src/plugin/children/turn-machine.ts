@@ -3,16 +3,27 @@ import { type Answer, notProvided } from "../../machines/effects.ts"
 import type { Reasons } from "../../machines/reasons.ts"
 import { JobError } from "../../machines/record.ts"
 import type { Prompt } from "../host/port.ts"
+import { isRepairOf, repairID } from "../host/prompt-ids.ts"
+import { type Checked, unfit } from "../records/checked.ts"
+import { repairOf, type Schema } from "./schema/schemas.ts"
 
-/** What a child was asked first in this run. */
-export type TurnInput = { prompt: Prompt }
+/** What a child was asked first in this run, and the JSON Schema that its answer has to fit. */
+export type TurnInput = { prompt: Prompt; schema?: Schema | undefined }
 
-export type TurnAnswer = Omit<Answer, "usage">
+export type TurnAnswer = Omit<Answer, "usage"> & {
+  /** The messages whose turn it belongs to. */
+  answers?: string[]
+  /** When it was given, epoch milliseconds. */
+  at?: number
+}
 
 /** Plain JSON. */
 export type TurnContext = {
   /** The prompt whose answer is waited for. */
   asked: Prompt
+  schema?: Schema | undefined
+  /** Whether `asked` corrects an answer that did not fit the schema. */
+  isRepair?: boolean
   /** What the child was told since and has not answered, in that order. */
   told: Told[]
   /** The latest time for which a message got its ids, epoch milliseconds: no two may have the same. */
@@ -50,6 +61,9 @@ export type TurnEvent =
 
 /** Returns what the child's turn ended with, however long that takes. Rejects with a `JobError` where the call failed. */
 export type Ask = PromiseActorLogic<TurnAnswer, Prompt>
+export type CheckInput = { schema: Schema; text: string }
+/** What of an answer fits the schema, or what is wrong with it. */
+export type CheckAnswer = PromiseActorLogic<Checked, CheckInput>
 /** What the child's messages have as the answer to a prompt, if they have it. */
 export type FindAnswer = PromiseActorLogic<{ answer?: TurnAnswer | undefined }, Prompt>
 
@@ -63,11 +77,22 @@ export const turnMachine = setup({
     context: {} as TurnContext,
     events: {} as TurnEvent,
   },
-  actors: { ask: notProvided as Ask, findAnswer: notProvided as FindAnswer },
+  actors: {
+    ask: notProvided as Ask,
+    findAnswer: notProvided as FindAnswer,
+    check: notProvided as CheckAnswer,
+  },
   guards: {
     found: (_, { answer }: { answer?: TurnAnswer | undefined }) => answer !== undefined,
     "ended with an error": ({ context }) => context.answer?.error !== undefined,
     "was told nothing more": ({ context }) => context.told.length === 0,
+    "was told nothing more and has to fit": ({ context }) =>
+      context.told.length === 0 && context.schema !== undefined,
+    "was told more": ({ context }) => context.told.length > 0,
+    fits: (_, checked: Checked) => "value" in checked,
+    // One chance for each prompt. After a crash opencode may answer the first with what corrects its answer.
+    "may be corrected": ({ context: { asked, isRepair, answer } }) =>
+      !isRepair && !answer?.answers?.some((id) => isRepairOf(id, asked.messageID)),
     "the next message is sent": ({ context }) => context.told[0]?.isSent === true,
   },
   actions: {
@@ -90,8 +115,22 @@ export const turnMachine = setup({
     rememberFailure: assign((_, { error }: { error: unknown }) => ({ failure: errorOf(error) })),
     askNext: assign(({ context }) => {
       const [next, ...told] = context.told
-      return next ? { asked: next.prompt, told } : {}
+      return next ? { asked: next.prompt, told, isRepair: false } : {}
     }),
+    askRepair: assign(({ context: { asked, answer, lastAt } }, checked: Checked) => {
+      const at = Math.max(answer?.at ?? 0, lastAt)
+      const messageID = repairID(asked.messageID, at)
+      const text = repairOf("problems" in checked ? checked.problems : [])
+      return { asked: { ...asked, messageID, text }, isRepair: true, lastAt: at + 1 }
+    }),
+    keepStructured: assign(({ context: { answer } }, checked: Checked) =>
+      answer && "value" in checked
+        ? { answer: { ...answer, text: JSON.stringify(checked.value), structured: checked.value } }
+        : {},
+    ),
+    failUnfit: assign(({ context: { answer } }, { problems }: { problems: string[] }) =>
+      answer ? { answer: { ...answer, error: unfit(problems) } } : {},
+    ),
     openText: assign({
       draft: ({ context }, { part }: { part: string }) => ({ ...context.draft, open: part }),
     }),
@@ -107,7 +146,13 @@ export const turnMachine = setup({
   id: "turn",
   description:
     "What a child is asked in one run of its job, what it is told meanwhile, and what it is writing.",
-  context: ({ input: { prompt } }) => ({ asked: prompt, told: [], lastAt: 0, draft: { text: "" } }),
+  context: ({ input: { prompt, schema } }) => ({
+    asked: prompt,
+    schema,
+    told: [],
+    lastAt: 0,
+    draft: { text: "" },
+  }),
   on: {
     "message.told": { actions: { type: "addMessage", params: ({ event }) => event } },
     "message.sent": { actions: { type: "markSent", params: ({ event }) => event } },
@@ -177,9 +222,47 @@ export const turnMachine = setup({
         "A turn of the child is over. A message that came too late for it gets a turn of its own, as soon as it is sent.",
       always: [
         { guard: "ended with an error", target: "over" },
+        { guard: "was told nothing more and has to fit", target: "checking" },
         { guard: "was told nothing more", target: "over" },
         { guard: "the next message is sent", target: "asking", actions: "askNext" },
       ],
+    },
+    checking: {
+      description: "The answer is read as JSON and checked against the schema of the task.",
+      invoke: {
+        id: "check",
+        src: "check",
+        input: ({ context: { schema = {}, answer } }) => ({ schema, text: answer?.text ?? "" }),
+        onDone: [
+          { guard: "was told more", target: "answered" },
+          {
+            guard: { type: "fits", params: ({ event }) => event.output },
+            target: "over",
+            actions: { type: "keepStructured", params: ({ event }) => event.output },
+          },
+          {
+            guard: "may be corrected",
+            target: "asking",
+            actions: { type: "askRepair", params: ({ event }) => event.output },
+          },
+          {
+            target: "over",
+            actions: {
+              type: "failUnfit",
+              params: ({ event: { output } }) => ({ problems: "problems" in output ? output.problems : [] }),
+            },
+          },
+        ],
+        onError: {
+          target: "over",
+          actions: {
+            type: "failUnfit",
+            params: ({ event }) => ({
+              problems: [`it could not be checked (${errorOf(event.error).message})`],
+            }),
+          },
+        },
+      },
     },
     over: { description: "The child has answered all that it was asked and told.", type: "final" },
     failed: {
@@ -222,8 +305,17 @@ export const turnReasons: Reasons = {
   },
   answered: {
     "at once, if ended with an error": "The model or its provider failed: a later message would fail too.",
+    "at once, if was told nothing more and has to fit": "All is answered, and the task has a schema.",
     "at once, if was told nothing more": "All is answered.",
     "at once, if the next message is sent": "It came as the turn ended, and is asked under its own ids.",
+  },
+  checking: {
+    "check done, if was told more": "It came meanwhile, and its answer is what has to fit.",
+    "check done, if fits": "The answer is the data that was asked for.",
+    "check done, if may be corrected":
+      "The child is told what is wrong, once for each thing that it was asked.",
+    "check done": "It was told before, and the job fails with what is wrong.",
+    "check failed": "What cannot be checked does not count as fitting.",
   },
 }
 

@@ -3,9 +3,18 @@ import { realClock } from "../../machines/clock.ts"
 import type { ChildInput } from "../../machines/effects.ts"
 import type { JobError, JobKey } from "../../machines/record.ts"
 import { answerOf, finalAnswer, isGiven, isUnended } from "../host/answers.ts"
-import type { Host, HostError, HostEvent, HostMessage, Prompt, Result } from "../host/port.ts"
-import { promptID } from "../host/prompt-ids.ts"
+import type {
+  AssistantMessage,
+  Host,
+  HostError,
+  HostEvent,
+  HostMessage,
+  Prompt,
+  Result,
+} from "../host/port.ts"
+import { isRepairOf, promptID } from "../host/prompt-ids.ts"
 import { childDeleted, failure } from "./failure.ts"
+import { askingFor, checkFor, stillAskingFor } from "./schema/schemas.ts"
 import { type Turn, type TurnAnswer, turnMachine } from "./turn-machine.ts"
 
 /** What a message to a working child came to. */
@@ -34,12 +43,12 @@ export class Turns {
     const prompt: Prompt = {
       session,
       messageID: promptID(session, job.askedAt),
-      text: job.prompt,
+      text: job.schema ? askingFor(job.prompt, job.schema) : job.prompt,
       agent: job.agent,
       model: job.model,
       variant: job.variant,
     }
-    const turn: Turn = createActor(this.#machine, { input: { prompt }, clock: realClock })
+    const turn: Turn = createActor(this.#machine, { input: { prompt, schema: job.schema }, clock: realClock })
     this.#bySession.set(session, { job: { owner: job.owner, id: job.id }, turn })
     const drop = () => turn.getSnapshot().status === "active" && turn.send({ type: "turn.drop" })
     signal.addEventListener("abort", drop, { once: true })
@@ -47,7 +56,9 @@ export class Turns {
     const { value, context } = await waitFor(turn, ({ status }) => status !== "active", { timeout: Infinity })
     if (value === "dropped") return undefined
     if (value === "failed") throw context.failure
-    return context.answer
+    if (!context.answer) return undefined
+    const { answers: _answers, at: _at, ...answer } = context.answer
+    return answer
   }
 
   /** A job's run is over: nothing of it is kept, unless the child was asked anew meanwhile. */
@@ -78,7 +89,7 @@ export class Turns {
     // opencode takes two messages of one id for one, and ids follow from the time.
     const time = Math.max(at, context.lastAt + 1)
     const messageID = promptID(session, time)
-    const prompt = { ...context.asked, messageID, text }
+    const prompt = { ...context.asked, messageID, text: context.schema ? stillAskingFor(text) : text }
     turn.send({ type: "message.told", prompt, at: time })
     const sent = await this.#host.steer(prompt)
     // Without an answer opencode may have taken it: asked by the same ids, it is taken once.
@@ -90,18 +101,19 @@ export class Turns {
   }
 
   /** What the child was told in this run beside its prompt, as far as opencode or the turn itself knows. */
-  toldIn(session: string, messages: readonly HostMessage[], prompt: string): string[] {
+  toldIn({ job, session }: ChildInput, messages: readonly HostMessage[]): string[] {
+    const first = promptID(session, job.askedAt)
     const { asked, told = [] } = this.of(session)?.getSnapshot().context ?? {}
-    const stored = messages.filter(({ role }) => role === "user").map(({ id, text }) => ({ id, text }))
     const known = [...(asked ? [asked] : []), ...told.map(({ prompt }) => prompt)]
-    const all = new Map([
-      ...known.map(({ messageID, text }) => [messageID, text] as const),
-      ...stored.map(({ id, text }) => [id, text] as const),
-    ])
+    const said = new Map(known.map(({ messageID, text }) => [messageID, text]))
+    for (const { role, id, text } of messages) if (role === "user") said.set(id, text)
     // A prompt that a crash has cut off is asked anew under another id.
-    return [...all]
+    const prompt = said.get(first)
+    const isOurs = (id: string) => id === first || [...said.keys()].some((other) => isRepairOf(id, other))
+    return [...said]
+      .filter(([id, text]) => !isOurs(id) && text !== "" && text !== prompt)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([, text]) => (text === "" || text === prompt ? [] : [text]))
+      .map(([, text]) => text)
   }
 
   /** Has the turn look whether its answer is there. Resolves when it has looked. */
@@ -137,7 +149,7 @@ export class Turns {
       ask: fromPromise(async ({ input }) => {
         const answer = await this.#host.prompt(input)
         if (!answer.ok) throw await this.#failureOf(input.session, answer.error)
-        return answerOf(answer.value)
+        return turnAnswerOf(answer.value)
       }),
       findAnswer: fromPromise(async ({ input: { session, messageID } }) => {
         const messages = await this.#host.messages(session)
@@ -145,10 +157,16 @@ export class Turns {
         const answer = finalAnswer(messages.value, messageID)
         // What opencode cuts off as it ends has not failed.
         const isOver = isGiven(answer) || !isUnended(messages.value, messageID)
-        return { answer: answer && isOver ? answerOf(answer) : undefined }
+        return { answer: answer && isOver ? turnAnswerOf(answer) : undefined }
       }),
+      check: fromPromise(async ({ input: { schema, text } }) => (await checkFor(schema))(text)),
     },
   })
+}
+
+function turnAnswerOf(message: HostMessage): TurnAnswer {
+  const { answers, end }: Partial<AssistantMessage> = message.role === "assistant" ? message : {}
+  return { ...answerOf(message), ...(answers && { answers }), at: end?.at ?? Date.now() }
 }
 
 const isNotFound = (result: Result<unknown>) => !result.ok && result.error.status === 404

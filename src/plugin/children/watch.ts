@@ -1,5 +1,12 @@
 import { isDeepStrictEqual } from "node:util"
-import { type Activity, type Ask, hasEnded, type JobRecord, type Usage } from "../../machines/record.ts"
+import {
+  type Activity,
+  type Ask,
+  hasEnded,
+  type JobKey,
+  type JobRecord,
+  type Usage,
+} from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostEvent } from "../host/port.ts"
 import { throttle } from "../util/throttle.ts"
@@ -19,12 +26,17 @@ export type Watch = {
 
 type WatchOptions = {
   host?: Pick<Host, "tellAgain" | "withdraw" | "log">
+  /** Told what a session has used that a job's child, or one below it, has started. */
+  onSubagentSpent?: (job: JobKey, session: string, usage: Usage) => void
   /** Epoch milliseconds. Default: `Date.now`. */
   now?: () => number
 }
 
 /** Turns opencode's events into events of the job they belong to. */
-export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOptions = {}): Watch {
+export function watchChildren(
+  troupe: Troupe,
+  { host, now = Date.now, onSubagentSpent = () => {} }: WatchOptions = {},
+): Watch {
   /** Living children, and the sessions they started themselves, by session id. */
   const watched = new Map<string, Watched>()
   /** Children that were taken over and whose jobs are not told yet what is under way. */
@@ -36,7 +48,10 @@ export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOpt
     if (hasEnded(job)) forget(job.session)
     else if (watched.get(job.session)?.session !== job.session) {
       // A job that a child started is a session of that child's as well.
-      watched.set(job.session, watchedJob({ troupe, host, now, ancestor: watched.get(job.owner) }, job))
+      watched.set(
+        job.session,
+        watchedJob({ troupe, host, now, onSubagentSpent, ancestor: watched.get(job.owner) }, job),
+      )
     }
     if (hasEnded(job)) takenOver.delete(job.session)
     // Before that it has no clocks that could be paused.
@@ -83,12 +98,13 @@ type Surroundings = {
   troupe: Troupe
   host: WatchOptions["host"]
   now: () => number
+  onSubagentSpent: NonNullable<WatchOptions["onSubagentSpent"]>
   /** The job whose child started this one: it hears of all that happens, as of any of its subagents. */
   ancestor: Watched | undefined
 }
 
 function watchedJob(
-  { troupe, host, now, ancestor }: Surroundings,
+  { troupe, host, now, onSubagentSpent, ancestor }: Surroundings,
   { owner, id, session: own }: JobRecord,
 ): Watched {
   const job = { owner, id }
@@ -162,8 +178,8 @@ function watchedJob(
           activity.call(tail === "" ? {} : { text: tail })
           return
         case "usage.changed":
-          if (session === own && hasSpent(event.usage))
-            troupe.tell(job, { type: "child.spent", usage: event.usage })
+          if (session !== own) onSubagentSpent(job, session, event.usage)
+          else if (hasSpent(event.usage)) troupe.tell(job, { type: "child.spent", usage: event.usage })
           return
         case "session.busy":
           // After a pause the provider has taken the request at last.

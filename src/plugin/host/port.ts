@@ -131,8 +131,8 @@ export type HostAgent = {
   model?: string | undefined
 }
 
-/** `name`: `provider/model` */
-export type HostModel = { name: string; variants: string[] }
+/** `name`: `provider/model`. `isUnpriced`: whatever it is used for, opencode says that it cost nothing. */
+export type HostModel = { name: string; variants: string[]; isUnpriced?: true }
 
 export type HostSession = {
   id: string

@@ -10,9 +10,22 @@ const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
  * 4096 + counter, modulo 2^48, then 14 characters.
  */
 export function promptID(session: string, askedAt: number): string {
-  const time = ((BigInt(askedAt) * 4096n) % idRange).toString(16).padStart(12, "0")
-  return `msg_${time}${idTail(`message ${session} ${askedAt}`)}`
+  return idAt(askedAt, idTail(`message ${session} ${askedAt}`))
 }
+
+function idAt(at: number, tail: string): string {
+  return `msg_${((BigInt(at) * 4096n) % idRange).toString(16).padStart(12, "0")}${tail}`
+}
+
+/** The id under which a child is asked to correct its answer to this prompt, given then, epoch milliseconds. */
+export const repairID = (asked: string, answeredAt: number) => idAt(answeredAt + 1, repairTail(asked))
+
+/** Whether a message asks to correct the answer to this prompt. */
+export const isRepairOf = (messageID: string, asked: string) =>
+  messageID.slice(idHeadLength) === repairTail(asked)
+
+const repairTail = (asked: string) => idTail(`repair ${asked}`)
+const idHeadLength = "msg_".length + 12
 
 /** The characters of an id that tell it from others of the same time. */
 export const idTail = (seed: string) =>

@@ -5,89 +5,126 @@ import type { Budget, JobKey, Usage } from "../../machines/record.ts"
 /** What counts towards a budget. Cost in US dollars. */
 export type Spent = { tokens: number; cost: number }
 
-export const NOTHING: Spent = { tokens: 0, cost: 0 }
-
 export type BudgetInput = { limit: Budget }
 
 /** Plain JSON. The ledger has the jobs. */
 export type BudgetContext = BudgetInput & {
-  /** What each session has used, by session: one that is deleted has used it all the same. */
+  /** What each session has used: one that is deleted has used it all the same. */
   bySession: Record<string, Spent>
   /** The runs under way. */
-  live: Run[]
-  /** Those of them that were told to stop. */
+  live: LiveRun[]
+  /** Those that were cancelled and have not ended yet. */
   cancelled: Run[]
 }
 
 /** One run of a job, which is cancelled once. */
 export type Run = JobKey & { run: number }
 
-/** A job of the budget as it is now: its session, what that has used over all its runs, and whether it lives. */
-export type BudgetEvent = { type: "job.seen"; run: Run; session: string; spent: Spent; isLive: boolean }
+/** `isAsked`: its child was prompted. */
+type LiveRun = Run & { isAsked: boolean }
+
+export type BudgetEvent =
+  /** A job as it is now, and what its session has used over all its runs. */
+  | { type: "job.seen"; run: Run; stands: "unasked" | "asked" | "ended"; session: string; spent: Spent }
+  /** What a session has used that a child has started itself, without a job. */
+  | { type: "session.spent"; session: string; spent: Spent }
+
+/**
+ * How long a child at work may go on once all is spent, milliseconds: opencode tells what a step has used about when it
+ * gives the answer that this step may have been.
+ */
+const lastAnswer = 1_000
 
 /** Costs are sums of fractions, which no number holds to the last digit. */
 const tolerance = 1e-9
 
-/** Decides when a batch or an owner has spent what it may. */
 export const budgetMachine = setup({
   types: {
     input: {} as BudgetInput,
     context: {} as BudgetContext,
     events: {} as BudgetEvent,
   },
+  delays: { lastAnswer },
   guards: {
     "is spent": ({ context }) => isSpent(context.limit, totalOf(context)),
     "nothing runs": ({ context }) => context.live.length === 0,
-    lives: (_, { isLive }: { isLive: boolean }) => isLive,
+    lives: (_, { stands }: { stands: Stands }) => stands !== "ended",
   },
   actions: {
     /** Provided by `Budgets`. Without runs there is nothing to do. */
-    cancel: (_, _params: { runs: Run[]; spent: Spent }) => {},
-    remember: assign(({ context }, seen: BudgetEvent) => remembered(context, seen)),
-    rememberCancelled: assign({ cancelled: ({ context }) => context.live }),
+    cancel: (_, _params: Cancel) => {},
+    rememberJob: assign(({ context }, seen: JobSeen) => ({
+      live: withJob(context.live, seen),
+      bySession: withSpent(context.bySession, seen),
+      cancelled: context.cancelled.filter((each) => seen.stands !== "ended" || !isSame(each, seen.run)),
+    })),
+    rememberSpent: assign(({ context }, told: SessionSpent) => ({
+      bySession: withSpent(context.bySession, told),
+    })),
+    rememberCancelled: assign(({ context }, { runs }: Cancel) => ({
+      cancelled: [...context.cancelled, ...runs],
+    })),
   },
 }).createMachine({
   id: "budget",
   description:
-    "Holds a batch, or an owner, to what it may spend with all that its jobs start. It learns what a job has used " +
-    "after each step of the child; how often that is, opencode decides.",
+    "Holds a batch, or an owner, to what it may spend with all that its jobs start. What a job has used is told at " +
+    "the end of each step of its child.",
   context: ({ input }) => ({ ...input, bySession: {}, live: [], cancelled: [] }),
+  on: { "session.spent": { actions: { type: "rememberSpent", params: ({ event }) => event } } },
   initial: "keeping",
   states: {
     keeping: {
       description: "Something is left: jobs may start and run.",
-      always: { guard: "is spent", target: "stopping" },
-      on: { "job.seen": { actions: { type: "remember", params: ({ event }) => event } } },
+      always: { guard: "is spent", target: "closing" },
+      on: { "job.seen": { actions: { type: "rememberJob", params: ({ event }) => event } } },
+    },
+    closing: {
+      description:
+        "All is spent. No child is prompted any more; those at work get a moment in which the answer may come that they have just given.",
+      entry: [
+        { type: "cancel", params: ({ context }) => unasked(context) },
+        { type: "rememberCancelled", params: ({ context }) => unasked(context) },
+      ],
+      always: { guard: "nothing runs", target: "spent" },
+      after: { lastAnswer: "stopping" },
+      on: {
+        "job.seen": {
+          actions: [
+            { type: "rememberJob", params: ({ event }) => event },
+            { type: "cancel", params: ({ context }) => unasked(context) },
+            { type: "rememberCancelled", params: ({ context }) => unasked(context) },
+          ],
+        },
+      },
     },
     stopping: {
-      description:
-        "All is spent. What runs or waits is cancelled, once. Each news of a job enters this state again: what is new among them is cancelled as well.",
+      description: "What still runs is cancelled, each run once.",
       entry: [
-        {
-          type: "cancel",
-          params: ({ context }) => ({ runs: uncancelled(context), spent: totalOf(context) }),
-        },
-        "rememberCancelled",
+        { type: "cancel", params: ({ context }) => running(context) },
+        { type: "rememberCancelled", params: ({ context }) => running(context) },
       ],
       always: { guard: "nothing runs", target: "spent" },
       on: {
         "job.seen": {
-          target: "stopping",
-          reenter: true,
-          actions: { type: "remember", params: ({ event }) => event },
+          actions: [
+            { type: "rememberJob", params: ({ event }) => event },
+            { type: "cancel", params: ({ context }) => running(context) },
+            { type: "rememberCancelled", params: ({ context }) => running(context) },
+          ],
         },
       },
     },
     spent: {
-      description: "All is spent, and nothing runs any more. What it had in flight has been counted.",
+      description: "All is spent, and nothing runs any more.",
       on: {
         "job.seen": [
           {
             guard: { type: "lives", params: ({ event }) => event },
             target: "stopping",
-            actions: { type: "remember", params: ({ event }) => event },
+            actions: { type: "rememberJob", params: ({ event }) => event },
           },
-          { actions: { type: "remember", params: ({ event }) => event } },
+          { actions: { type: "rememberJob", params: ({ event }) => event } },
         ],
       },
     },
@@ -98,23 +135,36 @@ export type BudgetRef = ActorRefFrom<typeof budgetMachine>
 
 /** Why each transition is there. */
 export const budgetReasons: Reasons = {
+  root: {
+    "session.spent": "opencode's own subagents of a child are started by a job as well.",
+  },
   keeping: {
     "at once, if is spent": "Another step would be more than was permitted.",
-    "job.seen": "What a job has used is known while it runs.",
+    "job.seen": "What a job has used is known after each of its steps.",
+  },
+  closing: {
+    "at once, if nothing runs": "The answer that used up the rest was the last.",
+    "after lastAnswer": "Whoever still works has not given its last answer, but is at its next step.",
+    "job.seen":
+      "An answer has come, a step that was under way adds what it used, or something was started all the same: it is not prompted.",
   },
   stopping: {
-    "at once, if nothing runs": "Each job has ended, and what it used is known.",
-    "job.seen":
-      "A step that was under way adds what it used. A job that was just being started is cancelled like the others.",
+    "at once, if nothing runs": "All have ended, and what they used is known.",
+    "job.seen": "One has ended, or was started all the same.",
   },
   spent: {
     "job.seen, if lives":
-      "Something started it all the same: a follow-up that was being stored, or a restart. It is not prompted.",
-    "job.seen": "A session's use became known late, or was found after a restart.",
+      "It was started all the same: a follow-up that was just being stored, or a job that a restart resumed. It is not prompted.",
+    "job.seen": "What it used was found after a restart.",
   },
 }
 
-/** What counts: all tokens that a provider has to work on anew. What it reads from its cache costs a fraction of that. */
+type JobSeen = Extract<BudgetEvent, { type: "job.seen" }>
+type SessionSpent = Pick<BudgetEvent, "session" | "spent">
+type Stands = JobSeen["stands"]
+type Cancel = { runs: Run[]; spent: Spent }
+
+/** What counts: tokens that a provider works on anew. What it reads from its cache costs a fraction, which `cost` has. */
 export function spentBy({ input, output, reasoning, cacheWrite, cost }: Usage): Spent {
   return { tokens: input + output + reasoning + cacheWrite, cost }
 }
@@ -133,24 +183,32 @@ export function totalOf({ bySession }: Pick<BudgetContext, "bySession">): Spent 
   }
 }
 
-const uncancelled = ({ live, cancelled }: BudgetContext) => live.filter((run) => !cancelled.some(isSame(run)))
+const unasked = (context: BudgetContext): Cancel => toCancel(context, ({ isAsked }) => !isAsked)
 
-function remembered({ bySession, live }: BudgetContext, seen: BudgetEvent): Partial<BudgetContext> {
-  const { run, session, spent, isLive } = seen
-  const before = bySession[session] ?? NOTHING
-  // What was used once stays used, in whatever order the news come.
-  const most = {
-    tokens: Math.max(before.tokens, spent.tokens),
-    cost: Math.max(before.cost, spent.cost),
-  }
-  const others = live.filter((each) => !isSame(run)(each))
+const running = (context: BudgetContext): Cancel => toCancel(context, () => true)
+
+function toCancel(context: BudgetContext, test: (run: LiveRun) => boolean): Cancel {
+  const runs = context.live.filter((run) => test(run) && !context.cancelled.some((each) => isSame(each, run)))
   return {
-    bySession: session === "" ? bySession : { ...bySession, [session]: most },
-    live: isLive ? [...others, run] : others,
+    runs: runs.map(({ owner, id, run }) => ({ owner, id, run })),
+    spent: totalOf(context),
   }
 }
 
-const isSame =
-  ({ owner, id, run }: Run) =>
-  (other: Run) =>
-    other.owner === owner && other.id === id && other.run === run
+function withJob(live: readonly LiveRun[], { run, stands }: JobSeen): LiveRun[] {
+  const others = live.filter((each) => !isSame(each, run))
+  return stands === "ended" ? others : [...others, { ...run, isAsked: stands === "asked" }]
+}
+
+/** What was used once stays used, in whatever order the news come. */
+function withSpent(
+  bySession: BudgetContext["bySession"],
+  { session, spent }: SessionSpent,
+): BudgetContext["bySession"] {
+  const before = bySession[session]
+  const tokens = Math.max(before?.tokens ?? 0, spent.tokens)
+  const cost = Math.max(before?.cost ?? 0, spent.cost)
+  return session === "" ? bySession : { ...bySession, [session]: { tokens, cost } }
+}
+
+const isSame = (a: Run, b: Run) => a.owner === b.owner && a.id === b.id && a.run === b.run

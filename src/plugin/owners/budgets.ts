@@ -1,8 +1,10 @@
 import { createActor } from "xstate"
-import { type Budget, hasEnded, type JobRecord } from "../../machines/record.ts"
+import { realClock } from "../../machines/clock.ts"
+import { type Budget, hasEnded, type JobKey, type JobRecord, type Usage } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Toast } from "../host/port.ts"
 import {
+  type BudgetEvent,
   type BudgetRef,
   budgetMachine,
   isSpent,
@@ -16,19 +18,21 @@ export type BudgetsOptions = {
   troupe: Pick<Troupe, "records" | "cancel">
   /** What each owner may spend, if that is limited. */
   budget: Budget | undefined
+  /** Why it is not known what owners may spend, where somebody has limited it in a way that cannot be read. */
+  problem?: string | undefined
   /** Shows the person what they should know. */
   show: (toast: Toast) => void
   /** Told of defects. */
   reportError: (error: unknown) => void
 }
 
-/** Deeper than jobs ever are: records come from a store that others can write. */
+/** Deeper than jobs ever are: what a store says of who started whom may go round in circles. */
 const mostLevels = 20
 
 /** Holds batches and owners to what they may spend, with all that their jobs start: one actor for each budget. */
 export class Budgets {
   readonly #options: BudgetsOptions
-  readonly #budgets = new Map<string, Held>()
+  readonly #held = new Map<string, Held>()
   readonly #subscriptions: (() => void)[]
 
   constructor(options: BudgetsOptions) {
@@ -37,27 +41,38 @@ export class Budgets {
     this.#subscriptions = [
       records.subscribe((record, before) => {
         // After a restart, what a job's child had started may be found before the job itself.
-        if (record.session !== "" && before?.session !== record.session) this.#joined(record)
-        this.#hear(record, !hasEnded(record))
+        if (record.session !== "" && before?.session !== record.session) this.#joined(record.session)
+        this.#tell(this.#of(record), seen(record, standOf(record)))
       }),
       records.onForgotten((record) => {
-        this.#hear(record, false)
         this.#end(keyOfOwner(record.owner))
         if (record.batch !== undefined) this.#end(keyOfBatch(record.batch))
+        if (records.bySession(record.owner)) this.#tell(this.#above(record.owner), seen(record, "ended"))
       }),
     ]
   }
 
+  /** What a session has used that the child of this job has started itself. */
+  subagentSpent({ owner, id }: JobKey, session: string, usage: Usage): void {
+    const record = this.#options.troupe.records.get(owner, id)
+    if (record) this.#tell(this.#of(record), { type: "session.spent", session, spent: spentBy(usage) })
+  }
+
   /** Why no job may start for this owner, in words; nothing where one may. */
   refusal(owner: string): string | undefined {
+    const { problem } = this.#options
+    if (problem !== undefined) return problem
     const spent = this.#above(owner).find(isOver)
     if (!spent) return undefined
-    const whose = spent.of === "owner" ? "this session's jobs" : "the batch that this session works for"
-    return `the budget of ${whose} is spent: ${amounts(spent)}. ${spent.of === "owner" ? byUser : ""}`.trim()
+    return spent.of === "owner"
+      ? `the budget of this session's jobs is spent: ${amounts(spent)}. ${byUser}`
+      : `the budget of the batch that this session works for is spent: ${amounts(spent)}.`
   }
 
   /** Why this job may not run again, in words; nothing where it may. */
   refusalFor(record: JobRecord): string | undefined {
+    const { problem } = this.#options
+    if (problem !== undefined) return problem
     const spent = this.#of(record).find(isOver)
     if (!spent) return undefined
     return spent.of === "owner"
@@ -65,46 +80,80 @@ export class Budgets {
       : `the budget of the batch of ${record.id} is spent: ${amounts(spent)}. A new job can do the rest.`
   }
 
-  /**
-   * What the owner of these jobs is to be told of budgets, a line each: what was spent, and what is left undone. None
-   * where none of the jobs was cancelled because of one.
-   */
-  notes(records: readonly JobRecord[]): string[] {
-    const undone = new Map<Held, JobRecord[]>()
+  /** Whether what the jobs of this owner cost is limited. */
+  limitsCost(owner: string): boolean {
+    return this.#above(owner).some(({ limit }) => limit.cost !== undefined)
+  }
+
+  /** Whether anything limits what the jobs of this owner spend. */
+  isLimited(owner: string): boolean {
+    return this.#above(owner).length > 0
+  }
+
+  /** How much of its budgets an owner has spent, a line each; those of batches that are over are left out. */
+  standing(owner: string): string[] {
+    const records = this.#options.troupe.records.of(owner)
+    const batches = new Map<Held, JobRecord[]>()
     for (const record of records) {
-      const held = record.error?.kind === "budget" ? this.#of(record).find(isOver) : undefined
-      if (held) undone.set(held, [...(undone.get(held) ?? []), record])
+      const held = this.#batchOf(record)
+      if (held) batches.set(held, [...(batches.get(held) ?? []), record])
     }
-    return [...undone].map(([held, jobs]) => {
-      const unasked = jobs.filter(({ startedAt }) => startedAt === undefined)
-      const never = unasked.length > 0 ? ` (never begun: ${idsOf(unasked)})` : ""
-      const whose = held.of === "owner" ? "this session's jobs" : "their batch"
-      return `The budget of ${whose} is spent: ${amounts(held)}. Left undone: ${idsOf(jobs)}${never}.`
+    const running = [...batches].filter(([, jobs]) => jobs.some((job) => !hasEnded(job)))
+    return [
+      ...this.#above(owner)
+        .filter(({ of }) => of === "owner")
+        .map((held) => `Budget of this session's jobs: ${amounts(held)} spent.`),
+      ...running.map(([held, jobs]) => `Budget of the batch of ${namesOf(jobs)}: ${amounts(held)} spent.`),
+    ]
+  }
+
+  /**
+   * What the owner of these jobs is to be told of budgets, a line each: what was spent, and what is left undone. Nothing
+   * where none of these jobs was cancelled because of one, or where it was told before, with another of them.
+   */
+  notes(records: readonly JobRecord[], isTold: (record: JobRecord) => boolean): string[] {
+    const cut = records.flatMap((record) => {
+      const held = this.#cutOffBy(record)
+      return held ? [{ held, owner: record.owner }] : []
     })
+    return [...new Map(cut.map((each) => [each.held, each])).values()].flatMap(({ held, owner }) => {
+      const undone = this.#options.troupe.records
+        .of(owner)
+        .filter((record) => this.#cutOffBy(record) === held)
+      const isNews = (record: JobRecord) => records.some(({ id }) => id === record.id) || !isTold(record)
+      if (!undone.every(isNews)) return []
+      const unasked = undone.filter(({ startedAt }) => startedAt === undefined)
+      const never = unasked.length > 0 ? ` (never begun: ${namesOf(unasked)})` : ""
+      const whose = held.of === "owner" ? "this session's jobs" : "their batch"
+      return `The budget of ${whose} is spent: ${amounts(held)}. Left undone: ${namesOf(undone)}${never}.`
+    })
+  }
+
+  /** The budgets there are, for those who look. */
+  *actors(): Iterable<{ budget: string; state: string }> {
+    for (const [budget, { actor }] of this.#held) yield { budget, state: String(actor.getSnapshot().value) }
   }
 
   stop(): void {
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe()
-    for (const key of [...this.#budgets.keys()]) this.#end(key)
+    for (const key of [...this.#held.keys()]) this.#end(key)
   }
 
-  #hear(record: JobRecord, isLive: boolean): void {
-    const seen = {
-      type: "job.seen",
-      run: runOf(record),
-      session: record.session,
-      spent: spentBy(record.usage),
-      isLive,
-    } as const
-    for (const { actor } of this.#of(record)) actor.send(seen)
+  /** Which budget has ended this job. */
+  #cutOffBy(record: JobRecord): Held | undefined {
+    return record.error?.kind === "budget" ? this.#of(record).find(isOver) : undefined
   }
 
-  /** The jobs of this one's child count where it counts. */
-  #joined({ session }: JobRecord): void {
+  #tell(budgets: readonly Held[], event: BudgetEvent): void {
+    for (const { actor } of budgets) actor.send(event)
+  }
+
+  /** The session turns out to be a job's: what its own jobs use counts where that job counts. */
+  #joined(session: string): void {
     this.#end(keyOfOwner(session))
     for (const job of this.#options.troupe.records.of(session)) {
-      this.#hear(job, !hasEnded(job))
-      if (job.session !== "") this.#joined(job)
+      this.#tell(this.#of(job), seen(job, standOf(job)))
+      if (job.session !== "") this.#joined(job.session)
     }
   }
 
@@ -132,70 +181,89 @@ export class Budgets {
   #batchOf({ batch, budget }: JobRecord): Held | undefined {
     if (batch === undefined) return undefined
     const key = keyOfBatch(batch)
-    return this.#budgets.get(key) ?? (budget && this.#begin(key, "batch", budget))
+    return this.#held.get(key) ?? (budget && this.#begin(key, "batch", budget))
   }
 
   #ofOwner(owner: string): Held | undefined {
     const { budget } = this.#options
     const key = keyOfOwner(owner)
-    return this.#budgets.get(key) ?? (budget && this.#begin(key, "owner", budget))
+    return this.#held.get(key) ?? (budget && this.#begin(key, "owner", budget))
   }
 
   #begin(key: string, of: Held["of"], limit: Budget): Held {
-    const cancel = (runs: readonly Run[], spent: Spent) => {
-      if (runs.length === 0) return
-      const { troupe, show } = this.#options
-      const amount = amountsOf(limit, spent)
-      const reason =
-        of === "batch" ? `its batch has spent ${amount}` : `its session's jobs have spent ${amount}`
-      troupe.cancel([...runs], reason, "budget")
-      const jobs = runs.length === 1 ? "1 job is" : `${runs.length} jobs are`
-      show({ message: `A budget is spent (${amount}): ${jobs} being cancelled.`, variant: "warning" })
-    }
     const machine = budgetMachine.provide({
-      actions: { cancel: (_, { runs, spent }) => cancel(runs, spent) },
+      actions: { cancel: (_, { runs, spent }) => this.#cancel(of, limit, runs, spent) },
     })
-    const actor = createActor(machine, { input: { limit } })
+    const actor = createActor(machine, { input: { limit }, clock: realClock })
     actor.subscribe({ error: this.#options.reportError })
     const held = { of, limit, actor }
-    this.#budgets.set(key, held)
+    this.#held.set(key, held)
     actor.start()
     return held
   }
 
+  #cancel(of: Held["of"], limit: Budget, runs: readonly Run[], spent: Spent): void {
+    if (runs.length === 0) return
+    const { troupe, show } = this.#options
+    const amount = amountsOf(limit, spent)
+    const whose = of === "batch" ? "its batch has" : "its session's jobs have"
+    troupe.cancel([...runs], `${whose} spent ${amount}`, "budget")
+    const jobs = runs.length === 1 ? "1 job is" : `${runs.length} jobs are`
+    show({ message: `A budget is spent (${amount}): ${jobs} cancelled.`, variant: "warning" })
+  }
+
   #end(key: string): void {
-    this.#budgets.get(key)?.actor.stop()
-    this.#budgets.delete(key)
+    this.#held.get(key)?.actor.stop()
+    this.#held.delete(key)
   }
 }
 
 type Held = { of: "batch" | "owner"; limit: Budget; actor: BudgetRef }
 
-const byUser = 'Only your user can raise it: it is the plugin\'s option "budget".'
+const byUser = `Only your user can raise it: it is the plugin's option "budget".`
 
 const keyOfBatch = (batch: string) => `batch ${batch}`
 const keyOfOwner = (owner: string) => `owner ${owner}`
 
-const runOf = ({ owner, id, run }: JobRecord): Run => ({ owner, id, run })
-
 const isOver = ({ actor }: Held) => !actor.getSnapshot().matches("keeping")
+
+type Stands = Extract<BudgetEvent, { type: "job.seen" }>["stands"]
+
+function standOf(record: JobRecord): Stands {
+  if (hasEnded(record)) return "ended"
+  return record.state === "prompting" ? "asked" : "unasked"
+}
+
+function seen({ owner, id, run, session, usage }: JobRecord, stands: Stands): BudgetEvent {
+  return { type: "job.seen", run: { owner, id, run }, stands, session, spent: spentBy(usage) }
+}
 
 const amounts = ({ limit, actor }: Held) => amountsOf(limit, totalOf(actor.getSnapshot().context))
 
-/** `12,345 of 10,000 tokens`: of what is limited and used up; of all that is limited where that is nothing. */
-function amountsOf({ tokens, cost }: Budget, spent: Spent): string {
-  const words = [
-    ...(tokens !== undefined && isSpent({ tokens }, spent)
-      ? [`${number(spent.tokens)} of ${number(tokens)} tokens`]
+/** `12,345 of 10,000 tokens`: of what is used up, or of all that is limited while nothing is. */
+function amountsOf(limit: Budget, spent: Spent): string {
+  const { tokens, cost } = limit
+  const isNothing = !isSpent(limit, spent)
+  return [
+    ...(tokens !== undefined && (isNothing || isSpent({ tokens }, spent))
+      ? [`${whole(spent.tokens)} of ${whole(tokens)} tokens`]
       : []),
-    ...(cost !== undefined && isSpent({ cost }, spent) ? [`${dollars(spent.cost)} of ${dollars(cost)}`] : []),
-  ]
-  return words.join(" and ")
+    ...(cost !== undefined && (isNothing || isSpent({ cost }, spent))
+      ? [`${dollars(spent.cost)} of ${dollars(cost)}`]
+      : []),
+  ].join(" and ")
 }
 
-const number = (count: number) => Math.round(count).toLocaleString("en-US")
+const whole = (count: number) => Math.round(count).toLocaleString("en-US")
 
-/** To the cent; small amounts to as many digits as say something. */
+/** To the cent; what is less than a dollar, to as many digits as say something. */
 const dollars = (cost: number) => `$${cost < 1 ? Number(cost.toPrecision(3)) : cost.toFixed(2)}`
 
-const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
+/** Jobs that are named; the others are counted. */
+const mostNames = 20
+
+function namesOf(records: readonly JobRecord[]): string {
+  const names = records.slice(0, mostNames).map(({ id }) => id)
+  const more = records.length > mostNames ? ` and ${records.length - mostNames} more` : ""
+  return `${names.join(", ")}${more}`
+}

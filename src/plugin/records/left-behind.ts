@@ -6,10 +6,11 @@ import {
   type JobRecord,
   withAttempts,
 } from "../../machines/record.ts"
-import { finalAnswer, placeOf } from "../host/answers.ts"
+import { answerOfRun, placeOf } from "../host/answers.ts"
 import type { HostMessage, HostSession } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
+import { type Checked, unfit } from "./checked.ts"
 import type { StoredJob, StoredRecord } from "./stored-job.ts"
 import { type AskedRun, earlierText, textIn, withEarlier } from "./texts.ts"
 
@@ -41,6 +42,8 @@ export type Finding =
 export type Evidence = FoundJob & {
   /** Of the child, where they were read. */
   messages?: readonly HostMessage[] | undefined
+  /** What of an answer fits the job's schema; for a job that has one, where its messages were read. */
+  check?: ((answer: string) => Checked) | undefined
   /** Whether the child's turn goes on in this opencode, as it does while opencode 2 reloads the plugin. */
   isRunning?: boolean | undefined
   /** Whether it comes from an instance of the plugin that was replaced in this process, whose turns go on. */
@@ -51,18 +54,27 @@ export type Evidence = FoundJob & {
 }
 
 export function findingOf(evidence: Evidence): Finding {
-  const { child, stored, isHeld, messages, isRunning, isTakenOver, recover, now } = evidence
+  const { child, stored, isHeld, messages, check, isRunning, isTakenOver, recover, now } = evidence
   const { record, askedAt } = stored
   const run: AskedRun = { session: child.id, askedAt, askedBefore: stored.askedBefore }
   if (isHeld) return { type: "held" }
-  if (isEnded(record)) return { type: "ended", record: adopted(child, record) }
+  const messageID = promptID(child.id, askedAt)
+  if (isEnded(record)) {
+    const ended = adopted(child, record)
+    // One too long for the store is only in its messages.
+    if (record.state !== "done" || !stored.schema || record.structured !== undefined)
+      return { type: "ended", record: ended }
+    if (!messages) return { type: "unread" }
+    const checked = check?.(answerOfRun(messages, messageID).answer?.text ?? "")
+    const structured = checked && "value" in checked ? { structured: checked.value } : {}
+    return { type: "ended", record: { ...ended, ...structured } }
+  }
   if (record.error) {
     return { type: "decided", record: endedAs(child, record, record.error, record.endedAt ?? now) }
   }
   if (!messages) return { type: "unread" }
 
-  const messageID = promptID(child.id, askedAt)
-  const answer = finalAnswer(messages, messageID)
+  const { answer, isRepaired } = answerOfRun(messages, messageID)
   const { error, isTruncated, isUnavailable, at: endedAt = now } = answer?.end ?? {}
   const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
   const again = () => jobAgain(child, stored, earlierText(messages, run))
@@ -71,14 +83,30 @@ export function findingOf(evidence: Evidence): Finding {
     return { type: "unfinished", job: again(), interrupted }
   // An abort came from the end of the process: it is neither an answer nor a failure.
   if (answer && error?.kind !== "interrupted") {
+    const checked = error ? undefined : check?.(answer.text)
+    const given = (text: string) => ({
+      text: withEarlier(messages, run, text),
+      ...(isTruncated && { isTruncated }),
+    })
+    if (checked && "problems" in checked) {
+      const failed = { ...endedAs(child, record, unfit(checked.problems), endedAt), ...given(answer.text) }
+      // It may still be corrected, for which nobody has asked yet.
+      return !isRepaired && (recover === "resume" || isRunning || isTakenOver)
+        ? {
+            type: "unfinished",
+            job: jobAgain(child, stored, earlierText(messages, run)),
+            interrupted: failed,
+          }
+        : { type: "answered", record: failed }
+    }
     if (!error)
       return {
         type: "answered",
         record: {
           ...adopted(child, record),
           state: "done",
-          text: withEarlier(messages, run, answer.text),
-          ...(isTruncated && { isTruncated }),
+          ...given(checked ? JSON.stringify(checked.value) : answer.text),
+          ...(checked && { structured: checked.value }),
           endedAt: endOf(record, endedAt),
         },
       }
@@ -159,7 +187,8 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, fallbacks, ownerAgent, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
+  const { record, prompt, variant, schema, fallbacks, ownerAgent, mayStartJobs, askedAt, timeoutMs, idleMs } =
+    stored
   const { id, owner, batch, budget, description, agent, model, attempts, run, createdAt } = record
   return {
     id,
@@ -175,6 +204,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     fallbacks: run === 1 ? fallbacks : undefined,
     attempts,
     startedBy: ownerAgent === undefined ? undefined : { message: "", agent: ownerAgent },
+    schema,
     mayStartJobs,
     createdAt,
     askedAt,

@@ -7,6 +7,7 @@ import type { Options } from "../options.ts"
 import { backoff } from "../util/backoff.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { within } from "../util/within.ts"
+import type { Checked } from "./checked.ts"
 import type { Claim } from "./claims.ts"
 import { type DeliveredRun, deliveredRuns } from "./delivery-mark.ts"
 import { type FoundJob, findingOf, isEnded, onePerJob, type StoredChild } from "./left-behind.ts"
@@ -33,6 +34,8 @@ export type RecoveryOptions = {
   inbox: Deliveries
   store: JobStore
   recover: Options["recover"]
+  /** What checks answers against a schema; where it cannot be had, none fits. */
+  checkFor: (schema: NonNullable<StoredJob["schema"]>) => Promise<(answer: string) => Checked>
   /** Holds children to what their owner may do now. One for which that fails is not gone on with. */
   hold: (owner: string, children: readonly HeldChild[]) => Promise<Result<unknown>[]>
   /**
@@ -105,6 +108,7 @@ export function createRecovery({
   inbox,
   store,
   recover,
+  checkFor,
   hold,
   finishBegun,
   isHere = async () => true,
@@ -285,9 +289,11 @@ export function createRecovery({
       const [messages, busy] = await Promise.all([host.messages(child.id), host.isBusy(child.id)])
       if (!messages.ok) return outcomeOf(child.id, messages.error)
       const isRunning = busy.ok && busy.value
+      const { schema } = job.stored
       finding = findingOf({
         ...job,
         messages: messages.value,
+        check: schema && (await checkFor(schema)),
         isRunning,
         isTakenOver: isTakenOver(job.stored.lease),
         recover,

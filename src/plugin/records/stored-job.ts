@@ -21,6 +21,9 @@ const StoredRecord = JobRecord.omit({
   retry: true,
   holdUntil: true,
 })
+/** Longer data is only in the child's messages: each list of sessions has all that is stored. Characters of JSON. */
+const mostStructured = 16_000
+
 export type StoredRecord = z.infer<typeof StoredRecord>
 
 const Fields = z.object({
@@ -34,6 +37,8 @@ const Fields = z.object({
   fallbacks: z.array(z.object({ model: z.string(), variant: z.string().optional() })).optional(),
   /** The session in which the job has gone on, with another model: this one no longer has it. */
   movedTo: z.string().optional(),
+  /** The JSON Schema that each of its answers has to fit. */
+  schema: z.record(z.string(), z.unknown()).optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -60,6 +65,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     prompt: job.prompt,
     variant: job.variant,
     fallbacks: job.fallbacks,
+    schema: job.schema,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
@@ -86,9 +92,11 @@ export function storedRecordOf(record: JobRecord): StoredRecord {
     asks: _asks,
     retry: _retry,
     holdUntil: _hold,
+    structured,
     ...kept
   } = record
-  return kept
+  const isShort = structured !== undefined && JSON.stringify(structured).length <= mostStructured
+  return { ...kept, ...(isShort && { structured }) }
 }
 
 /** What the first version called otherwise. */

@@ -1,5 +1,5 @@
 import type { JobRecord } from "../../machines/record.ts"
-import { finalAnswer, isSummary, placeOf, textSince } from "../host/answers.ts"
+import { answerOfRun, isSummary, placeOf, textSince } from "../host/answers.ts"
 import type { AssistantMessage, Host, HostMessage } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import { StoredJob } from "./stored-job.ts"
@@ -56,8 +56,11 @@ export function textIn(
 ): TextOf {
   const ofChild = messages.filter((message): message is AssistantMessage => message.role === "assistant")
   const answer = ofChild.findLast(({ end }) => end)
-  if (record.state === "done" && (answer || !isSummarized(messages)))
-    return written(withEarlier(messages, run, answer?.text ?? ""))
+  const isAnswered = record.state === "done" || record.error?.kind === "schema"
+  if (isAnswered && (answer || record.structured !== undefined || !isSummarized(messages))) {
+    const data = record.structured === undefined ? undefined : JSON.stringify(record.structured)
+    return written(withEarlier(messages, run, data ?? answer?.text ?? ""))
+  }
   const asked = run && promptID(run.session, run.askedAt)
   const place = asked === undefined ? undefined : placeOf(messages, asked)
   // A follow-up that ends otherwise than by an answer leaves the earlier one in place.
@@ -89,7 +92,7 @@ export function earlierText(messages: readonly HostMessage[], run: AskedRun | un
     asked
       // A summary that has taken its place stands for later runs as well.
       .filter((prompt) => messages.some(({ id }) => id === prompt))
-      .map((prompt) => finalAnswer(messages, prompt)?.text ?? "")
+      .map((prompt) => answerOfRun(messages, prompt).answer?.text ?? "")
       .filter((text) => text !== "")
       .join("\n\n")
   )

@@ -103,7 +103,8 @@ export function progress(records: readonly JobRecord[]): string {
     count("failed", ({ state }) => state === "failed"),
     count("timed out", ({ state }) => state === "timedOut"),
     count("cancelled", ({ state }) => state === "cancelled"),
-    ...phases.map(([name, label]) => count(label, ({ phase }) => phase === name)),
+    ...phases.map(([name, label]) => count(label, ({ phase, holdUntil }) => phase === name && !holdUntil)),
+    count("on hold", ({ holdUntil }) => holdUntil !== undefined),
   ]
     .filter((each) => each !== "")
     .join(", ")
@@ -133,10 +134,19 @@ function doing({ asks, retry, activity, ...record }: JobRecord): string {
 }
 
 /** `anthropic on hold until 14:03:20 (in 42 s)` */
-export function onHold({ holdUntil, model }: JobRecord, now: number): string {
+function onHold({ holdUntil, model }: JobRecord, now: number): string {
   if (holdUntil === undefined) return ""
-  const when = `on hold until ${clockTime(holdUntil, now)} (in ${duration(holdUntil - now)})`
-  return [providerOf(model), when].filter((each) => each).join(" ")
+  const left = holdUntil > now ? ` (in ${duration(holdUntil - now)})` : ""
+  return `${providerOf(model) ?? "its provider"} on hold until ${clockTime(holdUntil, now)}${left}`
+}
+
+/** Which of these jobs do not start yet, whatever slots are free: a line for each provider. */
+export function holdLines(records: readonly JobRecord[], now: number): string[] {
+  const words = new Set(records.map((record) => onHold(record, now)).filter((each) => each !== ""))
+  return [...words].map((each) => {
+    const held = records.filter((record) => onHold(record, now) === each)
+    return `Waiting, ${each}: ${held.map(({ id }) => id).join(", ")}`
+  })
 }
 
 function spent({ usage }: JobRecord): string {

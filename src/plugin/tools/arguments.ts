@@ -32,11 +32,16 @@ export const Task = z.strictObject({
     .optional()
     .describe("provider/model[#variant]; a list has fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
+  schema: z
+    .record(z.string(), z.unknown())
+    .meta({ requirement: "a JSON Schema, an object" })
+    .optional()
+    .describe("JSON Schema of its result"),
 })
 export type Task = z.infer<typeof Task>
 
 const budget = GivenBudget.optional().describe("cost in US$")
-const wait = z.boolean().optional().describe("Return with all results, as agents_wait does")
+const wait = z.boolean().optional().describe("Return with their results")
 
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
@@ -84,6 +89,7 @@ function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
 const details = new Set([
   "additionalProperties",
   "pattern",
+  "propertyNames",
   "requirement",
   "exclusiveMinimum",
   "maximum",

@@ -50,7 +50,7 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
   return {
     agents_start: {
       description:
-        "Start subagents that work in parallel in the background. Returns at once, without their results, unless you pass wait.",
+        "Start subagents that work in parallel. Returns at once, without their results, unless you pass wait.",
       arguments: shown(StartArguments),
       async run(given, call) {
         const made = await services.starts.track(call.place, prepared(makeJobs, given, call))

@@ -18,7 +18,7 @@ export type Services = {
   messenger: Messenger
   inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
-  budgets: Pick<Budgets, "refusal" | "notes">
+  budgets: Pick<Budgets, "refusal" | "limitsCost" | "isLimited" | "standing" | "notes">
   recovery: Pick<Recovery, "owner" | "again" | "deliveredSince" | "elsewhere" | "isInDoubt">
   starts: StartsUnderWay
   conversations: Pick<Conversations, "settled">

@@ -4,6 +4,7 @@ import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { childRules } from "../children/permissions.ts"
+import { loadSchema } from "../children/schema/schemas.ts"
 import type {
   HostAgent,
   HostModel,
@@ -17,11 +18,11 @@ import type {
 import { verdict } from "../host/rules.ts"
 import type { Owner } from "../owners/lineage.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
-import { excerpt } from "../records/words.ts"
+import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { chosenInTurn, optionalFallbacks, wrongFallbacks } from "./models.ts"
-import { type Services, settled, withoutText } from "./services.ts"
+import { listed, type Services, settled, withoutText } from "./services.ts"
 import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
@@ -41,19 +42,24 @@ type Sound = {
 }
 type Refused = { name: string; refused: string }
 
-/** What became of the tasks of a call, and whether that is to return with their results. */
-type Made = { outcomes: Outcome[]; isToWait: boolean }
+/** What became of the tasks of a call, and whether that is to return with their results; `notes`: what else to say. */
+type Made = { outcomes: Outcome[]; isToWait: boolean; notes: string[] }
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
   const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
-  const { catalog, owner } = await lookUp(services, tasks, call)
+  if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
+    await knowTree(services, call.place.session)
+  const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
+  const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
   for (const problem of wrongFallbacks(services.options.fallback, catalog.models))
     services.host.problems.add(problem)
 
-  const checked = tasks.map((task, index) => check(catalog, owner, call, task, index))
+  const checked: Item[] = []
+  for (const [index, task] of tasks.entries())
+    checked.push(await refuseSchema(check(catalog, owner, call, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = checked.map((item) => refuseTaken(services, call.place.session, item))
   const permitted = await askPermission(free, catalog, owner, call)
@@ -63,19 +69,20 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const outcomes = startAll(services, catalog, owner, permitted, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  return { outcomes, isToWait: wait }
+  const notes = isCostLimited ? unpriced(services, outcomes, catalog) : []
+  return { outcomes, isToWait: wait, notes }
 }
 
 /** What the call answers: which jobs run now, or their results once all have ended. */
 export async function answerOf(
   services: Services,
-  { outcomes, isToWait }: Made,
+  { outcomes, isToWait, notes }: Made,
   call: ToolCall,
 ): Promise<ToolAnswer> {
   const known = recordsOf(services, outcomes)
-  if (!isToWait || known.length === 0) return report(services, outcomes)
+  if (!isToWait || known.length === 0) return report(services, outcomes, notes)
   const refused = outcomes.filter((outcome) => "refused" in outcome)
-  const said = [...reassigned(outcomes), ...refused.map((each) => `Refused: ${withName(each)}`)]
+  const said = [...reassigned(outcomes), ...notes, ...refused.map((each) => `Refused: ${withName(each)}`)]
   const answer = await resultsOf(services, { known, unknown: [], isAsked: false, said }, call)
   return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
 }
@@ -84,6 +91,17 @@ export async function answerOf(
 function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   const refusal = budgets.refusal(place.session)
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
+}
+
+/** What its jobs have started in an earlier opencode has used something up as well. */
+async function knowTree(services: Services, owner: string): Promise<void> {
+  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
+  await Promise.all(
+    children.map(async ({ session }) => {
+      await services.recovery.owner(session)
+      await knowTree(services, session)
+    }),
+  )
 }
 
 /** What tasks may name. Without `models`, neither a task nor an option names one. */
@@ -105,6 +123,7 @@ async function lookUp(
   { host, options }: Services,
   tasks: unknown[],
   call: ToolCall,
+  needsPrices: boolean,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel =
     Object.keys(options.fallback).length > 0 ||
@@ -113,7 +132,7 @@ async function lookUp(
     host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel ? host.models(call.place.session) : undefined,
+    namesModel || needsPrices ? host.models(call.place.session) : undefined,
   ])
   const known = answered(agents)
   return {
@@ -175,6 +194,12 @@ function defaultAgent(
 /** By the rules alone: it may depend on a person. */
 const isPermitted = ({ agent, rules }: Owner, name: string) =>
   verdict([...(agent?.rules ?? []), ...rules], { permission: "task", pattern: name }) !== "deny"
+
+async function refuseSchema(item: Item, place: string): Promise<Item> {
+  if (!("task" in item) || item.task.schema === undefined) return item
+  const loaded = await loadSchema(item.task.schema, place)
+  return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
+}
 
 function refuseTaken(services: Services, owner: string, item: Item): Item {
   const id = "task" in item ? item.task.id : undefined
@@ -311,6 +336,7 @@ function jobOf(
     ...job,
     description: describe(task),
     prompt: task.prompt,
+    schema: task.schema,
     agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.
@@ -328,6 +354,19 @@ function describe({ description, prompt }: Task): string {
   return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
 }
 
+/** What no limit of costs can hold is said at the start, rather than never noticed. */
+function unpriced({ troupe }: Services, outcomes: readonly Outcome[], { models = [] }: Catalog): string[] {
+  const used = outcomes.map((outcome) =>
+    "id" in outcome ? troupe.records.get(outcome.owner, outcome.id)?.model : undefined,
+  )
+  const names = models
+    .filter(({ name, isUnpriced }) => isUnpriced && used.includes(name))
+    .map(({ name }) => name)
+  return names.length > 0
+    ? [`opencode knows no price of ${listed(names, 5)}: no cost budget holds it, but one of tokens does.`]
+    : []
+}
+
 const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
   outcomes.flatMap((outcome) =>
     "id" in outcome ? (troupe.records.get(outcome.owner, outcome.id) ?? []) : [],
@@ -343,7 +382,7 @@ function reassigned(outcomes: readonly Outcome[]): string[] {
   return first ? [`As ${first.why}, ${first.agent} has: ${moved.map(({ id }) => id).join(", ")}.`] : []
 }
 
-function report(services: Services, outcomes: readonly Outcome[]): ToolAnswer {
+function report(services: Services, outcomes: readonly Outcome[], notes: readonly string[]): ToolAnswer {
   const refused = outcomes.filter((outcome) => "refused" in outcome)
   const records = recordsOf(services, outcomes)
   const unasked = records.filter(({ startedAt, error }) => error && startedAt === undefined)
@@ -352,8 +391,10 @@ function report(services: Services, outcomes: readonly Outcome[]): ToolAnswer {
     started.length > 0
       ? `Started: ${started.map(({ id }) => id).join(", ")}. Carry on; agents_wait returns their results.`
       : "",
+    ...holdLines(started, services.now()),
     ...reassigned(outcomes),
     ...unasked.map(({ id, error }) => `Not started: ${id}: ${excerpt(error?.message ?? "")}`),
+    ...notes,
     ...refused.map((each) => `Refused: ${withName(each)}`),
   ]
   return {

@@ -34,6 +34,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
       : []),
     ...shown.map((record) => statusLine(record, services.now())),
     ...delivered(shown),
+    ...(ids ? [] : services.budgets.standing(owner)),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
     ...services.host.problems.all.map((problem) => `Problem: ${problem}`),

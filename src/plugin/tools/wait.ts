@@ -133,7 +133,7 @@ async function report(
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
     ...(taken.length > 0 ? [`Already returned by your other call: ${idsOf(taken)}.`] : []),
-    ...services.budgets.notes(handedOver),
+    ...services.budgets.notes(handedOver, (record) => services.inbox.isTaken(record, call)),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
   ]

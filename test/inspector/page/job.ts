@@ -366,11 +366,17 @@ describe("the work", () => {
   it("is not taken for nothing while it cannot be read", async () => {
     await opened("j1")
     scripted.conversations.set("j1", { kind: "unreadable", why: "opencode is busy" })
+    const loads: string[] = []
+    page.on("request", (request) => {
+      if (request.url().endsWith(`/api/jobs/${sessionOf("j1")}`)) loads.push(request.url())
+    })
     await open(`job=${sessionOf("j1")}`)
     await page.getByText("Its conversation could not be read: opencode is busy.").waitFor()
     scripted.conversations.set("j1", { kind: "messages", messages: [asked] })
     await page.locator(".by-user", { hasText: "Find the bug." }).waitFor()
     await expect.poll(() => page.getByText("could not be read").count()).toBe(0)
+    // The job itself has not changed meanwhile.
+    expect(loads).toHaveLength(1)
     expectProblems(/503/)
   })
 })

@@ -5,7 +5,15 @@ import type { Prompt } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { transitionsOf } from "../../machines/support/transitions.ts"
-import { drive, everyStep, withOneMessage, withTwoMessages } from "./support/turn-walk.ts"
+import {
+  drive,
+  everyStep,
+  plainTurn,
+  turnWithSchema,
+  withOneMessage,
+  withSchema,
+  withTwoMessages,
+} from "./support/turn-walk.ts"
 
 quietXState()
 
@@ -196,8 +204,13 @@ describe("Every event in every state of a turn", () => {
 
   // Once with a real actor, and once through the pure machine with a snapshot that goes through JSON after every step.
   beforeAll(async () => {
-    for (const alphabet of [withOneMessage, withTwoMessages])
-      for (const steps of everyStep(alphabet)) for (const name of await drive(steps)) taken.add(name)
+    for (const [alphabet, input] of [
+      [withOneMessage, plainTurn],
+      [withTwoMessages, plainTurn],
+      [withSchema, turnWithSchema],
+    ] as const)
+      for (const steps of everyStep(alphabet, input))
+        for (const name of await drive(steps, input)) taken.add(name)
   }, 60_000)
 
   it.each(transitionsOf(turnMachine))("takes %s, the same in life and on paper", (name) => {

@@ -18,6 +18,7 @@ afterEach(() => void vi.useRealTimers())
 function watching() {
   const told: JobEvent[] = []
   const cancelled: string[] = []
+  const holds: string[] = []
   const withdrawn: string[] = []
   const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
   const host = {
@@ -31,6 +32,8 @@ function watching() {
     {
       ...troupe,
       tell: (_, event) => void told.push(event),
+      hold: ({ id }, until) => void holds.push(`${id} until ${until}`),
+      endHold: ({ id }) => void holds.push(`${id} no longer`),
       cancel: (jobs, reason) => void cancelled.push(...jobs.map(({ id }) => `${id}: ${reason}`)),
     },
     { host },
@@ -41,6 +44,7 @@ function watching() {
   return {
     told,
     cancelled,
+    holds,
     withdrawn,
     end,
     change,
@@ -269,6 +273,49 @@ describe("What a child does", () => {
     const { cancelled, handle } = watching()
     handle(event("session.deleted", { sessionID: "child", info: { id: "child" } }))
     expect(cancelled).toEqual(["j1: its child session was deleted"])
+  })
+})
+
+describe("A provider that says later to a child", () => {
+  it("is on hold until then, and with each attempt anew", () => {
+    const { holds, told, handle } = watching()
+    handle(status("child", retry))
+    expect(told).toMatchObject([{ type: "child.retrying" }])
+    handle(status("child", { ...retry, attempt: 3, next: 9 }))
+    expect(holds).toEqual(["j1 until 5", "j1 until 9"])
+  })
+
+  it.each([
+    ["a word", delta("child", "I")],
+    ["a tool that it calls", tool("child", "bash", "pending")],
+    ["a tool that it runs", tool("child", "bash", "running")],
+  ])("is so no longer with the child's next sign of an answer, once: %s", (_, sign) => {
+    const { holds, handle } = watching()
+    handle(sign)
+    expect(holds).toEqual([])
+    handle(status("child", retry))
+    for (const each of [sign, sign]) handle(each)
+    expect(holds).toEqual(["j1 until 5", "j1 no longer"])
+  })
+
+  it("is still so when the child is busy again, idle, or what broke off is told of late", () => {
+    const { holds, handle } = watching()
+    handle(status("child", retry))
+    handle(status("child", { type: "busy" }))
+    handle(event("message.part.updated", { part: { sessionID: "child", type: "text", text: "half" } }))
+    handle(tool("child", "bash", "error"))
+    handle(status("child", { type: "idle" }))
+    expect(holds).toEqual(["j1 until 5"])
+  })
+
+  it("may be another one where a subagent of the child's is told so: nothing is held, or held no longer", () => {
+    const { holds, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(status("grandchild", retry))
+    expect(holds).toEqual([])
+    handle(status("child", retry))
+    handle(delta("grandchild", "I"))
+    expect(holds).toEqual(["j1 until 5"])
   })
 })
 

@@ -10,6 +10,14 @@ describe("The line in opencode's log when the plugin is loaded", () => {
     )
   })
 
+  it.each([
+    [{ total: 4, providers: { p: 2, q: 1 }, models: { "p/x": 1 } }, "concurrency 4 (p 2, q 1, p/x 1)"],
+    [{ providers: { p: 2 } }, "concurrency 8 (p 2)"],
+    [{ total: 4 }, "concurrency 4"],
+  ])("says each limit: %o", (concurrency, words) => {
+    expect(loadedLine(readOptions({ concurrency }).options)).toContain(` loaded: ${words}, timeout`)
+  })
+
   it("has no double quotes, which the log would escape", () => {
     expect(loadedLine(readOptions({}).options)).not.toContain('"')
   })

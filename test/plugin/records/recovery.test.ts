@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
+import { checkFor } from "../../../src/plugin/children/schema/schemas.ts"
 import type { FoundSessions, Host, Result } from "../../../src/plugin/host/port.ts"
 import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
@@ -109,6 +110,7 @@ function newStart({
     inbox,
     store,
     recover,
+    checkFor,
     hold: (owner, children) => holdToOwner(host, owner, children),
     finishBegun,
     ...owners,

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest"
+import { clockTime } from "../../../src/machines/durations.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { TextOf } from "../../../src/plugin/records/texts.ts"
-import { progress, resultBlock, shortenedBlocks, statusLine } from "../../../src/plugin/records/words.ts"
+import {
+  holdLines,
+  progress,
+  resultBlock,
+  shortenedBlocks,
+  statusLine,
+} from "../../../src/plugin/records/words.ts"
 
 const now = 100_000
 
@@ -189,6 +196,45 @@ describe("A line of a status", () => {
       createdAt: now - 3_000,
     })
     expect(statusLine(waiting, now)).toBe("j1: created.queued 3.0 s")
+  })
+
+  describe("of a job whose provider is on hold", () => {
+    const held = (fields: Partial<JobRecord> = {}) => {
+      const job = {
+        state: "created",
+        phase: "queued",
+        createdAt: now - 3_000,
+        holdUntil: now + 42_000,
+      } as const
+      const { startedAt: _, ...waiting } = running({ ...job, model: "p/x/y", ...fields })
+      return waiting
+    }
+    const clock = (at: number) => clockTime(at, now)
+
+    it("says until when", () => {
+      const words = `p on hold until ${clock(now + 42_000)} (in 42 s)`
+      expect(statusLine(held(), now)).toBe(`j1: created.queued 3.0 s, ${words}`)
+      expect(statusLine(held({ holdUntil: now }), now)).toBe(
+        `j1: created.queued 3.0 s, p on hold until ${clock(now)}`,
+      )
+    })
+
+    it("is counted as such", () => {
+      expect(progress([held(), held({ holdUntil: undefined }), record()])).toBe(
+        "1/3 done, 1 queued, 1 on hold",
+      )
+    })
+
+    it("is told at the start, for all of a provider together", () => {
+      const jobs = [
+        held(),
+        held({ id: "j2" }),
+        held({ id: "j3", model: "q/z" }),
+        held({ id: "j4", holdUntil: undefined }),
+      ]
+      const until = `on hold until ${clock(now + 42_000)} (in 42 s)`
+      expect(holdLines(jobs, now)).toEqual([`Waiting, p ${until}: j1, j2`, `Waiting, q ${until}: j3`])
+    })
   })
 
   it.each([

@@ -42,7 +42,7 @@ export function testServices(
   overrides: Partial<Host> = {},
   given: z.input<typeof Options> = {},
   through: (double: Host) => Host = (double) => double,
-  settings: Pick<AssemblyOptions, "holder" | "claims"> = {},
+  settings: Pick<AssemblyOptions, "holder" | "claims" | "noStarts"> = {},
 ) {
   const double = hostDouble(overrides)
   const defects: unknown[] = []

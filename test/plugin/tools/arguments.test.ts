@@ -47,10 +47,11 @@ describe("What the model sees of", () => {
                 description: "provider/model[#variant]; a list has fallbacks",
               },
               timeout: seconds,
+              schema: { type: "object", description: "JSON Schema of its result" },
             },
           },
         },
-        wait: { type: "boolean", description: "Return with all results, as agents_wait does" },
+        wait: { type: "boolean", description: "Return with their results" },
         budget: {
           type: "object",
           properties: { tokens: { type: "number" }, cost: { type: "number" } },

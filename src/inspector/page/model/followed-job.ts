@@ -19,7 +19,8 @@ export function followJob(
   tell: (job: JobAnswer | undefined, problem: string) => void,
 ): () => void {
   let loaded: JobAnswer | undefined
-  /** What the feed said when the last load began. */
+  let problem = ""
+  /** What the feed said when the last load began, or what has no more than what was loaded. */
   let before: { view: JobView | undefined } | undefined
   let isLoading = false
   let isOver = false
@@ -30,7 +31,7 @@ export function followJob(
     isLoading = true
     before = { view: findJob(address) }
     due = Date.now() + pace
-    const problem = await loadJob(address).then(
+    problem = await loadJob(address).then(
       (job) => {
         loaded = job
         return ""
@@ -47,6 +48,10 @@ export function followJob(
     const view = findJob(address)
     clearTimeout(timer)
     if (isLoading || (before && before.view === view)) return
+    if (view && loaded && problem === "" && isIn(view, loaded)) {
+      before = { view }
+      return
+    }
     const isOther = loaded?.state !== view?.state || loaded?.phase !== view?.phase
     timer = setTimeout(load, isOther ? 0 : Math.max(0, due - Date.now()))
   }
@@ -57,4 +62,13 @@ export function followJob(
     leave()
     clearTimeout(timer)
   }
+}
+
+/** The feed tells of much that a load has already seen: of a job that was just opened, of most. */
+const isIn = ({ project: _project, ...view }: JobView, loaded: JobAnswer) =>
+  JSON.stringify(view) === JSON.stringify(recordOf(loaded))
+
+function recordOf(loaded: JobAnswer) {
+  const { project: _p, text: _t, noText: _n, history: _h, requests: _r, can: _c, ...record } = loaded
+  return record
 }

@@ -34,7 +34,7 @@ export function VirtualRows<T>(props: Props<T>) {
   const { label, head, rows, choice, keyOf, render, current, isFocusDue, onFocus } = props
   const rowHeight = isNarrow.value ? heights.narrow : heights.wide
   const box = useRef<HTMLDivElement>(null)
-  const { first, end: last, look } = useVisibleRows(box, rowHeight)
+  const [first, behind] = useVisibleRows(box, rowHeight)
 
   const isNew = useRef(true)
   useEffect(() => {
@@ -48,7 +48,6 @@ export function VirtualRows<T>(props: Props<T>) {
     const end = start + rowHeight + heights.wide
     if (start < element.scrollTop) element.scrollTop = start
     else if (end > element.scrollTop + element.clientHeight) element.scrollTop = end - element.clientHeight
-    look()
   }, [current, rowHeight])
 
   const shown = useRef(choice)
@@ -56,7 +55,6 @@ export function VirtualRows<T>(props: Props<T>) {
     if (shown.current === choice) return
     shown.current = choice
     box.current?.scrollTo({ top: 0 })
-    look()
   }, [choice])
 
   // After every render: a row that is far away exists only once it has been scrolled to.
@@ -65,7 +63,7 @@ export function VirtualRows<T>(props: Props<T>) {
     box.current?.querySelector<HTMLElement>(".row.current :is(a, button)")?.focus({ preventScroll: true })
   })
 
-  const visible = rows.slice(first, last)
+  const visible = rows.slice(first, behind)
 
   return (
     <div class="rows" ref={box} tabIndex={0} role="region" aria-label={label}>

@@ -289,12 +289,12 @@ type LanesProps = { lines: Line[]; seen: Range; scale: Scale; ticks: number[]; e
 /** Only the visible lines exist. */
 function Lanes({ lines, seen, scale, ticks, end }: LanesProps) {
   const box = useRef<HTMLDivElement>(null)
-  const { first, end: last } = useVisibleRows(box, lineHeight)
+  const [first, behind] = useVisibleRows(box, lineHeight)
   useHandling(box, seen)
   return (
     <div class="lanes-box" ref={box} tabIndex={0} role="region" aria-label="Jobs by owner">
       <ol class="lanes" style={{ height: `${lines.length * lineHeight}px` }}>
-        {lines.slice(first, last).map((line, offset) => {
+        {lines.slice(first, behind).map((line, offset) => {
           const style = { top: `${(first + offset) * lineHeight}px` }
           return line.kind === "heading" ? (
             <li key={`${line.owner}/${line.batch}`} class="lane-heading" style={style}>

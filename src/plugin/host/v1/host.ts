@@ -228,9 +228,10 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       call(client.config.providers()).then(
         map("models", ({ providers }) =>
           providers.flatMap(({ id, models }) =>
-            Object.entries(models).map(([model, { variants = {} }]) => ({
+            Object.entries(models).map(([model, { variants = {}, cost }]) => ({
               name: `${id}/${model}`,
               variants: Object.keys(variants),
+              ...(isUnpriced(cost) && { isUnpriced: true }),
             })),
           ),
         ),
@@ -242,6 +243,11 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     log: (level, message) => call(client.app.log({ service: NAME, level, message: `${NAME}: ${message}` })),
   }
 }
+
+type Prices = { input: number; output: number }
+
+/** An older or newer opencode may not say. */
+const isUnpriced = (cost: Prices | undefined) => cost !== undefined && cost.input === 0 && cost.output === 0
 
 function reply({ permission, question }: OpencodeClient, request: Request, answer: Answer) {
   const { id: requestID } = request

@@ -101,14 +101,17 @@ export function decodeAgents(given: unknown): HostAgent[] {
 }
 
 const Variants = z.array(z.object({ id: z.string() })).default([])
+/** Of several, each holds from some size of the context on. */
+const Prices = z.array(z.object({ input: z.number(), output: z.number() })).optional()
 const Models = z.object({
-  data: z.array(z.object({ id: z.string(), providerID: z.string(), variants: Variants })),
+  data: z.array(z.object({ id: z.string(), providerID: z.string(), variants: Variants, cost: Prices })),
 })
 
 export function decodeModels(given: unknown): HostModel[] {
-  return Models.parse(given).data.map(({ variants, ...model }) => ({
+  return Models.parse(given).data.map(({ variants, cost, ...model }) => ({
     name: nameOf(model),
     variants: variants.map(({ id }) => id),
+    ...(cost?.every(({ input, output }) => input === 0 && output === 0) && { isUnpriced: true }),
   }))
 }
 

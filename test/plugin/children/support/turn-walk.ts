@@ -5,16 +5,19 @@ import { createActor, fromPromise, initialTransition, type SnapshotFrom, transit
 import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/graph"
 import {
   type Ask,
+  type CheckAnswer,
+  type CheckInput,
   type FindAnswer,
   type TurnEvent,
   type TurnInput,
   turnMachine,
 } from "../../../../src/plugin/children/turn-machine.ts"
 import type { Prompt } from "../../../../src/plugin/host/port.ts"
+import { isRepairOf, repairID } from "../../../../src/plugin/host/prompt-ids.ts"
 import { takenIn } from "../../../machines/support/transitions.ts"
 
 type TurnSnapshot = SnapshotFrom<typeof turnMachine>
-type CallName = "ask" | "findAnswer" | "findAnswerInDoubt"
+type CallName = "ask" | "findAnswer" | "findAnswerInDoubt" | "check"
 
 /** What a turn's machine hears, from outside and from its calls alike. */
 type WalkEvent =
@@ -29,7 +32,8 @@ const prompt = (messageID: string): Prompt => ({
   agent: "general",
 })
 
-const input: TurnInput = { prompt: prompt("first") }
+export const plainTurn: TurnInput = { prompt: prompt("first") }
+export const turnWithSchema: TurnInput = { ...plainTurn, schema: { type: "number" } }
 
 const told = (id: string, at: number): WalkEvent => ({ type: "message.told", prompt: prompt(id), at })
 const done = (call: CallName, output: object): WalkEvent => ({
@@ -64,6 +68,10 @@ const happenings = {
   "the answer is found after all": done("findAnswerInDoubt", { answer: { text: "found" } }),
   "no answer is found either": done("findAnswerInDoubt", {}),
   "the messages cannot be read either": failed("findAnswerInDoubt"),
+  "opencode returns what corrects the answer": done("ask", { text: "7", answers: [repairID("first", 3)] }),
+  "the answer fits": done("check", { value: 7 }),
+  "the answer does not fit": done("check", { problems: ["the value must be number"] }),
+  "the answer cannot be checked": failed("check"),
 } satisfies Record<string, WalkEvent>
 
 export type HappeningName = keyof typeof happenings
@@ -74,10 +82,29 @@ const ofTheThird: readonly HappeningName[] = [
   "opencode takes the third",
   "opencode refuses the third",
 ]
+/** What comes to nothing where no schema is to be fitted. */
+const ofSchemas: readonly HappeningName[] = [
+  "opencode returns what corrects the answer",
+  "the answer fits",
+  "the answer does not fit",
+  "the answer cannot be checked",
+]
 /** All that can happen to a turn that is told one thing at most. */
 export const withOneMessage = (Object.keys(happenings) as HappeningName[]).filter(
-  (name) => !ofTheThird.includes(name),
+  (name) => ![...ofTheThird, ...ofSchemas].includes(name),
 )
+/** The same for one with a schema; what it writes and how calls break off is not about that. */
+export const withSchema: readonly HappeningName[] = [
+  ...ofSchemas,
+  "it is told more",
+  "opencode takes that",
+  "opencode refuses that",
+  "nobody waits any more",
+  "the child answers",
+  "the model fails",
+  "the call breaks off",
+  "the answer is found after all",
+]
 /** What decides in which order a turn asks for what it was told. */
 export const withTwoMessages: readonly HappeningName[] = [
   "it is told more",
@@ -89,7 +116,7 @@ export const withTwoMessages: readonly HappeningName[] = [
 ]
 
 /** Everything of this that can happen in every state of a turn, which a shortest way leads to. */
-export function everyStep(alphabet: readonly HappeningName[]): HappeningName[][] {
+export function everyStep(alphabet: readonly HappeningName[], input: TurnInput): HappeningName[][] {
   const options = {
     input,
     // xstate types only what comes from outside; what it sends itself is an event like any other in a walk.
@@ -125,15 +152,16 @@ function isPossible({ _nodes, context }: TurnSnapshot, event: TurnEvent): boolea
   }
   if (event.type !== "message.told") return true
   const known = [context.asked, ...context.told.map((each) => each.prompt)]
-  return known.every(({ messageID }) => messageID !== event.prompt.messageID)
+  const { messageID } = event.prompt
+  return known.every((each) => each.messageID !== messageID && !isRepairOf(each.messageID, messageID))
 }
 
 /**
  * Lets the steps happen twice, to a real actor and to the pure machine, whose snapshot goes through JSON after every
  * step, and compares them: state, context, calls made and in flight. Returns the transitions that the actor took.
  */
-export async function drive(steps: readonly HappeningName[]): Promise<Set<string>> {
-  const [real, pure] = [new RealRun(), new PureRun()]
+export async function drive(steps: readonly HappeningName[], input: TurnInput): Promise<Set<string>> {
+  const [real, pure] = [new RealRun(input), new PureRun(input)]
   const sent = new Set(["first"])
   const compare = () => {
     const [inLife, onPaper] = [real.seen(), pure.seen()]
@@ -150,9 +178,19 @@ export async function drive(steps: readonly HappeningName[]): Promise<Set<string
 
     const { value, status, context, calls, inFlight } = real.seen()
     const asked = calls.filter(({ call }) => call === "ask").map(({ messageID }) => messageID)
+    const corrected = asked.filter((id) => [...sent].some((prompt) => isRepairOf(id, prompt)))
+    const isUnproven = input.schema && context.answer?.structured === undefined
     const broken = [
       ...(new Set(asked).size < asked.length ? ["it asks for something twice"] : []),
-      ...(asked.some((id) => !sent.has(id)) ? ["it asks for what opencode has not taken"] : []),
+      ...(asked.some((id) => !sent.has(id) && !corrected.includes(id))
+        ? ["it asks for what opencode has not taken"]
+        : []),
+      ...(new Set(corrected.map((id) => id.slice(-14))).size < corrected.length
+        ? ["it has an answer corrected twice"]
+        : []),
+      ...(value === "over" && isUnproven && !context.answer?.error
+        ? ["it has succeeded with an answer that does not fit"]
+        : []),
       ...(status === "done" && inFlight.length > 0 ? [`${inFlight} is left of it`] : []),
       ...(value === "over" && !context.answer ? ["it is over without an answer"] : []),
       ...(value === "over" && !context.answer?.error && context.told.length > 0
@@ -181,9 +219,9 @@ class RealRun {
   readonly #inFlight = new Map<string, Call>()
   readonly #actor
 
-  constructor() {
-    const called = fromPromise<object, Prompt>(({ input: { messageID }, signal, self: { id } }) => {
-      this.#calls.push({ call: id, messageID })
+  constructor(input: TurnInput) {
+    const called = fromPromise<object, Prompt | CheckInput>(({ input, signal, self: { id } }) => {
+      this.#calls.push({ call: id, messageID: aboutIn(input) })
       return new Promise((resolve, reject) => {
         const call: Call = { signal, resolve, reject }
         this.#inFlight.set(id, call)
@@ -192,7 +230,11 @@ class RealRun {
         })
       })
     })
-    const actors = { ask: called as Ask, findAnswer: called as FindAnswer }
+    const actors = {
+      ask: called as Ask,
+      findAnswer: called as FindAnswer,
+      check: called as unknown as CheckAnswer,
+    }
     this.#actor = createActor(turnMachine.provide({ actors }), {
       input,
       inspect: (inspected) => {
@@ -221,12 +263,17 @@ class RealRun {
   }
 }
 
+/** What a call is about: the message, or the answer. */
+const aboutIn = (input: Prompt | CheckInput) => ("messageID" in input ? input.messageID : input.text)
+
 class PureRun {
+  readonly #input: TurnInput
   #snapshot: TurnSnapshot
   readonly #calls: Seen["calls"] = []
   readonly #inFlight = new Set<string>()
 
-  constructor() {
+  constructor(input: TurnInput) {
+    this.#input = input
     const [snapshot, actions] = initialTransition(turnMachine, input)
     this.#snapshot = snapshot
     this.#note(actions)
@@ -234,7 +281,11 @@ class PureRun {
 
   happen(event: WalkEvent): void {
     if ("actorId" in event) this.#inFlight.delete(event.actorId)
-    const [snapshot, actions] = transition(turnMachine, throughJson(this.#snapshot), event as TurnEvent)
+    const [snapshot, actions] = transition(
+      turnMachine,
+      throughJson(this.#snapshot, this.#input),
+      event as TurnEvent,
+    )
     this.#snapshot = snapshot
     this.#note(actions)
   }
@@ -247,10 +298,10 @@ class PureRun {
 
   #note(actions: readonly { type: string; params: unknown }[]): void {
     for (const { type, params } of actions) {
-      const { id, input: asked } = params as { id: string; input: Prompt }
+      const { id, input } = params as { id: string; input: Prompt | CheckInput }
       if (type === "xstate.stopChild") this.#inFlight.delete(id)
       if (type === "xstate.spawnChild") {
-        this.#calls.push({ call: id, messageID: asked.messageID })
+        this.#calls.push({ call: id, messageID: aboutIn(input) })
         this.#inFlight.add(id)
       }
     }
@@ -258,7 +309,7 @@ class PureRun {
 }
 
 /** As a durable engine keeps it between two steps. */
-function throughJson(snapshot: TurnSnapshot): TurnSnapshot {
+function throughJson(snapshot: TurnSnapshot, input: TurnInput): TurnSnapshot {
   const kept = json(turnMachine.getPersistedSnapshot(snapshot))
   return createActor(turnMachine, { snapshot: kept, input }).getSnapshot()
 }
