@@ -68,7 +68,8 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
       const { session } = child
       const draft = turns.draftOf(session)
-      turns.forget(session)
+      // What it was told goes on to the next model.
+      if (!answer.isUnavailable || !child.job.fallbacks?.length) turns.forget(session)
       if (!answer.error || answer.error.kind === "schema")
         return { ...answer, usage: await usageOf(host, session) }
       // What came before the failure is in the messages of earlier steps too.
