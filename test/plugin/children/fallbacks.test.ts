@@ -158,6 +158,32 @@ describe("A job whose model cannot be had", () => {
     expect((await promptAt(host, 1)).prompt.text).toMatch(/^do a\n\nand the tests\n\n\(opencode-troupe: /)
   })
 
+  it("hears nothing more of the child that it has left", async () => {
+    const { hear, call, first } = await moved()
+    const request = { id: "p", kind: "permission", text: "bash: ls" } as const
+    hear({ type: "request.opened", session: first.session, request })
+    hear({
+      type: "session.retrying",
+      session: first.session,
+      attempt: 9,
+      reason: "overloaded",
+      next: Date.now(),
+    })
+    expect((await call("agents_status", {})).jobs).toMatchObject([{ phase: "working" }])
+  })
+
+  it("stays with its model where it is that of a subagent of its child that is tried again", async () => {
+    const { hear, call, host } = testServices()
+    await call("agents_start", { tasks: [task] })
+    const { prompt } = await promptAt(host, 0)
+    hear({ type: "session.created", session: "ses_below", parent: prompt.session })
+    const next = Date.now() + 600_000
+    hear({ type: "session.retrying", session: "ses_below", attempt: 9, reason: "overloaded", next })
+    expect((await call("agents_status", {})).jobs).toMatchObject([{ phase: "retrying" }])
+    hear({ type: "session.retrying", session: prompt.session, attempt: 1, reason: "overloaded", next })
+    expect((await promptAt(host, 1)).prompt.model).toBe("fake/m2")
+  })
+
   it("takes no message while it moves", async () => {
     const { call, host } = testServices({ conversation: () => new Promise(() => {}) })
     await call("agents_start", { tasks: [task] })
@@ -323,6 +349,9 @@ describe("An opencode that ends while a job moves", () => {
       expect(jobs, what).toMatchObject([{ id: "a", state: "done", model: "fake/m2" }])
       expect(troupe.records.of("owner"), what).toHaveLength(1)
       expect(new Set(asked).size, what).toBe(asked.length)
+      // The one that is left said what its children may do.
+      const ofOwner = [...host.sessions.values()].filter(({ parentID }) => parentID === "owner")
+      for (const { permission } of ofOwner) expect(permission, what).toEqual(ofOwner[0]?.permission)
       const texts = await call("agents_wait", { ids: ["a"] })
       expect(texts.output, what).toContain("by m2")
     }
