@@ -812,8 +812,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: "      remainingMs: remainingAt(context, at),\n",
-          to: "",
+          from: "no more is left than there was.\n      remainingMs: remainingAt(context, at),\n",
+          to: "no more is left.\n",
         },
       ],
       suites: [machineRaces, jobTests],
@@ -1245,7 +1245,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the model of a subagent moves the job of its parent",
       file: "src/machines/job-machine.ts",
-      edits: [{ from: "      !isSubagents &&\n", to: "" }],
+      edits: [{ from: "hasFallback(context) && !isSubagents && (", to: "hasFallback(context) && (" }],
       suites: [fallbackTests, fallbackMachineTests],
     },
     {
