@@ -1,4 +1,4 @@
-import type { JobKey, JobRecord } from "../machines/record.ts"
+import type { Budget, JobKey, JobRecord } from "../machines/record.ts"
 import type { Troupe } from "../machines/troupe.ts"
 import type { ShownMessage } from "../shown/conversation.ts"
 import type { ChangedFiles } from "../shown/files.ts"
@@ -12,6 +12,8 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   concurrency: number
   /** Nothing in this project can be changed through the inspector, even where other projects allow it. Default: false. */
   readOnly?: boolean
+  /** The budgets that a job counts towards, the narrowest first. Default: there are none. */
+  budgets?(job: JobRecord): readonly Spending[]
   /** What a running job is writing; empty until it has written something. */
   draft?(job: JobRecord): string
   /** What the sessions of owners are called. Nobody asks while nobody looks. */
@@ -31,6 +33,17 @@ export type Source = Pick<Troupe, "records" | "history" | "actors" | "cancel"> &
   answer?(request: Request, answer: Answer): Promise<boolean>
   /** Sends a message to a running job, or a follow-up to an ended one. Rejects with a message for people. */
   send?(job: JobKey, message: string): Promise<void>
+}
+
+/** What a batch or an owner may spend with all that its jobs start, and has spent. Cost in US dollars. */
+export type Spending = {
+  of: "batch" | "owner"
+  /** Of the batch, or of the owner's session. */
+  name: string
+  limit: Budget
+  spent: { tokens: number; cost: number }
+  /** Nothing more is prompted: what was under way may have used more than it may. */
+  isSpent: boolean
 }
 
 export type Titles = {

@@ -11,6 +11,23 @@ export function timeOf(job: Times, now: number): number {
   return Math.max(0, endedAt - startedAt - waitedMs - (endedAt - waitingSince))
 }
 
+type InLine = Pick<JobRecord, "createdAt" | "startedAt" | "endedAt" | "phase" | "needs">
+
+/**
+ * Since when a job was in line for a slot: once all that it needs had ended. One that never got there: since
+ * its end. Epoch milliseconds.
+ *
+ * @param endOf when a job of the same owner ended, by its id; nothing where it has not, or is gone
+ */
+export function inLineSince(job: InLine, endOf: (id: string) => number | undefined, now: number): number {
+  const { createdAt, startedAt, endedAt, phase, needs = [] } = job
+  const last = startedAt ?? endedAt ?? now
+  const ends = needs.map(({ id }) => endOf(id))
+  if (phase === "blocked" || (startedAt === undefined && ends.includes(undefined))) return last
+  // A need that ran again has ended later than this job began.
+  return ends.reduce<number>((latest, end = 0) => Math.min(last, Math.max(latest, end)), createdAt)
+}
+
 /** `830 ms`, `4.2 s`, `3 m 07 s`, `2 h 05 m`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`

@@ -1,10 +1,14 @@
-import type { Activity, Ask, Attempt, Budget, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, Attempt, Budget, Need, Retry, Usage } from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
 
 /** What a job is told while it lives. */
 export type JobEvent =
+  /** All that it needs has ended as it was to end. */
+  | ({ type: "needs.met" } & At)
+  /** A job that it needs ended otherwise, and so does it. */
+  | ({ type: "need.broken"; reason: string } & At)
   | ({ type: "slot.granted" } & At)
   /** It waits for a slot, and its provider wants to be asked later: at `until`, or no longer where that is absent. */
   | ({ type: "slot.held"; until?: number | undefined } & At)
@@ -28,6 +32,14 @@ export type CancelKind = "cancelled" | "budget"
 
 /** `model`: `provider/model` */
 export type ModelChoice = { model: string; variant?: string | undefined }
+
+export type EachItem = {
+  from: string
+  path?: string | undefined
+  description?: string | undefined
+  timeoutMs: number
+  idleMs: number
+}
 
 /** A piece of work, checked and complete, as its supervisor is told of it. */
 export type JobInput = {
@@ -58,6 +70,16 @@ export type JobInput = {
   startedBy?: { message: string; call?: string | undefined; agent: string } | undefined
   /** Whether the child may start jobs of its own. Default: no. */
   mayStartJobs?: boolean | undefined
+  /** The jobs of its owner whose ends it waits for, and whose results its child is given. Default: none. */
+  needs?: Need[] | undefined
+  /**
+   * It stands for the items that the job `from` finds: it is never prompted and takes no slot, but starts a job for
+   * each of them and waits for all. `path`: where in that job's structured result they are. The times and the
+   * description are those of the items' jobs.
+   */
+  each?: EachItem | undefined
+  /** Its child was asked in an earlier process: whatever it needed had ended, and is not waited for again. */
+  hasBegun?: true | undefined
   createdAt: number
   /** When this run was asked for, epoch milliseconds. The prompt's ids derive from it. */
   askedAt: number

@@ -129,18 +129,22 @@ export class History {
       if (snapshot.status === "done") return decision
       return snapshot.matches("created") ? decision : `${decision}; the child is being stopped`
     }
+    if (snapshot.matches({ created: "blocked" })) return blockedBy(job)
     if (snapshot.matches({ created: "queued" }) || snapshot.matches({ prompting: { moving: "queued" } }))
-      return this.#queued(job)
+      return this.#queued(job, event)
     if (snapshot.matches({ prompting: { moving: "leaving" } })) return leavingWords(snapshot)
     if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
     if (event.type === "xstate.init") return "started by its owner"
+    if (event.type === "slot.granted" && job.each)
+      return `the jobs for the items that ${job.each.from} has found`
     // xstate hands out every event as `AnyEventObject`; what reaches a job from outside is a `JobEvent`.
     return causeOf(event as JobEvent) ?? eventName(event.type)
   }
 
-  #queued({ owner, id, model }: JobInput): string {
+  #queued({ owner, id, model }: JobInput, { type }: AnyEventObject): string {
     const obstacle = this.#obstacleTo({ owner, job: id, model })
-    if (!obstacle) return "its session is open, and a slot is free"
+    const isReady = type === "needs.met" ? "all that it needs has ended" : "its session is open"
+    if (!obstacle) return `${isReady}, and a slot is free`
     if ("hold" in obstacle) {
       const { provider, until } = obstacle.hold
       return `queued: ${provider} on hold until ${clockTime(until, this.#options.now())}`
@@ -149,6 +153,8 @@ export class History {
     return `queued: ${most} of ${most} slots ${of === "" ? "" : `of ${of} `}busy`
   }
 }
+
+const blockedBy = ({ needs = [] }: JobInput) => `it needs ${needs.map(({ id }) => id).join(", ")}`
 
 /** Each further attempt of its provider is, and until when that has no more of its jobs start. */
 const isNews = (event: string, place: string) =>
@@ -163,6 +169,8 @@ const endWords = { failed: "failed", timedOut: "timed out", cancelled: "cancelle
 
 function causeOf(event: JobEvent): string | undefined {
   switch (event.type) {
+    case "needs.met":
+      return "all that it needs has ended"
     case "slot.granted":
       return "got a slot"
     case "child.active":

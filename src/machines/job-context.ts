@@ -6,6 +6,8 @@ export type JobContext = {
   job: JobInput
   /** Empty until opencode has made it. */
   session: string
+  /** Jobs that it needs are still to end. */
+  isBlocked: boolean
   /** When it may prompt, for a job whose slot came before its session. */
   slotAt?: number | undefined
   /** Until when its provider is on hold, while it waits for a slot. */

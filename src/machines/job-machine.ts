@@ -71,9 +71,9 @@ export const jobMachine = setup({
   },
   guards: {
     "has a session": ({ context }) => context.session !== "",
+    "is blocked": ({ context }) => context.isBlocked,
     "has a slot": ({ context }) => context.slotAt !== undefined,
-    "was cancelled in its session": ({ context }) =>
-      context.session !== "" && context.ending?.state === "cancelled",
+    "was ended in its session": ({ context }) => context.session !== "" && context.ending !== undefined,
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
     "another model may do": ({ context }, { isUnavailable }: PromptChildOutput) =>
@@ -88,8 +88,13 @@ export const jobMachine = setup({
     "waits for an answer": ({ context }) => context.asks[0]?.kind === "question",
   },
   actions: {
+    unblock: assign({ isBlocked: false }),
     rememberSlot: assign((_, { at }: { at: number }) => ({ slotAt: at })),
-    rememberHold: assign((_, { until }: { until?: number | undefined }) => ({ holdUntil: until })),
+    rememberHold: assign(({ context }, { until }: { until?: number | undefined }) => ({
+      holdUntil: until,
+      // A slot that came before the session goes back.
+      slotAt: until === undefined ? context.slotAt : undefined,
+    })),
     rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
       session,
       // A slot that came early is of use only from now on.
@@ -180,6 +185,7 @@ export const jobMachine = setup({
   context: ({ input }) => ({
     job: input,
     session: input.session ?? "",
+    isBlocked: mustWait(input),
     remainingMs: input.timeoutMs,
     waitedMs: 0,
     asks: [],
@@ -197,7 +203,7 @@ export const jobMachine = setup({
       states: {
         opening: {
           description: "Its child session is being created.",
-          always: { guard: "has a session", target: "queued" },
+          always: { guard: "has a session", target: "opened" },
           invoke: {
             id: "openSession",
             src: "openSession",
@@ -221,6 +227,8 @@ export const jobMachine = setup({
             },
           },
           on: {
+            "needs.met": { actions: "unblock" },
+            "need.broken": { actions: { type: "decideEnd", params: ({ event }) => breach(event) } },
             "slot.granted": { actions: { type: "rememberSlot", params: ({ event }) => event } },
             "job.cancel": { actions: { type: "decideEnd", params: ({ event }) => cancellation(event) } },
           },
@@ -228,7 +236,7 @@ export const jobMachine = setup({
         opened: {
           description: "Transient: the outcome of the opening decides what comes next.",
           always: [
-            { guard: "was cancelled in its session", target: "stopping" },
+            { guard: "was ended in its session", target: "stopping" },
             {
               guard: { type: "ends as", params: "cancelled" },
               target: "#job.cancelled",
@@ -239,6 +247,7 @@ export const jobMachine = setup({
               target: "#job.failed",
               actions: "keepEarlierText",
             },
+            { guard: "is blocked", target: "blocked" },
             {
               guard: "has a slot",
               target: "#job.prompting",
@@ -246,6 +255,20 @@ export const jobMachine = setup({
             },
             { target: "queued" },
           ],
+        },
+        blocked: {
+          description: "It waits for the jobs that it needs. Until they have ended it is in no queue.",
+          on: {
+            "needs.met": { target: "queued", actions: "unblock" },
+            "need.broken": {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ event }) => breach(event) },
+            },
+            "job.cancel": {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+            },
+          },
         },
         queued: {
           description: "It waits for a slot.",
@@ -261,17 +284,23 @@ export const jobMachine = setup({
           },
         },
         stopping: {
-          description:
-            "It was cancelled before the child was prompted. That is stored before anybody is told.",
+          description: "It ends before the child was prompted. That is stored before anybody is told.",
           entry: "keepEarlierText",
           invoke: {
             id: "recordEnd",
             src: "recordEnd",
             input: ({ context }) => endedRecord(context),
-            onDone: "#job.cancelled",
-            onError: "#job.cancelled",
+            onDone: "stopped",
+            onError: "stopped",
           },
-          after: { recordLimit: "#job.cancelled" },
+          after: { recordLimit: "stopped" },
+        },
+        stopped: {
+          description: "Transient: it ends as was decided.",
+          always: [
+            { guard: { type: "ends as", params: "cancelled" }, target: "#job.cancelled" },
+            { target: "#job.failed" },
+          ],
         },
       },
     },
@@ -632,6 +661,8 @@ function endedRecord(context: JobContext): JobRecord {
   return toRecord(context, context.ending?.state ?? "failed")
 }
 
+const mustWait = ({ needs = [], hasBegun }: JobInput) => needs.length > 0 && !hasBegun
+
 /** The clock may have been set back: nothing ends before it began. */
 const endOf = ({ startedAt, job }: JobContext, at: number) => Math.max(at, startedAt ?? job.createdAt)
 
@@ -707,6 +738,10 @@ type Cancel = { reason: string; kind?: CancelKind | undefined; at: number }
 
 function cancellation({ reason, kind = "cancelled", at }: Cancel): Decision {
   return { ending: { state: "cancelled", error: { kind, message: reason } }, at }
+}
+
+function breach({ reason, at }: { reason: string; at: number }): Decision {
+  return { ending: { state: "failed", error: { kind: "dependency", message: reason } }, at }
 }
 
 function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"): Decision {

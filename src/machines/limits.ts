@@ -30,6 +30,8 @@ export type Bound = {
   turns: string[]
 }
 
+type Key = Pick<Claim, "owner" | "job">
+
 /** No job of this provider starts before then, as this job was told. `until`: epoch milliseconds. */
 export type Hold = { provider: string; until: number; owner: string; job: string }
 
@@ -88,7 +90,7 @@ export function request(limits: Limits, { owner, job, model }: Claim): Limits {
 }
 
 /** Gives up a slot, or the place in the queue for one. A claim that has neither changes nothing. */
-export function release(limits: Limits, claim: Pick<Claim, "owner" | "job">): Limits {
+export function release(limits: Limits, claim: Key): Limits {
   return without(limits, (each) => isSame(each, claim))
 }
 
@@ -97,21 +99,27 @@ export function releaseOwner(limits: Limits, owner: string): Limits {
   return without(limits, (each) => each.owner === owner)
 }
 
+/** What a job was told, and when; `unstarted`: who holds a slot and has not asked its provider yet. */
+export type Later = Hold & { at: number; unstarted?: readonly Key[] }
+
 /**
  * The longest hold of a provider stands: several of its jobs may have been told to come back later. What a job is told
- * last takes the place of what it was told before.
+ * last takes the place of what it was told before. Who has not started gives its slot back and is the next to get one.
  */
-export function hold(limits: Limits, told: Hold & { at: number }): Limits {
-  const { at, ...given } = told
-  const hold = { ...given, until: Math.ceil(given.until) }
-  const { holds } = endHold(limits, hold)
-  const other = holds.find(({ provider }) => provider === hold.provider)
-  if (hold.until <= at || (other && other.until >= hold.until)) return { ...limits, holds }
-  return { ...limits, holds: [...holds.filter((each) => each !== other), hold] }
+export function hold(limits: Limits, { at, unstarted = [], ...told }: Later): Limits {
+  const { holds } = endHold(limits, told)
+  const other = holds.find(({ provider }) => provider === told.provider)
+  const until = Math.ceil(told.until)
+  if (until <= at || (other && other.until >= until)) return { ...limits, holds }
+  return withSlotsBack(
+    { ...limits, holds: [...holds.filter((each) => each !== other), { ...told, until }] },
+    ({ model, ...holder }) =>
+      providerOf(model) === told.provider && unstarted.some((each) => isSame(each, holder)),
+  )
 }
 
 /** Ends the hold that this job was told of. */
-export function endHold(limits: Limits, { owner, job }: Pick<Hold, "owner" | "job">): Limits {
+export function endHold(limits: Limits, { owner, job }: Key): Limits {
   return { ...limits, holds: limits.holds.filter((each) => each.owner !== owner || each.job !== job) }
 }
 
@@ -191,6 +199,21 @@ function served(limits: Limits, claim: Claim): Limits {
   return onlyWaiting({ ...limits, bounds, waiting, holders: [...limits.holders, claim] })
 }
 
+function withSlotsBack(limits: Limits, isBack: (claim: Claim) => boolean): Limits {
+  const back = limits.holders.filter(isBack)
+  const ownersUnder = (bound: Bound) =>
+    back.filter((claim) => isUnder(bound, claim)).map(({ owner }) => owner)
+  return {
+    ...limits,
+    holders: limits.holders.filter((claim) => !isBack(claim)),
+    waiting: [...back, ...limits.waiting],
+    bounds: limits.bounds.map((bound) => ({
+      ...bound,
+      turns: [...new Set([...ownersUnder(bound), ...bound.turns])],
+    })),
+  }
+}
+
 function without(limits: Limits, isGone: (claim: Claim) => boolean): Limits {
   const holders = limits.holders.filter((claim) => !isGone(claim))
   const waiting = limits.waiting.filter((claim) => !isGone(claim))
@@ -235,5 +258,4 @@ function holdOf({ holds }: Limits, { model, isFallback }: Claim): Hold | undefin
 
 const isUnder = ({ of }: Bound, { model }: Claim) => of === "" || of === model || of === providerOf(model)
 
-const isSame = (a: Pick<Claim, "owner" | "job">, b: Pick<Claim, "owner" | "job">) =>
-  a.owner === b.owner && a.job === b.job
+const isSame = (a: Key, b: Key) => a.owner === b.owner && a.job === b.job

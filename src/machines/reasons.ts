@@ -10,24 +10,34 @@ export type Reasons = Record<string, Record<string, string>>
 export const jobReasons: Reasons = {
   created: {
     "slot.held":
-      "Its provider wants to be asked later, or no longer does: its record says until when it cannot start.",
+      "Its provider wants to be asked later, or no longer does: its record says until when it cannot start. A slot that it got before its session goes back.",
   },
   "created.opening": {
     "at once, if has a session": "A follow-up continues in the session that it has.",
     "openSession done": "The child session exists, with the record in it.",
     "openSession failed": "opencode did not create it: the job fails, unless it was cancelled before.",
     "after openLimit": "opencode takes too long.",
+    "needs.met": "What it needs has ended before its session was there.",
+    "need.broken":
+      "The end is decided but waits for the session, in which a follow-up can let the job go on.",
     "slot.granted": "It got its slot before its session: the slot is kept for it.",
     "job.cancel":
       "The end is decided but waits for the session, so that none is left behind without a record.",
   },
   opened: {
-    "at once, if was cancelled in its session":
-      "It was cancelled while its session was created: the cancellation is stored in that session.",
+    "at once, if was ended in its session":
+      "It was cancelled while its session was created, or a job that it needs ended otherwise: that is stored in the session.",
     "at once, if ends as cancelled": "It was cancelled, and has no session in which that could be stored.",
     "at once, if ends as failed": "There is no session to prompt.",
+    "at once, if is blocked": "Jobs that it needs are still to end.",
     "at once, if has a slot": "It got its slot while its session was created. The clocks start only now.",
     "at once": "It has to wait for a slot.",
+  },
+  blocked: {
+    "needs.met": "All that it needs has ended as it was to end: it stands in line for a slot.",
+    "need.broken": "A job that it needs ended otherwise, so it never will be able to begin.",
+    "job.cancel":
+      "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
   },
   "created.queued": {
     "slot.granted": "The clocks start, and the child is prompted.",
@@ -35,10 +45,14 @@ export const jobReasons: Reasons = {
       "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
   },
   "created.stopping": {
-    "recordEnd done": "A restart finds the cancellation.",
+    "recordEnd done": "A restart finds the end.",
     "recordEnd failed":
       "opencode could not store it. The job ends all the same, and its record is written again later.",
     "after recordLimit": "opencode does not answer. The job ends all the same.",
+  },
+  "created.stopped": {
+    "at once, if ends as cancelled": "It was cancelled.",
+    "at once": "A job that it needs ended otherwise.",
   },
   running: {
     "promptChild done, if another model may do":
@@ -149,10 +163,13 @@ export const supervisorReasons: Reasons = {
     "job.start, if job is unknown":
       "A second job with the same id would replace the first one and leave it running unseen.",
     "job.start": "A job with this id is alive: nothing changes, but the start is counted.",
+    "need.ended":
+      "A job of an earlier process has ended, or one whose actor had crashed: of those that wait for it, the ones that wait for no other get in line for a slot; if it ended otherwise than they need, they end.",
     "job.tell":
       "Everything that happens outside reaches a job through its supervisor. An ended job does not receive it.",
     "xstate.snapshot.*": "Each change of a job becomes its record, which is what everybody else reads.",
-    "* done": "A job has ended: its record is final, its actor is removed, its slot is released.",
+    "* done":
+      "A job has ended: its record is final, those that wait for it go on or end, its actor is removed, its slot is released.",
     "* failed":
       "A defect of ours in one job: another actor ends it as `failed`, and its siblings do not notice.",
   },

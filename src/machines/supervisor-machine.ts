@@ -2,20 +2,29 @@ import { assign, type DoneActorEvent, type ErrorActorEvent, enqueueActions, setu
 import type { JobEvent, JobInput } from "./events.ts"
 import { type JobSnapshot, jobMachine } from "./job-machine.ts"
 import { recordOf } from "./job-record.ts"
-import type { JobRecord } from "./record.ts"
+import { breachOf, endOf, type NeedEnd, standingOf } from "./needs.ts"
+import type { JobRecord, Need } from "./record.ts"
 
 export type SupervisorInput = { owner: string }
 
-/** Plain JSON: which of the owner's jobs live, and under which actor each. */
+/** Plain JSON: which of the owner's jobs live, under which actor each, and what they still need. */
 export type SupervisorContext = {
   owner: string
-  live: { job: string; actor: string }[]
+  live: Live[]
   /** How many jobs it was told to start. */
   heard: number
 }
 
+type Live = { job: string; actor: string; blocked?: Blocked }
+
+/** `open`: what is still to end before it stands in line, never empty. `model`: which limits that line falls under. */
+type Blocked = { open: Need[]; model?: string | undefined; isGroup?: boolean }
+
 export type SupervisorEvent =
-  | { type: "job.start"; job: JobInput }
+  /** `ended`: those of its needs that have ended by now. */
+  | { type: "job.start"; job: JobInput; ended?: NeedEnd[] }
+  /** A job of this owner has ended that does not live here: one of an earlier process, or whose actor has crashed. */
+  | { type: "need.ended"; end: NeedEnd; at: number }
   | { type: "job.tell"; job: string; event: JobEvent }
   | { type: `xstate.snapshot.${string}`; snapshot: JobSnapshot }
   | DoneActorEvent<JobRecord>
@@ -49,16 +58,44 @@ export const supervisorMachine = setup({
     /** Provided by `createTroupe`: makes a `failed` record of the last one. */
     keepCrash: (_, _params: Crash) => {},
     // It stands in line from the start: how long its session takes to open does not change its turn.
-    startJob: enqueueActions(({ context, enqueue }, { job }: { job: JobInput }) => {
+    startJob: enqueueActions(({ context, enqueue }, { job, ended = [] }: Start) => {
       const actor = freeActorId(context)
       enqueue.spawnChild("job", { id: actor, input: job, syncSnapshot: true })
-      enqueue.assign({ live: [...context.live, { job: job.id, actor }] })
-      enqueue.sendParent({
-        type: "slot.request",
-        owner: context.owner,
-        job: job.id,
-        model: job.model,
-      } satisfies SlotEvent)
+      const needs = job.hasBegun ? [] : (job.needs ?? [])
+      const known = ({ id }: Need) => ended.find((end) => end.id === id)
+      const open = needs.filter((need) => standingOf(need, known(need)) === "open")
+      const broken = needs.find((need) => standingOf(need, known(need)) === "broken")
+      const end = broken && known(broken)
+      const isBlocked = !end && open.length > 0
+      const isGroup = job.each !== undefined
+      const blocked = { open, model: job.model, ...(isGroup && { isGroup }) }
+      const live = { job: job.id, actor, ...(isBlocked && { blocked }) }
+      enqueue.assign({ live: [...context.live, live] })
+      if (end) enqueue.sendTo(actor, brokenNeed(end, job.askedAt))
+      if (end || isBlocked) return
+      if (needs.length > 0) enqueue.sendTo(actor, metNeeds(job.askedAt))
+      if (isGroup) enqueue.sendTo(actor, ownSlot(job.askedAt))
+      else enqueue.sendParent(slotRequest(context.owner, job.id, job.model))
+    }),
+    // What nobody waits for any more leaves its job in line; what ended otherwise than needed ends those that need it.
+    passOnEnd: enqueueActions(({ context, enqueue }, { end, at }: { end: NeedEnd; at: number }) => {
+      if (!context.live.some((live) => needIn(live, end))) return
+      const live = context.live.map((each): Live => {
+        const { job, actor, blocked } = each
+        const need = needIn(each, end)
+        const standing = need ? standingOf(need, end) : "open"
+        if (!blocked || standing === "open") return each
+        const open = blocked.open.filter((other) => other !== need)
+        if (standing === "broken") enqueue.sendTo(actor, brokenNeed(end, at))
+        else if (open.length > 0) return { job, actor, blocked: { ...blocked, open } }
+        else {
+          enqueue.sendTo(actor, metNeeds(at))
+          if (blocked.isGroup) enqueue.sendTo(actor, ownSlot(at))
+          else enqueue.sendParent(slotRequest(context.owner, job, blocked.model))
+        }
+        return { job, actor }
+      })
+      enqueue.assign({ live })
     }),
     // A job that goes on with another model stands in line for that one.
     claimAnew: enqueueActions(({ context, enqueue }, { snapshot }: { snapshot: JobSnapshot }) => {
@@ -101,6 +138,7 @@ export const supervisorMachine = setup({
       },
       { actions: "countStart" },
     ],
+    "need.ended": { actions: { type: "passOnEnd", params: ({ event }) => event } },
     "job.tell": { actions: { type: "tellJob", params: ({ event }) => event } },
     "xstate.snapshot.*": {
       actions: [
@@ -110,7 +148,9 @@ export const supervisorMachine = setup({
     },
     "xstate.done.actor.*": {
       actions: [
+        // Who hears of records hears of this end before a job that waited for it moves.
         { type: "keepRecord", params: ({ event }) => ({ record: event.output }) },
+        { type: "passOnEnd", params: ({ event }) => endIn(event.output) },
         { type: "forgetJob", params: ({ event }) => ({ actor: event.actorId }) },
         "sayWhenIdle",
       ],
@@ -123,6 +163,30 @@ export const supervisorMachine = setup({
       ],
     },
   },
+})
+
+type Start = { job: JobInput; ended?: NeedEnd[] }
+
+const endIn = (record: JobRecord) => ({ end: endOf(record), at: record.endedAt ?? record.createdAt })
+
+const needIn = ({ blocked }: Live, { id }: NeedEnd) => blocked?.open.find((need) => need.id === id)
+
+const slotRequest = (owner: string, job: string, model: string | undefined): SlotEvent => ({
+  type: "slot.request",
+  owner,
+  job,
+  model,
+})
+
+const metNeeds = (at: number): JobEvent => ({ type: "needs.met", at })
+
+/** One that stands for others prompts nobody: they need the slots. */
+const ownSlot = (at: number): JobEvent => ({ type: "slot.granted", at })
+
+const brokenNeed = (end: NeedEnd, at: number): JobEvent => ({
+  type: "need.broken",
+  reason: breachOf(end),
+  at,
 })
 
 function crashOf({ owner, live }: SupervisorContext, { actorId, error }: ErrorActorEvent): Crash {

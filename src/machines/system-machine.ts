@@ -8,6 +8,7 @@ import {
   grant,
   type HoldNews,
   hold,
+  type Later,
   type Limits,
   release,
   releaseOwner,
@@ -42,7 +43,7 @@ export type SystemEvent =
 
 export type ProviderEvent =
   /** A job's provider wants to be asked later; `until` and `at` are epoch milliseconds. */
-  | { type: "provider.later"; owner: string; job: string; provider: string; until: number; at: number }
+  | ({ type: "provider.later" } & Later)
   /** The job that was told so has got through. */
   | { type: "provider.answered"; owner: string; job: string }
   | { type: "hold.over"; provider: string }

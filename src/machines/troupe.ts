@@ -8,6 +8,7 @@ import { History, type Transition } from "./history.ts"
 import { jobMachine } from "./job-machine.ts"
 import { Ledger, type Records } from "./ledger.ts"
 import { type Concurrency, obstacleTo, providerOf } from "./limits.ts"
+import { endOf, type NeedEnd } from "./needs.ts"
 import { Prompts } from "./prompts.ts"
 import { hasEnded, type JobKey, type JobRecord, NO_USAGE } from "./record.ts"
 import { type Crash, supervisorMachine } from "./supervisor-machine.ts"
@@ -34,8 +35,13 @@ export type Troupe = {
   history(job: JobKey): readonly Transition[]
   /** The actors that live now: the system, its supervisors, their jobs. */
   actors(): ActorNode
-  /** Starts a job, or a new run of an ended one. An id that lives already changes nothing. */
+  /**
+   * Starts a job, or a new run of an ended one. An id that lives already changes nothing. A need that there is no job
+   * of is waited for.
+   */
   start(job: JobInput): void
+  /** Ends the jobs that wait for one that never comes: there is none of this id, and there will be none. */
+  giveUpNeed(job: JobKey): void
   /** Takes in a job of an earlier process that has ended. */
   adopt(record: JobRecord): void
   /** Tells a living job what happened to its child; an ended one does not hear it. */
@@ -79,7 +85,7 @@ export function createTroupe(options: TroupeOptions): Troupe {
     const end = (record: JobRecord) => {
       if (!crashes.delete(keyOf(job))) return
       history.noteCrash(job, record)
-      ledger.put(record)
+      putEnded(record)
     }
     crashes.set(keyOf(job), actor)
     actor.subscribe({
@@ -128,6 +134,15 @@ export function createTroupe(options: TroupeOptions): Troupe {
   system.subscribe({ error: reportError })
   system.start()
 
+  const tellEnd = (owner: string, end: NeedEnd) =>
+    system.send({ type: "owner.tell", owner, event: { type: "need.ended", end, at: now() } })
+
+  /** Keeps the record of a job that no supervisor has. */
+  const putEnded = (record: JobRecord) => {
+    ledger.put(record)
+    if (hasEnded(record)) tellEnd(record.owner, endOf(record))
+  }
+
   const tell: Troupe["tell"] = ({ owner, id }, event) =>
     system.send({ type: "owner.tell", owner, event: { type: "job.tell", job: id, event } })
 
@@ -152,16 +167,24 @@ export function createTroupe(options: TroupeOptions): Troupe {
     start(job) {
       // One whose actor has crashed lives until that end is stored.
       if (crashes.has(keyOf(job))) return
-      system.send({ type: "owner.tell", owner: job.owner, event: { type: "job.start", job } })
+      const { owner, needs = [] } = job
+      const ended = needs.flatMap(({ id }) => {
+        const record = ledger.get(owner, id)
+        return record && hasEnded(record) ? endOf(record) : []
+      })
+      system.send({ type: "owner.tell", owner, event: { type: "job.start", job, ended } })
     },
-    adopt: (record) => ledger.put(record),
+    giveUpNeed: ({ owner, id }) => tellEnd(owner, { id, state: "gone" }),
+    adopt: putEnded,
     releaseText: (job) => ledger.releaseText(job),
     tell,
     hold({ owner, id }, until) {
       const provider = providerOf(ledger.get(owner, id)?.model)
       // Where opencode chooses the model, nobody knows whose it is.
       if (provider === undefined) return
-      system.send({ type: "provider.later", owner, job: id, provider, until, at: now() })
+      const { holders } = system.getSnapshot().context.limits
+      const unstarted = holders.filter(({ owner, job }) => ledger.get(owner, job)?.phase === "opening")
+      system.send({ type: "provider.later", owner, job: id, provider, until, at: now(), unstarted })
     },
     endHold,
     cancel,

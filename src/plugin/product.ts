@@ -3,8 +3,10 @@ import { Ledger } from "../machines/ledger.ts"
 import type { JobRecord } from "../machines/record.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
+import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
+import { createItems } from "./children/items.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
@@ -155,6 +157,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     records: ledger,
     warn: toasts.show,
     jobTools: JOB_TOOLS,
+    runItems: (child, signal) => items.run(child, signal),
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const { budget } = options
@@ -197,9 +200,35 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       watch.takeOver(session)
     },
     onWaiting: showWaiting,
+    onOver: (owner) => dependents.look(owner),
     now,
   })
-  const messenger = createMessenger({ troupe, host, turns, store, inbox, budgets, options, now })
+  const items = createItems({
+    host,
+    troupe,
+    recovery,
+    hold: async (owner, child) => {
+      const [held] = await holdToOwner(host, owner, [child])
+      return held ?? { ok: true, value: undefined }
+    },
+    now,
+  })
+  const messenger = createMessenger({
+    isGroup: items.isGroup,
+    troupe,
+    host,
+    turns,
+    store,
+    inbox,
+    budgets,
+    options,
+    now,
+  })
+  const dependents = followDependents({
+    records: ledger,
+    messenger,
+    warn: (message) => void host.log("warn", message),
+  })
   const actors = () =>
     allActors(troupe.actors(), {
       turns: () => turns.actors(),
@@ -213,6 +242,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     toasts,
     troupe,
     actors,
+    budgets: (job) => budgets.of(job),
     messenger,
     turns,
     options,
@@ -260,6 +290,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     starts,
     recovery,
     messenger,
+    dependents,
     tools,
     hear(event: HostEvent): void {
       turns.hear(event)
@@ -271,6 +302,8 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     },
     async stop(): Promise<void> {
       recovery.stop()
+      dependents.stop()
+      items.stop()
       deliveries.stop()
       budgets.stop()
       toasts.stop()

@@ -161,6 +161,7 @@ describe("the list by owner", () => {
 })
 
 describe("the timeline", () => {
+  const sinceMade = ({ createdAt }: JobView) => createdAt
   const jobs = [
     job({ id: "a", createdAt: 0, startedAt: 0, endedAt: 10, state: "done" }),
     job({ id: "b", createdAt: 0, startedAt: 5, endedAt: 20, state: "done" }),
@@ -175,17 +176,17 @@ describe("the timeline", () => {
       job({ id: "c", batch: "b1", createdAt: 10 }),
       job({ id: "d", batch: "b2", createdAt: 20 }),
     ]
-    const lines = linesOf(later, 30, 0)
+    const lines = linesOf(later, 30, 0, sinceMade)
     expect(
       lines.map((line) => (line.kind === "lane" ? line.bars.map((bar) => bar.job.id) : line.batch)),
     ).toEqual(["b1", ["a", "c"], ["b"], "b2", ["d"]])
     // Short ones do not lie one on another.
-    expect(lanesOf(later.slice(0, 3), 30, 11).map((lane) => lane.length)).toEqual([1, 1, 1])
+    expect(lanesOf(later.slice(0, 3), 30, 11, sinceMade).map((lane) => lane.length)).toEqual([1, 1, 1])
   })
 
   it("shows what each spent its time on", () => {
     const parts = (fields: Partial<JobView>) =>
-      partsOf(job(fields), 30).map(({ kind, from, to }) => [kind, from, to])
+      partsOf(job(fields), 30, 0).map(({ kind, from, to }) => [kind, from, to])
     expect(parts({ phase: "queued", state: "created" })).toEqual([["queued", 0, 30]])
     expect(parts({ state: "cancelled", endedAt: 9 })).toEqual([["queued", 0, 9]])
     expect(parts({ startedAt: 5, waitingSince: 20 })).toEqual([
@@ -197,7 +198,7 @@ describe("the timeline", () => {
       ["run", 0, 12],
       ["retry", 12, 30],
     ])
-    const was = partsOf(job({ startedAt: 5, endedAt: 25, state: "done" }), 30, [
+    const was = partsOf(job({ startedAt: 5, endedAt: 25, state: "done" }), 30, 0, [
       [0, "created.queued"],
       [5, "prompting.working"],
       [10, "prompting.permission"],
@@ -229,7 +230,7 @@ describe("the timeline", () => {
   })
 
   it("counts who ran and who waited", () => {
-    const steps = concurrencyOf(jobs, 30)
+    const steps = concurrencyOf(jobs, 30, sinceMade)
     expect(Math.max(...steps.map(({ running }) => running))).toBe(2)
     expect(Math.max(...steps.map(({ waiting }) => waiting))).toBe(4)
     expect(steps.at(-1)).toEqual({ at: 30, running: 0, waiting: 0 })

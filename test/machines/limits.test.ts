@@ -284,6 +284,28 @@ describe("A provider on hold", () => {
     expect(untils(hold(createLimits(1), told("a1", at + 0.5)))).toEqual([["p", at + 1]])
   })
 
+  it("takes back the slots of those that have not asked it yet, who are then the next, and hands them to others", () => {
+    const jobs = ["a1 p/x", "b1 p/x", "b2 p/x", "c1 q/x", "b3 q/x", "a2 p/x", "d1 p/x"]
+    const { limits } = grant(requested(4, ...jobs))
+    expect(names(limits.holders)).toEqual(["a1", "b1", "c1", "d1"])
+    const unstarted = ["b1", "c1", "d1", "b2"].map(claim)
+    const held = grant(hold(limits, { ...told("a1", 5_000), unstarted }))
+    expect(names(held.limits.holders)).toEqual(["a1", "c1", "b3"])
+    expect(names(held.limits.waiting)).toEqual(["b1", "d1", "b2", "a2"])
+    expect(held.news.map(({ job, until }) => [job, until])).toEqual(
+      ["b1", "d1", "b2", "a2"].map((job) => [job, 5_000]),
+    )
+    const over = grant(endHoldOf(held.limits, "p"))
+    expect(names(over.granted)).toEqual(["d1"])
+    const next = grant(release(release(over.limits, claim("a1")), claim("c1")))
+    expect(names(next.granted)).toEqual(["a2", "b1"])
+  })
+
+  it("takes back no slots where it is on hold for longer already", () => {
+    const limits = hold(grant(requested(4, "a1 p/x", "b1 p/x")).limits, told("a1", 5_000))
+    expect(hold(limits, { ...told("c1", 4_000), unstarted: [claim("b1")] })).toEqual(limits)
+  })
+
   it("stays so when the owner of the job that was told is gone", () => {
     const limits = hold(createLimits(1), told("a1", 5_000))
     expect(untils(releaseOwner(limits, "a"))).toEqual([["p", 5_000]])
@@ -435,11 +457,16 @@ describe("Whatever is requested and released, in whatever order", () => {
     },
     {
       arbitrary: fc
-        .record({ claim: job, provider: fc.constantFrom("p", "q"), until: fc.constantFrom(0, 5, 9) })
+        .record({
+          claim: job,
+          provider: fc.constantFrom("p", "q"),
+          until: fc.constantFrom(0, 5, 9),
+          isEarly: fc.boolean(),
+        })
         .map(
-          ({ claim: { owner, job }, ...told }) =>
+          ({ claim: { owner, job }, isEarly, ...told }) =>
             (limits: Limits) =>
-              hold(limits, { owner, job, ...told, at: 0 }),
+              hold(limits, { owner, job, ...told, at: 0, unstarted: isEarly ? limits.holders : [] }),
         ),
       weight: 2,
     },

@@ -246,6 +246,37 @@ describe("A provider that says later", () => {
     expect(stage.record("j2")).toMatchObject({ phase: "queued", holdUntil: dawn + 5_000 })
   })
 
+  it("takes its slot back from a job whose session is still opening, for another provider's", async () => {
+    const stage = play({ concurrency: 2, opens: false })
+    await stage.start("j1", p)
+    stage.opening("j1").resolve({ session: "ses_1" })
+    await settled()
+    await stage.start("j2", p)
+    await stage.start("j3", q)
+    stage.opening("j3").resolve({ session: "ses_3" })
+    await settled()
+    expect(stage.record("j3").phase).toBe("queued")
+    stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 5_000))
+    expect(stage.record("j3").phase).toBe("working")
+    stage.opening("j2").resolve({ session: "ses_2" })
+    await settled()
+    expect(stage.record("j2")).toMatchObject({ phase: "queued", holdUntil: dawn + 5_000 })
+    await stage.answer("j3")
+    await stage.pass(5_000)
+    expect(stage.record("j2").phase).toBe("working")
+    for (const id of ["j1", "j2"]) await stage.answer(id)
+    expect(stage.running()).toEqual(nothing)
+  })
+
+  it("leaves those alone that it answers, whose slots are theirs", async () => {
+    const stage = play({ concurrency: 2 })
+    await stage.start("j1", p)
+    await stage.start("j2", p)
+    stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 5_000))
+    await stage.start("j3", q)
+    expect(stage.running().slots).toEqual({ busy: 2, waiting: 1 })
+  })
+
   it("shows that a slot alone is waited for once the time is over", async () => {
     const stage = await held({ concurrency: 1 })
     await stage.start("j2", p)

@@ -19,6 +19,11 @@ quietXState()
 const jobs = {
   "a new job": everyJobStep(),
   "a job with a fallback": everyJobStep({ model: "p/m", fallbacks: [{ model: "q/n" }] }),
+  "a job that needs others": everyJobStep({ needs: [{ id: "j0", on: "done" }] }),
+  "a blocked job whose session is there": everyJobStep({
+    session: "ses_1",
+    needs: [{ id: "j0", on: "done" }],
+  }),
   "a follow-up": everyJobStep({
     run: 2,
     session: "ses_1",

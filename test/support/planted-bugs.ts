@@ -41,6 +41,9 @@ const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
 const fallbackTests = "test/plugin/children/fallbacks.test.ts"
 const fallbackMachineTests = "test/machines/fallbacks.test.ts"
 const entryOfTwoTests = "test/plugin/opencode-2.test.ts"
+const budgetTests = "test/plugin/owners/budgets.test.ts"
+const budgetWalk = "test/plugin/owners/budget-machine.test.ts"
+const budgetRaces = "test/plugin/races/budgets.test.ts"
 const childrenOfTwoTests = "test/plugin/host/v2/children.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
@@ -226,11 +229,13 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/children/effects.ts",
       edits: [
         {
-          from: `      turns.forget(session)
-      if (!answer.error) return { ...answer, usage: await usageOf(host, session) }`,
-          to: `      const usage = await usageOf(host, session)
+          from: `turns.forget(session)
+      if (!answer.error || answer.error.kind === "schema")
+        return { ...answer, usage: await usageOf(host, session) }`,
+          to: `await usageOf(host, session)
       turns.forget(session)
-      if (!answer.error) return { ...answer, usage }`,
+      if (!answer.error || answer.error.kind === "schema")
+        return { ...answer, usage: await usageOf(host, session) }`,
         },
       ],
       suites: ["test/plugin/children/messenger.test.ts"],
@@ -812,8 +817,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: "no more is left than there was.\n      remainingMs: remainingAt(context, at),\n",
-          to: "no more is left.\n",
+          from: "      remainingMs: remainingAt(context, at),\n      deadlineAt: undefined,\n      idleAt: undefined,\n      waitingSince",
+          to: "      deadlineAt: undefined,\n      idleAt: undefined,\n      waitingSince",
         },
       ],
       suites: [machineRaces, jobTests],
@@ -1021,6 +1026,127 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/owners/conversations.ts",
       edits: [{ from: ", summarizedUntil)", to: ", 0)" }],
       suites: [conversationTests],
+    },
+  ],
+  "A budget does not hold, or holds too much": [
+    {
+      what: "what waits goes on once all is spent",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: "toCancel(context, ({ isAsked }) => !isAsked)", to: "toCancel(context, () => false)" }],
+      suites: [budgetTests, budgetWalk, budgetRaces],
+    },
+    {
+      what: "what is at work goes on once all is spent",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: `after: { lastAnswer: "stopping" }`, to: "after: {}" }],
+      suites: [budgetTests, budgetRaces],
+    },
+    {
+      what: "the answer that used up the rest is cancelled",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [
+        {
+          from: `always: { guard: "is spent", target: "closing" }`,
+          to: `always: { guard: "is spent", target: "stopping" }`,
+        },
+      ],
+      suites: [budgetTests],
+    },
+    {
+      what: "what is started once all is spent runs",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [
+        {
+          from: `    lives: (_, { stands }: { stands: Stands }) => stands !== "ended",`,
+          to: "    lives: (_, _seen: { stands: Stands }) => false,",
+        },
+      ],
+      suites: [budgetTests, budgetWalk],
+    },
+    {
+      what: "a run is cancelled again with each news of it",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: "cancelled: [...context.cancelled, ...runs],", to: "cancelled: context.cancelled," }],
+      suites: [budgetWalk],
+    },
+    {
+      what: "late news of what was used take the place of newer ones",
+      file: "src/plugin/owners/budget-machine.ts",
+      edits: [{ from: "Math.max(before?.tokens ?? 0, spent.tokens)", to: "spent.tokens" }],
+      suites: [budgetWalk],
+    },
+    {
+      what: "a batch does not learn what the jobs of its jobs use",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [{ from: "      if (batch) held.push(batch)\n", to: "" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "an owner does not learn what the jobs of its jobs use",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [{ from: "const ofOwner = this.#ofOwner(root)", to: "const ofOwner = this.#ofOwner(owner)" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "what a child had started before a restart counts only if it is found after that child's job",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [
+        {
+          from: "this.#joined(record.session)\n        // Most",
+          to: "this.#end(keyOfOwner(record.session))\n        // Most",
+        },
+      ],
+      suites: [budgetTests],
+    },
+    {
+      what: "opencode's own subagents use what nobody counts",
+      file: "src/plugin/children/watch.ts",
+      edits: [{ from: "onSubagentSpent(job, session, event.usage)", to: "return" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a batch has no budget any more after a restart",
+      file: "src/plugin/records/stored-job.ts",
+      edits: [{ from: "    batch,\n    budget,\n", to: "    batch,\n" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a start that somebody had to permit does not see that all was spent meanwhile",
+      file: "src/plugin/tools/start.ts",
+      edits: [{ from: "  refuseSpent(services, call)\n  const ready", to: "  const ready" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "what jobs had started before a restart is not looked for at the next start",
+      file: "src/plugin/tools/services.ts",
+      edits: [{ from: "if (services.options.depth === 1) return", to: "return" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a job goes on although nothing is left for it",
+      file: "src/plugin/children/messenger.ts",
+      edits: [{ from: "if (refusal !== undefined) throw", to: "if (false) throw" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a budget that cannot be read limits nothing",
+      file: "src/plugin/options.ts",
+      edits: [{ from: `"budget" in rest && options.budget === undefined`, to: "false" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "the owner is told of a budget with each job that it has ended",
+      file: "src/plugin/owners/budgets.ts",
+      edits: [{ from: "      if (!undone.every(isNews)) return []\n", to: "" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "a job that a budget has ended does not say so",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        { from: "error: { kind, message: reason }", to: `error: { kind: "cancelled", message: reason }` },
+      ],
+      suites: [budgetTests, budgetRaces],
     },
   ],
   "A child may do what its owner may not": [

@@ -1,6 +1,6 @@
 import { setTimeout as after } from "node:timers/promises"
 import type { JobKey } from "../../machines/record.ts"
-import type { Found, Source, Sources } from "../source.ts"
+import type { Found, Source, Sources, Spending } from "../source.ts"
 import { clip, viewOf } from "./job-view.ts"
 import { type NumberedChange, Ring } from "./ring.ts"
 
@@ -89,7 +89,7 @@ export class Feed {
     let first = true
     const owners = new Owners()
     for (const { jobs, isLast } of inChunks(this.#sources.jobs(), (found) => owners.withJob(found))) {
-      const chunk = { ...head, first, last: isLast, owners: owners.take() }
+      const chunk = { ...head, first, last: isLast, ...owners.take() }
       const data = `${JSON.stringify(chunk).slice(0, -1)},"jobs":[${jobs}]}`
       yield { event: "snapshot", ...(isLast && { id: seq }), data }
       first = false
@@ -108,7 +108,7 @@ export class Feed {
       else gone.push(`${owner}/${id}`)
     }
     for (const { jobs, isLast } of inChunks(found, (each) => owners.withJob(each))) {
-      const chunk = { now: this.#options.now(), gone: isLast ? gone : [], owners: owners.take() }
+      const chunk = { now: this.#options.now(), gone: isLast ? gone : [], ...owners.take() }
       const head = JSON.stringify(chunk)
       yield { event: "changes", ...(isLast && { id: seq }), data: `${head.slice(0, -1)},"jobs":[${jobs}]}` }
     }
@@ -180,16 +180,27 @@ export class Feed {
   }
 }
 
-/** The titles of the owners that a chunk is about, each once. */
+/** The titles of the owners that a chunk is about, and the budgets that its jobs count towards, each once. */
 class Owners {
   readonly #sent = new Set<string>()
   #titles: Record<string, string> = {}
+  readonly #looked = new Set<string>()
+  #budgets = new Map<string, Spending>()
 
-  /** The JSON of a job, whose owner's title goes along. */
+  /** The JSON of a job, whose owner's title and budgets go along. */
   withJob(found: Found): string {
     const { source, record } = found
     if (!this.#sent.has(record.owner)) this.add(source, record.owner)
+    this.#addBudgets(found)
     return JSON.stringify(viewOf(found))
+  }
+
+  /** Jobs of one batch count towards the same. */
+  #addBudgets({ source, record }: Found): void {
+    const key = `${record.owner} ${record.batch ?? ""}`
+    if (!source.budgets || this.#looked.has(key)) return
+    this.#looked.add(key)
+    for (const budget of source.budgets(record)) this.#budgets.set(`${budget.of} ${budget.name}`, budget)
   }
 
   add({ titles }: Source, owner: string): void {
@@ -199,10 +210,11 @@ class Owners {
     this.#titles[owner] = clip(title)
   }
 
-  take(): Record<string, string> {
-    const titles = this.#titles
+  take(): { owners: Record<string, string>; budgets: Spending[] } {
+    const taken = { owners: this.#titles, budgets: [...this.#budgets.values()] }
     this.#titles = {}
-    return titles
+    this.#budgets = new Map()
+    return taken
   }
 }
 

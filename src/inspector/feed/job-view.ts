@@ -1,8 +1,8 @@
 import type { JobRecord } from "../../machines/record.ts"
 import type { Found } from "../source.ts"
 
-/** A record as lists and the feed send it: without its text, and with long strings cut. */
-export type JobView = Omit<JobRecord, "text"> & {
+/** A record as lists and the feed send it: without its answer, and with long strings cut. */
+export type JobView = Omit<JobRecord, "text" | "structured"> & {
   /** The project's name. */
   project: string
 }
@@ -11,7 +11,7 @@ export type JobView = Omit<JobRecord, "text"> & {
 const longest = 1_000
 
 export function viewOf({ source, record }: Found): JobView {
-  const { text: _text, ...view } = record
+  const { text: _text, structured: _structured, ...view } = record
   return {
     ...view,
     project: source.name,
@@ -19,6 +19,12 @@ export function viewOf({ source, record }: Found): JobView {
     ...(view.error && { error: { ...view.error, message: clip(view.error.message) } }),
     ...(view.activity?.text !== undefined && {
       activity: { ...view.activity, text: view.activity.text.slice(-longest) },
+    }),
+    ...(view.attempts && {
+      attempts: view.attempts.map(({ error, ...attempt }) => ({
+        ...attempt,
+        error: { ...error, message: clip(error.message) },
+      })),
     }),
     ...(view.asks && { asks: view.asks.map((ask) => ({ ...ask, text: clip(ask.text) })) }),
     ...(view.retry && { retry: { ...view.retry, reason: clip(view.retry.reason) } }),

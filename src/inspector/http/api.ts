@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { JOB_STATES, JobRecord } from "../../machines/record.ts"
+import { Budget, JOB_STATES, JobRecord } from "../../machines/record.ts"
 
 /** What the routes accept and answer: these schemas parse requests and generate openapi.json. */
 
@@ -29,7 +29,7 @@ export const JobsQuery = z.strictObject({
 })
 export type JobsQuery = z.infer<typeof JobsQuery>
 
-export const JobViewAnswer = JobRecord.omit({ text: true }).extend({
+export const JobViewAnswer = JobRecord.omit({ text: true, structured: true }).extend({
   project: z.string().describe("The project's folder."),
 })
 
@@ -53,8 +53,8 @@ export const PhasesAnswer = z.object({
   phases: z
     .record(z.string(), z.array(z.tuple([z.number(), z.string()])))
     .describe(
-      "By `owner/id`: since when a job was in which `state.phase`, oldest first. Only of jobs that backed off, waited " +
-        "for a person, were stopped or ran more than once: of others the record says all of it.",
+      "By `owner/id`: since when a job was in which `state.phase`, oldest first. Only of jobs that were blocked, backed " +
+        "off, waited for a person, were stopped or ran more than once: of others the record says all of it.",
     ),
 })
 export type PhasesAnswer = z.infer<typeof PhasesAnswer>
@@ -113,6 +113,21 @@ export const RequestAnswer = z.discriminatedUnion("kind", [
 ])
 export type RequestAnswer = z.infer<typeof RequestAnswer>
 
+const SpendingAnswer = z.object({
+  of: z
+    .enum(["batch", "owner"])
+    .describe("Whose budget it is, with all that its jobs start: a batch's, or an owner's."),
+  name: z.string().describe("The batch, or the session id of the owner."),
+  limit: Budget,
+  spent: z
+    .object({ tokens: z.number(), cost: z.number() })
+    .describe("Tokens without those read from a cache; cost in US dollars."),
+  isSpent: z
+    .boolean()
+    .describe("Nothing more is prompted. What was under way may have used more than the limit."),
+})
+export type SpendingAnswer = z.infer<typeof SpendingAnswer>
+
 export const JobAnswer = JobRecord.extend({
   text: z
     .string()
@@ -120,8 +135,13 @@ export const JobAnswer = JobRecord.extend({
     .describe(
       "The final answer, or what the child had written when it was stopped. While it runs: what it is writing.",
     ),
+  noStructured: z
+    .string()
+    .optional()
+    .describe("Why `structured` is left out of an answer that has it: it is too long, or nested too deep."),
   noText: NoText.optional().describe("Why an ended job has no `text`."),
   project: z.string(),
+  budgets: z.array(SpendingAnswer).describe("Those that it counts towards, the narrowest first."),
   history: z.array(TransitionAnswer).describe("Oldest first."),
   requests: z
     .array(RequestAnswer)

@@ -4,10 +4,10 @@ import type { JobRecord } from "../../machines/record.ts"
 export type Query = { fields: Map<Field, string[]>; words: string[] }
 
 type Field = (typeof FIELDS)[number]
-type Searched = Omit<JobRecord, "text">
+type Searched = Omit<JobRecord, "text" | "structured">
 
 /** What is allowed before a colon. */
-export const FIELDS = ["state", "phase", "agent", "model", "owner", "id", "error"] as const
+export const FIELDS = ["state", "phase", "agent", "model", "owner", "id", "error", "needs"] as const
 
 /** `state:failed agent:x text`; quotes hold words together. An unknown field is a word. */
 export function parseQuery(text: string): Query {
@@ -23,19 +23,24 @@ export function parseQuery(text: string): Query {
 
 export function matches(record: Searched, { fields, words }: Query): boolean {
   for (const [field, values] of fields) {
-    const text = fieldOf(record, field)
-    if (!values.some((value) => (isExact(field) ? text === value : text.includes(value)))) return false
+    const texts = textsOf(record, field)
+    const isIn = (value: string) =>
+      texts.some((text) => (isExact(field) ? text === value : text.includes(value)))
+    if (!values.some(isIn)) return false
   }
   if (words.length === 0) return true
   const text = textOf(record)
   return words.every((word) => text.includes(word))
 }
 
-const isExact = (field: Field) => field === "state" || field === "phase" || field === "id"
+const exact: readonly Field[] = ["state", "phase", "id", "needs"]
+const isExact = (field: Field) => exact.includes(field)
 
-function fieldOf(record: Searched, field: Field): string {
+/** What a field of a record says: of what it needs, the id of each. */
+function textsOf(record: Searched, field: Field): string[] {
+  if (field === "needs") return (record.needs ?? []).map(({ id }) => id.toLowerCase())
   const value = field === "error" ? record.error?.kind : record[field]
-  return (value ?? "").toLowerCase()
+  return [(value ?? "").toLowerCase()]
 }
 
 /** The searchable text of each record, computed once: records are replaced, never changed. */

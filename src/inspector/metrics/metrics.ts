@@ -1,4 +1,4 @@
-import { ENDED_STATES, JOB_STATES, type JobRecord } from "../../machines/record.ts"
+import { ENDED_STATES, JOB_PHASES, JOB_STATES, JobError, type JobRecord } from "../../machines/record.ts"
 import type { Histogram, Totals } from "./totals.ts"
 
 /** Prometheus 3 rejects text without a version. */
@@ -7,9 +7,19 @@ export const metricsType = "text/plain; version=0.0.4; charset=utf-8"
 /** Prometheus text: the jobs as they are now, and the totals since the first scrape. */
 export function renderMetrics(records: Iterable<JobRecord>, totals: Totals): string {
   const byState = new Map<string, number>()
-  for (const { state } of records) byState.set(state, (byState.get(state) ?? 0) + 1)
+  const byPhase = new Map<string, number>()
+  for (const { state, phase } of records) {
+    byState.set(state, (byState.get(state) ?? 0) + 1)
+    if (phase !== undefined) byPhase.set(phase, (byPhase.get(phase) ?? 0) + 1)
+  }
   return [
     ...family("troupe_jobs", "gauge", "Jobs by state.", lines("troupe_jobs", "state", JOB_STATES, byState)),
+    ...family(
+      "troupe_jobs_live",
+      "gauge",
+      "Jobs that have not ended, by phase.",
+      lines("troupe_jobs_live", "phase", JOB_PHASES, byPhase),
+    ),
     ...family(
       "troupe_jobs_ended_total",
       "counter",
@@ -17,9 +27,15 @@ export function renderMetrics(records: Iterable<JobRecord>, totals: Totals): str
       lines("troupe_jobs_ended_total", "outcome", ENDED_STATES, totals.ended),
     ),
     ...family(
+      "troupe_job_errors_total",
+      "counter",
+      "Runs that have not ended as done, by kind of error.",
+      lines("troupe_job_errors_total", "kind", ERROR_KINDS, totals.errors),
+    ),
+    ...family(
       "troupe_job_queue_seconds",
       "histogram",
-      "Time from a job's creation to its first prompt.",
+      "Time from a job's creation, or from when all that it needs had ended, to its first prompt.",
       histogramLines("troupe_job_queue_seconds", totals.queue),
     ),
     ...family(
@@ -40,6 +56,8 @@ export function renderMetrics(records: Iterable<JobRecord>, totals: Totals): str
     "",
   ].join("\n")
 }
+
+const ERROR_KINDS = JobError.shape.kind.options
 
 const tokenLabels = [
   ["input", "input"],

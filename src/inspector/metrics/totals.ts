@@ -1,3 +1,4 @@
+import { inLineSince } from "../../machines/durations.ts"
 import {
   ENDED_STATES,
   type EndedState,
@@ -32,7 +33,9 @@ export class Histogram {
 export class Totals {
   /** Runs that have ended. */
   readonly ended = new Map<EndedState, number>(ENDED_STATES.map((state) => [state, 0]))
-  /** From a job's creation to its first prompt. First runs only: records do not say when a follow-up was sent. */
+  /** Why those that are not done are not. */
+  readonly errors = new Map<string, number>()
+  /** From when a job was in line for a slot to its first prompt. First runs only: records do not say when a follow-up was sent. */
   readonly queue = new Histogram()
   /** From a run's prompt to its end. */
   readonly run = new Histogram()
@@ -68,20 +71,21 @@ export class Totals {
     }
     for (const source of sources) {
       if (this.#counted.has(source)) continue
-      for (const record of source.records.all()) this.#count(record, undefined)
+      for (const record of source.records.all()) this.#count(source, record, undefined)
       this.#counted.set(
         source,
-        source.records.subscribe((record, before) => this.#count(record, before)),
+        source.records.subscribe((record, before) => this.#count(source, record, before)),
       )
     }
   }
 
-  #count(record: JobRecord, before: JobRecord | undefined): void {
-    const { createdAt, startedAt, endedAt, run } = record
+  #count({ records }: Source, record: JobRecord, before: JobRecord | undefined): void {
+    const { owner, startedAt, endedAt, run, error } = record
     if (startedAt !== undefined && before?.startedAt === undefined && run === 1)
-      this.queue.add(startedAt - createdAt)
+      this.queue.add(startedAt - inLineSince(record, (id) => records.get(owner, id)?.endedAt, startedAt))
     if (hasEnded(record) && !(before && hasEnded(before))) {
       this.ended.set(record.state, (this.ended.get(record.state) ?? 0) + 1)
+      if (error) this.errors.set(error.kind, (this.errors.get(error.kind) ?? 0) + 1)
       if (startedAt !== undefined && endedAt !== undefined) this.run.add(endedAt - startedAt)
     }
     const known = before?.usage ?? NO_USAGE

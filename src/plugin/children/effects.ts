@@ -16,6 +16,8 @@ import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
+import { type HandOverOptions, withResults } from "./handed-over.ts"
+import { keepResult as keepInFile } from "./kept-results.ts"
 import { changingTools, promptForNext } from "./leaving.ts"
 import type { Turns } from "./turns.ts"
 
@@ -29,10 +31,14 @@ const pauses = { firstMs: 250, lastMs: 32_000 }
 const mostAttempts = 9
 
 export type EffectsOptions = {
+  /** Keeps what is too long to be handed over. Default: in a file where opencode keeps its own long outputs. */
+  keepResult?: HandOverOptions["keep"]
   host: Host
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd" | "markMoved">
-  records: Pick<Records, "get">
+  records: Pick<Records, "get" | "of">
+  /** What one does that stands for the items that another job finds, in place of a prompt. */
+  runItems: Effects["promptChild"]
   /** Shows the person what they should know. */
   warn(toast: Toast): void
   /** The tools that start and steer jobs: a child that may not start any does not even see them. */
@@ -46,7 +52,7 @@ export type ChildEffects = Effects & {
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): ChildEffects {
-  const { host, turns, store, records, warn, jobTools } = options
+  const { host, turns, store, records, warn, jobTools, runItems, keepResult = keepInFile } = options
   const opening = new Set<Promise<unknown>>()
 
   return {
@@ -58,12 +64,12 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       return opened
     },
 
-    async promptChild(child, signal) {
-      const answer = await turns.run(child, signal).catch(async (thrown: unknown) => {
-        const unknown = await unknownModel(child)
-        if (!unknown) throw thrown
-        return unknown
-      })
+    async promptChild(given, signal) {
+      if (given.job.each) return runItems(given, signal)
+      const child = await withNeeds(given)
+      const answer = signal.aborted
+        ? undefined
+        : await turns.run(child, signal).catch((thrown) => unknownModel(child, thrown))
       // Its job ends otherwise: what had been written is read as the child is stopped.
       if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
       const { session } = child
@@ -103,10 +109,9 @@ export function childEffects(options: EffectsOptions): ChildEffects {
   }
 
   /** A prompt for a model that opencode does not have fails without a word of that. */
-  async function unknownModel({ job: { model }, session }: ChildInput): Promise<Answer | undefined> {
-    if (model === undefined) return undefined
+  async function unknownModel({ job: { model }, session }: ChildInput, thrown: unknown): Promise<Answer> {
     const models = await within(usageTimeout, host.models(session), noAnswer)
-    if (!models.ok || models.value.some(({ name }) => name === model)) return undefined
+    if (model === undefined || !models.ok || models.value.some(({ name }) => name === model)) throw thrown
     const error: JobError = { kind: "provider", message: `opencode has no model "${model}"` }
     return { text: "", error, isUnavailable: true }
   }
@@ -134,6 +139,15 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     const left = await host.session(session)
     if (!left.ok) throw failure("create", left.error)
     return left.value
+  }
+
+  /** Its prompt with the results of what it needed, if anything. */
+  async function withNeeds(child: ChildInput): Promise<ChildInput> {
+    if (!child.job.needs) return child
+    return {
+      ...child,
+      job: { ...child.job, prompt: await withResults(child, { host, records, keep: keepResult }) },
+    }
   }
 
   async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {

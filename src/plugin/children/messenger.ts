@@ -1,5 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { endOf, standingOf } from "../../machines/needs.ts"
+import { hasEnded, type JobKey, type JobRecord, type Need } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { type Host, isGone, type ModelChoice, type ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"
@@ -20,6 +21,8 @@ export type MessengerOptions = {
   inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
   /** Why a job may not run again, where that is so. */
   budgets: { refusalFor(record: JobRecord): string | undefined }
+  /** Whether a job stands for others, and has no child at work. Default: none does. */
+  isGroup?: (job: JobKey) => boolean
   options: Options
   now: () => number
 }
@@ -34,6 +37,11 @@ export type Messenger = {
    * @param call the owner's, where it is the owner who sends
    */
   send(record: JobRecord, message: string, call?: Sender): Promise<string>
+  /**
+   * Runs a job again as it was asked, whose child was never asked because of what it needs.
+   * @throws Error that says why it could not be
+   */
+  goOn(record: JobRecord): Promise<void>
   /** @throws Error where the session that the message would go to was deleted. */
   reach(record: JobRecord): Promise<void>
 }
@@ -56,6 +64,7 @@ export function createMessenger({
   turns,
   store,
   inbox,
+  isGroup = () => false,
   budgets,
   options,
   now,
@@ -64,12 +73,28 @@ export function createMessenger({
   const queues = new Map<string, Promise<unknown>>()
 
   function send(record: JobRecord, message: string, call?: Sender): Promise<string> {
-    const key = `${record.owner}/${record.id}`
-    const handOver = async () => {
+    return inTurn(record, async () => {
       await reach(record)
       await holdBack(record, call)
       return hand(troupe.records.get(record.owner, record.id) ?? record, message, call)
-    }
+    })
+  }
+
+  function goOn({ owner, id, run }: JobRecord): Promise<void> {
+    return inTurn({ owner, id }, async () => {
+      // Its owner may have sent it a message meanwhile.
+      const record = troupe.records.get(owner, id)
+      if (record?.run !== run || record.error?.kind !== "dependency") return
+      await reach(record)
+      await holdBack(record)
+      const stored = await store.read(record.session)
+      if (!stored) throw new Error("opencode does not say what it was asked")
+      await runAgain(record, { prompt: stored.prompt, needs: record.needs }, stored)
+    })
+  }
+
+  function inTurn<T>(job: JobKey, handOver: () => Promise<T>): Promise<T> {
+    const key = `${job.owner}/${job.id}`
     const sending = (queues.get(key) ?? Promise.resolve()).then(handOver, handOver)
     queues.set(key, sending)
     const forget = () => void (queues.get(key) === sending && queues.delete(key))
@@ -103,6 +128,10 @@ export function createMessenger({
           "Nothing was sent.",
       )
     }
+    if (isGroup(record))
+      throw new Error(
+        `${record.id} stands for its items: send it to one of them, like ${record.id}.1. Nothing was sent.`,
+      )
     const told = await turns.tell(record.session, message, now())
     if (told.outcome === "told") return "It gets the message at its next step."
     if (told.outcome === "refused")
@@ -129,14 +158,32 @@ export function createMessenger({
     if (record.session === "") {
       throw new Error(`${record.id} never had a session to continue in; start a new job. Nothing was sent.`)
     }
+    const stored = await store.read(record.session)
+    // One that stands for others has nobody to tell: it looks again what has become of them.
+    if (stored?.each)
+      return runAgain(record, { prompt: stored.prompt, needs: record.needs }, stored, { message, call })
+    const asked = stored && (await isUnasked(record)) ? asAsked(record, stored, message) : { prompt: message }
+    return runAgain(record, asked, stored, { message, call })
+  }
+
+  /** @param sent what it is sent, where it is */
+  async function runAgain(
+    record: JobRecord,
+    { prompt, needs }: Pick<JobInput, "prompt" | "needs">,
+    stored: StoredJob | undefined,
+    sent?: { message: string; call?: Sender | undefined },
+  ): Promise<string> {
+    const call = sent?.call
     const refusal = budgets.refusalFor(record)
     if (refusal !== undefined) throw new Error(`${refusal} Nothing was sent.`)
     const text = await textOf(host, record)
-    const stored = await store.read(record.session)
     const current = troupe.records.get(record.owner, record.id)
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.
-    if (current.run !== record.run) return hand(current, message, call)
+    if (current.run !== record.run) return sent ? hand(current, sent.message, call) : ""
+    const hasSchema = record.structured !== undefined || record.error?.kind === "schema"
+    if (!stored && hasSchema)
+      throw new Error(`the schema of ${record.id} cannot be read: start a new job. Nothing was sent.`)
     if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
     const next = await nextModel(record, stored)
     const isUndelivered = !inbox.isTaken(current, call?.place.call)
@@ -146,12 +193,15 @@ export function createMessenger({
       batch: record.batch,
       budget: record.budget,
       description: record.description,
-      prompt: message,
+      prompt,
+      needs,
       agent: record.agent,
       model: record.model,
       variant: next ? next.variant : stored?.variant,
       attempts: record.attempts,
       schema: stored?.schema,
+      each: stored?.each,
+      mayStartJobs: stored?.mayStartJobs,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
       askedAt: now(),
@@ -201,5 +251,21 @@ export function createMessenger({
     return stored !== undefined && !store.isOurs(stored.lease) && store.isHeld(stored.lease)
   }
 
-  return { send, reach }
+  /** Whether its child has never been asked anything. In doubt it has. */
+  async function isUnasked({ startedAt, session }: JobRecord): Promise<boolean> {
+    if (startedAt !== undefined) return false
+    const messages = await host.messages(session)
+    return messages.ok && messages.value.length === 0
+  }
+
+  /** What it was to be asked goes first, with the results of those needs that have ended as they were to. */
+  function asAsked({ owner, needs = [] }: JobRecord, { prompt }: StoredJob, message: string) {
+    const met = needs.filter((need: Need) => {
+      const record = troupe.records.get(owner, need.id)
+      return record && hasEnded(record) && standingOf(need, endOf(record)) === "met"
+    })
+    return { prompt: `${prompt}\n\n${message}`, needs: met.length > 0 ? met : undefined }
+  }
+
+  return { send, goOn, reach }
 }

@@ -42,6 +42,8 @@ export class Budgets {
       records.subscribe((record, before) => {
         // After a restart, what a job's child had started may be found before the job itself.
         if (record.session !== "" && before?.session !== record.session) this.#joined(record.session)
+        // Most changes of a record are activity.
+        if (before && isSameFor(before, record)) return
         this.#tell(this.#of(record), seen(record, standOf(record)))
       }),
       records.onForgotten((record) => {
@@ -129,9 +131,15 @@ export class Budgets {
     })
   }
 
-  /** The budgets there are, for those who look. */
-  *actors(): Iterable<{ budget: string; state: string }> {
-    for (const [budget, { actor }] of this.#held) yield { budget, state: String(actor.getSnapshot().value) }
+  /** The budgets that a job counts towards, and what is spent of each, for those who look. */
+  of(record: JobRecord): Spending[] {
+    return this.#of(record).map(({ of, name, limit, actor }) => ({
+      of,
+      name,
+      limit,
+      spent: totalOf(actor.getSnapshot().context),
+      isSpent: isOver({ actor }),
+    }))
   }
 
   stop(): void {
@@ -181,23 +189,23 @@ export class Budgets {
   #batchOf({ batch, budget }: JobRecord): Held | undefined {
     if (batch === undefined) return undefined
     const key = keyOfBatch(batch)
-    return this.#held.get(key) ?? (budget && this.#begin(key, "batch", budget))
+    return this.#held.get(key) ?? (budget && this.#begin("batch", batch, budget))
   }
 
   #ofOwner(owner: string): Held | undefined {
     const { budget } = this.#options
     const key = keyOfOwner(owner)
-    return this.#held.get(key) ?? (budget && this.#begin(key, "owner", budget))
+    return this.#held.get(key) ?? (budget && this.#begin("owner", owner, budget))
   }
 
-  #begin(key: string, of: Held["of"], limit: Budget): Held {
+  #begin(of: Held["of"], name: string, limit: Budget): Held {
     const machine = budgetMachine.provide({
       actions: { cancel: (_, { runs, spent }) => this.#cancel(of, limit, runs, spent) },
     })
     const actor = createActor(machine, { input: { limit }, clock: realClock })
     actor.subscribe({ error: this.#options.reportError })
-    const held = { of, limit, actor }
-    this.#held.set(key, held)
+    const held = { of, name, limit, actor }
+    this.#held.set(of === "batch" ? keyOfBatch(name) : keyOfOwner(name), held)
     actor.start()
     return held
   }
@@ -218,14 +226,18 @@ export class Budgets {
   }
 }
 
-type Held = { of: "batch" | "owner"; limit: Budget; actor: BudgetRef }
+/** `name`: of the batch, or of the owner's session. */
+type Held = { of: "batch" | "owner"; name: string; limit: Budget; actor: BudgetRef }
+
+/** `isSpent`: nothing more is prompted. */
+export type Spending = Pick<Held, "of" | "name" | "limit"> & { spent: Spent; isSpent: boolean }
 
 const byUser = `Only your user can raise it: it is the plugin's option "budget".`
 
 const keyOfBatch = (batch: string) => `batch ${batch}`
 const keyOfOwner = (owner: string) => `owner ${owner}`
 
-const isOver = ({ actor }: Held) => !actor.getSnapshot().matches("keeping")
+const isOver = ({ actor }: Pick<Held, "actor">) => !actor.getSnapshot().matches("keeping")
 
 type Stands = Extract<BudgetEvent, { type: "job.seen" }>["stands"]
 
@@ -233,6 +245,12 @@ function standOf(record: JobRecord): Stands {
   if (hasEnded(record)) return "ended"
   return record.state === "prompting" ? "asked" : "unasked"
 }
+
+const isSameFor = (before: JobRecord, record: JobRecord) =>
+  before.run === record.run &&
+  before.session === record.session &&
+  before.usage === record.usage &&
+  standOf(before) === standOf(record)
 
 function seen({ owner, id, run, session, usage }: JobRecord, stands: Stands): BudgetEvent {
   return { type: "job.seen", run: { owner, id, run }, stands, session, spent: spentBy(usage) }

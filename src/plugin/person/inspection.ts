@@ -19,6 +19,7 @@ export type InspectionOptions = {
   troupe: Troupe
   /** The tree of all actors. */
   actors: Source["actors"]
+  budgets: NonNullable<Source["budgets"]>
   messenger: Pick<Messenger, "send">
   turns: Pick<Turns, "draftOf" | "partOf">
   options: Options
@@ -47,6 +48,7 @@ export function inspectJobs({
   toasts,
   troupe,
   actors,
+  budgets,
   messenger,
   turns,
   options,
@@ -61,6 +63,7 @@ export function inspectJobs({
     records: troupe.records,
     history: troupe.history,
     actors,
+    budgets,
     cancel: troupe.cancel,
     titles,
     draft: ({ session }) => turns.draftOf(session),

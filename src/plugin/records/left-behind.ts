@@ -36,6 +36,8 @@ export type Finding =
   | { type: "answered"; record: JobRecord }
   /** Nothing says how it ended, so its process did not see the end. */
   | { type: "interrupted"; record: JobRecord }
+  /** It waited for other jobs and its child was never asked: what is to become of it follows from what became of them. */
+  | { type: "blocked"; job: JobInput & { session: string }; interrupted: JobRecord }
   /** The same, and it is to go on; `interrupted` is its end where it cannot. */
   | { type: "unfinished"; job: JobInput & { session: string }; interrupted: JobRecord }
 
@@ -94,7 +96,10 @@ export function findingOf(evidence: Evidence): Finding {
       return !isRepaired && (recover === "resume" || isRunning || isTakenOver)
         ? {
             type: "unfinished",
-            job: jobAgain(child, stored, earlierText(messages, run)),
+            job: {
+              ...jobAgain(child, stored, earlierText(messages, run)),
+              ...(record.needs && { hasBegun: true }),
+            },
             interrupted: failed,
           }
         : { type: "answered", record: failed }
@@ -117,7 +122,13 @@ export function findingOf(evidence: Evidence): Finding {
   }
   // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
-  if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job: again(), interrupted }
+  const hasBegun = placeOf(messages, messageID) !== undefined
+  const job = {
+    ...again(),
+    ...(record.needs && hasBegun && { hasBegun: true as const }),
+  }
+  if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
+  if (record.needs && !hasBegun) return { type: "blocked", job, interrupted }
   return { type: "interrupted", record: interrupted }
 }
 
@@ -187,9 +198,9 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, fallbacks, ownerAgent, mayStartJobs, askedAt, timeoutMs, idleMs } =
-    stored
-  const { id, owner, batch, budget, description, agent, model, attempts, run, createdAt } = record
+  const { record, prompt, variant, schema, each, fallbacks, ownerAgent, ...others } = stored
+  const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
+  const { id, owner, batch, budget, description, agent, model, attempts, needs, run, createdAt } = record
   return {
     id,
     owner,
@@ -205,7 +216,9 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     attempts,
     startedBy: ownerAgent === undefined ? undefined : { message: "", agent: ownerAgent },
     schema,
+    each,
     mayStartJobs,
+    needs,
     createdAt,
     askedAt,
     run,

@@ -1,4 +1,5 @@
 import type { JobInput } from "../../machines/events.ts"
+import { breachOf, endOf, standingOf } from "../../machines/needs.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { parse } from "../../util/parse.ts"
@@ -58,6 +59,8 @@ export type RecoveryOptions = {
   onTakenOver?: (session: string) => void
   /** Told how many results of earlier processes wait for an owner, when that is found out without being asked for. */
   onWaiting: (waiting: Waiting) => void
+  /** Told of each owner of whom all is known, where what can go on by itself is to go on. */
+  onOver?: (owner: string) => void
   now: () => number
 }
 
@@ -117,6 +120,7 @@ export function createRecovery({
   isTakenOver = () => false,
   onTakenOver = () => {},
   onWaiting,
+  onOver = () => {},
   now,
 }: RecoveryOptions): Recovery {
   /** Oldest first. */
@@ -166,7 +170,11 @@ export function createRecovery({
       return "unknown"
     })
     inDoubt.delete(session)
-    if (outcome === "over") return
+    if (outcome === "over") {
+      giveUpNeeds(session)
+      if (recover === "resume") onOver(session)
+      return
+    }
     looked.delete(session)
     if (outcome !== "unknown") return
     inDoubt.add(session)
@@ -181,15 +189,23 @@ export function createRecovery({
     noteElsewhere(session, found)
     if (found.length > 0 && !(await isHere(session))) return "held"
     const brought = await Promise.all(found.map(bringBack))
-    const unfinished = brought.flatMap((each) => (typeof each === "string" ? [] : each))
-    const gone = await goOn(session, unfinished)
-    const outcomes = [
+    const known = [
       ...(unread ? [outcomeOf(session, unread)] : []),
       ...brought.filter((each) => typeof each === "string"),
+    ]
+    const left = brought.flatMap((each) => (typeof each === "string" ? [] : each))
+    const gone = await goOn(
+      session,
+      left.filter(({ isBlocked }) => !isBlocked),
+    )
+    const blocked = left.filter(({ isBlocked }) => isBlocked)
+    const outcomes = [
+      ...known,
       ...gone,
+      ...(await settleBlocked(session, blocked, worst([...known, ...gone]))),
       await markDelivered(session),
     ]
-    return outcomes.find((each) => each === "unknown") ?? outcomes.find((each) => each === "held") ?? "over"
+    return worst(outcomes)
   }
 
   async function lookAtAll(attempt = 0): Promise<void> {
@@ -308,7 +324,13 @@ export function createRecovery({
         takeIn(job, finding.record)
         return "over"
       case "unfinished":
-        return { found: job, job: finding.job, interrupted: finding.interrupted }
+      case "blocked":
+        return {
+          found: job,
+          job: finding.job,
+          interrupted: finding.interrupted,
+          isBlocked: finding.type === "blocked",
+        }
       default:
         return end(job, finding.record)
     }
@@ -360,6 +382,57 @@ export function createRecovery({
     return Promise.all(
       unfinished.map((each, index) => goOnWith(each, claims[index] ?? "unknown", held.get(each))),
     )
+  }
+
+  /**
+   * Those that waited for others, where nothing goes on by itself: one whose needs have ended as they were to is
+   * interrupted like any other, one of which a need has ended otherwise fails of that, and one that waits for a living
+   * job goes on waiting. Each after those that it needs.
+   * @param others what became of the owner's other jobs: where all are known, what is missing is gone
+   */
+  async function settleBlocked(
+    owner: string,
+    blocked: readonly Unfinished[],
+    others: Outcome,
+  ): Promise<Outcome[]> {
+    const outcomes: Outcome[] = []
+    let left = [...blocked]
+    while (left.length > 0) {
+      const ids = new Set(left.map(({ job }) => job.id))
+      // A circle there cannot be; were one stored, none of it would ever begin.
+      const ready = left.filter(({ job: { needs = [] } }) => needs.every(({ id }) => !ids.has(id)))
+      const round = ready.length > 0 ? ready : left
+      left = left.filter((each) => !round.includes(each))
+      outcomes.push(...(await Promise.all(round.map((each) => settle(owner, each, others)))))
+    }
+    return outcomes
+  }
+
+  async function settle(owner: string, unfinished: Unfinished, others: Outcome): Promise<Outcome> {
+    const { found, job, interrupted } = unfinished
+    let isOpen = false
+    for (const need of job.needs ?? []) {
+      const record = troupe.records.get(owner, need.id)
+      if (!record && others !== "over") return others
+      if (record && !hasEnded(record)) {
+        isOpen = true
+        continue
+      }
+      const needEnd = record ? endOf(record) : { id: need.id, state: "gone" as const }
+      if (standingOf(need, needEnd) === "broken")
+        return end(found, { ...interrupted, error: { kind: "dependency", message: breachOf(needEnd) } })
+    }
+    if (!isOpen) return end(found, interrupted)
+    const [outcome = "unknown"] = await goOn(owner, [unfinished])
+    return outcome
+  }
+
+  /** What is needed and not there by now never will be. */
+  function giveUpNeeds(owner: string): void {
+    for (const { needs = [], ...record } of troupe.records.of(owner)) {
+      if (hasEnded(record) || record.state !== "created") continue
+      for (const { id } of needs) if (!troupe.records.get(owner, id)) troupe.giveUpNeed({ owner, id })
+    }
   }
 
   async function holdAll(owner: string, taken: readonly Unfinished[]) {
@@ -512,5 +585,14 @@ export function createRecovery({
 /** `held`: another process has some of it, so that another look may find more. `unknown`: it is looked for again. */
 type Outcome = "over" | "held" | "unknown"
 
+const worst = (outcomes: readonly Outcome[]): Outcome =>
+  outcomes.find((each) => each === "unknown") ?? outcomes.find((each) => each === "held") ?? "over"
+
 /** To be gone on with, once it is claimed. */
-type Unfinished = { found: FoundJob; job: JobInput & { session: string }; interrupted: JobRecord }
+type Unfinished = {
+  found: FoundJob
+  job: JobInput & { session: string }
+  interrupted: JobRecord
+  /** Whether it goes on depends on what it needs. */
+  isBlocked: boolean
+}

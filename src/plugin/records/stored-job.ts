@@ -39,6 +39,16 @@ const Fields = z.object({
   movedTo: z.string().optional(),
   /** The JSON Schema that each of its answers has to fit. */
   schema: z.record(z.string(), z.unknown()).optional(),
+  /** For one that stands for the items that another job finds: see `JobInput`. */
+  each: z
+    .object({
+      from: z.string(),
+      path: z.string().optional(),
+      description: z.string().optional(),
+      timeoutMs: z.number().positive(),
+      idleMs: z.number().positive(),
+    })
+    .optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -66,6 +76,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     variant: job.variant,
     fallbacks: job.fallbacks,
     schema: job.schema,
+    each: job.each,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
@@ -78,10 +89,24 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, run, createdAt, earlier, attempts } = job
+  const { id, owner, batch, budget, description, agent, model, needs, run, createdAt, earlier, attempts } =
+    job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
-  const made = { id, owner, batch, budget, description, agent, model, attempts }
-  return { ...made, state: "created", run, createdAt, usage }
+  return {
+    id,
+    owner,
+    batch,
+    budget,
+    description,
+    agent,
+    model,
+    attempts,
+    needs,
+    state: "created",
+    run,
+    createdAt,
+    usage,
+  }
 }
 
 export function storedRecordOf(record: JobRecord): StoredRecord {

@@ -31,8 +31,11 @@ const truncated = "its answer was cut off at the model's output limit"
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock({ record, text }: JobWithText, now: number): string {
   const reason = record.error ? ` reason=${JSON.stringify(fenced(oneLine(reasonOf(record.error))))}` : ""
-  const cutOff = record.isTruncated ? [`${truncated}; agents_send can ask for the rest`] : []
-  const notes = [...cutOff, modelWords(record)].filter((note) => note !== "")
+  const notes = [
+    record.run > 1 && record.needs ? "it ran again once what it needs was done" : "",
+    record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",
+    modelWords(record),
+  ].filter((each) => each !== "")
   const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
   const time = duration(timeOf(record, now))
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { JOB_ID } from "../../machines/record.ts"
+import { JOB_ID, type Need } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import type { Tool } from "../host/port.ts"
 import { GivenBudget } from "../options.ts"
@@ -19,6 +19,21 @@ const modelName = z
   .regex(/^[^/]+\/.+$/)
   .meta({ requirement: "provider/model" })
 
+const need = z
+  .union([jobId, z.strictObject({ id: jobId, on: z.enum(["done", "ended"]).optional() })])
+  .transform((given): Need => {
+    const { id, on = "done" } = typeof given === "string" ? { id: given } : given
+    return { id, on }
+  })
+const needs = z
+  .array(need.meta({ requirement: 'the id of a job, or {id, on: "done" or "ended"}' }))
+  .describe("Wait for these jobs and get their results. on ended: however they end")
+
+const each = z
+  .union([z.array(words), z.strictObject({ from: jobId, path: words.optional() })])
+  .meta({ requirement: "a list of texts, or {from: the id of a job, path}" })
+  .describe("One job per item, with {{item}} in its prompt. from: those of a job's structured result")
+
 const ids = z.array(z.string()).min(1).optional()
 
 export const Task = z.strictObject({
@@ -32,6 +47,8 @@ export const Task = z.strictObject({
     .optional()
     .describe("provider/model[#variant]; a list has fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
+  needs: needs.optional(),
+  each: each.optional(),
   schema: z
     .record(z.string(), z.unknown())
     .meta({ requirement: "a JSON Schema, an object" })
@@ -81,7 +98,7 @@ export function shown(shape: z.ZodRawShape): Tool["arguments"] {
 }
 
 function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
-  const { $schema: _, ...json } = z.toJSONSchema(schema)
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: "input" })
   return withoutDetails(json)
 }
 
@@ -100,12 +117,12 @@ function withoutDetails(json: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(json)
       .filter(([key]) => !details.has(key))
-      .map(([key, value]) => [key, withoutDetailsIn(value)]),
+      .map(([key, value]) => [key, partWithoutDetails(value)]),
   )
 }
 
-function withoutDetailsIn(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutDetailsIn)
+function partWithoutDetails(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(partWithoutDetails)
   return value instanceof Object ? withoutDetails(value) : value
 }
 

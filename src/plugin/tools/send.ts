@@ -1,4 +1,5 @@
-import type { JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { failedBy } from "../children/dependents.ts"
 import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
@@ -6,7 +7,9 @@ import {
   elsewhereWords,
   find,
   foundAnew,
+  listed,
   type Services,
+  treeKnown,
   unknownTitle,
   unknownWords,
   withoutText,
@@ -31,14 +34,17 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
       metadata: { jobs: [] },
     }
   }
+  if (record.budget || services.budgets.isLimited(owner)) await treeKnown(services, owner)
   // What has nowhere to go needs nobody's permission.
   await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)
   const words = await services.messenger.send(record, message, call)
+  const waiting = hasEnded(record) ? failedBy(services.troupe.records.of(owner), id) : []
+  const others = waiting.length > 0 ? [`Once it is done, so go on: ${listed(waiting, 20)}`] : []
   const current = services.troupe.records.get(owner, id) ?? record
   return {
     title: `${id}: ${words}`,
-    output: `${words}\n${statusLine(current, services.now())}`,
+    output: [words, ...others, statusLine(current, services.now())].join("\n"),
     metadata: { jobs: withoutText([current]) },
   }
 }

@@ -52,6 +52,18 @@ export async function foundAnew(
   return look()
 }
 
+/** Resolves once it is known what an owner's jobs have started in an earlier opencode: it has used something, too. */
+export async function treeKnown(services: Services, owner: string): Promise<void> {
+  if (services.options.depth === 1) return
+  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
+  await Promise.all(
+    children.map(async ({ session }) => {
+      await services.recovery.owner(session)
+      await treeKnown(services, session)
+    }),
+  )
+}
+
 /** Names what is unknown beside what there is. */
 export function unknownWords(
   { troupe }: Pick<Services, "troupe">,
@@ -105,6 +117,11 @@ export const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => 
 /** Records as results carry them: their texts are in the output. */
 export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "text">[] {
   return records.map(({ text: _text, ...rest }) => rest)
+}
+
+/** Those of a call that goes on, which are shown again with each change: what they came to is in its answer. */
+export function withoutResults(records: readonly JobRecord[]): Omit<JobRecord, "text" | "structured">[] {
+  return withoutText(records).map(({ structured: _structured, ...rest }) => rest)
 }
 
 /** Resolves once `test` holds for all the owner's jobs of these ids, or `signal` aborts. */

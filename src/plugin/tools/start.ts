@@ -3,6 +3,7 @@ import type { JobInput } from "../../machines/events.ts"
 import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
+import { leftOut, mostItems, placeholder, withItem } from "../children/items.ts"
 import { childRules } from "../children/permissions.ts"
 import { loadSchema } from "../children/schema/schemas.ts"
 import type {
@@ -21,12 +22,17 @@ import { deliveryMark } from "../records/delivery-mark.ts"
 import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
+import { itemIds, needsFor, refuseUnmeetable } from "./graph.ts"
 import { chosenInTurn, optionalFallbacks, wrongFallbacks } from "./models.ts"
-import { listed, type Services, settled, withoutText } from "./services.ts"
+import { listed, type Services, settled, treeKnown, withoutText } from "./services.ts"
 import { resultsOf } from "./wait.ts"
 
 /** Characters of a prompt that stand for it where no description was given. */
 const descriptionLength = 40
+/** For what stands for other jobs, each of which has a time of its own: what timers can count to. Milliseconds. */
+const longestMs = 2_000_000_000
+/** Characters of an id that still has room for the number of an item. */
+const longestListId = 37
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
@@ -50,8 +56,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
-  if (services.options.depth > 1 && services.budgets.isLimited(call.place.session))
-    await knowTree(services, call.place.session)
+  if (services.budgets.isLimited(call.place.session)) await treeKnown(services, call.place.session)
   const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
   for (const problem of wrongFallbacks(services.options.fallback, catalog.models))
@@ -61,16 +66,17 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   for (const [index, task] of tasks.entries())
     checked.push(await refuseSchema(check(catalog, owner, call, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
-  const free = checked.map((item) => refuseTaken(services, call.place.session, item))
+  const free = refuseHopeless(services, call.place.session, checked)
   const permitted = await askPermission(free, catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   refuseSpent(services, call)
-  const outcomes = startAll(services, catalog, owner, permitted, call, { depth, budget })
+  const ready = refuseHopeless(services, call.place.session, permitted)
+  const outcomes = startAll(services, catalog, owner, ready, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  const notes = isCostLimited ? unpriced(services, outcomes, catalog) : []
-  return { outcomes, isToWait: wait, notes }
+  const prices = isCostLimited ? unpriced(services, outcomes, catalog) : []
+  return { outcomes, isToWait: wait, notes: [...ready.flatMap(noteOn), ...prices] }
 }
 
 /** What the call answers: which jobs run now, or their results once all have ended. */
@@ -91,17 +97,6 @@ export async function answerOf(
 function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   const refusal = budgets.refusal(place.session)
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
-}
-
-/** What its jobs have started in an earlier opencode has used something up as well. */
-async function knowTree(services: Services, owner: string): Promise<void> {
-  const children = services.troupe.records.of(owner).filter(({ session }) => session !== "")
-  await Promise.all(
-    children.map(async ({ session }) => {
-      await services.recovery.owner(session)
-      await knowTree(services, session)
-    }),
-  )
 }
 
 /** What tasks may name. Without `models`, neither a task nor an option names one. */
@@ -162,6 +157,8 @@ function check(
   const read = parse(Task, given, place)
   if (!read.ok) return { name, refused: read.problems.join("; ") }
   const task = read.value
+  const wrongEach = problemWithEach(task, place)
+  if (wrongEach !== undefined) return { name, refused: wrongEach }
   const asked = task.agent === undefined ? defaultAgent(agents, owner, call) : { name: task.agent }
   const agent = agents.find((each) => each.name === asked.name && each.isSubagent)
   if (!agent) return { name, refused: `no subagent "${asked.name}"; available: ${namesOf(offered(agents))}` }
@@ -195,6 +192,21 @@ function defaultAgent(
 const isPermitted = ({ agent, rules }: Owner, name: string) =>
   verdict([...(agent?.rules ?? []), ...rules], { permission: "task", pattern: name }) !== "deny"
 
+function problemWithEach({ id = "", prompt, each }: Task, place: string): string | undefined {
+  if (each === undefined) return undefined
+  if (!prompt.includes(placeholder))
+    return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
+  if (id.length > longestListId)
+    return `${place}.id has ${id.length} characters: with each it must have at most ${longestListId}`
+  return undefined
+}
+
+/** What can never start, whoever permits it. */
+function refuseHopeless(services: Services, owner: string, items: readonly Item[]): Item[] {
+  const free = items.map((item) => refuseTaken(services, owner, item))
+  return refuseUnmeetable(free, services, owner)
+}
+
 async function refuseSchema(item: Item, place: string): Promise<Item> {
   if (!("task" in item) || item.task.schema === undefined) return item
   const loaded = await loadSchema(item.task.schema, place)
@@ -202,9 +214,15 @@ async function refuseSchema(item: Item, place: string): Promise<Item> {
 }
 
 function refuseTaken(services: Services, owner: string, item: Item): Item {
-  const id = "task" in item ? item.task.id : undefined
-  const taker = id === undefined ? undefined : takerOf(services, owner, id)
-  return id === undefined || taker === undefined ? item : refusedAsTaken(item.name, id, taker)
+  if ("refused" in item || item.task.id === undefined) return item
+  const { id, each } = item.task
+  // How many items another job will find is not known yet.
+  const ids = each === undefined ? [id] : [id, ...itemIds(id, Array.isArray(each) ? each : [each])]
+  for (const wanted of ids) {
+    const taker = takerOf(services, owner, wanted)
+    if (taker !== undefined) return refusedAsTaken(item.name, wanted, taker)
+  }
+  return item
 }
 
 const refusedAsTaken = (name: string, id: string, taker: string): Refused => ({
@@ -229,7 +247,7 @@ async function askPermission(items: Item[], catalog: Catalog, owner: Owner, call
   const refusals = new Map<string, string | undefined>()
   for (const agent of new Set(sound.map((item) => item.agent.name))) {
     const ofAgent = sound.filter((item) => item.agent.name === agent).map(({ task }) => task)
-    const permission = await call.askToStart(agent, ofAgent.map(describe).join(", "))
+    const permission = await call.askToStart(agent, ofAgent.map(describeAll).join(", "))
     refusals.set(agent, refusalOf(permission, agent, catalog, owner, call))
   }
   return items.map((item) => {
@@ -284,9 +302,7 @@ function startAll(
     rules.set(agent, known)
     return known
   }
-  return items.map((item) => {
-    if ("refused" in item) return item
-    const { id = freeId(services, session, wanted) } = item.task
+  const startOne = (item: Sound, id: string): Outcome => {
     const taken = takerOf(services, session, id)
     if (taken !== undefined) return refusedAsTaken(item.name, id, taken)
     services.troupe.start(
@@ -298,10 +314,32 @@ function startAll(
         startedBy: { ...place, agent },
         mayStartJobs,
         rules: rulesOf(item.agent),
+        needs: needsFor(item, items, services, session),
       }),
     )
     return { owner: session, id, agent: item.agent.name, why: item.why }
+  }
+  return items.flatMap((item) => {
+    if ("refused" in item) return item
+    const { id = freeId(services, session, wanted), each } = item.task
+    if (!Array.isArray(each)) return startOne(item, id)
+    return itemIds(id, each).map((itemId, index) => startOne(forItem(item, each[index] ?? ""), itemId))
   })
+}
+
+/** One of the jobs that a list of items comes to. */
+function forItem(item: Sound, text: string): Sound {
+  const { prompt, description, ...task } = item.task
+  const words = description && { description: withItem(description, text) }
+  return { ...item, task: { ...task, ...words, prompt: withItem(prompt, text) } }
+}
+
+/** What a list of items comes to, where that is not one job for each. */
+function noteOn(item: Item): string[] {
+  if ("refused" in item || !Array.isArray(item.task.each)) return []
+  const { each } = item.task
+  if (each.length === 0) return [`${item.name}: nothing to do, as each is empty.`]
+  return each.length > mostItems ? [`${item.name}: ${mostItems} items${leftOut(each)}.`] : []
 }
 
 /** Whose an id is, in words; nothing where it is free. */
@@ -328,10 +366,14 @@ function jobOf(
   { models }: Catalog,
   owner: Owner,
   { task, agent, choice, fallbacks }: Sound,
-  job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules">,
+  job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules" | "needs">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
   const at = now()
+  const times = {
+    timeoutMs: wholeMs(task.timeout ?? options.timeoutSeconds),
+    idleMs: wholeMs(options.idleSeconds),
+  }
   return {
     ...job,
     description: describe(task),
@@ -345,13 +387,25 @@ function jobOf(
     createdAt: at,
     askedAt: at,
     run: 1,
-    timeoutMs: wholeMs(task.timeout ?? options.timeoutSeconds),
-    idleMs: wholeMs(options.idleSeconds),
+    ...(task.each && !Array.isArray(task.each)
+      ? {
+          each: { ...task.each, description: task.description, ...times },
+          timeoutMs: longestMs,
+          idleMs: longestMs,
+        }
+      : times),
   }
 }
 
 function describe({ description, prompt }: Task): string {
   return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)
+}
+
+function describeAll(task: Task): string {
+  const { each } = task
+  return Array.isArray(each)
+    ? `${describe(task)} for each of ${Math.min(each.length, mostItems)}`
+    : describe(task)
 }
 
 /** What no limit of costs can hold is said at the start, rather than never noticed. */

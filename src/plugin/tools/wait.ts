@@ -16,6 +16,7 @@ import {
   settled,
   unknownTitle,
   unknownWords,
+  withoutResults,
   withoutText,
 } from "./services.ts"
 
@@ -56,7 +57,7 @@ export async function resultsOf(
   const { known } = waited
   const shown = shownProgress(services.host, call.place)
   const show = (records: readonly JobRecord[]) =>
-    shown.show(progress(records), { jobs: withoutText(records) })
+    shown.show(progress(records), { jobs: withoutResults(records) })
   show(known)
   const signal = timeout ? AbortSignal.any([call.signal, timeout]) : call.signal
   await settled(services, known, { until, signal, onChange: show })

@@ -31,6 +31,8 @@ export const happenings = {
   "its session fails": failed("openSession", { kind: "create", message: "no such agent", at }),
   "its session does not open in time": after("openLimit", "job.created.opening"),
   "it gets a slot": { type: "slot.granted", at },
+  "its needs are met": { type: "needs.met", at },
+  "a need of it is broken": { type: "need.broken", reason: "it needs j0, which failed", at },
   "its provider is put on hold": { type: "slot.held", until: at + 60_000, at },
   "its provider is on hold no longer": { type: "slot.held", at },
   "it is cancelled": { type: "job.cancel", reason: "no longer needed", at },
@@ -109,6 +111,7 @@ export function decisionIn(names: readonly HappeningName[], fallbacks: number): 
 export const decisions: Partial<Record<HappeningName, EndedState>> = {
   "its session fails": "failed",
   "its session does not open in time": "failed",
+  "a need of it is broken": "failed",
   "it is cancelled": "cancelled",
   "its child answers": "done",
   "its child answers with an error": "failed",

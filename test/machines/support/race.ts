@@ -3,7 +3,8 @@ import { expect } from "vitest"
 import type { Answer, Effects } from "../../../src/machines/effects.ts"
 import type { JobEvent, JobInput } from "../../../src/machines/events.ts"
 import { type Concurrency, slotsIn } from "../../../src/machines/limits.ts"
-import { hasEnded, type JobKey, type JobRecord } from "../../../src/machines/record.ts"
+import { endOf, standingOf } from "../../../src/machines/needs.ts"
+import { hasEnded, type JobKey, type JobRecord, type Need } from "../../../src/machines/record.ts"
 import { createTroupe, type Troupe } from "../../../src/machines/troupe.ts"
 import { CountingClock } from "./counting-clock.ts"
 import { dawn, jobInput, usage } from "./jobs.ts"
@@ -20,6 +21,8 @@ export type Fate = {
   looks: "looks" | "fails" | "hangs"
   records: "records" | "fails" | "hangs"
   stops: "stops" | "fails" | "hangs"
+  /** Which of its owner's earlier jobs it needs: how many before it each is, where that one has the same owner. */
+  needs: { before: number; on: Need["on"] }[]
   /** What it is told, in whatever order. */
   hears: Hears[]
   /** Longer than its total time, or much shorter. Milliseconds. */
@@ -68,6 +71,16 @@ const fate: fc.Arbitrary<Fate> = fc.record({
   looks: often("looks", "fails", "hangs"),
   records: often("records", "fails", "hangs"),
   stops: often("stops", "fails", "hangs"),
+  needs: fc.oneof(
+    { arbitrary: fc.constant<Fate["needs"]>([]), weight: 2 },
+    fc.uniqueArray(
+      fc.record({
+        before: fc.integer({ min: 1, max: 3 }),
+        on: fc.constantFrom("done" as const, "ended" as const),
+      }),
+      { minLength: 1, maxLength: 2, selector: ({ before }) => before },
+    ),
+  ),
   hears: fc.array(
     fc.oneof(
       { arbitrary: fc.constantFrom(...tellings.filter((telling) => telling !== "defect")), weight: 12 },
@@ -104,15 +117,21 @@ export async function run({ concurrency, jobs, passes }: Race, scheduler: Schedu
     reportError: (error) => void defects.push(error),
   })
   const witness = new Witness(troupe, world, concurrency)
-  world.onPrompt = () => witness.countPrompts()
+  world.onPrompt = (job) => {
+    witness.countPrompts()
+    witness.seePrompt(job)
+  }
   world.onStop = (job) => witness.seeStop(job)
   troupe.records.subscribe((record) => {
     if (!hasEnded(record) || record.run > 1 || record.session === "") return
     // Who was cancelled because its starter ended has nobody left to go on for.
     const isOrphan = record.owner === ownChild && record.state === "cancelled"
     if (!world.fateOf(record)?.goesOn || isOrphan) return
-    const { text, usage } = record
-    world.start(troupe, { ...world.jobOf(record), run: 2, session: record.session, earlier: { text, usage } })
+    const { text, usage, session, error } = record
+    // What a need has ended waits for it again; a follow-up waits for nothing.
+    const { needs, ...job } = world.jobOf(record)
+    const again = error?.kind === "dependency" ? { needs } : {}
+    world.start(troupe, { ...job, ...again, run: 2, session, earlier: { text, usage } })
   })
 
   const soon = (label: string, act: () => void) => {
@@ -212,13 +231,13 @@ const isOver = ({ settledAt, signal }: Call) => settledAt !== undefined || signa
 
 /** opencode, as each job's fate has it, each answer when the scheduler says. */
 class World {
-  readonly started: Run[] = []
+  readonly started: JobInput[] = []
   readonly opened: Call[] = []
   readonly prompted: Call[] = []
   readonly looked: Call[] = []
   readonly recorded: (Call & { record: JobRecord })[] = []
   readonly stopped: Call[] = []
-  onPrompt: () => void = () => {}
+  onPrompt: (job: JobInput) => void = () => {}
   onStop: (run: Run) => void = () => {}
   readonly #lost = new Map<string, () => void>()
   readonly #scheduler: Scheduler
@@ -237,8 +256,12 @@ class World {
   }
 
   jobOf({ owner, id }: JobKey): JobInput {
-    const { idleMs = 0, model } = this.fateOf({ id }) ?? {}
-    return jobInput({ owner, id, model, idleMs })
+    const { idleMs = 0, model, needs = [] } = this.fateOf({ id }) ?? {}
+    const needed = needs.flatMap(({ before, on }): Need[] => {
+      const need = `j${Number(id.slice(1)) - before}`
+      return this.fateOf({ id: need })?.owner === owner ? [{ id: need, on }] : []
+    })
+    return jobInput({ owner, id, model, idleMs, ...(needed.length > 0 && { needs: needed }) })
   }
 
   start(troupe: Troupe, job: JobInput): void {
@@ -261,7 +284,7 @@ class World {
           error: { kind: "provider" as const, message: providerError(job) },
         }),
       }))
-      this.onPrompt()
+      this.onPrompt(job)
       return answer
     },
     lookForAnswer: ({ job }, signal) =>
@@ -296,7 +319,7 @@ class World {
     const { owner, id, run } = job
     const call: Call = { owner, id, run, signal, askedAt: this.now() }
     this.prompted.push(call)
-    this.onPrompt()
+    this.onPrompt(job)
     return new Promise((resolve) =>
       this.#lost.set(nameOf(job), () => {
         call.settledAt ??= this.now()
@@ -384,6 +407,19 @@ class Witness {
     if (hasEnded(record) && record.error?.message.startsWith("a defect")) this.crashes++
   }
 
+  /** What it needs has ended as it was to end, in whichever run. */
+  seePrompt({ needs = [], ...job }: JobInput): void {
+    for (const need of needs)
+      this.#must(
+        this.#endsOf(job, need).some((end) => standingOf(need, endOf(end)) === "met"),
+        `${nameOf(job)} was prompted before ${need.id} had ended as needed`,
+      )
+  }
+
+  #endsOf({ owner }: JobKey, { id }: Need) {
+    return [...this.#ended.values()].filter((end) => end.owner === owner && end.id === id).filter(hasEnded)
+  }
+
   /** How a child is stopped: the end was stored, or that took too long. */
   seeStop(run: Run): void {
     const name = nameOf(run)
@@ -411,11 +447,10 @@ class Witness {
       if (hold.owner === owner && hold.id === id) this.#holds.delete(provider)
   }
 
-  /** One that had its slot before its session was there may start yet. */
   #judgeHold(record: JobRecord, before: JobRecord): void {
     const until = this.#holds.get(record.model?.charAt(0) ?? "")?.until ?? 0
     const isHeld = until > this.#world.now()
-    if (before.phase === "queued" && record.state === "prompting")
+    if (before.state === "created" && record.state === "prompting")
       this.#must(!isHeld, `${nameOf(record)} started while its provider was on hold`)
     if (record.holdUntil !== undefined)
       this.#must(record.phase === "queued", `${nameOf(record)} is held as ${record.phase}`)
@@ -465,7 +500,16 @@ class Witness {
       this.#must(of(prompted).length <= 1, `${name} was prompted ${of(prompted).length} times`)
 
       const isOrphan = this.#orphans.has(name)
-      this.#must(!isOrphan || end.state === "cancelled", `${name} outlived the job that started it`)
+      const isBroken = end.error?.kind === "dependency"
+      this.#must(
+        !isOrphan || isBroken || end.state === "cancelled",
+        `${name} outlived the job that started it`,
+      )
+      const { needs = [] } = run
+      const breaks = needs.filter((need) =>
+        this.#endsOf(run, need).some((each) => standingOf(need, endOf(each)) === "broken"),
+      )
+      this.#must(!isBroken || breaks.length > 0, `${name} failed of needs that nothing broke`)
       const isOpen =
         of(opened).some((call) => isInTime(call, 30_000)) && this.#world.fateOf(run)?.opens === "opens"
       this.#must(!isOpen || end.session !== "", `${name} left a session behind unrecorded`)

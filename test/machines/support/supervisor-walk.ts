@@ -13,7 +13,8 @@ import type { JobInput } from "../../../src/machines/events.ts"
 import type { JobContext } from "../../../src/machines/job-context.ts"
 import { jobMachine } from "../../../src/machines/job-machine.ts"
 import { recordOf } from "../../../src/machines/job-record.ts"
-import { NO_USAGE } from "../../../src/machines/record.ts"
+import type { NeedEnd } from "../../../src/machines/needs.ts"
+import { type Need, NO_USAGE } from "../../../src/machines/record.ts"
 import {
   type IdleEvent,
   type SlotEvent,
@@ -37,9 +38,11 @@ const places = {
 } as const
 
 const owner = "owner"
-const contextOf = (job: JobInput): JobContext => ({
+/** What it needs is its supervisor's business. */
+const contextOf = ({ needs: _, hasBegun: __, each: ___, ...job }: JobInput): JobContext => ({
   job,
   session: "",
+  isBlocked: false,
   remainingMs: job.timeoutMs,
   waitedMs: 0,
   asks: [],
@@ -54,13 +57,38 @@ const endOf = (id: string) => ({
   phase: undefined,
 })
 
-/** All that can happen next: jobs are started and told, and each living actor moves, ends or breaks. */
+/** One that needs the other, and a third that is none of this supervisor's. */
+const needs: Need[] = [
+  { id: "j1", on: "done" },
+  { id: "j3", on: "ended" },
+]
+const ends = {
+  "j1 is done": { id: "j1", state: "done" },
+  "j1 failed": { id: "j1", state: "failed", why: "the provider refused" },
+  "j3 failed": { id: "j3", state: "failed", why: "the provider refused" },
+  "j3 is gone": { id: "j3", state: "gone" },
+} satisfies Record<string, NeedEnd>
+const each = { from: "j1", timeoutMs: 1, idleMs: 1 }
+const startsOf: Omit<Extract<SupervisorEvent, { type: "job.start" }>, "type">[] = [
+  { job: jobInput({ id: "j1" }) },
+  { job: jobInput({ id: "j2" }) },
+  { job: jobInput({ id: "j2", needs }), ended: [] },
+  { job: jobInput({ id: "j2", needs }), ended: [ends["j3 failed"]] },
+  { job: jobInput({ id: "j2", needs }), ended: [ends["j1 is done"], ends["j3 failed"]] },
+  { job: jobInput({ id: "j2", needs }), ended: [ends["j1 failed"]] },
+  { job: jobInput({ id: "j2", needs, hasBegun: true }), ended: [] },
+  { job: jobInput({ id: "j2", needs, each }), ended: [] },
+  { job: jobInput({ id: "j2", each }), ended: [] },
+]
+
+/** All that can happen next: jobs are started and told, needs end, and each living actor moves, ends or breaks. */
 function eventsIn({ context }: SupervisorSnapshot): SupervisorEvent[] {
   return [
-    ...["j1", "j2"].flatMap((id): SupervisorEvent[] => [
-      { type: "job.start", job: jobInput({ id }) },
-      { type: "job.tell", job: id, event: { type: "job.cancel", reason: "", at: 0 } },
-    ]),
+    ...startsOf.map((start): SupervisorEvent => ({ type: "job.start", ...start })),
+    ...Object.values(ends).map((end): SupervisorEvent => ({ type: "need.ended", end, at: 0 })),
+    ...["j1", "j2"].map((id): SupervisorEvent => {
+      return { type: "job.tell", job: id, event: { type: "job.cancel", reason: "", at: 0 } }
+    }),
     ...context.live.flatMap(({ job, actor }): SupervisorEvent[] => [
       { type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, "queued") },
       { type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, "working") },
@@ -95,7 +123,8 @@ export function everyStep(): SupervisorScenario[] {
 }
 
 function titleOf(event: SupervisorEvent): string {
-  if (event.type === "job.start") return `${event.job.id} is started`
+  if (event.type === "job.start") return `${event.job.id} is started ${JSON.stringify(event)}`
+  if (event.type === "need.ended") return `${event.end.id} has ended: ${event.end.state}`
   if (event.type === "job.tell") return `${event.job} is told`
   if ("snapshot" in event) return `${event.type} ${JSON.stringify(event.snapshot.value)}`
   return event.type
@@ -133,7 +162,7 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
         const actor = "id" in actorRef ? String(actorRef.id) : ""
         if (!actor.startsWith("job-")) return
         if (event.type === "xstate.init") asked.push({ type: "started", params: { actor, job: event.input } })
-        if (event.type.startsWith("job.")) asked.push({ type: "told a job", params: { actor, event } })
+        if (isTold(event)) asked.push({ type: "told a job", params: { actor, event } })
       },
     },
   )
@@ -147,7 +176,8 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
     const actorId = event.type.split(".").at(-1) ?? ""
     const job: AnyActorRef | undefined = real.getSnapshot().children[actorId]
     const startsNew = event.type === "job.start" && paper.actorOf(event.job.id) === undefined
-    if (event.type === "job.start" || event.type === "job.tell") real.send(event)
+    if (event.type === "job.start" || event.type === "job.tell" || event.type === "need.ended")
+      real.send(event)
     else if ("snapshot" in event) job?.send({ type: event.snapshot.matches("created") ? "queue" : "work" })
     else job?.send({ type: "output" in event ? "end" : "break" })
 
@@ -161,6 +191,7 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
       at.set(event.snapshot.context.job.id, event.snapshot.matches("created") ? "queued" : "working")
     }
     if (event.type === "job.tell") paper.hear(event.job, at.get(event.job))
+    for (const job of paper.toldOfNeeds()) paper.hear(job, at.get(job))
 
     const { status, context, children } = real.getSnapshot()
     const seen = { status, context, actors: Object.keys(children), asked: plain(asked) }
@@ -176,6 +207,8 @@ export function driveSupervisor({ title, events }: SupervisorScenario): Set<stri
   return taken
 }
 
+const isTold = ({ type }: { type: string }) => /^(job\.|need|slot\.granted)/.test(type)
+
 const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 
 /**
@@ -188,6 +221,7 @@ const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 class Paper {
   readonly asked: Asked[] = []
   snapshot: SupervisorSnapshot
+  #looked = 0
 
   constructor() {
     this.snapshot = supervisorMachine.getInitialSnapshot(this.#scope(), { owner })
@@ -208,6 +242,19 @@ class Paper {
     const actor = this.actorOf(job)
     if (!actor || !place) return
     this.happen({ type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, place) })
+  }
+
+  /** The jobs that have been told of their needs since this was last asked. */
+  toldOfNeeds(): string[] {
+    const asked = this.asked.slice(this.#looked)
+    this.#looked = this.asked.length
+    return asked.flatMap(({ type, params }) => {
+      if (type !== "told a job") return []
+      const { actor, event } = params as { actor: string; event: { type: string } }
+      return !event.type.startsWith("job.")
+        ? (this.snapshot.context.live.find((live) => live.actor === actor)?.job ?? [])
+        : []
+    })
   }
 
   actorOf(job: string): string | undefined {
@@ -242,7 +289,7 @@ class Paper {
         }
         if (type !== "xstate.sendTo") return
         const { event, to } = params as { event: { type: string }; to: AnyActorRef }
-        if (!event.type.startsWith("job.")) this.asked.push({ type: "told the system", params: event })
+        if (!isTold(event)) this.asked.push({ type: "told the system", params: event })
         else this.asked.push({ type: "told a job", params: { actor: to.id, event } })
       },
     }

@@ -12,7 +12,7 @@ import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from "xstate/g
 import {
   type Claim,
   type Concurrency,
-  type Hold,
+  type Later,
   type Limits,
   obstacleTo,
   slotsIn,
@@ -31,7 +31,7 @@ export type SystemWalk = {
   /** Who asks for slots. */
   claims: readonly Claim[]
   /** What the jobs are told that have asked a provider. */
-  holds?: readonly Hold[]
+  holds?: readonly Omit<Later, "at">[]
   /** How many jobs an owner is told to start, at most. */
   mostStarts: number
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { promptID, wasAskedBefore } from "../../../src/plugin/host/prompt-ids.ts"
+import { isRepairOf, promptID, repairID, wasAskedBefore } from "../../../src/plugin/host/prompt-ids.ts"
 
 const noon = Date.UTC(2026, 0, 1, 12)
 
@@ -31,6 +31,24 @@ describe("The ids of prompts", () => {
     const times = [noon, noon + 1, noon + 999, noon + 3_600_000]
     const ids = times.map((time) => promptID("ses_1", time))
     expect(ids.toSorted()).toEqual(ids)
+  })
+})
+
+describe("The id under which an answer is corrected", () => {
+  const asked = promptID("ses_1", noon)
+  const id = repairID(asked, noon + 5_000)
+
+  it("is opencode's own in shape, follows from prompt and answer, and comes after both", () => {
+    expect(id).toMatch(/^msg_[0-9a-f]{12}[0-9A-Za-z]{14}$/)
+    expect(repairID(asked, noon + 5_000)).toBe(id)
+    expect([asked, promptID("ses_1", noon + 5_000), id].toSorted().at(-1)).toBe(id)
+  })
+
+  it("tells which prompt's answer it corrects", () => {
+    expect(isRepairOf(id, asked)).toBe(true)
+    expect(isRepairOf(id, promptID("ses_1", noon + 1))).toBe(false)
+    expect(isRepairOf(asked, asked)).toBe(false)
+    expect(isRepairOf(repairID(id, noon + 9_000), asked)).toBe(false)
   })
 })
 

@@ -7,7 +7,7 @@ import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { ok } from "../support/host-double.ts"
-import { sessionOf } from "../support/opencode-data.ts"
+import { askedBy, sessionOf } from "../support/opencode-data.ts"
 import { frozenTime } from "../support/races.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
@@ -99,6 +99,21 @@ describe("A batch whose budget is used up", () => {
     )
   })
 
+  it("tells an owner that does not wait with the message of its results", async () => {
+    const stage = product({ concurrency: 2, notify: "batch" })
+    const words = { session: "owner", messageID: "msg_1", text: "hello", agent: "build" }
+    stage.host.said.set("owner", [askedBy(words)])
+    await stage.start(["a", "b"], { budget: { tokens: 1_000 } })
+    await stage.spends("a", { input: 1_000 })
+    await stage.answer("b")
+    for (let pass = 0; pass < 5; pass++) await stage.passes(1_000)
+    const [told, ...others] = (stage.host.said.get("owner") ?? []).slice(1).map(({ parts }) => parts)
+    expect(others).toEqual([])
+    expect(JSON.stringify(told)).toContain(
+      "The budget of their batch is spent: 1,000 of 1,000 tokens. Left undone: a.",
+    )
+  })
+
   it("names with the first of them all that is left undone, and not again", async () => {
     const stage = await usedUp()
     await stage.passes(1_000)
@@ -145,6 +160,9 @@ describe("A batch whose budget is used up", () => {
     const sending = stage.call("agents_send", { id: "a", message: "go on" })
     await settled()
     await stage.spends("b", { input: 1_000 })
+    // By then nothing runs any more.
+    await stage.passes(2_000)
+    await until(() => stage.record("b")?.state === "cancelled")
     stored.open()
     await sending
     await stage.passes(5_000)
@@ -371,6 +389,17 @@ describe("After a restart", () => {
       { job: input("below", "ses_a"), session: "ses_below", tokens: 500, ended: true },
     ])
     await expect(stage.start(["b"])).rejects.toThrow(/1,000 of 1,000 tokens\..*Nothing was started\.$/)
+  })
+
+  it("keeps a job of theirs from running again, of which the same is known", async () => {
+    const budget = { tokens: 1_000 }
+    const stage = leftBehind({ depth: 2 }, [
+      { job: input("a", "owner", { budget }), session: "ses_a", tokens: 500, ended: true },
+      { job: input("below", "ses_a", { batch: "inner" }), session: "ses_below", tokens: 500, ended: true },
+    ])
+    await expect(stage.call("agents_send", { id: "a", message: "go on" })).rejects.toThrow(
+      /1,000 of 1,000 tokens\..*Nothing was sent\.$/,
+    )
   })
 
   it("a batch goes on within what is left of its budget, which is stored with its jobs", async () => {

@@ -64,6 +64,7 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
       link: (url) => void host.toast({ message: `Watch the jobs: ${url}`, variant: "info" }),
     },
     troupe,
+    budgets: () => [],
     actors: troupe.actors,
     turns,
     messenger: { send: async () => "" },

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
+import type { JobRecord } from "../../../src/machines/record.ts"
 import { holdToOwner } from "../../../src/plugin/children/hold.ts"
 import { checkFor } from "../../../src/plugin/children/schema/schemas.ts"
+import { finalAnswer } from "../../../src/plugin/host/answers.ts"
 import type { FoundSessions, Host, Result } from "../../../src/plugin/host/port.ts"
-import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID, repairID } from "../../../src/plugin/host/prompt-ids.ts"
 import { verdict } from "../../../src/plugin/host/rules.ts"
-import { decodeSession } from "../../../src/plugin/host/v1/decode.ts"
+import { decodeMessage, decodeSession, type MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import type { Options } from "../../../src/plugin/options.ts"
 import type { Claim, Claims } from "../../../src/plugin/records/claims.ts"
 import type { Holder } from "../../../src/plugin/records/lease.ts"
@@ -117,6 +119,7 @@ function newStart({
     isTakenOver: () => isReload,
     onTakenOver: (session) => void takenOver.push(session),
     onWaiting,
+    onOver: (owner) => services.dependents.look(owner),
     now: Date.now,
   })
   onTestFinished(() => recovery.stop())
@@ -182,6 +185,87 @@ describe("A follow-up that was at work when its process ended, to a result that 
     await pass(0)
     expect(current()).toMatchObject({ run: 2, ...record })
   })
+})
+
+describe("A job with a schema that was at work when its process ended", () => {
+  const stored = { schema: { type: "object", required: ["n"] } }
+  const repair = { ...asked, messageID: repairID(asked.messageID, 1), text: "Answer again" }
+  const [fit, unfit] = ['{"n":1}', "one"]
+  const [question, again] = [askedBy(asked), askedBy(repair)]
+  const wrong = answerTo(asked, unfit)
+  const isDone = { state: "done", text: fit, structured: { n: 1 } }
+  const hasFailed = { state: "failed", error: { kind: "schema" } }
+  const wasInterrupted = { state: "failed", error: { kind: "interrupted" } }
+
+  it.each<[string, MessageWithParts[], "fail" | "resume", object, number]>([
+    ["had its answer", [question, answerTo(asked, `It is:\n${fit}`)], "fail", isDone, 0],
+    ["had its answer", [question, answerTo(asked, fit)], "resume", isDone, 0],
+    ["was not asked", [], "resume", isDone, 2],
+    ["was asked", [question], "resume", isDone, 2],
+    ["had given an answer that does not fit", [question, wrong], "fail", { ...hasFailed, text: unfit }, 0],
+    ["had given an answer that does not fit", [question, wrong], "resume", isDone, 1],
+    ["was asked to correct it", [question, wrong, again], "fail", wasInterrupted, 0],
+    ["was asked to correct it", [question, wrong, again], "resume", isDone, 1],
+    ["had corrected it", [question, wrong, again, answerTo(repair, fit)], "fail", isDone, 0],
+    ["had corrected it", [question, wrong, again, answerTo(repair, fit)], "resume", isDone, 0],
+    ["had tried to", [question, wrong, again, answerTo(repair, "1")], "fail", { ...hasFailed, text: "1" }, 0],
+    [
+      "had tried to",
+      [question, wrong, again, answerTo(repair, "1")],
+      "resume",
+      { ...hasFailed, text: "1" },
+      0,
+    ],
+  ])(
+    "ends as it would have, asking its model no more than that: one that %s",
+    async (_, said, recover, record, calls) => {
+      // As opencode 2 answers, and as 1.18 does, where whatever comes last is the answer to whatever is asked again.
+      for (const isOwn of [true, false]) {
+        const { recovery, host, record: current, put, pass } = newStart({ recover })
+        host.said.set("ses_1", [...said])
+        let asks = 0
+        host.prompt = async (prompt) => {
+          const messages = host.said.get("ses_1") ?? []
+          const decoded = messages.map(decodeMessage)
+          const isAsked = messages.some(({ info }) => info.id === prompt.messageID)
+          const isOver = messages.at(-1)?.info.role === "assistant"
+          const answer = isOwn || !isOver ? finalAnswer(decoded, prompt.messageID) : decoded.at(-1)
+          if (isAsked && answer) return ok(answer)
+          asks++
+          const given = answerTo(prompt, prompt.text.includes("Answer again") ? fit : unfit)
+          messages.push(...(isAsked ? [] : [askedBy(prompt)]), given)
+          return ok(decodeMessage(given))
+        }
+        put({ stored })
+        await recovery.owner("owner")
+        await pass(100)
+        expect(current()).toMatchObject(record)
+        expect(current()?.structured).toEqual("structured" in record ? record.structured : undefined)
+        expect(asks).toBe(calls)
+      }
+    },
+  )
+
+  it("is done with data that was too long for the store, once its owner's jobs are looked for", async () => {
+    const { recovery, host, record, put, waiting } = newStart()
+    put({ stored, record: done })
+    host.said.set("ses_1", [question, answerTo(asked, `So: ${fit}`)])
+    await recovery.everybody()
+    expect(record()).toMatchObject({ state: "done", structured: { n: 1 } })
+    expect(waiting).toEqual([{ owner: "owner", count: 1 }])
+  })
+
+  it.each(["resume", "fail"] as const)(
+    "is not called done where its schema cannot be had, with `%s`",
+    async (recover) => {
+      const { recovery, host, record, put, pass } = newStart({ recover })
+      put({ stored: { schema: { type: "nothing known" } } })
+      host.said.set("ses_1", [question, answerTo(asked, fit), again, answerTo(repair, fit)])
+      await recovery.owner("owner")
+      await pass(100)
+      expect(record()).toMatchObject({ state: "failed", error: { kind: "schema" }, text: fit })
+    },
+  )
 })
 
 describe("A job that was at work when its process ended", () => {
@@ -976,5 +1060,164 @@ describe("The look for an owner's jobs", () => {
     host.children = async () => Promise.reject(new Error("a defect"))
     await recovery.owner("owner")
     expect(host.logged).toEqual([expect.stringContaining("a defect")])
+  })
+})
+
+describe("A job that waited for others when its process ended", () => {
+  const needs = [{ id: "a", on: "done" as const }]
+  const waiting = { id: "b", record: { needs } }
+  const last = { id: "c", record: { needs: [{ id: "b", on: "done" as const }] } }
+  const failedRecord = { state: "failed", endedAt: 1, error: { kind: "provider", message: "401" } } as const
+  const stateOf = (record?: JobRecord) => ({ state: record?.state, phase: record?.phase })
+
+  describe("where jobs are resumed", () => {
+    it("waits on, whichever is brought back first, and begins once with the result", async () => {
+      const { recovery, host, record, put, pass } = newStart({ recover: "resume" })
+      put(waiting)
+      put(last)
+      put()
+      await recovery.owner("owner")
+      expect(["a", "b", "c"].map((id) => stateOf(record(id)))).toEqual([
+        { state: "prompting", phase: "working" },
+        { state: "created", phase: "blocked" },
+        { state: "created", phase: "blocked" },
+      ])
+      host.prompts[0]?.answer("of a")
+      await pass(0)
+      expect(host.prompts.map(({ prompt }) => prompt.session)).toEqual(["ses_1", "ses_b"])
+      expect(host.prompts[1]?.prompt.text).toContain("of a")
+    })
+
+    it("begins where what it needs had ended, and nobody had told it", async () => {
+      const { recovery, host, put, pass } = newStart({ recover: "resume" })
+      put({ record: done })
+      host.said.set("ses_1", [askedBy(asked), answerTo(asked, "of a")])
+      put(waiting)
+      await recovery.everybody()
+      await pass(0)
+      expect(host.prompts.map(({ prompt }) => prompt.session)).toEqual(["ses_b"])
+      expect(host.prompts[0]?.prompt.text).toContain("of a")
+    })
+
+    it("goes on at once where its child was asked before, though what it needs runs again", async () => {
+      const { recovery, host, record, put, pass } = newStart({ recover: "resume" })
+      put({ record: { run: 2 } })
+      put(waiting)
+      const prompt = { ...asked, session: "ses_b", messageID: promptID("ses_b", askedAt) }
+      host.said.set("ses_b", [askedBy(prompt)])
+      await recovery.owner("owner")
+      await pass(0)
+      expect(stateOf(record("b"))).toEqual({ state: "prompting", phase: "working" })
+    })
+
+    it("fails with what it needs", async () => {
+      const { recovery, record, kept, put, pass } = newStart({ recover: "resume" })
+      put(waiting)
+      put(last)
+      put({ record: failedRecord })
+      await recovery.owner("owner")
+      await pass(0)
+      expect(record("c")?.error).toEqual({
+        kind: "dependency",
+        message: "it needs b, which failed: it needs a, which failed: 401",
+      })
+      expect(kept("ses_c").record.state).toBe("failed")
+    })
+
+    it("fails where what it needs is gone with its session", async () => {
+      const { recovery, record, put, pass } = newStart({ recover: "resume" })
+      put(waiting)
+      await recovery.owner("owner")
+      await pass(0)
+      expect(record("b")?.error?.message).toBe("it needs a, which is gone with its session")
+    })
+
+    it("waits while opencode does not say what became of that", async () => {
+      const { recovery, host, record, put, pass } = newStart({ recover: "resume" })
+      put(waiting)
+      put()
+      const { messages } = host
+      host.messages = async (id) => (id === "ses_1" ? failed("busy") : messages(id))
+      await recovery.owner("owner")
+      await pass(0)
+      expect(stateOf(record("b"))).toEqual({ state: "created", phase: "blocked" })
+      host.messages = messages
+      host.said.set("ses_1", [askedBy(asked), answerTo(asked, "of a")])
+      await pass(5_000)
+      expect(stateOf(record("b"))).toEqual({ state: "prompting", phase: "working" })
+    })
+
+    it("goes on where it had failed of one that is done by now", async () => {
+      const { recovery, host, record, put, pass } = newStart({ recover: "resume" })
+      put({ record: { ...done, run: 2 } })
+      const error = { kind: "dependency", message: "it needs a, which failed" } as const
+      put({ ...waiting, record: { needs, state: "failed", endedAt: 1, error } })
+      await recovery.owner("owner")
+      await pass(0)
+      expect(record("b")).toMatchObject({ run: 2, state: "prompting" })
+      expect(host.prompts.map(({ prompt }) => prompt.session)).toEqual(["ses_b"])
+    })
+  })
+
+  describe("where jobs are not resumed", () => {
+    it("fails with what it needs, by the chain, and none is asked anything", async () => {
+      const { recovery, host, record, kept, put, pass } = newStart()
+      put(last)
+      put(waiting)
+      put()
+      await recovery.owner("owner")
+      await pass(0)
+      expect(record("c")?.error?.message).toMatch(
+        /^it needs b, which failed: it needs a, which failed: opencode ended while it ran/,
+      )
+      expect(kept("ses_c").record).toMatchObject({ state: "failed", error: { kind: "dependency" } })
+      expect(host.prompts).toEqual([])
+    })
+
+    it("is interrupted where what it needs was done, and is asked all of it when it is continued", async () => {
+      const { recovery, host, record, put, pass, call } = newStart()
+      put({ record: done })
+      host.said.set("ses_1", [askedBy(asked), answerTo(asked, "of a")])
+      put(waiting)
+      await recovery.owner("owner")
+      expect(record("b")).toMatchObject({ state: "failed", error: { kind: "interrupted" } })
+      await call("agents_send", { id: "b", message: "Go on." })
+      await pass(0)
+      expect(host.prompts[0]?.prompt.text).toMatch(/of a\n.*Look around\.\n\nGo on\.$/s)
+    })
+
+    it("fails where what it needs is gone, once that is certain", async () => {
+      const { recovery, host, record, put, pass } = newStart()
+      put(waiting)
+      put({ id: "x" })
+      const { messages } = host
+      host.messages = async (id) => (id === "ses_x" ? failed("busy") : messages(id))
+      await recovery.owner("owner")
+      expect(record("b")).toBeUndefined()
+      host.messages = messages
+      await pass(longEnough)
+      expect(record("b")?.error?.message).toBe("it needs a, which is gone with its session")
+    })
+
+    it("waits on for one that goes on, as after a reload", async () => {
+      const { recovery, host, record, put, pass } = newStart({ isReload: true })
+      put(waiting)
+      put()
+      await recovery.owner("owner")
+      expect(stateOf(record("b"))).toEqual({ state: "created", phase: "blocked" })
+      host.prompts[0]?.answer("of a")
+      await pass(0)
+      expect(host.prompts.map(({ prompt }) => prompt.session)).toEqual(["ses_1", "ses_b"])
+    })
+
+    it("stays failed where it had failed of one that is done by now: its owner may send it a message", async () => {
+      const { recovery, host, put, pass } = newStart()
+      put({ record: { ...done, run: 2 } })
+      const error = { kind: "dependency", message: "it needs a, which failed" } as const
+      put({ ...waiting, record: { needs, state: "failed", endedAt: 1, error } })
+      await recovery.owner("owner")
+      await pass(0)
+      expect(host.prompts).toEqual([])
+    })
   })
 })

@@ -17,8 +17,12 @@ export function frozenTime(): void {
 }
 
 /** The tools, where each call and each answer of opencode comes when the scheduler says. */
-export function racedServices(scheduler: Scheduler, overrides: Parameters<typeof testServices>[0] = {}) {
-  const services = testServices(overrides, {}, (host) => inAnyOrder(host, scheduler))
+export function racedServices(
+  scheduler: Scheduler,
+  overrides: Parameters<typeof testServices>[0] = {},
+  options: Parameters<typeof testServices>[1] = {},
+) {
+  const services = testServices(overrides, options, (host) => inAnyOrder(host, scheduler))
   return {
     ...services,
     /** Lets something happen in whatever order. */

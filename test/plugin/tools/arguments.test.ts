@@ -47,6 +47,32 @@ describe("What the model sees of", () => {
                 description: "provider/model[#variant]; a list has fallbacks",
               },
               timeout: seconds,
+              needs: {
+                type: "array",
+                items: {
+                  anyOf: [
+                    { type: "string" },
+                    {
+                      type: "object",
+                      properties: { id: { type: "string" }, on: { type: "string", enum: ["done", "ended"] } },
+                      required: ["id"],
+                    },
+                  ],
+                },
+                description: "Wait for these jobs and get their results. on ended: however they end",
+              },
+              each: {
+                anyOf: [
+                  { type: "array", items: { type: "string" } },
+                  {
+                    type: "object",
+                    properties: { from: { type: "string" }, path: { type: "string" } },
+                    required: ["from"],
+                  },
+                ],
+                description:
+                  "One job per item, with {{item}} in its prompt. from: those of a job's structured result",
+              },
               schema: { type: "object", description: "JSON Schema of its result" },
             },
           },

@@ -44,7 +44,7 @@ describe("A malformed argument", () => {
     [
       "agents_start",
       { tasks: [task("a")], parallel: true },
-      "parallel is unknown; valid names: tasks, budget",
+      "parallel is unknown; valid names: tasks, wait, budget",
     ],
     ["agents_status", { ids: "a" }, 'ids is "a": it must be a list that is not empty'],
     ["agents_status", { ids: [] }, "ids is []: it must be a list that is not empty"],
@@ -184,7 +184,8 @@ describe("agents_start", () => {
       `Refused: no spaces: tasks[8].id is "no spaces": ${id}`,
       `Refused: blank: tasks[9].prompt is " \\n": ${words}`,
       `Refused: tasks[10].prompt is missing: ${words}`,
-      "Refused: odd: tasks[11].colour is unknown; valid names: prompt, id, description, agent, model, timeout, schema",
+      "Refused: odd: tasks[11].colour is unknown; valid names: prompt, id, description, agent, model, timeout, " +
+        "needs, each, schema",
       "Refused: tasks[12] is 7: it must be an object",
       "Refused: tasks[13] is null: it must be an object",
       'Refused: tasks[14] is "work": it must be an object',

@@ -21,6 +21,7 @@ import {
   SendBody,
 } from "../api.ts"
 import { ApiError } from "../api-error.ts"
+import { boundedData } from "../bounded-data.ts"
 import { boundedFiles } from "../bounded-files.ts"
 import { boundedMessages } from "../bounded-messages.ts"
 import { parseBodyOf, parseQueryOf } from "../parse.ts"
@@ -46,8 +47,10 @@ export function jobRoutes(sources: Sources, readOnly: boolean): Hono {
       }
       return c.json({
         ...record,
+        ...boundedData(record.structured),
         ...(await textOf(found)),
         project: source.name,
+        budgets: [...(source.budgets?.(record) ?? [])],
         history: [...source.history(record)],
         requests: (await requestsOf(found)).map(boundedRequest),
         can,

@@ -10,8 +10,8 @@ const asked = new Set<string>()
 const nameOf = (job: JobView) => `${addressOf(job)} ${job.run}`
 
 /** A job in a line: what it does, why it failed, or what it has answered; that is empty while it is not known. */
-export const noteOf = (job: JobView) =>
-  job.state === "done" ? (lines.value.get(nameOf(job)) ?? "") : doing(job)
+export const noteOf = (job: JobView, now: number) =>
+  job.state === "done" ? (lines.value.get(nameOf(job)) ?? "") : doing(job, now)
 
 /** Those that are being read: one at a time, the page has other things to ask for. */
 let reading = Promise.resolve()
@@ -23,7 +23,7 @@ export function lookForAnswer(job: JobView): void {
   asked.add(name)
   reading = reading.then(async () => {
     const text = await loadJob(addressOf(job)).then(
-      (loaded) => loaded.text,
+      ({ structured, text }) => (structured === undefined ? text : JSON.stringify(structured)),
       () => undefined,
     )
     if (text !== undefined) lines.value = new Map([...lines.value, [name, firstLine(text)]])

@@ -1,11 +1,13 @@
 import { computed, signal } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
+import type { SpendingAnswer } from "../../http/api.ts"
 import { ask, enter, NoAccessError, onEntered } from "./access.ts"
 import {
   isReadOnly,
   keepOnly,
   type Project,
   projects,
+  putBudgets,
   putJobs,
   putPrompting,
   putTitles,
@@ -114,9 +116,10 @@ type Snapshot = {
   first: boolean
   last: boolean
   jobs: JobView[]
-  owners?: Record<string, string>
-}
-type Changes = { now: number; jobs: JobView[]; gone: string[]; owners?: Record<string, string> }
+} & About
+type Changes = { now: number; jobs: JobView[]; gone: string[] } & About
+/** What is told of the jobs' owners and batches. */
+type About = { owners?: Record<string, string>; budgets?: SpendingAnswer[] }
 
 let inSnapshot = new Set<string>()
 let isInSnapshot = false
@@ -125,20 +128,22 @@ let isInSnapshot = false
 function take(event: string, data: string): void {
   if (event === "snapshot") takeSnapshot(JSON.parse(data) as Snapshot)
   else if (event === "changes") {
-    const { now, jobs, gone, owners } = JSON.parse(data) as Changes
+    const { now, jobs, gone, owners, budgets } = JSON.parse(data) as Changes
     setServerTime(now)
     putTitles(owners)
+    putBudgets(budgets)
     putJobs(jobs, gone)
   }
 }
 
-function takeSnapshot({ now, readOnly, projects: list, first, last, jobs, owners }: Snapshot): void {
+function takeSnapshot({ now, readOnly, projects: list, first, last, jobs, owners, budgets }: Snapshot): void {
   if (first) inSnapshot = new Set()
   isInSnapshot = !last
   setServerTime(now)
   isReadOnly.value = readOnly
   projects.value = list
   putTitles(owners)
+  putBudgets(budgets)
   putJobs(jobs)
   for (const job of jobs) inSnapshot.add(keyOf(job))
   if (last) keepOnly(inSnapshot)

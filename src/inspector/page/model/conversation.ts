@@ -93,6 +93,12 @@ export function completed(messages: readonly Message[], full: string | undefined
   return [...messages.slice(0, -1), { ...last, parts }]
 }
 
+/** The last words of the child. */
+export function answerIn(turns: readonly Turn[]): Part | undefined {
+  const last = turns.findLast(({ role }) => role === "assistant")?.messages.at(-1)
+  return last?.parts.findLast(({ type }) => type === "text")
+}
+
 const nobody: ReadonlySet<Part> = new Set()
 /** Shorter words may stand in any text, characters. */
 const tellingLength = 4

@@ -1,8 +1,9 @@
 import { computed, signal } from "@preact/signals"
 import type { JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
+import type { SpendingAnswer } from "../../http/api.ts"
 import { hasQuestion, needOf } from "./needs.ts"
-import { keyOf, STATES } from "./words.ts"
+import { byNumber, holdOf, keyOf, STATES } from "./words.ts"
 
 export type Project = { name: string; concurrency: number }
 
@@ -30,6 +31,19 @@ export function setServerTime(at: number): void {
 /** Ages stay what they were then, by this machine's clock. */
 export function freezeAt(at: number): void {
   now.value = at + skew
+}
+
+/** What batches and owners may spend, and have spent, by `keyOfBudget`. */
+export const budgets = signal<ReadonlyMap<string, SpendingAnswer>>(new Map())
+
+const keyOfBudget = (of: SpendingAnswer["of"], name: string) => `${of} ${name}`
+
+export const budgetOf = (of: SpendingAnswer["of"], name: string) => budgets.value.get(keyOfBudget(of, name))
+
+export function putBudgets(fresh: readonly SpendingAnswer[] = []): void {
+  if (fresh.length === 0) return
+  const named = fresh.map((each): [string, SpendingAnswer] => [keyOfBudget(each.of, each.name), each])
+  budgets.value = new Map([...budgets.peek(), ...named])
 }
 
 export function putTitles(fresh: Readonly<Record<string, string>> = {}): void {
@@ -89,9 +103,7 @@ let sorted: string[] = []
 export const allJobs = computed(() => {
   version.value
   if (sorted.length !== known.size || sorted.some((key) => !known.has(key))) {
-    const jobs = [...known.values()].sort(
-      (a, b) => b.createdAt - a.createdAt || (keyOf(a) < keyOf(b) ? 1 : -1),
-    )
+    const jobs = [...known.values()].sort((a, b) => b.createdAt - a.createdAt || byNumber(keyOf(b), keyOf(a)))
     sorted = jobs.map(keyOf)
     return jobs
   }
@@ -102,6 +114,32 @@ export const counts = computed(() => {
   const byState = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<JobState, number>
   for (const { state } of allJobs.value) byState[state]++
   return byState
+})
+
+/** How many wait for what: a slot, other jobs. */
+export const waitingJobs = computed(() => {
+  const waiting = { queued: 0, blocked: 0 }
+  for (const { phase } of allJobs.value) if (phase === "queued" || phase === "blocked") waiting[phase]++
+  return waiting
+})
+
+export type Held = { provider: string; until: number; jobs: number }
+
+/** The providers that want to be asked later, as far as jobs wait for that. */
+export const held = computed(() => {
+  const byProvider = new Map<string, Held>()
+  for (const job of allJobs.value) {
+    const hold = holdOf(job, now.value)
+    if (!hold) continue
+    const { provider, until } = hold
+    const known = byProvider.get(provider)
+    byProvider.set(provider, {
+      provider,
+      until: Math.max(until, known?.until ?? 0),
+      jobs: (known?.jobs ?? 0) + 1,
+    })
+  }
+  return [...byProvider.values()]
 })
 
 const inNeed = computed(() =>

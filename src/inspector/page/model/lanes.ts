@@ -7,6 +7,9 @@ import { keyOf } from "./words.ts"
 export type Bar = { job: JobView; from: number; to: number; parts: BarPart[] }
 export type BarPart = { kind: SpanKind; from: number; to: number }
 
+/** Since when a job was in line for a slot. */
+export type InLine = (job: JobView, now: number) => number
+
 /** Of jobs whose records do not say all that they spent their time on. */
 export type Phases = PhasesAnswer["phases"]
 
@@ -18,7 +21,13 @@ export type Line = { kind: "heading"; owner: string; batch: string } | { kind: "
  *
  * @param least how long a bar is at least, so that short ones do not lie one on another
  */
-export function linesOf(jobs: readonly JobView[], now: number, least: number, phases: Phases = {}): Line[] {
+export function linesOf(
+  jobs: readonly JobView[],
+  now: number,
+  least: number,
+  inLine: InLine,
+  phases: Phases = {},
+): Line[] {
   const owners = new Map<string, Map<string, JobView[]>>()
   for (const job of jobs) {
     const { owner, batch = "" } = job
@@ -31,18 +40,24 @@ export function linesOf(jobs: readonly JobView[], now: number, least: number, ph
   return [...owners].flatMap(([owner, batches]) =>
     [...batches].flatMap(([batch, theirs]): Line[] => [
       { kind: "heading", owner, batch },
-      ...lanesOf(theirs, now, least, phases).map((bars): Line => ({ kind: "lane", bars })),
+      ...lanesOf(theirs, now, least, inLine, phases).map((bars): Line => ({ kind: "lane", bars })),
     ]),
   )
 }
 
-export function lanesOf(jobs: readonly JobView[], now: number, least = 0, phases: Phases = {}): Bar[][] {
+export function lanesOf(
+  jobs: readonly JobView[],
+  now: number,
+  least: number,
+  inLine: InLine,
+  phases: Phases = {},
+): Bar[][] {
   const bars = jobs.map(
     (job): Bar => ({
       job,
       from: job.createdAt,
       to: job.endedAt ?? now,
-      parts: partsOf(job, now, phases[keyOf(job)]),
+      parts: partsOf(job, now, inLine(job, now), phases[keyOf(job)]),
     }),
   )
   const lanes: { bars: Bar[]; end: number }[] = []
@@ -57,20 +72,29 @@ export function lanesOf(jobs: readonly JobView[], now: number, least = 0, phases
   return lanes.map((lane) => lane.bars)
 }
 
-/** @param steps since when it was where, if its record does not say all of that */
-export function partsOf(job: JobView, now: number, steps?: Phases[string]): BarPart[] {
-  if (steps) return spansOf({ ...job, history: steps.map(([at, to]) => ({ at, to, why: "" })) }, now)
+/**
+ * @param since when it was in line for a slot
+ * @param steps since when it was where, if its record does not say all of that
+ */
+export function partsOf(job: JobView, now: number, since: number, steps?: Phases[string]): BarPart[] {
+  if (steps) return spansOf({ ...job, history: steps.map(([at, to]) => ({ at, to, why: "" })) }, now, since)
   const { createdAt, startedAt, endedAt, waitingSince, phase, activity } = job
   const end = endedAt ?? now
-  if (startedAt === undefined) return [{ kind: "queued", from: createdAt, to: end }]
-  const since = waitingSince ?? (phase === "retrying" ? Math.max(startedAt, activity?.at ?? 0) : end)
-  const parts: BarPart[] = [
-    { kind: "queued", from: createdAt, to: startedAt },
-    { kind: "run", from: startedAt, to: since },
-    { kind: phase === "retrying" ? "retry" : "waiting", from: since, to: end },
+  const before: BarPart[] = [
+    { kind: "blocked", from: createdAt, to: since },
+    { kind: "queued", from: since, to: startedAt ?? end },
   ]
-  return parts.filter(({ from, to }) => to > from)
+  if (startedAt === undefined) return before.filter(isLong)
+  const stood = waitingSince ?? (phase === "retrying" ? Math.max(startedAt, activity?.at ?? 0) : end)
+  const parts: BarPart[] = [
+    ...before,
+    { kind: "run", from: startedAt, to: stood },
+    { kind: phase === "retrying" ? "retry" : "waiting", from: stood, to: end },
+  ]
+  return parts.filter(isLong)
 }
+
+const isLong = ({ from, to }: BarPart) => to > from
 
 const seconds = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
@@ -108,11 +132,12 @@ export function spentOf(jobs: readonly JobView[], now: number, start: number, en
 
 export type Step = { at: number; running: number; waiting: number }
 
-/** How many jobs were running and waiting, at every moment at which that changed. */
-export function concurrencyOf(jobs: readonly JobView[], now: number): Step[] {
+/** How many jobs were running and in line for a slot, at every moment at which that changed. */
+export function concurrencyOf(jobs: readonly JobView[], now: number, inLine: InLine): Step[] {
   const changes: [at: number, running: number, waiting: number][] = []
-  for (const { createdAt, startedAt, endedAt } of jobs) {
-    changes.push([createdAt, 0, 1], [startedAt ?? endedAt ?? now, startedAt === undefined ? 0 : 1, -1])
+  for (const job of jobs) {
+    const { startedAt, endedAt } = job
+    changes.push([inLine(job, now), 0, 1], [startedAt ?? endedAt ?? now, startedAt === undefined ? 0 : 1, -1])
     if (startedAt !== undefined) changes.push([endedAt ?? now, -1, 0])
   }
   // At the same moment, a job that ends makes room for one that starts.

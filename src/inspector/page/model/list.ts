@@ -5,7 +5,7 @@ import { address, go, type SortName } from "./address.ts"
 import { allJobs, now } from "./jobs.ts"
 import { without } from "./terms.ts"
 import { type Row, treeOf } from "./tree.ts"
-import { addressOf, keyOf, STATES, timeOf, tokensOf } from "./words.ts"
+import { addressOf, byNumber, keyOf, STATES, timeOf, tokensOf } from "./words.ts"
 
 export type { BatchRow, JobRow, OwnerRow, Row, Sums } from "./tree.ts"
 
@@ -66,8 +66,12 @@ export const waitingFound = computed(
   () => findInAnyPhase.value(allJobs.value).filter(({ asks }) => asks !== undefined).length,
 )
 
+export const blockedFound = computed(
+  () => findInAnyPhase.value(allJobs.value).filter(({ phase }) => phase === "blocked").length,
+)
+
 const sorters: Record<SortName, (a: JobView, b: JobView) => number> = {
-  job: (a, b) => alphabetical(a.id, b.id),
+  job: (a, b) => byNumber(a.id, b.id),
   state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
   agent: (a, b) => alphabetical(a.agent, b.agent),
   time: (a, b) => timeOf(a, now.peek()) - timeOf(b, now.peek()),

@@ -52,9 +52,12 @@ const advice: Record<string, string> = {
     "opencode did not accept the prompt, or its answer was lost. Check its agent and model, then send a follow-up.",
   provider: "The provider refused the request. Check its key, quota and status, then send a follow-up.",
   schema: "The answer did not match its schema. Say in a follow-up what is missing.",
-  dependency: "A job that it depends on failed. Fix that one first.",
+  dependency:
+    "Send the one that broke first a follow-up: once it is done, those that failed for want of it start again by themselves.",
   interrupted: "A follow-up continues in the same session, with everything that opencode has saved of it.",
   total: "Its timeout ran out. Send a follow-up, or raise the task's timeout or the option timeoutSeconds.",
   idle: "A tool hung, or the model did not answer. If such pauses are normal here, raise the option idleSeconds.",
+  budget:
+    "Its batch, or all jobs of its session, may spend no more. Have the rest done by a new job, or raise the option budget.",
   cancelled: "A follow-up continues in the same session.",
 }

@@ -1,10 +1,11 @@
 import type { JobAnswer } from "../../http/api.ts"
 
-export type SpanKind = "opening" | "queued" | "run" | "retry" | "waiting" | "stopping"
+export type SpanKind = "opening" | "blocked" | "queued" | "run" | "retry" | "waiting" | "stopping"
 export type Span = { kind: SpanKind; from: number; to: number; why: string }
 
 export const spanWords: Record<SpanKind, string> = {
   opening: "opening",
+  blocked: "blocked",
   queued: "queued",
   run: "running",
   retry: "backoff",
@@ -16,13 +17,25 @@ type Timed = Pick<JobAnswer, "createdAt" | "startedAt" | "endedAt"> & {
   history: readonly Pick<JobAnswer["history"][number], "at" | "to" | "why">[]
 }
 
-/** What a job spent its time on. A job of an earlier process has no history: its record gives the outline. */
-export function spansOf({ history, createdAt, startedAt, endedAt }: Timed, now: number): Span[] {
+/**
+ * What a job spent its time on. A job of an earlier process has no history: its record gives the outline.
+ *
+ * @param inLine since when it was in line for a slot
+ */
+export function spansOf(
+  { history, createdAt, startedAt, endedAt }: Timed,
+  now: number,
+  inLine: number,
+): Span[] {
   const end = endedAt ?? now
   if (history.length === 0) {
     const started = startedAt ?? end
-    const spans: Span[] = [{ kind: "queued", from: createdAt, to: started, why: "" }]
-    return startedAt === undefined ? spans : [...spans, { kind: "run", from: started, to: end, why: "" }]
+    const outline: Span[] = [
+      { kind: "blocked", from: createdAt, to: inLine, why: "" },
+      { kind: "queued", from: inLine, to: started, why: "" },
+    ]
+    const before = outline.filter(({ from, to }) => to > from)
+    return startedAt === undefined ? before : [...before, { kind: "run", from: started, to: end, why: "" }]
   }
   return history.flatMap(({ at, to, why }, index) => {
     const kind = kindOf(to)
@@ -32,8 +45,8 @@ export function spansOf({ history, createdAt, startedAt, endedAt }: Timed, now: 
 
 function kindOf(place: string): SpanKind | undefined {
   const [state, phase] = place.split(".")
-  if (phase === "stopping") return "stopping"
-  if (state === "created") return phase === "queued" ? "queued" : "opening"
+  if (phase === "stopping" || phase === "blocked" || phase === "queued" || phase === "opening") return phase
+  if (state === "created") return "opening"
   if (state !== "prompting") return undefined
   if (phase === "retrying") return "retry"
   if (phase === "permission" || phase === "question") return "waiting"

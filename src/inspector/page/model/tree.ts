@@ -10,7 +10,13 @@ export type Sums = {
   tokens: number
   cost: number
 }
-export type OwnerRow = Sums & { kind: "owner"; owner: string; project: string }
+/** `onlyBatch`: that of all its jobs, which has no row of its own. */
+export type OwnerRow = Sums & {
+  kind: "owner"
+  owner: string
+  project: string
+  onlyBatch?: string | undefined
+}
 /** The jobs that one call has started, where their owner has others as well. */
 export type BatchRow = Sums & { kind: "batch"; owner: string; batch: string; startedAt: number }
 /** `under` is the owner at the top of its tree. */
@@ -24,9 +30,11 @@ export function treeOf(jobs: readonly JobView[]): Row[] {
   const rows: Row[] = []
   for (const [owner, theirs] of byOwner) {
     if (sessions.has(owner)) continue
-    rows.push({ kind: "owner", owner, project: theirs[0]?.project ?? "", ...sumsOf(theirs) })
     // Jobs of an earlier version have no batch.
     const batches = groupsOf(theirs, ({ batch = "" }) => batch)
+    const [first] = theirs
+    const onlyBatch = batches.size === 1 ? first?.batch : undefined
+    rows.push({ kind: "owner", owner, project: first?.project ?? "", onlyBatch, ...sumsOf(theirs) })
     if (batches.size < 2) putBranch(rows, owner, theirs, 0, byOwner)
     else
       for (const [batch, started] of batches) {

@@ -20,7 +20,7 @@ export const stateWords: Record<JobState, { sign: string; word: string }> = {
 /** A phase that means something else for people than its state has its own sign. */
 const phaseSigns: Record<JobPhase, string | undefined> = {
   opening: undefined,
-  blocked: "⋯",
+  blocked: "∥",
   queued: "⋯",
   working: undefined,
   retrying: "↻",
@@ -43,6 +43,19 @@ export function placeIn(text: string): Pick<JobView, "state" | "phase"> | undefi
 }
 
 export const keyOf = ({ owner, id }: Pick<JobView, "owner" | "id">) => `${owner}/${id}`
+
+/** For sorting: `a.2` comes before `a.10`. */
+export function byNumber(a: string, b: string): number {
+  const [one, other] = [numbered(a), numbered(b)]
+  if (one.name !== other.name) return one.name < other.name ? -1 : 1
+  return one.number - other.number
+}
+
+function numbered(id: string): { name: string; number: number } {
+  const dot = id.lastIndexOf(".")
+  const number = dot < 0 ? Number.NaN : Number(id.slice(dot + 1))
+  return Number.isNaN(number) ? { name: id, number: -1 } : { name: id.slice(0, dot), number }
+}
 
 /** How the API and the address name a job: by its session once it has one. */
 export const addressOf = (job: Pick<JobView, "owner" | "id" | "session">) => job.session || keyOf(job)
@@ -79,18 +92,44 @@ export function costWords({ tokens, cost }: { tokens: number; cost: number }): s
 
 /** The agent's tool has another name for what people send. */
 export const errorWords = ({ kind, message }: JobError) =>
-  kind === "interrupted" ? message.replace("agents_send continues it", "A follow-up continues it") : message
+  kind === "interrupted"
+    ? message.replace("agents_send continues it", "A follow-up continues it")
+    : kind === "budget"
+      ? `budget spent: ${message}`
+      : message
 
-/** What it is doing now, or why it failed, in one line. */
-export function doing({ state, phase, asks, retry, activity, error }: JobView): string {
+/** What it is doing now, or why it failed, in one line. Whom a blocked one waits for, its record alone does not say. */
+export function doing(job: JobView, now: number): string {
+  const { state, phase, asks, retry, activity, error } = job
   if (error) return errorWords(error)
   if (asks?.[0]) return asks[0].text
   if (phase === "retrying" && retry) return `attempt ${retry.attempt} failed: ${retry.reason}`
-  if (phase === "queued") return "waiting for a slot"
-  if (phase === "opening") return "creating its session"
+  if (phase === "blocked") return "waiting for other jobs"
+  if (phase === "queued") return holdWords(job, now) ?? "waiting for a slot"
+  if (phase === "opening")
+    return state === "prompting" ? `moving on to ${job.model ?? "its next model"}` : "creating its session"
   if (phase === "stopping") return "stopping the child"
   if (state === "prompting" && activity?.tool !== undefined) return `running ${activity.tool}`
   return activity?.text?.trimEnd().split("\n").at(-1) ?? ""
+}
+
+export type Hold = { provider: string; until: number }
+
+/** That its provider is to be asked later, while it is. */
+export function holdOf({ phase, model, holdUntil }: JobView, now: number): Hold | undefined {
+  if (phase !== "queued" || holdUntil === undefined || holdUntil <= now) return undefined
+  return { provider: providerOf(model) ?? "its provider", until: holdUntil }
+}
+
+const providerOf = (model: string | undefined) => model?.split("/")[0]
+
+/** `until 14:03:20 (42 s)` */
+export const untilWords = (until: number, now: number) =>
+  `until ${clockTime(until, now)} (${duration(Math.ceil((until - now) / 1_000) * 1_000)})`
+
+function holdWords(job: JobView, now: number): string | undefined {
+  const hold = holdOf(job, now)
+  return hold && `queued: ${hold.provider} on hold ${untilWords(hold.until, now)}`
 }
 
 /** How long it has waited for a person, in words. */

@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks"
 import type { JobAnswer } from "../../http/api.ts"
 import { isCurrent } from "../model/connection.ts"
 import {
+  answerIn,
   completed,
   follow,
   type Message,
@@ -29,6 +30,10 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
   const turns = useMemo(() => turnsOf(completed(messages, full)), [messages, full])
   const unreadTexts = unread(address, messages)
   const waiting = useMemo(() => waitingCalls(messages, job), [messages, job])
+  const asData = useMemo(
+    () => (job.structured === undefined ? undefined : answerIn(turns)),
+    [turns, job.structured === undefined],
+  )
   const box = useEnd(messages, isLive(job), unreadTexts.length)
   const goTo = (top: number) => {
     box.current?.scrollTo({ top })
@@ -50,7 +55,13 @@ export function Conversation({ address, job }: { address: string; job: JobAnswer
       ) : (
         <div class="talk" ref={box} tabIndex={0} role="region" aria-label="Messages">
           {turns.map((turn) => (
-            <OneTurn key={turn.messages[0]?.id} turn={turn} agent={job.agent} waiting={waiting} />
+            <OneTurn
+              key={turn.messages[0]?.id}
+              turn={turn}
+              agent={job.agent}
+              waiting={waiting}
+              asData={asData}
+            />
           ))}
           {job.phase === "working" && <p class="quiet now">at work …</p>}
           {!isLive(job) && job.noText && job.noText.kind !== "nothing" && (
@@ -169,9 +180,10 @@ const originWords = { summary: "Summary of what was said before", notice: "Notic
 
 /** Those that wait for a person. */
 type Waiting = ReadonlySet<Part>
-type TurnProps = { turn: Turn; agent: string; waiting: Waiting }
+/** `asData`: the answer that is shown as data already. */
+type TurnProps = { turn: Turn; agent: string; waiting: Waiting; asData: Part | undefined }
 
-function OneTurn({ turn: { role, messages }, agent, waiting }: TurnProps) {
+function OneTurn({ turn: { role, messages }, agent, waiting, asData }: TurnProps) {
   const first = messages[0]
   return (
     <article class={`turn by-${role}`}>
@@ -191,21 +203,23 @@ function OneTurn({ turn: { role, messages }, agent, waiting }: TurnProps) {
         )}
       </h3>
       {messages.map((message) => (
-        <OneMessage key={message.id} message={message} waiting={waiting} />
+        <OneMessage key={message.id} message={message} waiting={waiting} asData={asData} />
       ))}
     </article>
   )
 }
 
+type MessageProps = { message: Message } & Pick<TurnProps, "waiting" | "asData">
+
 /** opencode's word for a step that was cancelled. */
 const stopped = "Aborted"
 
-function OneMessage({ message, waiting }: { message: Message; waiting: Waiting }) {
+function OneMessage({ message, waiting, asData }: MessageProps) {
   return useMemo(
     () => (
       <div class="said">
         {message.parts.map((part, index) => (
-          <OnePart key={index} part={part} isWaiting={waiting.has(part)} />
+          <OnePart key={index} part={part} isWaiting={waiting.has(part)} isData={part === asData} />
         ))}
         {message.cut && <p class="quiet">It has more parts than these.</p>}
         {message.error !== undefined && (
@@ -215,11 +229,11 @@ function OneMessage({ message, waiting }: { message: Message; waiting: Waiting }
         )}
       </div>
     ),
-    [message, waiting],
+    [message, waiting, asData],
   )
 }
 
-function OnePart({ part, isWaiting }: { part: Part; isWaiting: boolean }) {
+function OnePart({ part, isWaiting, isData }: { part: Part; isWaiting: boolean; isData: boolean }) {
   if (part.type === "tool") return <Call part={part} isWaiting={isWaiting} />
   if (part.text === undefined || part.text.trim() === "") return null
   const text = (
@@ -228,6 +242,12 @@ function OnePart({ part, isWaiting }: { part: Part; isWaiting: boolean }) {
       {part.cut && <Cut />}
     </>
   )
+  if (isData)
+    return (
+      <Fold class="reasoning" summary="The answer as it was written: as data it stands above">
+        {() => text}
+      </Fold>
+    )
   if (part.type === "text") return text
   return (
     <Fold class="reasoning" summary="Reasoning">

@@ -1,5 +1,6 @@
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
+import { isGroup, itemsOf } from "../model/graph.ts"
 import { addressOf } from "../model/words.ts"
 import { Words } from "./words.tsx"
 
@@ -8,6 +9,7 @@ export function JobLink({ job }: { job: JobView }) {
   return (
     <a class="job-link" href={hrefTo({ job: addressOf(job) })}>
       <code>{job.id}</code> <Words text={job.description} />
+      {isGroup(job) && <span class="quiet"> · group of {itemsOf(job).length}</span>}
     </a>
   )
 }

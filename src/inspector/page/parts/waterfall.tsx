@@ -1,11 +1,12 @@
 import type { JobAnswer } from "../../http/api.ts"
+import { inLine } from "../model/graph.ts"
 import { now } from "../model/jobs.ts"
 import { type Span, spansOf, spanWords } from "../model/spans.ts"
 import { duration } from "../model/words.ts"
 
 /** What the job spent its time on, one line for each span. */
 export function Waterfall({ job }: { job: JobAnswer }) {
-  const spans = spansOf(job, now.value)
+  const spans = spansOf(job, now.value, inLine(job, now.value))
   const start = spans[0]?.from ?? job.createdAt
   const total = Math.max(1, (spans.at(-1)?.to ?? start) - start)
   return (

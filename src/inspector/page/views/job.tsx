@@ -2,21 +2,38 @@ import { useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
-import type { JobAnswer } from "../../http/api.ts"
+import type { JobAnswer, SpendingAnswer } from "../../http/api.ts"
 import { hrefTo } from "../model/address.ts"
+import { spentWords } from "../model/budget.ts"
+import type { Json } from "../model/data.ts"
 import { followJob } from "../model/followed-job.ts"
-import { now, titles } from "../model/jobs.ts"
+import { isGroup } from "../model/graph.ts"
+import { budgetOf, now, titles } from "../model/jobs.ts"
 import { neighbourJob } from "../model/list.ts"
 import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
-import { addressOf, amount, costWords, dateTime, duration, errorWords, tokensOf } from "../model/words.ts"
+import {
+  addressOf,
+  amount,
+  costWords,
+  dateTime,
+  doing,
+  duration,
+  errorWords,
+  holdOf,
+  tokensOf,
+} from "../model/words.ts"
+import { Attempts } from "../parts/attempts.tsx"
 import { Conversation } from "../parts/conversation.tsx"
+import { Data } from "../parts/data.tsx"
 import { Files } from "../parts/files.tsx"
 import { Heading } from "../parts/heading.tsx"
 import { History } from "../parts/history.tsx"
 import { JobActions } from "../parts/job-actions.tsx"
+import { Broken, GroupWords, hasNeeds, Needs } from "../parts/needs.tsx"
 import { Requests } from "../parts/requests.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { Statechart } from "../parts/statechart.tsx"
+import { WaitsFor } from "../parts/waits-for.tsx"
 import { Waterfall } from "../parts/waterfall.tsx"
 import { Words } from "../parts/words.tsx"
 
@@ -53,10 +70,24 @@ export function Job({ address }: { address: string }) {
       <Reason job={job} />
       <Requests job={job} />
       <div class="work">
-        <Section id="conversation" title="Conversation">
-          <Conversation address={address} job={job} />
-        </Section>
         <div class="stack">
+          <Answer job={job} />
+          <Section id="conversation" title="Conversation">
+            <Conversation address={address} job={job} />
+          </Section>
+        </div>
+        <div class="stack">
+          {hasNeeds(job) && (
+            <Folding id="needs" title={isGroup(job) ? "Group" : "Needs"} isFirst>
+              <GroupWords job={job} />
+              <Needs job={job} />
+            </Folding>
+          )}
+          {job.attempts && (
+            <Folding id="models" title="Models" isFirst>
+              <Attempts job={job} />
+            </Folding>
+          )}
           <Folding id="details" title="Details">
             <Details job={job} />
           </Folding>
@@ -132,9 +163,12 @@ function Section({ id, title, children }: { id: string; title: string; children:
   )
 }
 
+/** `isFirst`: it is open wherever it is. */
+type FoldingProps = { id: string; title: string; isFirst?: boolean; children: ComponentChildren }
+
 /** Where there is little room, the work comes first, and what is behind it when it is asked for. */
-function Folding({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
-  const isOpen = useSignal(matchMedia("(min-width: 1001px)").matches)
+function Folding({ id, title, isFirst = false, children }: FoldingProps) {
+  const isOpen = useSignal(isFirst || matchMedia("(min-width: 1001px)").matches)
   return (
     <section aria-labelledby={`${id}-title`} class={`panel at-${id}`}>
       <details open={isOpen.value} onToggle={({ currentTarget }) => (isOpen.value = currentTarget.open)}>
@@ -147,6 +181,16 @@ function Folding({ id, title, children }: { id: string; title: string; children:
   )
 }
 
+/** What the job was asked to answer with, in its shape. */
+function Answer({ job: { structured, noStructured } }: { job: JobAnswer }) {
+  if (structured === undefined && noStructured === undefined) return null
+  return (
+    <Section id="data" title="Answer as data">
+      {noStructured === undefined ? <Data value={structured as Json} /> : <p class="quiet">{noStructured}</p>}
+    </Section>
+  )
+}
+
 /** What matters most about the job now. */
 function Reason({ job }: { job: JobAnswer }) {
   if (job.error)
@@ -156,7 +200,33 @@ function Reason({ job }: { job: JobAnswer }) {
           <Words text={errorWords(job.error)} />
         </strong>{" "}
         <code>{job.error.kind}</code>
+        <Broken job={job} />
         <p>{adviceOf(job.error.kind)}</p>
+      </div>
+    )
+  if (job.phase === "blocked")
+    return (
+      <div class="reason is-blocked">
+        <strong>
+          <WaitsFor job={job} />
+        </strong>
+        <p>
+          {isGroup(job)
+            ? "It ends by itself once they have ended."
+            : "It starts by itself once they have ended, with their results. There is nothing to do."}
+        </p>
+      </div>
+    )
+  if (holdOf(job, now.value))
+    return (
+      <div class="reason is-needy">
+        <strong>
+          <Words text={doing(job, now.value)} />
+        </strong>
+        <p>
+          The provider wants to be asked later. It starts by itself then; or cancel it, and start it again
+          with another provider's model.
+        </p>
       </div>
     )
   const need = needOf(job, now.value)
@@ -171,11 +241,18 @@ function Reason({ job }: { job: JobAnswer }) {
   )
 }
 
+const budgetWords = (budget: SpendingAnswer | undefined) => budget && spentWords(budget)
+
+function modelWords({ model = "chosen by opencode", attempts = [] }: JobAnswer): string {
+  if (attempts.length === 0) return model
+  return `${model}, after ${attempts.length === 1 ? "another one" : `${attempts.length} others`}`
+}
+
 function Details({ job }: { job: JobAnswer }) {
   const { usage } = job
   const details: [string, string | undefined][] = [
     ["agent", job.agent],
-    ["model", job.model ?? "chosen by opencode"],
+    ["model", modelWords(job)],
     ["run", String(job.run)],
     ["created", dateTime(job.createdAt)],
     ["started", job.startedAt === undefined ? undefined : dateTime(job.startedAt)],
@@ -187,6 +264,8 @@ function Details({ job }: { job: JobAnswer }) {
     ["reasoning", amount(usage.reasoning)],
     ["cache read / write", `${amount(usage.cacheRead)} / ${amount(usage.cacheWrite)}`],
     ["cost", costWords({ tokens: tokensOf(job), cost: usage.cost })],
+    ["budget of its batch", job.batch === undefined ? undefined : budgetWords(budgetOf("batch", job.batch))],
+    ["budget of all jobs", budgetWords(budgetOf("owner", job.owner))],
     ["session", job.session || "none"],
     ["owner", titles.value[job.owner] ?? job.owner],
     ["owner's session", titles.value[job.owner] === undefined ? undefined : job.owner],

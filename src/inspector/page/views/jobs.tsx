@@ -1,11 +1,13 @@
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
+import type { SpendingAnswer } from "../../http/api.ts"
 import { type Address, address, go, hrefTo, type SortName } from "../model/address.ts"
-import { lookForAnswer, noteOf } from "../model/answers.ts"
+import { lookForAnswer } from "../model/answers.ts"
 import { cursor, isFocusDue } from "../model/cursor.ts"
-import { now, titles } from "../model/jobs.ts"
+import { budgetOf, now, titles } from "../model/jobs.ts"
 import {
   type BatchRow,
+  blockedFound,
   countsFound,
   foldAll,
   found,
@@ -30,13 +32,16 @@ import {
   duration,
   keyOf,
   STATES,
+  signOf,
   stateWords,
   timeOf,
   tokensOf,
   waitOf,
 } from "../model/words.ts"
+import { Budget } from "../parts/budget.tsx"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
+import { Note } from "../parts/note.tsx"
 import { OwnerActions, OwnerDialog } from "../parts/owner-actions.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { VirtualRows } from "../parts/virtual-rows.tsx"
@@ -137,6 +142,15 @@ function Chips() {
           words={`${stateWords[state].word} ${countsFound.value[state]}`}
         />
       ))}
+      {(blockedFound.value > 0 || hasValues(q, "phase", ["blocked"])) && (
+        <Chip
+          tone="is-blocked"
+          href={hrefTo({ q: toggled(q, "phase", ["blocked"]) })}
+          isOn={hasValues(q, "phase", ["blocked"])}
+          sign={signOf({ state: "created", phase: "blocked" })}
+          words={`blocked ${blockedFound.value}`}
+        />
+      )}
       <Chip
         tone="is-needy"
         href={hrefTo({ q: toggled(q, "phase", waitingPhases) })}
@@ -217,6 +231,8 @@ function Cells({ row }: { row: Row }) {
 
 function OwnerCells({ row }: { row: OwnerRow }) {
   const title = titles.value[row.owner]
+  const only = row.onlyBatch === undefined ? undefined : budgetOf("batch", row.onlyBatch)
+  const budgets = [only, budgetOf("owner", row.owner)].filter((budget) => budget !== undefined)
   return (
     <span role="cell" class="owner" aria-colspan={columns.length}>
       <button
@@ -231,8 +247,11 @@ function OwnerCells({ row }: { row: OwnerRow }) {
       </button>
       <Progress row={row} what={`Jobs of ${title ?? row.owner} that have ended`} />
       <CountWords row={row} />
+      {budgets.map((budget) => (
+        <Budget key={budget.name} budget={budget} />
+      ))}
       <span class="quiet sums">
-        {amount(row.tokens)} tokens · {costWords(row)} · {title !== undefined && <code>{row.owner}</code>}{" "}
+        {sumWords(row, budgets)} {title !== undefined && <code>{row.owner}</code>}{" "}
         <Words text={row.project} />
       </span>
       <OwnerActions row={row} />
@@ -241,17 +260,26 @@ function OwnerCells({ row }: { row: OwnerRow }) {
 }
 
 function BatchCells({ row }: { row: BatchRow }) {
+  const budget = budgetOf("batch", row.batch)
   return (
     <span role="cell" class="owner batch" aria-colspan={columns.length}>
       <span>Batch of {clockTime(row.startedAt)}</span>
       <Progress row={row} what="Jobs of this batch that have ended" />
       <CountWords row={row} />
-      <span class="quiet sums">
-        {amount(row.tokens)} tokens · {costWords(row)}
-      </span>
+      {budget && <Budget budget={budget} />}
+      <span class="quiet sums">{sumWords(row, budget ? [budget] : [])}</span>
       <OwnerActions row={row} />
     </span>
   )
+}
+
+/** Without what stands in a budget beside it, which counts more: all that the jobs have started. */
+function sumWords(row: Sums, budgets: readonly SpendingAnswer[]): string {
+  const isLimited = (what: "tokens" | "cost") => budgets.some(({ limit }) => limit[what] !== undefined)
+  return [
+    ...(isLimited("tokens") ? [] : [`${amount(row.tokens)} tokens`]),
+    ...(isLimited("cost") ? [] : [costWords(row)]),
+  ].join(" · ")
 }
 
 const endStates = ["done", "failed", "timedOut", "cancelled"] as const
@@ -312,7 +340,7 @@ function JobCells({ job, depth }: { job: JobView; depth: number }) {
         <StateBadge job={job} />
       </span>
       <span role="cell" class="clip at-activity">
-        <Words text={noteOf(job)} />
+        <Note job={job} />
       </span>
       <span role="cell" class="clip at-agent">
         <Words text={job.agent} />

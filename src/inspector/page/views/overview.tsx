@@ -1,21 +1,23 @@
+import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
-import { lookForAnswer, noteOf } from "../model/answers.ts"
-import { allJobs, asking, counts, now, projects, slow } from "../model/jobs.ts"
+import { lookForAnswer } from "../model/answers.ts"
+import { allJobs, asking, counts, held, now, projects, slow, waitingJobs } from "../model/jobs.ts"
 import {
   amount,
   costWords,
-  doing,
   duration,
   STATES,
   stateWords,
   timeOf,
   tokensOf,
+  untilWords,
   waitOf,
 } from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { JobLink } from "../parts/job-link.tsx"
+import { Note } from "../parts/note.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { Words } from "../parts/words.tsx"
 
@@ -38,6 +40,7 @@ export function Overview() {
       <Counts />
       <WaitingForYou />
       <Slow />
+      <OnHold />
       <div class="columns">
         <section aria-labelledby="running" class="panel">
           <h2 id="running">Running and queued</h2>
@@ -50,7 +53,7 @@ export function Overview() {
           )}
           <ul class="cards">
             {running.slice(0, most).map((job) => (
-              <Card key={`${job.owner}/${job.id}`} job={job} note={doing(job)} />
+              <Card key={`${job.owner}/${job.id}`} job={job} note={<Note job={job} />} />
             ))}
           </ul>
           {running.length > most && (
@@ -62,7 +65,7 @@ export function Overview() {
           {ended.length === 0 && <p class="empty">No job has ended yet.</p>}
           <ul class="cards">
             {ended.map((job) => (
-              <Card key={`${job.owner}/${job.id}`} job={job} note={noteOf(job)} />
+              <Card key={`${job.owner}/${job.id}`} job={job} note={<Note job={job} />} />
             ))}
           </ul>
         </section>
@@ -114,6 +117,7 @@ function Counts() {
             {busy} of {slots}
           </dd>
         </div>
+        <Waiting />
         <div>
           <dt>tokens</dt>
           <dd>{amount(tokens)}</dd>
@@ -131,6 +135,47 @@ function Counts() {
   )
 }
 
+/** Not all that wait for a slot would get one sooner with more of them. */
+function Waiting() {
+  const { queued, blocked } = waitingJobs.value
+  if (queued + blocked === 0) return null
+  const way = (count: number, phase: string, words: string) =>
+    count > 0 && <a href={hrefTo({ view: "jobs", q: `phase:${phase}` })}>{`${count} for ${words}`}</a>
+  return (
+    <div>
+      <dt>waiting</dt>
+      <dd>
+        {way(queued, "queued", "a slot")}
+        {way(blocked, "blocked", "other jobs")}
+      </dd>
+    </div>
+  )
+}
+
+/** The providers that want to be asked later: none of their jobs starts before then. */
+function OnHold() {
+  if (held.value.length === 0) return null
+  return (
+    <section aria-labelledby="held" class="panel">
+      <h2 id="held">On hold</h2>
+      <ul class="held">
+        {held.value.map(({ provider, until, jobs }) => (
+          <li key={provider}>
+            <strong>
+              <Words text={provider} />
+            </strong>{" "}
+            {untilWords(until, now.value)}:{" "}
+            <a href={hrefTo({ view: "jobs", q: `phase:queued model:"${provider}/"` })}>
+              {jobs === 1 ? "1 job waits" : `${jobs} jobs wait`}
+            </a>
+          </li>
+        ))}
+      </ul>
+      <p class="quiet">The provider wants to be asked later. The jobs of others go on.</p>
+    </section>
+  )
+}
+
 function WaitingForYou() {
   if (asking.value.length === 0) return <p class="all-well">✓ Nothing is waiting for you.</p>
   return (
@@ -138,7 +183,12 @@ function WaitingForYou() {
       <h2 id="asking">Waiting for you</h2>
       <ul class="cards">
         {asking.value.map(({ job, need }) => (
-          <Card key={`${job.owner}/${job.id}`} job={job} note={need} time={waitOf(job, now.value)} />
+          <Card
+            key={`${job.owner}/${job.id}`}
+            job={job}
+            note={<Words text={need} />}
+            time={waitOf(job, now.value)}
+          />
         ))}
       </ul>
     </section>
@@ -152,7 +202,7 @@ function Slow() {
       <h2 id="slow">Slow or retrying</h2>
       <ul class="cards">
         {slow.value.map(({ job, need }) => (
-          <Card key={`${job.owner}/${job.id}`} job={job} note={need} />
+          <Card key={`${job.owner}/${job.id}`} job={job} note={<Words text={need} />} />
         ))}
       </ul>
     </section>
@@ -160,15 +210,13 @@ function Slow() {
 }
 
 /** @param time what stands in the place of the time that the job took. */
-function Card({ job, note, time }: { job: JobView; note: string; time?: string | undefined }) {
+function Card({ job, note, time }: { job: JobView; note: ComponentChildren; time?: string | undefined }) {
   return (
     <li class="card">
       <StateBadge job={job} />
       <div>
         <JobLink job={job} />
-        <p class="clip">
-          <Words text={note} />
-        </p>
+        <p class="clip">{note}</p>
       </div>
       <span class="quiet">{time ?? duration(timeOf(job, now.value))}</span>
     </li>

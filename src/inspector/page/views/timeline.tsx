@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { address, go, hrefTo, type Range, SPANS, type SpanName } from "../model/address.ts"
 import { loadPhases } from "../model/api.ts"
+import { inLine, isGroup } from "../model/graph.ts"
 import { findJob, now, projects, titles } from "../model/jobs.ts"
 import {
   type Bar,
@@ -17,7 +18,16 @@ import {
 } from "../model/lanes.ts"
 import { found } from "../model/list.ts"
 import { type SpanKind, spanWords } from "../model/spans.ts"
-import { addressOf, amount, clockTime, costWords, duration, signOf, stateWords } from "../model/words.ts"
+import {
+  addressOf,
+  amount,
+  clockTime,
+  costWords,
+  duration,
+  isLive,
+  signOf,
+  stateWords,
+} from "../model/words.ts"
 import { Heading } from "../parts/heading.tsx"
 import { useVisibleRows } from "../parts/visible-rows.ts"
 import { Words } from "../parts/words.tsx"
@@ -95,11 +105,15 @@ export function Timeline() {
         </p>
       ) : (
         <div class="panel">
-          <Concurrency steps={within(concurrencyOf(inRange, end), seen)} limit={limit} scale={scale} />
+          <Concurrency
+            steps={within(concurrencyOf(inRange, end, inLine), seen)}
+            limit={limit}
+            scale={scale}
+          />
           <Legend />
           <Axis ticks={ticks} scale={scale} />
           <Lanes
-            lines={linesOf(jobs, end, (seen.to - seen.from) / 400, phases)}
+            lines={linesOf(jobs, end, (seen.to - seen.from) / 400, inLine, phases)}
             seen={seen}
             scale={scale}
             ticks={ticks}
@@ -255,7 +269,7 @@ function Concurrency({ steps, limit, scale }: { steps: Step[]; limit: number; sc
   )
 }
 
-const drawn: SpanKind[] = ["queued", "run", "retry", "waiting"]
+const drawn: SpanKind[] = ["blocked", "queued", "run", "retry", "waiting"]
 
 function Legend() {
   return (
@@ -371,10 +385,16 @@ function LaneHeading({ owner, batch, bars }: { owner: string; batch: string; bar
 
 function JobBar({ bar: { job, from, to, parts }, scale, end }: { bar: Bar; scale: Scale; end: number }) {
   const { startedAt, createdAt } = job
-  const ran =
-    startedAt === undefined
-      ? `waited ${duration(to - createdAt)}, never started`
-      : `waited ${duration(startedAt - createdAt)}, ran ${duration(to - startedAt)}`
+  const since = inLine(job, end)
+  const blocked = since > createdAt ? [`blocked ${duration(since - createdAt)}`] : []
+  const waited = (until: number) => [...blocked, `waited ${duration(until - Math.min(since, until))}`]
+  const ran = (
+    isGroup(job)
+      ? [`stood for its jobs for ${duration(to - createdAt)}`]
+      : startedAt === undefined
+        ? [...waited(to), isLive(job) ? "not started yet" : "never started"]
+        : [...waited(startedAt), `ran ${duration(to - startedAt)}`]
+  ).join(", ")
   const label = `${job.id}: ${stateWords[job.state].word}, ${ran}`
   const left = Math.max(0, scale(from))
   const width = Math.min(100, scale(to)) - left

@@ -43,11 +43,11 @@ function* outermost(text: string, left: { looks: number; tries: number }): Gener
   const found: string[] = []
   for (let at = 0; at < text.length; at++) {
     if (text[at] !== "{" && text[at] !== "[") continue
-    const end = endOf(text, at, left.looks)
+    const { end, isDeep } = extentOf(text, at, left.looks)
     left.looks -= (end ?? text.length) - at
     if (left.looks < 0) break
     if (end === undefined) continue
-    found.push(text.slice(at, end))
+    if (!isDeep) found.push(text.slice(at, end))
     at = end - 1
   }
   for (const each of found.reverse()) {
@@ -58,9 +58,10 @@ function* outermost(text: string, left: { looks: number; tries: number }): Gener
   }
 }
 
-/** Where the value that begins there ends, if it does. */
-function endOf(text: string, from: number, looks: number): number | undefined {
+/** Where the value that begins there ends, if it does, and whether it is too deep. */
+function extentOf(text: string, from: number, looks: number): { end?: number; isDeep: boolean } {
   let depth = 0
+  let isDeep = false
   let isInText = false
   for (let at = from; at < text.length && at - from <= looks; at++) {
     const character = text[at]
@@ -68,27 +69,18 @@ function endOf(text: string, from: number, looks: number): number | undefined {
       if (character === "\\") at++
       else if (character === '"') isInText = false
     } else if (character === '"') isInText = true
-    else if (character === "{" || character === "[") depth++
-    else if ((character === "}" || character === "]") && --depth === 0) return at + 1
+    else if (character === "{" || character === "[") isDeep = ++depth > mostDepth || isDeep
+    else if ((character === "}" || character === "]") && --depth === 0) return { end: at + 1, isDeep }
   }
-  return undefined
+  return { isDeep }
 }
 
 function parsed(text: string): Json | undefined {
+  if (extentOf(text, 0, text.length).isDeep) return undefined
   try {
     // What JSON cannot say, as 1e999, does not come back.
-    const value: Json = JSON.parse(JSON.stringify(JSON.parse(text)))
-    return isShallow(value) ? value : undefined
+    return JSON.parse(JSON.stringify(JSON.parse(text)))
   } catch {
     return undefined
   }
-}
-
-function isShallow(value: Json): boolean {
-  let level = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > mostDepth) return false
-    level = level.flatMap((each) => (each instanceof Object ? Object.values(each) : []))
-  }
-  return true
 }

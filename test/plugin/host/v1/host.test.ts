@@ -332,6 +332,24 @@ describe("Models", () => {
       ],
     })
   })
+
+  it("are unpriced where whatever they are used for costs nothing", async () => {
+    const priceOf = (input: number, output: number) => ({
+      cost: { input, output, cache: { read: 0, write: 0 } },
+    })
+    const providers = [
+      { id: "fake", models: { free: priceOf(0, 0), dear: priceOf(0, 1), in: priceOf(1, 0) } },
+    ]
+    const { host } = hostAnswered(() => Response.json({ providers, default: {} }))
+    expect(await host.models("ses_owner")).toEqual({
+      ok: true,
+      value: [
+        { name: "fake/free", variants: [], isUnpriced: true },
+        { name: "fake/dear", variants: [] },
+        { name: "fake/in", variants: [] },
+      ],
+    })
+  })
 })
 
 describe("What a person is told", () => {

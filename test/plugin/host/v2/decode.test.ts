@@ -43,6 +43,20 @@ describe("Models", () => {
       { name: "other/a/b", variants: [] },
     ])
   })
+
+  it("are unpriced where whatever they are used for costs nothing", () => {
+    const price = (input: number, output: number) => ({ input, output, cache: { read: 0, write: 0 } })
+    const data = [
+      { providerID: "fake", id: "free", cost: [price(0, 0), price(0, 0)] },
+      { providerID: "fake", id: "unknown", cost: [] },
+      { providerID: "fake", id: "dear", cost: [price(0, 0), price(0, 1)] },
+    ]
+    expect(decodeModels({ data }).map(({ name, isUnpriced }) => [name, isUnpriced])).toEqual([
+      ["fake/free", true],
+      ["fake/unknown", true],
+      ["fake/dear", undefined],
+    ])
+  })
 })
 
 describe("A conversation", () => {

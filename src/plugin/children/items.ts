@@ -1,0 +1,209 @@
+import type { Answer, ChildInput } from "../../machines/effects.ts"
+import type { JobInput } from "../../machines/events.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import type { Troupe } from "../../machines/troupe.ts"
+import type { Host, HostSession, Result } from "../host/port.ts"
+import { excerpt } from "../records/words.ts"
+import { failure } from "./failure.ts"
+
+/** Jobs that one task comes to at most. */
+export const mostItems = 64
+/** What stands for an item in the words of its task. */
+export const placeholder = "{{item}}"
+/** How many that are left out are named, and how much of each is shown, characters. */
+const mostNamed = 20
+const longestNamed = 100
+/** Before it is asked again which of the jobs there are. Milliseconds. */
+const pauseMs = 2_000
+
+export type ItemsOptions = {
+  host: Pick<Host, "session">
+  troupe: Pick<Troupe, "start" | "cancel" | "records">
+  /** Brings back what earlier processes have left of an owner. */
+  recovery: {
+    owner(session: string): Promise<void>
+    isInDoubt(owner: string): boolean
+    elsewhere(owner: string): readonly { id: string }[]
+  }
+  /** Holds a child to what its owner may do now. */
+  hold(
+    owner: string,
+    child: { session: string; agent: string; ownerAgent: string | undefined },
+  ): Promise<Result<unknown>>
+  now: () => number
+}
+
+export type Items = {
+  /** Starts those jobs of a task that are not there yet, and waits for all of them. Takes the place of a prompt. */
+  run(child: ChildInput, signal: AbortSignal): Promise<Answer>
+  /** Whether a job stands for items. */
+  isGroup(job: Pick<JobRecord, "owner" | "id">): boolean
+  stop(): void
+}
+
+/** The jobs for the items that another job has found: see `each` in `JobInput`. */
+export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions): Items {
+  const { records } = troupe
+  const groups = new Set<string>()
+
+  // Whoever ends a task ends what it has become.
+  const stop = records.subscribe((record) => {
+    if (!hasEnded(record) || record.state === "done" || !isGroup(record)) return
+    if (record.error?.kind === "dependency") return
+    troupe.cancel(itemsOf(record), `${record.id}, which it is one of, was ${record.state}`)
+  })
+  const stopForgetting = records.onForgotten((record) => groups.delete(keyOf(record)))
+
+  const isGroup: Items["isGroup"] = (job) => groups.has(keyOf(job))
+  const itemsOf = ({ owner, id }: Pick<JobRecord, "owner" | "id">) =>
+    records.of(owner).filter((record) => isItemOf(record.id, id))
+
+  async function run({ job, session }: ChildInput, signal: AbortSignal): Promise<Answer> {
+    groups.add(keyOf(job))
+    const found = foundIn(job, records.get(job.owner, job.each?.from ?? ""))
+    if (typeof found === "string") return { text: "", error: { kind: "dependency", message: found } }
+    if (found.length === 0) return { text: "Nothing to do: the list is empty." }
+    const items = found.slice(0, mostItems)
+    const ids = items.map((_, index) => `${job.id}.${index + 1}`)
+    await allKnown(job.owner, signal)
+    const { rules } = await held(job, session)
+    if (signal.aborted) throw failure("interrupted", { message: "nobody waits for it any more" })
+    const there = new Set([
+      ...records.of(job.owner).map(({ id }) => id),
+      ...recovery.elsewhere(job.owner).map(({ id }) => id),
+    ])
+    for (const [index, id] of ids.entries())
+      if (!there.has(id)) troupe.start(itemJob(job, id, items[index] ?? "", rules, now()))
+    await ended(job.owner, ids, signal)
+    return answerOf(job.owner, ids, leftOut(found))
+  }
+
+  /** A restart may have left some of them: none is to be started twice. */
+  async function allKnown(owner: string, signal: AbortSignal): Promise<void> {
+    await recovery.owner(owner)
+    while (recovery.isInDoubt(owner) && !signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs).unref())
+      await recovery.owner(owner)
+    }
+  }
+
+  /** Its own session has the rules of its items, which may do no more than their owner by now. */
+  async function held({ owner, agent, startedBy }: JobInput, session: string): Promise<HostSession> {
+    const kept = await hold(owner, { session, agent, ownerAgent: startedBy?.agent })
+    if (!kept.ok) throw failure("create", kept.error)
+    const found = await host.session(session)
+    if (!found.ok) throw failure("create", found.error)
+    return found.value
+  }
+
+  function ended(owner: string, ids: readonly string[], signal: AbortSignal): Promise<void> {
+    const isOver = () =>
+      ids.every((id) => {
+        const record = records.get(owner, id)
+        return record !== undefined && hasEnded(record)
+      })
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isOver() && !signal.aborted) return
+        unsubscribe()
+        signal.removeEventListener("abort", look)
+        resolve()
+      }
+      const unsubscribe = records.subscribe(look)
+      signal.addEventListener("abort", look)
+      look()
+    })
+  }
+
+  function answerOf(owner: string, ids: readonly string[], left: string): Answer {
+    const items = ids.flatMap((id) => records.get(owner, id) ?? [])
+    const bad = items.filter(({ state }) => state !== "done")
+    const words = `${items.length - bad.length} of ${items.length} items are done${left}.`
+    if (bad.length === 0) return { text: words }
+    const named = bad.slice(0, mostNamed).map(({ id, state }) => `${id}: ${state}`)
+    const more = bad.length > named.length ? ` and ${bad.length - named.length} more` : ""
+    const message = `${words} The others: ${named.join(", ")}${more}`
+    return { text: words, error: { kind: "dependency", message } }
+  }
+
+  return {
+    run,
+    isGroup,
+    stop() {
+      stop()
+      stopForgetting()
+    },
+  }
+}
+
+/** Whether a job is one of those that a task for each of some items has become. */
+export const isItemOf = (id: string, group: string) =>
+  id.startsWith(`${group}.`) && /^[1-9]\d*$/.test(id.slice(group.length + 1))
+
+/** A task's words for one of its items. */
+export const withItem = (words: string, item: string) => words.replaceAll(placeholder, () => item)
+
+/** The items in a job's structured result, or why there are none. */
+export function itemsIn(structured: unknown, path: string | undefined): string[] | string {
+  const at = path === undefined ? onlyListIn(structured) : valueAt(structured, path)
+  if (!Array.isArray(at)) {
+    const where = path === undefined ? "" : ` at ${JSON.stringify(path)}`
+    return `has no list${where} in its structured result`
+  }
+  return at.map((item) => (typeof item === "string" ? item : JSON.stringify(item)))
+}
+
+/** What is left out of a list that is too long, in words. */
+export function leftOut(items: readonly string[]): string {
+  const left = items.slice(mostItems)
+  if (left.length === 0) return ""
+  const named = left.slice(0, mostNamed).map((item) => excerpt(item, longestNamed))
+  const more = left.length > named.length ? ` and ${left.length - named.length} more` : ""
+  return `; left of ${items.length}: ${named.join(", ")}${more}`
+}
+
+function foundIn({ each }: JobInput, record: JobRecord | undefined): string[] | string {
+  if (!each) return "it has no items"
+  if (record?.structured === undefined) return `${each.from} has no structured result: give it a schema`
+  const found = itemsIn(record.structured, each.path)
+  return typeof found === "string" ? `${each.from} ${found}` : found
+}
+
+/** An object with one list in it needs no path. */
+function onlyListIn(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  const [list, ...others] = Object.values(value).filter((each) => Array.isArray(each))
+  return others.length === 0 ? list : undefined
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((at, key) => {
+    return typeof at === "object" && at !== null && Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined
+  }, value)
+}
+
+function itemJob(
+  { each, needs, session: _session, earlier: _earlier, hasBegun: _hasBegun, ...group }: JobInput,
+  id: string,
+  item: string,
+  rules: HostSession["rules"],
+  at: number,
+): JobInput {
+  const others = needs?.filter((need) => need.id !== each?.from) ?? []
+  return {
+    ...group,
+    id,
+    prompt: withItem(group.prompt, item),
+    description:
+      each?.description === undefined ? excerpt(item, longestNamed / 2) : withItem(each.description, item),
+    rules,
+    needs: others.length > 0 ? others : undefined,
+    timeoutMs: each?.timeoutMs ?? group.timeoutMs,
+    idleMs: each?.idleMs ?? group.idleMs,
+    createdAt: at,
+    askedAt: at,
+    run: 1,
+  }
+}
+
+const keyOf = ({ owner, id }: Pick<JobRecord, "owner" | "id">) => `${owner}/${id}`

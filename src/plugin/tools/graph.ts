@@ -1,0 +1,155 @@
+import { breachOf, endOf, standingOf } from "../../machines/needs.ts"
+import { hasEnded, type Need } from "../../machines/record.ts"
+import { itemsIn, mostItems } from "../children/items.ts"
+import type { Task } from "./arguments.ts"
+import { listed, type Services } from "./services.ts"
+
+type Named = { name: string; task: Task }
+type Refused = { name: string; refused: string }
+
+/**
+ * Refuses what could never begin: tasks that need each other in a circle, those that need what there is not or what
+ * has ended otherwise, and those that need a refused one.
+ */
+export function refuseUnmeetable<Sound extends Named>(
+  items: readonly (Sound | Refused)[],
+  services: Services,
+  owner: string,
+): (Sound | Refused)[] {
+  const refusals = new Map<Sound | Refused, string>()
+  const isRefused = (item: Sound | Refused) => "refused" in item || refusals.has(item)
+  /** Of two tasks with one id the first gets it. */
+  const taskOf = (id: string) =>
+    items.find((item) => !isRefused(item) && "task" in item && namesOf(item.task).includes(id)) ??
+    items.find((item) => ("task" in item ? namesOf(item.task).includes(id) : item.name === id))
+
+  for (const item of items) {
+    const twin = "task" in item ? twinIn(item.task) : undefined
+    if (twin !== undefined) refusals.set(item, `it names ${twin} twice in needs`)
+  }
+  const next = (item: Sound | Refused) =>
+    "task" in item && !isRefused(item) ? needsOf(item.task).flatMap(({ id }) => taskOf(id) ?? []) : []
+  for (let circle = circleIn(items, next); circle; circle = circleIn(items, next)) {
+    const path = [...circle, circle[0]]
+      .map((item) => (item && "task" in item ? item.task.id : ""))
+      .join(" → ")
+    const words = circle.length === 1 ? "it needs itself" : `they need each other in a circle: ${path}`
+    for (const item of circle) refusals.set(item, words)
+  }
+
+  const obstacleTo = (need: Need) => {
+    const task = taskOf(need.id)
+    if (task) return isRefused(task) ? `it needs ${need.id}, which was refused` : undefined
+    return obstacleAmongJobs(services, owner, need)
+  }
+  /** Why there are no items in what they are to come from. */
+  const lackOf = ({ each }: Task) => {
+    if (each === undefined || Array.isArray(each)) return undefined
+    const { from, path } = each
+    const task = taskOf(from)
+    if (task && "task" in task)
+      return task.task.schema && !task.task.each
+        ? undefined
+        : `${from} has no schema, so no list that each could be from`
+    const record = services.troupe.records.get(owner, from)
+    if (record?.state !== "done") return undefined
+    const found = itemsIn(record.structured, path)
+    return typeof found === "string" ? `${from} ${found}` : undefined
+  }
+  for (let before = -1; before < refusals.size; ) {
+    before = refusals.size
+    for (const item of items) {
+      if (!("task" in item) || isRefused(item)) continue
+      const obstacle = [...needsOf(item.task).map(obstacleTo), lackOf(item.task)].find(
+        (words) => words !== undefined,
+      )
+      if (obstacle !== undefined) refusals.set(item, obstacle)
+    }
+  }
+  return items.map((item) => {
+    const refused = refusals.get(item)
+    return refused === undefined ? item : { name: item.name, refused }
+  })
+}
+
+/** What jobs are to need: of a list of items, every job that came of it. */
+export function needsFor(
+  { task }: Named,
+  items: readonly (Named | Refused)[],
+  { troupe }: Services,
+  owner: string,
+): Need[] | undefined {
+  const idsFor = (id: string) => {
+    const list = items.find((item): item is Named => "task" in item && item.task.id === id)?.task.each
+    if (Array.isArray(list)) return itemIds(id, list)
+    return list || troupe.records.get(owner, id) ? [id] : (jobsOfList(troupe.records, owner, id) ?? [id])
+  }
+  const needs = needsOf(task).flatMap(({ id, on }) => idsFor(id).map((each): Need => ({ id: each, on })))
+  return needs.length > 0 ? [...new Map(needs.map((need) => [need.id, need])).values()] : undefined
+}
+
+export const itemIds = (id: string, items: readonly unknown[]) =>
+  items.slice(0, mostItems).map((_, index) => `${id}.${index + 1}`)
+
+function needsOf({ needs = [], each }: Task): Need[] {
+  return each === undefined || Array.isArray(each) ? needs : [...needs, { id: each.from, on: "done" }]
+}
+
+/** By which ids others may need it. */
+function namesOf({ id, each }: Task): string[] {
+  if (id === undefined) return []
+  return Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]
+}
+
+function twinIn({ needs = [] }: Task): string | undefined {
+  return needs.find(({ id }, index) => needs.findIndex((other) => other.id === id) < index)?.id
+}
+
+/** The first circle on the way from any of them. */
+function circleIn<Item>(items: readonly Item[], next: (item: Item) => Item[]): Item[] | undefined {
+  const over = new Set<Item>()
+  for (const start of items) {
+    const way: { item: Item; ahead: Item[] }[] = [{ item: start, ahead: next(start) }]
+    for (let last = way.at(-1); last; last = way.at(-1)) {
+      const item = last.ahead.shift()
+      if (item === undefined) {
+        over.add(last.item)
+        way.pop()
+        continue
+      }
+      const index = way.findIndex((each) => each.item === item)
+      if (index >= 0) return way.slice(index).map((each) => each.item)
+      if (!over.has(item)) way.push({ item, ahead: next(item) })
+    }
+  }
+  return undefined
+}
+
+function obstacleAmongJobs(services: Services, owner: string, need: Need): string | undefined {
+  const { troupe, recovery } = services
+  const { id, on } = need
+  const theirs = recovery.elsewhere(owner).find((job) => job.id === id)
+  if (theirs) return `it needs ${id}, a job of another opencode (pid ${theirs.pid})`
+  const record = troupe.records.get(owner, id)
+  if (record && hasEnded(record)) {
+    const end = endOf(record)
+    if (standingOf(need, end) !== "broken") return undefined
+    return `${breachOf(end)}; send ${id} a message first, or need {id: "${id}", on: "ended"}`
+  }
+  if (record) return undefined
+  const group = jobsOfList(troupe.records, owner, id)
+  if (group)
+    return group
+      .map((each) => obstacleAmongJobs(services, owner, { id: each, on }))
+      .find((words) => words !== undefined)
+  const known = troupe.records.of(owner).map((job) => job.id)
+  const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
+  return `it needs ${id}, which is no task of this call and no job of yours (${there})`
+}
+
+/** The jobs that a list of items of an earlier call has become. */
+function jobsOfList(records: Services["troupe"]["records"], owner: string, id: string): string[] | undefined {
+  const ids: string[] = []
+  while (records.get(owner, `${id}.${ids.length + 1}`)) ids.push(`${id}.${ids.length + 1}`)
+  return ids.length > 0 ? ids : undefined
+}

@@ -1,0 +1,87 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { checkOf } from "../../../../src/plugin/children/schema/answer.ts"
+import { checkFor, loadSchema } from "../../../../src/plugin/children/schema/schemas.ts"
+
+const wanted = {
+  type: "object",
+  properties: { n: { type: "integer" } },
+  required: ["n"],
+  additionalProperties: false,
+}
+const check = await checkFor(wanted)
+const anything = checkOf(() => [])
+
+describe("An answer is read", () => {
+  it.each([
+    ["as it is", '{"n":1}'],
+    ["with space around it", '\n  {"n": 1}\n'],
+    ["in a fenced block", 'Here it is:\n```json\n{"n": 1}\n```\nI hope it helps.'],
+    ["in a block of another kind", '~~~\n{"n": 1}\n~~~'],
+    ["in an indented block", 'So:\n  ```JSON\n  {"n": 1}\n  ```'],
+    ["in the last of several blocks", '```json\n{"n": 7}\n```\nNo, rather:\n```json\n{"n": 1}\n```'],
+    ["in the last that fits", '```json\n{"n": 1}\n```\nas in\n```json\n{"name": 7}\n```'],
+    ["after prose", 'I looked at [1] and {a}. The result is {"n": 1}'],
+    ["before prose", '{"n": 1} is the result, see [2].'],
+    ["in prose whose quotes are odd", 'It is 5" long: {"n": 1}'],
+    ["behind a bracket that is never closed", 'see [ and {"n": 1}'],
+    ["in brackets that are no JSON", 'the result (see {note: {"n": 1}})'],
+    ["with a text of brackets before it", '"[{" {"n": 1}'],
+  ])("%s", (_, answer) => {
+    expect(check(answer)).toEqual({ value: { n: 1 } })
+  })
+
+  it.each([
+    ["there is none", "I could not find it.", ["it has no JSON value"]],
+    ["it is empty", "", ["it has no JSON value"]],
+    ["it is cut off", '{"n": ', ["it has no JSON value"]],
+    ["it does not fit", 'Well:\n```\n{"n": "1"}\n```', ["n must be integer"]],
+    [
+      "it is far too long",
+      `{"n": 1}${" ".repeat(500_000)}`,
+      ["it has 500008 characters: more than 500000 are not read"],
+    ],
+    ["it is far too deep", `${"[".repeat(10_000)}${"]".repeat(10_000)}`, ["it has no JSON value"]],
+  ])("and what is wrong is said where %s", (_, answer, problems) => {
+    expect(check(answer)).toEqual({ problems })
+  })
+
+  it.each([
+    ["brackets", "[".repeat(400_000)],
+    ["brackets and quotes", '["'.repeat(200_000)],
+    ["small values", "[x] ".repeat(120_000)],
+    ["blocks", "```\n".repeat(120_000)],
+  ])("soon, also where it is nothing but %s", (_, answer) => {
+    const began = performance.now()
+    expect(check(answer)).toEqual({ problems: ["it has no JSON value"] })
+    // A tenth of that on an idle machine; without its bounds it would take minutes.
+    expect(performance.now() - began).toBeLessThan(5_000)
+  })
+
+  it("as what JSON can say: a number beyond all bounds is none", () => {
+    expect(anything("1e999")).toEqual({ value: null })
+  })
+
+  it("whatever words stand around it", () => {
+    const prose = fc.string({ unit: fc.constantFrom("a", " ", "\n", ".", "'", "(", "}", "]", "`") })
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 3 }), prose, prose, (value, before, after) => {
+        fc.pre(value instanceof Object)
+        const same: unknown = JSON.parse(JSON.stringify(value))
+        expect(anything(`${before}${JSON.stringify(value)}${after}`)).toEqual({ value: same })
+      }),
+    )
+  })
+})
+
+describe("A schema", () => {
+  it("is compiled once for all that have the same", () => {
+    expect(loadSchema({ ...wanted })).toBe(loadSchema({ ...wanted }))
+  })
+
+  it("that cannot be had lets nothing fit", async () => {
+    expect((await checkFor({ type: "none" }))("1")).toEqual({
+      problems: [expect.stringContaining(`the schema.type is "none"`)],
+    })
+  })
+})

@@ -1,0 +1,130 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { Effort, TooMuchEffort } from "../../../../src/plugin/children/schema/effort.ts"
+import { compilePattern } from "../../../../src/plugin/children/schema/pattern.ts"
+
+function matches(pattern: string, text: string, steps = 1_000_000): boolean {
+  const effort = new Effort()
+  effort.give(steps)
+  return compilePattern(pattern, effort).test(text)
+}
+
+/** JavaScript's own, in the same two ways. */
+function expected(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern, "u")
+  } catch {
+    return new RegExp(pattern)
+  }
+}
+
+const atom = fc.constantFrom(
+  ...[
+    "a",
+    "b",
+    "c",
+    ".",
+    "\\d",
+    "\\w",
+    "\\s",
+    "\\.",
+    "[ab]",
+    "[^a]",
+    "[a-c\\d]",
+    "[\\]]",
+    "é",
+    "😀",
+    "-",
+    "\\-",
+    "}",
+  ],
+  ...[
+    "\\u0061",
+    "\\x62",
+    "\\u{1F600}",
+    "\\uD83D\\uDE00",
+    "\\p{L}",
+    "\\n",
+    "^",
+    "$",
+    "\\b",
+    "\\B",
+    "[]",
+    "[^]",
+    "{",
+    "]",
+  ],
+)
+const quantifier = fc.constantFrom("", "*", "+", "?", "{2}", "{1,}", "{0,2}", "*?", "+?", "{2,3}?")
+const { pattern } = fc.letrec<{ pattern: string; group: string; part: string }>((tie) => ({
+  pattern: fc
+    .array(
+      fc.array(tie("part"), { maxLength: 4 }).map((parts) => parts.join("")),
+      { minLength: 1, maxLength: 3 },
+    )
+    .map((choices) => choices.join("|")),
+  group: fc
+    .tuple(fc.constantFrom("(", "(?:", "(?<name>", "(?=", "(?!"), tie("pattern"))
+    .map(([open, inner]) => `${open}${inner})`),
+  part: fc
+    .tuple(fc.oneof({ depthSize: "small" }, atom, tie("group")), quantifier)
+    .map(([what, often]) => what + often),
+}))
+const text = fc.string({
+  unit: fc.constantFrom("a", "b", "c", "1", "-", " ", ".", "é", "😀", "\n", "]"),
+  maxLength: 7,
+})
+
+describe("A pattern of a schema", () => {
+  it("matches what JavaScript's regular expression does", () => {
+    fc.assert(
+      fc.property(pattern, fc.array(text, { minLength: 4, maxLength: 4 }), (source, texts) => {
+        fc.pre(isExpression(source))
+        for (const each of texts) {
+          const is = matches(source, each)
+          if (is !== expected(source).test(each))
+            throw new Error(`/${source}/ on ${JSON.stringify(each)} is ${is}`)
+        }
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it.each([
+    ["^(a+)+$", `${"a".repeat(5_000)}!`],
+    ["^(a|a)*$", `${"a".repeat(5_000)}!`],
+    ["^(.*,){11}P", ",".repeat(5_000)],
+    ["^(([a-z])+.)+[A-Z]([a-z])+$", "a".repeat(5_000)],
+    ["(x+x+)+y", "x".repeat(5_000)],
+  ])("is over at once where JavaScript's would go on for years: %s", (source, given) => {
+    expect(matches(source, given)).toBe(false)
+  })
+
+  it("gives up where a look ahead at each character would take too long", () => {
+    expect(() => matches("^(?:(?=.*x).)*$", `${"a".repeat(100_000)}x`)).toThrow(TooMuchEffort)
+  })
+
+  it.each([
+    ["(", "is no regular expression"],
+    ["a{2,1}", "is no regular expression"],
+    ["(a)\\1", "refers back to a group, which is not supported"],
+    ["(?<n>a)\\k<n>", "refers back to a group, which is not supported"],
+    ["(?<=a)b", "looks behind, which is not supported"],
+    ["(?<!a)b", "looks behind, which is not supported"],
+    ["a".repeat(1_001), "has 1001 characters: it may have at most 1000"],
+    ["a{6000}", "is too large: its repetitions are written out"],
+    ["((((a{9}){9}){9}){9}){9}", "is too large: its repetitions are written out"],
+    ["((((){99}){99}){99}){99}", "is too large: its repetitions are written out"],
+  ])("is refused where it cannot be checked in time: %s", (source, why) => {
+    expect(() => compilePattern(source, new Effort())).toThrow(why)
+  })
+})
+
+function isExpression(source: string): boolean {
+  try {
+    expected(source)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,326 @@
+import { Ajv2020 } from "ajv/dist/2020.js"
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import type { Plain } from "../../../../src/plugin/children/schema/reading.ts"
+import { compileSchema } from "../../../../src/plugin/children/schema/validator.ts"
+
+function problemsWith(schema: Plain, value: unknown): string[] {
+  const compiled = compileSchema(schema, "the schema")
+  if (!compiled.ok) throw new Error(compiled.problems.join("; "))
+  return compiled.problems(value)
+}
+
+function refusal(schema: Plain): string[] {
+  const compiled = compileSchema(schema, "tasks[0].schema")
+  return compiled.ok ? [] : compiled.problems
+}
+
+/** So many schemas, each of which refers to the next one twice: checking the first would double with each. */
+const bomb = (length: number): Plain => ({
+  $ref: "#/$defs/d0",
+  $defs: Object.fromEntries(
+    Array.from({ length }, (_, index) => {
+      const next = { $ref: `#/$defs/d${index + 1}` }
+      return [`d${index}`, index === length - 1 ? {} : { allOf: [next, next] }]
+    }),
+  ),
+})
+const nested = (levels: number): Plain =>
+  Array.from({ length: levels }).reduce<Plain>((inner) => ({ not: inner }), {})
+const texts = (length: number) => Array.from({ length }, (_, index) => `field${index}`)
+
+describe("A schema is refused", () => {
+  it.each<[string, Plain, string]>([
+    [
+      "a keyword that is none",
+      { name: "string" },
+      `.name is no keyword of JSON Schema that is supported; fields stand under "properties"`,
+    ],
+    [
+      "one further in",
+      { properties: { "odd one": { kind: 1 } } },
+      `.properties["odd one"].kind is no keyword of JSON Schema that is supported`,
+    ],
+    [
+      "a type that is none",
+      { items: { type: "strng" } },
+      `.items.type is "strng": it must be "object", "array", `,
+    ],
+    ["no type at all", { type: [] }, ".type is []: it must be "],
+    [
+      "a schema that is none",
+      { properties: { a: "number" } },
+      `.properties.a is "number": it must be a schema`,
+    ],
+    ["fields that are none", { properties: ["a"] }, `.properties is ["a"]: it must be an object of schemas`],
+    [
+      "a length that is none",
+      { anyOf: [{}, { maxLength: -1 }] },
+      ".anyOf[1].maxLength is -1: it must be a whole number, at least 0",
+    ],
+    ["names that are none", { required: "a" }, `.required is "a": it must be a list of texts`],
+    ["a bound that is none", { minimum: "1" }, `.minimum is "1": it must be a number`],
+    ["a bound of draft 4", { exclusiveMinimum: true }, ".exclusiveMinimum is true: it must be a number"],
+    ["a step of nothing", { multipleOf: 0 }, ".multipleOf is 0: it must be a number above 0"],
+    ["no choice", { enum: [] }, ".enum is []: it must be a list that is not empty"],
+    ["no choice of schemas", { oneOf: [] }, ".oneOf is []: it must be a list of schemas that is not empty"],
+    ["a flag that is none", { uniqueItems: 1 }, ".uniqueItems is 1: it must be true or false"],
+    ["a pattern that is none", { pattern: "(" }, ".pattern is no regular expression"],
+    ["another one", { patternProperties: { "[": {} } }, `.patternProperties["["] is no regular expression`],
+    [
+      "a pattern that cannot be checked safely",
+      { pattern: "(a)\\1" },
+      ".pattern refers back to a group, which is not supported",
+    ],
+    [
+      "another document",
+      { $ref: "https://example.com/s.json" },
+      `.$ref is "https://example.com/s.json": it must be a place in this schema, as "#/$defs/name": others are not read`,
+    ],
+    [
+      "a file",
+      { items: { $ref: "file:///etc/passwd" } },
+      `.items.$ref is "file:///etc/passwd": it must be a place in this schema`,
+    ],
+    [
+      "a place that is not there",
+      { $ref: "#/$defs/a", $defs: { b: {} } },
+      `.$ref is "#/$defs/a": there is no schema there`,
+    ],
+    [
+      "a place that is no schema",
+      { $ref: "#/enum", enum: [1] },
+      `.$ref is "#/enum": there is no schema there`,
+    ],
+    ["a place that cannot be read", { $ref: "#/%" }, `.$ref is "#/%": there is no schema there`],
+    ["itself", { $ref: "#" }, " refers to itself without end, or is too deep"],
+    [
+      "itself by way of others",
+      { allOf: [{ $ref: "#/$defs/a" }], $defs: { a: { anyOf: [{ $ref: "#" }] } } },
+      " refers to itself without end",
+    ],
+    ["more evaluations than anybody can wait for", bomb(40), " refers to itself without end"],
+    ["too many levels", nested(60), "is nested too deep: at most 50 levels"],
+    ["levels without end", nested(20_000), " is nested too deep: it may have at most 30000"],
+    ["too much", { enum: texts(3_000) }, " has 34900 characters of JSON: it may have at most 30000"],
+    [
+      "too many schemas",
+      { properties: Object.fromEntries(texts(600).map((name) => [name, {}])) },
+      " has more than 500 schemas in it",
+    ],
+  ])("for %s, with the place", (_, schema, words) => {
+    expect(refusal(schema)[0]).toMatch(/^tasks\[0\]\.schema/)
+    expect(refusal(schema)[0]?.replace("tasks[0].schema", "")).toContain(words)
+  })
+
+  it("with all that is wrong with it, up to a few", () => {
+    expect(refusal({ type: 1, properties: { a: 2, b: { pattern: "[" } } })).toEqual([
+      expect.stringContaining(".type is 1"),
+      expect.stringContaining(".properties.a is 2"),
+      expect.stringContaining(".properties.b.pattern is no regular expression"),
+    ])
+    expect(refusal({ properties: Object.fromEntries(texts(9).map((name) => [name, 1])) })).toHaveLength(6)
+  })
+})
+
+describe("A value", () => {
+  it.each<[string, Plain, unknown, string[]]>([
+    ["fits", { type: "object", properties: { a: { type: "integer" } } }, { a: 1 }, []],
+    [
+      "has the wrong type somewhere",
+      { properties: { a: { items: { type: "integer" } } } },
+      { a: [1, "2"] },
+      ["a[1] must be integer"],
+    ],
+    ["lacks a field", { required: ["a"] }, {}, ["the value must have required property 'a'"]],
+    [
+      "lacks one that every object inherits",
+      { required: ["toString"] },
+      {},
+      ["the value must have required property 'toString'"],
+    ],
+    [
+      "has a field too many",
+      { additionalProperties: false },
+      { b: 1 },
+      [`the value must NOT have additional properties: "b"`],
+    ],
+    [
+      "is not among the choices",
+      { enum: ["x", 2] },
+      "y",
+      [`the value must be equal to one of the allowed values: ["x",2]`],
+    ],
+    ["is not the one", { const: { a: 1 } }, 1, [`the value must be equal to constant: {"a":1}`]],
+    [
+      "has a bad name",
+      { propertyNames: { maxLength: 1 } },
+      { ab: 1 },
+      [`the value: the name "ab" must NOT have more than 1 characters`],
+    ],
+    [
+      "has twins",
+      { uniqueItems: true },
+      [
+        { a: 1, b: [{ c: 1, d: 2 }] },
+        { b: [{ d: 2, c: 1 }], a: 1 },
+      ],
+      ["the value must NOT have duplicate items"],
+    ],
+    ["has none", { uniqueItems: true }, [1, "1", [1], { 1: 1 }, null, "null"], []],
+    ["need not be unique", { uniqueItems: false }, [1, 1], []],
+    ["is a multiple, whatever the processor says", { multipleOf: 0.01 }, 0.07, []],
+    ["is none", { multipleOf: 0.01 }, 0.075, ["the value must be multiple of 0.01"]],
+    [
+      "does not match",
+      { pattern: "^(a+)+$" },
+      `${"a".repeat(99)}!`,
+      [`the value must match pattern "^(a+)+$"`],
+    ],
+    [
+      "has a list as drafts up to 2019-09 describe it",
+      { items: [{ type: "string" }], additionalItems: false },
+      ["a", 1],
+      ["the value must NOT have more than 1 items"],
+    ],
+    [
+      "is deep in one that refers to itself",
+      { properties: { next: { $ref: "#" }, n: { type: "number" } } },
+      { next: { next: { n: "1" } } },
+      ["next.next.n must be number"],
+    ],
+    [
+      "is annotated alone",
+      {
+        title: "t",
+        format: "email",
+        default: 1,
+        "x-order": 2,
+        $schema: "http://json-schema.org/draft-07/schema#",
+        $id: "https://example.com/a",
+      },
+      "no address",
+      [],
+    ],
+    [
+      "has names out of the ordinary",
+      { properties: { "a/b": { items: { type: "null" } } } },
+      { "a/b": [1] },
+      [`["a/b"][0] must be null`],
+    ],
+  ])("that %s", (_, schema, value, problems) => {
+    expect(problemsWith(schema, value)).toEqual(problems)
+  })
+
+  it("with much that is wrong is told of some of it", () => {
+    const problems = problemsWith(
+      { items: { type: "string" } },
+      Array.from({ length: 1_000 }, (_, index) => index),
+    )
+    expect(problems).toHaveLength(9)
+    expect(problems.at(-1)).toBe("992 more")
+  })
+
+  it.each<[string, Plain, unknown]>([
+    [
+      "doubles the work with each level",
+      {
+        $ref: "#/$defs/n",
+        $defs: {
+          n: {
+            anyOf: [
+              { type: "array", items: { $ref: "#/$defs/n" } },
+              { type: "array", items: { $ref: "#/$defs/n" } },
+            ],
+          },
+        },
+      },
+      JSON.parse(`${"[".repeat(60)}1${"]".repeat(60)}`),
+    ],
+    [
+      "has many patterns for many texts",
+      {
+        items: {
+          allOf: Array.from({ length: 200 }, (_, index) => ({ pattern: `^(a|aa)+$`, title: `${index}` })),
+        },
+      },
+      Array.from({ length: 1_000 }, () => "a".repeat(100)),
+    ],
+  ])("is given up where it %s", (_, schema, value) => {
+    expect(problemsWith(schema, value)).toEqual(["it takes too long to check against its schema"])
+  })
+})
+
+describe("What fits", () => {
+  const name = fc.constantFrom("a", "b", "c")
+  const { schema } = fc.letrec<{ schema: object; more: object | boolean }>((tie) => {
+    const some = <T>(each: fc.Arbitrary<T>) => fc.array(each, { minLength: 1, maxLength: 2 })
+    const keywords = {
+      type: fc.oneof(
+        fc.constantFrom("object", "array", "string", "integer"),
+        fc.constant(["null", "number"]),
+      ),
+      enum: some(fc.jsonValue({ maxDepth: 1 })),
+      minimum: fc.integer({ min: -2, max: 2 }),
+      maxLength: fc.integer({ min: 0, max: 3 }),
+      pattern: fc.constantFrom("^a", "b+$", "^(a|b)*$", "."),
+      properties: fc.dictionary(name, tie("more"), { maxKeys: 2 }),
+      patternProperties: fc.dictionary(fc.constantFrom("a", "^b"), tie("more"), { maxKeys: 2 }),
+      additionalProperties: tie("more"),
+      unevaluatedProperties: fc.boolean(),
+      unevaluatedItems: fc.boolean(),
+      required: fc.uniqueArray(name, { maxLength: 2 }),
+      propertyNames: tie("more"),
+      dependentRequired: fc.dictionary(name, fc.uniqueArray(name, { maxLength: 2 }), { maxKeys: 2 }),
+      dependentSchemas: fc.dictionary(name, tie("more"), { maxKeys: 2 }),
+      items: tie("more"),
+      prefixItems: some(tie("more")),
+      contains: tie("more"),
+      uniqueItems: fc.boolean(),
+      minItems: fc.integer({ min: 0, max: 2 }),
+      allOf: some(tie("more")),
+      anyOf: some(tie("more")),
+      oneOf: some(tie("more")),
+      not: tie("more"),
+      if: tie("more"),
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+      then: tie("more"),
+      else: tie("more"),
+      title: fc.constant("a title"),
+    }
+    const entries = Object.entries(keywords).map(([keyword, value]) => fc.tuple(fc.constant(keyword), value))
+    return {
+      more: fc.oneof({ maxDepth: 3 }, fc.boolean(), tie("schema")),
+      schema: fc.array(fc.oneof(...entries), { maxLength: 4 }).map((found) => Object.fromEntries(found)),
+    }
+  })
+  const value = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 2 },
+      fc.constantFrom(null, true, 0, 1, -3, 1.5, "", "a", "ab", "bcd"),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(name, tie("value"), { maxKeys: 3 }),
+    ),
+  })).value
+
+  const ajv = new Ajv2020({
+    strict: false,
+    validateSchema: false,
+    meta: false,
+    logger: false,
+    ownProperties: true,
+  })
+
+  it("is what fits for ajv as it comes", () => {
+    fc.assert(
+      fc.property(schema, fc.array(value, { minLength: 3, maxLength: 3 }), (asked, values) => {
+        const fits = ajv.compile(asked)
+        const compiled = compileSchema({ ...asked }, "the schema")
+        if (!compiled.ok) throw new Error(compiled.problems.join())
+        for (const each of values)
+          expect(compiled.problems(each).length === 0, JSON.stringify(each)).toBe(fits(each))
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
