@@ -39,6 +39,7 @@ const permissionTests = "test/plugin/children/permissions.test.ts"
 const hostOfOneTests = "test/plugin/host/v1/host.test.ts"
 const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
 const fallbackTests = "test/plugin/children/fallbacks.test.ts"
+const fallbackRaces = "test/machines/fallback-races.test.ts"
 const fallbackMachineTests = "test/machines/fallbacks.test.ts"
 const entryOfTwoTests = "test/plugin/opencode-2.test.ts"
 const budgetTests = "test/plugin/owners/budgets.test.ts"
@@ -1352,7 +1353,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       edits: [
         { from: "changed }: LeaveChildOutput) => changed.length > 0", to: "}: LeaveChildOutput) => false" },
       ],
-      suites: [fallbackTests, fallbackMachineTests],
+      suites: [fallbackTests, fallbackMachineTests, fallbackRaces],
     },
     {
       what: "a tool that nobody knows counts as one that only reads",
@@ -1383,7 +1384,13 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
           to: "if (snapshot) return",
         },
       ],
-      suites: [fallbackTests, fallbackMachineTests],
+      suites: [fallbackTests, fallbackMachineTests, fallbackRaces],
+    },
+    {
+      what: "a job goes on with its next model in the slot of the one before",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "slotAt: job.model === context.job.model ? at : undefined", to: "slotAt: at" }],
+      suites: [fallbackMachineTests, fallbackRaces],
     },
     {
       what: "the total clock stands where a job moves on, and begins anew",

@@ -198,6 +198,8 @@ export function createMessenger({
       agent: record.agent,
       model: record.model,
       variant: next ? next.variant : stored?.variant,
+      // Where it was never asked, it has said nothing that a fresh session would not know.
+      fallbacks: record.startedAt === undefined ? stored?.fallbacks : undefined,
       attempts: record.attempts,
       schema: stored?.schema,
       each: stored?.each,
@@ -231,11 +233,11 @@ export function createMessenger({
 
   /** The model that the run before has named to go on with: its session still has the one before. */
   async function nextModel(
-    { session, model, attempts = [], run }: JobRecord,
+    { session, model, attempts = [] }: JobRecord,
     stored: StoredJob | undefined,
   ): Promise<ModelChoice | undefined> {
     const left = attempts.at(-1)
-    if (run > 1 || !left || left.session !== undefined) return undefined
+    if (!left || left.session !== undefined) return undefined
     const next = stored?.fallbacks?.find((each) => each.model === model)
     if (!next) return undefined
     const switched = await host.switchModel?.(session, next)
