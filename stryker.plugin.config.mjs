@@ -7,6 +7,7 @@ export default {
   mutate: [
     "src/plugin/tools/*.ts",
     "src/plugin/{children,records,owners}/*.ts",
+    "src/plugin/children/schema/*.ts",
     "src/plugin/options.ts",
     "src/plugin/person/toast*.ts",
     "src/plugin/host/{answers,prompt-ids,rules}.ts",

@@ -42,6 +42,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     session: context.session,
     owner: job.owner,
     batch: job.batch,
+    isGroup: job.each ? true : undefined,
     budget: job.budget,
     description: job.description,
     agent: job.agent,

@@ -41,18 +41,17 @@ type Waiting = Claim & { heldUntil?: number | undefined }
 /** Until when a waiting job is held, where that has changed; absent where it is no longer. */
 export type HoldNews = { owner: string; job: string; until?: number | undefined }
 
-/** How many prompts may be in flight: in all, or by provider and by model too. */
-export type Concurrency =
-  | number
-  | { total: number; providers?: Record<string, number>; models?: Record<string, number> }
+/** How many prompts may be in flight: in all, or by provider and model too. */
+export type Concurrency = number | ByLimit
+type ByLimit = { total: number; providers?: Record<string, number>; models?: Record<string, number> }
 
 export function createLimits(concurrency: Concurrency): Limits {
-  const { providers = {}, models = {} } = typeof concurrency === "number" ? {} : concurrency
-  const bounds = [
-    ["", slotsIn(concurrency)] as const,
-    ...Object.entries(providers),
-    ...Object.entries(models),
-  ]
+  const {
+    total,
+    providers = {},
+    models = {},
+  }: ByLimit = typeof concurrency === "number" ? { total: concurrency } : concurrency
+  const bounds = [["", total] as const, ...Object.entries(providers), ...Object.entries(models)]
   return {
     bounds: bounds.map(([of, most]) => ({ of, most, turns: [] })),
     holds: [],
@@ -70,23 +69,23 @@ export const slotsIn = (concurrency: Concurrency) =>
  */
 export function request(limits: Limits, { owner, job, model }: Claim): Limits {
   const isIt = (each: Claim) => isSame(each, { owner, job })
-  const known = [...limits.holders, ...limits.waiting].find(isIt)
+  const waits = limits.waiting.find(isIt)
+  const known = waits ?? limits.holders.find(isIt)
   if (known && known.model === model) return limits
   const isFallback = known && providerOf(known.model) === providerOf(model)
   const claim = { owner, job, ...(model !== undefined && { model }), ...(isFallback && { isFallback }) }
-  const waits = limits.waiting.some(isIt)
-  return onlyWaiting({
+  const asked = {
     ...limits,
-    holders: limits.holders.filter((each) => !isIt(each)),
     waiting: waits
-      ? limits.waiting.map((each) => (isIt(each) ? { ...withoutModel(each), ...claim } : each))
+      ? limits.waiting.map((each) => (each === waits ? { ...withoutModel(each), ...claim } : each))
       : [...limits.waiting, claim],
     bounds: limits.bounds.map((bound) =>
       isUnder(bound, claim) && !bound.turns.includes(owner)
         ? { ...bound, turns: [...bound.turns, owner] }
         : bound,
     ),
-  })
+  }
+  return known ? onlyWaiting({ ...asked, holders: limits.holders.filter((each) => !isIt(each)) }) : asked
 }
 
 /** Gives up a slot, or the place in the queue for one. A claim that has neither changes nothing. */
@@ -137,11 +136,15 @@ export function grant(limits: Limits): { limits: Limits; granted: Claim[]; news:
     granted.push(claim)
     after = served(after, claim)
   }
-  const news = after.waiting.flatMap((claim): HoldNews[] => {
-    const until = holdOf(after, claim)?.until
-    return until === claim.heldUntil ? [] : [{ owner: claim.owner, job: claim.job, until }]
-  })
+  const news = newsOf(after)
   return { limits: news.length > 0 ? told(after, news) : after, granted, news }
+}
+
+function newsOf(limits: Limits): HoldNews[] {
+  const untilOf = (claim: Claim) => holdOf(limits, claim)?.until
+  return limits.waiting
+    .filter((claim) => untilOf(claim) !== claim.heldUntil)
+    .map((claim) => ({ owner: claim.owner, job: claim.job, until: untilOf(claim) }))
 }
 
 /** What a job waits for that has no slot: the hold of its provider, or the widest limit that is full. */
@@ -149,7 +152,7 @@ export type Obstacle = { hold: Hold } | { full: Bound }
 
 export function obstacleTo(limits: Limits, claim: Claim): Obstacle | undefined {
   if (limits.holders.some((holder) => isSame(holder, claim))) return undefined
-  const hold = holdOf(limits, claim)
+  const hold = holdOf(limits, limits.waiting.find((each) => isSame(each, claim)) ?? claim)
   if (hold) return { hold }
   const full = limits.bounds.find((bound) => isUnder(bound, claim) && isFull(limits, bound))
   return full && { full }
@@ -157,7 +160,7 @@ export function obstacleTo(limits: Limits, claim: Claim): Obstacle | undefined {
 
 /** Of `provider/model`; none where opencode chooses the model. */
 export function providerOf(model: string | undefined): string | undefined {
-  const slash = model?.indexOf("/") ?? -1
+  const slash = model === undefined ? -1 : model.indexOf("/")
   return slash > 0 ? model?.slice(0, slash) : undefined
 }
 
@@ -166,10 +169,8 @@ function nextIn(limits: Limits): Waiting | undefined {
   const full = limits.bounds.filter((bound) => isFull(limits, bound))
   // Most of the time all slots are busy, and many jobs may wait.
   if (full.some(({ of }) => of === "")) return undefined
-  const fitting = limits.waiting.filter(
-    (claim) => !full.some((bound) => isUnder(bound, claim)) && !holdOf(limits, claim),
-  )
-  return byTurn(limits.bounds, fitting)
+  const fits = (claim: Claim) => !full.some((bound) => isUnder(bound, claim)) && !holdOf(limits, claim)
+  return byTurn(limits.bounds, limits.waiting, fits)
 }
 
 /**
@@ -177,14 +178,20 @@ function nextIn(limits: Limits): Waiting | undefined {
  * limit is looked at next: there it may be another owner's turn. So an owner that gets slots of one provider does not
  * lose its turn with another.
  */
-function byTurn([widest, ...narrower]: readonly Bound[], claims: readonly Waiting[]): Waiting | undefined {
-  const owner = widest?.turns.find((each) => claims.some((claim) => claim.owner === each))
-  const first = claims.find((claim) => claim.owner === owner)
+function byTurn(
+  [widest, ...narrower]: readonly Bound[],
+  claims: readonly Waiting[],
+  fits: (claim: Waiting) => boolean,
+): Waiting | undefined {
+  const firstOf = (owner: string) => claims.find((claim) => claim.owner === owner && fits(claim))
+  const owner = widest?.turns.find(firstOf)
+  const first = owner === undefined ? undefined : firstOf(owner)
   const next = narrower.find((bound) => first && isUnder(bound, first))
   if (!next) return first
   return byTurn(
     narrower.slice(narrower.indexOf(next)),
-    claims.filter((claim) => isUnder(next, claim)),
+    claims,
+    (claim) => isUnder(next, claim) && fits(claim),
   )
 }
 
@@ -217,9 +224,7 @@ function withSlotsBack(limits: Limits, isBack: (claim: Claim) => boolean): Limit
 function without(limits: Limits, isGone: (claim: Claim) => boolean): Limits {
   const holders = limits.holders.filter((claim) => !isGone(claim))
   const waiting = limits.waiting.filter((claim) => !isGone(claim))
-  return waiting.length === limits.waiting.length
-    ? { ...limits, holders }
-    : onlyWaiting({ ...limits, holders, waiting })
+  return onlyWaiting({ ...limits, holders, waiting })
 }
 
 /** An owner that no longer waits under a limit has no turn in it. */
@@ -242,7 +247,7 @@ function told(limits: Limits, news: readonly HoldNews[]): Limits {
   return { ...limits, waiting }
 }
 
-function withoutModel({ model: _, ...claim }: Waiting): Waiting {
+function withoutModel({ model: _, isFallback: _isFallback, ...claim }: Waiting): Waiting {
   return claim
 }
 
@@ -251,11 +256,18 @@ function isFull({ holders }: Limits, bound: Bound): boolean {
 }
 
 function holdOf({ holds }: Limits, { model, isFallback }: Claim): Hold | undefined {
-  return holds.length > 0 && !isFallback
-    ? holds.find(({ provider }) => provider === providerOf(model))
-    : undefined
+  return model === undefined || isFallback || holds.length === 0
+    ? undefined
+    : holds.find(({ provider }) => isOfProvider(model, provider))
 }
 
-const isUnder = ({ of }: Bound, { model }: Claim) => of === "" || of === model || of === providerOf(model)
+function isUnder({ of }: Bound, { model }: Claim): boolean {
+  return of === "" || (model !== undefined && (of === model || isOfProvider(model, of)))
+}
+
+/** `provider/model`; asked for each job that waits. */
+function isOfProvider(model: string, provider: string): boolean {
+  return model.startsWith(provider) && model.indexOf("/") === provider.length
+}
 
 const isSame = (a: Key, b: Key) => a.owner === b.owner && a.job === b.job

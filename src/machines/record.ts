@@ -155,6 +155,8 @@ export const JobRecord = z.object({
   /** Since when it waits for a person; present in the phases `permission` and `question`. */
   waitingSince: epochMs.optional(),
   error: JobError.optional(),
+  /** It stands for the jobs of a list that another job has found, `id.1`, `id.2`, …, and is never prompted itself. */
+  isGroup: z.literal(true).optional(),
   /** What it waited or waits for, in the order in which it was asked for. */
   needs: z.array(Need).optional(),
   /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */
@@ -178,6 +180,10 @@ export const JobRecord = z.object({
   retry: Retry.optional(),
 })
 export type JobRecord = z.infer<typeof JobRecord>
+
+/** Whether a job of this id is one of those that this one stands for, given the same owner. */
+export const isItemOf = (id: string, group: string) =>
+  id.startsWith(`${group}.`) && /^[1-9]\d*$/.test(id.slice(group.length + 1))
 
 /** How a job is named among all owners. */
 export type JobKey = Pick<JobRecord, "owner" | "id">

@@ -214,7 +214,6 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   const messenger = createMessenger({
-    isGroup: items.isGroup,
     troupe,
     host,
     turns,

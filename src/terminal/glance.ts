@@ -5,6 +5,8 @@ export type Counts = {
   asking: number
   running: number
   queued: number
+  /** They wait for other jobs, and are in no queue. */
+  blocked: number
   done: number
   /** Timed out, too. */
   failed: number
@@ -20,7 +22,7 @@ export const glanceAt = (jobs: readonly ShownJob[], most: number): Glance => ({
 })
 
 export function countsOf(jobs: readonly ShownJob[]): Counts {
-  const counts = { asking: 0, running: 0, queued: 0, done: 0, failed: 0, cancelled: 0 }
+  const counts = { asking: 0, running: 0, queued: 0, blocked: 0, done: 0, failed: 0, cancelled: 0 }
   for (const job of jobs) counts[conditionOf(job)]++
   return counts
 }
@@ -28,11 +30,12 @@ export function countsOf(jobs: readonly ShownJob[]): Counts {
 export function conditionOf(job: ShownJob): keyof Counts {
   const { state, phase, asks } = job
   if (asks?.length) return "asking"
+  if (!hasEnded(job) && phase === "blocked") return "blocked"
   if (!hasEnded(job)) return state === "created" && phase !== "stopping" ? "queued" : "running"
   return state === "done" || state === "cancelled" ? state : "failed"
 }
 
-/** Those that need a person first, then those that run, those that wait, and the last that ended. */
+/** Those that need a person first, then those that run, those that wait for a slot, those that wait for other jobs, and the last that ended. */
 export const sortedByUrgency = (jobs: readonly ShownJob[]) =>
   jobs.toSorted((a, b) => urgency(a) - urgency(b) || latest(b) - latest(a))
 
@@ -40,6 +43,8 @@ const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
 
 function urgency(job: ShownJob): number {
   if (job.asks?.length) return 0
-  if (hasEnded(job)) return 4
-  return conditionOf(job) === "queued" ? 3 : job.phase === "retrying" ? 1 : 2
+  if (hasEnded(job)) return 5
+  const condition = conditionOf(job)
+  if (condition === "blocked") return 4
+  return condition === "queued" ? 3 : job.phase === "retrying" ? 1 : 2
 }

@@ -3,11 +3,13 @@ import type { Answer, Request } from "../shown/requests.ts"
 import type { Glance } from "./glance.ts"
 
 /** A job as the terminal shows it: its record without what only its result needs. */
-export type ShownJob = Omit<JobRecord, "text"> & {
+export type ShownJob = Omit<JobRecord, "text" | "structured"> & {
   /** Those of the same owner that are queued before it, where opencode has a channel to tell. */
   before?: number
   /** What a blocked one needs and has not ended yet, by id. */
   waitsFor?: readonly string[]
+  /** How many jobs a group has; `waitsFor` are those that have not ended. */
+  items?: number
 }
 
 export type Ask = NonNullable<ShownJob["asks"]>[number]

@@ -68,6 +68,7 @@ describeBoth("A budget", ({ start, tools }) => {
         tasks: [
           { id: "idle", prompt: "idle along" },
           { id: "hard", prompt: "work hard" },
+          { id: "later", prompt: "come later", needs: ["idle"] },
         ],
         budget: { tokens: 1_400 },
         wait: true,
@@ -75,13 +76,16 @@ describeBoth("A budget", ({ start, tools }) => {
       expect(kinds(waited)).toEqual([
         ["idle", "budget"],
         ["hard", "budget"],
+        ["later", "budget"],
       ])
       expect(waited.output).toMatch(
-        /^The budget of their batch is spent: 1,4\d\d of 1,400 tokens\. Left undone: idle, hard\.\n<job id="idle"[^>]*reason="budget: its batch has spent 1,400 of 1,400 tokens">\nSo far\.\n/,
+        /^The budget of their batch is spent: 1,4\d\d of 1,400 tokens\. Left undone: idle, hard, later \(never begun: later\)\.\n<job id="idle"[^>]*reason="budget: its batch has spent 1,400 of 1,400 tokens">\nSo far\.\n/,
       )
       for (const prompt of ["idle along", "work hard", "help with it"])
         await model.waitFor(({ text, closed }) => text.endsWith(prompt) && closed)
-      expect([asked("work hard").length, asked("help later").length]).toEqual([2, 0])
+      expect(["work hard", "help later", "come later"].map((prompt) => asked(prompt).length)).toEqual([
+        2, 0, 0,
+      ])
       const again = await oc.callTool(owner, "agents_wait", {})
       expect(again.output).toBe("No jobs are running, and all results have been delivered.")
     })

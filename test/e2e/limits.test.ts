@@ -5,14 +5,15 @@ import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { scriptedProvider } from "../support/stage.ts"
 
-describeBoth("Two providers", ({ open }) => {
+describeBoth("Providers", ({ open, titled }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
     const { fake } = scriptedProvider(model)
-    const config = { provider: { fake, other: fake }, enabled_providers: ["fake", "other"] }
+    const provider = { fake, other: fake, busy: fake }
+    const config = { provider, enabled_providers: Object.keys(provider) }
     const concurrency = { total: 5, providers: { fake: 2 }, models: { "other/m2": 1 } }
     oc = await open({ model, plugin: { options: { concurrency, notify: "never" } }, config })
   })
@@ -47,39 +48,52 @@ describeBoth("Two providers", ({ open }) => {
     expect(jobsOf(waited).map(({ state }) => state)).toEqual(Array(6).fill("done"))
   })
 
-  test("go on by themselves: where one says later, no further job of it starts before then", async () => {
+  /** Starts a job that its provider tells to come back after so many seconds; returns when that is. */
+  async function toldLater(seconds: number, task: { prompt: string; model?: string }) {
     const owner = await oc.session()
-    const answer = held()
-    model.script("ask too much", [
-      { type: "error", status: 429, headers: { "retry-after": "4" } },
-      answer.reply,
-    ])
-    await oc.callTool(owner, "agents_start", { tasks: [{ id: "first", prompt: "ask too much" }] })
-    const waiting = oc.startTool(owner, "agents_wait", { ids: ["first"] })
-    const told = await waiting.shown(({ jobs: [job] }) => job?.retry !== undefined)
-    const until = Math.ceil(told.jobs[0]?.retry?.next ?? 0)
+    const tooMany = { type: "error", status: 429, headers: { "retry-after": `${seconds}` } } as const
+    model.script(task.prompt, [tooMany, { type: "text", text: "at last" }])
+    const started = await oc.callTool(owner, "agents_start", { tasks: [{ id: "first", ...task }] })
+    const { session } = jobOf(started)
+    const told = await oc.events.waitFor("session.retrying", (event) => event.session === session)
+    return { owner, until: Math.ceil(told.next) }
+  }
 
+  test("that say later are on hold, for all owners; those of others go on, and tools say what is held until when", async () => {
+    const first = await toldLater(120, { prompt: "ask too much", model: "busy/m1" })
+    const owner = await oc.session()
     const tasks = [
-      { id: "held", prompt: "come later" },
+      { id: "held", prompt: "do it later", model: "busy/m2" },
       { id: "free", prompt: "go on", model: "other/m1" },
     ]
-    const another = await oc.session()
-    const started = await oc.callTool(another, "agents_start", { tasks })
-    expect(jobsOf(started)[0]).toMatchObject({ phase: "queued", holdUntil: until })
-    const free = await oc.callTool(another, "agents_wait", { ids: ["free"] })
-    expect(jobOf(free)).toMatchObject({ state: "done" })
-    const status = await oc.callTool(another, "agents_status", {})
-    expect(status.output).toMatch(
-      /^held: created\.queued .*, fake on hold until \d\d:\d\d:\d\d \(in [\d.]+ m?s\)$/m,
-    )
-    expect(requestOf("come later")).toBeUndefined()
+    const started = await oc.callTool(owner, "agents_start", { tasks })
+    expect(jobsOf(started)[0]).toMatchObject({ phase: "queued", holdUntil: first.until })
+    const words = /busy on hold until (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d \(in [\dhms. ]+\)/.source
+    expect(started.output).toMatch(new RegExp(`^Waiting, ${words}: held$`, "m"))
 
-    const later = await model.waitFor(({ text }) => text === "come later")
-    expect(later.at).toBeGreaterThanOrEqual(until)
-    answer.release("at last")
-    expect(jobOf(await waiting.done)).toMatchObject({ state: "done" })
-    const waited = await oc.callTool(another, "agents_wait", { ids: ["held"] })
-    expect(jobOf(waited)).toMatchObject({ state: "done" })
-    expect(jobOf(waited).holdUntil).toBeUndefined()
+    const free = await oc.callTool(owner, "agents_wait", { ids: ["free"] })
+    expect(jobOf(free)).toMatchObject({ state: "done" })
+    const status = await oc.callTool(owner, "agents_status", { ids: ["held"] })
+    expect(status.output).toMatch(new RegExp(`^held: created\\.queued [^,]*, ${words}$`, "m"))
+    expect(status.title).toBe(titled("0/1 done, 1 on hold"))
+
+    // Who gave up says nothing about the provider.
+    await oc.callTool(first.owner, "agents_cancel", { all: true })
+    expect(jobOf(await oc.callTool(owner, "agents_status", { ids: ["held"] }))).toMatchObject({
+      phase: "queued",
+      holdUntil: first.until,
+    })
+    const cancelled = await oc.callTool(owner, "agents_cancel", { ids: ["held"] })
+    expect(jobOf(cancelled)).toMatchObject({ state: "cancelled" })
+    expect(requestOf("do it later")).toBeUndefined()
+  })
+
+  test("get no further job before the time that they named, and then all that wait", async () => {
+    const first = await toldLater(3, { prompt: "come back" })
+    const owner = await oc.session()
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "next", prompt: "be patient" }] })
+    expect(jobOf(await oc.callTool(owner, "agents_wait", {}))).toMatchObject({ state: "done" })
+    expect(requestOf("be patient")?.at).toBeGreaterThanOrEqual(first.until)
+    expect(jobOf(await oc.callTool(first.owner, "agents_wait", {}))).toMatchObject({ state: "done" })
   })
 })

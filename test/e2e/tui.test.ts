@@ -37,6 +37,8 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     const jobs = { alpha: held(), beta: held() }
     model.on("look into alpha", jobs.alpha.reply)
     model.on("look into beta", jobs.beta.reply)
+    // Behind the results that it is handed.
+    model.on(({ text }) => text.endsWith("sum it up"), { type: "text", text: "Both are fine." })
     model.script("research both", [
       {
         type: "tool",
@@ -47,6 +49,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
               tasks: [
                 { id: "alpha", prompt: "look into alpha" },
                 { id: "beta", prompt: "look into beta" },
+                { id: "sum", prompt: "sum it up", needs: ["alpha", "beta"] },
               ],
             },
           },
@@ -61,12 +64,19 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/option "colour" is[\s\S]*option "depth" is/, slowly)
     await tui.waitForScreen(/agents_start[\s\S]*agents_wait/, slowly)
     await model.waitFor(({ text }) => text === "look into beta", slowly)
-    await tui.waitForScreen(/Jobs\s[\s\S]*2 running[\s\S]*• alpha .* s\s[\s\S]*• beta .* s\s/, slowly)
+    await tui.waitForScreen(
+      /Jobs\s[\s\S]*2 running, 1 blocked[\s\S]*• alpha .* s\s[\s\S]*• beta .* s\s/,
+      slowly,
+    )
+    await tui.waitForScreen(/· sum waits for alpha, beta/)
     jobs.alpha.release("Alpha is fine.")
-    await tui.waitForScreen(/1 running, 1 done[\s\S]*• beta [\s\S]*✓ alpha done/, slowly)
+    await tui.waitForScreen(
+      /1 running, 1 blocked, 1 done[\s\S]*• beta [\s\S]*· sum waits for beta[\s\S]*✓ alpha done/,
+      slowly,
+    )
     jobs.beta.release("Beta as well.")
     await tui.waitForScreen(/Both are looked into\./, slowly)
-    await tui.waitForScreen(/2 done[\s\S]*✓ beta done/, slowly)
+    await tui.waitForScreen(/3 done[\s\S]*✓ beta done/, slowly)
     const waited = model.requests.findLast(({ text }) => text === "research both")
     expect(JSON.stringify(waited?.messages.at(-1))).toMatch(/Alpha is fine\..*Beta as well\./)
 
@@ -78,6 +88,10 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     await tui.waitForScreen(/Jobs +esc/)
     tui.type("beta")
     await tui.waitForScreen(/Jobs +esc[\s\S]*beta[\s\S]*✓ beta +done/)
+    tui.press("C-r")
+    await tui.waitForScreen(/Prompt\s[\s\S]*Needed by\s[\s\S]*sum: done[\s\S]*Result\s[\s\S]*Beta as well\./)
+    tui.press("Escape")
+    await tui.waitForScreen(/Jobs +esc[\s\S]*✓ beta +done/)
     tui.press("C-o")
     await tui.waitForScreen(/^(?![\s\S]*Jobs +esc)[\s\S]*Both are looked into\./, slowly)
   })

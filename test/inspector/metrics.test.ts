@@ -4,7 +4,7 @@ import { NO_USAGE } from "../../src/machines/record.ts"
 import { poll } from "../support/waiters.ts"
 import { ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
-import { OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
+import { jobInput, OWNER, type ScriptedTroupe, scriptedTroupe, sessionOf } from "./support/scripted-troupe.ts"
 
 const token = "a-token-of-thirty-two-characters-or-more"
 const spent = (input: number) => ({ ...NO_USAGE, input })
@@ -29,15 +29,16 @@ async function scraped() {
     await inspector.stop()
     scripted.stop()
   })
-  const counts = async () => {
+  const valuesOf = async (names: readonly string[]) => {
     const headers = { authorization: `Bearer ${token}` }
     const { text } = await ask(inspector.url, "/metrics", { headers })
     const samples = new Map(
       text.split("\n").map((line) => [line.replace(/ \S+$/, ""), line.split(" ").at(-1)]),
     )
-    return counters.map((name) => Number(samples.get(name)))
+    return names.map((name) => Number(samples.get(name)))
   }
-  return { scripted, inspector, counts }
+  const counts = () => valuesOf(counters)
+  return { scripted, inspector, counts, valuesOf }
 }
 
 /** One more run of a job in the same session, up to its answer. */
@@ -88,6 +89,33 @@ describe("What Prometheus reads", () => {
     scripted.start("here")
     await scripted.answer("here", { usage: spent(4) })
     expect(await counts()).toEqual([3, 3, 3, 7])
+  })
+
+  it("tells jobs that wait for others from those in line, and why some are not done", async () => {
+    const { scripted, valuesOf } = await scraped()
+    const names = [
+      'troupe_jobs_live{phase="blocked"}',
+      'troupe_jobs_live{phase="working"}',
+      'troupe_job_errors_total{kind="dependency"}',
+      'troupe_job_errors_total{kind="provider"}',
+    ]
+    await valuesOf(names)
+    scripted.start("auth")
+    scripted.start("api", { needs: [{ id: "auth", on: "done" }] })
+    await scripted.until("api", "created.blocked")
+    await scripted.until("auth", "prompting.working")
+    expect(await valuesOf(names)).toEqual([1, 1, 0, 0])
+    await scripted.answer("auth", { error: { kind: "provider", message: "401" } })
+    await scripted.until("api", "failed")
+    expect(await valuesOf(names)).toEqual([0, 0, 1, 1])
+    // It was blocked for a minute, and in line for half a second.
+    const startedAt = Date.now()
+    const times = { createdAt: startedAt - 60_000, startedAt, endedAt: startedAt }
+    const adopted = { session: "ses_x", state: "done", usage: NO_USAGE, ...times } as const
+    const need = { ...times, endedAt: startedAt - 400 }
+    scripted.troupe.adopt({ ...jobInput("need"), ...adopted, ...need })
+    scripted.troupe.adopt({ ...jobInput("late"), ...adopted, needs: [{ id: "need", on: "done" }] })
+    expect(await valuesOf(['troupe_job_queue_seconds_bucket{le="0.5"}'])).toEqual([2])
   })
 
   it("is listened for by nobody until somebody asks, and no longer once the inspector is gone", async () => {

@@ -2,8 +2,11 @@ import { describe, expect, it } from "vitest"
 import { drawMachine } from "../../scripts/draw-machine.ts"
 import type { JobView } from "../../src/inspector/feed/job-view.ts"
 import type { JobAnswer } from "../../src/inspector/http/api.ts"
-import { parseQuery } from "../../src/inspector/http/query.ts"
+import { boundedData } from "../../src/inspector/http/bounded-data.ts"
+import { matches, parseQuery } from "../../src/inspector/http/query.ts"
+import { spentWords } from "../../src/inspector/page/model/budget.ts"
 import { type Message, type Part, waitingCalls } from "../../src/inspector/page/model/conversation.ts"
+import { type Json, summaryOf } from "../../src/inspector/page/model/data.ts"
 import {
   concurrencyOf,
   lanesOf,
@@ -15,7 +18,15 @@ import {
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
 import { treeOf } from "../../src/inspector/page/model/tree.ts"
-import { amount, clockTime, costWords, duration, timeOf } from "../../src/inspector/page/model/words.ts"
+import {
+  amount,
+  byNumber,
+  clockTime,
+  costWords,
+  duration,
+  timeOf,
+} from "../../src/inspector/page/model/words.ts"
+import { inLineSince } from "../../src/machines/durations.ts"
 import { jobMachine } from "../../src/machines/job-machine.ts"
 import { type Ask, NO_USAGE } from "../../src/machines/record.ts"
 
@@ -85,7 +96,34 @@ describe("the statechart", () => {
       "created.stopping",
       ["job.created.queued job.cancel> job.created.stopping"],
     ],
-    ["created.stopping", "recordEnd done", "cancelled", ["job.created recordEnd done> job.cancelled"]],
+    [
+      "created.stopping",
+      "recordEnd done",
+      "cancelled",
+      ["job.created.stopping recordEnd done> job.created.stopped", "job.created > job.cancelled"],
+    ],
+    [
+      "created.stopping",
+      "recordEnd done",
+      "failed",
+      ["job.created.stopping recordEnd done> job.created.stopped", "job.created > job.failed"],
+    ],
+    [
+      "created.opening",
+      "openSession done",
+      "created.blocked",
+      [
+        "job.created.opening openSession done> job.created.opened",
+        "job.created.opened > job.created.blocked",
+      ],
+    ],
+    ["created.blocked", "needs.met", "created.queued", ["job.created.blocked needs.met> job.created.queued"]],
+    [
+      "created.blocked",
+      "need.broken",
+      "created.stopping",
+      ["job.created.blocked need.broken> job.created.stopping"],
+    ],
     [
       "prompting.working",
       "child.retrying",
@@ -213,6 +251,36 @@ describe("the timeline", () => {
     ])
   })
 
+  it("shows how long each was blocked, as far as its record and the ends of its needs tell", () => {
+    const needs = [
+      { id: "a", on: "done" as const },
+      { id: "b", on: "ended" as const },
+    ]
+    const parts = (fields: Partial<JobView>, ends: Record<string, number | undefined>) => {
+      const blocked = job({ needs, ...fields })
+      const since = inLineSince(blocked, (id) => ends[id], 30)
+      return partsOf(blocked, 30, since).map(({ kind, from, to }) => [kind, from, to])
+    }
+    const ended = { startedAt: 20, endedAt: 25, state: "done" } as const
+    expect(parts({ state: "created", phase: "blocked" }, { a: 10 })).toEqual([["blocked", 0, 30]])
+    expect(parts(ended, { a: 5, b: 10 })).toEqual([
+      ["blocked", 0, 10],
+      ["queued", 10, 20],
+      ["run", 20, 25],
+    ])
+    // One of them has run again since, of the other nobody knows any more.
+    expect(parts(ended, { a: 28 })).toEqual([
+      ["blocked", 0, 20],
+      ["run", 20, 25],
+    ])
+    const unstarted = { state: "cancelled", endedAt: 25 } as const
+    expect(parts(unstarted, { a: 5 })).toEqual([["blocked", 0, 25]])
+    expect(parts(unstarted, { a: 5, b: 10 })).toEqual([
+      ["blocked", 0, 10],
+      ["queued", 10, 25],
+    ])
+  })
+
   it("has round moments, and adds up what was used", () => {
     const minute = 60_000
     expect(ticksOf(7 * minute + 1, 17 * minute, 10).map((at) => at / minute)).toEqual([
@@ -235,6 +303,48 @@ describe("the timeline", () => {
     expect(Math.max(...steps.map(({ waiting }) => waiting))).toBe(4)
     expect(steps.at(-1)).toEqual({ at: 30, running: 0, waiting: 0 })
   })
+})
+
+describe("an answer as data", () => {
+  it.each<[Json, string | RegExp]>([
+    [{ path: "src/a.ts", lines: 3, issues: [{ line: 1 }] }, "path: src/a.ts, lines: 3, issues: 1 item"],
+    [{ a: {}, b: null, c: true, d: [] }, "a: {…}, b: null, c: true, d: 0 items"],
+    [JSON.parse('{"__proto__": 1, "constructor": 2}'), "__proto__: 1, constructor: 2"],
+    [{ text: "x".repeat(50) }, `text: ${"x".repeat(40)}…`],
+    [{ ["k".repeat(300)]: 1, other: 2 }, `${"k".repeat(40)}…: 1, other: 2`],
+    [
+      Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`key${index}`, index])),
+      /^key0: 0, .*, …$/,
+    ],
+    [[1, 2], "2 items"],
+  ])("is said in a few words, whatever it has: %#", (value, words) => {
+    expect(summaryOf(value)).toEqual(typeof words === "string" ? words : expect.stringMatching(words))
+    expect(summaryOf(value).length).toBeLessThan(160)
+  })
+
+  it("is left out where it would overflow somebody's stack, or is too long", () => {
+    const deep = (levels: number) => JSON.parse(`${"[".repeat(levels)}${"]".repeat(levels)}`)
+    expect(boundedData(undefined)).toEqual({})
+    expect(boundedData(null)).toEqual({ structured: null })
+    expect(boundedData(deep(200))).toEqual({ structured: deep(200) })
+    expect(boundedData(deep(202)).noStructured).toContain("more than 200 levels")
+    expect(boundedData(deep(10_000))).toHaveProperty("structured", undefined)
+    expect(boundedData("x".repeat(1_000_000)).noStructured).toContain("1,000,002 characters")
+  })
+})
+
+it("puts items in the order of their numbers", () => {
+  const ids = ["b", "a.10", "a.2", "a", "a.b", "a.1.9", "a.1.10", "a-1"]
+  expect(ids.toSorted(byNumber)).toEqual(["a", "a.2", "a.10", "a-1", "a.1.9", "a.1.10", "a.b", "b"])
+})
+
+it("says what is spent of a budget", () => {
+  const spent = { tokens: 12_345, cost: 0.034 }
+  expect([
+    spentWords({ limit: { tokens: 100_000 }, spent }),
+    spentWords({ limit: { cost: 0.5 }, spent }),
+    spentWords({ limit: { tokens: 1_500_000, cost: 12 }, spent: { tokens: 0, cost: 0 } }),
+  ]).toEqual(["12.3k of 100k tokens", "$0.034 of $0.50", "0 of 1.5M tokens, $0.00 of $12.00"])
 })
 
 describe("what needs attention", () => {
@@ -321,6 +431,13 @@ it("reads a search", () => {
     ["agent", ["my agent"]],
   ])
   expect(query.words).toEqual(["two words", "nope:x", "text"])
+})
+
+it("finds the jobs that need one", () => {
+  const needs = ["auth", "db"].map((id) => ({ id, on: "done" as const }))
+  const finds = (text: string) => matches(job({ needs }), parseQuery(text))
+  expect([finds("needs:auth"), finds("needs:x,db"), finds("needs:aut")]).toEqual([true, true, false])
+  expect(matches(job({}), parseQuery("needs:auth"))).toBe(false)
 })
 
 it("writes numbers for people", () => {

@@ -246,6 +246,20 @@ describe("A job with fallbacks", () => {
       expect(troupe.running()).toEqual(nothing)
     })
 
+    it("for which its provider is no obstacle, though it is to be asked later for the model before", async () => {
+      await start({ fallbacks: [{ model: "p/n" }] }, { concurrency: 1 })
+      troupe.troupe.hold({ owner: "owner", id: "j1" }, troupe.now() + 600_000)
+      await troupe.start("other", { model: "p/m" })
+      await troupe.tell("j1", troupe.retrying(1, 600_000))
+      await left()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.working")
+      expect(troupe.record("other").phase).toBe("opening")
+      await troupe.answer("j1")
+      await opened("ses_other", "other")
+      expect(troupe.record("other")).toMatchObject({ phase: "queued", holdUntil: expect.any(Number) })
+    })
+
     it("which it has already where only the variant is another", async () => {
       await start({ fallbacks: [{ model: "p/m", variant: "low" }] }, { concurrency: 1 })
       await troupe.answer("j1", noKey)

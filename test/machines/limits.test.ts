@@ -107,6 +107,10 @@ describe("Slots", () => {
     expect(limits.waiting).toEqual([claim("b2")])
   })
 
+  it("are asked for by claims of plain JSON", () => {
+    expect(requested(0, "a1", "a2 p/x").waiting).toStrictEqual([claim("a1"), claim("a2 p/x")])
+  })
+
   it("do not change the value that a caller still has", () => {
     const limits = requested(1, "a1", "a2", "b1")
     const before = structuredClone(limits)
@@ -198,6 +202,16 @@ describe("Limits of providers and models", () => {
     expect(moved.limits.waiting).toEqual([claim("a2 q/x")])
   })
 
+  it("give an owner whose turn it is in one of them a slot of that one, though another of its jobs waits longer", () => {
+    const later = { ...claim("c1"), provider: "p", until: 5_000, at: 0 }
+    const jobs = ["b1 q/x", "b2 q/x", "b3 p/x", "a1 p/x"]
+    const { limits } = grant(
+      requestedIn(hold(createLimits({ total: 1, providers: { p: 1 } }), later), ...jobs),
+    )
+    expect(names(limits.holders)).toEqual(["b1"])
+    expect(names(grant(release(endHoldOf(limits, "p"), claim("b1"))).granted)).toEqual(["b3"])
+  })
+
   it("count a job that goes on with another model there, and no longer where it was", () => {
     const concurrency = { total: 9, providers: { p: 1, q: 1 } }
     const { limits } = grant(requested(concurrency, "a1 p/x", "a2 p/x", "b1 q/y"))
@@ -252,7 +266,7 @@ describe("A provider on hold", () => {
     const over = grant(endHoldOf(limits, "p"))
     expect(over.granted).toEqual([claim("a1 p/x")])
     expect(over.news).toEqual([{ owner: "a", job: "a2", until: undefined }])
-    expect(over.limits.waiting).toEqual([claim("a2 p/x")])
+    expect(over.limits.waiting).toStrictEqual([claim("a2 p/x")])
     expect(grant(endHoldOf(limits, "q"))).toMatchObject({ limits, granted: [] })
   })
 
@@ -270,6 +284,18 @@ describe("A provider on hold", () => {
     const longer = hold(limits, told("b1", 5_001))
     expect(longer.holds).toEqual([{ owner: "b", job: "b1", provider: "p", until: 5_001 }])
     expect(endHold(longer, claim("a1"))).toEqual(longer)
+  })
+
+  it("leaves the holds of other providers as they are", () => {
+    const limits = hold(hold(createLimits(1), told("a1", 5_000)), told("b1", 4_000, "q"))
+    expect(untils(limits)).toEqual([
+      ["p", 5_000],
+      ["q", 4_000],
+    ])
+    expect(untils(hold(limits, told("c1", 6_000)))).toEqual([
+      ["q", 4_000],
+      ["p", 6_000],
+    ])
   })
 
   it("is so for what the same job was told last, though that is sooner", () => {

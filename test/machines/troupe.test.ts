@@ -226,6 +226,36 @@ describe("A provider that says later", () => {
     expect(stage.running()).toEqual(nothing)
   })
 
+  it("is on hold for its own time, whatever another one has said", async () => {
+    const stage = await held()
+    await stage.start("j2", q)
+    stage.troupe.hold({ owner: "owner", id: "j2" }, later(stage, 2_000))
+    await stage.start("j3", p)
+    await stage.start("j4", q)
+    await stage.pass(2_000)
+    expect([stage.record("j3").phase, stage.record("j4").phase]).toEqual(["queued", "working"])
+    await stage.pass(3_000)
+    expect(stage.record("j3").phase).toBe("working")
+  })
+
+  it("is left alone until then, though a job of the same id of another owner gets through", async () => {
+    const stage = await held()
+    await stage.start("j2", p)
+    stage.troupe.endHold(alice("j1"))
+    expect(stage.record("j2").phase).toBe("queued")
+    await stage.pass(5_000)
+    expect(stage.record("j2").phase).toBe("working")
+  })
+
+  it("is asked at once where its time is over by the time that this is told", async () => {
+    const stage = await held()
+    stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 0))
+    await stage.start("j2", p)
+    expect(stage.record("j2").phase).toBe("working")
+    for (const id of ["j1", "j2"]) await stage.answer(id)
+    expect(stage.running()).toEqual(nothing)
+  })
+
   it("is unknown where opencode chose the model, or the job is", async () => {
     const stage = play()
     await stage.start("j1")
@@ -258,6 +288,7 @@ describe("A provider that says later", () => {
     expect(stage.record("j3").phase).toBe("queued")
     stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 5_000))
     expect(stage.record("j3").phase).toBe("working")
+    expect(stage.running().slots).toEqual({ busy: 2, waiting: 1 })
     stage.opening("j2").resolve({ session: "ses_2" })
     await settled()
     expect(stage.record("j2")).toMatchObject({ phase: "queued", holdUntil: dawn + 5_000 })

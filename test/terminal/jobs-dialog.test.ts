@@ -16,7 +16,7 @@ function person(does: Act[], jobs: Partial<Jobs> = {}, on: ShownJob = job, picks
   const terminal = {
     jobs: {
       all: unexpected,
-      of: unexpected,
+      of: async () => [on],
       glance: unexpected,
       waiting: unexpected,
       title: unexpected,
@@ -106,6 +106,36 @@ describe("/troupe", () => {
     await run()
     const [[, page] = []] = read.mock.calls
     expect(page?.parts.map((part) => `${part.title}: ${part.text}`)).toEqual(parts)
+  })
+
+  it("shows what the job needs and who needs it, and which models were tried, where there is any of that", async () => {
+    const error = { kind: "provider", message: "rate limit" } as const
+    const needs = ["db", "old"].map((id) => ({ id, on: "done" as const }))
+    const moved = { ...job, needs, model: "openai/y", attempts: [{ model: "anthropic/x", error }, { error }] }
+    const others = [
+      shownJob({ id: "db", state: "done", endedAt: 2 }),
+      shownJob({ id: "docs", state: "created", phase: "blocked", needs: [{ id: "auth", on: "ended" }] }),
+    ]
+    const { read, run } = person(["read"], { of: async () => [moved, ...others] }, moved)
+    await run()
+    const [[, page] = []] = read.mock.calls
+    expect(page?.parts.slice(1, -1)).toEqual([
+      { title: "Needs", text: "db: done\nold: not known here" },
+      { title: "Needed by", text: "docs: blocked" },
+      {
+        title: "Models",
+        text: "anthropic/x: left, rate limit\nopencode's choice: left, rate limit\nopenai/y: has the job now",
+      },
+    ])
+    const answered: ShownJob = { ...moved, needs: [], state: "done", endedAt: 2 }
+    const unread = async () => {
+      throw new Error("opencode is busy")
+    }
+    const later = person(["read"], { of: unread }, answered)
+    await later.run()
+    const [[, result] = []] = later.read.mock.calls
+    expect(result?.parts.map(({ title }) => title)).toEqual(["Prompt", "Models", "Result"])
+    expect(result?.parts[1]?.text).toContain("openai/y: answered")
   })
 
   it.each<[Act, string]>([

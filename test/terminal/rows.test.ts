@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { glanceAt } from "../../src/terminal/glance.ts"
 import type { ShownJob } from "../../src/terminal/jobs.ts"
 import { rowOf, rowsOf } from "../../src/terminal/view/rows.ts"
+import { withWaits } from "../../src/terminal/waiting.ts"
 import { shownJob } from "./support/shown-job.ts"
 
 const now = 100_000
@@ -40,6 +41,11 @@ describe("A job in the sidebar", () => {
       "✗ auth timed out: not done within 5 s 7.0 s",
       ended("timedOut", { error: { kind: "total", message: "not done within 5 s" } }),
     ],
+    [
+      "- auth cancelled: budget spent 7.0 s",
+      ended("cancelled", { error: { kind: "budget", message: "its batch has spent 9 of 8 tokens" } }),
+    ],
+    ["• auth moving on to openai/y 12 s", shownJob({ phase: "opening", model: "openai/y" })],
     ["- auth cancelled 7.0 s", ended("cancelled", { error: { kind: "cancelled", message: "enough" } })],
   ])("is one line: %s", (expected, shown) => {
     expect(line(shown)).toBe(expected)
@@ -69,6 +75,9 @@ describe("A job in the sidebar", () => {
     const { startedAt: _, ...waiting } = shownJob({ state: "created", phase: "blocked" })
     expect(line(waiting)).toBe("· auth blocked 20 s")
     expect(line({ ...waiting, waitsFor: ["db", "api"] })).toBe("· auth waits for db, api 20 s")
+    expect(line({ ...waiting, waitsFor: ["a", "b", "c", "d", "e"] })).toBe(
+      "· auth waits for a, b, c and 2 more 20 s",
+    )
     const held = {
       ...waiting,
       phase: "queued" as const,
@@ -78,6 +87,23 @@ describe("A job in the sidebar", () => {
     }
     expect(line(held)).toBe("· auth queued, anthropic on hold for 42 s 20 s")
     expect(line({ ...held, holdUntil: now })).toBe("· auth queued, 2 before it 20 s")
+  })
+
+  it("is a group of jobs by how many of them there are, and how many have still to end", () => {
+    const group = shownJob({ isGroup: true, needs: [{ id: "list", on: "done" }] })
+    const item = (index: number, changes: Partial<ShownJob> = {}) =>
+      shownJob({ id: `auth.${index}`, session: `ses_${index}`, ...changes })
+    const over = { state: "done", endedAt: 95_000 } as const
+    const items = [item(1, over), item(2), item(3, over), item(4, { state: "created", phase: "queued" })]
+    const lineWith = (shown: ShownJob, ...others: ShownJob[]) => {
+      const [first = shown] = withWaits([shown, ...others, item(6)])
+      return line(first)
+    }
+    expect(lineWith(group, ...items)).toBe("• auth waits for 2 of its 4 jobs 12 s")
+    expect(lineWith({ ...group, ...over }, items[0] ?? group)).toBe("✓ auth done, a group of 1 job 7.0 s")
+    const { startedAt: _, ...blocked } = { ...group, state: "created" as const, phase: "blocked" as const }
+    expect(lineWith(blocked, shownJob({ id: "list" }))).toBe("· auth waits for list 20 s")
+    expect(lineWith(group)).toBe("• auth working 12 s")
   })
 
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {
@@ -99,6 +125,7 @@ describe("The jobs of a session", () => {
     ended("done", { id: "first", endedAt: 90_000 }),
     ended("failed", { id: "last", endedAt: 99_000, error: { kind: "provider", message: "401" } }),
     shownJob({ id: "waits", state: "created", phase: "queued" }),
+    shownJob({ id: "blocked", state: "created", phase: "blocked" }),
     shownJob({ id: "works" }),
     shownJob({ id: "retries", phase: "retrying", retry: { attempt: 1, reason: "503", next: now } }),
     shownJob({ id: "asks", phase: "permission", asks: [{ id: "r", kind: "permission", text: "bash" }] }),
@@ -106,7 +133,7 @@ describe("The jobs of a session", () => {
 
   it("are counted", () => {
     expect(rowsOf(glanceAt(jobs, 8), now).counts).toBe(
-      "1 waiting for you, 2 running, 1 queued, 1 done, 1 failed",
+      "1 waiting for you, 2 running, 1 queued, 1 blocked, 1 done, 1 failed",
     )
   })
 
@@ -116,6 +143,7 @@ describe("The jobs of a session", () => {
       "retries",
       "works",
       "waits",
+      "blocked",
       "last",
       "first",
     ])
@@ -123,6 +151,6 @@ describe("The jobs of a session", () => {
 
   it("are no more lines than there is room for; the others are counted", () => {
     const { rows, more } = rowsOf(glanceAt(jobs, 4), now)
-    expect([rows.length, more]).toEqual([4, 2])
+    expect([rows.length, more]).toEqual([4, 3])
   })
 })

@@ -1,8 +1,7 @@
 import type { Records } from "../../machines/ledger.ts"
 import { endOf, standingOf } from "../../machines/needs.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
 import { wordsOf } from "../util/error-words.ts"
-import { isItemOf } from "./items.ts"
 import type { Messenger } from "./messenger.ts"
 
 export type DependentsOptions = {

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto"
 import type { ChildInput } from "../../machines/effects.ts"
 import type { Records } from "../../machines/ledger.ts"
-import type { JobRecord } from "../../machines/record.ts"
+import { isItemOf, type JobRecord } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { Host } from "../host/port.ts"
 import { type TextOf, textOf } from "../records/texts.ts"
 import { failure } from "./failure.ts"
-import { isItemOf } from "./items.ts"
 
 /** Characters of all results together that a child is handed with its prompt. */
 const mostHandedOver = 30_000

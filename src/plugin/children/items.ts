@@ -1,6 +1,6 @@
 import type { Answer, ChildInput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Host, HostSession, Result } from "../host/port.ts"
 import { excerpt } from "../records/words.ts"
@@ -36,30 +36,24 @@ export type ItemsOptions = {
 export type Items = {
   /** Starts those jobs of a task that are not there yet, and waits for all of them. Takes the place of a prompt. */
   run(child: ChildInput, signal: AbortSignal): Promise<Answer>
-  /** Whether a job stands for items. */
-  isGroup(job: Pick<JobRecord, "owner" | "id">): boolean
   stop(): void
 }
 
 /** The jobs for the items that another job has found: see `each` in `JobInput`. */
 export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions): Items {
   const { records } = troupe
-  const groups = new Set<string>()
 
   // Whoever ends a task ends what it has become.
   const stop = records.subscribe((record) => {
-    if (!hasEnded(record) || record.state === "done" || !isGroup(record)) return
+    if (!hasEnded(record) || record.state === "done" || !record.isGroup) return
     if (record.error?.kind === "dependency") return
     troupe.cancel(itemsOf(record), `${record.id}, which it is one of, was ${record.state}`)
   })
-  const stopForgetting = records.onForgotten((record) => groups.delete(keyOf(record)))
 
-  const isGroup: Items["isGroup"] = (job) => groups.has(keyOf(job))
   const itemsOf = ({ owner, id }: Pick<JobRecord, "owner" | "id">) =>
     records.of(owner).filter((record) => isItemOf(record.id, id))
 
   async function run({ job, session }: ChildInput, signal: AbortSignal): Promise<Answer> {
-    groups.add(keyOf(job))
     const found = foundIn(job, records.get(job.owner, job.each?.from ?? ""))
     if (typeof found === "string") return { text: "", error: { kind: "dependency", message: found } }
     if (found.length === 0) return { text: "Nothing to do: the list is empty." }
@@ -126,19 +120,8 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
     return { text: words, error: { kind: "dependency", message } }
   }
 
-  return {
-    run,
-    isGroup,
-    stop() {
-      stop()
-      stopForgetting()
-    },
-  }
+  return { run, stop }
 }
-
-/** Whether a job is one of those that a task for each of some items has become. */
-export const isItemOf = (id: string, group: string) =>
-  id.startsWith(`${group}.`) && /^[1-9]\d*$/.test(id.slice(group.length + 1))
 
 /** A task's words for one of its items. */
 export const withItem = (words: string, item: string) => words.replaceAll(placeholder, () => item)
@@ -205,5 +188,3 @@ function itemJob(
     run: 1,
   }
 }
-
-const keyOf = ({ owner, id }: Pick<JobRecord, "owner" | "id">) => `${owner}/${id}`

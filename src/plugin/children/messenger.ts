@@ -21,8 +21,6 @@ export type MessengerOptions = {
   inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
   /** Why a job may not run again, where that is so. */
   budgets: { refusalFor(record: JobRecord): string | undefined }
-  /** Whether a job stands for others, and has no child at work. Default: none does. */
-  isGroup?: (job: JobKey) => boolean
   options: Options
   now: () => number
 }
@@ -64,7 +62,6 @@ export function createMessenger({
   turns,
   store,
   inbox,
-  isGroup = () => false,
   budgets,
   options,
   now,
@@ -128,7 +125,7 @@ export function createMessenger({
           "Nothing was sent.",
       )
     }
-    if (isGroup(record))
+    if (record.isGroup)
       throw new Error(
         `${record.id} stands for its items: send it to one of them, like ${record.id}.1. Nothing was sent.`,
       )

@@ -33,7 +33,7 @@ export type BudgetEvent =
  * How long a child at work may go on once all is spent, milliseconds: opencode tells what a step has used about when it
  * gives the answer that this step may have been.
  */
-const lastAnswer = 1_000
+const lastAnswer = 2_000
 
 /** Costs are sums of fractions, which no number holds to the last digit. */
 const tolerance = 1e-9

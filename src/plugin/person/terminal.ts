@@ -106,13 +106,23 @@ export function serveTerminal({ host, troupe, messenger, turns, link }: Terminal
 /** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */
 const longest = 200
 
-function shown({ text: _, ...record }: ShownJob & Pick<JobRecord, "text">): ShownJob {
-  const { description, activity, error, asks, retry } = record
+function shown({
+  text: _,
+  structured: __,
+  ...record
+}: ShownJob & Pick<JobRecord, "text" | "structured">): ShownJob {
+  const { description, activity, error, attempts, asks, retry } = record
   return {
     ...record,
     description: beginning(description, longest),
     ...(activity?.text !== undefined && { activity: { ...activity, text: activity.text.slice(-longest) } }),
     ...(error && { error: { ...error, message: beginning(error.message, longest) } }),
+    ...(attempts && {
+      attempts: attempts.map(({ model, error: { kind, message } }) => ({
+        ...(model !== undefined && { model }),
+        error: { kind, message: beginning(message, longest) },
+      })),
+    }),
     ...(asks && { asks: asks.map((ask) => ({ ...ask, text: beginning(ask.text, longest) })) }),
     ...(retry && { retry: { ...retry, reason: beginning(retry.reason, longest) } }),
   }

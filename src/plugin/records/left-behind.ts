@@ -211,11 +211,11 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     agent,
     model,
     variant,
+    schema,
     // A follow-up means nothing in a session of its own.
     fallbacks: run === 1 ? fallbacks : undefined,
     attempts,
     startedBy: ownerAgent === undefined ? undefined : { message: "", agent: ownerAgent },
-    schema,
     each,
     mayStartJobs,
     needs,

@@ -89,8 +89,8 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, needs, run, createdAt, earlier, attempts } =
-    job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs } = job
+  const { run, createdAt, earlier } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
     id,
@@ -101,6 +101,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     agent,
     model,
     attempts,
+    ...(each && { isGroup: true }),
     needs,
     state: "created",
     run,

@@ -1,4 +1,4 @@
-import { hasEnded, type JobKey, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, isItemOf, type JobKey, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Host } from "../host/port.ts"
@@ -31,13 +31,26 @@ export type Services = {
 /** Jobs of an owner, and the asked ids that it has no job of. */
 export type Found = { known: JobRecord[]; unknown: string[] }
 
-/** The owner's jobs of these ids, in the order asked. */
+/** The owner's jobs of these ids, in the order asked; a group comes with the jobs that it stands for. */
 export function find({ troupe }: Services, owner: string, ids: readonly string[]): Found {
   const asked = [...new Set(ids)].map((id) => ({ id, record: troupe.records.get(owner, id) }))
   return {
-    known: asked.flatMap(({ record }) => record ?? []),
+    known: current(
+      troupe,
+      asked.flatMap(({ record }) => record ?? []),
+    ),
     unknown: asked.flatMap(({ id, record }) => (record ? [] : id)),
   }
+}
+
+/** These jobs as they are now, each group followed by the jobs that it stands for by now. */
+export function current({ records }: Pick<Troupe, "records">, jobs: readonly JobKey[]): JobRecord[] {
+  const found = jobs.flatMap(({ owner, id }) => {
+    const record = records.get(owner, id)
+    if (!record?.isGroup) return record ?? []
+    return [record, ...records.of(owner).filter((each) => isItemOf(each.id, id))]
+  })
+  return [...new Set(found)]
 }
 
 /** What is not there, or not all of it, an earlier opencode may have left since the last look. */
@@ -124,15 +137,14 @@ export function withoutResults(records: readonly JobRecord[]): Omit<JobRecord, "
   return withoutText(records).map(({ structured: _structured, ...rest }) => rest)
 }
 
-/** Resolves once `test` holds for all the owner's jobs of these ids, or `signal` aborts. */
+/** Resolves once `test` holds for all these jobs, and for those that groups among them stand for, or `signal` aborts. */
 export function settled(
   { troupe }: Services,
   jobs: readonly JobKey[],
   { test = hasEnded, until, signal, onChange }: WaitOptions = {},
 ): Promise<void> {
-  const current = () => jobs.flatMap(({ owner, id }) => troupe.records.get(owner, id) ?? [])
   const isOver = () => {
-    const records = current()
+    const records = current(troupe, jobs)
     return until === "any" && records.length > 0 ? records.some(test) : records.every(test)
   }
   return new Promise((resolve) => {
@@ -143,8 +155,10 @@ export function settled(
       resolve()
     }
     const unsubscribe = troupe.records.subscribe((changed) => {
-      if (!jobs.some(({ owner, id }) => owner === changed.owner && id === changed.id)) return
-      onChange?.(current())
+      const isMeant = ({ owner, id }: JobKey) =>
+        owner === changed.owner && (id === changed.id || isItemOf(changed.id, id))
+      if (!jobs.some(isMeant)) return
+      onChange?.(current(troupe, jobs))
       if (isOver()) finish()
     })
     signal?.addEventListener("abort", finish)

@@ -7,6 +7,7 @@ import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
 import { shownProgress } from "./progress.ts"
 import {
+  current,
   elsewhereWords,
   type Found,
   find,
@@ -110,10 +111,10 @@ async function report(
   { known, unknown, isAsked, said = [] }: Waited,
   reason: string,
 ): Promise<ToolAnswer> {
-  const current = known.flatMap(({ id }) => services.troupe.records.get(owner, id) ?? [])
-  const running = current.filter((record) => !hasEnded(record))
+  const jobs = current(services.troupe, known)
+  const running = jobs.filter((record) => !hasEnded(record))
   const now = services.now()
-  const read = await withTexts(services.host, current.filter(hasEnded))
+  const read = await withTexts(services.host, jobs.filter(hasEnded))
   const elsewhere = elsewhereWords(services, owner)
   if (!isAsked) await services.recovery.deliveredSince(owner)
   // From here on nothing waits: no other call can take them meanwhile.
@@ -139,9 +140,9 @@ async function report(
     ...blocks.slice(0, count),
   ]
   return {
-    title: progress(current),
+    title: progress(jobs),
     output: lines.join("\n"),
-    metadata: { jobs: withoutText(current), troupe: deliveryMark(handedOver) },
+    metadata: { jobs: withoutText(jobs), troupe: deliveryMark(handedOver) },
   }
 }
 

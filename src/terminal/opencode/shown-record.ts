@@ -1,4 +1,4 @@
-import type { EndedState, JobError, JobPhase, JobState, Need, Usage } from "../../machines/record.ts"
+import type { Attempt, EndedState, JobError, JobPhase, JobState, Need, Usage } from "../../machines/record.ts"
 import type { Counts, Glance } from "../glance.ts"
 import type { Ask, ShownJob } from "../jobs.ts"
 
@@ -54,6 +54,7 @@ export function toldGlance(answer: unknown): Glance {
       asking: count("asking"),
       running: count("running"),
       queued: count("queued"),
+      blocked: count("blocked"),
       done: count("done"),
       failed: count("failed"),
       cancelled: count("cancelled"),
@@ -64,7 +65,8 @@ export function toldGlance(answer: unknown): Glance {
 
 function toldJob(job: unknown): ShownJob | undefined {
   const record = recordIn(job)
-  const { session, phase, waitingSince, before, waitsFor, holdUntil, activity, asks, retry } = fieldsOf(job)
+  const { session, phase, waitingSince, before, waitsFor, items, holdUntil, activity, asks, retry } =
+    fieldsOf(job)
   if (!record || !isText(session)) return undefined
   return {
     ...record,
@@ -73,6 +75,7 @@ function toldJob(job: unknown): ShownJob | undefined {
     ...(isNumber(waitingSince) && { waitingSince }),
     ...(isNumber(before) && { before }),
     ...(Array.isArray(waitsFor) && { waitsFor: waitsFor.filter(isText) }),
+    ...(isNumber(items) && { items }),
     ...(isNumber(holdUntil) && { holdUntil }),
     ...(isActivity(activity) && { activity }),
     ...(Array.isArray(asks) && asks.some(isAsk) && { asks: asks.filter(isAsk) }),
@@ -92,7 +95,9 @@ function recordIn(given: unknown): StoredRecord | undefined {
     run,
     createdAt,
     error,
+    isGroup,
     needs,
+    attempts,
     usage,
     ...times
   } = fieldsOf(given)
@@ -116,7 +121,9 @@ function recordIn(given: unknown): StoredRecord | undefined {
     ...(isNumber(deadlineAt) && { deadlineAt }),
     ...(isNumber(waitedMs) && { waitedMs }),
     ...(isError(error) && { error }),
+    ...(isGroup === true && { isGroup }),
     ...(Array.isArray(needs) && needs.some(isNeed) && { needs: needs.filter(isNeed) }),
+    ...(Array.isArray(attempts) && attempts.some(isAttempt) && { attempts: attempts.filter(isAttempt) }),
     usage: isUsage(usage) ? usage : unknownUsage,
   }
 }
@@ -162,6 +169,11 @@ const isError = (value: unknown): value is JobError =>
 function isNeed(value: unknown): value is Need {
   const { id, on } = fieldsOf(value)
   return isText(id) && jobId.test(id) && (on === "done" || on === "ended")
+}
+
+function isAttempt(value: unknown): value is Attempt {
+  const { model, error } = fieldsOf(value)
+  return isTextOrNone(model) && isError(error)
 }
 
 function isActivity(value: unknown): value is NonNullable<ShownJob["activity"]> {

@@ -1,7 +1,7 @@
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { answer } from "./answer.ts"
-import { stateWords } from "./rows.ts"
+import { placeWords, stateWords } from "./rows.ts"
 
 /** What a person can do with a job. */
 export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner" | "inspect"
@@ -75,7 +75,7 @@ export async function perform(terminal: Terminal, act: Act, job: ShownJob, read:
       await send(terminal, job)
       return "list"
     case "read":
-      await read(terminal, pageOf(job, await jobs.read(job)))
+      await read(terminal, pageOf(job, await jobs.read(job), await siblingsOf(terminal, job)))
       return "list"
     case "inspect":
       await inspect(terminal, read)
@@ -86,7 +86,15 @@ export async function perform(terminal: Terminal, act: Act, job: ShownJob, read:
   }
 }
 
-function pageOf(job: ShownJob, { prompt, text }: { prompt: string; text: string }): Page {
+/** Those of the same owner. What is to be read is there without them. */
+const siblingsOf = ({ jobs }: Terminal, { owner }: ShownJob): Promise<readonly ShownJob[]> =>
+  jobs.of(owner).catch(() => [])
+
+function pageOf(
+  job: ShownJob,
+  { prompt, text }: { prompt: string; text: string },
+  siblings: readonly ShownJob[],
+): Page {
   const { id, description, state, error } = job
   const reason = error?.message ? [{ title: capital(stateWords[state]), text: error.message }] : []
   const written = hasEnded(job)
@@ -95,9 +103,46 @@ function pageOf(job: ShownJob, { prompt, text }: { prompt: string; text: string 
   return {
     title: id,
     note: description,
-    parts: [{ title: "Prompt", text: prompt }, ...reason, written],
+    parts: [
+      { title: "Prompt", text: prompt },
+      ...needParts(job, siblings),
+      ...modelParts(job),
+      ...reason,
+      written,
+    ],
     copied: text,
   }
+}
+
+/** What it needs and who needs it, each with how it stands. */
+function needParts({ id, needs = [] }: ShownJob, siblings: readonly ShownJob[]): Page["parts"] {
+  const standing = (needed: string) => {
+    const job = siblings.find((each) => each.id === needed)
+    return `${needed}: ${job ? placeWords(job) : "not known here"}`
+  }
+  const dependents = siblings.filter((each) => each.needs?.some((need) => need.id === id))
+  const part = (title: string, ids: readonly string[]) =>
+    ids.length > 0 ? [{ title, text: ids.map(standing).join("\n") }] : []
+  return [
+    ...part(
+      "Needs",
+      needs.map((need) => need.id),
+    ),
+    ...part(
+      "Needed by",
+      dependents.map((each) => each.id),
+    ),
+  ]
+}
+
+/** Which models were tried, why each was left, and which one has it. */
+function modelParts({ model, attempts = [], state, endedAt }: ShownJob): Page["parts"] {
+  if (attempts.length === 0) return []
+  const left = attempts.map(
+    (attempt) => `${attempt.model ?? "opencode's choice"}: left, ${attempt.error.message}`,
+  )
+  const end = endedAt === undefined ? "has the job now" : state === "done" ? "answered" : "had it at the end"
+  return [{ title: "Models", text: [...left, `${model ?? "opencode's choice"}: ${end}`].join("\n") }]
 }
 
 const capital = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`

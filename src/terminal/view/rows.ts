@@ -52,6 +52,7 @@ const conditions: [keyof Counts, string][] = [
   ["asking", "waiting for you"],
   ["running", "running"],
   ["queued", "queued"],
+  ["blocked", "blocked"],
   ["done", "done"],
   ["failed", "failed"],
   ["cancelled", "cancelled"],
@@ -105,15 +106,30 @@ function wordsOf(job: ShownJob, now: number): string {
   if (ask) return ask.kind === "permission" ? `allow ${ask.text}?` : ask.text
   if (retry && !hasEnded(job))
     return `retrying in ${seconds(Math.max(0, Math.ceil((retry.next - now) / 1_000)))}: ${retry.reason}`
-  if (error) return state === "cancelled" ? "cancelled" : `${stateWords[state]}: ${error.message}`
-  if (hasEnded(job)) return stateWords[state]
-  if (job.phase === "blocked" && job.waitsFor?.length) return `waits for ${job.waitsFor.join(", ")}`
+  if (error && state === "cancelled") return error.kind === "budget" ? "cancelled: budget spent" : "cancelled"
+  if (error) return `${stateWords[state]}: ${error.message}`
+  if (hasEnded(job))
+    return job.items ? `${stateWords[state]}, a group of ${jobsIn(job.items)}` : stateWords[state]
+  if (state === "prompting" && job.items && job.waitsFor)
+    return `waits for ${job.waitsFor.length} of its ${jobsIn(job.items)}`
+  if (job.phase === "blocked" && job.waitsFor?.length) return waitWords(job.waitsFor)
   if (job.phase === "queued" && job.holdUntil !== undefined && job.holdUntil > now)
     return `queued, ${providerOf(job)} on hold for ${seconds(Math.ceil((job.holdUntil - now) / 1_000))}`
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
   if (activity?.tool !== undefined) return activity.tool
+  if (job.phase === "opening" && state === "prompting") return `moving on to ${job.model ?? "its next model"}`
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
 }
+
+/** Names in a line: what follows is cut off. */
+const mostNames = 3
+
+function waitWords(waitsFor: readonly string[]): string {
+  const more = waitsFor.length - mostNames
+  return `waits for ${waitsFor.slice(0, mostNames).join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+}
+
+const jobsIn = (items: number) => (items === 1 ? "1 job" : `${items} jobs`)
 
 const providerOf = ({ model }: ShownJob) => model?.split("/")[0] ?? "its provider"
 
@@ -136,6 +152,12 @@ const phaseWords = {
   question: "asks",
   stopping: "stopping",
 } satisfies Record<JobPhase, string>
+
+/** How it stands, in a word or two. */
+export const placeWords = (job: ShownJob): string =>
+  hasEnded(job)
+    ? stateWords[job.state]
+    : phaseWords[job.phase ?? (job.state === "created" ? "queued" : "working")]
 
 /** The end of what it writes. */
 const lastOf = (text: string) => `${endMark}${text.slice(-wordsLength / 2)}`

@@ -78,7 +78,12 @@ function line({ jobs, color }: Terminal, owner: string, showAll: () => void): El
 }
 
 /** Those that have not ended. */
-const openIn = ({ counts: { asking, running, queued } }: Glance) => ({ asking, running, queued })
+const openIn = ({ counts: { asking, running, queued, blocked } }: Glance) => ({
+  asking,
+  running,
+  queued,
+  blocked,
+})
 
 const glanceAt = (jobs: Terminal["jobs"], owner: string, most: number) =>
   live<Glance>(

@@ -131,7 +131,8 @@ export async function open(query = ""): Promise<void> {
   await page.locator(".connection.is-live").waitFor()
 }
 
-export const row = (id: string) => page.locator("[role=row]", { has: page.locator(`code:text-is("${id}")`) })
+export const row = (id: string) =>
+  page.locator("[role=row]", { has: page.locator(`.job-link code:text-is("${id}")`) })
 
 /** Starts a job and waits until it prompts. */
 export async function opened(id: string): Promise<void> {

@@ -57,10 +57,10 @@ describe("A batch whose budget is used up", () => {
     return stage
   }
 
-  it("has what waits cancelled at once and what works a second later; what is read from a cache does not count", async () => {
+  it("has what waits cancelled at once and what works two seconds later; what is read from a cache does not count", async () => {
     const stage = await usedUp()
     expect(stage.states("a", "b", "waits")).toEqual(["prompting", "prompting", "budget"])
-    await stage.passes(999)
+    await stage.passes(1_999)
     expect(stage.states("a", "b")).toEqual(["prompting", "prompting"])
     await stage.passes(1)
     await until(() => stage.record("b")?.state === "cancelled")
@@ -70,6 +70,18 @@ describe("A batch whose budget is used up", () => {
     })
     expect(stage.host.aborted).toHaveLength(2)
     expect(stage.prompted()).toEqual(["do a", "do b"])
+  })
+
+  it("has those cancelled that wait for others, because of the budget and not for want of what they wait for", async () => {
+    const stage = product()
+    const tasks = [task("a"), task("b", { needs: ["a"] }), task("c", { needs: ["b"] })]
+    await stage.call("agents_start", { tasks, budget: { tokens: 1_000 } })
+    expect(stage.record("c")?.phase).toBe("blocked")
+    await stage.spends("a", { input: 1_000 })
+    expect(stage.states("a", "b", "c")).toEqual(["prompting", "budget", "budget"])
+    await stage.passes(2_000)
+    await until(() => stage.states("a")[0] === "budget")
+    expect(stage.prompted()).toEqual(["do a"])
   })
 
   it("lets an answer stand that comes meanwhile: it is what the rest was spent on", async () => {
@@ -84,7 +96,7 @@ describe("A batch whose budget is used up", () => {
   it("tells its owner once what was spent and what is left undone", async () => {
     const stage = await usedUp()
     await stage.answer("b")
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     // Until it was stopped.
     await stage.spends("a", { input: 1_234 })
     const first = await stage.call("agents_wait", { ids: ["b"] })
@@ -106,7 +118,7 @@ describe("A batch whose budget is used up", () => {
     await stage.start(["a", "b"], { budget: { tokens: 1_000 } })
     await stage.spends("a", { input: 1_000 })
     await stage.answer("b")
-    for (let pass = 0; pass < 5; pass++) await stage.passes(1_000)
+    for (let pass = 0; pass < 5; pass++) await stage.passes(2_000)
     const [told, ...others] = (stage.host.said.get("owner") ?? []).slice(1).map(({ parts }) => parts)
     expect(others).toEqual([])
     expect(JSON.stringify(told)).toContain(
@@ -116,7 +128,7 @@ describe("A batch whose budget is used up", () => {
 
   it("names with the first of them all that is left undone, and not again", async () => {
     const stage = await usedUp()
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     await until(() => stage.states("a", "b", "waits").every((state) => state === "budget"))
     const [first, second] = [
       await stage.call("agents_wait", { ids: ["b"] }),
@@ -179,7 +191,7 @@ describe("A budget of the owner, from the options", () => {
     await stage.start(["c"])
     // Fractions do not add up to the last digit.
     for (const id of ["a", "b", "c"]) await stage.spends(id, { cost: 0.1 })
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     await until(() => stage.states("a", "b", "c").every((state) => state === "budget"))
     expect(stage.record("a")?.error?.message).toBe("its session's jobs have spent $0.3 of $0.3")
     await expect(stage.start(["d"])).rejects.toThrow(
@@ -200,7 +212,7 @@ describe("A budget of the owner, from the options", () => {
     await stage.start(["a"])
     await stage.start(["a"], {}, "other")
     await stage.spends("a", { output: 5_000 })
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     expect(stage.states("a")).toEqual(["budget"])
     expect(stage.record("a", "other")?.state).toBe("prompting")
   })
@@ -298,7 +310,7 @@ describe("What a job's child starts", () => {
     await expect(stage.start(["more"], {}, stage.top)).rejects.toThrow(
       "the budget of the batch that this session works for is spent: 1,000 of 1,000 tokens. Nothing was started.",
     )
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     await until(() => stage.record("below", stage.top)?.state === "cancelled")
     expect([stage.record("top")?.error?.kind, stage.record("below", stage.top)?.error?.kind]).toEqual([
       "budget",
@@ -310,7 +322,7 @@ describe("What a job's child starts", () => {
     const stage = await family({ budget: { cost: 5 } })
     await stage.spends("below", { cost: 5.25 }, stage.top)
     await expect(stage.start(["more"], {}, stage.top)).rejects.toThrow(/\$5\.25 of \$5\.00/)
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     await until(() => stage.record("top")?.state === "cancelled")
     expect((await stage.call("agents_wait", {})).output).toMatch(/Left undone: top\.\n/)
   })
@@ -320,7 +332,7 @@ describe("What a job's child starts", () => {
     await stage.spends("top", { input: 5_000 })
     expect(stage.record("below", stage.top)?.state).toBe("prompting")
     await stage.spends("below", { input: 100 }, stage.top)
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     await until(() => stage.record("below", stage.top)?.state === "cancelled")
     expect(stage.record("top")?.state).toBe("prompting")
     expect((await stage.call("agents_wait", {}, { owner: stage.top })).output).toMatch(
@@ -338,7 +350,7 @@ describe("What a job's child starts", () => {
     stage.hear({ type: "usage.changed", session: "ses_task", usage: used({ input: 700 }) })
     expect(stage.states("a")).toEqual(["prompting"])
     stage.hear({ type: "usage.changed", session: "ses_task_of_task", usage: used({ input: 300 }) })
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     expect(stage.states("a")).toEqual(["budget"])
   })
 
@@ -347,7 +359,7 @@ describe("What a job's child starts", () => {
     await stage.spends("below", { input: 700 }, stage.top)
     stage.troupe.forgetOwner(stage.top)
     await stage.spends("top", { input: 300 })
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     await until(() => stage.states("top")[0] === "budget")
   })
 })
@@ -412,7 +424,7 @@ describe("After a restart", () => {
     await until(() => stage.prompted().length === 1)
     expect(stage.states("a", "b")).toEqual(["done", "prompting"])
     await stage.spends("b", { input: 400 })
-    await stage.passes(1_000)
+    await stage.passes(2_000)
     await until(() => stage.states("b")[0] === "budget")
   })
 

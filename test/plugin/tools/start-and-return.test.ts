@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { HostEvent, PermissionRule } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
@@ -92,6 +92,36 @@ describe("agents_start with wait: true", () => {
     expect(output).toMatch(/^The wait was interrupted\. Still running:\nb: [^\n]*\n<job id="a"/)
     expect(inbox.open("owner").map(({ id }) => id)).toEqual(["b"])
     expect(troupe.records.get("owner", "b")?.state).toBe("prompting")
+  })
+
+  it.each([
+    { how: "it waits", args: undefined, ids: ["find", "review", "review.1", "review.2"] },
+    { how: "the group is waited for", args: { ids: ["review"] }, ids: ["review", "review.1", "review.2"] },
+    { how: "all is waited for", args: {}, ids: ["find", "review", "review.1", "review.2"] },
+  ])("returns the results of the jobs that a group stands for, where $how", async ({ args, ids }) => {
+    const services = testServices()
+    const { host, troupe, call } = services
+    const tasks = [
+      task("find", { schema: {} }),
+      { id: "review", each: { from: "find" }, prompt: "review {{item}}" },
+    ]
+    if (args) await call("agents_start", { tasks })
+    const results = args ? call("agents_wait", args) : call("agents_start", { tasks, wait: true })
+    const answer = async (start: string, text: string) => {
+      const prompted = () => host.prompts.find(({ prompt }) => prompt.text.includes(start))
+      // The first schema of all loads its library.
+      await vi.waitUntil(prompted)
+      prompted()?.answer(text)
+    }
+    await answer("do find", '["x", "y"]')
+    await answer("review x", "x is fine")
+    await answer("review y", "y is not")
+    const { output, metadata } = await results
+    expect(output).toMatch(
+      /<job id="review\.1" [^>]*>\nx is fine\n<\/job>\n<job id="review\.2" [^>]*>\ny is not\n/,
+    )
+    expect(metadata.jobs).toMatchObject(ids.map((id) => ({ id, state: "done" })))
+    expect(troupe.records.get("owner", "review")?.isGroup).toBe(true)
   })
 
   it("waits for its own jobs alone", async () => {

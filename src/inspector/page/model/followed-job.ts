@@ -69,6 +69,16 @@ const isIn = ({ project: _project, ...view }: JobView, loaded: JobAnswer) =>
   JSON.stringify(view) === JSON.stringify(recordOf(loaded))
 
 function recordOf(loaded: JobAnswer) {
-  const { project: _p, text: _t, noText: _n, history: _h, requests: _r, can: _c, ...record } = loaded
+  const {
+    project: _p,
+    text: _t,
+    noText: _n,
+    history: _h,
+    requests: _r,
+    can: _c,
+    budgets: _b,
+    ...rest
+  } = loaded
+  const { structured: _s, noStructured: _ns, ...record } = rest
   return record
 }

@@ -47,17 +47,14 @@ export function brokenBy(job: JobView): JobView[] {
 
 const isBroken = ({ on }: Need, job: JobView) => on === "done" && !isLive(job) && job.state !== "done"
 
-/** Whether it stands for the jobs of a list, one for each item: it is never prompted itself. */
-export function isGroup(job: JobView): boolean {
-  if (job.startedAt !== undefined) return false
-  return itemsOf(job).length > 0 || (job.state === "done" && job.needs !== undefined)
+/** The jobs of a group, one for each item, in the order of the items. */
+export function itemsOf(job: JobView): JobView[] {
+  const items: JobView[] = []
+  if (job.isGroup)
+    for (let next = inOwner(job, `${job.id}.1`); next; next = inOwner(job, `${job.id}.${items.length + 1}`))
+      items.push(next)
+  return items
 }
-
-/** Those that a group has started and needs. */
-export const itemsOf = (job: JobView): Need[] => (job.needs ?? []).filter(({ id }) => isItemOf(id, job.id))
-
-const isItemOf = (id: string, group: string) =>
-  id.startsWith(`${group}.`) && /^\d+$/.test(id.slice(group.length + 1))
 
 /** Since when a job was in line for a slot. Epoch milliseconds. */
 export const inLine = (job: JobView, now: number) =>

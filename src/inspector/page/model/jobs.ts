@@ -142,6 +142,11 @@ export const held = computed(() => {
   return [...byProvider.values()]
 })
 
+/** Groups prompt nobody. */
+export const busySlots = computed(
+  () => allJobs.value.filter(({ state, isGroup }) => state === "prompting" && !isGroup).length,
+)
+
 const inNeed = computed(() =>
   allJobs.value.flatMap((job) => {
     const need = needOf(job, now.value)

@@ -77,6 +77,8 @@ export function lanesOf(
  * @param steps since when it was where, if its record does not say all of that
  */
 export function partsOf(job: JobView, now: number, since: number, steps?: Phases[string]): BarPart[] {
+  // What its jobs do is seen at them.
+  if (job.isGroup) return [{ kind: "blocked", from: job.createdAt, to: job.endedAt ?? now }]
   if (steps) return spansOf({ ...job, history: steps.map(([at, to]) => ({ at, to, why: "" })) }, now, since)
   const { createdAt, startedAt, endedAt, waitingSince, phase, activity } = job
   const end = endedAt ?? now
@@ -132,11 +134,12 @@ export function spentOf(jobs: readonly JobView[], now: number, start: number, en
 
 export type Step = { at: number; running: number; waiting: number }
 
-/** How many jobs were running and in line for a slot, at every moment at which that changed. */
+/** How many jobs, without groups, were running and in line for a slot, at every moment at which that changed. */
 export function concurrencyOf(jobs: readonly JobView[], now: number, inLine: InLine): Step[] {
   const changes: [at: number, running: number, waiting: number][] = []
   for (const job of jobs) {
-    const { startedAt, endedAt } = job
+    const { startedAt, endedAt, isGroup } = job
+    if (isGroup) continue
     changes.push([inLine(job, now), 0, 1], [startedAt ?? endedAt ?? now, startedAt === undefined ? 0 : 1, -1])
     if (startedAt !== undefined) changes.push([endedAt ?? now, -1, 0])
   }

@@ -12,7 +12,8 @@ const longTool = 600_000
 
 /** Why a job needs attention, in words; undefined when it gets on by itself. */
 export function needOf(job: JobView, now: number): string | undefined {
-  if (job.state !== "prompting") return undefined
+  // A group has nothing to do but to wait for its jobs.
+  if (job.state !== "prompting" || job.isGroup) return undefined
   const ask = job.asks?.[0]
   if (job.phase === "permission") return `permission request: ${ask?.text ?? ""}`
   if (job.phase === "question") return `question: ${ask?.text ?? ""}`

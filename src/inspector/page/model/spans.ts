@@ -13,7 +13,7 @@ export const spanWords: Record<SpanKind, string> = {
   stopping: "stopping",
 }
 
-type Timed = Pick<JobAnswer, "createdAt" | "startedAt" | "endedAt"> & {
+type Timed = Pick<JobAnswer, "createdAt" | "startedAt" | "endedAt" | "isGroup"> & {
   history: readonly Pick<JobAnswer["history"][number], "at" | "to" | "why">[]
 }
 
@@ -22,12 +22,10 @@ type Timed = Pick<JobAnswer, "createdAt" | "startedAt" | "endedAt"> & {
  *
  * @param inLine since when it was in line for a slot
  */
-export function spansOf(
-  { history, createdAt, startedAt, endedAt }: Timed,
-  now: number,
-  inLine: number,
-): Span[] {
+export function spansOf(job: Timed, now: number, inLine: number): Span[] {
+  const { history, createdAt, startedAt, endedAt, isGroup } = job
   const end = endedAt ?? now
+  if (isGroup) return [{ kind: "blocked", from: createdAt, to: end, why: "" }]
   if (history.length === 0) {
     const started = startedAt ?? end
     const outline: Span[] = [

@@ -125,7 +125,10 @@ const providerOf = (model: string | undefined) => model?.split("/")[0]
 
 /** `until 14:03:20 (42 s)` */
 export const untilWords = (until: number, now: number) =>
-  `until ${clockTime(until, now)} (${duration(Math.ceil((until - now) / 1_000) * 1_000)})`
+  `until ${clockTime(until, now)} (${countdown(Math.ceil((until - now) / 1_000))})`
+
+/** Whole seconds: it changes with each. */
+const countdown = (seconds: number) => (seconds < 60 ? `${seconds} s` : duration(seconds * 1_000))
 
 function holdWords(job: JobView, now: number): string | undefined {
   const hold = holdOf(job, now)

@@ -1,15 +1,16 @@
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
-import { isGroup, itemsOf } from "../model/graph.ts"
+import { itemsOf } from "../model/graph.ts"
 import { addressOf } from "../model/words.ts"
 import { Words } from "./words.tsx"
 
 /** A job's id and description, as a link to it. */
 export function JobLink({ job }: { job: JobView }) {
+  const items = itemsOf(job)
   return (
     <a class="job-link" href={hrefTo({ job: addressOf(job) })}>
       <code>{job.id}</code> <Words text={job.description} />
-      {isGroup(job) && <span class="quiet"> · group of {itemsOf(job).length}</span>}
+      {job.isGroup && <span class="quiet"> · group{items.length > 0 && ` of ${items.length}`}</span>}
     </a>
   )
 }

@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { lookForAnswer } from "../model/answers.ts"
-import { brokenBy, dependentsOf, isGroup, itemsOf, type Needed, neededBy } from "../model/graph.ts"
+import { brokenBy, dependentsOf, itemsOf, type Needed, neededBy } from "../model/graph.ts"
 import { JobLink } from "./job-link.tsx"
 import { Note } from "./note.tsx"
 import { StateBadge } from "./state-badge.tsx"
@@ -11,18 +11,12 @@ export const hasNeeds = (job: JobView) => job.needs !== undefined || dependentsO
 
 /** What a job needs and who needs it, each with how it stands. */
 export function Needs({ job }: { job: JobView }) {
-  const items = new Set(itemsOf(job).map(({ id }) => id))
-  const needs = neededBy(job)
-  const others = needs.filter(({ need }) => !items.has(need.id))
-  const dependents = dependentsOf(job)
+  const asNeeded = (each: JobView): Needed => ({ need: { id: each.id, on: "done" }, job: each })
   return (
     <>
-      <List title="It needs" needed={others} isFree />
-      <List title="Its jobs, one for each item" needed={needs.filter(({ need }) => items.has(need.id))} />
-      <List
-        title="Needed by"
-        needed={dependents.map((each) => ({ need: { id: each.id, on: "done" }, job: each }))}
-      />
+      <List title="It needs" needed={neededBy(job)} isFree />
+      <List title="Its jobs, one for each item" needed={itemsOf(job).map(asNeeded)} />
+      <List title="Needed by" needed={dependentsOf(job).map(asNeeded)} />
     </>
   )
 }
@@ -84,13 +78,13 @@ export function Broken({ job }: { job: JobView }) {
 
 /** That there is no work of its own to be looked for. */
 export function GroupWords({ job }: { job: JobView }) {
-  if (!isGroup(job)) return null
-  const count = itemsOf(job).length
-  const jobs = count === 1 ? "1 job" : `${count} jobs`
+  if (!job.isGroup) return null
+  const { length } = itemsOf(job)
+  const jobs = length === 1 ? "1 job" : `${length} jobs`
   return (
     <p class="quiet">
-      It is a group: it stands for {count === 0 ? "the jobs of a list" : jobs}, one for each item, and is
-      never prompted itself.
+      It is a group: it stands for {length === 0 ? "the items that another job finds" : jobs}, one for each
+      item, and is never prompted itself.
     </p>
   )
 }

@@ -7,7 +7,6 @@ import { hrefTo } from "../model/address.ts"
 import { spentWords } from "../model/budget.ts"
 import type { Json } from "../model/data.ts"
 import { followJob } from "../model/followed-job.ts"
-import { isGroup } from "../model/graph.ts"
 import { budgetOf, now, titles } from "../model/jobs.ts"
 import { neighbourJob } from "../model/list.ts"
 import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
@@ -33,7 +32,7 @@ import { Broken, GroupWords, hasNeeds, Needs } from "../parts/needs.tsx"
 import { Requests } from "../parts/requests.tsx"
 import { StateBadge } from "../parts/state-badge.tsx"
 import { Statechart } from "../parts/statechart.tsx"
-import { WaitsFor } from "../parts/waits-for.tsx"
+import { isWaiting, WaitsFor } from "../parts/waits-for.tsx"
 import { Waterfall } from "../parts/waterfall.tsx"
 import { Words } from "../parts/words.tsx"
 
@@ -78,7 +77,7 @@ export function Job({ address }: { address: string }) {
         </div>
         <div class="stack">
           {hasNeeds(job) && (
-            <Folding id="needs" title={isGroup(job) ? "Group" : "Needs"} isFirst>
+            <Folding id="needs" title={job.isGroup ? "Group" : "Needs"} isFirst>
               <GroupWords job={job} />
               <Needs job={job} />
             </Folding>
@@ -204,15 +203,15 @@ function Reason({ job }: { job: JobAnswer }) {
         <p>{adviceOf(job.error.kind)}</p>
       </div>
     )
-  if (job.phase === "blocked")
+  if (isWaiting(job))
     return (
       <div class="reason is-blocked">
         <strong>
           <WaitsFor job={job} />
         </strong>
         <p>
-          {isGroup(job)
-            ? "It ends by itself once they have ended."
+          {job.isGroup
+            ? "Nobody prompts it: it ends by itself once its jobs have ended."
             : "It starts by itself once they have ended, with their results. There is nothing to do."}
         </p>
       </div>

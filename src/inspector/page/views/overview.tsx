@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { lookForAnswer } from "../model/answers.ts"
-import { allJobs, asking, counts, held, now, projects, slow, waitingJobs } from "../model/jobs.ts"
+import { allJobs, asking, busySlots, counts, held, now, projects, slow, waitingJobs } from "../model/jobs.ts"
 import {
   amount,
   costWords,
@@ -91,7 +91,7 @@ function Counts() {
   const slots = projects.value.reduce((sum, { concurrency }) => sum + concurrency, 0)
   const tokens = allJobs.value.reduce((sum, job) => sum + tokensOf(job), 0)
   const cost = allJobs.value.reduce((sum, { usage }) => sum + usage.cost, 0)
-  const busy = counts.value.prompting
+  const busy = busySlots.value
   return (
     <section aria-label="Numbers" class="numbers">
       <ul class="tiles">
@@ -165,7 +165,7 @@ function OnHold() {
               <Words text={provider} />
             </strong>{" "}
             {untilWords(until, now.value)}:{" "}
-            <a href={hrefTo({ view: "jobs", q: `phase:queued model:"${provider}/"` })}>
+            <a class="need" href={hrefTo({ view: "jobs", q: `phase:queued model:"${provider}/"` })}>
               {jobs === 1 ? "1 job waits" : `${jobs} jobs wait`}
             </a>
           </li>

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { address, go, hrefTo, type Range, SPANS, type SpanName } from "../model/address.ts"
 import { loadPhases } from "../model/api.ts"
-import { inLine, isGroup } from "../model/graph.ts"
+import { inLine } from "../model/graph.ts"
 import { findJob, now, projects, titles } from "../model/jobs.ts"
 import {
   type Bar,
@@ -389,7 +389,7 @@ function JobBar({ bar: { job, from, to, parts }, scale, end }: { bar: Bar; scale
   const blocked = since > createdAt ? [`blocked ${duration(since - createdAt)}`] : []
   const waited = (until: number) => [...blocked, `waited ${duration(until - Math.min(since, until))}`]
   const ran = (
-    isGroup(job)
+    job.isGroup
       ? [`stood for its jobs for ${duration(to - createdAt)}`]
       : startedAt === undefined
         ? [...waited(to), isLive(job) ? "not started yet" : "never started"]

@@ -15,36 +15,34 @@ const kept = new Map<string, Promise<Loaded>>()
  * Compiles a schema. What it takes for that is loaded when the first one comes.
  * @param name what people call it
  */
-export function loadSchema(schema: Schema, name = "the schema"): Promise<Loaded> {
+export async function loadSchema(schema: Schema, name = "the schema"): Promise<Loaded> {
   const key = keyOf(schema, name)
-  const known = key === undefined ? undefined : kept.get(key)
-  if (known) return known
-  const loading = load(schema, name)
-  if (key !== undefined) {
-    for (const oldest of [...kept.keys()].slice(0, Math.max(0, kept.size + 1 - mostKept))) kept.delete(oldest)
-    kept.set(key, loading)
-  }
-  return loading
-}
-
-async function load(schema: Schema, name: string): Promise<Loaded> {
+  const loading = kept.get(key) ?? load(schema, name)
+  kept.set(key, loading)
+  for (const oldest of [...kept.keys()].slice(0, Math.max(0, kept.size - mostKept))) kept.delete(oldest)
   try {
-    const { compileSchema } = await import("./validator.ts")
-    // Many that are large do not keep all else waiting.
-    await nextTurn()
-    const compiled = compileSchema(schema, name)
-    return compiled.ok ? { ok: true, check: checkOf(compiled.problems) } : compiled
+    return await loading
   } catch (thrown) {
+    // What cannot be loaded now may be there the next time.
+    kept.delete(key)
     return { ok: false, problems: [`${name} could not be compiled: ${wordsOf(thrown)}`] }
   }
 }
 
-function keyOf(schema: Schema, name: string): string | undefined {
+async function load(schema: Schema, name: string): Promise<Loaded> {
+  const { compileSchema } = await import("./validator.ts")
+  // Many that are large do not keep all else waiting.
+  await nextTurn()
+  const compiled = compileSchema(schema, name)
+  return compiled.ok ? { ok: true, check: checkOf(compiled.problems) } : compiled
+}
+
+function keyOf(schema: Schema, name: string): string {
   try {
     return JSON.stringify([name, schema])
   } catch {
-    // Nested too deep.
-    return undefined
+    // Nested too deep, which is said as it is compiled.
+    return name
   }
 }
 

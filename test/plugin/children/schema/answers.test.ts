@@ -75,8 +75,11 @@ describe("An answer is read", () => {
 })
 
 describe("A schema", () => {
-  it("is compiled once for all that have the same", () => {
-    expect(loadSchema({ ...wanted })).toBe(loadSchema({ ...wanted }))
+  it("is compiled once for all that have the same", async () => {
+    const [one, another] = await Promise.all([loadSchema({ ...wanted }), loadSchema({ ...wanted })])
+    expect(one).toBe(another)
+    expect(await loadSchema(wanted)).toBe(one)
+    expect(await loadSchema({ ...wanted, type: "array" })).not.toBe(one)
   })
 
   it("that cannot be had lets nothing fit", async () => {

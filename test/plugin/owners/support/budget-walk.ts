@@ -167,7 +167,7 @@ class RealRun {
   }
 
   happen(event: WalkEvent): void {
-    if (event.type.startsWith("xstate.after.")) this.#clock.increment(1_000)
+    if (event.type.startsWith("xstate.after.")) this.#clock.increment(2_000)
     else this.#actor.send(event as BudgetEvent)
   }
 

@@ -1,0 +1,267 @@
+import { beforeEach, describe, expect, it } from "vitest"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
+import { Budgets } from "../../../src/plugin/owners/budgets.ts"
+import { context, inspector, open, page, row, scripted, start } from "../support/page-stage.ts"
+import { expectReadable } from "../support/readable.ts"
+import { jobInput, OWNER, said, sessionOf } from "../support/scripted-troupe.ts"
+
+/** A job of an earlier process. */
+const adopt = (id: string, more: Partial<JobRecord>) =>
+  scripted.troupe.adopt({
+    ...{ ...jobInput(id), session: sessionOf(id), state: "done", text: "the answer", usage: NO_USAGE },
+    ...{ createdAt: Date.now() - 60_000, ...more },
+  })
+
+const needs = (...ids: string[]) => ids.map((id) => ({ id, on: "done" as const }))
+const waitsFor = (id: string) => row(id).locator(".waits-for")
+
+describe("jobs that need others", () => {
+  beforeEach(async () => {
+    for (const id of ["auth", "db"]) scripted.start(id)
+    scripted.start("api", { needs: needs("auth", "db") })
+    scripted.start("docs", { needs: [{ id: "api", on: "ended" }] })
+    await scripted.until("docs", "created.blocked")
+    await scripted.until("db", "prompting.working")
+  })
+
+  it("say whom they wait for, where each name leads there, and who waits for them", async () => {
+    await open("view=jobs")
+    await expect.poll(() => waitsFor("api").textContent()).toBe("waits for auth, db")
+    await page.getByRole("list", { name: "States" }).getByRole("link", { name: "blocked 2" }).click()
+    await row("auth").waitFor({ state: "detached" })
+    expect(new URL(page.url()).searchParams.get("q")).toBe("phase:blocked")
+    await expectReadable("blocked jobs in the list")
+    await scripted.answer("auth")
+    await expect.poll(() => waitsFor("api").textContent()).toBe("waits for db")
+    await row("api").getByRole("link", { name: "db", exact: true }).click()
+    await page.getByRole("heading", { name: "db work of db" }).waitFor()
+    const panel = page.getByRole("region", { name: "Needs", exact: true })
+    const dependents = panel.getByRole("region", { name: "Needed by" })
+    await dependents.getByText("blocked", { exact: true }).waitFor()
+    await dependents.getByRole("link", { name: /^api/ }).click()
+    await page.getByRole("heading", { name: "api work of api" }).waitFor()
+    const needed = panel.getByRole("region", { name: "It needs" }).getByRole("listitem")
+    await expect
+      .poll(() => needed.evaluateAll((items) => items.map(({ textContent }) => textContent)))
+      .toEqual(["✓doneauth work of auththe answer", expect.stringContaining("workingdb work of db")])
+    await page.locator(".reason").getByText("waits for db", { exact: true }).waitFor()
+    await page.locator(".chart .here", { hasText: "blocked" }).waitFor()
+    await expectReadable("a blocked job")
+    await page.keyboard.press("1")
+    const card = page.locator(".card", { hasText: "work of api" })
+    await card.getByRole("link", { name: "db", exact: true }).waitFor()
+    await page.getByRole("link", { name: "2 for other jobs" }).waitFor()
+    await expectReadable("blocked jobs in the overview")
+    await scripted.answer("db")
+    await card.getByText("working").waitFor()
+  })
+
+  it("lead from what failed for want of another to the one that broke, and to the cause", async () => {
+    const broken = { kind: "dependency", message: "it needs docs, which failed: it needs api" } as const
+    await scripted.answer("auth", { error: { kind: "provider", message: "quota used up" } })
+    await scripted.until("api", "failed")
+    adopt("site", { state: "failed", endedAt: Date.now(), needs: needs("api"), error: broken })
+    await open(`job=${sessionOf("site")}`)
+    const reason = page.locator(".reason")
+    await expect
+      .poll(() => reason.locator("p").first().textContent())
+      .toBe("The need that broke: api ✕failed, because of auth ✕failed")
+    await expectReadable("a job whose need broke")
+    await reason.getByRole("link", { name: "auth" }).click()
+    await page.getByText("quota used up", { exact: true }).waitFor()
+    await page.goto(`${inspector.url}/?view=jobs&q=error:dependency needs:api`)
+    await row("site").waitFor()
+    expect(await row("api").count()).toBe(0)
+  })
+
+  it("have the time that they were blocked on the timeline, beside what they were queued", async () => {
+    await scripted.answer("auth")
+    await scripted.answer("db")
+    await scripted.until("api", "prompting.working")
+    const at = Date.now()
+    adopt("first", { createdAt: at - 60_000, startedAt: at - 50_000, endedAt: at - 40_000 })
+    adopt("second", {
+      ...{ createdAt: at - 60_000, startedAt: at - 30_000, endedAt: at - 5_000 },
+      needs: needs("first"),
+    })
+    await open("view=timeline")
+    const kindsOf = (id: string) =>
+      page
+        .getByRole("link", { name: new RegExp(`^${id}: `) })
+        .locator(".part")
+        .evaluateAll((parts) => parts.map(({ className }) => className))
+    await expect.poll(() => kindsOf("api")).toContain("part is-blocked")
+    // Of an earlier process: by when its need had ended.
+    expect(await kindsOf("second")).toEqual(["part is-blocked", "part is-queued", "part is-run"])
+    await page
+      .getByRole("link", { name: "second: done, blocked 20 s, waited 10 s, ran 25 s", exact: true })
+      .waitFor()
+    await page.locator(".legend", { hasText: "blocked" }).first().waitFor()
+    await expectReadable("the timeline of blocked jobs")
+    await page.goto(`${inspector.url}/?job=${sessionOf("second")}`)
+    await page.locator(".waterfall li", { hasText: "blocked" }).getByText("20 s").waitFor()
+  })
+})
+
+it("shows a group as one, by how many of its jobs there are still to end", async () => {
+  const items = Array.from({ length: 12 }, (_, index) => `each.${index + 1}`)
+  for (const [index, id] of items.entries())
+    adopt(id, index < 5 ? { startedAt: 1, endedAt: 2 } : { state: "created", phase: "queued" })
+  const at = Date.now()
+  const group = {
+    isGroup: true,
+    needs: needs("list"),
+    startedAt: at - 150_000,
+    createdAt: at - 180_000,
+  } as const
+  adopt("each", { ...group, state: "prompting", phase: "working" })
+  adopt("ended", { ...group, endedAt: at, text: "12 of 12 items are done." })
+  await open()
+  // It takes no slot, and is not slow because it says nothing.
+  await page.getByText("0 of 4", { exact: true }).waitFor()
+  expect(await page.getByRole("region", { name: "Slow or retrying" }).count()).toBe(0)
+  scripted.start("real", { each: { from: "list", timeoutMs: 60_000, idleMs: 30_000 } })
+  await page.keyboard.press("2")
+  await row("real").getByText("· group").waitFor()
+  await row("each").getByText("· group of 12").waitFor()
+  await row("ended").getByText("12 of 12 items are done.").waitFor()
+  await expect.poll(() => waitsFor("each").textContent()).toBe("waits for 7 of its 12 jobs")
+  // In the order of their numbers, the latest first.
+  const ids = page.locator(".window .name code")
+  expect((await ids.allTextContents()).filter((id) => id.startsWith("each."))).toEqual(items.toReversed())
+  await page.getByRole("link", { name: /^each work/ }).click()
+  const panel = page.getByRole("region", { name: "Group", exact: true })
+  await panel.getByText("It is a group: it stands for 12 jobs, one for each item").waitFor()
+  const jobs = panel.getByRole("region", { name: "Its jobs, one for each item" })
+  expect(await jobs.getByRole("listitem").count()).toBe(12)
+  await expectReadable("a group")
+  await page.goto(`${inspector.url}/?view=timeline&span=all`)
+  await page
+    .getByRole("link", { name: "ended: done, stood for its jobs for 3 m 00 s", exact: true })
+    .waitFor()
+})
+
+it("says until when a provider is on hold, and counts down to it without asking", async () => {
+  await open()
+  const asked: string[] = []
+  page.on("request", (request) => void asked.push(request.url()))
+  const held = {
+    state: "created",
+    phase: "queued",
+    model: "anthropic/x",
+    holdUntil: Date.now() + 4_000,
+  } as const
+  for (const id of ["held", "other"]) adopt(id, held)
+  adopt("free", { ...held, model: "openai/y", holdUntil: undefined })
+  const panel = page.getByRole("region", { name: "On hold" })
+  await panel.getByText(/^anthropic until .*\d\d:\d\d:\d\d \(\d s\): 2 jobs wait$/).waitFor()
+  await panel.getByText(" (1 s): ").waitFor()
+  await panel.waitFor({ state: "detached" })
+  expect(asked).toEqual([])
+  const again = { ...held, holdUntil: Date.now() + 95_000 }
+  for (const id of ["held", "other"]) adopt(id, again)
+  await expectReadable("a provider on hold")
+  await panel.getByRole("link", { name: "2 jobs wait" }).click()
+  await expect
+    .poll(() => row("held").locator(".at-activity").textContent())
+    .toMatch(/^queued: anthropic on hold until .*\d\d:\d\d:\d\d \(1 m \d\d s\)$/)
+  await row("other").waitFor()
+  expect(await row("free").count()).toBe(0)
+})
+
+it("says which models were tried, why each was left, and which one answered", async () => {
+  const limit = { kind: "provider", message: "rate limit: again in 3,600 s (HTTP 429)" } as const
+  const model = "openai/gpt-6"
+  adopt("fell", { startedAt: 1, endedAt: 2, model, attempts: [{ model: "anthropic/x", error: limit }] })
+  await open(`job=${sessionOf("fell")}`)
+  const models = page.getByRole("region", { name: "Models", exact: true })
+  await expect
+    .poll(() => models.getByRole("listitem").allTextContents())
+    .toEqual([
+      "anthropic/x was left: rate limit: again in 3,600 s (HTTP 429) provider",
+      "openai/gpt-6 answered",
+    ])
+  await page.getByText("openai/gpt-6, after another one").waitFor()
+})
+
+describe("an answer as data", () => {
+  const hostile = JSON.parse(
+    '{"__proto__": {"constructor": "bent\\u202e"}, "files": [{"path": "src/a.ts", "lines": 3}], "ok": false}',
+  )
+
+  it("is a tree to open and to copy, and its text folded", async () => {
+    const text = JSON.stringify({ ...hostile, list: [...Array(130).keys()] })
+    adopt("data", { startedAt: 1, endedAt: 2, structured: JSON.parse(text), text })
+    const asked = said("m1", "user", { type: "text", id: "p1", text: "list them" })
+    const answered = said("m2", "assistant", { type: "text", id: "p2", text })
+    scripted.conversations.set("data", { kind: "messages", messages: [asked, answered] })
+    await context.grantPermissions(["clipboard-read", "clipboard-write"])
+    await open(`job=${sessionOf("data")}`)
+    const data = page.getByRole("region", { name: "Answer as data" })
+    await data.getByText("1 item", { exact: true }).click()
+    await data.getByText("path: src/a.ts, lines: 3").click()
+    await data.getByText("__proto__", { exact: true }).click()
+    await data.getByText("bent\\u{202e}").waitFor()
+    await data.getByText("130 items").click()
+    await data.getByRole("button", { name: "Show 30 more of 30" }).click()
+    await data.getByText("129", { exact: true }).first().waitFor()
+    await expectReadable("an answer as data")
+    await data.getByRole("button", { name: "Copy the data" }).click()
+    await data.getByText("Copied").first().waitFor()
+    expect(JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))).toEqual(JSON.parse(text))
+    const talk = page.getByRole("region", { name: "Messages" })
+    expect(await talk.getByText("src/a.ts").count()).toBe(0)
+    await talk.getByText("The answer as it was written").click()
+    await talk.getByText("src/a.ts").waitFor()
+    await page.keyboard.press("2")
+    await row("data").getByText('{"__proto__":{"constructor"').waitFor()
+  })
+
+  it("is left to the conversation where it is too deep or too long", async () => {
+    const deep = JSON.parse(`${"[".repeat(10_000)}${"]".repeat(10_000)}`)
+    adopt("deep", { startedAt: 1, endedAt: 2, structured: deep, text: "[[…]]" })
+    adopt("long", { startedAt: 1, endedAt: 2, structured: ["x".repeat(1_000_001)], text: "[…]" })
+    await open(`job=${sessionOf("deep")}`)
+    const data = page.getByRole("region", { name: "Answer as data" })
+    await data.getByText("It is nested more than 200 levels deep").waitFor()
+    await page.goto(`${inspector.url}/?job=${sessionOf("long")}`)
+    await data.getByText("It has 1,000,005 characters, too many to be shown as data").waitFor()
+  })
+})
+
+it("shows what a batch and its owner have spent of what they may, as it grows", async () => {
+  await inspector.stop()
+  const { troupe, source } = scripted
+  const budgets = new Budgets({
+    troupe,
+    budget: { cost: 5 },
+    show: () => {},
+    reportError: (error) => console.error(error),
+  })
+  source.budgets = (job) => budgets.of(job)
+  await start()
+  const budget = { tokens: 100_000 }
+  for (const id of ["one", "two"]) scripted.start(id, { batch: "b1", budget })
+  scripted.start("else", { batch: "b2" })
+  await scripted.until("two", "prompting.working")
+  await scripted.until("else", "prompting.working")
+  await open("view=jobs")
+  const meter = page.getByRole("meter", { name: "Budget of this batch" })
+  const spend = (id: string, input: number, cost: number) =>
+    troupe.tell({ owner: OWNER, id }, { type: "child.spent", usage: { ...NO_USAGE, input, cost } })
+  const wordsOf = () => meter.getAttribute("aria-valuetext")
+  await expect.poll(wordsOf).toBe("0 of 100k tokens")
+  spend("one", 25_000, 1.5)
+  await expect.poll(wordsOf).toBe("25.0k of 100k tokens")
+  expect(await meter.getAttribute("aria-valuenow")).toBe("25")
+  await page.getByRole("meter", { name: "Budget of this session's jobs" }).waitFor()
+  await page.getByText("$1.50 of $5.00").waitFor()
+  await expectReadable("budgets")
+  spend("two", 76_000, 0)
+  await page.getByText("spent: 101.0k of 100k tokens").waitFor()
+  await row("two").getByText("budget spent: its batch has spent 101,000 of 100,000 tokens").waitFor()
+  await page.getByRole("link", { name: "work of two" }).click()
+  await page.locator(".reason").getByText("budget", { exact: true }).waitFor()
+  await page.getByText("Have the rest done by a new job, or raise the option budget.").waitFor()
+  budgets.stop()
+})
