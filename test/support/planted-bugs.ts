@@ -898,7 +898,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a hold ends with the job that was told, however that ends",
       file: "src/machines/troupe.ts",
-      edits: [{ from: `if (record.state === "done") endHold(record)`, to: "endHold(record)" }],
+      edits: [
+        { from: `if (record.state === "done" && !record.attempts) endHold(record)`, to: "endHold(record)" },
+      ],
       suites: [troupeTests],
     },
     {
