@@ -8,6 +8,9 @@ const [rounds = 5, perOwner = Number.MAX_SAFE_INTEGER] = process.argv.slice(2).m
 /** Jobs measured at a time, on either side. */
 const window = 200
 const windowsPerRound = 10
+const graphsPerRound = 6
+/** Jobs that one call might start, and how many of them wait for each other in a row. */
+const graph = { jobs: 500, depth: 10 }
 /** Jobs in flight at a time. */
 const batch = 20
 /** An answer of usual length: a few sentences. */
@@ -73,6 +76,36 @@ function jobOf(index: number): JobInput {
   }
 }
 
+/** All at once, of one owner; in layers, where each job needs two of the layer before, or with nothing that needs another. */
+async function workGraph(isLayered: boolean): Promise<void> {
+  const { troupe } = newTroupe()
+  const perLayer = graph.jobs / graph.depth
+  let left = graph.jobs
+  const ended = new Promise<void>((resolve) => {
+    troupe.records.subscribe((record) => {
+      if (hasEnded(record) && --left === 0) resolve()
+    })
+  })
+  for (let index = 0; index < graph.jobs; index++) {
+    const before = index - perLayer
+    const next = before + 1 - ((before + 1) % perLayer === 0 ? perLayer : 0)
+    const needs = before < 0 ? [] : [before, next].map((need) => ({ id: `j${need}`, on: "done" as const }))
+    const job = { ...jobOf(index), owner: "owner" }
+    troupe.start(isLayered && needs.length > 0 ? { ...job, needs } : job)
+  }
+  await ended
+  troupe.stop()
+}
+
+/** Microseconds of CPU time for each job. */
+async function graphCost(isLayered: boolean): Promise<number> {
+  collectGarbage()
+  const before = process.cpuUsage()
+  await workGraph(isLayered)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / graph.jobs
+}
+
 /** Microseconds of CPU time for each job of a window: other programs on the machine do not count. */
 async function cost(worked: Worked): Promise<number> {
   collectGarbage()
@@ -113,5 +146,10 @@ for (let index = 0; index < rounds * windowsPerRound; index++) {
   for (const measure of index % 2 ? [measureYoung, measureOld] : [measureOld, measureYoung]) await measure()
   young.troupe.stop()
 }
-console.log(JSON.stringify({ ...costs, heapBytesPerJob }))
+const graphs: { flat: number[]; layered: number[] } = { flat: [], layered: [] }
+for (let index = 0; index < rounds * graphsPerRound; index++) {
+  for (const isLayered of index % 2 ? [true, false] : [false, true])
+    (isLayered ? graphs.layered : graphs.flat).push(await graphCost(isLayered))
+}
+console.log(JSON.stringify({ ...costs, ...graphs, heapBytesPerJob }))
 process.exit(0)

@@ -7,11 +7,12 @@ import { tempFolder } from "../test/support/temp-folder.ts"
 import type { Part, Row } from "./part.ts"
 import { median, medianRow, ratios } from "./statistics.ts"
 
-const Costs = z.object({ young: z.array(z.number()), old: z.array(z.number()), heapBytesPerJob: z.number() })
+const costs = z.array(z.number())
+const Costs = z.object({ young: costs, old: costs, flat: costs, layered: costs, heapBytesPerJob: z.number() })
 
 /**
  * What a job costs the actor model itself, with a host that answers at once: when 100 and when 20,000 jobs have gone
- * before, all of one owner and of owners with 20 jobs each; in Node, and in the Bun that opencode runs plugins in.
+ * before, all of one owner and of owners with 20 jobs each, and when jobs wait for each other; in Node, and in the Bun that opencode runs plugins in.
  */
 export const actorCost: Part = async ({ rounds, say }) => {
   const folder = tempFolder("actor-cost")
@@ -42,9 +43,17 @@ export const actorCost: Part = async ({ rounds, say }) => {
   }
 }
 
-function rowsOf(where: string, { young, old, heapBytesPerJob }: z.infer<typeof Costs>): Row[] {
+function rowsOf(where: string, { young, old, flat, layered, heapBytesPerJob }: z.infer<typeof Costs>): Row[] {
   return [
     medianRow(`a job after 20,000 / after 100 (${where})`, ratios(old, young), { unit: "×", bound: 1.2 }),
+    medianRow(
+      `a job of 500 in a graph of depth 10 / of 500 that need nothing (${where})`,
+      ratios(layered, flat),
+      {
+        unit: "×",
+        bound: 1.2,
+      },
+    ),
     { name: `a job after 100 (${where})`, value: median(young), unit: "µs" },
     { name: `memory kept for an ended job (${where})`, value: heapBytesPerJob, unit: "bytes" },
   ]

@@ -36,6 +36,8 @@ export type ModelChoice = { model: string; variant?: string | undefined }
 export type EachItem = {
   from: string
   path?: string | undefined
+  /** As of the job itself: a restart knows no more of that. */
+  startedBy?: JobInput["startedBy"]
   description?: string | undefined
   timeoutMs: number
   idleMs: number

@@ -35,6 +35,8 @@ const leftBehindTests = "test/plugin/records/left-behind.test.ts"
 const leaseTests = "test/plugin/records/lease.test.ts"
 const claimTests = "test/plugin/records/claims.test.ts"
 const claimRaces = "test/plugin/races/claims.test.ts"
+const needTests = "test/machines/needs.test.ts"
+const graphTests = "test/plugin/tools/graph.test.ts"
 const permissionTests = "test/plugin/children/permissions.test.ts"
 const hostOfOneTests = "test/plugin/host/v1/host.test.ts"
 const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
@@ -53,6 +55,111 @@ const childrenOfTwoTests = "test/plugin/host/v2/children.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
 export const plantedBugs: Record<string, PlantedBug[]> = {
+  "A job waits for others, and goes on once, and only if they ended as it needs": [
+    {
+      what: "a blocked job stands in line for a slot from its start",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: "if (end || isBlocked) return", to: "if (end) return" }],
+      suites: [needTests],
+    },
+    {
+      what: "a job that needs others is prompted before they have ended",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: `{ guard: "is blocked", target: "blocked" },`, to: "" }],
+      suites: [needTests, machineRaces],
+    },
+    {
+      what: "a job whose need has ended otherwise waits for ever",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [
+        { from: `if (standing === "broken") enqueue.sendTo`, to: `if (standing === "broken") (() => {})` },
+      ],
+      suites: [needTests, machineRaces],
+    },
+    {
+      what: "a job begins when the first of its needs is met",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: "else if (open.length > 0) return", to: "else if (open.length > 9) return" }],
+      suites: [needTests, machineRaces],
+    },
+    {
+      what: "what has ended before a job starts is waited for",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: "ended.find((end) => end.id === id)", to: '(id === "" ? ended[0] : undefined)' }],
+      suites: [needTests],
+    },
+    {
+      what: "nobody who waits for it hears of the end of a job that has crashed, or of one of an earlier process",
+      file: "src/machines/troupe.ts",
+      edits: [{ from: "if (hasEnded(record)) tellEnd(record.owner, endOf(record))", to: "" }],
+      suites: [needTests, machineRaces],
+    },
+    {
+      what: "a job whose need breaks while its session is made leaves that unstored",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `context.session !== "" && context.ending !== undefined`,
+          to: `context.session !== "" && context.ending?.state === "cancelled"`,
+        },
+      ],
+      suites: [needTests, machineRaces],
+    },
+    {
+      what: "after a restart a job waits for ever for one that is gone",
+      file: "src/plugin/records/recovery.ts",
+      edits: [{ from: "if (!troupe.records.get(owner, id)) troupe.giveUpNeed({ owner, id })", to: "" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "after a restart a job whose child was asked before waits again",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [{ from: "...(record.needs && hasBegun && { hasBegun: true as const }),", to: "" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "after a restart a blocked job is interrupted, whatever became of what it needs",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [{ from: "if (record.needs && !hasBegun) return", to: "if (false) return" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "after a restart those go on by themselves that a need had failed, where nothing is to be resumed",
+      file: "src/plugin/records/recovery.ts",
+      edits: [{ from: `if (recover === "resume") onOver(session)`, to: "onOver(session)" }],
+      suites: [recoveryTests],
+    },
+    {
+      what: "a job goes on though another of its needs is broken still",
+      file: "src/plugin/children/dependents.ts",
+      edits: [{ from: `standingOf(need, endOf(record)) !== "broken"`, to: "true" }],
+      suites: [graphTests],
+    },
+    {
+      what: "a task is started that needs a refused one",
+      file: "src/plugin/tools/graph.ts",
+      edits: [{ from: "return isRefused(task) ?", to: "return false ?" }],
+      suites: [graphTests],
+    },
+    {
+      what: "the fence of a result may stand in it",
+      file: "src/plugin/children/handed-over.ts",
+      edits: [{ from: "if (!all.includes(hash)) return", to: "return" }],
+      suites: ["test/plugin/children/handed-over.test.ts"],
+    },
+    {
+      what: "the jobs for items are started again that a restart has left",
+      file: "src/plugin/children/items.ts",
+      edits: [{ from: "if (!there.has(id)) troupe.start", to: "troupe.start" }],
+      suites: [recoveryTests, graphTests],
+    },
+    {
+      what: "what stands for items takes a slot from them",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [{ from: "if (blocked.isGroup) enqueue.sendTo(actor, ownSlot(at))\n          else ", to: "" }],
+      suites: [graphTests],
+    },
+  ],
   "Something is checked before an await, and not after it": [
     {
       what: "follow-ups of one job do not wait for each other",

@@ -82,8 +82,8 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
   }
 
   /** Its own session has the rules of its items, which may do no more than their owner by now. */
-  async function held({ owner, agent, startedBy }: JobInput, session: string): Promise<HostSession> {
-    const kept = await hold(owner, { session, agent, ownerAgent: startedBy?.agent })
+  async function held({ owner, agent, each }: JobInput, session: string): Promise<HostSession> {
+    const kept = await hold(owner, { session, agent, ownerAgent: each?.startedBy?.agent })
     if (!kept.ok) throw failure("create", kept.error)
     const found = await host.session(session)
     if (!found.ok) throw failure("create", found.error)
@@ -180,6 +180,7 @@ function itemJob(
     description:
       each?.description === undefined ? excerpt(item, longestNamed / 2) : withItem(each.description, item),
     rules,
+    startedBy: each?.startedBy,
     needs: others.length > 0 ? others : undefined,
     timeoutMs: each?.timeoutMs ?? group.timeoutMs,
     idleMs: each?.idleMs ?? group.idleMs,

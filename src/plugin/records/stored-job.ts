@@ -44,6 +44,7 @@ const Fields = z.object({
     .object({
       from: z.string(),
       path: z.string().optional(),
+      startedBy: z.object({ message: z.string(), call: z.string().optional(), agent: z.string() }).optional(),
       description: z.string().optional(),
       timeoutMs: z.number().positive(),
       idleMs: z.number().positive(),

@@ -132,6 +132,7 @@ function doing({ asks, retry, activity, ...record }: JobRecord): string {
   const ask = asks?.[0]
   if (ask) return excerpt(`${ask.kind === "permission" ? "asks for permission:" : "asks:"} ${ask.text}`)
   if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
+  if (record.phase === "blocked") return excerpt(`needs ${record.needs?.map(({ id }) => id).join(", ")}`)
   if (activity?.tool) return excerpt(activity.tool)
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
 }

@@ -389,7 +389,7 @@ function jobOf(
     run: 1,
     ...(task.each && !Array.isArray(task.each)
       ? {
-          each: { ...task.each, description: task.description, ...times },
+          each: { ...task.each, startedBy: job.startedBy, description: task.description, ...times },
           timeoutMs: longestMs,
           idleMs: longestMs,
         }

@@ -1147,6 +1147,24 @@ describe("A job that waited for others when its process ended", () => {
       expect(stateOf(record("b"))).toEqual({ state: "prompting", phase: "working" })
     })
 
+    it("that stands for items starts none again that was there before, and those that were not", async () => {
+      const { recovery, host, record, put, pass } = newStart({ recover: "resume" })
+      const each = { from: "scan", timeoutMs: 60_000, idleMs: 60_000 }
+      put({
+        id: "files",
+        record: { needs: [{ id: "scan", on: "done" }] },
+        stored: { prompt: "read {{item}}", each },
+      })
+      put({ id: "files.1", record: done, stored: { askedAt: askedAt + 1 } })
+      put({ id: "scan", record: { ...done, structured: ["x", "y"] } })
+      await recovery.owner("owner")
+      await pass(5_000)
+      expect(host.prompts.map(({ prompt }) => prompt.text)).toEqual(["read y"])
+      host.prompts[0]?.answer("of y")
+      await pass(0)
+      expect(record("files")).toMatchObject({ state: "done", text: "2 of 2 items are done." })
+    })
+
     it("goes on where it had failed of one that is done by now", async () => {
       const { recovery, host, record, put, pass } = newStart({ recover: "resume" })
       put({ record: { ...done, run: 2 } })

@@ -157,6 +157,17 @@ describe("A line of a status", () => {
       "j1: prompting.working 12 s, 1.2k tokens $0.0100",
     ],
     [
+      {
+        state: "created",
+        phase: "blocked",
+        needs: [
+          { id: "a", on: "done" },
+          { id: "b", on: "ended" },
+        ],
+      },
+      "j1: created.blocked 12 s, needs a, b",
+    ],
+    [
       { phase: "retrying", retry: { attempt: 2, reason: "overloaded", next: now } },
       "j1: prompting.retrying 12 s, attempt 2 failed: overloaded",
     ],
