@@ -14,7 +14,8 @@ import { createApp } from "../../src/inspector/http/app.ts"
 import { readPageFiles } from "../../src/inspector/http/page-files.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { Totals } from "../../src/inspector/metrics/totals.ts"
-import { type EndedText, Sources } from "../../src/inspector/source.ts"
+import { type EndedText, type Source, Sources } from "../../src/inspector/source.ts"
+import type { JobRecord } from "../../src/machines/record.ts"
 import { ask } from "./support/ask.ts"
 import { pageStub } from "./support/page-stub.ts"
 import {
@@ -29,6 +30,7 @@ const token = "a-token-of-thirty-two-characters-or-more"
 const bearer = { authorization: `Bearer ${token}` }
 
 let scripted: ScriptedTroupe
+let source: Source
 let inspector: Inspector
 
 beforeAll(async () => {
@@ -47,8 +49,9 @@ beforeAll(async () => {
   for (const [index, id] of ["r1", "r2", "r3", "r4", "waits"].entries()) start(id, 4_000 + index)
   await scripted.until("r4", "prompting.working")
   await scripted.until("waits", "created.queued")
+  source = withProtocols(scripted.source)
   inspector = await startInspector({
-    source: withProtocols(scripted.source),
+    source,
     options: { token },
     page: await buildPage(),
     registerFolder: false,
@@ -200,6 +203,21 @@ describe("one job", () => {
     expect((await post(`/api/jobs/${sessionOf("ok")}/send`, { message: "and now?" })).status).toBe(202)
     expect(scripted.sent).toEqual([{ id: "ok", message: "and now?" }])
   })
+
+  it("is told nothing before it has begun, nor while it stands for others", async () => {
+    const record = scripted.troupe.records.get(OWNER, "r2")
+    const adopt = (id: string, more: Partial<JobRecord>) =>
+      record && scripted.troupe.adopt({ ...record, id, session: `ses_${id}`, owner: "ses_x", ...more })
+    adopt("early", { state: "created", phase: "blocked" })
+    adopt("group", { isGroup: true })
+    const sent = ["early", "group"].map((id) => post(`/api/jobs/ses_${id}/send`, { message: "and now?" }))
+    const answers = await Promise.all(sent)
+    scripted.troupe.forgetOwner("ses_x")
+    expect(answers.map(({ status, text }) => [status, JSON.parse(text).error.message])).toEqual([
+      [409, "early has not begun; it takes messages once it works"],
+      [409, "group is a group; send it to one of its jobs"],
+    ])
+  })
 })
 
 it("GET /api/actors names what each owner and job has going, with its state", async () => {
@@ -246,6 +264,25 @@ describe("GET /openapi.json", () => {
   ])("describes what %s answers", async (path, asked) => {
     const { body } = await get(asked)
     expect(problemsOf(path, body)).toBeNull()
+  })
+
+  it("describes all that a job may have", async () => {
+    const record = scripted.troupe.records.get(OWNER, "ok")
+    const error = { kind: "provider", message: "rate limit" } as const
+    const need = { id: "ok", on: "done" } as const
+    const grown = {
+      ...{ owner: "ses_x", session: "ses_grown", batch: "b1", budget: { tokens: 9 }, isGroup: true as const },
+      ...{ needs: [need], attempts: [{ error }], structured: { list: [1, null] } },
+    } satisfies Partial<JobRecord>
+    if (record) scripted.troupe.adopt({ ...record, ...grown })
+    source.budgets = () => [
+      { of: "batch", name: "b1", limit: { tokens: 9 }, spent: { tokens: 10, cost: 0.5 }, isSpent: true },
+    ]
+    const { body } = await get("/api/jobs/ses_grown")
+    scripted.troupe.forgetOwner("ses_x")
+    expect(body).toMatchObject({ ...grown, budgets: [{ of: "batch", isSpent: true }] })
+    expect(problemsOf("/api/jobs/{session}", body)).toBeNull()
+    expect(problemsOf("/api/jobs/{session}", { ...body, needs: ["ok"] })).not.toBeNull()
   })
 
   it.each([
@@ -330,6 +367,7 @@ it("draws the real machine", async () => {
   expect(places.sort()).toEqual(
     [
       "cancelled",
+      "created.blocked",
       "created.opening",
       "created.queued",
       "created.stopping",

@@ -103,6 +103,27 @@ describe("over HTTP", () => {
     expect(data.owners).toEqual({ [OWNER]: "Mend all tests" })
   })
 
+  it("carries what is spent of the budgets of the jobs that it tells of, each once", async () => {
+    let tokens = 0
+    scripted.source.budgets = ({ batch = "" }) =>
+      batch === ""
+        ? []
+        : [{ of: "batch", name: batch, limit: { tokens: 9 }, spent: { tokens, cost: 0 }, isSpent: false }]
+    for (const id of ["j1", "j2"]) scripted.start(id, { batch: "b1" })
+    scripted.start("other")
+    await scripted.until("other", "prompting.working")
+    const frames = await stream()
+    const budget = { of: "batch", name: "b1", limit: { tokens: 9 }, isSpent: false }
+    const { data } = await frames.waitFor(({ event }) => event === "snapshot")
+    expect(data.budgets).toEqual([{ ...budget, spent: { tokens: 0, cost: 0 } }])
+    tokens = 5
+    await scripted.answer("j1")
+    const done = await frames.waitFor(shows("j1", "done"))
+    expect(done.data.budgets).toEqual([{ ...budget, spent: { tokens: 5, cost: 0 } }])
+    await scripted.answer("other")
+    expect((await frames.waitFor(shows("other", "done"))).data.budgets).toEqual([])
+  })
+
   it("resumes after the last event that a client has seen", async () => {
     const first = await stream()
     await first.waitFor(({ event }) => event === "snapshot")
@@ -131,6 +152,11 @@ describe("over HTTP", () => {
     const done = await frames.waitFor(shows("j0", "done"))
     expect(frames.items.length).toBeLessThan(10)
     expect(JSON.stringify(done)).not.toContain("the whole answer")
+    const record = scripted.troupe.records.get(OWNER, "j0")
+    const asData = { id: "data", session: "ses_data", structured: { words: "the whole answer" } }
+    if (record) scripted.troupe.adopt({ ...record, ...asData })
+    const adopted = await frames.waitFor(shows("data", "done"))
+    expect(JSON.stringify(adopted)).not.toContain("the whole answer")
   })
 
   it("writes to a client ten times a second at most, however much changes", async () => {

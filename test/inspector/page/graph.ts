@@ -201,7 +201,7 @@ describe("an answer as data", () => {
     await data.getByText("1 item", { exact: true }).click()
     await data.getByText("path: src/a.ts, lines: 3").click()
     await data.getByText("__proto__", { exact: true }).click()
-    await data.getByText("bent\\u{202e}").waitFor()
+    await data.getByText("bent\\u{202e}").last().waitFor()
     await data.getByText("130 items").click()
     await data.getByRole("button", { name: "Show 30 more of 30" }).click()
     await data.getByText("129", { exact: true }).first().waitFor()

@@ -4,7 +4,12 @@ import { Watched } from "../../support/waiters.ts"
 export type Frame = {
   event: string
   id: string
-  data: { jobs?: { id: string; state: string }[]; gone?: string[]; owners?: Record<string, string> }
+  data: {
+    jobs?: { id: string; state: string }[]
+    gone?: string[]
+    owners?: Record<string, string>
+    budgets?: object[]
+  }
 }
 
 export type Listener = {

@@ -151,6 +151,8 @@ function whyNotSend({ source, record }: Found, readOnly: boolean): string | unde
   if (source.send === undefined) return "this project accepts no messages from the inspector"
   if (record.session === "") return `${record.id} has no child session`
   if (record.phase === "stopping") return `${record.id} is being stopped; wait until it has ended`
+  if (record.state === "created") return `${record.id} has not begun; it takes messages once it works`
+  if (record.isGroup && !hasEnded(record)) return `${record.id} is a group; send it to one of its jobs`
   return readOnly || source.readOnly ? readOnlyWords : undefined
 }
 

@@ -60,9 +60,12 @@ export function sumsOf(jobs: readonly JobView[]): Sums {
 
 export const liveIn = ({ states }: Sums) => states.created + states.prompting
 
-/** What a person may want to run again: what was cancelled was meant to be. Without a session there is nothing to run. */
-export const canRunAgain = ({ state, session }: Pick<JobView, "state" | "session">) =>
-  (state === "failed" || state === "timedOut") && session !== ""
+/**
+ * What a person may want to run again: what was cancelled was meant to be, and what failed for want of another goes on
+ * by itself once that is done. Without a session there is nothing to run.
+ */
+export const canRunAgain = ({ state, session, error }: Pick<JobView, "state" | "session" | "error">) =>
+  (state === "failed" || state === "timedOut") && session !== "" && error?.kind !== "dependency"
 
 type Groups = ReadonlyMap<string, readonly JobView[]>
 

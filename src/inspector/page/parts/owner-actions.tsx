@@ -64,7 +64,7 @@ export function OwnerDialog() {
   return (
     <Confirm
       title={`Run ${jobWords(jobs.length)} again?`}
-      text={`Each job ${whose} that failed or timed out gets this follow-up: a new run in the same child session, which knows what it has done.`}
+      text={`Each job ${whose} that failed or timed out gets this follow-up: a new run in the same child session, which knows what it has done. Those that failed for want of one of them go on by themselves once it is done.`}
       field="Message"
       confirm={`Run ${jobWords(jobs.length)} again`}
       suggestion="Your last run did not end well. Look at what you have done, and finish what you were asked to do."
