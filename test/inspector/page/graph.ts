@@ -134,7 +134,10 @@ it("shows a group as one, by how many of its jobs there are still to end", async
   await panel.getByText("It is a group: it stands for 12 jobs, one for each item").waitFor()
   const jobs = panel.getByRole("region", { name: "Its jobs, one for each item" })
   expect(await jobs.getByRole("listitem").count()).toBe(12)
+  await page.getByText("It has none of its own: its jobs have theirs.").waitFor()
   await expectReadable("a group")
+  await page.goto(`${inspector.url}/?job=${sessionOf("ended")}`)
+  await page.getByRole("region", { name: "Conversation" }).getByText("12 of 12 items are done.").waitFor()
   await page.goto(`${inspector.url}/?view=timeline&span=all`)
   await page
     .getByRole("link", { name: "ended: done, stood for its jobs for 3 m 00 s", exact: true })

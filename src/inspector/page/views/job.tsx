@@ -25,6 +25,7 @@ import { Attempts } from "../parts/attempts.tsx"
 import { Conversation } from "../parts/conversation.tsx"
 import { Data } from "../parts/data.tsx"
 import { Files } from "../parts/files.tsx"
+import { ForeignText } from "../parts/foreign-text.tsx"
 import { Heading } from "../parts/heading.tsx"
 import { History } from "../parts/history.tsx"
 import { JobActions } from "../parts/job-actions.tsx"
@@ -72,7 +73,7 @@ export function Job({ address }: { address: string }) {
         <div class="stack">
           <Answer job={job} />
           <Section id="conversation" title="Conversation">
-            <Conversation address={address} job={job} />
+            {job.isGroup ? <GroupAnswer job={job} /> : <Conversation address={address} job={job} />}
           </Section>
         </div>
         <div class="stack">
@@ -111,6 +112,16 @@ export function Job({ address }: { address: string }) {
         />
       </Folding>
     </main>
+  )
+}
+
+function GroupAnswer({ job: { text = "", noText } }: { job: JobAnswer }) {
+  return (
+    <>
+      <p class="quiet">It has none of its own: its jobs have theirs.</p>
+      {text !== "" && <ForeignText text={text} />}
+      {noText && <p class="quiet">{noText.message}</p>}
+    </>
   )
 }
 
