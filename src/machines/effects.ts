@@ -22,11 +22,27 @@ export type Effects = {
   lookForAnswer(input: ChildInput, signal: AbortSignal): Promise<void>
   /** Stores how the job ends, before anybody is told. Resolves once it is stored. */
   recordEnd(record: JobRecord, signal: AbortSignal): Promise<void>
+  /**
+   * Aborts a child whose model cannot be had, so that the next one can be asked. A child that cannot be aborted, or of
+   * which is not known what it has done, is not to be left: then it fails.
+   */
+  leaveChild(input: LeaveInput, signal: AbortSignal): Promise<LeaveChildOutput>
   /** Aborts the child for real and reads what it had written in this run. */
   stopChild(input: ChildInput, signal: AbortSignal): Promise<StopChildOutput>
 }
 
 export type ChildInput = { job: JobInput; session: string }
+
+/** `error`: why its model cannot be had. */
+export type LeaveInput = ChildInput & { error: JobError }
+
+export type LeaveChildOutput = {
+  /** For the next model: the same, with all that the child was told since, and why it is asked. */
+  prompt: string
+  /** The tools that the child has called and that may have changed something. */
+  changed: string[]
+  usage?: Usage | undefined
+}
 
 /**
  * The child's final message. With `error` the model or its provider failed, and `text` is what came before. Without
@@ -40,6 +56,8 @@ export type Answer = {
   structured?: JobRecord["structured"]
   usage?: Usage | undefined
   error?: JobError | undefined
+  /** With `error`: the model cannot be had, for want of a key or a quota, for instance. Another one may do. */
+  isUnavailable?: true | undefined
 }
 
 /** When an effect was over, epoch milliseconds: machines have no clock of their own. */
@@ -54,6 +72,7 @@ export type OpenSession = PromiseActorLogic<OpenSessionOutput, JobInput>
 export type PromptChild = PromiseActorLogic<PromptChildOutput, ChildInput>
 export type LookForAnswer = PromiseActorLogic<void, ChildInput>
 export type RecordEnd = PromiseActorLogic<void, JobRecord>
+export type LeaveChild = PromiseActorLogic<LeaveChildOutput & At, LeaveInput>
 export type StopChild = PromiseActorLogic<StopChildOutput, ChildInput>
 
 /** How an effect's failure reaches the machine. */
@@ -71,8 +90,11 @@ export function effectActors(effects: Effects, now: () => number) {
     effects.lookForAnswer(input, signal),
   )
   const recordEnd: RecordEnd = fromPromise(({ input, signal }) => effects.recordEnd(input, signal))
+  const leaveChild: LeaveChild = fromPromise(({ input, signal }) =>
+    stamped("prompt", now, () => effects.leaveChild(input, signal)),
+  )
   const stopChild: StopChild = fromPromise(({ input, signal }) => effects.stopChild(input, signal))
-  return { openSession, promptChild, lookForAnswer, recordEnd, stopChild }
+  return { openSession, promptChild, lookForAnswer, recordEnd, leaveChild, stopChild }
 }
 
 async function stamped<T>(kind: JobError["kind"], now: () => number, run: () => Promise<T>): Promise<T & At> {

@@ -1,4 +1,4 @@
-import type { Activity, Ask, Budget, Need, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, Attempt, Budget, Need, Retry, Usage } from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
@@ -20,7 +20,8 @@ export type JobEvent =
   /** opencode says that nothing of it runs, as for a moment between two steps. */
   | ({ type: "child.idle" } & At)
   | { type: "child.spent"; usage: Usage }
-  | ({ type: "child.retrying"; retry: Retry } & At)
+  /** `isSubagents`: it is not the child's own model that is tried again, but that of a session below it. */
+  | ({ type: "child.retrying"; retry: Retry; isSubagents?: true } & At)
   | ({ type: "child.asked"; ask: Ask } & At)
   | ({ type: "child.answered"; ask: string } & At)
   /** Default: `cancelled`. */
@@ -28,6 +29,9 @@ export type JobEvent =
 
 /** Why a job is cancelled: somebody does it, or it may spend no more. */
 export type CancelKind = "cancelled" | "budget"
+
+/** `model`: `provider/model` */
+export type ModelChoice = { model: string; variant?: string | undefined }
 
 export type EachItem = {
   from: string
@@ -56,6 +60,10 @@ export type JobInput = {
   model?: string | undefined
   /** The model's variant, opencode's word for its effort or mode. */
   variant?: string | undefined
+  /** What is asked next, in this order, where its model cannot be had. */
+  fallbacks?: ModelChoice[] | undefined
+  /** The models that were tried before, oldest first. */
+  attempts?: Attempt[] | undefined
   /** The JSON Schema that its answer has to fit. */
   schema?: Record<string, unknown> | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */

@@ -130,7 +130,9 @@ export class History {
       return snapshot.matches("created") ? decision : `${decision}; the child is being stopped`
     }
     if (snapshot.matches({ created: "blocked" })) return blockedBy(job)
-    if (snapshot.matches({ created: "queued" })) return this.#queued(job, event)
+    if (snapshot.matches({ created: "queued" }) || snapshot.matches({ prompting: { moving: "queued" } }))
+      return this.#queued(job, event)
+    if (snapshot.matches({ prompting: { moving: "leaving" } })) return leavingWords(snapshot)
     if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
     if (event.type === "xstate.init") return "started by its owner"
     if (event.type === "slot.granted" && job.each)
@@ -156,7 +158,12 @@ const blockedBy = ({ needs = [] }: JobInput) => `it needs ${needs.map(({ id }) =
 
 /** Each further attempt of its provider is, and until when that has no more of its jobs start. */
 const isNews = (event: string, place: string) =>
-  event === "child.retrying" || (event === "slot.held" && place === "created.queued")
+  event === "child.retrying" || (event === "slot.held" && place.endsWith(".queued"))
+
+function leavingWords({ context: { job, failure } }: JobSnapshot): string {
+  const [next] = job.fallbacks ?? []
+  return `${job.model ?? "its model"} cannot be had, ${next?.model} is asked next: ${failure?.message}`
+}
 
 const endWords = { failed: "failed", timedOut: "timed out", cancelled: "cancelled" }
 

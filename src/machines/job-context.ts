@@ -28,11 +28,14 @@ export type JobContext = {
   tools: string[]
   retry?: Retry | undefined
   activity?: Activity
+  /** Over all its sessions. */
   usage: Usage
   text?: string | undefined
   /** The model's output limit cut the answer off. */
   isTruncated?: true | undefined
   structured?: JobRecord["structured"]
+  /** Why its model is left. */
+  failure?: JobError | undefined
   /** How the job ends. The first decision stands. */
   ending?: Ending
 }

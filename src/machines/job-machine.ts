@@ -1,6 +1,8 @@
 import { assign, type SnapshotFrom, setup } from "xstate"
 import {
   EffectFailure,
+  type LeaveChild,
+  type LeaveChildOutput,
   type LookForAnswer,
   notProvided,
   type OpenSession,
@@ -16,11 +18,15 @@ import { toRecord } from "./job-record.ts"
 import {
   type Activity,
   type Ask,
+  type Attempt,
   type EndedState,
+  type JobError,
   type JobRecord,
   NO_USAGE,
   type Retry,
   type Usage,
+  withAttempts,
+  withoutAttempts,
 } from "./record.ts"
 
 type Decision = { ending: Ending; at: number }
@@ -33,6 +39,9 @@ export const recordLimit = 2_000
 export const stopLimit = 5_000
 /** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
 const lullLimit = 5_000
+/** Where its job has a fallback: how far away the next try of a model may be, milliseconds, and how many may fail. */
+const longestPause = 60_000
+const mostRetries = 5
 
 /** Why each transition is there: `reasons.ts`. */
 export const jobMachine = setup({
@@ -47,6 +56,7 @@ export const jobMachine = setup({
     promptChild: notProvided as PromptChild,
     lookForAnswer: notProvided as LookForAnswer,
     recordEnd: notProvided as RecordEnd,
+    leaveChild: notProvided as LeaveChild,
     stopChild: notProvided as StopChild,
   },
   delays: {
@@ -66,6 +76,12 @@ export const jobMachine = setup({
     "was ended in its session": ({ context }) => context.session !== "" && context.ending !== undefined,
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
+    "another model may do": ({ context }, { isUnavailable }: PromptChildOutput) =>
+      isUnavailable === true && hasFallback(context),
+    "another model may be sooner": ({ context }, { retry, at, isSubagents }: Retrying) =>
+      hasFallback(context) && !isSubagents && (retry.next - at > longestPause || retry.attempt > mostRetries),
+    "may have changed something": (_, { changed }: LeaveChildOutput) => changed.length > 0,
+    "is to end": ({ context }) => context.ending !== undefined,
     "runs a tool": ({ context }) => context.tools.length > 0,
     "was the last ask": ({ context }, ask: string) => context.asks.every(({ id }) => id === ask),
     "waits for permission": ({ context }) => context.asks[0]?.kind === "permission",
@@ -85,7 +101,9 @@ export const jobMachine = setup({
       ...(context.slotAt !== undefined && { slotAt: at }),
     })),
     rememberActivity: assign((_, { activity }: { activity: Activity }) => ({ activity })),
-    rememberUsage: assign((_, { usage }: { usage: Usage }) => ({ usage })),
+    rememberUsage: assign(({ context }, { usage }: { usage: Usage }) => ({
+      usage: withAttempts(usage, context.job.attempts),
+    })),
     rememberRetry: assign(({ context }, { retry, at }: { retry: Retry; at: number }) => ({
       retry,
       idleAt: Math.max(at, retry.next) + context.job.idleMs,
@@ -120,8 +138,7 @@ export const jobMachine = setup({
     restartIdleClock: assign({ idleAt: ({ context }, { at }: { at: number }) => at + context.job.idleMs }),
     stopIdleClock: assign({ idleAt: undefined }),
     stopClocks: assign(({ context }, { at }: { at: number }) => ({
-      // Where the clock was set back, no more is left than there was.
-      remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),
+      remainingMs: remainingAt(context, at),
       deadlineAt: undefined,
       idleAt: undefined,
       waitingSince: at,
@@ -138,15 +155,26 @@ export const jobMachine = setup({
         : (context.job.earlier?.text ?? answer.text),
       isTruncated: isAnswer(answer) ? answer.isTruncated : undefined,
       structured: answer.structured,
-      usage: answer.usage ?? context.usage,
+      usage: usageNow(context, answer.usage),
       ...waitOver(context, answer.at),
     })),
     // The child was never asked.
     keepEarlierText: assign({ text: ({ context: { job } }) => (job.earlier ? job.earlier.text : "") }),
     keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
       text: context.job.earlier?.text ?? text,
-      usage: usage ?? context.usage,
+      usage: usageNow(context, usage),
     })),
+    leaveModel: assign(({ context }, { failure, at }: { failure: JobError; at: number }) => ({
+      failure,
+      remainingMs: remainingAt(context, at),
+      deadlineAt: undefined,
+      idleAt: undefined,
+      asks: [],
+      tools: [],
+    })),
+    // A follow-up goes on with it, in the same session.
+    nameNext: assign(({ context }) => ({ job: withNext(context, {}) })),
+    moveOn: assign(({ context }, output: LeaveChildOutput & { at: number }) => movedOn(context, output)),
     settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
   },
 }).createMachine({
@@ -289,6 +317,11 @@ export const jobMachine = setup({
             input: ({ context }) => ({ job: context.job, session: context.session }),
             onDone: [
               {
+                guard: { type: "another model may do", params: ({ event }) => event.output },
+                target: "moving",
+                actions: { type: "leaveModel", params: ({ event }) => unavailable(event.output) },
+              },
+              {
                 guard: { type: "answer is an error", params: ({ event }) => event.output },
                 target: "#job.failed",
                 actions: { type: "keepAnswer", params: ({ event }) => event.output },
@@ -341,10 +374,17 @@ export const jobMachine = setup({
                   target: ".runningTool",
                   actions: { type: "addTool", params: ({ event }) => event },
                 },
-                "child.retrying": {
-                  target: ".retrying",
-                  actions: { type: "rememberRetry", params: ({ event }) => event },
-                },
+                "child.retrying": [
+                  {
+                    guard: { type: "another model may be sooner", params: ({ event }) => event },
+                    target: "#job.prompting.moving",
+                    actions: { type: "leaveModel", params: ({ event }) => tooLate(event) },
+                  },
+                  {
+                    target: ".retrying",
+                    actions: { type: "rememberRetry", params: ({ event }) => event },
+                  },
+                ],
                 "child.asked": {
                   target: "waiting",
                   actions: [
@@ -456,6 +496,116 @@ export const jobMachine = setup({
             },
           },
         },
+        moving: {
+          description:
+            "Its model cannot be had. The next one is asked the same, in a fresh child session and in a slot for that model. No clock runs.",
+          initial: "leaving",
+          on: { "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } } },
+          states: {
+            leaving: {
+              description: "The child is aborted, and what it has done decides whether it can be left.",
+              invoke: {
+                id: "leaveChild",
+                src: "leaveChild",
+                input: ({ context }) => ({
+                  job: context.job,
+                  session: context.session,
+                  error: failureOf(context),
+                }),
+                onDone: [
+                  {
+                    guard: { type: "may have changed something", params: ({ event }) => event.output },
+                    target: "#job.prompting.stopping",
+                    actions: [
+                      {
+                        type: "decideEnd",
+                        params: ({ context, event }) => notRepeated(context, event.output),
+                      },
+                      "nameNext",
+                    ],
+                  },
+                  { target: "opening", actions: { type: "moveOn", params: ({ event }) => event.output } },
+                ],
+                onError: {
+                  target: "#job.prompting.stopping",
+                  actions: {
+                    type: "decideEnd",
+                    params: ({ context, event }) => notLeft(context, event.error),
+                  },
+                },
+              },
+              after: {
+                stopLimit: {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ context }) => notLeft(context, undefined) },
+                },
+              },
+              on: {
+                "job.cancel": {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+                },
+              },
+            },
+            opening: {
+              description: "The child session for the next model is being created.",
+              invoke: {
+                id: "openSession",
+                src: "openSession",
+                input: ({ context }) => context.job,
+                onDone: [
+                  {
+                    guard: "is to end",
+                    target: "#job.prompting.stopping",
+                    actions: { type: "rememberSession", params: ({ event }) => event.output },
+                  },
+                  {
+                    guard: "has a slot",
+                    target: "#job.prompting.running",
+                    actions: [
+                      { type: "rememberSession", params: ({ event }) => event.output },
+                      { type: "startClocks", params: ({ event }) => event.output },
+                    ],
+                  },
+                  {
+                    target: "queued",
+                    actions: { type: "rememberSession", params: ({ event }) => event.output },
+                  },
+                ],
+                onError: {
+                  target: "#job.prompting.stopping",
+                  actions: {
+                    type: "decideEnd",
+                    params: ({ context, event }) => failure(context, event.error, "create"),
+                  },
+                },
+              },
+              after: {
+                openLimit: {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ context }) => movedTooLate(context) },
+                },
+              },
+              on: {
+                "slot.granted": { actions: { type: "rememberSlot", params: ({ event }) => event } },
+                "job.cancel": { actions: { type: "decideEnd", params: ({ event }) => cancellation(event) } },
+              },
+            },
+            queued: {
+              description: "It waits for a slot for the next model.",
+              on: {
+                "slot.granted": {
+                  target: "#job.prompting.running",
+                  actions: { type: "startClocks", params: ({ event }) => event },
+                },
+                "job.cancel": {
+                  target: "#job.prompting.stopping",
+                  actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+                },
+              },
+            },
+          },
+        },
         stopping: {
           description: "The end is decided. Nothing that happens now changes it.",
           entry: "settle",
@@ -525,6 +675,55 @@ function withUndelivered({ job: { earlier } }: JobContext, answer: string): stri
   return [before, answer].filter((text) => text).join("\n\n")
 }
 
+const hasFallback = ({ job }: JobContext) => (job.fallbacks ?? []).length > 0
+
+type Retrying = Extract<JobEvent, { type: "child.retrying" }>
+
+const unavailable = ({ error, at }: PromptChildOutput) => ({ failure: error ?? unknownFailure, at })
+
+function tooLate({ retry, at }: Retrying): { failure: JobError; at: number } {
+  const seconds = Math.round((retry.next - at) / 1000)
+  const why =
+    retry.attempt > mostRetries ? `it failed ${retry.attempt} times` : `its next try would be in ${seconds} s`
+  return { failure: { kind: "provider", message: `${retry.reason} (${why})` }, at }
+}
+
+const unknownFailure: JobError = { kind: "provider", message: "no reason was given" }
+
+const failureOf = ({ failure }: JobContext): JobError => failure ?? unknownFailure
+
+function movedOn(
+  context: JobContext,
+  { prompt, usage, at }: LeaveChildOutput & { at: number },
+): Partial<JobContext> {
+  const { session } = context
+  const used = usage ?? withoutAttempts(context.usage, context.job.attempts)
+  const job = { ...withNext(context, { session, usage: used }), prompt }
+  return {
+    job,
+    usage: withAttempts(NO_USAGE, job.attempts),
+    failure: undefined,
+    // A slot is one for a model, whichever its variant.
+    slotAt: job.model === context.job.model ? at : undefined,
+  }
+}
+
+function withNext(context: JobContext, left: Pick<Attempt, "session" | "usage">): JobInput {
+  const { job } = context
+  const [next, ...fallbacks] = job.fallbacks ?? []
+  const attempts = [...(job.attempts ?? []), { model: job.model, error: failureOf(context), ...left }]
+  return { ...job, model: next?.model, variant: next?.variant, fallbacks, attempts }
+}
+
+function usageNow({ job, usage: known }: JobContext, usage: Usage | undefined): Usage {
+  return usage ? withAttempts(usage, job.attempts) : known
+}
+
+/** What is left of the total time. Where the clock was set back, that is no more than there was. */
+function remainingAt({ remainingMs, deadlineAt }: JobContext, at: number): number {
+  return Math.min(remainingMs, Math.max(0, (deadlineAt ?? at) - at))
+}
+
 /** The wait for people that is under way ends. */
 function waitOver({ waitedMs, waitingSince }: JobContext, at: number) {
   return { waitedMs: waitedMs + Math.max(0, at - (waitingSince ?? at)), waitingSince: undefined }
@@ -557,6 +756,30 @@ function openedTooLate({ job }: JobContext): Decision {
   const message = `opencode did not make the child session within ${inSeconds(openLimit)}`
   return { ending: { state: "failed", error: { kind: "create", message } }, at: job.askedAt + openLimit }
 }
+
+function movedTooLate({ job, startedAt = job.askedAt }: JobContext): Decision {
+  const message = `opencode did not make a child session for ${job.model} within ${inSeconds(openLimit)}`
+  return { ending: { state: "failed", error: { kind: "create", message } }, at: startedAt }
+}
+
+function notRepeated(context: JobContext, { changed, at }: LeaveChildOutput & { at: number }): Decision {
+  const { kind, message } = failureOf(context)
+  const words =
+    `${message}. ${nextOf(context)} was not asked instead: ${changed.join(", ")} had run by then, and what that has ` +
+    "changed is not to be done twice. agents_send has it go on where the job is."
+  return { ending: { state: "failed", error: { kind, message: words } }, at }
+}
+
+function notLeft(context: JobContext, thrown: unknown): Decision {
+  const { kind, message } = failureOf(context)
+  const known = EffectFailure.safeParse(thrown)
+  const why = known.success ? known.data.message : `opencode gave no answer within ${inSeconds(stopLimit)}`
+  const words = `${message}. ${nextOf(context)} was not asked instead, since the child could not be stopped: ${why}`
+  const at = known.success ? known.data.at : (context.startedAt ?? context.job.askedAt)
+  return { ending: { state: "failed", error: { kind, message: words } }, at }
+}
+
+const nextOf = ({ job }: JobContext) => job.fallbacks?.[0]?.model ?? "the next model"
 
 function outOfTime({ job, deadlineAt = job.askedAt }: JobContext): Decision {
   const message = `not done within ${inSeconds(job.timeoutMs)}`

@@ -24,10 +24,16 @@ export function placeIn(value: StateValue): Place {
   return { state, phase: path.flatMap((name) => phaseOf(name) ?? []).at(-1) }
 }
 
-/** The phase that records have for a state of this name: while a tool runs, the child works. */
+/** The phase that records have for a state of this name. */
 export function phaseOf(name: string): JobPhase | undefined {
-  return name === "runningTool" ? "working" : JOB_PHASES.find((phase) => phase === name)
+  return insides.get(name) ?? JOB_PHASES.find((phase) => phase === name)
 }
+
+/** While a tool runs, the child works; one that is left has its next session opened. */
+const insides = new Map<string, JobPhase>([
+  ["runningTool", "working"],
+  ["leaving", "opening"],
+])
 
 export function toRecord(context: JobContext, state: JobState, phase?: JobPhase): JobRecord {
   const { job, ending } = context
@@ -54,6 +60,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     needs: job.needs,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,
+    attempts: job.attempts?.length ? job.attempts : undefined,
     // That of an earlier run is no text of a run that goes on.
     text: ENDED_STATES.some((ended) => ended === state) ? context.text : undefined,
     isTruncated: context.isTruncated,

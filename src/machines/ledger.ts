@@ -37,6 +37,8 @@ export class Ledger implements Records {
     const jobs = this.#byOwner.get(record.owner) ?? new Map<string, JobRecord>()
     this.#byOwner.set(record.owner, jobs)
     const before = jobs.get(record.id)
+    // It goes on in another one.
+    if (before && before.session !== record.session) this.#bySession.delete(before.session)
     jobs.set(record.id, hasEnded(record) ? Object.freeze(record) : record)
     if (record.session !== "") this.#bySession.set(record.session, { owner: record.owner, id: record.id })
     for (const listener of this.#listeners) this.#tell(listener, record, before)

@@ -14,7 +14,13 @@ export type Limits = {
 }
 
 /** `model`: `provider/model`; absent where opencode chooses, and only the limit of all counts. */
-export type Claim = { owner: string; job: string; model?: string | undefined }
+export type Claim = {
+  owner: string
+  job: string
+  model?: string | undefined
+  /** It was named to take the place of another model of its provider: what holds that one does not hold this. */
+  isFallback?: boolean
+}
 
 export type Bound = {
   /** A provider or a model; empty for all. */
@@ -62,11 +68,12 @@ export const slotsIn = (concurrency: Concurrency) =>
  * slot and queues for another, or waits for that in its place in the queue.
  */
 export function request(limits: Limits, { owner, job, model }: Claim): Limits {
-  const claim = { owner, job, ...(model !== undefined && { model }) }
-  const isIt = (each: Claim) => isSame(each, claim)
+  const isIt = (each: Claim) => isSame(each, { owner, job })
   const waits = limits.waiting.find(isIt)
   const known = waits ?? limits.holders.find(isIt)
   if (known && known.model === model) return limits
+  const isFallback = known && providerOf(known.model) === providerOf(model)
+  const claim = { owner, job, ...(model !== undefined && { model }), ...(isFallback && { isFallback }) }
   const asked = {
     ...limits,
     waiting: waits
@@ -145,7 +152,7 @@ export type Obstacle = { hold: Hold } | { full: Bound }
 
 export function obstacleTo(limits: Limits, claim: Claim): Obstacle | undefined {
   if (limits.holders.some((holder) => isSame(holder, claim))) return undefined
-  const hold = holdOf(limits, claim)
+  const hold = holdOf(limits, limits.waiting.find((each) => isSame(each, claim)) ?? claim)
   if (hold) return { hold }
   const full = limits.bounds.find((bound) => isUnder(bound, claim) && isFull(limits, bound))
   return full && { full }
@@ -240,7 +247,7 @@ function told(limits: Limits, news: readonly HoldNews[]): Limits {
   return { ...limits, waiting }
 }
 
-function withoutModel({ model: _, ...claim }: Waiting): Waiting {
+function withoutModel({ model: _, isFallback: _isFallback, ...claim }: Waiting): Waiting {
   return claim
 }
 
@@ -248,8 +255,8 @@ function isFull({ holders }: Limits, bound: Bound): boolean {
   return holders.filter((holder) => isUnder(bound, holder)).length >= bound.most
 }
 
-function holdOf({ holds }: Limits, { model }: Claim): Hold | undefined {
-  return model === undefined || holds.length === 0
+function holdOf({ holds }: Limits, { model, isFallback }: Claim): Hold | undefined {
+  return model === undefined || isFallback || holds.length === 0
     ? undefined
     : holds.find(({ provider }) => isOfProvider(model, provider))
 }

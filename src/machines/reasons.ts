@@ -12,7 +12,7 @@ export const jobReasons: Reasons = {
     "slot.held":
       "Its provider wants to be asked later, or no longer does: its record says until when it cannot start. A slot that it got before its session goes back.",
   },
-  opening: {
+  "created.opening": {
     "at once, if has a session": "A follow-up continues in the session that it has.",
     "openSession done": "The child session exists, with the record in it.",
     "openSession failed": "opencode did not create it: the job fails, unless it was cancelled before.",
@@ -39,7 +39,7 @@ export const jobReasons: Reasons = {
     "job.cancel":
       "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
   },
-  queued: {
+  "created.queued": {
     "slot.granted": "The clocks start, and the child is prompted.",
     "job.cancel":
       "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
@@ -55,6 +55,8 @@ export const jobReasons: Reasons = {
     "at once": "A job that it needs ended otherwise.",
   },
   running: {
+    "promptChild done, if another model may do":
+      "It has no key, no quota or no such model, which the next model may have.",
     "promptChild done, if answer is an error":
       "Errors of the model and its provider come inside an answer: never `done` with an empty text.",
     "promptChild done": "The child has given its final answer.",
@@ -69,6 +71,8 @@ export const jobReasons: Reasons = {
       "Other calls and subagents of the child work meanwhile. The idle clock is paused anyway.",
     "child.active": "The idle clock starts again, the total clock goes on.",
     "tool.started": "A build or a test may be silent for longer than any idle timeout.",
+    "child.retrying, if another model may be sooner":
+      "The provider wants to be asked much later, or has failed time and again.",
     "child.retrying": "The provider failed and opencode backs off.",
     "child.asked":
       "The child waits for a person: the clocks are paused, and the rest of the total time is kept for later.",
@@ -109,6 +113,32 @@ export const jobReasons: Reasons = {
   },
   question: {
     "at once, if waits for permission": "The oldest open request is shown, and it is for a permission.",
+  },
+  moving: {
+    "slot.held": "The provider of the next model wants to be asked later, or no longer does.",
+  },
+  leaving: {
+    "leaveChild done, if may have changed something":
+      "What it has changed must not be done twice without anybody knowing: the job fails and says so.",
+    "leaveChild done": "Nothing is lost that the next model would not do again.",
+    "leaveChild failed": "It might work on beside the next one, or have changed something: it is not left.",
+    "after stopLimit": "opencode takes too long to say that the child has stopped.",
+    "job.cancel": "There is no next session yet.",
+  },
+  "prompting.moving.opening": {
+    "openSession done, if is to end":
+      "It was cancelled while the session was created: the cancellation is stored in that session.",
+    "openSession done, if has a slot": "The next model is asked, with what is left of the total time.",
+    "openSession done": "The next model has limits of its own: it has to wait for a slot.",
+    "openSession failed": "There is no session to ask it in.",
+    "after openLimit": "opencode takes too long.",
+    "slot.granted": "It got its slot before its session: the slot is kept for it.",
+    "job.cancel":
+      "The end is decided but waits for the session, so that none is left behind without a record.",
+  },
+  "prompting.moving.queued": {
+    "slot.granted": "The next model is asked, with what is left of the total time.",
+    "job.cancel": "The next model was never asked; the end is stored in the session made for it.",
   },
   "prompting.stopping": {
     "stopping over, if ends as cancelled": "It was cancelled.",

@@ -93,8 +93,34 @@ export const Attempt = z.object({
   /** `provider/model`; absent where opencode chose. */
   model: z.string().optional(),
   error: JobError,
+  /** The child session that it was tried in, which stays readable; absent where the job is to go on in it. */
+  session: z.string().optional(),
+  /** What that session had used. */
+  usage: Usage.optional(),
 })
 export type Attempt = z.infer<typeof Attempt>
+
+/** What a job has used, with the sessions of models that were tried before: `usage` is its last session's. */
+export function withAttempts(usage: Usage, attempts: readonly Attempt[] = []): Usage {
+  return attempts.reduce((all, { usage: left = NO_USAGE }) => mapUsage((key) => all[key] + left[key]), usage)
+}
+
+/** The other way round: its last session's own. */
+export function withoutAttempts(usage: Usage, attempts: readonly Attempt[] = []): Usage {
+  const left = withAttempts(NO_USAGE, attempts)
+  return mapUsage((key) => Math.max(0, usage[key] - left[key]))
+}
+
+function mapUsage(of: (key: keyof Usage) => number): Usage {
+  return {
+    input: of("input"),
+    output: of("output"),
+    reasoning: of("reasoning"),
+    cacheRead: of("cacheRead"),
+    cacheWrite: of("cacheWrite"),
+    cost: of("cost"),
+  }
+}
 
 /** What a batch or an owner may spend, with all that its jobs start. Cost in US dollars. */
 export const Budget = z.object({ tokens: count.optional(), cost: count.optional() })

@@ -97,6 +97,17 @@ export const supervisorMachine = setup({
       })
       enqueue.assign({ live })
     }),
+    // A job that goes on with another model stands in line for that one.
+    claimAnew: enqueueActions(({ context, enqueue }, { snapshot }: { snapshot: JobSnapshot }) => {
+      if (!snapshot.matches({ prompting: { moving: "opening" } })) return
+      const { id, model } = snapshot.context.job
+      enqueue.sendParent({
+        type: "slot.request",
+        owner: context.owner,
+        job: id,
+        model,
+      } satisfies SlotEvent)
+    }),
     tellJob: enqueueActions(({ context, enqueue }, { job, event }: { job: string; event: JobEvent }) => {
       const live = context.live.find((each) => each.job === job)
       if (live) enqueue.sendTo(live.actor, event)
@@ -130,7 +141,10 @@ export const supervisorMachine = setup({
     "need.ended": { actions: { type: "passOnEnd", params: ({ event }) => event } },
     "job.tell": { actions: { type: "tellJob", params: ({ event }) => event } },
     "xstate.snapshot.*": {
-      actions: { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
+      actions: [
+        { type: "keepRecord", params: ({ event }) => ({ record: recordOf(event.snapshot) }) },
+        { type: "claimAnew", params: ({ event }) => event },
+      ],
     },
     "xstate.done.actor.*": {
       actions: [

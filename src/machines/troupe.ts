@@ -156,7 +156,8 @@ export function createTroupe(options: TroupeOptions): Troupe {
   // What a job started has nobody left to answer to.
   ledger.subscribe((record) => {
     if (!hasEnded(record)) return
-    if (record.state === "done") endHold(record)
+    // The answer of a next model says nothing of what the one before was told.
+    if (record.state === "done" && !record.attempts) endHold(record)
     cancel(ledger.of(record.session), `the job that started it ended (${record.id}: ${record.state})`)
   })
 

@@ -4,6 +4,11 @@ import { parse } from "../util/parse.ts"
 
 const seconds = z.number().positive().max(2_000_000)
 
+const modelName = z
+  .string()
+  .regex(/^[^/]+\/.+$/)
+  .meta({ requirement: "provider/model" })
+
 const slots = z.number().int().min(1).max(256)
 const defaultSlots = 8
 
@@ -73,6 +78,12 @@ export const Options = z.strictObject({
   notifySeconds: seconds
     .default(60)
     .describe("How long a result waits at most for the other jobs of its `agents_start`."),
+  fallback: z
+    .record(modelName, z.array(modelName).min(1))
+    .default({})
+    .describe(
+      "By model, those that take its place, in this order, where it cannot be had: for tasks that list no fallbacks.",
+    ),
   recover: z
     .enum(["fail", "resume"])
     .default("fail")

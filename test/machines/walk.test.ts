@@ -18,6 +18,7 @@ quietXState()
 // the same effects asked for and in flight, and the same timers.
 const jobs = {
   "a new job": everyJobStep(),
+  "a job with a fallback": everyJobStep({ model: "p/m", fallbacks: [{ model: "q/n" }] }),
   "a job that needs others": everyJobStep({ needs: [{ id: "j0", on: "done" }] }),
   "a blocked job whose session is there": everyJobStep({
     session: "ses_1",

@@ -60,7 +60,7 @@ describe("Options", () => {
     [{ recover: null }, 'option "recover" is null: it must be "fail" or "resume"; using the default, "fail"'],
     [
       { colour: "red" },
-      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, idleSeconds, depth, notify, notifySeconds, recover, budget, inspector',
+      'option "colour" is unknown; valid names: concurrency, timeoutSeconds, idleSeconds, depth, notify, notifySeconds, fallback, recover, budget, inspector',
     ],
     [{ toString: 1 }, expect.stringMatching(/^option "toString" is unknown/)],
     [

@@ -40,6 +40,9 @@ const graphTests = "test/plugin/tools/graph.test.ts"
 const permissionTests = "test/plugin/children/permissions.test.ts"
 const hostOfOneTests = "test/plugin/host/v1/host.test.ts"
 const hostOfTwoTests = "test/plugin/host/v2/host.test.ts"
+const fallbackTests = "test/plugin/children/fallbacks.test.ts"
+const fallbackRaces = "test/machines/fallback-races.test.ts"
+const fallbackMachineTests = "test/machines/fallbacks.test.ts"
 const entryOfTwoTests = "test/plugin/opencode-2.test.ts"
 const schemaTests = "test/plugin/children/schema.test.ts"
 const validatorTests = "test/plugin/children/schema/validator.test.ts"
@@ -341,11 +344,13 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/children/effects.ts",
       edits: [
         {
-          from: `      turns.forget(session)
-      if (!answer.error ||`,
-          to: `      await usageOf(host, session)
+          from: `turns.forget(session)
+      if (!answer.error || answer.error.kind === "schema")
+        return { ...answer, usage: await usageOf(host, session) }`,
+          to: `await usageOf(host, session)
       turns.forget(session)
-      if (!answer.error ||`,
+      if (!answer.error || answer.error.kind === "schema")
+        return { ...answer, usage: await usageOf(host, session) }`,
         },
       ],
       suites: ["test/plugin/children/messenger.test.ts"],
@@ -927,8 +932,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: "remainingMs: Math.min(context.remainingMs, Math.max(0, (context.deadlineAt ?? at) - at)),",
-          to: "",
+          from: "      remainingMs: remainingAt(context, at),\n      deadlineAt: undefined,\n      idleAt: undefined,\n      waitingSince",
+          to: "      deadlineAt: undefined,\n      idleAt: undefined,\n      waitingSince",
         },
       ],
       suites: [machineRaces, jobTests],
@@ -1000,7 +1005,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a hold ends with the job that was told, however that ends",
       file: "src/machines/troupe.ts",
-      edits: [{ from: `if (record.state === "done") endHold(record)`, to: "endHold(record)" }],
+      edits: [
+        { from: `if (record.state === "done" && !record.attempts) endHold(record)`, to: "endHold(record)" },
+      ],
       suites: [troupeTests],
     },
     {
@@ -1461,6 +1468,97 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/start.ts",
       edits: [{ from: "    ...reassigned(outcomes),\n    ...unasked", to: "    ...unasked" }],
       suites: [startAndReturnTests],
+    },
+  ],
+  "A job moves on to its next model when it should not, or not as a whole": [
+    {
+      what: "a job is repeated although its child has changed something",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        { from: "changed }: LeaveChildOutput) => changed.length > 0", to: "}: LeaveChildOutput) => false" },
+      ],
+      suites: [fallbackTests, fallbackMachineTests, fallbackRaces],
+    },
+    {
+      what: "a tool that nobody knows counts as one that only reads",
+      file: "src/plugin/children/leaving.ts",
+      edits: [
+        { from: "!readOnly.has(part.tool)", to: `["bash", "edit", "write", "task"].includes(part.tool)` },
+      ],
+      suites: [fallbackTests],
+    },
+    {
+      what: "a child that cannot be stopped is left to work on beside the next one",
+      file: "src/plugin/children/effects.ts",
+      edits: [{ from: `if (!aborted.ok) throw failure("prompt", aborted.error)`, to: "" }],
+      suites: [fallbackTests],
+    },
+    {
+      what: "the model of a subagent moves the job of its parent",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "hasFallback(context) && !isSubagents && (", to: "hasFallback(context) && (" }],
+      suites: [fallbackTests, fallbackMachineTests],
+    },
+    {
+      what: "a job that moves on waits for a slot that nobody has asked for",
+      file: "src/machines/supervisor-machine.ts",
+      edits: [
+        {
+          from: `if (!snapshot.matches({ prompting: { moving: "opening" } })) return`,
+          to: "if (snapshot) return",
+        },
+      ],
+      suites: [fallbackTests, fallbackMachineTests, fallbackRaces],
+    },
+    {
+      what: "a job goes on with its next model in the slot of the one before",
+      file: "src/machines/job-machine.ts",
+      edits: [{ from: "slotAt: job.model === context.job.model ? at : undefined", to: "slotAt: at" }],
+      suites: [fallbackMachineTests, fallbackRaces],
+    },
+    {
+      what: "the total clock stands where a job moves on, and begins anew",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        { from: "      failure,\n      remainingMs: remainingAt(context, at),\n", to: "      failure,\n" },
+      ],
+      suites: [fallbackMachineTests],
+    },
+    {
+      what: "a job has another key in its next session",
+      file: "src/plugin/records/store.ts",
+      edits: [{ from: "left ? StoredJob.parse(left.stored).key : randomUUID()", to: "randomUUID()" }],
+      suites: [fallbackTests],
+    },
+    {
+      what: "the session that a job has left still has it",
+      file: "src/plugin/children/effects.ts",
+      edits: [{ from: "    else if (left) store.markMoved(left.id, id)\n", to: "" }],
+      suites: [fallbackTests],
+    },
+    {
+      what: "of two sessions of a job the one that was written last has it, not the one for the next model",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [{ from: "[record.attempts?.length ?? 0, child.updatedAt]", to: "[child.updatedAt]" }],
+      suites: [leftBehindTests],
+    },
+    {
+      what: "after a restart the next session may do what the one before could not",
+      file: "src/plugin/children/effects.ts",
+      edits: [{ from: "rules: left?.rules ?? [", to: "rules: [" }],
+      suites: [fallbackTests],
+    },
+    {
+      what: "what a child was told is not told to the next one",
+      file: "src/plugin/children/leaving.ts",
+      edits: [{ from: "[prompt, ...told, why]", to: "[prompt, why]" }],
+      suites: [fallbackTests],
+    },
+    {
+      what: "a job hears of the child that it has left",
+      file: "src/plugin/children/watch.ts",
+      edits: [{ from: "    if (before && before.session !== job.session) forget(before.session)\n", to: "" }],
+      suites: [fallbackTests],
     },
   ],
   "An answer that does not fit its schema gets through": [

@@ -1,7 +1,14 @@
-import type { ChildInput, Effects, StopChildOutput } from "../../machines/effects.ts"
+import type {
+  Answer,
+  ChildInput,
+  Effects,
+  LeaveChildOutput,
+  LeaveInput,
+  StopChildOutput,
+} from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { hasEnded, type Usage } from "../../machines/record.ts"
+import { hasEnded, type JobError, type Usage } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
 import type { Host, HostSession, PermissionRule, Result, Toast } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
@@ -11,6 +18,7 @@ import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
 import { type HandOverOptions, withResults } from "./handed-over.ts"
 import { keepResult as keepInFile } from "./kept-results.ts"
+import { changingTools, promptForNext } from "./leaving.ts"
 import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
@@ -27,7 +35,7 @@ export type EffectsOptions = {
   keepResult?: HandOverOptions["keep"]
   host: Host
   turns: Turns
-  store: Pick<JobStore, "newStored" | "recordEnd">
+  store: Pick<JobStore, "newStored" | "recordEnd" | "markMoved">
   records: Pick<Records, "get" | "of">
   /** What one does that stands for the items that another job finds, in place of a prompt. */
   runItems: Effects["promptChild"]
@@ -59,12 +67,15 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     async promptChild(given, signal) {
       if (given.job.each) return runItems(given, signal)
       const child = await withNeeds(given)
-      const answer = signal.aborted ? undefined : await turns.run(child, signal)
+      const answer = signal.aborted
+        ? undefined
+        : await turns.run(child, signal).catch((thrown) => unknownModel(child, thrown))
       // Its job ends otherwise: what had been written is read as the child is stopped.
       if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
       const { session } = child
       const draft = turns.draftOf(session)
-      turns.forget(session)
+      // What it was told goes on to the next model.
+      if (!answer.isUnavailable || !child.job.fallbacks?.length) turns.forget(session)
       if (!answer.error || answer.error.kind === "schema")
         return { ...answer, usage: await usageOf(host, session) }
       // What came before the failure is in the messages of earlier steps too.
@@ -75,6 +86,8 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     lookForAnswer: ({ session }) => turns.look(session),
 
     recordEnd: (record) => store.recordEnd(record),
+
+    leaveChild: leave,
 
     async stopChild(child) {
       const { session } = child
@@ -95,6 +108,39 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     },
   }
 
+  /** A prompt for a model that opencode does not have fails without a word of that. */
+  async function unknownModel({ job: { model }, session }: ChildInput, thrown: unknown): Promise<Answer> {
+    const models = await within(usageTimeout, host.models(session), noAnswer)
+    if (model === undefined || !models.ok || models.value.some(({ name }) => name === model)) throw thrown
+    const error: JobError = { kind: "provider", message: `opencode has no model "${model}"` }
+    return { text: "", error, isUnavailable: true }
+  }
+
+  async function leave({ job, session, error }: LeaveInput): Promise<LeaveChildOutput> {
+    const turn = turns.of(session)
+    const aborted = await within(abortTimeout, host.abort(session), noAnswer)
+    if (!aborted.ok) throw failure("prompt", aborted.error)
+    const [messages, conversation, usage] = await Promise.all([
+      host.messages(session),
+      host.conversation(session),
+      usageOf(host, session),
+    ])
+    if (!messages.ok) throw failure("prompt", messages.error)
+    if (!conversation.ok) throw failure("prompt", conversation.error)
+    const told = turns.toldIn({ job, session }, messages.value)
+    turns.forget(session, turn)
+    return { prompt: promptForNext(job, told, error), changed: changingTools(conversation.value), usage }
+  }
+
+  /** What the session that a job leaves has: its rules hold on, and its job is the same one. */
+  async function leftBy({ attempts = [] }: JobInput): Promise<HostSession | undefined> {
+    const session = attempts.at(-1)?.session
+    if (session === undefined) return undefined
+    const left = await host.session(session)
+    if (!left.ok) throw failure("create", left.error)
+    return left.value
+  }
+
   /** Its prompt with the results of what it needed, if anything. */
   async function withNeeds(child: ChildInput): Promise<ChildInput> {
     if (!child.job.needs) return child
@@ -105,6 +151,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
   }
 
   async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {
+    const left = await leftBy(job)
     const { message = "", call, agent = "" } = job.startedBy ?? {}
     const session = await host.createSession({
       parent: job.owner,
@@ -113,15 +160,17 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       variant: job.variant,
       title: `${job.description} (@${job.agent} ${job.id})`,
       agent: job.agent,
-      rules: [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
-      stored: await store.newStored(job),
+      rules: left?.rules ?? [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
+      stored: await store.newStored(job, left),
+      isPermitted: left !== undefined,
     })
     if (!session.ok) throw failure("create", session.error)
     const { id } = session.value
     const record = records.get(job.owner, job.id)
     // Nobody would ever look at the session of a job that has failed meanwhile.
-    if (signal.aborted && record && hasEnded(record))
+    if (signal.aborted && record && (hasEnded(record) || record.phase === "stopping"))
       await insist(`remove ${id}`, () => host.deleteSession(id))
+    else if (left) store.markMoved(left.id, id)
     return { session: id }
   }
 

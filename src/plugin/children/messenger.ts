@@ -2,7 +2,7 @@ import type { JobInput } from "../../machines/events.ts"
 import { endOf, standingOf } from "../../machines/needs.ts"
 import { hasEnded, type JobKey, type JobRecord, type Need } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import { type Host, isGone, type ToolCall } from "../host/port.ts"
+import { type Host, isGone, type ModelChoice, type ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"
 import type { JobStore } from "../records/store.ts"
 import type { StoredJob } from "../records/stored-job.ts"
@@ -48,6 +48,10 @@ type Sender = Pick<ToolCall, "place" | "agent">
 
 /** Longest wait for a follow-up to be stored. Milliseconds. */
 const saveTimeout = 5_000
+
+/** Nothing else of a job that prompts has a child to be told something. */
+const isAtWork = ({ phase }: JobRecord) =>
+  phase === "working" || phase === "retrying" || phase === "permission" || phase === "question"
 
 const elsewhere = ({ id }: JobRecord) =>
   `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
@@ -115,7 +119,7 @@ export function createMessenger({
   }
 
   async function tell(record: JobRecord, message: string, call?: Sender): Promise<string> {
-    if (record.state !== "prompting" || record.phase === "stopping") {
+    if (record.state !== "prompting" || !isAtWork(record)) {
       throw new Error(
         `${record.id} is ${record.phase} and cannot take a message now; send it again once it is working or has ended. ` +
           "Nothing was sent.",
@@ -178,6 +182,7 @@ export function createMessenger({
     if (!stored && hasSchema)
       throw new Error(`the schema of ${record.id} cannot be read: start a new job. Nothing was sent.`)
     if (stored && stored.record.run > record.run) throw new Error(elsewhere(record))
+    const next = await nextModel(record, stored)
     const isUndelivered = !inbox.isTaken(current, call?.place.call)
     const job: JobInput = {
       id: record.id,
@@ -189,7 +194,10 @@ export function createMessenger({
       needs,
       agent: record.agent,
       model: record.model,
-      variant: stored?.variant,
+      variant: next ? next.variant : stored?.variant,
+      // Where it was never asked, it has said nothing that a fresh session would not know.
+      fallbacks: record.startedAt === undefined ? stored?.fallbacks : undefined,
+      attempts: record.attempts,
       schema: stored?.schema,
       each: stored?.each,
       mayStartJobs: stored?.mayStartJobs,
@@ -218,6 +226,23 @@ export function createMessenger({
       throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     troupe.start(job)
     return `Run ${job.run} started; agents_wait returns its result.`
+  }
+
+  /** The model that the run before has named to go on with: its session still has the one before. */
+  async function nextModel(
+    { session, model, attempts = [] }: JobRecord,
+    stored: StoredJob | undefined,
+  ): Promise<ModelChoice | undefined> {
+    const left = attempts.at(-1)
+    if (!left || left.session !== undefined) return undefined
+    const next = stored?.fallbacks?.find((each) => each.model === model)
+    if (!next) return undefined
+    const switched = await host.switchModel?.(session, next)
+    if (switched?.ok === false)
+      throw new Error(
+        `opencode did not change the model to ${model}: ${switched.error.message}. Nothing was sent.`,
+      )
+    return next
   }
 
   async function goesOnElsewhere({ session }: JobRecord): Promise<boolean> {

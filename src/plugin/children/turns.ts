@@ -12,7 +12,7 @@ import type {
   Prompt,
   Result,
 } from "../host/port.ts"
-import { promptID } from "../host/prompt-ids.ts"
+import { isRepairOf, promptID } from "../host/prompt-ids.ts"
 import { childDeleted, failure } from "./failure.ts"
 import { askingFor, checkFor, stillAskingFor } from "./schema/schemas.ts"
 import { type Turn, type TurnAnswer, turnMachine } from "./turn-machine.ts"
@@ -98,6 +98,22 @@ export class Turns {
     return sent.ok || sent.error.isInDoubt
       ? { outcome: "told" }
       : { outcome: "refused", reason: sent.error.message }
+  }
+
+  /** What the child was told in this run beside its prompt, as far as opencode or the turn itself knows. */
+  toldIn({ job, session }: ChildInput, messages: readonly HostMessage[]): string[] {
+    const first = promptID(session, job.askedAt)
+    const { asked, told = [] } = this.of(session)?.getSnapshot().context ?? {}
+    const known = [...(asked ? [asked] : []), ...told.map(({ prompt }) => prompt)]
+    const said = new Map(known.map(({ messageID, text }) => [messageID, text]))
+    for (const { role, id, text } of messages) if (role === "user") said.set(id, text)
+    // A prompt that a crash has cut off is asked anew under another id.
+    const prompt = said.get(first)
+    const isOurs = (id: string) => id === first || [...said.keys()].some((other) => isRepairOf(id, other))
+    return [...said]
+      .filter(([id, text]) => !isOurs(id) && text !== "" && text !== prompt)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, text]) => text)
   }
 
   /** Has the turn look whether its answer is there. Resolves when it has looked. */

@@ -42,7 +42,8 @@ export function watchChildren(
   /** Children that were taken over and whose jobs are not told yet what is under way. */
   const takenOver = new Set<string>()
 
-  troupe.records.subscribe((job) => {
+  troupe.records.subscribe((job, before) => {
+    if (before && before.session !== job.session) forget(before.session)
     if (job.session === "") return
     if (hasEnded(job)) forget(job.session)
     else if (watched.get(job.session)?.session !== job.session) {
@@ -202,7 +203,9 @@ function watchedJob(
           }
           // A session whose model is asked runs no tool; another one of the child's may.
           for (const call of ofSession(tools, session)) toolEnded(call)
-          troupe.tell(job, { type: "child.retrying", retry: { attempt, reason, next }, at: now() })
+          const isSubagents = session !== own && { isSubagents: true as const }
+          const retry = { attempt, reason, next }
+          troupe.tell(job, { type: "child.retrying", retry, ...isSubagents, at: now() })
           for (const call of tools.keys()) troupe.tell(job, { type: "tool.started", call, at: now() })
           return
         }

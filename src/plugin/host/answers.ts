@@ -66,7 +66,10 @@ export function answerOf(message: HostMessage): Omit<Answer, "usage"> {
   const { text } = message
   if (message.role === "user") return { text, error: ABORTED }
   const { end, refusal } = message
-  if (end) return { text, error: end.error, ...(end.isTruncated && { isTruncated: true }) }
+  if (end) {
+    const { error, isTruncated, isUnavailable } = end
+    return { text, error, ...(isTruncated && { isTruncated }), ...(isUnavailable && { isUnavailable }) }
+  }
   // An abort while opencode backs off ends the turn like this: without an error, and without an answer.
   if (refusal === undefined) return { text, error: ABORTED }
   return { text, error: refusedAt(refusal) }

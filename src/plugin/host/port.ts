@@ -1,9 +1,12 @@
+import type { ModelChoice } from "../../machines/events.ts"
 import type { Ask, JobError, Usage } from "../../machines/record.ts"
 import type { ShownMessage } from "../../shown/conversation.ts"
 import type { ChangedFiles } from "../../shown/files.ts"
 import type { Answer, Request } from "../../shown/requests.ts"
 import type { slashes, TerminalService } from "../../terminal/contract.ts"
 import type { Problems } from "../util/problems.ts"
+
+export type { ModelChoice }
 
 /**
  * opencode in this product's words. Each generation has an adapter, `v1/host.ts` and `v2/host.ts`: nothing else knows
@@ -55,6 +58,8 @@ export type Host = {
    * Messages whose delivery to this owner has begun, if its `messages` cannot be trusted to show those that are there.
    */
   begunDeliveries(owner: string): Promise<Result<BegunDelivery[]>>
+  /** Has a session go on with another model. Not there where each prompt says its own. */
+  switchModel?: (session: string, choice: ModelChoice) => Promise<Result<unknown>>
   /** Hands a child more text: a busy one takes it up at its next step, an idle one starts a turn. */
   steer(prompt: Prompt): Promise<Result<unknown>>
   /** Ends the turn for real; closing the request of `prompt` would not. */
@@ -156,6 +161,8 @@ export type NewSession = {
   agent: string
   rules: PermissionRule[]
   stored: object
+  /** Its job was permitted before: nobody is asked again. */
+  isPermitted?: boolean
 }
 
 export type HostMessage = UserMessage | AssistantMessage
@@ -196,6 +203,8 @@ export type AssistantMessage = Message & {
 /** `error`: the model, its provider or somebody outside ended the turn. */
 export type MessageEnd = {
   error?: JobError | undefined
+  /** The error is that the model cannot be had: see `Answer`. */
+  isUnavailable?: true
   /** The model's output limit cut its text off. */
   isTruncated?: true
   /** Epoch milliseconds; absent where opencode does not say. */
@@ -225,9 +234,6 @@ export type WantedTurn = {
 }
 
 export type BegunDelivery = Pick<OwnerMessage, "messageID" | "mark">
-
-/** `model`: `provider/model` */
-export type ModelChoice = { model: string; variant?: string | undefined }
 
 /** Where a tool's call stands in its owner's conversation. */
 export type ToolCallPlace = { session: string; message: string; call: string | undefined }

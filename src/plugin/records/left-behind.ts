@@ -1,5 +1,11 @@
 import type { JobInput } from "../../machines/events.ts"
-import { type EndedState, hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
+import {
+  type EndedState,
+  hasEnded,
+  type JobError,
+  type JobRecord,
+  withAttempts,
+} from "../../machines/record.ts"
 import { answerOfRun, placeOf } from "../host/answers.ts"
 import type { HostMessage, HostSession } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
@@ -71,7 +77,12 @@ export function findingOf(evidence: Evidence): Finding {
   if (!messages) return { type: "unread" }
 
   const { answer, isRepaired } = answerOfRun(messages, messageID)
-  const { error, isTruncated, at: endedAt = now } = answer?.end ?? {}
+  const { error, isTruncated, isUnavailable, at: endedAt = now } = answer?.end ?? {}
+  const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
+  const again = () => jobAgain(child, stored, earlierText(messages, run))
+  // Asked again, it gets the same answer, which has it move on.
+  if (recover === "resume" && isUnavailable && again().fallbacks?.length)
+    return { type: "unfinished", job: again(), interrupted }
   // An abort came from the end of the process: it is neither an answer nor a failure.
   if (answer && error?.kind !== "interrupted") {
     const checked = error ? undefined : check?.(answer.text)
@@ -109,12 +120,11 @@ export function findingOf(evidence: Evidence): Finding {
       record: withText(endedAs(child, record, error, endedAt), messages, run),
     }
   }
-  const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
   // What still runs is joined: that costs no second model call. What nothing has cut off goes on as well.
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
   const hasBegun = placeOf(messages, messageID) !== undefined
   const job = {
-    ...jobAgain(child, stored, earlierText(messages, run)),
+    ...again(),
     ...(record.needs && hasBegun && { hasBegun: true as const }),
   }
   if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
@@ -133,15 +143,21 @@ export function onePerJob<Found extends StoredChild>(
   found: readonly Found[],
   isUsed: (session: string) => boolean = () => false,
 ): Found[] {
-  const worth = ({ child, stored }: StoredChild) => {
-    if (isUsed(child.id)) return Number.MAX_VALUE
-    return isEnded(stored.record) ? Number.MAX_SAFE_INTEGER : child.updatedAt
+  const worth = ({ child, stored: { record } }: StoredChild): number[] => {
+    if (isUsed(child.id)) return [Number.MAX_VALUE]
+    if (isEnded(record)) return [Number.MAX_SAFE_INTEGER]
+    // It was made for the next model, and goes on in it.
+    return [record.attempts?.length ?? 0, child.updatedAt]
   }
   const latest = new Map<string, Found>()
-  for (const each of found.toSorted((a, b) => worth(a) - worth(b))) latest.set(keyOf(each), each)
+  for (const each of found.toSorted((a, b) => inOrder(worth(a), worth(b)))) latest.set(keyOf(each), each)
   return [...latest.values()].toSorted(
     (a, b) => a.stored.record.createdAt - b.stored.record.createdAt || (a.child.id < b.child.id ? -1 : 1),
   )
+}
+
+function inOrder([a = 0, ...restOfA]: number[], [b = 0, ...restOfB]: number[]): number {
+  return a - b || (restOfA.length + restOfB.length > 0 ? inOrder(restOfA, restOfB) : 0)
 }
 
 /** An earlier version gave jobs no key. */
@@ -173,7 +189,7 @@ const endOf = ({ startedAt, createdAt }: StoredRecord, at: number) => Math.max(a
 
 function adopted(child: HostSession, record: StoredRecord): JobRecord {
   const { phase: _phase, deadlineAt: _deadline, ...kept } = record
-  return { ...kept, session: child.id, usage: child.usage }
+  return { ...kept, session: child.id, usage: withAttempts(child.usage, record.attempts) }
 }
 
 function stateFor({ kind }: JobError): EndedState {
@@ -182,8 +198,9 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, each, mayStartJobs, askedAt, timeoutMs, idleMs } = stored
-  const { id, owner, batch, budget, description, agent, model, needs, run, createdAt } = record
+  const { record, prompt, variant, schema, each, fallbacks, ownerAgent, ...others } = stored
+  const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
+  const { id, owner, batch, budget, description, agent, model, attempts, needs, run, createdAt } = record
   return {
     id,
     owner,
@@ -195,6 +212,10 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     model,
     variant,
     schema,
+    // A follow-up means nothing in a session of its own.
+    fallbacks: run === 1 ? fallbacks : undefined,
+    attempts,
+    startedBy: ownerAgent === undefined ? undefined : { message: "", agent: ownerAgent },
     each,
     mayStartJobs,
     needs,
@@ -202,7 +223,10 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     askedAt,
     run,
     session: child.id,
-    earlier: { usage: child.usage, ...(earlier !== "" && { text: earlier, isUndelivered: true }) },
+    earlier: {
+      usage: withAttempts(child.usage, attempts),
+      ...(earlier !== "" && { text: earlier, isUndelivered: true }),
+    },
     timeoutMs,
     idleMs,
   }

@@ -6,7 +6,10 @@ import type { Lease, StoredJob } from "./stored-job.ts"
  * order of attempts can bring an earlier one back.
  */
 export type Patch = Partial<
-  Pick<StoredJob, "record" | "prompt" | "variant" | "ownerAgent" | "askedAt" | "askedBefore" | "deliveredRun">
+  Pick<
+    StoredJob,
+    "record" | "prompt" | "variant" | "ownerAgent" | "askedAt" | "askedBefore" | "deliveredRun" | "movedTo"
+  >
 > & {
   /** The job is run from here on by whoever writes this. */
   takesLease?: true

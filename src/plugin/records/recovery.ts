@@ -251,7 +251,8 @@ export function createRecovery({
   async function unknownJobs(sessions: readonly HostSession[]): Promise<FoundJob[]> {
     const stored = sessions.flatMap((child): StoredChild[] => {
       const stored = readStored(child)
-      return stored && stored.record.owner === child.parent ? [{ child, stored }] : []
+      if (!stored || stored.record.owner !== child.parent || stored.movedTo !== undefined) return []
+      return [{ child, stored }]
     })
     const isUsed = (session: string) => troupe.records.bySession(session) !== undefined
     const found = onePerJob(stored, isUsed).filter((each) => !isKnown(each))

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host } from "../host/port.ts"
+import type { Host, HostSession } from "../host/port.ts"
 import { wordsOf } from "../util/error-words.ts"
 import { within } from "../util/within.ts"
 import { type Claim, type Claims, createClaims, type SeenJob } from "./claims.ts"
@@ -35,9 +35,18 @@ export class JobStore {
     this.#claims = claims
   }
 
-  /** What a job's child session is made with. */
-  async newStored(job: JobInput): Promise<StoredJob> {
-    return newStoredJob(job, await this.#holder.lease, randomUUID())
+  /**
+   * What a job's child session is made with.
+   * @param left the session that the job was in before: it is the same job
+   */
+  async newStored(job: JobInput, left?: Pick<HostSession, "stored">): Promise<StoredJob> {
+    const key = left ? StoredJob.parse(left.stored).key : randomUUID()
+    return newStoredJob(job, await this.#holder.lease, key)
+  }
+
+  /** The job goes on in another session: that alone has it from now on. */
+  markMoved(session: string, to: string): void {
+    this.#change(session, { movedTo: to }, "urgent")
   }
 
   /**
@@ -78,7 +87,7 @@ export class JobStore {
       askedAt,
       askedBefore,
       takesLease: true,
-      ...(variant !== undefined && { variant }),
+      variant,
       ...(startedBy && { ownerAgent: startedBy.agent }),
     })
   }

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
-import { JobRecord, NO_USAGE, RECORD_VERSION } from "../../machines/record.ts"
+import { JobRecord, NO_USAGE, RECORD_VERSION, withAttempts } from "../../machines/record.ts"
 
 /** Who runs a job: a dead process can hold nothing, and nobody has to renew anything. */
 export const Lease = z.object({
@@ -33,6 +33,10 @@ const Fields = z.object({
   record: StoredRecord,
   prompt: z.string(),
   variant: z.string().optional(),
+  /** What is asked next where the model of its first run cannot be had. */
+  fallbacks: z.array(z.object({ model: z.string(), variant: z.string().optional() })).optional(),
+  /** The session in which the job has gone on, with another model: this one no longer has it. */
+  movedTo: z.string().optional(),
   /** The JSON Schema that each of its answers has to fit. */
   schema: z.record(z.string(), z.unknown()).optional(),
   /** For one that stands for the items that another job finds: see `JobInput`. */
@@ -71,6 +75,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     record: newStoredRecord(job),
     prompt: job.prompt,
     variant: job.variant,
+    fallbacks: job.fallbacks,
     schema: job.schema,
     each: job.each,
     mayStartJobs: job.mayStartJobs ?? false,
@@ -85,8 +90,9 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, each, needs, run, createdAt, earlier } = job
-  const usage = earlier?.usage ?? NO_USAGE
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs } = job
+  const { run, createdAt, earlier } = job
+  const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
     id,
     owner,
@@ -95,6 +101,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     description,
     agent,
     model,
+    attempts,
     ...(each && { isGroup: true }),
     needs,
     state: "created",

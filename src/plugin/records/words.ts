@@ -18,6 +18,7 @@ export function statusLine(record: JobRecord, now: number): string {
     doing(record),
     onHold(record, now),
     spent(record),
+    modelWords(record),
     record.error ? excerpt(reasonOf(record.error)) : "",
     record.isTruncated ? truncated : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
@@ -33,8 +34,9 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
   const notes = [
     record.run > 1 && record.needs ? "it ran again once what it needs was done" : "",
     record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",
+    modelWords(record),
   ].filter((each) => each !== "")
-  const note = notes.length > 0 ? ` note="${notes.join("; ")}"` : ""
+  const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
   const time = duration(timeOf(record, now))
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
   return `${head}\n${textWords(text)}\n</job>`
@@ -51,6 +53,15 @@ function textWords(text: TextOf): string {
     case "unreadable":
       return `(its text could not be read: ${oneLine(text.why)})`
   }
+}
+
+/** `model openai/y, after anthropic/x (provider: Invalid API key (HTTP 401))`; empty where it has had no other. */
+function modelWords({ model, attempts = [], run, state }: JobRecord): string {
+  // What was not asked yet is named in the reason.
+  const isUnasked = state === "failed" && run === 1 && attempts.at(-1)?.session === undefined
+  if (attempts.length === 0 || isUnasked) return ""
+  const left = attempts.map(({ model, error }) => `${model ?? "another"} (${excerpt(reasonOf(error))})`)
+  return `model ${model ?? "another"}, after ${left.join(" and ")}`
 }
 
 /** `isWhole`: it has all that the job wrote. */

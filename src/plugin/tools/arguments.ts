@@ -41,7 +41,11 @@ export const Task = z.strictObject({
   id: jobId.optional().describe("Short name. Default j1, j2, …"),
   description: words.optional().describe("3-5 words"),
   agent: words.optional().describe("Default general"),
-  model: modelName.optional().describe("provider/model or provider/model#variant"),
+  model: z
+    .union([modelName, z.array(modelName).min(1)])
+    .meta({ requirement: "provider/model, or a list of these" })
+    .optional()
+    .describe("provider/model[#variant]; a list has fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
   needs: needs.optional(),
   each: each.optional(),

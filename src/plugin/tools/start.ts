@@ -23,6 +23,7 @@ import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { itemIds, needsFor, refuseUnmeetable } from "./graph.ts"
+import { chosenInTurn, optionalFallbacks, wrongFallbacks } from "./models.ts"
 import { listed, type Services, settled, treeKnown, withoutText } from "./services.ts"
 import { resultsOf } from "./wait.ts"
 
@@ -40,6 +41,8 @@ type Sound = {
   task: Task
   agent: HostAgent
   choice?: ModelChoice | undefined
+  /** The task's own; nothing where it lists none. */
+  fallbacks?: ModelChoice[] | undefined
   /** Why another agent has it than a task gets that names none. */
   why?: string | undefined
 }
@@ -56,6 +59,8 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   if (services.budgets.isLimited(call.place.session)) await treeKnown(services, call.place.session)
   const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
   const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
+  for (const problem of wrongFallbacks(services.options.fallback, catalog.models))
+    services.host.problems.add(problem)
 
   const checked: Item[] = []
   for (const [index, task] of tasks.entries())
@@ -67,7 +72,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   refuseSpent(services, call)
   const ready = refuseHopeless(services, call.place.session, permitted)
-  const outcomes = startAll(services, owner, ready, call, { depth, budget })
+  const outcomes = startAll(services, catalog, owner, ready, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
   const prices = isCostLimited ? unpriced(services, outcomes, catalog) : []
@@ -94,7 +99,7 @@ function refuseSpent({ budgets }: Services, { place }: ToolCall): void {
   if (refusal !== undefined) throw new Error(`${refusal} Nothing was started.`)
 }
 
-/** What tasks may name. Without `models`, no task names one. */
+/** What tasks may name. Without `models`, neither a task nor an option names one. */
 type Catalog = { agents: HostAgent[]; models: HostModel[] | undefined }
 
 async function mayStart({ lineage, options }: Services, session: string): Promise<number> {
@@ -110,12 +115,14 @@ async function mayStart({ lineage, options }: Services, session: string): Promis
 }
 
 async function lookUp(
-  { host }: Services,
+  { host, options }: Services,
   tasks: unknown[],
   call: ToolCall,
   needsPrices: boolean,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
-  const namesModel = tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
+  const namesModel =
+    Object.keys(options.fallback).length > 0 ||
+    tasks.some((task) => typeof task === "object" && task !== null && "model" in task)
   const [agents, session, model, models] = await Promise.all([
     host.agents(call.place.session),
     host.session(call.place.session),
@@ -157,8 +164,10 @@ function check(
   if (!agent) return { name, refused: `no subagent "${asked.name}"; available: ${namesOf(offered(agents))}` }
   const item = { name, task, agent, why: asked.why }
   if (task.model === undefined || !models) return item
-  const choice = chosen(models, task.model)
-  return typeof choice === "string" ? { name, refused: choice } : { ...item, choice }
+  const choices = chosenInTurn(models, [task.model].flat())
+  if (typeof choices === "string") return { name, refused: choices }
+  const [choice, ...fallbacks] = choices
+  return { ...item, choice, ...(Array.isArray(task.model) && { fallbacks }) }
 }
 
 /** What tasks get that name none: the first of these that there is and that the owner may start. */
@@ -182,20 +191,6 @@ function defaultAgent(
 /** By the rules alone: it may depend on a person. */
 const isPermitted = ({ agent, rules }: Owner, name: string) =>
   verdict([...(agent?.rules ?? []), ...rules], { permission: "task", pattern: name }) !== "deny"
-
-/** What opencode calls `provider/model` or `provider/model#variant`, or why there is none. */
-function chosen(models: readonly HostModel[], asked: string): ModelChoice | string {
-  if (models.some(({ name }) => name === asked)) return { model: asked }
-  const hash = asked.lastIndexOf("#")
-  const [model, variant] = [asked.slice(0, hash), asked.slice(hash + 1)]
-  const known = hash === -1 ? undefined : models.find(({ name }) => name === model)
-  if (!known) return `no model "${asked}"; available: ${listed(closest(models, asked), 20)}`
-  const { variants } = known
-  if (variants.includes(variant)) return { model, variant }
-  return variants.length === 0
-    ? `the model "${model}" has no variants`
-    : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
-}
 
 function problemWithEach({ id = "", prompt, each }: Task, place: string): string | undefined {
   if (each === undefined) return undefined
@@ -246,13 +241,6 @@ function nameOf(given: unknown): string | undefined {
   return name === "" ? undefined : name
 }
 
-/** Those of the same provider first. */
-function closest(models: readonly HostModel[], asked: string): string[] {
-  const provider = asked.slice(0, asked.indexOf("/") + 1)
-  const near = (model: string) => (model.startsWith(provider) ? 0 : 1)
-  return models.map(({ name }) => name).toSorted((a, b) => near(a) - near(b))
-}
-
 /** As opencode's own `task` does, so that the user's rules for it hold here too: once for each agent. */
 async function askPermission(items: Item[], catalog: Catalog, owner: Owner, call: ToolCall): Promise<Item[]> {
   const sound = items.filter((item) => "task" in item)
@@ -298,6 +286,7 @@ type Outcome = (JobKey & { agent: string; why?: string | undefined }) | Refused
 
 function startAll(
   services: Services,
+  catalog: Catalog,
   owner: Owner,
   items: Item[],
   { place: { session, ...place }, agent }: ToolCall,
@@ -317,7 +306,7 @@ function startAll(
     const taken = takerOf(services, session, id)
     if (taken !== undefined) return refusedAsTaken(item.name, id, taken)
     services.troupe.start(
-      jobOf(services, owner, item, {
+      jobOf(services, catalog, owner, item, {
         id,
         owner: session,
         batch,
@@ -374,8 +363,9 @@ function freeId(services: Services, owner: string, wanted: ReadonlySet<string | 
 
 function jobOf(
   { options, now }: Services,
+  { models }: Catalog,
   owner: Owner,
-  { task, agent, choice }: Sound,
+  { task, agent, choice, fallbacks }: Sound,
   job: Pick<JobInput, "id" | "owner" | "batch" | "budget" | "startedBy" | "mayStartJobs" | "rules" | "needs">,
 ): JobInput {
   const model = choice?.model ?? agent.model ?? owner.model
@@ -393,6 +383,7 @@ function jobOf(
     model,
     // A variant belongs to a model: it goes along with the owner's own.
     variant: choice?.variant ?? (model === owner.model ? owner.variant : undefined),
+    fallbacks: fallbacks ?? optionalFallbacks(options.fallback, models, model),
     createdAt: at,
     askedAt: at,
     run: 1,

@@ -9,9 +9,14 @@ import type { Ask, ShownJob } from "../jobs.ts"
 
 export type StoredRecord = Omit<ShownJob, "session">
 
-/** The job in a child's metadata; nothing where there is none, or it is damaged, of which the server part tells. */
-export const storedRecord = (metadata: unknown): StoredRecord | undefined =>
-  recordIn(fieldsOf(fieldsOf(metadata).troupe).record)
+/**
+ * The job in a child's metadata; nothing where there is none, or it goes on in another session, or is damaged, of which
+ * the server part tells.
+ */
+export function storedRecord(metadata: unknown): StoredRecord | undefined {
+  const { record, movedTo } = fieldsOf(fieldsOf(metadata).troupe)
+  return movedTo === undefined ? recordIn(record) : undefined
+}
 
 /** A run as it was asked, and when those were whose results go with its own. Epoch milliseconds. */
 export type AskedRun = { prompt: string; askedAt: number | undefined; askedBefore: readonly number[] }

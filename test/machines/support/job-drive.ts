@@ -9,6 +9,7 @@ import { recordOf } from "../../../src/machines/job-record.ts"
 import type { JobRecord } from "../../../src/machines/record.ts"
 import { HandClock } from "./hand-clock.ts"
 import {
+  decisionIn,
   decisions,
   type EffectName,
   type HappeningName,
@@ -48,17 +49,24 @@ export async function drive({ title, input, way, steps }: Scenario): Promise<Set
     pure = pure.after(await happen(name))
     compare(value)
   }
-  expectEnd(title, [...way, ...steps], pure.seen())
+  const names = [...way, ...steps].map(({ name }) => name)
+  expectEnd(title, names, decisionIn(names, input.fallbacks?.length ?? 0), pure.seen())
   return real.taken
 }
 
 /** What holds of every end, whatever led to it. */
-function expectEnd(title: string, steps: Scenario["steps"], seen: Seen): void {
+function expectEnd(
+  title: string,
+  names: readonly HappeningName[],
+  decision: HappeningName | undefined,
+  seen: Seen,
+): void {
   const { status, output, record, asked, inFlight, timers, value } = seen
-  const names = steps.map(({ name }) => name)
-  const decision = names.find((name) => decisions[name])
   const has = (effect: EffectName) => asked.some((each) => each.effect === effect)
-  const wasAnswered = decision === "its child answers" || decision === "its child answers with an error"
+  const wasAnswered =
+    decision === "its child answers" ||
+    decision === "its child answers with an error" ||
+    decision === "its model cannot be had"
   const isUnknown =
     names.includes("its child cannot be stopped") || names.includes("its child does not stop in time")
   const ends = asked
@@ -173,6 +181,7 @@ const realMachine = jobMachine.provide({
       promptChild: effect("promptChild"),
       lookForAnswer: effect("lookForAnswer"),
       recordEnd: effect("recordEnd"),
+      leaveChild: effect("leaveChild"),
       stopChild: effect("stopChild"),
     },
     () => dawn + running.clock.now(),

@@ -9,13 +9,20 @@ export type WalkEvent =
   | { type: `xstate.error.actor.${EffectName}`; actorId: string; error: object }
   | { type: `xstate.after.${string}` }
 
-export type EffectName = "openSession" | "promptChild" | "lookForAnswer" | "recordEnd" | "stopChild"
+export type EffectName =
+  | "openSession"
+  | "promptChild"
+  | "lookForAnswer"
+  | "recordEnd"
+  | "leaveChild"
+  | "stopChild"
 
 const at = dawn
 const activity: Activity = { tool: "bash", text: "ls", at }
 const permission: Ask = { id: "p", kind: "permission", text: "bash: ls" }
 const question: Ask = { id: "q", kind: "question", text: "Which one?" }
 const retry: Retry = { attempt: 1, reason: "overloaded", next: at + 90_000 }
+const soon: Retry = { attempt: 5, reason: "overloaded", next: at + 60_000 }
 const active = "job.prompting.running.active"
 
 /** All that can happen to a job, each with the payload that it has in life. */
@@ -36,6 +43,7 @@ export const happenings = {
   "the tool ends": { type: "tool.ended", call: "t1", at },
   "the second tool ends": { type: "tool.ended", call: "t2", at },
   "opencode tries again": { type: "child.retrying", retry, at },
+  "opencode tries again soon": { type: "child.retrying", retry: soon, at },
   "its child is idle": { type: "child.idle", at },
   "its child is idle for long": after("lullLimit", `${active}.working.lull`),
   "its messages are looked at": done("lookForAnswer", {}),
@@ -52,6 +60,18 @@ export const happenings = {
     error: { kind: "provider", message: "401" },
     at,
   }),
+  "its model cannot be had": done("promptChild", {
+    text: "",
+    usage: usage(6),
+    error: { kind: "provider", message: "no such model" },
+    isUnavailable: true,
+    at,
+  }),
+  "its child is left": done("leaveChild", { prompt: "The same.", changed: [], usage: usage(6), at }),
+  "its child has changed something": done("leaveChild", { prompt: "The same.", changed: ["bash"], at }),
+  "its child cannot be left": failed("leaveChild", { kind: "prompt", message: "no abort", at }),
+  "its child is not left in time": after("stopLimit", "job.prompting.moving.leaving"),
+  "its next session does not open in time": after("openLimit", "job.prompting.moving.opening"),
   "its prompt fails": failed("promptChild", { kind: "prompt", message: "fetch failed", at }),
   "its total time runs out": after("total", active),
   "its child shows no activity": after("idle", `${active}.working`),
@@ -79,7 +99,15 @@ function after(delay: string, state: string): WalkEvent {
   return { type: `xstate.after.${delay}.${state}` }
 }
 
-/** What decides how a job ends. The first one stands. */
+/** What decides how a job with so many fallbacks ends. */
+export function decisionIn(names: readonly HappeningName[], fallbacks: number): HappeningName | undefined {
+  const moves = (at: number) => names.slice(0, at).filter((name) => name === "its child is left").length
+  return names.find(
+    (name, at) => decisions[name] && !(name === "its model cannot be had" && moves(at) < fallbacks),
+  )
+}
+
+/** The first one stands. */
 export const decisions: Partial<Record<HappeningName, EndedState>> = {
   "its session fails": "failed",
   "its session does not open in time": "failed",
@@ -87,6 +115,12 @@ export const decisions: Partial<Record<HappeningName, EndedState>> = {
   "it is cancelled": "cancelled",
   "its child answers": "done",
   "its child answers with an error": "failed",
+  // Where there is no other one: see `decisionIn`.
+  "its model cannot be had": "failed",
+  "its child has changed something": "failed",
+  "its child cannot be left": "failed",
+  "its child is not left in time": "failed",
+  "its next session does not open in time": "failed",
   "its prompt fails": "failed",
   "its total time runs out": "timedOut",
   "its child shows no activity": "timedOut",

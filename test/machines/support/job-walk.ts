@@ -79,9 +79,9 @@ const nameOf = (event: object) => Reflect.get(event, "name") as HappeningName
 
 /** What tells two states of a job apart as far as its future goes. */
 function keyOf({ value, context }: JobSnapshot): string {
-  const { asks, tools, ending, slotAt, holdUntil, waitedMs, isBlocked } = context
+  const { asks, tools, ending, slotAt, holdUntil, waitedMs, isBlocked, job } = context
   const ids = asks.map(({ id }) => id)
-  const has = [slotAt !== undefined, holdUntil !== undefined, waitedMs > 0, isBlocked]
+  const has = [slotAt !== undefined, holdUntil !== undefined, waitedMs > 0, isBlocked, job.fallbacks?.length]
   return JSON.stringify([value, ids, tools.toSorted(), ending?.state, has])
 }
 

@@ -1,6 +1,13 @@
 import { setImmediate as afterMicrotasks } from "node:timers/promises"
 import { onTestFinished } from "vitest"
-import type { Answer, ChildInput, Effects, StopChildOutput } from "../../../src/machines/effects.ts"
+import type {
+  Answer,
+  ChildInput,
+  Effects,
+  LeaveChildOutput,
+  LeaveInput,
+  StopChildOutput,
+} from "../../../src/machines/effects.ts"
 import type { JobEvent, JobInput } from "../../../src/machines/events.ts"
 import type { Concurrency } from "../../../src/machines/limits.ts"
 import type { JobRecord } from "../../../src/machines/record.ts"
@@ -42,6 +49,7 @@ export function play(options: PlayOptions = {}) {
   const prompting: Call<ChildInput, Answer>[] = []
   const looking: Call<ChildInput, void>[] = []
   const recording: Call<JobRecord, void>[] = []
+  const leaving: Call<LeaveInput, LeaveChildOutput>[] = []
   const stopping: Call<ChildInput, StopChildOutput>[] = []
   const defects: unknown[] = []
   const history: JobRecord[] = []
@@ -60,6 +68,7 @@ export function play(options: PlayOptions = {}) {
       const answer = called(recording, input, signal)
       return records ? Promise.resolve() : answer
     },
+    leaveChild: (input, signal) => called(leaving, input, signal),
     stopChild: (input, signal) => {
       const answer = called(stopping, input, signal)
       return stops ? Promise.resolve({ text: "", usage: usage(0) }) : answer
@@ -98,7 +107,7 @@ export function play(options: PlayOptions = {}) {
     clock,
     now,
     /** Every effect that was asked for, oldest first. */
-    calls: { opening, prompting, looking, recording, stopping },
+    calls: { opening, prompting, looking, recording, leaving, stopping },
     /** What `reportError` heard. */
     defects,
     /** Every record that a listener heard of, oldest first. */
@@ -127,6 +136,7 @@ export function play(options: PlayOptions = {}) {
     prompting: (job: string | Key) => latest(prompting, (input) => input.job, job),
     looking: (job: string | Key) => latest(looking, (input) => input.job, job),
     recording: (job: string | Key) => latest(recording, (input) => input, job),
+    leaving: (job: string | Key) => latest(leaving, (input) => input.job, job),
     stopping: (job: string | Key) => latest(stopping, (input) => input.job, job),
 
     async answer(job: string | Key, answer: Partial<Answer> = {}) {

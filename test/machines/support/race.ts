@@ -303,6 +303,7 @@ class World {
       Object.assign(this.recorded.at(-1) ?? {}, { record })
       return stored
     },
+    leaveChild: async ({ job: { prompt } }) => ({ prompt, changed: [] }),
     stopChild: ({ job }, signal) => {
       const stopped = this.#soon(this.stopped, job, signal, "stop", this.fateOf(job)?.stops, () => ({
         text: `what ${nameOf(job)} had written`,

@@ -60,6 +60,7 @@ const nothingDone = {
   promptChild: never,
   lookForAnswer: never,
   recordEnd: never,
+  leaveChild: never,
   stopChild: never,
 }
 

@@ -12,6 +12,7 @@ const effects = {
   promptChild: never,
   lookForAnswer: never,
   recordEnd: never,
+  leaveChild: never,
   stopChild: never,
 }
 

@@ -301,6 +301,13 @@ describe("Two sessions that one request has made, because it reached opencode tw
     expect(ids([found("ses_ended", 1, done), found("ses_empty", 9)])).toEqual(["ses_ended"])
   })
 
+  it("are the one for the next model, where it has moved on to that, unless it ended in the other", () => {
+    const attempts = [{ model: "fake/m1", error: { kind: "provider", message: "401" } as const }]
+    const [left, next] = [found("ses_left", 9), found("ses_next", 1, { attempts })]
+    expect([ids([left, next]), ids([next, left])]).toEqual([["ses_next"], ["ses_next"]])
+    expect(ids([next, found("ses_left", 9, done)])).toEqual(["ses_left"])
+  })
+
   it("are two where they are of two owners, and come in the order in which they were started", () => {
     const all = [found("ses_2", 1, { createdAt: 2 }), found("ses_1", 2, { createdAt: 1 }, "another")]
     expect(ids(all)).toEqual(["ses_1", "ses_2"])

@@ -42,7 +42,10 @@ describe("What the model sees of", () => {
               id: { type: "string", description: "Short name. Default j1, j2, …" },
               description: { type: "string", description: "3-5 words" },
               agent: { type: "string", description: "Default general" },
-              model: { type: "string", description: "provider/model or provider/model#variant" },
+              model: {
+                anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+                description: "provider/model[#variant]; a list has fallbacks",
+              },
               timeout: seconds,
               needs: {
                 type: "array",
@@ -107,7 +110,9 @@ describe("A model's name", () => {
     "is refused without provider or model: %s",
     async (model) => {
       const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
-      expect(output).toMatch(/^Refused: tasks\[0\]\.model is .*: it must be provider\/model$/)
+      expect(output).toMatch(
+        /^Refused: tasks\[0\]\.model is .*: it must be provider\/model, or a list of these/,
+      )
     },
   )
 

@@ -178,7 +178,7 @@ describe("agents_start", () => {
       'Refused: primary: no subagent "build"; available: general, explore',
       `Refused: hidden: tasks[3].agent is "": ${words}`,
       'Refused: model: no model "fake/m3"; available: fake/m1, fake/m2, other/big',
-      'Refused: shape: tasks[5].model is "m1": it must be provider/model',
+      'Refused: shape: tasks[5].model is "m1": it must be provider/model, or a list of these',
       'Refused: taken: the id "taken" is taken; choose another, or leave it out',
       'Refused: good: the id "good" is taken; choose another, or leave it out',
       `Refused: no spaces: tasks[8].id is "no spaces": ${id}`,

@@ -26,6 +26,7 @@ describe("A job in the metadata of a child", () => {
     ["no object", { troupe: "jobs" }],
     ["nothing", { troupe: null }],
     ["without a record", { troupe: { version: 1 } }],
+    ["one that goes on in another session", { troupe: { ...left, movedTo: "ses_2" } }],
     ["a state of a later version", metadataWith({ state: "paused" })],
     ["a state that every object has", metadataWith({ state: "constructor" })],
     ["a number for its id", metadataWith({ id: 5 })],

@@ -3,6 +3,7 @@ import type { JobError, Usage } from "../../../machines/record.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { ABORTED } from "../answers.ts"
 import type { HostAgent, HostMessage, HostSession, MessageEnd, PermissionRule } from "../port.ts"
+import { isUnavailable } from "../unavailable.ts"
 
 /** The key under which sessions, messages and tool calls carry what is this product's. */
 export const OUR_KEY = "troupe"
@@ -86,7 +87,12 @@ export function markOf(part: Part): unknown {
 type AssistantInfo = Extract<Message, { role: "assistant" }>
 
 function endOf({ error, finish, time }: AssistantInfo): MessageEnd | undefined {
-  if (error) return { error: jobErrorOf(error), at: time.completed }
+  if (error)
+    return {
+      error: jobErrorOf(error),
+      at: time.completed,
+      ...(isOfModel(error) && { isUnavailable: true }),
+    }
   if (finish === undefined || finish === "tool-calls") return undefined
   return { at: time.completed, ...(finish === "length" && { isTruncated: true }) }
 }
@@ -104,8 +110,25 @@ function jobErrorOf(error: NonNullable<AssistantInfo["error"]>): JobError {
 }
 
 function statusOf(data: unknown): string {
+  const status = statusIn(data)
+  return status === undefined ? "" : ` (HTTP ${status})`
+}
+
+function statusIn(data: unknown): number | undefined {
   const known = typeof data === "object" && data !== null && "statusCode" in data
-  return known && typeof data.statusCode === "number" ? ` (HTTP ${data.statusCode})` : ""
+  return known && typeof data.statusCode === "number" ? data.statusCode : undefined
+}
+
+function isOfModel(error: NonNullable<AssistantInfo["error"]>): boolean {
+  switch (error.name) {
+    case "ProviderAuthError":
+      return true
+    case "APIError":
+    case "UnknownError":
+      return isUnavailable(statusIn(error.data), wordsOf(error))
+    default:
+      return false
+  }
 }
 
 /** A permission that a person refused, or a question they dismissed, ends the child's turn at that tool call. */

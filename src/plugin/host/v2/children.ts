@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from "node:util"
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import { within } from "../../util/within.ts"
-import type { HostEvent, NewSession, StartPermission } from "../port.ts"
+import type { HostEvent, NewSession, StartPermission, ToolCallPlace } from "../port.ts"
 import { verdict } from "../rules.ts"
 import type { Context } from "./api.ts"
 import { type BuiltInTool, type Call, decodeSubagentTool, type StartCheck } from "./calls.ts"
@@ -59,13 +60,18 @@ export class Children {
   /** Takes every event of opencode. */
   hear({ type, session }: HostEvent): void {
     if (type !== "request.opened") return
-    for (const ask of this.#asks) if (ask.session === session) ask.isPut = true
+    for (const ask of this.#asks) if (ask.place.session === session) ask.isPut = true
   }
 
   /** What a person has allowed for a call is not asked again for each of its jobs. */
   decide({ session, agents, source, allow }: StartCheck): void {
     const running = this.#calls.at({ session, ...source })
-    if (agents.every((agent) => running?.permitted.has(agent))) allow()
+    const place = { session, ...source }
+    const isOfMove = (agent: string) =>
+      [...this.#asks].some(
+        (ask) => ask.isPermitted && ask.agent === agent && isDeepStrictEqual(ask.place, place),
+      )
+    if (agents.every((agent) => running?.permitted.has(agent) || isOfMove(agent))) allow()
   }
 
   async askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission> {
@@ -120,7 +126,8 @@ export class Children {
       const { agent, title, model, variant } = input
       // Setting the model afterwards would cost as much again as a tenth of making the session.
       const named = model !== undefined && variant !== undefined ? `${model}#${variant}` : model
-      const session = await this.#throughSubagent(this.#callOf(input), agent, title, { model: named })
+      const choice = { model: named, isPermitted: input.isPermitted }
+      const session = await this.#throughSubagent(this.#callOf(input), agent, title, choice)
       if (session === undefined) throw new Error("opencode's own tool `subagent` did not create a session")
       return session
     }
@@ -167,7 +174,8 @@ export class Children {
    * the tools of an instance ask for that a reload has ended, without asking anybody: then ours are asked.
    */
   async #throughSubagent(call: Call, ...wanted: Wanted): Promise<string | undefined> {
-    const ask: Ask = { session: call.sessionID, isPut: false }
+    const [agent, , { isPermitted = false }] = wanted
+    const ask: Ask = { place: placeOf(call), agent, isPermitted, isPut: false }
     this.#asks.add(ask)
     const { builtIn: _builtIn, ...own } = call
     try {
@@ -286,14 +294,18 @@ export class Children {
   }
 }
 
-/** `isPut`: a person was asked something in this session meanwhile. */
-type Ask = { session: string; isPut: boolean }
+/** `isPermitted`: it is for a job that was permitted before. `isPut`: a person was asked something in this session. */
+type Ask = { place: ToolCallPlace; agent: string; isPermitted: boolean; isPut: boolean }
 
 /** The agent, what the session is called, and what is asked for. */
 type Wanted = [
   agent: string,
   title: string,
-  choice: { model?: string | undefined; child?: string | undefined },
+  choice: {
+    model?: string | undefined
+    child?: string | undefined
+    isPermitted?: boolean | undefined
+  },
 ]
 
 const reloading = "opencode was reloading its plugins and asked nobody; call again"
@@ -326,7 +338,7 @@ const Refusal = z.object({ _tag: z.string(), feedback: z.string().optional() })
 const Started = z.object({ sessionID: z.string() })
 
 /** Model names may have slashes of their own; providers have none. */
-function splitModel(model: string, variant: string | undefined) {
+export function splitModel(model: string, variant: string | undefined) {
   const slash = model.indexOf("/")
   return {
     providerID: model.slice(0, slash),

@@ -9,6 +9,7 @@ import type {
   HostSession,
   UserMessage,
 } from "../port.ts"
+import { isUnavailable } from "../unavailable.ts"
 import { decodeRule } from "./rules.ts"
 
 /** The key under which messages and tool calls carry what is this product's. */
@@ -296,6 +297,7 @@ function decodeAssistant(message: Message, text: string, answers: string[]): Ass
       ? {
           error: errorOf(message),
           at: time.completed,
+          ...(isOfModel(message) && { isUnavailable: true }),
           ...(finish === "length" && { isTruncated: true }),
         }
       : undefined,
@@ -321,6 +323,19 @@ const Admitted = z.object({ payload: z.object({ metadata: Metadata }) })
 /** What the message carries that opencode has under the id of one that it was handed. */
 export const admittedMark = (given: unknown): unknown =>
   Admitted.safeParse(given).data?.payload.metadata?.[OUR_KEY]
+
+/** The types of errors of opencode 2 for what a provider refuses. */
+const unavailableTypes = new Set([
+  "provider.auth",
+  "provider.quota",
+  "provider.rate-limit",
+  "provider.internal",
+])
+
+function isOfModel({ error }: Message): boolean {
+  if (!error?.type.startsWith("provider.")) return false
+  return unavailableTypes.has(error.type) || isUnavailable(error.status, error.message)
+}
 
 function errorOf(given: Message): JobError | undefined {
   if (!given.error) return undefined

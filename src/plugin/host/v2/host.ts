@@ -25,7 +25,7 @@ import type {
 import type { Context } from "./api.ts"
 import { BegunDeliveries } from "./begun-deliveries.ts"
 import type { Call, StartCheck } from "./calls.ts"
-import { Children } from "./children.ts"
+import { Children, splitModel } from "./children.ts"
 import {
   admittedMark,
   againMark,
@@ -340,6 +340,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         return { mark: held }
       }),
     begunDeliveries: (id) => call(() => begunDeliveries.of(id)),
+
+    switchModel: (id, { model, variant }) =>
+      call(() => session.switchModel({ sessionID: id, model: splitModel(model, variant) })),
 
     steer: ({ session: id, messageID, text }) =>
       call(() => session.prompt({ sessionID: id, id: messageID, text })),

@@ -1,0 +1,59 @@
+import type { HostModel, ModelChoice } from "../host/port.ts"
+import type { Options } from "../options.ts"
+import { listed } from "./services.ts"
+
+/** A model and its fallbacks, or why they cannot be had. */
+export function chosenInTurn(models: readonly HostModel[], asked: readonly string[]): ModelChoice[] | string {
+  const twin = asked.find((model, at) => asked.indexOf(model) !== at)
+  if (twin !== undefined) return `the model "${twin}" is listed twice`
+  const choices = asked.map((model) => chosen(models, model))
+  return choices.find((choice) => typeof choice === "string") ?? choices.filter(isChoice)
+}
+
+const isChoice = (choice: ModelChoice | string) => typeof choice !== "string"
+
+/** What the user's option has for a model; those that opencode does not have are left out. */
+export function optionalFallbacks(
+  fallback: Options["fallback"],
+  models: readonly HostModel[] | undefined,
+  model: string | undefined,
+): ModelChoice[] | undefined {
+  const asked = model !== undefined && Object.hasOwn(fallback, model) ? fallback[model] : undefined
+  const choices = asked?.map((each) => chosen(models ?? [], each)).filter(isChoice)
+  return choices && choices.length > 0 ? choices : undefined
+}
+
+/** What is wrong in that option, in words for people. */
+export function wrongFallbacks(
+  fallback: Options["fallback"],
+  models: readonly HostModel[] | undefined,
+): string[] {
+  if (!models) return []
+  return Object.entries(fallback).flatMap(([model, others]) =>
+    [model, ...others].flatMap((name) => {
+      const choice = chosen(models, name)
+      return typeof choice === "string" ? [`option "fallback": ${choice}; it is left out`] : []
+    }),
+  )
+}
+
+/** What opencode calls `provider/model` or `provider/model#variant`, or why there is none. */
+function chosen(models: readonly HostModel[], asked: string): ModelChoice | string {
+  if (models.some(({ name }) => name === asked)) return { model: asked }
+  const hash = asked.lastIndexOf("#")
+  const [model, variant] = [asked.slice(0, hash), asked.slice(hash + 1)]
+  const known = hash === -1 ? undefined : models.find(({ name }) => name === model)
+  if (!known) return `no model "${asked}"; available: ${listed(closest(models, asked), 20)}`
+  const { variants } = known
+  if (variants.includes(variant)) return { model, variant }
+  return variants.length === 0
+    ? `the model "${model}" has no variants`
+    : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
+}
+
+/** Those of the same provider first. */
+function closest(models: readonly HostModel[], asked: string): string[] {
+  const provider = asked.slice(0, asked.indexOf("/") + 1)
+  const near = (model: string) => (model.startsWith(provider) ? 0 : 1)
+  return models.map(({ name }) => name).toSorted((a, b) => near(a) - near(b))
+}

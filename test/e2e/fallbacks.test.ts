@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { AnyProject } from "../support/any-opencode.ts"
+import { describeBoth } from "../support/generations.ts"
+import { held, jobOf } from "../support/jobs.ts"
+import {
+  type ModelRequest,
+  type Reply,
+  type ScriptedModel,
+  startScriptedModel,
+} from "../support/scripted-model.ts"
+import { scriptedProvider } from "../support/stage.ts"
+
+describeBoth("A job whose model cannot be had", ({ open, start, tools }) => {
+  let model: ScriptedModel
+  let oc: AnyProject
+
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    oc = await open({
+      model,
+      plugin: { options: { notify: "never", fallback: { "fake/gone": ["fake/m2"] } } },
+      config: {
+        // One that is on hold would keep the others' jobs from starting.
+        provider: { ...scriptedProvider(model), late: scriptedProvider(model).fake },
+        enabled_providers: ["fake", "late"],
+        permission: { "*": "allow", task: "ask" },
+        agent: { gone: { mode: "subagent", description: "Its model is gone", model: "fake/gone" } },
+      },
+    })
+  })
+
+  afterAll(async () => {
+    await oc?.stop()
+    await model.stop()
+  })
+
+  const requests = (prompt: string) => model.requests.filter(({ text }) => text.includes(prompt))
+
+  /** What the first model says to this prompt, one after the other; the second one answers. */
+  function script(prompt: string, ...replies: Reply[]): void {
+    let step = 0
+    const isAsked =
+      (name: string) =>
+      ({ text, model }: ModelRequest) =>
+        text.includes(prompt) && model === name
+    model.on(isAsked("m1"), () => replies[step++] ?? { type: "text", text: `${prompt}: by m1` })
+    model.on(isAsked("m2"), { type: "text", text: `${prompt}: by m2` })
+  }
+
+  const error = (status: number, message: string, headers = {}): Reply => ({
+    type: "error",
+    status,
+    headers,
+    body: { error: { message } },
+  })
+  const noKey = error(401, "Invalid API key")
+
+  /** Starts one job, which a person permits. */
+  async function begin(prompt: string, task: object = {}): Promise<string> {
+    const owner = await oc.session()
+    const starting = oc.startTool(owner, "agents_start", {
+      tasks: [{ id: "it", prompt, model: ["fake/m1", "fake/m2"], ...task }],
+    })
+    await permit(owner)
+    await starting.done
+    return owner
+  }
+
+  const permitted = new Set<string>()
+  async function permit(owner: string): Promise<void> {
+    const { request } = await oc.events.waitFor(
+      "request.opened",
+      (event) => event.session === owner && !permitted.has(event.request.id),
+    )
+    permitted.add(request.id)
+    await oc.reply(owner, request.id, "once")
+  }
+
+  async function send(owner: string, message: string): Promise<void> {
+    const sending = oc.startTool(owner, "agents_send", { id: "it", message })
+    await permit(owner)
+    await sending.done
+  }
+
+  const wait = (owner: string) => oc.callTool(owner, "agents_wait", {})
+
+  describe.concurrent("goes on with the next one, where", () => {
+    const later = error(429, "Slow down", { "retry-after": "600" })
+    test.each<[string, string, Reply]>([
+      ["it has no key", "fake", noKey],
+      ["its provider does not know it", "fake", error(404, "The model `m1` does not exist")],
+      ["it has no quota", "fake", error(402, "Insufficient credits")],
+      ["its provider says to come back in ten minutes", "late", later],
+    ])("%s: in a session of its own, without asking a person again", async (prompt, provider, reply) => {
+      script(prompt, reply)
+      const [m1, m2] = [`${provider}/m1`, `${provider}/m2`]
+      const owner = await begin(prompt, { model: [m1, m2] })
+      const waited = await wait(owner)
+      const job = jobOf(waited)
+      expect(job).toMatchObject({ state: "done", model: m2, attempts: [{ model: m1 }] })
+      expect(waited.output).toContain(`${prompt}: by m2`)
+      expect(waited.output).toContain(`note="model ${m2}, after ${m1} (provider: `)
+      const [first, second, ...more] = requests(prompt)
+      expect(more).toEqual([])
+      expect([first?.session, second?.session]).toEqual([job.attempts?.[0]?.session, job.session])
+      expect(second?.text).toContain(`${m1} was asked this before you and could not go on: `)
+      expect(
+        oc.events.seen.filter((event) => event.type === "request.opened" && event.session === owner),
+      ).toHaveLength(1)
+    })
+
+    test("opencode does not have it, by the user's option", async () => {
+      script("the model is gone")
+      const waited = await wait(await begin("the model is gone", { agent: "gone", model: undefined }))
+      expect(waited.output).toContain("the model is gone: by m2")
+      expect(jobOf(waited).attempts).toMatchObject([
+        { model: "fake/gone", error: { message: 'opencode has no model "fake/gone"' } },
+      ])
+    })
+
+    test("it has only looked at things by then, with what it was told meanwhile", async () => {
+      const answer = held()
+      script("look first", { type: "tool", calls: [tools.read("opencode.json")] }, answer.reply)
+      const owner = await begin("look first")
+      await model.waitFor(({ text, messages }) => text === "look first" && messages.at(-1)?.role === "tool")
+      await send(owner, "look first at the tests")
+      script("look first at the tests", noKey)
+      answer.release("so far")
+      const waited = await wait(owner)
+      expect(waited.output).toContain("by m2")
+      expect(requests("look first").at(-1)?.text).toMatch(/look first\s+look first at the tests\s+\(/)
+    })
+  })
+
+  describe.concurrent("fails, where", () => {
+    test("it is the request that is refused", async () => {
+      script("too odd", error(400, "too odd to answer"))
+      const waited = await wait(await begin("too odd"))
+      expect(jobOf(waited)).toMatchObject({ state: "failed", model: "fake/m1" })
+      expect(requests("too odd")).toHaveLength(1)
+    })
+
+    test("it has changed something by then, and says so; a message has the next one go on", async () => {
+      script("do it", { type: "tool", calls: [tools.write("done.txt", "once")] }, noKey)
+      const owner = await begin("do it")
+      const waited = await wait(owner)
+      expect(jobOf(waited)).toMatchObject({ state: "failed", error: { kind: "provider" } })
+      expect(waited.output).toMatch(/fake\/m2 was not asked instead: write had run by then/)
+      const { session } = jobOf(waited)
+      await send(owner, "do it to its end")
+      const again = await wait(owner)
+      expect(jobOf(again)).toMatchObject({ state: "done", model: "fake/m2", run: 2, session })
+      expect(again.output).toContain("by m2")
+      expect(requests("do it to its end").map(({ model, session }) => ({ model, session }))).toEqual([
+        { model: "m2", session },
+      ])
+    })
+  })
+
+  test("and whose opencode is killed as its next one works is that job afterwards, and asks no model that is left", async () => {
+    const options = { notify: "never", recover: "resume" }
+    const own = await start({ model, plugin: { options } })
+    try {
+      const prompt = "survive it"
+      let hasCrashed = false
+      const isFor = ({ text }: ModelRequest) => text.includes(prompt)
+      model.on(isFor, ({ model: name }) => {
+        if (name === "m1") return noKey
+        return hasCrashed ? { type: "text", text: "by m2 at last" } : held("so far").reply
+      })
+      const owner = await own.session()
+      const task = { id: "it", prompt, model: ["fake/m1", "fake/m2"] }
+      await own.callTool(owner, "agents_start", { tasks: [task] })
+      await model.waitFor((request) => isFor(request) && request.model === "m2")
+      await own.kill()
+      hasCrashed = true
+      await own.restart()
+      const waited = await own.callTool(owner, "agents_wait", {})
+      const job = jobOf(waited)
+      expect(job).toMatchObject({
+        id: "it",
+        state: "done",
+        model: "fake/m2",
+        attempts: [{ model: "fake/m1" }],
+      })
+      expect(waited.output).toContain("by m2 at last")
+      const asked = requests(prompt).map(({ model, session }) => ({ model, session }))
+      expect(asked).toEqual([
+        { model: "m1", session: job.attempts?.[0]?.session },
+        { model: "m2", session: job.session },
+        { model: "m2", session: job.session },
+      ])
+    } finally {
+      await own.stop()
+    }
+  })
+})

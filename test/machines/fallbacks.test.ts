@@ -1,0 +1,313 @@
+import { beforeEach, describe, expect, it } from "vitest"
+import type { Answer, LeaveChildOutput } from "../../src/machines/effects.ts"
+import type { JobInput } from "../../src/machines/events.ts"
+import { usage } from "./support/jobs.ts"
+import { nothing, type Play, type PlayOptions, play, settled } from "./support/play.ts"
+
+const noKey = {
+  text: "",
+  error: { kind: "provider", message: "Invalid API key (HTTP 401)" },
+  isUnavailable: true,
+} satisfies Partial<Answer>
+
+describe("A job with fallbacks", () => {
+  let troupe: Play
+
+  async function start(fields: Partial<JobInput> = {}, options: PlayOptions = {}) {
+    troupe = play({ opens: false, ...options })
+    await troupe.start("j1", { model: "p/m", fallbacks: [{ model: "q/n" }], ...fields })
+    await opened("ses_1")
+  }
+
+  async function opened(session: string, job = "j1") {
+    troupe.opening(job).resolve({ session })
+    await settled()
+  }
+
+  async function left(fields: Partial<LeaveChildOutput> = {}) {
+    troupe.leaving("j1").resolve({ prompt: "The same, afresh.", changed: [], usage: usage(6), ...fields })
+    await settled()
+  }
+
+  const opens = () => troupe.calls.opening.length
+  const standing = () => {
+    const { state, phase } = troupe.record("j1")
+    return phase === undefined ? state : `${state}.${phase}`
+  }
+
+  describe("goes on with the next one", () => {
+    beforeEach(() => start())
+
+    it("where its model cannot be had: asks it the same in a session of its own, and is done by it", async () => {
+      await troupe.answer("j1", noKey)
+      expect(troupe.leaving("j1").input).toMatchObject({ session: "ses_1", error: noKey.error })
+      expect(standing()).toBe("prompting.opening")
+      await left()
+      expect(troupe.opening("j1").input).toMatchObject({
+        model: "q/n",
+        prompt: "The same, afresh.",
+        fallbacks: [],
+        attempts: [{ model: "p/m", error: noKey.error, session: "ses_1", usage: usage(6) }],
+      })
+      await opened("ses_2")
+      expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_2", job: { model: "q/n" } })
+      await troupe.answer("j1", { usage: usage(7) })
+      expect(troupe.record("j1")).toMatchObject({
+        state: "done",
+        session: "ses_2",
+        model: "q/n",
+        text: "the answer",
+        attempts: [{ model: "p/m", error: noKey.error, session: "ses_1" }],
+        usage: usage(13),
+      })
+      expect(troupe.running()).toEqual(nothing)
+    })
+
+    it.each([
+      ["its provider's next try is more than a minute away", 1, 60_001],
+      ["five retries are spent", 6, 2_000],
+    ])("where %s", async (_, attempt, pauseMs) => {
+      await troupe.tell("j1", troupe.retrying(attempt, pauseMs))
+      expect(troupe.leaving("j1").input.error).toMatchObject({
+        kind: "provider",
+        message: expect.stringMatching(/^overloaded \(/),
+      })
+      expect(troupe.prompting("j1").signal.aborted).toBe(true)
+      await left()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.working")
+    })
+  })
+
+  it("goes on with as many as there are, and fails with the words of the last", async () => {
+    await start({ fallbacks: [{ model: "q/n" }, { model: "r/o", variant: "high" }] })
+    for (const session of ["ses_2", "ses_3"]) {
+      await troupe.answer("j1", noKey)
+      await left()
+      await opened(session)
+    }
+    expect(troupe.prompting("j1").input).toMatchObject({
+      session: "ses_3",
+      job: { model: "r/o", variant: "high" },
+    })
+    await troupe.answer("j1", { ...noKey, usage: usage(1) })
+    expect(troupe.record("j1")).toMatchObject({
+      state: "failed",
+      model: "r/o",
+      error: noKey.error,
+      attempts: [{ model: "p/m" }, { model: "q/n", session: "ses_2" }],
+      usage: usage(13),
+    })
+  })
+
+  describe("stays with its model", () => {
+    beforeEach(() => start())
+
+    it.each([
+      ["its next try is a minute away and five attempts have failed", 5, 60_000],
+      ["it is another session's that is tried again", 9, 600_000],
+    ])("where %s", async (what, attempt, pauseMs) => {
+      const retrying = troupe.retrying(attempt, pauseMs)
+      await troupe.tell(
+        "j1",
+        what.startsWith("it is") ? Object.assign(retrying, { isSubagents: true }) : retrying,
+      )
+      expect(standing()).toBe("prompting.retrying")
+      expect(troupe.calls.leaving).toEqual([])
+    })
+
+    it("where its answer is an error of another kind: it fails", async () => {
+      await troupe.answer("j1", { ...noKey, isUnavailable: undefined })
+      expect(standing()).toBe("failed")
+      expect(troupe.calls.leaving).toEqual([])
+    })
+
+    it("where somebody cancels it", async () => {
+      await troupe.cancel("j1")
+      expect(standing()).toBe("cancelled")
+      expect(troupe.calls.leaving).toEqual([])
+    })
+  })
+
+  describe("is not repeated", () => {
+    beforeEach(() => start())
+
+    it("where its child may have changed something: it fails, says what and which model was not asked", async () => {
+      await troupe.tell("j1", troupe.retrying(1, 600_000))
+      await left({ changed: ["bash", "edit"] })
+      expect(troupe.record("j1")).toMatchObject({
+        state: "failed",
+        session: "ses_1",
+        // What a follow-up goes on with.
+        model: "q/n",
+        attempts: [{ model: "p/m" }],
+      })
+      const { message } = troupe.record("j1").error ?? {}
+      expect(message).toMatch(
+        /^overloaded \(its next try would be in 600 s\)\. q\/n was not asked instead: bash, edit /,
+      )
+      expect(message).toContain("agents_send")
+      expect(opens()).toBe(1)
+      expect(troupe.calls.recording).toHaveLength(1)
+    })
+
+    it("where opencode does not say what its child has done", async () => {
+      await troupe.answer("j1", noKey)
+      troupe.leaving("j1").reject({ kind: "prompt", message: "fetch failed" })
+      await settled()
+      expect(troupe.record("j1").error?.message).toMatch(/could not be stopped: fetch failed$/)
+      expect(opens()).toBe(1)
+    })
+
+    it("where opencode does not say that in time", async () => {
+      await troupe.answer("j1", noKey)
+      await troupe.pass(5_000)
+      expect(troupe.record("j1")).toMatchObject({ state: "failed", session: "ses_1" })
+      expect(troupe.leaving("j1").signal.aborted).toBe(true)
+    })
+  })
+
+  describe("while it moves", () => {
+    beforeEach(async () => {
+      await start({ timeoutMs: 60_000, idleMs: 30_000 })
+      await troupe.pass(20_000)
+      await troupe.answer("j1", noKey)
+    })
+
+    it("has no clock; the next model has what was left", async () => {
+      expect(troupe.record("j1").deadlineAt).toBeUndefined()
+      await troupe.pass(4_000)
+      await left()
+      await troupe.pass(25_000)
+      await opened("ses_2")
+      expect(troupe.record("j1").deadlineAt).toBe(troupe.now() + 40_000)
+      await troupe.tell("j1", troupe.active())
+      await troupe.pass(19_000)
+      await troupe.tell("j1", troupe.active())
+      await troupe.pass(19_000)
+      await troupe.tell("j1", troupe.active())
+      await troupe.pass(2_000)
+      expect(troupe.record("j1")).toMatchObject({ state: "timedOut", error: { kind: "total" } })
+    })
+
+    it("is cancelled at once while its child is left", async () => {
+      await troupe.cancel("j1")
+      expect(troupe.record("j1")).toMatchObject({ state: "cancelled", session: "ses_1" })
+      expect(opens()).toBe(1)
+    })
+
+    it("is cancelled in the session that is being made, once it is there", async () => {
+      await left()
+      await troupe.cancel("j1")
+      expect(standing()).toBe("prompting.opening")
+      await opened("ses_2")
+      expect(troupe.record("j1")).toMatchObject({ state: "cancelled", session: "ses_2" })
+      expect(troupe.recording("j1").input).toMatchObject({ state: "cancelled", session: "ses_2" })
+      expect(troupe.calls.prompting).toHaveLength(1)
+    })
+
+    it("fails where the session is not made, and where that takes too long", async () => {
+      await left()
+      await troupe.pass(30_000)
+      expect(troupe.record("j1")).toMatchObject({
+        state: "failed",
+        session: "ses_1",
+        error: { kind: "create", message: expect.stringContaining("q/n") },
+      })
+    })
+
+    it("hears nothing of what the child that it leaves still does", async () => {
+      await troupe.tell("j1", troupe.permission("p"))
+      await troupe.tell("j1", troupe.spent(99))
+      await left()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.working")
+      expect(troupe.record("j1").usage).toEqual(usage(6))
+    })
+  })
+
+  describe("stands in line for a slot of its next model", () => {
+    it("and lets its own go to others meanwhile", async () => {
+      await start({}, { concurrency: { total: 8, models: { "q/n": 1, "p/m": 1 } } })
+      await troupe.start("other", { model: "q/n" })
+      await opened("ses_other", "other")
+      await troupe.start("waiting", { model: "p/m" })
+      await opened("ses_waiting", "waiting")
+      await troupe.answer("j1", noKey)
+      await left()
+      expect(troupe.record("waiting").phase).toBe("working")
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.queued")
+      expect(troupe.calls.prompting).toHaveLength(3)
+      await troupe.answer("other")
+      expect(standing()).toBe("prompting.working")
+      await troupe.answer("j1")
+      await troupe.answer("waiting")
+      expect(troupe.running()).toEqual(nothing)
+    })
+
+    it("for which its provider is no obstacle, though it is to be asked later for the model before", async () => {
+      await start({ fallbacks: [{ model: "p/n" }] }, { concurrency: 1 })
+      troupe.troupe.hold({ owner: "owner", id: "j1" }, troupe.now() + 600_000)
+      await troupe.start("other", { model: "p/m" })
+      await troupe.tell("j1", troupe.retrying(1, 600_000))
+      await left()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.working")
+      expect(troupe.record("other").phase).toBe("opening")
+      await troupe.answer("j1")
+      await opened("ses_other", "other")
+      expect(troupe.record("other")).toMatchObject({ phase: "queued", holdUntil: expect.any(Number) })
+    })
+
+    it("which it has already where only the variant is another", async () => {
+      await start({ fallbacks: [{ model: "p/m", variant: "low" }] }, { concurrency: 1 })
+      await troupe.answer("j1", noKey)
+      await left()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.working")
+    })
+
+    it("and is cancelled there", async () => {
+      await start({}, { concurrency: { total: 8, models: { "q/n": 1 } } })
+      await troupe.start("other", { model: "q/n" })
+      await opened("ses_other", "other")
+      await troupe.answer("j1", noKey)
+      await left()
+      await opened("ses_2")
+      await troupe.cancel("j1")
+      expect(troupe.record("j1")).toMatchObject({ state: "cancelled", session: "ses_2" })
+      await troupe.answer("other")
+      expect(troupe.running()).toEqual(nothing)
+    })
+  })
+
+  it("says in its history why it goes on with another model", async () => {
+    await start()
+    await troupe.answer("j1", noKey)
+    await left()
+    await opened("ses_2")
+    const whys = troupe.troupe.history({ owner: "owner", id: "j1" }).map(({ why }) => why)
+    expect(whys).toContain("p/m cannot be had, q/n is asked next: Invalid API key (HTTP 401)")
+  })
+
+  it("is known by the session it is in, and no longer by the one it has left", async () => {
+    await start()
+    await troupe.answer("j1", noKey)
+    await left()
+    await opened("ses_2")
+    expect(troupe.troupe.records.bySession("ses_2")?.id).toBe("j1")
+    expect(troupe.troupe.records.bySession("ses_1")).toBeUndefined()
+  })
+})
+
+describe("A job without fallbacks", () => {
+  it("fails where its model cannot be had, and waits for as long as its provider says", async () => {
+    const troupe = play()
+    await troupe.startAll("j1", "j2")
+    await troupe.answer("j1", noKey)
+    await troupe.tell("j2", troupe.retrying(9, 600_000))
+    expect(troupe.record("j1")).toMatchObject({ state: "failed", error: noKey.error })
+    expect(troupe.record("j2").phase).toBe("retrying")
+  })
+})
