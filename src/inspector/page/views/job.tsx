@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import type { JobAnswer, SpendingAnswer } from "../../http/api.ts"
-import { hrefTo } from "../model/address.ts"
+import { go, hrefTo } from "../model/address.ts"
 import { spentWords } from "../model/budget.ts"
 import type { Json } from "../model/data.ts"
 import { followJob } from "../model/followed-job.ts"
@@ -40,6 +40,11 @@ import { Words } from "../parts/words.tsx"
 export function Job({ address }: { address: string }) {
   const { job, problem } = useJob(address)
   const chosen = useSignal<number | undefined>(undefined)
+  const session = job?.session
+  // It goes on in another session where it is moved to its next model.
+  useEffect(() => {
+    if (session && session !== address && !address.includes("/")) go({ job: session }, "replace")
+  }, [session, address])
   if (!job)
     return (
       <main class="job">
