@@ -178,6 +178,12 @@ describe("A value", () => {
       [`the value must match pattern "^(a+)+$"`],
     ],
     [
+      "does not match the second of two patterns",
+      { properties: { a: { pattern: "^x" }, b: { pattern: "^y" } } },
+      { a: "x", b: "x" },
+      [`b must match pattern "^y"`],
+    ],
+    [
       "has a list as drafts up to 2019-09 describe it",
       { items: [{ type: "string" }], additionalItems: false },
       ["a", 1],
@@ -311,16 +317,42 @@ describe("What fits", () => {
     ownProperties: true,
   })
 
+  /** As both come from a text: fast-check also makes objects without a prototype, which ajv takes for others. */
+  const asJson = <T>(each: fc.Arbitrary<T>): fc.Arbitrary<T> =>
+    each.map((made) => JSON.parse(JSON.stringify(made)))
+
+  /** What an `if` has looked at that does not hold, ajv forgets only where it sees that nothing follows from it. */
+  const isClear = (asked: object) => {
+    const text = JSON.stringify(asked)
+    return !(text.includes('"if"') && text.includes('"unevaluated'))
+  }
+
+  /** With account of what has been looked at, as it comes, it fails at some schemas. */
+  const outcome = (check: () => boolean) => {
+    try {
+      return check()
+    } catch {
+      return "throws"
+    }
+  }
+
   it("is what fits for ajv as it comes", () => {
     fc.assert(
-      fc.property(schema, fc.array(value, { minLength: 3, maxLength: 3 }), (asked, values) => {
-        const fits = ajv.compile(asked)
-        const compiled = compileSchema({ ...asked }, "the schema")
-        if (!compiled.ok) throw new Error(compiled.problems.join())
-        for (const each of values)
-          expect(compiled.problems(each).length === 0, JSON.stringify(each)).toBe(fits(each))
-      }),
-      { numRuns: 150 },
+      fc.property(
+        asJson(schema.filter(isClear)),
+        asJson(fc.array(value, { minLength: 3, maxLength: 3 })),
+        (asked, values) => {
+          const fits = ajv.compile(asked)
+          const compiled = compileSchema({ ...asked }, "the schema")
+          if (!compiled.ok) throw new Error(compiled.problems.join())
+          for (const each of values) {
+            const expected = outcome(() => fits(each))
+            if (expected !== "throws")
+              expect(compiled.problems(each).length === 0, JSON.stringify(each)).toBe(expected)
+          }
+        },
+      ),
+      { numRuns: 300 },
     )
   })
 })
