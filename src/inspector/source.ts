@@ -122,7 +122,9 @@ export class Sources {
     for (const source of this.#sources) for (const record of source.records.all()) yield { source, record }
   }
 
-  /** By the child session's id or, for a job that has none yet, by `owner/id`. */
+  /**
+   * By the child session's id, also by one that the job has left for another model, or by `owner/id` while it has none.
+   */
   find(key: string): Found | undefined {
     const slash = key.indexOf("/")
     for (const source of this.#sources) {
@@ -131,6 +133,9 @@ export class Sources {
         slash < 0 ? records.bySession(key) : records.get(key.slice(0, slash), key.slice(slash + 1))
       if (record) return { source, record }
     }
+    if (slash >= 0) return undefined
+    for (const found of this.jobs())
+      if (found.record.attempts?.some(({ session }) => session === key)) return found
     return undefined
   }
 

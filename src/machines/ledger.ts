@@ -44,10 +44,13 @@ export class Ledger implements Records {
     for (const listener of this.#listeners) this.#tell(listener, record, before)
   }
 
-  /** Drops the text of an ended job, which its child's session has. Nobody is told: nothing has happened to the job. */
+  /**
+   * Drops the text of an ended job, which its child's session has, unless it is a group. Nobody is told: nothing has
+   * happened to the job.
+   */
   releaseText({ owner, id }: JobKey): void {
     const record = this.get(owner, id)
-    if (!record || !hasEnded(record)) return
+    if (!record || !hasEnded(record) || record.isGroup) return
     const { text: _text, ...rest } = record
     this.#byOwner.get(owner)?.set(id, Object.freeze(rest))
   }

@@ -108,7 +108,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "after a restart a job waits for ever for one that is gone",
       file: "src/plugin/records/recovery.ts",
-      edits: [{ from: "if (!troupe.records.get(owner, id)) troupe.giveUpNeed({ owner, id })", to: "" }],
+      edits: [
+        { from: "if (!troupe.records.get(owner, id)) troupe.giveUpNeed", to: "if (false) troupe.giveUpNeed" },
+      ],
       suites: [recoveryTests],
     },
     {

@@ -136,6 +136,9 @@ describe("/troupe", () => {
     const [[, result] = []] = later.read.mock.calls
     expect(result?.parts.map(({ title }) => title)).toEqual(["Prompt", "Models", "Result"])
     expect(result?.parts[1]?.text).toContain("openai/y: answered")
+    const failed = person(["read"], { of: unread }, { ...answered, state: "failed" })
+    await failed.run()
+    expect(failed.read.mock.calls[0]?.[1].parts[1]?.text).toContain("openai/y: is asked by a follow-up")
   })
 
   it.each<[Act, string]>([

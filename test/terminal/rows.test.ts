@@ -45,7 +45,7 @@ describe("A job in the sidebar", () => {
       "- auth cancelled: budget spent 7.0 s",
       ended("cancelled", { error: { kind: "budget", message: "its batch has spent 9 of 8 tokens" } }),
     ],
-    ["• auth moving on to openai/y 12 s", shownJob({ phase: "opening", model: "openai/y" })],
+    ["• auth moving on to its next model 12 s", shownJob({ phase: "opening", model: "openai/y" })],
     ["- auth cancelled 7.0 s", ended("cancelled", { error: { kind: "cancelled", message: "enough" } })],
   ])("is one line: %s", (expected, shown) => {
     expect(line(shown)).toBe(expected)

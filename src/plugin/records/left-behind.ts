@@ -62,7 +62,8 @@ export function findingOf(evidence: Evidence): Finding {
   if (isHeld) return { type: "held" }
   const messageID = promptID(child.id, askedAt)
   if (isEnded(record)) {
-    const ended = adopted(child, record)
+    const { text } = stored
+    const ended = { ...adopted(child, record), ...(text !== undefined && { text }) }
     // One too long for the store is only in its messages.
     if (record.state !== "done" || !stored.schema || record.structured !== undefined)
       return { type: "ended", record: ended }

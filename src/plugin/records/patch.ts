@@ -8,7 +8,15 @@ import type { Lease, StoredJob } from "./stored-job.ts"
 export type Patch = Partial<
   Pick<
     StoredJob,
-    "record" | "prompt" | "variant" | "ownerAgent" | "askedAt" | "askedBefore" | "deliveredRun" | "movedTo"
+    | "record"
+    | "text"
+    | "prompt"
+    | "variant"
+    | "ownerAgent"
+    | "askedAt"
+    | "askedBefore"
+    | "deliveredRun"
+    | "movedTo"
   >
 > & {
   /** The job is run from here on by whoever writes this. */

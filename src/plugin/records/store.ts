@@ -220,4 +220,7 @@ export class JobStore {
 
 type Held = { type: "held"; by: Lease }
 
-const recordPatch = (record: JobRecord): Patch => ({ record: storedRecordOf(record) })
+const recordPatch = (record: JobRecord): Patch => ({
+  record: storedRecordOf(record),
+  ...(record.isGroup && { text: record.text }),
+})

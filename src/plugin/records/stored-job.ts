@@ -31,6 +31,8 @@ const Fields = z.object({
   /** Made with the job: two sessions that have it are of one call that reached opencode twice. */
   key: z.string().optional(),
   record: StoredRecord,
+  /** What a group has come to, which is in no message of its session. */
+  text: z.string().optional(),
   prompt: z.string(),
   variant: z.string().optional(),
   /** What is asked next where the model of its first run cannot be had. */

@@ -141,7 +141,10 @@ function modelParts({ model, attempts = [], state, endedAt }: ShownJob): Page["p
   const left = attempts.map(
     (attempt) => `${attempt.model ?? "opencode's choice"}: left, ${attempt.error.message}`,
   )
-  const end = endedAt === undefined ? "has the job now" : state === "done" ? "answered" : "had it at the end"
+  // Its session is still that of the one before.
+  const isNext = state !== "done" && attempts.at(-1)?.session === undefined
+  const had = state === "done" ? "answered" : isNext ? "is asked by a follow-up" : "had it at the end"
+  const end = endedAt === undefined ? "has the job now" : had
   return [{ title: "Models", text: [...left, `${model ?? "opencode's choice"}: ${end}`].join("\n") }]
 }
 

@@ -117,7 +117,7 @@ function wordsOf(job: ShownJob, now: number): string {
     return `queued, ${providerOf(job)} on hold for ${seconds(Math.ceil((job.holdUntil - now) / 1_000))}`
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
   if (activity?.tool !== undefined) return activity.tool
-  if (job.phase === "opening" && state === "prompting") return `moving on to ${job.model ?? "its next model"}`
+  if (job.phase === "opening" && state === "prompting") return "moving on to its next model"
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
 }
 

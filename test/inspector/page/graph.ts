@@ -134,7 +134,10 @@ it("shows a group as one, by how many of its jobs there are still to end", async
   await panel.getByText("It is a group: it stands for 12 jobs, one for each item").waitFor()
   const jobs = panel.getByRole("region", { name: "Its jobs, one for each item" })
   expect(await jobs.getByRole("listitem").count()).toBe(12)
+  await page.getByText("It has none of its own: its jobs have theirs.").waitFor()
   await expectReadable("a group")
+  await page.goto(`${inspector.url}/?job=${sessionOf("ended")}`)
+  await page.getByRole("region", { name: "Conversation" }).getByText("12 of 12 items are done.").waitFor()
   await page.goto(`${inspector.url}/?view=timeline&span=all`)
   await page
     .getByRole("link", { name: "ended: done, stood for its jobs for 3 m 00 s", exact: true })
@@ -169,19 +172,25 @@ it("says until when a provider is on hold, and counts down to it without asking"
   expect(await row("free").count()).toBe(0)
 })
 
-it("says which models were tried, why each was left, and which one answered", async () => {
+it("says which models were tried, why each was left, and which one answered; what a model had done can be read", async () => {
   const limit = { kind: "provider", message: "rate limit: again in 3,600 s (HTTP 429)" } as const
-  const model = "openai/gpt-6"
-  adopt("fell", { startedAt: 1, endedAt: 2, model, attempts: [{ model: "anthropic/x", error: limit }] })
-  await open(`job=${sessionOf("fell")}`)
-  const models = page.getByRole("region", { name: "Models", exact: true })
+  const moved = { startedAt: 1, endedAt: 2, model: "openai/gpt-6" }
+  const left = { model: "anthropic/x", error: limit }
+  adopt("fell", { ...moved, attempts: [{ ...left, session: "ses_left" }] })
+  // Whoever had the page of the session that it has left is led to the one that it has now.
+  await open("job=ses_left")
+  await page.waitForURL(({ searchParams }) => searchParams.get("job") === sessionOf("fell"))
+  const models = page.getByRole("region", { name: "Models", exact: true }).getByRole("listitem")
+  const why = "anthropic/x was left: rate limit: again in 3,600 s (HTTP 429) provider"
   await expect
-    .poll(() => models.getByRole("listitem").allTextContents())
-    .toEqual([
-      "anthropic/x was left: rate limit: again in 3,600 s (HTTP 429) provider",
-      "openai/gpt-6 answered",
-    ])
+    .poll(() => models.allTextContents())
+    .toEqual([`${why}What it had done is in opencode --session ses_left`, "openai/gpt-6 answered"])
   await page.getByText("openai/gpt-6, after another one").waitFor()
+  const message = "It broke off. agents_send has it go on where the job is."
+  adopt("stays", { ...moved, state: "failed", error: { ...limit, message }, attempts: [left] })
+  await page.goto(`${inspector.url}/?job=${sessionOf("stays")}`)
+  await page.locator(".reason").getByText("It broke off. A follow-up goes on where it is.").waitFor()
+  await expect.poll(() => models.allTextContents()).toEqual([why, "openai/gpt-6 is asked by a follow-up"])
 })
 
 describe("an answer as data", () => {

@@ -448,8 +448,10 @@ class Witness {
   }
 
   #judgeHold(record: JobRecord, before: JobRecord): void {
-    const until = this.#holds.get(record.model?.charAt(0) ?? "")?.until ?? 0
-    const isHeld = until > this.#world.now()
+    const hold = this.#holds.get(record.model?.charAt(0) ?? "")
+    // Whoever hears first that the job is done which was told has the next one start.
+    const isOver = hold && this.#troupe.records.get(hold.owner, hold.id)?.state === "done"
+    const isHeld = hold !== undefined && hold.until > this.#world.now() && !isOver
     if (before.state === "created" && record.state === "prompting")
       this.#must(!isHeld, `${nameOf(record)} started while its provider was on hold`)
     if (record.holdUntil !== undefined)

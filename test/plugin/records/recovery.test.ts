@@ -1165,6 +1165,15 @@ describe("A job that waited for others when its process ended", () => {
       expect(record("files")).toMatchObject({ state: "done", text: "2 of 2 items are done." })
     })
 
+    it("that stood for items still says what they came to, delivered or not", async () => {
+      const { recovery, inbox, record, put } = newStart()
+      put({ id: "files", record: { ...done, isGroup: true }, stored: { text: "2 of 2 items are done." } })
+      await recovery.owner("owner")
+      expect(record("files")?.text).toBe("2 of 2 items are done.")
+      inbox.markDelivered("owner", [{ session: "ses_files", run: 1 }])
+      expect(record("files")?.text).toBe("2 of 2 items are done.")
+    })
+
     it("goes on where it had failed of one that is done by now", async () => {
       const { recovery, host, record, put, pass } = newStart({ recover: "resume" })
       put({ record: { ...done, run: 2 } })

@@ -167,6 +167,12 @@ describe("A job in opencode's store", () => {
     expect(JSON.stringify(current())).not.toMatch(/long text|a tail/)
   })
 
+  it("holds the text of a group, which is in no messages", async () => {
+    const { store, current } = stored()
+    await store.recordEnd({ ...ended, isGroup: true, text: "2 of 2 items are done." })
+    expect(current().text).toBe("2 of 2 items are done.")
+  })
+
   it("is never half lost when its metadata was damaged: that is named, and left alone", async () => {
     const { host, store, put } = stored()
     put({ version: 99 })

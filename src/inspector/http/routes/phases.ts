@@ -16,4 +16,5 @@ export function phaseRoutes(sources: Sources): Hono {
 }
 
 /** Where a job was that its record does not say any more. */
-const isTold = (place: string) => /\.(blocked|retrying|permission|question|stopping)$/.test(place)
+const isTold = (place: string) =>
+  /\.(blocked|retrying|permission|question|stopping)$|^prompting\.(opening|queued)$/.test(place)

@@ -142,9 +142,12 @@ export const held = computed(() => {
   return [...byProvider.values()]
 })
 
-/** Groups prompt nobody. */
+/** Groups prompt nobody, nor does one that waits for a slot of its next model. */
 export const busySlots = computed(
-  () => allJobs.value.filter(({ state, isGroup }) => state === "prompting" && !isGroup).length,
+  () =>
+    allJobs.value.filter(
+      ({ state, phase, isGroup }) => state === "prompting" && phase !== "queued" && !isGroup,
+    ).length,
 )
 
 const inNeed = computed(() =>

@@ -91,12 +91,11 @@ export function costWords({ tokens, cost }: { tokens: number; cost: number }): s
 }
 
 /** The agent's tool has another name for what people send. */
-export const errorWords = ({ kind, message }: JobError) =>
-  kind === "interrupted"
-    ? message.replace("agents_send continues it", "A follow-up continues it")
-    : kind === "budget"
-      ? `budget spent: ${message}`
-      : message
+export function errorWords({ kind, message }: JobError): string {
+  if (kind === "interrupted") return message.replace("agents_send continues it", "A follow-up continues it")
+  if (kind === "budget") return `budget spent: ${message}`
+  return message.replace(/agents_send has it go on where the job is\.$/, "A follow-up goes on where it is.")
+}
 
 /** What it is doing now, or why it failed, in one line. Whom a blocked one waits for, its record alone does not say. */
 export function doing(job: JobView, now: number): string {
@@ -107,7 +106,7 @@ export function doing(job: JobView, now: number): string {
   if (phase === "blocked") return "waiting for other jobs"
   if (phase === "queued") return holdWords(job, now) ?? "waiting for a slot"
   if (phase === "opening")
-    return state === "prompting" ? `moving on to ${job.model ?? "its next model"}` : "creating its session"
+    return state === "prompting" ? "moving on to its next model" : "creating its session"
   if (phase === "stopping") return "stopping the child"
   if (state === "prompting" && activity?.tool !== undefined) return `running ${activity.tool}`
   return activity?.text?.trimEnd().split("\n").at(-1) ?? ""

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import type { JobAnswer, SpendingAnswer } from "../../http/api.ts"
-import { hrefTo } from "../model/address.ts"
+import { go, hrefTo } from "../model/address.ts"
 import { spentWords } from "../model/budget.ts"
 import type { Json } from "../model/data.ts"
 import { followJob } from "../model/followed-job.ts"
@@ -25,6 +25,7 @@ import { Attempts } from "../parts/attempts.tsx"
 import { Conversation } from "../parts/conversation.tsx"
 import { Data } from "../parts/data.tsx"
 import { Files } from "../parts/files.tsx"
+import { ForeignText } from "../parts/foreign-text.tsx"
 import { Heading } from "../parts/heading.tsx"
 import { History } from "../parts/history.tsx"
 import { JobActions } from "../parts/job-actions.tsx"
@@ -39,6 +40,11 @@ import { Words } from "../parts/words.tsx"
 export function Job({ address }: { address: string }) {
   const { job, problem } = useJob(address)
   const chosen = useSignal<number | undefined>(undefined)
+  const session = job?.session
+  // It goes on in another session where it is moved to its next model.
+  useEffect(() => {
+    if (session && session !== address && !address.includes("/")) go({ job: session }, "replace")
+  }, [session, address])
   if (!job)
     return (
       <main class="job">
@@ -72,7 +78,7 @@ export function Job({ address }: { address: string }) {
         <div class="stack">
           <Answer job={job} />
           <Section id="conversation" title="Conversation">
-            <Conversation address={address} job={job} />
+            {job.isGroup ? <GroupAnswer job={job} /> : <Conversation address={address} job={job} />}
           </Section>
         </div>
         <div class="stack">
@@ -111,6 +117,16 @@ export function Job({ address }: { address: string }) {
         />
       </Folding>
     </main>
+  )
+}
+
+function GroupAnswer({ job: { text = "", noText } }: { job: JobAnswer }) {
+  return (
+    <>
+      <p class="quiet">It has none of its own: its jobs have theirs.</p>
+      {text !== "" && <ForeignText text={text} />}
+      {noText && <p class="quiet">{noText.message}</p>}
+    </>
   )
 }
 
