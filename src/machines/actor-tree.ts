@@ -7,7 +7,7 @@ import type { systemMachine } from "./system-machine.ts"
 
 /** An actor that lives now, and those it answers for. */
 export type ActorNode = {
-  kind: "system" | "supervisor" | "job" | "delivery" | "writer" | "turn"
+  kind: "system" | "supervisor" | "job" | "delivery" | "budget" | "writer" | "turn"
   /** Unique among those of its kind under one parent. A supervisor's is its owner's session, a job's is the job's own. */
   id: string
   /** A job's `state.phase`; `active` for system and supervisor, whose states do not matter. */

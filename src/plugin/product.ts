@@ -232,6 +232,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     allActors(troupe.actors(), {
       turns: () => turns.actors(),
       deliveries: () => deliveries.actors(),
+      budgets: () => budgets.actors(),
       writers: () => store.actors(),
       jobOf: (session) => ledger.bySession(session),
     })

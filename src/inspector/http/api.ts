@@ -156,10 +156,10 @@ export type JobAnswer = z.infer<typeof JobAnswer>
 
 export const ActorAnswer = z.object({
   kind: z
-    .enum(["process", "system", "supervisor", "delivery", "writer", "job", "turn"])
+    .enum(["process", "system", "supervisor", "delivery", "budget", "writer", "job", "turn"])
     .describe(
       "`process`: opencode. `system`: one project. `supervisor`: the jobs of one owner. `delivery`: puts results into the " +
-        "owner's conversation. `writer`: stores the record of one job. `job`: one job that has not ended. `turn`: what " +
+        "owner's conversation. `budget`: what a batch or an owner may spend. `writer`: stores the record of one job. `job`: one job that has not ended. `turn`: what " +
         "the job's child was asked.",
     ),
   id: z.string().describe("Unique among those of its kind under one parent."),

@@ -142,6 +142,12 @@ export class Budgets {
     }))
   }
 
+  /** The budgets that are kept, for those who look. */
+  *actors(): Iterable<{ owner: string; name: string; state: string }> {
+    for (const { name, owner, actor } of this.#held.values())
+      yield { owner, name, state: actor.getSnapshot().value }
+  }
+
   stop(): void {
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe()
     for (const key of [...this.#held.keys()]) this.#end(key)
@@ -186,25 +192,25 @@ export class Budgets {
     return ofOwner ? [...held, ofOwner] : held
   }
 
-  #batchOf({ batch, budget }: JobRecord): Held | undefined {
+  #batchOf({ owner, batch, budget }: JobRecord): Held | undefined {
     if (batch === undefined) return undefined
     const key = keyOfBatch(batch)
-    return this.#held.get(key) ?? (budget && this.#begin("batch", batch, budget))
+    return this.#held.get(key) ?? (budget && this.#begin({ of: "batch", name: batch, owner, limit: budget }))
   }
 
   #ofOwner(owner: string): Held | undefined {
     const { budget } = this.#options
     const key = keyOfOwner(owner)
-    return this.#held.get(key) ?? (budget && this.#begin("owner", owner, budget))
+    return this.#held.get(key) ?? (budget && this.#begin({ of: "owner", name: owner, owner, limit: budget }))
   }
 
-  #begin(of: Held["of"], name: string, limit: Budget): Held {
+  #begin({ of, name, owner, limit }: Omit<Held, "actor">): Held {
     const machine = budgetMachine.provide({
       actions: { cancel: (_, { runs, spent }) => this.#cancel(of, limit, runs, spent) },
     })
     const actor = createActor(machine, { input: { limit }, clock: realClock })
     actor.subscribe({ error: this.#options.reportError })
-    const held = { of, name, limit, actor }
+    const held = { of, name, owner, limit, actor }
     this.#held.set(of === "batch" ? keyOfBatch(name) : keyOfOwner(name), held)
     actor.start()
     return held
@@ -226,8 +232,8 @@ export class Budgets {
   }
 }
 
-/** `name`: of the batch, or of the owner's session. */
-type Held = { of: "batch" | "owner"; name: string; limit: Budget; actor: BudgetRef }
+/** `name`: of the batch, or of the owner's session. `owner`: whose jobs they are. */
+type Held = { of: "batch" | "owner"; name: string; owner: string; limit: Budget; actor: BudgetRef }
 
 /** `isSpent`: nothing more is prompted. */
 export type Spending = Pick<Held, "of" | "name" | "limit"> & { spent: Spent; isSpent: boolean }

@@ -7,6 +7,8 @@ export type Protocols = {
   turns(): Iterable<{ job: JobKey; session: string; state: string }>
   /** The deliveries to owners. */
   deliveries(): Iterable<{ owner: string; state: string }>
+  /** The budgets of owners and of their batches. */
+  budgets(): Iterable<{ owner: string; name: string; state: string }>
   /** The writers of records that are not stored yet. */
   writers(): Iterable<{ session: string; state: string }>
   /** Whose record a session holds. */
@@ -15,9 +17,12 @@ export type Protocols = {
 
 /**
  * The tree of all actors: a turn under its job, deliveries and writers under the supervisor of their owner, or under
- * the system where the owner's jobs have ended and its supervisor is gone.
+ * the system where the owner's jobs have ended and its supervisor is gone. Budgets are there while jobs of theirs run.
  */
-export function allActors(system: ActorNode, { turns, deliveries, writers, jobOf }: Protocols): ActorNode {
+export function allActors(
+  system: ActorNode,
+  { turns, deliveries, budgets, writers, jobOf }: Protocols,
+): ActorNode {
   const turnOf = new Map([...turns()].map(({ job, session, state }) => [keyOf(job), { session, state }]))
   const beside = [
     ...[...deliveries()].map(({ owner, state }) => ({ owner, node: leaf("delivery", owner, state) })),
@@ -26,6 +31,7 @@ export function allActors(system: ActorNode, { turns, deliveries, writers, jobOf
       node: { ...leaf("writer", jobOf(session)?.id ?? session, state), session },
     })),
   ]
+  const kept = [...budgets()].map(({ owner, name, state }) => ({ owner, node: leaf("budget", name, state) }))
   const owners = new Set(system.children.map(({ id }) => id))
   const supervisors = system.children.map((supervisor) => ({
     ...supervisor,
@@ -33,7 +39,7 @@ export function allActors(system: ActorNode, { turns, deliveries, writers, jobOf
       ...supervisor.children.map((job) =>
         withTurn(job, turnOf.get(keyOf({ owner: supervisor.id, id: job.id }))),
       ),
-      ...beside.filter(({ owner }) => owner === supervisor.id).map(({ node }) => node),
+      ...[...kept, ...beside].filter(({ owner }) => owner === supervisor.id).map(({ node }) => node),
     ],
   }))
   const others = beside.filter(({ owner }) => owner === undefined || !owners.has(owner))

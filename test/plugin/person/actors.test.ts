@@ -21,10 +21,14 @@ describe("The tree of all actors", () => {
     node("supervisor", "ses_b", [node("job", "j1")]),
   ])
 
-  it("has each turn under its job, deliveries and writers under their owner's supervisor", () => {
+  it("has each turn under its job, deliveries, budgets and writers under their owner's supervisor", () => {
     const tree = allActors(system, {
       turns: () => [{ job: { owner: "ses_b", id: "j1" }, session: "ses_child", state: "asking.waiting" }],
       deliveries: () => [{ owner: "ses_a", state: "busy" }],
+      budgets: () => [
+        { owner: "ses_b", name: "batch", state: "keeping" },
+        { owner: "ses_gone", name: "ses_gone", state: "spent" },
+      ],
       writers: () => [{ session: "ses_of_j2", state: "retrying" }],
       jobOf: () => ({ owner: "ses_a", id: "j2" }),
     })
@@ -37,7 +41,7 @@ describe("The tree of all actors", () => {
         ["delivery ses_a busy"],
         ["writer j2 retrying"],
       ],
-      ["supervisor ses_b active", ["job j1 active", ["turn j1 asking.waiting"]]],
+      ["supervisor ses_b active", ["job j1 active", ["turn j1 asking.waiting"]], ["budget batch keeping"]],
     ])
   })
 
@@ -45,6 +49,7 @@ describe("The tree of all actors", () => {
     const tree = allActors(node("system", "system"), {
       turns: () => [],
       deliveries: () => [{ owner: "ses_a", state: "window" }],
+      budgets: () => [{ owner: "ses_a", name: "ses_a", state: "keeping" }],
       writers: () => [{ session: "ses_child", state: "writing" }],
       jobOf: () => undefined,
     })

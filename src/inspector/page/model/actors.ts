@@ -11,6 +11,7 @@ export const kindMeanings: Record<Kind, string> = {
   job: "one job that has not ended",
   turn: "what the child of a job was asked, until it has answered",
   delivery: "puts results into its owner's conversation",
+  budget: "holds a batch or an owner to what it may spend",
   writer: "stores the record of one job",
 }
 
