@@ -80,6 +80,10 @@ export const Options = z.strictObject({
     .describe("How long a result waits at most for the other jobs of its `agents_start`."),
   fallback: z
     .record(modelName, z.array(modelName).min(1))
+    .meta({
+      requirement:
+        'a list of models for each model, such as {"anthropic/claude-sonnet-4-5": ["openai/gpt-5"]}',
+    })
     .default({})
     .describe(
       "By model, those that take its place, in this order, where it cannot be had: for tasks that list no fallbacks.",

@@ -158,7 +158,7 @@ describeBoth("A budget", ({ start, tools }) => {
       const owner = await oc.session()
       const tasks = [{ prompt: "for nothing", model: "fake/m2" }, { prompt: "for money" }]
       const started = await oc.callTool(owner, "agents_start", { tasks })
-      expect(started.output).toContain("opencode knows no price of fake/m2: no cost budget holds it")
+      expect(started.output).toContain("opencode knows no price for fake/m2: a cost budget cannot hold it")
     })
   })
 

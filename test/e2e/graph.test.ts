@@ -126,7 +126,7 @@ describeBoth("A graph of jobs", ({ open, generation }) => {
       wait: true,
     })
     const sent = await oc.callTool(owner, "agents_send", { id: "a", message: "stand up" })
-    expect(sent.output).toContain("Once it is done, so go on: b")
+    expect(sent.output).toContain("Once it is done, these go on: b")
     await poll("the end of b", async () => {
       const { output } = await oc.callTool(owner, "agents_wait", { ids: ["b"] })
       return output.includes('<job id="b" state="done"') ? output : undefined

@@ -34,7 +34,7 @@ describeBoth("A server with a password, whose owner got some options wrong", ({ 
     const started = await oc.callTool(owner, "agents_start", { tasks: [{ prompt: "knock" }] })
     expect(started.output).toContain("Started: j1")
     // opencode 2 has no toasts: the agent is to say it.
-    expect(started.output.includes("Tell your user: option ")).toBe(generation === 2)
+    expect(started.output.includes("Tell your user, from opencode-troupe: option ")).toBe(generation === 2)
     const waited = await oc.callTool(owner, "agents_wait", {})
     expect(jobOf(waited).state).toBe("done")
     expect(waited.output).toContain("come in")

@@ -95,7 +95,11 @@ describeBoth("Refusals", ({ open, titled }) => {
 
   describe("A malformed argument is named, with what would be right:", () => {
     test.each([
-      ["agents_start", { tasks: "all of them" }, /^tasks is "all of them": it must be a list of 1 to 64\. /],
+      [
+        "agents_start",
+        { tasks: "all of them" },
+        /^tasks is "all of them": it must be a list of 1 to 64 tasks\. /,
+      ],
       ["agents_status", { ids: 7 }, /^ids is 7: it must be a list/],
       ["agents_wait", { until: "most" }, /^until is "most": it must be "all" or "any"/],
       ["agents_cancel", {}, /^Name the jobs to cancel in ids, or pass all: true\./],

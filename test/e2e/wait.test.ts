@@ -210,6 +210,6 @@ describeBoth("A main agent that waits", ({ open, generation, titled, tools }) =>
     const outcomes = await Promise.all(ids.map((id) => oc.outcomeOf(owner, id)))
     const outputs = outcomes.map((outcome) => outcome?.output)
     expect(outputs.filter((output) => output?.includes("the answer that both want"))).toHaveLength(1)
-    expect(outputs).toContain("Already returned by your other call: twice.")
+    expect(outputs).toContain("Already returned by another call: twice.")
   })
 })

@@ -202,7 +202,7 @@ describe("A problem of opencode 2, which it shows nowhere, is told once, by the 
   it("where it lacks something", async () => {
     const start = begun({ model: {} })
     expect(await start("call_1")).toMatch(
-      /^Tell your user: opencode 2\.0\.15 offers its plugins no model\.list/m,
+      /^Tell your user, from opencode-troupe: opencode 2\.0\.15 offers its plugins no model\.list/m,
     )
     expect(await start("call_2")).not.toContain("Tell your user")
   })
@@ -210,7 +210,7 @@ describe("A problem of opencode 2, which it shows nowhere, is told once, by the 
   it("where it lets jobs run in root sessions alone, with the start that makes the first", async () => {
     const start = begun({}, { hasSubagent: false })
     expect(await start("call_1")).toMatch(
-      /^Tell your user: opencode 2\.0\.15 does not let plugins create child sessions/m,
+      /^Tell your user, from opencode-troupe: opencode 2\.0\.15 does not let plugins create child sessions/m,
     )
     expect(await start("call_2")).not.toContain("Tell your user")
   })
@@ -250,13 +250,13 @@ describe("Wrong options, which opencode 2 shows nowhere", () => {
     expect(starts).toEqual([
       [
         "Refused: tasks[0] is 7: it must be an object",
-        `Tell your user: ${many} (2 more problems: see agents_status)`,
+        `Tell your user, from opencode-troupe: ${many} (2 more problems: see agents_status)`,
       ],
       ["Refused: tasks[0] is 7: it must be an object"],
     ])
     const other = await began({ ...options, depth: 0 }, "ses_other")
     expect((await other("agents_start", { tasks: [7] }, "call_1"))[1]).toMatch(
-      /^Tell your user: option "depth" is 0: .*; using the default, 1$/,
+      /^Tell your user, from opencode-troupe: option "depth" is 0: .*; using the default, 1$/,
     )
   })
 

@@ -1656,6 +1656,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [patternTests],
     },
     {
+      what: "the first pattern of a schema is that of all its fields",
+      file: "src/plugin/children/schema/pattern.ts",
+      edits: [{ from: `    toString: () => source,\n`, to: "" }],
+      suites: [validatorTests],
+    },
+    {
       what: "a place is looked for in another document",
       file: "src/plugin/children/schema/reading.ts",
       edits: [{ from: "!/^#(?:\\/|$)/.test(value)", to: "false" }],

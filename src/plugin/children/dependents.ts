@@ -29,18 +29,21 @@ export function followDependents({ records, messenger, warn }: DependentsOptions
   return { look, stop }
 }
 
-/** Those that this job has failed, and those that they have. */
+/** Those that this job has failed, the group that it is one of among them, and those that they have. */
 export function failedBy(records: readonly JobRecord[], id: string): string[] {
   const found = [id]
   for (const need of found)
     found.push(
       ...records
-        .filter((record) => isFailedByNeed(record) && record.needs?.some((each) => each.id === need))
+        .filter((record) => isFailedByNeed(record) && isFor(record, need))
         .map((record) => record.id)
         .filter((dependent) => !found.includes(dependent)),
     )
   return found.slice(1)
 }
+
+const isFor = ({ id, needs = [], isGroup }: JobRecord, need: string) =>
+  needs.some((each) => each.id === need) || (isGroup === true && isItemOf(need, id))
 
 /** In the order in which they were started. */
 function revivable(records: readonly JobRecord[]): JobRecord[] {

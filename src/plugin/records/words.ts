@@ -39,8 +39,11 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
   const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
   const time = duration(timeOf(record, now))
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
-  return `${head}\n${textWords(text)}\n</job>`
+  const words = text.kind === "nothing" && hasNeverBegun(record) ? "(never begun)" : textWords(text)
+  return `${head}\n${words}\n</job>`
 }
+
+const hasNeverBegun = ({ state, startedAt }: JobRecord) => state !== "done" && startedAt === undefined
 
 function textWords(text: TextOf): string {
   switch (text.kind) {

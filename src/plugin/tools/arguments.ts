@@ -27,14 +27,17 @@ const need = z
   })
 const needs = z
   .array(need.meta({ requirement: 'the id of a job, or {id, on: "done" or "ended"}' }))
-  .describe("Wait for these jobs and get their results. on ended: however they end")
+  .meta({ requirement: 'a list of job ids, or of {id, on: "done" or "ended"}' })
+  .describe(
+    "Wait for these jobs and get their results, at {{id}} or before the prompt. on ended: however they end",
+  )
 
 const each = z
   .union([z.array(words), z.strictObject({ from: jobId, path: words.optional() })])
   .meta({ requirement: "a list of texts, or {from: the id of a job, path}" })
   .describe("One job per item, with {{item}} in its prompt. from: those of a job's structured result")
 
-const ids = z.array(z.string()).min(1).optional()
+const ids = z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }).optional()
 
 export const Task = z.strictObject({
   prompt: words.describe("All the subagent needs: it cannot see this conversation"),
@@ -45,7 +48,7 @@ export const Task = z.strictObject({
     .union([modelName, z.array(modelName).min(1)])
     .meta({ requirement: "provider/model, or a list of these" })
     .optional()
-    .describe("provider/model[#variant]; a list has fallbacks"),
+    .describe("provider/model[#variant], or a list: the first, then its fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
   needs: needs.optional(),
   each: each.optional(),
@@ -57,7 +60,7 @@ export const Task = z.strictObject({
 })
 export type Task = z.infer<typeof Task>
 
-const budget = GivenBudget.optional().describe("cost in US$")
+const budget = GivenBudget.optional().describe("What all may use. cost in US$")
 const wait = z.boolean().optional().describe("Return with their results")
 
 export const StartArguments = {
@@ -67,7 +70,7 @@ export const StartArguments = {
 }
 /** Without its tasks, which are read one by one, so that a bad one does not take the others along. */
 export const UncheckedTasks = {
-  tasks: z.array(z.unknown()).min(1).max(64),
+  tasks: z.array(z.unknown()).min(1).max(64).meta({ requirement: "a list of 1 to 64 tasks" }),
   wait,
   budget,
 }

@@ -134,7 +134,7 @@ function obstacleAmongJobs(services: Services, owner: string, need: Need): strin
   if (record && hasEnded(record)) {
     const end = endOf(record)
     if (standingOf(need, end) !== "broken") return undefined
-    return `${breachOf(end)}; send ${id} a message first, or need {id: "${id}", on: "ended"}`
+    return `${breachOf(end)}; continue ${id} with agents_send first, or need {id: "${id}", on: "ended"}`
   }
   if (record) return undefined
   const group = jobsOfList(troupe.records, owner, id)

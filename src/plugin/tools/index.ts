@@ -73,7 +73,7 @@ function withProblems(answer: ToolAnswer, [first, ...others]: readonly string[])
   if (first === undefined) return answer
   const more = others.length === 1 ? "1 more problem" : `${others.length} more problems`
   const where = others.length > 0 ? ` (${more}: see agents_status)` : ""
-  return { ...answer, output: `${answer.output}\nTell your user: ${first}${where}` }
+  return { ...answer, output: `${answer.output}\nTell your user, from opencode-troupe: ${first}${where}` }
 }
 
 type Run<T> = (services: Services, given: unknown, call: ToolCall) => Promise<T>

@@ -40,7 +40,7 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
   if (record.session !== "") await askToDirect(record, call)
   const words = await services.messenger.send(record, message, call)
   const waiting = hasEnded(record) ? failedBy(services.troupe.records.of(owner), id) : []
-  const others = waiting.length > 0 ? [`Once it is done, so go on: ${listed(waiting, 20)}`] : []
+  const others = waiting.length > 0 ? [`Once it is done, these go on: ${listed(waiting, 20)}`] : []
   const current = services.troupe.records.get(owner, id) ?? record
   return {
     title: `${id}: ${words}`,

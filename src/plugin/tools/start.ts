@@ -76,7 +76,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
   const prices = isCostLimited ? unpriced(services, outcomes, catalog) : []
-  return { outcomes, isToWait: wait, notes: [...ready.flatMap(noteOn), ...prices] }
+  return { outcomes, isToWait: wait, notes: [...ready.flatMap((item) => notesOn(item, ready)), ...prices] }
 }
 
 /** What the call answers: which jobs run now, or their results once all have ended. */
@@ -334,12 +334,30 @@ function forItem(item: Sound, text: string): Sound {
   return { ...item, task: { ...task, ...words, prompt: withItem(prompt, text) } }
 }
 
+function notesOn(item: Item, items: readonly Item[]): string[] {
+  return "refused" in item ? [] : [...notesOnList(item), ...notesOnPlaceholders(item, items)]
+}
+
 /** What a list of items comes to, where that is not one job for each. */
-function noteOn(item: Item): string[] {
-  if ("refused" in item || !Array.isArray(item.task.each)) return []
-  const { each } = item.task
-  if (each.length === 0) return [`${item.name}: nothing to do, as each is empty.`]
-  return each.length > mostItems ? [`${item.name}: ${mostItems} items${leftOut(each)}.`] : []
+function notesOnList({ name, task: { each } }: Sound): string[] {
+  if (!Array.isArray(each)) return []
+  if (each.length === 0) return [`${name}: nothing to do, as each is empty.`]
+  return each.length > mostItems ? [`${name}: ${mostItems} items${leftOut(each)}.`] : []
+}
+
+/** What reads like a place for an item or a result, and gets none. */
+function notesOnPlaceholders({ name, task }: Sound, items: readonly Item[]): string[] {
+  const { prompt, needs = [], each } = task
+  const isLackingEach = each === undefined && prompt.includes(placeholder)
+  const unneeded = items.flatMap((item) => {
+    const id = "task" in item ? item.task.id : undefined
+    const isMeant = id !== undefined && prompt.includes(`{{${id}}}`)
+    return isMeant && needs.every((need) => need.id !== id) ? [id] : []
+  })
+  return [
+    ...(isLackingEach ? [`${name}: ${placeholder} stays in its prompt as it is: it has no each.`] : []),
+    ...unneeded.map((id) => `${name}: {{${id}}} stays in its prompt as it is: it does not need ${id}.`),
+  ]
 }
 
 /** Whose an id is, in words; nothing where it is free. */
@@ -417,7 +435,7 @@ function unpriced({ troupe }: Services, outcomes: readonly Outcome[], { models =
     .filter(({ name, isUnpriced }) => isUnpriced && used.includes(name))
     .map(({ name }) => name)
   return names.length > 0
-    ? [`opencode knows no price of ${listed(names, 5)}: no cost budget holds it, but one of tokens does.`]
+    ? [`opencode knows no price for ${listed(names, 5)}: a cost budget cannot hold it, a token budget can.`]
     : []
 }
 

@@ -134,7 +134,7 @@ async function report(
     ...running.map((record) => statusLine(record, now)),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
-    ...(taken.length > 0 ? [`Already returned by your other call: ${idsOf(taken)}.`] : []),
+    ...(taken.length > 0 ? [`Already returned by another call: ${idsOf(taken)}.`] : []),
     ...services.budgets.notes(handedOver, (record) => services.inbox.isTaken(record, call)),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),

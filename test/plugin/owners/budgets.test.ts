@@ -461,7 +461,7 @@ describe("What is said of a budget", () => {
         { name: "fake/m1", variants: [], isUnpriced: true },
         { name: "fake/m2", variants: [] },
       ])
-    const words = "opencode knows no price of fake/m1: no cost budget holds it, but one of tokens does."
+    const words = "opencode knows no price for fake/m1: a cost budget cannot hold it, a token budget can."
     const { call } = testServices({ models })
     const started = await call("agents_start", {
       tasks: [task("a"), task("b"), task("c", { model: "fake/m2" })],

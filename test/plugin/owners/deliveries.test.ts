@@ -121,11 +121,11 @@ describe("A notification", () => {
     expect(posted[0]?.text).toContain("(it wrote nothing)")
   })
 
-  it("says so, too, for a job whose child was never asked", async () => {
+  it("says that a job never began whose child was never asked", async () => {
     const { posted, troupe } = await ownerWithJobs({ jobs: 9 })
     troupe.cancel([{ owner: "owner", id: "i" }], "not needed")
     await vi.advanceTimersByTimeAsync(aWhile)
-    expect(posted[0]?.text).toMatch(/<job id="i" state="cancelled" .*reason="not needed">\n\(it wrote/)
+    expect(posted[0]?.text).toMatch(/<job id="i" state="cancelled" .*reason="not needed">\n\(never begun\)\n/)
   })
 
   it("goes in the agent and model of what was said last, not of what was answered", async () => {

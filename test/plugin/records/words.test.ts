@@ -70,6 +70,8 @@ describe("A result", () => {
   it.each<[string, Partial<JobRecord>, TextOf]>([
     ["(it wrote nothing)", {}, { kind: "nothing" }],
     ["(it wrote nothing)", { state: "cancelled" }, { kind: "nothing" }],
+    ["(it wrote nothing)", { startedAt: undefined }, { kind: "nothing" }],
+    ["(never begun)", { state: "cancelled", startedAt: undefined }, { kind: "nothing" }],
     [
       "(what it had written is lost: its session was deleted)",
       {},

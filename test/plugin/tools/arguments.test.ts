@@ -44,7 +44,7 @@ describe("What the model sees of", () => {
               agent: { type: "string", description: "Default general" },
               model: {
                 anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
-                description: "provider/model[#variant]; a list has fallbacks",
+                description: "provider/model[#variant], or a list: the first, then its fallbacks",
               },
               timeout: seconds,
               needs: {
@@ -59,7 +59,8 @@ describe("What the model sees of", () => {
                     },
                   ],
                 },
-                description: "Wait for these jobs and get their results. on ended: however they end",
+                description:
+                  "Wait for these jobs and get their results, at {{id}} or before the prompt. on ended: however they end",
               },
               each: {
                 anyOf: [
@@ -81,7 +82,7 @@ describe("What the model sees of", () => {
         budget: {
           type: "object",
           properties: { tokens: { type: "number" }, cost: { type: "number" } },
-          description: "cost in US$",
+          description: "What all may use. cost in US$",
         },
       },
     })

@@ -184,7 +184,7 @@ describe("A job that failed because of what it needs", () => {
     const { output } = await call("agents_send", { id: "a", message: "try again" })
     expect(output.split("\n").slice(0, 2)).toEqual([
       "Run 2 started; agents_wait returns its result.",
-      "Once it is done, so go on: b, c",
+      "Once it is done, these go on: b, c",
     ])
     expect(stateOf("b")).toBe("failed")
     await answer("a", "of a, at last")
@@ -288,7 +288,7 @@ describe("A task is refused by name", () => {
       [
         'a: tasks[0].needs[0] is 7: it must be the id of a job, or {id, on: "done" or "ended"}',
         'b: tasks[1].needs[0] is {"id":"a","on":"failed"}: it must be the id of a job, or {id, on: "done" or "ended"}',
-        'c: tasks[2].needs is "a": it must be a list',
+        'c: tasks[2].needs is "a": it must be a list of job ids, or of {id, on: "done" or "ended"}',
       ],
     ],
   ])("%s, and the others start", async (_, tasks, refused) => {
@@ -309,7 +309,7 @@ describe("A task is refused by name", () => {
     const { output } = await start(needing("b", "a"), needing("c", { id: "a", on: "ended" }))
     expect(output.split("\n")).toEqual([
       "Started: c. Carry on; agents_wait returns their results.",
-      'Refused: b: it needs a, which was cancelled by its owner: no use; send a a message first, or need {id: "a", on: "ended"}',
+      'Refused: b: it needs a, which was cancelled by its owner: no use; continue a with agents_send first, or need {id: "a", on: "ended"}',
     ])
   })
 
@@ -400,6 +400,20 @@ describe("A task for each of some items", () => {
       "files: nothing to do, as each is empty.",
     ])
     expect(stateOf("all")).toBe("prompting.working")
+  })
+
+  it("is asked for where a prompt has a place for an item, or for a result that it does not need", async () => {
+    const { start } = services()
+    const { output } = await start(
+      each("files", ["a"], { prompt: "read {{item}}, not {{other}}" }),
+      task("some", { prompt: "read {{item}}" }),
+      task("sum", { prompt: "sum up {{files}} and {{some}}", needs: ["some"] }),
+    )
+    expect(output.split("\n")).toEqual([
+      "Started: files.1, some, sum. Carry on; agents_wait returns their results.",
+      "some: {{item}} stays in its prompt as it is: it has no each.",
+      "sum: {{files}} stays in its prompt as it is: it does not need files.",
+    ])
   })
 
   it("becomes 64 jobs at most, and the answer says which items are left", async () => {
@@ -512,6 +526,16 @@ describe("A task for each item of another job's structured result", () => {
     await answer("files.2", "of b")
     await settle()
     expect(stateOf("files")).toBe("done")
+  })
+
+  it("is named, with those that need it, by the answer to a message that lets one of its jobs go on", async () => {
+    const { call, answer } = await scanned(found("a", "b"), needing("sum", "files"))
+    await answer("files.1", "of a")
+    await settle()
+    await call("agents_cancel", { ids: ["files.2"] })
+    await settle()
+    const { output } = await call("agents_send", { id: "files.2", message: "go on" })
+    expect(output).toContain("Once it is done, these go on: files, sum\n")
   })
 
   it("takes its jobs along when it is cancelled", async () => {

@@ -178,7 +178,7 @@ describe("agents_start with wait: true", () => {
       await answer("b")
       const outputs = [(await start).output, (await waiting).output]
       expect(outputs.filter((output) => output.includes("\nof a\n"))).toHaveLength(1)
-      expect(outputs).toContain("Already returned by your other call: a, b.")
+      expect(outputs).toContain("Already returned by another call: a, b.")
     })
 
     it("until opencode says that the call has ended, or the turn", async () => {

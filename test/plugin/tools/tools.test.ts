@@ -33,21 +33,21 @@ async function running(...ids: string[]) {
 
 describe("A malformed argument", () => {
   it.each([
-    ["agents_start", {}, "tasks is missing: it must be a list of 1 to 64"],
-    ["agents_start", { tasks: "all" }, 'tasks is "all": it must be a list of 1 to 64'],
-    ["agents_start", { tasks: [] }, "tasks is []: it must be a list of 1 to 64"],
+    ["agents_start", {}, "tasks is missing: it must be a list of 1 to 64 tasks"],
+    ["agents_start", { tasks: "all" }, 'tasks is "all": it must be a list of 1 to 64 tasks'],
+    ["agents_start", { tasks: [] }, "tasks is []: it must be a list of 1 to 64 tasks"],
     [
       "agents_start",
       { tasks: Array(65).fill(task("a")) },
-      "tasks is a list of 65: it must be a list of 1 to 64",
+      "tasks is a list of 65: it must be a list of 1 to 64 tasks",
     ],
     [
       "agents_start",
       { tasks: [task("a")], parallel: true },
       "parallel is unknown; valid names: tasks, wait, budget",
     ],
-    ["agents_status", { ids: "a" }, 'ids is "a": it must be a list that is not empty'],
-    ["agents_status", { ids: [] }, "ids is []: it must be a list that is not empty"],
+    ["agents_status", { ids: "a" }, 'ids is "a": it must be a list of job ids'],
+    ["agents_status", { ids: [] }, "ids is []: it must be a list of job ids"],
     ["agents_wait", { ids: [1] }, "ids[0] is 1: it must be text"],
     ["agents_wait", { until: "most" }, 'until is "most": it must be "all" or "any"'],
     ["agents_wait", { timeout: 0 }, "timeout is 0: it must be a number, above 0 and at most 2000000"],
@@ -638,7 +638,7 @@ describe("Two calls of agents_wait at the same time", () => {
     const outputs = (await Promise.all(waits)).map(({ output }) => output)
     for (const text of ["the answer of a", "the answer of b"])
       expect(outputs.filter((output) => output.includes(text))).toHaveLength(1)
-    expect(outputs).toContain("Already returned by your other call: a, b.")
+    expect(outputs).toContain("Already returned by another call: a, b.")
   })
 
   it("hand over a result once, though the first has long returned with it", async () => {
@@ -648,7 +648,7 @@ describe("Two calls of agents_wait at the same time", () => {
     answer("a", "the answer of a")
     expect((await any).output).toContain("the answer of a")
     answer("b", "the answer of b")
-    expect((await all).output).toMatch(/^Already returned by your other call: a\.\n<job id="b"/)
+    expect((await all).output).toMatch(/^Already returned by another call: a\.\n<job id="b"/)
   })
 
   it("both hand over what both ask for by its id", async () => {

@@ -11,10 +11,7 @@ const mostInstructions = 5_000
  * other. What that cannot do, backreferences and lookbehinds, is refused.
  * @throws Error that says in half a sentence why the pattern cannot be had
  */
-export function compilePattern(
-  source: string,
-  effort: Effort,
-): { test(text: string): boolean; toString(): string } {
+export function compilePattern(source: string, effort: Effort): Pattern {
   if (source.length > mostCharacters)
     throw new Error(`has ${source.length} characters: it may have at most ${mostCharacters}`)
   const isUnicode = isRegExp(source, "u")
@@ -26,10 +23,12 @@ export function compilePattern(
       effort.spend(text.length)
       return run(program, isUnicode ? [...text] : text.split(""), 0, "anywhere", effort)
     },
-    // ajv takes two patterns that are written alike for one.
+    // By this ajv tells the patterns of a schema apart.
     toString: () => source,
   }
 }
+
+type Pattern = { test(text: string): boolean; toString(): string }
 
 function isRegExp(source: string, flags: string): boolean {
   try {

@@ -132,6 +132,12 @@ describe("A value", () => {
       { a: [1, "2"] },
       ["a[1] must be integer"],
     ],
+    [
+      "does not match its pattern, which is another than that of the field beside it",
+      { properties: { a: { pattern: "^x" }, b: { pattern: "^y" } }, patternProperties: { "^c": false } },
+      { a: "x", b: "x", d: 1 },
+      ['b must match pattern "^y"'],
+    ],
     ["lacks a field", { required: ["a"] }, {}, ["the value must have required property 'a'"]],
     [
       "lacks one that every object inherits",
@@ -305,7 +311,8 @@ describe("What fits", () => {
       { maxDepth: 2 },
       fc.constantFrom(null, true, 0, 1, -3, 1.5, "", "a", "ab", "bcd"),
       fc.array(tie("value"), { maxLength: 3 }),
-      fc.dictionary(name, tie("value"), { maxKeys: 3 }),
+      // No answer, which is JSON, has an object without a prototype.
+      fc.dictionary(name, tie("value"), { maxKeys: 3, noNullPrototype: true }),
     ),
   })).value
 
