@@ -185,6 +185,9 @@ export type JobRecord = z.infer<typeof JobRecord>
 export const isItemOf = (id: string, group: string) =>
   id.startsWith(`${group}.`) && /^[1-9]\d*$/.test(id.slice(group.length + 1))
 
+/** The id of a job that one of this id would be an item of, if that job stands for others. */
+export const groupOf = (id: string): string | undefined => /^(.+)\.[1-9]\d*$/.exec(id)?.[1]
+
 /** How a job is named among all owners. */
 export type JobKey = Pick<JobRecord, "owner" | "id">
 

@@ -54,9 +54,10 @@ function revivable(records: readonly JobRecord[]): JobRecord[] {
     before = found.length
     const going = new Set(found)
     found = found.filter(
-      ({ id, needs = [] }) =>
+      ({ id, isGroup, needs = [] }) =>
         // One that stands for others goes on when they all do.
-        records.every((each) => !isItemOf(each.id, id) || !hasEnded(each) || each.state === "done") &&
+        (!isGroup ||
+          records.every((each) => !isItemOf(each.id, id) || !hasEnded(each) || each.state === "done")) &&
         needs.every((need) => {
           const record = byId.get(need.id)
           if (!record) return false

@@ -5,10 +5,13 @@ import { isItemOf, type JobRecord } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { Host } from "../host/port.ts"
 import { type TextOf, textOf } from "../records/texts.ts"
+import { excerpt } from "../records/words.ts"
 import { failure } from "./failure.ts"
 
 /** Characters of all results together that a child is handed with its prompt. */
 const mostHandedOver = 30_000
+/** Characters of why one of them ended: providers may answer with whole pages. */
+const longestReason = 300
 
 export type HandOverOptions = {
   host: Pick<Host, "session" | "messages">
@@ -25,6 +28,7 @@ export type HandOverOptions = {
 export async function withResults(child: ChildInput, options: HandOverOptions): Promise<string> {
   const { job } = child
   const ids = (job.needs ?? []).flatMap(({ id }) => {
+    if (!options.records.get(job.owner, id)?.isGroup) return [id]
     // One that stands for others has no result of its own.
     const items = options.records.of(job.owner).filter((record) => isItemOf(record.id, id))
     return items.length > 0 ? items.map((record) => record.id) : [id]
@@ -56,7 +60,7 @@ async function resultOf(
   host: Pick<Host, "session" | "messages">,
 ): Promise<HandedOver> {
   if (!record) return { id, head: "", text: "(it is gone)" }
-  const why = record.error ? ` reason=${JSON.stringify(oneLine(record.error.message))}` : ""
+  const why = record.error ? ` reason=${JSON.stringify(excerpt(record.error.message, longestReason))}` : ""
   const note = record.isTruncated ? ` note="cut off at the model's output limit"` : ""
   const head = ` state="${record.state}"${why}${note}`
   if (record.structured !== undefined) return { id, head, text: JSON.stringify(record.structured) }

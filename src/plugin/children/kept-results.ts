@@ -28,11 +28,12 @@ export async function keepResult(
     // One that is there may be somebody's link.
     await rm(path, { force: true })
     await writeFile(path, text, { mode: 0o600, flag: "wx" })
-    await removeOld(folder, now() - keptMs)
-    return path
   } catch {
     return undefined
   }
+  // What cannot be removed keeps nobody from what is there now.
+  await removeOld(folder, now() - keptMs).catch(() => {})
+  return path
 }
 
 async function removeOld(folder: string, before: number): Promise<void> {

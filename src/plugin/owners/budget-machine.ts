@@ -35,7 +35,7 @@ export type BudgetEvent =
  */
 const lastAnswer = 2_000
 
-/** Costs are sums of fractions, which no number holds to the last digit. */
+/** Costs are sums of fractions, which no number holds to the last digit: the part of a limit that may be missing. */
 const tolerance = 1e-9
 
 export const budgetMachine = setup({
@@ -171,7 +171,8 @@ export function spentBy({ input, output, reasoning, cacheWrite, cost }: Usage): 
 
 export function isSpent({ tokens, cost }: Budget, spent: Spent): boolean {
   return (
-    (tokens !== undefined && spent.tokens >= tokens) || (cost !== undefined && spent.cost >= cost - tolerance)
+    (tokens !== undefined && spent.tokens >= tokens) ||
+    (cost !== undefined && spent.cost >= cost * (1 - tolerance))
   )
 }
 

@@ -10,6 +10,9 @@ const excerptLength = 160
 const shortLength = 2_000
 const allShortLength = 12_000
 
+/** Characters of why a job did not end as `done`: providers may answer with whole pages. */
+const longestReason = 2_000
+
 /** `a: prompting.working 12 s, bash: ls, 1.2k tokens` */
 export function statusLine(record: JobRecord, now: number): string {
   const details = [
@@ -30,7 +33,9 @@ const truncated = "its answer was cut off at the model's output limit"
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
 export function resultBlock({ record, text }: JobWithText, now: number): string {
-  const reason = record.error ? ` reason=${JSON.stringify(fenced(oneLine(reasonOf(record.error))))}` : ""
+  const reason = record.error
+    ? ` reason=${JSON.stringify(fenced(excerpt(reasonOf(record.error), longestReason)))}`
+    : ""
   const notes = [
     record.run > 1 && record.needs ? "it ran again once what it needs was done" : "",
     record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",

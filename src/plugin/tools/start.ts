@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { JobInput } from "../../machines/events.ts"
-import { type Budget, hasEnded, type JobKey } from "../../machines/record.ts"
+import { type Budget, groupOf, hasEnded, isItemOf, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
 import { leftOut, mostItems, placeholder, withItem } from "../children/items.ts"
@@ -203,7 +203,10 @@ function problemWithEach({ id = "", prompt, each }: Task, place: string): string
 
 /** What can never start, whoever permits it. */
 function refuseHopeless(services: Services, owner: string, items: readonly Item[]): Item[] {
-  const free = items.map((item) => refuseTaken(services, owner, item))
+  const lists = new Set(
+    items.flatMap((item) => ("task" in item && isOpenList(item.task) ? item.task.id : [])),
+  )
+  const free = items.map((item) => refuseTaken(services, owner, item, lists))
   return refuseUnmeetable(free, services, owner)
 }
 
@@ -213,17 +216,39 @@ async function refuseSchema(item: Item, place: string): Promise<Item> {
   return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
 }
 
-function refuseTaken(services: Services, owner: string, item: Item): Item {
+/** @param lists the ids of the tasks of this call for each item that another job will find */
+function refuseTaken(
+  services: Services,
+  owner: string,
+  item: Item,
+  lists: ReadonlySet<string | undefined>,
+): Item {
   if ("refused" in item || item.task.id === undefined) return item
   const { id, each } = item.task
-  // How many items another job will find is not known yet.
-  const ids = each === undefined ? [id] : [id, ...itemIds(id, Array.isArray(each) ? each : [each])]
-  for (const wanted of ids) {
-    const taker = takerOf(services, owner, wanted)
+  for (const wanted of Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]) {
+    const taker = takerOf(services, owner, wanted) ?? takerAmong(lists, wanted)
     if (taker !== undefined) return refusedAsTaken(item.name, wanted, taker)
   }
-  return item
+  const taken = isOpenList(item.task) ? itemOf(services, owner, id) : undefined
+  if (taken === undefined) return item
+  return refusedAsTaken(item.name, taken, takerOf(services, owner, taken) ?? "")
 }
+
+/** How many items another job will find is not known yet: all the ids that they could have are theirs. */
+const isOpenList = ({ each }: Task) => each !== undefined && !Array.isArray(each)
+
+/** A job that there is already, which would be taken for one of the items of this one. */
+function itemOf({ troupe, recovery }: Services, owner: string, list: string): string | undefined {
+  const known = [...troupe.records.of(owner), ...recovery.elsewhere(owner)]
+  return known.find(({ id }) => isItemOf(id, list))?.id
+}
+
+function takerAmong(lists: ReadonlySet<string | undefined>, id: string): string | undefined {
+  const list = groupOf(id)
+  return list !== undefined && lists.has(list) ? forItemsOf(list) : undefined
+}
+
+const forItemsOf = (list: string) => ` by the items of ${list}`
 
 const refusedAsTaken = (name: string, id: string, taker: string): Refused => ({
   name,
@@ -365,7 +390,10 @@ function takerOf({ troupe, recovery }: Services, owner: string, id: string): str
   const theirs = recovery.elsewhere(owner).find((job) => job.id === id)
   if (theirs) return ` by a job of another opencode (pid ${theirs.pid})`
   const own = troupe.records.get(owner, id)
-  if (!own) return undefined
+  if (!own) {
+    const list = groupOf(id)
+    return list !== undefined && troupe.records.get(owner, list)?.isGroup ? forItemsOf(list) : undefined
+  }
   if (!hasEnded(own)) return ""
   return own.session === ""
     ? " by a job that never got a session"

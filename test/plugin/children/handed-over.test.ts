@@ -7,7 +7,7 @@ import { job } from "../support/left-job.ts"
 
 const needing = { ...job, id: "b", needs: [{ id: "a", on: "done" as const }] }
 
-function promptWith(text: string): Promise<string> {
+function promptWith(text: string, ended: Partial<JobRecord> = {}): Promise<string> {
   const a: JobRecord = {
     id: "a",
     owner: "owner",
@@ -19,6 +19,7 @@ function promptWith(text: string): Promise<string> {
     createdAt: 1,
     usage: NO_USAGE,
     text,
+    ...ended,
   }
   const records = { get: () => a, of: () => [a] }
   return withResults(
@@ -39,4 +40,11 @@ it("The fence of a result is the same when it is asked again, and none that the 
 
 it("What no file can keep is said to be left out", async () => {
   expect(await promptWith("x".repeat(30_001))).toContain("[1 more characters are left out]")
+})
+
+it("Why one ended is said in short, whatever page a provider has sent", async () => {
+  const error = { kind: "provider", message: "<p>no</p>".repeat(10_000) } as const
+  const prompt = await promptWith("", { state: "failed", error })
+  expect(prompt).toContain('state="failed" reason="<p>no</p><p>no</p>')
+  expect(prompt.length).toBeLessThan(1_000)
 })

@@ -35,6 +35,13 @@ it("Results of the week before are removed, and nothing else", async () => {
   expect(readdirSync(path).toSorted()).toEqual(["tool_old", "troupe-new.txt"])
 })
 
+it("A result that is kept has its path, whatever of the week before cannot be removed", async () => {
+  const path = folder()
+  mkdirSync(join(path, "troupe-folder"), { recursive: true })
+  utimesSync(join(path, "troupe-folder"), 0, 0)
+  expect(await keepResult("new", "new", { folder: path })).toBe(join(path, "troupe-new.txt"))
+})
+
 it("A result that cannot be kept has no path", async () => {
   const path = folder()
   writeFileSync(path, "no folder")

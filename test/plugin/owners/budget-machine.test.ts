@@ -43,6 +43,7 @@ describe("What counts towards a budget", () => {
     expect(isSpent(limit, { tokens: 0, cost: 2 })).toBe(true)
     expect(isSpent({ tokens: 100 }, { tokens: 0, cost: 1e9 })).toBe(false)
     expect(isSpent({ cost: 2 }, { tokens: 1e9, cost: 0 })).toBe(false)
+    expect(isSpent({ cost: 1e-12 }, { tokens: 0, cost: 0 })).toBe(false)
   })
 
   it("adds up, fractions of dollars too", () => {

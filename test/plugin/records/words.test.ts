@@ -330,6 +330,14 @@ describe("Progress", () => {
   })
 })
 
+it("Why a job ended is said in short in its result, whatever page its provider has sent", () => {
+  const error = { kind: "provider" as const, message: "<p>no</p>".repeat(10_000) }
+  const text = { kind: "text" as const, text: "so far" }
+  const block = resultBlock({ record: record({ state: "failed", error }), text }, now)
+  expect(block).toMatch(/ reason="provider: <p>no<\/p>.*…">\nso far\n<\/job>$/)
+  expect(block.length).toBeLessThan(2_200)
+})
+
 describe("What a terminal would carry out", () => {
   const hostile = "\u001b[2J\u001b]0;owned\u0007say\u0000 \u202Esey\u202C"
 

@@ -55,6 +55,13 @@ describe("A task that needs others", () => {
     expect(stateOf("c")).toBe("prompting.working")
   })
 
+  it("gets the result of the one that it names, not of one whose id looks like an item of that", async () => {
+    const { start, textFor, answer } = services()
+    await start(task("a"), task("a.1"), needing("b", "a"))
+    await answer("a", "of a")
+    expect(textFor("b")).toMatch(/^.*\n\n<(result-\w+) job="a" state="done">\nof a\n<\/\1>\n\ndo b$/)
+  })
+
   it("gets their results in front of its prompt, fenced as data by a tag of its own", async () => {
     const { start, textFor, answer } = services()
     await start(task("a"), task("b"), needing("c", "a", { id: "b", on: "ended" }))
@@ -199,6 +206,15 @@ describe("A job that failed because of what it needs", () => {
     expect(waited.jobs.map(({ run, state }) => `${state} ${run}`)).toEqual(["done 2", "done 2"])
     expect(waited.output).toMatch(/<job id="b"[^>]* note="it ran again once what it needs was done">\nof b/)
     expect(troupe.records.get("owner", "b")?.needs).toEqual([{ id: "a", on: "done" }])
+  })
+
+  it("goes on whatever has become of a job whose id looks like an item of it", async () => {
+    const { call, stateOf, answer } = await failing(task("b.1"))
+    await call("agents_cancel", { ids: ["b.1"] })
+    await call("agents_send", { id: "a", message: "try again" })
+    await answer("a", "of a")
+    await settle()
+    expect(stateOf("b")).toBe("prompting.working")
   })
 
   it("stays failed where that fails again, and where another need of it is broken still", async () => {
@@ -491,6 +507,31 @@ describe("A task for each item of another job's structured result", () => {
     await answer("files.1", "of a")
     await settle()
     expect(textFor("sum")).toMatch(/sum <(result-\w+) job="files.1" state="done">\nof a\n<\/\1>$/)
+  })
+
+  it.each([
+    ["comes before it", (more: object) => [scan, more, files()]],
+    ["comes after it", (more: object) => [scan, files(), more]],
+  ])(
+    "has all the ids that its jobs could have: a task of one of them that %s is refused",
+    async (_, tasks) => {
+      const { start } = services()
+      const { output } = await start(...tasks(task("files.2")), needing("sum", "files"))
+      expect(output.split("\n")).toEqual([
+        "Started: scan, files, sum. Carry on; agents_wait returns their results.",
+        'Refused: files.2: the id "files.2" is taken by the items of files; choose another, or leave it out',
+      ])
+      expect((await start(task("files.3"))).output).toContain(
+        'the id "files.3" is taken by the items of files',
+      )
+    },
+  )
+
+  it("is refused where there is a job that would be taken for one of its own", async () => {
+    const { start } = services()
+    await start(task("files.70"))
+    const { output } = await start(scan, files())
+    expect(output).toContain('Refused: files: the id "files.70" is taken; choose another, or leave it out')
   })
 
   it("is done with nothing to do where the list is empty", async () => {
