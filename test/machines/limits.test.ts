@@ -521,15 +521,21 @@ describe("Whatever is requested and released, in whatever order", () => {
             ...concurrency.models,
           }))
             expect(limits.holders.filter(under(of)).length, of).toBeLessThanOrEqual(most)
-          for (const { provider } of limits.holds) expect(granted.filter(under(provider))).toEqual([])
+          // A fallback takes the place of what was held: no hold is for it.
+          const isHeldBack = ({ isFallback }: Claim) => !isFallback
+          for (const { provider } of limits.holds)
+            expect(granted.filter(under(provider)).filter(isHeldBack)).toEqual([])
           for (const waiting of limits.waiting) {
             expect(obstacleTo(limits, waiting)).toBeDefined()
-            const until = limits.holds.find(({ provider }) => under(provider)(waiting))?.until
+            const hold = limits.holds.find(({ provider }) => under(provider)(waiting))
+            const until = isHeldBack(waiting) ? hold?.until : undefined
             expect(heard.get(nameOf(waiting)), nameOf(waiting)).toBe(until)
           }
           // Nobody overtakes one of its own owner that wants the same.
-          for (const { owner, model, job } of granted) {
-            const line = before.waiting.filter((each) => each.owner === owner && each.model === model)
+          for (const { owner, model, job, isFallback } of granted) {
+            const line = before.waiting.filter(
+              (each) => each.owner === owner && each.model === model && each.isFallback === isFallback,
+            )
             const behind = line.slice(line.findIndex((each) => each.job === job))
             expect(limits.waiting.filter((each) => line.includes(each) && !behind.includes(each))).toEqual([])
           }
