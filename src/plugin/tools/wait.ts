@@ -1,4 +1,5 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { failedBy } from "../children/dependents.ts"
 import type { ToolAnswer, ToolCall, ToolCallPlace } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { type JobWithText, withTexts } from "../records/texts.ts"
@@ -13,6 +14,7 @@ import {
   find,
   foundAnew,
   idsOf,
+  listed,
   type Services,
   settled,
   unknownTitle,
@@ -135,6 +137,7 @@ async function report(
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
     ...(taken.length > 0 ? [`Already returned by another call: ${idsOf(taken)}.`] : []),
+    ...waysOn(services, owner, handedOver),
     ...services.budgets.notes(handedOver, (record) => services.inbox.isTaken(record, call)),
     // Last: where opencode cuts a result that is too long, what stands before it must not be lost.
     ...blocks.slice(0, count),
@@ -144,6 +147,21 @@ async function report(
     output: lines.join("\n"),
     metadata: { jobs: withoutText(jobs), troupe: deliveryMark(handedOver) },
   }
+}
+
+/** What lets those of these jobs go on that failed for want of others. A spent budget lets nothing go on. */
+function waysOn({ troupe }: Services, owner: string, results: readonly JobRecord[]): string[] {
+  const failed = new Set(results.filter(({ error }) => error?.kind === "dependency").map(({ id }) => id))
+  if (failed.size === 0) return []
+  const all = troupe.records.of(owner)
+  const isFirst = ({ state, error }: JobRecord) =>
+    state !== "done" && error !== undefined && error.kind !== "dependency" && error.kind !== "budget"
+  return all.filter(isFirst).flatMap(({ id }) => {
+    const dependents = failedBy(all, id)
+    return dependents.some((each) => failed.has(each))
+      ? [`Continue ${id} with agents_send: once it is done, these go on: ${listed(dependents, 20)}.`]
+      : []
+  })
 }
 
 const unreadable = ({ id, state }: JobRecord, problem: string) =>

@@ -171,6 +171,7 @@ describe("A task that needs others", () => {
     expect(output).toContain(
       'reason="dependency: it needs b, which failed: it needs a, which was cancelled by its owner: no use"',
     )
+    expect(output).toMatch(/^Continue a with agents_send: once it is done, these go on: b, c\.\n<job /)
   })
 })
 

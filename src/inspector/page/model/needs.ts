@@ -54,7 +54,7 @@ const advice: Record<string, string> = {
   provider: "The provider refused the request. Check its key, quota and status, then send a follow-up.",
   schema: "The answer did not match its schema. Say in a follow-up what is missing.",
   dependency:
-    "Send the one that broke first a follow-up: once it is done, those that failed for want of it start again by themselves.",
+    "Send the one that broke first a follow-up, unless its budget is spent: once it is done, those that failed for want of it start again by themselves.",
   interrupted: "A follow-up continues in the same session, with everything that opencode has saved of it.",
   total: "Its timeout ran out. Send a follow-up, or raise the task's timeout or the option timeoutSeconds.",
   idle: "A tool hung, or the model did not answer. If such pauses are normal here, raise the option idleSeconds.",
