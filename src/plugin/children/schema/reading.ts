@@ -85,7 +85,7 @@ class Reading {
       if (kind) Object.assign(read, this.#keyword(kind, keyword, value, [...path, keyword]))
       else if (!isForOthers(keyword)) this.#unknown(keyword, [...path, keyword])
     }
-    return { ...ofToday(read), [EFFORT]: effortOf(given) }
+    return { ...containing(ofToday(read)), [EFFORT]: effortOf(given) }
   }
 
   #keyword(kind: Kind, keyword: string, value: unknown, path: Path): Plain {
@@ -285,6 +285,13 @@ const isForOthers = (keyword: string) => keyword.startsWith("x-")
 function ofToday({ items, additionalItems, ...schema }: Plain): Plain {
   if (!Array.isArray(items)) return { ...schema, ...(items !== undefined && { items }) }
   return { ...schema, prefixItems: items, ...(additionalItems !== undefined && { items: additionalItems }) }
+}
+
+/** Beside `prefixItems`, ajv takes an empty list for one that contains what it has to. */
+function containing(schema: Plain): Plain {
+  const { prefixItems, contains, minContains = 1, minItems = 0 } = schema
+  if (prefixItems === undefined || contains === undefined) return schema
+  return minContains === 1 && minItems === 0 ? { ...schema, minItems: 1 } : schema
 }
 
 /** It grows with what has to be looked at, most of which is quickly done. */
