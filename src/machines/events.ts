@@ -9,7 +9,8 @@ export type JobEvent =
   | ({ type: "needs.met" } & At)
   /** A job that it needs ended otherwise, and so does it. */
   | ({ type: "need.broken"; reason: string } & At)
-  | ({ type: "slot.granted" } & At)
+  /** `model`: the one that it claimed the slot for. */
+  | ({ type: "slot.granted"; model?: string | undefined } & At)
   /** It waits for a slot, and its provider wants to be asked later: at `until`, or no longer where that is absent. */
   | ({ type: "slot.held"; until?: number | undefined } & At)
   /** The child works: a tool runs, text grows. At most one a second reaches a job. */

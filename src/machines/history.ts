@@ -133,6 +133,7 @@ export class History {
     if (snapshot.matches({ created: "queued" }) || snapshot.matches({ prompting: { moving: "queued" } }))
       return this.#queued(job, event)
     if (snapshot.matches({ prompting: { moving: "leaving" } })) return leavingWords(snapshot)
+    if (event.type === "slot.held") return passingWords(job)
     if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
     if (event.type === "xstate.init") return "started by its owner"
     if (event.type === "slot.granted" && job.each)
@@ -163,6 +164,11 @@ const isNews = (event: string, place: string) =>
 function leavingWords({ context: { job, failure } }: JobSnapshot): string {
   const [next] = job.fallbacks ?? []
   return `${job.model ?? "its model"} cannot be had, ${next?.model} is asked next: ${failure?.message}`
+}
+
+function passingWords({ model, attempts = [] }: JobInput): string {
+  const left = attempts.at(-1)
+  return `${left?.model ?? "its model"} is not waited for, ${model} is asked next: ${left?.error.message}`
 }
 
 const endWords = { failed: "failed", timedOut: "timed out", cancelled: "cancelled" }

@@ -12,6 +12,10 @@ export type JobContext = {
   slotAt?: number | undefined
   /** Until when its provider is on hold, while it waits for a slot. */
   holdUntil?: number | undefined
+  /** When it was told so. */
+  heldAt?: number | undefined
+  /** When it went on to a model whose session is still to be made, from one that was never asked. */
+  movedAt?: number | undefined
   startedAt?: number
   endedAt?: number
   /** What is left of the total time when its clock starts again. Milliseconds. */

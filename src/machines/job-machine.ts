@@ -1,4 +1,5 @@
 import { assign, type SnapshotFrom, setup } from "xstate"
+import { clockTime } from "./durations.ts"
 import {
   EffectFailure,
   type LeaveChild,
@@ -12,9 +13,10 @@ import {
   type StopChild,
   type StopChildOutput,
 } from "./effects.ts"
-import type { CancelKind, JobEvent, JobInput } from "./events.ts"
+import type { CancelKind, JobEvent, JobInput, ModelChoice } from "./events.ts"
 import type { Ending, JobContext } from "./job-context.ts"
 import { toRecord } from "./job-record.ts"
+import { providerOf } from "./limits.ts"
 import {
   type Activity,
   type Ask,
@@ -39,7 +41,10 @@ export const recordLimit = 2_000
 export const stopLimit = 5_000
 /** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
 const lullLimit = 5_000
-/** Where its job has a fallback: how far away the next try of a model may be, milliseconds, and how many may fail. */
+/**
+ * Where its job has a fallback: how far away the next try of a model or the end of its hold may be, milliseconds, and
+ * how many tries may fail.
+ */
 const longestPause = 60_000
 const mostRetries = 5
 
@@ -70,7 +75,7 @@ export const jobMachine = setup({
     idleAfterRetry: ({ context, event }) => context.job.idleMs + pauseOf(event),
   },
   guards: {
-    "has a session": ({ context }) => context.session !== "",
+    "has a session": ({ context }) => context.session !== "" && context.movedAt === undefined,
     "is blocked": ({ context }) => context.isBlocked,
     "has a slot": ({ context }) => context.slotAt !== undefined,
     "was ended in its session": ({ context }) => context.session !== "" && context.ending !== undefined,
@@ -80,6 +85,9 @@ export const jobMachine = setup({
       isUnavailable === true && hasFallback(context),
     "another model may be sooner": ({ context }, { retry, at, isSubagents }: Retrying) =>
       hasFallback(context) && !isSubagents && (retry.next - at > longestPause || retry.attempt > mostRetries),
+    "another model may start sooner": ({ context }) => isFreeToMove(context) && isHeldForLong(context),
+    "another model may start before": ({ context }, { until, at }: Held) =>
+      isFreeToMove(context) && isHeldForLong({ holdUntil: until, heldAt: at }),
     "may have changed something": (_, { changed }: LeaveChildOutput) => changed.length > 0,
     "is to end": ({ context }) => context.ending !== undefined,
     "runs a tool": ({ context }) => context.tools.length > 0,
@@ -89,14 +97,19 @@ export const jobMachine = setup({
   },
   actions: {
     unblock: assign({ isBlocked: false }),
-    rememberSlot: assign((_, { at }: { at: number }) => ({ slotAt: at })),
-    rememberHold: assign(({ context }, { until }: { until?: number | undefined }) => ({
+    rememberSlot: assign(({ context }, { model = context.job.model, at }: Granted) =>
+      // One for the model that it has left is given back by the new claim.
+      model === context.job.model ? { slotAt: at } : {},
+    ),
+    rememberHold: assign(({ context }, { until, at }: Held) => ({
       holdUntil: until,
+      heldAt: until === undefined ? undefined : at,
       // A slot that came before the session goes back.
       slotAt: until === undefined ? context.slotAt : undefined,
     })),
     rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
       session,
+      movedAt: undefined,
       // A slot that came early is of use only from now on.
       ...(context.slotAt !== undefined && { slotAt: at }),
     })),
@@ -130,6 +143,7 @@ export const jobMachine = setup({
     startClocks: assign(({ context }, { at }: { at: number }) => ({
       slotAt: undefined,
       holdUntil: undefined,
+      heldAt: undefined,
       startedAt: context.startedAt ?? Math.max(at, context.job.createdAt),
       deadlineAt: at + context.remainingMs,
       idleAt: at + context.job.idleMs,
@@ -175,6 +189,7 @@ export const jobMachine = setup({
     // A follow-up goes on with it, in the same session.
     nameNext: assign(({ context }) => ({ job: withNext(context, {}) })),
     moveOn: assign(({ context }, output: LeaveChildOutput & { at: number }) => movedOn(context, output)),
+    passModelOver: assign(({ context }) => passedOver(context)),
     settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
   },
 }).createMachine({
@@ -253,6 +268,11 @@ export const jobMachine = setup({
               target: "#job.prompting",
               actions: { type: "startClocks", params: ({ context }) => ({ at: context.slotAt ?? 0 }) },
             },
+            {
+              guard: "another model may start sooner",
+              target: "opening",
+              actions: "passModelOver",
+            },
             { target: "queued" },
           ],
         },
@@ -273,6 +293,14 @@ export const jobMachine = setup({
         queued: {
           description: "It waits for a slot.",
           on: {
+            "slot.held": [
+              {
+                guard: { type: "another model may start before", params: ({ event }) => event },
+                target: "opening",
+                actions: [{ type: "rememberHold", params: ({ event }) => event }, "passModelOver"],
+              },
+              { actions: { type: "rememberHold", params: ({ event }) => event } },
+            ],
             "slot.granted": {
               target: "#job.prompting",
               actions: { type: "startClocks", params: ({ event }) => event },
@@ -568,6 +596,15 @@ export const jobMachine = setup({
                     ],
                   },
                   {
+                    guard: "another model may start sooner",
+                    target: "opening",
+                    reenter: true,
+                    actions: [
+                      { type: "rememberSession", params: ({ event }) => event.output },
+                      "passModelOver",
+                    ],
+                  },
+                  {
                     target: "queued",
                     actions: { type: "rememberSession", params: ({ event }) => event.output },
                   },
@@ -594,6 +631,14 @@ export const jobMachine = setup({
             queued: {
               description: "It waits for a slot for the next model.",
               on: {
+                "slot.held": [
+                  {
+                    guard: { type: "another model may start before", params: ({ event }) => event },
+                    target: "opening",
+                    actions: [{ type: "rememberHold", params: ({ event }) => event }, "passModelOver"],
+                  },
+                  { actions: { type: "rememberHold", params: ({ event }) => event } },
+                ],
                 "slot.granted": {
                   target: "#job.prompting.running",
                   actions: { type: "startClocks", params: ({ event }) => event },
@@ -677,6 +722,8 @@ function withUndelivered({ job: { earlier } }: JobContext, answer: string): stri
 
 const hasFallback = ({ job }: JobContext) => (job.fallbacks ?? []).length > 0
 
+type Granted = Omit<Extract<JobEvent, { type: "slot.granted" }>, "type">
+type Held = Omit<Extract<JobEvent, { type: "slot.held" }>, "type">
 type Retrying = Extract<JobEvent, { type: "child.retrying" }>
 
 const unavailable = ({ error, at }: PromptChildOutput) => ({ failure: error ?? unknownFailure, at })
@@ -707,6 +754,34 @@ function movedOn(
     slotAt: job.model === context.job.model ? at : undefined,
   }
 }
+
+/** The model's hold lasts too long. Its child was never asked, so that there is nothing to stop or to tell the next. */
+function passedOver(context: JobContext): Partial<JobContext> {
+  const { session, job, holdUntil = 0, heldAt = 0 } = context
+  const fallbacks = job.fallbacks?.slice(job.fallbacks.findIndex(isOfAnotherModel(job)))
+  const message = `${providerOf(job.model) ?? "its provider"} on hold until ${clockTime(holdUntil, heldAt)}`
+  return {
+    job: withNext(
+      { ...context, job: { ...job, fallbacks }, failure: { kind: "provider", message } },
+      { session },
+    ),
+    movedAt: heldAt,
+    slotAt: undefined,
+  }
+}
+
+/** A session that an earlier run or process has left may have been asked already; the one that a move makes has not. */
+const isFreeToMove = ({ job, startedAt }: JobContext) =>
+  (job.session === undefined || startedAt !== undefined) && (job.fallbacks ?? []).some(isOfAnotherModel(job))
+
+/** A hold is for all variants of a model. */
+const isOfAnotherModel =
+  ({ model }: JobInput) =>
+  (other: ModelChoice) =>
+    other.model !== model
+
+const isHeldForLong = ({ holdUntil, heldAt = 0 }: Pick<JobContext, "holdUntil" | "heldAt">) =>
+  holdUntil !== undefined && holdUntil - heldAt > longestPause
 
 function withNext(context: JobContext, left: Pick<Attempt, "session" | "usage">): JobInput {
   const { job } = context
@@ -752,9 +827,9 @@ function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"
   return { ending: { state: error.kind === "cancelled" ? "cancelled" : "failed", error }, at }
 }
 
-function openedTooLate({ job }: JobContext): Decision {
+function openedTooLate({ job, movedAt = job.askedAt }: JobContext): Decision {
   const message = `opencode did not make the child session within ${inSeconds(openLimit)}`
-  return { ending: { state: "failed", error: { kind: "create", message } }, at: job.askedAt + openLimit }
+  return { ending: { state: "failed", error: { kind: "create", message } }, at: movedAt + openLimit }
 }
 
 function movedTooLate({ job, startedAt = job.askedAt }: JobContext): Decision {

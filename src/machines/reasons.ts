@@ -31,6 +31,8 @@ export const jobReasons: Reasons = {
     "at once, if ends as failed": "There is no session to prompt.",
     "at once, if is blocked": "Jobs that it needs are still to end.",
     "at once, if has a slot": "It got its slot while its session was created. The clocks start only now.",
+    "at once, if another model may start sooner":
+      "Its provider was put on hold for long while its session was created: the next model gets one.",
     "at once": "It has to wait for a slot.",
   },
   blocked: {
@@ -40,6 +42,9 @@ export const jobReasons: Reasons = {
       "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
   },
   "created.queued": {
+    "slot.held, if another model may start before":
+      "Its provider wants to be asked much later. The child was never asked, so the next model simply takes its place.",
+    "slot.held": "Its provider wants to be asked later, or no longer does.",
     "slot.granted": "The clocks start, and the child is prompted.",
     "job.cancel":
       "The child was never prompted, so there is nothing to stop; but a restart must not start the job.",
@@ -129,6 +134,8 @@ export const jobReasons: Reasons = {
     "openSession done, if is to end":
       "It was cancelled while the session was created: the cancellation is stored in that session.",
     "openSession done, if has a slot": "The next model is asked, with what is left of the total time.",
+    "openSession done, if another model may start sooner":
+      "Meanwhile the provider of this one was put on hold for long, too.",
     "openSession done": "The next model has limits of its own: it has to wait for a slot.",
     "openSession failed": "There is no session to ask it in.",
     "after openLimit": "opencode takes too long.",
@@ -137,6 +144,9 @@ export const jobReasons: Reasons = {
       "The end is decided but waits for the session, so that none is left behind without a record.",
   },
   "prompting.moving.queued": {
+    "slot.held, if another model may start before":
+      "The provider of this one wants to be asked much later, too. It was never asked.",
+    "slot.held": "The provider of this one wants to be asked later, or no longer does.",
     "slot.granted": "The next model is asked, with what is left of the total time.",
     "job.cancel": "The next model was never asked; the end is stored in the session made for it.",
   },

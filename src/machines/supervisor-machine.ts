@@ -99,7 +99,8 @@ export const supervisorMachine = setup({
     }),
     // A job that goes on with another model stands in line for that one.
     claimAnew: enqueueActions(({ context, enqueue }, { snapshot }: { snapshot: JobSnapshot }) => {
-      if (!snapshot.matches({ prompting: { moving: "opening" } })) return
+      const isPassedOver = snapshot.matches({ created: "opening" }) && snapshot.context.movedAt !== undefined
+      if (!isPassedOver && !snapshot.matches({ prompting: { moving: "opening" } })) return
       const { id, model } = snapshot.context.job
       enqueue.sendParent({
         type: "slot.request",

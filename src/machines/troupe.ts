@@ -120,8 +120,8 @@ export function createTroupe(options: TroupeOptions): Troupe {
             const event = { type: "slot.held", until, at: now() } as const
             self.send({ type: "owner.tell", owner, event: { type: "job.tell", job, event } })
           }
-          for (const { owner, job } of granted) {
-            const event = { type: "slot.granted", at: now() } as const
+          for (const { owner, job, model } of granted) {
+            const event = { type: "slot.granted", model, at: now() } as const
             self.send({ type: "owner.tell", owner, event: { type: "job.tell", job, event } })
           }
         },

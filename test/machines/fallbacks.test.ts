@@ -282,6 +282,176 @@ describe("A job with fallbacks", () => {
     })
   })
 
+  describe("waits for a slot while the provider of its model is put on hold", () => {
+    const hour = 3_600_000
+    const limits = { total: 8, providers: { p: 1, q: 1 } }
+
+    /** One job at work has the only slot of `p`, and another one waits for it. */
+    async function waiting(fields: Partial<JobInput> = {}) {
+      troupe = play({ opens: false, concurrency: limits })
+      await troupe.start("w", { model: "p/m" })
+      await opened("ses_w", "w")
+      await troupe.start("j1", { model: "p/m", fallbacks: [{ model: "q/n" }], ...fields })
+    }
+    async function held(ms: number) {
+      troupe.troupe.hold({ owner: "owner", id: "w" }, troupe.now() + ms)
+      await settled()
+    }
+
+    it("for an hour: asks the next one instead, in a session of its own, and is done by it", async () => {
+      await waiting()
+      await opened("ses_1")
+      await held(hour)
+      expect(standing()).toBe("created.opening")
+      const left = {
+        model: "p/m",
+        error: { kind: "provider", message: expect.stringMatching(/^p on hold until .*\d\d:\d\d:\d\d$/) },
+        session: "ses_1",
+      }
+      // It is asked as the first one would have been.
+      expect(troupe.opening("j1").input).toMatchObject({
+        model: "q/n",
+        prompt: troupe.opening("w").input.prompt,
+        fallbacks: [],
+        attempts: [left],
+      })
+      await opened("ses_2")
+      expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_2", job: { model: "q/n" } })
+      await troupe.answer("j1", { usage: usage(7) })
+      expect(troupe.record("j1")).toMatchObject({
+        state: "done",
+        session: "ses_2",
+        model: "q/n",
+        attempts: [left],
+        usage: usage(7),
+      })
+      const whys = troupe.troupe.history({ owner: "owner", id: "j1" }).map(({ why }) => why)
+      expect(whys).toContainEqual(
+        expect.stringMatching(/^p\/m is not waited for, q\/n is asked next: p on hold until /),
+      )
+      expect(troupe.calls.leaving).toEqual([])
+      await troupe.answer("w")
+      expect(troupe.running()).toEqual(nothing)
+    })
+
+    it("for an hour, before its session is there: the next one is asked all the same", async () => {
+      await waiting()
+      await held(hour)
+      expect(opens()).toBe(2)
+      await opened("ses_1")
+      await opened("ses_2")
+      expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_2", job: { model: "q/n" } })
+    })
+
+    it("for a minute: waits", async () => {
+      await waiting()
+      await opened("ses_1")
+      await held(60_000)
+      expect(standing()).toBe("created.queued")
+      expect(troupe.record("j1")).toMatchObject({ model: "p/m", holdUntil: troupe.now() + 60_000 })
+    })
+
+    it.each<[string, Partial<JobInput>]>([
+      ["it has only other variants of the same", { fallbacks: [{ model: "p/m", variant: "low" }] }],
+      ["its session is of an earlier process, which may have asked it", { session: "ses_1" }],
+    ])("for an hour, where %s: waits", async (_, fields) => {
+      await waiting(fields)
+      if (!fields.session) await opened("ses_1")
+      await held(hour)
+      expect(standing()).toBe("created.queued")
+    })
+
+    it("for an hour, with one variant and another model left: asks the other model", async () => {
+      await waiting({ fallbacks: [{ model: "p/m", variant: "low" }, { model: "q/n" }] })
+      await opened("ses_1")
+      await held(hour)
+      expect(troupe.opening("j1").input).toMatchObject({ model: "q/n", fallbacks: [] })
+    })
+
+    it("where the next is of the same provider: that hold is not for it", async () => {
+      await waiting({ fallbacks: [{ model: "p/n" }] })
+      await opened("ses_1")
+      await held(hour)
+      await opened("ses_2")
+      expect(troupe.record("j1")).toMatchObject({ phase: "queued", model: "p/n" })
+      expect(troupe.record("j1").holdUntil).toBeUndefined()
+      await troupe.answer("w")
+      expect(standing()).toBe("prompting.working")
+    })
+
+    it.each(["before", "after"])(
+      "and that of the next one %s its session is there: asks the third",
+      async (when) => {
+        await waiting({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] })
+        await troupe.start("v", { model: "q/n" })
+        await opened("ses_v", "v")
+        await opened("ses_1")
+        await held(hour)
+        if (when === "after") await opened("ses_2")
+        // The same time, to the millisecond.
+        troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + hour)
+        await settled()
+        if (when === "before") await opened("ses_2")
+        await opened("ses_3")
+        expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_3", job: { model: "r/o" } })
+        expect(troupe.record("j1").attempts).toMatchObject([
+          { model: "p/m", session: "ses_1" },
+          { model: "q/n", session: "ses_2" },
+        ])
+      },
+    )
+
+    it("after it has moved to it: asks the third", async () => {
+      await start({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] }, { concurrency: limits })
+      await troupe.start("v", { model: "q/n" })
+      await opened("ses_v", "v")
+      await troupe.answer("j1", noKey)
+      await left()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.queued")
+      troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + hour)
+      await settled()
+      await opened("ses_3")
+      expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_3", job: { model: "r/o" } })
+    })
+
+    it("is cancelled in the session that is being made", async () => {
+      await waiting()
+      await opened("ses_1")
+      await held(hour)
+      await troupe.cancel("j1")
+      await opened("ses_2")
+      expect(troupe.record("j1")).toMatchObject({ state: "cancelled", session: "ses_2" })
+      expect(troupe.recording("j1").input).toMatchObject({ state: "cancelled", session: "ses_2" })
+    })
+
+    it("fails in the one it had where no other is made in time, counted from its move", async () => {
+      await waiting()
+      await opened("ses_1")
+      await troupe.pass(10_000)
+      await held(hour)
+      await troupe.pass(30_000)
+      expect(troupe.record("j1")).toMatchObject({
+        state: "failed",
+        session: "ses_1",
+        error: { kind: "create" },
+        endedAt: troupe.now(),
+      })
+    })
+
+    it("takes no slot for the model that it has left", async () => {
+      await waiting()
+      await opened("ses_1")
+      await held(hour)
+      await troupe.tell("j1", { type: "slot.granted", model: "p/m", at: troupe.now() })
+      await troupe.start("v", { model: "q/n" })
+      await opened("ses_v", "v")
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.working")
+      expect(troupe.record("v").phase).toBe("queued")
+    })
+  })
+
   it("says in its history why it goes on with another model", async () => {
     await start()
     await troupe.answer("j1", noKey)

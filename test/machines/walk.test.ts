@@ -19,6 +19,22 @@ quietXState()
 const jobs = {
   "a new job": everyJobStep(),
   "a job with a fallback": everyJobStep({ model: "p/m", fallbacks: [{ model: "q/n" }] }),
+  "a job with two fallbacks whose providers come and go": everyJobStep(
+    { model: "p/m", fallbacks: [{ model: "q/n" }, { model: "r/o" }] },
+    [
+      "its session opens",
+      "its session fails",
+      "it gets a slot",
+      "its provider is put on hold for long",
+      "its provider is on hold no longer",
+      "it is cancelled",
+      "its child answers",
+      "its model cannot be had",
+      "its child is left",
+      "its end is stored",
+      "its child stops",
+    ],
+  ),
   "a job that needs others": everyJobStep({ needs: [{ id: "j0", on: "done" }] }),
   "a blocked job whose session is there": everyJobStep({
     session: "ses_1",

@@ -34,6 +34,7 @@ export const happenings = {
   "its needs are met": { type: "needs.met", at },
   "a need of it is broken": { type: "need.broken", reason: "it needs j0, which failed", at },
   "its provider is put on hold": { type: "slot.held", until: at + 60_000, at },
+  "its provider is put on hold for long": { type: "slot.held", until: at + 600_000, at },
   "its provider is on hold no longer": { type: "slot.held", at },
   "it is cancelled": { type: "job.cancel", reason: "no longer needed", at },
   "its child works": { type: "child.active", activity },

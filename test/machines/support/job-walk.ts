@@ -21,14 +21,15 @@ type Step = { name: HappeningName; value: JobSnapshot["value"] }
 /**
  * Every event in every state that a job can be in, of which its machine says so: there by a shortest way, and on to an
  * end by a shortest way.
+ * @param among what may happen to it
  */
-export function everyStep(fields?: Partial<JobInput>): Scenario[] {
+export function everyStep(
+  fields?: Partial<JobInput>,
+  among = Object.keys(happenings) as HappeningName[],
+): Scenario[] {
   const input = jobInput(fields)
   // xstate types only what comes from outside; what it sends itself is an event like any other in a walk.
-  const events = Object.entries(happenings).map(([name, event]) => ({
-    ...event,
-    name,
-  })) as unknown as JobEvent[]
+  const events = among.map((name) => ({ ...happenings[name], name })) as unknown as JobEvent[]
   const options = {
     input,
     events,
@@ -79,9 +80,11 @@ const nameOf = (event: object) => Reflect.get(event, "name") as HappeningName
 
 /** What tells two states of a job apart as far as its future goes. */
 function keyOf({ value, context }: JobSnapshot): string {
-  const { asks, tools, ending, slotAt, holdUntil, waitedMs, isBlocked, job } = context
+  const { asks, tools, ending, slotAt, holdUntil, waitedMs, isBlocked, heldAt, movedAt, job } = context
   const ids = asks.map(({ id }) => id)
-  const has = [slotAt !== undefined, holdUntil !== undefined, waitedMs > 0, isBlocked, job.fallbacks?.length]
+  const isLong = job.fallbacks?.length && holdUntil !== undefined && holdUntil - (heldAt ?? 0) > 60_000
+  const waits = [slotAt !== undefined, holdUntil !== undefined, isLong, movedAt !== undefined, isBlocked]
+  const has = [...waits, waitedMs > 0, job.fallbacks?.length]
   return JSON.stringify([value, ids, tools.toSorted(), ending?.state, has])
 }
 

@@ -105,6 +105,29 @@ describe("A job whose model cannot be had", () => {
     )
   })
 
+  it("is not waited for where another job was told to come back in an hour: the next one is asked the same", async () => {
+    const { call, host, hear } = testServices({}, { concurrency: { total: 8, models: { "fake/m1": 1 } } })
+    await call("agents_start", { tasks: [task] })
+    const { prompt } = await promptAt(host, 0)
+    await call("agents_start", { tasks: [{ ...task, id: "b", model: ["fake/m1", "other/big"] }] })
+    const queued = () => call("agents_status", { ids: ["b"] })
+    expect((await queued()).jobs).toMatchObject([{ phase: "queued" }])
+    const [{ session: left = "" } = {}] = (await queued()).jobs
+    const next = Date.now() + 3_600_000
+    hear({ type: "session.retrying", session: prompt.session, attempt: 1, reason: "overloaded", next })
+    await until(() => host.prompts.some(({ prompt }) => prompt.model === "other/big"))
+    const asked = host.prompts.find(({ prompt }) => prompt.model === "other/big")
+    expect(asked?.prompt.text).toBe("do a")
+    const session = asked?.prompt.session ?? ""
+    expect(session).not.toBe(left)
+    await until(() => storedIn(host.sessions, left).movedTo === session)
+    expect(storedIn(host.sessions, session).key).toBe(storedIn(host.sessions, left).key)
+    expect(host.sessions.get(session)?.permission).toEqual(host.sessions.get(left)?.permission)
+    asked?.answer("by the other")
+    const { output } = await call("agents_wait", { ids: ["b"] })
+    expect(output).toMatch(/note="model other\/big, after fake\/m1 \(provider: fake on hold until /)
+  })
+
   it("shows in its status which model it has and why", async () => {
     const { call } = await moved()
     const { output } = await call("agents_status", {})
