@@ -1408,7 +1408,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a wait returns the failure of a job that is yet to go on",
       file: "src/plugin/tools/services.ts",
       edits: [{ from: " || goingOn?.has(record)", to: "" }],
-      suites: ["test/plugin/tools/graph.test.ts"],
+      suites: [graphTests],
     },
     {
       what: "a wait for a group returns without the jobs that it stands for",
