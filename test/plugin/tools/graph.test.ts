@@ -243,6 +243,13 @@ describe("A job that failed because of what it needs", () => {
     expect((await again).output).toMatch(/<job id="b" state="failed"/)
   })
 
+  it("is not waited for by a cancel, which has nothing to stop there", async () => {
+    const { call, stateOf } = await failing()
+    await call("agents_send", { id: "a", message: "try again" })
+    expect((await call("agents_cancel", { ids: ["b"] })).title).toBe("1 already ended")
+    expect(stateOf("a")).toBe("prompting.working")
+  })
+
   it("says that it is yet to go on where nobody waits for so long", async () => {
     const { call } = await failing()
     await call("agents_send", { id: "a", message: "try again" })
