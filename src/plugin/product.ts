@@ -259,6 +259,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     lineage,
     budgets,
     recovery,
+    dependents,
     starts,
     conversations,
     options,

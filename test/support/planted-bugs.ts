@@ -1405,6 +1405,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: [startAndWaitRaces],
     },
     {
+      what: "a wait returns the failure of a job that is yet to go on",
+      file: "src/plugin/tools/services.ts",
+      edits: [{ from: " || goingOn?.has(record)", to: "" }],
+      suites: [graphTests],
+    },
+    {
       what: "a wait for a group returns without the jobs that it stands for",
       file: "src/plugin/tools/services.ts",
       edits: [{ from: "if (!record?.isGroup)", to: "if (true)" }],

@@ -13,20 +13,59 @@ export type DependentsOptions = {
 export type Dependents = {
   /** Has those jobs of an owner go on that a need has failed and that none would fail now. */
   look(owner: string): void
+  /** Those that have failed and are yet to go on: what they need runs again, or has just been done. */
+  goingOn(owner: string): ReadonlySet<JobRecord>
+  /** Hears of each owner of whose jobs one cannot go on after all. Returns what ends the subscription. */
+  onGivenUp(listener: (owner: string) => void): () => void
   stop(): void
 }
 
 /** Lets jobs go on that failed because of what they need, once that is done after all. */
 export function followDependents({ records, messenger, warn }: DependentsOptions): Dependents {
-  const look = (owner: string) => {
-    for (const record of revivable(records.of(owner)))
-      messenger.goOn(record).catch((error) => warn(`${record.id} could not go on: ${wordsOf(error)}`))
+  const starting = new Set<JobRecord>()
+  const listeners = new Set<(owner: string) => void>()
+
+  function look(owner: string): void {
+    for (const record of revivable(records.of(owner))) void goOn(record)
   }
+
+  async function goOn(record: JobRecord): Promise<void> {
+    starting.add(record)
+    try {
+      await messenger.goOn(record)
+      starting.delete(record)
+    } catch (error) {
+      warn(`${record.id} could not go on: ${wordsOf(error)}`)
+      starting.delete(record)
+      for (const listener of listeners) listener(record.owner)
+    }
+  }
+
   const stop = records.subscribe((record, before) => {
     // One that is taken in had ended before: whether those that need it go on then is for recovery to say.
     if (record.state === "done" && before && !hasEnded(before)) look(record.owner)
   })
-  return { look, stop }
+  return {
+    look,
+    goingOn(owner) {
+      const all = records.of(owner)
+      const found = revivable(all)
+      const isLive = new Set(
+        all.filter((record) => !hasEnded(record) || starting.has(record)).map(({ id }) => id),
+      )
+      // Whatever needs one that is about to go on is about to do so itself.
+      for (let before = -1; before !== isLive.size; ) {
+        before = isLive.size
+        for (const record of found) if ([...isLive].some((id) => isFor(record, id))) isLive.add(record.id)
+      }
+      return new Set(found.filter(({ id }) => isLive.has(id)))
+    },
+    onGivenUp(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    stop,
+  }
 }
 
 /** Those that this job has failed, the group that it is one of among them, and those that they have. */

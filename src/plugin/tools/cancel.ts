@@ -31,7 +31,7 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
   const stop = (jobs: readonly JobRecord[]) =>
     troupe.cancel([...jobs], `cancelled by its owner${reason ? `: ${reason}` : ""}`)
   const { known, unknown } = await stopAll(services, call, all ? undefined : ids, stop)
-  await settled(services, known)
+  await settled(services, known, { test: hasEnded })
 
   const current = (records: readonly JobRecord[]) =>
     records.flatMap(({ id }) => troupe.records.get(owner, id) ?? [])

@@ -1,5 +1,6 @@
 import { hasEnded, isItemOf, type JobKey, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
+import type { Dependents } from "../children/dependents.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Host } from "../host/port.ts"
 import type { Options } from "../options.ts"
@@ -20,6 +21,7 @@ export type Services = {
   lineage: Lineage
   budgets: Pick<Budgets, "refusal" | "limitsCost" | "isLimited" | "standing" | "notes">
   recovery: Pick<Recovery, "owner" | "again" | "deliveredSince" | "elsewhere" | "isInDoubt">
+  dependents: Pick<Dependents, "goingOn" | "onGivenUp">
   starts: StartsUnderWay
   conversations: Pick<Conversations, "settled">
   options: Options
@@ -137,36 +139,48 @@ export function withoutResults(records: readonly JobRecord[]): Omit<JobRecord, "
   return withoutText(records).map(({ structured: _structured, ...rest }) => rest)
 }
 
-/** Resolves once `test` holds for all these jobs, and for those that groups among them stand for, or `signal` aborts. */
+/** Those of these jobs that are not over: they run, or go on once what they need is done after all. */
+export function unfinished({ dependents }: Services, records: readonly JobRecord[]): JobRecord[] {
+  const failed = records.find(({ error }) => error?.kind === "dependency")
+  const goingOn = failed && dependents.goingOn(failed.owner)
+  return records.filter((record) => !hasEnded(record) || goingOn?.has(record))
+}
+
+/** Resolves once all these jobs are over, and those that groups among them stand for, or `signal` aborts. */
 export function settled(
-  { troupe }: Services,
+  services: Services,
   jobs: readonly JobKey[],
-  { test = hasEnded, until, signal, onChange }: WaitOptions = {},
+  { test, until, signal, onChange }: WaitOptions = {},
 ): Promise<void> {
+  const { troupe, dependents } = services
   const isOver = () => {
     const records = current(troupe, jobs)
-    return until === "any" && records.length > 0 ? records.some(test) : records.every(test)
+    const open = test ? records.filter((record) => !test(record)) : unfinished(services, records)
+    return until === "any" && records.length > 0 ? open.length < records.length : open.length === 0
   }
   return new Promise((resolve) => {
     if (isOver() || signal?.aborted) return resolve()
     const finish = () => {
-      unsubscribe()
+      for (const unsubscribe of subscriptions) unsubscribe()
       signal?.removeEventListener("abort", finish)
       resolve()
     }
-    const unsubscribe = troupe.records.subscribe((changed) => {
+    const look = () => void (isOver() && finish())
+    const hear = (changed: JobRecord) => {
       const isMeant = ({ owner, id }: JobKey) =>
         owner === changed.owner && (id === changed.id || isItemOf(changed.id, id))
-      if (!jobs.some(isMeant)) return
-      onChange?.(current(troupe, jobs))
-      if (isOver()) finish()
-    })
+      if (jobs.some(isMeant)) onChange?.(current(troupe, jobs))
+      // That of another one may have ended what one of these waits for.
+      else if (!hasEnded(changed) || jobs.every(({ owner }) => owner !== changed.owner)) return
+      look()
+    }
+    const subscriptions = [troupe.records.subscribe(hear), dependents.onGivenUp(look)]
     signal?.addEventListener("abort", finish)
   })
 }
 
 type WaitOptions = {
-  /** Default: the job has ended. */
+  /** Default: the job is over. */
   test?: (record: JobRecord) => boolean
   /** Default: `all`. */
   until?: "all" | "any" | undefined

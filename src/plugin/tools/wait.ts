@@ -17,6 +17,7 @@ import {
   listed,
   type Services,
   settled,
+  unfinished,
   unknownTitle,
   unknownWords,
   withoutResults,
@@ -81,14 +82,18 @@ async function jobsToWaitFor(
   ids: string[] | undefined,
   signal: AbortSignal,
 ): Promise<Found> {
-  const look = (): Found =>
-    ids ? find(services, owner, ids) : { known: services.inbox.open(owner), unknown: [] }
+  const look = (): Found => (ids ? find(services, owner, ids) : { known: open(services, owner), unknown: [] })
   await services.starts.over(owner, signal)
   if (!ids) await services.recovery.deliveredSince(owner)
   const found = look()
   if (found.known.length > 0 && found.unknown.length === 0) return found
   await services.starts.announcedAndOver(owner, signal)
   return foundAnew(services, owner, look)
+}
+
+/** What runs, what is not delivered, and what is yet to go on. */
+function open(services: Services, owner: string): JobRecord[] {
+  return [...new Set([...services.inbox.open(owner), ...services.dependents.goingOn(owner)])]
 }
 
 function nothing(services: Services, owner: string, unknown: string[]): ToolAnswer {
@@ -114,9 +119,12 @@ async function report(
   reason: string,
 ): Promise<ToolAnswer> {
   const jobs = current(services.troupe, known)
-  const running = jobs.filter((record) => !hasEnded(record))
+  const running = unfinished(services, jobs)
   const now = services.now()
-  const read = await withTexts(services.host, jobs.filter(hasEnded))
+  const read = await withTexts(
+    services.host,
+    jobs.filter((record) => !running.includes(record)),
+  )
   const elsewhere = elsewhereWords(services, owner)
   if (!isAsked) await services.recovery.deliveredSince(owner)
   // From here on nothing waits: no other call can take them meanwhile.
@@ -133,7 +141,11 @@ async function report(
     ...(left.length > 0 ? [`No room for ${idsOf(left)}: call agents_wait again for ${them(left)}.`] : []),
     ...read.flatMap(({ record, text }) => (text.kind === "unreadable" ? unreadable(record, text.why) : [])),
     ...(running.length > 0 ? [`${reason} Still running:`] : []),
-    ...running.map((record) => statusLine(record, now)),
+    ...running.map((record) =>
+      hasEnded(record)
+        ? `${record.id}: goes on once what it needs is done after all`
+        : statusLine(record, now),
+    ),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
     ...(taken.length > 0 ? [`Already returned by another call: ${idsOf(taken)}.`] : []),

@@ -208,6 +208,55 @@ describe("A job that failed because of what it needs", () => {
     expect(troupe.records.get("owner", "b")?.needs).toEqual([{ id: "a", on: "done" }])
   })
 
+  it.each([
+    ["by its id", { ids: ["c"] }, ["c"]],
+    ["with all else", {}, ["a", "b", "c"]],
+  ])("is waited for %s while what it needs runs again", async (_, args, ids) => {
+    const { call, answer } = await failing()
+    await call("agents_send", { id: "a", message: "try again" })
+    const waiting = call("agents_wait", args)
+    let isOver = false
+    void waiting.then(() => (isOver = true))
+    await answer("a", "of a")
+    await settle()
+    await answer("b", "of b")
+    await settle()
+    expect(isOver).toBe(false)
+    await answer("c", "of c")
+    const { jobs, output } = await waiting
+    expect(jobs.map(({ id, state }) => [id, state])).toEqual(ids.map((id) => [id, "done"]))
+    expect(output).toMatch(/<job id="c"[^>]*>\nof c/)
+  })
+
+  it("is waited for no longer once what it needs has failed again, or it cannot go on", async () => {
+    const { call, answer, host } = await failing()
+    await call("agents_send", { id: "a", message: "try again" })
+    const waiting = call("agents_wait", { ids: ["c"] })
+    await settle()
+    await call("agents_cancel", { ids: ["a"] })
+    expect((await waiting).jobs.map(({ state }) => state)).toEqual(["failed"])
+    await call("agents_send", { id: "a", message: "and again" })
+    const again = call("agents_wait", { ids: ["b"], timeout: 60 })
+    await settle()
+    Object.assign(host, { session: async () => failed("the disk is full") })
+    await answer("a", "of a")
+    expect((await again).output).toMatch(/<job id="b" state="failed"/)
+  })
+
+  it("is not waited for by a cancel, which has nothing to stop there", async () => {
+    const { call, stateOf } = await failing()
+    await call("agents_send", { id: "a", message: "try again" })
+    expect((await call("agents_cancel", { ids: ["b"] })).title).toBe("1 already ended")
+    expect(stateOf("a")).toBe("prompting.working")
+  })
+
+  it("says that it is yet to go on where nobody waits for so long", async () => {
+    const { call } = await failing()
+    await call("agents_send", { id: "a", message: "try again" })
+    const { output } = await call("agents_wait", { ids: ["b"], timeout: 0.01 })
+    expect(output).toBe("The wait timed out. Still running:\nb: goes on once what it needs is done after all")
+  })
+
   it("goes on whatever has become of a job whose id looks like an item of it", async () => {
     const { call, stateOf, answer } = await failing(task("b.1"))
     await call("agents_cancel", { ids: ["b.1"] })
