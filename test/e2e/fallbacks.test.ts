@@ -157,6 +157,25 @@ describeBoth("A job whose model cannot be had", ({ open, start, tools }) => {
     })
   })
 
+  test("for more than a minute is not waited for by another job: its next one is asked, without asking a person again", async () => {
+    const task = { model: ["late/m1", "fake/m2"] }
+    script("come later", error(429, "Slow down", { "retry-after": "600" }))
+    await wait(await begin("come later", task))
+    script("do not wait")
+    const owner = await begin("do not wait", task)
+    const waited = await wait(owner)
+    const job = jobOf(waited)
+    expect(job).toMatchObject({ state: "done", model: "fake/m2", attempts: [{ model: "late/m1" }] })
+    expect(waited.output).toContain(`note="model fake/m2, after late/m1 (provider: late on hold until `)
+    expect(requests("do not wait").map(({ model, session, text }) => ({ model, session, text }))).toEqual([
+      { model: "m2", session: job.session, text: "do not wait" },
+    ])
+    expect(job.attempts?.[0]?.session).not.toBe(job.session)
+    expect(
+      oc.events.seen.filter((event) => event.type === "request.opened" && event.session === owner),
+    ).toHaveLength(1)
+  })
+
   test("and whose opencode is killed as its next one works is that job afterwards, and asks no model that is left", async () => {
     const options = { notify: "never", recover: "resume" }
     const own = await start({ model, plugin: { options } })
