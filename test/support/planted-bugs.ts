@@ -1512,7 +1512,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/supervisor-machine.ts",
       edits: [
         {
-          from: `if (!snapshot.matches({ prompting: { moving: "opening" } })) return`,
+          from: `if (!isPassedOver && !snapshot.matches({ prompting: { moving: "opening" } })) return`,
           to: "if (snapshot) return",
         },
       ],
