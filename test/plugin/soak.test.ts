@@ -82,8 +82,8 @@ describe("Many jobs, a third of them faulty", () => {
       timedOut: 20 * rounds.length,
     })
     const size = kept.reduce((sum, job) => sum + JSON.stringify([job, troupe.history(job)]).length, 0)
-    // In memory a record takes about twice what it takes as JSON.
-    expect(grown).toBeLessThan(4 * size)
+    // In memory a record takes about three times what it takes as JSON; an actor that was left, twenty times.
+    expect(grown).toBeLessThan(6 * size)
   }, 60_000)
 
   async function round(watch: Watch, owner: string): Promise<void> {
