@@ -11,7 +11,8 @@ import {
 import { cancel } from "./cancel.ts"
 import { send } from "./send.ts"
 import type { Services } from "./services.ts"
-import { answerOf, makeJobs } from "./start.ts"
+import { answerOf } from "./start/report.ts"
+import { makeJobs } from "./start/start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"
 
