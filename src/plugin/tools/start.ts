@@ -24,6 +24,7 @@ import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
 import { itemIds, needsFor, refuseUnmeetable } from "./graph.ts"
 import { chosenInTurn, optionalFallbacks, wrongFallbacks } from "./models.ts"
+import { refuseBeyond } from "./most-jobs.ts"
 import { listed, type Services, settled, treeKnown, withoutText } from "./services.ts"
 import { resultsOf } from "./wait.ts"
 
@@ -207,7 +208,7 @@ function refuseHopeless(services: Services, owner: string, items: readonly Item[
     items.flatMap((item) => ("task" in item && isOpenList(item.task) ? item.task.id : [])),
   )
   const free = items.map((item) => refuseTaken(services, owner, item, lists))
-  return refuseUnmeetable(free, services, owner)
+  return refuseUnmeetable(refuseBeyond(free), services, owner)
 }
 
 async function refuseSchema(item: Item, place: string): Promise<Item> {
