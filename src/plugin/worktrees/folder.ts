@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { chmod, lstat, mkdir, realpath, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
-import { join, relative, sep } from "node:path"
+import { isAbsolute, join, relative, sep } from "node:path"
 import { codeOf, WorktreeError } from "./errors.ts"
 
 /** Where all worktrees of this user's jobs are, outside of every project. */
@@ -12,8 +12,17 @@ export const worktreesFolder = (env: NodeJS.ProcessEnv = process.env): string =>
  * The folder of one repository in it, with a folder and a note (`<name>.json`) for each worktree.
  * @param commonDir what all worktrees of the repository share
  */
-export const folderOf = (folder: string, commonDir: string): string =>
-  join(folder, createHash("sha256").update(commonDir).digest("hex").slice(0, 16))
+export const folderOf = (folder: string, commonDir: string): string => join(folder, nameOf(commonDir))
+
+/** Where an apply to a working tree keeps what it needs: beside the worktrees, none of which is called so. */
+export const applyFolderOf = (ours: string, project: string): string =>
+  join(ours, notWorktrees.applying, nameOf(project))
+
+export const scratchOf = (ours: string): string => join(ours, notWorktrees.scratch)
+
+const notWorktrees = { applying: "applying", scratch: "scratch" }
+
+const nameOf = (path: string) => createHash("sha256").update(path).digest("hex").slice(0, 16)
 
 export const noteFile = (root: string): string => `${root}.json`
 
@@ -37,17 +46,11 @@ export async function makeFolder(folder: string): Promise<string> {
  * @throws WorktreeError where the path is in none
  */
 export function rootOf(folder: string, directory: string): string {
-  const [repository, name, ...below] = relative(folder, directory).split(sep)
-  const isInside = [repository, name, ...below].every((part) => part !== "..")
-  if (
-    !isInside ||
-    !repository ||
-    !name ||
-    name === "scratch" ||
-    relative(folder, directory).startsWith(sep)
-  ) {
-    throw notOurs(directory)
-  }
+  const path = relative(folder, directory)
+  const [repository, name] = path.split(sep)
+  const isInside = !isAbsolute(path) && repository !== ".." && !path.split(sep).includes("..")
+  const isWorktree = name !== undefined && !Object.values(notWorktrees).includes(name)
+  if (!isInside || !repository || !isWorktree) throw notOurs(directory)
   return join(folder, repository, name)
 }
 

@@ -19,3 +19,9 @@ export const shownName = (name: Name): string => Buffer.from(name, "latin1").toS
 /** For the file system. */
 export const pathOf = (root: string, name: Name): Buffer =>
   Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name, "latin1")])
+
+/** The folders that a file is in, the outermost first. */
+export function foldersOf(name: Name): Name[] {
+  const parts = name.split("/")
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"))
+}

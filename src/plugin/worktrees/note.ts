@@ -1,9 +1,7 @@
-import { randomUUID } from "node:crypto"
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { readFile } from "node:fs/promises"
 import * as z from "zod"
-import { codeOf } from "./errors.ts"
 import { noteFile, notOurs } from "./folder.ts"
+import { claimWhole, writeWhole } from "./whole-file.ts"
 
 /** All branches of jobs are below it; no other is ever moved or removed. */
 export const branchPrefix = "troupe/"
@@ -37,34 +35,11 @@ export type Note = z.infer<typeof Note>
 export type Made = Note & { root: string; gitDir: string }
 
 /** @returns whether it was free */
-export async function claimNote(root: string, note: Note): Promise<boolean> {
-  const draft = await writeDraft(root, note)
-  try {
-    await link(draft, noteFile(root))
-    return true
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false
-    throw error
-  } finally {
-    await rm(draft, { force: true })
-  }
-}
+export const claimNote = (root: string, note: Note): Promise<boolean> =>
+  claimWhole(noteFile(root), JSON.stringify(note))
 
-export async function writeNote(root: string, note: Note): Promise<void> {
-  await rename(await writeDraft(root, note), noteFile(root))
-}
-
-/** Written whole under another name first: nobody ever reads half of one. */
-async function writeDraft(root: string, note: Note): Promise<string> {
-  const draft = join(dirname(root), `.${process.pid}-${randomUUID()}`)
-  try {
-    await writeFile(draft, JSON.stringify(note), { mode: 0o600, flag: "wx" })
-    return draft
-  } catch (error) {
-    await rm(draft, { force: true })
-    throw error
-  }
-}
+export const writeNote = (root: string, note: Note): Promise<void> =>
+  writeWhole(noteFile(root), JSON.stringify(note))
 
 /** Nothing where there is none, or something else. */
 export async function readNote(root: string): Promise<Note | undefined> {

@@ -2,11 +2,15 @@ import { randomUUID } from "node:crypto"
 import { copyFile, mkdir, readdir, rm, stat, utimes } from "node:fs/promises"
 import { join } from "node:path"
 import { codeOf } from "./errors.ts"
+import { scratchOf } from "./folder.ts"
 import { isAlive } from "./inhabitants.ts"
 
-/** A folder for `act` alone, gone afterwards. What a process that was killed has left goes with the next one. */
-export async function withScratch<T>(folder: string, act: (scratch: string) => Promise<T>): Promise<T> {
-  const scratch = join(folder, "scratch")
+/**
+ * A folder for `act` alone, gone afterwards. What a process that was killed has left goes with the next one.
+ * @param ours the folder of the repository's worktrees
+ */
+export async function withScratch<T>(ours: string, act: (scratch: string) => Promise<T>): Promise<T> {
+  const scratch = scratchOf(ours)
   const own = join(scratch, `${process.pid}-${randomUUID()}`)
   await mkdir(own, { recursive: true, mode: 0o700 })
   try {

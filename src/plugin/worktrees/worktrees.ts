@@ -1,4 +1,6 @@
 import { resolve } from "node:path"
+import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
+import type { Recovered } from "./apply/recover.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
 import { fileFailure } from "./errors.ts"
 import { makeFolder, rootOf, worktreesFolder } from "./folder.ts"
@@ -23,6 +25,10 @@ export type Worktrees = {
   changedFiles(directory: string, call?: Call): Promise<string[]>
   /** The files that other jobs have changed too; one whose worktree is gone has none. */
   overlaps(directory: string, others: { job: string; directory: string }[], call?: Call): Promise<Overlap[]>
+  /** What applying jobs to where an owner works would do, and the means to do it. */
+  prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
+  /** Ends an apply that a crash has interrupted there; any other call of `prepareApply` does too. */
+  recover(directory: string, call?: Call): Promise<Recovered>
 }
 
 export type Surroundings = {
@@ -61,6 +67,13 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         })
         return overlapsOf(files, await Promise.all(theirs))
       }),
+    prepareApply: (request, call) =>
+      inWords(async () => {
+        const prepared = await prepareApply(git, at, request, call)
+        if (prepared.type === "refused") return prepared
+        return { ...prepared, write: (call) => inWords(() => prepared.write(call)) }
+      }),
+    recover: (directory, call) => inWords(() => recoverAt(git, at, directory, call)),
   }
 }
 
