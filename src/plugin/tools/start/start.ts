@@ -8,6 +8,7 @@ import { refuseTaken } from "./ids.ts"
 import type { Item } from "./item.ts"
 import { startAll } from "./jobs.ts"
 import { wrongFallbacks } from "./models.ts"
+import { refuseBeyond } from "./most-jobs.ts"
 import { notesOn, unpriced } from "./notes.ts"
 import type { Made } from "./report.ts"
 import { checked } from "./tasks.ts"
@@ -59,5 +60,5 @@ async function mayStart({ lineage, options }: Services, session: string): Promis
 
 /** What can never start, whoever permits it. */
 function refuseHopeless(services: Services, owner: string, items: readonly Item[]): Item[] {
-  return refuseUnmeetable(refuseTaken(services, owner, items), services, owner)
+  return refuseUnmeetable(refuseBeyond(refuseTaken(services, owner, items)), services, owner)
 }
