@@ -1,3 +1,4 @@
+import { placeholder } from "../../machines/description.ts"
 import type { Answer, ChildInput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
@@ -8,8 +9,6 @@ import { failure } from "./failure.ts"
 
 /** Jobs that one task comes to at most. */
 export const mostItems = 64
-/** What stands for an item in the words of its task. */
-export const placeholder = "{{item}}"
 /** How many that are left out are named, and how much of each is shown, characters. */
 const mostNamed = 20
 const longestNamed = 100

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto"
+import { placeholder } from "../../machines/description.ts"
 import type { JobInput } from "../../machines/events.ts"
 import { type Budget, groupOf, hasEnded, isItemOf, type JobKey } from "../../machines/record.ts"
 import { parse } from "../../util/parse.ts"
 import { oneLine } from "../../util/plain.ts"
-import { leftOut, mostItems, placeholder, withItem } from "../children/items.ts"
+import { leftOut, mostItems, withItem } from "../children/items.ts"
 import { childRules } from "../children/permissions.ts"
 import { loadSchema } from "../children/schema/schemas.ts"
 import type {

@@ -1,7 +1,8 @@
+import { descriptionOf } from "../../machines/description.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { answer } from "./answer.ts"
-import { descriptionOf, placeWords, stateWords } from "./rows.ts"
+import { placeWords, stateWords } from "./rows.ts"
 
 /** What a person can do with a job. */
 export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner" | "inspect"

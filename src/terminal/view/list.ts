@@ -1,6 +1,7 @@
+import { descriptionOf } from "../../machines/description.ts"
 import { countsOf, sortedByUrgency } from "../glance.ts"
 import { hasEnded, type Overview, type ShownJob, type Spending } from "../jobs.ts"
-import { countedAs, countWords, descriptionOf, keyOf, stateWords } from "./rows.ts"
+import { countedAs, countWords, keyOf, stateWords } from "./rows.ts"
 import { spentWords } from "./spent.ts"
 
 /** A line of the list of all jobs. */

@@ -1,3 +1,4 @@
+import { descriptionOf } from "../../machines/description.ts"
 import { duration, timeOf } from "../../machines/durations.ts"
 import type { JobPhase } from "../../machines/record.ts"
 import { oneLine } from "../../util/plain.ts"
@@ -148,10 +149,6 @@ function itemWords({ all, done, failed, cancelled }: Items): string {
   ]
   return [`${done} of ${all} done`, ...others].join(", ")
 }
-
-/** A group's is written for its jobs: each has its item there. */
-export const descriptionOf = ({ description, isGroup }: ShownJob): string =>
-  isGroup ? description.replaceAll("{{item}}", "each item") : description
 
 /** Which model a job has come to, where others were tried before. */
 function modelWords({ model, attempts = [] }: ShownJob): string {

@@ -44,11 +44,12 @@ export function sidebar({ jobs, color, open }: Terminal, owner: string, showAll:
   const budgets = () => shown().budgets.map((_, index) => String(index))
   const budget = (index: string): Element => {
     const shownBudget = () => shown().budgets[Number(index)]
-    return cutLine(
+    const words = cutLine(
       () => shownBudget()?.words ?? "",
       () => color(shownBudget()?.isSpent ? "attention" : "muted"),
       () => "start",
     )
+    return h("box", { flexDirection: "row" }, words)
   }
 
   const hasJobs = createMemo(() => known().jobs.length > 0)
