@@ -56,17 +56,19 @@ export function Jobs() {
           Jobs <span class="quiet">{found.value.length}</span>
         </Heading>
         <Chips />
-        {address.value.list === "tree" && found.value.length > 0 && <FoldAll />}
-        <div class="switch" role="group" aria-label="Grouping">
-          {(["tree", "flat"] as const).map((list) => (
-            <a
-              key={list}
-              href={hrefTo({ list })}
-              aria-current={address.value.list === list ? "true" : undefined}
-            >
-              {list === "tree" ? "By owner" : "Flat"}
-            </a>
-          ))}
+        <div class="shape">
+          {address.value.list === "tree" && found.value.length > 0 && <FoldAll />}
+          <div class="switch" role="group" aria-label="Grouping">
+            {(["tree", "flat"] as const).map((list) => (
+              <a
+                key={list}
+                href={hrefTo({ list })}
+                aria-current={address.value.list === list ? "true" : undefined}
+              >
+                {list === "tree" ? "By owner" : "Flat"}
+              </a>
+            ))}
+          </div>
         </div>
       </div>
       {found.value.length === 0 ? (
