@@ -1,5 +1,5 @@
+import { placeholder } from "../../../machines/description.ts"
 import { oneLine } from "../../../util/plain.ts"
-import { placeholder } from "../../children/items.ts"
 import { loadSchema } from "../../children/schema/schemas.ts"
 import type { ToolCall } from "../../host/port.ts"
 import type { Owner } from "../../owners/lineage.ts"
