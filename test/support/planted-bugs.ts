@@ -1012,9 +1012,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a hold ends with the job that was told, however that ends",
       file: "src/machines/troupe.ts",
-      edits: [
-        { from: `if (record.state === "done") answered(`, to: "answered(" },
-      ],
+      edits: [{ from: `if (record.state === "done") answered(`, to: "answered(" }],
       suites: [troupeTests],
     },
     {
@@ -1065,7 +1063,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "what is told of the step before passes for an answer to the next",
       file: "src/plugin/children/watch.ts",
-      edits: [{ from: "            answers()\n            askedAt = now()\n", to: "            answers()\n" }],
+      edits: [
+        { from: "            answers()\n            askedAt = now()\n", to: "            answers()\n" },
+      ],
       suites: ["test/plugin/children/watch.test.ts"],
     },
     {
