@@ -139,7 +139,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a task is started that needs a refused one",
-      file: "src/plugin/tools/graph.ts",
+      file: "src/plugin/tools/start/graph.ts",
       edits: [{ from: "return isRefused(task) ?", to: "return false ?" }],
       suites: [graphTests],
     },
@@ -185,16 +185,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: ["test/plugin/children/messenger.test.ts"],
     },
     {
-      what: "ids are looked up before the user permits the start",
-      file: "src/plugin/tools/start.ts",
+      what: "ids are looked up once, before the user permits the start",
+      file: "src/plugin/tools/start/ids.ts",
       edits: [
         {
-          from: "  const checked: Item[] = []",
-          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked: Item[] = []",
-        },
-        {
-          from: "const taken = takerOf(services, session, id)",
-          to: 'const taken = owner.taken.get(id) && ""',
+          from: "const own = troupe.records.get(owner, id)",
+          to: "troupe.taken ??= new Map(troupe.records.of(owner).map((job) => [job.id, job]))\n  const own = troupe.taken.get(id)",
         },
       ],
       suites: [startRaces],
@@ -1258,7 +1254,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a start that somebody had to permit does not see that all was spent meanwhile",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/start.ts",
       edits: [{ from: "  refuseSpent(services, call)\n  const ready", to: "  const ready" }],
       suites: [budgetTests],
     },
@@ -1425,7 +1421,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a start that waits returns what another call has returned",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/report.ts",
       edits: [{ from: "isAsked: false, said }", to: "isAsked: true, said }" }],
       suites: [startAndWaitRaces],
     },
@@ -1443,7 +1439,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a start that waits keeps what was refused to itself",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/report.ts",
       edits: [{ from: "isAsked: false, said }", to: "isAsked: false }" }],
       suites: [startAndReturnTests],
     },
@@ -1492,13 +1488,13 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a task that names no agent gets one that its owner may not start",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/agents.ts",
       edits: [{ from: "there.find((each) => isPermitted(owner, each))", to: "there[0]" }],
       suites: [startAndReturnTests],
     },
     {
       what: "nobody hears that a task has another agent than usual",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/report.ts",
       edits: [{ from: "    ...reassigned(outcomes),\n    ...unasked", to: "    ...unasked" }],
       suites: [startAndReturnTests],
     },

@@ -1,5 +1,5 @@
-import { mostInCall, mostItems } from "../children/items.ts"
-import type { Task } from "./arguments.ts"
+import { mostInCall, mostItems } from "../../children/items.ts"
+import type { Task } from "../arguments.ts"
 
 type Refused = { name: string; refused: string }
 
