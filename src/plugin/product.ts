@@ -251,7 +251,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     titles,
     now,
   })
-  const terminal = serveTerminal({ host, troupe, messenger, turns, link: inspection.link })
+  const terminal = serveTerminal({ host, troupe, messenger, turns, budgets, link: inspection.link })
   const tools = jobTools({
     troupe,
     host,

@@ -1,3 +1,4 @@
+import { placeholder } from "../../machines/description.ts"
 import type { Answer, ChildInput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
@@ -10,8 +11,6 @@ import { failure } from "./failure.ts"
 export const mostItems = 64
 /** Jobs that one call comes to at most, with all the items that its jobs find. */
 export const mostInCall = 512
-/** What stands for an item in the words of its task. */
-export const placeholder = "{{item}}"
 /** How many that are left out are named, and how much of each is shown, characters. */
 const mostNamed = 20
 const longestNamed = 100

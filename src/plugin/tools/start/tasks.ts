@@ -1,10 +1,9 @@
-import { parse } from "../../../util/parse.ts"
+import { placeholder } from "../../../machines/description.ts"
 import { oneLine } from "../../../util/plain.ts"
-import { placeholder } from "../../children/items.ts"
 import { loadSchema } from "../../children/schema/schemas.ts"
 import type { ToolCall } from "../../host/port.ts"
 import type { Owner } from "../../owners/lineage.ts"
-import { Task } from "../arguments.ts"
+import { readTask, type Task } from "../arguments.ts"
 import { agentFor } from "./agents.ts"
 import type { Catalog } from "./catalog.ts"
 import type { Item } from "./item.ts"
@@ -13,15 +12,15 @@ import { chosenInTurn } from "./models.ts"
 /** Characters of an id that still has room for the number of an item. */
 const longestListId = 37
 
-/** What can be said of a task by itself. @param place what people call it */
+/** What can be said of a task by itself. */
 export async function checked(
   catalog: Catalog,
   owner: Owner,
   call: ToolCall,
   given: unknown,
-  place: string,
+  index: number,
 ): Promise<Item> {
-  return refuseSchema(read(catalog, owner, call, given, place), `${place}.schema`)
+  return refuseSchema(read(catalog, owner, call, given, index), `tasks[${index}].schema`)
 }
 
 function read(
@@ -29,10 +28,11 @@ function read(
   owner: Owner,
   call: ToolCall,
   given: unknown,
-  place: string,
+  index: number,
 ): Item {
+  const place = `tasks[${index}]`
   const name = nameOf(given) ?? place
-  const parsed = parse(Task, given, place)
+  const parsed = readTask(given, index)
   if (!parsed.ok) return { name, refused: parsed.problems.join("; ") }
   const task = parsed.value
   const wrongEach = problemWithEach(task, place)
