@@ -88,8 +88,10 @@ export type JobInput = {
   askedAt: number
   /** 1 for a new job; each follow-up counts up. */
   run: number
-  /** The child session of an earlier run. */
+  /** The child session of an earlier run or process. */
   session?: string | undefined
+  /** Nobody has asked anything in that session: the job can leave it for another model's. */
+  isUnasked?: true | undefined
   /**
    * What earlier runs left: their text stays until this run has one of its own. What of it their owner has not been
    * given goes before that one.

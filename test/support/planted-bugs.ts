@@ -1053,7 +1053,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "all jobs of a provider ask it at once that is believed no longer",
       file: "src/machines/limits.ts",
-      edits: [{ from: "return isNamed ? [] :", to: "return isNamed || true ? [] :" }],
+      edits: [
+        { from: "return isNamed || isUntried(limits, each) ? [] :", to: "return isNamed || true ? [] :" },
+      ],
       suites: [limitTests, troupeTests],
     },
     {

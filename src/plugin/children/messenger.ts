@@ -86,7 +86,8 @@ export function createMessenger({
       await holdBack(record)
       const stored = await store.read(record.session)
       if (!stored) throw new Error("opencode does not say what it was asked")
-      await runAgain(record, { prompt: stored.prompt, needs: record.needs }, stored)
+      const isNew = (await isUnasked(record)) && ({ isUnasked: true } as const)
+      await runAgain(record, { prompt: stored.prompt, needs: record.needs, ...isNew }, stored)
     })
   }
 
@@ -166,7 +167,7 @@ export function createMessenger({
   /** @param sent what it is sent, where it is */
   async function runAgain(
     record: JobRecord,
-    { prompt, needs }: Pick<JobInput, "prompt" | "needs">,
+    { prompt, needs, isUnasked }: Pick<JobInput, "prompt" | "needs" | "isUnasked">,
     stored: StoredJob | undefined,
     sent?: { message: string; call?: Sender | undefined },
   ): Promise<string> {
@@ -206,6 +207,7 @@ export function createMessenger({
       askedAt: now(),
       run: record.run + 1,
       session: record.session,
+      isUnasked,
       earlier: {
         text: text.kind === "text" ? text.text : undefined,
         isUndelivered,
@@ -263,7 +265,11 @@ export function createMessenger({
       const record = troupe.records.get(owner, need.id)
       return record && hasEnded(record) && standingOf(need, endOf(record)) === "met"
     })
-    return { prompt: `${prompt}\n\n${message}`, needs: met.length > 0 ? met : undefined }
+    return {
+      prompt: `${prompt}\n\n${message}`,
+      needs: met.length > 0 ? met : undefined,
+      isUnasked: true as const,
+    }
   }
 
   return { send, goOn, reach }

@@ -127,6 +127,7 @@ export function findingOf(evidence: Evidence): Finding {
   const job = {
     ...again(),
     ...(record.needs && hasBegun && { hasBegun: true as const }),
+    ...(messages.length === 0 && !isRunning && { isUnasked: true as const }),
   }
   if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
   if (record.needs && !hasBegun) return { type: "blocked", job, interrupted }

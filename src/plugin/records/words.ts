@@ -64,9 +64,10 @@ function textWords(text: TextOf): string {
 }
 
 /** `model openai/y, after anthropic/x (provider: Invalid API key (HTTP 401))`; empty where it has had no other. */
-function modelWords({ model, attempts = [], run, state }: JobRecord): string {
+function modelWords({ model, attempts = [], run, state, startedAt }: JobRecord): string {
   // What was not asked yet is named in the reason.
-  const isUnasked = state === "failed" && run === 1 && attempts.at(-1)?.session === undefined
+  const isNew = run === 1 || startedAt === undefined
+  const isUnasked = state === "failed" && isNew && attempts.at(-1)?.session === undefined
   if (attempts.length === 0 || isUnasked) return ""
   const left = attempts.map(({ model, error }) => `${model ?? "another"} (${excerpt(reasonOf(error))})`)
   return `model ${model ?? "another"}, after ${left.join(" and ")}`
