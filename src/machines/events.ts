@@ -81,6 +81,8 @@ export type JobInput = {
    * description are those of the items' jobs.
    */
   each?: EachItem | undefined
+  /** This run begins by itself, once what the job needs is done after all. */
+  wentOn?: true | undefined
   /** Its child was asked in an earlier process: whatever it needed had ended, and is not waited for again. */
   hasBegun?: true | undefined
   createdAt: number

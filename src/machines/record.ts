@@ -159,6 +159,8 @@ export const JobRecord = z.object({
   isGroup: z.literal(true).optional(),
   /** What it waited or waits for, in the order in which it was asked for. */
   needs: z.array(Need).optional(),
+  /** This run began by itself: what it needs had failed it before, and was done after all. */
+  wentOn: z.literal(true).optional(),
   /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */
   holdUntil: epochMs.optional(),
   /** The models that were tried before `model`, oldest first. */

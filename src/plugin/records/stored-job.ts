@@ -92,7 +92,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, attempts, each, needs } = job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, wentOn } = job
   const { run, createdAt, earlier } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
@@ -106,6 +106,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     attempts,
     ...(each && { isGroup: true }),
     needs,
+    wentOn,
     state: "created",
     run,
     createdAt,

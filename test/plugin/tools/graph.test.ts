@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
+import { openJobs } from "../../../src/plugin/owners/system-prompt.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
@@ -20,6 +21,8 @@ function services(...given: Parameters<typeof testServices>) {
   }
   return {
     ...all,
+    /** What a compaction is to keep. */
+    openJobs: () => openJobs(all.inbox.open("owner"), all.now()),
     start: (...tasks: object[]) => all.call("agents_start", { tasks }),
     stateOf: (id: string) => {
       const { state, phase } = all.troupe.records.get("owner", id) ?? {}
@@ -88,6 +91,16 @@ describe("A task that needs others", () => {
     expect(text?.split("\n\n")[1]).toBe(
       `Take <${tag} job="a" state="done">\n$& and {{b}}\n</${tag}>, not {{x}} or {{ a }}, {{}} or {{b}}.`,
     )
+  })
+
+  it("is said to wait for those of them that have not ended yet", async () => {
+    const { start, call, answer, openJobs } = services()
+    await start(task("a"), task("b"), needing("c", "a", "b"))
+    await answer("a", "of a")
+    expect((await call("agents_status", { ids: ["c"] })).output).toMatch(
+      /^c: created\.blocked [^,]*, waits for b$/,
+    )
+    expect(openJobs()).toMatch(/^c: created\.blocked [^,]*, waits for b$/m)
   })
 
   it("is told how those ended of which it needs only the end", async () => {
@@ -297,6 +310,25 @@ describe("A job that failed because of what it needs", () => {
     await settle()
     expect(textFor("b")).toBe("do b\n\nDo without.")
     expect(stateOf("c")).toBe("failed")
+  })
+
+  it("was not failed by it where it was cancelled meanwhile: sent on, it waits for what is still to end, and says so", async () => {
+    const { start, call, answer, stateOf, textFor } = services()
+    await start(task("a"), task("b"), needing("c", "a", "b"))
+    await answer("a", "of a")
+    await call("agents_cancel", { ids: ["c"] })
+    const { output } = await call("agents_send", { id: "c", message: "Go on after all." })
+    expect(output).toMatch(
+      /^Run 2 starts once these have ended: b; agents_wait returns its result\.\nc: created\.blocked .*, waits for b$/,
+    )
+    await settle()
+    expect([stateOf("c"), textFor("c")]).toEqual(["created.blocked", undefined])
+    await answer("b", "of b")
+    await settle()
+    expect(textFor("c")).toMatch(/\nof a\n.*\nof b\n.*\n\ndo c\n\nGo on after all\.$/s)
+    await answer("c", "of c")
+    // Its owner has sent it on: nothing else has.
+    expect((await call("agents_wait", { ids: ["c"] })).output).not.toContain("it ran again")
   })
 
   it("begins once where its owner sends it a message at the same moment", async () => {
