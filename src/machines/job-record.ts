@@ -57,6 +57,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
     waitingSince: context.waitingSince,
     error: ending?.error,
+    formerItems: context.formerItems,
     needs: job.needs,
     wentOn: job.wentOn,
     // Before that it waits for something else first.

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import type { ChildInput } from "../../machines/effects.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { isItemOf, type JobRecord } from "../../machines/record.ts"
+import { isItemOf, type JobRecord, standsFor } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { Host } from "../host/port.ts"
 import { type TextOf, textOf } from "../records/texts.ts"
@@ -28,9 +28,10 @@ export type HandOverOptions = {
 export async function withResults(child: ChildInput, options: HandOverOptions): Promise<string> {
   const { job } = child
   const ids = (job.needs ?? []).flatMap(({ id }) => {
-    if (!options.records.get(job.owner, id)?.isGroup) return [id]
+    const group = options.records.get(job.owner, id)
+    if (!group?.isGroup) return [id]
     // One that stands for others has no result of its own.
-    const items = options.records.of(job.owner).filter((record) => isItemOf(record.id, id))
+    const items = options.records.of(job.owner).filter((record) => standsFor(group, record.id))
     return items.length > 0 ? items.map((record) => record.id) : [id]
   })
   const results = await Promise.all(

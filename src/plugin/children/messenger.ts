@@ -201,6 +201,7 @@ export function createMessenger({
       attempts: record.attempts,
       schema: stored?.schema,
       each: stored?.each,
+      item: stored?.item,
       mayStartJobs: stored?.mayStartJobs,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,

@@ -199,9 +199,10 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, each, fallbacks, ownerAgent, ...others } = stored
+  const { record, prompt, variant, schema, each, item, fallbacks, ownerAgent, ...others } = stored
   const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
-  const { id, owner, batch, budget, description, agent, model, attempts, needs, wentOn, run, createdAt } = record
+  const { id, owner, batch, budget, description, agent, model, attempts, needs, wentOn, run, createdAt } =
+    record
   return {
     id,
     owner,
@@ -218,6 +219,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     attempts,
     startedBy: ownerAgent === undefined ? undefined : { message: "", agent: ownerAgent },
     each,
+    item,
     mayStartJobs,
     needs,
     wentOn,

@@ -52,6 +52,8 @@ const Fields = z.object({
       idleMs: z.number().positive(),
     })
     .optional(),
+  /** For one of the items that another job has found: see `JobInput`. */
+  item: z.string().optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -80,6 +82,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     fallbacks: job.fallbacks,
     schema: job.schema,
     each: job.each,
+    item: job.item,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,

@@ -10,8 +10,8 @@ const excerptLength = 160
 const shortLength = 2_000
 const allShortLength = 12_000
 
-/** Characters of why a job did not end as `done`: providers may answer with whole pages. */
-const longestReason = 2_000
+/** Characters of why a job did not end as `done`: all of what is made today, and an earlier version had no bound. */
+const longestReason = 3_000
 
 /**
  * `a: prompting.working 12 s, bash: ls, 1.2k tokens`

@@ -1,5 +1,5 @@
 import { openNeeds } from "../../machines/needs.ts"
-import { hasEnded, isItemOf, type JobKey, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, isItemOf, type JobKey, type JobRecord, standsFor } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Dependents } from "../children/dependents.ts"
 import type { Messenger } from "../children/messenger.ts"
@@ -51,7 +51,7 @@ export function current({ records }: Pick<Troupe, "records">, jobs: readonly Job
   const found = jobs.flatMap(({ owner, id }) => {
     const record = records.get(owner, id)
     if (!record?.isGroup) return record ?? []
-    return [record, ...records.of(owner).filter((each) => isItemOf(each.id, id))]
+    return [record, ...records.of(owner).filter((each) => standsFor(record, each.id))]
   })
   return [...new Set(found)]
 }

@@ -31,8 +31,9 @@ import { resultsOf } from "./wait.ts"
 const descriptionLength = 40
 /** For what stands for other jobs, each of which has a time of its own: what timers can count to. Milliseconds. */
 const longestMs = 2_000_000_000
-/** Characters of an id that still has room for the number of an item. */
+/** Characters of an id that still has room for the number of an item; of a list that may change, for later ones too. */
 const longestListId = 37
+const longestOpenListId = 35
 
 /** One of the asked tasks: it can start, or there is a reason why not. */
 type Item = Sound | Refused
@@ -196,17 +197,18 @@ function problemWithEach({ id = "", prompt, each }: Task, place: string): string
   if (each === undefined) return undefined
   if (!prompt.includes(placeholder))
     return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
-  if (id.length > longestListId)
-    return `${place}.id has ${id.length} characters: with each it must have at most ${longestListId}`
+  const longest = Array.isArray(each) ? longestListId : longestOpenListId
+  if (id.length > longest)
+    return `${place}.id has ${id.length} characters: with each it must have at most ${longest}`
   return undefined
 }
 
 /** What can never start, whoever permits it. */
 function refuseHopeless(services: Services, owner: string, items: readonly Item[]): Item[] {
-  const lists = new Set(
-    items.flatMap((item) => ("task" in item && isOpenList(item.task) ? item.task.id : [])),
+  const lists = items.flatMap((item) => ("task" in item && item.task.each ? item.task : []))
+  const free = items.map((item, index) =>
+    refuseItems(refuseTaken(services, owner, item), lists, `tasks[${index}]`),
   )
-  const free = items.map((item) => refuseTaken(services, owner, item, lists))
   return refuseUnmeetable(free, services, owner)
 }
 
@@ -216,17 +218,11 @@ async function refuseSchema(item: Item, place: string): Promise<Item> {
   return loaded.ok ? item : { name: item.name, refused: loaded.problems.join("; ") }
 }
 
-/** @param lists the ids of the tasks of this call for each item that another job will find */
-function refuseTaken(
-  services: Services,
-  owner: string,
-  item: Item,
-  lists: ReadonlySet<string | undefined>,
-): Item {
+function refuseTaken(services: Services, owner: string, item: Item): Item {
   if ("refused" in item || item.task.id === undefined) return item
   const { id, each } = item.task
   for (const wanted of Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]) {
-    const taker = takerOf(services, owner, wanted) ?? takerAmong(lists, wanted)
+    const taker = takerOf(services, owner, wanted)
     if (taker !== undefined) return refusedAsTaken(item.name, wanted, taker)
   }
   const taken = isOpenList(item.task) ? itemOf(services, owner, id) : undefined
@@ -243,10 +239,22 @@ function itemOf({ troupe, recovery }: Services, owner: string, list: string): st
   return known.find(({ id }) => isItemOf(id, list))?.id
 }
 
-function takerAmong(lists: ReadonlySet<string | undefined>, id: string): string | undefined {
-  const list = groupOf(id)
-  return list !== undefined && lists.has(list) ? forItemsOf(list) : undefined
+/** A task with the id of an item of another: that has it, whichever of the two comes first. @param lists those with items */
+function refuseItems(item: Item, lists: readonly Task[], place: string): Item {
+  if ("refused" in item || item.task.id === undefined) return item
+  const { id, each } = item.task
+  const wanted = Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]
+  const list = lists.find((other) => other.id !== id && wanted.some((one) => hasItemOf(other, one)))?.id
+  if (list === undefined) return item
+  return {
+    name: item.name,
+    refused: `${place} cannot have this id, which an item of ${list} has; choose another, or leave it out`,
+  }
 }
+
+/** All that could be items of a list that is not known yet are. */
+const hasItemOf = ({ id = "", each = [] }: Task, item: string) =>
+  Array.isArray(each) ? itemIds(id, each).includes(item) : isItemOf(item, id)
 
 const forItemsOf = (list: string) => ` by the items of ${list}`
 

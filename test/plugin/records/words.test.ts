@@ -195,8 +195,7 @@ describe("A line of a status", () => {
 
   it("is paused while a person is waited for", () => {
     const waiting = running({ startedAt: now - 50_000, waitedMs: 5_000, waitingSince: now - 30_000 })
-    for (const later of [now, now + 60_000])
-      expect(lineOf(waiting, later)).toBe("j1: prompting.working 15 s")
+    for (const later of [now, now + 60_000]) expect(lineOf(waiting, later)).toBe("j1: prompting.working 15 s")
   })
 
   it("says how long it has been there where it has not begun", () => {
