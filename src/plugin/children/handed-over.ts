@@ -7,6 +7,7 @@ import type { Host } from "../host/port.ts"
 import { type TextOf, textOf } from "../records/texts.ts"
 import { excerpt } from "../records/words.ts"
 import { failure } from "./failure.ts"
+import type { KeptResult } from "./kept-results.ts"
 
 /** Characters of all results together that a child is handed with its prompt. */
 const mostHandedOver = 30_000
@@ -16,8 +17,8 @@ const longestReason = 300
 export type HandOverOptions = {
   host: Pick<Host, "session" | "messages">
   records: Pick<Records, "get" | "of">
-  /** Keeps a result whose end is cut off, under a name, and returns the path; nothing where there is no way. */
-  keep: (name: string, text: string) => Promise<string | undefined>
+  /** Keeps a result whose end is cut off, and returns the path; nothing where there is no way. */
+  keep: (result: KeptResult, text: string) => Promise<string | undefined>
 }
 
 /**
@@ -45,7 +46,7 @@ export async function withResults(child: ChildInput, options: HandOverOptions): 
       const most = shares[index] ?? 0
       return text.length <= most
         ? result
-        : { ...result, text: shortened(text, most, await options.keep(`${child.session}-${id}`, text)) }
+        : { ...result, text: shortened(text, most, await options.keep({ session: child.session, id }, text)) }
     }),
   )
   const tag = tagFor(child, cut)

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { openJobs } from "../../../src/plugin/owners/system-prompt.ts"
@@ -149,6 +149,25 @@ describe("A task that needs others", () => {
     // This user's alone.
     expect(statSync(ofA).mode & 0o777).toBe(0o600)
     expect(ofA.startsWith(join(folder.path, "opencode", "tool-output"))).toBe(true)
+    folder.remove()
+  })
+
+  it("takes the files of its results along when its session is deleted, or its owner's", async () => {
+    const folder = tempFolder("kept")
+    vi.stubEnv("XDG_DATA_HOME", folder.path)
+    const { start, textFor, answer, hear, troupe } = services()
+    await start(task("a"), needing("b", "a"), needing("c", "a"))
+    await answer("a", "x".repeat(40_000))
+    const kept = () => readdirSync(join(folder.path, "opencode", "tool-output")).toSorted()
+    const nameFor = (id: string) => `troupe-${troupe.records.get("owner", id)?.session}-a.txt`
+    await vi.waitFor(() => expect([textFor("b"), textFor("c")]).not.toContain(undefined), { timeout: 20_000 })
+    const [ofB, ofC] = [nameFor("b"), nameFor("c")]
+    expect(kept()).toEqual([ofB, ofC])
+    hear({ type: "session.deleted", session: troupe.records.get("owner", "b")?.session ?? "" })
+    await vi.waitFor(() => expect(kept()).toEqual([ofC]))
+    hear({ type: "session.deleted", session: "owner" })
+    await vi.waitFor(() => expect(kept()).toEqual([]))
+    vi.unstubAllEnvs()
     folder.remove()
   })
 
