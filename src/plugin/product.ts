@@ -5,6 +5,7 @@ import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
+import { holdAgainOnChange } from "./children/held-again.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createItems } from "./children/items.ts"
 import { removeResults } from "./children/kept-results.ts"
@@ -273,6 +274,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   store.follow(troupe)
+  const endHolding = holdAgainOnChange({ host, records: ledger, store })
 
   async function showWaiting({ owner, count }: Waiting): Promise<void> {
     const session = await host.session(owner)
@@ -310,6 +312,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     },
     async stop(): Promise<void> {
       recovery.stop()
+      endHolding()
       dependents.stop()
       items.stop()
       deliveries.stop()

@@ -10,6 +10,8 @@ import { failure } from "./failure.ts"
 
 /** Jobs that one task comes to at most. */
 export const mostItems = 64
+/** Jobs that one call comes to at most, with all the items that its jobs find. */
+export const mostInCall = 512
 /** What stands for an item in the words of its task. */
 export const placeholder = "{{item}}"
 /** How many that are left out are named, and how much of each is shown, characters. */
@@ -59,15 +61,21 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
     const found = foundIn(job, records.get(job.owner, job.each?.from ?? ""))
     if (typeof found === "string") return { text: "", error: { kind: "dependency", message: found } }
     const list = found.filter((item) => /\S/.test(item))
-    const items = list.slice(0, mostItems)
     await allKnown(job.owner, signal)
     const known = await knownItems(job)
-    const { ids, former } = placed(job.id, items, known)
-    const notes = `${leftOut(list)}${blankWords(found.length - list.length)}${formerWords(itemsOf(job), former)}`
-    const formerItems = former.length > 0 ? former : undefined
-    if (items.length === 0) return { text: `Nothing to do: the list is empty${notes}.`, formerItems }
     const { rules } = await held(job, session)
     if (signal.aborted) throw failure("interrupted", { message: "nobody waits for it any more" })
+    // From here to the last start nothing waits: nobody else takes the room.
+    const room = roomFor(job)
+    if (room === 0 && list.length > 0)
+      return { text: "", error: { kind: "dependency", message: noRoom(list.length) } }
+    const items = list.slice(0, Math.min(mostItems, room))
+    const { ids, former } = placed(job.id, items, known)
+    const why = room < Math.min(mostItems, list.length) ? ` (${inOneCall})` : ""
+    const blank = blankWords(found.length - list.length)
+    const notes = `${leftOut(list, items.length)}${why}${blank}${formerWords(itemsOf(job), former)}`
+    const formerItems = former.length > 0 ? former : undefined
+    if (items.length === 0) return { text: `Nothing to do: the list is empty${notes}.`, formerItems }
     for (const [index, id] of ids.entries())
       if (known.every((each) => each.id !== id))
         troupe.start(itemJob(job, id, items[index] ?? "", rules, now()))
@@ -90,6 +98,13 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
     if (found.ok) return StoredJob.safeParse(found.value.stored).data?.item
     if (isGone(found)) return undefined
     throw failure("create", found.error)
+  }
+
+  /** How many items its call has room for beside its other jobs. An earlier version did not say which those are. */
+  function roomFor({ owner, id, batch }: JobInput): number {
+    if (batch === undefined) return mostItems
+    const others = records.of(owner).filter((each) => each.batch === batch && !isItemOf(each.id, id))
+    return Math.max(0, mostInCall - others.length)
   }
 
   /** A restart may have left some of them: none is to be started twice. */
@@ -142,6 +157,10 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
 
   return { run, stop }
 }
+
+const inOneCall = `one call starts ${mostInCall} jobs at most: start these with another call`
+
+const noRoom = (count: number) => `there is no room for its ${count} items: ${inOneCall}`
 
 /** `item`: what it is known by; nothing where that cannot be read any more. */
 type KnownItem = { id: string; item?: string | undefined }
@@ -202,8 +221,8 @@ export function itemsIn(structured: unknown, path: string | undefined): string[]
 }
 
 /** What is left out of a list that is too long, in words. */
-export function leftOut(items: readonly string[]): string {
-  const left = items.slice(mostItems)
+export function leftOut(items: readonly string[], most = mostItems): string {
+  const left = items.slice(most)
   if (left.length === 0) return ""
   const named = left.slice(0, mostNamed).map((item) => excerpt(item, longestNamed))
   const more = left.length > named.length ? ` and ${left.length - named.length} more` : ""
