@@ -81,6 +81,10 @@ export type JobInput = {
    * description are those of the items' jobs.
    */
   each?: EachItem | undefined
+  /** For one of the items that another job has found: what that is known by again. */
+  item?: string | undefined
+  /** This run begins by itself, once what the job needs is done after all. */
+  wentOn?: true | undefined
   /** Its child was asked in an earlier process: whatever it needed had ended, and is not waited for again. */
   hasBegun?: true | undefined
   createdAt: number

@@ -21,6 +21,7 @@ import {
   type Activity,
   type Ask,
   type Attempt,
+  boundedMessage,
   type EndedState,
   type JobError,
   type JobRecord,
@@ -169,6 +170,7 @@ export const jobMachine = setup({
         : (context.job.earlier?.text ?? answer.text),
       isTruncated: isAnswer(answer) ? answer.isTruncated : undefined,
       structured: answer.structured,
+      formerItems: answer.formerItems,
       usage: usageNow(context, answer.usage),
       ...waitOver(context, answer.at),
     })),
@@ -740,7 +742,7 @@ function tooLate({ retry, at }: Retrying): { failure: JobError; at: number } {
   const seconds = Math.round((retry.next - at) / 1000)
   const why =
     retry.attempt > mostRetries ? `it failed ${retry.attempt} times` : `its next try would be in ${seconds} s`
-  return { failure: { kind: "provider", message: `${retry.reason} (${why})` }, at }
+  return { failure: { kind: "provider", message: `${boundedMessage(retry.reason)} (${why})` }, at }
 }
 
 const unknownFailure: JobError = { kind: "provider", message: "no reason was given" }
@@ -829,7 +831,7 @@ function pauseOf(event: JobEvent): number {
 type Cancel = { reason: string; kind?: CancelKind | undefined; at: number }
 
 function cancellation({ reason, kind = "cancelled", at }: Cancel): Decision {
-  return { ending: { state: "cancelled", error: { kind, message: reason } }, at }
+  return { ending: { state: "cancelled", error: { kind, message: boundedMessage(reason) } }, at }
 }
 
 function breach({ reason, at }: { reason: string; at: number }): Decision {
@@ -840,7 +842,7 @@ function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"
   const known = EffectFailure.safeParse(thrown)
   const { at, ...error } = known.success
     ? known.data
-    : { kind, message: String(thrown), at: context.startedAt ?? context.job.askedAt }
+    : { kind, message: boundedMessage(String(thrown)), at: context.startedAt ?? context.job.askedAt }
   return { ending: { state: error.kind === "cancelled" ? "cancelled" : "failed", error }, at }
 }
 
