@@ -5,6 +5,7 @@ import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
+import { holdAgainOnChange } from "./children/held-again.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createItems } from "./children/items.ts"
 import { createMessenger } from "./children/messenger.ts"
@@ -250,7 +251,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     titles,
     now,
   })
-  const terminal = serveTerminal({ host, troupe, messenger, turns, link: inspection.link })
+  const terminal = serveTerminal({ host, troupe, messenger, turns, budgets, link: inspection.link })
   const tools = jobTools({
     troupe,
     host,
@@ -267,6 +268,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   store.follow(troupe)
+  const endHolding = holdAgainOnChange({ host, records: ledger, store })
 
   async function showWaiting({ owner, count }: Waiting): Promise<void> {
     const session = await host.session(owner)
@@ -303,6 +305,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     },
     async stop(): Promise<void> {
       recovery.stop()
+      endHolding()
       dependents.stop()
       items.stop()
       deliveries.stop()
