@@ -39,6 +39,20 @@ const each = z
 
 const ids = z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }).optional()
 
+/** What a shell is given as one argument. Characters. */
+const longestCommand = 10_000
+const check = z
+  .strictObject({
+    command: z
+      .string()
+      .max(longestCommand)
+      .regex(/^[^\0]*\S[^\0]*$/)
+      .meta({ requirement: `a command of at most ${longestCommand} characters, not blank` }),
+    attempts: z.number().int().min(0).max(10).meta({ requirement: "a whole number from 0 to 10" }).optional(),
+  })
+  .meta({ requirement: "{command, attempts}" })
+  .describe("Done only once this exits with 0. Until then its output goes back, attempts times")
+
 export const Task = z.strictObject({
   prompt: words.describe("All the subagent needs: it cannot see this conversation"),
   id: jobId.optional().describe("Short name. Default j1, j2, …"),
@@ -57,6 +71,7 @@ export const Task = z.strictObject({
     .meta({ requirement: "a JSON Schema, an object" })
     .optional()
     .describe("JSON Schema of its result"),
+  check: check.optional(),
 })
 export type Task = z.infer<typeof Task>
 
@@ -112,6 +127,7 @@ const details = new Set([
   "propertyNames",
   "requirement",
   "exclusiveMinimum",
+  "minimum",
   "maximum",
   "minItems",
 ])

@@ -22,6 +22,7 @@ import { deliveryMark } from "../records/delivery-mark.ts"
 import { excerpt, holdLines } from "../records/words.ts"
 import { wholeMs } from "../util/whole-ms.ts"
 import { readArguments, Task, UncheckedTasks } from "./arguments.ts"
+import { askForChecks, checkOf } from "./checks.ts"
 import { itemIds, needsFor, refuseUnmeetable } from "./graph.ts"
 import { chosenInTurn, optionalFallbacks, wrongFallbacks } from "./models.ts"
 import { listed, type Services, settled, treeKnown, withoutText } from "./services.ts"
@@ -67,7 +68,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
     checked.push(await refuseSchema(check(catalog, owner, call, task, index), `tasks[${index}].schema`))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = refuseHopeless(services, call.place.session, checked)
-  const permitted = await askPermission(free, catalog, owner, call)
+  const permitted = await askPermission(await askForChecks(free, call), catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   refuseSpent(services, call)
@@ -425,6 +426,7 @@ function jobOf(
     description: describe(task),
     prompt: task.prompt,
     schema: task.schema,
+    hasToPass: checkOf(task),
     agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.

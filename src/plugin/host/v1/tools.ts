@@ -2,6 +2,7 @@ import type { ToolDefinition } from "@opencode-ai/plugin"
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import { unlessAborted } from "../../util/unless-aborted.ts"
+import { commandsIn } from "../commands.ts"
 import type { StartPermission, Tool } from "../port.ts"
 
 /** The tools in the shape in which opencode 1.18 takes them. */
@@ -36,14 +37,23 @@ function pluginTool({ description, arguments: given, run }: Tool): ToolDefinitio
               always: ["*"],
               metadata: { description, subagent_type: agent },
             })
-          // opencode never settles what an interrupt has ended.
-          return unlessAborted(context.abort, asked).then(
-            (): StartPermission => ({ type: "granted" }),
-            decodeRefusal,
-          )
+          return decided(context.abort, asked)
+        },
+        askToRun: (command) => {
+          // What only moves about is permitted by where it leads.
+          const patterns = commandsIn(command).filter((each) => !/^(?:cd|pushd|popd)(?:\s|$)/.test(each))
+          if (patterns.length === 0) return Promise.resolve({ type: "granted" })
+          const asked = () =>
+            context.ask({ permission: "bash", patterns, always: patterns, metadata: { command } })
+          return decided(context.abort, asked)
         },
       }),
   }
+}
+
+/** opencode never settles what an interrupt has ended. */
+function decided(abort: AbortSignal, asked: Parameters<typeof unlessAborted>[1]): Promise<StartPermission> {
+  return unlessAborted(abort, asked).then((): StartPermission => ({ type: "granted" }), decodeRefusal)
 }
 
 /** What the types of a tool's context do not show. */

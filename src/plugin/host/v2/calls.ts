@@ -89,12 +89,12 @@ export function decodeStartCheck(given: unknown): StartCheck | undefined {
 /** One of opencode's own tools: a plugin can call it. */
 export type BuiltInTool = { id: string; execute(given: object, call: Call): Promise<unknown> }
 
-/** The tool that starts subagents, where there is one. */
-export function decodeSubagentTool(tools: unknown): BuiltInTool | undefined {
+/** The one of this name, where there is one. */
+export function decodeTool(tools: unknown, name: "subagent" | "shell"): BuiltInTool | undefined {
   const named = z
     .array(Named)
     .parse(tools)
-    .find(({ id }) => id === "subagent")
+    .find(({ id }) => id === name)
   return named && Callable.parse(named)
 }
 
@@ -105,5 +105,5 @@ const Named = z.custom<{ id: string }>(
 )
 const Callable = z.custom<BuiltInTool>(
   (tool) => isFunction(Object(tool).execute),
-  "subagent cannot be called",
+  "it cannot be called",
 )
