@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { constants } from "node:os"
 import { setTimeout as pause } from "node:timers/promises"
 import type { CheckResult } from "../../../machines/record.ts"
+import { wordsOf } from "../../util/error-words.ts"
 import { within } from "../../util/within.ts"
 import { startGuard } from "./guard.ts"
 import { shell } from "./shell.ts"
@@ -25,7 +26,7 @@ export type RunOptions = {
 }
 
 /** Waits until somebody answers for its group, and has no input of its own. */
-const gate = 'read -r go || exit 1\nexec "$0" -c "$1" </dev/null'
+const gate = 'read -r go || exit 1\nexec "$0" -c -- "$1" </dev/null'
 
 /**
  * Runs a command for the user's shell in a process group of its own, which has ended when this returns: the command
@@ -52,7 +53,7 @@ export async function runCommand(command: string, options: RunOptions): Promise<
   const closed = once(leader, "close")
   closed.catch(() => {})
   const { pid: group } = leader
-  if (group === undefined) return exited.then(() => ({ output: "" }))
+  if (group === undefined) throw await notStarted(exited, directory)
   const guard = startGuard()
   try {
     await guard.answerFor(group)
@@ -80,11 +81,16 @@ function exitOf(leader: ChildProcess): Promise<number> {
   return exited
 }
 
+async function notStarted(exited: Promise<unknown>, directory: string): Promise<Error> {
+  const why = await exited.then(() => "it did not begin", wordsOf)
+  return new Error(`in ${directory} it could not be started: ${why}`)
+}
+
 /** Nothing where the time is up, or `signal` aborts. */
 function firstOf(exited: Promise<number>, limitMs: number, signal: AbortSignal): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const stop = () => resolve(undefined)
-    const timer = setTimeout(stop, limitMs)
+    const timer = setTimeout(stop, limitMs).unref()
     signal.addEventListener("abort", stop, { once: true })
     exited.then(resolve, reject).finally(() => {
       clearTimeout(timer)

@@ -103,7 +103,4 @@ const Named = z.custom<{ id: string }>(
   (tool) => z.object({ id: z.string() }).safeParse(tool).success,
   "expected an id",
 )
-const Callable = z.custom<BuiltInTool>(
-  (tool) => isFunction(Object(tool).execute),
-  "it cannot be called",
-)
+const Callable = z.custom<BuiltInTool>((tool) => isFunction(Object(tool).execute), "it cannot be called")

@@ -302,7 +302,8 @@ export function refusalIn(thrown: unknown): StartPermission {
 }
 
 /** Only people say more than that they refuse. */
-export const isWordless = (refusal: StartPermission) => refusal.type === "rejected" && refusal.feedback === undefined
+export const isWordless = (refusal: StartPermission) =>
+  refusal.type === "rejected" && refusal.feedback === undefined
 
 /** The plugin's own option `depth` permits it: nobody would look for another limit. */
 const depthWords = (limit: number) =>

@@ -22,7 +22,11 @@ export async function askToRun(options: Options, call: Call, command: string): P
   return builtIn && isWordless(first) ? askThrough(options, own, command) : first
 }
 
-async function askThrough({ context, reader }: Options, call: Call, command: string): Promise<StartPermission> {
+async function askThrough(
+  { context, reader }: Options,
+  call: Call,
+  command: string,
+): Promise<StartPermission> {
   const { builtIn, ...own } = call
   const workdir = join(context.location.directory, `.opencode-troupe-${randomUUID()}`)
   try {
