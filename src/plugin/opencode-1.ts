@@ -1,6 +1,6 @@
 import type { Hooks, PluginInput, PluginOptions } from "@opencode-ai/plugin"
 import { createHost } from "./host/v1/host.ts"
-import { pluginTools } from "./host/v1/tools.ts"
+import { pluginTools, withoutDialect } from "./host/v1/tools.ts"
 import { createProduct } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 
@@ -22,6 +22,9 @@ function begin(input: PluginInput, given: PluginOptions | undefined): Hooks {
   setTimeout(() => void host.lookAtVersion(), 0)
   return {
     tool: pluginTools(product.tools),
+    "tool.definition": async ({ toolID }, output) => {
+      if (Object.hasOwn(product.tools, toolID)) withoutDialect(output)
+    },
     event: async ({ event: given }) => {
       host.hearTerminal(given)
       const event = host.decoded(given)

@@ -6,6 +6,7 @@ import { oneLine, plainLines } from "../util/plain.ts"
 import { createChecks } from "./children/check/checks.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
+import { holdAgainOnChange } from "./children/held-again.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { createItems } from "./children/items.ts"
 import { createMessenger } from "./children/messenger.ts"
@@ -269,6 +270,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   store.follow(troupe)
+  const endHolding = holdAgainOnChange({ host, records: ledger, store })
 
   async function showWaiting({ owner, count }: Waiting): Promise<void> {
     const session = await host.session(owner)
@@ -305,6 +307,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     },
     async stop(): Promise<void> {
       recovery.stop()
+      endHolding()
       dependents.stop()
       items.stop()
       deliveries.stop()

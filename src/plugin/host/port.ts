@@ -82,6 +82,8 @@ export type Host = {
   tellAgain?: (session: string, hear: (event: HostEvent) => void) => Promise<Result<unknown>>
   /** Those that this session could start. */
   agents(session: string): Promise<Result<HostAgent[]>>
+  /** Hears whenever `agents` may answer otherwise than before. Not there where they stay as opencode has begun with. */
+  onAgentsChanged?: (listener: () => void) => void
   models(session: string): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>

@@ -29,13 +29,13 @@ const needs = z
   .array(need.meta({ requirement: 'the id of a job, or {id, on: "done" or "ended"}' }))
   .meta({ requirement: 'a list of job ids, or of {id, on: "done" or "ended"}' })
   .describe(
-    "Wait for these jobs and get their results, at {{id}} or before the prompt. on ended: however they end",
+    "Start after these, with their results at {{id}} or before the prompt. on ended: even if they fail",
   )
 
 const each = z
   .union([z.array(words), z.strictObject({ from: jobId, path: words.optional() })])
   .meta({ requirement: "a list of texts, or {from: the id of a job, path}" })
-  .describe("One job per item, with {{item}} in its prompt. from: those of a job's structured result")
+  .describe("One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list")
 
 const ids = z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }).optional()
 
@@ -54,15 +54,15 @@ const check = z
   .describe("Done only once this exits with 0. Until then its output goes back, attempts times")
 
 export const Task = z.strictObject({
-  prompt: words.describe("All the subagent needs: it cannot see this conversation"),
-  id: jobId.optional().describe("Short name. Default j1, j2, …"),
+  prompt: words.describe("All it needs: it cannot see this conversation"),
+  id: jobId.optional().describe("Short name"),
   description: words.optional().describe("3-5 words"),
   agent: words.optional().describe("Default general"),
   model: z
     .union([modelName, z.array(modelName).min(1)])
     .meta({ requirement: "provider/model, or a list of these" })
     .optional()
-    .describe("provider/model[#variant], or a list: the first, then its fallbacks"),
+    .describe("provider/model[#variant], or a list: the later are fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
   needs: needs.optional(),
   each: each.optional(),
@@ -75,8 +75,8 @@ export const Task = z.strictObject({
 })
 export type Task = z.infer<typeof Task>
 
-const budget = GivenBudget.optional().describe("What all may use. cost in US$")
-const wait = z.boolean().optional().describe("Return with their results")
+const budget = GivenBudget.optional().describe("For all. cost in US$")
+const wait = z.boolean().optional()
 
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
@@ -92,7 +92,7 @@ export const UncheckedTasks = {
 export const StatusArguments = { ids }
 export const WaitArguments = {
   ids,
-  until: z.enum(["all", "any"]).optional().describe("Default all"),
+  until: z.enum(["all", "any"]).optional(),
   timeout: seconds.optional().describe("Seconds"),
 }
 export const CancelArguments = {

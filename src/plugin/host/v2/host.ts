@@ -408,6 +408,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         const found = await agent.list()
         return reader.read("answer agent.list", () => decodeAgents(found))
       }),
+    onAgentsChanged: (listener) => loading.onAgentsChanged(listener),
+
     models: (id) =>
       call(async () => {
         const { model } = await placeFor(id)

@@ -1,14 +1,12 @@
-import type { Check } from "../../machines/record.ts"
-import { whyNoShell } from "../children/check/shell.ts"
-import type { StartPermission, ToolCall } from "../host/port.ts"
-import { excerpt } from "../records/words.ts"
-import type { Task } from "./arguments.ts"
+import type { Check } from "../../../machines/record.ts"
+import { whyNoShell } from "../../children/check/shell.ts"
+import type { StartPermission, ToolCall } from "../../host/port.ts"
+import { excerpt } from "../../records/words.ts"
+import type { Task } from "../arguments.ts"
+import type { Item } from "./item.ts"
 
 /** How often a child is told that its answer did not pass where the task does not say. */
 const defaultAttempts = 2
-
-type Sound = { name: string; task: Task }
-type Refused = { name: string; refused: string }
 
 /** What the job of a task has to pass. */
 export const checkOf = ({ check }: Task): Check | undefined =>
@@ -18,10 +16,7 @@ export const checkOf = ({ check }: Task): Check | undefined =>
  * Asks for the permission to run the checks of these tasks, as opencode's own tool would for the caller: once for each
  * command. A task whose check may not run is refused.
  */
-export async function askForChecks<Each extends Sound>(
-  items: readonly (Each | Refused)[],
-  call: ToolCall,
-): Promise<(Each | Refused)[]> {
+export async function askForChecks(items: readonly Item[], call: ToolCall): Promise<Item[]> {
   const commands = new Set(items.flatMap((item) => ("task" in item ? (item.task.check?.command ?? []) : [])))
   const refusals = new Map<string, string>()
   for (const command of commands) {

@@ -1,6 +1,6 @@
-import type { HostModel, ModelChoice } from "../host/port.ts"
-import type { Options } from "../options.ts"
-import { listed } from "./services.ts"
+import type { HostModel, ModelChoice } from "../../host/port.ts"
+import type { Options } from "../../options.ts"
+import { listed } from "../services.ts"
 
 /** A model and its fallbacks, or why they cannot be had. */
 export function chosenInTurn(models: readonly HostModel[], asked: readonly string[]): ModelChoice[] | string {
