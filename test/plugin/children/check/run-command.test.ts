@@ -58,12 +58,16 @@ describe("A command that is run as a check", () => {
   })
 
   it("says so where it cannot even be started", async () => {
-    await expect(run("true", { directory: join(folder.path, "gone") })).rejects.toThrow(/gone.*not be started/s)
+    await expect(run("true", { directory: join(folder.path, "gone") })).rejects.toThrow(
+      /gone.*not be started/s,
+    )
   })
 
   it("keeps the end of what it writes, and no more than that in memory", async () => {
     const before = process.memoryUsage().rss
-    const { exitCode, output } = await run("yes 0123456789012345678901234567890123456789 | head -c 50000000; echo; echo last")
+    const { exitCode, output } = await run(
+      "yes 0123456789012345678901234567890123456789 | head -c 50000000; echo; echo last",
+    )
     expect(exitCode).toBe(0)
     expect(output.length).toBe(longestTail + 1)
     expect(output).toMatch(/^….*\nlast$/s)
@@ -78,7 +82,9 @@ describe("A command that is run as a check", () => {
 
   it("does not know what lets one into opencode's server", async () => {
     const env = { ...process.env, OPENCODE_SERVER_PASSWORD: "a", OPENCODE_PASSWORD: "b", OTHER: "c" }
-    expect((await run('echo "[$OPENCODE_SERVER_PASSWORD$OPENCODE_PASSWORD$OTHER]"', { env })).output).toBe("[c]")
+    expect((await run('echo "[$OPENCODE_SERVER_PASSWORD$OPENCODE_PASSWORD$OTHER]"', { env })).output).toBe(
+      "[c]",
+    )
   })
 
   it("takes along what it has left running in the background", async () => {
