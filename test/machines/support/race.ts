@@ -406,7 +406,10 @@ class Witness {
     const limits = Object.entries({ "": slotsIn(this.#concurrency), ...providers, ...models })
     for (const [of, most] of limits) {
       const under = inFlight.filter((run) => `${this.#world.fateOf(run)?.model ?? ""}/`.startsWith(of))
-      this.#must(under.length <= most, `${under.length} prompts and checks of ${of || "all"} in flight: ${names}`)
+      this.#must(
+        under.length <= most,
+        `${under.length} prompts and checks of ${of || "all"} in flight: ${names}`,
+      )
     }
     this.#must(new Set(names).size === names.length, `a job is prompted or checked twice at once: ${names}`)
   }
@@ -528,10 +531,7 @@ class Witness {
         `${name} opened ${of(opened).length} sessions`,
       )
       const isRed = checksThatDoNotPass.has(this.#world.fateOf(run)?.checks)
-      this.#must(
-        of(prompted).length <= (isRed ? 2 : 1),
-        `${name} was prompted ${of(prompted).length} times`,
-      )
+      this.#must(of(prompted).length <= (isRed ? 2 : 1), `${name} was prompted ${of(prompted).length} times`)
       this.#must(of(checked).length <= of(prompted).length, `${name} was checked twice for one answer`)
       this.#must(
         end.state !== "done" || end.check === undefined || end.check.exitCode === 0,
@@ -554,8 +554,7 @@ class Witness {
       this.#must(!isOpen || end.session !== "", `${name} left a session behind unrecorded`)
 
       const isFoundWanting = end.error?.kind === "check"
-      const answered =
-        end.state === "done" || isFoundWanting || end.error?.message === providerError(run)
+      const answered = end.state === "done" || isFoundWanting || end.error?.message === providerError(run)
       const leftUnfinished = of(prompted).length > 0 && !answered
       const stops = of(stopped).length
       this.#must(

@@ -35,9 +35,10 @@ export function createChecks({ host, store, directory, run = runCommand, now }: 
     }
     const refusal = await refusalFor(input, stored?.ownerAgent)
     if (refusal !== undefined) throw failure("check", { message: refusal })
+    // What nobody waits for any more is not begun: its answer can still be checked.
+    signal.throwIfAborted()
     const begun = { answer: answer.id, round }
     await store.saveChecking(session, begun)
-    signal.throwIfAborted()
     const result = await run(check.command, { directory, limitMs: longestCheckMs, signal })
     // The id of what its child may be told next sorts behind its answer, wherever the clock was set.
     const output = { ...result, endedAt: Math.max(now(), answer.at + 1) }
