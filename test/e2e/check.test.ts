@@ -182,13 +182,13 @@ describeBoth("Jobs that have to pass a check", ({ open, tools }) => {
     const { output } = await oc.callTool(owner, "agents_start", { tasks })
     const command = "a command of at most 10000 characters, not blank"
     expect(output.split("\n")).toEqual([
-      expect.stringContaining(`Refused: t0: tasks[0].check.command must be ${command}`),
-      expect.stringContaining("Refused: t1: tasks[1].check.attempts must be a whole number from 0 to 10"),
-      expect.stringContaining("Refused: t2: tasks[2].check.attempts must be a whole number from 0 to 10"),
-      expect.stringContaining("Refused: t3: tasks[3].check.attempts must be a whole number from 0 to 10"),
-      expect.stringContaining('Refused: t4: tasks[4].check has an unknown key "tries"'),
-      expect.stringContaining("Refused: t5: tasks[5].check.command is missing"),
-      expect.stringContaining("Refused: t6: tasks[6].check must be {command, attempts}"),
+      `Refused: t0: tasks[0].check.command is " ": it must be ${command}`,
+      "Refused: t1: tasks[1].check.attempts is -1: it must be a whole number from 0 to 10",
+      "Refused: t2: tasks[2].check.attempts is 1.5: it must be a whole number from 0 to 10",
+      "Refused: t3: tasks[3].check.attempts is 100: it must be a whole number from 0 to 10",
+      "Refused: t4: tasks[4].check.tries is unknown; valid names: command, attempts",
+      `Refused: t5: tasks[5].check.command is missing: it must be ${command}`,
+      'Refused: t6: tasks[6].check is "true": it must be {command, attempts}',
     ])
   })
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import { join } from "node:path"
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
-import type { StartPermission } from "../port.ts"
+import type { HostEvent, StartPermission } from "../port.ts"
 import type { Context } from "./api.ts"
 import { type Call, decodeTool } from "./calls.ts"
 import { isWordless, refusalIn } from "./children.ts"
@@ -11,22 +11,43 @@ import { unlessSilent } from "./unless-silent.ts"
 
 type Options = { context: Pick<Context, "tool" | "permission" | "location" | "app">; reader: Reader }
 
+/** `isPut`: a person was asked something in this session. */
+type Ask = { session: string; isPut: boolean }
+
 /**
  * A plugin cannot ask for a permission by itself, but opencode's own tool `shell` can, with our tool call as the source.
  * It asks first, and then looks whether the folder is there in which it is to run: it is called for one that is not.
  */
-export async function askToRun(options: Options, call: Call, command: string): Promise<StartPermission> {
-  const { builtIn, ...own } = call
-  const first = await askThrough(options, call, command)
-  // opencode refuses whatever the tools of an instance ask for that a reload has ended: then ours are asked.
-  return builtIn && isWordless(first) ? askThrough(options, own, command) : first
+export class ShellPermission {
+  readonly #options: Options
+  readonly #asks = new Set<Ask>()
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /** Takes every event of opencode. */
+  hear({ type, session }: HostEvent): void {
+    if (type !== "request.opened") return
+    for (const ask of this.#asks) if (ask.session === session) ask.isPut = true
+  }
+
+  async ask(call: Call, command: string): Promise<StartPermission> {
+    const { builtIn, ...own } = call
+    const ask: Ask = { session: call.sessionID, isPut: false }
+    this.#asks.add(ask)
+    try {
+      const first = await askThrough(this.#options, call, command)
+      // opencode refuses whatever the tools of an instance ask for that a reload has ended: then ours are asked.
+      const isOfReload = builtIn !== undefined && !ask.isPut && isWordless(first)
+      return isOfReload ? await askThrough(this.#options, own, command) : first
+    } finally {
+      this.#asks.delete(ask)
+    }
+  }
 }
 
-async function askThrough(
-  { context, reader }: Options,
-  call: Call,
-  command: string,
-): Promise<StartPermission> {
+async function askThrough({ context, reader }: Options, call: Call, command: string): Promise<StartPermission> {
   const { builtIn, ...own } = call
   const workdir = join(context.location.directory, `.opencode-troupe-${randomUUID()}`)
   try {
