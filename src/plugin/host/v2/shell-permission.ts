@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { join } from "node:path"
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
+import { leadsOutside, moves } from "../folders.ts"
 import type { HostEvent, StartPermission } from "../port.ts"
 import type { Context } from "./api.ts"
 import { type Call, decodeTool } from "./calls.ts"
@@ -33,21 +34,34 @@ export class ShellPermission {
   }
 
   async ask(call: Call, command: string): Promise<StartPermission> {
-    const { builtIn, ...own } = call
     const ask: Ask = { session: call.sessionID, isPut: false }
     this.#asks.add(ask)
     try {
-      const first = await askThrough(this.#options, call, command)
-      // opencode refuses whatever the tools of an instance ask for that a reload has ended: then ours are asked.
-      const isOfReload = builtIn !== undefined && !ask.isPut && isWordless(first)
-      return isOfReload ? await askThrough(this.#options, own, command) : first
+      for (const folder of leadsOutside(command, moves, [this.#options.context.location.directory])) {
+        // Seen from a folder that is not there, `..` leads elsewhere.
+        const moved = await this.#askEither(call, `cd ${quoted(folder)}`, ask)
+        if (moved.type !== "granted") return moved
+      }
+      return await this.#askEither(call, command, ask)
     } finally {
       this.#asks.delete(ask)
     }
   }
+
+  async #askEither(call: Call, command: string, ask: Ask): Promise<StartPermission> {
+    const { builtIn, ...own } = call
+    const first = await askThrough(this.#options, call, command)
+    // opencode refuses whatever the tools of an instance ask for that a reload has ended: then ours are asked.
+    const isOfReload = builtIn !== undefined && !ask.isPut && isWordless(first)
+    return isOfReload ? askThrough(this.#options, own, command) : first
+  }
 }
 
-async function askThrough({ context, reader }: Options, call: Call, command: string): Promise<StartPermission> {
+async function askThrough(
+  { context, reader }: Options,
+  call: Call,
+  command: string,
+): Promise<StartPermission> {
   const { builtIn, ...own } = call
   const workdir = join(context.location.directory, `.opencode-troupe-${randomUUID()}`)
   try {
@@ -61,6 +75,8 @@ async function askThrough({ context, reader }: Options, call: Call, command: str
     return wordsOf(why).includes(workdir) ? { type: "granted" } : refusalIn(why)
   }
 }
+
+const quoted = (path: string) => `'${path.replaceAll("'", "'\\''")}'`
 
 /** What a tool fails with names why. */
 const Failed = z.object({ error: z.unknown() })
