@@ -43,6 +43,7 @@ export type JobContext = {
   answer?: PromptChildOutput | undefined
   /** The last check of this run. */
   check?: CheckedAnswer | undefined
+  formerItems?: JobRecord["formerItems"]
   /** Why its model is left. */
   failure?: JobError | undefined
   /** How the job ends. The first decision stands. */

@@ -72,6 +72,8 @@ const Fields = z.object({
       result: CheckResult.extend({ endedAt: z.number().int().positive() }).optional(),
     })
     .optional(),
+  /** For one of the items that another job has found: see `JobInput`. */
+  item: z.string().optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -102,6 +104,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     schema: job.schema,
     each: job.each,
     hasToPass: job.hasToPass,
+    item: job.item,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
@@ -114,7 +117,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, attempts, each, needs } = job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, wentOn } = job
   const { run, createdAt, earlier, hasToPass } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
@@ -129,6 +132,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     ...(each && { isGroup: true }),
     needs,
     ...(hasToPass && !each && { check: { command: hasToPass.command, rounds: 0, output: "" } }),
+    wentOn,
     state: "created",
     run,
     createdAt,

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { JOB_ID, type Need } from "../../machines/record.ts"
-import { parse } from "../../util/parse.ts"
+import { type Parsed, parse } from "../../util/parse.ts"
 import type { Tool } from "../host/port.ts"
 import { GivenBudget } from "../options.ts"
 
@@ -13,11 +13,6 @@ const jobId = z
   .string()
   .regex(JOB_ID)
   .meta({ requirement: "1 to 40 letters, digits, '_', '-' or '.', the first a letter or digit" })
-
-const modelName = z
-  .string()
-  .regex(/^[^/]+\/.+$/)
-  .meta({ requirement: "provider/model" })
 
 const need = z
   .union([jobId, z.strictObject({ id: jobId, on: z.enum(["done", "ended"]).optional() })])
@@ -53,13 +48,13 @@ const check = z
   .meta({ requirement: "{command, attempts}" })
   .describe("Done only once this exits with 0. Until then its output goes back, attempts times")
 
-export const Task = z.strictObject({
+const Task = z.strictObject({
   prompt: words.describe("All it needs: it cannot see this conversation"),
   id: jobId.optional().describe("Short name"),
   description: words.optional().describe("3-5 words"),
   agent: words.optional().describe("Default general"),
   model: z
-    .union([modelName, z.array(modelName).min(1)])
+    .union([words.trim(), z.array(words.trim()).min(1)])
     .meta({ requirement: "provider/model, or a list of these" })
     .optional()
     .describe("provider/model[#variant], or a list: the later are fallbacks"),
@@ -145,12 +140,21 @@ function partWithoutDetails(value: unknown): unknown {
   return value instanceof Object ? withoutDetails(value) : value
 }
 
-/** @throws Error that names each wrong field and what would be right. */
+/** Of a call of agents_start, one of its tasks. */
+export function readTask(given: unknown, index: number): Parsed<Task> {
+  return parse(Task, given, { whole: z.strictObject(StartArguments), path: ["tasks", index] })
+}
+
+/**
+ * @param whole what the shape stands for, where it leaves out what is read later
+ * @throws Error that names each wrong field and what would be right.
+ */
 export function readArguments<Shape extends z.ZodRawShape>(
   shape: Shape,
   given: unknown,
+  whole: z.ZodRawShape = shape,
 ): z.infer<z.ZodObject<Shape>> {
-  const read = parse(z.strictObject(shape), given)
+  const read = parse(z.strictObject(shape), given, { whole: z.strictObject(whole), path: [] })
   if (read.ok) return read.value
   throw new Error(`${read.problems.join("; ")}. Nothing was done: correct this and call again.`)
 }

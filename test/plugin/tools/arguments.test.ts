@@ -104,15 +104,32 @@ describe("What the model sees of", () => {
 })
 
 describe("A model's name", () => {
-  it.each(["m1", "/m1", "/fake/m1", "fake/", "fake/m1\n", "a b"])(
-    "is refused without provider or model: %s",
-    async (model) => {
-      const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
-      expect(output).toMatch(
-        /^Refused: tasks\[0\]\.model is .*: it must be provider\/model, or a list of these/,
-      )
-    },
-  )
+  it.each([
+    ["m1", "did you mean: fake/m1?"],
+    ["/m1", "did you mean: fake/m1?"],
+    ["fake/", "available: "],
+    ["a b", "available: "],
+  ])("is refused without provider or model: %s", async (model, words) => {
+    const { output, metadata } = await testServices().call("agents_start", {
+      tasks: [{ prompt: "x", model }],
+    })
+    expect(metadata.refused).toHaveLength(1)
+    expect(output).toContain(`no model "${model}"; ${words}`)
+  })
+
+  it.each([[""], [7], [[]], [["fake/m1", " "]]])("is refused where it is none: %j", async (model) => {
+    const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
+    expect(output).toMatch(
+      /^Refused: tasks\[0\]\.model is .*: it must be provider\/model, or a list of these/,
+    )
+  })
+
+  it("may have space around it", async () => {
+    const { jobs } = await testServices().call("agents_start", {
+      tasks: [{ prompt: "x", model: " fake/m2\n" }],
+    })
+    expect(jobs[0]?.model).toBe("fake/m2")
+  })
 
   it("may have slashes of its own", async () => {
     const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model: "a/b/c" }] })

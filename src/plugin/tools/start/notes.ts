@@ -1,4 +1,5 @@
-import { leftOut, mostItems, placeholder } from "../../children/items.ts"
+import { placeholder } from "../../../machines/description.ts"
+import { leftOut, mostItems } from "../../children/items.ts"
 import { listed, type Services } from "../services.ts"
 import type { Catalog } from "./catalog.ts"
 import type { Item, Sound } from "./item.ts"

@@ -1,5 +1,5 @@
 import type { ToolCall } from "../../host/port.ts"
-import { readArguments, UncheckedTasks } from "../arguments.ts"
+import { readArguments, StartArguments, UncheckedTasks } from "../arguments.ts"
 import { type Services, settled, treeKnown } from "../services.ts"
 import { askPermission } from "./agents.ts"
 import { lookUp } from "./catalog.ts"
@@ -16,7 +16,7 @@ import { checked } from "./tasks.ts"
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
-  const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given)
+  const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given, StartArguments)
   refuseSpent(services, call)
   const depth = await mayStart(services, call.place.session)
   if (services.budgets.isLimited(call.place.session)) await treeKnown(services, call.place.session)
@@ -26,8 +26,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
     services.host.problems.add(problem)
 
   const items: Item[] = []
-  for (const [index, task] of tasks.entries())
-    items.push(await checked(catalog, owner, call, task, `tasks[${index}]`))
+  for (const [index, task] of tasks.entries()) items.push(await checked(catalog, owner, call, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = refuseHopeless(services, call.place.session, items)
   const permitted = await askPermission(await askForChecks(free, call), catalog, owner, call)

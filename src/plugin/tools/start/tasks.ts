@@ -1,10 +1,9 @@
-import { parse } from "../../../util/parse.ts"
+import { placeholder } from "../../../machines/description.ts"
 import { oneLine } from "../../../util/plain.ts"
-import { placeholder } from "../../children/items.ts"
 import { loadSchema } from "../../children/schema/schemas.ts"
 import type { ToolCall } from "../../host/port.ts"
 import type { Owner } from "../../owners/lineage.ts"
-import { Task } from "../arguments.ts"
+import { readTask, type Task } from "../arguments.ts"
 import { agentFor } from "./agents.ts"
 import type { Catalog } from "./catalog.ts"
 import type { Item } from "./item.ts"
@@ -12,16 +11,18 @@ import { chosenInTurn } from "./models.ts"
 
 /** Characters of an id that still has room for the number of an item. */
 const longestListId = 37
+/** The same where the list may change, so that there are later numbers. */
+const longestOpenListId = 35
 
-/** What can be said of a task by itself. @param place what people call it */
+/** What can be said of a task by itself. */
 export async function checked(
   catalog: Catalog,
   owner: Owner,
   call: ToolCall,
   given: unknown,
-  place: string,
+  index: number,
 ): Promise<Item> {
-  return refuseSchema(read(catalog, owner, call, given, place), `${place}.schema`)
+  return refuseSchema(read(catalog, owner, call, given, index), `tasks[${index}].schema`)
 }
 
 function read(
@@ -29,10 +30,11 @@ function read(
   owner: Owner,
   call: ToolCall,
   given: unknown,
-  place: string,
+  index: number,
 ): Item {
+  const place = `tasks[${index}]`
   const name = nameOf(given) ?? place
-  const parsed = parse(Task, given, place)
+  const parsed = readTask(given, index)
   if (!parsed.ok) return { name, refused: parsed.problems.join("; ") }
   const task = parsed.value
   const wrongEach = problemWithEach(task, place)
@@ -51,8 +53,9 @@ function problemWithEach({ id = "", prompt, each }: Task, place: string): string
   if (each === undefined) return undefined
   if (!prompt.includes(placeholder))
     return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
-  if (id.length > longestListId)
-    return `${place}.id has ${id.length} characters: with each it must have at most ${longestListId}`
+  const longest = Array.isArray(each) ? longestListId : longestOpenListId
+  if (id.length > longest)
+    return `${place}.id has ${id.length} characters: with each it must have at most ${longest}`
   return undefined
 }
 
