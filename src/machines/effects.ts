@@ -1,7 +1,14 @@
 import { fromPromise, type PromiseActorLogic } from "xstate"
 import * as z from "zod"
 import type { CheckedAnswer, JobInput } from "./events.ts"
-import { boundedMessage, type Check, type CheckResult, JobError, type JobRecord, type Usage } from "./record.ts"
+import {
+  boundedMessage,
+  type Check,
+  type CheckResult,
+  JobError,
+  type JobRecord,
+  type Usage,
+} from "./record.ts"
 
 /**
  * What a job has done in the world outside. Each effect is JSON in, JSON out, and heeds `signal`: it aborts when the

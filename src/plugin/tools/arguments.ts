@@ -46,7 +46,7 @@ const check = z
     attempts: z.number().int().min(0).max(10).meta({ requirement: "a whole number from 0 to 10" }).optional(),
   })
   .meta({ requirement: "{command, attempts}" })
-  .describe("Done only once this exits with 0. Until then its output goes back, attempts times")
+  .describe("Must exit with 0 before it is done; else its output goes back, attempts times")
 
 const Task = z.strictObject({
   prompt: words.describe("All it needs: it cannot see this conversation"),
@@ -123,6 +123,7 @@ const details = new Set([
   "requirement",
   "exclusiveMinimum",
   "minimum",
+  "maxLength",
   "maximum",
   "minItems",
 ])
