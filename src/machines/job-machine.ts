@@ -1,6 +1,9 @@
 import { assign, type SnapshotFrom, setup } from "xstate"
+import { redError } from "./check-words.ts"
 import { clockTime } from "./durations.ts"
 import {
+  type CheckInput,
+  type CheckOutput,
   EffectFailure,
   type LeaveChild,
   type LeaveChildOutput,
@@ -10,6 +13,7 @@ import {
   type PromptChild,
   type PromptChildOutput,
   type RecordEnd,
+  type RunCheck,
   type StopChild,
   type StopChildOutput,
 } from "./effects.ts"
@@ -61,6 +65,7 @@ export const jobMachine = setup({
     openSession: notProvided as OpenSession,
     promptChild: notProvided as PromptChild,
     lookForAnswer: notProvided as LookForAnswer,
+    runCheck: notProvided as RunCheck,
     recordEnd: notProvided as RecordEnd,
     leaveChild: notProvided as LeaveChild,
     stopChild: notProvided as StopChild,
@@ -82,6 +87,9 @@ export const jobMachine = setup({
     "was ended in its session": ({ context }) => context.session !== "" && context.ending !== undefined,
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
+    "has to pass a check": ({ context: { job } }) => job.hasToPass !== undefined && !job.each,
+    passed: (_, { exitCode }: CheckOutput) => exitCode === 0,
+    "may be corrected": ({ context: { job, check } }) => (check?.round ?? 0) < (job.hasToPass?.attempts ?? 0),
     "another model may do": ({ context }, { isUnavailable }: PromptChildOutput) =>
       isUnavailable === true && hasFallback(context),
     "another model may be sooner": ({ context }, { retry, at, isSubagents }: Retrying) =>
@@ -174,10 +182,36 @@ export const jobMachine = setup({
       usage: usageNow(context, answer.usage),
       ...waitOver(context, answer.at),
     })),
+    // The total clock runs on; nothing that its child has opened is left.
+    keepToCheck: assign(({ context }, answer: PromptChildOutput) => ({
+      answer,
+      remainingMs: remainingAt(context, answer.at),
+      deadlineAt: answer.at + remainingAt(context, answer.at),
+      idleAt: undefined,
+      usage: usageNow(context, answer.usage),
+      asks: [],
+      tools: [],
+      ...waitOver(context, answer.at),
+    })),
+    keepCheck: assign(({ context }, { exitCode, output, endedAt }: CheckOutput) => ({
+      check: {
+        round: (context.check?.round ?? 0) + 1,
+        ...(exitCode !== undefined && { exitCode }),
+        output,
+        endedAt,
+      },
+    })),
+    askAgain: assign(({ context }, { at }: { at: number }) => {
+      const remainingMs = remainingAt(context, at)
+      return { answer: undefined, remainingMs, deadlineAt: at + remainingMs, idleAt: at + context.job.idleMs }
+    }),
+    keepCheckedAnswer: assign(({ context }, { at }: { at: number }) => checkedAnswer(context, at)),
     // The child was never asked.
     keepEarlierText: assign({ text: ({ context: { job } }) => (job.earlier ? job.earlier.text : "") }),
     keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
-      text: context.job.earlier?.text ?? text,
+      text: context.answer
+        ? withUndelivered(context, context.answer.text)
+        : (context.job.earlier?.text ?? text),
       usage: usageNow(context, usage),
     })),
     leaveModel: assign(({ context }, { failure, at }: { failure: JobError; at: number }) => ({
@@ -209,6 +243,7 @@ export const jobMachine = setup({
     waitedMs: 0,
     asks: [],
     tools: [],
+    check: input.checked,
     usage: input.earlier?.usage ?? NO_USAGE,
     text: input.earlier?.text,
   }),
@@ -349,7 +384,7 @@ export const jobMachine = setup({
           invoke: {
             id: "promptChild",
             src: "promptChild",
-            input: ({ context }) => ({ job: context.job, session: context.session }),
+            input: ({ context: { job, session, check } }) => ({ job, session, ...(check && { red: check }) }),
             onDone: [
               {
                 guard: { type: "another model may do", params: ({ event }) => event.output },
@@ -360,6 +395,11 @@ export const jobMachine = setup({
                 guard: { type: "answer is an error", params: ({ event }) => event.output },
                 target: "#job.failed",
                 actions: { type: "keepAnswer", params: ({ event }) => event.output },
+              },
+              {
+                guard: "has to pass a check",
+                target: "checking",
+                actions: { type: "keepToCheck", params: ({ event }) => event.output },
               },
               {
                 target: "#job.done",
@@ -528,6 +568,60 @@ export const jobMachine = setup({
                   always: { guard: "waits for permission", target: "permission" },
                 },
               },
+            },
+          },
+        },
+        checking: {
+          description:
+            "The child has answered. The command that has to pass runs: it is the activity, so that the total clock runs and the idle clock does not.",
+          invoke: {
+            id: "runCheck",
+            src: "runCheck",
+            input: ({ context }) => checkInput(context),
+            onDone: [
+              {
+                guard: { type: "passed", params: ({ event }) => event.output },
+                target: "#job.done",
+                actions: [
+                  { type: "keepCheck", params: ({ event }) => event.output },
+                  { type: "keepCheckedAnswer", params: ({ event }) => event.output },
+                ],
+              },
+              {
+                guard: "may be corrected",
+                target: "running",
+                actions: [
+                  { type: "keepCheck", params: ({ event }) => event.output },
+                  { type: "askAgain", params: ({ event }) => event.output },
+                ],
+              },
+              {
+                target: "#job.failed",
+                actions: [
+                  { type: "keepCheck", params: ({ event }) => event.output },
+                  { type: "keepCheckedAnswer", params: ({ event }) => event.output },
+                ],
+              },
+            ],
+            onError: {
+              target: "stopping",
+              actions: {
+                type: "decideEnd",
+                params: ({ context, event }) => failure(context, event.error, "check"),
+              },
+            },
+          },
+          after: {
+            total: {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },
+            },
+          },
+          on: {
+            "child.spent": { actions: { type: "rememberUsage", params: ({ event }) => event } },
+            "job.cancel": {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
             },
           },
         },
@@ -730,6 +824,30 @@ function withUndelivered({ job: { earlier } }: JobContext, answer: string): stri
   return [before, answer].filter((text) => text).join("\n\n")
 }
 
+/** What the effect is to check, which the compiler cannot see to be there wherever this is called. */
+function checkInput({ job, session, check: last, answer }: JobContext): CheckInput {
+  if (!job.hasToPass || !answer) throw new Error("there is no answer to check")
+  // Where opencode names no message, the answer is known by when it was given.
+  const message = answer.message ?? { id: `${answer.at}`, at: answer.at }
+  return { job, session, check: job.hasToPass, round: (last?.round ?? 0) + 1, answer: message }
+}
+
+/** The answer counts as it is, or as the check has found it wanting. */
+function checkedAnswer(context: JobContext, at: number): Partial<JobContext> {
+  const { job, answer, check } = context
+  if (!answer || !check) return {}
+  return {
+    ending:
+      check.exitCode === 0
+        ? { state: "done" }
+        : { state: "failed", error: redError(job.hasToPass?.command ?? "", check.round, check.exitCode) },
+    endedAt: endOf(context, at),
+    text: withUndelivered(context, answer.text),
+    isTruncated: answer.isTruncated,
+    structured: check.exitCode === 0 ? answer.structured : undefined,
+  }
+}
+
 const hasFallback = ({ job }: JobContext) => (job.fallbacks ?? []).length > 0
 
 type Granted = Omit<Extract<JobEvent, { type: "slot.granted" }>, "type">
@@ -759,6 +877,8 @@ function movedOn(
   return {
     job,
     usage: withAttempts(NO_USAGE, job.attempts),
+    // Its session knows nothing of one.
+    check: undefined,
     failure: undefined,
     // A slot is one for a model, whichever its variant.
     slotAt: job.model === context.job.model ? at : undefined,
@@ -815,7 +935,8 @@ function usageNow({ job, usage: known }: JobContext, usage: Usage | undefined): 
 
 /** What is left of the total time. Where the clock was set back, that is no more than there was. */
 function remainingAt({ remainingMs, deadlineAt }: JobContext, at: number): number {
-  return Math.min(remainingMs, Math.max(0, (deadlineAt ?? at) - at))
+  if (deadlineAt === undefined) return remainingMs
+  return Math.min(remainingMs, Math.max(0, deadlineAt - at))
 }
 
 /** The wait for people that is under way ends. */
@@ -838,7 +959,7 @@ function breach({ reason, at }: { reason: string; at: number }): Decision {
   return { ending: { state: "failed", error: { kind: "dependency", message: reason } }, at }
 }
 
-function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"): Decision {
+function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt" | "check"): Decision {
   const known = EffectFailure.safeParse(thrown)
   const { at, ...error } = known.success
     ? known.data

@@ -12,6 +12,7 @@ export const JOB_PHASES = [
   "retrying",
   "permission",
   "question",
+  "checking",
   "stopping",
 ] as const
 export const ENDED_STATES = ["done", "failed", "timedOut", "cancelled"] as const
@@ -37,6 +38,7 @@ export const JobError = z.object({
     "prompt", // the prompt was not taken, or its answer never came back
     "provider", // the model's provider refused or broke off
     "schema", // the answer did not have the asked shape
+    "check", // the command that was to show that the work is done did not pass
     "dependency", // a job this one waited for did not end as `done`
     "interrupted", // opencode stopped, or somebody aborted the child session
     "total", // timedOut: the job's total time ran out
@@ -133,6 +135,23 @@ function mapUsage(of: (key: keyof Usage) => number): Usage {
   }
 }
 
+/** What has to pass before a job is done. */
+export const Check = z.object({
+  /** For the user's shell. */
+  command: z.string(),
+  /** How often its child is told that it did not pass, before the job fails. */
+  attempts: z.number().int().nonnegative(),
+})
+export type Check = z.infer<typeof Check>
+
+/** How a check went. Without `exitCode` the command did not end by itself. */
+export const CheckResult = z.object({
+  exitCode: z.number().int().optional(),
+  /** The end of what it wrote, as it wrote it: foreign text. */
+  output: z.string(),
+})
+export type CheckResult = z.infer<typeof CheckResult>
+
 /** What a batch or an owner may spend, with all that its jobs start. Cost in US dollars. */
 export const Budget = z.object({ tokens: count.optional(), cost: count.optional() })
 export type Budget = z.infer<typeof Budget>
@@ -180,6 +199,8 @@ export const JobRecord = z.object({
   attempts: z.array(Attempt).optional(),
   /** The answer as JSON, checked against the schema that its task has; present on a job with one that is `done`. */
   structured: z.unknown().optional(),
+  /** What has to pass before it is done, how often that was run in this run, and how it went last. */
+  check: CheckResult.extend({ command: z.string(), rounds: z.number().int().nonnegative() }).optional(),
   /**
    * The child's final answer, or what it had written when it was stopped: empty where that was nothing. Absent while
    * the job runs, and on an ended one whose text is not in memory: the child's session has it.

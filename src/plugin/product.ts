@@ -3,6 +3,7 @@ import { Ledger } from "../machines/ledger.ts"
 import type { JobRecord } from "../machines/record.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
+import { createChecks } from "./children/check/checks.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdAgainOnChange } from "./children/held-again.ts"
@@ -160,6 +161,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     warn: toasts.show,
     jobTools: JOB_TOOLS,
     runItems: (child, signal) => items.run(child, signal),
+    runCheck: createChecks({ host, store, directory, now }).runCheck,
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const { budget } = options

@@ -36,6 +36,8 @@ export type EffectsOptions = {
   host: Host
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd" | "markMoved">
+  /** See `createChecks`. */
+  runCheck: Effects["runCheck"]
   records: Pick<Records, "get" | "of">
   /** What one does that stands for the items that another job finds, in place of a prompt. */
   runItems: Effects["promptChild"]
@@ -52,7 +54,7 @@ export type ChildEffects = Effects & {
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): ChildEffects {
-  const { host, turns, store, records, warn, jobTools, runItems, keepResult = keepInFile } = options
+  const { host, turns, store, records, warn, jobTools, runItems, runCheck, keepResult = keepInFile } = options
   const opening = new Set<Promise<unknown>>()
 
   return {
@@ -82,6 +84,8 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       const written = await writtenBy(child, draft)
       return { ...answer, text: written.text || answer.text, usage: written.usage }
     },
+
+    runCheck,
 
     lookForAnswer: ({ session }) => turns.look(session),
 
@@ -143,7 +147,8 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
   /** Its prompt with the results of what it needed, if anything. */
   async function withNeeds(child: ChildInput): Promise<ChildInput> {
-    if (!child.job.needs) return child
+    // What has not passed, it has worked on with them.
+    if (!child.job.needs || child.red) return child
     return {
       ...child,
       job: { ...child.job, prompt: await withResults(child, { host, records, keep: keepResult }) },

@@ -179,6 +179,8 @@ export function createMessenger({
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.
     if (current.run !== record.run) return sent ? hand(current, sent.message, call) : ""
+    if (!stored && record.check)
+      throw new Error(`the check of ${record.id} cannot be read: start a new job. Nothing was sent.`)
     const hasSchema = record.structured !== undefined || record.error?.kind === "schema"
     if (!stored && hasSchema)
       throw new Error(`the schema of ${record.id} cannot be read: start a new job. Nothing was sent.`)
@@ -202,6 +204,7 @@ export function createMessenger({
       attempts: record.attempts,
       schema: stored?.schema,
       each: stored?.each,
+      hasToPass: stored?.hasToPass,
       item: stored?.item,
       mayStartJobs: stored?.mayStartJobs,
       startedBy: call && { ...call.place, agent: call.agent },

@@ -255,6 +255,8 @@ export type ToolCall = {
    * @param child which is to go on; a new one is to be started without it
    */
   askToStart(agent: string, description: string, child?: string): Promise<StartPermission>
+  /** Asks for the permission to run a command in the shell, as opencode's own tool does, in the same way. */
+  askToRun(command: string): Promise<StartPermission>
 }
 
 export type StartPermission =

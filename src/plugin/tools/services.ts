@@ -141,7 +141,10 @@ export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "tex
 
 /** Those of a call that goes on, which are shown again with each change: what they came to is in its answer. */
 export function withoutResults(records: readonly JobRecord[]): Omit<JobRecord, "text" | "structured">[] {
-  return withoutText(records).map(({ structured: _structured, ...rest }) => rest)
+  return withoutText(records).map(({ structured: _structured, check, ...rest }) => ({
+    ...rest,
+    ...(check && { check: { ...check, output: "" } }),
+  }))
 }
 
 /** Those of these jobs that are not over: they run, or go on once what they need is done after all. */

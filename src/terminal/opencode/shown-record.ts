@@ -204,6 +204,7 @@ const phases: Record<JobPhase, true> = {
   retrying: true,
   permission: true,
   question: true,
+  checking: true,
   stopping: true,
 }
 const isPhase = (value: unknown): value is JobPhase => isText(value) && Object.hasOwn(phases, value)

@@ -60,6 +60,7 @@ const nothingDone = {
   promptChild: never,
   lookForAnswer: never,
   recordEnd: never,
+  runCheck: never,
   leaveChild: never,
   stopChild: never,
 }

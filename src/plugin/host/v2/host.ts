@@ -45,6 +45,7 @@ import { Reader } from "./reading.ts"
 import { decodePermissions, Forms, inputIn, permissionRequest } from "./requests.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
+import { ShellPermission } from "./shell-permission.ts"
 import { shownMessages } from "./shown.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { type Channel, openChannel } from "./terminal.ts"
@@ -86,6 +87,8 @@ export type HostOfTwo = Host & {
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
+  /** Asks for the permission to run a command in the shell. */
+  askToRun(call: Call, command: string): Promise<StartPermission>
   /** Whether a person is to be asked for a permission. */
   decide(check: StartCheck): void
 }
@@ -126,6 +129,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     reader,
     warn: (problem) => problems.add(problem),
   })
+  const shellPermission = new ShellPermission({ context, reader })
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
@@ -433,6 +437,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       const { type, session: id } = event
       underWay.hear(event)
       children.hear(event)
+      shellPermission.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -473,6 +478,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     },
 
     askToStart: (...asked) => children.askToStart(...asked),
+    askToRun: (running, command) => shellPermission.ask(running, command),
     decide: (check) => children.decide(check),
   }
 }

@@ -70,6 +70,7 @@ export async function answerCall(
       agent: call.agent,
       signal: AbortSignal.any([call.signal, over]),
       askToStart: (...asked) => host.askToStart(call, ...asked),
+      askToRun: (command) => host.askToRun(call, command),
     })
     const { output, metadata } = await unlessOver(answer, over)
     return { content: output, metadata: withoutUndefined(metadata) }
