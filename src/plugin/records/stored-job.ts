@@ -52,6 +52,8 @@ const Fields = z.object({
       idleMs: z.number().positive(),
     })
     .optional(),
+  /** For one of the items that another job has found: see `JobInput`. */
+  item: z.string().optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -80,6 +82,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     fallbacks: job.fallbacks,
     schema: job.schema,
     each: job.each,
+    item: job.item,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
@@ -92,7 +95,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, attempts, each, needs } = job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, wentOn } = job
   const { run, createdAt, earlier } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
@@ -106,6 +109,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     attempts,
     ...(each && { isGroup: true }),
     needs,
+    wentOn,
     state: "created",
     run,
     createdAt,
