@@ -1,15 +1,18 @@
 import { fromPromise, type PromiseActorLogic } from "xstate"
 import * as z from "zod"
 import type { JobInput } from "./events.ts"
-import { JobError, type JobRecord, type Usage } from "./record.ts"
+import { JobError, type JobRecord, type Usage, type Worktree } from "./record.ts"
 
 /**
  * What a job has done in the world outside. Each effect is JSON in, JSON out, and heeds `signal`: it aborts when the
  * job no longer waits for the outcome. A failure is a thrown `JobError`.
  */
 export type Effects = {
-  /** Makes the child session, with the record in its metadata. One that comes after its job has ended is removed. */
-  openSession(job: JobInput, signal: AbortSignal): Promise<{ session: string }>
+  /**
+   * Makes the child session, with the record in its metadata, and before it the worktree of a job that is to have one
+   * and has none yet. One that comes after its job has ended is removed.
+   */
+  openSession(job: JobInput, signal: AbortSignal): Promise<Opened>
   /**
    * Asks the child and waits for its final message. The prompt's ids derive from `session` and `job.askedAt`, so that
    * asking again after a crash costs no second model call.
@@ -30,6 +33,9 @@ export type Effects = {
   /** Aborts the child for real and reads what it had written in this run. */
   stopChild(input: ChildInput, signal: AbortSignal): Promise<StopChildOutput>
 }
+
+/** `worktree`: the job's, where it has one. */
+export type Opened = { session: string; worktree?: Worktree | undefined }
 
 export type ChildInput = { job: JobInput; session: string }
 
@@ -63,7 +69,7 @@ export type Answer = {
 /** When an effect was over, epoch milliseconds: machines have no clock of their own. */
 type At = { at: number }
 
-export type OpenSessionOutput = { session: string } & At
+export type OpenSessionOutput = Opened & At
 export type PromptChildOutput = Answer & At
 /** Without `text` opencode did not say what the child had written. */
 export type StopChildOutput = { text?: string | undefined; usage?: Usage | undefined }

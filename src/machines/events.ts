@@ -1,4 +1,4 @@
-import type { Activity, Ask, Attempt, Budget, Need, Retry, Usage } from "./record.ts"
+import type { Activity, Ask, Attempt, Budget, Need, Retry, Usage, Worktree } from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
@@ -37,6 +37,7 @@ export type ModelChoice = { model: string; variant?: string | undefined }
 export type EachItem = {
   from: string
   path?: string | undefined
+  isolation?: JobInput["isolation"]
   /** As of the job itself: a restart knows no more of that. */
   startedBy?: JobInput["startedBy"]
   description?: string | undefined
@@ -67,6 +68,10 @@ export type JobInput = {
   attempts?: Attempt[] | undefined
   /** The JSON Schema that its answer has to fit. */
   schema?: Record<string, unknown> | undefined
+  /** Its child works in a git worktree of its own. Default: where its owner does. */
+  isolation?: "worktree" | undefined
+  /** That worktree, once it is made. */
+  worktree?: Worktree | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
   rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
   /** The tool call that asks for this run, and the agent that calls: what a new child session is made for. */

@@ -7,6 +7,7 @@ import {
   type LookForAnswer,
   notProvided,
   type OpenSession,
+  type OpenSessionOutput,
   type PromptChild,
   type PromptChildOutput,
   type RecordEnd,
@@ -35,6 +36,8 @@ type Decision = { ending: Ending; at: number }
 
 /** Longest wait for opencode to make a child session, milliseconds. */
 const openLimit = 30_000
+/** The same with the worktree of a job that is to have one. */
+const isolationLimit = 300_000
 /** Longest wait for opencode to store how a job ends, milliseconds. */
 export const recordLimit = 2_000
 /** Longest wait for opencode to abort a child and to say what it had written, milliseconds. */
@@ -65,7 +68,7 @@ export const jobMachine = setup({
     stopChild: notProvided as StopChild,
   },
   delays: {
-    openLimit,
+    openLimit: ({ context }) => openLimitOf(context.job),
     recordLimit,
     stopLimit,
     lullLimit,
@@ -107,8 +110,9 @@ export const jobMachine = setup({
       // A slot that came before the session goes back.
       slotAt: until === undefined ? context.slotAt : undefined,
     })),
-    rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
+    rememberSession: assign(({ context }, { session, worktree, at }: OpenSessionOutput) => ({
       session,
+      ...(worktree && { job: { ...context.job, worktree } }),
       movedAt: undefined,
       // A slot that came early is of use only from now on.
       ...(context.slotAt !== undefined && { slotAt: at }),
@@ -827,13 +831,21 @@ function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"
   return { ending: { state: error.kind === "cancelled" ? "cancelled" : "failed", error }, at }
 }
 
+const isToGetWorktree = ({ isolation, worktree }: JobInput) => isolation !== undefined && worktree === undefined
+
+const openLimitOf = (job: JobInput) => (isToGetWorktree(job) ? isolationLimit : openLimit)
+
 function openedTooLate({ job, movedAt = job.askedAt }: JobContext): Decision {
-  const message = `opencode did not make the child session within ${inSeconds(openLimit)}`
-  return { ending: { state: "failed", error: { kind: "create", message } }, at: movedAt + openLimit }
+  const limit = openLimitOf(job)
+  const within = inSeconds(limit)
+  const error: JobError = isToGetWorktree(job)
+    ? { kind: "isolation", message: `its worktree and its child session were not made within ${within}` }
+    : { kind: "create", message: `opencode did not make the child session within ${within}` }
+  return { ending: { state: "failed", error }, at: movedAt + limit }
 }
 
 function movedTooLate({ job, startedAt = job.askedAt }: JobContext): Decision {
-  const message = `opencode did not make a child session for ${job.model} within ${inSeconds(openLimit)}`
+  const message = `opencode did not make a child session for ${job.model} within ${inSeconds(openLimitOf(job))}`
   return { ending: { state: "failed", error: { kind: "create", message } }, at: startedAt }
 }
 

@@ -58,6 +58,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitingSince: context.waitingSince,
     error: ending?.error,
     needs: job.needs,
+    worktree: job.worktree,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,
     attempts: job.attempts?.length ? job.attempts : undefined,

@@ -38,6 +38,8 @@ export const JobError = z.object({
     "provider", // the model's provider refused or broke off
     "schema", // the answer did not have the asked shape
     "dependency", // a job this one waited for did not end as `done`
+    "isolation", // it could not be given a worktree of its own, or could not have worked in it
+    "check", // its check did not pass
     "interrupted", // opencode stopped, or somebody aborted the child session
     "total", // timedOut: the job's total time ran out
     "idle", // timedOut: no activity of the child
@@ -87,6 +89,24 @@ export const Need = z.object({
   on: z.enum(["done", "ended"]),
 })
 export type Need = z.infer<typeof Need>
+
+/** A git worktree of a job's own. The fields that may be absent are there once what the job did in it is committed. */
+export const Worktree = z.object({
+  /** Absolute, without symbolic links. */
+  directory: z.string(),
+  branch: z.string(),
+  /** The commit that the branch started from. */
+  base: z.string(),
+  /** The last one of the branch. */
+  commit: z.string().optional(),
+  /** What changed from `base` to `commit`. */
+  files: count.optional(),
+  insertions: count.optional(),
+  deletions: count.optional(),
+  /** Files that other jobs of the same owner have changed as well, in worktrees of theirs. */
+  overlaps: z.array(z.object({ job: z.string().regex(JOB_ID), files: z.array(z.string()) })).optional(),
+})
+export type Worktree = z.infer<typeof Worktree>
 
 /** A model that was tried before the one that the job has now, and why it was left. */
 export const Attempt = z.object({
@@ -159,6 +179,8 @@ export const JobRecord = z.object({
   isGroup: z.literal(true).optional(),
   /** What it waited or waits for, in the order in which it was asked for. */
   needs: z.array(Need).optional(),
+  /** Where it works, where that is not its owner's directory. */
+  worktree: Worktree.optional(),
   /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */
   holdUntil: epochMs.optional(),
   /** The models that were tried before `model`, oldest first. */

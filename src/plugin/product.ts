@@ -6,6 +6,7 @@ import { oneLine, plainLines } from "../util/plain.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdToOwner } from "./children/hold.ts"
+import { plainWorktrees } from "./children/isolation.ts"
 import { createItems } from "./children/items.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { checkFor } from "./children/schema/schemas.ts"
@@ -155,6 +156,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     turns,
     store,
     records: ledger,
+    worktrees: plainWorktrees,
     warn: toasts.show,
     jobTools: JOB_TOOLS,
     runItems: (child, signal) => items.run(child, signal),

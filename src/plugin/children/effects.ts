@@ -4,21 +4,25 @@ import type {
   Effects,
   LeaveChildOutput,
   LeaveInput,
+  Opened,
   StopChildOutput,
 } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { hasEnded, type JobError, type Usage } from "../../machines/record.ts"
+import { hasEnded, type JobError, type Usage, type Worktree } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
 import type { Host, HostSession, PermissionRule, Result, Toast } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
+import { wordsOf } from "../util/error-words.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
 import { type HandOverOptions, withResults } from "./handed-over.ts"
+import type { Worktrees } from "./isolation.ts"
 import { keepResult as keepInFile } from "./kept-results.ts"
 import { changingTools, promptForNext } from "./leaving.ts"
+import { rulesElsewhere } from "./permissions.ts"
 import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
@@ -37,6 +41,7 @@ export type EffectsOptions = {
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd" | "markMoved">
   records: Pick<Records, "get" | "of">
+  worktrees: Worktrees
   /** What one does that stands for the items that another job finds, in place of a prompt. */
   runItems: Effects["promptChild"]
   /** Shows the person what they should know. */
@@ -52,7 +57,17 @@ export type ChildEffects = Effects & {
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): ChildEffects {
-  const { host, turns, store, records, warn, jobTools, runItems, keepResult = keepInFile } = options
+  const {
+    host,
+    turns,
+    store,
+    records,
+    worktrees,
+    warn,
+    jobTools,
+    runItems,
+    keepResult = keepInFile,
+  } = options
   const opening = new Set<Promise<unknown>>()
 
   return {
@@ -150,8 +165,11 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     }
   }
 
-  async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {
-    const left = await leftBy(job)
+  async function open(given: JobInput, signal: AbortSignal): Promise<Opened> {
+    const left = await leftBy(given)
+    const worktree = given.worktree ?? (given.isolation && (await isolate(given, signal)))
+    const job = { ...given, worktree }
+    const rules = [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))]
     const { message = "", call, agent = "" } = job.startedBy ?? {}
     const session = await host.createSession({
       parent: job.owner,
@@ -160,9 +178,10 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       variant: job.variant,
       title: `${job.description} (@${job.agent} ${job.id})`,
       agent: job.agent,
-      rules: left?.rules ?? [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
+      rules: left?.rules ?? (worktree ? await rulesIn(worktree, job, rules) : rules),
       stored: await store.newStored(job, left),
       isPermitted: left !== undefined,
+      directory: worktree?.directory,
     })
     if (!session.ok) throw failure("create", session.error)
     const { id } = session.value
@@ -171,7 +190,36 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     if (signal.aborted && record && (hasEnded(record) || record.phase === "stopping"))
       await insist(`remove ${id}`, () => host.deleteSession(id))
     else if (left) store.markMoved(left.id, id)
-    return { session: id }
+    return { session: id, worktree }
+  }
+
+  async function isolate({ owner, id }: JobInput, signal: AbortSignal): Promise<Worktree> {
+    const session = await host.session(owner)
+    if (!session.ok) throw failure("isolation", session.error)
+    const { directory } = session.value
+    try {
+      return await worktrees.make({ directory, branch: `troupe/${owner.slice(-8)}/${id}` }, signal)
+    } catch (thrown) {
+      throw failure("isolation", { message: wordsOf(thrown) })
+    }
+  }
+
+  /** Its own configuration may lack what the owner's has, where git does not track that. */
+  async function rulesIn(
+    { directory }: Worktree,
+    { owner, agent, model }: JobInput,
+    rules: readonly PermissionRule[],
+  ): Promise<PermissionRule[]> {
+    const [offer, agents] = await Promise.all([host.offeredIn(directory), host.agents(owner)])
+    if (!offer.ok) throw failure("isolation", offer.error)
+    if (!agents.ok) throw failure("isolation", agents.error)
+    const named = ({ name }: { name: string }) => name === agent
+    const [here, there] = [agents.value.find(named), offer.value.agents.find(named)]
+    if (!here || !there) throw failure("isolation", { message: lacking(`agent "${agent}"`) })
+    const { models } = offer.value
+    if (model !== undefined && models?.every(({ name }) => name !== model))
+      throw failure("isolation", { message: lacking(`model "${model}"`) })
+    return rulesElsewhere(here, rules, there)
   }
 
   /** Tries until opencode has done it, for about a minute. */
@@ -202,6 +250,10 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     return { text, usage }
   }
 }
+
+const lacking = (what: string) =>
+  `there is no ${what} in its worktree, which has only the configuration that git tracks: commit what defines it, or ` +
+  "define it in the user's own configuration"
 
 /**
  * A tool that is denied everywhere is not even offered. A prompt's own `tools` would do the same, but opencode puts

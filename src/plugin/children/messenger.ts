@@ -198,6 +198,7 @@ export function createMessenger({
       // Where it was never asked, it has said nothing that a fresh session would not know.
       fallbacks: record.startedAt === undefined ? stored?.fallbacks : undefined,
       attempts: record.attempts,
+      worktree: record.worktree,
       schema: stored?.schema,
       each: stored?.each,
       mayStartJobs: stored?.mayStartJobs,

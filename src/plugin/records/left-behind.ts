@@ -201,7 +201,8 @@ function stateFor({ kind }: JobError): EndedState {
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
   const { record, prompt, variant, schema, each, fallbacks, ownerAgent, ...others } = stored
   const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
-  const { id, owner, batch, budget, description, agent, model, attempts, needs, run, createdAt } = record
+  const { id, owner, batch, budget, description, agent, model, attempts, needs, worktree, run, createdAt } =
+    record
   return {
     id,
     owner,
@@ -220,6 +221,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     each,
     mayStartJobs,
     needs,
+    worktree,
     createdAt,
     askedAt,
     run,

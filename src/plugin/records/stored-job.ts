@@ -46,6 +46,7 @@ const Fields = z.object({
     .object({
       from: z.string(),
       path: z.string().optional(),
+      isolation: z.literal("worktree").optional(),
       startedBy: z.object({ message: z.string(), call: z.string().optional(), agent: z.string() }).optional(),
       description: z.string().optional(),
       timeoutMs: z.number().positive(),
@@ -92,7 +93,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, attempts, each, needs } = job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, worktree } = job
   const { run, createdAt, earlier } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
@@ -106,6 +107,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     attempts,
     ...(each && { isGroup: true }),
     needs,
+    worktree,
     state: "created",
     run,
     createdAt,

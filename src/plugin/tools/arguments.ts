@@ -57,6 +57,11 @@ export const Task = z.strictObject({
     .meta({ requirement: "a JSON Schema, an object" })
     .optional()
     .describe("JSON Schema of its result"),
+  isolation: z
+    .literal("worktree")
+    .meta({ requirement: '"worktree"' })
+    .optional()
+    .describe("A git worktree of its own"),
 })
 export type Task = z.infer<typeof Task>
 

@@ -382,9 +382,10 @@ describe("What a person is told", () => {
     ["question", "/question/r1/reject", undefined],
   ] as const)("takes back a request: %s", async (kind, path, body) => {
     const { host, requests } = hostAnswered(() => Response.json(true))
-    await host.withdraw?.({ id: "r1", kind, text: "" })
-    expect(new URL(requests[0]?.url ?? "").pathname).toBe(path)
-    if (body) expect(await requests[0]?.json()).toEqual(body)
+    await host.withdraw?.("ses_1", { id: "r1", kind, text: "" })
+    const request = requests.at(-1)
+    expect(new URL(request?.url ?? "").pathname).toBe(path)
+    if (body) expect(await request?.json()).toEqual(body)
   })
 
   it("names the plugin: in the title of a toast, and in the line of the log itself", async () => {
