@@ -195,12 +195,12 @@ const exceptions = [
     reason: "owners are forgotten when theirs have ended, which the compiler cannot see",
   },
   {
-    file: "src/plugin/tools/start.ts",
+    file: "src/plugin/tools/start/start.ts",
     within: 'outcomes.filter((outcome) => "id" in outcome)',
     reason: "no job has the key of what was refused",
   },
   {
-    file: "src/plugin/tools/start.ts",
+    file: "src/plugin/tools/start/report.ts",
     within: 'error?.message ?? ""',
     reason: "those alone are here that have an error",
   },

@@ -32,8 +32,22 @@ export type Bound = {
 
 type Key = Pick<Claim, "owner" | "job">
 
-/** No job of this provider starts before then, as this job was told. `until`: epoch milliseconds. */
-export type Hold = { provider: string; until: number; owner: string; job: string }
+/**
+ * No job of this provider starts before `until`, as this job was told of its model at `at`, epoch milliseconds.
+ * `trial`: for as long as a provider is believed it has passed, and one job tries whether it answers by now.
+ */
+export type Hold = {
+  provider: string
+  model: string
+  at: number
+  until: number
+  owner: string
+  job: string
+  trial?: { by?: Key }
+}
+
+/** For how long a provider is believed that wants to be asked later: some name a day, or a year. Milliseconds. */
+export const longestHold = 3_600_000
 
 /** `heldUntil`: what it was told. */
 type Waiting = Claim & { heldUntil?: number | undefined }
@@ -98,33 +112,52 @@ export function releaseOwner(limits: Limits, owner: string): Limits {
   return without(limits, (each) => each.owner === owner)
 }
 
-/** What a job was told, and when; `unstarted`: who holds a slot and has not asked its provider yet. */
-export type Later = Hold & { at: number; unstarted?: readonly Key[] }
+/** What a job was told; `unstarted`: who holds a slot and has not asked its provider yet. */
+export type Later = Omit<Hold, "trial"> & { unstarted?: readonly Key[] }
 
 /**
  * The longest hold of a provider stands: several of its jobs may have been told to come back later. What a job is told
- * last takes the place of what it was told before. Who has not started gives its slot back and is the next to get one.
+ * last takes the place of what it was told before, and what one is told that tries, of all before. Who has not started
+ * gives its slot back and is the next to get one.
  */
-export function hold(limits: Limits, { at, unstarted = [], ...told }: Later): Limits {
-  const { holds } = endHold(limits, told)
-  const other = holds.find(({ provider }) => provider === told.provider)
-  const until = Math.ceil(told.until)
-  if (until <= at || (other && other.until >= until)) return { ...limits, holds }
-  return withSlotsBack(
-    { ...limits, holds: [...holds.filter((each) => each !== other), { ...told, until }] },
-    ({ model, ...holder }) =>
-      providerOf(model) === told.provider && unstarted.some((each) => isSame(each, holder)),
-  )
+export function hold(limits: Limits, { unstarted = [], ...told }: Later): Limits {
+  const known = limits.holds.find(({ provider }) => provider === told.provider)
+  const until = Math.min(Math.ceil(told.until), told.at + longestHold)
+  if (known && !isSame(known, told) && !isTriedBy(known, told) && known.until >= until) return limits
+  const holds = limits.holds.filter((each) => each !== known)
+  if (until <= told.at) return { ...limits, holds }
+  return withSlotsBack({ ...limits, holds: [...holds, { ...told, until }] }, ({ model, ...holder }) => {
+    return providerOf(model) === told.provider && unstarted.some((each) => isSame(each, holder))
+  })
 }
 
-/** Ends the hold that this job was told of. */
-export function endHold(limits: Limits, { owner, job }: Key): Limits {
-  return { ...limits, holds: limits.holds.filter((each) => each.owner !== owner || each.job !== job) }
+/** A job whose model answers what it was asked then. */
+export type Answered = { owner: string; job: string; model: string; askedAt: number }
+
+/**
+ * Ends the hold that this job was told of or tries out, or that another one of its model was told of before this one
+ * asked. Another model of the provider may have a quota of its own.
+ */
+export function endHold(limits: Limits, answered: Answered): Limits {
+  return { ...limits, holds: limits.holds.filter((each) => !isEndedBy(each, answered)) }
 }
 
-/** Ends the hold of a provider, whoever was told. */
-export function endHoldOf(limits: Limits, provider: string): Limits {
-  return { ...limits, holds: limits.holds.filter((each) => each.provider !== provider) }
+export function isEndedBy(hold: Hold, { model, askedAt, ...job }: Answered): boolean {
+  if (isTriedBy(hold, job)) return hold.provider === providerOf(model)
+  return hold.model === model && (isSame(hold, job) || askedAt >= hold.at)
+}
+
+/**
+ * The time of a provider's hold is over. Where the provider named it, that is the end of the hold. Where the provider
+ * was believed no longer, one job is let through to try, and the others wait for what it is told, or for as long again.
+ */
+export function passHold(limits: Limits, provider: string): Limits {
+  const holds = limits.holds.flatMap((each): Hold[] => {
+    if (each.provider !== provider) return [each]
+    const isNamed = each.until - each.at < longestHold
+    return isNamed ? [] : [{ ...each, until: each.until + longestHold, trial: {} }]
+  })
+  return { ...limits, holds }
 }
 
 /** Hands out every free slot, and says which of those that wait are held now, or no longer. */
@@ -203,7 +236,10 @@ function served(limits: Limits, claim: Claim): Limits {
       : bound,
   )
   const waiting = limits.waiting.filter((each) => !isSame(each, claim))
-  return onlyWaiting({ ...limits, bounds, waiting, holders: [...limits.holders, claim] })
+  const holds = limits.holds.map((each) =>
+    isHeldBy(each, claim) ? { ...each, trial: trialBy(claim) } : each,
+  )
+  return onlyWaiting({ ...limits, bounds, holds, waiting, holders: [...limits.holders, claim] })
 }
 
 function withSlotsBack(limits: Limits, isBack: (claim: Claim) => boolean): Limits {
@@ -255,11 +291,22 @@ function isFull({ holders }: Limits, bound: Bound): boolean {
   return holders.filter((holder) => isUnder(bound, holder)).length >= bound.most
 }
 
-function holdOf({ holds }: Limits, { model, isFallback }: Claim): Hold | undefined {
-  return model === undefined || isFallback || holds.length === 0
-    ? undefined
-    : holds.find(({ provider }) => isOfProvider(model, provider))
+/** What keeps a claim from a slot: whoever comes first when somebody is to try does so. */
+function holdOf({ holds, holders }: Limits, claim: Claim): Hold | undefined {
+  if (holds.length === 0) return undefined
+  const hold = holds.find((each) => isHeldBy(each, claim))
+  return hold?.trial && !holders.some((holder) => isTrial(hold, holder)) ? undefined : hold
 }
+
+const isHeldBy = ({ provider }: Hold, { model, isFallback }: Claim) =>
+  model !== undefined && !isFallback && isOfProvider(model, provider)
+
+const trialBy = ({ owner, job }: Claim) => ({ by: { owner, job } })
+
+const isTriedBy = ({ trial }: Hold, job: Key) => trial?.by !== undefined && isSame(trial.by, job)
+
+/** One that has gone on with a model of another provider tries this one no more. */
+const isTrial = (hold: Hold, holder: Claim) => isTriedBy(hold, holder) && isHeldBy(hold, holder)
 
 function isUnder({ of }: Bound, { model }: Claim): boolean {
   return of === "" || (model !== undefined && (of === model || isOfProvider(model, of)))

@@ -193,9 +193,10 @@ export const systemReasons: Reasons = {
     "slot.release": "A job has ended: the next one may prompt.",
     "provider.later":
       "A provider is overloaded or limits its rate: further jobs of it would only be told the same. Those of others go on.",
-    "provider.answered":
-      "The job that was told to come back later has got through, which is better proof than any announcement.",
-    "hold.over": "The time that the provider named has come.",
+    "provider.answered, if ends a hold":
+      "The job that was told to come back later has got through, or one of the same model that has asked since: better proof than any announcement.",
+    "hold.over":
+      "The time that the provider named has come. Of a longer one than an hour, an hour has passed: one job tries whether it answers by now.",
     "supervisor.idle, if has heard all":
       "A supervisor without jobs is removed, unless it is about to receive another start.",
     "owner.end":

@@ -1,15 +1,17 @@
 import { assign, type ErrorActorEvent, enqueueActions, setup } from "xstate"
 import {
+  type Answered,
   type Claim,
   type Concurrency,
   createLimits,
   endHold,
-  endHoldOf,
   grant,
   type HoldNews,
   hold,
+  isEndedBy,
   type Later,
   type Limits,
+  passHold,
   release,
   releaseOwner,
   request,
@@ -44,9 +46,10 @@ export type SystemEvent =
 export type ProviderEvent =
   /** A job's provider wants to be asked later; `until` and `at` are epoch milliseconds. */
   | ({ type: "provider.later" } & Later)
-  /** The job that was told so has got through. */
-  | { type: "provider.answered"; owner: string; job: string }
-  | { type: "hold.over"; provider: string }
+  /** A job's model answers; `askedAt` is in epoch milliseconds. */
+  | ({ type: "provider.answered" } & Answered)
+  /** `at`: epoch milliseconds. */
+  | { type: "hold.over"; provider: string; at: number }
 
 /** Why each transition is there: `reasons.ts`. */
 export const systemMachine = setup({
@@ -59,6 +62,8 @@ export const systemMachine = setup({
   guards: {
     "has heard all": ({ context }, { owner, heard }: { owner: string; heard: number }) =>
       context.owners.some(({ id, starts }) => id === owner && starts === heard),
+    "ends a hold": ({ context }, answered: Answered) =>
+      context.limits.holds.some((hold) => isEndedBy(hold, answered)),
   },
   actions: {
     /** Provided by `createTroupe`: tells each job that it may prompt, or until when it is held, and the time. */
@@ -90,12 +95,13 @@ export const systemMachine = setup({
         enqueue.cancel(timerOf(provider))
         const hold = context.limits.holds.find((each) => each.provider === provider)
         if (!hold) return
-        enqueue.raise({ type: "hold.over", provider }, { id: timerOf(provider), delay: hold.until - at })
+        const over = { type: "hold.over", provider, at: hold.until } as const
+        enqueue.raise(over, { id: timerOf(provider), delay: hold.until - at })
       },
     ),
-    clearHoldTimer: enqueueActions(({ context, enqueue }, { owner, job }: { owner: string; job: string }) => {
+    clearHoldTimer: enqueueActions(({ context, enqueue }, answered: Answered) => {
       for (const hold of context.limits.holds)
-        if (hold.owner === owner && hold.job === job) enqueue.cancel(timerOf(hold.provider))
+        if (isEndedBy(hold, answered)) enqueue.cancel(timerOf(hold.provider))
     }),
     handOutSlots: assign({ limits: ({ context }) => grant(context.limits).limits }),
   },
@@ -138,6 +144,7 @@ export const systemMachine = setup({
       ],
     },
     "provider.answered": {
+      guard: { type: "ends a hold", params: ({ event }) => event },
       actions: [
         { type: "clearHoldTimer", params: ({ event }) => event },
         {
@@ -152,8 +159,9 @@ export const systemMachine = setup({
       actions: [
         {
           type: "changeLimits",
-          params: ({ context, event }) => ({ limits: endHoldOf(context.limits, event.provider) }),
+          params: ({ context, event }) => ({ limits: passHold(context.limits, event.provider) }),
         },
+        { type: "setHoldTimer", params: ({ event }) => event },
         { type: "announceGrants", params: ({ context }) => grant(context.limits) },
         "handOutSlots",
       ],

@@ -46,10 +46,16 @@ export type Troupe = {
   adopt(record: JobRecord): void
   /** Tells a living job what happened to its child; an ended one does not hear it. */
   tell(job: JobKey, event: JobEvent): void
-  /** A job's provider wants to be asked later: until then (epoch milliseconds) no further job of that provider starts. */
+  /**
+   * A job's provider wants to be asked later: until then (epoch milliseconds) no further job of that provider starts.
+   * After an hour one job tries all the same.
+   */
   hold(job: JobKey, until: number): void
-  /** The provider answers a job again: what this job was told of a later time no longer holds. */
-  endHold(job: JobKey): void
+  /**
+   * A job's model answers what it was asked then (epoch milliseconds). What that job was told of a later time no longer
+   * holds, nor what any job of this model was told before.
+   */
+  answered(job: JobKey, askedAt: number): void
   /** Ends jobs and whatever they started; harmless on ended ones. */
   cancel(jobs: JobKey[], reason: string, kind?: CancelKind): void
   /** Drops the text of an ended job from memory: the child's session has it. */
@@ -150,14 +156,16 @@ export function createTroupe(options: TroupeOptions): Troupe {
     for (const job of jobs) tell(job, { type: "job.cancel", reason, kind, at: now() })
   }
 
-  const endHold: Troupe["endHold"] = ({ owner, id }) =>
-    system.send({ type: "provider.answered", owner, job: id })
+  const answered: Troupe["answered"] = ({ owner, id }, askedAt) => {
+    const model = ledger.get(owner, id)?.model
+    if (model !== undefined) system.send({ type: "provider.answered", owner, job: id, model, askedAt })
+  }
 
   // What a job started has nobody left to answer to.
   ledger.subscribe((record) => {
     if (!hasEnded(record)) return
-    // The answer of a next model says nothing of what the one before was told.
-    if (record.state === "done" && !record.attempts) endHold(record)
+    // Nobody may have heard it get through.
+    if (record.state === "done") answered(record, record.startedAt ?? record.createdAt)
     cancel(ledger.of(record.session), `the job that started it ended (${record.id}: ${record.state})`)
   })
 
@@ -180,14 +188,16 @@ export function createTroupe(options: TroupeOptions): Troupe {
     releaseText: (job) => ledger.releaseText(job),
     tell,
     hold({ owner, id }, until) {
-      const provider = providerOf(ledger.get(owner, id)?.model)
+      const model = ledger.get(owner, id)?.model
+      const provider = providerOf(model)
       // Where opencode chooses the model, nobody knows whose it is.
-      if (provider === undefined) return
+      if (model === undefined || provider === undefined) return
       const { holders } = system.getSnapshot().context.limits
       const unstarted = holders.filter(({ owner, job }) => ledger.get(owner, job)?.phase === "opening")
-      system.send({ type: "provider.later", owner, job: id, provider, until, at: now(), unstarted })
+      const told = { owner, job: id, provider, model, at: now(), until, unstarted }
+      system.send({ type: "provider.later", ...told })
     },
-    endHold,
+    answered,
     cancel,
     forgetOwner(owner) {
       system.send({ type: "owner.end", owner })

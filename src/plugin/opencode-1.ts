@@ -2,7 +2,7 @@ import type { Hooks, PluginInput, PluginOptions } from "@opencode-ai/plugin"
 import type { Tool } from "./host/port.ts"
 import { createHost } from "./host/v1/host.ts"
 import { type Instance, instances } from "./host/v1/instances.ts"
-import { pluginTools } from "./host/v1/tools.ts"
+import { pluginTools, withoutDialect } from "./host/v1/tools.ts"
 import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 
@@ -64,6 +64,9 @@ function begin({ client, directory }: PluginInput, given: PluginOptions | undefi
   ]
   return {
     tool: pluginTools(Object.fromEntries(Object.entries(tools).map(answered))),
+    "tool.definition": async ({ toolID }, output) => {
+      if (Object.hasOwn(tools, toolID)) withoutDialect(output)
+    },
     event: async ({ event: given }) => {
       host.hearTerminal(given)
       hear(given)

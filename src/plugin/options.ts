@@ -9,6 +9,9 @@ const modelName = z
   .regex(/^[^/]+\/.+$/)
   .meta({ requirement: "provider/model" })
 
+/** Without the models themselves, which are read one by one. */
+const models = z.array(z.unknown()).min(1).meta({ requirement: 'a list of models, such as ["openai/gpt-5"]' })
+
 const slots = z.number().int().min(1).max(256)
 const defaultSlots = 8
 
@@ -119,12 +122,12 @@ export function readOptions(given: unknown): ReadOptions {
   const problems: string[] = []
   const { inspector: inspectorGiven, ...rest } = asObject(given ?? {}, "", problems)
   // What is no object is taken for the number of all slots.
-  const named = withoutOldNames(rest)
-  const { concurrency, ...others } = named
-  const isByLimit = typeof concurrency === "object" && concurrency !== null && !Array.isArray(concurrency)
-  const good = isByLimit
-    ? { ...readKeys(shape, others, "", problems), concurrency: readLimits(concurrency, problems) }
-    : readKeys(shape, named, "", problems)
+  const { concurrency, fallback, ...others } = withoutOldNames(rest)
+  const good = {
+    ...readKeys(shape, others, "", problems),
+    ...readInside("concurrency", concurrency, readLimits, problems),
+    ...readInside("fallback", fallback, readFallbacks, problems),
+  }
   const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
   const inspector = readKeys(Inspector.shape, asked, "inspector.", problems)
   const isUnsafe = Object.keys(asked).some((key) => `inspector.${key}` in otherwise && !(key in inspector))
@@ -147,6 +150,37 @@ type ReadOptions = {
 /** `idle` was the only way to be told. */
 const withoutOldNames = (given: Record<string, unknown>) =>
   given.notify === "idle" ? { ...given, notify: "each" } : given
+
+/** Reads an option entry by entry where it has entries. */
+function readInside(
+  key: "concurrency" | "fallback",
+  given: unknown,
+  read: (given: object, problems: string[]) => object,
+  problems: string[],
+): object {
+  if (given === undefined) return {}
+  const hasEntries = typeof given === "object" && given !== null && !Array.isArray(given)
+  return hasEntries ? { [key]: read(given, problems) } : readKeys(shape, { [key]: given }, "", problems)
+}
+
+/** Each model keeps those of its fallbacks that are right. */
+function readFallbacks(given: object, problems: string[]): Record<string, string[]> {
+  const right = <T>(schema: z.ZodType<T>, value: unknown, name: string): T[] => {
+    const read = parse(schema, value, name)
+    if (read.ok) return [read.value]
+    problems.push(...read.problems.map((problem) => `${problem}; continuing without it`))
+    return []
+  }
+  const lists = Object.entries(given).flatMap(([model, others]): [string, string[]][] => {
+    const name = `fallback.${model}`
+    const fallbacks = right(models, others, `option "${name}"`)
+      .flat()
+      .flatMap((other, index) => right(modelName, other, `option "${name}[${index}]"`))
+    if (fallbacks.length === 0) return []
+    return right(modelName, model, 'a model in option "fallback"').map((named) => [named, fallbacks])
+  })
+  return Object.fromEntries(lists)
+}
 
 function readLimits(given: object, problems: string[]): object {
   const { providers, models, ...rest } = { providers: {}, models: {}, ...given }

@@ -5,6 +5,7 @@ import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
+import { holdAgainOnChange } from "./children/held-again.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { plainWorktrees } from "./children/isolation.ts"
 import { createItems } from "./children/items.ts"
@@ -252,7 +253,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     titles,
     now,
   })
-  const terminal = serveTerminal({ host, troupe, messenger, turns, link: inspection.link })
+  const terminal = serveTerminal({ host, troupe, messenger, turns, budgets, link: inspection.link })
   const tools = jobTools({
     troupe,
     host,
@@ -269,6 +270,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   store.follow(troupe)
+  const endHolding = holdAgainOnChange({ host, records: ledger, store })
 
   async function showWaiting({ owner, count }: Waiting): Promise<void> {
     const session = await host.session(owner)
@@ -305,6 +307,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     },
     async stop(): Promise<void> {
       recovery.stop()
+      endHolding()
       dependents.stop()
       items.stop()
       deliveries.stop()

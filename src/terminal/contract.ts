@@ -1,8 +1,9 @@
 import type { Glance } from "./glance.ts"
-import type { ShownJob } from "./jobs.ts"
+import type { Overview, Spending } from "./jobs.ts"
 
 const text = { type: "string" }
 const job = object({ session: text })
+const objects = { type: "array", items: { type: "object" } }
 
 /**
  * What the server part offers to the terminal part, which on opencode 2 may run on another machine: opencode's RPC, with
@@ -13,11 +14,11 @@ export const contract = {
   methods: {
     list: {
       input: { type: "object", properties: { owner: text } },
-      output: answer({ jobs: { type: "array", items: { type: "object" } } }),
+      output: answer({ jobs: objects, budgets: objects }),
     },
     glance: {
       input: object({ owner: text, most: { type: "number" } }),
-      output: answer({ counts: { type: "object" }, jobs: { type: "array", items: { type: "object" } } }),
+      output: answer({ counts: { type: "object" }, jobs: objects, budgets: objects }),
     },
     read: { input: job, output: answer({ prompt: text, text }) },
     inspect: { input: { type: "object" }, output: answer({ link: text }) },
@@ -60,11 +61,16 @@ export type PassedAnswer = {
   answers?: Readonly<Record<string, readonly string[]>>
 }
 
+/** What is to be known of an owner's jobs that is not stored with them. `holds`: until when, by their sessions. */
+export type Standing = { owner: string; budgets: Spending[]; holds: Record<string, number> }
+
 /** How the server part answers. Each rejects with words for the person. */
 export type TerminalService = {
   /** Those of one owner, or of all. */
-  list(given: { owner?: string | undefined }): { jobs: ShownJob[] }
+  list(given: { owner?: string | undefined }): Overview
   glance(given: { owner: string; most: number }): Glance
+  /** Of one owner, or of all who have any. */
+  standings(given: { owner?: string | undefined }): Standing[]
   read(given: { session: string }): Promise<{ prompt: string; text: string }>
   inspect(): Promise<{ link: string }>
   cancel(given: { session: string }): void
@@ -72,8 +78,8 @@ export type TerminalService = {
 }
 
 /**
- * opencode 1.18 has no channel between the two parts. Its terminal can publish a command, of which the server part hears
- * among all events: this prefix and JSON. Nobody answers; what comes of it is seen at the job, or in a toast.
+ * opencode 1.18 has no channel between the two parts. Each can publish a command of the terminal, of which the other one
+ * hears among all events: this prefix and JSON. Nobody answers; what comes of it is seen at the job, or in a toast.
  */
 export const commandPrefix = "opencode-troupe "
 
@@ -83,6 +89,9 @@ export type TerminalCommand =
   | { act: "send"; session: string; message: string }
   /** A terminal has this part: its commands can be named. */
   | { act: "arrive" }
+
+/** What the server part says by the same way. */
+export type TerminalNews = { tell: "standing" } & Standing
 
 /** The slashes of this part's commands. */
 export const slashes = { jobs: "troupe", answer: "troupe-answer" } as const

@@ -1,4 +1,4 @@
-import type { JobRecord } from "../machines/record.ts"
+import type { Budget, JobRecord } from "../machines/record.ts"
 import type { Answer, Request } from "../shown/requests.ts"
 import type { Glance } from "./glance.ts"
 
@@ -8,9 +8,25 @@ export type ShownJob = Omit<JobRecord, "text" | "structured"> & {
   before?: number
   /** What a blocked one needs and has not ended yet, by id. */
   waitsFor?: readonly string[]
-  /** How many jobs a group has; `waitsFor` are those that have not ended. */
-  items?: number
+  /** How far the jobs are that a group stands for, where it has any. */
+  items?: Items
 }
+
+export type Items = { all: number; done: number; failed: number; cancelled: number }
+
+/** What a batch or an owner may spend, and what is spent of it, with all that its jobs started. Cost in US dollars. */
+export type Spending = {
+  of: "batch" | "owner"
+  /** The batch, or the owner's session. */
+  name: string
+  limit: Budget
+  spent: { tokens: number; cost: number }
+  /** Nothing more is prompted. */
+  isSpent: boolean
+}
+
+/** Jobs, and the budgets that they count towards. */
+export type Overview = { jobs: readonly ShownJob[]; budgets: readonly Spending[] }
 
 export type Ask = NonNullable<ShownJob["asks"]>[number]
 
@@ -21,7 +37,7 @@ export type Jobs = {
   /** Its most urgent ones, so many at most, and how many there are. @throws Error where they cannot be told now */
   glance(owner: string, most: number): Promise<Glance>
   /** Those of all sessions of this project. @throws Error where they cannot be told now */
-  all(): Promise<readonly ShownJob[]>
+  all(): Promise<Overview>
   /** Those that wait for a person. @throws Error where they cannot be told now */
   waiting(): Promise<readonly ShownJob[]>
   /** Of an owner's session, for people; its id where it is not known yet. Live, where it is read within a component. */

@@ -1,6 +1,7 @@
 import * as z from "zod"
 // `z.core` would put all of it, with the words of every language, into what opencode loads.
 import { toDotPath } from "zod/v4/core"
+import { belonging, type JsonSchema, levelsOf, type Path } from "./out-of-place.ts"
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: string[] }
 
@@ -11,31 +12,45 @@ const shownLength = 60
  * Reads a value from outside. Each problem is one line that says what is wrong and what would be right:
  * `tasks[0].prompt is missing: it must be text`. What would be right follows from the schema, or stands in its
  * metadata as `requirement`.
- * @param name what people call the value, in front of the names of its fields; none where those say enough
+ * @param name what people call the value, in front of the names of its fields; none where those say enough. Of a part
+ * of something: its place there, in which a field may belong that is unknown here.
  */
 export function parse<Schema extends z.core.$ZodType>(
   schema: Schema,
   given: unknown,
-  name = "",
+  name: string | Part = "",
 ): Parsed<z.infer<Schema>> {
   const read = z.safeParse(schema, given)
   if (read.success) return { ok: true, value: read.data }
   const expected = z.toJSONSchema(schema, { io: "input" })
+  const { whole, path: start }: Part = typeof name === "string" ? { whole: schema, path: [] } : name
+  const words = typeof name === "string" ? name : toDotPath(start)
   const problems = read.error.issues.flatMap((issue) => {
-    const { path, schema } = place(issue.path, expected)
-    return issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => unknownField([...path, key], name, schema))
-      : wrongValue(path, name, valueAt(given, path), schema)
+    const [, ...inner] = levelsOf(issue.path, expected)
+    const { path, schema } = inner.at(-1) ?? { path: [], schema: expected }
+    if (issue.code !== "unrecognized_keys") return wrongValue(path, words, valueAt(given, path), schema)
+    const around = [
+      ...levelsOf(start, z.toJSONSchema(whole, { io: "input" })),
+      ...inner.map((level) => ({ ...level, path: [...start, ...level.path] })),
+    ]
+    return issue.keys.map((key) => unknownField([...path, key], words, schema, belonging(key, around)))
   })
   // One value may break its rule in several ways; it is named once.
   return { ok: false, problems: [...new Set(problems)] }
 }
 
-type Path = (string | number)[]
-type JsonSchema = z.core.JSONSchema.BaseSchema
+/** What stands at `path` in something. */
+type Part = { whole: z.core.$ZodType; path: Path }
 
-function unknownField(path: Path, name: string, { properties = {} }: JsonSchema): string {
-  return `${nameOf(path, name)} is unknown; valid names: ${Object.keys(properties).join(", ")}`
+function unknownField(
+  path: Path,
+  name: string,
+  { properties = {} }: JsonSchema,
+  belongs: string | undefined,
+): string {
+  return belongs === undefined
+    ? `${nameOf(path, name)} is unknown; valid names: ${Object.keys(properties).join(", ")}`
+    : `${nameOf(path, name)} is out of place: it belongs ${belongs}`
 }
 
 function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema): string {
@@ -68,19 +83,6 @@ function jsonOf(value: unknown): string {
     // Nested so deep that the stack is too short for it.
     return Array.isArray(value) ? `a list of ${value.length}` : "an object"
   }
-}
-
-/** Where in what was given. A path into what a value is turned into ends at that value. */
-function place(steps: readonly PropertyKey[], schema: JsonSchema): { path: Path; schema: JsonSchema } {
-  const path: Path = []
-  for (const step of steps) {
-    if (typeof step === "symbol") continue
-    const next = typeof step === "number" ? schema.items : schema.properties?.[step]
-    if (typeof next !== "object" || Array.isArray(next)) break
-    schema = next
-    path.push(step)
-  }
-  return { path, schema }
 }
 
 function valueAt(value: unknown, path: Path): unknown {

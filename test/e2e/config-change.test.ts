@@ -1,6 +1,6 @@
-import { appendFileSync, cpSync, existsSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as z from "zod"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { builtInTools } from "../support/built-in-tools.ts"
@@ -9,6 +9,7 @@ import { gate } from "../support/gate.ts"
 import { describeOn } from "../support/generations.ts"
 import { held, jobsOf } from "../support/jobs.ts"
 import { startOpencode2 } from "../support/opencode-2.ts"
+import { Api } from "../support/opencode-2-server.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { tempFolder } from "../support/temp-folder.ts"
 import { poll } from "../support/waiters.ts"
@@ -16,6 +17,8 @@ import { poll } from "../support/waiters.ts"
 const root = join(import.meta.dirname, "..", "..")
 
 const Config = z.looseObject({ plugins: z.array(z.object({ package: z.string() })) })
+
+const Held = z.object({ permissions: z.array(z.object({ action: z.string(), effect: z.string() })) })
 
 /** 1.18 reads its configuration at its start alone. */
 describeOn(2, "When the configuration of a running opencode changes", () => {
@@ -34,6 +37,8 @@ describeOn(2, "When the configuration of a running opencode changes", () => {
       config: {
         permission: { "*": "allow", bash: "ask" },
         agent: {
+          "another-configuration": { mode: "primary" },
+          "another-file-of-the-agent": { mode: "primary" },
           inquirer: { mode: "subagent", description: "May ask", permission: { question: "allow" } },
         },
       },
@@ -213,25 +218,45 @@ describeOn(2, "When the configuration of a running opencode changes", () => {
     await other.stop()
   })
 
-  test("a job that runs may no longer do what its owner may no longer do", async () => {
-    const file = join(opencode.project, "written.txt")
-    const changed = gate<void>()
-    model.on(
-      ({ text }) => text === "write it",
-      async ({ messages }) => {
-        await changed.passed
-        if (messages.at(-1)?.role === "tool") return { type: "text", text: "tried" }
-        return { type: "tool", calls: [builtInTools(2).write(file, "written")] }
-      },
-    )
-    const owner = await opencode.session({ agent: "build" })
-    await opencode.callTool(owner, "agents_start", { tasks: [{ id: "w", prompt: "write it" }] })
-    await model.waitFor(({ text }) => text === "write it")
-    await changeConfig({ agent: { build: { permission: { edit: "deny" } } } })
-    // Answered once the plugin has its jobs back.
-    await opencode.callTool(owner, "agents_status", {})
-    changed.open()
-    await notified(owner, "tried")
-    expect(existsSync(file)).toBe(false)
+  describe("a job that runs may no longer do what its owner may no longer do, once opencode has read", () => {
+    const changes: Record<string, (agent: string) => Promise<void>> = {
+      // opencode reads the agents anew and loads nothing.
+      "another file of the agent": async (agent) => agentFile(agent, "deny"),
+      "another configuration": (agent) =>
+        changeConfig({ agent: { [agent]: { permission: { edit: "deny" } } } }),
+    }
+    test.each(Object.entries(changes))("%s", async (what, change) => {
+      const agent = what.replaceAll(" ", "-")
+      const file = join(opencode.project, `${agent}.txt`)
+      const changed = gate<void>()
+      model.on(
+        ({ text }) => text === `write ${agent}`,
+        async ({ messages }) => {
+          await changed.passed
+          if (messages.at(-1)?.role === "tool") return { type: "text", text: `tried ${agent}` }
+          return { type: "tool", calls: [builtInTools(2).write(file, "written")] }
+        },
+      )
+      const owner = await opencode.session({ agent })
+      const tasks = [{ id: "w", prompt: `write ${agent}`, agent: "general" }]
+      const [job] = jobsOf(await opencode.callTool(owner, "agents_start", { tasks }))
+      await model.waitFor(({ text }) => text === `write ${agent}`)
+      await change(agent)
+      await poll("the child to be held", async () => (await mayNotEdit(job?.session)) || undefined)
+      changed.open()
+      await notified(owner, `tried ${agent}`)
+      expect(existsSync(file)).toBe(false)
+    })
+
+    async function mayNotEdit(session = ""): Promise<boolean> {
+      const { permissions } = Held.parse(await new Api(opencode.url).ask("GET", `session/${session}`))
+      return permissions.some(({ action, effect }) => action === "edit" && effect === "deny")
+    }
+
+    function agentFile(agent: string, edit: "allow" | "deny"): void {
+      const folder = join(opencode.project, ".opencode", "agent")
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(join(folder, `${agent}.md`), `---\nmode: primary\npermission:\n  edit: ${edit}\n---\n`)
+    }
   })
 })

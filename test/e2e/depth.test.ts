@@ -39,7 +39,7 @@ describeBoth("The option depth", ({ open, generation, tools }) => {
 
   const jobTools = ({ tools }: { tools: string[] }) => tools.filter((tool) => tool.startsWith("agents_"))
 
-  const hint = "start them all in one agents_start call"
+  const hint = "all in one agents_start call"
 
   /** What the model that was asked this was told of its n-th (1) tool call. */
   const toolResult = async (prompt: string, nth = 1) => {

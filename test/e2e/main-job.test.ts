@@ -4,7 +4,7 @@ import { JOB_TOOLS } from "../../src/plugin/tools/index.ts"
 import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf, recordOf } from "../support/jobs.ts"
-import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
 describeBoth("The main agent", ({ generation, open, titled, tools }) => {
   let model: ScriptedModel
@@ -164,17 +164,29 @@ describeBoth("The main agent", ({ generation, open, titled, tools }) => {
       await oc.callTool(owner, "agents_wait", {})
     })
 
-    test("grows by at most 3,600 bytes", async () => {
-      const sizes = await Promise.all(
-        [oc, bare].map(async (each) => {
+    describe("a request of the main agent, beside one without the plugin,", () => {
+      let withPlugin: ModelRequest
+      let without: ModelRequest
+
+      beforeAll(async () => {
+        const request = async (each: AnyProject) => {
           const sessionID = await each.session()
           await each.say(sessionID, "how are you")
-          return (await model.waitFor(({ session }) => session === sessionID)).bytes
-        }),
-      )
-      const [withPlugin = 0, without = 0] = sizes
-      expect(withPlugin - without).toBeGreaterThan(0)
-      expect(withPlugin - without).toBeLessThanOrEqual(3_600)
+          return model.waitFor(({ session }) => session === sessionID)
+        }
+        ;[withPlugin, without] = await Promise.all([request(oc), request(bare)])
+      })
+
+      test("grows by at most 3,600 bytes", () => {
+        const bytes = withPlugin.bytes - without.bytes
+        expect(bytes).toBeGreaterThan(0)
+        expect(bytes).toBeLessThanOrEqual(3_600)
+      })
+
+      test("does not say once more for each tool which JSON Schema that is", () => {
+        const named = ({ rawBody }: ModelRequest) => rawBody.split("json-schema.org").length - 1
+        expect(named(withPlugin)).toBe(named(without))
+      })
     })
   })
 

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { JobRecord } from "../../src/machines/record.ts"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyOpencode, AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf, recordOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
@@ -137,5 +137,122 @@ describeBoth("A child that works in another directory than its owner", ({ start,
     expect(readFileSync(join(worktree.directory, "late.txt"), "utf8")).toBe("late")
     expect(existsSync(join(oc.project, "late.txt"))).toBe(false)
     await recordOf(oc, owner, "a", ({ state }) => state === "done")
+  })
+})
+
+describeBoth(
+  "A child that works in another directory, where git does not track all of the configuration,",
+  (opencode) => {
+    const { open, tools } = opencode
+    let model: ScriptedModel
+    let oc: AnyProject
+
+    beforeAll(async () => {
+      model = await startScriptedModel()
+      oc = await open({ model, plugin: { options: { notify: "never" } } })
+      const ignored = {
+        permission: { bash: "deny", edit: { "*": "allow", "secret/*": "deny" } },
+        agent: { local: { mode: "subagent", description: "Is there alone" } },
+      }
+      writeFileSync(join(oc.project, ".git", "info", "exclude"), "/opencode.jsonc\n")
+      writeFileSync(join(oc.project, "opencode.jsonc"), JSON.stringify(ignored))
+      await oc.reload()
+    })
+    afterAll(async () => {
+      await oc?.stop()
+      await model.stop()
+    })
+
+    test("may not do what it may not at its owner", async () => {
+      const owner = await oc.session()
+      model.script("try it all", [
+        {
+          type: "tool",
+          calls: [tools.write("secret/key", "x"), tools.write("open.txt", "x"), tools.shell("touch run.txt")],
+        },
+        { type: "text", text: "tried" },
+      ])
+      const tasks = [{ id: "a", prompt: "try it all", isolation: "worktree" }]
+      await oc.callTool(owner, "agents_start", { tasks })
+      const { worktree, state } = jobOf(await oc.callTool(owner, "agents_wait", {}))
+      const asked = await model.waitFor(({ text }) => text.includes("try it all"))
+      expect(asked.tools).toContain("write")
+      expect(asked.tools).not.toContain(tools.shell("").name)
+      expect(state).toBe("done")
+      const isThere = (file: string) => existsSync(join(worktree?.directory ?? "", file))
+      expect(["secret/key", "open.txt", "run.txt", "opencode.jsonc"].map(isThere)).toEqual([
+        false,
+        true,
+        false,
+        false,
+      ])
+    })
+
+    test("is refused an agent that is not there, by name, and never works at its owner's instead", async () => {
+      const owner = await oc.session()
+      const tasks = [{ id: "a", prompt: "be local", agent: "local", isolation: "worktree" }]
+      const { output, metadata } = await oc.callTool(owner, "agents_start", { tasks })
+      expect(output).toContain('there is no agent "local" in its worktree')
+      expect(jobOf({ metadata })).toMatchObject({ state: "failed", error: { kind: "isolation" } })
+      expect(model.requests.some(({ text }) => text.includes("be local"))).toBe(false)
+      })
+  },
+)
+
+describeBoth("A child that works in another directory and may start jobs", ({ open, tools }) => {
+  let model: ScriptedModel
+  let oc: AnyProject
+
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    const config = { permission: { "*": "allow" }, experimental: { subagent_depth: 2 } }
+    oc = await open({ model, config, plugin: { options: { depth: 2, notify: "never" } } })
+  })
+  afterAll(async () => {
+    await oc?.stop()
+    await model.stop()
+  })
+
+  /** An outer job in a worktree, whose child starts an inner one and waits for it. */
+  async function nested(name: string, inner: Parameters<ScriptedModel["script"]>[1]) {
+    model.script(`inner of ${name}`, inner)
+    model.script(`outer of ${name}`, [
+      {
+        type: "tool",
+        calls: [{ name: "agents_start", args: { tasks: [{ id: "inner", prompt: `inner of ${name}` }] } }],
+      },
+      { type: "tool", calls: [{ name: "agents_wait", args: {} }] },
+      { type: "text", text: "outer is done" },
+    ])
+    const owner = await oc.session()
+    const tasks = [{ id: "outer", prompt: `outer of ${name}`, isolation: "worktree" }]
+    const { session, worktree } = jobOf(await oc.callTool(owner, "agents_start", { tasks }))
+    return { owner, session, directory: worktree?.directory ?? "" }
+  }
+
+  test("has them work where it does, and gets their results", async () => {
+    const { owner, session, directory } = await nested("one", [
+      { type: "tool", calls: [tools.write("inner.txt", "x")] },
+      { type: "text", text: "inner is done" },
+    ])
+    expect(jobOf(await oc.callTool(owner, "agents_wait", {})).state).toBe("done")
+    await recordOf(oc, session, "inner", ({ state }) => state === "done")
+    expect([existsSync(join(directory, "inner.txt")), existsSync(join(oc.project, "inner.txt"))]).toEqual([
+      true,
+      false,
+    ])
+    const told = await model.waitFor(
+      ({ text, messages }) =>
+        text.endsWith("outer of one") && messages.filter(({ role }) => role === "tool").length === 2,
+    )
+    expect(told.messages.slice(-1).map(textOf).join()).toContain("inner is done")
+  })
+
+  test("takes them along when it is cancelled", async () => {
+    const { owner, session } = await nested("two", [held("half").reply])
+    const asked = await model.waitFor(({ text }) => text.endsWith("inner of two"))
+    await oc.callTool(owner, "agents_cancel", { ids: ["outer"] })
+    await recordOf(oc, session, "inner", ({ state }) => state === "cancelled")
+    await poll("the end of the request", async () => asked.closed || undefined)
   })
 })

@@ -16,9 +16,20 @@ import { poll } from "../support/waiters.ts"
 const laps = isDeep ? 5 : 3
 const jobsInLap = 60
 
-/** A plugin with a tool that counts what the process holds, once its garbage is gone. */
+/**
+ * A plugin with a tool that counts what the process holds, once its garbage is gone. On opencode 1.18 the process calls
+ * itself over HTTP, and each of up to 64 idle connections holds its last request with forty functions: how many are
+ * open, and what each was last asked, is chance, so they are closed first.
+ */
 const probeSource = `
 import { heapStats } from "bun:jsc"
+const closeIdleConnections = (server) =>
+  Promise.all(
+    Array.from({ length: 64 }, async () => {
+      const answer = await fetch(new URL("/global/health", server), { headers: { connection: "close" } })
+      await answer.text()
+    }),
+  )
 const count = async () => {
   for (let round = 0; round < 3; round++) {
     Bun.gc(true)
@@ -28,12 +39,15 @@ const count = async () => {
 }
 export default {
   id: "probe",
-  server: async () => ({
+  server: async ({ serverUrl }) => ({
     tool: {
       probe: {
         description: "Probes",
         args: {},
-        execute: async () => ({ output: "probed", metadata: await count() }),
+        execute: async () => {
+          await closeIdleConnections(serverUrl)
+          return { output: "probed", metadata: await count() }
+        },
       },
     },
   }),
@@ -189,7 +203,7 @@ describeBoth("A long day", ({ start, generation }) => {
     const jobs = (laps - 1) * jobsInLap
     const leftOfEach = (type: string) => ((after.objects[type] ?? 0) - (before.objects[type] ?? 0)) / jobs
     expect(leftOfEach("Object")).toBeLessThan(20)
-    expect(leftOfEach("Function")).toBeLessThan(10)
+    expect(leftOfEach("Function")).toBeLessThan(3)
     for (const type of ["Promise", "Timeout", "AbortSignal", "AbortController", "Map", "Set"]) {
       expect({ type, left: leftOfEach(type) }).toEqual({ type, left: expect.closeTo(0, 0) })
     }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
@@ -5,11 +6,13 @@ import {
   type Concurrency,
   createLimits,
   endHold,
-  endHoldOf,
   grant,
+  type Hold,
   hold,
   type Limits,
+  longestHold,
   obstacleTo,
+  passHold,
   providerOf,
   release,
   releaseOwner,
@@ -22,6 +25,12 @@ function claim(name: string): Claim {
   const [job = "", model] = name.split(" ")
   return { owner: job.charAt(0), job, ...(model !== undefined && { model }) }
 }
+/** What a job was told of the model x of a provider, at 1,000. */
+const told = (job: string, until: number, provider = "p") => {
+  return { ...claim(job), provider, model: `${provider}/x`, at: 1_000, until }
+}
+/** Its model answers what it was asked at 0, or then. */
+const answered = (job: string, askedAt = 0) => ({ ...claim(job), model: claim(job).model ?? "p/x", askedAt })
 const names = (claims: Claim[]) => claims.map(({ job }) => job)
 
 const requestedIn = (limits: Limits, ...jobs: string[]) =>
@@ -195,7 +204,7 @@ describe("Limits of providers and models", () => {
   })
 
   it("tell a job that goes on with another model where that is no longer held", () => {
-    const held = hold(createLimits(1), { ...claim("b1"), provider: "p", until: 5_000, at: 0 })
+    const held = hold(createLimits(1), told("b1", 5_000))
     const { limits } = grant(requestedIn(held, "a1 q/x", "a2 p/x"))
     const moved = grant(requestedIn(limits, "a2 q/x"))
     expect(moved.news).toEqual([{ owner: "a", job: "a2", until: undefined }])
@@ -203,13 +212,13 @@ describe("Limits of providers and models", () => {
   })
 
   it("give an owner whose turn it is in one of them a slot of that one, though another of its jobs waits longer", () => {
-    const later = { ...claim("c1"), provider: "p", until: 5_000, at: 0 }
+    const later = told("c1", 5_000)
     const jobs = ["b1 q/x", "b2 q/x", "b3 p/x", "a1 p/x"]
     const { limits } = grant(
       requestedIn(hold(createLimits({ total: 1, providers: { p: 1 } }), later), ...jobs),
     )
     expect(names(limits.holders)).toEqual(["b1"])
-    expect(names(grant(release(endHoldOf(limits, "p"), claim("b1"))).granted)).toEqual(["b3"])
+    expect(names(grant(release(passHold(limits, "p"), claim("b1"))).granted)).toEqual(["b3"])
   })
 
   it("count a job that goes on with another model there, and no longer where it was", () => {
@@ -245,7 +254,6 @@ describe("Limits of providers and models", () => {
 
 describe("A provider on hold", () => {
   const at = 1_000
-  const told = (job: string, until: number, provider = "p") => ({ ...claim(job), provider, until, at })
   const untils = (limits: Limits) => limits.holds.map(({ provider, until }) => [provider, until])
 
   it("gets no further job, and those of others go on; they are told of it once", () => {
@@ -263,18 +271,102 @@ describe("A provider on hold", () => {
 
   it("gets jobs again when the time has come; those that do not fit then are told that they wait for a slot alone", () => {
     const { limits } = grant(requestedIn(hold(createLimits(1), told("a0", 5_000)), "a1 p/x", "a2 p/x"))
-    const over = grant(endHoldOf(limits, "p"))
+    const over = grant(passHold(limits, "p"))
     expect(over.granted).toEqual([claim("a1 p/x")])
     expect(over.news).toEqual([{ owner: "a", job: "a2", until: undefined }])
     expect(over.limits.waiting).toStrictEqual([claim("a2 p/x")])
-    expect(grant(endHoldOf(limits, "q"))).toMatchObject({ limits, granted: [] })
+    expect(grant(passHold(limits, "q"))).toMatchObject({ limits, granted: [] })
   })
 
-  it("gets jobs again as soon as the job that was told so gets through, and not when another one does", () => {
+  it("gets jobs again as soon as the job that was told so gets through, and not when another one does that asked before", () => {
     const limits = hold(hold(createLimits(1), told("a1", 5_000)), told("b1", 6_000, "q"))
-    for (const job of ["a2", "c1"]) expect(endHold(limits, claim(job))).toEqual(limits)
-    expect(endHold(limits, { owner: "b", job: "a1" })).toEqual(limits)
-    expect(untils(endHold(limits, claim("a1")))).toEqual([["q", 6_000]])
+    for (const job of ["a2", "c1"]) expect(endHold(limits, answered(job, at - 1))).toEqual(limits)
+    expect(endHold(limits, { ...answered("a1"), owner: "b" })).toEqual(limits)
+    expect(endHold(limits, answered("a1 p/y", 9_000))).toEqual(limits)
+    expect(untils(endHold(limits, answered("a1")))).toEqual([["q", 6_000]])
+  })
+
+  it("gets jobs again as soon as the same model answers any job that has asked since", () => {
+    const limits = hold(hold(createLimits(1), told("a1", 5_000)), told("b1", 6_000, "q"))
+    expect(untils(endHold(limits, answered("c1", at)))).toEqual([["q", 6_000]])
+    expect(endHold(limits, answered("c1 p/y", at))).toEqual(limits)
+  })
+
+  describe("that was to be asked much later", () => {
+    const day = 24 * longestHold
+    const overAt = at + longestHold
+    const long = hold(createLimits(9), told("a0", at + day))
+    /** After an hour, with these claims. */
+    const triedBy = (...jobs: string[]) => grant(passHold(grant(requestedIn(long, ...jobs)).limits, "p"))
+
+    it("is believed for an hour, and for less than that it is taken at its word", () => {
+      expect(untils(long)).toEqual([["p", overAt]])
+      expect(untils(passHold(hold(long, told("a0", overAt - 1)), "p"))).toEqual([])
+    })
+
+    it("is then tried by one job, while the others are told that they wait for as long again", () => {
+      const { granted, news, limits } = triedBy("a1 p/x", "b1 p/y", "c1 q/x")
+      expect(names(granted)).toEqual(["a1"])
+      expect(news).toEqual([{ owner: "b", job: "b1", until: overAt + longestHold }])
+      expect(names(grant(requestedIn(limits, "d1 p/x")).granted)).toEqual([])
+      expect(names(grant(passHold(limits, "q")).granted)).toEqual([])
+    })
+
+    it("is tried by whoever comes first, where nobody waits", () => {
+      const { granted, limits } = triedBy()
+      expect(granted).toEqual([])
+      const first = grant(requestedIn(limits, "a1", "b1 q/x", "c1 p/x", "c2 p/x"))
+      expect(names(first.granted)).toEqual(["a1", "b1", "c1"])
+    })
+
+    it("is tried by whoever gets the next slot, where none is free", () => {
+      const full = grant(
+        requestedIn(hold(createLimits(1), told("a0", at + day)), "b1 q/x", "a1 p/x", "c1 p/x"),
+      )
+      const over = grant(passHold(full.limits, "p"))
+      expect(over.granted).toEqual([])
+      expect(over.news.map(({ job, until }) => [job, until])).toEqual([
+        ["a1", undefined],
+        ["c1", undefined],
+      ])
+      expect(obstacleTo(over.limits, claim("a1 p/x"))).toMatchObject({ full: { of: "" } })
+      expect(names(grant(release(over.limits, claim("b1"))).granted)).toEqual(["a1"])
+    })
+
+    it("gets all its jobs again once it answers the one that tries, whichever model that asked", () => {
+      const { limits } = triedBy("a1 p/z", "b1 p/x", "c1 p/y")
+      expect(names(grant(endHold(limits, answered("b1 p/y"))).granted)).toEqual([])
+      expect(names(grant(endHold(limits, answered("a1 q/z"))).granted)).toEqual([])
+      expect(names(grant(endHold(limits, answered("a1 p/z"))).granted)).toEqual(["b1", "c1"])
+    })
+
+    it("is on hold for as long as the one that tries is told, though that is sooner", () => {
+      const { limits } = triedBy("a1 p/x", "b1 p/x")
+      const again = hold(limits, { ...told("a1", overAt + 5_000), at: overAt })
+      expect(grant(again).news).toEqual([{ owner: "b", job: "b1", until: overAt + 5_000 }])
+      expect(names(grant(passHold(again, "p")).granted)).toEqual(["b1"])
+    })
+
+    it("is on hold for as long as before, whatever another one is told meanwhile that is sooner", () => {
+      const { limits } = triedBy("a1 p/x", "b1 p/x")
+      expect(hold(limits, { ...told("c1", overAt + 5_000), at: overAt })).toEqual(limits)
+    })
+
+    it.each<[string, (limits: Limits) => Limits]>([
+      ["ends without a word of it", (limits) => release(limits, claim("a1"))],
+      ["goes on with a model of another provider", (limits) => request(limits, claim("a1 q/x"))],
+      ["has heard nothing for as long again", (limits) => passHold(limits, "p")],
+    ])("is tried by the next where the one that tries %s", (_, change) => {
+      const { limits } = triedBy("a1 p/x", "b1 p/x", "c1 p/x")
+      expect(names(grant(change(limits)).granted).filter((job) => job !== "a1")).toEqual(["b1"])
+    })
+
+    it("is asked by a fallback all the same, which tries nothing", () => {
+      const { limits } = triedBy("a1 q/x")
+      const moved = grant(request(grant(request(limits, claim("a1 p/x"))).limits, claim("a1 p/y")))
+      expect(moved.granted).toEqual([{ ...claim("a1 p/y"), isFallback: true }])
+      expect(names(grant(requestedIn(moved.limits, "b1 p/x", "c1 p/x")).granted)).toEqual(["b1"])
+    })
   })
 
   it("is so for the longest of the times that its jobs were told", () => {
@@ -282,8 +374,8 @@ describe("A provider on hold", () => {
     expect(hold(limits, told("b1", 4_000))).toEqual(limits)
     expect(hold(limits, told("b1", 5_000))).toEqual(limits)
     const longer = hold(limits, told("b1", 5_001))
-    expect(longer.holds).toEqual([{ owner: "b", job: "b1", provider: "p", until: 5_001 }])
-    expect(endHold(longer, claim("a1"))).toEqual(longer)
+    expect(longer.holds).toEqual([told("b1", 5_001)])
+    expect(endHold(longer, answered("a1"))).toEqual(longer)
   })
 
   it("leaves the holds of other providers as they are", () => {
@@ -302,7 +394,10 @@ describe("A provider on hold", () => {
     const limits = hold(createLimits(1), told("a1", 5_000))
     expect(untils(hold(limits, told("a1", 2_000)))).toEqual([["p", 2_000]])
     expect(untils(hold(limits, told("a1", at)))).toEqual([])
-    expect(untils(hold(limits, told("a1", 9_000, "q")))).toEqual([["q", 9_000]])
+    expect(untils(hold(limits, told("a1", 9_000, "q")))).toEqual([
+      ["p", 5_000],
+      ["q", 9_000],
+    ])
   })
 
   it("is not held where the time is over already", () => {
@@ -321,7 +416,7 @@ describe("A provider on hold", () => {
     expect(held.news.map(({ job, until }) => [job, until])).toEqual(
       ["b1", "d1", "b2", "a2"].map((job) => [job, 5_000]),
     )
-    const over = grant(endHoldOf(held.limits, "p"))
+    const over = grant(passHold(held.limits, "p"))
     expect(names(over.granted)).toEqual(["d1"])
     const next = grant(release(release(over.limits, claim("a1")), claim("c1")))
     expect(names(next.granted)).toEqual(["a2", "b1"])
@@ -351,8 +446,8 @@ describe("A provider on hold", () => {
     const limits = hold(requested(1, "a1 p/x"), told("a1", 5_000))
     const before = structuredClone(limits)
     hold(limits, told("b1", 9_000))
-    endHold(limits, claim("a1"))
-    endHoldOf(limits, "p")
+    endHold(limits, answered("a1"))
+    passHold(limits, "p")
     grant(limits)
     expect(limits).toEqual(before)
   })
@@ -374,10 +469,8 @@ describe("What a job waits for", () => {
   })
 
   it("is that its provider is on hold", () => {
-    const held = hold(limits, { ...claim("a1"), provider: "p", until: 2_000, at: 1_000 })
-    expect(obstacleTo(held, claim("b1 p/x"))).toEqual({
-      hold: { ...claim("a1"), provider: "p", until: 2_000 },
-    })
+    const held = hold(limits, told("a1", 2_000))
+    expect(obstacleTo(held, claim("b1 p/x"))).toEqual({ hold: told("a1", 2_000) })
     expect(obstacleTo(held, claim("b1 q/z"))).toBeUndefined()
   })
 
@@ -486,19 +579,26 @@ describe("Whatever is requested and released, in whatever order", () => {
         .record({
           claim: job,
           provider: fc.constantFrom("p", "q"),
-          until: fc.constantFrom(0, 5, 9),
+          at: fc.constantFrom(0, 4),
+          until: fc.constantFrom(0, 5, 9, 2 * longestHold),
           isEarly: fc.boolean(),
         })
-        .map(
-          ({ claim: { owner, job }, isEarly, ...told }) =>
-            (limits: Limits) =>
-              hold(limits, { owner, job, ...told, at: 0, unstarted: isEarly ? limits.holders : [] }),
-        ),
+        .map(({ claim: { owner, job }, isEarly, ...told }) => (limits: Limits) => {
+          const unstarted = isEarly ? limits.holders : []
+          return hold(limits, { owner, job, ...told, model: `${told.provider}/x`, unstarted })
+        }),
       weight: 2,
     },
-    { arbitrary: job.map((claim) => (limits: Limits) => endHold(limits, claim)), weight: 1 },
     {
-      arbitrary: fc.constantFrom("p", "q").map((of) => (limits: Limits) => endHoldOf(limits, of)),
+      arbitrary: fc.record({ claim: job, askedAt: fc.constantFrom(0, 4) }).map(
+        ({ claim, askedAt }) =>
+          (limits: Limits) =>
+            endHold(limits, { ...claim, model: claim.model ?? "p/x", askedAt }),
+      ),
+      weight: 1,
+    },
+    {
+      arbitrary: fc.constantFrom("p", "q").map((of) => (limits: Limits) => passHold(limits, of)),
       weight: 2,
     },
   )
@@ -523,12 +623,21 @@ describe("Whatever is requested and released, in whatever order", () => {
             expect(limits.holders.filter(under(of)).length, of).toBeLessThanOrEqual(most)
           // A fallback takes the place of what was held: no hold is for it.
           const isHeldBack = ({ isFallback }: Claim) => !isFallback
-          for (const { provider } of limits.holds)
-            expect(granted.filter(under(provider)).filter(isHeldBack)).toEqual([])
+          /** Whether somebody is to try, and nobody does. */
+          const isUntried = ({ trial, provider }: Hold, { holders }: Limits) =>
+            trial !== undefined &&
+            !holders
+              .filter(isHeldBack)
+              .filter(under(provider))
+              .some(({ owner, job }) => isDeepStrictEqual(trial.by, { owner, job }))
+          for (const held of before.holds)
+            expect(granted.filter(under(held.provider)).filter(isHeldBack).length).toBeLessThanOrEqual(
+              isUntried(held, before) ? 1 : 0,
+            )
           for (const waiting of limits.waiting) {
             expect(obstacleTo(limits, waiting)).toBeDefined()
             const hold = limits.holds.find(({ provider }) => under(provider)(waiting))
-            const until = isHeldBack(waiting) ? hold?.until : undefined
+            const until = hold && isHeldBack(waiting) && !isUntried(hold, limits) ? hold.until : undefined
             expect(heard.get(nameOf(waiting)), nameOf(waiting)).toBe(until)
           }
           // Nobody overtakes one of its own owner that wants the same.

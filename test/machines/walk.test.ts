@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { jobMachine } from "../../src/machines/job-machine.ts"
+import { longestHold } from "../../src/machines/limits.ts"
 import { ENDED_STATES } from "../../src/machines/record.ts"
 import { supervisorMachine } from "../../src/machines/supervisor-machine.ts"
 import { systemMachine } from "../../src/machines/system-machine.ts"
@@ -102,8 +103,8 @@ describe("Every event in every state of the system", () => {
       { ...b1, model: "q/y" },
     ]
     const holds = [
-      { ...a1, provider: "p", until: 10 },
-      { ...b1, provider: "p", until: 20 },
+      { ...a1, provider: "p", model: "p/x", until: 10 },
+      { ...b1, provider: "p", model: "p/x", until: 2 * longestHold },
     ]
     for (const step of everySystemStep({ concurrency, claims, holds, mostStarts: 0 }))
       for (const name of driveSystem(step, concurrency)) taken.add(name)

@@ -132,6 +132,44 @@ describe("Options", () => {
     expect(wordsOf({ providers: null, models: null })).toEqual([{ total: 8, providers: {}, models: {} }])
   })
 
+  it("that name fallbacks wrongly are named one by one, and the other fallbacks hold", () => {
+    const { options, problems } = readOptions({
+      fallback: {
+        "p/a": ["q/b", "c", "r/d", 7],
+        "p/b": "q/b",
+        "p/c": [],
+        "p/d": ["x"],
+        e: ["q/b"],
+        "p/f": ["q/f"],
+      },
+      depth: 2,
+    })
+    expect(options).toEqual({
+      ...defaults,
+      depth: 2,
+      fallback: { "p/a": ["q/b", "r/d"], "p/f": ["q/f"] },
+    })
+    const model = "it must be provider/model; continuing without it"
+    const list = 'it must be a list of models, such as ["openai/gpt-5"]; continuing without it'
+    expect(problems).toEqual([
+      `option "fallback.p/a[1]" is "c": ${model}`,
+      `option "fallback.p/a[3]" is 7: ${model}`,
+      `option "fallback.p/b" is "q/b": ${list}`,
+      `option "fallback.p/c" is []: ${list}`,
+      `option "fallback.p/d[0]" is "x": ${model}`,
+      `a model in option "fallback" is "e": ${model}`,
+    ])
+  })
+
+  it.each([[null], [["p/a"]], ["p/a"]])("that name no fallbacks at all are the default: %o", (fallback) => {
+    const { options, problems } = readOptions({ fallback })
+    expect(options.fallback).toEqual({})
+    expect(problems).toEqual([
+      `option "fallback" is ${JSON.stringify(fallback)}: it must be a list of models for each model, such as ` +
+        '{"anthropic/claude-sonnet-4-5": ["openai/gpt-5"]}; using the default, {}',
+    ])
+  })
+
   it.each([[null], [[4]], [true]])(
     "that are no number and no limits are taken for the number of all: %o",
     (concurrency) => {

@@ -139,7 +139,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a task is started that needs a refused one",
-      file: "src/plugin/tools/graph.ts",
+      file: "src/plugin/tools/start/graph.ts",
       edits: [{ from: "return isRefused(task) ?", to: "return false ?" }],
       suites: [graphTests],
     },
@@ -185,16 +185,12 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       suites: ["test/plugin/children/messenger.test.ts"],
     },
     {
-      what: "ids are looked up before the user permits the start",
-      file: "src/plugin/tools/start.ts",
+      what: "ids are looked up once, before the user permits the start",
+      file: "src/plugin/tools/start/ids.ts",
       edits: [
         {
-          from: "  const checked: Item[] = []",
-          to: "  owner.taken = new Map(services.troupe.records.of(call.place.session).map((job) => [job.id, job]))\n  const checked: Item[] = []",
-        },
-        {
-          from: "const taken = takerOf(services, session, id)",
-          to: 'const taken = owner.taken.get(id) && ""',
+          from: "const own = troupe.records.get(owner, id)",
+          to: "troupe.taken ??= new Map(troupe.records.of(owner).map((job) => [job.id, job]))\n  const own = troupe.taken.get(id)",
         },
       ],
       suites: [startRaces],
@@ -1001,15 +997,18 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a hold ends as soon as any job of its provider gets through",
       file: "src/machines/limits.ts",
-      edits: [{ from: "each.owner !== owner || each.job !== job", to: "false" }],
+      edits: [
+        {
+          from: "return hold.model === model && (isSame(hold, job) || askedAt >= hold.at)",
+          to: "return hold.provider === providerOf(model)",
+        },
+      ],
       suites: [limitTests, troupeTests, machineRaces],
     },
     {
       what: "a hold ends with the job that was told, however that ends",
       file: "src/machines/troupe.ts",
-      edits: [
-        { from: `if (record.state === "done" && !record.attempts) endHold(record)`, to: "endHold(record)" },
-      ],
+      edits: [{ from: `if (record.state === "done") answered(`, to: "answered(" }],
       suites: [troupeTests],
     },
     {
@@ -1017,7 +1016,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/system-machine.ts",
       edits: [
         {
-          from: `        enqueue.raise({ type: "hold.over", provider }, { id: timerOf(provider), delay: hold.until - at })\n`,
+          from: "        enqueue.raise(over, { id: timerOf(provider), delay: hold.until - at })\n",
           to: "",
         },
       ],
@@ -1037,19 +1036,41 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/system-machine.ts",
       edits: [
         {
-          from: "if (hold.owner === owner && hold.job === job) enqueue.cancel",
+          from: "if (isEndedBy(hold, answered)) enqueue.cancel",
           to: 'if (hold.owner === "") enqueue.cancel',
         },
       ],
       suites: [troupeTests],
     },
     {
+      what: "a provider is held for a year, if it says so",
+      file: "src/machines/limits.ts",
+      edits: [
+        { from: "Math.min(Math.ceil(told.until), told.at + longestHold)", to: "Math.ceil(told.until)" },
+      ],
+      suites: [limitTests, troupeTests],
+    },
+    {
+      what: "all jobs of a provider ask it at once that is believed no longer",
+      file: "src/machines/limits.ts",
+      edits: [{ from: "return isNamed ? [] :", to: "return isNamed || true ? [] :" }],
+      suites: [limitTests, troupeTests],
+    },
+    {
+      what: "what is told of the step before passes for an answer to the next",
+      file: "src/plugin/children/watch.ts",
+      edits: [
+        { from: "            answers()\n            askedAt = now()\n", to: "            answers()\n" },
+      ],
+      suites: ["test/plugin/children/watch.test.ts"],
+    },
+    {
       what: "what the model of a child's own subagent is told holds the child's provider",
       file: "src/plugin/children/watch.ts",
       edits: [
         {
-          from: "if (session === own) {\n            isHolding",
-          to: "{\n            isHolding",
+          from: "if (session === own) {\n            askedAt = next",
+          to: "{\n            askedAt = next",
         },
       ],
       suites: ["test/plugin/children/watch.test.ts"],
@@ -1233,7 +1254,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a start that somebody had to permit does not see that all was spent meanwhile",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/start.ts",
       edits: [{ from: "  refuseSpent(services, call)\n  const ready", to: "  const ready" }],
       suites: [budgetTests],
     },
@@ -1400,7 +1421,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a start that waits returns what another call has returned",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/report.ts",
       edits: [{ from: "isAsked: false, said }", to: "isAsked: true, said }" }],
       suites: [startAndWaitRaces],
     },
@@ -1418,7 +1439,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a start that waits keeps what was refused to itself",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/report.ts",
       edits: [{ from: "isAsked: false, said }", to: "isAsked: false }" }],
       suites: [startAndReturnTests],
     },
@@ -1467,13 +1488,13 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a task that names no agent gets one that its owner may not start",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/agents.ts",
       edits: [{ from: "there.find((each) => isPermitted(owner, each))", to: "there[0]" }],
       suites: [startAndReturnTests],
     },
     {
       what: "nobody hears that a task has another agent than usual",
-      file: "src/plugin/tools/start.ts",
+      file: "src/plugin/tools/start/report.ts",
       edits: [{ from: "    ...reassigned(outcomes),\n    ...unasked", to: "    ...unasked" }],
       suites: [startAndReturnTests],
     },

@@ -27,6 +27,8 @@ const jobs = [
   job("ses_review", "tests", "3", 3_690_000, { description: "Run all tests" }),
 ]
 
+const only = (jobs: readonly ShownJob[]) => ({ jobs, budgets: [] })
+
 /** As a person reads them. */
 const words = (lines: readonly Line[]) => lines.map(read)
 
@@ -44,7 +46,7 @@ function read(line: Line): string {
 }
 
 describe("The list of all jobs", () => {
-  const lines = linesOf(jobs, titleOf, now)
+  const lines = linesOf(only(jobs), titleOf, now)
 
   it("has them by owner and by the call that started them, the latest first, and those that need the person", () => {
     expect(words(lines)).toEqual([
@@ -64,8 +66,8 @@ describe("The list of all jobs", () => {
   it("has those that were started one by one together", () => {
     const singles = ["1", "2", "3"].map((batch, index) => job("ses_docs", batch, batch, index))
     const pair = ["a", "b"].map((id) => job("ses_docs", id, "pair", 10))
-    expect(words(linesOf(singles, titleOf, now)).slice(1)).toEqual(["    1", "    2", "    3"])
-    expect(words(linesOf([...singles, ...pair], titleOf, now)).slice(1)).toEqual([
+    expect(words(linesOf(only(singles), titleOf, now)).slice(1)).toEqual(["    1", "    2", "    3"])
+    expect(words(linesOf(only([...singles, ...pair]), titleOf, now)).slice(1)).toEqual([
       "  2 jobs, started 1 h ago",
       "    a",
       "    b",
@@ -78,16 +80,39 @@ describe("The list of all jobs", () => {
 
   it("has jobs of an earlier version, which know no call, as those of one", () => {
     const { batch: _, ...early } = job("ses_docs", "early", "", 1)
-    expect(words(linesOf([early, { ...early, id: "second", session: "s" }], titleOf, now))).toEqual([
+    expect(words(linesOf(only([early, { ...early, id: "second", session: "s" }]), titleOf, now))).toEqual([
       "Write the docs: 2 running",
       "    early",
       "    second",
     ])
   })
 
+  it("says at each heading what is spent of its budget", () => {
+    const spending = (of: "batch" | "owner", name: string) => ({
+      ...{ of, name, limit: { tokens: 4_000 }, spent: { tokens: 950, cost: 0 }, isSpent: false },
+    })
+    const budgets = [spending("batch", "1"), spending("batch", "2"), spending("owner", "ses_docs")]
+    expect(words(linesOf({ jobs, budgets }, titleOf, now)).filter((line) => line.includes("budget"))).toEqual(
+      [
+        "  3 jobs, started 1 h ago · batch budget: 950 of 4k tokens",
+        "Write the docs: 1 running · batch budget: 950 of 4k tokens · budget: 950 of 4k tokens",
+      ],
+    )
+  })
+
+  it("counts no group as a job", () => {
+    const group = job("ses_review", "each", "3", 3_690_000, { isGroup: true })
+    expect(words(linesOf(only([...jobs, group]), titleOf, now)).slice(0, 4)).toEqual([
+      "Review the modules: 1 waiting for you, 2 running, 1 done",
+      "  1 job, started just now",
+      "    tests",
+      "    each",
+    ])
+  })
+
   it("begins at the job that needs the person, else at the first", () => {
     expect(firstOf(lines)).toBe("ses_db")
-    expect(firstOf(linesOf([job("ses_docs", "guide", "2", 1)], titleOf, now))).toBe("ses_guide")
+    expect(firstOf(linesOf(only([job("ses_docs", "guide", "2", 1)]), titleOf, now))).toBe("ses_guide")
     expect(firstOf([])).toBeUndefined()
   })
 
@@ -121,6 +146,6 @@ describe("The list of all jobs", () => {
     ["bash", ["db"]],
     ["nothing like it", []],
   ])("is searched for all words that are typed: %j", (query, ids) => {
-    expect(matching(jobs, query, titleOf).map(({ id }) => id)).toEqual(ids)
+    expect(matching(jobs, query, titleOf, now).map(({ id }) => id)).toEqual(ids)
   })
 })

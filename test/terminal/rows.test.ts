@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { glanceAt } from "../../src/terminal/glance.ts"
-import type { ShownJob } from "../../src/terminal/jobs.ts"
+import type { ShownJob, Spending } from "../../src/terminal/jobs.ts"
 import { rowOf, rowsOf } from "../../src/terminal/view/rows.ts"
 import { withWaits } from "../../src/terminal/waiting.ts"
 import { shownJob } from "./support/shown-job.ts"
@@ -85,25 +85,51 @@ describe("A job in the sidebar", () => {
       before: 2,
       holdUntil: now + 41_200,
     }
-    expect(line(held)).toBe("· auth queued, anthropic on hold for 42 s 20 s")
+    expect(line(held)).toBe("· auth on hold for 42 s (anthropic) 20 s")
+    const time = (at: number) =>
+      new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })
+    const minutes = now + 20 * 60_000
+    expect(line({ ...held, holdUntil: minutes })).toBe(
+      `· auth on hold until ${time(minutes)} (anthropic) 20 s`,
+    )
+    const { model: _model, ...unknown } = { ...held, holdUntil: now + 5 * 86_400_000 }
+    expect(line(unknown)).toMatch(/^· auth on hold until 6 Jan \d\d:\d\d \(its provider\) 20 s$/)
     expect(line({ ...held, holdUntil: now })).toBe("· auth queued, 2 before it 20 s")
   })
 
-  it("is a group of jobs by how many of them there are, and how many have still to end", () => {
+  it("is a group by how far its jobs are, with a sign of its own", () => {
     const group = shownJob({ isGroup: true, needs: [{ id: "list", on: "done" }] })
     const item = (index: number, changes: Partial<ShownJob> = {}) =>
       shownJob({ id: `auth.${index}`, session: `ses_${index}`, ...changes })
     const over = { state: "done", endedAt: 95_000 } as const
     const items = [item(1, over), item(2), item(3, over), item(4, { state: "created", phase: "queued" })]
     const lineWith = (shown: ShownJob, ...others: ShownJob[]) => {
-      const [first = shown] = withWaits([shown, ...others, item(6)])
+      const [first = shown] = withWaits([shown, ...others, item(8)])
       return line(first)
     }
-    expect(lineWith(group, ...items)).toBe("• auth waits for 2 of its 4 jobs 12 s")
-    expect(lineWith({ ...group, ...over }, items[0] ?? group)).toBe("✓ auth done, a group of 1 job 7.0 s")
+    expect(lineWith(group, ...items)).toBe("≡ auth 2 of 4 done 12 s")
+    const others = [item(5, { ...over, state: "timedOut" }), item(6, { ...over, state: "cancelled" })]
+    expect(lineWith(group, ...items, ...others)).toBe("≡ auth 2 of 6 done, 1 failed, 1 cancelled 12 s")
+    expect(lineWith({ ...group, ...over }, items[0] ?? group)).toBe("≡ auth 1 of 1 done 7.0 s")
+    expect(lineWith({ ...group, ...over })).toBe("≡ auth done 7.0 s")
     const { startedAt: _, ...blocked } = { ...group, state: "created" as const, phase: "blocked" as const }
-    expect(lineWith(blocked, shownJob({ id: "list" }))).toBe("· auth waits for list 20 s")
-    expect(lineWith(group)).toBe("• auth working 12 s")
+    expect(lineWith(blocked, shownJob({ id: "list" }))).toBe("≡ auth waits for list 20 s")
+    expect(lineWith(group)).toBe("≡ auth no items yet 12 s")
+  })
+
+  it("is described as what its group is for, without the place of an item", () => {
+    const described = (changes: object) =>
+      rowOf(shownJob({ description: "Review {{item}}, all of {{item}}", ...changes }), now, "described").words
+    expect(described({ isGroup: true })).toBe("no items yet · Review each item, all of each item")
+    expect(described({})).toBe("working · Review {{item}}, all of {{item}}")
+  })
+
+  it("says which model has answered where others were tried before", () => {
+    const error = { kind: "provider" as const, message: "429" }
+    const attempts = [{ model: "anthropic/x", error }, { error }]
+    expect(line(ended("done", { model: "openai/y", attempts }))).toBe(
+      "✓ auth done, by openai/y after anthropic/x, opencode's choice 7.0 s",
+    )
   })
 
   it("says nothing that a terminal would carry out, or that hides or turns words", () => {
@@ -124,7 +150,8 @@ describe("The jobs of a session", () => {
   const jobs = [
     ended("done", { id: "first", endedAt: 90_000 }),
     ended("failed", { id: "last", endedAt: 99_000, error: { kind: "provider", message: "401" } }),
-    shownJob({ id: "waits", state: "created", phase: "queued" }),
+    shownJob({ id: "held", state: "created", phase: "queued", holdUntil: now + 1 }),
+    shownJob({ id: "waits", state: "created", phase: "queued", holdUntil: now }),
     shownJob({ id: "blocked", state: "created", phase: "blocked" }),
     shownJob({ id: "works" }),
     shownJob({ id: "retries", phase: "retrying", retry: { attempt: 1, reason: "503", next: now } }),
@@ -132,17 +159,18 @@ describe("The jobs of a session", () => {
   ]
 
   it("are counted", () => {
-    expect(rowsOf(glanceAt(jobs, 8), now).counts).toBe(
-      "1 waiting for you, 2 running, 1 queued, 1 blocked, 1 done, 1 failed",
+    expect(rowsOf(glanceAt({ jobs, budgets: [] }, 8, now), now).counts).toBe(
+      "1 waiting for you, 2 running, 1 queued, 1 on hold, 1 blocked, 1 done, 1 failed",
     )
   })
 
   it("stand in the order of how much they need the person, the last that ended first", () => {
-    expect(rowsOf(glanceAt(jobs, 8), now).rows.map(({ id }) => id)).toEqual([
+    expect(rowsOf(glanceAt({ jobs, budgets: [] }, 8, now), now).rows.map(({ id }) => id)).toEqual([
       "asks",
       "retries",
       "works",
       "waits",
+      "held",
       "blocked",
       "last",
       "first",
@@ -150,7 +178,49 @@ describe("The jobs of a session", () => {
   })
 
   it("are no more lines than there is room for; the others are counted", () => {
-    const { rows, more } = rowsOf(glanceAt(jobs, 4), now)
-    expect([rows.length, more]).toEqual([4, 3])
+    const { rows, more } = rowsOf(glanceAt({ jobs, budgets: [] }, 4, now), now)
+    expect([rows.length, more]).toEqual([4, 4])
+  })
+
+  it("are those of a group, which is no job itself and stands above the first of them", () => {
+    const group = shownJob({ id: "each", isGroup: true })
+    const item = (index: number, changes = {}) => shownJob({ id: `each.${index}`, ...changes })
+    const over = { state: "done", endedAt: 95_000 } as const
+    const inGroup = [item(1, over), item(2), group, shownJob({ id: "other.1" }), shownJob({ id: "each.2.1" })]
+    const { counts, rows, more } = rowsOf(glanceAt({ jobs: inGroup, budgets: [] }, 4, now), now)
+    expect([counts, more]).toEqual(["3 running, 1 done", 1])
+    expect(rows.map(({ id }) => id)).toEqual(["each", "each.2", "other.1", "each.2.1"])
+  })
+
+  describe("with budgets", () => {
+    const spending = (of: Spending["of"], name: string, more: Partial<Spending> = {}): Spending => ({
+      ...{ of, name, limit: { tokens: 100_000 }, spent: { tokens: 12_345, cost: 0 }, isSpent: false },
+      ...more,
+    })
+    const budgets = [
+      spending("batch", "new"),
+      spending("batch", "old"),
+      spending("batch", "above"),
+      spending("owner", "ses_owner", {
+        limit: { cost: 1, tokens: 2_500_000 },
+        spent: { tokens: 999, cost: 0.0123 },
+        isSpent: true,
+      }),
+    ]
+    const linesOf = (...of: ShownJob[]) =>
+      rowsOf(glanceAt({ jobs: of, budgets }, 8, now), now).budgets.map(({ words }) => words)
+
+    it("say what is spent of what, for those that run and for all of them", () => {
+      const [old, young] = [ended("done", { batch: "old", createdAt: 1 }), shownJob({ batch: "new" })]
+      const all = "budget spent: 999 of 2.5M tokens, $0.012 of $1.00"
+      const batch = "batch budget: 12.3k of 100k tokens"
+      expect(linesOf(old, young)).toEqual([batch, batch, all])
+    })
+
+    it("say it of the last batch once none runs", () => {
+      const [old, young] = [ended("done", { batch: "old", createdAt: 1 }), ended("done", { batch: "new" })]
+      const named = glanceAt({ jobs: [old, young], budgets }, 8, now).budgets.map(({ name }) => name)
+      expect(named).toEqual(["new", "above", "ses_owner"])
+    })
   })
 })

@@ -90,6 +90,50 @@ describe("A value from outside", () => {
     expect(problemsOf(given)).toEqual([problem])
   })
 
+  it("is told where a field belongs that stands in the wrong place", () => {
+    const Entry = z.strictObject({
+      name: z.string().optional(),
+      from: z.union([z.string(), z.strictObject({ id: z.string() })]).optional(),
+      limits: z.strictObject({ cost: z.number() }).optional(),
+    })
+    const Call = z.strictObject({
+      entries: z.array(Entry).optional(),
+      wait: z.boolean().optional(),
+      budget: z.strictObject({ tokens: z.number() }).optional(),
+      needs: z.array(z.union([z.string(), z.strictObject({ on: z.string() })])).optional(),
+    })
+    const placesOf = (given: unknown) => {
+      const read = parse(Call, given)
+      return read.ok ? [] : read.problems
+    }
+    const belongs = (name: string, place: string) => `${name} is out of place: it belongs ${place}`
+    expect(placesOf({ entries: [{}, { wait: true }] })).toEqual([
+      belongs("entries[1].wait", "beside entries"),
+    ])
+    expect(placesOf({ entries: [{ limits: { cost: 1, wait: true } }] })).toEqual([
+      belongs("entries[0].limits.wait", "beside entries"),
+    ])
+    expect(placesOf({ entries: [{ limits: { cost: 1, name: "x" } }] })).toEqual([
+      belongs("entries[0].limits.name", "beside entries[0].limits"),
+    ])
+    expect(placesOf({ entries: [{ tokens: 1 }] })).toEqual([belongs("entries[0].tokens", "in budget")])
+    expect(placesOf({ entries: [{ cost: 1 }] })).toEqual([belongs("entries[0].cost", "in entries[0].limits")])
+    expect(placesOf({ entries: [{ id: "a" }] })).toEqual([belongs("entries[0].id", "in entries[0].from")])
+    expect(placesOf({ name: "x" })).toEqual([belongs("name", "in the entries of entries")])
+    expect(placesOf({ on: "end" })).toEqual([belongs("on", "in the entries of needs")])
+    expect(placesOf({ toString: 1 })).toEqual([
+      "toString is unknown; valid names: entries, wait, budget, needs",
+    ])
+    const part = { whole: Call, path: ["entries", 3] }
+    expect(parse(Entry, { wait: true, colour: "red" }, part)).toEqual({
+      ok: false,
+      problems: [
+        belongs("entries[3].wait", "beside entries"),
+        "entries[3].colour is unknown; valid names: name, from, limits",
+      ],
+    })
+  })
+
   it("is shown in a line, however long it is", () => {
     const [problem = ""] = problemsOf({ ids: `one\n${"x".repeat(1_000)}` })
     expect(problem).toMatch(/^ids is "one\\nx{50,}…: it must be a list that is not empty$/)

@@ -12,7 +12,11 @@ const stateList = z
 export const JobsQuery = z.strictObject({
   state: stateList.optional().describe(`One or more of ${JOB_STATES.join(", ")}, separated by commas.`),
   owner: z.string().max(200).optional().describe("The session id of an owner."),
-  q: z.string().max(500).optional().describe("A search such as `state:failed agent:x text`."),
+  q: z
+    .string()
+    .max(500)
+    .optional()
+    .describe("A search such as `state:failed agent:x text`. `phase:held`: its provider is on hold."),
   limit: z.coerce
     .number()
     .int()

@@ -36,9 +36,10 @@ export function matches(record: Searched, { fields, words }: Query): boolean {
 const exact: readonly Field[] = ["state", "phase", "id", "needs"]
 const isExact = (field: Field) => exact.includes(field)
 
-/** What a field of a record says: of what it needs, the id of each. */
+/** What a field of a record says: of what it needs, the id of each. One whose provider is on hold is in no queue. */
 function textsOf(record: Searched, field: Field): string[] {
   if (field === "needs") return (record.needs ?? []).map(({ id }) => id.toLowerCase())
+  if (field === "phase" && record.holdUntil !== undefined) return ["held"]
   const value = field === "error" ? record.error?.kind : record[field]
   return [(value ?? "").toLowerCase()]
 }

@@ -1,3 +1,4 @@
+import { placeholder } from "../../machines/description.ts"
 import type { Answer, ChildInput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
@@ -8,8 +9,8 @@ import { failure } from "./failure.ts"
 
 /** Jobs that one task comes to at most. */
 export const mostItems = 64
-/** What stands for an item in the words of its task. */
-export const placeholder = "{{item}}"
+/** Jobs that one call comes to at most, with all the items that its jobs find. */
+export const mostInCall = 512
 /** How many that are left out are named, and how much of each is shown, characters. */
 const mostNamed = 20
 const longestNamed = 100
@@ -57,11 +58,14 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
     const found = foundIn(job, records.get(job.owner, job.each?.from ?? ""))
     if (typeof found === "string") return { text: "", error: { kind: "dependency", message: found } }
     if (found.length === 0) return { text: "Nothing to do: the list is empty." }
-    const items = found.slice(0, mostItems)
-    const ids = items.map((_, index) => `${job.id}.${index + 1}`)
     await allKnown(job.owner, signal)
     const { rules } = await held(job, session)
     if (signal.aborted) throw failure("interrupted", { message: "nobody waits for it any more" })
+    // From here to the last start nothing waits: nobody else takes the room.
+    const room = roomFor(job)
+    if (room === 0) return { text: "", error: { kind: "dependency", message: noRoom(found.length) } }
+    const items = found.slice(0, Math.min(mostItems, room))
+    const ids = items.map((_, index) => `${job.id}.${index + 1}`)
     const there = new Set([
       ...records.of(job.owner).map(({ id }) => id),
       ...recovery.elsewhere(job.owner).map(({ id }) => id),
@@ -69,7 +73,15 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
     for (const [index, id] of ids.entries())
       if (!there.has(id)) troupe.start(itemJob(job, id, items[index] ?? "", rules, now()))
     await ended(job.owner, ids, signal)
-    return answerOf(job.owner, ids, leftOut(found))
+    const why = room < Math.min(mostItems, found.length) ? ` (${inOneCall})` : ""
+    return answerOf(job.owner, ids, `${leftOut(found, items.length)}${why}`)
+  }
+
+  /** How many items its call has room for beside its other jobs. An earlier version did not say which those are. */
+  function roomFor({ owner, id, batch }: JobInput): number {
+    if (batch === undefined) return mostItems
+    const others = records.of(owner).filter((each) => each.batch === batch && !isItemOf(each.id, id))
+    return Math.max(0, mostInCall - others.length)
   }
 
   /** A restart may have left some of them: none is to be started twice. */
@@ -123,6 +135,10 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
   return { run, stop }
 }
 
+const inOneCall = `one call starts ${mostInCall} jobs at most: start these with another call`
+
+const noRoom = (count: number) => `there is no room for its ${count} items: ${inOneCall}`
+
 /** A task's words for one of its items. */
 export const withItem = (words: string, item: string) => words.replaceAll(placeholder, () => item)
 
@@ -137,8 +153,8 @@ export function itemsIn(structured: unknown, path: string | undefined): string[]
 }
 
 /** What is left out of a list that is too long, in words. */
-export function leftOut(items: readonly string[]): string {
-  const left = items.slice(mostItems)
+export function leftOut(items: readonly string[], most = mostItems): string {
+  const left = items.slice(most)
   if (left.length === 0) return ""
   const named = left.slice(0, mostNamed).map((item) => excerpt(item, longestNamed))
   const more = left.length > named.length ? ` and ${left.length - named.length} more` : ""

@@ -53,6 +53,7 @@ export function watchChildren(
         watchedJob({ troupe, host, now, onSubagentSpent, ancestor: watched.get(job.owner) }, job),
       )
     }
+    if (isAtWork(job) && !(before && isAtWork(before))) watched.get(job.session)?.asked()
     if (hasEnded(job)) takenOver.delete(job.session)
     // Before that it has no clocks that could be paused.
     else if (job.state === "prompting" && takenOver.delete(job.session)) void catchUp(job.session)
@@ -90,6 +91,8 @@ export function watchChildren(
 type Watched = {
   /** The job's own child session. */
   session: string
+  /** Its model is asked now. */
+  asked(): void
   handle(event: HostEvent): void
   end(): void
 }
@@ -134,16 +137,19 @@ function watchedJob(
     if (tools.delete(call)) troupe.tell(job, { type: "tool.ended", call, at: now() })
   }
 
-  let isHolding = false
-  /** Its model is at work again, whatever was announced. */
-  const getsThrough = (session: string) => {
-    if (!isHolding || session !== own) return
-    isHolding = false
-    troupe.endHold(job)
+  /** When its model was asked what it has not answered yet, epoch milliseconds; a time to come while that backs off. */
+  let askedAt: number | undefined
+  const answers = () => {
+    if (askedAt === undefined) return
+    troupe.answered(job, askedAt)
+    askedAt = undefined
   }
 
   return {
     session: own,
+    asked() {
+      askedAt = now()
+    },
     end() {
       activity.cancel()
       for (const each of [...asks.values()]) withdraw(each)
@@ -151,7 +157,7 @@ function watchedJob(
     handle(event) {
       ancestor?.handle(event)
       const { session } = event
-      if (isOfAnswer.has(event.type)) getsThrough(session)
+      if (session === own && isOfAnswer.has(event.type)) answers()
       switch (event.type) {
         case "text.streamed":
           tail = (tail + event.delta).slice(-tailLength)
@@ -179,7 +185,12 @@ function watchedJob(
           return
         case "usage.changed":
           if (session !== own) onSubagentSpent(job, session, event.usage)
-          else if (hasSpent(event.usage)) troupe.tell(job, { type: "child.spent", usage: event.usage })
+          else if (hasSpent(event.usage)) {
+            // A step is over, and the next one asks anew.
+            answers()
+            askedAt = now()
+            troupe.tell(job, { type: "child.spent", usage: event.usage })
+          }
           return
         case "session.busy":
           // After a pause the provider has taken the request at last.
@@ -198,7 +209,7 @@ function watchedJob(
           const { attempt, reason, next } = event
           // The model of a subagent of its own may be of another provider.
           if (session === own) {
-            isHolding = true
+            askedAt = next
             troupe.hold(job, next)
           }
           // A session whose model is asked runs no tool; another one of the child's may.
@@ -231,6 +242,9 @@ function watchedJob(
  * begun is told of late.
  */
 const isOfAnswer = new Set<HostEvent["type"]>(["text.streamed", "tool.pending", "tool.running"])
+
+const isAtWork = ({ state, phase }: JobRecord) =>
+  state === "prompting" && phase !== "opening" && phase !== "queued" && phase !== "stopping"
 
 /** A subagent's call may have the same id as one of its parent's. */
 const callOf = ({ session, call }: { session: string; call: string }) => `${session}/${call}`

@@ -84,6 +84,8 @@ export type Host = {
   agents(session: string): Promise<Result<HostAgent[]>>
   /** What sessions in this directory can be given, as its own configuration has it: opencode loads it for that. */
   offeredIn(directory: string): Promise<Result<Offer>>
+  /** Hears whenever `agents` may answer otherwise than before. Not there where they stay as opencode has begun with. */
+  onAgentsChanged?: (listener: () => void) => void
   models(session: string): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>

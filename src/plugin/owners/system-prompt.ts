@@ -3,10 +3,9 @@ import { statusLine } from "../records/words.ts"
 
 /** What the main agent is told in its system prompt. Part of every request: short. */
 const HINT =
-  "Run independent work (searches, reviews, edits to separate files) as parallel jobs: start them all in one " +
-  "agents_start call, with what builds on their results (needs), and with wait: true if you have nothing else to do. " +
-  "Else do your own part meanwhile, then call agents_wait once. Not for small steps, or edits to the same file. " +
-  "Never poll."
+  "Run independent work (searches, reviews, edits) as parallel jobs: all in one agents_start call, with what builds " +
+  "on their results (needs). Pass wait: true if you have nothing else to do; else do your part, then call " +
+  "agents_wait once. Not for small steps or edits to the same file. Never poll."
 
 const STOPS_WITH_TURN = " Jobs stop when this turn ends: wait for them before you answer."
 

@@ -1,13 +1,14 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { TerminalService } from "../../terminal/contract.ts"
-import { glanceAt } from "../../terminal/glance.ts"
-import type { ShownJob } from "../../terminal/jobs.ts"
+import type { Standing, TerminalService } from "../../terminal/contract.ts"
+import { glanceAt, isHeld } from "../../terminal/glance.ts"
+import type { Overview, ShownJob, Spending } from "../../terminal/jobs.ts"
 import { withWaits } from "../../terminal/waiting.ts"
 import { beginning } from "../../util/plain.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
 import type { Host, Toast } from "../host/port.ts"
+import type { Budgets } from "../owners/budgets.ts"
 import { StoredJob } from "../records/stored-job.ts"
 import { textOf } from "../records/texts.ts"
 import { throttle } from "../util/throttle.ts"
@@ -17,6 +18,7 @@ export type TerminalOptions = {
   troupe: Troupe
   messenger: Messenger
   turns: Pick<Turns, "draftOf">
+  budgets: Pick<Budgets, "of">
   /** @throws Error that says why there is no inspector */
   link: () => Promise<string>
 }
@@ -31,7 +33,14 @@ export type ServedTerminal = {
 }
 
 /** Serves the jobs to the part in opencode's terminal, where opencode has a channel between the two. */
-export function serveTerminal({ host, troupe, messenger, turns, link }: TerminalOptions): ServedTerminal {
+export function serveTerminal({
+  host,
+  troupe,
+  messenger,
+  turns,
+  budgets,
+  link,
+}: TerminalOptions): ServedTerminal {
   const { records } = troupe
   const jobOf = (session: string): JobRecord => {
     const record = records.bySession(session)
@@ -39,14 +48,34 @@ export function serveTerminal({ host, troupe, messenger, turns, link }: Terminal
     return record
   }
 
+  const overviewOf = (of: readonly JobRecord[]): Overview => ({
+    jobs: withWaits(of),
+    budgets: budgetsOf(of, budgets),
+  })
+  const standingOf = (owner: string): Standing => {
+    const of = records.of(owner)
+    const now = Date.now()
+    const held = of.filter((job) => isHeld(job, now))
+    return {
+      owner,
+      budgets: budgetsOf(of, budgets).slice(0, mostBudgets),
+      holds: Object.fromEntries(held.map(({ session, holdUntil }) => [session, holdUntil])),
+    }
+  }
+
   const service: TerminalService = {
-    list: ({ owner }) => ({
-      jobs: withWaits(owner === undefined ? [...records.all()] : records.of(owner)).map(shown),
-    }),
-    glance({ owner, most }) {
-      const { counts, jobs } = glanceAt(withWaits(records.of(owner)), most)
-      return { counts, jobs: jobs.map(shown) }
+    list({ owner }) {
+      const { jobs, budgets } = overviewOf(owner === undefined ? [...records.all()] : records.of(owner))
+      return { jobs: jobs.map(shown), budgets }
     },
+    glance({ owner, most }) {
+      const { counts, jobs, budgets } = glanceAt(overviewOf(records.of(owner)), most, Date.now())
+      return { counts, jobs: jobs.map(shown), budgets }
+    },
+    standings: ({ owner }) =>
+      (owner === undefined ? [...new Set([...records.all()].map((record) => record.owner))] : [owner]).map(
+        standingOf,
+      ),
     async read({ session }) {
       const record = jobOf(session)
       const found = await host.session(session)
@@ -101,6 +130,16 @@ export function serveTerminal({ host, troupe, messenger, turns, link }: Terminal
       if (channel?.ok) await channel.value.end()
     },
   }
+}
+
+/** Of one owner, of which a terminal of 1.18 is told with each change. */
+const mostBudgets = 20
+
+/** Each that these jobs count towards, those of the latest batches first. */
+function budgetsOf(jobs: readonly JobRecord[], budgets: Pick<Budgets, "of">): Spending[] {
+  const oneOfEach = new Map(jobs.map((job) => [`${job.owner} ${job.batch}`, job]))
+  const found = [...oneOfEach.values()].toReversed().flatMap((job) => budgets.of(job))
+  return [...new Map(found.map((each) => [`${each.of} ${each.name}`, each])).values()]
 }
 
 /** Characters of a foreign text: a terminal shows lines, and gets all jobs of an owner with each change. */

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { JOB_ID, type Need } from "../../machines/record.ts"
-import { parse } from "../../util/parse.ts"
+import { type Parsed, parse } from "../../util/parse.ts"
 import type { Tool } from "../host/port.ts"
 import { GivenBudget } from "../options.ts"
 
@@ -14,11 +14,6 @@ const jobId = z
   .regex(JOB_ID)
   .meta({ requirement: "1 to 40 letters, digits, '_', '-' or '.', the first a letter or digit" })
 
-const modelName = z
-  .string()
-  .regex(/^[^/]+\/.+$/)
-  .meta({ requirement: "provider/model" })
-
 const need = z
   .union([jobId, z.strictObject({ id: jobId, on: z.enum(["done", "ended"]).optional() })])
   .transform((given): Need => {
@@ -29,26 +24,26 @@ const needs = z
   .array(need.meta({ requirement: 'the id of a job, or {id, on: "done" or "ended"}' }))
   .meta({ requirement: 'a list of job ids, or of {id, on: "done" or "ended"}' })
   .describe(
-    "Wait for these jobs and get their results, at {{id}} or before the prompt. on ended: however they end",
+    "Start after these, with their results at {{id}} or before the prompt. on ended: even if they fail",
   )
 
 const each = z
   .union([z.array(words), z.strictObject({ from: jobId, path: words.optional() })])
   .meta({ requirement: "a list of texts, or {from: the id of a job, path}" })
-  .describe("One job per item, with {{item}} in its prompt. from: those of a job's structured result")
+  .describe("One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list")
 
 const ids = z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }).optional()
 
-export const Task = z.strictObject({
-  prompt: words.describe("All the subagent needs: it cannot see this conversation"),
-  id: jobId.optional().describe("Short name. Default j1, j2, …"),
+const Task = z.strictObject({
+  prompt: words.describe("All it needs: it cannot see this conversation"),
+  id: jobId.optional().describe("Short name"),
   description: words.optional().describe("3-5 words"),
   agent: words.optional().describe("Default general"),
   model: z
-    .union([modelName, z.array(modelName).min(1)])
+    .union([words.trim(), z.array(words.trim()).min(1)])
     .meta({ requirement: "provider/model, or a list of these" })
     .optional()
-    .describe("provider/model[#variant], or a list: the first, then its fallbacks"),
+    .describe("provider/model[#variant], or a list: the later are fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
   needs: needs.optional(),
   each: each.optional(),
@@ -65,8 +60,8 @@ export const Task = z.strictObject({
 })
 export type Task = z.infer<typeof Task>
 
-const budget = GivenBudget.optional().describe("What all may use. cost in US$")
-const wait = z.boolean().optional().describe("Return with their results")
+const budget = GivenBudget.optional().describe("For all. cost in US$")
+const wait = z.boolean().optional()
 
 export const StartArguments = {
   tasks: z.array(Task).min(1).max(64),
@@ -82,7 +77,7 @@ export const UncheckedTasks = {
 export const StatusArguments = { ids }
 export const WaitArguments = {
   ids,
-  until: z.enum(["all", "any"]).optional().describe("Default all"),
+  until: z.enum(["all", "any"]).optional(),
   timeout: seconds.optional().describe("Seconds"),
 }
 export const CancelArguments = {
@@ -134,12 +129,21 @@ function partWithoutDetails(value: unknown): unknown {
   return value instanceof Object ? withoutDetails(value) : value
 }
 
-/** @throws Error that names each wrong field and what would be right. */
+/** Of a call of agents_start, one of its tasks. */
+export function readTask(given: unknown, index: number): Parsed<Task> {
+  return parse(Task, given, { whole: z.strictObject(StartArguments), path: ["tasks", index] })
+}
+
+/**
+ * @param whole what the shape stands for, where it leaves out what is read later
+ * @throws Error that names each wrong field and what would be right.
+ */
 export function readArguments<Shape extends z.ZodRawShape>(
   shape: Shape,
   given: unknown,
+  whole: z.ZodRawShape = shape,
 ): z.infer<z.ZodObject<Shape>> {
-  const read = parse(z.strictObject(shape), given)
+  const read = parse(z.strictObject(shape), given, { whole: z.strictObject(whole), path: [] })
   if (read.ok) return read.value
   throw new Error(`${read.problems.join("; ")}. Nothing was done: correct this and call again.`)
 }

@@ -11,7 +11,8 @@ import {
 import { cancel } from "./cancel.ts"
 import { send } from "./send.ts"
 import type { Services } from "./services.ts"
-import { answerOf, makeJobs } from "./start.ts"
+import { answerOf } from "./start/report.ts"
+import { makeJobs } from "./start/start.ts"
 import { status } from "./status.ts"
 import { wait } from "./wait.ts"
 
@@ -49,22 +50,21 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
   }
   return {
     agents_start: {
-      description:
-        "Start subagents that work in parallel. Returns at once, without their results, unless you pass wait.",
+      description: "Start subagents in parallel. Returns at once; with wait: true, with their results.",
       arguments: shown(StartArguments),
       async run(given, call) {
         const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
         return withProblems(await answerOf(services, made, call), untold())
       },
     },
-    agents_status: tool("Show where your jobs stand. No need to poll.", StatusArguments, status),
+    agents_status: tool("Show where your jobs stand.", StatusArguments, status),
     agents_wait: tool(
-      "Wait for jobs (default: all running or undelivered) and get their full results. On timeout they keep running.",
+      "Wait for jobs (default: all undelivered) and get their full results. On timeout they keep running.",
       WaitArguments,
       wait,
     ),
     agents_cancel: tool("Stop jobs and keep what they wrote.", CancelArguments, cancel),
-    agents_send: tool("Tell a running job more, or give an ended one a follow-up.", SendArguments, send),
+    agents_send: tool("Tell a running job more, or follow up on an ended one.", SendArguments, send),
   }
 }
 

@@ -107,6 +107,7 @@ type Status =
 type EventProperties = {
   title?: string
   message?: string
+  command?: string
   sessionID?: string
   info?: Session
   status?: Status

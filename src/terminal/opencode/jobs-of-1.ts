@@ -1,14 +1,14 @@
 import { permissionParts } from "../../shown/permission-parts.ts"
 import { answersOfOne, questionsOfOne } from "../../shown/questions-of-1.ts"
 import type { Answer, Request } from "../../shown/requests.ts"
-import type { TerminalCommand } from "../contract.ts"
+import type { Standing, TerminalCommand } from "../contract.ts"
 import { glanceAt } from "../glance.ts"
-import type { Ask, Jobs, ShownJob } from "../jobs.ts"
+import type { Ask, Jobs, Overview, ShownJob } from "../jobs.ts"
 import { withWaits } from "../waiting.ts"
 import type { Api, Part, Replied, Session } from "./api-of-1.ts"
 import { type Call, type OpenRequest, openRequests } from "./requests-of-1.ts"
 import { serverPart } from "./server-part-of-1.ts"
-import { storedRecord, storedRun } from "./shown-record.ts"
+import { storedRecord, storedRun, toldStanding } from "./shown-record.ts"
 import { done, given, tell } from "./tell-1.ts"
 import { textOf } from "./texts-of-1.ts"
 
@@ -33,6 +33,8 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   /** The children of owners by their ids, read once and kept up to date by events, which have them in full. */
   const read = new Map<string, Promise<Map<string, Session>>>()
   const titles = new Map<string, string>()
+  /** By owner: what the server part says, since it is not stored. */
+  const standings = new Map<string, Standing>()
   const listeners = new Set<Listener>()
   const changes = batched(interval, (changed) => {
     for (const { owner, hear } of listeners) if (owner === undefined || owner === changed) hear()
@@ -90,6 +92,12 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   event.on("session.status", ({ properties: { sessionID, status } }) =>
     change(sessionID, () => (status?.type === "busy" ? { hasBegun: true } : { activity: undefined })),
   )
+  event.on("tui.command.execute", ({ properties: { command } }) => {
+    const standing = toldStanding(command)
+    if (!standing) return
+    standings.set(standing.owner, standing)
+    changes.add(standing.owner)
+  })
   const requests = openRequests(client, event, (session) => change(session, () => ({})))
   event.on("message.part.updated", ({ properties: { part } }) => {
     const activity = part && activityOf(part)
@@ -107,6 +115,8 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     if (!stored) return []
     const job = { ...stored, session }
     if (job.endedAt !== undefined) return [job]
+    const holdUntil = standings.get(job.owner)?.holds[session]
+    if (holdUntil !== undefined && holdUntil > Date.now()) return [{ ...job, phase: "queued", holdUntil }]
     const status = state.session.status(session)
     const child = children.get(session)
     const isIdle = status === undefined || status.type === "idle"
@@ -169,6 +179,13 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     return withWaits([...(await childrenOf(owner)).values()].flatMap(shown).toSorted(asStarted))
   }
 
+  const withBudgets = (jobs: readonly ShownJob[]): Overview => ({
+    jobs,
+    budgets: [...new Set(jobs.map(({ owner }) => owner))].flatMap(
+      (owner) => standings.get(owner)?.budgets ?? [],
+    ),
+  })
+
   async function all(): Promise<ShownJob[]> {
     const sessions = given(await client.session.list({ limit: mostSessions }))
     for (const { id, title = "" } of sessions) titles.set(id, title)
@@ -184,7 +201,7 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
 
   return {
     title: (owner) => state.session.get(owner)?.title || titles.get(owner) || owner,
-    all,
+    all: async () => withBudgets(await all()),
     // None of them is looked for where nobody waits.
     async waiting() {
       if (!requests.isEmpty()) return (await all()).filter(({ asks }) => asks?.length)
@@ -218,7 +235,7 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
       return true
     },
     of,
-    glance: async (owner, most) => glanceAt(await of(owner), most),
+    glance: async (owner, most) => glanceAt(withBudgets(await of(owner)), most, Date.now()),
     subscribe(hear, owner) {
       const listener = { hear, owner }
       listeners.add(listener)

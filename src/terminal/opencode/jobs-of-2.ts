@@ -4,7 +4,7 @@ import type { Answer, Decision, Request } from "../../shown/requests.ts"
 import { contract } from "../contract.ts"
 import type { Ask, Jobs } from "../jobs.ts"
 import { absent, answeredIn, textIn, unreachable } from "./foreign.ts"
-import { toldGlance, toldJobs } from "./shown-record.ts"
+import { toldGlance, toldJobs, toldOverview } from "./shown-record.ts"
 
 /** How opencode 2 is called. Seen in 2.0.15. */
 export type Client = {
@@ -87,12 +87,12 @@ export function jobsOf({
     directory === undefined ? {} : { location: { directory } }
   /** A terminal shows sessions of other directories, too. */
   const where = (owner: string) => at(data.session.get(owner)?.location?.directory)
-  const all = async () => toldJobs(await answered(rpc.list({}, at())))
+  const all = async () => toldOverview(await answered(rpc.list({}, at())))
   return {
     of: async (owner) => toldJobs(await answered(rpc.list({ owner }, where(owner)))),
     glance: async (owner, most) => toldGlance(await answered(rpc.glance({ owner, most }, where(owner)))),
     all,
-    waiting: async () => (await all()).filter(({ asks }) => asks?.length),
+    waiting: async () => (await all()).jobs.filter(({ asks }) => asks?.length),
     title: (owner) => data.session.get(owner)?.title || owner,
     read: async ({ session, owner }) => {
       const found = await answered(rpc.read({ session }, where(owner)), slow)

@@ -1,6 +1,7 @@
 import type { Attempt, EndedState, JobError, JobPhase, JobState, Need, Usage } from "../../machines/record.ts"
+import { commandPrefix, type Standing } from "../contract.ts"
 import type { Counts, Glance } from "../glance.ts"
-import type { Ask, ShownJob } from "../jobs.ts"
+import type { Ask, Items, Overview, ShownJob, Spending } from "../jobs.ts"
 
 /*
  * Jobs as another part wrote them, of this version or another one. Checked by hand: the schema of records would make
@@ -42,6 +43,11 @@ export function toldJobs(answer: unknown): ShownJob[] {
   return jobs.flatMap((job) => toldJob(job) ?? [])
 }
 
+/** The same with their budgets. */
+export function toldOverview(answer: unknown): Overview {
+  return { jobs: toldJobs(answer), budgets: toldBudgets(fieldsOf(answer).budgets) }
+}
+
 /** The same of the most urgent ones, with how many there are. */
 export function toldGlance(answer: unknown): Glance {
   const { counts } = fieldsOf(answer)
@@ -54,12 +60,51 @@ export function toldGlance(answer: unknown): Glance {
       asking: count("asking"),
       running: count("running"),
       queued: count("queued"),
+      held: count("held"),
       blocked: count("blocked"),
       done: count("done"),
       failed: count("failed"),
       cancelled: count("cancelled"),
     },
-    jobs: toldJobs(answer),
+    ...toldOverview(answer),
+  }
+}
+
+/** What 1.18's server part has said of an owner's jobs; nothing where this is no such command. */
+export function toldStanding(command: unknown): Standing | undefined {
+  if (!isText(command) || !command.startsWith(commandPrefix)) return undefined
+  const { tell, owner, budgets, holds } = fieldsOf(parsed(command.slice(commandPrefix.length)))
+  if (tell !== "standing" || !isText(owner)) return undefined
+  const until = Object.entries(fieldsOf(holds)).flatMap(([session, at]) =>
+    isNumber(at) ? [[session, at]] : [],
+  )
+  return { owner, budgets: toldBudgets(budgets), holds: Object.fromEntries(until) }
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+const toldBudgets = (given: unknown): Spending[] =>
+  Array.isArray(given) ? given.flatMap((each) => toldBudget(each) ?? []) : []
+
+function toldBudget(given: unknown): Spending | undefined {
+  const { of, name, limit, spent, isSpent } = fieldsOf(given)
+  if ((of !== "batch" && of !== "owner") || !isText(name)) return undefined
+  const { tokens, cost } = fieldsOf(limit)
+  const limits = { ...(isNumber(tokens) && { tokens }), ...(isNumber(cost) && { cost }) }
+  const { tokens: spentTokens, cost: spentCost } = fieldsOf(spent)
+  if (!isNumber(spentTokens) || !isNumber(spentCost) || Object.keys(limits).length === 0) return undefined
+  return {
+    of,
+    name,
+    limit: limits,
+    spent: { tokens: spentTokens, cost: spentCost },
+    isSpent: isSpent === true,
   }
 }
 
@@ -75,7 +120,7 @@ function toldJob(job: unknown): ShownJob | undefined {
     ...(isNumber(waitingSince) && { waitingSince }),
     ...(isNumber(before) && { before }),
     ...(Array.isArray(waitsFor) && { waitsFor: waitsFor.filter(isText) }),
-    ...(isNumber(items) && { items }),
+    ...(isItems(items) && { items }),
     ...(isNumber(holdUntil) && { holdUntil }),
     ...(isActivity(activity) && { activity }),
     ...(Array.isArray(asks) && asks.some(isAsk) && { asks: asks.filter(isAsk) }),
@@ -174,6 +219,11 @@ function isNeed(value: unknown): value is Need {
 function isAttempt(value: unknown): value is Attempt {
   const { model, error } = fieldsOf(value)
   return isTextOrNone(model) && isError(error)
+}
+
+function isItems(value: unknown): value is Items {
+  const { all, done, failed, cancelled } = fieldsOf(value)
+  return [all, done, failed, cancelled].every(isNumber)
 }
 
 function isActivity(value: unknown): value is NonNullable<ShownJob["activity"]> {

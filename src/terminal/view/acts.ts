@@ -1,3 +1,4 @@
+import { descriptionOf } from "../../machines/description.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { answer } from "./answer.ts"
@@ -95,14 +96,14 @@ function pageOf(
   { prompt, text }: { prompt: string; text: string },
   siblings: readonly ShownJob[],
 ): Page {
-  const { id, description, state, error } = job
+  const { id, state, error } = job
   const reason = error?.message ? [{ title: capital(stateWords[state]), text: error.message }] : []
   const written = hasEnded(job)
     ? { title: "Result", text: text || "(it has written nothing)" }
     : { title: "Written so far", text: text || "(nothing yet)" }
   return {
     title: id,
-    note: description,
+    note: descriptionOf(job),
     parts: [
       { title: "Prompt", text: prompt },
       ...needParts(job, siblings),

@@ -1,4 +1,4 @@
-import type { ShownJob } from "../jobs.ts"
+import type { Overview, ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { type Act, perform, type Read } from "./acts.ts"
 import { told } from "./told.ts"
@@ -9,10 +9,10 @@ export type Place = {
   selected: string | undefined
   top: number
   /** What was to be seen there last: who comes back need not wait for it. */
-  jobs: readonly ShownJob[] | undefined
+  seen: Overview | undefined
 }
 
-export const atTheTop = (): Place => ({ query: "", selected: undefined, top: 0, jobs: undefined })
+export const atTheTop = (): Place => ({ query: "", selected: undefined, top: 0, seen: undefined })
 
 export type Chosen = { act: Act; job: ShownJob }
 

@@ -1,5 +1,5 @@
 import { countsOf } from "../glance.ts"
-import { hasEnded, type ShownJob } from "../jobs.ts"
+import { hasEnded, type Overview } from "../jobs.ts"
 import {
   createEffect,
   createMemo,
@@ -40,18 +40,21 @@ export const jobsList: List = (terminal, place, perform) =>
 function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void): Element {
   const { jobs: source, color } = terminal
   const [failure, setFailure] = createSignal("Reading the jobs.")
-  const jobs = live<readonly ShownJob[] | undefined>(
-    place.jobs,
+  const seen = live<Overview | undefined>(
+    place.seen,
     () => source.all(),
     (hear) => source.subscribe(hear),
     (error) => setFailure(`The jobs cannot be read: ${visible(wordsOf(error))}`),
   )
-  const known = createMemo(() => jobs() ?? [])
+  const known = createMemo(() => seen()?.jobs ?? [])
   const now = clock(() => known().some((job) => !hasEnded(job)))
   const [query, setQuery] = createSignal(place.query)
   const [chosen, choose] = createSignal(place.selected)
 
-  const lines = createMemo(() => linesOf(matching(known(), query(), source.title), source.title, now()))
+  const lines = createMemo(() => {
+    const jobs = matching(known(), query(), source.title, now())
+    return linesOf({ jobs, budgets: seen()?.budgets ?? [] }, source.title, now())
+  })
   const byKey = createMemo(() => new Map(lines().map((line) => [line.key, line])))
   const rows = createMemo(() => new Map(known().map((job) => [keyOf(job), rowOf(job, now(), "described")])))
   const owners = createMemo(() => new Set(known().map(({ owner }) => owner)).size)
@@ -106,7 +109,7 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
     settle({ act: name, job: shown })
   }
   onCleanup(() =>
-    Object.assign(place, { query: query(), selected: selected(), top: box.scrollTop, jobs: jobs() }),
+    Object.assign(place, { query: query(), selected: selected(), top: box.scrollTop, seen: seen() }),
   )
   const move = (by: number) => choose(moved(lines(), selected(), by))
   const shortcuts = terminal.keys([
@@ -216,14 +219,14 @@ function draw(terminal: Terminal, place: Place, settle: (chosen: Chosen) => void
   }
 
   const empty = () => {
-    if (jobs() === undefined) return failure()
+    if (seen() === undefined) return failure()
     if (known().length === 0) return "No jobs. Ask the agent for parallel work to start some."
     return lines().length === 0 ? "No job matches." : undefined
   }
 
   return frame(
     terminal,
-    { title: "Jobs", note: () => (owners() > 1 ? countWords(countsOf(known())) : "") },
+    { title: "Jobs", note: () => (owners() > 1 ? countWords(countsOf(known(), now())) : "") },
     h("box", { paddingLeft: 2, paddingRight: 2 }, input),
     h("box", {}, box, () => {
       const words = empty()

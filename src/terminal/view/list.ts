@@ -1,6 +1,8 @@
+import { descriptionOf } from "../../machines/description.ts"
 import { countsOf, sortedByUrgency } from "../glance.ts"
-import { hasEnded, type ShownJob } from "../jobs.ts"
+import { hasEnded, type Overview, type ShownJob, type Spending } from "../jobs.ts"
 import { countedAs, countWords, keyOf, stateWords } from "./rows.ts"
+import { spentWords } from "./spent.ts"
 
 /** A line of the list of all jobs. */
 export type Line =
@@ -13,22 +15,31 @@ export type Line =
  * By owner, where something began last first, and by the call that started them; those that need the person first.
  * @param titleOf the title of an owner's session
  */
-export function linesOf(jobs: readonly ShownJob[], titleOf: (owner: string) => string, now: number): Line[] {
+export function linesOf(
+  { jobs, budgets }: Overview,
+  titleOf: (owner: string) => string,
+  now: number,
+): Line[] {
   return byLatest(jobs, ({ owner }) => owner).flatMap(([owner, ofOwner], index) => {
     const batches = batchesOf(ofOwner)
+    const spentBy = (of: Spending["of"], name: string) =>
+      budgets.flatMap((each) => (each.of === of && each.name === name ? [spentWords(each)] : []))
+    // The batch of all its jobs has no line of its own.
+    const only = batches.length === 1 && batches[0] ? spentBy("batch", batches[0].name) : []
+    const wordsOf = (batch: Batch) => [batchWords(batch, now), ...spentBy("batch", batch.name)].join(" · ")
     return [
       ...(index > 0 ? [{ kind: "gap" as const, key: `gap ${owner}` }] : []),
       {
         kind: "owner" as const,
         key: `owner ${owner}`,
         title: titleOf(owner),
-        counts: countWords(countsOf(ofOwner)),
+        counts: [countWords(countsOf(ofOwner, now)), ...only, ...spentBy("owner", owner)].join(" · "),
       },
       ...batches.flatMap((batch) => [
         ...(batches.length > 1
-          ? [{ kind: "batch" as const, key: `batch ${owner} ${batch.name}`, words: batchWords(batch, now) }]
+          ? [{ kind: "batch" as const, key: `batch ${owner} ${batch.name}`, words: wordsOf(batch) }]
           : []),
-        ...sortedByUrgency(batch.jobs).map((job) => ({ kind: "job" as const, key: keyOf(job), job })),
+        ...sortedByUrgency(batch.jobs, now).map((job) => ({ kind: "job" as const, key: keyOf(job), job })),
       ]),
     ]
   })
@@ -49,9 +60,10 @@ function batchesOf(jobs: readonly ShownJob[]): Batch[] {
 }
 
 function batchWords({ jobs, isOneByOne }: Batch, now: number): string {
-  if (isOneByOne && jobs.length > 1) return `${jobs.length} jobs, started one by one`
+  const count = jobs.filter(({ isGroup }) => !isGroup).length
+  if (isOneByOne && jobs.length > 1) return `${count} jobs, started one by one`
   const started = ago(now - Math.min(...jobs.map(({ createdAt }) => createdAt)))
-  return `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"}, started ${started}`
+  return `${count} ${count === 1 ? "job" : "jobs"}, started ${started}`
 }
 
 /** Coarse, so that a line does not change each second. */
@@ -80,20 +92,21 @@ export function matching(
   jobs: readonly ShownJob[],
   query: string,
   titleOf: (owner: string) => string,
+  now: number,
 ): readonly ShownJob[] {
   const terms = query.toLowerCase().split(/\s+/).filter(Boolean)
   if (terms.length === 0) return jobs
   return jobs.filter((job) => {
-    const { id, description, agent, state, phase = "", owner, error, asks = [] } = job
+    const { id, agent, state, phase = "", owner, error, asks = [] } = job
     const said = [
-      countedAs(job),
+      countedAs(job, now),
       stateWords[state],
       state,
       phase,
       error?.message,
       ...asks.map(({ text }) => text),
     ]
-    const words = [id, description, agent, titleOf(owner), ...said].join(" ").toLowerCase()
+    const words = [id, descriptionOf(job), agent, titleOf(owner), ...said].join(" ").toLowerCase()
     return terms.every((term) => words.includes(term))
   })
 }

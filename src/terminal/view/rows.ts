@@ -1,9 +1,11 @@
+import { descriptionOf } from "../../machines/description.ts"
 import { duration, timeOf } from "../../machines/durations.ts"
 import type { JobPhase } from "../../machines/record.ts"
 import { oneLine } from "../../util/plain.ts"
-import { type Counts, conditionOf, type Glance } from "../glance.ts"
-import { hasEnded, type ShownJob } from "../jobs.ts"
+import { type Counts, conditionOf, type Glance, isHeld } from "../glance.ts"
+import { hasEnded, type Items, type ShownJob } from "../jobs.ts"
 import type { ColorName } from "../terminal.ts"
+import { spentWords } from "./spent.ts"
 
 /** A job in one line: `• auth  bash: npm test  12 s`. */
 export type Row = {
@@ -19,8 +21,13 @@ export type Row = {
   needsPerson: boolean
 }
 
-/** What a sidebar shows of an owner's jobs; `more` are there beside the rows. */
-export type Rows = { counts: string; rows: Row[]; more: number }
+/** What a sidebar shows of an owner's jobs: its budgets, a line each; `more` are there beside the rows. */
+export type Rows = {
+  counts: string
+  budgets: { words: string; isSpent: boolean }[]
+  rows: Row[]
+  more: number
+}
 
 /** A job stays the same while its state and its place in a list change. */
 export const keyOf = ({ owner, id, session }: ShownJob): string => session || `${owner}/${id}`
@@ -31,12 +38,13 @@ const wordsLength = 80
 const describedLength = 160
 
 /** Of the jobs at a glance. */
-export function rowsOf({ counts, jobs }: Glance, now: number): Rows {
+export function rowsOf({ counts, jobs, budgets }: Glance, now: number): Rows {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
   return {
     counts: countWords(counts),
+    budgets: budgets.map((each) => ({ words: spentWords(each), isSpent: each.isSpent })),
     rows: jobs.map((job) => rowOf(job, now)),
-    more: Math.max(0, all - jobs.length),
+    more: Math.max(0, all - jobs.filter(({ isGroup }) => !isGroup).length),
   }
 }
 
@@ -45,13 +53,14 @@ export const countWords = (counts: Partial<Counts>): string =>
   conditions.flatMap(([name, words]) => (counts[name] ? [`${counts[name]} ${words}`] : [])).join(", ")
 
 /** As it is counted there. */
-export const countedAs = (job: ShownJob): string =>
-  conditions.find(([name]) => name === conditionOf(job))?.[1] ?? ""
+export const countedAs = (job: ShownJob, now: number): string =>
+  job.isGroup ? "group" : (conditions.find(([name]) => name === conditionOf(job, now))?.[1] ?? "")
 
 const conditions: [keyof Counts, string][] = [
   ["asking", "waiting for you"],
   ["running", "running"],
   ["queued", "queued"],
+  ["held", "on hold"],
   ["blocked", "blocked"],
   ["done", "done"],
   ["failed", "failed"],
@@ -67,7 +76,7 @@ export function rowOf(job: ShownJob, now: number, style: "short" | "described" =
     session: job.session,
     ...markOf(job),
     id: clip(job.id, idLength),
-    words: isDescribed ? clip(`${words} · ${job.description}`, describedLength) : words,
+    words: isDescribed ? clip(`${words} · ${descriptionOf(job)}`, describedLength) : words,
     keep: !isDescribed && words.startsWith(endMark) ? "end" : "start",
     time: hasEnded(job) ? duration(timeOf(job, now)) : seconds(Math.floor(shownTime(job, now) / 1_000)),
     needsPerson: needsPerson(job),
@@ -85,6 +94,11 @@ const seconds = (whole: number) => (whole < 60 ? `${whole} s` : duration(whole *
 
 function markOf(job: ShownJob): { glyph: string; color: ColorName } {
   if (needsPerson(job)) return { glyph: "?", color: "attention" }
+  const mark = stateMarkOf(job)
+  return job.isGroup ? { ...mark, glyph: "≡" } : mark
+}
+
+function stateMarkOf(job: ShownJob): { glyph: string; color: ColorName } {
   switch (job.state) {
     case "created":
       return { glyph: "·", color: "muted" }
@@ -108,13 +122,11 @@ function wordsOf(job: ShownJob, now: number): string {
     return `retrying in ${seconds(Math.max(0, Math.ceil((retry.next - now) / 1_000)))}: ${retry.reason}`
   if (error && state === "cancelled") return error.kind === "budget" ? "cancelled: budget spent" : "cancelled"
   if (error) return `${stateWords[state]}: ${error.message}`
-  if (hasEnded(job))
-    return job.items ? `${stateWords[state]}, a group of ${jobsIn(job.items)}` : stateWords[state]
-  if (state === "prompting" && job.items && job.waitsFor)
-    return `waits for ${job.waitsFor.length} of its ${jobsIn(job.items)}`
+  if (job.items) return itemWords(job.items)
+  if (hasEnded(job)) return job.attempts ? `${stateWords[state]}, ${modelWords(job)}` : stateWords[state]
   if (job.phase === "blocked" && job.waitsFor?.length) return waitWords(job.waitsFor)
-  if (job.phase === "queued" && job.holdUntil !== undefined && job.holdUntil > now)
-    return `queued, ${providerOf(job)} on hold for ${seconds(Math.ceil((job.holdUntil - now) / 1_000))}`
+  if (job.isGroup && job.phase !== "blocked" && job.phase !== "stopping") return "no items yet"
+  if (isHeld(job, now)) return `on hold ${untilWords(job.holdUntil, now)} (${providerOf(job)})`
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
   if (activity?.tool !== undefined) return activity.tool
   if (job.phase === "opening" && state === "prompting") return "moving on to its next model"
@@ -129,7 +141,36 @@ function waitWords(waitsFor: readonly string[]): string {
   return `waits for ${waitsFor.slice(0, mostNames).join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 }
 
-const jobsIn = (items: number) => (items === 1 ? "1 job" : `${items} jobs`)
+/** How far a group is: `3 of 8 done, 1 failed`. */
+function itemWords({ all, done, failed, cancelled }: Items): string {
+  const others = [
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(cancelled > 0 ? [`${cancelled} cancelled`] : []),
+  ]
+  return [`${done} of ${all} done`, ...others].join(", ")
+}
+
+/** Which model a job has come to, where others were tried before. */
+function modelWords({ model, attempts = [] }: ShownJob): string {
+  const left = attempts.map((attempt) => attempt.model ?? chosen)
+  return `by ${model ?? chosen} after ${left.join(", ")}`
+}
+
+const chosen = "opencode's choice"
+
+/** `until 13:20`; the seconds where they are few. */
+function untilWords(until: number, now: number): string {
+  const left = Math.ceil((until - now) / 1_000)
+  return left < 60 ? `for ${seconds(left)}` : `until ${clockTime(until, now)}`
+}
+
+/** As the person's clock shows it; on another day with that. */
+function clockTime(at: number, now: number): string {
+  const date = new Date(at)
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })
+  if (date.toDateString() === new Date(now).toDateString()) return time
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`
+}
 
 const providerOf = ({ model }: ShownJob) => model?.split("/")[0] ?? "its provider"
 

@@ -1,4 +1,4 @@
-import { countsOf, type Glance } from "../glance.ts"
+import { type Glance, noCounts } from "../glance.ts"
 import { createMemo, type Element, each, h, useTerminalDimensions } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { cutLine } from "./cut-line.ts"
@@ -41,6 +41,17 @@ export function sidebar({ jobs, color, open }: Terminal, owner: string, showAll:
     )
   }
 
+  const budgets = () => shown().budgets.map((_, index) => String(index))
+  const budget = (index: string): Element => {
+    const shownBudget = () => shown().budgets[Number(index)]
+    const words = cutLine(
+      () => shownBudget()?.words ?? "",
+      () => color(shownBudget()?.isSpent ? "attention" : "muted"),
+      () => "start",
+    )
+    return h("box", { flexDirection: "row" }, words)
+  }
+
   const hasJobs = createMemo(() => known().jobs.length > 0)
   return h("box", { flexShrink: 0 }, () =>
     hasJobs()
@@ -49,6 +60,7 @@ export function sidebar({ jobs, color, open }: Terminal, owner: string, showAll:
           { flexShrink: 0 },
           h("text", { fg: () => color("text"), onMouseUp: showAll }, h("b", {}, "Jobs")),
           h("text", { fg: () => color("muted") }, () => shown().counts),
+          each(budgets, budget),
           each(() => [...rows().keys()], row),
           h("text", { fg: () => color("muted"), onMouseUp: showAll }, () =>
             shown().more > 0 ? `and ${shown().more} more` : "",
@@ -78,16 +90,17 @@ function line({ jobs, color }: Terminal, owner: string, showAll: () => void): El
 }
 
 /** Those that have not ended. */
-const openIn = ({ counts: { asking, running, queued, blocked } }: Glance) => ({
+const openIn = ({ counts: { asking, running, queued, held, blocked } }: Glance) => ({
   asking,
   running,
   queued,
+  held,
   blocked,
 })
 
 const glanceAt = (jobs: Terminal["jobs"], owner: string, most: number) =>
   live<Glance>(
-    { counts: countsOf([]), jobs: [] },
+    { counts: noCounts, jobs: [], budgets: [] },
     () => jobs.glance(owner, most),
     (hear) => jobs.subscribe(hear, owner),
   )

@@ -172,6 +172,47 @@ it("says until when a provider is on hold, and counts down to it without asking"
   expect(await row("free").count()).toBe(0)
 })
 
+it("tells those that are queued, on hold and blocked apart, and finds those of each by a chip", async () => {
+  const waiting = { state: "created", phase: "queued", model: "anthropic/x" } as const
+  for (const id of ["held", "later"]) adopt(id, { ...waiting, holdUntil: Date.now() + 600_000 })
+  for (const id of ["line", "row", "queue"]) adopt(id, waiting)
+  adopt("needy", { ...waiting, phase: "blocked", needs: needs("line"), agent: "explore" })
+  await open("view=jobs&list=flat")
+  const chips = page.getByRole("list", { name: "States" })
+  const chip = (words: string) => chips.getByRole("link", { name: words, exact: true })
+  const ids = () => page.locator(".window .name code").allTextContents()
+  await chip("queued 3").click()
+  await expect.poll(async () => (await ids()).toSorted()).toEqual(["line", "queue", "row"])
+  expect(new URL(page.url()).searchParams.get("q")).toBe("phase:queued")
+  await chip("on hold 2").click()
+  await expect.poll(async () => (await ids()).length).toBe(5)
+  expect(await chip("on hold 2").getAttribute("aria-current")).toBe("true")
+  await expectReadable("chips of what waits")
+  await chip("queued 3").click()
+  await expect.poll(async () => (await ids()).toSorted()).toEqual(["held", "later"])
+  await row("held").locator(".badge").getByText("on hold", { exact: true }).waitFor()
+  await chip("on hold 2").click()
+  // Within what else is searched for; without any, a chip says nothing.
+  await page.getByRole("searchbox").fill("agent:explore")
+  await chip("queued 3").waitFor({ state: "detached" })
+  await chip("blocked 1").waitFor()
+  expect(await chips.getByText("on hold").count()).toBe(0)
+  await page.goto(`${inspector.url}/`)
+  await page.getByRole("link", { name: "2 for their provider" }).click()
+  await expect.poll(async () => (await ids()).toSorted()).toEqual(["held", "later"])
+})
+
+it("calls a group what it is for, without the place of an item", async () => {
+  const description = "Review {{item}}"
+  adopt("group", { description, isGroup: true, state: "prompting", phase: "working" })
+  adopt("plain", { description })
+  await open("view=jobs")
+  await row("group").getByText("Review each item").waitFor()
+  await row("plain").getByText(description).waitFor()
+  await page.getByRole("link", { name: /^group Review/ }).click()
+  await page.getByRole("heading", { name: "group Review each item" }).waitFor()
+})
+
 it("says which models were tried, why each was left, and which one answered; what a model had done can be read", async () => {
   const limit = { kind: "provider", message: "rate limit: again in 3,600 s (HTTP 429)" } as const
   const moved = { startedAt: 1, endedAt: 2, model: "openai/gpt-6" }
@@ -185,7 +226,14 @@ it("says which models were tried, why each was left, and which one answered; wha
   await expect
     .poll(() => models.allTextContents())
     .toEqual([`${why}What it had done is in opencode --session ses_left`, "openai/gpt-6 answered"])
-  await page.getByText("openai/gpt-6, after another one").waitFor()
+  await page.getByText("openai/gpt-6, after anthropic/x", { exact: true }).waitFor()
+  // Seen at once, on its page and in the list, beside its answer.
+  const words = "answered by openai/gpt-6 after anthropic/x"
+  await page.getByRole("main").getByText(words, { exact: true }).waitFor()
+  await page.keyboard.press("2")
+  await expect.poll(() => row("fell").locator(".at-activity").textContent()).toBe(`${words} · the answer`)
+  adopt("moving", { ...moved, endedAt: undefined, state: "prompting", phase: "working", attempts: [left] })
+  await row("moving").getByText("now with openai/gpt-6 after anthropic/x").waitFor()
   const message = "It broke off. agents_send has it go on where the job is."
   adopt("stays", { ...moved, state: "failed", error: { ...limit, message }, attempts: [left] })
   await page.goto(`${inspector.url}/?job=${sessionOf("stays")}`)

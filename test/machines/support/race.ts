@@ -222,7 +222,8 @@ function tell(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
 function tellProvider(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
   if (troupe.records.get(job.owner, job.id)?.state !== "prompting") return
   if (telling === "retrying much later") troupe.hold(job, at + longPause)
-  if (telling === "active") troupe.endHold(job)
+  // Its model was asked before: that is news of what it was told itself alone.
+  if (telling === "active") troupe.answered(job, 0)
 }
 
 type Call = Run & { signal: AbortSignal; askedAt: number; settledAt?: number }

@@ -14,6 +14,7 @@ import {
   type Concurrency,
   type Later,
   type Limits,
+  longestHold,
   obstacleTo,
   slotsIn,
 } from "../../../src/machines/limits.ts"
@@ -46,8 +47,14 @@ function eventsIn({ owners, limits }: SystemContext, walk: SystemWalk): SystemEv
   const { claims, holds = [], mostStarts } = walk
   return [
     ...holds.map((hold) => ({ type: "provider.later", ...hold, at }) as const),
-    ...holds.map(({ owner, job }) => ({ type: "provider.answered", owner, job }) as const),
-    ...limits.holds.map(({ provider }) => ({ type: "hold.over", provider }) as const),
+    // One that has asked before any was told, and one that has asked since.
+    ...holds.flatMap(({ owner, job, model }) =>
+      [at - 1, at].map((askedAt) => ({ type: "provider.answered", owner, job, model, askedAt }) as const),
+    ),
+    // Else one that is not believed would be tried for ever.
+    ...limits.holds
+      .filter(({ until }) => until <= 2 * longestHold)
+      .map(({ provider, until }) => ({ type: "hold.over", provider, at: until }) as const),
     ...[...new Set(claims.map(({ owner }) => owner))].flatMap((owner): SystemEvent[] => {
       const starts = owners.find(({ id }) => id === owner)?.starts ?? 0
       return [
@@ -91,13 +98,14 @@ export function everyStep(walk: SystemWalk): SystemScenario[] {
 
 function titleOf(event: SystemEvent): string {
   if ("actorId" in event) return `${event.actorId}'s supervisor breaks`
-  if (event.type === "hold.over") return `${event.type} ${event.provider}`
+  if (event.type === "hold.over") return `${event.type} ${event.provider} at ${event.at}`
   const job = "job" in event ? `/${event.job}` : ""
   const told = "event" in event ? ` of ${event.event.type}` : ""
   const until = "until" in event ? ` until ${event.until}` : ""
   const model = "model" in event ? ` for ${event.model}` : ""
   const heard = "heard" in event ? ` after ${event.heard} starts` : ""
-  return `${event.type} ${event.owner}${job}${told}${heard}${until}${model}`
+  const asked = "askedAt" in event ? ` asked at ${event.askedAt}` : ""
+  return `${event.type} ${event.owner}${job}${told}${heard}${until}${model}${asked}`
 }
 
 /** Lets it happen to a real system, and on paper with JSON between the steps; returns the transitions taken. */
@@ -153,7 +161,13 @@ function expectOrder(title: string, limits: Limits, concurrency: Concurrency): v
     expect(holders.filter((holder) => ofProvider(provider, holder)).length, title).toBeLessThanOrEqual(most)
   for (const claim of waiting) {
     expect(obstacleTo(limits, claim), `${title}: ${claim.job} waits for something`).toBeDefined()
-    const until = holds.find(({ provider }) => ofProvider(provider, claim))?.until
+    const hold = holds.find(({ provider }) => ofProvider(provider, claim))
+    const isTried = holders.some(
+      ({ owner, job, model }) =>
+        isDeepStrictEqual(hold?.trial?.by, { owner, job }) &&
+        ofProvider(hold?.provider ?? "", { owner, job, model }),
+    )
+    const until = hold?.trial && !isTried ? undefined : hold?.until
     expect(claim.heldUntil, `${title}: ${claim.job} knows of the hold`).toBe(until)
   }
 }
@@ -215,7 +229,7 @@ class Paper {
       if (type === "announceGrants" || type === "keepCrash") asked.push({ type, params })
       if (type === "xstate.spawnChild") asked.push({ type: "started", params: { owner: id } })
       if (type === "xstate.sendTo") asked.push({ type: "told", params: { owner: to.id, event: told } })
-      if (type === "xstate.raise") timers.set(id, at + delay)
+      if (type === "xstate.raise") timers.set(id, ("at" in event ? event.at : at) + delay)
       if (type === "xstate.cancel") timers.delete(sendId)
     }
     return new Paper(this.#concurrency, next, asked, timers)

@@ -258,7 +258,7 @@ describe("Fallbacks", () => {
     [["fake/m1", "fake/m3"], /no model "fake\/m3"; available: fake\/m1, fake\/m2, other\/big/],
     [["fake/m1", "fake/m1#none"], /the model "fake\/m1" has no variant "none"/],
     [["fake/m1", "fake/m2", "fake/m1"], /the model "fake\/m1" is listed twice/],
-    [["fake/m1", "m2"], /tasks\[0\]\.model is \["fake\/m1","m2"\]: it must be provider\/model/],
+    [["fake/m1", "m2"], /no model "m2"; did you mean: fake\/m2\?/],
     [[], /tasks\[0\]\.model is \[\]: it must be provider\/model, or a list/],
   ])("of a task that are wrong are refused by name: %j", async (model, words) => {
     const { call, host } = testServices()

@@ -33,7 +33,7 @@ function watching() {
       ...troupe,
       tell: (_, event) => void told.push(event),
       hold: ({ id }, until) => void holds.push(`${id} until ${until}`),
-      endHold: ({ id }) => void holds.push(`${id} no longer`),
+      answered: ({ id }, askedAt) => void holds.push(`${id} answers what it was asked at ${askedAt}`),
       cancel: (jobs, reason) => void cancelled.push(...jobs.map(({ id }) => `${id}: ${reason}`)),
     },
     { host },
@@ -80,6 +80,10 @@ const running: JobRecord = {
 const event = (type: string, properties: object) => ({ type, properties })
 const delta = (sessionID: string, text: string) => event("message.part.delta", { sessionID, delta: text })
 const status = (sessionID: string, status: object) => event("session.status", { sessionID, status })
+const spent = (id: string, input: number) =>
+  event("session.updated", {
+    info: { id, tokens: { input, output: 0, reasoning: 0, cache: { read: 0, write: 0 } }, cost: 0 },
+  })
 const retry = { type: "retry", attempt: 2, message: "overloaded", next: 5 }
 const created = (id: string, parentID: string) =>
   event("session.created", { sessionID: id, info: { id, parentID } })
@@ -292,10 +296,39 @@ describe("A provider that says later to a child", () => {
   ])("is so no longer with the child's next sign of an answer, once: %s", (_, sign) => {
     const { holds, handle } = watching()
     handle(sign)
-    expect(holds).toEqual([])
+    expect(holds.splice(0)).toEqual([`j1 answers what it was asked at ${Date.now()}`])
     handle(status("child", retry))
     for (const each of [sign, sign]) handle(each)
-    expect(holds).toEqual(["j1 until 5", "j1 no longer"])
+    expect(holds).toEqual(["j1 until 5", "j1 answers what it was asked at 5"])
+  })
+
+  it("answers its next step, which it is asked when what the one before has used is told", () => {
+    const { holds, change, handle } = watching()
+    const first = Date.now()
+    vi.advanceTimersByTime(1_000)
+    handle(spent("child", 7))
+    change({ usage: { ...NO_USAGE, input: 7 } })
+    vi.advanceTimersByTime(1_000)
+    // The same again, and what its subagent has used.
+    handle(spent("child", 7))
+    handle(spent("grandchild", 9))
+    expect(holds.splice(0)).toEqual([`j1 answers what it was asked at ${first}`])
+    handle(delta("child", "I"))
+    expect(holds).toEqual([`j1 answers what it was asked at ${first + 1_000}`])
+  })
+
+  it("is asked when it gets its slot, and again when it goes on after having been moved", () => {
+    const { holds, change, handle } = watching()
+    handle(delta("child", "I"))
+    change({ phase: "opening" })
+    vi.advanceTimersByTime(1_000)
+    handle(delta("child", "am"))
+    change({ phase: "retrying" })
+    change({ phase: "working" })
+    vi.advanceTimersByTime(1_000)
+    handle(delta("child", "here"))
+    const asked = Date.now() - 1_000
+    expect(holds).toEqual([asked - 1_000, asked].map((at) => `j1 answers what it was asked at ${at}`))
   })
 
   it("is still so when the child is busy again, idle, or what broke off is told of late", () => {

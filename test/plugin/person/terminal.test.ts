@@ -9,19 +9,22 @@ quietXState()
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-async function serving() {
+async function serving(options: Parameters<typeof testServices>[1] = {}) {
   const told: string[] = []
   const toasts: Toast[] = []
   const ended = vi.fn(async () => {})
   let service: TerminalService | undefined
-  const services = testServices({
-    serveTerminal: async (given) => {
-      service = given
-      const changed = (owner: string) => void told.push(owner)
-      const toast = (each: Toast) => void toasts.push(each)
-      return { ok: true, value: { changed, toast, end: ended } }
+  const services = testServices(
+    {
+      serveTerminal: async (given) => {
+        service = given
+        const changed = (owner: string) => void told.push(owner)
+        const toast = (each: Toast) => void toasts.push(each)
+        return { ok: true, value: { changed, toast, end: ended } }
+      },
     },
-  })
+    options,
+  )
   const tasks = [
     { id: "a", prompt: "look here" },
     { id: "b", prompt: "look there" },
@@ -68,6 +71,26 @@ describe("The terminal part", () => {
     expect(counts).toMatchObject({ running: 8, queued: 42, done: 0 })
     expect(jobs.map(({ phase }) => phase)).toEqual([...Array(8).fill("working"), "queued"])
     expect(jobs.at(-1)?.before).toBe(0)
+  })
+
+  it("gets what is spent of each budget, once, and until when jobs are on hold", async () => {
+    const { service, call, troupe } = await serving({ budget: { cost: 2 } })
+    const task = (id: string, model: string) => ({ id, model, prompt: "look" })
+    const tasks = [task("c", "fake/m1"), task("d", "fake/m1")]
+    await call("agents_start", { tasks, budget: { tokens: 500 } })
+    await vi.advanceTimersByTimeAsync(1_000)
+    const batch = troupe.records.get("owner", "c")?.batch
+    const spent = { spent: { tokens: 0, cost: 0 }, isSpent: false }
+    const budgets = [
+      { of: "batch", name: batch, limit: { tokens: 500 }, ...spent },
+      { of: "owner", name: "owner", limit: { cost: 2 }, ...spent },
+    ]
+    expect(service.list({}).budgets).toEqual(budgets)
+    expect(service.glance({ owner: "owner", most: 1 }).budgets).toEqual(budgets)
+    expect(service.standings({})).toEqual([{ owner: "owner", budgets, holds: {} }])
+    expect(service.standings({ owner: "ses_other" })).toEqual([
+      { owner: "ses_other", budgets: [], holds: {} },
+    ])
   })
 
   it("gets lines of them, however long what they say is", async () => {

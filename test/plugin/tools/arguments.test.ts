@@ -35,16 +35,13 @@ describe("What the model sees of", () => {
             type: "object",
             required: ["prompt"],
             properties: {
-              prompt: {
-                type: "string",
-                description: "All the subagent needs: it cannot see this conversation",
-              },
-              id: { type: "string", description: "Short name. Default j1, j2, …" },
+              prompt: { type: "string", description: "All it needs: it cannot see this conversation" },
+              id: { type: "string", description: "Short name" },
               description: { type: "string", description: "3-5 words" },
               agent: { type: "string", description: "Default general" },
               model: {
                 anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
-                description: "provider/model[#variant], or a list: the first, then its fallbacks",
+                description: "provider/model[#variant], or a list: the later are fallbacks",
               },
               timeout: seconds,
               needs: {
@@ -60,7 +57,7 @@ describe("What the model sees of", () => {
                   ],
                 },
                 description:
-                  "Wait for these jobs and get their results, at {{id}} or before the prompt. on ended: however they end",
+                  "Start after these, with their results at {{id}} or before the prompt. on ended: even if they fail",
               },
               each: {
                 anyOf: [
@@ -72,17 +69,17 @@ describe("What the model sees of", () => {
                   },
                 ],
                 description:
-                  "One job per item, with {{item}} in its prompt. from: those of a job's structured result",
+                  "One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list",
               },
               schema: { type: "object", description: "JSON Schema of its result" },
             },
           },
         },
-        wait: { type: "boolean", description: "Return with their results" },
+        wait: { type: "boolean" },
         budget: {
           type: "object",
           properties: { tokens: { type: "number" }, cost: { type: "number" } },
-          description: "What all may use. cost in US$",
+          description: "For all. cost in US$",
         },
       },
     })
@@ -94,7 +91,7 @@ describe("What the model sees of", () => {
       "agents_wait",
       {
         ids: optionalIds,
-        until: { type: "string", enum: ["all", "any"], description: "Default all" },
+        until: { type: "string", enum: ["all", "any"] },
         timeout: seconds,
       },
       undefined,
@@ -107,15 +104,32 @@ describe("What the model sees of", () => {
 })
 
 describe("A model's name", () => {
-  it.each(["m1", "/m1", "/fake/m1", "fake/", "fake/m1\n", "a b"])(
-    "is refused without provider or model: %s",
-    async (model) => {
-      const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
-      expect(output).toMatch(
-        /^Refused: tasks\[0\]\.model is .*: it must be provider\/model, or a list of these/,
-      )
-    },
-  )
+  it.each([
+    ["m1", "did you mean: fake/m1?"],
+    ["/m1", "did you mean: fake/m1?"],
+    ["fake/", "available: "],
+    ["a b", "available: "],
+  ])("is refused without provider or model: %s", async (model, words) => {
+    const { output, metadata } = await testServices().call("agents_start", {
+      tasks: [{ prompt: "x", model }],
+    })
+    expect(metadata.refused).toHaveLength(1)
+    expect(output).toContain(`no model "${model}"; ${words}`)
+  })
+
+  it.each([[""], [7], [[]], [["fake/m1", " "]]])("is refused where it is none: %j", async (model) => {
+    const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model }] })
+    expect(output).toMatch(
+      /^Refused: tasks\[0\]\.model is .*: it must be provider\/model, or a list of these/,
+    )
+  })
+
+  it("may have space around it", async () => {
+    const { jobs } = await testServices().call("agents_start", {
+      tasks: [{ prompt: "x", model: " fake/m2\n" }],
+    })
+    expect(jobs[0]?.model).toBe("fake/m2")
+  })
 
   it("may have slashes of its own", async () => {
     const { output } = await testServices().call("agents_start", { tasks: [{ prompt: "x", model: "a/b/c" }] })

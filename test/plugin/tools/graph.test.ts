@@ -494,6 +494,25 @@ describe("A task for each of some items", () => {
     expect(output).toContain("files: 64 items; left of 70: f65, f66, f67, f68, f69, f70.")
   })
 
+  it("is refused where the call would come to more than 512 jobs with it, and what fits behind it starts", async () => {
+    const { start } = services()
+    const many = (count: number) => Array.from({ length: count }, (_, index) => `f${index + 1}`)
+    const lists = ["a", "b", "c", "d", "e", "f", "g"].map((id) => each(id, many(70)))
+    const { jobs, output } = await start(
+      ...lists,
+      each("h", many(61)),
+      each("i", many(4)),
+      needing("sum", "i"),
+      ...["x", "y", "z"].map((id) => task(id)),
+    )
+    expect(jobs.slice(-3).map(({ id }) => id)).toEqual(["h.61", "x", "y"])
+    expect(output.split("\n").slice(-3)).toEqual([
+      "Refused: i: with it the call would come to 513 jobs, and one call starts 512 at most: start it with another call",
+      "Refused: sum: it needs i, which was refused",
+      "Refused: z: with it the call would come to 513 jobs, and one call starts 512 at most: start it with another call",
+    ])
+  })
+
   it.each([
     ["whose prompt has no item", { id: "a", prompt: "read", each: ["x"] }, "tasks[0].prompt has no {{item}}"],
     ["whose item is blank", each("a", [" "]), "tasks[0].each is"],
@@ -601,6 +620,30 @@ describe("A task for each item of another job's structured result", () => {
     }
     expect(troupe.records.get("owner", "files")?.text).toBe("64 of 64 items are done; left of 66: f65, f66.")
     expect(troupe.records.get("owner", "files.65")).toBeUndefined()
+  })
+
+  it("has no more jobs than its call has room for, of 512 in all, and says which items are left", async () => {
+    const items = Array.from({ length: 66 }, (_, index) => `f${index + 1}`)
+    const waiting = ["a", "b", "c", "d", "e", "f", "g"].map((id) => {
+      return { id, prompt: "{{item}}", each: items, needs: ["files"] }
+    })
+    const { answer, troupe } = await scanned(found(...items), ...waiting, files({ id: "more" }))
+    expect(troupe.records.countOf("owner")).toBe(512)
+    expect(troupe.records.get("owner", "more")).toMatchObject({
+      state: "failed",
+      error: {
+        kind: "dependency",
+        message:
+          "there is no room for its 66 items: one call starts 512 jobs at most: start these with another call",
+      },
+    })
+    for (let index = 1; index <= 61; index++) {
+      await answer(`files.${index}`, "read")
+      await settle()
+    }
+    expect(troupe.records.get("owner", "files")?.text).toBe(
+      "61 of 61 items are done; left of 66: f62, f63, f64, f65, f66 (one call starts 512 jobs at most: start these with another call).",
+    )
   })
 
   it("fails with those that did not end as done, and is done once they are", async () => {

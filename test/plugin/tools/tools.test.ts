@@ -46,6 +46,12 @@ describe("A malformed argument", () => {
       { tasks: [task("a")], parallel: true },
       "parallel is unknown; valid names: tasks, wait, budget",
     ],
+    [
+      "agents_start",
+      { tasks: [task("a")], model: "fake/m1" },
+      "model is out of place: it belongs in the entries of tasks",
+    ],
+    ["agents_start", { tasks: [task("a")], cost: 1 }, "cost is out of place: it belongs in budget"],
     ["agents_status", { ids: "a" }, 'ids is "a": it must be a list of job ids'],
     ["agents_status", { ids: [] }, "ids is []: it must be a list of job ids"],
     ["agents_wait", { ids: [1] }, "ids[0] is 1: it must be text"],
@@ -178,7 +184,7 @@ describe("agents_start", () => {
       'Refused: primary: no subagent "build"; available: general, explore',
       `Refused: hidden: tasks[3].agent is "": ${words}`,
       'Refused: model: no model "fake/m3"; available: fake/m1, fake/m2, other/big',
-      'Refused: shape: tasks[5].model is "m1": it must be provider/model, or a list of these',
+      'Refused: shape: no model "m1"; did you mean: fake/m1?',
       'Refused: taken: the id "taken" is taken; choose another, or leave it out',
       'Refused: good: the id "good" is taken; choose another, or leave it out',
       `Refused: no spaces: tasks[8].id is "no spaces": ${id}`,
@@ -199,6 +205,44 @@ describe("agents_start", () => {
       reason: 'no subagent "wizard"; available: general, explore',
     })
     expect(host.prompts).toHaveLength(2)
+  })
+
+  it("says of what belongs beside the tasks, or elsewhere in a task, where that is", async () => {
+    const { call, host } = testServices()
+    const { output } = await call("agents_start", {
+      tasks: [
+        task("a", { wait: true, budget: { cost: 1 } }),
+        task("b", { tokens: 9, from: "a" }),
+        task("c", { on: "ended" }),
+      ],
+    })
+    expect(output.split("\n")).toEqual([
+      "Refused: a: tasks[0].wait is out of place: it belongs beside tasks; " +
+        "tasks[0].budget is out of place: it belongs beside tasks",
+      "Refused: b: tasks[1].tokens is out of place: it belongs in budget; " +
+        "tasks[1].from is out of place: it belongs in tasks[1].each",
+      "Refused: c: tasks[2].on is out of place: it belongs in the entries of tasks[2].needs",
+    ])
+    expect(host.prompts).toEqual([])
+  })
+
+  it("names the models that may be meant where one has no provider", async () => {
+    const names = [
+      "fake/m1",
+      "other/m1",
+      "router/fake/m1",
+      "fake/m2",
+      ...Array.from("abcdef", (each) => `${each}/x`),
+    ]
+    const { call } = testServices({ models: async () => ok(names.map((name) => ({ name, variants: [] }))) })
+    const tasks = ["m1", "m2#high", "x", "m"].map((model) => task(`${model.length}`, { model }))
+    const { output } = await call("agents_start", { tasks })
+    expect(output.split("\n").map((line) => line.replace(/^Refused: \d: /, ""))).toEqual([
+      'no model "m1"; did you mean: fake/m1, other/m1, router/fake/m1?',
+      'no model "m2#high"; did you mean: fake/m2#high?',
+      'no model "x"; did you mean: a/x, b/x, c/x, d/x, e/x and 1 more?',
+      `no model "m"; available: ${names.join(", ")}`,
+    ])
   })
 
   it("names models of the asked provider first where one is unknown, and of the rest how many there are", async () => {

@@ -2,8 +2,11 @@ import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { openChannel } from "../../../src/plugin/host/v2/terminal.ts"
 import type { TerminalService } from "../../../src/terminal/contract.ts"
 import { glanceAt } from "../../../src/terminal/glance.ts"
+import type { Overview, ShownJob } from "../../../src/terminal/jobs.ts"
 import { type Client, isHere, jobsOf } from "../../../src/terminal/opencode/jobs-of-2.ts"
 import { shownJob } from "../support/shown-job.ts"
+
+const only = (jobs: ShownJob[]): Overview => ({ jobs, budgets: [] })
 
 type Methods = Record<string, (given: unknown) => Promise<unknown>>
 
@@ -12,9 +15,10 @@ async function ends(service: Partial<TerminalService>) {
   let registered: Methods = {}
   const unexpected = () => expect.fail("nobody asked for this")
   const all = {
-    list: () => ({ jobs: [] }),
-    glance: () => glanceAt([], 0),
+    list: () => only([]),
+    glance: () => glanceAt(only([]), 0, 0),
     read: unexpected,
+    standings: unexpected,
     inspect: unexpected,
     cancel: unexpected,
     send: unexpected,
@@ -52,20 +56,20 @@ function jobsWith(rpc: object) {
 describe("What the terminal asks of the server part of opencode 2", () => {
   it("is answered", async () => {
     const job = shownJob()
-    const glance = vi.fn((_: { owner: string; most: number }) => glanceAt([job], 1))
+    const glance = vi.fn((_: { owner: string; most: number }) => glanceAt(only([job]), 1, 0))
     const cancel = vi.fn()
     const send = vi.fn(async () => {})
     const { jobs } = await ends({
-      list: ({ owner }) => ({ jobs: owner === undefined || owner === job.owner ? [job] : [] }),
+      list: ({ owner }) => only(owner === undefined || owner === job.owner ? [job] : []),
       glance,
       read: async () => ({ prompt: "Look", text: "Fine." }),
       inspect: async () => ({ link: "http://here" }),
       cancel,
       send,
     })
-    expect(await jobs.all()).toEqual([job])
+    expect(await jobs.all()).toEqual(only([job]))
     expect(await jobs.of("ses_other")).toEqual([])
-    expect(await jobs.glance("ses_owner", 1)).toEqual(glanceAt([job], 1))
+    expect(await jobs.glance("ses_owner", 1)).toEqual(glanceAt(only([job]), 1, 0))
     expect(glance).toHaveBeenCalledWith({ owner: "ses_owner", most: 1 })
     expect(await jobs.read(job)).toEqual({ prompt: "Look", text: "Fine." })
     expect(await jobs.inspect()).toBe("http://here")
@@ -101,18 +105,18 @@ describe("What the terminal asks of the server part of opencode 2", () => {
     const job = shownJob()
     const cancel = vi.fn()
     const first = await ends({
-      list: ({ owner = job.owner }) => ({ jobs: owner === job.owner ? [job] : [] }),
-      glance: ({ owner }) => glanceAt(owner === job.owner ? [job] : [], 1),
+      list: ({ owner = job.owner }) => only(owner === job.owner ? [job] : []),
+      glance: ({ owner }) => glanceAt(only(owner === job.owner ? [job] : []), 1, 0),
       read: async () => ({ prompt: "Look", text: "Fine." }),
       cancel,
     })
     const { jobs } = await ends({ read: () => Promise.reject(new Error("it is gone")) })
     expect(await jobs.of(job.owner)).toEqual([job])
-    expect(await jobs.glance(job.owner, 1)).toEqual(glanceAt([job], 1))
+    expect(await jobs.glance(job.owner, 1)).toEqual(glanceAt(only([job]), 1, 0))
     expect(await jobs.read(job)).toEqual({ prompt: "Look", text: "Fine." })
     await jobs.cancel(job)
     expect(cancel).toHaveBeenCalledOnce()
-    expect(await jobs.all()).toEqual([])
+    expect(await jobs.all()).toEqual(only([]))
     await first.end()
     expect(await jobs.of(job.owner)).toEqual([])
     await expect(jobs.read(job)).rejects.toThrow("it is gone")

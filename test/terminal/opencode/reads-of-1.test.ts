@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Api } from "../../../src/terminal/opencode/api-of-1.ts"
 import { jobsOf } from "../../../src/terminal/opencode/jobs-of-1.ts"
 import { shownJob } from "../support/shown-job.ts"
@@ -112,6 +112,30 @@ describe("The jobs of a session in 1.18", () => {
   })
 })
 
+describe("What the server part of 1.18 says, as it is not stored", () => {
+  it("is until when a job is on hold, and what is spent of budgets, once it is told", async () => {
+    vi.useFakeTimers({ now: 1_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const { jobs, say } = opencode({ type: "idle" })
+    const heard = vi.fn()
+    jobs.subscribe(heard, owner)
+    expect((await jobs.glance(owner, 8)).counts).toMatchObject({ queued: 1, held: 0 })
+    const budget = {
+      ...{ of: "batch", name: "b", limit: { tokens: 9 }, spent: { tokens: 3, cost: 0 }, isSpent: false },
+    }
+    const news = { tell: "standing", owner, budgets: [budget], holds: { [session]: 60_000 } }
+    say("tui.command.execute", { command: `opencode-troupe ${JSON.stringify(news)}` })
+    await vi.advanceTimersByTimeAsync(250)
+    expect(heard).toHaveBeenCalledOnce()
+    const { counts, jobs: shown, budgets } = await jobs.glance(owner, 8)
+    expect(counts).toMatchObject({ queued: 0, held: 1 })
+    expect(shown).toMatchObject([{ phase: "queued", holdUntil: 60_000 }])
+    expect(budgets).toEqual([budget])
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect((await jobs.glance(owner, 8)).counts).toMatchObject({ queued: 1, held: 0 })
+  })
+})
+
 describe("A job that opencode 1.18 calls idle", () => {
   it.each([
     ["created", "queued"],
@@ -143,7 +167,7 @@ describe("A terminal of 1.18 whose opencode has not loaded the server part", () 
   it("shows the jobs of earlier sessions, and says why nothing can be done with them", async () => {
     const { jobs, list, publish } = without()
     list.mockResolvedValueOnce({ data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }] })
-    const [job = shownJob()] = await jobs.all()
+    const [job = shownJob()] = (await jobs.all()).jobs
     expect(job.id).toBe("auth")
     await expect(jobs.cancel(job)).rejects.toThrow(absent)
     await expect(jobs.send(job, "go on")).rejects.toThrow(absent)
@@ -155,7 +179,7 @@ describe("A terminal of 1.18 whose opencode has not loaded the server part", () 
     const { jobs, ids } = opencode()
     ids.mockResolvedValueOnce({})
     ids.mockRejectedValueOnce(new Error("no answer"))
-    expect(await jobs.all()).toEqual([])
+    expect((await jobs.all()).jobs).toEqual([])
     expect(await jobs.waiting()).toEqual([])
   })
 })

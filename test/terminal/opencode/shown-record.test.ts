@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest"
 import { JOB_ID } from "../../../src/machines/record.ts"
-import { storedRecord, toldJobs } from "../../../src/terminal/opencode/shown-record.ts"
+import {
+  storedRecord,
+  toldGlance,
+  toldJobs,
+  toldStanding,
+} from "../../../src/terminal/opencode/shown-record.ts"
 import { storedJob } from "../support/stored-job.ts"
 
 const left = storedJob("auth")
@@ -56,6 +61,8 @@ describe("The jobs of which the server part of opencode 2 tells", () => {
     asks,
     retry: { attempt: 1, reason: "busy", next: 9 },
     before: 2,
+    holdUntil: 12,
+    items: { all: 3, done: 1, failed: 0, cancelled: 0 },
   }
 
   it("are shown as they are", () => {
@@ -71,6 +78,8 @@ describe("The jobs of which the server part of opencode 2 tells", () => {
       asks: [...asks, { id: 5 }, { id: "x", kind: "payment", text: "5 $" }],
       retry: { attempt: "many" },
       before: null,
+      holdUntil: "soon",
+      items: 3,
       later: true,
     }
     expect(toldJobs({ jobs: [other] })).toEqual([{ ...record, session: "ses_1", asks }])
@@ -89,6 +98,38 @@ describe("The jobs of which the server part of opencode 2 tells", () => {
 
   it.each([undefined, null, {}, { jobs: {} }, "jobs"])("cannot be told from %j", (answer) => {
     expect(() => toldJobs(answer)).toThrow("of another version")
+  })
+})
+
+describe("What is spent of budgets", () => {
+  const budget = {
+    ...{ of: "batch", name: "b1", limit: { tokens: 10, cost: 0.5 }, isSpent: true },
+    spent: { tokens: 12, cost: 0.1 },
+  }
+
+  it("is told with the jobs, as far as this version knows it", () => {
+    const owner = { ...budget, of: "owner", limit: { tokens: "many", cost: 2 }, isSpent: 1 }
+    const damaged = [5, { ...budget, of: "team" }, { ...budget, limit: {} }, { ...budget, spent: {} }]
+    const counts = { running: 2, held: 1, later: 3, done: "all" }
+    expect(toldGlance({ counts, jobs: [], budgets: [budget, owner, ...damaged] })).toEqual({
+      counts: {
+        ...{ asking: 0, running: 2, queued: 0, held: 1, blocked: 0, done: 0, failed: 0, cancelled: 0 },
+      },
+      jobs: [],
+      budgets: [budget, { ...owner, limit: { cost: 2 }, isSpent: false }],
+    })
+    expect(toldGlance({ jobs: [] }).budgets).toEqual([])
+  })
+
+  it("and what is on hold is told by a command in 1.18", () => {
+    const said = (news: unknown) => toldStanding(`opencode-troupe ${JSON.stringify(news)}`)
+    const standing = { owner: "ses_owner", budgets: [budget], holds: { ses_1: 5 } }
+    const news = { tell: "standing", ...standing, holds: { ses_1: 5, ses_2: "soon" } }
+    expect(said(news)).toEqual(standing)
+    for (const other of [{ ...news, tell: "joke" }, { ...news, owner: 5 }, { act: "arrive" }, null])
+      expect(said(other)).toBeUndefined()
+    for (const command of [5, "session.new", "opencode-troupe {", JSON.stringify(news)])
+      expect(toldStanding(command)).toBeUndefined()
   })
 })
 

@@ -116,10 +116,19 @@ export const counts = computed(() => {
   return byState
 })
 
-/** How many wait for what: a slot, other jobs. */
+/** What a job waits for that needs no person, as a search calls it: a slot, its provider, other jobs. */
+export function idlePhaseOf({ phase, holdUntil }: JobView): "queued" | "held" | "blocked" | undefined {
+  if (holdUntil !== undefined) return "held"
+  return phase === "queued" || phase === "blocked" ? phase : undefined
+}
+
+/** How many wait for what. */
 export const waitingJobs = computed(() => {
-  const waiting = { queued: 0, blocked: 0 }
-  for (const { phase } of allJobs.value) if (phase === "queued" || phase === "blocked") waiting[phase]++
+  const waiting = { queued: 0, held: 0, blocked: 0 }
+  for (const job of allJobs.value) {
+    const idle = idlePhaseOf(job)
+    if (idle) waiting[idle]++
+  }
   return waiting
 })
 

@@ -2,7 +2,7 @@ import { computed } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
 import { matches, parseQuery } from "../../http/query.ts"
 import { address, go, type SortName } from "./address.ts"
-import { allJobs, now } from "./jobs.ts"
+import { allJobs, idlePhaseOf, now } from "./jobs.ts"
 import { without } from "./terms.ts"
 import { type Row, treeOf } from "./tree.ts"
 import { addressOf, byNumber, keyOf, STATES, timeOf, tokensOf } from "./words.ts"
@@ -66,9 +66,15 @@ export const waitingFound = computed(
   () => findInAnyPhase.value(allJobs.value).filter(({ asks }) => asks !== undefined).length,
 )
 
-export const blockedFound = computed(
-  () => findInAnyPhase.value(allJobs.value).filter(({ phase }) => phase === "blocked").length,
-)
+/** Those that wait for something else: a slot, their provider, other jobs. */
+export const idleFound = computed(() => {
+  const counts = { queued: 0, held: 0, blocked: 0 }
+  for (const job of findInAnyPhase.value(allJobs.value)) {
+    const idle = idlePhaseOf(job)
+    if (idle) counts[idle]++
+  }
+  return counts
+})
 
 const sorters: Record<SortName, (a: JobView, b: JobView) => number> = {
   job: (a, b) => byNumber(a.id, b.id),

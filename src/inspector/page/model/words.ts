@@ -29,10 +29,13 @@ const phaseSigns: Record<JobPhase, string | undefined> = {
   stopping: "■",
 }
 
+/** Of a job whose provider is on hold. */
+export const holdSign = "◔"
+
 const PHASES = Object.keys(phaseSigns) as JobPhase[]
 
-export const signOf = ({ state, phase }: Pick<JobView, "state" | "phase">) =>
-  (phase && phaseSigns[phase]) ?? stateWords[state].sign
+export const signOf = ({ state, phase, holdUntil }: Pick<JobView, "state" | "phase" | "holdUntil">) =>
+  holdUntil === undefined ? ((phase && phaseSigns[phase]) ?? stateWords[state].sign) : holdSign
 
 /** Reads a job's place as the API writes it: `state.phase` or `state`. */
 export function placeIn(text: string): Pick<JobView, "state" | "phase"> | undefined {
@@ -111,6 +114,15 @@ export function doing(job: JobView, now: number): string {
   if (state === "prompting" && activity?.tool !== undefined) return `running ${activity.tool}`
   return activity?.text?.trimEnd().split("\n").at(-1) ?? ""
 }
+
+/** Which model has answered, or goes on, where others were tried before. */
+export function fallbackWords({ state, model, attempts }: JobView): string | undefined {
+  if (!attempts || (state !== "done" && !isLive({ state }))) return undefined
+  const tried = attempts.map((attempt) => attempt.model ?? chosenModel).join(", ")
+  return `${state === "done" ? "answered by" : "now with"} ${model ?? chosenModel} after ${tried}`
+}
+
+export const chosenModel = "chosen by opencode"
 
 export type Hold = { provider: string; until: number }
 

@@ -34,9 +34,9 @@ export function Help() {
       </dl>
       <p>
         Search for words, and by field: <code>state:failed</code>, <code>phase:permission</code>,{" "}
-        <code>phase:blocked</code>, <code>needs:</code>, <code>agent:general</code>, <code>model:</code>,{" "}
-        <code>owner:</code>, <code>id:</code>, <code>error:idle</code>, <code>error:budget</code>. Separate
-        alternatives with commas: <code>state:failed,timedOut</code>.
+        <code>phase:held</code>, <code>phase:blocked</code>, <code>needs:</code>, <code>agent:general</code>,{" "}
+        <code>model:</code>, <code>owner:</code>, <code>id:</code>, <code>error:idle</code>,{" "}
+        <code>error:budget</code>. Separate alternatives with commas: <code>state:failed,timedOut</code>.
       </p>
       <div class="actions">
         <button type="button" onClick={close}>

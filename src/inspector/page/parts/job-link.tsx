@@ -1,3 +1,4 @@
+import { descriptionOf } from "../../../machines/description.ts"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { itemsOf } from "../model/graph.ts"
@@ -9,7 +10,7 @@ export function JobLink({ job }: { job: JobView }) {
   const items = itemsOf(job)
   return (
     <a class="job-link" href={hrefTo({ job: addressOf(job) })}>
-      <code>{job.id}</code> <Words text={job.description} />
+      <code>{job.id}</code> <Words text={descriptionOf(job)} />
       {job.isGroup && <span class="quiet"> · group{items.length > 0 && ` of ${items.length}`}</span>}
     </a>
   )

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
+import { descriptionOf } from "../../../machines/description.ts"
 import type { JobView } from "../../feed/job-view.ts"
 import type { JobAnswer, SpendingAnswer } from "../../http/api.ts"
 import { go, hrefTo } from "../model/address.ts"
@@ -13,11 +14,13 @@ import { adviceOf, hasQuestion, helpFor, needOf } from "../model/needs.ts"
 import {
   addressOf,
   amount,
+  chosenModel,
   costWords,
   dateTime,
   doing,
   duration,
   errorWords,
+  fallbackWords,
   holdOf,
   tokensOf,
 } from "../model/words.ts"
@@ -57,16 +60,22 @@ export function Job({ address }: { address: string }) {
       </main>
     )
   const place = job.phase === undefined ? job.state : `${job.state}.${job.phase}`
+  const fallback = fallbackWords(job)
   return (
     <main class="job">
       <Ways address={address} owner={job.owner} />
       <div class="title">
         <StateBadge job={job} />
         <Heading>
-          <code>{job.id}</code> <Words text={job.description} />
+          <code>{job.id}</code> <Words text={descriptionOf(job)} />
         </Heading>
         <JobActions job={job} />
       </div>
+      {fallback !== undefined && (
+        <p class="quiet">
+          <Words text={fallback} />
+        </p>
+      )}
       {problem !== "" && (
         <p class="reason is-failed" role="alert">
           This may be out of date. <Words text={problem} />
@@ -258,9 +267,9 @@ function Reason({ job }: { job: JobAnswer }) {
 
 const budgetWords = (budget: SpendingAnswer | undefined) => budget && spentWords(budget)
 
-function modelWords({ model = "chosen by opencode", attempts = [] }: JobAnswer): string {
-  if (attempts.length === 0) return model
-  return `${model}, after ${attempts.length === 1 ? "another one" : `${attempts.length} others`}`
+function modelWords({ model = chosenModel, attempts = [] }: JobAnswer): string {
+  const tried = attempts.map((attempt) => attempt.model ?? chosenModel)
+  return tried.length === 0 ? model : `${model}, after ${tried.join(", ")}`
 }
 
 function Details({ job }: { job: JobAnswer }) {

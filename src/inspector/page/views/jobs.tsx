@@ -7,10 +7,10 @@ import { cursor, isFocusDue } from "../model/cursor.ts"
 import { budgetOf, now, titles } from "../model/jobs.ts"
 import {
   type BatchRow,
-  blockedFound,
   countsFound,
   foldAll,
   found,
+  idleFound,
   isFolded,
   type OwnerRow,
   type Row,
@@ -30,6 +30,7 @@ import {
   clockTime,
   costWords,
   duration,
+  holdSign,
   keyOf,
   STATES,
   signOf,
@@ -55,17 +56,19 @@ export function Jobs() {
           Jobs <span class="quiet">{found.value.length}</span>
         </Heading>
         <Chips />
-        {address.value.list === "tree" && found.value.length > 0 && <FoldAll />}
-        <div class="switch" role="group" aria-label="Grouping">
-          {(["tree", "flat"] as const).map((list) => (
-            <a
-              key={list}
-              href={hrefTo({ list })}
-              aria-current={address.value.list === list ? "true" : undefined}
-            >
-              {list === "tree" ? "By owner" : "Flat"}
-            </a>
-          ))}
+        <div class="shape">
+          {address.value.list === "tree" && found.value.length > 0 && <FoldAll />}
+          <div class="switch" role="group" aria-label="Grouping">
+            {(["tree", "flat"] as const).map((list) => (
+              <a
+                key={list}
+                href={hrefTo({ list })}
+                aria-current={address.value.list === list ? "true" : undefined}
+              >
+                {list === "tree" ? "By owner" : "Flat"}
+              </a>
+            ))}
+          </div>
         </div>
       </div>
       {found.value.length === 0 ? (
@@ -142,15 +145,22 @@ function Chips() {
           words={`${stateWords[state].word} ${countsFound.value[state]}`}
         />
       ))}
-      {(blockedFound.value > 0 || hasValues(q, "phase", ["blocked"])) && (
-        <Chip
-          tone="is-blocked"
-          href={hrefTo({ q: toggled(q, "phase", ["blocked"]) })}
-          isOn={hasValues(q, "phase", ["blocked"])}
-          sign={signOf({ state: "created", phase: "blocked" })}
-          words={`blocked ${blockedFound.value}`}
-        />
-      )}
+      {idle.map(({ phase, word, sign }) => {
+        const count = idleFound.value[phase]
+        const isOn = hasValues(q, "phase", [phase])
+        return (
+          (count > 0 || isOn) && (
+            <Chip
+              key={phase}
+              tone={`is-${phase}`}
+              href={hrefTo({ q: toggled(q, "phase", [phase]) })}
+              isOn={isOn}
+              sign={sign}
+              words={`${word} ${count}`}
+            />
+          )
+        )
+      })}
       <Chip
         tone="is-needy"
         href={hrefTo({ q: toggled(q, "phase", waitingPhases) })}
@@ -161,6 +171,12 @@ function Chips() {
     </ul>
   )
 }
+
+const idle = [
+  { phase: "queued", word: "queued", sign: signOf({ state: "created", phase: "queued" }) },
+  { phase: "held", word: "on hold", sign: holdSign },
+  { phase: "blocked", word: "blocked", sign: signOf({ state: "created", phase: "blocked" }) },
+] as const
 
 type ChipProps = { tone: string; href: string; isOn: boolean; sign: string; words: string }
 

@@ -137,8 +137,8 @@ function Counts() {
 
 /** Not all that wait for a slot would get one sooner with more of them. */
 function Waiting() {
-  const { queued, blocked } = waitingJobs.value
-  if (queued + blocked === 0) return null
+  const { queued, held, blocked } = waitingJobs.value
+  if (queued + held + blocked === 0) return null
   const way = (count: number, phase: string, words: string) =>
     count > 0 && <a href={hrefTo({ view: "jobs", q: `phase:${phase}` })}>{`${count} for ${words}`}</a>
   return (
@@ -146,6 +146,7 @@ function Waiting() {
       <dt>waiting</dt>
       <dd>
         {way(queued, "queued", "a slot")}
+        {way(held, "held", "their provider")}
         {way(blocked, "blocked", "other jobs")}
       </dd>
     </div>
@@ -165,7 +166,7 @@ function OnHold() {
               <Words text={provider} />
             </strong>{" "}
             {untilWords(until, now.value)}:{" "}
-            <a class="need" href={hrefTo({ view: "jobs", q: `phase:queued model:"${provider}/"` })}>
+            <a class="need" href={hrefTo({ view: "jobs", q: `phase:held model:"${provider}/"` })}>
               {jobs === 1 ? "1 job waits" : `${jobs} jobs wait`}
             </a>
           </li>

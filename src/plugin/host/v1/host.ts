@@ -3,7 +3,7 @@ import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/c
 import * as z from "zod"
 import { answersOfOne } from "../../../shown/questions-of-1.ts"
 import type { Answer, Request } from "../../../shown/requests.ts"
-import { slashes, type TerminalService, toastTitle } from "../../../terminal/contract.ts"
+import { type Standing, slashes, type TerminalService, toastTitle } from "../../../terminal/contract.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { within } from "../../util/within.ts"
@@ -28,7 +28,7 @@ import { partIDOf } from "./part-id.ts"
 import { Places } from "./places.ts"
 import { decodePermission, decodeQuestion, inputOf } from "./requests.ts"
 import { shownMessage } from "./shown.ts"
-import { carryOut, commandIn } from "./terminal.ts"
+import { carryOut, commandIn, commandOf } from "./terminal.ts"
 
 /** Whose toasts and log lines these are. */
 const NAME = "opencode-troupe"
@@ -94,6 +94,16 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     return session
   }
   const decodedSession = map("a session", decoded)
+  /** By owner, what terminals were last told. */
+  const told = new Map<string, string>()
+  const tell = (standing: Standing, isAnew: boolean) => {
+    const command = commandOf(standing)
+    const isEmpty = standing.budgets.length === 0 && Object.keys(standing.holds).length === 0
+    if (isAnew ? isEmpty : told.get(standing.owner) === command || (isEmpty && !told.has(standing.owner)))
+      return
+    told.set(standing.owner, command)
+    void call(client.tui.publish({ body: { type: "tui.command.execute", properties: { command } } }))
+  }
   const found = map("sessions", (sessions: Parameters<typeof decodeSession>[0][]) => ({
     sessions: sessions.map(decoded),
   }))
@@ -138,7 +148,10 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     hearTerminal(event) {
       const command = terminal && commandIn(event)
       if (!terminal || !command) return
-      if (command.act === "arrive") hasCommands = true
+      if (command.act === "arrive") {
+        hasCommands = true
+        for (const standing of terminal.standings({})) tell(standing, true)
+      }
       carryOut(command, terminal).then(
         (message) => message !== undefined && void toast({ message, variant: "info", duration: linkMs }),
         (error) => void toast({ message: wordsOf(error), variant: "error" }),
@@ -147,11 +160,14 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     serveTerminal: async (service) => {
       terminal = service
-      // Changes are told by the metadata of the children.
+      // Most changes are told by the metadata of the children.
+      const changed = (owner: string) => {
+        for (const standing of service.standings({ owner })) tell(standing, false)
+      }
       const end = async () => {
         terminal = undefined
       }
-      return { ok: true, value: { changed: () => {}, toast: () => {}, end } }
+      return { ok: true, value: { changed, toast: () => {}, end } }
     },
 
     decoded: (event) =>

@@ -1,5 +1,11 @@
 import * as z from "zod"
-import { commandPrefix, type TerminalCommand, type TerminalService } from "../../../terminal/contract.ts"
+import {
+  commandPrefix,
+  type Standing,
+  type TerminalCommand,
+  type TerminalNews,
+  type TerminalService,
+} from "../../../terminal/contract.ts"
 
 const Event = z.object({
   type: z.literal("tui.command.execute"),
@@ -21,6 +27,12 @@ export function commandIn(event: object): TerminalCommand | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The command by which terminals hear of it. */
+export function commandOf(standing: Standing): string {
+  const news: TerminalNews = { tell: "standing", ...standing }
+  return `${commandPrefix}${JSON.stringify(news)}`
 }
 
 /** Returns what the person is to be told of it, if anything. */

@@ -9,6 +9,20 @@ export function pluginTools(tools: Record<string, Tool>): Record<string, ToolDef
   return Object.fromEntries(Object.entries(tools).map(([name, tool]) => [name, pluginTool(tool)]))
 }
 
+/** What opencode hands to the hook `tool.definition`, beyond what its types show. */
+const Definition = z.object({ jsonSchema: z.record(z.string(), z.unknown()) })
+
+/**
+ * Takes the name of the schema's dialect out of what a model is shown of a tool: opencode adds it, no model needs it,
+ * and each request pays for it. Does nothing where there is no such field.
+ */
+export function withoutDialect(definition: object): void {
+  const { data } = Definition.safeParse(definition)
+  if (!data) return
+  const { $schema: _, ...jsonSchema } = data.jsonSchema
+  Object.assign(definition, { jsonSchema })
+}
+
 function pluginTool({ description, arguments: given, run }: Tool): ToolDefinition {
   return {
     description,

@@ -453,6 +453,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     }),
 
     agents: (id) => call(async () => agentsIn(await directoryOf(id))),
+    onAgentsChanged: (listener) => loading.onAgentsChanged(listener),
+
     models: (id) =>
       call(async () => {
         const found = await modelsIn(await directoryOf(id))

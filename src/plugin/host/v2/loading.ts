@@ -13,6 +13,7 @@ export class Loading {
   readonly over: Promise<void>
   readonly #directory: string
   #end: () => void = () => {}
+  readonly #listeners = new Set<() => void>()
 
   constructor(directory: string) {
     this.#directory = directory
@@ -25,9 +26,17 @@ export class Loading {
     })
   }
 
+  /** Hears whenever other agents, or agents with other rules, are there: an agent's own file is read without a load. */
+  onAgentsChanged(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
   /** Takes every event as opencode tells it. The last of a load is of the plugins; each location has its own. */
   hear(event: unknown): void {
-    if (Loaded.safeParse(event).data?.location.directory === this.#directory) this.#end()
+    const { type, location } = OfLocation.safeParse(event).data ?? {}
+    if (location?.directory !== this.#directory) return
+    if (type === "plugin.updated") this.#end()
+    if (type === "agent.updated") for (const tell of this.#listeners) tell()
   }
 }
 
@@ -42,9 +51,9 @@ export function hearLocations(event: unknown): void {
   const { loaded, waiting } = locations
   const ended = Ended.safeParse(event).data?.location.directory
   if (ended !== undefined) loaded.delete(ended)
-  const directory = Loaded.safeParse(event).data?.location.directory
-  if (directory === undefined || loaded.has(directory)) return
-  loaded.add(directory)
+  const { type, location } = OfLocation.safeParse(event).data ?? {}
+  if (type !== "plugin.updated" || location === undefined) return
+  loaded.add(location.directory)
   for (const look of waiting) look()
 }
 
@@ -65,7 +74,7 @@ const Ended = z.object({
   location: z.object({ directory: z.string() }),
 })
 
-const Loaded = z.object({
-  type: z.literal("plugin.updated"),
+const OfLocation = z.object({
+  type: z.enum(["plugin.updated", "agent.updated"]),
   location: z.object({ directory: z.string() }),
 })

@@ -31,11 +31,7 @@ function toolOfTwo(
     name,
     options: { codemode: false },
     description,
-    input: unchecked({
-      type: "object",
-      properties: Object.fromEntries(Object.entries(given).map(([field, { schema }]) => [field, schema])),
-      required: Object.entries(given).flatMap(([field, { isOptional }]) => (isOptional ? [] : [field])),
-    }),
+    input: unchecked(inputOf(given)),
     async execute(args, call) {
       const instance = await location.current(reloadMs)
       if (!instance) throw new Error(reloaded)
@@ -43,6 +39,16 @@ function toolOfTwo(
       const builtIn = joined(() => context.tool.list())
       return instance.call(name, args, Object.assign({}, call, { builtIn }))
     },
+  }
+}
+
+function inputOf(given: Tool["arguments"]): object {
+  const fields = Object.entries(given)
+  const required = fields.flatMap(([field, { isOptional }]) => (isOptional ? [] : [field]))
+  return {
+    type: "object",
+    properties: Object.fromEntries(fields.map(([field, { schema }]) => [field, schema])),
+    ...(required.length > 0 && { required }),
   }
 }
 

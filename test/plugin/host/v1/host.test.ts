@@ -2,6 +2,7 @@ import { createOpencodeClient } from "@opencode-ai/sdk"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { OwnerMessage, Prompt } from "../../../../src/plugin/host/port.ts"
 import { createHost } from "../../../../src/plugin/host/v1/host.ts"
+import type { Standing } from "../../../../src/terminal/contract.ts"
 import { answerTo, sessionOf, textPart } from "../../support/opencode-data.ts"
 
 /** A host on the client that opencode hands to plugins, whose requests are answered here. */
@@ -19,6 +20,9 @@ function hostAnswered(answer: (request: Request) => Response | Promise<Response>
 }
 
 const never = () => expect.fail("nobody asked for this")
+
+/** What was begun has reached opencode. */
+const settled = () => new Promise((resolve) => setTimeout(resolve))
 
 const prompt: Prompt = {
   session: "ses_1",
@@ -358,6 +362,7 @@ describe("What a person is told", () => {
     await host.serveTerminal?.({
       list: never,
       glance: never,
+      standings: () => [],
       read: never,
       inspect: never,
       cancel: never,
@@ -375,6 +380,36 @@ describe("What a person is told", () => {
     const shown = await Promise.all(requests.map((request) => request.json()))
     expect(shown.map(({ message }) => message)).toEqual(["lint failed", "lint failed\n/troupe"])
     expect(shown[1]).not.toHaveProperty("leadsTo")
+  })
+
+  it("is what is spent and on hold, told to terminals as it changes, and to each that comes", async () => {
+    const { host, requests } = hostAnswered(() => Response.json(true))
+    let standings: Standing[] = [{ owner: "ses_1", budgets: [], holds: {} }]
+    const served = await host.serveTerminal?.({
+      ...{ list: never, glance: never, read: never, inspect: never, cancel: never, send: never },
+      standings: () => standings,
+    })
+    const changed = () => served?.ok && served.value.changed("ses_1")
+    const told = async () => {
+      const bodies = await Promise.all(requests.splice(0).map((request) => request.json()))
+      return bodies.map(({ properties }) => JSON.parse(properties.command.replace("opencode-troupe ", "")))
+    }
+    changed()
+    const properties = { command: 'opencode-troupe {"act":"arrive"}' }
+    host.hearTerminal({ type: "tui.command.execute", properties })
+    await settled()
+    expect(await told()).toEqual([])
+    const held = { owner: "ses_1", budgets: [], holds: { ses_2: 5 } }
+    standings = [held]
+    changed()
+    changed()
+    host.hearTerminal({ type: "tui.command.execute", properties })
+    await settled()
+    expect(await told()).toEqual(Array(2).fill({ tell: "standing", ...held }))
+    standings = [{ ...held, holds: {} }]
+    changed()
+    await settled()
+    expect(await told()).toEqual([{ tell: "standing", ...held, holds: {} }])
   })
 
   it.each([

@@ -27,6 +27,7 @@ describe("What the terminal of 1.18 asks for", () => {
     const service = {
       list: vi.fn(),
       glance: vi.fn(),
+      standings: vi.fn(),
       read: vi.fn(),
       inspect: vi.fn(async () => ({ link: "http://127.0.0.1:1/#link=x" })),
       cancel: vi.fn(),

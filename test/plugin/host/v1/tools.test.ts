@@ -2,7 +2,7 @@ import type { ToolContext } from "@opencode-ai/plugin"
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
 import type { Tool, ToolCall } from "../../../../src/plugin/host/port.ts"
-import { pluginTools } from "../../../../src/plugin/host/v1/tools.ts"
+import { pluginTools, withoutDialect } from "../../../../src/plugin/host/v1/tools.ts"
 
 const seen: { given: unknown; call: ToolCall }[] = []
 const tool: Tool = {
@@ -46,6 +46,20 @@ describe("A tool in opencode's shape", () => {
         message: { type: "string" },
       },
     })
+  })
+
+  it("is shown without the dialect of its schema, which opencode adds", () => {
+    const jsonSchema = { $schema: "https://json-schema.org/draft/2020-12/schema", type: "object" }
+    const definition = { description: "Waits.", parameters: {}, jsonSchema }
+    withoutDialect(definition)
+    expect(definition).toEqual({ description: "Waits.", parameters: {}, jsonSchema: { type: "object" } })
+    expect(jsonSchema, "opencode keeps it for the next request").toHaveProperty("$schema")
+  })
+
+  it("is shown as it is by an opencode that tells no schema", () => {
+    const definition = { description: "Waits.", parameters: {} }
+    withoutDialect(definition)
+    expect(definition).toEqual({ description: "Waits.", parameters: {} })
   })
 
   it("is never refused by opencode, which would not name the field", () => {

@@ -724,6 +724,7 @@ describe("What a session asks", () => {
   const service: TerminalService = {
     list: never,
     glance: never,
+    standings: never,
     read: never,
     inspect: never,
     cancel: never,

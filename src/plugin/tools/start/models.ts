@@ -1,6 +1,7 @@
-import type { HostModel, ModelChoice } from "../host/port.ts"
-import type { Options } from "../options.ts"
-import { listed } from "./services.ts"
+import type { HostModel, ModelChoice } from "../../host/port.ts"
+import type { Options } from "../../options.ts"
+import { excerpt } from "../../records/words.ts"
+import { listed } from "../services.ts"
 
 /** A model and its fallbacks, or why they cannot be had. */
 export function chosenInTurn(models: readonly HostModel[], asked: readonly string[]): ModelChoice[] | string {
@@ -43,12 +44,29 @@ function chosen(models: readonly HostModel[], asked: string): ModelChoice | stri
   const hash = asked.lastIndexOf("#")
   const [model, variant] = [asked.slice(0, hash), asked.slice(hash + 1)]
   const known = hash === -1 ? undefined : models.find(({ name }) => name === model)
-  if (!known) return `no model "${asked}"; available: ${listed(closest(models, asked), 20)}`
+  if (!known) {
+    const meant = endingIn(models, asked)
+    const others =
+      meant.length > 0
+        ? `did you mean: ${listed(meant, 5)}?`
+        : `available: ${listed(closest(models, asked), 20)}`
+    return `no model "${excerpt(asked)}"; ${others}`
+  }
   const { variants } = known
   if (variants.includes(variant)) return { model, variant }
   return variants.length === 0
     ? `the model "${model}" has no variants`
     : `the model "${model}" has no variant "${variant}"; it has: ${listed(variants, 20)}`
+}
+
+/** Those that may be meant where somebody left out the provider, or the beginning of a model's own name. */
+function endingIn(models: readonly HostModel[], asked: string): string[] {
+  const ending = (end: string) => models.map(({ name }) => name).filter((name) => name.endsWith(`/${end}`))
+  const end = asked.replace(/^\/+/, "")
+  const whole = ending(end)
+  const hash = end.lastIndexOf("#")
+  if (whole.length > 0 || hash === -1) return whole
+  return ending(end.slice(0, hash)).map((model) => `${model}${end.slice(hash)}`)
 }
 
 /** Those of the same provider first. */

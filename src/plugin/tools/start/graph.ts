@@ -1,11 +1,11 @@
-import { breachOf, endOf, standingOf } from "../../machines/needs.ts"
-import { hasEnded, type Need } from "../../machines/record.ts"
-import { itemsIn, mostItems } from "../children/items.ts"
-import type { Task } from "./arguments.ts"
-import { listed, type Services } from "./services.ts"
+import { breachOf, endOf, standingOf } from "../../../machines/needs.ts"
+import { hasEnded, type Need } from "../../../machines/record.ts"
+import { itemsIn, mostItems } from "../../children/items.ts"
+import type { Task } from "../arguments.ts"
+import { listed, type Services } from "../services.ts"
+import type { Refused } from "./item.ts"
 
 type Named = { name: string; task: Task }
-type Refused = { name: string; refused: string }
 
 /**
  * Refuses what could never begin: tasks that need each other in a circle, those that need what there is not or what

@@ -1,0 +1,51 @@
+import { readFile, rm } from "node:fs/promises"
+import { join } from "node:path"
+import * as z from "zod"
+import { codeOf } from "../errors.ts"
+import { writeWhole } from "../whole-file.ts"
+import { Content } from "./content.ts"
+
+/** One change with both of its ends: which of them is in place can be told, and the other one put there. */
+export const Step = z.object({
+  name: z.string(),
+  before: Content,
+  after: Content,
+  /** The name that a file has until it is whole, in a folder that is there. */
+  beside: z.string(),
+})
+export type Step = z.infer<typeof Step>
+
+/**
+ * What is about to be written; on disk before the first file is, together with copies of all that was there, `old/<n>`
+ * for the step of that place in the list. As long as it exists, the apply has neither happened nor not happened.
+ */
+export const Journal = z.object({
+  root: z.string(),
+  steps: z.array(Step),
+  /** Folders that are made for it, the outermost first. */
+  folders: z.array(z.string()),
+})
+export type Journal = z.infer<typeof Journal>
+
+const fileIn = (folder: string) => join(folder, "journal.json")
+
+export const oldCopy = (folder: string, step: number): Buffer => Buffer.from(join(folder, "old", `${step}`))
+
+export const writeJournal = (folder: string, journal: Journal): Promise<void> =>
+  writeWhole(fileIn(folder), JSON.stringify(journal))
+
+/** Nothing where nothing was about to be written. */
+export async function readJournal(folder: string): Promise<Journal | undefined> {
+  try {
+    return Journal.parse(JSON.parse(await readFile(fileIn(folder), "utf8")))
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined
+    throw error
+  }
+}
+
+/** From here on it has happened, or has not happened; the copies are of no more use. */
+export async function closeJournal(folder: string): Promise<void> {
+  await rm(fileIn(folder), { force: true })
+  await rm(folder, { recursive: true, force: true })
+}

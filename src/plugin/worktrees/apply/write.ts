@@ -1,0 +1,135 @@
+import { randomUUID } from "node:crypto"
+import { mkdir, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { namesBetween } from "../changes.ts"
+import { WorktreeError } from "../errors.ts"
+import { type Call, fileLimitMs, type Git } from "../git.ts"
+import { foldersOf, listed, type Name, pathOf } from "../names.ts"
+import type { Repository } from "../repository.ts"
+import { snapshotOf } from "../snapshot.ts"
+import { someNames } from "../working-tree.ts"
+import { contentAt, contentIn, none, stampIn } from "./content.ts"
+import { copyEntry, hasRealFolders, makeFolders, moveEntry, removeEmptied, removeEntry } from "./files.ts"
+import { closeJournal, type Journal, oldCopy, type Step, writeJournal } from "./journal.ts"
+import type { Change, Plan } from "./plan.ts"
+import { undo } from "./recover.ts"
+
+/** A step, with what tells whether its file has changed since it was copied. */
+type Staged = Step & { stamp: string }
+
+type Folders = {
+  /** For the journal and what goes with it; nobody else uses it meanwhile. */
+  folder: string
+  /** Of all worktrees of the repository. */
+  ours: string
+}
+
+/**
+ * Writes what was planned: all of it, or nothing. The owner's index, HEAD and stash have no part in it.
+ * @throws WorktreeError, `changed` where a file is no longer as it was when the plan was made
+ */
+export async function writePlan(
+  git: Git,
+  repository: Repository,
+  plan: Plan,
+  { folder, ours }: Folders,
+  call: Call = {},
+): Promise<void> {
+  const { root } = repository
+  // Without a journal, what is here is of an apply that had written nothing.
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(join(folder, "old"), { recursive: true, mode: 0o700 })
+  let staged: Staged[]
+  try {
+    await stageNew(git, root, plan, folder, call)
+    staged = await stageOld(root, plan, folder)
+    const { tree } = await snapshotOf(git, repository, ours, call)
+    const changed = new Set(await namesBetween(git, { directory: root }, plan.before, tree, call))
+    const touched = plan.changes.map(({ name }) => name).filter((name) => changed.has(name))
+    if (touched.length > 0) throw haveChanged(touched)
+  } catch (error) {
+    await closeJournal(folder)
+    throw error
+  }
+  const steps = staged.map(({ stamp: _, ...step }) => step)
+  const journal = { root, steps, folders: await foldersToMake(root, plan) }
+  try {
+    await writeJournal(folder, journal)
+    await writeAll(folder, journal, staged)
+  } catch (error) {
+    // Where that fails too, the journal stays, and the next call tries again.
+    await undo(folder, journal)
+    await closeJournal(folder)
+    throw error
+  }
+  await closeJournal(folder)
+}
+
+/** First all that needs room on the disk, then what needs none. */
+async function writeAll(folder: string, { root }: Journal, staged: readonly Staged[]): Promise<void> {
+  for (const { name, after, beside } of staged) {
+    if (after.type !== "none") await copyEntry(pathOf(join(folder, "new"), name), pathOf(root, beside))
+  }
+  for (const { name, after, beside, stamp } of staged) {
+    if ((await stampIn(root, name)) !== stamp) throw haveChanged([name])
+    if (after.type === "none") {
+      await removeEntry(root, name)
+      await removeEmptied(root, name)
+    } else {
+      await makeFolders(root, name)
+      await moveEntry(root, beside, name)
+    }
+  }
+}
+
+/** git writes the files, so that its filters and line ends are those of a checkout. */
+async function stageNew(git: Git, root: string, { after, changes }: Plan, folder: string, call: Call) {
+  const where = { directory: root }
+  // Here, unlike in a worktree, large files are needed themselves.
+  const env = { ...call.env, GIT_INDEX_FILE: join(folder, "index"), GIT_LFS_SKIP_SMUDGE: "0" }
+  const limited = { limitMs: fileLimitMs, ...call, env }
+  await git(where, ["read-tree", "--no-sparse-checkout", after], limited)
+  const names = changes.filter(({ isRemoved }) => !isRemoved).map(({ name }) => name)
+  const args = ["checkout-index", "-z", "--stdin", "--quiet", `--prefix=${join(folder, "new")}/`]
+  await git(where, args, { ...limited, input: listed(names) })
+}
+
+/** What is removed comes first: it may be where something is written. */
+async function stageOld(root: string, { changes }: Plan, folder: string): Promise<Staged[]> {
+  const id = randomUUID().slice(0, 8)
+  const removed = changes.filter(({ isRemoved }) => isRemoved)
+  const written = changes.filter(({ isRemoved }) => !isRemoved)
+  const staged: Staged[] = []
+  for (const [index, change] of [...removed, ...written].entries()) {
+    const { name } = change
+    const stamp = await stampIn(root, name)
+    const isFile = (await contentIn(root, name)).type !== "none"
+    if (isFile) await copyEntry(pathOf(root, name), oldCopy(folder, index))
+    const before = isFile ? await contentAt(oldCopy(folder, index)) : none
+    const beside = `${await folderThere(root, name)}.troupe-${id}-${index}`
+    staged.push({ name, before, after: await newContent(folder, change), beside, stamp })
+  }
+  return staged
+}
+
+async function newContent(folder: string, { name, isRemoved }: Change) {
+  return isRemoved ? none : contentAt(pathOf(join(folder, "new"), name))
+}
+
+/** The innermost folder on the way to a file that exists, with its slash. */
+async function folderThere(root: string, name: Name): Promise<string> {
+  for (const folder of foldersOf(name).reverse()) {
+    if (await hasRealFolders(root, `${folder}/`)) return `${folder}/`
+  }
+  return ""
+}
+
+async function foldersToMake(root: string, { changes }: Plan): Promise<Name[]> {
+  const written = changes.filter(({ isRemoved }) => !isRemoved)
+  const folders = [...new Set(written.flatMap(({ name }) => foldersOf(name)))]
+  const isThere = await Promise.all(folders.map((folder) => hasRealFolders(root, `${folder}/`)))
+  return folders.filter((_, index) => !isThere[index])
+}
+
+const haveChanged = (names: readonly Name[]) =>
+  new WorktreeError("changed", `files were changed meanwhile: ${someNames(names)}`, "apply again")

@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto"
+import { chmod, lstat, mkdir, realpath, writeFile } from "node:fs/promises"
+import { homedir } from "node:os"
+import { isAbsolute, join, relative, sep } from "node:path"
+import { codeOf, WorktreeError } from "./errors.ts"
+
+/** Where all worktrees of this user's jobs are, outside of every project. */
+export const worktreesFolder = (env: NodeJS.ProcessEnv = process.env): string =>
+  join(env.XDG_DATA_HOME || join(homedir(), ".local", "share"), "opencode-troupe", "worktrees")
+
+/**
+ * The folder of one repository in it, with a folder and a note (`<name>.json`) for each worktree.
+ * @param commonDir what all worktrees of the repository share
+ */
+export const folderOf = (folder: string, commonDir: string): string => join(folder, nameOf(commonDir))
+
+/** Where an apply to a working tree keeps what it needs: beside the worktrees, none of which is called so. */
+export const applyFolderOf = (ours: string, project: string): string =>
+  join(ours, notWorktrees.applying, nameOf(project))
+
+export const scratchOf = (ours: string): string => join(ours, notWorktrees.scratch)
+
+const notWorktrees = { applying: "applying", scratch: "scratch" }
+
+const nameOf = (path: string) => createHash("sha256").update(path).digest("hex").slice(0, 16)
+
+export const noteFile = (root: string): string => `${root}.json`
+
+/** @returns its real path. @throws WorktreeError where others could put something else in its place */
+export async function makeFolder(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const found = await lstat(folder)
+  if (!found.isDirectory() || (process.getuid && found.uid !== process.getuid())) throw notOwn(folder)
+  // mkdir does not change the mode of a folder that exists.
+  await chmod(folder, 0o700)
+  // A home folder may be a repository: what is in here is no part of it.
+  await writeFile(join(folder, ".gitignore"), "*\n", { flag: "wx", mode: 0o600 }).catch((error) => {
+    if (codeOf(error) !== "EEXIST") throw error
+  })
+  return await realpath(folder)
+}
+
+/**
+ * The worktree that a path is in, by the path alone.
+ * @param folder with its real path
+ * @throws WorktreeError where the path is in none
+ */
+export function rootOf(folder: string, directory: string): string {
+  const path = relative(folder, directory)
+  const [repository, name] = path.split(sep)
+  const isInside = !isAbsolute(path) && repository !== ".." && !path.split(sep).includes("..")
+  const isWorktree = name !== undefined && !Object.values(notWorktrees).includes(name)
+  if (!isInside || !repository || !isWorktree) throw notOurs(directory)
+  return join(folder, repository, name)
+}
+
+/** Whether a worktree is where its path says. A link in its place leads to what is not ours. */
+export async function isThere(root: string): Promise<boolean> {
+  const found = await lstat(root).catch((error) => {
+    if (codeOf(error) === "ENOENT") return undefined
+    throw error
+  })
+  if (!found) return false
+  if (!found.isDirectory() || (await realpath(root)) !== root) throw notOurs(root)
+  return true
+}
+
+export const notOurs = (directory: string) =>
+  new WorktreeError(
+    "notOurs",
+    `${directory} is no worktree of a job`,
+    "see which there are: opencode-troupe worktrees",
+  )
+
+const notOwn = (folder: string) =>
+  new WorktreeError(
+    "notWritable",
+    `${folder} is not a folder of this user`,
+    "remove it, or set XDG_DATA_HOME to another folder",
+  )

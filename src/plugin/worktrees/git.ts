@@ -1,0 +1,159 @@
+import { spawn } from "node:child_process"
+import { parse } from "node:path"
+import { codeOf, gitFailure, WorktreeError } from "./errors.ts"
+
+/**
+ * Where git works: it looks for the repository itself, or is told where both halves of it are, or works on commits and
+ * branches alone. What is in a child's worktree is never asked, for its `.git` may lead anywhere by now.
+ */
+export type Where = { directory: string } | { gitDir: string; workTree: string } | { store: string }
+
+export type Call = {
+  input?: string | Buffer
+  env?: Record<string, string>
+  /** Exit codes that are answers. Default: 0. */
+  codes?: number[]
+  /** Milliseconds. */
+  limitMs?: number
+  signal?: AbortSignal | undefined
+}
+
+export type Answer = {
+  code: number
+  /** Names in it may hold any byte. */
+  stdout: Buffer
+  /** As text, without the last line's end. */
+  text: string
+}
+
+/** @throws WorktreeError */
+export type Git = (where: Where, args: readonly string[], call?: Call) => Promise<Answer>
+
+/** For what reads or writes files of the project; the rest takes milliseconds. */
+export const fileLimitMs = 10 * 60_000
+const limitMs = 60_000
+
+/** Bytes that git may write: names of some hundred thousand files. */
+const mostOutput = 128 * 2 ** 20
+const mostWords = 64 * 2 ** 10
+
+/**
+ * Nothing of the repository's configuration is run that is not needed to read and write its files: no hooks, no
+ * monitor, no signing, no upkeep in the background. Nothing is asked of anybody.
+ */
+const settings = [
+  "core.hooksPath=/dev/null",
+  "core.fsmonitor=false",
+  "core.safecrlf=false",
+  "core.splitIndex=false",
+  "core.untrackedCache=false",
+  "commit.gpgSign=false",
+  "i18n.commitEncoding=utf-8",
+  "gc.auto=0",
+  "maintenance.auto=false",
+  "advice.detachedHead=false",
+]
+const fixed = ["--no-optional-locks", "--no-pager", ...settings.flatMap((each) => ["-c", each])]
+
+/** A person's configuration and identity; all else that begins with GIT_ belongs to whatever started this process. */
+const kept = /^GIT_(?:CONFIG_|(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL)$|EXEC_PATH$|CEILING_DIRECTORIES$)/
+
+export function createGit(binary = "git", surroundings: NodeJS.ProcessEnv = process.env): Git {
+  const env = {
+    ...Object.fromEntries(
+      Object.entries(surroundings).filter(([name]) => !name.startsWith("GIT_") || kept.test(name)),
+    ),
+    LC_ALL: "C",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_LFS_SKIP_SMUDGE: "1",
+  }
+  return async (where, args, call = {}) => {
+    const { codes = [0] } = call
+    const { code, stdout, stderr } = await run(binary, [...fixed, ...placed(where), ...args], env, call)
+    if (!codes.includes(code)) throw gitFailure(args[0] ?? "", code, stderr)
+    return { code, stdout, text: stdout.toString("utf8").replace(/\n$/, "") }
+  }
+}
+
+function placed(where: Where): string[] {
+  if ("directory" in where) return ["-C", where.directory]
+  if ("store" in where) return ["-C", where.store, `--git-dir=${where.store}`]
+  return ["-C", where.workTree, `--git-dir=${where.gitDir}`, `--work-tree=${where.workTree}`]
+}
+
+type Ended = { code: number; stdout: Buffer; stderr: string }
+
+function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call): Promise<Ended> {
+  const { signal, input } = call
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(interrupted())
+    const child = spawn(binary, args, {
+      env: { ...env, ...call.env },
+      // Wherever this process is may be gone.
+      cwd: parse(process.execPath).root,
+      // With what it starts: filters outlive a git that is killed.
+      detached: process.platform !== "win32",
+      windowsHide: true,
+    })
+    const stdout: Buffer[] = []
+    let length = 0
+    let words = ""
+    let failure: WorktreeError | undefined
+
+    const end = (error: WorktreeError) => {
+      failure ??= error
+      kill(child.pid)
+    }
+    const abort = () => end(interrupted())
+    const timer = setTimeout(() => end(tooSlow(call.limitMs ?? limitMs)), call.limitMs ?? limitMs)
+    timer.unref()
+    signal?.addEventListener("abort", abort, { once: true })
+
+    child.stdout.on("data", (piece: Buffer) => {
+      length += piece.length
+      if (length > mostOutput) end(tooMuch())
+      else stdout.push(piece)
+    })
+    child.stderr.on("data", (piece: Buffer) => {
+      if (words.length < mostWords) words += piece.toString("utf8")
+    })
+    // A git that has ended reads nothing more; why it has ended is what counts.
+    child.stdin.on("error", () => {})
+    child.stdin.end(input ?? "")
+
+    const settle = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener("abort", abort)
+    }
+    child.on("error", (error) => {
+      settle()
+      reject(codeOf(error) === "ENOENT" ? noGit() : gitFailure(args.at(-1) ?? "", -1, error.message))
+    })
+    child.on("close", (code) => {
+      settle()
+      if (failure) reject(failure)
+      else resolve({ code: code ?? -1, stdout: Buffer.concat(stdout), stderr: words })
+    })
+  })
+}
+
+/** git removes what it has half made when it is asked to end. */
+function kill(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(process.platform === "win32" ? pid : -pid, "SIGTERM")
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+const noGit = () => new WorktreeError("noGit", "git is not installed", "install git 2.38 or later")
+const interrupted = () => new WorktreeError("interrupted", "git was interrupted", "try again")
+const tooMuch = () =>
+  new WorktreeError("failed", "git lists more files than can be read", "ignore those that are not needed")
+const tooSlow = (ms: number) =>
+  new WorktreeError(
+    "timeout",
+    `git did not end within ${ms / 1000} s`,
+    "see what keeps it busy and try again",
+  )

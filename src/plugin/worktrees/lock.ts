@@ -1,0 +1,55 @@
+import { randomUUID } from "node:crypto"
+import { readFile, rename, rm } from "node:fs/promises"
+import { WorktreeError } from "./errors.ts"
+import { isAlive } from "./inhabitants.ts"
+import { claimWhole } from "./whole-file.ts"
+
+/** Those of this process: one of its pid that is not among them was left by an earlier process. */
+const held = new Set<string>()
+
+/**
+ * Runs `act` while nobody else on this machine holds the lock. A process that is gone holds none.
+ * @throws WorktreeError, `locked`, where somebody else does
+ */
+export async function withLock<T>(file: string, act: () => Promise<T>): Promise<T> {
+  if (held.has(file)) throw isHeld()
+  held.add(file)
+  try {
+    await take(file)
+    try {
+      return await act()
+    } finally {
+      await rm(file, { force: true })
+    }
+  } finally {
+    held.delete(file)
+  }
+}
+
+async function take(file: string): Promise<void> {
+  while (!(await claimWhole(file, `${process.pid}`))) {
+    const pid = Number(await readFile(file, "utf8").catch(() => ""))
+    if (pid !== process.pid && isAlive(pid)) throw isHeld()
+    await removeLeft(file, pid)
+  }
+}
+
+/** Of all that find it left behind, one alone moves it aside; what another has put there meanwhile goes back. */
+async function removeLeft(file: string, pid: number): Promise<void> {
+  const aside = `${file}.${randomUUID()}`
+  try {
+    await rename(file, aside)
+  } catch {
+    return
+  }
+  const moved = Number(await readFile(aside, "utf8").catch(() => ""))
+  if (moved === pid) await rm(aside, { force: true })
+  else await rename(aside, file)
+}
+
+const isHeld = () =>
+  new WorktreeError(
+    "locked",
+    "other work is just being applied to this project",
+    "try again once that has ended",
+  )

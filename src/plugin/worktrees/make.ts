@@ -1,0 +1,120 @@
+import { lstat, mkdir, realpath } from "node:fs/promises"
+import { join } from "node:path"
+import { branchOf, namePart, ownerPart, tipOf } from "./branch.ts"
+import { WorktreeError } from "./errors.ts"
+import { folderOf, makeFolder } from "./folder.ts"
+import { fileLimitMs, type Git } from "./git.ts"
+import { isAlive } from "./inhabitants.ts"
+import { claimNote, type Note, readNote, writeNote } from "./note.ts"
+import { removeWorktree } from "./removal.ts"
+import { commitAt, type Repository, repositoryAt } from "./repository.ts"
+import { snapshotOf } from "./snapshot.ts"
+
+export type MakeRequest = {
+  /** Where the owner works. */
+  directory: string
+  /** The session that owns the job. */
+  owner: string
+  job: string
+  /** A commit to start from, in place of the owner's files. */
+  from?: string
+  signal?: AbortSignal | undefined
+}
+
+export type MadeWorktree = {
+  /** Where the child works: in the worktree, as deep as the owner is in its own. */
+  directory: string
+  branch: string
+  base: string
+  /** Repositories within the owner's one that it does not track, and which are missing in the worktree. */
+  leftOut: string[]
+}
+
+/** How many names are tried. */
+const mostNames = 100
+
+/**
+ * Makes a worktree on a branch of its own, with all that is in the owner's: changed and untracked files too.
+ * @throws WorktreeError, and nothing is left behind then
+ */
+export async function makeWorktree(
+  git: Git,
+  folder: string,
+  { directory, owner, job, from, signal }: MakeRequest,
+): Promise<MadeWorktree> {
+  const call = { signal }
+  const repository = await repositoryAt(git, directory, call)
+  const ours = folderOf(await makeFolder(folder), repository.commonDir)
+  await mkdir(ours, { recursive: true, mode: 0o700 })
+  const { commit: base, leftOut } = await startOf(git, repository, ours, from, signal)
+  const note: Omit<Note, "branch"> = {
+    state: "making",
+    owner,
+    job,
+    commonDir: repository.commonDir,
+    project: repository.root,
+    base,
+    madeAt: Date.now(),
+    pid: process.pid,
+  }
+  const { root, branch } = await claim(git, ours, note)
+  try {
+    const args = ["worktree", "add", "--quiet", "--no-track", "-b", branch, root, base]
+    await git({ directory: repository.root }, args, { ...call, limitMs: fileLimitMs })
+    const { text } = await git({ directory: root }, ["rev-parse", "--absolute-git-dir"], call)
+    const child = join(root, repository.below)
+    await mkdir(child, { recursive: true })
+    await writeNote(root, { ...note, branch, state: "made", gitDir: await realpath(text) })
+    return { directory: child, branch, base, leftOut }
+  } catch (error) {
+    await removeWorktree(git, root, { ...note, branch }, base).catch(() => {})
+    throw error
+  }
+}
+
+async function startOf(
+  git: Git,
+  repository: Repository,
+  folder: string,
+  from: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ commit: string; leftOut: string[] }> {
+  if (from === undefined) return snapshotOf(git, repository, folder, { signal })
+  const commit = await commitAt(git, { store: repository.commonDir }, from, { signal })
+  if (commit) return { commit: commit.id, leftOut: [] }
+  throw new WorktreeError(
+    "gone",
+    `there is no commit ${from} in ${repository.root}`,
+    "start from another job",
+  )
+}
+
+/** A name that nobody has: neither a worktree, nor a branch, nor a folder. */
+async function claim(
+  git: Git,
+  folder: string,
+  note: Omit<Note, "branch">,
+): Promise<{ root: string; branch: string }> {
+  for (let attempt = 1; attempt <= mostNames; attempt++) {
+    const name = attempt === 1 ? namePart(note.job) : `${namePart(note.job)}-${attempt}`
+    const branch = branchOf(note.owner, name)
+    const root = join(folder, `${ownerPart(note.owner)}-${name}`)
+    await removeHalfMade(git, root)
+    if ((await isTaken(root)) || (await tipOf(git, { store: note.commonDir }, branch))) continue
+    if (await claimNote(root, { ...note, branch })) return { root, branch }
+  }
+  throw new WorktreeError(
+    "failed",
+    `${mostNames} worktrees of a job "${note.job}" exist`,
+    "apply or discard some of them: opencode-troupe worktrees",
+  )
+}
+
+const isTaken = (root: string) => lstat(root).then(Boolean, () => false)
+
+/** What a process that was killed while it made a worktree has left. Nobody has been in there. */
+async function removeHalfMade(git: Git, root: string): Promise<void> {
+  const note = await readNote(root)
+  if (note?.state !== "making" || isAlive(note.pid)) return
+  await removeWorktree(git, root, note, note.base).catch(() => {})
+}

@@ -1,0 +1,75 @@
+import { realpath } from "node:fs/promises"
+import { relative } from "node:path"
+import { WorktreeError } from "./errors.ts"
+import type { Call, Git, Where } from "./git.ts"
+
+/** Where an owner works, as git sees it. */
+export type Repository = {
+  /** The top of the working tree: the main one, or a linked one. */
+  root: string
+  /** The owner's own folder below it; "" where that is the top. */
+  below: string
+  gitDir: string
+  /** What all its worktrees share. It names the repository. */
+  commonDir: string
+  head: Commit
+}
+
+export type Commit = {
+  id: string
+  tree: string
+  /** Seconds since 1970. */
+  time: number
+}
+
+/** @throws WorktreeError where no worktree can be made of what is there */
+export async function repositoryAt(git: Git, directory: string, call: Call = {}): Promise<Repository> {
+  const ask = (...args: string[]) => git({ directory }, ["rev-parse", ...args], call)
+  // One answer each: a path may hold a line's end.
+  const [bare, inTree] = (await ask("--is-bare-repository", "--is-inside-work-tree")).text.split("\n")
+  if (inTree !== "true") throw bare === "true" ? isBare(directory) : noWorkingTree(directory)
+  const [root, gitDir, commonDir, here, head] = await Promise.all([
+    ask("--show-toplevel").then(({ text }) => realpath(text)),
+    ask("--absolute-git-dir").then(({ text }) => realpath(text)),
+    ask("--path-format=absolute", "--git-common-dir").then(({ text }) => realpath(text)),
+    realpath(directory),
+    commitAt(git, { directory }, "HEAD", call),
+  ])
+  if (!head) throw noCommit(directory)
+  return { root, below: relative(root, here), gitDir, commonDir, head }
+}
+
+/** Nothing where there is no such commit. */
+export async function commitAt(
+  git: Git,
+  where: Where,
+  revision: string,
+  call: Call = {},
+): Promise<Commit | undefined> {
+  const args = ["log", "-1", "--no-show-signature", "--format=%H %T %ct", "--end-of-options", revision, "--"]
+  const { code, text } = await git(where, args, { ...call, codes: [0, 128] })
+  const [id, tree, time] = text.split(" ")
+  if (code !== 0 || id === undefined || tree === undefined) return undefined
+  return { id, tree, time: Number(time) }
+}
+
+const isBare = (directory: string) =>
+  new WorktreeError(
+    "bare",
+    `${directory} is a bare repository, which has no files to work on`,
+    "start opencode in a working tree of it",
+  )
+
+const noWorkingTree = (directory: string) =>
+  new WorktreeError(
+    "noRepository",
+    `${directory} is in no working tree of git`,
+    "start opencode in a working tree, or leave out the isolation",
+  )
+
+const noCommit = (directory: string) =>
+  new WorktreeError(
+    "noCommit",
+    `the repository of ${directory} has no commit yet`,
+    "commit something first: a worktree starts from a commit",
+  )

@@ -1,0 +1,87 @@
+import { resolve } from "node:path"
+import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
+import type { Recovered } from "./apply/recover.ts"
+import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
+import { fileFailure } from "./errors.ts"
+import { makeFolder, rootOf, worktreesFolder } from "./folder.ts"
+import { type Call, createGit } from "./git.ts"
+import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
+import { shownName } from "./names.ts"
+import { type Made, madeNote } from "./note.ts"
+import { type Sealed, sealWorktree } from "./seal.ts"
+import { startFrom } from "./start-from.ts"
+
+/**
+ * Worktrees of jobs. All that reject do so with a WorktreeError. A `directory` may be any folder within a worktree, as
+ * `make` has returned it.
+ */
+export type Worktrees = {
+  make(request: MakeRequest): Promise<MadeWorktree>
+  /** Has a worktree in which nobody has worked yet start from another commit. */
+  startFrom(directory: string, commit: string, call?: Call): Promise<{ base: string }>
+  /** Commits all that is not committed on the job's branch. The same again changes nothing. */
+  seal(directory: string, message: string, call?: Call): Promise<Sealed>
+  /** The files that differ from where the job started, committed or not. */
+  changedFiles(directory: string, call?: Call): Promise<string[]>
+  /** The files that other jobs have changed too; one whose worktree is gone has none. */
+  overlaps(directory: string, others: { job: string; directory: string }[], call?: Call): Promise<Overlap[]>
+  /** What applying jobs to where an owner works would do, and the means to do it. */
+  prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
+  /** Ends an apply that a crash has interrupted there; any other call of `prepareApply` does too. */
+  recover(directory: string, call?: Call): Promise<Recovered>
+}
+
+export type Surroundings = {
+  /** Where the worktrees are. */
+  folder?: string
+  /** The git to run. */
+  binary?: string
+  env?: NodeJS.ProcessEnv
+}
+
+export function createWorktrees({ env = process.env, ...given }: Surroundings = {}): Worktrees {
+  const git = createGit(given.binary, env)
+  const at = given.folder ?? worktreesFolder(env)
+
+  async function find(directory: string): Promise<Made> {
+    return madeNote(rootOf(await makeFolder(at), resolve(directory)))
+  }
+
+  return {
+    make: (request) => inWords(() => makeWorktree(git, at, request)),
+    startFrom: (directory, commit, call) =>
+      inWords(async () => {
+        const root = rootOf(await makeFolder(at), resolve(directory))
+        return startFrom(git, { root, directory, commit }, call)
+      }),
+    seal: (directory, message, call) =>
+      inWords(async () => sealWorktree(git, await find(directory), message, call)),
+    changedFiles: (directory, call) =>
+      inWords(async () => (await changedNames(git, await find(directory), call)).map(shownName)),
+    overlaps: (directory, others, call) =>
+      inWords(async () => {
+        const files = await changedNames(git, await find(directory), call)
+        const theirs = others.map(async ({ job, directory }) => {
+          const changed = find(directory).then((made) => changedNames(git, made, call))
+          return { job, files: await changed.catch(() => []) }
+        })
+        return overlapsOf(files, await Promise.all(theirs))
+      }),
+    prepareApply: (request, call) =>
+      inWords(async () => {
+        const prepared = await prepareApply(git, at, request, call)
+        if (prepared.type === "refused") return prepared
+        return { ...prepared, write: (call) => inWords(() => prepared.write(call)) }
+      }),
+    recover: (directory, call) => inWords(() => recoverAt(git, at, directory, call)),
+  }
+}
+
+/** What the file system refuses is told like what git refuses. */
+async function inWords<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    throw fileFailure(error)
+  }
+}

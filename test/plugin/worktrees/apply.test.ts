@@ -1,0 +1,185 @@
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import type { Prepared } from "../../../src/plugin/worktrees/apply/apply.ts"
+import {
+  contents,
+  filesIn,
+  type TestRepository,
+  testRepository,
+  userSide,
+  writeAll,
+} from "./support/repository.ts"
+
+const owner = "ses_0123456789abcdef"
+
+type Job = { id: string; base: string; commit: string; directory: string }
+
+/** A job that has ended after `work` in its worktree. */
+async function job(repo: TestRepository, id: string, work: (directory: string) => void): Promise<Job> {
+  const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: id })
+  work(directory)
+  const { commit } = await repo.worktrees.seal(directory, `Job ${id}`)
+  return { id, base, commit, directory }
+}
+
+const prepare = (repo: TestRepository, ...jobs: Job[]) =>
+  repo.worktrees.prepareApply({ directory: repo.path, jobs })
+
+async function apply(repo: TestRepository, ...jobs: Job[]): Promise<string[]> {
+  const prepared = await prepare(repo, ...jobs)
+  if (prepared.type === "refused") throw new Error(JSON.stringify(prepared.refusals))
+  await prepared.write()
+  return prepared.files
+}
+
+const refusals = (prepared: Prepared) =>
+  prepared.type === "refused" ? prepared.refusals.map(({ id, reason, files }) => ({ id, reason, files })) : []
+
+describe("Applying a job", () => {
+  it("gives the owner all that it did, and touches neither index, nor HEAD, nor stash, nor hooks", async () => {
+    const repo = testRepository()
+    repo.commit({
+      "a.txt": "1\n",
+      "gone/b.txt": "1\n",
+      "run.sh": "x\n",
+      "file-or-folder": "x\n",
+      "folder/x": "x\n",
+    })
+    const done = await job(repo, "a", (at) => {
+      writeAll(at, { "a.txt": "2\n", "new/deep/c.txt": "new\n", "-dash": "d\n", 'quo"te\n': "q\n" })
+      writeFileSync(Buffer.concat([Buffer.from(`${at}/`), Buffer.from([0x62, 0xff, 0xfe])]), "bytes\n")
+      rmSync(join(at, "gone"), { recursive: true })
+      chmodSync(join(at, "run.sh"), 0o755)
+      symlinkSync("a.txt", join(at, "link"))
+      rmSync(join(at, "file-or-folder"))
+      rmSync(join(at, "folder"), { recursive: true })
+      writeAll(at, { "file-or-folder/y": "y\n", folder: "a file\n" })
+    })
+    const before = contents(
+      repo.path,
+      (name) => !name.startsWith(".git") || /^\.git\/objects(\/|$)/.test(name),
+    )
+    const files = await apply(repo, done)
+    expect(filesIn(repo.path)).toEqual(filesIn(done.directory))
+    expect(
+      contents(repo.path, (name) => !name.startsWith(".git") || /^\.git\/objects(\/|$)/.test(name)),
+    ).toEqual(before)
+    expect(files).toContain("new/deep/c.txt")
+    expect(refusals(await prepare(repo, done))).toEqual([])
+    expect(await apply(repo, done)).toEqual([])
+  })
+
+  it("brings together what several jobs did to the same file", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n2\n3\n4\n5\n6\n7\n8\n9\n" })
+    const first = await job(repo, "a", (at) => writeAll(at, { "a.txt": "one\n2\n3\n4\n5\n6\n7\n8\n9\n" }))
+    const second = await job(repo, "b", (at) => writeAll(at, { "a.txt": "1\n2\n3\n4\n5\n6\n7\n8\nnine\n" }))
+    await apply(repo, first, second)
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 one\n2\n3\n4\n5\n6\n7\n8\nnine\n")
+  })
+
+  it("brings it together with what was committed since", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n2\n3\n4\n5\n6\n7\n8\n9\n" })
+    const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "one\n2\n3\n4\n5\n6\n7\n8\n9\n" }))
+    repo.commit({ "a.txt": "1\n2\n3\n4\n5\n6\n7\n8\nnine\n" })
+    await apply(repo, done)
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 one\n2\n3\n4\n5\n6\n7\n8\nnine\n")
+  })
+
+  it("changes files that were dirty as the job started, and that still are the same", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n" })
+    repo.write({ "a.txt": "dirty\n", "untracked.txt": "untracked\n" })
+    const done = await job(repo, "a", (at) =>
+      writeAll(at, { "a.txt": "dirty\nand done\n", "untracked.txt": "done\n" }),
+    )
+    await apply(repo, done)
+    expect(filesIn(repo.path)).toEqual(filesIn(done.directory))
+  })
+
+  it("is refused where files are in conflict, dirty or in the way, each named; then nothing of any job is done", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n", "b.txt": "1\n2\n3\n4\n5\n", "c.txt": "1\n", ".gitignore": "ignored\n" })
+    const fine = await job(repo, "fine", (at) => writeAll(at, { "c.txt": "2\n" }))
+    const dirty = await job(repo, "dirty", (at) => writeAll(at, { "b.txt": "1\n2\n3\n4\nfive\n" }))
+    const conflict = await job(repo, "conflict", (at) => writeAll(at, { "a.txt": "theirs\n" }))
+    const hidden = await job(repo, "hidden", (at) => {
+      writeAll(at, { ".gitignore": "", ignored: "theirs\n" })
+    })
+    repo.commit({ "a.txt": "ours\n" })
+    repo.write({ "b.txt": "one\n2\n3\n4\n5\n", ignored: "ours\n" })
+    const before = userSide(repo.path)
+    expect(refusals(await prepare(repo, fine, dirty, conflict, hidden))).toEqual([
+      { id: "dirty", reason: "dirty", files: ["b.txt"] },
+      { id: "conflict", reason: "conflict", files: ["a.txt"] },
+      { id: "hidden", reason: "inTheWay", files: ["ignored"] },
+    ])
+    expect(userSide(repo.path)).toEqual(before)
+  })
+
+  it("is refused as a whole where a file changes between the trial and the writing", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n", "b.txt": "1\n" })
+    const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n", "b.txt": "2\n" }))
+    const prepared = await prepare(repo, done)
+    if (prepared.type === "refused") throw new Error("it should be ready")
+    repo.write({ "b.txt": "changed\n" })
+    await expect(prepared.write()).rejects.toMatchObject({
+      kind: "changed",
+      what: expect.stringContaining("b.txt"),
+    })
+    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 changed\n" })
+  })
+
+  it("writes through no link that the job has put in place of a folder, nor through one that is ignored", async () => {
+    const repo = testRepository()
+    const outside = testRepository()
+    repo.commit({ "folder/a.txt": "1\n", ".gitignore": "/ignored\n" })
+    const replaced = await job(repo, "replaced", (at) => {
+      rmSync(join(at, "folder"), { recursive: true })
+      symlinkSync(outside.path, join(at, "folder"))
+    })
+    const through = await job(repo, "through", (at) => {
+      rmSync(join(at, ".gitignore"))
+      writeAll(at, { "ignored/a.txt": "2\n" })
+    })
+    symlinkSync(outside.path, join(repo.path, "ignored"))
+    expect(refusals(await prepare(repo, through))).toEqual([
+      { id: "through", reason: "inTheWay", files: ["ignored/a.txt"] },
+    ])
+    await apply(repo, replaced)
+    expect(filesIn(repo.path).folder).toBe(`link ${outside.path}`)
+    const back = await job(repo, "back", (at) => {
+      rmSync(join(at, "folder"))
+      writeAll(at, { "folder/a.txt": "back\n" })
+    })
+    await apply(repo, back)
+    expect(filesIn(repo.path)["folder/a.txt"]).toBe("644 back\n")
+    expect(filesIn(outside.path)).toEqual({})
+  })
+
+  it("leaves alone a repository that lies where it would write", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n" })
+    const done = await job(repo, "a", (at) => writeAll(at, { "nested/a.txt": "2\n" }))
+    mkdirSync(join(repo.path, "nested"))
+    repo.gitIn(join(repo.path, "nested"), "init", "--quiet")
+    expect(refusals(await prepare(repo, done))).toEqual([
+      { id: "a", reason: "inTheWay", files: ["nested/a.txt"] },
+    ])
+  })
+
+  it("follows renames", async () => {
+    const repo = testRepository()
+    const lines = Array.from({ length: 20 }, (_, index) => `${index}\n`)
+    repo.commit({ "old.txt": lines.join("") })
+    const done = await job(repo, "a", (at) => {
+      renameSync(join(at, "old.txt"), join(at, "new.txt"))
+    })
+    repo.commit({ "old.txt": ["zero\n", ...lines.slice(1)].join("") })
+    await apply(repo, done)
+    expect(filesIn(repo.path)).toEqual({ "new.txt": `644 ${["zero\n", ...lines.slice(1)].join("")}` })
+  })
+})
