@@ -831,7 +831,8 @@ function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"
   return { ending: { state: error.kind === "cancelled" ? "cancelled" : "failed", error }, at }
 }
 
-const isToGetWorktree = ({ isolation, worktree }: JobInput) => isolation !== undefined && worktree === undefined
+const isToGetWorktree = ({ isolation, worktree }: JobInput) =>
+  isolation !== undefined && worktree === undefined
 
 const openLimitOf = (job: JobInput) => (isToGetWorktree(job) ? isolationLimit : openLimit)
 

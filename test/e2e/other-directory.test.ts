@@ -195,7 +195,7 @@ describeBoth(
       expect(output).toContain('there is no agent "local" in its worktree')
       expect(jobOf({ metadata })).toMatchObject({ state: "failed", error: { kind: "isolation" } })
       expect(model.requests.some(({ text }) => text.includes("be local"))).toBe(false)
-      })
+    })
   },
 )
 

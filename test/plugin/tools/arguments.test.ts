@@ -72,6 +72,7 @@ describe("What the model sees of", () => {
                   "One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list",
               },
               schema: { type: "object", description: "JSON Schema of its result" },
+              isolation: { type: "string", const: "worktree", description: "A git worktree of its own" },
             },
           },
         },

@@ -129,7 +129,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     ...context,
     permission: {
       ...context.permission,
-      list: async (key) => (placeIn(await directoryOf(key.sessionID)) ?? here).permission.list(key),
+      list: async (key) => (placeIn(await locationOf(key.sessionID)) ?? here).permission.list(key),
     },
   }
   const underWay = new UnderWay(located)
@@ -168,6 +168,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return reader.read("answer session.get", () => decodeDirectory(found))
   }
 
+  /** The same; this location where opencode does not say. */
+  const locationOf = (id: string) => directoryOf(id).catch(() => location.directory)
+
   const placeIn = (directory: string) => (directory === location.directory ? here : places.get(directory))
 
   async function agentsIn(directory: string): Promise<HostAgent[]> {
@@ -192,7 +195,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
   /** Of where it works: opencode keeps requests by location. */
   async function permissionsOf(id: string): Promise<Context["permission"]> {
-    const directory = await directoryOf(id)
+    const directory = await locationOf(id)
     const place = placeIn(directory)
     if (!place) throw new Error(`${noPlugin(directory)} Answer it in opencode itself.`)
     return place.permission

@@ -175,7 +175,7 @@ describe("A prompt", () => {
     const answer = answerTo({ session: "ses_1", messageID: "msg_1" }, "done")
     const { host, requests } = hostAnswered(() => Response.json(answer))
     await host.prompt({ ...prompt, model, variant: "high" })
-    return requests[0]?.json()
+    return requests.at(-1)?.json()
   }
 
   it("carries its id, the part's, the agent, the model and its variant", async () => {
@@ -277,7 +277,7 @@ describe("A child session", () => {
       rules,
       stored: { version: 1 },
     })
-    expect(await requests[0]?.json()).toEqual({
+    expect(await requests.at(-1)?.json()).toEqual({
       parentID: "ses_0",
       title: "go",
       agent: "general",
@@ -619,8 +619,8 @@ describe("What a session asks", () => {
     }
     const { host, requests } = hostAnswered(() => Response.json(true))
     expect(await host.answer(request, answer)).toEqual({ ok: true, value: true })
-    expect(new URL(requests[0]?.url ?? "").pathname).toBe(path)
-    if (answer.kind === "answers") expect(await requests[0]?.json()).toEqual({ answers: [[], ["So."]] })
+    expect(new URL(requests.at(-1)?.url ?? "").pathname).toBe(path)
+    if (answer.kind === "answers") expect(await requests.at(-1)?.json()).toEqual({ answers: [[], ["So."]] })
     const late = hostAnswered(() => Response.json({ name: "NotFoundError", data: {} }, { status: 404 }))
     expect(await late.host.answer(request, answer)).toEqual({ ok: true, value: false })
   })
