@@ -8,6 +8,7 @@ import {
   JobError,
   type JobRecord,
   type Usage,
+  type Worktree,
 } from "./record.ts"
 
 /**
@@ -15,8 +16,11 @@ import {
  * job no longer waits for the outcome. A failure is a thrown `JobError`.
  */
 export type Effects = {
-  /** Makes the child session, with the record in its metadata. One that comes after its job has ended is removed. */
-  openSession(job: JobInput, signal: AbortSignal): Promise<{ session: string }>
+  /**
+   * Makes the child session, with the record in its metadata, and before it the worktree of a job that is to have one
+   * and has none yet. One that comes after its job has ended is removed.
+   */
+  openSession(job: JobInput, signal: AbortSignal): Promise<Opened>
   /**
    * Asks the child and waits for its final message. The prompt's ids derive from `session` and `job.askedAt`, so that
    * asking again after a crash costs no second model call.
@@ -42,6 +46,9 @@ export type Effects = {
   /** Aborts the child for real and reads what it had written in this run. */
   stopChild(input: ChildInput, signal: AbortSignal): Promise<StopChildOutput>
 }
+
+/** `worktree`: the job's, where it has one. */
+export type Opened = { session: string; worktree?: Worktree | undefined }
 
 /** `red`: the check of its last answer, which did not pass: what its child is asked is to put that right. */
 export type ChildInput = { job: JobInput; session: string; red?: CheckedAnswer | undefined }
@@ -72,6 +79,8 @@ export type LeaveChildOutput = {
  * `usage` opencode did not say, and what was known before stands.
  */
 export type Answer = {
+  /** Where it was given, with all that its child has done there. */
+  worktree?: Worktree | undefined
   text: string
   /** The message that it is, and when it was given, epoch milliseconds: present where opencode says so. */
   message?: { id: string; at: number } | undefined
@@ -90,10 +99,14 @@ export type Answer = {
 /** When an effect was over, epoch milliseconds: machines have no clock of their own. */
 type At = { at: number }
 
-export type OpenSessionOutput = { session: string } & At
+export type OpenSessionOutput = Opened & At
 export type PromptChildOutput = Answer & At
 /** Without `text` opencode did not say what the child had written. */
-export type StopChildOutput = { text?: string | undefined; usage?: Usage | undefined }
+export type StopChildOutput = {
+  text?: string | undefined
+  usage?: Usage | undefined
+  worktree?: Worktree | undefined
+}
 
 export type OpenSession = PromiseActorLogic<OpenSessionOutput, JobInput>
 export type PromptChild = PromiseActorLogic<PromptChildOutput, ChildInput>

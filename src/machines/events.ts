@@ -1,4 +1,16 @@
-import type { Activity, Ask, Attempt, Budget, Check, CheckResult, Need, Retry, Usage } from "./record.ts"
+import type {
+  Activity,
+  Ask,
+  Attempt,
+  Budget,
+  Check,
+  CheckResult,
+  Isolation,
+  Need,
+  Retry,
+  Usage,
+  Worktree,
+} from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
@@ -37,6 +49,7 @@ export type ModelChoice = { model: string; variant?: string | undefined }
 export type EachItem = {
   from: string
   path?: string | undefined
+  isolation?: JobInput["isolation"]
   /** As of the job itself: a restart knows no more of that. */
   startedBy?: JobInput["startedBy"]
   description?: string | undefined
@@ -74,6 +87,10 @@ export type JobInput = {
   hasToPass?: Check | undefined
   /** The check of an earlier process that did not pass, and that its child is told of first. */
   checked?: CheckedAnswer | undefined
+  /** Its child works in a git worktree of its own. Default: where its owner does. */
+  isolation?: Isolation | undefined
+  /** That worktree, once it is made. */
+  worktree?: Worktree | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
   rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
   /** The tool call that asks for this run, and the agent that calls: what a new child session is made for. */

@@ -10,6 +10,7 @@ import {
   type LookForAnswer,
   notProvided,
   type OpenSession,
+  type OpenSessionOutput,
   type PromptChild,
   type PromptChildOutput,
   type RecordEnd,
@@ -40,10 +41,14 @@ type Decision = { ending: Ending; at: number }
 
 /** Longest wait for opencode to make a child session, milliseconds. */
 const openLimit = 30_000
+/** The same with the worktree of a job that is to have one. */
+const isolationLimit = 300_000
 /** Longest wait for opencode to store how a job ends, milliseconds. */
 export const recordLimit = 2_000
 /** Longest wait for opencode to abort a child and to say what it had written, milliseconds. */
 export const stopLimit = 5_000
+/** The same where what it has done in its worktree is committed then. */
+const commitLimit = 60_000
 /** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
 const lullLimit = 5_000
 /**
@@ -71,9 +76,9 @@ export const jobMachine = setup({
     stopChild: notProvided as StopChild,
   },
   delays: {
-    openLimit,
+    openLimit: ({ context }) => openLimitOf(context.job),
     recordLimit,
-    stopLimit,
+    stopLimit: ({ context }) => (context.job.worktree ? commitLimit : stopLimit),
     lullLimit,
     total: ({ context }) => context.remainingMs,
     idle: ({ context }) => context.job.idleMs,
@@ -116,8 +121,9 @@ export const jobMachine = setup({
       // A slot that came before the session goes back.
       slotAt: until === undefined ? context.slotAt : undefined,
     })),
-    rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
+    rememberSession: assign(({ context }, { session, worktree, at }: OpenSessionOutput) => ({
       session,
+      ...(worktree && { job: { ...context.job, worktree } }),
       movedAt: undefined,
       // A slot that came early is of use only from now on.
       ...(context.slotAt !== undefined && { slotAt: at }),
@@ -170,6 +176,7 @@ export const jobMachine = setup({
       context.ending ? {} : { ending, endedAt: endOf(context, at), ...waitOver(context, at) },
     ),
     keepAnswer: assign(({ context }, answer: PromptChildOutput) => ({
+      ...withWorktree(context, answer),
       ending: answer.error ? { state: "failed", error: answer.error } : { state: "done" },
       endedAt: endOf(context, answer.at),
       // A follow-up that fails leaves the earlier answer in place.
@@ -185,6 +192,7 @@ export const jobMachine = setup({
     // The total clock runs on; nothing that its child has opened is left.
     keepToCheck: assign(({ context }, answer: PromptChildOutput) => ({
       answer,
+      ...withWorktree(context, answer),
       remainingMs: remainingAt(context, answer.at),
       deadlineAt: answer.at + remainingAt(context, answer.at),
       idleAt: undefined,
@@ -208,7 +216,8 @@ export const jobMachine = setup({
     keepCheckedAnswer: assign(({ context }, { at }: { at: number }) => checkedAnswer(context, at)),
     // The child was never asked.
     keepEarlierText: assign({ text: ({ context: { job } }) => (job.earlier ? job.earlier.text : "") }),
-    keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
+    keepPartialText: assign(({ context }, { text, usage, worktree }: StopChildOutput) => ({
+      ...withWorktree(context, { worktree }),
       text: context.answer
         ? withUndelivered(context, context.answer.text)
         : (context.job.earlier?.text ?? text),
@@ -833,6 +842,9 @@ function checkInput({ job, session, check: last, answer }: JobContext): CheckInp
 }
 
 /** The answer counts as it is, or as the check has found it wanting. */
+const withWorktree = ({ job }: JobContext, { worktree }: Pick<PromptChildOutput, "worktree">) =>
+  worktree ? { job: { ...job, worktree } } : {}
+
 function checkedAnswer(context: JobContext, at: number): Partial<JobContext> {
   const { job, answer, check } = context
   if (!answer || !check) return {}
@@ -972,16 +984,27 @@ function notOpened(context: JobContext, thrown: unknown): Decision {
   return ending.error?.kind === "create" ? unopened(context, ending.error.message, at) : { ending, at }
 }
 
+const isToGetWorktree = ({ isolation, worktree }: JobInput) =>
+  isolation !== undefined && worktree === undefined
+
+const openLimitOf = (job: JobInput) => (isToGetWorktree(job) ? isolationLimit : openLimit)
+
 function openedTooLate(context: JobContext): Decision {
   const { job, movedAt = job.askedAt } = context
-  return unopened(context, openedLate(), movedAt + openLimit)
+  const limit = openLimitOf(job)
+  const at = movedAt + limit
+  if (!isToGetWorktree(job)) return unopened(context, openedLate(limit), at)
+  const message = `its worktree and its child session were not made within ${inSeconds(limit)}`
+  return { ending: { state: "failed", error: { kind: "isolation", message } }, at }
 }
 
 function movedTooLate(context: JobContext): Decision {
-  return unopened(context, openedLate(), context.startedAt ?? context.job.askedAt)
+  const { job, startedAt = job.askedAt } = context
+  return unopened(context, openedLate(openLimitOf(job)), startedAt)
 }
 
-const openedLate = () => `opencode did not make the child session within ${inSeconds(openLimit)}`
+const openedLate = (limit: number) =>
+  `opencode did not make the child session within ${inSeconds(limit)}`
 
 /** Of a job that has left a model, the reason why is that of its failure too. */
 function unopened({ job }: JobContext, why: string, at: number): Decision {

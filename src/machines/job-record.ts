@@ -60,6 +60,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     formerItems: context.formerItems,
     needs: job.needs,
     wentOn: job.wentOn,
+    worktree: job.worktree,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,
     attempts: job.attempts?.length ? job.attempts : undefined,

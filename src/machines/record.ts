@@ -40,6 +40,7 @@ export const JobError = z.object({
     "schema", // the answer did not have the asked shape
     "check", // the command that was to show that the work is done did not pass
     "dependency", // a job this one waited for did not end as `done`
+    "isolation", // it could not be given a worktree of its own, or could not have worked in it
     "interrupted", // opencode stopped, or somebody aborted the child session
     "total", // timedOut: the job's total time ran out
     "idle", // timedOut: no activity of the child
@@ -100,6 +101,31 @@ export const Need = z.object({
   on: z.enum(["done", "ended"]),
 })
 export type Need = z.infer<typeof Need>
+
+/**
+ * That a job works in a git worktree of its own: one with all that its owner has, or one that starts from where another
+ * job of the same owner has ended.
+ */
+export const Isolation = z.union([z.literal("worktree"), z.strictObject({ from: z.string().regex(JOB_ID) })])
+export type Isolation = z.infer<typeof Isolation>
+
+/** A git worktree of a job's own. The fields that may be absent are there once what the job did in it is committed. */
+export const Worktree = z.object({
+  /** Absolute, without symbolic links. */
+  directory: z.string(),
+  branch: z.string(),
+  /** The commit that the branch started from. */
+  base: z.string(),
+  /** The last one of the branch. */
+  commit: z.string().optional(),
+  /** What changed from `base` to `commit`. */
+  files: count.optional(),
+  insertions: count.optional(),
+  deletions: count.optional(),
+  /** Files that other jobs of the same owner have changed as well, in worktrees of theirs. */
+  overlaps: z.array(z.object({ job: z.string().regex(JOB_ID), files: z.array(z.string()) })).optional(),
+})
+export type Worktree = z.infer<typeof Worktree>
 
 /** A model that was tried before the one that the job has now, and why it was left. */
 export const Attempt = z.object({
@@ -193,6 +219,8 @@ export const JobRecord = z.object({
   needs: z.array(Need).optional(),
   /** This run began by itself: what it needs had failed it before, and was done after all. */
   wentOn: z.literal(true).optional(),
+  /** Where it works, where that is not its owner's directory. */
+  worktree: Worktree.optional(),
   /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */
   holdUntil: epochMs.optional(),
   /** The models that were tried before `model`, oldest first. */

@@ -15,6 +15,7 @@ import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
+import { Isolation } from "./isolation/isolation.ts"
 import { type Options, readOptions } from "./options.ts"
 import { Budgets } from "./owners/budgets.ts"
 import { createConversations } from "./owners/conversations.ts"
@@ -93,6 +94,7 @@ export function createProduct(settings: ProductOptions): Product {
     void log("info", loadedLine(options))
     host.problems.subscribe(tell)
     void parts.recovery.everybody()
+    void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
   }, 0)
 
   return {
@@ -153,11 +155,13 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     reportError,
   })
   const endLog = host.toast ? () => {} : logRequests({ host, records: ledger })
+  const isolation = new Isolation({ host, records: ledger })
   const effects = childEffects({
     host,
     turns,
     store,
     records: ledger,
+    isolation,
     warn: toasts.show,
     jobTools: JOB_TOOLS,
     runItems: (child, signal) => items.run(child, signal),
@@ -218,6 +222,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   const messenger = createMessenger({
+    isolation,
     troupe,
     host,
     turns,
@@ -261,6 +266,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   })
   const terminal = serveTerminal({ host, troupe, messenger, turns, budgets, link: inspection.link })
   const tools = jobTools({
+    isolation,
     troupe,
     host,
     messenger,
@@ -300,6 +306,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     toasts,
     starts,
     recovery,
+    isolation,
     messenger,
     dependents,
     tools,

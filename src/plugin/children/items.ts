@@ -273,6 +273,7 @@ function itemJob(
       each?.description === undefined ? excerpt(item, longestNamed / 2) : withItem(each.description, item),
     rules,
     startedBy: each?.startedBy,
+    isolation: each?.isolation,
     needs: others.length > 0 ? others : undefined,
     timeoutMs: each?.timeoutMs ?? group.timeoutMs,
     idleMs: each?.idleMs ?? group.idleMs,

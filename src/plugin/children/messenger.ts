@@ -19,6 +19,7 @@ export type MessengerOptions = {
   store: JobStore
   /** Which results their owners have, or have in the answer of another call. */
   inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
+  isolation: { isThere(worktree: Worktree): boolean }
   /** Why a job may not run again, where that is so. */
   budgets: { refusalFor(record: JobRecord): string | undefined }
   options: Options
@@ -57,6 +58,7 @@ const elsewhere = ({ id }: JobRecord) =>
   `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
 
 export function createMessenger({
+  isolation,
   troupe,
   host,
   turns,
@@ -100,7 +102,11 @@ export function createMessenger({
     return sending
   }
 
-  async function reach({ id, session }: JobRecord): Promise<void> {
+  async function reach({ id, session, worktree }: JobRecord): Promise<void> {
+    if (worktree && !isolation.isThere(worktree))
+      throw new Error(
+        `the worktree of ${id} was removed (${worktree.directory}), so it cannot continue: start a new job. Nothing was sent.`,
+      )
     if (session !== "" && isGone(await host.session(session)))
       throw new Error(
         `the session of ${id} was deleted, so it cannot continue: start a new job. Nothing was sent.`,
@@ -202,6 +208,8 @@ export function createMessenger({
       // Where it was never asked, it has said nothing that a fresh session would not know.
       fallbacks: record.startedAt === undefined ? stored?.fallbacks : undefined,
       attempts: record.attempts,
+      worktree: record.worktree,
+      isolation: isUnasked ? stored?.isolation : undefined,
       schema: stored?.schema,
       each: stored?.each,
       hasToPass: stored?.hasToPass,

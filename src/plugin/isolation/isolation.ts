@@ -6,7 +6,6 @@ import type { Host } from "../host/port.ts"
 import type { Prepared } from "../worktrees/apply/apply.ts"
 import type { Work } from "../worktrees/apply/plan.ts"
 import type { Discard } from "../worktrees/discard.ts"
-import { WorktreeError } from "../worktrees/errors.ts"
 import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 
 /** A worktree whose job's work is all committed on its branch. */
@@ -58,7 +57,6 @@ export class Isolation {
   async seal(job: Job, signal?: AbortSignal): Promise<SealedWorktree> {
     const { id, owner, worktree } = job
     if (!worktree) throw new Error("it has no worktree of its own")
-    this.requireThere(worktree)
     const message = `${job.description}\n\nWork of job ${id}, committed by opencode-troupe.`
     const { directory, branch, base } = worktree
     const { commit, files, insertions, deletions } = await this.#worktrees.seal(directory, message, { signal })
@@ -79,10 +77,9 @@ export class Isolation {
     }
   }
 
-  /** @throws Error where somebody has removed it */
-  requireThere({ directory, branch }: Worktree): void {
-    if (existsSync(directory)) return
-    throw new WorktreeError("gone", `its worktree is gone (${directory}, branch ${branch})`, "start a new job")
+  /** Whether nobody has removed it. */
+  isThere({ directory }: Worktree): boolean {
+    return existsSync(directory)
   }
 
   /** What applying jobs to their owner's files would do. */

@@ -237,9 +237,9 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, each, item, hasToPass, fallbacks, ownerAgent, ...others } = stored
+  const { record, prompt, variant, schema, each, item, isolation, hasToPass, fallbacks, ownerAgent, ...others } = stored
   const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
-  const { id, owner, batch, budget, description, agent, model, attempts, needs, wentOn, run, createdAt } =
+  const { id, owner, batch, budget, description, agent, model, attempts, needs, wentOn, worktree, run, createdAt } =
     record
   return {
     id,
@@ -252,6 +252,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     model,
     variant,
     schema,
+    isolation: run === 1 ? isolation : undefined,
     hasToPass,
     checked: redIn(stored.checking),
     // A follow-up means nothing in a session of its own.
@@ -263,6 +264,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     mayStartJobs,
     needs,
     wentOn,
+    worktree,
     createdAt,
     askedAt,
     run,

@@ -53,12 +53,15 @@ const Fields = z.object({
     .object({
       from: z.string(),
       path: z.string().optional(),
+      isolation: Isolation.optional(),
       startedBy: z.object({ message: z.string(), call: z.string().optional(), agent: z.string() }).optional(),
       description: z.string().optional(),
       timeoutMs: z.number().positive(),
       idleMs: z.number().positive(),
     })
     .optional(),
+  /** Where it is to work, see `JobInput`. */
+  isolation: Isolation.optional(),
   /** What has to pass before it is done. */
   hasToPass: Check.optional(),
   /**
@@ -103,6 +106,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     fallbacks: job.fallbacks,
     schema: job.schema,
     each: job.each,
+    isolation: job.isolation,
     hasToPass: job.hasToPass,
     item: job.item,
     mayStartJobs: job.mayStartJobs ?? false,
@@ -117,7 +121,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, wentOn } = job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, wentOn, worktree } = job
   const { run, createdAt, earlier, hasToPass } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
@@ -133,6 +137,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     needs,
     ...(hasToPass && !each && { check: { command: hasToPass.command, rounds: 0, output: "" } }),
     wentOn,
+    worktree,
     state: "created",
     run,
     createdAt,

@@ -67,6 +67,11 @@ const Task = z.strictObject({
     .optional()
     .describe("JSON Schema of its result"),
   check: check.optional(),
+  isolation: z
+    .union([z.literal("worktree"), z.strictObject({ from: jobId })])
+    .meta({ requirement: '"worktree", or {from: the id of a job that has one}' })
+    .optional()
+    .describe("Own git worktree and branch; from: of that job's end"),
 })
 export type Task = z.infer<typeof Task>
 
@@ -94,6 +99,10 @@ export const CancelArguments = {
   ids,
   all: z.boolean().optional(),
   reason: z.string().optional(),
+}
+export const ApplyArguments = {
+  ids: z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }),
+  discard: z.boolean().optional().describe("Remove their worktrees instead"),
 }
 export const SendArguments = {
   id: z.string(),

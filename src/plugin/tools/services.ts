@@ -4,6 +4,7 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { Dependents } from "../children/dependents.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Host } from "../host/port.ts"
+import type { Isolation } from "../isolation/isolation.ts"
 import type { Options } from "../options.ts"
 import type { Budgets } from "../owners/budgets.ts"
 import type { Conversations } from "../owners/conversations.ts"
@@ -18,6 +19,7 @@ export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
+  isolation: Isolation
   inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
   budgets: Pick<Budgets, "refusal" | "limitsCost" | "isLimited" | "standing" | "notes">

@@ -78,6 +78,7 @@ describe("What the model sees of", () => {
                 required: ["command"],
                 description: "Must exit with 0 before it is done; else its output goes back, attempts times",
               },
+              isolation: { type: "string", const: "worktree", description: "A git worktree of its own" },
             },
           },
         },

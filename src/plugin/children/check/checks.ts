@@ -13,7 +13,7 @@ export const longestCheckMs = 10 * 60_000
 export type ChecksOptions = {
   host: Pick<Host, "agents" | "session">
   store: Pick<JobStore, "read" | "saveChecking">
-  /** Where the commands run. */
+  /** Where the commands of jobs run that have no worktree of their own. */
   directory: string
   run?: typeof runCommand
   now: () => number
@@ -39,7 +39,8 @@ export function createChecks({ host, store, directory, run = runCommand, now }: 
     signal.throwIfAborted()
     const begun = { answer: answer.id, round }
     await store.saveChecking(session, begun)
-    const result = await run(check.command, { directory, limitMs: longestCheckMs, signal })
+    const place = input.job.worktree?.directory ?? directory
+    const result = await run(check.command, { directory: place, limitMs: longestCheckMs, signal })
     // The id of what its child may be told next sorts behind its answer, wherever the clock was set.
     const output = { ...result, endedAt: Math.max(now(), answer.at + 1) }
     await store.saveChecking(session, { ...begun, result: output })

@@ -101,10 +101,16 @@ function jobOf(
     run: 1,
     ...(task.each && !Array.isArray(task.each)
       ? {
-          each: { ...task.each, startedBy: job.startedBy, description: task.description, ...times },
+          each: {
+            ...task.each,
+            isolation: task.isolation,
+            startedBy: job.startedBy,
+            description: task.description,
+            ...times,
+          },
           timeoutMs: longestMs,
           idleMs: longestMs,
         }
-      : times),
+      : { ...times, isolation: task.isolation }),
   }
 }
