@@ -68,7 +68,8 @@ class Reader {
         }
         from = this.#at
       } else if (character === ";" || character === "|" || (character === "&" && !this.#isOfRedirect())) {
-        const [operator = character] = /^(?:&&|\|\||\|&|\|)/.exec(this.#line.slice(this.#at, this.#at + 2)) ?? []
+        const [operator = character] =
+          /^(?:&&|\|\||\|&|\|)/.exec(this.#line.slice(this.#at, this.#at + 2)) ?? []
         end(operator !== ";" && operator !== "&")
         this.#at += operator.length
         from = this.#at
