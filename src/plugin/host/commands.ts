@@ -17,6 +17,9 @@ const keywords = /^(?:(?:if|then|elif|else|while|until|do|time|!|\{|\(|\))(?=\s|
 const noCommand = /^(?:(?:fi|done|esac|\}|\)+)(?:\s.*)?|(?:for|select|case|function)\s.*|)$/s
 const assignments = /^(?:[A-Za-z_][A-Za-z0-9_]*\+?=(?:[^\s'"\\]|'[^']*'|"(?:[^"\\]|\\.)*"|\\.)*\s*)+$/s
 
+const redirects =
+  /(?:\s*(?:\d*(?:>>|>\||>&|<&|<>|<|>)|&>>?)\s*(?:[^\s'"\\<>]|'[^']*'|"(?:[^"\\]|\\.)*"|\\.)+)+$/s
+
 type Found = { from: number; text: string }
 
 class Reader {
@@ -35,7 +38,12 @@ class Reader {
   /** Up to the end of the line, or to the one that closes what this stands in. */
   read(close?: ")" | "`"): void {
     let from = this.#at
-    const end = () => this.#take(from, this.#at)
+    /** Whether what is read belongs to the command before it, by `&&` or `|`. */
+    let isJoined = false
+    const end = (joins = false) => {
+      this.#take(from, this.#at, isJoined && !joins)
+      isJoined = joins
+    }
     for (let depth = 0; this.#at < this.#line.length; ) {
       const character = this.#line[this.#at]
       if (character === close && depth === 0) {
@@ -60,8 +68,10 @@ class Reader {
         }
         from = this.#at
       } else if (character === ";" || character === "|" || (character === "&" && !this.#isOfRedirect())) {
-        end()
-        this.#at++
+        const [operator = character] =
+          /^(?:&&|\|\||\|&|\|)/.exec(this.#line.slice(this.#at, this.#at + 2)) ?? []
+        end(operator !== ";" && operator !== "&")
+        this.#at += operator.length
         from = this.#at
       } else if (character === "(" || character === ")") {
         depth += character === "(" ? 1 : -1
@@ -159,8 +169,10 @@ class Reader {
     }
   }
 
-  #take(from: number, to: number): void {
-    let text = this.#line.slice(from, to).trim()
+  /** @param isLast it ends several that are joined: where all of them write to is not asked for, as opencode has it */
+  #take(from: number, to: number, isLast: boolean): void {
+    const whole = this.#line.slice(from, to).trim()
+    let text = isLast && !whole.includes("<<") ? whole.replace(redirects, "") : whole
     for (let before = ""; before !== text; ) {
       before = text
       text = text.replace(keywords, "")

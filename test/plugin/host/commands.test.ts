@@ -7,6 +7,8 @@ describe("The commands in a line for the shell", () => {
     ["cd app && npm ci; npm test | tee log &", ["cd app", "npm ci", "npm test", "tee log"]],
     ["npm test > log 2>&1 || cat log", ["npm test > log 2>&1", "cat log"]],
     ["make &> log", ["make &> log"]],
+    ["a > x && b >> y 2>&1; c < z", ["a > x", "b", "c < z"]],
+    ["a | b > 'x y'", ["a", "b"]],
     ["CI=1 NAME='a b' npm test", ["CI=1 NAME='a b' npm test"]],
     ["one\ntwo", ["one", "two"]],
     ['git commit -m "a && b; c"', ['git commit -m "a && b; c"']],
