@@ -1003,8 +1003,7 @@ function movedTooLate(context: JobContext): Decision {
   return unopened(context, openedLate(openLimitOf(job)), startedAt)
 }
 
-const openedLate = (limit: number) =>
-  `opencode did not make the child session within ${inSeconds(limit)}`
+const openedLate = (limit: number) => `opencode did not make the child session within ${inSeconds(limit)}`
 
 /** Of a job that has left a model, the reason why is that of its failure too. */
 function unopened({ job }: JobContext, why: string, at: number): Decision {

@@ -1,6 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
 import { endOf, openNeeds, standingOf } from "../../machines/needs.ts"
-import { hasEnded, type JobKey, type JobRecord, type Need } from "../../machines/record.ts"
+import { hasEnded, type JobKey, type JobRecord, type Need, type Worktree } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { type Host, isGone, type ModelChoice, type ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"

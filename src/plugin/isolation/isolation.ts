@@ -43,12 +43,16 @@ export class Isolation {
    * Has a job start from where another one has ended, if that is what it is to start from and nobody has worked in its
    * worktree yet.
    */
-  async startFrom(job: Pick<JobInput, "owner" | "isolation" | "worktree">, signal: AbortSignal): Promise<Worktree> {
+  async startFrom(
+    job: Pick<JobInput, "owner" | "isolation" | "worktree">,
+    signal: AbortSignal,
+  ): Promise<Worktree> {
     const { worktree, isolation, owner } = job
     if (!worktree) throw new Error("it has no worktree of its own: start it as a new job")
     if (typeof isolation !== "object") return worktree
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
-    if (!other?.worktree) throw new Error(`${isolation.from} has no worktree to start from: start it with isolation`)
+    if (!other?.worktree)
+      throw new Error(`${isolation.from} has no worktree to start from: start it with isolation`)
     const { commit } = await this.seal(other, signal)
     return { ...worktree, ...(await this.#worktrees.startFrom(worktree.directory, commit, { signal })) }
   }
@@ -59,12 +63,15 @@ export class Isolation {
     if (!worktree) throw new Error("it has no worktree of its own")
     const message = `${job.description}\n\nWork of job ${id}, committed by opencode-troupe.`
     const { directory, branch, base } = worktree
-    const { commit, files, insertions, deletions } = await this.#worktrees.seal(directory, message, { signal })
+    const { commit, files, insertions, deletions } = await this.#worktrees.seal(directory, message, {
+      signal,
+    })
     const others = this.#records.of(owner).flatMap((other) => {
       const place = other.id === id ? undefined : other.worktree?.directory
       return place === undefined ? [] : [{ job: other.id, directory: place }]
     })
-    const overlaps = files > 0 && others.length > 0 ? await this.#worktrees.overlaps(directory, others, { signal }) : []
+    const overlaps =
+      files > 0 && others.length > 0 ? await this.#worktrees.overlaps(directory, others, { signal }) : []
     return {
       directory,
       branch,

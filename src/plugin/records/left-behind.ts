@@ -237,10 +237,35 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, each, item, isolation, hasToPass, fallbacks, ownerAgent, ...others } = stored
+  const {
+    record,
+    prompt,
+    variant,
+    schema,
+    each,
+    item,
+    isolation,
+    hasToPass,
+    fallbacks,
+    ownerAgent,
+    ...others
+  } = stored
   const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
-  const { id, owner, batch, budget, description, agent, model, attempts, needs, wentOn, worktree, run, createdAt } =
-    record
+  const {
+    id,
+    owner,
+    batch,
+    budget,
+    description,
+    agent,
+    model,
+    attempts,
+    needs,
+    wentOn,
+    worktree,
+    run,
+    createdAt,
+  } = record
   return {
     id,
     owner,

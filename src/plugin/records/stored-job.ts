@@ -3,6 +3,7 @@ import type { JobInput } from "../../machines/events.ts"
 import {
   Check,
   CheckResult,
+  Isolation,
   JobRecord,
   NO_USAGE,
   RECORD_VERSION,

@@ -1,17 +1,11 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
 import { wordsOf } from "../util/error-words.ts"
-import type { SealedWorktree } from "../isolation/isolation.ts"
 import type { Refusal } from "../worktrees/apply/apply.ts"
 import { ApplyArguments, readArguments } from "./arguments.ts"
 import { discarder } from "./discard.ts"
+import { counted, type Isolated, mostFiles } from "./isolated.ts"
 import { find, listed, type Services, withoutText } from "./services.ts"
-
-/** A job whose work is in a worktree, all of it committed. */
-export type Isolated = { record: JobRecord; worktree: SealedWorktree }
-
-/** How many files are named at most. */
-export const mostFiles = 20
 
 /**
  * Brings what jobs have done in worktrees of their own into their owner's files, or throws it away: all that is named,
@@ -44,7 +38,8 @@ type Refused = { id: string; reason: string }
 
 function refusedAtOnce(record: JobRecord): Refused[] {
   const { id, worktree } = record
-  if (!worktree) return [{ id, reason: "it has no worktree of its own: what it did is in the project already" }]
+  if (!worktree)
+    return [{ id, reason: "it has no worktree of its own: what it did is in the project already" }]
   if (!hasEnded(record)) return [{ id, reason: "it is still at work: wait for it or cancel it" }]
   return []
 }
@@ -92,8 +87,6 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
     metadata: { jobs: withoutText(records), files: files.slice(0, 200) },
   }
 }
-
-export const counted = (files: number) => (files === 1 ? "1 file" : `${files} files`)
 
 const reasons: Record<Refusal["reason"], string> = {
   conflict: "in conflict",

@@ -1,6 +1,6 @@
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import type { Holdings } from "../worktrees/holdings.ts"
-import { counted, type Isolated, mostFiles } from "./apply.ts"
+import { counted, type Isolated, mostFiles } from "./isolated.ts"
 import { listed, type Services, withoutText } from "./services.ts"
 
 /**
@@ -29,7 +29,11 @@ export function discarder() {
     const jobs = withoutText(isolated.map(({ record }) => record))
     if (losses.some((each) => !said.has(each))) {
       for (const each of losses) said.add(each)
-      const lines = ["Nothing was discarded yet. This would be lost:", ...losses, "The same call once more does it."]
+      const lines = [
+        "Nothing was discarded yet. This would be lost:",
+        ...losses,
+        "The same call once more does it.",
+      ]
       return { title: "nothing discarded yet", output: lines.join("\n"), metadata: { jobs } }
     }
     const lines: string[] = []

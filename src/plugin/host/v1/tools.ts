@@ -56,6 +56,17 @@ function pluginTool({ description, arguments: given, run }: Tool): ToolDefinitio
             })
           return decided(context.abort, asked)
         },
+        askToEdit: (_root, files) => {
+          // Within the repository, as opencode's own tool names them.
+          const asked = () =>
+            context.ask({
+              permission: "edit",
+              patterns: [...files],
+              always: ["*"],
+              metadata: { filepath: files.join(", "), diff: "" },
+            })
+          return decided(context.abort, asked)
+        },
         askToRun: async (command) => {
           for (const asked of requestsToRun(command, context)) {
             const outcome = await decided(context.abort, () => context.ask(asked))

@@ -90,7 +90,7 @@ export function decodeStartCheck(given: unknown): StartCheck | undefined {
 export type BuiltInTool = { id: string; execute(given: object, call: Call): Promise<unknown> }
 
 /** The one of this name, where there is one. */
-export function decodeTool(tools: unknown, name: "subagent" | "shell"): BuiltInTool | undefined {
+export function decodeTool(tools: unknown, name: "subagent" | "shell" | "edit"): BuiltInTool | undefined {
   const named = z
     .array(Named)
     .parse(tools)

@@ -19,12 +19,14 @@ import type {
   HostSession,
   ModelChoice,
   NewSession,
+  PermissionRule,
   Prompt,
   Result,
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
 import type { Context } from "./api.ts"
+import { AskedThrough } from "./asked-through.ts"
 import { BegunDeliveries } from "./begun-deliveries.ts"
 import type { Call, StartCheck } from "./calls.ts"
 import { Children, splitModel } from "./children.ts"
@@ -39,6 +41,7 @@ import {
   lastEndIn,
   OUR_KEY,
 } from "./decode.ts"
+import { askToEdit } from "./edit-permission.ts"
 import { decodeChanges } from "./files.ts"
 import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
@@ -47,7 +50,7 @@ import { Reader } from "./reading.ts"
 import { decodePermissions, Forms, inputIn, permissionRequest } from "./requests.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
-import { ShellPermission } from "./shell-permission.ts"
+import { askToRun } from "./shell-permission.ts"
 import { shownMessages } from "./shown.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { type Channel, openChannel } from "./terminal.ts"
@@ -91,6 +94,8 @@ export type HostOfTwo = Host & {
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
   /** Asks for the permission to run a command in the shell. */
   askToRun(call: Call, command: string): Promise<StartPermission>
+  /** Asks for the permission to change files. */
+  askToEdit(call: Call, root: string, files: readonly string[]): Promise<StartPermission>
   /** Whether a person is to be asked for a permission. */
   decide(check: StartCheck): void
 }
@@ -144,7 +149,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     reader,
     warn: (problem) => problems.add(problem),
   })
-  const shellPermission = new ShellPermission({ context, reader })
+  const through = new AskedThrough()
+
+  async function rulesOf({ sessionID, agent }: Call): Promise<PermissionRule[]> {
+    const [agents, session] = await Promise.all([agentsIn(await directoryOf(sessionID)), load(sessionID)])
+    return [...(agents.find(({ name }) => name === agent)?.rules ?? []), ...session.rules]
+  }
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
@@ -490,7 +500,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       const { type, session: id } = event
       underWay.hear(event)
       children.hear(event)
-      shellPermission.hear(event)
+      through.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -531,7 +541,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     },
 
     askToStart: (...asked) => children.askToStart(...asked),
-    askToRun: (running, command) => shellPermission.ask(running, command),
+    askToRun: (running, command) => askToRun({ context, reader, through }, running, command),
+    askToEdit: (running, root, files) =>
+      askToEdit({ context, reader, through, rulesOf }, running, root, files),
     decide: (check) => children.decide(check),
   }
 }

@@ -48,6 +48,7 @@ const ownerSession = {
     value: {
       id,
       title: "",
+      directory: "/project",
       isReverted: false,
       rules: [],
       usage: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 },
