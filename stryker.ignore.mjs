@@ -174,18 +174,18 @@ const exceptions = [
     reason: "it spares the rest, which says the same",
   },
   {
-    file: "src/util/parse.ts",
+    file: "src/util/out-of-place.ts",
     within: 'typeof step === "symbol"',
     reason: "no field's name is a symbol, which the compiler cannot see",
   },
   {
-    file: "src/util/parse.ts",
+    file: "src/util/out-of-place.ts",
     within: "schema.properties?.[step]",
     reason: "what has the field in a value has fields, which the compiler cannot see",
   },
   {
-    file: "src/util/parse.ts",
-    within: "Array.isArray(next)",
+    file: "src/util/out-of-place.ts",
+    within: "!Array.isArray(given)",
     reason: "no schema is a tuple, which the compiler cannot see",
   },
   {

@@ -1,7 +1,7 @@
 import { fromPromise, type PromiseActorLogic } from "xstate"
 import * as z from "zod"
 import type { JobInput } from "./events.ts"
-import { JobError, type JobRecord, type Usage, type Worktree } from "./record.ts"
+import { boundedMessage, JobError, type JobRecord, type Usage, type Worktree } from "./record.ts"
 
 /**
  * What a job has done in the world outside. Each effect is JSON in, JSON out, and heeds `signal`: it aborts when the
@@ -60,6 +60,8 @@ export type Answer = {
   isTruncated?: true
   /** What `text` says as data, where the job has a schema. */
   structured?: JobRecord["structured"]
+  /** Of a group. */
+  formerItems?: JobRecord["formerItems"]
   usage?: Usage | undefined
   error?: JobError | undefined
   /** With `error`: the model cannot be had, for want of a key or a quota, for instance. Another one may do. */
@@ -109,7 +111,7 @@ async function stamped<T>(kind: JobError["kind"], now: () => number, run: () => 
     return { ...output, at: now() }
   } catch (thrown) {
     const known = JobError.safeParse(thrown)
-    const error: JobError = known.success ? known.data : { kind, message: messageOf(thrown) }
+    const error: JobError = known.success ? known.data : { kind, message: boundedMessage(messageOf(thrown)) }
     throw { ...error, at: now() }
   }
 }

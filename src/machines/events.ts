@@ -86,6 +86,10 @@ export type JobInput = {
    * description are those of the items' jobs.
    */
   each?: EachItem | undefined
+  /** For one of the items that another job has found: what that is known by again. */
+  item?: string | undefined
+  /** This run begins by itself, once what the job needs is done after all. */
+  wentOn?: true | undefined
   /** Its child was asked in an earlier process: whatever it needed had ended, and is not waited for again. */
   hasBegun?: true | undefined
   createdAt: number
@@ -93,8 +97,10 @@ export type JobInput = {
   askedAt: number
   /** 1 for a new job; each follow-up counts up. */
   run: number
-  /** The child session of an earlier run. */
+  /** The child session of an earlier run or process. */
   session?: string | undefined
+  /** Nobody has asked anything in that session: the job can leave it for another model's. */
+  isUnasked?: true | undefined
   /**
    * What earlier runs left: their text stays until this run has one of its own. What of it their owner has not been
    * given goes before that one.

@@ -38,6 +38,7 @@ export type JobContext = {
   /** The model's output limit cut the answer off. */
   isTruncated?: true | undefined
   structured?: JobRecord["structured"]
+  formerItems?: JobRecord["formerItems"]
   /** Why its model is left. */
   failure?: JobError | undefined
   /** How the job ends. The first decision stands. */

@@ -22,6 +22,7 @@ import {
   type Activity,
   type Ask,
   type Attempt,
+  boundedMessage,
   type EndedState,
   type JobError,
   type JobRecord,
@@ -173,6 +174,7 @@ export const jobMachine = setup({
         : (context.job.earlier?.text ?? answer.text),
       isTruncated: isAnswer(answer) ? answer.isTruncated : undefined,
       structured: answer.structured,
+      formerItems: answer.formerItems,
       usage: usageNow(context, answer.usage),
       ...waitOver(context, answer.at),
     })),
@@ -194,6 +196,8 @@ export const jobMachine = setup({
     nameNext: assign(({ context }) => ({ job: withNext(context, {}) })),
     moveOn: assign(({ context }, output: LeaveChildOutput & { at: number }) => movedOn(context, output)),
     passModelOver: assign(({ context }) => passedOver(context)),
+    // As with `nameNext`: a follow-up goes on with the next model, in the session that the job still has.
+    stayInSession: assign(({ context }) => stayed(context)),
     settle: assign({ deadlineAt: undefined, idleAt: undefined, asks: [], retry: undefined }),
   },
 }).createMachine({
@@ -233,16 +237,19 @@ export const jobMachine = setup({
             },
             onError: {
               target: "opened",
-              actions: {
-                type: "decideEnd",
-                params: ({ context, event }) => failure(context, event.error, "create"),
-              },
+              actions: [
+                { type: "decideEnd", params: ({ context, event }) => notOpened(context, event.error) },
+                "stayInSession",
+              ],
             },
           },
           after: {
             openLimit: {
               target: "opened",
-              actions: { type: "decideEnd", params: ({ context }) => openedTooLate(context) },
+              actions: [
+                { type: "decideEnd", params: ({ context }) => openedTooLate(context) },
+                "stayInSession",
+              ],
             },
           },
           on: {
@@ -615,16 +622,19 @@ export const jobMachine = setup({
                 ],
                 onError: {
                   target: "#job.prompting.stopping",
-                  actions: {
-                    type: "decideEnd",
-                    params: ({ context, event }) => failure(context, event.error, "create"),
-                  },
+                  actions: [
+                    { type: "decideEnd", params: ({ context, event }) => notOpened(context, event.error) },
+                    "stayInSession",
+                  ],
                 },
               },
               after: {
                 openLimit: {
                   target: "#job.prompting.stopping",
-                  actions: { type: "decideEnd", params: ({ context }) => movedTooLate(context) },
+                  actions: [
+                    { type: "decideEnd", params: ({ context }) => movedTooLate(context) },
+                    "stayInSession",
+                  ],
                 },
               },
               on: {
@@ -736,7 +746,7 @@ function tooLate({ retry, at }: Retrying): { failure: JobError; at: number } {
   const seconds = Math.round((retry.next - at) / 1000)
   const why =
     retry.attempt > mostRetries ? `it failed ${retry.attempt} times` : `its next try would be in ${seconds} s`
-  return { failure: { kind: "provider", message: `${retry.reason} (${why})` }, at }
+  return { failure: { kind: "provider", message: `${boundedMessage(retry.reason)} (${why})` }, at }
 }
 
 const unknownFailure: JobError = { kind: "provider", message: "no reason was given" }
@@ -776,7 +786,8 @@ function passedOver(context: JobContext): Partial<JobContext> {
 
 /** A session that an earlier run or process has left may have been asked already; the one that a move makes has not. */
 const isFreeToMove = ({ job, startedAt }: JobContext) =>
-  (job.session === undefined || startedAt !== undefined) && (job.fallbacks ?? []).some(isOfAnotherModel(job))
+  (job.session === undefined || job.isUnasked === true || startedAt !== undefined) &&
+  (job.fallbacks ?? []).some(isOfAnotherModel(job))
 
 /** A hold is for all variants of a model. */
 const isOfAnotherModel =
@@ -786,6 +797,14 @@ const isOfAnotherModel =
 
 const isHeldForLong = ({ holdUntil, heldAt = 0 }: Pick<JobContext, "holdUntil" | "heldAt">) =>
   holdUntil !== undefined && holdUntil - heldAt > longestPause
+
+/** No session was made for the next model: that the one before was left is no reason to look for it elsewhere. */
+function stayed({ job, session }: JobContext): Partial<JobContext> {
+  const left = job.attempts?.at(-1)
+  if (!left || left.session !== session) return {}
+  const { session: _session, usage: _usage, ...attempt } = left
+  return { job: { ...job, attempts: [...(job.attempts ?? []).slice(0, -1), attempt] } }
+}
 
 function withNext(context: JobContext, left: Pick<Attempt, "session" | "usage">): JobInput {
   const { job } = context
@@ -816,7 +835,7 @@ function pauseOf(event: JobEvent): number {
 type Cancel = { reason: string; kind?: CancelKind | undefined; at: number }
 
 function cancellation({ reason, kind = "cancelled", at }: Cancel): Decision {
-  return { ending: { state: "cancelled", error: { kind, message: reason } }, at }
+  return { ending: { state: "cancelled", error: { kind, message: boundedMessage(reason) } }, at }
 }
 
 function breach({ reason, at }: { reason: string; at: number }): Decision {
@@ -827,8 +846,13 @@ function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"
   const known = EffectFailure.safeParse(thrown)
   const { at, ...error } = known.success
     ? known.data
-    : { kind, message: String(thrown), at: context.startedAt ?? context.job.askedAt }
+    : { kind, message: boundedMessage(String(thrown)), at: context.startedAt ?? context.job.askedAt }
   return { ending: { state: error.kind === "cancelled" ? "cancelled" : "failed", error }, at }
+}
+
+function notOpened(context: JobContext, thrown: unknown): Decision {
+  const { ending, at } = failure(context, thrown, "create")
+  return ending.error?.kind === "create" ? unopened(context, ending.error.message, at) : { ending, at }
 }
 
 const isToGetWorktree = ({ isolation, worktree }: JobInput) =>
@@ -836,18 +860,29 @@ const isToGetWorktree = ({ isolation, worktree }: JobInput) =>
 
 const openLimitOf = (job: JobInput) => (isToGetWorktree(job) ? isolationLimit : openLimit)
 
-function openedTooLate({ job, movedAt = job.askedAt }: JobContext): Decision {
-  const limit = openLimitOf(job)
-  const within = inSeconds(limit)
-  const error: JobError = isToGetWorktree(job)
-    ? { kind: "isolation", message: `its worktree and its child session were not made within ${within}` }
-    : { kind: "create", message: `opencode did not make the child session within ${within}` }
-  return { ending: { state: "failed", error }, at: movedAt + limit }
+function openedTooLate(context: JobContext): Decision {
+  const { job, movedAt = job.askedAt } = context
+  const at = movedAt + openLimitOf(job)
+  if (!isToGetWorktree(job)) return unopened(context, openedLate(job), at)
+  const message = `its worktree and its child session were not made within ${inSeconds(isolationLimit)}`
+  return { ending: { state: "failed", error: { kind: "isolation", message } }, at }
 }
 
-function movedTooLate({ job, startedAt = job.askedAt }: JobContext): Decision {
-  const message = `opencode did not make a child session for ${job.model} within ${inSeconds(openLimitOf(job))}`
-  return { ending: { state: "failed", error: { kind: "create", message } }, at: startedAt }
+function movedTooLate(context: JobContext): Decision {
+  const { job, startedAt = job.askedAt } = context
+  return unopened(context, openedLate(job), startedAt)
+}
+
+const openedLate = (job: JobInput) =>
+  `opencode did not make the child session within ${inSeconds(openLimitOf(job))}`
+
+/** Of a job that has left a model, the reason why is that of its failure too. */
+function unopened({ job }: JobContext, why: string, at: number): Decision {
+  const left = job.attempts?.at(-1)
+  const message = left
+    ? `${left.error.message}. ${job.model} was not asked instead: ${why}. agents_send has it go on where the job is.`
+    : why
+  return { ending: { state: "failed", error: { kind: "create", message } }, at }
 }
 
 function notRepeated(context: JobContext, { changed, at }: LeaveChildOutput & { at: number }): Decision {

@@ -57,8 +57,10 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     waitedMs: context.waitedMs > 0 ? context.waitedMs : undefined,
     waitingSince: context.waitingSince,
     error: ending?.error,
+    formerItems: context.formerItems,
     needs: job.needs,
     worktree: job.worktree,
+    wentOn: job.wentOn,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,
     attempts: job.attempts?.length ? job.attempts : undefined,

@@ -150,12 +150,13 @@ export function isEndedBy(hold: Hold, { model, askedAt, ...job }: Answered): boo
 /**
  * The time of a provider's hold is over. Where the provider named it, that is the end of the hold. Where the provider
  * was believed no longer, one job is let through to try, and the others wait for what it is told, or for as long again.
+ * Where none wanted to in all that time, that is its end too.
  */
 export function passHold(limits: Limits, provider: string): Limits {
   const holds = limits.holds.flatMap((each): Hold[] => {
     if (each.provider !== provider) return [each]
     const isNamed = each.until - each.at < longestHold
-    return isNamed ? [] : [{ ...each, until: each.until + longestHold, trial: {} }]
+    return isNamed || isUntried(limits, each) ? [] : [{ ...each, until: each.until + longestHold, trial: {} }]
   })
   return { ...limits, holds }
 }
@@ -292,11 +293,16 @@ function isFull({ holders }: Limits, bound: Bound): boolean {
 }
 
 /** What keeps a claim from a slot: whoever comes first when somebody is to try does so. */
-function holdOf({ holds, holders }: Limits, claim: Claim): Hold | undefined {
-  if (holds.length === 0) return undefined
-  const hold = holds.find((each) => isHeldBy(each, claim))
-  return hold?.trial && !holders.some((holder) => isTrial(hold, holder)) ? undefined : hold
+function holdOf(limits: Limits, claim: Claim): Hold | undefined {
+  // Most of the time nothing is held, and many jobs may wait.
+  if (limits.holds.length === 0) return undefined
+  const hold = limits.holds.find((each) => isHeldBy(each, claim))
+  return hold && isUntried(limits, hold) ? undefined : hold
 }
+
+/** Somebody is to try, and nobody does. */
+const isUntried = ({ holders }: Limits, hold: Hold) =>
+  hold.trial !== undefined && !holders.some((holder) => isTrial(hold, holder))
 
 const isHeldBy = ({ provider }: Hold, { model, isFallback }: Claim) =>
   model !== undefined && !isFallback && isOfProvider(model, provider)

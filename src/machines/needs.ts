@@ -1,4 +1,5 @@
-import { ENDED_STATES, type EndedState, type JobRecord, type Need } from "./record.ts"
+import type { Records } from "./ledger.ts"
+import { ENDED_STATES, type EndedState, hasEnded, type JobRecord, type Need } from "./record.ts"
 
 /** How a job that others may need has ended, or that it is gone and never will. */
 export type NeedEnd = {
@@ -23,6 +24,17 @@ export function standingOf(need: Need, end: NeedEnd | undefined): Standing {
   if (!end) return "open"
   if (end.state === "gone") return "broken"
   return end.state === "done" || need.on === "ended" ? "met" : "broken"
+}
+
+/** What a job that is blocked still waits for, by id. */
+export function openNeeds(
+  { owner, needs = [] }: { owner: string; needs?: readonly Need[] | undefined },
+  records: Pick<Records, "get">,
+): string[] {
+  return needs.flatMap(({ id }) => {
+    const record = records.get(owner, id)
+    return record && hasEnded(record) ? [] : [id]
+  })
 }
 
 /** Why a job ends whose need did: the whole chain, from its own need to the first cause. */

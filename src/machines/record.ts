@@ -50,6 +50,17 @@ export const JobError = z.object({
 })
 export type JobError = z.infer<typeof JobError>
 
+/** Characters of somebody else's words in the message of an error: it goes into every answer and into the store. */
+const longestMessage = 2_000
+
+/** Why something failed in somebody else's words: providers may answer with whole pages. */
+export function boundedMessage(words: string): string {
+  if (words.length <= longestMessage) return words
+  // A character is there or it is not.
+  const kept = words.slice(0, longestMessage).replace(/[\uD800-\uDBFF]$/, "")
+  return `${kept}… (${words.length - kept.length} more characters)`
+}
+
 /** What the child session has used, over all its runs. Tokens, and cost in US dollars. */
 export const Usage = z.object({
   input: count,
@@ -177,10 +188,14 @@ export const JobRecord = z.object({
   error: JobError.optional(),
   /** It stands for the jobs of a list that another job has found, `id.1`, `id.2`, …, and is never prompted itself. */
   isGroup: z.literal(true).optional(),
+  /** On a group whose list has changed since an earlier run: those of its jobs whose items are no longer there, by id. */
+  formerItems: z.array(z.string().regex(JOB_ID)).optional(),
   /** What it waited or waits for, in the order in which it was asked for. */
   needs: z.array(Need).optional(),
   /** Where it works, where that is not its owner's directory. */
   worktree: Worktree.optional(),
+  /** This run began by itself: what it needs had failed it before, and was done after all. */
+  wentOn: z.literal(true).optional(),
   /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */
   holdUntil: epochMs.optional(),
   /** The models that were tried before `model`, oldest first. */
@@ -206,6 +221,10 @@ export type JobRecord = z.infer<typeof JobRecord>
 /** Whether a job of this id is one of those that this one stands for, given the same owner. */
 export const isItemOf = (id: string, group: string) =>
   id.startsWith(`${group}.`) && /^[1-9]\d*$/.test(id.slice(group.length + 1))
+
+/** Whether this group stands for a job of this id: not for one whose item its list no longer has. */
+export const standsFor = ({ id: group, isGroup, formerItems = [] }: JobRecord, id: string) =>
+  isGroup === true && isItemOf(id, group) && !formerItems.includes(id)
 
 /** The id of a job that one of this id would be an item of, if that job stands for others. */
 export const groupOf = (id: string): string | undefined => /^(.+)\.[1-9]\d*$/.exec(id)?.[1]

@@ -10,7 +10,7 @@ import { Ledger, type Records } from "./ledger.ts"
 import { type Concurrency, obstacleTo, providerOf } from "./limits.ts"
 import { endOf, type NeedEnd } from "./needs.ts"
 import { Prompts } from "./prompts.ts"
-import { hasEnded, type JobKey, type JobRecord, NO_USAGE } from "./record.ts"
+import { boundedMessage, hasEnded, type JobKey, type JobRecord, NO_USAGE } from "./record.ts"
 import { type Crash, supervisorMachine } from "./supervisor-machine.ts"
 import { systemMachine } from "./system-machine.ts"
 
@@ -223,7 +223,7 @@ function crashed(record: JobRecord, message: string, at: number): JobRecord {
     state: "failed",
     // The clock may have been set back: nothing ends before it began.
     endedAt: Math.max(at, kept.startedAt ?? kept.createdAt),
-    error: { kind: "prompt", message },
+    error: { kind: "prompt", message: boundedMessage(message) },
   }
 }
 

@@ -9,6 +9,7 @@ import { holdAgainOnChange } from "./children/held-again.ts"
 import { holdToOwner } from "./children/hold.ts"
 import { plainWorktrees } from "./children/isolation.ts"
 import { createItems } from "./children/items.ts"
+import { removeResults } from "./children/kept-results.ts"
 import { createMessenger } from "./children/messenger.ts"
 import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
@@ -231,6 +232,11 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     messenger,
     warn: (message) => void host.log("warn", message),
   })
+  // opencode may delete a child with its owner, and tell of that one alone.
+  ledger.onForgotten(({ session, attempts = [] }) => {
+    for (const each of [session, ...attempts.map((attempt) => attempt.session ?? "")])
+      void removeResults(each)
+  })
   const actors = () =>
     allActors(troupe.actors(), {
       turns: () => turns.actors(),
@@ -304,6 +310,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       conversations.hear(event)
       titles.hear(event)
       hearOwner(event)
+      if (event.type === "session.deleted") void removeResults(event.session)
     },
     async stop(): Promise<void> {
       recovery.stop()

@@ -114,6 +114,20 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(table, () => {
     ).toEqual([])
   })
 
+  // What a call may say is all that there is to say: none of its words is for this.
+  for (const [row, word] of [
+    ["limits by provider and model", /limit|concurrency|provider/i],
+    ["work that builds on other work", /need|depend|after|each|items/i],
+    ["results that are data", /schema|format|json|output/i],
+    ["another model where one cannot be had", /fallback|models|instead/i],
+    ["budget", /budget|token|cost/i],
+  ] as const) {
+    holds(row, "none", () => {
+      expect(Object.keys(offered.parameters)).toContain("prompt")
+      expect(Object.keys(offered.parameters).filter((name) => word.test(name))).toEqual([])
+    })
+  }
+
   holds("status, for the main agent", "none: it is told not to ask", async () => {
     expect(offered.ofSessions).toEqual(["subagent", "opencode.session_move", "opencode.session_rename"])
     const owner = await oc.session()

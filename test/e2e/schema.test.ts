@@ -49,7 +49,7 @@ describeBoth("Jobs whose answer is to fit a schema", ({ start, generation }) => 
     )
     const ended = await oc.callTool(owner, "agents_wait", {})
 
-    const unfit = "its answer does not fit the schema: colour must be equal to one of the allowed values"
+    const unfit = 'its answer does not fit: colour is "yellow": it must be one of "red", "blue"'
     expect(jobsOf(ended)).toMatchObject([
       { id: "door", state: "done", structured: { colour: "red" } },
       { id: "wall", state: "done", structured: { colour: "blue", size: 3 } },
@@ -62,6 +62,19 @@ describeBoth("Jobs whose answer is to fit a schema", ({ start, generation }) => 
     const [repair] = model.requests.filter(corrects("paint the wall"))
     expect(repair?.text).toContain("it has no JSON value")
     expect(model.requests.filter(corrects("paint the roof"))).toHaveLength(1)
+  })
+
+  test("are not started where nothing could check a field's name", async () => {
+    const uncheckable = JSON.parse('{"properties": {"__proto__": {"type": "number"}}}')
+    const owner = await oc.session()
+    const tasks = [{ id: "sun", prompt: "paint the sun", schema: uncheckable }]
+    const { output } = await oc.callTool(owner, "agents_start", { tasks })
+    expect(output).toContain(
+      generation === 1
+        ? // opencode itself reads no call that has it.
+          "Object contains forbidden prototype property"
+        : "Refused: sun: tasks[0].schema.properties.__proto__ is a name that cannot be checked",
+    )
   })
 
   test("keep it in follow-ups, and where a message comes in between", async () => {

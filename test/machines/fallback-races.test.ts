@@ -22,6 +22,7 @@ const tellings = [
   "cancel",
   "is asked later",
   "is put on hold",
+  "is put on hold for a year",
   "fails again and again",
   "asks",
   "works",
@@ -42,6 +43,8 @@ const concurrency = fc.constantFrom<Concurrency>(
   { total: 2, models: { "q/n": 1 } },
   { total: 2, providers: { p: 1 } },
 )
+
+const year = 31_536_000_000
 
 type Prompted = {
   job: string
@@ -153,8 +156,12 @@ async function run(scheduler: Scheduler, fates: Fate[], limits: Concurrency): Pr
         const job = { owner: "owner", id }
         const retry = { reason: "overloaded", attempt: 1, next: now() + 61_000 }
         if (telling === "cancel") troupe.cancel([job], "no longer needed")
-        if (telling === "works") troupe.tell(job, { type: "child.active", activity: { at: now() } })
+        if (telling === "works") {
+          troupe.answered(job, now())
+          troupe.tell(job, { type: "child.active", activity: { at: now() } })
+        }
         if (telling === "is put on hold") troupe.hold(job, now() + 120_000)
+        if (telling === "is put on hold for a year") troupe.hold(job, now() + year)
         if (telling === "is asked later") troupe.tell(job, { type: "child.retrying", at: now(), retry })
         if (telling === "fails again and again")
           troupe.tell(job, {
@@ -175,7 +182,8 @@ async function run(scheduler: Scheduler, fates: Fate[], limits: Concurrency): Pr
   for (let round = 0; round < 20; round++) {
     for (const { owner, id, asks = [] } of troupe.records.all())
       for (const ask of asks) troupe.tell({ owner, id }, { type: "child.answered", ask: ask.id, at: now() })
-    clock.increment(60_000)
+    // Together much less than a year.
+    clock.increment(1_200_000)
     await scheduler.waitIdle()
     await settled()
   }

@@ -206,16 +206,6 @@ describe("A job with fallbacks", () => {
       expect(troupe.calls.prompting).toHaveLength(1)
     })
 
-    it("fails where the session is not made, and where that takes too long", async () => {
-      await left()
-      await troupe.pass(30_000)
-      expect(troupe.record("j1")).toMatchObject({
-        state: "failed",
-        session: "ses_1",
-        error: { kind: "create", message: expect.stringContaining("q/n") },
-      })
-    })
-
     it("hears nothing of what the child that it leaves still does", async () => {
       await troupe.tell("j1", troupe.permission("p"))
       await troupe.tell("j1", troupe.spent(99))
@@ -223,6 +213,57 @@ describe("A job with fallbacks", () => {
       await opened("ses_2")
       expect(standing()).toBe("prompting.working")
       expect(troupe.record("j1").usage).toEqual(usage(6))
+    })
+  })
+
+  describe("whose next session is never there", () => {
+    beforeEach(async () => {
+      await start({}, { stops: false })
+      await troupe.answer("j1", noKey)
+      await left()
+    })
+
+    it.each<[string, string, () => Promise<unknown>]>([
+      [
+        "is not made",
+        "out of disk",
+        async () => {
+          troupe.opening("j1").reject({ kind: "create", message: "out of disk" })
+          await settled()
+        },
+      ],
+      ["takes too long", "opencode did not make the child session within 30 s", () => troupe.pass(30_000)],
+    ])(
+      "fails where that %s, says which model was not asked, and stays ready to ask it",
+      async (_, why, fail) => {
+        await fail()
+        troupe.stopping("j1").resolve({ text: "half", usage: usage(6) })
+        await settled()
+        expect(troupe.record("j1")).toMatchObject({
+          state: "failed",
+          session: "ses_1",
+          // What a follow-up goes on with.
+          model: "q/n",
+          error: {
+            kind: "create",
+            message:
+              `Invalid API key (HTTP 401). q/n was not asked instead: ${why}. ` +
+              "agents_send has it go on where the job is.",
+          },
+          // It has used nothing twice.
+          usage: usage(6),
+        })
+        expect(troupe.record("j1").attempts).toEqual([{ model: "p/m", error: noKey.error }])
+      },
+    )
+
+    it("is cancelled where it is, if the session that is being made never comes", async () => {
+      await troupe.cancel("j1")
+      await troupe.pass(30_000)
+      troupe.stopping("j1").resolve({ usage: usage(6) })
+      await settled()
+      expect(troupe.record("j1")).toMatchObject({ state: "cancelled", session: "ses_1", usage: usage(6) })
+      expect(troupe.record("j1").attempts).toEqual([{ model: "p/m", error: noKey.error }])
     })
   })
 
@@ -353,13 +394,38 @@ describe("A job with fallbacks", () => {
 
     it.each<[string, Partial<JobInput>]>([
       ["it has only other variants of the same", { fallbacks: [{ model: "p/m", variant: "low" }] }],
-      ["its session is of an earlier process, which may have asked it", { session: "ses_1" }],
+      ["its session is of an earlier run or process, which may have asked it", { session: "ses_1" }],
     ])("for an hour, where %s: waits", async (_, fields) => {
       await waiting(fields)
       if (!fields.session) await opened("ses_1")
       await held(hour)
       expect(standing()).toBe("created.queued")
     })
+
+    it.each([1, 2])(
+      "for an hour, in run %i in a session in which nobody was ever asked: the next one and the one after that take over",
+      async (run) => {
+        await waiting({
+          session: "ses_1",
+          isUnasked: true,
+          run,
+          fallbacks: [{ model: "q/n" }, { model: "r/o" }],
+        })
+        await troupe.start("v", { model: "q/n" })
+        await opened("ses_v", "v")
+        await held(hour)
+        expect(troupe.opening("j1").input).toMatchObject({
+          model: "q/n",
+          run,
+          attempts: [{ model: "p/m", session: "ses_1" }],
+        })
+        await opened("ses_2")
+        troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + hour)
+        await settled()
+        await opened("ses_3")
+        expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_3", job: { model: "r/o" } })
+      },
+    )
 
     it("for an hour, with one variant and another model left: asks the other model", async () => {
       await waiting({ fallbacks: [{ model: "p/m", variant: "low" }, { model: "q/n" }] })
@@ -431,12 +497,20 @@ describe("A job with fallbacks", () => {
       await troupe.pass(10_000)
       await held(hour)
       await troupe.pass(30_000)
+      const why = expect.stringMatching(/^p on hold until /)
       expect(troupe.record("j1")).toMatchObject({
         state: "failed",
         session: "ses_1",
-        error: { kind: "create" },
+        error: {
+          kind: "create",
+          message: expect.stringMatching(
+            /^p on hold until .+\. q\/n was not asked instead: opencode did not make the child session within 30 s\. agents_send has it go on where the job is\.$/,
+          ),
+        },
+        attempts: [{ model: "p/m", error: { kind: "provider", message: why } }],
         endedAt: troupe.now(),
       })
+      expect(troupe.record("j1").attempts?.[0]).not.toHaveProperty("session")
     })
 
     it("takes no slot for the model that it has left", async () => {

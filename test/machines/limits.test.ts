@@ -319,6 +319,11 @@ describe("A provider on hold", () => {
       expect(names(first.granted)).toEqual(["a1", "b1", "c1"])
     })
 
+    it("is on hold no longer where nobody has wanted to try for as long again", () => {
+      const { limits } = triedBy("b1 q/x")
+      expect(untils(passHold(limits, "p"))).toEqual([])
+    })
+
     it("is tried by whoever gets the next slot, where none is free", () => {
       const full = grant(
         requestedIn(hold(createLimits(1), told("a0", at + day)), "b1 q/x", "a1 p/x", "c1 p/x"),

@@ -152,7 +152,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "the jobs for items are started again that a restart has left",
       file: "src/plugin/children/items.ts",
-      edits: [{ from: "if (!there.has(id)) troupe.start", to: "troupe.start" }],
+      edits: [{ from: "if (known.every((each) => each.id !== id))", to: "" }],
       suites: [recoveryTests, graphTests],
     },
     {
@@ -1053,7 +1053,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "all jobs of a provider ask it at once that is believed no longer",
       file: "src/machines/limits.ts",
-      edits: [{ from: "return isNamed ? [] :", to: "return isNamed || true ? [] :" }],
+      edits: [
+        { from: "return isNamed || isUntried(limits, each) ? [] :", to: "return isNamed || true ? [] :" },
+      ],
       suites: [limitTests, troupeTests],
     },
     {
@@ -1286,7 +1288,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a job that a budget has ended does not say so",
       file: "src/machines/job-machine.ts",
       edits: [
-        { from: "error: { kind, message: reason }", to: `error: { kind: "cancelled", message: reason }` },
+        { from: "error: { kind, message: bounded", to: `error: { kind: "cancelled", message: bounded` },
       ],
       suites: [budgetTests, budgetRaces],
     },
@@ -1446,13 +1448,19 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "an owner is told of each job by itself",
       file: "src/plugin/owners/deliveries.ts",
-      edits: [{ from: `if (notify !== "batch") return 0`, to: `if (notify === "batch") return 0` }],
+      edits: [{ from: `notify === "batch" ?`, to: `notify !== "batch" ?` }],
+      suites: [batchTests],
+    },
+    {
+      what: "what is told of one batch takes the first results of another along",
+      file: "src/plugin/owners/deliveries.ts",
+      edits: [{ from: ": !waits(record)", to: ": true" }],
       suites: [batchTests],
     },
     {
       what: "the time of a batch counts from its last result",
       file: "src/plugin/owners/gathering.ts",
-      edits: [{ from: "Math.min(...left)", to: "Math.max(...left)" }],
+      edits: [{ from: "Math.min(own, ", to: "Math.max(own, " }],
       suites: [batchTests],
     },
     {

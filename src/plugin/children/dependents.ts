@@ -1,6 +1,6 @@
 import type { Records } from "../../machines/ledger.ts"
 import { endOf, standingOf } from "../../machines/needs.ts"
-import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobRecord, standsFor } from "../../machines/record.ts"
 import { wordsOf } from "../util/error-words.ts"
 import type { Messenger } from "./messenger.ts"
 
@@ -81,8 +81,8 @@ export function failedBy(records: readonly JobRecord[], id: string): string[] {
   return found.slice(1)
 }
 
-const isFor = ({ id, needs = [], isGroup }: JobRecord, need: string) =>
-  needs.some((each) => each.id === need) || (isGroup === true && isItemOf(need, id))
+const isFor = (record: JobRecord, need: string) =>
+  record.needs?.some((each) => each.id === need) === true || standsFor(record, need)
 
 /** In the order in which they were started. */
 function revivable(records: readonly JobRecord[]): JobRecord[] {
@@ -93,11 +93,10 @@ function revivable(records: readonly JobRecord[]): JobRecord[] {
     before = found.length
     const going = new Set(found)
     found = found.filter(
-      ({ id, isGroup, needs = [] }) =>
+      (group) =>
         // One that stands for others goes on when they all do.
-        (!isGroup ||
-          records.every((each) => !isItemOf(each.id, id) || !hasEnded(each) || each.state === "done")) &&
-        needs.every((need) => {
+        records.every((each) => !standsFor(group, each.id) || !hasEnded(each) || each.state === "done") &&
+        group.needs?.every((need) => {
           const record = byId.get(need.id)
           if (!record) return false
           return !hasEnded(record) || going.has(record) || standingOf(need, endOf(record)) !== "broken"

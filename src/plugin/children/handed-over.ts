@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto"
 import type { ChildInput } from "../../machines/effects.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { isItemOf, type JobRecord } from "../../machines/record.ts"
+import { isItemOf, type JobRecord, standsFor } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { Host } from "../host/port.ts"
 import { type TextOf, textOf } from "../records/texts.ts"
 import { excerpt } from "../records/words.ts"
 import { failure } from "./failure.ts"
+import type { KeptResult } from "./kept-results.ts"
 
 /** Characters of all results together that a child is handed with its prompt. */
 const mostHandedOver = 30_000
@@ -16,8 +17,8 @@ const longestReason = 300
 export type HandOverOptions = {
   host: Pick<Host, "session" | "messages">
   records: Pick<Records, "get" | "of">
-  /** Keeps a result whose end is cut off, under a name, and returns the path; nothing where there is no way. */
-  keep: (name: string, text: string) => Promise<string | undefined>
+  /** Keeps a result whose end is cut off, and returns the path; nothing where there is no way. */
+  keep: (result: KeptResult, text: string) => Promise<string | undefined>
 }
 
 /**
@@ -28,9 +29,10 @@ export type HandOverOptions = {
 export async function withResults(child: ChildInput, options: HandOverOptions): Promise<string> {
   const { job } = child
   const ids = (job.needs ?? []).flatMap(({ id }) => {
-    if (!options.records.get(job.owner, id)?.isGroup) return [id]
+    const group = options.records.get(job.owner, id)
+    if (!group?.isGroup) return [id]
     // One that stands for others has no result of its own.
-    const items = options.records.of(job.owner).filter((record) => isItemOf(record.id, id))
+    const items = options.records.of(job.owner).filter((record) => standsFor(group, record.id))
     return items.length > 0 ? items.map((record) => record.id) : [id]
   })
   const results = await Promise.all(
@@ -44,7 +46,7 @@ export async function withResults(child: ChildInput, options: HandOverOptions): 
       const most = shares[index] ?? 0
       return text.length <= most
         ? result
-        : { ...result, text: shortened(text, most, await options.keep(`${child.session}-${id}`, text)) }
+        : { ...result, text: shortened(text, most, await options.keep({ session: child.session, id }, text)) }
     }),
   )
   const tag = tagFor(child, cut)

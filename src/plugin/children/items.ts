@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto"
 import { placeholder } from "../../machines/description.ts"
 import type { Answer, ChildInput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Host, HostSession, Result } from "../host/port.ts"
+import { type Host, type HostSession, isGone, type Result } from "../host/port.ts"
+import { StoredJob } from "../records/stored-job.ts"
 import { excerpt } from "../records/words.ts"
 import { failure } from "./failure.ts"
 
@@ -57,24 +59,44 @@ export function createItems({ host, troupe, recovery, hold, now }: ItemsOptions)
   async function run({ job, session }: ChildInput, signal: AbortSignal): Promise<Answer> {
     const found = foundIn(job, records.get(job.owner, job.each?.from ?? ""))
     if (typeof found === "string") return { text: "", error: { kind: "dependency", message: found } }
-    if (found.length === 0) return { text: "Nothing to do: the list is empty." }
+    const list = found.filter((item) => /\S/.test(item))
     await allKnown(job.owner, signal)
+    const known = await knownItems(job)
     const { rules } = await held(job, session)
     if (signal.aborted) throw failure("interrupted", { message: "nobody waits for it any more" })
     // From here to the last start nothing waits: nobody else takes the room.
     const room = roomFor(job)
-    if (room === 0) return { text: "", error: { kind: "dependency", message: noRoom(found.length) } }
-    const items = found.slice(0, Math.min(mostItems, room))
-    const ids = items.map((_, index) => `${job.id}.${index + 1}`)
-    const there = new Set([
-      ...records.of(job.owner).map(({ id }) => id),
-      ...recovery.elsewhere(job.owner).map(({ id }) => id),
-    ])
+    if (room === 0 && list.length > 0)
+      return { text: "", error: { kind: "dependency", message: noRoom(list.length) } }
+    const items = list.slice(0, Math.min(mostItems, room))
+    const { ids, former } = placed(job.id, items, known)
+    const why = room < Math.min(mostItems, list.length) ? ` (${inOneCall})` : ""
+    const blank = blankWords(found.length - list.length)
+    const notes = `${leftOut(list, items.length)}${why}${blank}${formerWords(itemsOf(job), former)}`
+    const formerItems = former.length > 0 ? former : undefined
+    if (items.length === 0) return { text: `Nothing to do: the list is empty${notes}.`, formerItems }
     for (const [index, id] of ids.entries())
-      if (!there.has(id)) troupe.start(itemJob(job, id, items[index] ?? "", rules, now()))
+      if (known.every((each) => each.id !== id))
+        troupe.start(itemJob(job, id, items[index] ?? "", rules, now()))
     await ended(job.owner, ids, signal)
-    const why = room < Math.min(mostItems, found.length) ? ` (${inOneCall})` : ""
-    return answerOf(job.owner, ids, `${leftOut(found, items.length)}${why}`)
+    return { ...answerOf(job.owner, ids, notes), formerItems }
+  }
+
+  /** The jobs that an earlier run has started, or this one before a restart, with what each of them is for. */
+  async function knownItems({ owner, id }: JobInput): Promise<KnownItem[]> {
+    const elsewhere = recovery.elsewhere(owner).filter((each) => isItemOf(each.id, id))
+    return Promise.all([
+      ...itemsOf({ owner, id }).map(async (record) => ({ id: record.id, item: await itemOf(record) })),
+      ...elsewhere.map((each) => ({ id: each.id })),
+    ])
+  }
+
+  async function itemOf({ session }: JobRecord): Promise<string | undefined> {
+    if (session === "") return undefined
+    const found = await host.session(session)
+    if (found.ok) return StoredJob.safeParse(found.value.stored).data?.item
+    if (isGone(found)) return undefined
+    throw failure("create", found.error)
   }
 
   /** How many items its call has room for beside its other jobs. An earlier version did not say which those are. */
@@ -139,6 +161,51 @@ const inOneCall = `one call starts ${mostInCall} jobs at most: start these with 
 
 const noRoom = (count: number) => `there is no room for its ${count} items: ${inOneCall}`
 
+/** `item`: what it is known by; nothing where that cannot be read any more. */
+type KnownItem = { id: string; item?: string | undefined }
+
+/**
+ * Which job each item has: an earlier one keeps the job that it had, whatever comes before it by now. `former`: those
+ * whose items are no longer there.
+ */
+function placed(
+  group: string,
+  items: readonly string[],
+  known: readonly KnownItem[],
+): { ids: string[]; former: string[] } {
+  const free = new Map(known.map((each) => [each.id, each]))
+  const take = (id: string | undefined) => (id !== undefined && free.delete(id) ? id : undefined)
+  const same = items.map((item) => take([...free.values()].find((each) => each.item === nameOf(item))?.id))
+  const usual = same.map((found, index) => {
+    const id = `${group}.${index + 1}`
+    const there = known.find((each) => each.id === id)
+    // What one was for may not be known any more: its number says it.
+    return found ?? (there?.item === undefined && (!there || take(id)) ? id : undefined)
+  })
+  const taken = new Set([...known.map(({ id }) => id), ...usual])
+  let last = 0
+  const next = (): string => (taken.has(`${group}.${++last}`) ? next() : `${group}.${last}`)
+  const ids = usual.map((id) => id ?? next())
+  return { ids, former: [...free.keys()] }
+}
+
+/** Short, however long the item is. */
+const nameOf = (item: string) => createHash("sha256").update(item).digest("hex").slice(0, 16)
+
+function blankWords(count: number): string {
+  return count === 0 ? "" : `; ${count} blank ${count === 1 ? "one" : "ones"} left out`
+}
+
+function formerWords(records: readonly JobRecord[], former: readonly string[]): string {
+  if (former.length === 0) return ""
+  const named = former.slice(0, mostNamed).map((id) => {
+    const about = records.find((record) => record.id === id)?.description ?? ""
+    return `${id} (${excerpt(about, longestNamed)})`
+  })
+  const more = former.length > named.length ? ` and ${former.length - named.length} more` : ""
+  return `; no longer in the list: ${named.join(", ")}${more}`
+}
+
 /** A task's words for one of its items. */
 export const withItem = (words: string, item: string) => words.replaceAll(placeholder, () => item)
 
@@ -182,7 +249,15 @@ function valueAt(value: unknown, path: string): unknown {
 }
 
 function itemJob(
-  { each, needs, session: _session, earlier: _earlier, hasBegun: _hasBegun, ...group }: JobInput,
+  {
+    each,
+    needs,
+    session: _session,
+    earlier: _earlier,
+    hasBegun: _hasBegun,
+    wentOn: _wentOn,
+    ...group
+  }: JobInput,
   id: string,
   item: string,
   rules: HostSession["rules"],
@@ -192,6 +267,7 @@ function itemJob(
   return {
     ...group,
     id,
+    item: nameOf(item),
     prompt: withItem(group.prompt, item),
     description:
       each?.description === undefined ? excerpt(item, longestNamed / 2) : withItem(each.description, item),

@@ -1,10 +1,15 @@
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises"
+import { lstat, mkdir, readdir, rm, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 
 /** How long results are kept: as long as opencode keeps the outputs of its tools. Milliseconds, a week. */
 const keptMs = 7 * 24 * 3_600_000
-const prefix = "troupe-"
+/** Of which child, and of which job. */
+const ours = /^troupe-(ses_[A-Za-z0-9]+)-[A-Za-z0-9][A-Za-z0-9_.-]*\.txt$/
+
+/** The result of a job of this id, as it is handed to this child. */
+export type KeptResult = { session: string; id: string }
+type Where = { folder?: string; now?: () => number }
 
 /**
  * Where opencode keeps outputs that are too long for a conversation. Its agents may read there without being asked, on
@@ -18,11 +23,11 @@ export const outputFolder = (env: NodeJS.ProcessEnv = process.env) =>
  * those of earlier weeks. Returns its path; nothing where it could not be written.
  */
 export async function keepResult(
-  name: string,
+  { session, id }: KeptResult,
   text: string,
-  { folder = outputFolder(), now = Date.now }: { folder?: string; now?: () => number } = {},
+  { folder = outputFolder(), now = Date.now }: Where = {},
 ): Promise<string | undefined> {
-  const path = join(folder, `${prefix}${name}.txt`)
+  const path = join(folder, `troupe-${session}-${id}.txt`)
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     // One that is there may be somebody's link.
@@ -36,10 +41,32 @@ export async function keepResult(
   return path
 }
 
+/** Removes what was kept for a child whose session is deleted. What cannot be removed is, with the old ones. */
+export async function removeResults(session: string, { folder = outputFolder() }: Where = {}): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  await remove(
+    folder,
+    names.filter((name) => ours.exec(name)?.[1] === session),
+    () => true,
+  ).catch(() => {})
+}
+
 async function removeOld(folder: string, before: number): Promise<void> {
-  const ours = (await readdir(folder)).filter((name) => name.startsWith(prefix))
-  for (const name of ours) {
-    const found = await stat(join(folder, name)).catch(() => undefined)
-    if (found && found.mtimeMs < before) await rm(join(folder, name), { force: true })
+  await remove(
+    folder,
+    (await readdir(folder)).filter((name) => ours.test(name)),
+    (mtimeMs) => mtimeMs < before,
+  )
+}
+
+/** Files alone: whatever else has such a name is not ours. */
+async function remove(
+  folder: string,
+  names: readonly string[],
+  isDue: (mtimeMs: number) => boolean,
+): Promise<void> {
+  for (const name of names) {
+    const found = await lstat(join(folder, name)).catch(() => undefined)
+    if (found?.isFile() && isDue(found.mtimeMs)) await rm(join(folder, name), { force: true })
   }
 }

@@ -1,5 +1,5 @@
 import type { JobInput } from "../../machines/events.ts"
-import { endOf, standingOf } from "../../machines/needs.ts"
+import { endOf, openNeeds, standingOf } from "../../machines/needs.ts"
 import { hasEnded, type JobKey, type JobRecord, type Need } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { type Host, isGone, type ModelChoice, type ToolCall } from "../host/port.ts"
@@ -86,7 +86,8 @@ export function createMessenger({
       await holdBack(record)
       const stored = await store.read(record.session)
       if (!stored) throw new Error("opencode does not say what it was asked")
-      await runAgain(record, { prompt: stored.prompt, needs: record.needs }, stored)
+      const isNew = (await isUnasked(record)) && ({ isUnasked: true } as const)
+      await runAgain(record, { prompt: stored.prompt, needs: record.needs, wentOn: true, ...isNew }, stored)
     })
   }
 
@@ -166,7 +167,7 @@ export function createMessenger({
   /** @param sent what it is sent, where it is */
   async function runAgain(
     record: JobRecord,
-    { prompt, needs }: Pick<JobInput, "prompt" | "needs">,
+    { prompt, needs, wentOn, isUnasked }: Pick<JobInput, "prompt" | "needs" | "wentOn" | "isUnasked">,
     stored: StoredJob | undefined,
     sent?: { message: string; call?: Sender | undefined },
   ): Promise<string> {
@@ -192,6 +193,7 @@ export function createMessenger({
       description: record.description,
       prompt,
       needs,
+      wentOn,
       agent: record.agent,
       model: record.model,
       variant: next ? next.variant : stored?.variant,
@@ -201,12 +203,14 @@ export function createMessenger({
       worktree: record.worktree,
       schema: stored?.schema,
       each: stored?.each,
+      item: stored?.item,
       mayStartJobs: stored?.mayStartJobs,
       startedBy: call && { ...call.place, agent: call.agent },
       createdAt: record.createdAt,
       askedAt: now(),
       run: record.run + 1,
       session: record.session,
+      isUnasked,
       earlier: {
         text: text.kind === "text" ? text.text : undefined,
         isUndelivered,
@@ -226,7 +230,9 @@ export function createMessenger({
     if (!troupe.records.get(record.owner, record.id))
       throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     troupe.start(job)
-    return `Run ${job.run} started; agents_wait returns its result.`
+    const open = openNeeds(job, troupe.records)
+    const words = open.length > 0 ? `starts once these have ended: ${open.join(", ")}` : "started"
+    return `Run ${job.run} ${words}; agents_wait returns its result.`
   }
 
   /** The model that the run before has named to go on with: its session still has the one before. */
@@ -258,13 +264,17 @@ export function createMessenger({
     return messages.ok && messages.value.length === 0
   }
 
-  /** What it was to be asked goes first, with the results of those needs that have ended as they were to. */
+  /** What it was to be asked goes first, with the results of its needs: those that ended otherwise it does without. */
   function asAsked({ owner, needs = [] }: JobRecord, { prompt }: StoredJob, message: string) {
-    const met = needs.filter((need: Need) => {
+    const left = needs.filter((need: Need) => {
       const record = troupe.records.get(owner, need.id)
-      return record && hasEnded(record) && standingOf(need, endOf(record)) === "met"
+      return record && (!hasEnded(record) || standingOf(need, endOf(record)) !== "broken")
     })
-    return { prompt: `${prompt}\n\n${message}`, needs: met.length > 0 ? met : undefined }
+    return {
+      prompt: `${prompt}\n\n${message}`,
+      needs: left.length > 0 ? left : undefined,
+      isUnasked: true as const,
+    }
   }
 
   return { send, goOn, reach }

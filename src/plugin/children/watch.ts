@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util"
 import {
   type Activity,
   type Ask,
+  boundedMessage,
   hasEnded,
   type JobKey,
   type JobRecord,
@@ -215,7 +216,7 @@ function watchedJob(
           // A session whose model is asked runs no tool; another one of the child's may.
           for (const call of ofSession(tools, session)) toolEnded(call)
           const isSubagents = session !== own && { isSubagents: true as const }
-          const retry = { attempt, reason, next }
+          const retry = { attempt, reason: boundedMessage(reason), next }
           troupe.tell(job, { type: "child.retrying", retry, ...isSubagents, at: now() })
           for (const call of tools.keys()) troupe.tell(job, { type: "tool.started", call, at: now() })
           return

@@ -1,5 +1,5 @@
 import type { Answer } from "../../machines/effects.ts"
-import type { JobError } from "../../machines/record.ts"
+import { boundedMessage, type JobError } from "../../machines/record.ts"
 import type { AssistantMessage, HostMessage, UserMessage } from "./port.ts"
 import { isRepairOf, wasAskedBefore } from "./prompt-ids.ts"
 
@@ -78,7 +78,7 @@ export function answerOf(message: HostMessage): Omit<Answer, "usage"> {
 /** @param call the tool and why it ended, as in {@link AssistantMessage.refusal} */
 export const refusedAt = (call: string): JobError => ({
   kind: "interrupted",
-  message: `its turn ended at a call to ${call}`,
+  message: `its turn ended at a call to ${boundedMessage(call)}`,
 })
 
 export const ABORTED: JobError = {

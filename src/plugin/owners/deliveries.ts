@@ -26,7 +26,7 @@ import {
   type DeliveryInput,
   deliveryMachine,
 } from "./delivery-machine.ts"
-import { gatheringTime } from "./gathering.ts"
+import { type Gathering, gathering } from "./gathering.ts"
 import type { Inbox } from "./inbox.ts"
 import { notification } from "./notification.ts"
 
@@ -182,7 +182,7 @@ export class Deliveries {
       return inbox.due(owner).length > 0
     }
     if (!isUnderWay()) return { outcome: "nothing" }
-    const waitMs = this.#gatheringTime(owner)
+    const { waitMs } = this.#gathering(owner)
     if (waitMs > 0) return { outcome: "early", waitMs }
     const [session, isBusy] = await Promise.all([host.session(owner), host.isBusy(owner)])
     if (isGone(session)) return { outcome: "gone" }
@@ -209,17 +209,20 @@ export class Deliveries {
     const begunBefore = begunDeliveries.find(({ mark }) =>
       open.some(({ record }) => isIn(runsIn(mark), record)),
     )
-    const current = begunBefore ? open.filter(({ record }) => isIn(runsIn(begunBefore.mark), record)) : open
+    const { waits } = this.#gathering(owner)
+    const current = open.filter(({ record }) =>
+      begunBefore ? isIn(runsIn(begunBefore.mark), record) : !waits(record),
+    )
     const results = readable(current)
     if (results.length === 0) return { outcome: "nothing" }
     const message = this.#messageOf(owner, { results, asked, messageID: begunBefore?.messageID })
     return { outcome: "composed", message, hasMore: results.length < undelivered.length }
   }
 
-  #gatheringTime(owner: string): number {
+  #gathering(owner: string): Gathering {
     const { troupe, inbox, notify, notifySeconds, now } = this.#options
-    if (notify !== "batch") return 0
-    return gatheringTime(inbox.due(owner), troupe.records.of(owner), now(), wholeMs(notifySeconds))
+    const longestMs = notify === "batch" ? wholeMs(notifySeconds) : 0
+    return gathering(inbox.due(owner), troupe.records.of(owner), now(), longestMs)
   }
 
   /**

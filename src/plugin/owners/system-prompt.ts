@@ -17,9 +17,12 @@ export function hint(stopsWithTurn: boolean): string {
 /** What a compaction of the owner must not lose: its jobs that run, and results that are not delivered. */
 export function openJobs(records: readonly JobRecord[], now: number): string | undefined {
   if (records.length === 0) return undefined
-  const lines = records.map(
-    (record) => `${statusLine(record, now)}${hasEnded(record) ? " (result not delivered yet)" : ""}`,
-  )
+  const running = new Set(records.filter((record) => !hasEnded(record)).map(({ id }) => id))
+  const lines = records.map((record) => {
+    const waitsFor = (record.needs ?? []).map(({ id }) => id).filter((id) => running.has(id))
+    const line = statusLine(record, now, waitsFor)
+    return `${line}${hasEnded(record) ? " (result not delivered yet)" : ""}`
+  })
   return [
     "Jobs started with agents_start that are still open (agents_wait returns their results):",
     ...lines,

@@ -8,5 +8,5 @@ export type Checked = { value: Json } | { problems: string[] }
 /** What a job fails with whose answer does not fit. */
 export const unfit = (problems: readonly string[]): JobError => ({
   kind: "schema",
-  message: `its answer does not fit the schema: ${problems.join("; ")}`,
+  message: `its answer does not fit: ${problems.join("; ")}`,
 })

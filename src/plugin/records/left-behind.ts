@@ -127,6 +127,7 @@ export function findingOf(evidence: Evidence): Finding {
   const job = {
     ...again(),
     ...(record.needs && hasBegun && { hasBegun: true as const }),
+    ...(messages.length === 0 && !isRunning && { isUnasked: true as const }),
   }
   if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
   if (record.needs && !hasBegun) return { type: "blocked", job, interrupted }
@@ -199,10 +200,23 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, each, fallbacks, ownerAgent, ...others } = stored
+  const { record, prompt, variant, schema, each, item, fallbacks, ownerAgent, ...others } = stored
   const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
-  const { id, owner, batch, budget, description, agent, model, attempts, needs, worktree, run, createdAt } =
-    record
+  const {
+    id,
+    owner,
+    batch,
+    budget,
+    description,
+    agent,
+    model,
+    attempts,
+    needs,
+    worktree,
+    wentOn,
+    run,
+    createdAt,
+  } = record
   return {
     id,
     owner,
@@ -219,9 +233,11 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     attempts,
     startedBy: ownerAgent === undefined ? undefined : { message: "", agent: ownerAgent },
     each,
+    item,
     mayStartJobs,
     needs,
     worktree,
+    wentOn,
     createdAt,
     askedAt,
     run,

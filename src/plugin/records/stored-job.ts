@@ -53,6 +53,8 @@ const Fields = z.object({
       idleMs: z.number().positive(),
     })
     .optional(),
+  /** For one of the items that another job has found: see `JobInput`. */
+  item: z.string().optional(),
   mayStartJobs: z.boolean(),
   /** The owner's agent that asked last: a new start may do no more than that. An earlier version stored none. */
   ownerAgent: z.string().optional(),
@@ -81,6 +83,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     fallbacks: job.fallbacks,
     schema: job.schema,
     each: job.each,
+    item: job.item,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
     askedAt: job.askedAt,
@@ -93,7 +96,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, worktree } = job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, worktree, wentOn } = job
   const { run, createdAt, earlier } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
@@ -108,6 +111,7 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     ...(each && { isGroup: true }),
     needs,
     worktree,
+    wentOn,
     state: "created",
     run,
     createdAt,

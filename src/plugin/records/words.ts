@@ -10,15 +10,18 @@ const excerptLength = 160
 const shortLength = 2_000
 const allShortLength = 12_000
 
-/** Characters of why a job did not end as `done`: providers may answer with whole pages. */
-const longestReason = 2_000
+/** Characters of why a job did not end as `done`: all of what is made today, and an earlier version had no bound. */
+const longestReason = 3_000
 
-/** `a: prompting.working 12 s, bash: ls, 1.2k tokens` */
-export function statusLine(record: JobRecord, now: number): string {
+/**
+ * `a: prompting.working 12 s, bash: ls, 1.2k tokens`
+ * @param waitsFor what it needs and has not ended yet, by id
+ */
+export function statusLine(record: JobRecord, now: number, waitsFor: readonly string[]): string {
   const details = [
     `${stateOf(record)} ${duration(timeOf(record, now))}`,
     record.run > 1 ? `run ${record.run}` : "",
-    doing(record),
+    doing(record, waitsFor),
     onHold(record, now),
     spent(record),
     modelWords(record),
@@ -37,7 +40,7 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
     ? ` reason=${JSON.stringify(fenced(excerpt(reasonOf(record.error), longestReason)))}`
     : ""
   const notes = [
-    record.run > 1 && record.needs ? "it ran again once what it needs was done" : "",
+    record.wentOn ? "it ran again once what it needs was done" : "",
     record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",
     modelWords(record),
   ].filter((each) => each !== "")
@@ -64,9 +67,10 @@ function textWords(text: TextOf): string {
 }
 
 /** `model openai/y, after anthropic/x (provider: Invalid API key (HTTP 401))`; empty where it has had no other. */
-function modelWords({ model, attempts = [], run, state }: JobRecord): string {
+function modelWords({ model, attempts = [], run, state, startedAt }: JobRecord): string {
   // What was not asked yet is named in the reason.
-  const isUnasked = state === "failed" && run === 1 && attempts.at(-1)?.session === undefined
+  const isNew = run === 1 || startedAt === undefined
+  const isUnasked = state === "failed" && isNew && attempts.at(-1)?.session === undefined
   if (attempts.length === 0 || isUnasked) return ""
   const left = attempts.map(({ model, error }) => `${model ?? "another"} (${excerpt(reasonOf(error))})`)
   return `model ${model ?? "another"}, after ${left.join(" and ")}`
@@ -135,12 +139,12 @@ const phases = Object.entries({
 
 const stateOf = ({ state, phase }: JobRecord) => (phase ? `${state}.${phase}` : state)
 
-function doing({ asks, retry, activity, ...record }: JobRecord): string {
+function doing({ asks, retry, activity, ...record }: JobRecord, waitsFor: readonly string[]): string {
   if (hasEnded(record)) return ""
   const ask = asks?.[0]
   if (ask) return excerpt(`${ask.kind === "permission" ? "asks for permission:" : "asks:"} ${ask.text}`)
   if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
-  if (record.phase === "blocked") return excerpt(`needs ${record.needs?.map(({ id }) => id).join(", ")}`)
+  if (record.phase === "blocked") return excerpt(`waits for ${waitsFor.join(", ")}`)
   if (activity?.tool) return excerpt(activity.tool)
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
 }

@@ -2,7 +2,7 @@ import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { type JobWithText, withTexts } from "../records/texts.ts"
-import { shortenedBlocks, statusLine } from "../records/words.ts"
+import { shortenedBlocks } from "../records/words.ts"
 import { within } from "../util/within.ts"
 import { CancelArguments, readArguments } from "./arguments.ts"
 import {
@@ -11,6 +11,7 @@ import {
   find,
   foundAnew,
   idsOf,
+  lineOf,
   type Services,
   settled,
   unknownTitle,
@@ -51,7 +52,7 @@ export async function cancel(services: Services, given: unknown, call: ToolCall)
     ...blocks.map(({ words }) => words),
     ...(left.length > 0 ? [`Not shown whole: ${idsOf(left)}. The next agents_wait has all of it.`] : []),
     ...(unchanged.length > 0 ? ["Already ended:"] : []),
-    ...unchanged.map((record) => statusLine(record, now())),
+    ...unchanged.map((record) => lineOf(services, record)),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,
   ]

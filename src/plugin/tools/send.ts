@@ -1,12 +1,12 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import { failedBy } from "../children/dependents.ts"
 import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
-import { statusLine } from "../records/words.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
 import {
   elsewhereWords,
   find,
   foundAnew,
+  lineOf,
   listed,
   type Services,
   treeKnown,
@@ -44,7 +44,7 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
   const current = services.troupe.records.get(owner, id) ?? record
   return {
     title: `${id}: ${words}`,
-    output: [words, ...others, statusLine(current, services.now())].join("\n"),
+    output: [words, ...others, lineOf(services, current)].join("\n"),
     metadata: { jobs: withoutText([current]) },
   }
 }

@@ -1,4 +1,5 @@
-import { hasEnded, isItemOf, type JobKey, type JobRecord } from "../../machines/record.ts"
+import { openNeeds } from "../../machines/needs.ts"
+import { hasEnded, isItemOf, type JobKey, type JobRecord, standsFor } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Dependents } from "../children/dependents.ts"
 import type { Messenger } from "../children/messenger.ts"
@@ -9,7 +10,7 @@ import type { Conversations } from "../owners/conversations.ts"
 import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
 import type { Recovery } from "../records/recovery.ts"
-import { excerpt } from "../records/words.ts"
+import { excerpt, statusLine } from "../records/words.ts"
 import type { StartsUnderWay } from "./starts.ts"
 
 /** What the tools work with. */
@@ -50,7 +51,7 @@ export function current({ records }: Pick<Troupe, "records">, jobs: readonly Job
   const found = jobs.flatMap(({ owner, id }) => {
     const record = records.get(owner, id)
     if (!record?.isGroup) return record ?? []
-    return [record, ...records.of(owner).filter((each) => isItemOf(each.id, id))]
+    return [record, ...records.of(owner).filter((each) => standsFor(record, each.id))]
   })
   return [...new Set(found)]
 }
@@ -126,6 +127,10 @@ export function listed(names: readonly string[], most: number): string {
   const shown = names.slice(0, most).map((name) => excerpt(name))
   return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ")
 }
+
+/** Where a job stands, in a line. */
+export const lineOf = ({ troupe, now }: Pick<Services, "troupe" | "now">, record: JobRecord) =>
+  statusLine(record, now(), openNeeds(record, troupe.records))
 
 export const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 

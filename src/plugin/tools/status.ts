@@ -1,11 +1,12 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
-import { progress, statusLine } from "../records/words.ts"
+import { progress } from "../records/words.ts"
 import { version } from "../util/version.ts"
 import { readArguments, StatusArguments } from "./arguments.ts"
 import {
   elsewhereWords,
   find,
+  lineOf,
   listed,
   type Services,
   unknownTitle,
@@ -32,7 +33,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
     ...(shown.length < known.length
       ? [`(${known.length - shown.length} older ones not shown: pass their ids to see them)`]
       : []),
-    ...shown.map((record) => statusLine(record, services.now())),
+    ...shown.map((record) => lineOf(services, record)),
     ...delivered(shown),
     ...(ids ? [] : services.budgets.standing(owner)),
     ...unknownWords(services, owner, unknown),

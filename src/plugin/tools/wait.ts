@@ -3,7 +3,7 @@ import { failedBy } from "../children/dependents.ts"
 import type { ToolAnswer, ToolCall, ToolCallPlace } from "../host/port.ts"
 import { deliveryMark } from "../records/delivery-mark.ts"
 import { type JobWithText, withTexts } from "../records/texts.ts"
-import { excerpt, progress, resultBlock, statusLine } from "../records/words.ts"
+import { excerpt, progress, resultBlock } from "../records/words.ts"
 import { readArguments, WaitArguments } from "./arguments.ts"
 import { fitting } from "./output-limit.ts"
 import { shownProgress } from "./progress.ts"
@@ -14,6 +14,7 @@ import {
   find,
   foundAnew,
   idsOf,
+  lineOf,
   listed,
   type Services,
   settled,
@@ -144,7 +145,7 @@ async function report(
     ...running.map((record) =>
       hasEnded(record)
         ? `${record.id}: goes on once what it needs is done after all`
-        : statusLine(record, now),
+        : lineOf(services, record),
     ),
     ...unknownWords(services, owner, unknown),
     ...elsewhere,

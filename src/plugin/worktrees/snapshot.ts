@@ -33,7 +33,7 @@ export async function snapshotOf(
   if (status.unmerged.length > 0) throw isUnmerged(status.unmerged)
   if (links.length > 0) throw hasSubmodules(links)
   const leftOut = status.nested.map(shownName)
-  if (!status.isDirty) return { commit: head.id, tree: head.tree, leftOut }
+  if (status.changed.length === 0) return { commit: head.id, tree: head.tree, leftOut }
   const { tree } = await withScratch(folder, (scratch) =>
     treeOf(git, where, { index: join(gitDir, "index"), scratch, nested: status.nested }, call),
   )

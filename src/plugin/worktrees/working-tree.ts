@@ -6,7 +6,8 @@ import { copyIndex } from "./scratch.ts"
 
 /** What differs from HEAD in a working tree. */
 export type Status = {
-  isDirty: boolean
+  /** Tracked or not. */
+  changed: Name[]
   unmerged: Name[]
   /** Repositories of their own that are not tracked. git can only note which commit they are at, not what they hold. */
   nested: Name[]
@@ -15,17 +16,25 @@ export type Status = {
 export async function statusOf(git: Git, where: Where, call: Call = {}): Promise<Status> {
   const args = ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"]
   const { stdout } = await git(where, args, { limitMs: fileLimitMs, ...call })
-  const entries = namesIn(stdout)
-  const nested = entries.filter((entry) => entry.startsWith("? ") && entry.endsWith("/"))
-  return {
-    isDirty: entries.length > nested.length,
-    // `u <XY> <sub> <m1> <m2> <m3> <mW> <h1> <h2> <h3> <path>`
-    unmerged: entries
-      .filter((entry) => entry.startsWith("u "))
-      .map((entry) => entry.split(" ").slice(10).join(" ")),
-    nested: nested.map((entry) => entry.slice(2, -1)),
+  const status: Status = { changed: [], unmerged: [], nested: [] }
+  for (const entry of namesIn(stdout)) {
+    const kind = entry.slice(0, 2)
+    const name = kind === "? " ? entry.slice(2) : afterFields(entry, kind === "u " ? 10 : 8)
+    if (kind === "? " && name.endsWith("/")) {
+      status.nested.push(name.slice(0, -1))
+    } else {
+      status.changed.push(name)
+      if (kind === "u ") status.unmerged.push(name)
+    }
   }
+  return status
 }
+
+/**
+ * `1 <XY> <sub> <mH> <mI> <mW> <hH> <hI> <path>`, or
+ * `u <XY> <sub> <m1> <m2> <m3> <mW> <h1> <h2> <h3> <path>`
+ */
+const afterFields = (entry: string, fields: number): Name => entry.split(" ").slice(fields).join(" ")
 
 /**
  * The tree of all that is tracked or untracked, and not ignored, as it is now. The index is copied to `scratch` and

@@ -2,14 +2,17 @@ import { resolve } from "node:path"
 import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
 import type { Recovered } from "./apply/recover.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
+import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import { makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type Call, createGit } from "./git.ts"
+import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
 import { type Made, madeNote } from "./note.ts"
 import { type Sealed, sealWorktree } from "./seal.ts"
 import { startFrom } from "./start-from.ts"
+import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
 
 /**
  * Worktrees of jobs. All that reject do so with a WorktreeError. A `directory` may be any folder within a worktree, as
@@ -29,6 +32,12 @@ export type Worktrees = {
   prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
   /** Ends an apply that a crash has interrupted there; any other call of `prepareApply` does too. */
   recover(directory: string, call?: Call): Promise<Recovered>
+  /** What removing a worktree of this owner would lose, and the means to do it. */
+  prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
+  /** All that there are, of all repositories. */
+  list(): Promise<List>
+  /** Removes those with which nothing is lost, and which nobody uses. */
+  tidy(isUsed?: IsUsed): Promise<Tidied>
 }
 
 export type Surroundings = {
@@ -73,6 +82,14 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         if (prepared.type === "refused") return prepared
         return { ...prepared, write: (call) => inWords(() => prepared.write(call)) }
       }),
+    prepareDiscard: ({ directory, owner }, call) =>
+      inWords(async () => {
+        const root = rootOf(await makeFolder(at), resolve(directory))
+        const discard = await prepareDiscard(git, { root, owner }, call)
+        return { ...discard, remove: (call) => inWords(() => discard.remove(call)) }
+      }),
+    list: () => inWords(async () => listWorktrees(git, await makeFolder(at))),
+    tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await makeFolder(at), isUsed)),
     recover: (directory, call) => inWords(() => recoverAt(git, at, directory, call)),
   }
 }

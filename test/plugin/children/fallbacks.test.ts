@@ -128,6 +128,27 @@ describe("A job whose model cannot be had", () => {
     expect(output).toMatch(/note="model other\/big, after fake\/m1 \(provider: fake on hold until /)
   })
 
+  it("is not waited for by a follow-up either, to a job that was cancelled before it was asked anything", async () => {
+    const { call, host, hear } = testServices({}, { concurrency: { total: 8, models: { "fake/m1": 1 } } })
+    await call("agents_start", { tasks: [task] })
+    const { prompt } = await promptAt(host, 0)
+    await call("agents_start", { tasks: [{ ...task, id: "b", model: ["fake/m1", "other/big"] }] })
+    await call("agents_cancel", { ids: ["b"] })
+    const next = Date.now() + 3_600_000
+    hear({ type: "session.retrying", session: prompt.session, attempt: 1, reason: "overloaded", next })
+    const { jobs } = await call("agents_send", { id: "b", message: "Hurry." })
+    const [{ session: left = "" } = {}] = jobs
+    await until(() => host.prompts.some(({ prompt }) => prompt.model === "other/big"))
+    const asked = host.prompts.find(({ prompt }) => prompt.model === "other/big")
+    expect(asked?.prompt.text).toBe("do a\n\nHurry.")
+    const session = asked?.prompt.session ?? ""
+    await until(() => storedIn(host.sessions, left).movedTo === session)
+    expect(storedIn(host.sessions, session).record).toMatchObject({ id: "b", run: 2, model: "other/big" })
+    asked?.answer("by the other")
+    const { output } = await call("agents_wait", { ids: ["b"] })
+    expect(output).toContain("by the other")
+  })
+
   it("shows in its status which model it has and why", async () => {
     const { call } = await moved()
     const { output } = await call("agents_status", {})

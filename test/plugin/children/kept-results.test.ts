@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
-import { keepResult, outputFolder } from "../../../src/plugin/children/kept-results.ts"
+import { keepResult, outputFolder, removeResults } from "../../../src/plugin/children/kept-results.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 
 function folder(): string {
@@ -16,8 +16,8 @@ it("A result is kept under the same name each time, and takes the place of whate
   const other = join(path, "other")
   writeFileSync(other, "somebody else's")
   symlinkSync(other, join(path, "troupe-ses_1-a.txt"))
-  const first = await keepResult("ses_1-a", "first", { folder: path })
-  expect(await keepResult("ses_1-a", "second", { folder: path })).toBe(first)
+  const first = await keepResult({ session: "ses_1", id: "a" }, "first", { folder: path })
+  expect(await keepResult({ session: "ses_1", id: "a" }, "second", { folder: path })).toBe(first)
   expect([readFileSync(first ?? "", "utf8"), readFileSync(other, "utf8")]).toEqual([
     "second",
     "somebody else's",
@@ -27,25 +27,67 @@ it("A result is kept under the same name each time, and takes the place of whate
 it("Results of the week before are removed, and nothing else", async () => {
   const path = folder()
   mkdirSync(path)
-  for (const name of ["troupe-old.txt", "tool_old"]) {
+  for (const name of [
+    "troupe-ses_old-a.1.txt",
+    "tool_old",
+    "troupe-notes.txt",
+    "my-troupe-ses_1-a.txt",
+    "troupe-ses_1-a.txt.bak",
+  ]) {
     writeFileSync(join(path, name), "")
     utimesSync(join(path, name), 0, 0)
   }
-  await keepResult("new", "new", { folder: path })
-  expect(readdirSync(path).toSorted()).toEqual(["tool_old", "troupe-new.txt"])
+  await keepResult({ session: "ses_new", id: "a" }, "new", { folder: path })
+  expect(readdirSync(path).toSorted()).toEqual([
+    "my-troupe-ses_1-a.txt",
+    "tool_old",
+    "troupe-notes.txt",
+    "troupe-ses_1-a.txt.bak",
+    "troupe-ses_new-a.txt",
+  ])
 })
 
 it("A result that is kept has its path, whatever of the week before cannot be removed", async () => {
   const path = folder()
-  mkdirSync(join(path, "troupe-folder"), { recursive: true })
-  utimesSync(join(path, "troupe-folder"), 0, 0)
-  expect(await keepResult("new", "new", { folder: path })).toBe(join(path, "troupe-new.txt"))
+  mkdirSync(join(path, "troupe-ses_1-b.txt"), { recursive: true })
+  utimesSync(join(path, "troupe-ses_1-b.txt"), 0, 0)
+  expect(await keepResult({ session: "ses_new", id: "a" }, "new", { folder: path })).toBe(
+    join(path, "troupe-ses_new-a.txt"),
+  )
+})
+
+it("What was kept for a child goes with its session, and nothing else does", async () => {
+  const path = folder()
+  mkdirSync(join(path, "troupe-ses_1-folder.txt"), { recursive: true })
+  symlinkSync("/etc/hosts", join(path, "troupe-ses_1-link.txt"))
+  writeFileSync(join(path, "troupe-ses_1x.txt"), "")
+  for (const [session, id] of [
+    ["ses_1", "a"],
+    ["ses_1", "b.1"],
+    ["ses_12", "a"],
+  ] as const)
+    await keepResult({ session, id }, "kept", { folder: path })
+  await removeResults("ses_1", { folder: path })
+  expect(readdirSync(path).toSorted()).toEqual([
+    "troupe-ses_1-folder.txt",
+    "troupe-ses_1-link.txt",
+    "troupe-ses_12-a.txt",
+    "troupe-ses_1x.txt",
+  ])
+})
+
+it("Nothing goes with a session that nothing was kept for, or a folder that there is not", async () => {
+  const path = folder()
+  await removeResults("ses_1", { folder: path })
+  await keepResult({ session: "ses_1", id: "a" }, "kept", { folder: path })
+  for (const session of ["", "ses_2", "ses_1-a", ".*"]) await removeResults(session, { folder: path })
+  expect(readdirSync(path)).toEqual(["troupe-ses_1-a.txt"])
 })
 
 it("A result that cannot be kept has no path", async () => {
   const path = folder()
   writeFileSync(path, "no folder")
-  expect(await keepResult("a", "text", { folder: path })).toBeUndefined()
+  expect(await keepResult({ session: "ses_1", id: "a" }, "text", { folder: path })).toBeUndefined()
 })
 
 it("The folder is opencode's own for outputs", () => {

@@ -71,9 +71,10 @@ describe("A job with a schema", () => {
     await answer("three")
     await answer('{"n":"three"}')
     const { output, jobs } = await wait()
-    const message = "its answer does not fit the schema: n must be integer"
+    const message = 'its answer does not fit: n is "three": it must be a whole number'
     expect(jobs).toMatchObject([{ state: "failed", error: { kind: "schema", message } }])
     expect(jobs[0]?.structured).toBeUndefined()
+    expect(output).toContain(`reason=${JSON.stringify(`schema: ${message}`)}`)
     expect(output).toContain('{"n":"three"}')
     expect(host.prompts).toHaveLength(2)
   })

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
-import { gatheringTime } from "../../../src/plugin/owners/gathering.ts"
+import { gathering } from "../../../src/plugin/owners/gathering.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { ownerWithJobs as anOwnerWithJobs, type Setup } from "./support/owner-with-jobs.ts"
 
@@ -86,15 +86,33 @@ describe("A batch", () => {
     )
   })
 
-  it("that is over takes along what others have to say already", async () => {
-    const { call, finish, told, host } = await ownerWithJobs()
+  it("waits for its own rest, whatever is told of others meanwhile, and its time goes on", async () => {
+    const { call, finish, told, host, states } = await ownerWithJobs()
     await call("agents_start", { tasks: [{ id: "other", prompt: "work of other" }] })
     await finish("of a", "a")
     await passing(10_000)
     expect(told()).toEqual([])
     host.prompts.at(-1)?.answer("of other")
-    await passing(window)
-    expect(told()).toEqual([["a", "other"]])
+    await passing(2 * window)
+    expect([told(), states()]).toEqual([[["other"]], ["gathering"]])
+    await passing(minute - 10_000 - 2 * window - 1)
+    expect(told()).toEqual([["other"]])
+    await passing(1 + window)
+    expect(told()).toEqual([["other"], ["a"]])
+  })
+
+  it("is told of a minute after the first of its own results, not of those of another", async () => {
+    const { call, finish, told, host } = await ownerWithJobs()
+    const tasks = ["x", "y"].map((id) => ({ id, prompt: `work of ${id}` }))
+    await call("agents_start", { tasks })
+    await finish("of a", "a")
+    await passing(30_000)
+    const [prompt] = host.prompts.filter(({ prompt: { text } }) => text === "work of x")
+    prompt?.answer("of x")
+    await passing(30_000 + window)
+    expect(told()).toEqual([["a"]])
+    await passing(30_000 + window)
+    expect(told()).toEqual([["a"], ["x"]])
   })
 
   it("is no reason to wait for its owner's other jobs", async () => {
@@ -240,12 +258,12 @@ describe("How long results wait for those of jobs that were started with them", 
   const jobs = fc.array(record, { maxLength: 8 })
   type Job = typeof record extends fc.Arbitrary<infer T> ? T : never
   const timeOf = (all: readonly Job[]) =>
-    gatheringTime(
+    gathering(
       all.filter(({ isUnread }) => isUnread).map(({ job }) => job),
       all.map(({ job }) => job),
       now,
       longestMs,
-    )
+    ).waitMs
 
   it("is never longer than the option says, for whichever of them", () => {
     fc.assert(
@@ -279,7 +297,7 @@ describe("How long results wait for those of jobs that were started with them", 
         const ended = given.map(({ batch, age }) => jobOf({ batch, state: "done", endedAt: now - age }))
         const running = ["x", "y", "z"].map((batch) => jobOf({ batch }))
         const oldest = Math.max(...given.map(({ age }) => age))
-        expect(gatheringTime(ended, [...ended, ...running], now, longestMs)).toBe(longestMs - oldest)
+        expect(gathering(ended, [...ended, ...running], now, longestMs).waitMs).toBe(longestMs - oldest)
       }),
     )
   })
@@ -287,7 +305,7 @@ describe("How long results wait for those of jobs that were started with them", 
   it("is none where the clock was set back, so that nobody knows how long they have waited", () => {
     const time = (age: number) => {
       const ended = jobOf({ batch: "x", state: "done", endedAt: now - age })
-      return gatheringTime([ended], [ended, jobOf({ batch: "x" })], now, longestMs)
+      return gathering([ended], [ended, jobOf({ batch: "x" })], now, longestMs).waitMs
     }
     expect([time(0), time(-1)]).toEqual([longestMs, 0])
   })

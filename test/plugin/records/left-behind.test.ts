@@ -252,18 +252,24 @@ describe("A job that a process has left", () => {
     if ("record" in finding) expect(finding.record).not.toHaveProperty("text")
   })
 
-  it.each<[string, MessageWithParts[]]>([
-    ["never asked", []],
-    ["at work", [question, half]],
-    ["aborted as its process ended", [question, answerTo(asked, "so far", aborted)]],
-  ])("is to run again as it was asked, where jobs are resumed: %s", (_, messages) => {
+  it.each<[string, MessageWithParts[], object]>([
+    ["never asked, which lets it leave its session", [], { isUnasked: true }],
+    ["at work", [question, half], {}],
+    ["aborted as its process ended", [question, answerTo(asked, "so far", aborted)], {}],
+  ])("is to run again as it was asked, where jobs are resumed: %s", (_, messages, fields) => {
     const ended = findingOf(evidenceOf(working, messages))
     expect(findingOf(evidenceOf(working, messages, { recover: "resume" }))).toEqual({
       type: "unfinished",
-      job: { ...job, session: "ses_1", earlier: { usage: { ...NO_USAGE, cost: 2 } } },
+      job: { ...job, session: "ses_1", earlier: { usage: { ...NO_USAGE, cost: 2 } }, ...fields },
       // Where it cannot, it ends as it would where jobs are not resumed.
       interrupted: "record" in ended && ended.record,
     })
+  })
+
+  it("is not free to leave its session where something runs there, whose messages may only be on their way", () => {
+    const finding = findingOf(evidenceOf(working, [], { recover: "resume", isRunning: true }))
+    expect(finding).toMatchObject({ type: "unfinished", job: { id: job.id } })
+    expect("job" in finding && finding.job).not.toHaveProperty("isUnasked")
   })
 
   it("is not to run again where it has ended, was decided or has answered", () => {

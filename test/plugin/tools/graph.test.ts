@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
+import { openJobs } from "../../../src/plugin/owners/system-prompt.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
@@ -20,6 +21,8 @@ function services(...given: Parameters<typeof testServices>) {
   }
   return {
     ...all,
+    /** What a compaction is to keep. */
+    openJobs: () => openJobs(all.inbox.open("owner"), all.now()),
     start: (...tasks: object[]) => all.call("agents_start", { tasks }),
     stateOf: (id: string) => {
       const { state, phase } = all.troupe.records.get("owner", id) ?? {}
@@ -90,6 +93,16 @@ describe("A task that needs others", () => {
     )
   })
 
+  it("is said to wait for those of them that have not ended yet", async () => {
+    const { start, call, answer, openJobs } = services()
+    await start(task("a"), task("b"), needing("c", "a", "b"))
+    await answer("a", "of a")
+    expect((await call("agents_status", { ids: ["c"] })).output).toMatch(
+      /^c: created\.blocked [^,]*, waits for b$/,
+    )
+    expect(openJobs()).toMatch(/^c: created\.blocked [^,]*, waits for b$/m)
+  })
+
   it("is told how those ended of which it needs only the end", async () => {
     const { start, call, textFor } = services()
     await start(task("a"), needing("b", { id: "a", on: "ended" }))
@@ -136,6 +149,25 @@ describe("A task that needs others", () => {
     // This user's alone.
     expect(statSync(ofA).mode & 0o777).toBe(0o600)
     expect(ofA.startsWith(join(folder.path, "opencode", "tool-output"))).toBe(true)
+    folder.remove()
+  })
+
+  it("takes the files of its results along when its session is deleted, or its owner's", async () => {
+    const folder = tempFolder("kept")
+    vi.stubEnv("XDG_DATA_HOME", folder.path)
+    const { start, textFor, answer, hear, troupe } = services()
+    await start(task("a"), needing("b", "a"), needing("c", "a"))
+    await answer("a", "x".repeat(40_000))
+    const kept = () => readdirSync(join(folder.path, "opencode", "tool-output")).toSorted()
+    const nameFor = (id: string) => `troupe-${troupe.records.get("owner", id)?.session}-a.txt`
+    await vi.waitFor(() => expect([textFor("b"), textFor("c")]).not.toContain(undefined), { timeout: 20_000 })
+    const [ofB, ofC] = [nameFor("b"), nameFor("c")]
+    expect(kept()).toEqual([ofB, ofC])
+    hear({ type: "session.deleted", session: troupe.records.get("owner", "b")?.session ?? "" })
+    await vi.waitFor(() => expect(kept()).toEqual([ofC]))
+    hear({ type: "session.deleted", session: "owner" })
+    await vi.waitFor(() => expect(kept()).toEqual([]))
+    vi.unstubAllEnvs()
     folder.remove()
   })
 
@@ -299,6 +331,25 @@ describe("A job that failed because of what it needs", () => {
     expect(stateOf("c")).toBe("failed")
   })
 
+  it("was not failed by it where it was cancelled meanwhile: sent on, it waits for what is still to end, and says so", async () => {
+    const { start, call, answer, stateOf, textFor } = services()
+    await start(task("a"), task("b"), needing("c", "a", "b"))
+    await answer("a", "of a")
+    await call("agents_cancel", { ids: ["c"] })
+    const { output } = await call("agents_send", { id: "c", message: "Go on after all." })
+    expect(output).toMatch(
+      /^Run 2 starts once these have ended: b; agents_wait returns its result\.\nc: created\.blocked .*, waits for b$/,
+    )
+    await settle()
+    expect([stateOf("c"), textFor("c")]).toEqual(["created.blocked", undefined])
+    await answer("b", "of b")
+    await settle()
+    expect(textFor("c")).toMatch(/\nof a\n.*\nof b\n.*\n\ndo c\n\nGo on after all\.$/s)
+    await answer("c", "of c")
+    // Its owner has sent it on: nothing else has.
+    expect((await call("agents_wait", { ids: ["c"] })).output).not.toContain("it ran again")
+  })
+
   it("begins once where its owner sends it a message at the same moment", async () => {
     const { call, answer, troupe, host } = await failing()
     await call("agents_send", { id: "a", message: "try again" })
@@ -429,6 +480,34 @@ describe("A task for each of some items", () => {
     expect(jobs.map(({ id }) => id)).toEqual(["j1.1", "j1.2", "z"])
   })
 
+  it.each([
+    ["comes before it", (more: object) => [more, each("e9", ["x", "y"])], 0],
+    ["comes after it", (more: object) => [each("e9", ["x", "y"]), more], 1],
+  ])(
+    "has the ids of its jobs: a task of one of them that %s is refused, and said to be the one",
+    async (_, tasks, place) => {
+      const { start, textFor } = services()
+      const { output, metadata } = await start(...tasks(task("e9.1")), needing("sum", "e9.1"))
+      const reason = `tasks[${place}] cannot have this id, which an item of e9 has; choose another, or leave it out`
+      expect(output.split("\n")).toEqual([
+        "Started: e9.1, e9.2, sum. Carry on; agents_wait returns their results.",
+        `Refused: e9.1: ${reason}`,
+      ])
+      expect(metadata.refused).toEqual([{ id: "e9.1", reason }])
+      expect(textFor("e9.1")).toBe("read x and x for e9")
+    },
+  )
+
+  it("is refused where its jobs would have the ids of another's, and of two of one id the first starts", async () => {
+    const { start } = services()
+    const { output } = await start(each("e", ["x"]), each("e.1", ["x"]), each("e", ["y"]), each("f", ["z"]))
+    expect(output.split("\n")).toEqual([
+      "Started: e.1, f.1. Carry on; agents_wait returns their results.",
+      "Refused: e.1: tasks[1] cannot have this id, which an item of e has; choose another, or leave it out",
+      'Refused: e: the id "e.1" is taken; choose another, or leave it out',
+    ])
+  })
+
   it("is needed as a whole by its id, one by one by theirs, and by later calls too", async () => {
     const { start, troupe } = services()
     await start(each("files", ["x", "y"]), needing("all", "files"), needing("one", "files.2"))
@@ -517,6 +596,11 @@ describe("A task for each of some items", () => {
     ["whose prompt has no item", { id: "a", prompt: "read", each: ["x"] }, "tasks[0].prompt has no {{item}}"],
     ["whose item is blank", each("a", [" "]), "tasks[0].each is"],
     ["of something else", each("a", "x"), 'tasks[0].each is "x": it must be a list of texts, or {from'],
+    [
+      "whose id is too long for the numbers of a list that may change",
+      each("a".repeat(36), { from: "there" }),
+      "it must have at most 35",
+    ],
     ["whose id is too long for a number", each("a".repeat(38), ["x"]), "it must have at most 37"],
     ["whose id is taken", each("there", ["x"]), 'the id "there" is taken'],
     ["of which one id is taken", each("here", ["x", "y"]), 'the id "here.2" is taken'],
@@ -587,7 +671,9 @@ describe("A task for each item of another job's structured result", () => {
       const { output } = await start(...tasks(task("files.2")), needing("sum", "files"))
       expect(output.split("\n")).toEqual([
         "Started: scan, files, sum. Carry on; agents_wait returns their results.",
-        'Refused: files.2: the id "files.2" is taken by the items of files; choose another, or leave it out',
+        expect.stringMatching(
+          /^Refused: files\.2: tasks\[[12]\] cannot have this id, which an item of files has; choose another, or leave it out$/,
+        ),
       ])
       expect((await start(task("files.3"))).output).toContain(
         'the id "files.3" is taken by the items of files',
@@ -670,6 +756,153 @@ describe("A task for each item of another job's structured result", () => {
     await settle()
     const { output } = await call("agents_send", { id: "files.2", message: "go on" })
     expect(output).toContain("Once it is done, these go on: files, sum\n")
+  })
+
+  describe("that is sent on after the list has changed", () => {
+    type All = Awaited<ReturnType<typeof scanned>>
+    const endedAs = async ({ answer, stateOf }: All, items: readonly string[]) => {
+      for (const [index, item] of items.entries())
+        if (stateOf(`files.${index + 1}`) === "prompting.working") {
+          await answer(`files.${index + 1}`, `of ${item}`)
+          await settle()
+        }
+    }
+    const changed = async (before: string[], after: string[]) => {
+      const all = await scanned(found(...before))
+      await endedAs(all, before)
+      await all.call("agents_wait", {})
+      await all.call("agents_send", { id: "scan", message: "look again" })
+      await all.answer("scan", found(...after))
+      await settle()
+      await all.call("agents_send", { id: "files", message: "go on" })
+      await settle()
+      return all
+    }
+    const textOf = ({ troupe }: All) => troupe.records.get("owner", "files")?.text
+
+    it("keeps the jobs of the items that stay, starts one for each that is new, and names those that are gone", async () => {
+      const all = await changed(["a", "b", "c"], ["b", "new", "c"])
+      const { troupe, textFor, answer, stateOf, host } = all
+      expect(textFor("files.4")).toBe("read new")
+      expect(stateOf("files")).toBe("prompting.working")
+      await answer("files.4", "of new")
+      await settle()
+      expect(textOf(all)).toBe("3 of 3 items are done; no longer in the list: files.1 (a).")
+      expect(troupe.records.of("owner").map(({ id, run }) => `${id} ${run}`)).toEqual([
+        "scan 2",
+        "files 2",
+        "files.1 1",
+        "files.2 1",
+        "files.3 1",
+        "files.4 1",
+      ])
+      expect(host.prompts).toHaveLength(6)
+    })
+
+    it("has no more to do with those that are gone: neither who needs it nor who waits for it gets them", async () => {
+      const { call, answer, textFor, start, troupe } = await changed(["a", "b"], ["b", "new"])
+      await answer("files.3", "of new")
+      await settle()
+      expect(troupe.records.get("owner", "files")?.formerItems).toEqual(["files.1"])
+      await start({ id: "sum", prompt: "sum {{files}}", needs: ["files"] })
+      await settle()
+      expect(textFor("sum")).toMatch(/of b\n.*of new\n/s)
+      expect(textFor("sum")).not.toContain("\nof a\n")
+      const { jobs } = await call("agents_status", { ids: ["files"] })
+      expect(jobs.map(({ id }) => id)).toEqual(["files", "files.2", "files.3"])
+    })
+
+    it("goes on by itself once the new one is done, whatever has become of one that is gone", async () => {
+      const { call, answer, stateOf } = await scanned(found("a", "b"))
+      await call("agents_cancel", { ids: ["files.1"] })
+      await settle()
+      await answer("files.2", "of b")
+      await settle()
+      await call("agents_send", { id: "scan", message: "look again" })
+      await answer("scan", found("b", "new"))
+      await settle()
+      await call("agents_send", { id: "files", message: "go on" })
+      await settle()
+      await call("agents_cancel", { ids: ["files.3"] })
+      await settle()
+      expect(stateOf("files")).toBe("failed")
+      await call("agents_send", { id: "files.3", message: "after all" })
+      await answer("files.3", "of new")
+      await settle()
+      expect([stateOf("files"), stateOf("files.1")]).toEqual(["done", "cancelled"])
+    })
+
+    it("tells twins apart, and items that differ at their ends alone", async () => {
+      const long = "x".repeat(300)
+      const all = await changed([long, "a", "a"], ["a", `${long}y`, long, "a", "a"])
+      const { textFor, answer } = all
+      expect([textFor("files.4"), textFor("files.5")]).toEqual([`read ${long}y`, undefined])
+      await answer("files.4", "of y")
+      await settle()
+      expect(textFor("files.5")).toBe("read a")
+      await answer("files.5", "of the third")
+      await settle()
+      expect(textOf(all)).toBe("5 of 5 items are done.")
+    })
+
+    it("is done with nothing where the list is empty by now", async () => {
+      const all = await changed(["a", "b"], [])
+      expect(textOf(all)).toBe(
+        "Nothing to do: the list is empty; no longer in the list: files.1 (a), files.2 (b).",
+      )
+    })
+
+    it("names those that are gone, the first of many, with the beginning of what they are about", async () => {
+      const before = Array.from({ length: 22 }, (_, index) => `${"far ".repeat(40)}${index}`)
+      const all = await changed(before, [])
+      expect(textOf(all)).toMatch(/: files\.1 \((far )+f?a?r?…\), .*files\.20 \([^)]*\) and 2 more\.$/)
+    })
+
+    it("fails where opencode does not say what its jobs are for", async () => {
+      const all = await scanned(found("a"))
+      const { call, host, troupe } = all
+      await endedAs(all, ["a"])
+      const { session } = host
+      const item = troupe.records.get("owner", "files.1")?.session
+      host.session = async (id) => (id === item ? failed("the disk is full") : session(id))
+      await call("agents_send", { id: "files", message: "go on" })
+      await settle()
+      expect(troupe.records.get("owner", "files")?.error).toEqual({
+        kind: "create",
+        message: "the disk is full",
+      })
+    })
+
+    it("takes one for that of its number whose session is gone", async () => {
+      const all = await scanned(found("a", "b"))
+      const { call, host, troupe } = all
+      await endedAs(all, ["a", "b"])
+      const { session } = host
+      const item = troupe.records.get("owner", "files.1")?.session
+      host.session = async (id) => (id === item ? failed("not found", 404) : session(id))
+      await call("agents_send", { id: "files", message: "go on" })
+      await settle()
+      expect(textOf(all)).toMatch(/2 of 2 items are done\.$/)
+      expect(troupe.records.get("owner", "files.3")).toBeUndefined()
+    })
+  })
+
+  it("leaves blank items out, and says so", async () => {
+    const { answer, troupe, textFor } = await scanned(found("", "a", " \n", "b"))
+    expect([textFor("files.1"), troupe.records.get("owner", "files.3")]).toEqual(["read a", undefined])
+    for (const id of ["files.1", "files.2"]) {
+      await answer(id, "read")
+      await settle()
+    }
+    expect(troupe.records.get("owner", "files")?.text).toBe("2 of 2 items are done; 2 blank ones left out.")
+  })
+
+  it("is done with nothing to do where all of them are blank", async () => {
+    const { troupe } = await scanned(found(""))
+    expect(troupe.records.get("owner", "files")).toMatchObject({
+      state: "done",
+      text: "Nothing to do: the list is empty; 1 blank one left out.",
+    })
   })
 
   it("takes its jobs along when it is cancelled", async () => {

@@ -72,6 +72,7 @@ class Reading {
   schema(given: unknown, path: Path): Plain | boolean {
     if (typeof given === "boolean" && path.length > 0) return given
     if (!isPlain(given)) return this.#wrong(path, given, "a schema")
+    if (hasProto(given)) return this.#proto(path)
     if (path.length > mostDepth) {
       this.#add(path, `is nested too deep: at most ${mostDepth} levels`)
       return true
@@ -109,6 +110,7 @@ class Reading {
       case "named":
       case "patterns":
         if (!isPlain(value)) return whereRight(false, "an object of schemas")
+        if (hasProto(value)) return { [keyword]: this.#proto(path) }
         if (kind === "patterns")
           for (const pattern of Object.keys(value)) this.#pattern(pattern, [...path, pattern])
         return {
@@ -119,6 +121,7 @@ class Reading {
       case "dependencies":
         // Each is a schema, or what `dependentRequired` has.
         if (!isPlain(value)) return whereRight(false, "an object")
+        if (hasProto(value)) return { [keyword]: this.#proto(path) }
         return {
           [keyword]: Object.fromEntries(
             Object.entries(value).map(([key, each]) => [
@@ -138,6 +141,7 @@ class Reading {
       case "texts":
         return whereRight(isTexts(value), "a list of texts")
       case "textsOf":
+        if (isPlain(value) && hasProto(value)) return { [keyword]: this.#proto(path) }
         return whereRight(
           isPlain(value) && Object.values(value).every(isTexts),
           "an object of lists of texts",
@@ -178,6 +182,11 @@ class Reading {
   #unknown(_keyword: string, path: Path): void {
     const hint = path.length === 1 ? '; fields stand under "properties"' : ""
     this.#add(path, `is no keyword of JSON Schema that is supported${hint}`)
+  }
+
+  #proto(path: Path): true {
+    this.#add([...path, proto], "is a name that cannot be checked: choose another")
+    return true
   }
 
   #wrong(path: Path, value: unknown, requirement: string): true {
@@ -307,6 +316,15 @@ const isTexts = (value: unknown): value is string[] =>
 
 export const isPlain = (value: unknown): value is Plain =>
   typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** What reads it leaves this name out, or takes what stands under it for what the object inherits. */
+const proto = "__proto__"
+
+function hasProto(value: Plain): boolean {
+  const inherited: unknown = Object.getPrototypeOf(value)
+  const isUsual = inherited === null || Object.getPrototypeOf(inherited) === null
+  return Object.hasOwn(value, proto) || !isUsual
+}
 
 const placeOf = (path: Path) => JSON.stringify(path.map(String))
 

@@ -4,11 +4,10 @@ import coreVocabulary from "ajv/dist/vocabularies/core/index.js"
 import next from "ajv/dist/vocabularies/next.js"
 import unevaluated from "ajv/dist/vocabularies/unevaluated/index.js"
 import validation from "ajv/dist/vocabularies/validation/index.js"
-import { toDotPath } from "zod/v4/core"
-import { excerpt } from "../../records/words.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { Effort, TooMuchEffort } from "./effort.ts"
 import { compilePattern } from "./pattern.ts"
+import { problemWords } from "./problem-words.ts"
 import { EFFORT, type Plain, readSchema } from "./reading.ts"
 
 /*
@@ -24,7 +23,6 @@ const mostEffort = 1_000_000
 const mostEffortForWords = 100_000
 /** Of what is wrong with a value, so much is said. */
 const mostProblems = 8
-const shownLength = 160
 
 export type Compiled =
   /** `problems`: what is wrong with a value, in words; none where it fits. */
@@ -86,6 +84,9 @@ function checker(
   const effort = new Effort()
   const ajv = new (defaultOf(core))({
     allErrors: which === "all",
+    messages: false,
+    // With each problem comes the value.
+    verbose: true,
     strict: false,
     validateSchema: false,
     validateFormats: false,
@@ -125,7 +126,6 @@ function checker(
   ajv.removeKeyword("uniqueItems").addKeyword({
     keyword: "uniqueItems",
     type: "array",
-    error: { message: "must NOT have duplicate items" },
     validate: (isWanted: boolean, items: unknown[]) => !isWanted || areUnique(items, effort),
   })
   const validate = ajv.compile(schema)
@@ -142,36 +142,9 @@ function defaultOf<T>(module: { default: T }): T {
 
 function wordsOfAll(errors: readonly ErrorObject[]): string[] {
   // That a name is wrong is said where it is said why.
-  const found = [...new Set(errors.filter(({ keyword }) => keyword !== "propertyNames").map(wordsOfOne))]
+  const found = [...new Set(errors.filter(({ keyword }) => keyword !== "propertyNames").map(problemWords))]
   const more = found.length - mostProblems
   return more > 0 ? [...found.slice(0, mostProblems), `${more} more`] : found
-}
-
-/** `findings[0].line must be integer` */
-function wordsOfOne({ instancePath, keyword, params, propertyName, message = "does not fit" }: ErrorObject) {
-  const steps = instancePath
-    .split("/")
-    .slice(1)
-    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
-  const place = toDotPath(steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step)))
-  const what = propertyName === undefined ? "" : `: the name ${JSON.stringify(propertyName)}`
-  return excerpt(`${place || "the value"}${what} ${message}${detailOf(keyword, params)}`, shownLength)
-}
-
-/** What ajv leaves out of its words. */
-function detailOf(keyword: string, params: Plain): string {
-  switch (keyword) {
-    case "enum":
-      return `: ${JSON.stringify(params.allowedValues)}`
-    case "const":
-      return `: ${JSON.stringify(params.allowedValue)}`
-    case "additionalProperties":
-      return `: ${JSON.stringify(params.additionalProperty)}`
-    case "unevaluatedProperties":
-      return `: ${JSON.stringify(params.unevaluatedProperty)}`
-    default:
-      return ""
-  }
 }
 
 function areUnique(items: readonly unknown[], effort: Effort): boolean {

@@ -1,5 +1,5 @@
 import type { Agent, Message, Part, Session } from "@opencode-ai/sdk/v2"
-import type { JobError, Usage } from "../../../machines/record.ts"
+import { boundedMessage, type JobError, type Usage } from "../../../machines/record.ts"
 import { wordsOf } from "../../util/error-words.ts"
 import { ABORTED } from "../answers.ts"
 import type { HostAgent, HostMessage, HostSession, MessageEnd, PermissionRule } from "../port.ts"
@@ -99,7 +99,7 @@ function endOf({ error, finish, time }: AssistantInfo): MessageEnd | undefined {
 }
 
 function jobErrorOf(error: NonNullable<AssistantInfo["error"]>): JobError {
-  const message = wordsOf(error) || error.name
+  const message = boundedMessage(wordsOf(error) || error.name)
   switch (error.name) {
     case "MessageAbortedError":
       return ABORTED

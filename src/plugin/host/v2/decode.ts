@@ -1,5 +1,5 @@
 import * as z from "zod"
-import type { Ask, JobError, Usage } from "../../../machines/record.ts"
+import { type Ask, boundedMessage, type JobError, type Usage } from "../../../machines/record.ts"
 import { ABORTED, refusedAt } from "../answers.ts"
 import type {
   AssistantMessage,
@@ -347,5 +347,8 @@ function errorOf(given: Message): JobError | undefined {
   if (type === "aborted")
     return call !== undefined && /declined|dismissed/.test(call) ? refusedAt(call) : ABORTED
   const isSaid = status === undefined || message.includes(`${status}`)
-  return { kind: "provider", message: `${message || type}${isSaid ? "" : ` (HTTP ${status})`}` }
+  return {
+    kind: "provider",
+    message: `${boundedMessage(message || type)}${isSaid ? "" : ` (HTTP ${status})`}`,
+  }
 }

@@ -6,23 +6,17 @@ import type { Item, Refused } from "./item.ts"
 
 /** Refuses the tasks whose ids are taken: by jobs, or by tasks of this call. */
 export function refuseTaken(services: Services, owner: string, items: readonly Item[]): Item[] {
-  const lists = new Set(
-    items.flatMap((item) => ("task" in item && isOpenList(item.task) ? item.task.id : [])),
+  const lists = items.flatMap((item) => ("task" in item && item.task.each ? item.task : []))
+  return items.map((item, index) =>
+    withoutItemsId(withFreeId(services, owner, item), lists, `tasks[${index}]`),
   )
-  return items.map((item) => withFreeId(services, owner, item, lists))
 }
 
-/** @param lists the ids of the tasks of this call for each item that another job will find */
-function withFreeId(
-  services: Services,
-  owner: string,
-  item: Item,
-  lists: ReadonlySet<string | undefined>,
-): Item {
+function withFreeId(services: Services, owner: string, item: Item): Item {
   if ("refused" in item || item.task.id === undefined) return item
   const { id, each } = item.task
   for (const wanted of Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]) {
-    const taker = takerOf(services, owner, wanted) ?? takerAmong(lists, wanted)
+    const taker = takerOf(services, owner, wanted)
     if (taker !== undefined) return refusedAsTaken(item.name, wanted, taker)
   }
   const taken = isOpenList(item.task) ? itemOf(services, owner, id) : undefined
@@ -39,10 +33,22 @@ function itemOf({ troupe, recovery }: Services, owner: string, list: string): st
   return known.find(({ id }) => isItemOf(id, list))?.id
 }
 
-function takerAmong(lists: ReadonlySet<string | undefined>, id: string): string | undefined {
-  const list = groupOf(id)
-  return list !== undefined && lists.has(list) ? forItemsOf(list) : undefined
+/** A task with the id of an item of another: that has it, whichever of the two comes first. @param lists those with items */
+function withoutItemsId(item: Item, lists: readonly Task[], place: string): Item {
+  if ("refused" in item || item.task.id === undefined) return item
+  const { id, each } = item.task
+  const wanted = Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]
+  const list = lists.find((other) => other.id !== id && wanted.some((one) => hasItemOf(other, one)))?.id
+  if (list === undefined) return item
+  return {
+    name: item.name,
+    refused: `${place} cannot have this id, which an item of ${list} has; choose another, or leave it out`,
+  }
 }
+
+/** All that could be items of a list that is not known yet are. */
+const hasItemOf = ({ id = "", each = [] }: Task, item: string) =>
+  Array.isArray(each) ? itemIds(id, each).includes(item) : isItemOf(item, id)
 
 const forItemsOf = (list: string) => ` by the items of ${list}`
 

@@ -11,6 +11,8 @@ import { chosenInTurn } from "./models.ts"
 
 /** Characters of an id that still has room for the number of an item. */
 const longestListId = 37
+/** The same where the list may change, so that there are later numbers. */
+const longestOpenListId = 35
 
 /** What can be said of a task by itself. */
 export async function checked(
@@ -51,8 +53,9 @@ function problemWithEach({ id = "", prompt, each }: Task, place: string): string
   if (each === undefined) return undefined
   if (!prompt.includes(placeholder))
     return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
-  if (id.length > longestListId)
-    return `${place}.id has ${id.length} characters: with each it must have at most ${longestListId}`
+  const longest = Array.isArray(each) ? longestListId : longestOpenListId
+  if (id.length > longest)
+    return `${place}.id has ${id.length} characters: with each it must have at most ${longest}`
   return undefined
 }
 

@@ -35,7 +35,7 @@ describe("An answer is read", () => {
     ["there is none", "I could not find it.", ["it has no JSON value"]],
     ["it is empty", "", ["it has no JSON value"]],
     ["it is cut off", '{"n": ', ["it has no JSON value"]],
-    ["it does not fit", 'Well:\n```\n{"n": "1"}\n```', ["n must be integer"]],
+    ["it does not fit", 'Well:\n```\n{"n": "1"}\n```', ['n is "1": it must be a whole number']],
     [
       "it is far too long",
       `{"n": 1}${" ".repeat(500_000)}`,

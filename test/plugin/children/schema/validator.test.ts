@@ -61,6 +61,36 @@ describe("A schema is refused", () => {
     ["names that are none", { required: "a" }, `.required is "a": it must be a list of texts`],
     ["a bound that is none", { minimum: "1" }, `.minimum is "1": it must be a number`],
     ["a bound of draft 4", { exclusiveMinimum: true }, ".exclusiveMinimum is true: it must be a number"],
+    [
+      "a field that nothing can check",
+      JSON.parse('{"properties": {"a": {"properties": {"__proto__": {"type": "string"}}}}}'),
+      ".properties.a.properties.__proto__ is a name that cannot be checked: choose another",
+    ],
+    [
+      "a field that nothing can check, which is taken for what the others inherit",
+      { properties: Object.create({ type: "string" }) },
+      ".properties.__proto__ is a name that cannot be checked",
+    ],
+    [
+      "a keyword of that name",
+      JSON.parse('{"__proto__": {}}'),
+      ".__proto__ is a name that cannot be checked",
+    ],
+    [
+      "a pattern of that name",
+      JSON.parse('{"patternProperties": {"__proto__": {}}}'),
+      ".patternProperties.__proto__ is a name that cannot be checked",
+    ],
+    [
+      "a dependency of that name",
+      JSON.parse('{"dependencies": {"__proto__": {}}}'),
+      ".dependencies.__proto__ is a name that cannot be checked",
+    ],
+    [
+      "a requirement of that name",
+      JSON.parse('{"dependentRequired": {"__proto__": ["a"]}}'),
+      ".dependentRequired.__proto__ is a name that cannot be checked",
+    ],
     ["a step of nothing", { multipleOf: 0 }, ".multipleOf is 0: it must be a number above 0"],
     ["no choice", { enum: [] }, ".enum is []: it must be a list that is not empty"],
     ["no choice of schemas", { oneOf: [] }, ".oneOf is []: it must be a list of schemas that is not empty"],
@@ -130,39 +160,24 @@ describe("A value", () => {
       "has the wrong type somewhere",
       { properties: { a: { items: { type: "integer" } } } },
       { a: [1, "2"] },
-      ["a[1] must be integer"],
+      ['a[1] is "2": it must be a whole number'],
     ],
     [
       "does not match its pattern, which is another than that of the field beside it",
       { properties: { a: { pattern: "^x" }, b: { pattern: "^y" } }, patternProperties: { "^c": false } },
       { a: "x", b: "x", d: 1 },
-      ['b must match pattern "^y"'],
+      ['b is "x": it must match the pattern "^y"'],
     ],
-    ["lacks a field", { required: ["a"] }, {}, ["the value must have required property 'a'"]],
-    [
-      "lacks one that every object inherits",
-      { required: ["toString"] },
-      {},
-      ["the value must have required property 'toString'"],
-    ],
-    [
-      "has a field too many",
-      { additionalProperties: false },
-      { b: 1 },
-      [`the value must NOT have additional properties: "b"`],
-    ],
-    [
-      "is not among the choices",
-      { enum: ["x", 2] },
-      "y",
-      [`the value must be equal to one of the allowed values: ["x",2]`],
-    ],
-    ["is not the one", { const: { a: 1 } }, 1, [`the value must be equal to constant: {"a":1}`]],
+    ["lacks a field", { required: ["a"] }, {}, ["a is missing"]],
+    ["lacks one that every object inherits", { required: ["toString"] }, {}, ["toString is missing"]],
+    ["has a field too many", { additionalProperties: false }, { b: 1 }, ["b is a field too many"]],
+    ["is not among the choices", { enum: ["x", 2] }, "y", ['the value is "y": it must be one of "x", 2']],
+    ["is not the one", { const: { a: 1 } }, 1, ['the value is 1: it must be {"a":1}']],
     [
       "has a bad name",
       { propertyNames: { maxLength: 1 } },
       { ab: 1 },
-      [`the value: the name "ab" must NOT have more than 1 characters`],
+      ['the value has the name "ab": it must have at most 1 character'],
     ],
     [
       "has twins",
@@ -171,35 +186,35 @@ describe("A value", () => {
         { a: 1, b: [{ c: 1, d: 2 }] },
         { b: [{ d: 2, c: 1 }], a: 1 },
       ],
-      ["the value must NOT have duplicate items"],
+      ["the value has the same item twice"],
     ],
     ["has none", { uniqueItems: true }, [1, "1", [1], { 1: 1 }, null, "null"], []],
     ["need not be unique", { uniqueItems: false }, [1, 1], []],
     ["is a multiple, whatever the processor says", { multipleOf: 0.01 }, 0.07, []],
-    ["is none", { multipleOf: 0.01 }, 0.075, ["the value must be multiple of 0.01"]],
+    ["is none", { multipleOf: 0.01 }, 0.075, ["the value is 0.075: it must be a multiple of 0.01"]],
     [
       "does not match",
       { pattern: "^(a+)+$" },
       `${"a".repeat(99)}!`,
-      [`the value must match pattern "^(a+)+$"`],
+      [`the value is "${"a".repeat(59)}…: it must match the pattern "^(a+)+$"`],
     ],
     [
       "does not match the second of two patterns",
       { properties: { a: { pattern: "^x" }, b: { pattern: "^y" } } },
       { a: "x", b: "x" },
-      [`b must match pattern "^y"`],
+      [`b is "x": it must match the pattern "^y"`],
     ],
     [
       "has a list as drafts up to 2019-09 describe it",
       { items: [{ type: "string" }], additionalItems: false },
       ["a", 1],
-      ["the value must NOT have more than 1 items"],
+      ["the value is a list of 2: it must have at most 1 item"],
     ],
     [
       "is deep in one that refers to itself",
       { properties: { next: { $ref: "#" }, n: { type: "number" } } },
       { next: { next: { n: "1" } } },
-      ["next.next.n must be number"],
+      ['next.next.n is "1": it must be a number'],
     ],
     [
       "is annotated alone",
@@ -218,10 +233,98 @@ describe("A value", () => {
       "has names out of the ordinary",
       { properties: { "a/b": { items: { type: "null" } } } },
       { "a/b": [1] },
-      [`["a/b"][0] must be null`],
+      [`["a/b"][0] is 1: it must be null`],
     ],
   ])("that %s", (_, schema, value, problems) => {
     expect(problemsWith(schema, value)).toEqual(problems)
+  })
+
+  it.each<[string, Plain, unknown, string]>([
+    ["is no text", { type: "string" }, 1, "the value is 1: it must be text"],
+    ["is no truth", { type: "boolean" }, "no", 'the value is "no": it must be true or false'],
+    ["is no list", { type: "array" }, {}, "the value is an object: it must be a list"],
+    [
+      "is neither",
+      { type: ["object", "null"] },
+      [1],
+      "the value is a list of 1: it must be an object or null",
+    ],
+    ["is too small", { minimum: 2 }, 1, "the value is 1: it must be at least 2"],
+    ["is too large", { maximum: 2 }, 3, "the value is 3: it must be at most 2"],
+    ["is too small by a hair", { exclusiveMinimum: 2 }, 2, "the value is 2: it must be above 2"],
+    ["is too large by a hair", { exclusiveMaximum: 2 }, 2, "the value is 2: it must be below 2"],
+    ["is too short", { minLength: 2 }, "a", 'the value is "a": it must have at least 2 characters'],
+    ["is too long", { maxLength: 1 }, "ab", 'the value is "ab": it must have at most 1 character'],
+    ["has too few items", { minItems: 1 }, [], "the value is a list of 0: it must have at least 1 item"],
+    ["has too many items", { maxItems: 1 }, [1, 2], "the value is a list of 2: it must have at most 1 item"],
+    [
+      "has an item too many",
+      { unevaluatedItems: false, prefixItems: [{}] },
+      [1, 2],
+      "the value is a list of 2: it must have at most 1 item",
+    ],
+    [
+      "has too few fields",
+      { minProperties: 2 },
+      { a: 1 },
+      "the value is an object: it must have at least 2 fields",
+    ],
+    [
+      "has too many fields",
+      { maxProperties: 0 },
+      { a: 1 },
+      "the value is an object: it must have at most 0 fields",
+    ],
+    [
+      "has a field that no part of it has",
+      { unevaluatedProperties: false },
+      { a: 1 },
+      "a is a field too many",
+    ],
+    ["has a field that is not to be", { properties: { a: false } }, { a: 1 }, "a must not be there"],
+    ["lacks a field further in", { items: { required: ["b.c"] } }, [{}], '[0]["b.c"] is missing'],
+    [
+      "lacks a field that another calls for",
+      { dependentRequired: { a: ["b"] } },
+      { a: 1 },
+      "b is missing, which must be there where a is",
+    ],
+    [
+      "lacks one that another calls for, in the words of earlier drafts",
+      { dependencies: { a: ["b"] } },
+      { a: 1 },
+      "b is missing, which must be there where a is",
+    ],
+    [
+      "has too few of some items",
+      { contains: { const: 1 }, minContains: 2 },
+      [1],
+      'the value is a list of 1: it must have at least 2 of the items that "contains" asks for',
+    ],
+    [
+      "has too many of some items",
+      { contains: { const: 1 }, maxContains: 1 },
+      [1, 1],
+      'the value is a list of 2: it must have at least 1 and at most 1 of the items that "contains" asks for',
+    ],
+    ["fits none", { anyOf: [false] }, 1, 'the value is 1: it must fit one of the schemas in "anyOf"'],
+    [
+      "fits more than one",
+      { oneOf: [true, true] },
+      1,
+      'the value is 1: it must fit one of the schemas in "oneOf", and no other of them',
+    ],
+    ["fits", { not: true }, null, 'the value is null: it must not fit the schema in "not"'],
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    ["fits no more", { if: true, then: false }, 1, 'the value is 1: it must fit the schema in "then"'],
+    [
+      "is long",
+      { items: { type: "number" } },
+      ["x".repeat(500)],
+      `[0] is "${"x".repeat(59)}…: it must be a number`,
+    ],
+  ])("that %s is told so in plain words", (_, schema, value, words) => {
+    expect(problemsWith(schema, value)).toContain(words)
   })
 
   it("with much that is wrong is told of some of it", () => {
@@ -347,7 +450,7 @@ describe("What fits", () => {
 
   it("is no empty list where it has to contain something, whatever its first items are to be", () => {
     const schema = { prefixItems: [{ type: "string" }], contains: { type: "string" } }
-    expect(problemsWith(schema, [])).toContain("the value must NOT have fewer than 1 items")
+    expect(problemsWith(schema, [])).toContain("the value is a list of 0: it must have at least 1 item")
     expect(problemsWith(schema, ["a"])).toEqual([])
     expect(problemsWith({ ...schema, minContains: 0 }, [])).toEqual([])
   })

@@ -1,0 +1,80 @@
+import { WorktreeError } from "./errors.ts"
+import { isThere, notOurs } from "./folder.ts"
+import type { Call, Git } from "./git.ts"
+import { type Holdings, holdingsOf } from "./holdings.ts"
+import { namesIn } from "./names.ts"
+import { type Made, madeNote } from "./note.ts"
+import { removeWorktree } from "./removal.ts"
+
+export type Discard = {
+  branch: string
+  /** What would be lost. A commit can be had back by its id until git's own upkeep, weeks later. */
+  loss: Holdings
+  /**
+   * Removes the worktree and its branch.
+   * @throws WorktreeError, `changed` where more would be lost by now than was said
+   */
+  remove(call?: Call): Promise<void>
+}
+
+/**
+ * What removing a worktree would lose, and the means to do it.
+ * @param owner whose it must be
+ * @throws WorktreeError, `notOurs` where it is no worktree of a job, or another owner's
+ */
+export async function prepareDiscard(
+  git: Git,
+  { root, owner }: { root: string; owner: string },
+  call: Call = {},
+): Promise<Discard> {
+  const made = await madeNote(root, ["made", "moving"])
+  if (made.owner !== owner) throw notOurs(root)
+  await requireOwn(git, made, call)
+  const loss = await holdingsOf(git, made, call)
+  return {
+    branch: made.branch,
+    loss,
+    async remove(call) {
+      if (JSON.stringify(await holdingsOf(git, made, call)) !== JSON.stringify(loss)) throw hasChanged(root)
+      await requireOwn(git, made, call)
+      await removeWorktree(git, root, made, loss.commit)
+    },
+  }
+}
+
+/** git itself must know this folder as a worktree, and nobody else may stand on its branch. */
+export async function requireOwn(
+  git: Git,
+  { commonDir, root, branch }: Made,
+  call: Call = {},
+): Promise<void> {
+  const { stdout } = await git({ store: commonDir }, ["worktree", "list", "--porcelain", "-z"], call)
+  const worktrees = recordsIn(namesIn(stdout))
+  const path = Buffer.from(`worktree ${root}`).toString("latin1")
+  const isKnown = worktrees.some(([first]) => first === path)
+  if (!isKnown && (await isThere(root))) throw notOurs(root)
+  const other = worktrees.find(
+    ([first, ...rest]) => first !== path && rest.includes(`branch refs/heads/${branch}`),
+  )
+  if (other) throw isElsewhere(branch, Buffer.from(other[0] ?? "", "latin1").toString("utf8"))
+}
+
+/** The first line of each tells where it is, the others what else is known of it; an empty one ends it. */
+function recordsIn(lines: readonly string[]): string[][] {
+  const records: string[][] = [[]]
+  for (const line of lines) {
+    if (line === "") records.push([])
+    else records.at(-1)?.push(line)
+  }
+  return records
+}
+
+const hasChanged = (root: string) =>
+  new WorktreeError("changed", `${root} holds something else than a moment ago`, "look at it again")
+
+const isElsewhere = (branch: string, worktree: string) =>
+  new WorktreeError(
+    "locked",
+    `the branch ${branch} is checked out elsewhere (${worktree})`,
+    "switch to another branch there",
+  )

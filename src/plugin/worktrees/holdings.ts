@@ -1,0 +1,46 @@
+import { tipOf } from "./branch.ts"
+import { inWorktree, numbersBetween } from "./changes.ts"
+import { isThere } from "./folder.ts"
+import type { Call, Git } from "./git.ts"
+import { shownName } from "./names.ts"
+import type { Made } from "./note.ts"
+import { commitAt } from "./repository.ts"
+import { statusOf } from "./working-tree.ts"
+
+/** What would be gone with a worktree and its branch. */
+export type Holdings = {
+  /** The end of the branch; none where there is no such branch any more. */
+  commit?: string
+  /** On the branch, or where the worktree stands, since the job has started. */
+  commits: number
+  /** That these change. */
+  files: number
+  /** Changed or untracked, and in no commit. */
+  uncommitted: string[]
+  /** Repositories that the child has made in it. */
+  repositories: string[]
+}
+
+export async function holdingsOf(git: Git, made: Made, call: Call = {}): Promise<Holdings> {
+  const store = { store: made.commonDir }
+  const tip = await tipOf(git, store, made.branch, call)
+  const isHere = await isThere(made.root)
+  const head = isHere ? (await commitAt(git, inWorktree(made), "HEAD", call))?.id : undefined
+  const ends = [...new Set([tip, head])].filter((end) => end !== undefined)
+  const status = isHere ? await statusOf(git, inWorktree(made), call) : undefined
+  return {
+    ...(tip !== undefined && { commit: tip }),
+    commits: ends.length > 0 ? await countSince(git, made, ends, call) : 0,
+    files: tip === undefined ? 0 : (await numbersBetween(git, store, made.base, tip, call)).files,
+    uncommitted: (status?.changed ?? []).map(shownName),
+    repositories: (status?.nested ?? []).map(shownName),
+  }
+}
+
+export const isClean = ({ commits, files, uncommitted, repositories }: Holdings): boolean =>
+  commits === 0 && files === 0 && uncommitted.length === 0 && repositories.length === 0
+
+async function countSince(git: Git, { commonDir, base }: Made, ends: string[], call: Call): Promise<number> {
+  const { text } = await git({ store: commonDir }, ["rev-list", "--count", ...ends, `^${base}`], call)
+  return Number(text)
+}

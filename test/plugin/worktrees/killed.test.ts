@@ -1,0 +1,169 @@
+import { chmodSync, existsSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { isDeep } from "../../support/depth.ts"
+import { type Killed, killedRuns } from "./support/killed.ts"
+import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
+
+const owner = "ses_0123456789abcdef"
+/** In a deep run at each one; else the points move on by so many. */
+const step = isDeep ? 1 : 7
+
+let killed: Killed
+
+beforeAll(async () => {
+  killed = await killedRuns()
+})
+afterAll(() => killed.remove())
+
+/** Every commit, branch and file of git's store that was there still is, and is whole. */
+function requireWhole(repo: TestRepository): void {
+  expect(repo.git("fsck", "--full", "--strict", "--no-dangling")).toBe("")
+}
+
+function dirtyRepository(): TestRepository {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n", "b/c.txt": "1\n", "gone/d.txt": "1\n", "run.sh": "x\n" })
+  repo.write({ "a.txt": "dirty\n", "untracked.txt": "untracked\n" })
+  return repo
+}
+
+/** Runs `prove` after each point at which the process could be killed, until one comes to its end. */
+async function atEachPoint(
+  make: () => Promise<{ repo: TestRepository; script: string; prove: () => Promise<void> }>,
+  first = 0,
+): Promise<void> {
+  for (let at = first; ; at += step) {
+    const { repo, script, prove } = await make()
+    const isDone = await killed.run(repo, script, at)
+    try {
+      await prove()
+      requireWhole(repo)
+    } catch (error) {
+      throw new Error(`killed before its ${at}. change`, { cause: error })
+    }
+    if (isDone) return
+  }
+}
+
+describe("kill -9", () => {
+  it("while a worktree is made loses nothing, and it can be made again under the same name", async () => {
+    await atEachPoint(async () => {
+      const repo = dirtyRepository()
+      const before = userSide(repo.path)
+      const request = { directory: repo.path, owner, job: "a" }
+      return {
+        repo,
+        script: `await worktrees.make(${JSON.stringify(request)})`,
+        async prove() {
+          expect(userSide(repo.path)).toEqual(before)
+          const made = await repo.worktrees.make(request)
+          expect(filesIn(made.directory)).toEqual(filesIn(repo.path))
+          expect(userSide(repo.path)).toEqual(before)
+          await repo.worktrees.tidy(() => false)
+          expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
+          expect(repo.git("branch", "--list", "troupe/*")).toBe("")
+        },
+      }
+    })
+  }, 300_000)
+
+  it("while a job is sealed loses nothing, and it is sealed by the next call", async () => {
+    await atEachPoint(async () => {
+      const repo = dirtyRepository()
+      const { directory, branch } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+      writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n" })
+      rmSync(join(directory, "gone"), { recursive: true })
+      const [files, before] = [filesIn(directory), userSide(repo.path)]
+      return {
+        repo,
+        script: `await worktrees.seal(${JSON.stringify(directory)}, "the end")`,
+        async prove() {
+          const sealed = await repo.worktrees.seal(directory, "the end")
+          expect(sealed.commit).toBe(repo.git("rev-parse", branch))
+          expect(filesIn(directory)).toEqual(files)
+          expect(repo.gitIn(directory, "status", "--porcelain")).toBe("")
+          expect(repo.git("log", "--format=%s", "-2", branch).split("\n")[0]).toBe("the end")
+          expect(userSide(repo.path)).toEqual(before)
+        },
+      }
+    })
+  }, 300_000)
+
+  it("while a job is applied leaves all of it or nothing, as soon as anybody looks", async () => {
+    await atEachPoint(async () => {
+      const repo = dirtyRepository()
+      const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+      writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n", "b/c.txt": "2\n" })
+      rmSync(join(directory, "gone"), { recursive: true })
+      chmodSync(join(directory, "run.sh"), 0o755)
+      const { commit } = await repo.worktrees.seal(directory, "the end")
+      const [before, after] = [filesIn(repo.path), filesIn(directory)]
+      const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+      return {
+        repo,
+        script: `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`,
+        async prove() {
+          const recovered = await repo.worktrees.recover(repo.path)
+          const now = filesIn(repo.path)
+          const isDone = JSON.stringify(now) === JSON.stringify(after)
+          expect(now).toEqual(isDone ? after : before)
+          if (recovered.type === "undone") expect(recovered.changed).toEqual([])
+          const ready = await repo.worktrees.prepareApply(request)
+          if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
+          await ready.write()
+          expect(filesIn(repo.path)).toEqual(after)
+        },
+      }
+    })
+  }, 300_000)
+
+  it("while an interrupted apply is undone leaves it to the next call", async () => {
+    await atEachPoint(async () => {
+      const repo = dirtyRepository()
+      const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+      writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n", "b/c.txt": "2\n" })
+      const { commit } = await repo.worktrees.seal(directory, "the end")
+      const before = filesIn(repo.path)
+      const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+      const write = `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`
+      let at = 40
+      // The first point after which something is half applied.
+      while (JSON.stringify(filesIn(repo.path)["a.txt"]) === JSON.stringify(before["a.txt"])) {
+        if (await killed.run(repo, write, at++)) throw new Error("it was never half applied")
+      }
+      return {
+        repo,
+        script: `await worktrees.recover(${JSON.stringify(repo.path)})`,
+        async prove() {
+          await repo.worktrees.recover(repo.path)
+          expect(filesIn(repo.path)).toEqual(before)
+        },
+      }
+    })
+  }, 300_000)
+
+  it("while a worktree is discarded leaves the rest to the next call", async () => {
+    await atEachPoint(async () => {
+      const repo = dirtyRepository()
+      const { directory, branch } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+      writeAll(directory, { "a.txt": "done\n" })
+      await repo.worktrees.seal(directory, "the end")
+      const before = userSide(repo.path)
+      const request = { directory, owner }
+      return {
+        repo,
+        script: `await (await worktrees.prepareDiscard(${JSON.stringify(request)})).remove()`,
+        async prove() {
+          expect(userSide(repo.path)).toEqual(before)
+          const isGone = (await repo.worktrees.list()).worktrees.length === 0
+          if (!isGone) await (await repo.worktrees.prepareDiscard(request)).remove()
+          expect(existsSync(directory)).toBe(false)
+          expect(repo.git("branch", "--list", branch)).toBe("")
+          expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
+          expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+        },
+      }
+    })
+  }, 300_000)
+})
