@@ -11,7 +11,7 @@ import type { JobInput } from "../../machines/events.ts"
 import type { Records } from "../../machines/ledger.ts"
 import { hasEnded, type JobError, type Usage, type Worktree } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
-import type { Host, HostSession, PermissionRule, Result, Toast } from "../host/port.ts"
+import type { Host, HostSession, Offer, PermissionRule, Result, Toast } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { Isolation } from "../isolation/isolation.ts"
 import type { JobStore } from "../records/store.ts"
@@ -194,7 +194,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       variant: job.variant,
       title: `${job.description} (@${job.agent} ${job.id})`,
       agent: job.agent,
-      rules: left?.rules ?? (worktree ? await rulesIn(worktree, job, rules) : rules),
+      rules: left?.rules ?? (worktree ? await rulesIn(worktree, job, rules, signal) : rules),
       stored: await store.newStored(job, left),
       isPermitted: left !== undefined,
       directory: worktree?.directory,
@@ -242,8 +242,9 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     { directory }: Worktree,
     { owner, agent, model }: JobInput,
     rules: readonly PermissionRule[],
+    signal: AbortSignal,
   ): Promise<PermissionRule[]> {
-    const [offer, agents] = await Promise.all([host.offeredIn(directory), host.agents(owner)])
+    const [offer, agents] = await Promise.all([offeredIn(directory, signal), host.agents(owner)])
     if (!offer.ok) throw failure("isolation", offer.error)
     if (!agents.ok) throw failure("isolation", agents.error)
     const named = ({ name }: { name: string }) => name === agent
@@ -253,6 +254,14 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     if (model !== undefined && models?.every(({ name }) => name !== model))
       throw failure("isolation", { message: lacking(`model "${model}"`) })
     return rulesElsewhere(here, rules, there)
+  }
+
+  /** opencode loads a directory before it answers: many at once take longer than an answer should. */
+  async function offeredIn(directory: string, signal: AbortSignal): Promise<Result<Offer>> {
+    for (;;) {
+      const offer = await host.offeredIn(directory)
+      if (offer.ok || !offer.error.isInDoubt || signal.aborted) return offer
+    }
   }
 
   /** Tries until opencode has done it, for about a minute. */
