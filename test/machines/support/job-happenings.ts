@@ -71,7 +71,7 @@ export const happenings = {
   "its child is left": done("leaveChild", { prompt: "The same.", changed: [], usage: usage(6), at }),
   "its child has changed something": done("leaveChild", { prompt: "The same.", changed: ["bash"], at }),
   "its child cannot be left": failed("leaveChild", { kind: "prompt", message: "no abort", at }),
-  "its child is not left in time": after("stopLimit", "job.prompting.moving.leaving"),
+  "its child is not left in time": after("leaveLimit", "job.prompting.moving.leaving"),
   "its next session does not open in time": after("openLimit", "job.prompting.moving.opening"),
   "its prompt fails": failed("promptChild", { kind: "prompt", message: "fetch failed", at }),
   "its total time runs out": after("total", active),
