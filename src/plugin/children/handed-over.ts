@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import type { ChildInput } from "../../machines/effects.ts"
-import type { Records } from "../../machines/ledger.ts"
 import { isItemOf, standsFor } from "../../machines/group.ts"
+import type { Records } from "../../machines/ledger.ts"
 import type { JobRecord } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { Host } from "../host/port.ts"
