@@ -49,6 +49,11 @@ export const recordLimit = 2_000
 export const stopLimit = 5_000
 /** The same where what it has done in its worktree is committed then. */
 const commitLimit = 60_000
+/**
+ * Longest wait for opencode to abort a child that its job leaves, and to say what it has done, milliseconds: nobody is
+ * kept waiting by it, and without it the job fails.
+ */
+const leaveLimit = 30_000
 /** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
 const lullLimit = 5_000
 /**
@@ -79,6 +84,7 @@ export const jobMachine = setup({
     openLimit: ({ context }) => openLimitOf(context.job),
     recordLimit,
     stopLimit: ({ context }) => (context.job.worktree ? commitLimit : stopLimit),
+    leaveLimit,
     lullLimit,
     total: ({ context }) => context.remainingMs,
     idle: ({ context }) => context.job.idleMs,
@@ -673,7 +679,7 @@ export const jobMachine = setup({
                 },
               },
               after: {
-                stopLimit: {
+                leaveLimit: {
                   target: "#job.prompting.stopping",
                   actions: { type: "decideEnd", params: ({ context }) => notLeft(context, undefined) },
                 },
@@ -1025,7 +1031,7 @@ function notRepeated(context: JobContext, { changed, at }: LeaveChildOutput & { 
 function notLeft(context: JobContext, thrown: unknown): Decision {
   const { kind, message } = failureOf(context)
   const known = EffectFailure.safeParse(thrown)
-  const why = known.success ? known.data.message : `opencode gave no answer within ${inSeconds(stopLimit)}`
+  const why = known.success ? known.data.message : `opencode gave no answer within ${inSeconds(leaveLimit)}`
   const words = `${message}. ${nextOf(context)} was not asked instead, since the child could not be stopped: ${why}`
   const at = known.success ? known.data.at : (context.startedAt ?? context.job.askedAt)
   return { ending: { state: "failed", error: { kind, message: words } }, at }

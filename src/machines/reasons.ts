@@ -140,7 +140,7 @@ export const jobReasons: Reasons = {
       "What it has changed must not be done twice without anybody knowing: the job fails and says so.",
     "leaveChild done": "Nothing is lost that the next model would not do again.",
     "leaveChild failed": "It might work on beside the next one, or have changed something: it is not left.",
-    "after stopLimit": "opencode takes too long to say that the child has stopped.",
+    "after leaveLimit": "opencode takes too long to say that the child has stopped.",
     "job.cancel": "There is no next session yet.",
   },
   "prompting.moving.opening": {

@@ -148,7 +148,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
   async function leave({ job, session, error }: LeaveInput): Promise<LeaveChildOutput> {
     const turn = turns.of(session)
-    const aborted = await within(abortTimeout, host.abort(session), noAnswer)
+    const aborted = await host.abort(session)
     if (!aborted.ok) throw failure("prompt", aborted.error)
     const [messages, conversation, usage] = await Promise.all([
       host.messages(session),

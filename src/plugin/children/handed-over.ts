@@ -1,6 +1,7 @@
 import type { ChildInput } from "../../machines/effects.ts"
+import { isItemOf, standsFor } from "../../machines/group.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { isItemOf, type JobRecord, standsFor } from "../../machines/record.ts"
+import type { JobRecord } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { Host } from "../host/port.ts"
 import { type TextOf, textOf } from "../records/texts.ts"

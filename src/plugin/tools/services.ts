@@ -1,5 +1,6 @@
+import { isItemOf, standsFor } from "../../machines/group.ts"
 import { openNeeds } from "../../machines/needs.ts"
-import { hasEnded, isItemOf, type JobKey, type JobRecord, standsFor } from "../../machines/record.ts"
+import { hasEnded, type JobKey, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Dependents } from "../children/dependents.ts"
 import type { Messenger } from "../children/messenger.ts"

@@ -72,7 +72,7 @@ export const happenings = {
   "its child is left": done("leaveChild", { prompt: "The same.", changed: [], usage: usage(6), at }),
   "its child has changed something": done("leaveChild", { prompt: "The same.", changed: ["bash"], at }),
   "its child cannot be left": failed("leaveChild", { kind: "prompt", message: "no abort", at }),
-  "its child is not left in time": after("stopLimit", "job.prompting.moving.leaving"),
+  "its child is not left in time": after("leaveLimit", "job.prompting.moving.leaving"),
   "its next session does not open in time": after("openLimit", "job.prompting.moving.opening"),
   "its check passes": done("runCheck", { exitCode: 0, output: "all well", endedAt: at + 1, at }),
   "its check does not pass": done("runCheck", { exitCode: 1, output: "1 failed", endedAt: at + 1, at }),
