@@ -17,6 +17,7 @@ import { requestBytes } from "./request-bytes.ts"
 import { startUp } from "./start-up.ts"
 import { benchTerminal } from "./terminal.ts"
 import { waitLatency } from "./wait-latency.ts"
+import { benchWorktrees } from "./worktrees.ts"
 
 /** Measured in each opencode, and once. */
 const parts: Record<string, { measure: Part; isOfOpencode: boolean }> = {
@@ -30,6 +31,7 @@ const parts: Record<string, { measure: Part; isOfOpencode: boolean }> = {
   "kept-texts": { measure: keptTexts, isOfOpencode: true },
   "actor-cost": { measure: actorCost, isOfOpencode: false },
   inspector: { measure: benchInspector, isOfOpencode: false },
+  worktrees: { measure: benchWorktrees, isOfOpencode: false },
 }
 
 const help = `npm run bench -- [options]

@@ -6,7 +6,7 @@ const longest = 40
 
 /** What of an id is kept in the name of a branch and a folder. */
 export function namePart(id: string): string {
-  const safe = id.replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "")
+  const safe = id.replace(/[^A-Za-z0-9_]+/g, "-").replace(/^-+|-+$/g, "")
   return safe.slice(0, longest) || "job"
 }
 

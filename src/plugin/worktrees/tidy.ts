@@ -2,7 +2,7 @@ import { tipOf } from "./branch.ts"
 import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import type { Git } from "./git.ts"
-import { holdingsOf, isClean } from "./holdings.ts"
+import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
 import { type Listed, listWorktrees } from "./list.ts"
 import { madeNote, readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
@@ -42,10 +42,11 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
   return undefined
 }
 
-function inWords({ commits, uncommitted, repositories, files }: Parameters<typeof isClean>[0]): string {
+/** What a worktree holds, for people. */
+export function inWords({ commits, files, uncommitted, repositories }: Holdings): string {
   const parts = [
-    ...(commits > 0 || files > 0 ? [`${count(commits, "commit")} that change ${count(files, "file")}`] : []),
-    ...(uncommitted.length > 0 ? [`${count(uncommitted.length, "file")} that are in no commit`] : []),
+    ...(commits > 0 || files > 0 ? [`${count(commits, "commit")} with ${count(files, "changed file")}`] : []),
+    ...(uncommitted.length > 0 ? [count(uncommitted.length, "uncommitted file")] : []),
     ...(repositories.length > 0 ? [count(repositories.length, "repository", "repositories")] : []),
   ]
   return `it holds ${parts.join(", ")}`

@@ -4,7 +4,6 @@ import { pathToFileURL } from "node:url"
 import { build } from "esbuild"
 import { processesWith } from "../../../support/processes.ts"
 import { type TempFolder, tempFolder } from "../../../support/temp-folder.ts"
-import { until } from "../../support/until.ts"
 import type { TestRepository } from "./repository.ts"
 
 /**
@@ -70,6 +69,6 @@ async function run(
   )
   if (code !== 0 && signal !== "SIGKILL") throw new Error(words)
   // git, which is not killed, ends by itself.
-  await until(() => processesWith(mark).length === 0)
+  while (processesWith(mark).length > 0) await new Promise((resolve) => setImmediate(resolve))
   return code === 0
 }

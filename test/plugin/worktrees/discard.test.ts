@@ -1,0 +1,192 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
+import { noSmallDisk, smallDisk } from "../../support/small-disk.ts"
+import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
+
+const owner = "ses_0123456789abcdef"
+
+const make = (repo: TestRepository, job = "a") => repo.worktrees.make({ directory: repo.path, owner, job })
+
+const branches = (repo: TestRepository) =>
+  repo.git("branch", "--list", "troupe/*", "--format=%(refname:short)")
+
+describe("Discarding a worktree", () => {
+  it("says first what would be lost, then removes it with its branch; its commit can be had back", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n" })
+    const before = userSide(repo.path)
+    const { directory } = await make(repo)
+    writeAll(directory, { "a.txt": "2\n" })
+    const { commit } = await repo.worktrees.seal(directory, "the end")
+    writeAll(directory, { "b.txt": "later\n" })
+    repo.gitIn(directory, "init", "--quiet", "inner")
+    const discard = await repo.worktrees.prepareDiscard({ directory, owner })
+    expect(discard.loss).toEqual({
+      commit,
+      commits: 1,
+      files: 1,
+      uncommitted: ["b.txt"],
+      repositories: ["inner"],
+    })
+    expect(existsSync(directory)).toBe(true)
+    await discard.remove()
+    expect(existsSync(directory)).toBe(false)
+    expect(branches(repo)).toBe("")
+    expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
+    expect(userSide(repo.path)).toEqual(before)
+    expect(repo.git("show", `${commit}:a.txt`)).toBe("2")
+  })
+
+  it("counts commits that the child made away from its branch", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    repo.gitIn(directory, "checkout", "--quiet", "--detach")
+    repo.gitIn(directory, "commit", "--quiet", "--allow-empty", "-m", "detached")
+    expect((await repo.worktrees.prepareDiscard({ directory, owner })).loss).toMatchObject({ commits: 1 })
+  })
+
+  it("removes nothing where more would be lost by now than was said", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    const discard = await repo.worktrees.prepareDiscard({ directory, owner })
+    writeAll(directory, { "b.txt": "just now\n" })
+    await expect(discard.remove()).rejects.toMatchObject({ kind: "changed" })
+    expect(existsSync(join(directory, "b.txt"))).toBe(true)
+  })
+
+  it("is refused for what is another owner's, no worktree, the project, or anywhere else", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    const refused = { kind: "notOurs" }
+    const prepare = (at: string, who = owner) => repo.worktrees.prepareDiscard({ directory: at, owner: who })
+    await expect(prepare(directory, "ses_other")).rejects.toMatchObject(refused)
+    const [ours = ""] = readdirSync(repo.folder).filter((name) => !name.startsWith("."))
+    for (const at of [
+      repo.path,
+      repo.folder,
+      join(repo.folder, ours),
+      join(directory, "..", "..", ".."),
+      "/",
+    ]) {
+      await expect(prepare(at)).rejects.toMatchObject(refused)
+    }
+    const plain = join(repo.folder, ours, "no-worktree")
+    mkdirSync(plain)
+    await expect(prepare(plain)).rejects.toMatchObject(refused)
+    expect((await repo.worktrees.list()).unknown).toEqual([plain])
+  })
+
+  it("follows no link in place of the worktree, and nothing that its .git says", async () => {
+    const repo = testRepository()
+    const other = testRepository()
+    other.commit({ "theirs.txt": "1\n" })
+    const before = userSide(other.path)
+    const [linked, led] = [await make(repo, "linked"), await make(repo, "led")]
+    rmSync(linked.directory, { recursive: true })
+    symlinkSync(other.path, linked.directory)
+    await expect(repo.worktrees.prepareDiscard({ directory: linked.directory, owner })).rejects.toMatchObject(
+      {
+        kind: "notOurs",
+      },
+    )
+    await expect(repo.worktrees.seal(linked.directory, "the end")).rejects.toMatchObject({ kind: "notOurs" })
+    writeFileSync(join(led.directory, ".git"), `gitdir: ${join(other.path, ".git")}\n`)
+    await (await repo.worktrees.prepareDiscard({ directory: led.directory, owner })).remove()
+    expect(userSide(other.path)).toEqual(before)
+    expect(branches(repo)).toBe(linked.branch)
+  })
+
+  it("leaves a branch on which somebody else stands", async () => {
+    const repo = testRepository()
+    const { directory, branch } = await make(repo)
+    repo.gitIn(directory, "checkout", "--quiet", "--detach")
+    repo.git("switch", "--quiet", branch)
+    await expect(repo.worktrees.prepareDiscard({ directory, owner })).rejects.toMatchObject({
+      kind: "locked",
+    })
+    expect(branches(repo)).toBe(branch)
+  })
+})
+
+describe("Tidying", () => {
+  it("removes what holds nothing, and keeps all else with the reason", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n" })
+    await make(repo, "clean")
+    const [committed, untracked, used] = [
+      await make(repo, "c"),
+      await make(repo, "u"),
+      await make(repo, "used"),
+    ]
+    writeAll(committed.directory, { "a.txt": "2\n" })
+    await repo.worktrees.seal(committed.directory, "the end")
+    writeAll(untracked.directory, { "b.txt": "b\n" })
+    const { removed, kept } = await repo.worktrees.tidy(({ directory }) => directory === used.directory)
+    expect(removed.map(({ job }) => job)).toEqual(["clean"])
+    expect(kept.map(({ worktree: { job }, why }) => [job, why])).toEqual([
+      ["c", "it holds 1 commit with 1 changed file"],
+      ["u", "it holds 1 uncommitted file"],
+      ["used", "it is in use"],
+    ])
+    expect(branches(repo).split("\n")).toEqual([committed.branch, untracked.branch, used.branch])
+  })
+
+  it("keeps what its maker, who still runs, may be about to use", async () => {
+    const repo = testRepository()
+    await make(repo)
+    const { removed, kept } = await repo.worktrees.tidy()
+    expect(removed).toEqual([])
+    expect(kept.map(({ why }) => why)).toEqual([`process ${process.pid} made it and still runs`])
+  })
+
+  it.runIf(process.platform === "linux")("keeps what a process is in", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    const child = spawn("sh", ["-c", "echo there; read line"], { cwd: directory })
+    await once(child.stdout, "data")
+    const { kept } = await repo.worktrees.tidy(() => false)
+    expect(kept.map(({ why }) => why)).toEqual([`somebody is in it: process ${child.pid}`])
+    child.stdin.end()
+    await once(child, "close")
+    expect((await repo.worktrees.tidy(() => false)).removed).toHaveLength(1)
+  })
+
+  it("lists what there is of a repository that is gone, and leaves it", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    writeAll(directory, { "b.txt": "b\n" })
+    rmSync(repo.path, { recursive: true })
+    const { worktrees } = await createWorktrees({ folder: repo.folder, env: repo.env }).list()
+    expect(worktrees).toMatchObject([{ job: "a", owner, state: { type: "unreadable" } }])
+    expect((await repo.worktrees.tidy(() => false)).removed).toEqual([])
+    expect(filesIn(directory)["b.txt"]).toBe("644 b\n")
+  })
+})
+
+it.skipIf(noSmallDisk())("Nothing of a job is applied where the disk of the project is full", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n", "b.txt": "1\n" })
+  const { directory, base } = await make(repo)
+  writeAll(directory, { "a.txt": "2\n", "b.txt": "x".repeat(2 ** 20) })
+  const { commit } = await repo.worktrees.seal(directory, "the end")
+  const disk = smallDisk(repo.path)
+  try {
+    const ready = await repo.worktrees.prepareApply({
+      directory: repo.path,
+      jobs: [{ id: "a", base, commit }],
+    })
+    if (ready.type === "refused") throw new Error("it should be ready")
+    disk.fill()
+    await expect(ready.write()).rejects.toMatchObject({ kind: "noSpace" })
+    disk.free()
+    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 1\n" })
+    await ready.write()
+    expect(filesIn(repo.path)).toEqual(filesIn(directory))
+  } finally {
+    disk.remove()
+  }
+})
