@@ -370,6 +370,13 @@ For some weeks this brings its commits back:
     expect(existsSync(directory)).toBe(false)
   })
 
+  it("takes a folder for no other one that is called alike", async () => {
+    const { ada, directory } = await holding()
+    const other = await ada.make("auth-2")
+    expect(await ada.run(["--discard", other.directory, "--yes"])).toMatchObject({ code: 0 })
+    expect([directory, other.directory].map(existsSync)).toEqual([true, false])
+  })
+
   it("names no more files than one can read, and how many more there are", async () => {
     const ada = person(testRepository())
     const { branch, directory } = await ada.make("a")
