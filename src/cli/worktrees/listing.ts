@@ -1,12 +1,12 @@
-import type picocolors from "picocolors"
 import type { List, Listed, WorktreeState } from "../../plugin/worktrees/list.ts"
 import { columnsOf, fitted } from "../../util/columns.ts"
 import { visibleLine } from "../../util/visible.ts"
+import type { Colours } from "./colours.ts"
 import { padded, wrapped } from "./lines.ts"
 import { ageOf, counted, insidersOf, isInUse, makerOf, sizeOf, stateOf } from "./words.ts"
 
 export type Look = {
-  colours: ReturnType<typeof picocolors.createColors>
+  colours: Colours
   /** Columns. */
   width: number
   /** Milliseconds since 1970. */

@@ -1,4 +1,3 @@
-import picocolors from "picocolors"
 import { WorktreeError } from "../../plugin/worktrees/errors.ts"
 import { worktreesFolder } from "../../plugin/worktrees/folder.ts"
 import type { Tidied } from "../../plugin/worktrees/tidy.ts"
@@ -7,6 +6,7 @@ import { visible, visibleLine } from "../../util/visible.ts"
 import type { Given } from "../command.ts"
 import { printedJson } from "../json.ts"
 import type { Surroundings } from "../surroundings.ts"
+import { coloursOf } from "./colours.ts"
 import { discard } from "./discard.ts"
 import { type Look, listing } from "./listing.ts"
 import { tidyReport } from "./tidy-report.ts"
@@ -26,7 +26,7 @@ async function run({ flags, values }: Given, surroundings: Surroundings): Promis
   const { write, hasColours, columns = 80, env = process.env } = surroundings
   const worktrees = createWorktrees({ env })
   const look: Look = {
-    colours: picocolors.createColors(hasColours),
+    colours: coloursOf(hasColours),
     width: columns,
     now: Date.now(),
   }
