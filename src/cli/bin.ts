@@ -3,6 +3,11 @@ import { createInterface } from "node:readline"
 import { openInBrowser } from "../inspector/discovery/browser.ts"
 import { runCli } from "./cli.ts"
 
+// Whoever reads has seen enough, as `head` does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+})
+
 process.exitCode = await runCli(process.argv.slice(2), {
   write: (text) => process.stdout.write(text),
   complain: (text) => process.stderr.write(text),

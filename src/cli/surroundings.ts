@@ -10,7 +10,7 @@ export type Surroundings = {
   ask(question: string): Promise<string | undefined>
   /** Whether `write` writes to a terminal that has colours, and whose person wants them. */
   hasColours: boolean
-  /** Of the terminal. Default: 80. */
+  /** Of the terminal. Default, and for 0: 80. */
   columns?: number | undefined
   /** Where running inspectors are registered. Default: as for the inspectors themselves. */
   registerFolder?: string

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished } from "vitest"
@@ -11,8 +11,10 @@ import { tempFolder } from "../support/temp-folder.ts"
 /** The command line as it is built, in a process of its own. */
 const built = join(import.meta.dirname, "../../dist/cli.js")
 
-async function run(env: NodeJS.ProcessEnv, args: string[], typed = "") {
-  const child = spawn(process.execPath, [built, ...args], { env })
+type Given = { typed?: string; cwd?: string }
+
+async function run(env: NodeJS.ProcessEnv, args: string[], { typed = "", cwd }: Given = {}) {
+  const child = spawn(process.execPath, [built, ...args], { env, cwd })
   const output = { out: "", err: "" }
   child.stdout.on("data", (piece) => {
     output.out += piece
@@ -61,7 +63,7 @@ describe("The command line, as it is built,", () => {
       code: 1,
       err: "Type discard to go on: Nothing was discarded.\n",
     })
-    expect(await run(env, ["worktrees", "--discard", branch], "discard\n")).toMatchObject({
+    expect(await run(env, ["worktrees", "--discard", branch], { typed: "discard\n" })).toMatchObject({
       code: 0,
       out: expect.stringContaining("    new.txt\n"),
     })
@@ -70,6 +72,29 @@ describe("The command line, as it is built,", () => {
       out: '{\n  "worktrees": [],\n  "unknown": []\n}\n',
       err: "",
     })
+  })
+
+  it("is in nobody's way where it is called", async () => {
+    const { env, directory } = await oneHolding()
+    const { out } = await run(env, ["worktrees"], { cwd: directory })
+    expect(out).not.toContain("is in it")
+    expect(await run(env, ["worktrees", "--discard", ".", "--yes"], { cwd: directory })).toMatchObject({
+      code: 0,
+      err: "",
+    })
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it("has nothing to say to whoever has seen enough", async () => {
+    const { env } = await oneHolding()
+    const child = spawn(process.execPath, [built, "worktrees"], { env })
+    child.stdout.destroy()
+    let words = ""
+    child.stderr.on("data", (piece) => {
+      words += piece
+    })
+    await new Promise((resolve) => child.on("close", resolve))
+    expect(words).toBe("")
   })
 
   it("says where git is missing, and which worktrees there are all the same", async () => {

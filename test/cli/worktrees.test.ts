@@ -128,6 +128,18 @@ stays until it is discarded: --discard BRANCH.
 `)
   })
 
+  it("is as wide as the terminal, and as for 80 columns where that does not say", async () => {
+    const ada = person(testRepository())
+    await ada.make("a")
+    const advice = async (columns?: number) => {
+      const { out } = await ada.run([], { columns })
+      return out.slice(out.indexOf("1 worktree can go"))
+    }
+    expect(await advice(40)).toBe("1 worktree can go without a loss: --tidy\nremoves it.\n")
+    const wide = "1 worktree can go without a loss: --tidy removes it.\n"
+    expect([await advice(), await advice(0)]).toEqual([wide, wide])
+  })
+
   it("has colours in a terminal alone", async () => {
     const ada = person(testRepository())
     await ada.make("a")
@@ -307,7 +319,7 @@ describe("Discarding one", () => {
     const { code, out, err, asked } = await ada.run(["--discard", branch], { typed: "discard" })
     expect([code, err, asked]).toEqual([0, "", ["Type discard to go on: "]])
     expect(out).toBe(`${branch}
-  job auth of ${owner}, 5 h old
+  job auth of ${owner}, made 5 h ago
   of ${repo.path}
   in ${directory}
 

@@ -10,14 +10,16 @@ import { printedJson } from "../json.ts"
 import type { Surroundings } from "../surroundings.ts"
 import { wrapped } from "./lines.ts"
 import type { Look } from "./listing.ts"
-import { ageOf, counted, insidersOf, makerOf, stateOf } from "./words.ts"
+import { counted, insidersOf, makerOf, sinceOf, stateOf } from "./words.ts"
 
 export type DiscardRequest = {
   /** A branch, or a folder in a worktree. */
   which: string
   isAsked: boolean
   isJson: boolean
-  worktrees: Worktrees
+  worktrees: Pick<Worktrees, "prepareDiscard">
+  /** All that there are. */
+  listed: readonly Listed[]
   look: Look
   surroundings: Surroundings
 }
@@ -27,13 +29,13 @@ const confirmation = "discard"
 
 /** Removes a worktree with all that it holds, once a person has seen what that is. @returns the exit code */
 export async function discard(request: DiscardRequest): Promise<number> {
-  const { which, isAsked, isJson, worktrees, look, surroundings } = request
+  const { which, isAsked, isJson, worktrees, listed, look, surroundings } = request
   const { write, complain, ask } = surroundings
   const refuse = (text: string) => {
     complain(`${wrapped(text, look.width).join("\n")}\n`)
     return 1
   }
-  const found = await matching((await worktrees.list()).worktrees, which)
+  const found = await matching(listed, which)
   const [worktree, another] = found
   if (!worktree) return refuse(`No worktree of a job has the branch or the folder ${visibleLine(which)}.`)
   if (another) return refuse(severalAre(which, found))
@@ -94,7 +96,7 @@ async function account(worktree: Listed, { loss }: Discard, look: Look): Promise
   const maker = await makerOf(worktree)
   const lines = [
     bold(visibleLine(branch)),
-    `  job ${visibleLine(job)} of ${visibleLine(owner)}, ${ageOf(madeAt, look.now)} old`,
+    `  job ${visibleLine(job)} of ${visibleLine(owner)}, made ${sinceOf(madeAt, look.now)}`,
     `  of ${visibleLine(project)}`,
     `  in ${visibleLine(directory)}`,
     ...(maker === undefined

@@ -3,6 +3,12 @@ import { inWords } from "../../plugin/worktrees/holdings.ts"
 import type { Listed } from "../../plugin/worktrees/list.ts"
 import { visibleLine } from "../../util/visible.ts"
 
+/** `just now`, `5 min ago`. */
+export function sinceOf(at: number, now: number): string {
+  const age = ageOf(at, now)
+  return age === "just now" ? age : `${age} ago`
+}
+
 /** `just now`, `5 min`, `3 h`, `12 d`. */
 export function ageOf(at: number, now: number): string {
   const minutes = Math.floor((now - at) / 60_000)
