@@ -39,7 +39,7 @@ export default defineConfig(({ mode }) => {
           test: {
             name: "unit",
             sequence: { groupOrder: 0 },
-            include: ["test/{util,shown,terminal,machines,plugin,inspector,docs,demo}/**/*.test.ts"],
+            include: ["test/{util,shown,terminal,machines,plugin,inspector,cli,docs,demo}/**/*.test.ts"],
             maxWorkers: 2,
             // Loading the same modules for each of 70 files would take as long as half of their tests.
             isolate: false,

@@ -25,7 +25,7 @@ export default defineConfig({
       "**/{walk,races,soak,planted-bugs}.test.ts",
       "**/races/**",
       // From test: stryker has no list of folders.
-      "{machines,docs,demo}/**",
+      "{machines,cli,docs,demo}/**",
     ],
     reporters: ["default", loadErrors()],
   },

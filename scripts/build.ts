@@ -15,7 +15,7 @@ const made = `dist.${process.pid}`
 mkdirSync(made)
 
 const server = await build({
-  entryPoints: { server: "src/plugin/server.ts", cli: "src/inspector/discovery/bin.ts" },
+  entryPoints: { server: "src/plugin/server.ts", cli: "src/cli/bin.ts" },
   define: { TROUPE_VERSION: JSON.stringify(version) },
   outdir: made,
   bundle: true,

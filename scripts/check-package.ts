@@ -148,7 +148,11 @@ async function importedPackages(files: readonly string[]): Promise<string[]> {
   const hasPage = files.some((file) => file.startsWith("dist/page/"))
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ["src/plugin/server.ts", ...(hasPage ? ["src/inspector/page/main.tsx"] : [])],
+    entryPoints: [
+      "src/plugin/server.ts",
+      "src/cli/bin.ts",
+      ...(hasPage ? ["src/inspector/page/main.tsx"] : []),
+    ],
     outdir: "nowhere",
     write: false,
     metafile: true,

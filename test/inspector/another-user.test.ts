@@ -4,9 +4,9 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/pro
 import { delimiter, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { runCli } from "../../src/cli/cli.ts"
 import { proofKeyOf } from "../../src/inspector/access/proof.ts"
 import { leadingTo } from "../../src/inspector/discovery/browser.ts"
-import { runCli } from "../../src/inspector/discovery/cli.ts"
 import { defaultFolder, Entry } from "../../src/inspector/discovery/register.ts"
 import { startInspector } from "../../src/inspector/index.ts"
 import { exchange } from "../support/inspect.ts"
@@ -40,7 +40,7 @@ describe.skipIf(!canBeTwoUsers)("another user (only root on Linux can be two)", 
     ;[them] = await Promise.all([
       anotherUser(),
       bundle("support/inspector-process.ts", script),
-      bundle("../../src/inspector/discovery/bin.ts", cli),
+      bundle("../../src/cli/bin.ts", cli),
     ])
     ;[theirs = ""] = await them.attempt("listen", "0", "")
   })
@@ -118,6 +118,8 @@ describe.skipIf(!canBeTwoUsers)("another user (only root on Linux can be two)", 
         complain: (text) => void err.push(text),
         registerFolder: folder,
         open: async () => true,
+        ask: async () => undefined,
+        hasColours: false,
       })
       const refusal = `${folder} is not a folder of this user`
       expect([code, out, err]).toEqual([1, [], [expect.stringContaining(refusal)]])

@@ -4,9 +4,8 @@ import { createServer, type ServerResponse } from "node:http"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { runCli } from "../../src/cli/cli.ts"
 import { leadingTo } from "../../src/inspector/discovery/browser.ts"
-import { runCli } from "../../src/inspector/discovery/cli.ts"
-import { commandFor, inspectCommand } from "../../src/inspector/discovery/command.ts"
 import { defaultFolder, runningInspectors } from "../../src/inspector/discovery/register.ts"
 import { type Inspector, startInspector } from "../../src/inspector/index.ts"
 import { ask } from "./support/ask.ts"
@@ -49,6 +48,8 @@ async function cli(...args: string[]) {
       output.opened.push(link)
       return hasBrowser
     },
+    ask: async () => undefined,
+    hasColours: false,
     registerFolder: folder,
   })
   return { code, ...output }
@@ -263,57 +264,4 @@ it("says when nothing runs", async () => {
     err: expect.stringContaining("No inspector is running"),
   })
   expect(await cli("inspect", "--json")).toMatchObject({ code: 1, out: "[]\n" })
-})
-
-it("is run from where it really is, in any shell", () => {
-  expect(commandFor("/home/me/plugin@file:/1.tgz/dist/cli.js", "linux", {})).toBe(
-    "node /home/me/plugin@file:/1.tgz/dist/cli.js inspect",
-  )
-  expect(commandFor("C:\\Users\\me\\dist\\cli.js", "win32")).toBe(
-    'node "C:\\Users\\me\\dist\\cli.js" inspect',
-  )
-  for (const path of [
-    "/my plugin/cli.js",
-    "/o'brien/cli.js",
-    "/a$HOME/cli.js",
-    "/a`id`/cli.js",
-    '/a"b/cli.js',
-    "/a!b's/cli.js",
-  ]) {
-    const echoed = commandFor(path, "linux", {})
-      .replace(/^node/, "printf %s")
-      .replace(/ inspect$/, "")
-    expect(execFileSync("sh", ["-c", echoed], { encoding: "utf8" })).toBe(path)
-  }
-})
-
-it("is found where XDG_STATE_HOME is set for opencode alone", () => {
-  const env = { XDG_STATE_HOME: "/a home/state" }
-  expect(commandFor("/cli.js", "linux", env)).toBe("XDG_STATE_HOME='/a home/state' node /cli.js inspect")
-  expect(commandFor("C:\\cli.js", "win32", env)).toBe('node "C:\\cli.js" inspect')
-})
-
-it("explains itself", async () => {
-  expect(await cli("--help")).toMatchObject({
-    code: 0,
-    out: expect.stringContaining(`Usage: ${inspectCommand}`),
-  })
-  expect(await cli("--version")).toMatchObject({ code: 0 })
-  expect(await cli("-h")).toMatchObject({ code: 0 })
-})
-
-it.each([
-  ["No command given.", []],
-  ["Unknown command: nope", ["nope"]],
-  ["Unknown command: inspect x", ["inspect", "x"]],
-  ["Unknown option: --nope", ["inspect", "--nope"]],
-  ["Unknown option: --opne", ["inspect", "--opne=1"]],
-  ["Unknown option: -x", ["inspect", "-x"]],
-  ["The option --open takes no value.", ["inspect", "--open=yes"]],
-])("says what is wrong, and how it is called: %s", async (problem, args) => {
-  expect(await cli(...args)).toMatchObject({
-    code: 2,
-    out: "",
-    err: expect.stringMatching(new RegExp(`^${problem}\n\nUsage: `)),
-  })
 })

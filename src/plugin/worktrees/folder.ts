@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { chmod, lstat, mkdir, realpath, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { isAbsolute, join, relative, sep } from "node:path"
+import { worktreesCommand } from "./command.ts"
 import { codeOf, WorktreeError } from "./errors.ts"
 
 /** Where all worktrees of this user's jobs are, outside of every project. */
@@ -28,7 +29,10 @@ export const noteFile = (root: string): string => `${root}.json`
 
 /** @returns its real path. @throws WorktreeError where others could put something else in its place */
 export async function makeFolder(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
+    // A file, as is found in a moment.
+    if (codeOf(error) !== "EEXIST") throw error
+  })
   const found = await lstat(folder)
   if (!found.isDirectory() || (process.getuid && found.uid !== process.getuid())) throw notOwn(folder)
   // mkdir does not change the mode of a folder that exists.
@@ -38,6 +42,15 @@ export async function makeFolder(folder: string): Promise<string> {
     if (codeOf(error) !== "EEXIST") throw error
   })
   return await realpath(folder)
+}
+
+/** The same, but for one that is not there: whoever only looks leaves nothing behind. */
+export async function findFolder(folder: string): Promise<string> {
+  const isMissing = await lstat(folder).then(
+    () => false,
+    (error) => codeOf(error) === "ENOENT",
+  )
+  return isMissing ? folder : makeFolder(folder)
 }
 
 /**
@@ -69,7 +82,7 @@ export const notOurs = (directory: string) =>
   new WorktreeError(
     "notOurs",
     `${directory} is no worktree of a job`,
-    "see which there are: opencode-troupe worktrees",
+    `see which there are: ${worktreesCommand}`,
   )
 
 const notOwn = (folder: string) =>

@@ -44,3 +44,14 @@ async function countSince(git: Git, { commonDir, base }: Made, ends: string[], c
   const { text } = await git({ store: commonDir }, ["rev-list", "--count", ...ends, `^${base}`], call)
   return Number(text)
 }
+
+/** What a worktree holds, for people. */
+export function inWords({ commits, files, uncommitted, repositories }: Holdings): string {
+  return [
+    ...(commits > 0 || files > 0 ? [`${count(commits, "commit")} with ${count(files, "changed file")}`] : []),
+    ...(uncommitted.length > 0 ? [count(uncommitted.length, "uncommitted file")] : []),
+    ...(repositories.length > 0 ? [count(repositories.length, "repository", "repositories")] : []),
+  ].join(", ")
+}
+
+const count = (number: number, one: string, more = `${one}s`) => `${number} ${number === 1 ? one : more}`

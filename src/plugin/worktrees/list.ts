@@ -29,7 +29,7 @@ export type Listed = {
   state: WorktreeState
   /** Those that are in it, where the system tells. */
   processes: number[]
-  /** The process that has made it, where it still runs. */
+  /** The process that has made it, or has entered it since, where it still runs: its job may be under way. */
   maker?: number
 }
 

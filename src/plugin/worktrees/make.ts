@@ -1,6 +1,7 @@
 import { lstat, mkdir, realpath } from "node:fs/promises"
 import { join } from "node:path"
 import { branchOf, namePart, ownerPart, tipOf } from "./branch.ts"
+import { worktreesCommand } from "./command.ts"
 import { WorktreeError } from "./errors.ts"
 import { folderOf, makeFolder } from "./folder.ts"
 import { fileLimitMs, type Git } from "./git.ts"
@@ -112,7 +113,7 @@ async function claim(
   throw new WorktreeError(
     "failed",
     `${mostNames} worktrees of a job "${note.job}" exist`,
-    "apply or discard some of them: opencode-troupe worktrees",
+    `apply or discard some of them: ${worktreesCommand}`,
   )
 }
 

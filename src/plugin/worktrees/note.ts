@@ -26,7 +26,7 @@ export const Note = z.object({
   base: z.string().regex(/^[0-9a-f]{40,64}$/),
   /** Milliseconds since 1970. */
   madeAt: z.number(),
-  /** The process that made it. */
+  /** The process that made it, or has entered it since. */
   pid: z.number().int().positive(),
 })
 export type Note = z.infer<typeof Note>

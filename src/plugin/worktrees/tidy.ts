@@ -2,15 +2,20 @@ import { tipOf } from "./branch.ts"
 import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import type { Git } from "./git.ts"
-import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
+import { holdingsOf, inWords, isClean } from "./holdings.ts"
+import { isAlive } from "./inhabitants.ts"
 import { type Listed, listWorktrees } from "./list.ts"
 import { madeNote, readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
 
 export type Tidied = {
   removed: Listed[]
-  kept: { worktree: Listed; why: string }[]
+  kept: Kept[]
+  /** What was to be removed and could not be. */
+  failed: Kept[]
 }
+
+type Kept = { worktree: Listed; why: string }
 
 /** Whether somebody of whom the operating system knows nothing uses a worktree: a session, another job. */
 export type IsUsed = (worktree: Listed) => boolean | Promise<boolean>
@@ -21,11 +26,15 @@ export type IsUsed = (worktree: Listed) => boolean | Promise<boolean>
  * @param folder with its real path
  */
 export async function tidyWorktrees(git: Git, folder: string, isUsed?: IsUsed): Promise<Tidied> {
-  const tidied: Tidied = { removed: [], kept: [] }
+  const tidied: Tidied = { removed: [], kept: [], failed: [] }
   for (const worktree of (await listWorktrees(git, folder)).worktrees) {
-    const why = (await reasonToKeep(worktree, isUsed)) ?? (await remove(git, worktree))
-    if (why === undefined) tidied.removed.push(worktree)
-    else tidied.kept.push({ worktree, why })
+    try {
+      const why = (await reasonToKeep(worktree, isUsed)) ?? (await remove(git, worktree))
+      if (why === undefined) tidied.removed.push(worktree)
+      else tidied.kept.push({ worktree, why })
+    } catch (error) {
+      tidied.failed.push({ worktree, why: fileFailure(error).message })
+    }
   }
   return tidied
 }
@@ -33,7 +42,7 @@ export async function tidyWorktrees(git: Git, folder: string, isUsed?: IsUsed): 
 async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promise<string | undefined> {
   const { state, processes, maker } = worktree
   if (state.type === "unreadable") return `it cannot be looked at: ${state.why}`
-  if (state.type === "holding") return inWords(state.holdings)
+  if (state.type === "holding") return `it holds ${inWords(state.holdings)}`
   if (processes.length > 0) return `somebody is in it: process ${processes.join(", ")}`
   // Whoever makes it has no job to show for it yet.
   if (maker !== undefined && (state.type === "halfMade" || !isUsed))
@@ -42,34 +51,19 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
   return undefined
 }
 
-/** What a worktree holds, for people. */
-export function inWords({ commits, files, uncommitted, repositories }: Holdings): string {
-  const parts = [
-    ...(commits > 0 || files > 0 ? [`${count(commits, "commit")} with ${count(files, "changed file")}`] : []),
-    ...(uncommitted.length > 0 ? [count(uncommitted.length, "uncommitted file")] : []),
-    ...(repositories.length > 0 ? [count(repositories.length, "repository", "repositories")] : []),
-  ]
-  return `it holds ${parts.join(", ")}`
-}
-
-const count = (number: number, one: string, more = `${one}s`) => `${number} ${number === 1 ? one : more}`
-
 /** Looks once more: time has passed. @returns why it stays */
-async function remove(git: Git, { directory, base }: Listed): Promise<string | undefined> {
-  try {
-    const note = await readNote(directory)
-    if (note && note.state !== "made") {
-      // One that was moving is at either end, and nobody has worked at any.
-      const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base
-      await removeWorktree(git, directory, note, tip)
-      return undefined
-    }
-    const made = await madeNote(directory)
-    await requireOwn(git, made)
-    if (!isClean(await holdingsOf(git, made))) return "somebody has worked in it just now"
-    await removeWorktree(git, directory, made, made.base)
+async function remove(git: Git, { directory, base, maker }: Listed): Promise<string | undefined> {
+  const note = await readNote(directory)
+  if (note && note.pid !== maker && isAlive(note.pid)) return `process ${note.pid} has just begun to use it`
+  if (note && note.state !== "made") {
+    // One that was moving is at either end, and nobody has worked at any.
+    const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base
+    await removeWorktree(git, directory, note, tip)
     return undefined
-  } catch (error) {
-    return fileFailure(error).message
   }
+  const made = await madeNote(directory)
+  await requireOwn(git, made)
+  if (!isClean(await holdingsOf(git, made))) return "somebody has worked in it just now"
+  await removeWorktree(git, directory, made, made.base)
+  return undefined
 }

@@ -4,12 +4,12 @@ import type { Recovered } from "./apply/recover.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
-import { makeFolder, rootOf, worktreesFolder } from "./folder.ts"
+import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type Call, createGit } from "./git.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
-import { type Made, madeNote } from "./note.ts"
+import { type Made, madeNote, writeNote } from "./note.ts"
 import { type Sealed, sealWorktree } from "./seal.ts"
 import { startFrom } from "./start-from.ts"
 import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
@@ -20,6 +20,11 @@ import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
  */
 export type Worktrees = {
   make(request: MakeRequest): Promise<MadeWorktree>
+  /**
+   * Says that a job of this process goes on in a worktree, which another process may have made. Whoever tidies takes it
+   * for used as long as this process runs.
+   */
+  enter(directory: string): Promise<void>
   /** Has a worktree in which nobody has worked yet start from another commit. */
   startFrom(directory: string, commit: string, call?: Call): Promise<{ base: string }>
   /** Commits all that is not committed on the job's branch. The same again changes nothing. */
@@ -58,6 +63,14 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
 
   return {
     make: (request) => inWords(() => makeWorktree(git, at, request)),
+    enter: (directory) =>
+      inWords(async () => {
+        const { root, ...note } = await madeNote(rootOf(await makeFolder(at), resolve(directory)), [
+          "made",
+          "moving",
+        ])
+        await writeNote(root, { ...note, pid: process.pid })
+      }),
     startFrom: (directory, commit, call) =>
       inWords(async () => {
         const root = rootOf(await makeFolder(at), resolve(directory))
@@ -88,8 +101,8 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         const discard = await prepareDiscard(git, { root, owner }, call)
         return { ...discard, remove: (call) => inWords(() => discard.remove(call)) }
       }),
-    list: () => inWords(async () => listWorktrees(git, await makeFolder(at))),
-    tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await makeFolder(at), isUsed)),
+    list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
+    tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
     recover: (directory, call) => inWords(() => recoverAt(git, at, directory, call)),
   }
 }

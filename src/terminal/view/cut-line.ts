@@ -1,5 +1,5 @@
+import { fitted } from "../../util/columns.ts"
 import { type Box, createSignal, type Element, h } from "../solid.ts"
-import { fitted } from "./columns.ts"
 
 /** A line of text that takes the room which its neighbours leave, and says where it had to be cut off. */
 export function cutLine(words: () => string, ink: () => unknown, keep: () => "start" | "end"): Element {

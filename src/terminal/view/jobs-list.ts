@@ -1,3 +1,4 @@
+import { fitted } from "../../util/columns.ts"
 import { countsOf } from "../glance.ts"
 import { hasEnded, type Overview } from "../jobs.ts"
 import {
@@ -13,7 +14,6 @@ import {
 } from "../solid.ts"
 import type { Terminal } from "../terminal.ts"
 import { type Act, actNames, acts, actsFor, staysInList } from "./acts.ts"
-import { fitted } from "./columns.ts"
 import { cutLine } from "./cut-line.ts"
 import { dialogWidth, frame, hints } from "./frame.ts"
 import type { Chosen, List, Place } from "./jobs-dialog.ts"

@@ -1,6 +1,6 @@
 import type { Part } from "../../shown/requests.ts"
+import { columnsOf } from "../../util/columns.ts"
 import type { Item } from "../terminal.ts"
-import { columnsOf } from "./columns.ts"
 import { visible, visibleLine } from "./plain.ts"
 
 /** `beside`: what is shown of its description. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
@@ -141,6 +141,20 @@ describe("Tidying", () => {
     const { removed, kept } = await repo.worktrees.tidy()
     expect(removed).toEqual([])
     expect(kept.map(({ why }) => why)).toEqual([`process ${process.pid} made it and still runs`])
+  })
+
+  it("keeps what a job of another process has just gone on in", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    const file = `${directory}.json`
+    writeFileSync(file, readFileSync(file, "utf8").replace(/"pid":\d+/, `"pid":${2 ** 22 + 1}`))
+    const { kept } = await repo.worktrees.tidy(async () => {
+      await repo.worktrees.enter(directory)
+      return false
+    })
+    expect(kept.map(({ why }) => why)).toEqual([`process ${process.pid} has just begun to use it`])
+    expect((await repo.worktrees.list()).worktrees).toMatchObject([{ maker: process.pid }])
+    expect(existsSync(directory)).toBe(true)
   })
 
   it.runIf(process.platform === "linux")("keeps what a process is in", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { columnsOf, fitted } from "../../src/terminal/view/columns.ts"
+import { columnsOf, fitted } from "../../src/util/columns.ts"
 
 describe("A line in a terminal", () => {
   it.each([

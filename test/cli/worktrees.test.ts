@@ -1,0 +1,500 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { describe, expect, it, onTestFinished } from "vitest"
+import * as z from "zod"
+import { createWorktrees, type Worktrees } from "../../src/plugin/worktrees/worktrees.ts"
+import { type TestRepository, testRepository, writeAll } from "../plugin/worktrees/support/repository.ts"
+import { type Answered, cli } from "./support/cli.ts"
+
+const owner = "ses_0123456789abcdef"
+const hour = 3_600_000
+/** Of no process. */
+const gone = 2 ** 22 + 1
+
+type Person = {
+  /** Where worktrees are kept. */
+  folder: string
+  env: NodeJS.ProcessEnv
+  worktrees: Worktrees
+  /** Makes a worktree whose opencode has ended since, unless it is said to run. */
+  make(job: string, given?: { repo?: TestRepository; hours?: number; isRunning?: boolean }): Promise<Job>
+  /** What the command prints for this person. */
+  run(args?: string[], answered?: Answered): ReturnType<typeof cli>
+}
+type Job = { directory: string; branch: string; base: string }
+
+function person(repo: TestRepository): Person {
+  const data = dirname(repo.folder)
+  const env = { ...repo.env, XDG_DATA_HOME: data }
+  const worktrees = createWorktrees({ env })
+  return {
+    folder: join(data, "opencode-troupe", "worktrees"),
+    env,
+    worktrees,
+    async make(job, { repo: at = repo, hours = 0, isRunning = false } = {}) {
+      const made = await worktrees.make({ directory: at.path, owner, job })
+      note(made, { madeAt: Date.now() - hours * hour, ...(!isRunning && { pid: gone }) })
+      return made
+    },
+    run: (args = [], answered = {}) => cli({ env, ...answered }, "worktrees", ...args),
+  }
+}
+
+/** Changes what is known of a worktree. */
+function note({ directory }: Job, change: Record<string, unknown>): void {
+  const file = `${directory}.json`
+  const known = z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, "utf8")))
+  writeFileSync(file, JSON.stringify({ ...known, ...change }))
+}
+
+/** Commits what is in a worktree, with these files. */
+async function work({ worktrees }: Person, { directory }: Job, files: Record<string, string>): Promise<void> {
+  writeAll(directory, files)
+  await worktrees.seal(directory, "the end")
+}
+
+/** A shell that stays in a folder until the test is over. */
+async function shellIn(cwd: string): Promise<{ pid: number | undefined; end(): Promise<void> }> {
+  const shell = spawn("sh", ["-c", "echo there; read line"], { cwd })
+  await once(shell.stdout, "data")
+  const end = async () => {
+    if (shell.exitCode !== null) return
+    shell.stdin.end()
+    await once(shell, "close")
+  }
+  onTestFinished(end)
+  return { pid: shell.pid, end }
+}
+
+describe("The list of worktrees", () => {
+  it("shows how old and large each is, whose it is, and what it holds", async () => {
+    const [shop, site] = [testRepository({ name: "shop" }), testRepository({ name: "site" })]
+    shop.commit({ "a.txt": "1\n", "b.bin": "x".repeat(1_500_000) })
+    site.commit({ "a.txt": "x".repeat(10_000) })
+    const ada = person(shop)
+    const jobs = [
+      await ada.make("auth", { hours: 80 }),
+      await ada.make("clean", { hours: 3 }),
+      await ada.make("a-very-long-name-of-a-job-for-a-terminal", { hours: 2 }),
+      await ada.make("half", { hours: 1 }),
+      await ada.make("site", { repo: site }),
+    ]
+    const [auth, clean, long, half, other] = jobs
+    if (!auth || !clean || !long || !half || !other) throw new Error("they are made")
+    await work(ada, auth, { "a.txt": "2\n" })
+    writeAll(auth.directory, { "c.txt": "c\n", "d.txt": "d\n" })
+    shop.gitIn(auth.directory, "init", "--quiet", "inner")
+    writeAll(long.directory, { "new.txt": "new\n" })
+    note(half, { state: "making" })
+    rmSync(site.path, { recursive: true })
+    const { code, out, err } = await ada.run()
+    expect([code, err]).toEqual([0, ""])
+    const shown = jobs
+      .reduce((text, { directory }, index) => text.replace(directory, `<folder ${index}>`), out)
+      .replaceAll(shop.path, "<shop>")
+      .replaceAll(site.path, "<site>")
+    expect(shown).toBe(`<shop>
+  auth                           3 d  1.5 MB  1 commit with 1 changed file, 2
+                                              uncommitted files, 1 repository
+    branch  troupe/89abcdef/auth
+    owner   ses_0123456789abcdef
+    folder  <folder 0>
+  clean                          3 h  1.5 MB  clean
+    branch  troupe/89abcdef/clean
+    owner   ses_0123456789abcdef
+    folder  <folder 1>
+  a-very-long-name-of-a-j…       2 h  1.5 MB  1 uncommitted file
+    branch  troupe/89abcdef/a-very-long-name-of-a-job-for-a-terminal
+    owner   ses_0123456789abcdef
+    folder  <folder 2>
+  half                           1 h  1.5 MB  half made: nobody has worked in it
+    branch  troupe/89abcdef/half
+    owner   ses_0123456789abcdef
+    folder  <folder 3>
+
+<site>
+  site                      just now   10 kB  cannot be looked at: there is no
+                                              git repository (git status: fatal:
+                                              not a git repository:
+                                              '<site>/.git/worktrees/89abcdef-site')
+    branch  troupe/89abcdef/site
+    owner   ses_0123456789abcdef
+    folder  <folder 4>
+
+2 worktrees can go without a loss: --tidy removes them. What holds something
+stays until it is discarded: --discard BRANCH.
+`)
+  })
+
+  it("is as wide as the terminal, and as for 80 columns where that does not say", async () => {
+    const ada = person(testRepository())
+    await ada.make("a")
+    const advice = async (columns?: number) => {
+      const { out } = await ada.run([], { columns })
+      return out.slice(out.indexOf("1 worktree can go"))
+    }
+    expect(await advice(40)).toBe("1 worktree can go without a loss: --tidy\nremoves it.\n")
+    const wide = "1 worktree can go without a loss: --tidy removes it.\n"
+    expect([await advice(), await advice(0)]).toEqual([wide, wide])
+  })
+
+  it("has colours in a terminal alone", async () => {
+    const ada = person(testRepository())
+    await ada.make("a")
+    const green = "\u001b[32mclean\u001b["
+    expect((await ada.run()).out).not.toContain("\u001b")
+    expect((await ada.run([], { hasColours: true })).out).toContain(green)
+  })
+
+  it.runIf(process.platform === "linux")("says who is in it, and whose job may be under way", async () => {
+    const ada = person(testRepository())
+    const { directory } = await ada.make("a", { isRunning: true })
+    const { pid } = await shellIn(directory)
+    const { out } = await ada.run()
+    expect(out).toContain(`    used    process ${pid} (sh) is in it\n`)
+    expect(out).toMatch(
+      new RegExp(`^    used    process ${process.pid} \\(.+\\) made it and still runs$`, "m"),
+    )
+    expect(out).not.toContain("--tidy")
+  })
+
+  it("is JSON for scripts, and nothing else", async () => {
+    const repo = testRepository()
+    const ada = person(repo)
+    const { directory, branch, base } = await ada.make("a", { hours: 1 })
+    writeAll(directory, { "ü.txt": "1\n" })
+    mkdirSync(join(dirname(directory), "no-job"))
+    const { code, out, err } = await ada.run(["--json"])
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toMatch(/^[\x20-\x7e\n]+$/)
+    expect(JSON.parse(out)).toEqual({
+      worktrees: [
+        {
+          directory,
+          owner,
+          job: "a",
+          project: repo.path,
+          branch,
+          base,
+          madeAt: expect.any(Number),
+          bytes: expect.any(Number),
+          processes: [],
+          state: {
+            type: "holding",
+            holdings: { commit: base, commits: 0, files: 0, uncommitted: ["ü.txt"], repositories: [] },
+          },
+        },
+      ],
+      unknown: [join(dirname(directory), "no-job")],
+    })
+  })
+
+  it("tells what is in the folder and belongs to no job", async () => {
+    const ada = person(testRepository())
+    const { directory } = await ada.make("a")
+    mkdirSync(join(dirname(directory), "no-job"))
+    expect((await ada.run()).out).toContain(
+      `Not of a job, and left alone:\n  ${join(dirname(directory), "no-job")}\n`,
+    )
+  })
+
+  it.each([[[]], [["--tidy"]]])("says where there is none what would make one: %s", async (args) => {
+    const ada = person(testRepository())
+    const { code, out, err } = await ada.run(args)
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toContain("No job has a worktree.\n")
+    expect(out).toContain('isolation: "worktree"')
+    expect(out).toContain(ada.folder)
+    expect(existsSync(ada.folder)).toBe(false)
+  })
+
+  it("is an empty one for scripts", async () => {
+    const ada = person(testRepository())
+    expect(JSON.parse((await ada.run(["--json"])).out)).toEqual({ worktrees: [], unknown: [] })
+    expect(JSON.parse((await ada.run(["--json", "--tidy"])).out)).toEqual({
+      removed: [],
+      kept: [],
+      failed: [],
+    })
+  })
+
+  it("says what is wrong with the folder", async () => {
+    const ada = person(testRepository())
+    mkdirSync(dirname(ada.folder), { recursive: true })
+    writeFileSync(ada.folder, "")
+    const { code, out, err } = await ada.run()
+    expect([code, out]).toEqual([1, ""])
+    expect(err).toContain(`${ada.folder} is not a folder of this user`)
+    expect(err).toContain("XDG_DATA_HOME")
+  })
+})
+
+describe("Tidying up", () => {
+  it("removes what holds nothing and nobody uses, and says why it keeps the others", async () => {
+    const repo = testRepository()
+    const ada = person(repo)
+    const [clean, half] = [await ada.make("clean"), await ada.make("half")]
+    const [holding, running] = [await ada.make("holding"), await ada.make("running", { isRunning: true })]
+    note(half, { state: "making" })
+    writeAll(holding.directory, { "b.txt": "b\n" })
+    const { code, out, err } = await ada.run(["--tidy"])
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toMatch(/^Removed 2 worktrees, \d+ B\.\n/)
+    expect(out.split("\n").slice(1)).toEqual([
+      `  ${clean.branch}`,
+      `  ${half.branch}`,
+      "",
+      "Kept 2.",
+      `  ${holding.branch}`,
+      "    it holds 1 uncommitted file",
+      `  ${running.branch}`,
+      `    process ${process.pid} made it and still runs`,
+      "",
+    ])
+    expect([clean, half, holding, running].map(({ directory }) => existsSync(directory))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ])
+    expect(repo.git("branch", "--list", "troupe/*", "--format=%(refname:short)").split("\n")).toEqual([
+      holding.branch,
+      running.branch,
+    ])
+  })
+
+  it("keeps what a job goes on in that another opencode has made", async () => {
+    const ada = person(testRepository())
+    const { directory } = await ada.make("a")
+    await ada.worktrees.enter(directory)
+    expect((await ada.run(["--tidy"])).out).toContain(`process ${process.pid} made it and still runs`)
+    expect(existsSync(directory)).toBe(true)
+  })
+
+  it.runIf(process.platform === "linux")("keeps what somebody is in", async () => {
+    const ada = person(testRepository())
+    const { directory } = await ada.make("a")
+    const shell = await shellIn(directory)
+    expect((await ada.run(["--tidy"])).out).toContain(`somebody is in it: process ${shell.pid}`)
+    expect(existsSync(directory)).toBe(true)
+    await shell.end()
+    await ada.run(["--tidy"])
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it("says what it cannot remove, and fails", async () => {
+    const repo = testRepository()
+    const ada = person(repo)
+    const { directory, branch } = await ada.make("a")
+    repo.gitIn(directory, "checkout", "--quiet", "--detach")
+    repo.git("switch", "--quiet", branch)
+    const { code, out } = await ada.run(["--tidy"])
+    expect(code).toBe(1)
+    expect(out).toContain("Removed 0 worktrees.\n")
+    expect(out).toContain(`Could not remove 1.\n  ${branch}\n    the branch ${branch} is checked out`)
+    expect(existsSync(directory)).toBe(true)
+    expect(JSON.parse((await ada.run(["--tidy", "--json"])).out)).toMatchObject({
+      removed: [],
+      kept: [],
+      failed: [{ worktree: { branch }, why: expect.stringContaining("is checked out") }],
+    })
+  })
+})
+
+describe("Discarding one", () => {
+  async function holding(repo = testRepository()) {
+    const ada = person(repo)
+    const job = await ada.make("auth", { hours: 5 })
+    await work(ada, job, { "a.txt": "1\n", "b.txt": "1\n" })
+    const commit = repo.git("rev-parse", job.branch)
+    writeAll(job.directory, { "c.txt": "c\n" })
+    repo.gitIn(job.directory, "init", "--quiet", "inner")
+    return { ...job, commit, repo, ada }
+  }
+
+  it("says what would be lost, and does it once that is confirmed", async () => {
+    const { ada, repo, branch, directory, commit } = await holding()
+    const { code, out, err, asked } = await ada.run(["--discard", branch], { typed: "discard" })
+    expect([code, err, asked]).toEqual([0, "", ["Type discard to go on: "]])
+    expect(out).toBe(`${branch}
+  job auth of ${owner}, made 5 h ago
+  of ${repo.path}
+  in ${directory}
+
+This would be lost:
+  1 commit with 2 changed files
+  1 uncommitted file:
+    c.txt
+  1 repository:
+    inner
+
+Discarded.
+For some weeks this brings its commits back:
+  git -C ${repo.path} branch ${branch} ${commit}
+`)
+    expect(existsSync(directory)).toBe(false)
+    expect(repo.git("branch", "--list", "troupe/*")).toBe("")
+    repo.git("branch", branch, commit)
+    expect(repo.git("show", `${branch}:a.txt`)).toBe("1")
+  })
+
+  it.each([["no"], ["y"], ["discard it"], [""], [undefined]])(
+    "discards nothing for anything else: %j",
+    async (typed) => {
+      const { ada, branch, directory } = await holding()
+      const { code, err } = await ada.run(["--discard", branch], typed === undefined ? {} : { typed })
+      expect([code, err]).toEqual([1, "Nothing was discarded.\n"])
+      expect(existsSync(join(directory, "c.txt"))).toBe(true)
+    },
+  )
+
+  it("asks nothing with --yes, and says all the same what is lost", async () => {
+    const { ada, branch, directory } = await holding()
+    const { code, out, asked } = await ada.run(["--discard", branch, "--yes"])
+    expect([code, asked]).toEqual([0, []])
+    expect(out).toContain("    c.txt\n")
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it("tells scripts what is lost, and nothing else", async () => {
+    const { ada, repo, branch, directory, commit } = await holding()
+    const { code, out, err } = await ada.run([`--discard=${branch}`, "--yes", "--json"])
+    expect([code, err]).toEqual([0, ""])
+    expect(JSON.parse(out)).toEqual({
+      discarded: {
+        branch,
+        directory,
+        project: repo.path,
+        loss: { commit, commits: 1, files: 2, uncommitted: ["c.txt"], repositories: ["inner"] },
+      },
+    })
+  })
+
+  it.each([
+    ["its folder", (directory: string) => directory],
+    ["a folder in it", (directory: string) => join(directory, "inner")],
+    ["a path that leads there", (directory: string) => `${directory}/../${directory.split("/").at(-1)}/`],
+  ])("takes %s, too", async (_what, which) => {
+    const { ada, directory } = await holding()
+    expect(await ada.run(["--discard", which(directory), "--yes"])).toMatchObject({ code: 0 })
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it("takes a folder for no other one that is called alike", async () => {
+    const { ada, directory } = await holding()
+    const other = await ada.make("auth-2")
+    expect(await ada.run(["--discard", other.directory, "--yes"])).toMatchObject({ code: 0 })
+    expect([directory, other.directory].map(existsSync)).toEqual([true, false])
+  })
+
+  it("names no more files than one can read, and how many more there are", async () => {
+    const ada = person(testRepository())
+    const { branch, directory } = await ada.make("a")
+    writeAll(
+      directory,
+      Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`${index + 10}.txt`, ""])),
+    )
+    const { out } = await ada.run(["--discard", branch])
+    expect(out).toContain("  25 uncommitted files:\n    10.txt\n")
+    expect(out).toContain("    29.txt\n    and 5 more\n")
+  })
+
+  it("says that nothing would be lost, and that its opencode still runs", async () => {
+    const ada = person(testRepository())
+    const { branch, directory } = await ada.make("a", { isRunning: true })
+    const { code, out } = await ada.run(["--discard", branch], { typed: "discard" })
+    expect(code).toBe(0)
+    expect(out).toContain("Nothing would be lost.\n")
+    expect(out).toMatch(/process \d+.* made it and still runs: the job may be\s+under way\./)
+    expect(out).not.toContain("git -C")
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it.each([["troupe/89abcdef/auht"], ["main"], ["auth"], ["/"], [".."]])(
+    "says what it does not know: %s",
+    async (which) => {
+      const { ada, directory } = await holding()
+      const { code, out, err } = await ada.run(["--discard", which, "--yes"])
+      expect([code, out, err]).toEqual([
+        1,
+        "",
+        `No worktree of a job has the branch or the folder ${which}.\n`,
+      ])
+      expect(existsSync(directory)).toBe(true)
+    },
+  )
+
+  it("wants to know which, where two repositories have the same branch", async () => {
+    const first = testRepository()
+    const ada = person(first)
+    const jobs = [await ada.make("a"), await ada.make("a", { repo: testRepository() })]
+    const { code, err } = await ada.run(["--discard", jobs[0]?.branch ?? "", "--yes"])
+    expect(code).toBe(1)
+    for (const { directory } of jobs) {
+      expect(err).toContain(directory)
+      expect(existsSync(directory)).toBe(true)
+    }
+  })
+
+  it.runIf(process.platform === "linux")("is refused while somebody is in it", async () => {
+    const { ada, branch, directory } = await holding()
+    const shell = await shellIn(directory)
+    const { code, out, err } = await ada.run(["--discard", branch, "--yes"])
+    expect([code, out]).toEqual([1, ""])
+    expect(err.replaceAll("\n", " ")).toContain(`${branch} is in use: process ${shell.pid} (sh) is in it.`)
+    expect(existsSync(directory)).toBe(true)
+  })
+
+  it("leaves what is half made to whoever makes it, or to --tidy", async () => {
+    const ada = person(testRepository())
+    const [half, being] = [await ada.make("half"), await ada.make("being", { isRunning: true })]
+    for (const job of [half, being]) note(job, { state: "making" })
+    const discard = async ({ branch }: Job) => (await ada.run(["--discard", branch, "--yes"])).err
+    expect(await discard(half)).toBe(`${half.branch} is half made and holds nothing: --tidy removes it.\n`)
+    expect(await discard(being)).toBe(`${being.branch} is just being made by process ${process.pid}.\n`)
+    expect([half, being].every(({ directory }) => existsSync(directory))).toBe(true)
+  })
+
+  it("leaves what nobody can look into, and says what to do", async () => {
+    const { ada, repo, branch, directory } = await holding()
+    rmSync(repo.path, { recursive: true })
+    const { code, err } = await ada.run(["--discard", branch, "--yes"])
+    expect(code).toBe(1)
+    expect(err.replaceAll("\n", " ")).toContain("Nobody can tell what would be lost.")
+    expect(err).toContain(`${directory}.json`)
+    expect(existsSync(join(directory, "c.txt"))).toBe(true)
+  })
+
+  it("removes nothing where more would be lost by now than was said", async () => {
+    const { ada, branch, directory } = await holding()
+    const ask = async () => {
+      writeAll(directory, { "late.txt": "late\n" })
+      return "discard"
+    }
+    const { code, err } = await ada.run(["--discard", branch], { ask })
+    expect(code).toBe(1)
+    expect(err).toContain("holds something else than a moment ago")
+    expect(existsSync(join(directory, "late.txt"))).toBe(true)
+  })
+})
+
+it("Nothing is printed that a terminal would carry out, or that hides, whoever named it", async () => {
+  const hostile = "\u001b]0;owned\u0007\u202egpj.exe\u200b\r\nx"
+  const written = "\\u{1b}]0;owned\\u{7}\\u{202e}gpj.exe\\u{200b} x"
+  const repo = testRepository({ name: `p${hostile}` })
+  const ada = person(repo)
+  const job = await ada.make(hostile)
+  writeAll(job.directory, { [`f${hostile}`]: "1\n" })
+  const [held, dry] = [await ada.run(), await ada.run(["--discard", job.branch])]
+  expect(held.out).toContain(`/p${written}\n`)
+  expect(held.out).toContain("  \\u{1b}]0;owned\\u{7}\\u{2…  ")
+  expect(dry.out).toContain(`job ${written} of`)
+  expect(dry.out).toContain(`    f${written}\n`)
+  const unknown = await ada.run(["--discard", hostile])
+  note(job, { owner: hostile, branch: `troupe/${hostile}`, project: hostile })
+  const forged = [await ada.run(), await ada.run(["--tidy"]), await ada.run(["--json"])]
+  for (const { out, err } of [held, dry, unknown, ...forged]) expect(out + err).toMatch(/^[\x20-\x7e\n…]*$/)
+  expect(unknown.err).toContain(written)
+})
