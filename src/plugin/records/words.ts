@@ -1,6 +1,7 @@
 import { clockTime, duration, timeOf } from "../../machines/durations.ts"
 import { providerOf } from "../../machines/limits.ts"
 import { hasEnded, type JobError, type JobPhase, type JobRecord } from "../../machines/record.ts"
+import { changeWords, overlapWords, shortCommit } from "../../shown/worktree.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { JobWithText, TextOf } from "./texts.ts"
 
@@ -28,6 +29,7 @@ export function statusLine(record: JobRecord, now: number, waitsFor: readonly st
     onHold(record, now),
     spent(record),
     modelWords(record),
+    worktreeWords(record),
     checkWords(record),
     record.error ? excerpt(reasonOf(record.error)) : "",
     record.isTruncated ? truncated : "",
@@ -47,6 +49,8 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
     record.wentOn ? "it ran again once what it needs was done" : "",
     record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",
     modelWords(record),
+    worktreeWords(record),
+    worktreeAdvice(record),
     checkWords(record),
   ].filter((each) => each !== "")
   const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
@@ -54,6 +58,25 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
   const words = text.kind === "nothing" && hasNeverBegun(record) ? "(never begun)" : textWords(text)
   return `${head}\n${words}${checkOutput(record)}\n</job>`
+}
+
+/** `branch troupe/1f/a at 0123456789, 3 files, +10 −2, also changed by b: x.txt`; empty for one without a worktree. */
+function worktreeWords({ worktree }: JobRecord): string {
+  if (!worktree) return ""
+  const { branch, commit } = worktree
+  const at = commit === undefined ? "" : ` at ${shortCommit(commit)}`
+  return [`branch ${branch}${at}`, changeWords(worktree), overlapWords(worktree)]
+    .filter((each) => each !== undefined)
+    .join(", ")
+}
+
+/** How its owner comes by what it did in its worktree; empty where that is nothing. */
+function worktreeAdvice(record: JobRecord): string {
+  const { worktree } = record
+  if (!worktree || worktree.files === 0 || hasNeverBegun(record)) return ""
+  if (worktree.commit !== undefined) return "agents_apply brings it into your files"
+  const { directory } = worktree
+  return `what it changed is in ${directory} and not committed; agents_apply commits it and brings it into your files`
 }
 
 /** `check "npm test" exited with 1 in round 2`; empty before the first. */
@@ -167,6 +190,10 @@ function doing({ asks, retry, activity, ...record }: JobRecord, waitsFor: readon
   if (ask) return excerpt(`${ask.kind === "permission" ? "asks for permission:" : "asks:"} ${ask.text}`)
   if (retry) return excerpt(`attempt ${retry.attempt} failed: ${retry.reason}`)
   if (record.phase === "blocked") return excerpt(`waits for ${waitsFor.join(", ")}`)
+  if (record.phase === "checking" && record.check) {
+    const { command, rounds } = record.check
+    return `checking: ${excerpt(command)}, round ${rounds + 1}`
+  }
   if (activity?.tool) return excerpt(activity.tool)
   return activity?.text ? `"…${excerpt(activity.text.slice(-excerptLength / 2))}"` : ""
 }
