@@ -253,6 +253,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const titles = createTitles(host)
   const inspection = inspectJobs({
     host,
+    isolation,
     toasts,
     troupe,
     actors,

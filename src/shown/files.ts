@@ -6,6 +6,8 @@ export type ChangedFile = {
   deletions?: number | undefined
   /** As git writes it; of several changes one after the other. */
   diff?: string | undefined
+  /** There is a diff, and no room for it. */
+  isCut?: true
   /** It changed while the session worked, but by none of its calls that name files: a command did it, or somebody else. */
   isMeanwhile?: true
 }

@@ -22,7 +22,7 @@ export function boundedFiles({ files, why }: ChangedFiles): FilesAnswer {
   return { files: kept, ...(whys.length > 0 && { why: whys.join(" ") }) }
 }
 
-function boundedFile({ path, diff, additions, deletions, isMeanwhile }: ChangedFile, most: number) {
+function boundedFile({ path, diff, additions, deletions, isMeanwhile, isCut }: ChangedFile, most: number) {
   const kept = diff && beginning(diff, most)
   return {
     path: beginning(path, longestPath),
@@ -30,6 +30,6 @@ function boundedFile({ path, diff, additions, deletions, isMeanwhile }: ChangedF
     ...(deletions !== undefined && { deletions }),
     ...(kept && { diff: kept }),
     ...(isMeanwhile && { isMeanwhile }),
-    ...(kept !== diff && { cut: true as const }),
+    ...((isCut || kept !== diff) && { cut: true as const }),
   }
 }

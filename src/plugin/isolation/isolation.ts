@@ -5,7 +5,9 @@ import type { JobRecord, Worktree } from "../../machines/record.ts"
 import type { Host } from "../host/port.ts"
 import type { Prepared } from "../worktrees/apply/apply.ts"
 import type { Work } from "../worktrees/apply/plan.ts"
+import type { FileDiff } from "../worktrees/diff.ts"
 import type { Discard } from "../worktrees/discard.ts"
+import { WorktreeError } from "../worktrees/errors.ts"
 import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 
 /** A worktree whose job's work is all committed on its branch. */
@@ -81,6 +83,16 @@ export class Isolation {
       insertions,
       deletions,
       ...(overlaps.length > 0 && { overlaps }),
+    }
+  }
+
+  /** What a job has changed so far, committed or not. Nothing where its worktree and its branch have been removed. */
+  async diffs({ directory }: Worktree): Promise<FileDiff[] | undefined> {
+    try {
+      return await this.#worktrees.diffs(directory)
+    } catch (error) {
+      if (error instanceof WorktreeError && error.kind === "notOurs") return undefined
+      throw error
     }
   }
 

@@ -5,6 +5,7 @@ import type { Troupe } from "../../machines/troupe.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Turns } from "../children/turns.ts"
 import type { Host } from "../host/port.ts"
+import type { Isolation } from "../isolation/isolation.ts"
 import { Options } from "../options.ts"
 import { textOf } from "../records/texts.ts"
 import { wordsOf } from "../util/error-words.ts"
@@ -15,6 +16,7 @@ import type { Toasts } from "./toasts.ts"
 
 export type InspectionOptions = {
   host: Host
+  isolation: Pick<Isolation, "diffs">
   toasts: Pick<Toasts, "link">
   troupe: Troupe
   /** The tree of all actors. */
@@ -45,6 +47,7 @@ const inspectors = shared<Shared>("inspector", () => ({ projects: 0 }))
  */
 export function inspectJobs({
   host,
+  isolation,
   toasts,
   troupe,
   actors,
@@ -69,7 +72,7 @@ export function inspectJobs({
     draft: ({ session }) => turns.draftOf(session),
     readText: (record) => textOf(host, record),
     conversation: (record, after) => conversationOf({ host, turns }, record, after),
-    files: (record) => filesOf(host, record),
+    files: (record) => filesOf({ host, isolation }, record),
     requests: (record) => requestsOf(host, record),
     async answer(request, answer) {
       const answered = await host.answer(request, answer)

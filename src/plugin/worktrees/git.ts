@@ -15,6 +15,8 @@ export type Call = {
   codes?: number[]
   /** Milliseconds. */
   limitMs?: number
+  /** Bytes of its output that are wanted: git is ended once it has written more. Default: all, up to what can be read. */
+  keepOnly?: number
   signal?: AbortSignal | undefined
 }
 
@@ -84,7 +86,7 @@ function placed(where: Where): string[] {
 type Ended = { code: number; stdout: Buffer; stderr: string }
 
 function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call): Promise<Ended> {
-  const { signal, input } = call
+  const { signal, input, keepOnly = Number.POSITIVE_INFINITY } = call
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(interrupted())
     const child = spawn(binary, args, {
@@ -99,9 +101,18 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
     let length = 0
     let words = ""
     let failure: WorktreeError | undefined
+    let isCut = false
 
     const end = (error: WorktreeError) => {
       failure ??= error
+      kill(child.pid)
+    }
+    /** The last piece that is wanted, or one after it. */
+    const cut = (piece: Buffer) => {
+      const rest = keepOnly - (length - piece.length)
+      if (rest <= 0) return
+      stdout.push(piece.subarray(0, rest))
+      isCut = true
       kill(child.pid)
     }
     const abort = () => end(interrupted())
@@ -111,7 +122,8 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
 
     child.stdout.on("data", (piece: Buffer) => {
       length += piece.length
-      if (length > mostOutput) end(tooMuch())
+      if (length > keepOnly) cut(piece)
+      else if (length > mostOutput) end(tooMuch())
       else stdout.push(piece)
     })
     child.stderr.on("data", (piece: Buffer) => {
@@ -132,7 +144,7 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
     child.on("close", (code) => {
       settle()
       if (failure) reject(failure)
-      else resolve({ code: code ?? -1, stdout: Buffer.concat(stdout), stderr: words })
+      else resolve({ code: isCut ? 0 : (code ?? -1), stdout: Buffer.concat(stdout), stderr: words })
     })
   })
 }

@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
 import type { Recovered } from "./apply/recover.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
+import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
@@ -31,6 +32,8 @@ export type Worktrees = {
   seal(directory: string, message: string, call?: Call): Promise<Sealed>
   /** The files that differ from where the job started, committed or not. */
   changedFiles(directory: string, call?: Call): Promise<string[]>
+  /** What differs from there in each of them. */
+  diffs(directory: string, call?: Call): Promise<FileDiff[]>
   /** The files that other jobs have changed too; one whose worktree is gone has none. */
   overlaps(directory: string, others: { job: string; directory: string }[], call?: Call): Promise<Overlap[]>
   /** What applying jobs to where an owner works would do, and the means to do it. */
@@ -80,6 +83,7 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       inWords(async () => sealWorktree(git, await find(directory), message, call)),
     changedFiles: (directory, call) =>
       inWords(async () => (await changedNames(git, await find(directory), call)).map(shownName)),
+    diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory), call)),
     overlaps: (directory, others, call) =>
       inWords(async () => {
         const files = await changedNames(git, await find(directory), call)

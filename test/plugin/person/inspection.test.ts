@@ -60,6 +60,7 @@ function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}
   const { host, troupe, turns } = services
   const inspection = inspectJobs({
     host,
+    isolation: services.isolation,
     toasts: {
       link: (url) => void host.toast({ message: `Watch the jobs: ${url}`, variant: "info" }),
     },
