@@ -26,9 +26,18 @@ export function viewOf({ source, record }: Found): JobView {
         error: { ...error, message: clip(error.message) },
       })),
     }),
+    ...(view.check && {
+      check: { ...view.check, command: clip(view.check.command), output: view.check.output.slice(-longest) },
+    }),
+    ...(view.worktree && { worktree: withoutOverlaps(view.worktree) }),
     ...(view.asks && { asks: view.asks.map((ask) => ({ ...ask, text: clip(ask.text) })) }),
     ...(view.retry && { retry: { ...view.retry, reason: clip(view.retry.reason) } }),
   }
+}
+
+/** They may be names of very many files. */
+function withoutOverlaps({ overlaps: _, ...worktree }: NonNullable<JobRecord["worktree"]>) {
+  return worktree
 }
 
 export const clip = (text: string) => (text.length > longest ? `${text.slice(0, longest)}…` : text)

@@ -400,6 +400,67 @@ it("shows which files the child has changed, and how", async () => {
   await expectReadable("files")
 })
 
+describe("a job in a worktree of its own, with a check", () => {
+  const worktree = {
+    directory: "/data/worktrees/7f/j9",
+    branch: "troupe/1f/j9",
+    base: `aaaaaaaaaa${"0".repeat(30)}`,
+  }
+  const sealed = {
+    ...worktree,
+    commit: `bbbbbbbbbb${"0".repeat(30)}`,
+    files: 3,
+    insertions: 10,
+    deletions: 2,
+    overlaps: [{ job: "b", files: ["x\u202e.txt"] }],
+  }
+  const check = { command: "npm test", rounds: 1, exitCode: 1, output: "1 failed\u202e" }
+  const times = { createdAt: Date.now(), startedAt: Date.now() }
+  const adopt = (fields: Partial<JobRecord>) =>
+    scripted.troupe.adopt({
+      ...jobInput("j9"),
+      ...times,
+      session: "ses_j9",
+      state: "prompting",
+      usage: NO_USAGE,
+      check,
+      ...fields,
+    })
+
+  it("shows that it is being checked, with which command and for which time", async () => {
+    adopt({ phase: "checking", worktree })
+    await open("view=jobs")
+    await row("j9").getByText("checking: npm test, round 2").waitFor()
+    await row("j9").locator(".badge.in-checking", { hasText: "≟" }).waitFor()
+    await row("j9").getByRole("link").click()
+    await page.locator(".title .badge", { hasText: "checking" }).waitFor()
+    const details = page.getByRole("region", { name: "Details" })
+    await details.getByText("aaaaaaaaaa → not committed yet").waitFor()
+    await page.getByRole("region", { name: "Check" }).getByRole("status").getByText("round 2").waitFor()
+  })
+
+  it("shows where its work is and what it overlaps with, and how its check went", async () => {
+    const error = { kind: "check", message: "npm test exited with 1" } as const
+    adopt({ state: "failed", endedAt: Date.now(), error, worktree: sealed })
+    await open("job=ses_j9")
+    const details = page.getByRole("region", { name: "Details" })
+    for (const words of [
+      worktree.branch,
+      worktree.directory,
+      "aaaaaaaaaa → bbbbbbbbbb",
+      "3 files, +10 −2",
+      "also changed by b: x.txt",
+    ])
+      await details.getByText(words, { exact: true }).waitFor()
+    const shown = page.getByRole("region", { name: "Check" })
+    await shown.getByText("npm test exited with 1 in round 1").waitFor()
+    expect(await shown.getByText("1 failed").count()).toBe(0)
+    await shown.locator("summary", { hasText: "The end of what it wrote" }).click()
+    await shown.getByText("1 failed\\u{202e}").waitFor()
+    await expectReadable("check")
+  })
+})
+
 describe("what a job asks", () => {
   const command = `rm -rf dist\n${"echo\n".repeat(40)}npm run build\u202e`
   const permission = (id: string): PermissionRequest => ({

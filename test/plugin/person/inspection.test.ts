@@ -3,7 +3,7 @@ import type { Inspector, Source, StartOptions } from "../../../src/inspector/ind
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { Host } from "../../../src/plugin/host/port.ts"
 import { Options } from "../../../src/plugin/options.ts"
-import { inspectJobs } from "../../../src/plugin/person/inspection.ts"
+import { type InspectionOptions, inspectJobs } from "../../../src/plugin/person/inspection.ts"
 import { createTitles } from "../../../src/plugin/person/titles.ts"
 import { jobInput } from "../../inspector/support/scripted-troupe.ts"
 import { failed, ok } from "../support/host-double.ts"
@@ -55,12 +55,16 @@ const ended: JobRecord = {
   usage: NO_USAGE,
 }
 
-function project(given: { enabled?: boolean } = {}, opencode: Partial<Host> = {}) {
+function project(
+  given: { enabled?: boolean } = {},
+  opencode: Partial<Host> = {},
+  diffs?: InspectionOptions["isolation"]["diffs"],
+) {
   const services = testServices(opencode)
   const { host, troupe, turns } = services
   const inspection = inspectJobs({
     host,
-    isolation: services.isolation,
+    isolation: { diffs: diffs ?? (() => expect.fail("no job here has a worktree")) },
     toasts: {
       link: (url) => void host.toast({ message: `Watch the jobs: ${url}`, variant: "info" }),
     },
@@ -196,8 +200,8 @@ describe("The work of a job", () => {
   })
   const running = { ...ended, id: "own", session: "ses_own", state: "prompting" } as const
 
-  async function shown(opencode: Partial<Host>) {
-    const { troupe, turns } = project({}, opencode)
+  async function shown(opencode: Partial<Host>, diffs?: InspectionOptions["isolation"]["diffs"]) {
+    const { troupe, turns } = project({}, opencode, diffs)
     troupe.adopt(ended)
     await until(() => inspector.shown.length > 0)
     const source = inspector.shown[0] ?? expect.fail()
@@ -239,6 +243,29 @@ describe("The work of a job", () => {
     const { source } = await shown({ conversation: away, files: away })
     expect(await source.conversation?.(running)).toEqual({ kind, why })
     expect(await source.files?.(running)).toEqual({ kind, why })
+  })
+
+  it("has the files that git says it has changed in its worktree; once that is removed, those that opencode knows", async () => {
+    const worktree = { directory: "/data/worktrees/own", branch: "troupe/1f/own", base: "b" }
+    const known = { path: "known to opencode" }
+    const files = async () => ok({ files: [known] })
+    const filesOf = async (diffs: InspectionOptions["isolation"]["diffs"]) =>
+      (await shown({ files }, diffs)).source.files?.({ ...running, worktree })
+    const changed = { path: "a.txt", insertions: 1, deletions: 2, diff: "@@" }
+    expect(await filesOf(async () => [changed, { path: "large.txt" }])).toEqual({
+      kind: "files",
+      files: [
+        { path: "a.txt", additions: 1, deletions: 2, diff: "@@" },
+        { path: "large.txt", isCut: true },
+      ],
+    })
+    Object.assign(inspector, { shown: [] })
+    expect(await filesOf(async () => undefined)).toEqual({ kind: "files", files: [known] })
+    Object.assign(inspector, { shown: [] })
+    expect(await filesOf(() => Promise.reject(new Error("the disk is full; make room")))).toEqual({
+      kind: "unreadable",
+      why: "the disk is full; make room",
+    })
   })
 
   it("has what it asks, the sessions below it included, but for what is no longer asked", async () => {

@@ -34,7 +34,7 @@ describe("What a job has changed in its worktree", () => {
     expect(files["a.txt"]).toMatchObject({ insertions: 1, deletions: 1 })
     expect(files["a.txt"]?.diff).toContain("@@ -1,3 +1,3 @@\n 1\n-2\n+zwei\n 3\n")
     expect(files["new/b.txt"]?.diff).toMatch(
-      /^diff --git a\/new\/b.txt b\/new\/b.txt\nnew file[^]*\n\+new\n$/,
+      /^diff --git a\/new\/b.txt b\/new\/b.txt\nnew file[\s\S]*\n\+new\n$/,
     )
     expect(files["gone.txt"]).toMatchObject({ insertions: 0, deletions: 1 })
     expect(files["empty.txt"]).toMatchObject({ insertions: 0, deletions: 0 })
@@ -110,7 +110,7 @@ describe("What a job has changed in its worktree", () => {
     writeFileSync(join(job.directory, "binary"), Buffer.from([0, 1, 2]))
     writeFileSync(join(job.directory, "large.txt"), "line\n".repeat(300_000))
     const files = await job.byPath()
-    expect(files["b.txt"]?.diff).toMatch(/deleted file[^]*new file mode 120000[^]*\+\/etc\/passwd\n/)
+    expect(files["b.txt"]?.diff).toMatch(/deleted file[\s\S]*new file mode 120000[\s\S]*\+\/etc\/passwd\n/)
     expect(files.binary?.diff).toContain("Binary files /dev/null and b/binary differ")
     expect(files.binary?.insertions).toBeUndefined()
     expect(files["large.txt"]?.diff).toContain("Binary files")
@@ -162,7 +162,7 @@ describe("What a job has changed in its worktree", () => {
       job.repo.git("config", key, value)
     writeAll(job.directory, { ".gitattributes": "*.txt diff=evil\n", "a.txt": "1\nzwei\n3\n" })
     const { "a.txt": file } = await job.byPath()
-    expect(file?.diff).toMatch(/^diff --git a\/a.txt b\/a.txt\n[^]*@@ -1,3 \+1,3 @@\n 1\n-2\n\+zwei\n 3\n$/)
+    expect(file?.diff).toMatch(/^diff --git a\/a.txt b\/a.txt\n[\s\S]*@@ -1,3 \+1,3 @@\n 1\n-2\n\+zwei\n 3\n$/)
     expect(filesIn(job.repo.path)).not.toHaveProperty("ran")
   })
 })

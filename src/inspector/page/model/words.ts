@@ -1,5 +1,5 @@
 import { duration, timeOf } from "../../../machines/durations.ts"
-import type { JobError, JobPhase, JobState } from "../../../machines/record.ts"
+import type { JobError, JobPhase, JobRecord, JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 
 export { duration, timeOf }
@@ -109,11 +109,24 @@ export function doing(job: JobView, now: number): string {
   if (phase === "retrying" && retry) return `attempt ${retry.attempt} failed: ${retry.reason}`
   if (phase === "blocked") return "waiting for other jobs"
   if (phase === "queued") return holdWords(job, now) ?? "waiting for a slot"
+  if (phase === "checking" && job.check) return checkingWords(job.check)
   if (phase === "opening")
     return state === "prompting" ? "moving on to its next model" : "creating its session"
   if (phase === "stopping") return "stopping the child"
   if (state === "prompting" && activity?.tool !== undefined) return `running ${activity.tool}`
   return activity?.text?.trimEnd().split("\n").at(-1) ?? ""
+}
+
+type Check = NonNullable<JobRecord["check"]>
+
+/** `checking: npm test, round 2`: of the one that runs. */
+export const checkingWords = ({ command, rounds }: Pick<Check, "command" | "rounds">) =>
+  `checking: ${command}, round ${rounds + 1}`
+
+/** How the last one went. */
+export function checkedWords({ exitCode, rounds }: Pick<Check, "exitCode" | "rounds">): string {
+  if (rounds === 0) return "has not run yet"
+  return `${exitCode === undefined ? "did not end by itself" : `exited with ${exitCode}`} in round ${rounds}`
 }
 
 /** Which model has answered, or goes on, where others were tried before. */

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect } from "preact/hooks"
 import { descriptionOf } from "../../../machines/description.ts"
+import { changeWords, overlapWords, shortCommit } from "../../../shown/worktree.ts"
 import type { JobView } from "../../feed/job-view.ts"
 import type { JobAnswer, SpendingAnswer } from "../../http/api.ts"
 import { go, hrefTo } from "../model/address.ts"
@@ -25,6 +26,7 @@ import {
   tokensOf,
 } from "../model/words.ts"
 import { Attempts } from "../parts/attempts.tsx"
+import { Check } from "../parts/check.tsx"
 import { Conversation } from "../parts/conversation.tsx"
 import { Data } from "../parts/data.tsx"
 import { Files } from "../parts/files.tsx"
@@ -100,6 +102,11 @@ export function Job({ address }: { address: string }) {
           {job.attempts && (
             <Folding id="models" title="Models" isFirst>
               <Attempts job={job} />
+            </Folding>
+          )}
+          {job.check && (
+            <Folding id="check" title="Check" isFirst>
+              <Check job={job} />
             </Folding>
           )}
           <Folding id="details" title="Details">
@@ -272,6 +279,19 @@ function modelWords({ model = chosenModel, attempts = [] }: JobAnswer): string {
   return tried.length === 0 ? model : `${model}, after ${tried.join(", ")}`
 }
 
+/** Where it works, and what it has done there. */
+function worktreeDetails({ worktree }: JobAnswer): [string, string | undefined][] {
+  if (!worktree) return []
+  const { branch, directory, base, commit } = worktree
+  return [
+    ["branch", branch],
+    ["directory", directory],
+    ["commits", `${shortCommit(base)} → ${commit === undefined ? "not committed yet" : shortCommit(commit)}`],
+    ["changes", changeWords(worktree)],
+    ["overlaps", overlapWords(worktree)],
+  ]
+}
+
 function Details({ job }: { job: JobAnswer }) {
   const { usage } = job
   const details: [string, string | undefined][] = [
@@ -294,6 +314,7 @@ function Details({ job }: { job: JobAnswer }) {
     ["owner", titles.value[job.owner] ?? job.owner],
     ["owner's session", titles.value[job.owner] === undefined ? undefined : job.owner],
     ["project", job.project],
+    ...worktreeDetails(job),
   ]
   return (
     <dl class="grid">
