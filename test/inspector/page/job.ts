@@ -441,6 +441,7 @@ describe("a job in a worktree of its own, with a check", () => {
 
   it("shows where its work is and what it overlaps with, and how its check went", async () => {
     const error = { kind: "check", message: "npm test exited with 1" } as const
+    scripted.conversations.set("j9", { kind: "messages", messages: [] })
     adopt({ state: "failed", endedAt: Date.now(), error, worktree: sealed })
     await open("job=ses_j9")
     const details = page.getByRole("region", { name: "Details" })
