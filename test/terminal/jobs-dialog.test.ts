@@ -108,6 +108,28 @@ describe("/troupe", () => {
     expect(page?.parts.map((part) => `${part.title}: ${part.text}`)).toEqual(parts)
   })
 
+  it("shows where the work of a job with a worktree is, and how its check goes", async () => {
+    const worktree = { directory: "/data/worktrees/auth", branch: "troupe/1f/auth", base: "b" }
+    const check = { command: "npm test", rounds: 1, exitCode: 1, output: "" }
+    const partsOf = async (changes: Partial<ShownJob>) => {
+      const { read, run } = person(["read"], {}, { ...job, ...changes })
+      await run()
+      return read.mock.calls[0]?.[1].parts.slice(1, -1).map(({ title, text }) => `${title}: ${text}`)
+    }
+    expect(await partsOf({ phase: "checking", worktree, check })).toEqual([
+      "Branch: troupe/1f/auth\nnot committed yet\n/data/worktrees/auth",
+      "Check: checking: npm test, round 2\nnpm test: exited with 1 in round 1",
+    ])
+    const sealed = { ...worktree, commit: "c", files: 3, insertions: 10, deletions: 2 }
+    expect(await partsOf({ state: "done", endedAt: 2, worktree: sealed })).toEqual([
+      "Branch: troupe/1f/auth\n+10 −2 in 3 files\n/data/worktrees/auth",
+    ])
+    expect(await partsOf({ worktree: { ...sealed, files: 0 }, check: { ...check, rounds: 0 } })).toEqual([
+      "Branch: troupe/1f/auth\nno files changed\n/data/worktrees/auth",
+      "Check: npm test: has not run yet",
+    ])
+  })
+
   it("shows what the job needs and who needs it, and which models were tried, where there is any of that", async () => {
     const error = { kind: "provider", message: "rate limit" } as const
     const needs = ["db", "old"].map((id) => ({ id, on: "done" as const }))

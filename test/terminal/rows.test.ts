@@ -18,8 +18,19 @@ const line = (shown: ShownJob) => {
   return [glyph, id, words, time].join(" ")
 }
 
+const place = { directory: "/data/worktrees/auth", branch: "troupe/1f/auth", base: "b".repeat(40) }
+const sealed = { ...place, commit: "c".repeat(40), files: 3, insertions: 10, deletions: 2 }
+
 describe("A job in the sidebar", () => {
   it.each<[string, ShownJob]>([
+    [
+      "• auth checking: npm test, round 2 12 s",
+      shownJob({ phase: "checking", check: { command: "npm test", rounds: 1, output: "" } }),
+    ],
+    ["✓ auth done, +10 −2 in 3 files 7.0 s", ended("done", { worktree: sealed })],
+    ["✓ auth done, +10 −2 in 1 file 7.0 s", ended("done", { worktree: { ...sealed, files: 1 } })],
+    ["✓ auth done 7.0 s", ended("done", { worktree: { ...sealed, files: 0 } })],
+    ["✓ auth done 7.0 s", ended("done", { worktree: place })],
     ["• auth working 12 s", shownJob()],
     ["• auth bash: npm test 12 s", shownJob({ activity: { tool: "bash: npm test", at: now } })],
     ["• auth …and so on 12 s", shownJob({ activity: { text: "and so on", at: now } })],

@@ -150,7 +150,7 @@ function shown({
   structured: __,
   ...record
 }: ShownJob & Pick<JobRecord, "text" | "structured">): ShownJob {
-  const { description, activity, error, attempts, asks, retry } = record
+  const { description, activity, error, attempts, worktree, check, asks, retry } = record
   return {
     ...record,
     description: beginning(description, longest),
@@ -162,7 +162,14 @@ function shown({
         error: { kind, message: beginning(message, longest) },
       })),
     }),
+    ...(worktree && { worktree: withoutOverlaps(worktree) }),
+    ...(check && { check: { ...check, command: beginning(check.command, longest), output: "" } }),
     ...(asks && { asks: asks.map((ask) => ({ ...ask, text: beginning(ask.text, longest) })) }),
     ...(retry && { retry: { ...retry, reason: beginning(retry.reason, longest) } }),
   }
+}
+
+/** They may be names of very many files. */
+function withoutOverlaps({ overlaps: _, ...worktree }: NonNullable<JobRecord["worktree"]>) {
+  return worktree
 }

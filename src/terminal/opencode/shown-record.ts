@@ -144,6 +144,8 @@ function recordIn(given: unknown): StoredRecord | undefined {
     formerItems,
     needs,
     attempts,
+    worktree,
+    check,
     usage,
     ...times
   } = fieldsOf(given)
@@ -171,7 +173,40 @@ function recordIn(given: unknown): StoredRecord | undefined {
     ...(Array.isArray(formerItems) && { formerItems: formerItems.filter(isText) }),
     ...(Array.isArray(needs) && needs.some(isNeed) && { needs: needs.filter(isNeed) }),
     ...(Array.isArray(attempts) && attempts.some(isAttempt) && { attempts: attempts.filter(isAttempt) }),
+    ...shownWorktree(worktree),
+    ...shownCheck(check),
     usage: isUsage(usage) ? usage : unknownUsage,
+  }
+}
+
+/** Without what it overlaps with, which may be very many names. */
+function shownWorktree(given: unknown): Pick<StoredRecord, "worktree"> {
+  const { directory, branch, base, commit, ...numbers } = fieldsOf(given)
+  if (!isText(directory) || !isText(branch) || !isText(base)) return {}
+  const { files, insertions, deletions } = numbers
+  return {
+    worktree: {
+      directory,
+      branch,
+      base,
+      ...(isText(commit) && { commit }),
+      ...(isNumber(files) && { files }),
+      ...(isNumber(insertions) && { insertions }),
+      ...(isNumber(deletions) && { deletions }),
+    },
+  }
+}
+
+function shownCheck(given: unknown): Pick<StoredRecord, "check"> {
+  const { command, exitCode, rounds, output } = fieldsOf(given)
+  if (!isText(command) || !isNumber(rounds)) return {}
+  return {
+    check: {
+      command,
+      rounds,
+      ...(isNumber(exitCode) && { exitCode }),
+      output: isText(output) ? output : "",
+    },
   }
 }
 

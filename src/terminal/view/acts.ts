@@ -2,7 +2,7 @@ import { descriptionOf } from "../../machines/description.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { answer } from "./answer.ts"
-import { placeWords, stateWords } from "./rows.ts"
+import { changeWords, checkingWords, placeWords, stateWords } from "./rows.ts"
 
 /** What a person can do with a job. */
 export type Act = "open" | "answer" | "send" | "cancel" | "read" | "copy" | "owner" | "inspect"
@@ -108,6 +108,8 @@ function pageOf(
       { title: "Prompt", text: prompt },
       ...needParts(job, siblings),
       ...modelParts(job),
+      ...worktreeParts(job),
+      ...checkParts(job),
       ...reason,
       written,
     ],
@@ -147,6 +149,25 @@ function modelParts({ model, attempts = [], state, endedAt }: ShownJob): Page["p
   const had = state === "done" ? "answered" : isNext ? "is asked by a follow-up" : "had it at the end"
   const end = endedAt === undefined ? "has the job now" : had
   return [{ title: "Models", text: [...left, `${model ?? "opencode's choice"}: ${end}`].join("\n") }]
+}
+
+/** Where its work is, and how much that is. */
+function worktreeParts({ worktree }: ShownJob): Page["parts"] {
+  if (!worktree) return []
+  const { branch, directory, commit, files } = worktree
+  const changes = commit === undefined ? "not committed yet" : files === 0 ? "no files changed" : undefined
+  return [{ title: "Branch", text: [branch, changes ?? changeWords(worktree), directory].join("\n") }]
+}
+
+/** What has to pass, and how that went. */
+function checkParts({ check, phase }: ShownJob): Page["parts"] {
+  if (!check) return []
+  const { command, exitCode, rounds } = check
+  const how = exitCode === undefined ? "did not end by itself" : `exited with ${exitCode}`
+  const last = rounds === 0 ? `${command}: has not run yet` : `${command}: ${how} in round ${rounds}`
+  return [
+    { title: "Check", text: phase === "checking" ? [checkingWords(check), last].join("\n") : last },
+  ]
 }
 
 const capital = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`

@@ -123,15 +123,37 @@ function wordsOf(job: ShownJob, now: number): string {
   if (error && state === "cancelled") return error.kind === "budget" ? "cancelled: budget spent" : "cancelled"
   if (error) return `${stateWords[state]}: ${error.message}`
   if (job.items) return itemWords(job.items)
-  if (hasEnded(job)) return job.attempts ? `${stateWords[state]}, ${modelWords(job)}` : stateWords[state]
+  if (hasEnded(job)) return endWords(job)
   if (job.phase === "blocked" && job.waitsFor?.length) return waitWords(job.waitsFor)
   if (job.isGroup && job.phase !== "blocked" && job.phase !== "stopping") return "no items yet"
   if (isHeld(job, now)) return `on hold ${untilWords(job.holdUntil, now)} (${providerOf(job)})`
   if (job.phase === "queued" && job.before) return `queued, ${job.before} before it`
+  if (job.phase === "checking" && job.check) return checkingWords(job.check)
   if (activity?.tool !== undefined) return activity.tool
   if (job.phase === "opening" && state === "prompting") return "moving on to its next model"
   return activity?.text ? lastOf(activity.text) : phaseWords[job.phase ?? "working"]
 }
+
+function endWords(job: ShownJob): string {
+  const changes = job.worktree && changeWords(job.worktree)
+  return [
+    stateWords[job.state],
+    ...(job.attempts ? [modelWords(job)] : []),
+    ...(changes !== undefined ? [changes] : []),
+  ].join(", ")
+}
+
+/** `+10 −2 in 3 files`; nothing before what it did is committed, or where it has changed nothing. */
+export function changeWords({ files = 0, insertions = 0, deletions = 0 }: Changes): string | undefined {
+  if (files === 0) return undefined
+  return `+${insertions} −${deletions} in ${files} ${files === 1 ? "file" : "files"}`
+}
+
+type Changes = Pick<NonNullable<ShownJob["worktree"]>, "files" | "insertions" | "deletions">
+
+/** Of the check that runs. */
+export const checkingWords = ({ command, rounds }: NonNullable<ShownJob["check"]>) =>
+  `checking: ${command}, round ${rounds + 1}`
 
 /** Names in a line: what follows is cut off. */
 const mostNames = 3

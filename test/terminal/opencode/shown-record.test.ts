@@ -20,6 +20,15 @@ describe("A job in the metadata of a child", () => {
     expect(storedRecord(metadataWith(end))).toEqual({ ...record, ...end })
     const group = { isGroup: true, formerItems: ["auth.2"] }
     expect(storedRecord(metadataWith(group))).toEqual({ ...record, ...group })
+    const worktree = { directory: "/w/a", branch: "troupe/1f/a", base: "b", commit: "c", files: 1, insertions: 2 }
+    const check = { command: "npm test", rounds: 1, exitCode: 1, output: "red" }
+    const overlaps = [{ job: "b", files: ["x.txt"] }]
+    expect(storedRecord(metadataWith({ worktree: { ...worktree, overlaps, deletions: "x" }, check }))).toEqual({
+      ...record,
+      worktree,
+      check,
+    })
+    expect(storedRecord(metadataWith({ worktree: { branch: 5 }, check: "npm test" }))).toEqual(record)
     const attempts = [{ model: "anthropic/x", error }, { error }]
     expect(storedRecord(metadataWith({ attempts: [...attempts, { model: 5, error }, "x"] }))).toEqual({
       ...record,
