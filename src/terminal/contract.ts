@@ -1,3 +1,4 @@
+import type { JobPhase } from "../machines/record.ts"
 import type { Glance } from "./glance.ts"
 import type { Overview, Spending } from "./jobs.ts"
 
@@ -62,7 +63,22 @@ export type PassedAnswer = {
 }
 
 /** What is to be known of an owner's jobs that is not stored with them. `holds`: until when, by their sessions. */
-export type Standing = { owner: string; budgets: Spending[]; holds: Record<string, number> }
+export type Standing = {
+  owner: string
+  budgets: Spending[]
+  holds: Record<string, number>
+  /** By session, those that are checked, and all that work in another directory, of whose events a terminal hears none. */
+  live: Record<string, Live>
+}
+
+/** Where a job is that has not ended. `rounds`: how often its check was run. */
+export type Live = {
+  phase: JobPhase
+  directory?: string
+  /** What it asks, by the requests' ids. */
+  asks?: string[]
+  rounds?: number
+}
 
 /** How the server part answers. Each rejects with words for the person. */
 export type TerminalService = {

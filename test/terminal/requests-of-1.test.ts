@@ -9,11 +9,14 @@ function opencode() {
   let listed = new Promise<{ data?: Told[] }>((resolve) => {
     answer = (data) => resolve({ data })
   })
+  const elsewhere = new Map<string, Told[]>()
   let isFailing = false
   const changed = vi.fn()
   const requests = openRequests(
     {
-      permission: { list: () => listed },
+      permission: {
+        list: async ({ directory } = {}) => (directory === undefined ? listed : { data: elsewhere.get(directory) ?? [] }),
+      },
       question: { list: async () => ({ data: [] }) },
       session: {
         get: async ({ sessionID }) => {
@@ -40,6 +43,7 @@ function opencode() {
     changed,
     idsOf,
     lists: answer,
+    elsewhere,
     listsNext: (data: Told[] | undefined) => {
       listed = Promise.resolve({ ...(data && { data }) })
     },
@@ -84,6 +88,23 @@ it.each(["server.connected", "server.instance.disposed"])(
     await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p2"]))
   },
 )
+
+it("What is asked in another directory is read there, and ends as it is no longer listed there", async () => {
+  const { requests, idsOf, elsewhere, happens, listsNext } = opencode()
+  happens("permission.asked", permission("p1", "ses_child"))
+  elsewhere.set("/w/a", [permission("p2", "ses_below")])
+  await requests.read("/w/a")
+  await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p1", "p2"]))
+  expect(requests.get("p2")).toMatchObject({ directory: "/w/a" })
+  // The terminal's own directory says nothing of it.
+  listsNext([permission("p1", "ses_child")])
+  happens("server.connected", {})
+  await requests.read("/w/b")
+  expect(idsOf("ses_child")).toEqual(["p1", "p2"])
+  elsewhere.set("/w/a", [])
+  await requests.read("/w/a")
+  expect(idsOf("ses_child")).toEqual(["p1"])
+})
 
 it("What cannot be read anew stays", async () => {
   const { idsOf, listsNext, happens } = opencode()

@@ -1,6 +1,6 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
-import type { Standing, TerminalService } from "../../terminal/contract.ts"
+import type { Live, Standing, TerminalService } from "../../terminal/contract.ts"
 import { glanceAt, isHeld } from "../../terminal/glance.ts"
 import type { Overview, ShownJob, Spending } from "../../terminal/jobs.ts"
 import { withWaits } from "../../terminal/waiting.ts"
@@ -60,6 +60,7 @@ export function serveTerminal({
       owner,
       budgets: budgetsOf(of, budgets).slice(0, mostBudgets),
       holds: Object.fromEntries(held.map(({ session, holdUntil }) => [session, holdUntil])),
+      live: Object.fromEntries(of.flatMap(liveOf)),
     }
   }
 
@@ -167,6 +168,18 @@ function shown({
     ...(asks && { asks: asks.map((ask) => ({ ...ask, text: beginning(ask.text, longest) })) }),
     ...(retry && { retry: { ...retry, reason: beginning(retry.reason, longest) } }),
   }
+}
+
+/** What a terminal of 1.18 hears of in no event. */
+function liveOf({ session, phase, worktree, asks, check }: JobRecord): [string, Live][] {
+  if (session === "" || phase === undefined || (!worktree && phase !== "checking")) return []
+  const live: Live = {
+    phase,
+    ...(worktree && { directory: worktree.directory }),
+    ...(worktree && asks && { asks: asks.map(({ id }) => id) }),
+    ...(phase === "checking" && check && { rounds: check.rounds }),
+  }
+  return [[session, live]]
 }
 
 /** They may be names of very many files. */

@@ -1,7 +1,7 @@
 import type { Decision } from "../../shown/requests.ts"
 import type { Element } from "../solid.ts"
 import type { Attention } from "./notices.ts"
-import type { Client, Told } from "./requests-of-1.ts"
+import type { Client, Place, Told } from "./requests-of-1.ts"
 
 /** What opencode 1.18 hands to a terminal part, as far as it is used. Seen in 1.18.33. */
 export type Api = {
@@ -22,11 +22,11 @@ export type Api = {
       log(line: { service: string; level: "warn"; message: string }): Promise<unknown>
     }
     permission: Client["permission"] & {
-      reply(answer: { requestID: string; reply: Decision; message?: string }): Promise<Replied>
+      reply(answer: Place & { requestID: string; reply: Decision; message?: string }): Promise<Replied>
     }
     question: Client["question"] & {
-      reply(answer: { requestID: string; answers: string[][] }): Promise<Replied>
-      reject(of: { requestID: string }): Promise<Replied>
+      reply(answer: Place & { requestID: string; answers: string[][] }): Promise<Replied>
+      reject(of: Place & { requestID: string }): Promise<Replied>
     }
   }
   attention: Attention

@@ -1,3 +1,4 @@
+import type { JobPhase } from "../../machines/record.ts"
 import { permissionParts } from "../../shown/permission-parts.ts"
 import { answersOfOne, questionsOfOne } from "../../shown/questions-of-1.ts"
 import type { Answer, Request } from "../../shown/requests.ts"
@@ -95,8 +96,11 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   event.on("tui.command.execute", ({ properties: { command } }) => {
     const standing = toldStanding(command)
     if (!standing) return
+    const before = standings.get(standing.owner)
     standings.set(standing.owner, standing)
     changes.add(standing.owner)
+    // Those that asked before may have been answered.
+    for (const directory of new Set([...askedIn(before), ...askedIn(standing)])) void requests.read(directory)
   })
   const requests = openRequests(client, event, (session) => change(session, () => ({})))
   event.on("message.part.updated", ({ properties: { part } }) => {
@@ -117,18 +121,21 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     if (job.endedAt !== undefined) return [job]
     const holdUntil = standings.get(job.owner)?.holds[session]
     if (holdUntil !== undefined && holdUntil > Date.now()) return [{ ...job, phase: "queued", holdUntil }]
+    const told = standings.get(job.owner)?.live[session]
     const status = state.session.status(session)
     const child = children.get(session)
     const isIdle = status === undefined || status.type === "idle"
     // That another opencode runs it is in its metadata alone.
-    if (isIdle && !child?.hasBegun && job.state === "created") return [{ ...job, phase: "queued" }]
+    if (!told && isIdle && !child?.hasBegun && job.state === "created") return [{ ...job, phase: "queued" }]
+    if (told && job.state === "created" && isBefore[told.phase]) return [{ ...job, phase: told.phase }]
     const open = requests.of(session)
     const asks = open.map((request) => askOf(request, session))
     return [
       {
         ...job,
         state: "prompting",
-        phase: status?.type === "retry" ? "retrying" : (asks[0]?.kind ?? "working"),
+        phase: status?.type === "retry" ? "retrying" : (asks[0]?.kind ?? liveIn(told?.phase)),
+        ...(job.check && told?.rounds !== undefined && { check: { ...job.check, rounds: told.rounds } }),
         ...(open[0] && { asks, waitingSince: open[0].since }),
         ...(child?.activity && { activity: child.activity }),
         ...(status?.type === "retry" && {
@@ -156,22 +163,23 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   }
 
   function reply(request: Request, answer: Answer): Promise<Replied> {
-    const { id: requestID } = request
+    const directory = requests.get(request.id)?.directory
+    const of = { requestID: request.id, ...(directory !== undefined && { directory }) }
     switch (answer.kind) {
       case "decision": {
         const { decision, message } = answer
         return client.permission.reply({
-          requestID,
+          ...of,
           reply: decision,
           ...(message !== undefined && { message }),
         })
       }
       case "answers": {
         const questions = request.kind === "question" ? request.questions : []
-        return client.question.reply({ requestID, answers: answersOfOne(questions, answer.answers) })
+        return client.question.reply({ ...of, answers: answersOfOne(questions, answer.answers) })
       }
       case "dismissal":
-        return client.question.reject({ requestID })
+        return client.question.reject(of)
     }
   }
 
@@ -245,6 +253,19 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     },
   }
 }
+
+/** The other directories in which something is asked. */
+const askedIn = (standing: Standing | undefined): string[] =>
+  Object.values(standing?.live ?? {}).flatMap(({ directory, asks }) =>
+    directory !== undefined && asks !== undefined ? [directory] : [],
+  )
+
+/** What is asked is read first: until then it works on. */
+const liveIn = (phase: JobPhase = "working"): JobPhase =>
+  phase === "permission" || phase === "question" || phase === "retrying" ? "working" : phase
+
+/** Nobody has asked the child yet. */
+const isBefore: Partial<Record<JobPhase, true>> = { opening: true, blocked: true, queued: true }
 
 const parsed = new WeakMap<Session, ReturnType<typeof storedRecord>>()
 

@@ -2,10 +2,13 @@ import type { QuestionOfOne } from "../../shown/questions-of-1.ts"
 
 /** What opencode 1.18 tells of requests that wait for a person. Seen in 1.18.33. */
 export type Client = {
-  permission: { list(): Promise<{ data?: Told[] }> }
-  question: { list(): Promise<{ data?: Told[] }> }
+  permission: { list(of?: Place): Promise<{ data?: Told[] }> }
+  question: { list(of?: Place): Promise<{ data?: Told[] }> }
   session: { get(of: { sessionID: string }): Promise<{ data?: { parentID?: string; metadata?: unknown } }> }
 }
+
+/** Whose requests. opencode keeps them for each directory. Default: the terminal's own. */
+export type Place = { directory?: string }
 
 export type Events = { on(type: string, hear: (event: { properties: Told }) => void): () => void }
 
@@ -30,6 +33,8 @@ export type OpenRequest = {
   session: string
   /** When it was heard of. Epoch milliseconds. */
   since: number
+  /** Where its session works, if that is not where the terminal is. */
+  directory?: string | undefined
 } & (
   | {
       kind: "permission"
@@ -46,6 +51,8 @@ export type OpenRequests = {
   /** Those of a session and of all below it, oldest first. */
   of(session: string): OpenRequest[]
   get(id: string): OpenRequest | undefined
+  /** Reads those of another directory, of which no event tells. */
+  read(directory: string): Promise<void>
   /** opencode no longer has it. */
   forget(id: string): void
   isEmpty(): boolean
@@ -114,17 +121,24 @@ export function openRequests(
       for (const { id, session } of [...open.values()]) if (session === sessionID) remove(id)
     })
 
-  async function readOf(kind: OpenRequest["kind"], list: () => Promise<{ data?: Told[] }>): Promise<void> {
-    const known = [...open.values()].filter((request) => request.kind === kind)
+  async function readOf(kind: OpenRequest["kind"], directory?: string): Promise<void> {
+    const known = [...open.values()].filter(
+      (request) => request.kind === kind && request.directory === directory,
+    )
     // Those that come are heard all the same.
-    const { data } = await list().catch(() => ({ data: undefined }))
+    const listed = client[kind].list(directory === undefined ? {} : { directory })
+    const { data } = await listed.catch(() => ({ data: undefined }))
     if (!data) return
     for (const { id } of known) if (!data.some((told) => told.id === id)) remove(id)
-    for (const told of data) if (told.id === undefined || !open.has(told.id)) add(requestIn(told))
+    for (const told of data)
+      if (told.id === undefined || !open.has(told.id)) add(requestIn(told, directory))
+  }
+  async function read(directory?: string): Promise<void> {
+    await Promise.all([readOf("permission", directory), readOf("question", directory)])
   }
   function readAll(): void {
-    void readOf("permission", () => client.permission.list())
-    void readOf("question", () => client.question.list())
+    const elsewhere = [...open.values()].map(({ directory }) => directory)
+    for (const directory of new Set([undefined, ...elsewhere])) void read(directory)
   }
   // Who was away, or begins anew, has told of none that are over.
   for (const type of ["server.connected", "server.instance.disposed"]) event.on(type, readAll)
@@ -133,15 +147,16 @@ export function openRequests(
   return {
     of: (session) => [...open.values()].filter((request) => above(request.session).includes(session)),
     get: (id) => open.get(id),
+    read,
     forget: remove,
     isEmpty: () => open.size === 0,
   }
 }
 
-function requestIn(told: Told): OpenRequest | undefined {
+function requestIn(told: Told, directory?: string): OpenRequest | undefined {
   const { id, sessionID: session, permission, patterns = [], always = [], metadata = {}, questions } = told
   if (id === undefined || session === undefined) return undefined
-  const request = { id, session, since: Date.now() }
+  const request = { id, session, since: Date.now(), ...(directory !== undefined && { directory }) }
   if (permission !== undefined)
     return { ...request, kind: "permission", permission, patterns, always, metadata, call: told.tool }
   return questions && { ...request, kind: "question", questions }

@@ -1,5 +1,5 @@
 import type { Attempt, EndedState, JobError, JobPhase, JobState, Need, Usage } from "../../machines/record.ts"
-import { commandPrefix, type Standing } from "../contract.ts"
+import { commandPrefix, type Live, type Standing } from "../contract.ts"
 import type { Counts, Glance } from "../glance.ts"
 import type { Ask, Items, Overview, ShownJob, Spending } from "../jobs.ts"
 
@@ -73,12 +73,32 @@ export function toldGlance(answer: unknown): Glance {
 /** What 1.18's server part has said of an owner's jobs; nothing where this is no such command. */
 export function toldStanding(command: unknown): Standing | undefined {
   if (!isText(command) || !command.startsWith(commandPrefix)) return undefined
-  const { tell, owner, budgets, holds } = fieldsOf(parsed(command.slice(commandPrefix.length)))
+  const { tell, owner, budgets, holds, live } = fieldsOf(parsed(command.slice(commandPrefix.length)))
   if (tell !== "standing" || !isText(owner)) return undefined
   const until = Object.entries(fieldsOf(holds)).flatMap(([session, at]) =>
     isNumber(at) ? [[session, at]] : [],
   )
-  return { owner, budgets: toldBudgets(budgets), holds: Object.fromEntries(until) }
+  const found = Object.entries(fieldsOf(live)).flatMap(([session, each]) => {
+    const told = toldLive(each)
+    return told ? [[session, told] as const] : []
+  })
+  return {
+    owner,
+    budgets: toldBudgets(budgets),
+    holds: Object.fromEntries(until),
+    live: Object.fromEntries(found),
+  }
+}
+
+function toldLive(given: unknown): Live | undefined {
+  const { phase, directory, asks, rounds } = fieldsOf(given)
+  if (!isPhase(phase)) return undefined
+  return {
+    phase,
+    ...(isText(directory) && { directory }),
+    ...(Array.isArray(asks) && { asks: asks.filter(isText) }),
+    ...(isNumber(rounds) && { rounds }),
+  }
 }
 
 function parsed(json: string): unknown {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import type { Toast } from "../../../src/plugin/host/port.ts"
 import type { TerminalService } from "../../../src/terminal/contract.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
@@ -73,6 +74,26 @@ describe("The terminal part", () => {
     expect(jobs.at(-1)?.before).toBe(0)
   })
 
+  it("gets where jobs are of which a terminal of 1.18 hears in no event, and what they ask", async () => {
+    const { service, troupe } = await serving({})
+    const place = { directory: "/w/a", branch: "troupe/1f/a", base: "b" }
+    const adopt = (id: string, changes: Partial<JobRecord>) =>
+      troupe.adopt({
+        ...{ id, session: `ses_${id}`, owner: "ses_9", description: "d", agent: "general", run: 1 },
+        ...{ state: "prompting", phase: "working", createdAt: 1, usage: NO_USAGE },
+        ...changes,
+      })
+    adopt("here", {})
+    adopt("away", { worktree: place })
+    adopt("asks", { worktree: place, phase: "permission", asks: [{ id: "p1", kind: "permission", text: "x" }] })
+    adopt("checked", { phase: "checking", check: { command: "npm test", rounds: 1, output: "" } })
+    expect(service.standings({ owner: "ses_9" })[0]?.live).toEqual({
+      ses_away: { phase: "working", directory: "/w/a" },
+      ses_asks: { phase: "permission", directory: "/w/a", asks: ["p1"] },
+      ses_checked: { phase: "checking", rounds: 1 },
+    })
+  })
+
   it("gets what is spent of each budget, once, and until when jobs are on hold", async () => {
     const { service, call, troupe } = await serving({ budget: { cost: 2 } })
     const task = (id: string, model: string) => ({ id, model, prompt: "look" })
@@ -87,9 +108,9 @@ describe("The terminal part", () => {
     ]
     expect(service.list({}).budgets).toEqual(budgets)
     expect(service.glance({ owner: "owner", most: 1 }).budgets).toEqual(budgets)
-    expect(service.standings({})).toEqual([{ owner: "owner", budgets, holds: {} }])
+    expect(service.standings({})).toEqual([{ owner: "owner", budgets, holds: {}, live: {} }])
     expect(service.standings({ owner: "ses_other" })).toEqual([
-      { owner: "ses_other", budgets: [], holds: {} },
+      { owner: "ses_other", budgets: [], holds: {}, live: {} },
     ])
   })
 

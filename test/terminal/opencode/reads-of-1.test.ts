@@ -22,13 +22,15 @@ function opencode(status: Status = { type: "busy" }) {
   const publish = vi.fn<Api["client"]["tui"]["publish"]>(async () => ({}))
   const ids = vi.fn<Api["client"]["tool"]["ids"]>(async () => ({ data: ["bash", "agents_start"] }))
   const log = vi.fn(async (_: { message: string }) => ({}))
+  const permissions = vi.fn<Api["client"]["permission"]["list"]>(async () => ({ data: [] }))
+  const reply = vi.fn<Api["client"]["permission"]["reply"]>(async () => ({}))
   const jobs = jobsOf({
     client: {
       session: { list, children, messages, message: unexpected, get: async () => ({ data: {} }) },
       tui: { publish },
       tool: { ids },
       app: { log },
-      permission: { list: async () => ({ data: [] }), reply: unexpected },
+      permission: { list: permissions, reply },
       question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
     },
     state: {
@@ -47,7 +49,7 @@ function opencode(status: Status = { type: "busy" }) {
   const say = (type: string, properties: object) => {
     for (const [each, hear] of hearers) if (each === type) hear({ properties })
   }
-  return { children, list, messages, publish, ids, log, jobs, say }
+  return { children, list, messages, publish, ids, log, permissions, reply, jobs, say }
 }
 
 /** A sidebar, which reads the jobs whenever they have changed. */
@@ -133,6 +135,55 @@ describe("What the server part of 1.18 says, as it is not stored", () => {
     expect(budgets).toEqual([budget])
     await vi.advanceTimersByTimeAsync(60_000)
     expect((await jobs.glance(owner, 8)).counts).toMatchObject({ queued: 1, held: 0 })
+  })
+})
+
+describe("A job that works in another directory, of which the terminal hears nothing", () => {
+  const directory = "/data/worktrees/auth"
+  const asked = { id: "p1", sessionID: session, permission: "bash", patterns: ["ls"] }
+
+  async function told(live: object) {
+    const all = opencode({ type: "idle" })
+    const tell = (live: object) => {
+      const news = { tell: "standing", owner, budgets: [], holds: {}, live }
+      all.say("tui.command.execute", { command: `opencode-troupe ${JSON.stringify(news)}` })
+    }
+    tell(live)
+    return { ...all, tell, shown: async () => (await all.jobs.of(owner))[0] }
+  }
+
+  it.each([
+    ["blocked", "created"],
+    ["working", "prompting"],
+    ["stopping", "prompting"],
+  ])("is %s once the server part says so", async (phase, state) => {
+    const { shown } = await told({ [session]: { phase, directory } })
+    expect(await shown()).toMatchObject({ state, phase })
+  })
+
+  it("is checked for the time that the server part says", async () => {
+    const { children, shown } = await told({ [session]: { phase: "checking", directory, rounds: 1 } })
+    const stored = storedJob("auth")
+    const check = { command: "npm test", rounds: 0, output: "" }
+    const troupe = { ...stored, record: { ...stored.record, check } }
+    children.mockResolvedValueOnce({ data: [{ id: session, parentID: owner, metadata: { troupe } }] })
+    expect(await shown()).toMatchObject({ phase: "checking", check: { command: "npm test", rounds: 1 } })
+  })
+
+  it("asks what is asked there, and is answered there, until the server part says that it no longer asks", async () => {
+    const { permissions, reply, shown, tell, jobs } = await told({})
+    permissions.mockImplementation(async ({ directory: of } = {}) => ({
+      data: of === directory ? [asked] : [],
+    }))
+    tell({ [session]: { phase: "permission", directory, asks: ["p1"] } })
+    await vi.waitFor(async () => expect(await shown()).toMatchObject({ phase: "permission" }))
+    const job = (await shown()) ?? expect.fail()
+    const request = (await jobs.request(job, job.asks?.[0] ?? expect.fail())) ?? expect.fail()
+    expect(await jobs.answer(request, { kind: "decision", decision: "once" })).toBe(true)
+    expect(reply).toHaveBeenCalledWith({ requestID: "p1", directory, reply: "once" })
+    permissions.mockResolvedValue({ data: [] })
+    tell({ [session]: { phase: "working", directory } })
+    await vi.waitFor(async () => expect(await shown()).toMatchObject({ phase: "working" }))
   })
 })
 

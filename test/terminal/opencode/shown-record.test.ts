@@ -134,8 +134,8 @@ describe("What is spent of budgets", () => {
 
   it("and what is on hold is told by a command in 1.18", () => {
     const said = (news: unknown) => toldStanding(`opencode-troupe ${JSON.stringify(news)}`)
-    const standing = { owner: "ses_owner", budgets: [budget], holds: { ses_1: 5 } }
-    const news = { tell: "standing", ...standing, holds: { ses_1: 5, ses_2: "soon" } }
+    const standing = { owner: "ses_owner", budgets: [budget], holds: { ses_1: 5 }, live: { ses_1: { phase: "permission", directory: "/w/a", asks: ["p1"] } } }
+    const news = { tell: "standing", ...standing, holds: { ses_1: 5, ses_2: "soon" }, live: { ...standing.live, ses_2: { phase: "later" } } }
     expect(said(news)).toEqual(standing)
     for (const other of [{ ...news, tell: "joke" }, { ...news, owner: 5 }, { act: "arrive" }, null])
       expect(said(other)).toBeUndefined()

@@ -98,7 +98,8 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   const told = new Map<string, string>()
   const tell = (standing: Standing, isAnew: boolean) => {
     const command = commandOf(standing)
-    const isEmpty = standing.budgets.length === 0 && Object.keys(standing.holds).length === 0
+    const { budgets, holds, live } = standing
+    const isEmpty = [budgets, Object.keys(holds), Object.keys(live)].every((each) => each.length === 0)
     if (isAnew ? isEmpty : told.get(standing.owner) === command || (isEmpty && !told.has(standing.owner)))
       return
     told.set(standing.owner, command)

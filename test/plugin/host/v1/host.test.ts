@@ -384,7 +384,7 @@ describe("What a person is told", () => {
 
   it("is what is spent and on hold, told to terminals as it changes, and to each that comes", async () => {
     const { host, requests } = hostAnswered(() => Response.json(true))
-    let standings: Standing[] = [{ owner: "ses_1", budgets: [], holds: {} }]
+    let standings: Standing[] = [{ owner: "ses_1", budgets: [], holds: {}, live: {} }]
     const served = await host.serveTerminal?.({
       ...{ list: never, glance: never, read: never, inspect: never, cancel: never, send: never },
       standings: () => standings,
@@ -399,14 +399,14 @@ describe("What a person is told", () => {
     host.hearTerminal({ type: "tui.command.execute", properties })
     await settled()
     expect(await told()).toEqual([])
-    const held = { owner: "ses_1", budgets: [], holds: { ses_2: 5 } }
+    const held = { owner: "ses_1", budgets: [], holds: { ses_2: 5 }, live: {} }
     standings = [held]
     changed()
     changed()
     host.hearTerminal({ type: "tui.command.execute", properties })
     await settled()
     expect(await told()).toEqual(Array(2).fill({ tell: "standing", ...held }))
-    standings = [{ ...held, holds: {} }]
+    standings = [{ ...held, holds: {}, live: {} }]
     changed()
     await settled()
     expect(await told()).toEqual([{ tell: "standing", ...held, holds: {} }])
