@@ -15,7 +15,8 @@ function opencode() {
   const requests = openRequests(
     {
       permission: {
-        list: async ({ directory } = {}) => (directory === undefined ? listed : { data: elsewhere.get(directory) ?? [] }),
+        list: async ({ directory } = {}) =>
+          directory === undefined ? listed : { data: elsewhere.get(directory) ?? [] },
       },
       question: { list: async () => ({ data: [] }) },
       session: {

@@ -130,8 +130,7 @@ export function openRequests(
     const { data } = await listed.catch(() => ({ data: undefined }))
     if (!data) return
     for (const { id } of known) if (!data.some((told) => told.id === id)) remove(id)
-    for (const told of data)
-      if (told.id === undefined || !open.has(told.id)) add(requestIn(told, directory))
+    for (const told of data) if (told.id === undefined || !open.has(told.id)) add(requestIn(told, directory))
   }
   async function read(directory?: string): Promise<void> {
     await Promise.all([readOf("permission", directory), readOf("question", directory)])

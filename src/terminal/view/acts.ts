@@ -165,9 +165,7 @@ function checkParts({ check, phase }: ShownJob): Page["parts"] {
   const { command, exitCode, rounds } = check
   const how = exitCode === undefined ? "did not end by itself" : `exited with ${exitCode}`
   const last = rounds === 0 ? `${command}: has not run yet` : `${command}: ${how} in round ${rounds}`
-  return [
-    { title: "Check", text: phase === "checking" ? [checkingWords(check), last].join("\n") : last },
-  ]
+  return [{ title: "Check", text: phase === "checking" ? [checkingWords(check), last].join("\n") : last }]
 }
 
 const capital = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`

@@ -85,7 +85,11 @@ describe("The terminal part", () => {
       })
     adopt("here", {})
     adopt("away", { worktree: place })
-    adopt("asks", { worktree: place, phase: "permission", asks: [{ id: "p1", kind: "permission", text: "x" }] })
+    adopt("asks", {
+      worktree: place,
+      phase: "permission",
+      asks: [{ id: "p1", kind: "permission", text: "x" }],
+    })
     adopt("checked", { phase: "checking", check: { command: "npm test", rounds: 1, output: "" } })
     expect(service.standings({ owner: "ses_9" })[0]?.live).toEqual({
       ses_away: { phase: "working", directory: "/w/a" },

@@ -162,7 +162,9 @@ describe("What a job has changed in its worktree", () => {
       job.repo.git("config", key, value)
     writeAll(job.directory, { ".gitattributes": "*.txt diff=evil\n", "a.txt": "1\nzwei\n3\n" })
     const { "a.txt": file } = await job.byPath()
-    expect(file?.diff).toMatch(/^diff --git a\/a.txt b\/a.txt\n[\s\S]*@@ -1,3 \+1,3 @@\n 1\n-2\n\+zwei\n 3\n$/)
+    expect(file?.diff).toMatch(
+      /^diff --git a\/a.txt b\/a.txt\n[\s\S]*@@ -1,3 \+1,3 @@\n 1\n-2\n\+zwei\n 3\n$/,
+    )
     expect(filesIn(job.repo.path)).not.toHaveProperty("ran")
   })
 })

@@ -20,10 +20,19 @@ describe("A job in the metadata of a child", () => {
     expect(storedRecord(metadataWith(end))).toEqual({ ...record, ...end })
     const group = { isGroup: true, formerItems: ["auth.2"] }
     expect(storedRecord(metadataWith(group))).toEqual({ ...record, ...group })
-    const worktree = { directory: "/w/a", branch: "troupe/1f/a", base: "b", commit: "c", files: 1, insertions: 2 }
+    const worktree = {
+      directory: "/w/a",
+      branch: "troupe/1f/a",
+      base: "b",
+      commit: "c",
+      files: 1,
+      insertions: 2,
+    }
     const check = { command: "npm test", rounds: 1, exitCode: 1, output: "red" }
     const overlaps = [{ job: "b", files: ["x.txt"] }]
-    expect(storedRecord(metadataWith({ worktree: { ...worktree, overlaps, deletions: "x" }, check }))).toEqual({
+    expect(
+      storedRecord(metadataWith({ worktree: { ...worktree, overlaps, deletions: "x" }, check })),
+    ).toEqual({
       ...record,
       worktree,
       check,
@@ -134,8 +143,18 @@ describe("What is spent of budgets", () => {
 
   it("and what is on hold is told by a command in 1.18", () => {
     const said = (news: unknown) => toldStanding(`opencode-troupe ${JSON.stringify(news)}`)
-    const standing = { owner: "ses_owner", budgets: [budget], holds: { ses_1: 5 }, live: { ses_1: { phase: "permission", directory: "/w/a", asks: ["p1"] } } }
-    const news = { tell: "standing", ...standing, holds: { ses_1: 5, ses_2: "soon" }, live: { ...standing.live, ses_2: { phase: "later" } } }
+    const standing = {
+      owner: "ses_owner",
+      budgets: [budget],
+      holds: { ses_1: 5 },
+      live: { ses_1: { phase: "permission", directory: "/w/a", asks: ["p1"] } },
+    }
+    const news = {
+      tell: "standing",
+      ...standing,
+      holds: { ses_1: 5, ses_2: "soon" },
+      live: { ...standing.live, ses_2: { phase: "later" } },
+    }
     expect(said(news)).toEqual(standing)
     for (const other of [{ ...news, tell: "joke" }, { ...news, owner: 5 }, { act: "arrive" }, null])
       expect(said(other)).toBeUndefined()

@@ -53,7 +53,8 @@ const advice: Record<string, string> = {
     "opencode did not accept the prompt, or its answer was lost. Check its agent and model, then send a follow-up.",
   provider: "The provider refused the request. Check its key, quota and status, then send a follow-up.",
   schema: "The answer did not match its schema. Say in a follow-up what is missing.",
-  check: "Its command has not passed. A follow-up goes on from where it is, and the command runs again after it.",
+  check:
+    "Its command has not passed. A follow-up goes on from where it is, and the command runs again after it.",
   isolation:
     "It could not work in a worktree of its own. What it needs for that is said above; then start the job again.",
   dependency:
