@@ -32,6 +32,7 @@ function newTroupe(): Worked {
       },
       lookForAnswer: async () => {},
       recordEnd: async () => {},
+      runCheck: () => Promise.reject(new Error("no job here has one")),
       leaveChild: ({ job: { prompt } }) => Promise.resolve({ prompt, changed: [] }),
       stopChild: async () => ({ text: undefined, usage: NO_USAGE }),
     },

@@ -17,6 +17,7 @@ export function changingTroupe(jobs: number): ChangingTroupe {
       promptChild: () => new Promise(() => {}),
       lookForAnswer: async () => {},
       recordEnd: async () => {},
+      runCheck: () => Promise.reject(new Error("no job here has one")),
       leaveChild: ({ job: { prompt } }) => Promise.resolve({ prompt, changed: [] }),
       stopChild: async () => ({ text: undefined, usage: NO_USAGE }),
     },

@@ -34,6 +34,7 @@ function newTroupe(create: typeof createTroupe): Troupe {
       },
       lookForAnswer: async () => {},
       recordEnd: async () => {},
+      runCheck: () => Promise.reject(new Error("no job here has one")),
       leaveChild: ({ job: { prompt } }) => Promise.resolve({ prompt, changed: [] }),
       stopChild: async () => ({ text: undefined, usage: NO_USAGE }),
     },

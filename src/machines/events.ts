@@ -1,4 +1,16 @@
-import type { Activity, Ask, Attempt, Budget, Need, Retry, Usage } from "./record.ts"
+import type {
+  Activity,
+  Ask,
+  Attempt,
+  Budget,
+  Check,
+  CheckResult,
+  Isolation,
+  Need,
+  Retry,
+  Usage,
+  Worktree,
+} from "./record.ts"
 
 /** Epoch milliseconds. Every event from outside says when it happened: machines have no clock of their own. */
 type At = { at: number }
@@ -37,12 +49,16 @@ export type ModelChoice = { model: string; variant?: string | undefined }
 export type EachItem = {
   from: string
   path?: string | undefined
+  isolation?: JobInput["isolation"]
   /** As of the job itself: a restart knows no more of that. */
   startedBy?: JobInput["startedBy"]
   description?: string | undefined
   timeoutMs: number
   idleMs: number
 }
+
+/** How the check of an answer went, the nth of its run. `endedAt`: what its child is asked next gets its id from that. */
+export type CheckedAnswer = CheckResult & { round: number; endedAt: number }
 
 /** A piece of work, checked and complete, as its supervisor is told of it. */
 export type JobInput = {
@@ -67,6 +83,14 @@ export type JobInput = {
   attempts?: Attempt[] | undefined
   /** The JSON Schema that its answer has to fit. */
   schema?: Record<string, unknown> | undefined
+  /** The command that has to pass before it is done. Default: its child's word is good enough. */
+  hasToPass?: Check | undefined
+  /** The check of an earlier process that did not pass, and that its child is told of first. */
+  checked?: CheckedAnswer | undefined
+  /** Its child works in a git worktree of its own. Default: where its owner does. */
+  isolation?: Isolation | undefined
+  /** That worktree, once it is made. */
+  worktree?: Worktree | undefined
   /** The host's permission rules for a new child session, handed on as they are. Default: none of its own. */
   rules?: { permission: string; pattern: string; action: "allow" | "ask" | "deny" }[] | undefined
   /** The tool call that asks for this run, and the agent that calls: what a new child session is made for. */

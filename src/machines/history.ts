@@ -1,4 +1,5 @@
 import type { AnyEventObject } from "xstate"
+import { notPassed } from "./check-words.ts"
 import { clockTime } from "./durations.ts"
 import type { JobEvent, JobInput } from "./events.ts"
 import type { JobSnapshot, jobMachine } from "./job-machine.ts"
@@ -123,7 +124,10 @@ export class History {
 
   #why(snapshot: JobSnapshot, event: AnyEventObject): string {
     const { ending, job } = snapshot.context
-    if (ending?.state === "done") return "the child gave its final answer"
+    if (ending?.state === "done")
+      return job.hasToPass && !job.each
+        ? `${job.hasToPass.command} has passed`
+        : "the child gave its final answer"
     if (ending) {
       const decision = `${endWords[ending.state]}: ${ending.error.message}`
       if (snapshot.status === "done") return decision
@@ -134,6 +138,9 @@ export class History {
       return this.#queued(job, event)
     if (snapshot.matches({ prompting: { moving: "leaving" } })) return leavingWords(snapshot)
     if (event.type === "slot.held") return passingWords(job)
+    if (snapshot.matches({ prompting: "checking" }))
+      return `the child has answered, and ${job.hasToPass?.command} is run`
+    if (event.type === "xstate.done.actor.runCheck") return redWords(snapshot)
     if (event.type === "xstate.done.actor.openSession") return "its session is open, and it has a slot"
     if (event.type === "xstate.init") return "started by its owner"
     if (event.type === "slot.granted" && job.each)
@@ -169,6 +176,10 @@ function leavingWords({ context: { job, failure } }: JobSnapshot): string {
 function passingWords({ model, attempts = [] }: JobInput): string {
   const left = attempts.at(-1)
   return `${left?.model ?? "its model"} is not waited for, ${model} is asked next: ${left?.error.message}`
+}
+
+function redWords({ context: { job, check } }: JobSnapshot): string {
+  return `${notPassed(job.hasToPass?.command ?? "", check?.round ?? 1, check?.exitCode)}; the child is told`
 }
 
 const endWords = { failed: "failed", timedOut: "timed out", cancelled: "cancelled" }

@@ -1,4 +1,5 @@
-import type { JobInput } from "./events.ts"
+import type { PromptChildOutput } from "./effects.ts"
+import type { CheckedAnswer, JobInput } from "./events.ts"
 import type { Activity, Ask, EndedState, JobError, JobRecord, Retry, Usage } from "./record.ts"
 
 /** Plain JSON throughout, so that the same machine can run on a durable engine. */
@@ -38,6 +39,10 @@ export type JobContext = {
   /** The model's output limit cut the answer off. */
   isTruncated?: true | undefined
   structured?: JobRecord["structured"]
+  /** The answer that is being checked. */
+  answer?: PromptChildOutput | undefined
+  /** The last check of this run. */
+  check?: CheckedAnswer | undefined
   formerItems?: JobRecord["formerItems"]
   /** Why its model is left. */
   failure?: JobError | undefined

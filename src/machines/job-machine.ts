@@ -1,15 +1,20 @@
 import { assign, type SnapshotFrom, setup } from "xstate"
+import { redError } from "./check-words.ts"
 import { clockTime } from "./durations.ts"
 import {
+  type CheckInput,
+  type CheckOutput,
   EffectFailure,
   type LeaveChild,
   type LeaveChildOutput,
   type LookForAnswer,
   notProvided,
   type OpenSession,
+  type OpenSessionOutput,
   type PromptChild,
   type PromptChildOutput,
   type RecordEnd,
+  type RunCheck,
   type StopChild,
   type StopChildOutput,
 } from "./effects.ts"
@@ -36,10 +41,19 @@ type Decision = { ending: Ending; at: number }
 
 /** Longest wait for opencode to make a child session, milliseconds. */
 const openLimit = 30_000
+/** The same with the worktree of a job that is to have one. */
+const isolationLimit = 300_000
 /** Longest wait for opencode to store how a job ends, milliseconds. */
 export const recordLimit = 2_000
 /** Longest wait for opencode to abort a child and to say what it had written, milliseconds. */
 export const stopLimit = 5_000
+/** The same where what it has done in its worktree is committed then. */
+const commitLimit = 60_000
+/**
+ * Longest wait for opencode to abort a child that its job leaves, and to say what it has done, milliseconds: nobody is
+ * kept waiting by it, and without it the job fails.
+ */
+const leaveLimit = 30_000
 /** How long a child has to be idle before its messages are looked at, milliseconds: steps have pauses between them. */
 const lullLimit = 5_000
 /**
@@ -61,14 +75,16 @@ export const jobMachine = setup({
     openSession: notProvided as OpenSession,
     promptChild: notProvided as PromptChild,
     lookForAnswer: notProvided as LookForAnswer,
+    runCheck: notProvided as RunCheck,
     recordEnd: notProvided as RecordEnd,
     leaveChild: notProvided as LeaveChild,
     stopChild: notProvided as StopChild,
   },
   delays: {
-    openLimit,
+    openLimit: ({ context }) => openLimitOf(context.job),
     recordLimit,
-    stopLimit,
+    stopLimit: ({ context }) => (context.job.worktree ? commitLimit : stopLimit),
+    leaveLimit,
     lullLimit,
     total: ({ context }) => context.remainingMs,
     idle: ({ context }) => context.job.idleMs,
@@ -82,6 +98,9 @@ export const jobMachine = setup({
     "was ended in its session": ({ context }) => context.session !== "" && context.ending !== undefined,
     "ends as": ({ context }, state: EndedState) => context.ending?.state === state,
     "answer is an error": (_, answer: PromptChildOutput) => answer.error !== undefined,
+    "has to pass a check": ({ context: { job } }) => job.hasToPass !== undefined && !job.each,
+    passed: (_, { exitCode }: CheckOutput) => exitCode === 0,
+    "may be corrected": ({ context: { job, check } }) => (check?.round ?? 0) < (job.hasToPass?.attempts ?? 0),
     "another model may do": ({ context }, { isUnavailable }: PromptChildOutput) =>
       isUnavailable === true && hasFallback(context),
     "another model may be sooner": ({ context }, { retry, at, isSubagents }: Retrying) =>
@@ -108,8 +127,9 @@ export const jobMachine = setup({
       // A slot that came before the session goes back.
       slotAt: until === undefined ? context.slotAt : undefined,
     })),
-    rememberSession: assign(({ context }, { session, at }: { session: string; at: number }) => ({
+    rememberSession: assign(({ context }, { session, worktree, at }: OpenSessionOutput) => ({
       session,
+      ...(worktree && { job: { ...context.job, worktree } }),
       movedAt: undefined,
       // A slot that came early is of use only from now on.
       ...(context.slotAt !== undefined && { slotAt: at }),
@@ -162,6 +182,7 @@ export const jobMachine = setup({
       context.ending ? {} : { ending, endedAt: endOf(context, at), ...waitOver(context, at) },
     ),
     keepAnswer: assign(({ context }, answer: PromptChildOutput) => ({
+      ...withWorktree(context, answer),
       ending: answer.error ? { state: "failed", error: answer.error } : { state: "done" },
       endedAt: endOf(context, answer.at),
       // A follow-up that fails leaves the earlier answer in place.
@@ -174,10 +195,38 @@ export const jobMachine = setup({
       usage: usageNow(context, answer.usage),
       ...waitOver(context, answer.at),
     })),
+    // The total clock runs on; nothing that its child has opened is left.
+    keepToCheck: assign(({ context }, answer: PromptChildOutput) => ({
+      answer,
+      ...withWorktree(context, answer),
+      remainingMs: remainingAt(context, answer.at),
+      deadlineAt: answer.at + remainingAt(context, answer.at),
+      idleAt: undefined,
+      usage: usageNow(context, answer.usage),
+      asks: [],
+      tools: [],
+      ...waitOver(context, answer.at),
+    })),
+    keepCheck: assign(({ context }, { exitCode, output, endedAt }: CheckOutput) => ({
+      check: {
+        round: (context.check?.round ?? 0) + 1,
+        ...(exitCode !== undefined && { exitCode }),
+        output,
+        endedAt,
+      },
+    })),
+    askAgain: assign(({ context }, { at }: { at: number }) => {
+      const remainingMs = remainingAt(context, at)
+      return { answer: undefined, remainingMs, deadlineAt: at + remainingMs, idleAt: at + context.job.idleMs }
+    }),
+    keepCheckedAnswer: assign(({ context }, { at }: { at: number }) => checkedAnswer(context, at)),
     // The child was never asked.
     keepEarlierText: assign({ text: ({ context: { job } }) => (job.earlier ? job.earlier.text : "") }),
-    keepPartialText: assign(({ context }, { text, usage }: StopChildOutput) => ({
-      text: context.job.earlier?.text ?? text,
+    keepPartialText: assign(({ context }, { text, usage, worktree }: StopChildOutput) => ({
+      ...withWorktree(context, { worktree }),
+      text: context.answer
+        ? withUndelivered(context, context.answer.text)
+        : (context.job.earlier?.text ?? text),
       usage: usageNow(context, usage),
     })),
     leaveModel: assign(({ context }, { failure, at }: { failure: JobError; at: number }) => ({
@@ -209,6 +258,7 @@ export const jobMachine = setup({
     waitedMs: 0,
     asks: [],
     tools: [],
+    check: input.checked,
     usage: input.earlier?.usage ?? NO_USAGE,
     text: input.earlier?.text,
   }),
@@ -349,7 +399,7 @@ export const jobMachine = setup({
           invoke: {
             id: "promptChild",
             src: "promptChild",
-            input: ({ context }) => ({ job: context.job, session: context.session }),
+            input: ({ context: { job, session, check } }) => ({ job, session, ...(check && { red: check }) }),
             onDone: [
               {
                 guard: { type: "another model may do", params: ({ event }) => event.output },
@@ -360,6 +410,11 @@ export const jobMachine = setup({
                 guard: { type: "answer is an error", params: ({ event }) => event.output },
                 target: "#job.failed",
                 actions: { type: "keepAnswer", params: ({ event }) => event.output },
+              },
+              {
+                guard: "has to pass a check",
+                target: "checking",
+                actions: { type: "keepToCheck", params: ({ event }) => event.output },
               },
               {
                 target: "#job.done",
@@ -531,6 +586,60 @@ export const jobMachine = setup({
             },
           },
         },
+        checking: {
+          description:
+            "The child has answered. The command that has to pass runs: it is the activity, so that the total clock runs and the idle clock does not.",
+          invoke: {
+            id: "runCheck",
+            src: "runCheck",
+            input: ({ context }) => checkInput(context),
+            onDone: [
+              {
+                guard: { type: "passed", params: ({ event }) => event.output },
+                target: "#job.done",
+                actions: [
+                  { type: "keepCheck", params: ({ event }) => event.output },
+                  { type: "keepCheckedAnswer", params: ({ event }) => event.output },
+                ],
+              },
+              {
+                guard: "may be corrected",
+                target: "running",
+                actions: [
+                  { type: "keepCheck", params: ({ event }) => event.output },
+                  { type: "askAgain", params: ({ event }) => event.output },
+                ],
+              },
+              {
+                target: "#job.failed",
+                actions: [
+                  { type: "keepCheck", params: ({ event }) => event.output },
+                  { type: "keepCheckedAnswer", params: ({ event }) => event.output },
+                ],
+              },
+            ],
+            onError: {
+              target: "stopping",
+              actions: {
+                type: "decideEnd",
+                params: ({ context, event }) => failure(context, event.error, "check"),
+              },
+            },
+          },
+          after: {
+            total: {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },
+            },
+          },
+          on: {
+            "child.spent": { actions: { type: "rememberUsage", params: ({ event }) => event } },
+            "job.cancel": {
+              target: "stopping",
+              actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+            },
+          },
+        },
         moving: {
           description:
             "Its model cannot be had. The next one is asked the same, in a fresh child session and in a slot for that model. No clock runs.",
@@ -570,7 +679,7 @@ export const jobMachine = setup({
                 },
               },
               after: {
-                stopLimit: {
+                leaveLimit: {
                   target: "#job.prompting.stopping",
                   actions: { type: "decideEnd", params: ({ context }) => notLeft(context, undefined) },
                 },
@@ -730,6 +839,33 @@ function withUndelivered({ job: { earlier } }: JobContext, answer: string): stri
   return [before, answer].filter((text) => text).join("\n\n")
 }
 
+/** What the effect is to check, which the compiler cannot see to be there wherever this is called. */
+function checkInput({ job, session, check: last, answer }: JobContext): CheckInput {
+  if (!job.hasToPass || !answer) throw new Error("there is no answer to check")
+  // Where opencode names no message, the answer is known by when it was given.
+  const message = answer.message ?? { id: `${answer.at}`, at: answer.at }
+  return { job, session, check: job.hasToPass, round: (last?.round ?? 0) + 1, answer: message }
+}
+
+/** The answer counts as it is, or as the check has found it wanting. */
+const withWorktree = ({ job }: JobContext, { worktree }: Pick<PromptChildOutput, "worktree">) =>
+  worktree ? { job: { ...job, worktree } } : {}
+
+function checkedAnswer(context: JobContext, at: number): Partial<JobContext> {
+  const { job, answer, check } = context
+  if (!answer || !check) return {}
+  return {
+    ending:
+      check.exitCode === 0
+        ? { state: "done" }
+        : { state: "failed", error: redError(job.hasToPass?.command ?? "", check.round, check.exitCode) },
+    endedAt: endOf(context, at),
+    text: withUndelivered(context, answer.text),
+    isTruncated: answer.isTruncated,
+    structured: check.exitCode === 0 ? answer.structured : undefined,
+  }
+}
+
 const hasFallback = ({ job }: JobContext) => (job.fallbacks ?? []).length > 0
 
 type Granted = Omit<Extract<JobEvent, { type: "slot.granted" }>, "type">
@@ -759,6 +895,8 @@ function movedOn(
   return {
     job,
     usage: withAttempts(NO_USAGE, job.attempts),
+    // Its session knows nothing of one.
+    check: undefined,
     failure: undefined,
     // A slot is one for a model, whichever its variant.
     slotAt: job.model === context.job.model ? at : undefined,
@@ -815,7 +953,8 @@ function usageNow({ job, usage: known }: JobContext, usage: Usage | undefined): 
 
 /** What is left of the total time. Where the clock was set back, that is no more than there was. */
 function remainingAt({ remainingMs, deadlineAt }: JobContext, at: number): number {
-  return Math.min(remainingMs, Math.max(0, (deadlineAt ?? at) - at))
+  if (deadlineAt === undefined) return remainingMs
+  return Math.min(remainingMs, Math.max(0, deadlineAt - at))
 }
 
 /** The wait for people that is under way ends. */
@@ -838,7 +977,7 @@ function breach({ reason, at }: { reason: string; at: number }): Decision {
   return { ending: { state: "failed", error: { kind: "dependency", message: reason } }, at }
 }
 
-function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt"): Decision {
+function failure(context: JobContext, thrown: unknown, kind: "create" | "prompt" | "check"): Decision {
   const known = EffectFailure.safeParse(thrown)
   const { at, ...error } = known.success
     ? known.data
@@ -851,16 +990,26 @@ function notOpened(context: JobContext, thrown: unknown): Decision {
   return ending.error?.kind === "create" ? unopened(context, ending.error.message, at) : { ending, at }
 }
 
+const isToGetWorktree = ({ isolation, worktree }: JobInput) =>
+  isolation !== undefined && worktree === undefined
+
+const openLimitOf = (job: JobInput) => (isToGetWorktree(job) ? isolationLimit : openLimit)
+
 function openedTooLate(context: JobContext): Decision {
   const { job, movedAt = job.askedAt } = context
-  return unopened(context, openedLate(), movedAt + openLimit)
+  const limit = openLimitOf(job)
+  const at = movedAt + limit
+  if (!isToGetWorktree(job)) return unopened(context, openedLate(limit), at)
+  const message = `its worktree and its child session were not made within ${inSeconds(limit)}`
+  return { ending: { state: "failed", error: { kind: "isolation", message } }, at }
 }
 
 function movedTooLate(context: JobContext): Decision {
-  return unopened(context, openedLate(), context.startedAt ?? context.job.askedAt)
+  const { job, startedAt = job.askedAt } = context
+  return unopened(context, openedLate(openLimitOf(job)), startedAt)
 }
 
-const openedLate = () => `opencode did not make the child session within ${inSeconds(openLimit)}`
+const openedLate = (limit: number) => `opencode did not make the child session within ${inSeconds(limit)}`
 
 /** Of a job that has left a model, the reason why is that of its failure too. */
 function unopened({ job }: JobContext, why: string, at: number): Decision {
@@ -882,7 +1031,7 @@ function notRepeated(context: JobContext, { changed, at }: LeaveChildOutput & { 
 function notLeft(context: JobContext, thrown: unknown): Decision {
   const { kind, message } = failureOf(context)
   const known = EffectFailure.safeParse(thrown)
-  const why = known.success ? known.data.message : `opencode gave no answer within ${inSeconds(stopLimit)}`
+  const why = known.success ? known.data.message : `opencode gave no answer within ${inSeconds(leaveLimit)}`
   const words = `${message}. ${nextOf(context)} was not asked instead, since the child could not be stopped: ${why}`
   const at = known.success ? known.data.at : (context.startedAt ?? context.job.askedAt)
   return { ending: { state: "failed", error: { kind, message: words } }, at }

@@ -60,6 +60,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     formerItems: context.formerItems,
     needs: job.needs,
     wentOn: job.wentOn,
+    worktree: job.worktree,
     // Before that it waits for something else first.
     holdUntil: phase === "queued" ? context.holdUntil : undefined,
     attempts: job.attempts?.length ? job.attempts : undefined,
@@ -67,12 +68,23 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     text: ENDED_STATES.some((ended) => ended === state) ? context.text : undefined,
     isTruncated: context.isTruncated,
     structured: context.structured,
+    check: checkIn(context),
     usage: context.usage,
     activity: context.activity,
     asks: context.asks.length > 0 ? context.asks : undefined,
     retry: context.retry,
   })
 }
+
+/** One that stands for others is not checked itself: each of them is. */
+function checkIn({ job, check }: JobContext): JobRecord["check"] {
+  if (!job.hasToPass || job.each) return undefined
+  const { round: rounds, exitCode, output } = check ?? noCheckYet
+  const { command } = job.hasToPass
+  return { command, ...(exitCode !== undefined && { exitCode }), rounds, output }
+}
+
+const noCheckYet = { round: 0, exitCode: undefined, output: "" }
 
 /** A job has no parallel states: its value is one path. */
 function pathOf(value: StateValue): string[] {

@@ -1,42 +1,52 @@
 import type { ChildInput, Effects } from "./effects.ts"
 import type { JobKey } from "./record.ts"
 
-type Prompt = { input: ChildInput; dropped: AbortController }
+type InFlight = { input: ChildInput; dropped: AbortController }
 
 /**
- * The prompts in flight, for the one case in which no machine can end them: an actor that throws is gone, but xstate
- * lets what it invoked run on, and its child would go on working for nobody.
+ * The prompts and checks in flight, for the one case in which no machine can end them: an actor that throws is gone, but xstate
+ * lets what it invoked run on, and its child or its command would go on working for nobody.
  */
 export class Prompts {
-  readonly #inFlight = new Map<string, Prompt>()
+  readonly #inFlight = new Map<string, InFlight>()
   readonly #effects: Effects
 
   constructor(effects: Effects) {
     this.#effects = effects
   }
 
-  readonly promptChild: Effects["promptChild"] = async (input, signal) => {
+  readonly promptChild: Effects["promptChild"] = (input, signal) =>
+    this.#follow(input, signal, (either) => this.#effects.promptChild(input, either))
+
+  readonly runCheck: Effects["runCheck"] = (input, signal) =>
+    this.#follow(input, signal, (either) => this.#effects.runCheck(input, either))
+
+  async #follow<T>(
+    input: ChildInput,
+    signal: AbortSignal,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const key = keyOf(input.job)
-    const prompt: Prompt = { input, dropped: new AbortController() }
+    const running: InFlight = { input, dropped: new AbortController() }
     const forget = () => {
-      if (this.#inFlight.get(key) === prompt) this.#inFlight.delete(key)
+      if (this.#inFlight.get(key) === running) this.#inFlight.delete(key)
     }
-    this.#inFlight.set(key, prompt)
+    this.#inFlight.set(key, running)
     signal.addEventListener("abort", forget)
     try {
-      return await this.#effects.promptChild(input, AbortSignal.any([signal, prompt.dropped.signal]))
+      return await run(AbortSignal.any([signal, running.dropped.signal]))
     } finally {
       forget()
     }
   }
 
-  /** Lets go of the job's prompt. Returns the child, which is still to be stopped; nothing where no prompt is in flight. */
+  /** Lets go of what the job has in flight. Returns the child, which is still to be stopped; nothing where nothing is. */
   drop(job: JobKey): ChildInput | undefined {
-    const prompt = this.#inFlight.get(keyOf(job))
-    if (!prompt) return undefined
+    const running = this.#inFlight.get(keyOf(job))
+    if (!running) return undefined
     this.#inFlight.delete(keyOf(job))
-    prompt.dropped.abort()
-    return prompt.input
+    running.dropped.abort()
+    return running.input
   }
 }
 

@@ -64,6 +64,8 @@ export const jobReasons: Reasons = {
       "It has no key, no quota or no such model, which the next model may have.",
     "promptChild done, if answer is an error":
       "Errors of the model and its provider come inside an answer: never `done` with an empty text.",
+    "promptChild done, if has to pass a check":
+      "Its word alone is not enough: the command of its task decides.",
     "promptChild done": "The child has given its final answer.",
     "promptChild failed":
       "Neither the call nor the child's messages have an answer. Whatever may still be running is stopped.",
@@ -119,6 +121,17 @@ export const jobReasons: Reasons = {
   question: {
     "at once, if waits for permission": "The oldest open request is shown, and it is for a permission.",
   },
+  checking: {
+    "runCheck done, if passed": "Done means proven.",
+    "runCheck done, if may be corrected":
+      "The child is told in the same session, with the end of the output, and answers again.",
+    "runCheck done": "It was told as often as it may be: the job fails, with its answer kept.",
+    "runCheck failed":
+      "It could not be run, or not be recorded, or may have been run before: it is not run twice for one answer.",
+    "after total": "The total time ran out: the command is ended with all that it has started.",
+    "child.spent": "What it has used may be told after its answer.",
+    "job.cancel": "The command is ended with all that it has started.",
+  },
   moving: {
     "slot.held": "The provider of the next model wants to be asked later, or no longer does.",
   },
@@ -127,7 +140,7 @@ export const jobReasons: Reasons = {
       "What it has changed must not be done twice without anybody knowing: the job fails and says so.",
     "leaveChild done": "Nothing is lost that the next model would not do again.",
     "leaveChild failed": "It might work on beside the next one, or have changed something: it is not left.",
-    "after stopLimit": "opencode takes too long to say that the child has stopped.",
+    "after leaveLimit": "opencode takes too long to say that the child has stopped.",
     "job.cancel": "There is no next session yet.",
   },
   "prompting.moving.opening": {

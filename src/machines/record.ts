@@ -12,6 +12,7 @@ export const JOB_PHASES = [
   "retrying",
   "permission",
   "question",
+  "checking",
   "stopping",
 ] as const
 export const ENDED_STATES = ["done", "failed", "timedOut", "cancelled"] as const
@@ -37,7 +38,9 @@ export const JobError = z.object({
     "prompt", // the prompt was not taken, or its answer never came back
     "provider", // the model's provider refused or broke off
     "schema", // the answer did not have the asked shape
+    "check", // the command that was to show that the work is done did not pass
     "dependency", // a job this one waited for did not end as `done`
+    "isolation", // it could not be given a worktree of its own, or could not have worked in it
     "interrupted", // opencode stopped, or somebody aborted the child session
     "total", // timedOut: the job's total time ran out
     "idle", // timedOut: no activity of the child
@@ -99,6 +102,31 @@ export const Need = z.object({
 })
 export type Need = z.infer<typeof Need>
 
+/**
+ * That a job works in a git worktree of its own: one with all that its owner has, or one that starts from where another
+ * job of the same owner has ended.
+ */
+export const Isolation = z.union([z.literal("worktree"), z.strictObject({ from: z.string().regex(JOB_ID) })])
+export type Isolation = z.infer<typeof Isolation>
+
+/** A git worktree of a job's own. The fields that may be absent are there once what the job did in it is committed. */
+export const Worktree = z.object({
+  /** Absolute, without symbolic links. */
+  directory: z.string(),
+  branch: z.string(),
+  /** The commit that the branch started from. */
+  base: z.string(),
+  /** The last one of the branch. */
+  commit: z.string().optional(),
+  /** What changed from `base` to `commit`. */
+  files: count.optional(),
+  insertions: count.optional(),
+  deletions: count.optional(),
+  /** Files that other jobs of the same owner have changed as well, in worktrees of theirs. */
+  overlaps: z.array(z.object({ job: z.string().regex(JOB_ID), files: z.array(z.string()) })).optional(),
+})
+export type Worktree = z.infer<typeof Worktree>
+
 /** A model that was tried before the one that the job has now, and why it was left. */
 export const Attempt = z.object({
   /** `provider/model`; absent where opencode chose. */
@@ -132,6 +160,23 @@ function mapUsage(of: (key: keyof Usage) => number): Usage {
     cost: of("cost"),
   }
 }
+
+/** What has to pass before a job is done. */
+export const Check = z.object({
+  /** For the user's shell. */
+  command: z.string(),
+  /** How often its child is told that it did not pass, before the job fails. */
+  attempts: z.number().int().nonnegative(),
+})
+export type Check = z.infer<typeof Check>
+
+/** How a check went. Without `exitCode` the command did not end by itself. */
+export const CheckResult = z.object({
+  exitCode: z.number().int().optional(),
+  /** The end of what it wrote, as it wrote it: foreign text. */
+  output: z.string(),
+})
+export type CheckResult = z.infer<typeof CheckResult>
 
 /** What a batch or an owner may spend, with all that its jobs start. Cost in US dollars. */
 export const Budget = z.object({ tokens: count.optional(), cost: count.optional() })
@@ -174,12 +219,16 @@ export const JobRecord = z.object({
   needs: z.array(Need).optional(),
   /** This run began by itself: what it needs had failed it before, and was done after all. */
   wentOn: z.literal(true).optional(),
+  /** Where it works, where that is not its owner's directory. */
+  worktree: Worktree.optional(),
   /** Until when no job of its provider starts, epoch milliseconds; present in the phase `queued` alone. */
   holdUntil: epochMs.optional(),
   /** The models that were tried before `model`, oldest first. */
   attempts: z.array(Attempt).optional(),
   /** The answer as JSON, checked against the schema that its task has; present on a job with one that is `done`. */
   structured: z.unknown().optional(),
+  /** What has to pass before it is done, how often that was run in this run, and how it went last. */
+  check: CheckResult.extend({ command: z.string(), rounds: z.number().int().nonnegative() }).optional(),
   /**
    * The child's final answer, or what it had written when it was stopped: empty where that was nothing. Absent while
    * the job runs, and on an ended one whose text is not in memory: the child's session has it.
@@ -195,17 +244,6 @@ export const JobRecord = z.object({
   retry: Retry.optional(),
 })
 export type JobRecord = z.infer<typeof JobRecord>
-
-/** Whether a job of this id is one of those that this one stands for, given the same owner. */
-export const isItemOf = (id: string, group: string) =>
-  id.startsWith(`${group}.`) && /^[1-9]\d*$/.test(id.slice(group.length + 1))
-
-/** Whether this group stands for a job of this id: not for one whose item its list no longer has. */
-export const standsFor = ({ id: group, isGroup, formerItems = [] }: JobRecord, id: string) =>
-  isGroup === true && isItemOf(id, group) && !formerItems.includes(id)
-
-/** The id of a job that one of this id would be an item of, if that job stands for others. */
-export const groupOf = (id: string): string | undefined => /^(.+)\.[1-9]\d*$/.exec(id)?.[1]
 
 /** How a job is named among all owners. */
 export type JobKey = Pick<JobRecord, "owner" | "id">

@@ -71,7 +71,10 @@ export function createTroupe(options: TroupeOptions): Troupe {
   const { effects, concurrency, now = Date.now, clock = realClock, reportError = () => {} } = options
   const { ledger = new Ledger(reportError) } = options
   const prompts = new Prompts(effects)
-  const actors = effectActors({ ...effects, promptChild: prompts.promptChild }, now)
+  const actors = effectActors(
+    { ...effects, promptChild: prompts.promptChild, runCheck: prompts.runCheck },
+    now,
+  )
 
   const history = new History({ now, reportError })
   const crashes = new Map<string, CrashRef>()

@@ -1,7 +1,9 @@
 import type { Hooks, PluginInput, PluginOptions } from "@opencode-ai/plugin"
+import type { Tool } from "./host/port.ts"
 import { createHost } from "./host/v1/host.ts"
+import { type Instance, instances } from "./host/v1/instances.ts"
 import { pluginTools, withoutDialect } from "./host/v1/tools.ts"
-import { createProduct } from "./product.ts"
+import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 
 /** One instance of the plugin in opencode 1.18, which makes one for each directory. */
@@ -15,30 +17,74 @@ export async function server(input: PluginInput, given?: PluginOptions): Promise
   }
 }
 
-function begin(input: PluginInput, given: PluginOptions | undefined): Hooks {
-  const { client, directory } = input
+function begin({ client, directory }: PluginInput, given: PluginOptions | undefined): Hooks {
   const host = createHost(client, directory)
-  const product = createProduct({ host, directory, given, endsWithTurn: isRun(), turnsOutlivePlugin: false })
-  setTimeout(() => void host.lookAtVersion(), 0)
+  let own: Product | undefined
+  let leave = () => {}
+
+  function start(): Product {
+    if (own) return own
+    const product = createProduct({
+      host,
+      directory,
+      given,
+      endsWithTurn: isRun(),
+      turnsOutlivePlugin: false,
+      owners: { isHere: host.isHere },
+    })
+    own = product
+    leave = instances.enter(directory, product)
+    host.hearElsewhere(hear)
+    setTimeout(() => void host.lookAtVersion(), 0)
+    return product
+  }
+
+  function hear(given: object): void {
+    const event = own && host.decoded(given)
+    if (event) own?.hear(event)
+  }
+
+  /** What has the jobs of this session, and of those that it is a child of. */
+  async function instanceFor(session: string): Promise<Instance> {
+    const home = instances.isAnyLent() ? await host.homeOf(session) : undefined
+    return (home !== undefined && home !== directory && instances.of(home)) || start()
+  }
+
+  // Where children of another directory work, nothing is to be done but for sessions that a person begins there.
+  const { tools } = instances.lenderOf(directory) ?? start()
+  const answered = ([name, tool]: [string, Tool]): [string, Tool] => [
+    name,
+    {
+      ...tool,
+      run: async (args, call) => {
+        const { tools } = await instanceFor(call.place.session)
+        return (tools[name] ?? tool).run(args, call)
+      },
+    },
+  ]
   return {
-    tool: pluginTools(product.tools),
+    tool: pluginTools(Object.fromEntries(Object.entries(tools).map(answered))),
     "tool.definition": async ({ toolID }, output) => {
-      if (Object.hasOwn(product.tools, toolID)) withoutDialect(output)
+      if (Object.hasOwn(tools, toolID)) withoutDialect(output)
     },
     event: async ({ event: given }) => {
       host.hearTerminal(given)
-      const event = host.decoded(given)
-      if (event) product.hear(event)
+      hear(given)
     },
     "experimental.chat.system.transform": async ({ sessionID }, output) => {
-      const hint = sessionID === undefined ? undefined : await product.hintFor(sessionID)
+      const hint =
+        sessionID === undefined ? undefined : await (await instanceFor(sessionID)).hintFor(sessionID)
       if (hint !== undefined) output.system.push(hint)
     },
     "experimental.session.compacting": async ({ sessionID }, output) => {
-      const jobs = product.openJobs(sessionID)
+      const jobs = (await instanceFor(sessionID)).openJobs(sessionID)
       if (jobs !== undefined) output.context.push(jobs)
     },
-    dispose: () => product.stop(),
+    async dispose() {
+      leave()
+      host.stop()
+      await own?.stop()
+    },
   }
 }
 

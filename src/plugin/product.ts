@@ -3,6 +3,7 @@ import { Ledger } from "../machines/ledger.ts"
 import type { JobRecord } from "../machines/record.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
+import { createChecks } from "./children/check/checks.ts"
 import { followDependents } from "./children/dependents.ts"
 import { childEffects } from "./children/effects.ts"
 import { holdAgainOnChange } from "./children/held-again.ts"
@@ -14,6 +15,7 @@ import { checkFor } from "./children/schema/schemas.ts"
 import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
+import { Isolation } from "./isolation/isolation.ts"
 import { type Options, readOptions } from "./options.ts"
 import { Budgets } from "./owners/budgets.ts"
 import { createConversations } from "./owners/conversations.ts"
@@ -92,6 +94,7 @@ export function createProduct(settings: ProductOptions): Product {
     void log("info", loadedLine(options))
     host.problems.subscribe(tell)
     void parts.recovery.everybody()
+    void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
   }, 0)
 
   return {
@@ -152,14 +155,17 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     reportError,
   })
   const endLog = host.toast ? () => {} : logRequests({ host, records: ledger })
+  const isolation = new Isolation({ host, records: ledger })
   const effects = childEffects({
     host,
     turns,
     store,
     records: ledger,
+    isolation,
     warn: toasts.show,
     jobTools: JOB_TOOLS,
     runItems: (child, signal) => items.run(child, signal),
+    runCheck: createChecks({ host, store, directory, now }).runCheck,
   })
   const troupe = createTroupe({ ledger, effects, concurrency, now, reportError })
   const { budget } = options
@@ -216,6 +222,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     now,
   })
   const messenger = createMessenger({
+    isolation,
     troupe,
     host,
     turns,
@@ -259,6 +266,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   })
   const terminal = serveTerminal({ host, troupe, messenger, turns, budgets, link: inspection.link })
   const tools = jobTools({
+    isolation,
     troupe,
     host,
     messenger,
@@ -298,6 +306,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     toasts,
     starts,
     recovery,
+    isolation,
     messenger,
     dependents,
     tools,

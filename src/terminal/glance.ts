@@ -1,3 +1,4 @@
+import { groupOf } from "../machines/group.ts"
 import { hasEnded, type Overview, type ShownJob, type Spending } from "./jobs.ts"
 
 /** How many jobs there are in each condition that a person tells apart. Groups are none: their jobs are. */
@@ -70,11 +71,11 @@ export const isHeld = (job: ShownJob, now: number): job is ShownJob & { holdUnti
  * the last that ended. A group stands above the first of its jobs.
  */
 export function sortedByUrgency(jobs: readonly ShownJob[], now: number): ShownJob[] {
-  const groups = new Map(jobs.flatMap((job) => (job.isGroup ? [[nameOf(job), job]] : [])))
+  const groups = new Map(jobs.flatMap((job) => (job.isGroup ? [[nameOf(job.owner, job.id), job]] : [])))
   const sorted = jobs.toSorted((a, b) => urgency(a, now) - urgency(b, now) || latest(b) - latest(a))
   const heads = new Map<ShownJob, ShownJob>()
   for (const job of sorted) {
-    const group = groups.get(nameOf({ ...job, id: groupOf(job.id) }))
+    const group = groups.get(nameOf(job.owner, groupOf(job.id)))
     if (group && !job.isGroup && !heads.has(group)) heads.set(group, job)
   }
   const headOf = new Map([...heads].map(([group, first]) => [first, group]))
@@ -85,10 +86,7 @@ export function sortedByUrgency(jobs: readonly ShownJob[], now: number): ShownJo
   })
 }
 
-/** `review` of `review.12`. The machines' own would bring all that reads records. */
-const groupOf = (id: string) => id.slice(0, Math.max(0, id.lastIndexOf(".")))
-
-const nameOf = ({ owner, id }: Pick<ShownJob, "owner" | "id">) => `${owner}/${id}`
+const nameOf = (owner: string, id = "") => `${owner}/${id}`
 
 const latest = ({ endedAt, createdAt }: ShownJob) => endedAt ?? -createdAt
 

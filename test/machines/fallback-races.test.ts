@@ -110,6 +110,7 @@ async function run(scheduler: Scheduler, fates: Fate[], limits: Concurrency): Pr
     async recordEnd(record) {
       await soon(`${record.id}: end is stored`)
     },
+    runCheck: () => Promise.reject(new Error("no job here has one")),
     async leaveChild({ job, session }) {
       const how = fateOf(job)?.leaves[at(job)]
       if (how === "hangs") return new Promise(() => {})

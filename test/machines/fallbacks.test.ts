@@ -161,7 +161,9 @@ describe("A job with fallbacks", () => {
 
     it("where opencode does not say that in time", async () => {
       await troupe.answer("j1", noKey)
-      await troupe.pass(5_000)
+      await troupe.pass(29_999)
+      expect(troupe.record("j1").state).toBe("prompting")
+      await troupe.pass(1)
       expect(troupe.record("j1")).toMatchObject({ state: "failed", session: "ses_1" })
       expect(troupe.leaving("j1").signal.aborted).toBe(true)
     })

@@ -927,6 +927,7 @@ describe("A system that throws", () => {
         promptChild: () => new Promise(() => {}),
         lookForAnswer: () => new Promise(() => {}),
         recordEnd: () => new Promise(() => {}),
+        runCheck: () => Promise.reject(new Error("no job here has one")),
         leaveChild: async ({ job: { prompt } }) => ({ prompt, changed: [] }),
         stopChild: () => new Promise(() => {}),
       },

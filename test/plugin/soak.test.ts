@@ -42,6 +42,7 @@ describe("Many jobs, a third of them faulty", () => {
     },
     lookForAnswer: async () => {},
     recordEnd: async () => {},
+    runCheck: () => Promise.reject(new Error("no job here has one")),
     leaveChild: async ({ job: { prompt } }) => ({ prompt, changed: [] }),
     stopChild: async () => ({ text: "so far", usage: usage(5) }),
   }

@@ -132,7 +132,7 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
   }
 
   async isBusy(session: string): Promise<boolean> {
-    const statuses = await answered("the statuses", this.#client.session.status())
+    const statuses = await answered("the statuses", this.#client.session.status(await this.#place(session)))
     return (statuses[session]?.type ?? "idle") !== "idle"
   }
 
@@ -156,14 +156,22 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
     await answered("the deletion", this.#client.session.delete({ sessionID: session }))
   }
 
-  async reply(_session: string, request: string, reply: "once" | "always" | "reject"): Promise<void> {
-    await answered("the reply", this.#client.permission.reply({ requestID: request, reply }))
+  async reply(session: string, request: string, reply: "once" | "always" | "reject"): Promise<void> {
+    const place = await this.#place(session)
+    await answered("the reply", this.#client.permission.reply({ ...place, requestID: request, reply }))
   }
 
-  async answer(_session: string, request: string, answer?: string): Promise<void> {
+  async answer(session: string, request: string, answer?: string): Promise<void> {
     const { question } = this.#client
-    if (answer === undefined) await answered("the dismissal", question.reject({ requestID: request }))
-    else await answered("the answer", question.reply({ requestID: request, answers: [[answer]] }))
+    const asked = { ...(await this.#place(session)), requestID: request }
+    if (answer === undefined) await answered("the dismissal", question.reject(asked))
+    else await answered("the answer", question.reply({ ...asked, answers: [[answer]] }))
+  }
+
+  /** opencode 1.18 has requests and statuses by directory. */
+  async #place(session: string): Promise<{ directory: string }> {
+    const { directory } = await answered("the session", this.#client.session.get({ sessionID: session }))
+    return { directory }
   }
 
   async reload(): Promise<void> {

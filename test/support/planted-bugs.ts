@@ -51,10 +51,88 @@ const answerTests = "test/plugin/children/schema/answers.test.ts"
 const budgetTests = "test/plugin/owners/budgets.test.ts"
 const budgetWalk = "test/plugin/owners/budget-machine.test.ts"
 const budgetRaces = "test/plugin/races/budgets.test.ts"
+const checkTests = "test/plugin/children/check/checks.test.ts"
+const runTests = "test/plugin/children/check/run-command.test.ts"
+const checkMachineTests = "test/machines/check.test.ts"
 const childrenOfTwoTests = "test/plugin/host/v2/children.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
 export const plantedBugs: Record<string, PlantedBug[]> = {
+  "Done means proven, and no answer is checked twice": [
+    {
+      what: "a job is done whose check has not passed",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        { from: "passed: (_, { exitCode }: CheckOutput) => exitCode === 0,", to: "passed: () => true," },
+      ],
+      suites: [checkMachineTests, machineRaces],
+    },
+    {
+      what: "the idle clock runs while a job is checked",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: `total: {
+              target: "stopping",`,
+          to: `idle: {
+              target: "stopping",`,
+        },
+      ],
+      suites: [checkMachineTests],
+    },
+    {
+      what: "time that people took counts where their child answers without waiting for them",
+      file: "src/machines/job-machine.ts",
+      edits: [
+        {
+          from: "if (deadlineAt === undefined) return remainingMs",
+          to: "if (deadlineAt === undefined) return 0",
+        },
+      ],
+      suites: [checkMachineTests],
+    },
+    {
+      what: "an answer whose check is on record is checked again",
+      file: "src/plugin/children/check/checks.ts",
+      edits: [{ from: "stored?.checking?.answer === answer.id", to: "stored?.checking?.answer === session" }],
+      suites: [checkTests],
+    },
+    {
+      what: "that a check is about to run is not on record",
+      file: "src/plugin/children/check/checks.ts",
+      edits: [{ from: "await store.saveChecking(session, begun)\n", to: "" }],
+      suites: [checkTests],
+    },
+    {
+      what: "after a crash a check runs again that nobody saw the end of",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [
+        {
+          from: "stored.checking && !stored.checking.result",
+          to: "stored.checking && !stored.checking.round",
+        },
+      ],
+      suites: [leftBehindTests],
+    },
+    {
+      what: "what a command has started outlives it",
+      file: "src/plugin/children/check/run-command.ts",
+      edits: [{ from: "process.kill(-group, signal)", to: "process.kill(group, signal)" }],
+      suites: [runTests],
+    },
+    {
+      what: "a command that does not want to end goes on",
+      file: "src/plugin/children/check/run-command.ts",
+      edits: [{ from: `["SIGTERM", "SIGKILL"] as const`, to: `["SIGTERM"] as const` }],
+      suites: [runTests],
+    },
+    {
+      what: "a command hidden in another is not asked for",
+      file: "src/plugin/host/commands.ts",
+      edits: [{ from: `      this.read(")")`, to: `      this.#at++` }],
+      suites: ["test/plugin/host/commands.test.ts"],
+    },
+  ],
   "A job waits for others, and goes on once, and only if they ended as it needs": [
     {
       what: "a blocked job stands in line for a slot from its start",
@@ -145,8 +223,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the fence of a result may stand in it",
-      file: "src/plugin/children/handed-over.ts",
-      edits: [{ from: "if (!all.includes(hash)) return", to: "return" }],
+      file: "src/plugin/children/fence.ts",
+      edits: [{ from: "if (!text.includes(hash)) return", to: "return" }],
       suites: ["test/plugin/children/handed-over.test.ts"],
     },
     {
@@ -329,10 +407,15 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/machines/job-machine.ts",
       edits: [
         {
-          from: `            "child.spent": { actions: { type: "rememberUsage", params: ({ event }) => event } },
-            "job.cancel": {
-              target: "stopping",`,
-          to: `            "job.cancel": {`,
+          from: `              target: "stopping",
+              actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+            },
+          },
+          states: {`,
+          to: `              actions: { type: "decideEnd", params: ({ event }) => cancellation(event) },
+            },
+          },
+          states: {`,
         },
       ],
       suites: [machineRaces, jobTests],
@@ -1654,7 +1737,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "after a crash, the answer before the correction counts",
       file: "src/plugin/host/answers.ts",
-      edits: [{ from: "finalAnswer(messages, repair?.id ?? asked)", to: "finalAnswer(messages, asked)" }],
+      edits: [{ from: "finalAnswer(messages, repair?.id ?? last)", to: "finalAnswer(messages, last)" }],
       suites: [recoveryTests],
     },
     {

@@ -98,17 +98,18 @@ describe("A job in the sidebar", () => {
   })
 
   it("is a group by how far its jobs are, with a sign of its own", () => {
-    const group = shownJob({ isGroup: true, needs: [{ id: "list", on: "done" }] })
+    // Its list once had one more.
+    const group = shownJob({ isGroup: true, needs: [{ id: "list", on: "done" }], formerItems: ["auth.2"] })
     const item = (index: number, changes: Partial<ShownJob> = {}) =>
       shownJob({ id: `auth.${index}`, session: `ses_${index}`, ...changes })
     const over = { state: "done", endedAt: 95_000 } as const
-    const items = [item(1, over), item(2), item(3, over), item(4, { state: "created", phase: "queued" })]
+    const items = [item(1, over), item(3), item(4, over), item(5, { state: "created", phase: "queued" })]
     const lineWith = (shown: ShownJob, ...others: ShownJob[]) => {
-      const [first = shown] = withWaits([shown, ...others, item(8)])
+      const [first = shown] = withWaits([shown, ...others, item(2)], now)
       return line(first)
     }
     expect(lineWith(group, ...items)).toBe("≡ auth 2 of 4 done 12 s")
-    const others = [item(5, { ...over, state: "timedOut" }), item(6, { ...over, state: "cancelled" })]
+    const others = [item(6, { ...over, state: "timedOut" }), item(10, { ...over, state: "cancelled" })]
     expect(lineWith(group, ...items, ...others)).toBe("≡ auth 2 of 6 done, 1 failed, 1 cancelled 12 s")
     expect(lineWith({ ...group, ...over }, items[0] ?? group)).toBe("≡ auth 1 of 1 done 7.0 s")
     expect(lineWith({ ...group, ...over })).toBe("≡ auth done 7.0 s")

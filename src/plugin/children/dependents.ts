@@ -1,6 +1,7 @@
+import { standsFor } from "../../machines/group.ts"
 import type { Records } from "../../machines/ledger.ts"
 import { endOf, standingOf } from "../../machines/needs.ts"
-import { hasEnded, type JobRecord, standsFor } from "../../machines/record.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import { wordsOf } from "../util/error-words.ts"
 import type { Messenger } from "./messenger.ts"
 

@@ -4,21 +4,25 @@ import type {
   Effects,
   LeaveChildOutput,
   LeaveInput,
+  Opened,
   StopChildOutput,
 } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { hasEnded, type JobError, type Usage } from "../../machines/record.ts"
+import { hasEnded, type JobError, type Usage, type Worktree } from "../../machines/record.ts"
 import { textSince } from "../host/answers.ts"
-import type { Host, HostSession, PermissionRule, Result, Toast } from "../host/port.ts"
+import type { Host, HostSession, Offer, PermissionRule, Result, Toast } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
+import type { Isolation } from "../isolation/isolation.ts"
 import type { JobStore } from "../records/store.ts"
 import { backoff } from "../util/backoff.ts"
+import { wordsOf } from "../util/error-words.ts"
 import { within } from "../util/within.ts"
 import { failure } from "./failure.ts"
 import { type HandOverOptions, withResults } from "./handed-over.ts"
 import { keepResult as keepInFile } from "./kept-results.ts"
 import { changingTools, promptForNext } from "./leaving.ts"
+import { rulesElsewhere } from "./permissions.ts"
 import type { Turns } from "./turns.ts"
 
 /** Longest waits while a child is stopped: together less than its job waits for that. Milliseconds. */
@@ -36,7 +40,10 @@ export type EffectsOptions = {
   host: Host
   turns: Turns
   store: Pick<JobStore, "newStored" | "recordEnd" | "markMoved">
+  /** See `createChecks`. */
+  runCheck: Effects["runCheck"]
   records: Pick<Records, "get" | "of">
+  isolation: Pick<Isolation, "make" | "startFrom" | "seal">
   /** What one does that stands for the items that another job finds, in place of a prompt. */
   runItems: Effects["promptChild"]
   /** Shows the person what they should know. */
@@ -52,7 +59,18 @@ export type ChildEffects = Effects & {
 
 /** What jobs have done with their children. */
 export function childEffects(options: EffectsOptions): ChildEffects {
-  const { host, turns, store, records, warn, jobTools, runItems, keepResult = keepInFile } = options
+  const {
+    host,
+    turns,
+    store,
+    records,
+    isolation,
+    warn,
+    jobTools,
+    runItems,
+    runCheck,
+    keepResult = keepInFile,
+  } = options
   const opening = new Set<Promise<unknown>>()
 
   return {
@@ -66,22 +84,11 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
     async promptChild(given, signal) {
       if (given.job.each) return runItems(given, signal)
-      const child = await withNeeds(given)
-      const answer = signal.aborted
-        ? undefined
-        : await turns.run(child, signal).catch((thrown) => unknownModel(child, thrown))
-      // Its job ends otherwise: what had been written is read as the child is stopped.
-      if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
-      const { session } = child
-      const draft = turns.draftOf(session)
-      // What it was told goes on to the next model.
-      if (!answer.isUnavailable || !child.job.fallbacks?.length) turns.forget(session)
-      if (!answer.error || answer.error.kind === "schema")
-        return { ...answer, usage: await usageOf(host, session) }
-      // What came before the failure is in the messages of earlier steps too.
-      const written = await writtenBy(child, draft)
-      return { ...answer, text: written.text || answer.text, usage: written.usage }
+      const child = await inWorktree(await withNeeds(given), signal)
+      return committed(child, await ask(child, signal), signal)
     },
+
+    runCheck,
 
     lookForAnswer: ({ session }) => turns.look(session),
 
@@ -104,8 +111,31 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       const unread = () => (draft === "" ? {} : { text: draft })
       const written = await within(textTimeout, writtenBy(child, draft), unread)
       turns.forget(session, turn)
-      return written
+      const { worktree } = child.job
+      if (!worktree) return written
+      const sealed = isolation.seal({ ...child.job, worktree }).catch((thrown) => {
+        void host.log("warn", uncommitted(worktree, thrown))
+        return worktree
+      })
+      return { ...written, worktree: await sealed }
     },
+  }
+
+  async function ask(child: ChildInput, signal: AbortSignal): Promise<Answer> {
+    const answer = signal.aborted
+      ? undefined
+      : await turns.run(child, signal).catch((thrown) => unknownModel(child, thrown))
+    // Its job ends otherwise: what had been written is read as the child is stopped.
+    if (!answer) throw failure("interrupted", { message: "nobody waits for the answer any more" })
+    const { session } = child
+    const draft = turns.draftOf(session)
+    // What it was told goes on to the next model.
+    if (!answer.isUnavailable || !child.job.fallbacks?.length) turns.forget(session)
+    if (!answer.error || answer.error.kind === "schema")
+      return { ...answer, usage: await usageOf(host, session) }
+    // What came before the failure is in the messages of earlier steps too.
+    const written = await writtenBy(child, draft)
+    return { ...answer, text: written.text || answer.text, usage: written.usage }
   }
 
   /** A prompt for a model that opencode does not have fails without a word of that. */
@@ -118,7 +148,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
   async function leave({ job, session, error }: LeaveInput): Promise<LeaveChildOutput> {
     const turn = turns.of(session)
-    const aborted = await within(abortTimeout, host.abort(session), noAnswer)
+    const aborted = await host.abort(session)
     if (!aborted.ok) throw failure("prompt", aborted.error)
     const [messages, conversation, usage] = await Promise.all([
       host.messages(session),
@@ -143,15 +173,19 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
   /** Its prompt with the results of what it needed, if anything. */
   async function withNeeds(child: ChildInput): Promise<ChildInput> {
-    if (!child.job.needs) return child
+    // What has not passed, it has worked on with them.
+    if (!child.job.needs || child.red) return child
     return {
       ...child,
       job: { ...child.job, prompt: await withResults(child, { host, records, keep: keepResult }) },
     }
   }
 
-  async function open(job: JobInput, signal: AbortSignal): Promise<{ session: string }> {
-    const left = await leftBy(job)
+  async function open(given: JobInput, signal: AbortSignal): Promise<Opened> {
+    const left = await leftBy(given)
+    const worktree = given.worktree ?? (given.isolation && (await isolate(given, signal)))
+    const job = { ...given, worktree }
+    const rules = [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))]
     const { message = "", call, agent = "" } = job.startedBy ?? {}
     const session = await host.createSession({
       parent: job.owner,
@@ -160,9 +194,10 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       variant: job.variant,
       title: `${job.description} (@${job.agent} ${job.id})`,
       agent: job.agent,
-      rules: left?.rules ?? [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))],
+      rules: left?.rules ?? (worktree ? await rulesIn(worktree, job, rules, signal) : rules),
       stored: await store.newStored(job, left),
       isPermitted: left !== undefined,
+      directory: worktree?.directory,
     })
     if (!session.ok) throw failure("create", session.error)
     const { id } = session.value
@@ -171,7 +206,62 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     if (signal.aborted && record && (hasEnded(record) || record.phase === "stopping"))
       await insist(`remove ${id}`, () => host.deleteSession(id))
     else if (left) store.markMoved(left.id, id)
-    return { session: id }
+    return { session: id, worktree }
+  }
+
+  async function isolate(job: JobInput, signal: AbortSignal): Promise<Worktree> {
+    return isolation.make(job, signal).catch((thrown) => {
+      throw failure("isolation", { message: wordsOf(thrown) })
+    })
+  }
+
+  /** What it may have to start from is there by now. */
+  async function inWorktree(child: ChildInput, signal: AbortSignal): Promise<ChildInput> {
+    if (!child.job.worktree) return child
+    try {
+      return { ...child, job: { ...child.job, worktree: await isolation.startFrom(child.job, signal) } }
+    } catch (thrown) {
+      throw failure("isolation", { message: wordsOf(thrown) })
+    }
+  }
+
+  /** An answer whose work is not on its branch is none that anybody can build on. */
+  async function committed({ job }: ChildInput, answer: Answer, signal: AbortSignal): Promise<Answer> {
+    const { worktree } = job
+    if (!worktree || answer.isUnavailable) return answer
+    try {
+      return { ...answer, worktree: await isolation.seal({ ...job, worktree }, signal) }
+    } catch (thrown) {
+      const error = failure("isolation", { message: uncommitted(worktree, thrown) })
+      return { ...answer, worktree, error: answer.error ?? error }
+    }
+  }
+
+  /** Its own configuration may lack what the owner's has, where git does not track that. */
+  async function rulesIn(
+    { directory }: Worktree,
+    { owner, agent, model }: JobInput,
+    rules: readonly PermissionRule[],
+    signal: AbortSignal,
+  ): Promise<PermissionRule[]> {
+    const [offer, agents] = await Promise.all([offeredIn(directory, signal), host.agents(owner)])
+    if (!offer.ok) throw failure("isolation", offer.error)
+    if (!agents.ok) throw failure("isolation", agents.error)
+    const named = ({ name }: { name: string }) => name === agent
+    const [here, there] = [agents.value.find(named), offer.value.agents.find(named)]
+    if (!here || !there) throw failure("isolation", { message: lacking(`agent "${agent}"`) })
+    const { models } = offer.value
+    if (model !== undefined && models?.every(({ name }) => name !== model))
+      throw failure("isolation", { message: lacking(`model "${model}"`) })
+    return rulesElsewhere(here, rules, there)
+  }
+
+  /** opencode loads a directory before it answers: many at once take longer than an answer should. */
+  async function offeredIn(directory: string, signal: AbortSignal): Promise<Result<Offer>> {
+    for (;;) {
+      const offer = await host.offeredIn(directory)
+      if (offer.ok || !offer.error.isInDoubt || signal.aborted) return offer
+    }
   }
 
   /** Tries until opencode has done it, for about a minute. */
@@ -202,6 +292,13 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     return { text, usage }
   }
 }
+
+const uncommitted = ({ directory }: Worktree, thrown: unknown) =>
+  `what it did could not be committed, and is in ${directory}: ${wordsOf(thrown)}`
+
+const lacking = (what: string) =>
+  `there is no ${what} in its worktree, which has only the configuration that git tracks: commit what defines it, or ` +
+  "define it in the user's own configuration"
 
 /**
  * A tool that is denied everywhere is not even offered. A prompt's own `tools` would do the same, but opencode puts

@@ -1,12 +1,13 @@
-import { createHash } from "node:crypto"
 import type { ChildInput } from "../../machines/effects.ts"
+import { isItemOf, standsFor } from "../../machines/group.ts"
 import type { Records } from "../../machines/ledger.ts"
-import { isItemOf, type JobRecord, standsFor } from "../../machines/record.ts"
+import type { JobRecord } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { Host } from "../host/port.ts"
 import { type TextOf, textOf } from "../records/texts.ts"
 import { excerpt } from "../records/words.ts"
 import { failure } from "./failure.ts"
+import { fenceFor } from "./fence.ts"
 import type { KeptResult } from "./kept-results.ts"
 
 /** Characters of all results together that a child is handed with its prompt. */
@@ -104,13 +105,9 @@ function shortened(text: string, most: number, path: string | undefined): string
   return `${kept}\n[${text.length - kept.length} more characters${how}]`
 }
 
-/** The same for the same child, so that asking again asks the same; no result has it. */
 function tagFor({ job, session }: ChildInput, results: readonly HandedOver[]): string {
   const all = results.map(({ head, text }) => `${head}${text}`).join("\n")
-  for (let attempt = 0; ; attempt++) {
-    const hash = createHash("sha256").update(`${session} ${job.askedAt} ${attempt}`).digest("hex").slice(0, 8)
-    if (!all.includes(hash)) return `result-${hash}`
-  }
+  return fenceFor("result", `${session} ${job.askedAt}`, all)
 }
 
 const blockOf = (tag: string, { id, head, text }: HandedOver) =>

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto"
 import { placeholder } from "../../machines/description.ts"
 import type { Answer, ChildInput } from "../../machines/effects.ts"
 import type { JobInput } from "../../machines/events.ts"
-import { hasEnded, isItemOf, type JobRecord } from "../../machines/record.ts"
+import { isItemOf } from "../../machines/group.ts"
+import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { type Host, type HostSession, isGone, type Result } from "../host/port.ts"
 import { StoredJob } from "../records/stored-job.ts"
@@ -273,6 +274,7 @@ function itemJob(
       each?.description === undefined ? excerpt(item, longestNamed / 2) : withItem(each.description, item),
     rules,
     startedBy: each?.startedBy,
+    isolation: each?.isolation,
     needs: others.length > 0 ? others : undefined,
     timeoutMs: each?.timeoutMs ?? group.timeoutMs,
     idleMs: each?.idleMs ?? group.idleMs,

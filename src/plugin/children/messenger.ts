@@ -1,6 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
 import { endOf, openNeeds, standingOf } from "../../machines/needs.ts"
-import { hasEnded, type JobKey, type JobRecord, type Need } from "../../machines/record.ts"
+import { hasEnded, type JobKey, type JobRecord, type Need, type Worktree } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { type Host, isGone, type ModelChoice, type ToolCall } from "../host/port.ts"
 import type { Options } from "../options.ts"
@@ -19,6 +19,7 @@ export type MessengerOptions = {
   store: JobStore
   /** Which results their owners have, or have in the answer of another call. */
   inbox: { isTaken(record: JobRecord, call: string | undefined): boolean }
+  isolation: { isThere(worktree: Worktree): boolean }
   /** Why a job may not run again, where that is so. */
   budgets: { refusalFor(record: JobRecord): string | undefined }
   options: Options
@@ -57,6 +58,7 @@ const elsewhere = ({ id }: JobRecord) =>
   `another opencode has continued ${id}: send it there, or start a new job. Nothing was sent.`
 
 export function createMessenger({
+  isolation,
   troupe,
   host,
   turns,
@@ -100,7 +102,11 @@ export function createMessenger({
     return sending
   }
 
-  async function reach({ id, session }: JobRecord): Promise<void> {
+  async function reach({ id, session, worktree }: JobRecord): Promise<void> {
+    if (worktree && !isolation.isThere(worktree))
+      throw new Error(
+        `the worktree of ${id} was removed (${worktree.directory}), so it cannot continue: start a new job. Nothing was sent.`,
+      )
     if (session !== "" && isGone(await host.session(session)))
       throw new Error(
         `the session of ${id} was deleted, so it cannot continue: start a new job. Nothing was sent.`,
@@ -179,6 +185,8 @@ export function createMessenger({
     if (!current) throw new Error(`${record.id} is gone with its owner. Nothing was sent.`)
     // Recovery may have found a run that another process has begun.
     if (current.run !== record.run) return sent ? hand(current, sent.message, call) : ""
+    if (!stored && record.check)
+      throw new Error(`the check of ${record.id} cannot be read: start a new job. Nothing was sent.`)
     const hasSchema = record.structured !== undefined || record.error?.kind === "schema"
     if (!stored && hasSchema)
       throw new Error(`the schema of ${record.id} cannot be read: start a new job. Nothing was sent.`)
@@ -200,8 +208,11 @@ export function createMessenger({
       // Where it was never asked, it has said nothing that a fresh session would not know.
       fallbacks: record.startedAt === undefined ? stored?.fallbacks : undefined,
       attempts: record.attempts,
+      worktree: record.worktree,
+      isolation: isUnasked ? stored?.isolation : undefined,
       schema: stored?.schema,
       each: stored?.each,
+      hasToPass: stored?.hasToPass,
       item: stored?.item,
       mayStartJobs: stored?.mayStartJobs,
       startedBy: call && { ...call.place, agent: call.agent },

@@ -29,6 +29,31 @@ export function childRules(
   return [...capped, ...inherited, ...unasked]
 }
 
+/**
+ * The rules for a child session that works in another directory than its owner, whose configuration may lack rules or
+ * have others: all that holds for it at its owner holds there, and what is stricter there as well. They name every
+ * case, so that no change of that configuration permits more.
+ * @param here of its agent where its owner is
+ * @param rules what `childRules` gives for that agent
+ * @param there of its agent in the other directory
+ */
+export function rulesElsewhere(
+  here: Pick<HostAgent, "rules">,
+  rules: readonly PermissionRule[],
+  there: Pick<HostAgent, "rules">,
+): PermissionRule[] {
+  const atOwner = inEffect([unnamed, ...here.rules, ...rules])
+  return [...atOwner, ...addedFor(there, atOwner)]
+}
+
+/** What has a child do no more than an agent may: nothing where it does no more. */
+export function addedFor(
+  agent: Pick<HostAgent, "rules">,
+  child: readonly PermissionRule[],
+): PermissionRule[] {
+  return ceiling(inEffect([unnamed, ...agent.rules]), child)
+}
+
 /** Whether it may do anything that its owner may not, or without the question that its owner would cause. */
 export function exceedsOwner(
   ownerSession: readonly PermissionRule[],

@@ -10,11 +10,13 @@ import { repairOf, type Schema } from "./schema/schemas.ts"
 /** What a child was asked first in this run, and the JSON Schema that its answer has to fit. */
 export type TurnInput = { prompt: Prompt; schema?: Schema | undefined }
 
-export type TurnAnswer = Omit<Answer, "usage"> & {
+export type TurnAnswer = Omit<Answer, "usage" | "message"> & {
   /** The messages whose turn it belongs to. */
   answers?: string[]
   /** When it was given, epoch milliseconds. */
   at?: number
+  /** Its message. */
+  id?: string
 }
 
 /** Plain JSON. */

@@ -1,6 +1,6 @@
 import { createActor, fromPromise, waitFor } from "xstate"
 import { realClock } from "../../machines/clock.ts"
-import type { ChildInput } from "../../machines/effects.ts"
+import type { Answer, ChildInput } from "../../machines/effects.ts"
 import type { JobError, JobKey } from "../../machines/record.ts"
 import { answerOf, finalAnswer, isGiven, isUnended } from "../host/answers.ts"
 import type {
@@ -12,7 +12,8 @@ import type {
   Prompt,
   Result,
 } from "../host/port.ts"
-import { isRepairOf, promptID } from "../host/prompt-ids.ts"
+import { isRecheckOf, isRepairOf, promptID, recheckID } from "../host/prompt-ids.ts"
+import { redPrompt } from "./check/red.ts"
 import { childDeleted, failure } from "./failure.ts"
 import { askingFor, checkFor, stillAskingFor } from "./schema/schemas.ts"
 import { type Turn, type TurnAnswer, turnMachine } from "./turn-machine.ts"
@@ -39,11 +40,11 @@ export class Turns {
    * Asks the child, and whatever it is told meanwhile. Resolves with its last answer; with nothing where `signal`
    * aborted first. Rejects with a `JobError`.
    */
-  async run({ job, session }: ChildInput, signal: AbortSignal): Promise<TurnAnswer | undefined> {
+  async run(child: ChildInput, signal: AbortSignal): Promise<Omit<Answer, "usage"> | undefined> {
+    const { job, session } = child
     const prompt: Prompt = {
       session,
-      messageID: promptID(session, job.askedAt),
-      text: job.schema ? askingFor(job.prompt, job.schema) : job.prompt,
+      ...askedIn(child),
       agent: job.agent,
       model: job.model,
       variant: job.variant,
@@ -57,8 +58,8 @@ export class Turns {
     if (value === "dropped") return undefined
     if (value === "failed") throw context.failure
     if (!context.answer) return undefined
-    const { answers: _answers, at: _at, ...answer } = context.answer
-    return answer
+    const { answers: _answers, at, id, ...answer } = context.answer
+    return { ...answer, ...(id !== undefined && at !== undefined && { message: { id, at } }) }
   }
 
   /** A job's run is over: nothing of it is kept, unless the child was asked anew meanwhile. */
@@ -109,7 +110,8 @@ export class Turns {
     for (const { role, id, text } of messages) if (role === "user") said.set(id, text)
     // A prompt that a crash has cut off is asked anew under another id.
     const prompt = said.get(first)
-    const isOurs = (id: string) => id === first || [...said.keys()].some((other) => isRepairOf(id, other))
+    const isOurs = (id: string) =>
+      id === first || isRecheckOf(id, first) || [...said.keys()].some((other) => isRepairOf(id, other))
     return [...said]
       .filter(([id, text]) => !isOurs(id) && text !== "" && text !== prompt)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -164,9 +166,23 @@ export class Turns {
   })
 }
 
+/** What it is asked first: its prompt, or to put right what did not pass. */
+function askedIn(child: ChildInput): Pick<Prompt, "messageID" | "text"> {
+  const { job, session, red } = child
+  const messageID = promptID(session, job.askedAt)
+  if (red) {
+    const text = redPrompt(child)
+    return {
+      messageID: recheckID(messageID, red.endedAt),
+      text: job.schema ? stillAskingFor(text) : text,
+    }
+  }
+  return { messageID, text: job.schema ? askingFor(job.prompt, job.schema) : job.prompt }
+}
+
 function turnAnswerOf(message: HostMessage): TurnAnswer {
   const { answers, end }: Partial<AssistantMessage> = message.role === "assistant" ? message : {}
-  return { ...answerOf(message), ...(answers && { answers }), at: end?.at ?? Date.now() }
+  return { ...answerOf(message), ...(answers && { answers }), at: end?.at ?? Date.now(), id: message.id }
 }
 
 const isNotFound = (result: Result<unknown>) => !result.ok && result.error.status === 404

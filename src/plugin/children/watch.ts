@@ -126,9 +126,9 @@ function watchedJob(
   }
 
   /** A turn that was aborted leaves its requests unanswered for ever. */
-  function withdraw(asked: { ask: Ask }): void {
+  function withdraw(asked: { ask: Ask; session: string }): void {
     answered(asked.ask.id)
-    void host?.withdraw?.(asked.ask)
+    void host?.withdraw?.(asked.session, asked.ask)
   }
 
   /** opencode tells what a session has used with each change of it. */

@@ -1,7 +1,7 @@
 import type { Answer } from "../../machines/effects.ts"
 import { boundedMessage, type JobError } from "../../machines/record.ts"
 import type { AssistantMessage, HostMessage, UserMessage } from "./port.ts"
-import { isRepairOf, wasAskedBefore } from "./prompt-ids.ts"
+import { isRecheckOf, isRepairOf, wasAskedBefore } from "./prompt-ids.ts"
 
 /** The last message of the turn that was asked under this id, once there is one. */
 export function finalAnswer(messages: readonly HostMessage[], asked: string): AssistantMessage | undefined {
@@ -17,13 +17,18 @@ export function lastAnswer(messages: readonly HostMessage[], asked: string): Ass
   )
 }
 
-/** The last answer of a run that was asked under this id. It may have been asked to correct the first. */
+/**
+ * The last answer of a run that was asked under this id. It may have been asked to correct the first, and told that what
+ * it had answered did not pass.
+ */
 export function answerOfRun(
   messages: readonly HostMessage[],
   asked: string,
 ): { answer: AssistantMessage | undefined; isRepaired: boolean } {
-  const repair = messages.findLast(({ role, id }) => role === "user" && isRepairOf(id, asked))
-  return { answer: finalAnswer(messages, repair?.id ?? asked), isRepaired: repair !== undefined }
+  const recheck = messages.findLast(({ role, id }) => role === "user" && isRecheckOf(id, asked))
+  const last = recheck?.id ?? asked
+  const repair = messages.findLast(({ role, id }) => role === "user" && isRepairOf(id, last))
+  return { answer: finalAnswer(messages, repair?.id ?? last), isRepaired: repair !== undefined }
 }
 
 /** Whether it is there as the model gave it, or ended in a way of its own: opencode's own end only aborts it. */

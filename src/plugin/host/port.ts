@@ -68,7 +68,7 @@ export type Host = {
    * Takes back a request of a turn that is over, which opencode would go on to show to the person. Not there where
    * opencode does that by itself.
    */
-  withdraw?: (request: Ask) => Promise<Result<unknown>>
+  withdraw?: (session: string, request: Ask) => Promise<Result<unknown>>
   /** What a session asks a person, in full; nothing where that is no longer asked. */
   request(session: string, ask: Ask): Promise<Result<Asked | undefined>>
   /** Answers it in the person's name. Whether it was still asked. */
@@ -82,6 +82,8 @@ export type Host = {
   tellAgain?: (session: string, hear: (event: HostEvent) => void) => Promise<Result<unknown>>
   /** Those that this session could start. */
   agents(session: string): Promise<Result<HostAgent[]>>
+  /** What sessions in this directory can be given, as its own configuration has it: opencode loads it for that. */
+  offeredIn(directory: string): Promise<Result<Offer>>
   /** Hears whenever `agents` may answer otherwise than before. Not there where they stay as opencode has begun with. */
   onAgentsChanged?: (listener: () => void) => void
   models(session: string): Promise<Result<HostModel[]>>
@@ -133,12 +135,17 @@ export type HostAgent = {
   model?: string | undefined
 }
 
+/** `models`: absent where opencode does not say. */
+export type Offer = { agents: HostAgent[]; models?: HostModel[] | undefined }
+
 /** `name`: `provider/model`. `isUnpriced`: whatever it is used for, opencode says that it cost nothing. */
 export type HostModel = { name: string; variants: string[]; isUnpriced?: true }
 
 export type HostSession = {
   id: string
   parent?: string | undefined
+  /** Where its tools run. */
+  directory: string
   /** For people. */
   title: string
   /** Whether its user has undone messages and may still bring them back: any prompt would make that final. */
@@ -165,6 +172,8 @@ export type NewSession = {
   stored: object
   /** Its job was permitted before: nobody is asked again. */
   isPermitted?: boolean
+  /** Where its tools are to run, without symbolic links; it is not made where they would run elsewhere. Default: where its parent's do. */
+  directory?: string | undefined
 }
 
 export type HostMessage = UserMessage | AssistantMessage
@@ -255,6 +264,13 @@ export type ToolCall = {
    * @param child which is to go on; a new one is to be started without it
    */
   askToStart(agent: string, description: string, child?: string): Promise<StartPermission>
+  /**
+   * Asks for the permission to change, create or remove files, as opencode's own tool does.
+   * @param root the working tree in which they are, by paths within it
+   */
+  askToEdit(root: string, files: readonly string[]): Promise<StartPermission>
+  /** Asks for the permission to run a command in the shell, as opencode's own tool does, in the same way. */
+  askToRun(command: string): Promise<StartPermission>
 }
 
 export type StartPermission =

@@ -25,6 +25,14 @@ export const isRepairOf = (messageID: string, asked: string) =>
   messageID.slice(idHeadLength) === repairTail(asked)
 
 const repairTail = (asked: string) => idTail(`repair ${asked}`)
+/** The id under which a child is told that the answer to this prompt did not pass its check, which ended then. */
+export const recheckID = (asked: string, checkedAt: number) => idAt(checkedAt + 1, recheckTail(asked))
+
+/** Whether a message tells that of an answer to this prompt, in whichever round. */
+export const isRecheckOf = (messageID: string, asked: string) =>
+  messageID.slice(idHeadLength) === recheckTail(asked)
+
+const recheckTail = (asked: string) => idTail(`check ${asked}`)
 const idHeadLength = "msg_".length + 12
 
 /** The characters of an id that tell it from others of the same time. */

@@ -49,7 +49,7 @@ export function serveTerminal({
   }
 
   const overviewOf = (of: readonly JobRecord[]): Overview => ({
-    jobs: withWaits(of),
+    jobs: withWaits(of, Date.now()),
     budgets: budgetsOf(of, budgets),
   })
   const standingOf = (owner: string): Standing => {

@@ -1,3 +1,4 @@
+import { redError } from "../../machines/check-words.ts"
 import type { JobInput } from "../../machines/events.ts"
 import {
   type EndedState,
@@ -11,6 +12,7 @@ import type { HostMessage, HostSession } from "../host/port.ts"
 import { promptID } from "../host/prompt-ids.ts"
 import type { Options } from "../options.ts"
 import { type Checked, unfit } from "./checked.ts"
+import { redIn, uncheckedAnswer, unknownOutcome } from "./checking.ts"
 import type { StoredJob, StoredRecord } from "./stored-job.ts"
 import { type AskedRun, earlierText, textIn, withEarlier } from "./texts.ts"
 
@@ -57,7 +59,8 @@ export type Evidence = FoundJob & {
 
 export function findingOf(evidence: Evidence): Finding {
   const { child, stored, isHeld, messages, check, isRunning, isTakenOver, recover, now } = evidence
-  const { record, askedAt } = stored
+  const { askedAt } = stored
+  const record = withCheck(stored)
   const run: AskedRun = { session: child.id, askedAt, askedBefore: stored.askedBefore }
   if (isHeld) return { type: "held" }
   const messageID = promptID(child.id, askedAt)
@@ -75,6 +78,8 @@ export function findingOf(evidence: Evidence): Finding {
   if (record.error) {
     return { type: "decided", record: endedAs(child, record, record.error, record.endedAt ?? now) }
   }
+  if (stored.hasToPass && stored.checking && !stored.checking.result)
+    return { type: "decided", record: endedAs(child, record, unknownOutcome(stored.hasToPass.command), now) }
   if (!messages) return { type: "unread" }
 
   const { answer, isRepaired } = answerOfRun(messages, messageID)
@@ -105,17 +110,19 @@ export function findingOf(evidence: Evidence): Finding {
           }
         : { type: "answered", record: failed }
     }
-    if (!error)
-      return {
-        type: "answered",
-        record: {
-          ...adopted(child, record),
-          state: "done",
-          ...given(checked ? JSON.stringify(checked.value) : answer.text),
-          ...(checked && { structured: checked.value }),
-          endedAt: endOf(record, endedAt),
-        },
+    if (!error) {
+      const done: JobRecord = {
+        ...adopted(child, record),
+        state: "done",
+        ...given(checked ? JSON.stringify(checked.value) : answer.text),
+        ...(checked && { structured: checked.value }),
+        endedAt: endOf(record, endedAt),
       }
+      const found = afterCheck(stored, answer.id, done, interrupted)
+      if (found.type === "answered" || !(recover === "resume" || isRunning || isTakenOver)) return found
+      const job = { ...again(), ...(record.needs && { hasBegun: true as const }) }
+      return { type: "unfinished", job, interrupted: found.record }
+    }
     return {
       type: "answered",
       record: withText(endedAs(child, record, error, endedAt), messages, run),
@@ -132,6 +139,36 @@ export function findingOf(evidence: Evidence): Finding {
   if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
   if (record.needs && !hasBegun) return { type: "blocked", job, interrupted }
   return { type: "interrupted", record: interrupted }
+}
+
+/** What an answer comes to whose job may have to pass a check. */
+function afterCheck(
+  { hasToPass, checking }: StoredJob,
+  answer: string,
+  done: JobRecord,
+  interrupted: JobRecord,
+): { type: "answered" | "interrupted"; record: JobRecord } {
+  const last = checking?.answer === answer ? checking : undefined
+  if (!hasToPass || last?.result?.exitCode === 0) return { type: "answered", record: done }
+  const { structured: _structured, ...unproven } = done
+  if (last && last.round > hasToPass.attempts) {
+    const error = redError(hasToPass.command, last.round, last.result?.exitCode)
+    return { type: "answered", record: { ...unproven, state: "failed", error } }
+  }
+  const { endedAt } = interrupted
+  const error = last ? interrupted.error : uncheckedAnswer(hasToPass.command)
+  return { type: "interrupted", record: { ...unproven, state: "failed", error, endedAt } }
+}
+
+/** Its record as it stood when its process ended: the checks of a run that goes on are stored apart from it. */
+function withCheck({ record, hasToPass, checking }: StoredJob): StoredRecord {
+  if (!hasToPass || !checking || isEnded(record)) return record
+  const { exitCode, output = "" } = checking.result ?? {}
+  const { command } = hasToPass
+  return {
+    ...record,
+    check: { command, rounds: checking.round, ...(exitCode !== undefined && { exitCode }), output },
+  }
 }
 
 export const isEnded = (record: StoredRecord) => hasEnded({ ...record, session: "" })
@@ -200,10 +237,35 @@ function stateFor({ kind }: JobError): EndedState {
 }
 
 function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobInput & { session: string } {
-  const { record, prompt, variant, schema, each, item, fallbacks, ownerAgent, ...others } = stored
+  const {
+    record,
+    prompt,
+    variant,
+    schema,
+    each,
+    item,
+    isolation,
+    hasToPass,
+    fallbacks,
+    ownerAgent,
+    ...others
+  } = stored
   const { mayStartJobs, askedAt, timeoutMs, idleMs } = others
-  const { id, owner, batch, budget, description, agent, model, attempts, needs, wentOn, run, createdAt } =
-    record
+  const {
+    id,
+    owner,
+    batch,
+    budget,
+    description,
+    agent,
+    model,
+    attempts,
+    needs,
+    wentOn,
+    worktree,
+    run,
+    createdAt,
+  } = record
   return {
     id,
     owner,
@@ -215,6 +277,9 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     model,
     variant,
     schema,
+    isolation: run === 1 ? isolation : undefined,
+    hasToPass,
+    checked: redIn(stored.checking),
     // A follow-up means nothing in a session of its own.
     fallbacks: run === 1 ? fallbacks : undefined,
     attempts,
@@ -224,6 +289,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     mayStartJobs,
     needs,
     wentOn,
+    worktree,
     createdAt,
     askedAt,
     run,

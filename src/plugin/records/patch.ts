@@ -17,6 +17,7 @@ export type Patch = Partial<
     | "askedBefore"
     | "deliveredRun"
     | "movedTo"
+    | "checking"
   >
 > & {
   /** The job is run from here on by whoever writes this. */

@@ -8,7 +8,14 @@ import { within } from "../util/within.ts"
 import { type Claim, type Claims, createClaims, type SeenJob } from "./claims.ts"
 import type { Holder } from "./lease.ts"
 import { type Patch, patched } from "./patch.ts"
-import { type Lease, newStoredJob, newStoredRecord, StoredJob, storedRecordOf } from "./stored-job.ts"
+import {
+  type Checking,
+  type Lease,
+  newStoredJob,
+  newStoredRecord,
+  StoredJob,
+  storedRecordOf,
+} from "./stored-job.ts"
 import { Writer } from "./writer.ts"
 import type { Change, WriteInput, WriteOutcome } from "./writer-machine.ts"
 
@@ -86,10 +93,16 @@ export class JobStore {
       prompt,
       askedAt,
       askedBefore,
+      checking: undefined,
       takesLease: true,
       variant,
       ...(startedBy && { ownerAgent: startedBy.agent }),
     })
+  }
+
+  /** Resolves once it is written: that a check is about to run, or how it went. Rejects where it is not ours to write. */
+  saveChecking(session: string, checking: Checking): Promise<void> {
+    return this.#written(session, { checking })
   }
 
   /** The conversation of their owner holds the results of these runs. */

@@ -1,6 +1,14 @@
 import * as z from "zod"
 import type { JobInput } from "../../machines/events.ts"
-import { JobRecord, NO_USAGE, RECORD_VERSION, withAttempts } from "../../machines/record.ts"
+import {
+  Check,
+  CheckResult,
+  Isolation,
+  JobRecord,
+  NO_USAGE,
+  RECORD_VERSION,
+  withAttempts,
+} from "../../machines/record.ts"
 
 /** Who runs a job: a dead process can hold nothing, and nobody has to renew anything. */
 export const Lease = z.object({
@@ -46,10 +54,26 @@ const Fields = z.object({
     .object({
       from: z.string(),
       path: z.string().optional(),
+      isolation: Isolation.optional(),
       startedBy: z.object({ message: z.string(), call: z.string().optional(), agent: z.string() }).optional(),
       description: z.string().optional(),
       timeoutMs: z.number().positive(),
       idleMs: z.number().positive(),
+    })
+    .optional(),
+  /** Where it is to work, see `JobInput`. */
+  isolation: Isolation.optional(),
+  /** What has to pass before it is done. */
+  hasToPass: Check.optional(),
+  /**
+   * The last check of its run: of which answer, by its message's id. Without `result` it was begun, and nobody knows how
+   * it went: it does not run again for that answer.
+   */
+  checking: z
+    .object({
+      answer: z.string(),
+      round: z.number().int().positive(),
+      result: CheckResult.extend({ endedAt: z.number().int().positive() }).optional(),
     })
     .optional(),
   /** For one of the items that another job has found: see `JobInput`. */
@@ -70,6 +94,7 @@ const Fields = z.object({
 /** A job as it lies in opencode's store: its record, and what a new start needs. */
 export const StoredJob = z.preprocess(withNewNames, Fields)
 export type StoredJob = z.infer<typeof Fields>
+export type Checking = NonNullable<StoredJob["checking"]>
 
 /** A job as it lies there from the beginning of its child session on. */
 export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJob {
@@ -82,6 +107,8 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     fallbacks: job.fallbacks,
     schema: job.schema,
     each: job.each,
+    isolation: job.isolation,
+    hasToPass: job.hasToPass,
     item: job.item,
     mayStartJobs: job.mayStartJobs ?? false,
     ownerAgent: job.startedBy?.agent,
@@ -95,8 +122,8 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
 
 /** A run that has not begun. */
 export function newStoredRecord(job: JobInput): StoredRecord {
-  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, wentOn } = job
-  const { run, createdAt, earlier } = job
+  const { id, owner, batch, budget, description, agent, model, attempts, each, needs, wentOn, worktree } = job
+  const { run, createdAt, earlier, hasToPass } = job
   const usage = earlier?.usage ?? withAttempts(NO_USAGE, attempts)
   return {
     id,
@@ -109,7 +136,9 @@ export function newStoredRecord(job: JobInput): StoredRecord {
     attempts,
     ...(each && { isGroup: true }),
     needs,
+    ...(hasToPass && !each && { check: { command: hasToPass.command, rounds: 0, output: "" } }),
     wentOn,
+    worktree,
     state: "created",
     run,
     createdAt,

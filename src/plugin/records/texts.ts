@@ -56,7 +56,7 @@ export function textIn(
 ): TextOf {
   const ofChild = messages.filter((message): message is AssistantMessage => message.role === "assistant")
   const answer = ofChild.findLast(({ end }) => end)
-  const isAnswered = record.state === "done" || record.error?.kind === "schema"
+  const isAnswered = record.state === "done" || ["schema", "check"].includes(record.error?.kind ?? "")
   if (isAnswered && (answer || record.structured !== undefined || !isSummarized(messages))) {
     const data = record.structured === undefined ? undefined : JSON.stringify(record.structured)
     return written(withEarlier(messages, run, data ?? answer?.text ?? ""))

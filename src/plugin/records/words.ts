@@ -13,6 +13,9 @@ const allShortLength = 12_000
 /** Characters of why a job did not end as `done`: all of what is made today, and an earlier version had no bound. */
 const longestReason = 3_000
 
+/** Characters of what a check wrote that did not pass, from its end. */
+const longestCheckOutput = 2_000
+
 /**
  * `a: prompting.working 12 s, bash: ls, 1.2k tokens`
  * @param waitsFor what it needs and has not ended yet, by id
@@ -25,6 +28,7 @@ export function statusLine(record: JobRecord, now: number, waitsFor: readonly st
     onHold(record, now),
     spent(record),
     modelWords(record),
+    checkWords(record),
     record.error ? excerpt(reasonOf(record.error)) : "",
     record.isTruncated ? truncated : "",
     hasEnded(record) && record.text ? `"${excerpt(record.text)}"` : "",
@@ -43,12 +47,29 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
     record.wentOn ? "it ran again once what it needs was done" : "",
     record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",
     modelWords(record),
+    checkWords(record),
   ].filter((each) => each !== "")
   const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
   const time = duration(timeOf(record, now))
   const head = `<job id="${record.id}" state="${record.state}" time="${time}"${reason}${note}>`
   const words = text.kind === "nothing" && hasNeverBegun(record) ? "(never begun)" : textWords(text)
-  return `${head}\n${words}\n</job>`
+  return `${head}\n${words}${checkOutput(record)}\n</job>`
+}
+
+/** `check "npm test" exited with 1 in round 2`; empty before the first. */
+function checkWords({ check }: JobRecord): string {
+  if (!check || check.rounds === 0) return ""
+  const { command, exitCode, rounds } = check
+  const how = exitCode === undefined ? "did not end by itself" : `exited with ${exitCode}`
+  return `check ${JSON.stringify(excerpt(command))} ${how} in round ${rounds}`
+}
+
+/** What its last check wrote, where it did not pass: who gets the result may know what to do. */
+function checkOutput({ check, error }: JobRecord): string {
+  if (!check || error?.kind !== "check" || check.output === "") return ""
+  const { output } = check
+  const end = output.length > longestCheckOutput ? `…${output.slice(-longestCheckOutput)}` : output
+  return `\n[the end of what its check wrote:]\n${fenced(plainText(end))}`
 }
 
 const hasNeverBegun = ({ state, startedAt }: JobRecord) => state !== "done" && startedAt === undefined
@@ -130,6 +151,7 @@ const phases = Object.entries({
   permission: "waiting for permission",
   question: "waiting for an answer",
   retrying: "retrying",
+  checking: "checking",
   working: "working",
   opening: "opening",
   blocked: "blocked",

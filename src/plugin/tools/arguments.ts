@@ -34,6 +34,20 @@ const each = z
 
 const ids = z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }).optional()
 
+/** What a shell is given as one argument. Characters. */
+const longestCommand = 10_000
+const check = z
+  .strictObject({
+    command: z
+      .string()
+      .max(longestCommand)
+      .regex(/^[^\0]*\S[^\0]*$/)
+      .meta({ requirement: `a command of at most ${longestCommand} characters, not blank` }),
+    attempts: z.number().int().min(0).max(10).meta({ requirement: "a whole number from 0 to 10" }).optional(),
+  })
+  .meta({ requirement: "{command, attempts}" })
+  .describe("Must exit with 0 before it is done; else its output goes back, attempts times")
+
 const Task = z.strictObject({
   prompt: words.describe("All it needs: it cannot see this conversation"),
   id: jobId.optional().describe("Short name"),
@@ -52,6 +66,12 @@ const Task = z.strictObject({
     .meta({ requirement: "a JSON Schema, an object" })
     .optional()
     .describe("JSON Schema of its result"),
+  check: check.optional(),
+  isolation: z
+    .union([z.literal("worktree"), z.strictObject({ from: jobId })])
+    .meta({ requirement: '"worktree", or {from: the id of a job that has one}' })
+    .optional()
+    .describe("Own git worktree and branch; from: of that job's end"),
 })
 export type Task = z.infer<typeof Task>
 
@@ -80,6 +100,10 @@ export const CancelArguments = {
   all: z.boolean().optional(),
   reason: z.string().optional(),
 }
+export const ApplyArguments = {
+  ids: z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }),
+  discard: z.boolean().optional().describe("Remove their worktrees instead"),
+}
 export const SendArguments = {
   id: z.string(),
   message: words,
@@ -107,6 +131,8 @@ const details = new Set([
   "propertyNames",
   "requirement",
   "exclusiveMinimum",
+  "minimum",
+  "maxLength",
   "maximum",
   "minItems",
 ])

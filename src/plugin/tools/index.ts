@@ -1,6 +1,8 @@
 import type * as z from "zod"
 import type { Tool, ToolAnswer, ToolCall } from "../host/port.ts"
+import { applyTool } from "./apply.ts"
 import {
+  ApplyArguments,
   CancelArguments,
   SendArguments,
   StartArguments,
@@ -23,6 +25,7 @@ export const JOB_TOOLS = [
   "agents_wait",
   "agents_cancel",
   "agents_send",
+  "agents_apply",
 ] as const
 
 export type JobTool = (typeof JOB_TOOLS)[number]
@@ -65,6 +68,11 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
     ),
     agents_cancel: tool("Stop jobs and keep what they wrote.", CancelArguments, cancel),
     agents_send: tool("Tell a running job more, or follow up on an ended one.", SendArguments, send),
+    agents_apply: tool(
+      "Bring the work of jobs with isolation into your files, uncommitted: all or none.",
+      ApplyArguments,
+      applyTool(),
+    ),
   }
 }
 

@@ -1,9 +1,11 @@
+import { isItemOf, standsFor } from "../../machines/group.ts"
 import { openNeeds } from "../../machines/needs.ts"
-import { hasEnded, isItemOf, type JobKey, type JobRecord, standsFor } from "../../machines/record.ts"
+import { hasEnded, type JobKey, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Dependents } from "../children/dependents.ts"
 import type { Messenger } from "../children/messenger.ts"
 import type { Host } from "../host/port.ts"
+import type { Isolation } from "../isolation/isolation.ts"
 import type { Options } from "../options.ts"
 import type { Budgets } from "../owners/budgets.ts"
 import type { Conversations } from "../owners/conversations.ts"
@@ -18,6 +20,7 @@ export type Services = {
   troupe: Troupe
   host: Host
   messenger: Messenger
+  isolation: Isolation
   inbox: Pick<Inbox, "open" | "isTaken" | "handOver" | "showedBeginnings">
   lineage: Lineage
   budgets: Pick<Budgets, "refusal" | "limitsCost" | "isLimited" | "standing" | "notes">
@@ -141,7 +144,10 @@ export function withoutText(records: readonly JobRecord[]): Omit<JobRecord, "tex
 
 /** Those of a call that goes on, which are shown again with each change: what they came to is in its answer. */
 export function withoutResults(records: readonly JobRecord[]): Omit<JobRecord, "text" | "structured">[] {
-  return withoutText(records).map(({ structured: _structured, ...rest }) => rest)
+  return withoutText(records).map(({ structured: _structured, check, ...rest }) => ({
+    ...rest,
+    ...(check && { check: { ...check, output: "" } }),
+  }))
 }
 
 /** Those of these jobs that are not over: they run, or go on once what they need is done after all. */

@@ -7,30 +7,42 @@ import { claimWhole } from "./whole-file.ts"
 /** Those of this process: one of its pid that is not among them was left by an earlier process. */
 const held = new Set<string>()
 
+/** Between two looks whether a lock is free. Milliseconds. */
+const pauseMs = 20
+
 /**
  * Runs `act` while nobody else on this machine holds the lock. A process that is gone holds none.
+ * @param waitMs how long to wait for it, milliseconds. Default: not at all
  * @throws WorktreeError, `locked`, where somebody else does
  */
-export async function withLock<T>(file: string, act: () => Promise<T>): Promise<T> {
-  if (held.has(file)) throw isHeld()
-  held.add(file)
+export async function withLock<T>(file: string, act: () => Promise<T>, waitMs = 0): Promise<T> {
+  for (const end = Date.now() + waitMs; !(await take(file)); ) {
+    if (Date.now() >= end) throw isHeld()
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  }
   try {
-    await take(file)
-    try {
-      return await act()
-    } finally {
-      await rm(file, { force: true })
-    }
+    return await act()
   } finally {
-    held.delete(file)
+    await rm(file, { force: true }).finally(() => held.delete(file))
   }
 }
 
-async function take(file: string): Promise<void> {
-  while (!(await claimWhole(file, `${process.pid}`))) {
-    const pid = Number(await readFile(file, "utf8").catch(() => ""))
-    if (pid !== process.pid && isAlive(pid)) throw isHeld()
-    await removeLeft(file, pid)
+async function take(file: string): Promise<boolean> {
+  if (held.has(file)) return false
+  held.add(file)
+  try {
+    while (!(await claimWhole(file, `${process.pid}`))) {
+      const pid = Number(await readFile(file, "utf8").catch(() => ""))
+      if (pid !== process.pid && isAlive(pid)) {
+        held.delete(file)
+        return false
+      }
+      await removeLeft(file, pid)
+    }
+    return true
+  } catch (error) {
+    held.delete(file)
+    throw error
   }
 }
 
@@ -50,6 +62,6 @@ async function removeLeft(file: string, pid: number): Promise<void> {
 const isHeld = () =>
   new WorktreeError(
     "locked",
-    "other work is just being applied to this project",
+    "another job's work is being made or applied in this project",
     "try again once that has ended",
   )

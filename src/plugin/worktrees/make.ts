@@ -6,6 +6,7 @@ import { WorktreeError } from "./errors.ts"
 import { folderOf, makeFolder } from "./folder.ts"
 import { fileLimitMs, type Git } from "./git.ts"
 import { isAlive } from "./inhabitants.ts"
+import { withLock } from "./lock.ts"
 import { claimNote, type Note, readNote, writeNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
 import { commitAt, type Repository, repositoryAt } from "./repository.ts"
@@ -61,7 +62,12 @@ export async function makeWorktree(
   const { root, branch } = await claim(git, ours, note)
   try {
     const args = ["worktree", "add", "--quiet", "--no-track", "-b", branch, root, base]
-    await git({ directory: repository.root }, args, { ...call, limitMs: fileLimitMs })
+    // git reads the others as it adds one, and fails on what another git has not written yet.
+    await withLock(
+      join(ours, "adding"),
+      () => git({ directory: repository.root }, args, { ...call, limitMs: fileLimitMs }),
+      fileLimitMs,
+    )
     const { text } = await git({ directory: root }, ["rev-parse", "--absolute-git-dir"], call)
     const child = join(root, repository.below)
     await mkdir(child, { recursive: true })

@@ -28,6 +28,7 @@ export async function startFrom(
       "start from another job",
     )
   }
+  if (made.state === "made" && made.base === start.id) return { base: start.id }
   if (made.state === "made") {
     const tip = await tipOf(git, where, made.branch, call)
     const changed = await changedNames(git, made, call)

@@ -176,7 +176,7 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   }
 
   async function of(owner: string): Promise<ShownJob[]> {
-    return withWaits([...(await childrenOf(owner)).values()].flatMap(shown).toSorted(asStarted))
+    return withWaits([...(await childrenOf(owner)).values()].flatMap(shown).toSorted(asStarted), Date.now())
   }
 
   const withBudgets = (jobs: readonly ShownJob[]): Overview => ({
@@ -189,7 +189,7 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   async function all(): Promise<ShownJob[]> {
     const sessions = given(await client.session.list({ limit: mostSessions }))
     for (const { id, title = "" } of sessions) titles.set(id, title)
-    const found = withWaits(sessions.flatMap(shown).toSorted(asStarted))
+    const found = withWaits(sessions.flatMap(shown).toSorted(asStarted), Date.now())
     if (found.length === 0) await demandServerPart()
     return found
   }

@@ -141,6 +141,7 @@ function recordIn(given: unknown): StoredRecord | undefined {
     createdAt,
     error,
     isGroup,
+    formerItems,
     needs,
     attempts,
     usage,
@@ -167,6 +168,7 @@ function recordIn(given: unknown): StoredRecord | undefined {
     ...(isNumber(waitedMs) && { waitedMs }),
     ...(isError(error) && { error }),
     ...(isGroup === true && { isGroup }),
+    ...(Array.isArray(formerItems) && { formerItems: formerItems.filter(isText) }),
     ...(Array.isArray(needs) && needs.some(isNeed) && { needs: needs.filter(isNeed) }),
     ...(Array.isArray(attempts) && attempts.some(isAttempt) && { attempts: attempts.filter(isAttempt) }),
     usage: isUsage(usage) ? usage : unknownUsage,
@@ -204,6 +206,7 @@ const phases: Record<JobPhase, true> = {
   retrying: true,
   permission: true,
   question: true,
+  checking: true,
   stopping: true,
 }
 const isPhase = (value: unknown): value is JobPhase => isText(value) && Object.hasOwn(phases, value)

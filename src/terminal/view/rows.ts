@@ -191,6 +191,7 @@ const phaseWords = {
   retrying: "retrying",
   permission: "asks for permission",
   question: "asks",
+  checking: "checking",
   stopping: "stopping",
 } satisfies Record<JobPhase, string>
 

@@ -114,7 +114,8 @@ it("shows a group as one, by how many of its jobs there are still to end", async
     startedAt: at - 150_000,
     createdAt: at - 180_000,
   } as const
-  adopt("each", { ...group, state: "prompting", phase: "working" })
+  adopt("each.13", { endedAt: 2 })
+  adopt("each", { ...group, state: "prompting", phase: "working", formerItems: ["each.13"] })
   adopt("ended", { ...group, endedAt: at, text: "12 of 12 items are done." })
   await open()
   // It takes no slot, and is not slow because it says nothing.
@@ -128,7 +129,16 @@ it("shows a group as one, by how many of its jobs there are still to end", async
   await expect.poll(() => waitsFor("each").textContent()).toBe("waits for 7 of its 12 jobs")
   // In the order of their numbers, the latest first.
   const ids = page.locator(".window .name code")
-  expect((await ids.allTextContents()).filter((id) => id.startsWith("each."))).toEqual(items.toReversed())
+  expect((await ids.allTextContents()).filter((id) => id.startsWith("each."))).toEqual([
+    "each.13",
+    ...items.toReversed(),
+  ])
+  // Groups are no jobs of their own, and one whose item the list no longer has is a job all the same.
+  await page.getByRole("heading", { name: "Jobs 13", exact: true }).waitFor()
+  await page.locator(".counts").getByText("13 jobs, 7 live", { exact: true }).waitFor()
+  const states = page.getByRole("list", { name: "States" })
+  for (const words of ["created 7", "prompting 0", "done 6", "queued 7"])
+    await states.getByRole("link", { name: words, exact: true }).waitFor()
   await page.getByRole("link", { name: /^each work/ }).click()
   const panel = page.getByRole("region", { name: "Group", exact: true })
   await panel.getByText("It is a group: it stands for 12 jobs, one for each item").waitFor()

@@ -86,6 +86,7 @@ export function scriptedTroupe({ concurrency = 8, name = "/projects/demo" } = {}
     promptChild: ({ job }) => new Promise((resolve) => pending.set(job.id, resolve)),
     lookForAnswer: async () => {},
     recordEnd: async () => {},
+    runCheck: () => Promise.reject(new Error("no job here has one")),
     leaveChild: async ({ job: { prompt } }) => ({ prompt, changed: [] }),
     stopChild: async () => ({ text: "as far as it got", usage: NO_USAGE }),
   }

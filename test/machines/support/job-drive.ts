@@ -50,7 +50,12 @@ export async function drive({ title, input, way, steps }: Scenario): Promise<Set
     compare(value)
   }
   const names = [...way, ...steps].map(({ name }) => name)
-  expectEnd(title, names, decisionIn(names, leftToAsk(input, pure.seen().record)), pure.seen())
+  expectEnd(
+    title,
+    names,
+    decisionIn(names, leftToAsk(input, pure.seen().record), leftToTell(input)),
+    pure.seen(),
+  )
   return real.taken
 }
 
@@ -58,6 +63,10 @@ export async function drive({ title, input, way, steps }: Scenario): Promise<Set
 function leftToAsk({ fallbacks = [] }: JobInput, { attempts = [] }: JobRecord): number {
   return fallbacks.length - attempts.filter(({ error }) => error.message.includes("on hold until")).length
 }
+
+/** How often its child may still be told that it did not pass; nothing where it has no check. */
+const leftToTell = ({ hasToPass, checked }: JobInput) =>
+  hasToPass && hasToPass.attempts - (checked?.round ?? 0)
 
 /** What holds of every end, whatever led to it. */
 function expectEnd(
@@ -70,6 +79,9 @@ function expectEnd(
   const has = (effect: EffectName) => asked.some((each) => each.effect === effect)
   const wasAnswered =
     decision === "its child answers" ||
+    decision === "its check passes" ||
+    decision === "its check does not pass" ||
+    decision === "its check takes too long" ||
     decision === "its child answers with an error" ||
     decision === "its model cannot be had"
   const isUnknown =
@@ -185,6 +197,7 @@ const realMachine = jobMachine.provide({
       openSession: effect("openSession"),
       promptChild: effect("promptChild"),
       lookForAnswer: effect("lookForAnswer"),
+      runCheck: effect("runCheck"),
       recordEnd: effect("recordEnd"),
       leaveChild: effect("leaveChild"),
       stopChild: effect("stopChild"),

@@ -13,6 +13,7 @@ export type EffectName =
   | "openSession"
   | "promptChild"
   | "lookForAnswer"
+  | "runCheck"
   | "recordEnd"
   | "leaveChild"
   | "stopChild"
@@ -71,8 +72,13 @@ export const happenings = {
   "its child is left": done("leaveChild", { prompt: "The same.", changed: [], usage: usage(6), at }),
   "its child has changed something": done("leaveChild", { prompt: "The same.", changed: ["bash"], at }),
   "its child cannot be left": failed("leaveChild", { kind: "prompt", message: "no abort", at }),
-  "its child is not left in time": after("stopLimit", "job.prompting.moving.leaving"),
+  "its child is not left in time": after("leaveLimit", "job.prompting.moving.leaving"),
   "its next session does not open in time": after("openLimit", "job.prompting.moving.opening"),
+  "its check passes": done("runCheck", { exitCode: 0, output: "all well", endedAt: at + 1, at }),
+  "its check does not pass": done("runCheck", { exitCode: 1, output: "1 failed", endedAt: at + 1, at }),
+  "its check takes too long": done("runCheck", { output: "still running", endedAt: at + 1, at }),
+  "its check cannot be run": failed("runCheck", { kind: "check", message: "disk full", at }),
+  "its total time runs out while it is checked": after("total", "job.prompting.checking"),
   "its prompt fails": failed("promptChild", { kind: "prompt", message: "fetch failed", at }),
   "its total time runs out": after("total", active),
   "its child shows no activity": after("idle", `${active}.working`),
@@ -100,13 +106,30 @@ function after(delay: string, state: string): WalkEvent {
   return { type: `xstate.after.${delay}.${state}` }
 }
 
-/** What decides how a job with so many fallbacks ends. */
-export function decisionIn(names: readonly HappeningName[], fallbacks: number): HappeningName | undefined {
+/**
+ * What decides how a job with so many fallbacks ends.
+ * @param attempts of its check, where it has one
+ */
+export function decisionIn(
+  names: readonly HappeningName[],
+  fallbacks: number,
+  attempts: number | undefined,
+): HappeningName | undefined {
   const moves = (at: number) => names.slice(0, at).filter((name) => name === "its child is left").length
-  return names.find(
-    (name, at) => decisions[name] && !(name === "its model cannot be had" && moves(at) < fallbacks),
-  )
+  // The next model starts afresh.
+  const reds = (at: number) =>
+    names
+      .slice(names.slice(0, at).lastIndexOf("its child is left") + 1, at)
+      .filter((name) => redChecks.has(name)).length
+  const isOver = (name: HappeningName, at: number) => {
+    if (name === "its model cannot be had") return moves(at) >= fallbacks
+    if (name === "its child answers") return attempts === undefined
+    return !redChecks.has(name) || reds(at) >= (attempts ?? 0)
+  }
+  return names.find((name, at) => decisions[name] && isOver(name, at))
 }
+
+const redChecks = new Set<HappeningName>(["its check does not pass", "its check takes too long"])
 
 /** The first one stands. */
 export const decisions: Partial<Record<HappeningName, EndedState>> = {
@@ -122,6 +145,11 @@ export const decisions: Partial<Record<HappeningName, EndedState>> = {
   "its child cannot be left": "failed",
   "its child is not left in time": "failed",
   "its next session does not open in time": "failed",
+  "its check passes": "done",
+  "its check does not pass": "failed",
+  "its check takes too long": "failed",
+  "its check cannot be run": "failed",
+  "its total time runs out while it is checked": "timedOut",
   "its prompt fails": "failed",
   "its total time runs out": "timedOut",
   "its child shows no activity": "timedOut",

@@ -80,11 +80,11 @@ const nameOf = (event: object) => Reflect.get(event, "name") as HappeningName
 
 /** What tells two states of a job apart as far as its future goes. */
 function keyOf({ value, context }: JobSnapshot): string {
-  const { asks, tools, ending, slotAt, holdUntil, waitedMs, isBlocked, heldAt, movedAt, job } = context
+  const { asks, tools, ending, slotAt, holdUntil, waitedMs, isBlocked, heldAt, movedAt, check, job } = context
   const ids = asks.map(({ id }) => id)
   const isLong = job.fallbacks?.length && holdUntil !== undefined && holdUntil - (heldAt ?? 0) > 60_000
   const waits = [slotAt !== undefined, holdUntil !== undefined, isLong, movedAt !== undefined, isBlocked]
-  const has = [...waits, waitedMs > 0, job.fallbacks?.length]
+  const has = [...waits, waitedMs > 0, job.fallbacks?.length, check?.round]
   return JSON.stringify([value, ids, tools.toSorted(), ending?.state, has])
 }
 

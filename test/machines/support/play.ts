@@ -2,6 +2,8 @@ import { setImmediate as afterMicrotasks } from "node:timers/promises"
 import { onTestFinished } from "vitest"
 import type {
   Answer,
+  CheckInput,
+  CheckOutput,
   ChildInput,
   Effects,
   LeaveChildOutput,
@@ -48,6 +50,7 @@ export function play(options: PlayOptions = {}) {
   const opening: Call<JobInput, { session: string }>[] = []
   const prompting: Call<ChildInput, Answer>[] = []
   const looking: Call<ChildInput, void>[] = []
+  const checking: Call<CheckInput, CheckOutput>[] = []
   const recording: Call<JobRecord, void>[] = []
   const leaving: Call<LeaveInput, LeaveChildOutput>[] = []
   const stopping: Call<ChildInput, StopChildOutput>[] = []
@@ -68,6 +71,7 @@ export function play(options: PlayOptions = {}) {
       const answer = called(recording, input, signal)
       return records ? Promise.resolve() : answer
     },
+    runCheck: (input, signal) => called(checking, input, signal),
     leaveChild: (input, signal) => called(leaving, input, signal),
     stopChild: (input, signal) => {
       const answer = called(stopping, input, signal)
@@ -107,7 +111,7 @@ export function play(options: PlayOptions = {}) {
     clock,
     now,
     /** Every effect that was asked for, oldest first. */
-    calls: { opening, prompting, looking, recording, leaving, stopping },
+    calls: { opening, prompting, looking, checking, recording, leaving, stopping },
     /** What `reportError` heard. */
     defects,
     /** Every record that a listener heard of, oldest first. */
@@ -135,12 +139,18 @@ export function play(options: PlayOptions = {}) {
     opening: (job: string | Key) => latest(opening, (input) => input, job),
     prompting: (job: string | Key) => latest(prompting, (input) => input.job, job),
     looking: (job: string | Key) => latest(looking, (input) => input.job, job),
+    checking: (job: string | Key) => latest(checking, (input) => input.job, job),
     recording: (job: string | Key) => latest(recording, (input) => input, job),
     leaving: (job: string | Key) => latest(leaving, (input) => input.job, job),
     stopping: (job: string | Key) => latest(stopping, (input) => input.job, job),
 
     async answer(job: string | Key, answer: Partial<Answer> = {}) {
       this.prompting(job).resolve({ text: "the answer", usage: usage(7), ...answer })
+      await settled()
+    },
+    /** Its check ends. */
+    async check(job: string | Key, check: Partial<CheckOutput> = {}) {
+      this.checking(job).resolve({ exitCode: 0, output: "", endedAt: now(), ...check })
       await settled()
     },
     async tell(job: string | Key, event: JobEvent) {

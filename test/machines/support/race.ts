@@ -19,6 +19,8 @@ export type Fate = {
   /** An answer that gets lost is there when somebody looks for it. */
   answers: "answers" | "answers with an error" | "gets lost" | "fails" | "hangs"
   looks: "looks" | "fails" | "hangs"
+  /** Its check, if it has one: it passes in the second round at the latest. */
+  checks: "none" | "passes" | "passes then" | "never passes" | "fails" | "hangs"
   records: "records" | "fails" | "hangs"
   stops: "stops" | "fails" | "hangs"
   /** Which of its owner's earlier jobs it needs: how many before it each is, where that one has the same owner. */
@@ -69,6 +71,7 @@ const fate: fc.Arbitrary<Fate> = fc.record({
   opens: often("opens", "opens", "fails", "hangs"),
   answers: often("answers", "answers with an error", "gets lost", "fails", "hangs"),
   looks: often("looks", "fails", "hangs"),
+  checks: often("none", "passes", "passes then", "never passes", "fails", "hangs"),
   records: often("records", "fails", "hangs"),
   stops: often("stops", "fails", "hangs"),
   needs: fc.oneof(
@@ -121,6 +124,7 @@ export async function run({ concurrency, jobs, passes }: Race, scheduler: Schedu
     witness.countPrompts()
     witness.seePrompt(job)
   }
+  world.onCheck = () => witness.countPrompts()
   world.onStop = (job) => witness.seeStop(job)
   troupe.records.subscribe((record) => {
     if (!hasEnded(record) || record.run > 1 || record.session === "") return
@@ -236,9 +240,11 @@ class World {
   readonly opened: Call[] = []
   readonly prompted: Call[] = []
   readonly looked: Call[] = []
+  readonly checked: Call[] = []
   readonly recorded: (Call & { record: JobRecord })[] = []
   readonly stopped: Call[] = []
   onPrompt: (job: JobInput) => void = () => {}
+  onCheck: () => void = () => {}
   onStop: (run: Run) => void = () => {}
   readonly #lost = new Map<string, () => void>()
   readonly #scheduler: Scheduler
@@ -257,12 +263,19 @@ class World {
   }
 
   jobOf({ owner, id }: JobKey): JobInput {
-    const { idleMs = 0, model, needs = [] } = this.fateOf({ id }) ?? {}
+    const { idleMs = 0, model, needs = [], checks = "none" } = this.fateOf({ id }) ?? {}
     const needed = needs.flatMap(({ before, on }): Need[] => {
       const need = `j${Number(id.slice(1)) - before}`
       return this.fateOf({ id: need })?.owner === owner ? [{ id: need, on }] : []
     })
-    return jobInput({ owner, id, model, idleMs, ...(needed.length > 0 && { needs: needed }) })
+    return jobInput({
+      owner,
+      id,
+      model,
+      idleMs,
+      ...(needed.length > 0 && { needs: needed }),
+      ...(checks !== "none" && { hasToPass: { command: "check", attempts: 1 } }),
+    })
   }
 
   start(troupe: Troupe, job: JobInput): void {
@@ -292,6 +305,18 @@ class World {
       this.#soon(this.looked, job, signal, "look", this.fateOf(job)?.looks, () =>
         this.#lost.get(nameOf(job))?.(),
       ),
+    runCheck: ({ job, round }, signal) => {
+      const { checked } = this
+      const how = this.fateOf(job)?.checks
+      const isRed = how === "never passes" || (how === "passes then" && round === 1)
+      const check = this.#soon(checked, job, signal, `check ${round}`, how, () => ({
+        exitCode: isRed ? 1 : 0,
+        output: "",
+        endedAt: this.now(),
+      }))
+      this.onCheck()
+      return check
+    },
     recordEnd: (record, signal) => {
       const stored = this.#soon(
         this.recorded,
@@ -374,15 +399,19 @@ class Witness {
   }
 
   countPrompts(): void {
-    const inFlight = this.#world.prompted.filter((call) => !isOver(call))
+    const { prompted, checked } = this.#world
+    const inFlight = [...prompted, ...checked].filter((call) => !isOver(call))
     const names = inFlight.map(({ owner, id }) => `${owner}/${id}`)
     const { providers = {}, models = {} } = typeof this.#concurrency === "number" ? {} : this.#concurrency
     const limits = Object.entries({ "": slotsIn(this.#concurrency), ...providers, ...models })
     for (const [of, most] of limits) {
       const under = inFlight.filter((run) => `${this.#world.fateOf(run)?.model ?? ""}/`.startsWith(of))
-      this.#must(under.length <= most, `${under.length} prompts of ${of || "all"} in flight: ${names}`)
+      this.#must(
+        under.length <= most,
+        `${under.length} prompts and checks of ${of || "all"} in flight: ${names}`,
+      )
     }
-    this.#must(new Set(names).size === names.length, `a job is prompted twice at once: ${names}`)
+    this.#must(new Set(names).size === names.length, `a job is prompted or checked twice at once: ${names}`)
   }
 
   #check(record: JobRecord, before: JobRecord | undefined): void {
@@ -397,6 +426,7 @@ class Witness {
     }
     if (record.state === "prompting" && before?.state === "created") this.#quiet.set(name, new Quiet(record))
     if (before) this.#judgeHold(record, before)
+    if (before?.phase === "checking") this.#quiet.get(name)?.begin(this.#world.now())
     if (before && isAtWork(before) && !isAtWork(record)) this.#judgeTimes(record, before)
     if (hasEnded(record)) {
       this.#ended.set(name, record)
@@ -469,7 +499,7 @@ class Witness {
     if (error?.kind === "total")
       this.#must(endedAt - startedAt - waitedMs === 60_000, `${name} had another total time than its own`)
     const idleMs = this.#world.fateOf(record)?.idleMs ?? 0
-    const since = before.asks ? undefined : this.#quiet.get(name)?.since
+    const since = before.asks || before.phase === "checking" ? undefined : this.#quiet.get(name)?.since
     // The clock jumps to the end of all its timers: a cancel that one of them brought comes later than it would.
     const isOfStarter =
       error?.kind === "cancelled" && error.message.startsWith("the job that started it ended")
@@ -488,7 +518,7 @@ class Witness {
 
   /** When all is over. */
   judge(): void {
-    const { started, opened, prompted, looked, recorded, stopped } = this.#world
+    const { started, opened, prompted, looked, checked, recorded, stopped } = this.#world
     for (const run of started) {
       const name = nameOf(run)
       const end = this.#ended.get(name)
@@ -500,7 +530,13 @@ class Witness {
         of(opened).length === (run.run === 1 ? 1 : 0),
         `${name} opened ${of(opened).length} sessions`,
       )
-      this.#must(of(prompted).length <= 1, `${name} was prompted ${of(prompted).length} times`)
+      const isRed = checksThatDoNotPass.has(this.#world.fateOf(run)?.checks)
+      this.#must(of(prompted).length <= (isRed ? 2 : 1), `${name} was prompted ${of(prompted).length} times`)
+      this.#must(of(checked).length <= of(prompted).length, `${name} was checked twice for one answer`)
+      this.#must(
+        end.state !== "done" || end.check === undefined || end.check.exitCode === 0,
+        `${name} is done although its check did not pass`,
+      )
 
       const isOrphan = this.#orphans.has(name)
       const isBroken = end.error?.kind === "dependency"
@@ -517,15 +553,16 @@ class Witness {
         of(opened).some((call) => isInTime(call, 30_000)) && this.#world.fateOf(run)?.opens === "opens"
       this.#must(!isOpen || end.session !== "", `${name} left a session behind unrecorded`)
 
-      const answered = end.state === "done" || end.error?.message === providerError(run)
-      const leftUnfinished = of(prompted).length === 1 && !answered
+      const isFoundWanting = end.error?.kind === "check"
+      const answered = end.state === "done" || isFoundWanting || end.error?.message === providerError(run)
+      const leftUnfinished = of(prompted).length > 0 && !answered
       const stops = of(stopped).length
       this.#must(
         stops === (leftUnfinished ? 1 : 0),
         `${name} ended as ${end.state}, and was stopped ${stops} times`,
       )
       if (end.state === "done") this.#must(end.text === answerOf(run), `${name} has an answer not its own`)
-      for (const call of of([...prompted, ...looked, ...recorded, ...stopped]))
+      for (const call of of([...prompted, ...looked, ...checked, ...recorded, ...stopped]))
         this.#must(isOver(call), `${name} left an effect running`)
 
       const isStored = !answered && end.session !== ""
@@ -554,6 +591,8 @@ class Witness {
   }
 }
 
+const checksThatDoNotPass = new Set<string | undefined>(["passes then", "never passes"])
+
 const isAtWork = ({ state, phase }: JobRecord) => state === "prompting" && phase !== "stopping"
 
 /** Since when a child is quiet, by what it was seen to do: what an idle timeout has to agree with. */
@@ -571,9 +610,15 @@ class Quiet {
     return this.#tools.size > 0 ? undefined : this.#since
   }
 
+  /** Its child is asked anew. */
+  begin(at: number): void {
+    this.#since = at
+    this.#tools.clear()
+  }
+
   hear(telling: Hears, { phase, asks = [] }: JobRecord, at: number): void {
     const isAsked = phase === "permission" || phase === "question"
-    if (phase === "stopping") return
+    if (phase === "stopping" || phase === "checking") return
     const ran = this.#tools.size
     if (telling === "tool starts") this.#tools.add("t1")
     if (telling === "second tool starts") this.#tools.add("t2")

@@ -24,8 +24,8 @@ import {
 import { jobInput } from "./jobs.ts"
 import { takenIn } from "./transitions.ts"
 
-/** What happens to a supervisor, in the order in which it does. */
-export type SupervisorScenario = { title: string; events: SupervisorEvent[] }
+/** An event, and the way to the state in which it comes: each step of it is the event of another scenario. */
+export type SupervisorScenario = { title: string; way: SupervisorEvent[]; event: SupervisorEvent }
 
 type SupervisorSnapshot = SnapshotFrom<typeof supervisorMachine>
 type Asked = { type: string; params: unknown }
@@ -100,7 +100,7 @@ function eventsIn({ context }: SupervisorSnapshot): SupervisorEvent[] {
 
 /** Every event in every state that a supervisor of two jobs can be in, reached by a shortest way. */
 export function everyStep(): SupervisorScenario[] {
-  const paper = new Paper()
+  const logic = Paper.logic()
   const keyOf = ({ context }: SupervisorSnapshot) => JSON.stringify(context.live)
   const options = {
     input: { owner },
@@ -111,14 +111,14 @@ export function everyStep(): SupervisorScenario[] {
     serializeEvent: titleOf,
   }
   const ways = new Map(
-    getShortestPaths(paper.logic, options).map(({ state, steps }) => [
+    getShortestPaths(logic, options).map(({ state, steps }) => [
       keyOf(state),
       steps.slice(1).map(({ event }) => event),
     ]),
   )
-  return adjacencyMapToArray(getAdjacencyMap(paper.logic, options)).map(({ state, event }) => {
-    const events = [...(ways.get(keyOf(state)) ?? []), event]
-    return { title: events.map(titleOf).join(", "), events }
+  return adjacencyMapToArray(getAdjacencyMap(logic, options)).map(({ state, event }) => {
+    const way = ways.get(keyOf(state)) ?? []
+    return { title: [...way, event].map(titleOf).join(", "), way, event }
   })
 }
 
@@ -134,77 +134,44 @@ function titleOf(event: SupervisorEvent): string {
  * Lets it happen to a real supervisor under a parent, and on paper with JSON between the steps; returns the
  * transitions taken.
  */
-export function driveSupervisor({ title, events }: SupervisorScenario): Set<string> {
+export function driveSupervisor({ title, way, event }: SupervisorScenario): Set<string> {
   const taken = new Set<string>()
   const asked: Asked[] = []
-  const supervisor = supervisorMachine.provide({
-    // The supervisor knows its jobs by their snapshots, their ends and how they break.
-    actors: { job: jobDouble as unknown as typeof jobMachine },
-    actions: {
-      keepRecord: (_, params) => void asked.push({ type: "keepRecord", params }),
-      keepCrash: (_, params) => void asked.push({ type: "keepCrash", params }),
+  askedInLife = asked
+  const parent = createActor(realParent, {
+    inspect: (inspected) => {
+      for (const name of takenIn(inspected)) if (name.startsWith("supervisor")) taken.add(name)
+      if (inspected.type !== "@xstate.event") return
+      const { event, actorRef } = inspected
+      const actor = "id" in actorRef ? String(actorRef.id) : ""
+      if (!actor.startsWith("job-")) return
+      if (event.type === "xstate.init") asked.push({ type: "started", params: { actor, job: event.input } })
+      if (isTold(event)) asked.push({ type: "told a job", params: { actor, event } })
     },
   })
-  const parent = createActor(
-    setup({
-      types: { events: {} as SlotEvent | IdleEvent },
-      actors: { supervisor },
-      actions: { note: ({ event }) => void asked.push({ type: "told the system", params: event }) },
-    }).createMachine({
-      invoke: { id: "supervisor", src: "supervisor", input: { owner } },
-      on: { "slot.*": { actions: "note" }, "supervisor.idle": { actions: "note" } },
-    }),
-    {
-      inspect: (inspected) => {
-        for (const name of takenIn(inspected)) if (name.startsWith("supervisor")) taken.add(name)
-        if (inspected.type !== "@xstate.event") return
-        const { event, actorRef } = inspected
-        const actor = "id" in actorRef ? String(actorRef.id) : ""
-        if (!actor.startsWith("job-")) return
-        if (event.type === "xstate.init") asked.push({ type: "started", params: { actor, job: event.input } })
-        if (isTold(event)) asked.push({ type: "told a job", params: { actor, event } })
-      },
-    },
-  )
   parent.start()
-  const paper = new Paper()
-  const at = new Map<string, Place>()
-
-  for (const event of events) {
-    const real: AnyActorRef | undefined = parent.getSnapshot().children.supervisor
-    if (!real) throw new Error("the supervisor is gone")
-    const actorId = event.type.split(".").at(-1) ?? ""
-    const job: AnyActorRef | undefined = real.getSnapshot().children[actorId]
-    const startsNew = event.type === "job.start" && paper.actorOf(event.job.id) === undefined
-    if (event.type === "job.start" || event.type === "job.tell" || event.type === "need.ended")
-      real.send(event)
-    else if ("snapshot" in event) job?.send({ type: event.snapshot.matches("created") ? "queue" : "work" })
-    else job?.send({ type: "output" in event ? "end" : "break" })
-
-    paper.happen(event)
-    // What a job's actor says of itself when it starts, and when it has heard something.
-    if (startsNew) {
-      at.set(event.job.id, "opening")
-      paper.hear(event.job.id, "opening")
-    }
-    if ("snapshot" in event) {
-      at.set(event.snapshot.context.job.id, event.snapshot.matches("created") ? "queued" : "working")
-    }
-    if (event.type === "job.tell") paper.hear(event.job, at.get(event.job))
-    for (const job of paper.toldOfNeeds()) paper.hear(job, at.get(job))
-
-    const { status, context, children } = real.getSnapshot()
-    const seen = { status, context, actors: Object.keys(children), asked: plain(asked) }
-    const wanted = {
-      status: paper.snapshot.status,
-      context: paper.snapshot.context,
-      actors: Object.keys(paper.snapshot.children),
-      asked: plain(paper.asked),
-    }
-    if (!isDeepStrictEqual(seen, wanted)) expect(seen, title).toEqual(wanted)
+  const real: AnyActorRef | undefined = parent.getSnapshot().children.supervisor
+  if (!real) throw new Error("there is no supervisor")
+  let paper = Paper.begun()
+  for (const step of [...way, event]) {
+    happenInLife(real, step)
+    paper = step === event ? paper.after(step) : paper.afterOnce(step)
   }
+
+  const { status, context, children } = real.getSnapshot()
+  const seen = { status, context, actors: Object.keys(children), asked: plain(asked) }
+  const wanted = paper.seen()
+  if (!isDeepStrictEqual(seen, wanted)) expect(seen, title).toEqual(wanted)
   parent.stop()
   return taken
+}
+
+function happenInLife(real: AnyActorRef, event: SupervisorEvent): void {
+  const actorId = event.type.split(".").at(-1) ?? ""
+  const job: AnyActorRef | undefined = real.getSnapshot().children[actorId]
+  if (event.type === "job.start" || event.type === "job.tell" || event.type === "need.ended") real.send(event)
+  else if ("snapshot" in event) job?.send({ type: event.snapshot.matches("created") ? "queue" : "work" })
+  else job?.send({ type: "output" in event ? "end" : "break" })
 }
 
 const isTold = ({ type }: { type: string }) => /^(job\.|need|slot\.granted)/.test(type)
@@ -219,51 +186,101 @@ const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value))
  * of the snapshot: the error that a job's actor threw, and the machine behind a job's own snapshot.
  */
 class Paper {
-  readonly asked: Asked[] = []
-  snapshot: SupervisorSnapshot
-  #looked = 0
+  static #begun: Paper | undefined
 
-  constructor() {
-    this.snapshot = supervisorMachine.getInitialSnapshot(this.#scope(), { owner })
+  /** Of a supervisor that has just begun. */
+  static begun(): Paper {
+    Paper.#begun ??= new Paper()
+    return Paper.#begun
   }
 
   /** For the graph: the same machine, in our scope. */
-  get logic() {
+  static logic() {
+    const paper = new Paper()
     const logic = Object.create(supervisorMachine) as typeof supervisorMachine
-    logic.transition = (snapshot, event) => supervisorMachine.transition(snapshot, event, this.#scope())
+    logic.transition = (snapshot, event) => supervisorMachine.transition(snapshot, event, paper.#scope())
     return logic
   }
 
-  happen(event: SupervisorEvent): void {
-    this.snapshot = supervisorMachine.transition(this.#throughJson(), event, this.#scope())
+  #asked: Asked[] = []
+  /** Where the actor of each job is. */
+  #places = new Map<string, Place>()
+  #looked = 0
+  #snapshot: SupervisorSnapshot
+  readonly #next = new Map<string, Paper>()
+
+  private constructor(snapshot?: SupervisorSnapshot) {
+    this.#snapshot = snapshot ?? supervisorMachine.getInitialSnapshot(this.#scope(), { owner })
   }
 
-  hear(job: string, place: Place | undefined): void {
-    const actor = this.actorOf(job)
+  after(event: SupervisorEvent): Paper {
+    const next = new Paper(this.#snapshot)
+    next.#asked = [...this.#asked]
+    next.#places = new Map(this.#places)
+    next.#looked = this.#looked
+    next.#takeStep(event)
+    return next
+  }
+
+  /** The same, remembered: many ways begin alike. */
+  afterOnce(event: SupervisorEvent): Paper {
+    const title = titleOf(event)
+    const next = this.#next.get(title) ?? this.after(event)
+    this.#next.set(title, next)
+    return next
+  }
+
+  seen() {
+    const { status, context, children } = this.#snapshot
+    return { status, context, actors: Object.keys(children), asked: plain(this.#asked) }
+  }
+
+  #takeStep(event: SupervisorEvent): void {
+    const startsNew = event.type === "job.start" && this.#actorOf(event.job.id) === undefined
+    this.#happen(event)
+    // What a job's actor says of itself when it starts, and when it has heard something.
+    if (startsNew) {
+      this.#places.set(event.job.id, "opening")
+      this.#hear(event.job.id)
+    }
+    if ("snapshot" in event) {
+      const place = event.snapshot.matches("created") ? "queued" : "working"
+      this.#places.set(event.snapshot.context.job.id, place)
+    }
+    if (event.type === "job.tell") this.#hear(event.job)
+    for (const job of this.#toldOfNeeds()) this.#hear(job)
+  }
+
+  #happen(event: SupervisorEvent): void {
+    this.#snapshot = supervisorMachine.transition(this.#throughJson(), event, this.#scope())
+  }
+
+  #hear(job: string): void {
+    const [actor, place] = [this.#actorOf(job), this.#places.get(job)]
     if (!actor || !place) return
-    this.happen({ type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, place) })
+    this.#happen({ type: `xstate.snapshot.${actor}`, snapshot: snapshotOf(job, place) })
   }
 
   /** The jobs that have been told of their needs since this was last asked. */
-  toldOfNeeds(): string[] {
-    const asked = this.asked.slice(this.#looked)
-    this.#looked = this.asked.length
+  #toldOfNeeds(): string[] {
+    const asked = this.#asked.slice(this.#looked)
+    this.#looked = this.#asked.length
     return asked.flatMap(({ type, params }) => {
       if (type !== "told a job") return []
       const { actor, event } = params as { actor: string; event: { type: string } }
       return !event.type.startsWith("job.")
-        ? (this.snapshot.context.live.find((live) => live.actor === actor)?.job ?? [])
+        ? (this.#snapshot.context.live.find((live) => live.actor === actor)?.job ?? [])
         : []
     })
   }
 
-  actorOf(job: string): string | undefined {
-    return this.snapshot.context.live.find((live) => live.job === job)?.actor
+  #actorOf(job: string): string | undefined {
+    return this.#snapshot.context.live.find((live) => live.job === job)?.actor
   }
 
   /** As a durable engine keeps it between two steps. */
   #throughJson(): SupervisorSnapshot {
-    const kept = plain(supervisorMachine.getPersistedSnapshot(this.snapshot))
+    const kept = plain(supervisorMachine.getPersistedSnapshot(this.#snapshot))
     const restored = createActor(supervisorMachine, { snapshot: kept, input: { owner }, parent: above() })
     const again = plain(supervisorMachine.getPersistedSnapshot(restored.getSnapshot()))
     if (!isDeepStrictEqual(again, kept)) expect(again).toEqual(kept)
@@ -282,15 +299,15 @@ class Paper {
       stopChild: () => {},
       system: self.system,
       actionExecutor: ({ type, params }) => {
-        if (type === "keepRecord" || type === "keepCrash") this.asked.push({ type, params })
+        if (type === "keepRecord" || type === "keepCrash") this.#asked.push({ type, params })
         if (type === "xstate.spawnChild") {
           const { id: actor, input: job } = params as { id: string; input: JobInput }
-          this.asked.push({ type: "started", params: { actor, job } })
+          this.#asked.push({ type: "started", params: { actor, job } })
         }
         if (type !== "xstate.sendTo") return
         const { event, to } = params as { event: { type: string }; to: AnyActorRef }
-        if (!isTold(event)) this.asked.push({ type: "told the system", params: event })
-        else this.asked.push({ type: "told a job", params: { actor: to.id, event } })
+        if (!isTold(event)) this.#asked.push({ type: "told the system", params: event })
+        else this.#asked.push({ type: "told a job", params: { actor: to.id, event } })
       },
     }
   }
@@ -326,4 +343,24 @@ const jobDouble = setup({
     },
     done: { type: "final" },
   },
+})
+
+let askedInLife: Asked[] = []
+/** One for all scenarios: a machine for each would cost more than what happens to it. */
+const realParent = setup({
+  types: { events: {} as SlotEvent | IdleEvent },
+  actors: {
+    supervisor: supervisorMachine.provide({
+      // The supervisor knows its jobs by their snapshots, their ends and how they break.
+      actors: { job: jobDouble as unknown as typeof jobMachine },
+      actions: {
+        keepRecord: (_, params) => void askedInLife.push({ type: "keepRecord", params }),
+        keepCrash: (_, params) => void askedInLife.push({ type: "keepCrash", params }),
+      },
+    }),
+  },
+  actions: { note: ({ event }) => void askedInLife.push({ type: "told the system", params: event }) },
+}).createMachine({
+  invoke: { id: "supervisor", src: "supervisor", input: { owner } },
+  on: { "slot.*": { actions: "note" }, "supervisor.idle": { actions: "note" } },
 })

@@ -1,5 +1,5 @@
 import type { Part, Session } from "@opencode-ai/sdk/v2"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Host } from "../../../src/plugin/host/port.ts"
 import { decodeMessage, type MessageWithParts, OUR_KEY } from "../../../src/plugin/host/v1/decode.ts"
 import type { Claims } from "../../../src/plugin/records/claims.ts"
@@ -257,6 +257,25 @@ describe("A job whose model cannot be had", () => {
     const { output } = await call("agents_wait", {})
     expect(output).toContain("fake/m2 was not asked instead, since the child could not be stopped: no")
     expect(host.prompts).toHaveLength(1)
+  })
+
+  it("moves although opencode is so busy that it takes seconds to stop its child", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { call, host, troupe } = testServices({
+      abort: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 9_000))
+        return { ok: true, value: undefined }
+      },
+    })
+    await call("agents_start", { tasks: [task] })
+    refuse(await promptAt(host, 0))
+    await until(() => troupe.records.get("owner", "a")?.phase === "opening")
+    await vi.advanceTimersByTimeAsync(9_000)
+    const second = await promptAt(host, 1)
+    expect(second.prompt).toMatchObject({ model: "fake/m2" })
+    second.answer("by m2")
+    await until(() => troupe.records.get("owner", "a")?.state === "done")
   })
 
   it("is one that opencode does not have: its prompt fails without a word of that", async () => {

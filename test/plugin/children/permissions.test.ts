@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { childRules } from "../../../src/plugin/children/permissions.ts"
+import { childRules, rulesElsewhere } from "../../../src/plugin/children/permissions.ts"
 import type { HostAgent, PermissionRule } from "../../../src/plugin/host/port.ts"
 
 type Action = PermissionRule["action"]
@@ -269,6 +269,64 @@ describe("The child of an owner that may only do what is named", () => {
   })
 })
 
+/** What a child may in another directory, whose own configuration gives its agent `there`. */
+function childElsewhere(here: PermissionRule[], added: PermissionRule[], there: PermissionRule[]) {
+  const rules = [...there, ...rulesElsewhere({ rules: here }, added, { rules: there })]
+  return (permission: string, pattern = "anything") => decided(rules, permission, pattern)
+}
+
+describe("A child that works in another directory", () => {
+  it("is held to its owner's configuration where that of the directory lacks it", () => {
+    const here = [...everything, rule("bash", "ask"), rule("bash", "allow", "ls *"), rule("webfetch", "deny")]
+    const may = childElsewhere(here, [rule("agents_start", "deny")], everything)
+    expect([may("bash"), may("bash", "ls -l"), may("webfetch"), may("agents_start"), may("edit")]).toEqual([
+      "ask",
+      "allow",
+      "deny",
+      "deny",
+      "allow",
+    ])
+  })
+
+  it("is held to that of the directory where it is the stricter one", () => {
+    const may = childElsewhere(everything, [], [...everything, rule("edit", "deny", "secret/*")])
+    expect([may("edit", "secret/key"), may("edit", "src/a"), may("bash")]).toEqual(["deny", "allow", "allow"])
+  })
+
+  it("may what it may at its owner where both are the same", () => {
+    const agent = [
+      ...everything,
+      rule("doom_loop", "ask"),
+      rule("external_directory", "ask"),
+      rule("external_directory", "allow", "/data/tool-output/*"),
+      rule("read", "ask", "*.env"),
+      rule("read", "allow", "*.env.example"),
+    ]
+    const added = [rule("todowrite", "deny"), rule("edit", "ask")]
+    const may = childElsewhere(agent, added, agent)
+    for (const [permission, pattern] of [
+      ["bash", "ls"],
+      ["edit", "src/a"],
+      ["todowrite", "*"],
+      ["read", ".env"],
+      ["read", ".env.example"],
+      ["external_directory", "/data/tool-output/1"],
+      ["external_directory", "/else"],
+    ] as const)
+      expect([permission, pattern, may(permission, pattern)]).toEqual([
+        permission,
+        pattern,
+        decided([...agent, ...added], permission, pattern),
+      ])
+  })
+
+  it("is given no more by a change of that configuration", () => {
+    const here = [...everything, rule("bash", "ask")]
+    const rules = rulesElsewhere({ rules: here }, [], { rules: here })
+    expect(decided([...everything, ...rules], "bash", "rm")).toBe("ask")
+  })
+})
+
 describe("Whatever the rules", () => {
   const names = ["edit", "bash", "*"]
   const patterns = ["*", "a*", "ab", "a?", "?b", "b", "a *", "a **", "a?*"]
@@ -302,6 +360,20 @@ describe("Whatever the rules", () => {
         const own = strictness.indexOf(decided([...owner, ...session], permission, pattern))
         const actual = strictness.indexOf(childOf(owner, child, { session })(permission, pattern))
         expect(actual).toBeGreaterThanOrEqual(own)
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it("a child elsewhere may do no more than it may at its owner, or than its agent may there", () => {
+    fc.assert(
+      fc.property(rules, rules, rules, act, (here, added, there, { permission, pattern }) => {
+        const strictest = Math.max(
+          strictness.indexOf(decided([...here, ...added], permission, pattern)),
+          strictness.indexOf(decided(there, permission, pattern)),
+        )
+        const actual = strictness.indexOf(childElsewhere(here, added, there)(permission, pattern))
+        expect(actual).toBeGreaterThanOrEqual(strictest)
       }),
       { numRuns: 5_000 },
     )

@@ -23,7 +23,7 @@ function watching() {
   const troupe = createTroupe({ effects: nothingDone, concurrency: 1 })
   const host = {
     log: async () => ok(true),
-    withdraw: async ({ kind, id }: Ask) => {
+    withdraw: async (_: string, { kind, id }: Ask) => {
       withdrawn.push(`${kind} ${id}`)
       return ok(true)
     },
@@ -60,6 +60,7 @@ const nothingDone = {
   promptChild: never,
   lookForAnswer: never,
   recordEnd: never,
+  runCheck: never,
   leaveChild: never,
   stopChild: never,
 }

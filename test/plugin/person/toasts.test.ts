@@ -12,6 +12,7 @@ const effects = {
   promptChild: never,
   lookForAnswer: never,
   recordEnd: never,
+  runCheck: never,
   leaveChild: never,
   stopChild: never,
 }

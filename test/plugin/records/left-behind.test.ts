@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
-import { promptID } from "../../../src/plugin/host/prompt-ids.ts"
+import { promptID, recheckID } from "../../../src/plugin/host/prompt-ids.ts"
 import { decodeMessage, decodeSession, type MessageWithParts } from "../../../src/plugin/host/v1/decode.ts"
 import {
   type Evidence,
@@ -318,4 +318,93 @@ describe("Two sessions that one request has made, because it reached opencode tw
     const all = [found("ses_2", 1, { createdAt: 2 }), found("ses_1", 2, { createdAt: 1 }, "another")]
     expect(ids(all)).toEqual(["ses_1", "ses_2"])
   })
+})
+
+describe("A job that has to pass a check and that a process has left", () => {
+  const hasToPass = { command: "npm test", attempts: 1 }
+  const answer = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })
+  const answerID = answer.info.id
+  const red = { exitCode: 1, output: "1 failed", endedAt: 1_800_000 }
+  const recheck = { ...asked, messageID: recheckID(asked.messageID, red.endedAt) }
+  const second = answerTo(recheck, "the second answer", { time: { created: 1, completed: 1_900_000 } })
+  const found = (
+    checking: StoredJob["checking"],
+    messages: MessageWithParts[],
+    recover: Evidence["recover"],
+    more: Partial<Evidence> = {},
+  ) => {
+    const evidence = evidenceOf(working, messages, { recover, ...more })
+    return findingOf({ ...evidence, stored: { ...evidence.stored, hasToPass, checking } })
+  }
+  const both = ["fail", "resume"] as const
+
+  it.each(both)(
+    "fails where nobody saw the end of its check: it never runs twice for one answer (%s)",
+    (recover) => {
+      const begun = { answer: answerID, round: 1 }
+      expect(found(begun, [question, answer], recover, { isTakenOver: true })).toMatchObject({
+        type: "decided",
+        record: {
+          state: "failed",
+          error: { kind: "check", message: expect.stringContaining("never runs twice for one answer") },
+          check: { command: "npm test", rounds: 1, output: "" },
+        },
+      })
+    },
+  )
+
+  it.each(both)("is done where its check has passed (%s)", (recover) => {
+    const passed = { answer: answerID, round: 1, result: { ...red, exitCode: 0 } }
+    expect(found(passed, [question, answer], recover)).toMatchObject({
+      type: "answered",
+      record: { state: "done", text: "the answer", check: { exitCode: 0, rounds: 1 } },
+    })
+  })
+
+  it.each(both)("has failed where its child was told as often as it may be (%s)", (recover) => {
+    const last = { answer: second.info.id, round: 2, result: red }
+    const messages = [question, answer, askedBy(recheck), second]
+    expect(found(last, messages, recover)).toMatchObject({
+      type: "answered",
+      record: {
+        state: "failed",
+        text: "the second answer",
+        error: { kind: "check", message: '"npm test" exited with 1, in the last of 2 rounds' },
+        check: { exitCode: 1, rounds: 2, output: "1 failed" },
+      },
+    })
+  })
+
+  it.each<[string, StoredJob["checking"], MessageWithParts[], object | undefined]>([
+    ["its answer is there and nobody has begun to check it", undefined, [question, answer], undefined],
+    [
+      "its child is to be told",
+      { answer: answerID, round: 1, result: red },
+      [question, answer],
+      { ...red, round: 1 },
+    ],
+    [
+      "its child was told",
+      { answer: answerID, round: 1, result: red },
+      [question, answer, askedBy(recheck)],
+      { ...red, round: 1 },
+    ],
+    [
+      "its child was told and has answered",
+      { answer: answerID, round: 1, result: red },
+      [question, answer, askedBy(recheck), second],
+      { ...red, round: 1 },
+    ],
+  ])(
+    "goes on where %s, and is interrupted where nothing goes on by itself",
+    (_, checking, messages, checked) => {
+      const resumed = found(checking, messages, "resume")
+      expect(resumed).toMatchObject({ type: "unfinished", job: { hasToPass, askedAt } })
+      expect(resumed.type === "unfinished" && resumed.job.checked).toEqual(checked)
+      expect(found(checking, messages, "fail")).toMatchObject({
+        type: "interrupted",
+        record: { state: "failed", error: { kind: "interrupted" } },
+      })
+    },
+  )
 })

@@ -34,6 +34,7 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     showProgress: late("showProgress", host.showProgress),
     abort: late("abort", host.abort),
     agents: late("agents", host.agents),
+    offeredIn: late("offeredIn", host.offeredIn),
     models: late("models", host.models),
     ...(host.toast && { toast: late("toast", host.toast) }),
     log: late("log", host.log),

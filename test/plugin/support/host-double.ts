@@ -135,6 +135,10 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
         agentOf("explore"),
         agentOf("title", [], { hidden: true }),
       ),
+    offeredIn: async () => {
+      const agents = await host.agents("owner")
+      return agents.ok ? ok({ agents: agents.value }) : agents
+    },
     models: async () =>
       ok([
         { name: "other/big", variants: [] },

@@ -91,5 +91,7 @@ export function callOf({ owner = "owner", id = "call", agent = "build", abort, a
     agent,
     signal: abort ?? new AbortController().signal,
     askToStart: ask ?? (async () => ({ type: "granted" })),
+    askToEdit: async () => ({ type: "granted" }),
+    askToRun: async () => ({ type: "granted" }),
   }
 }

@@ -72,6 +72,13 @@ describe("What the model sees of", () => {
                   "One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list",
               },
               schema: { type: "object", description: "JSON Schema of its result" },
+              check: {
+                type: "object",
+                properties: { command: { type: "string" }, attempts: { type: "integer" } },
+                required: ["command"],
+                description: "Must exit with 0 before it is done; else its output goes back, attempts times",
+              },
+              isolation: { type: "string", const: "worktree", description: "A git worktree of its own" },
             },
           },
         },

@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
+import { loadSchema } from "../../../src/plugin/children/schema/schemas.ts"
 import type { HostEvent, PermissionRule } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
@@ -99,8 +100,9 @@ describe("agents_start with wait: true", () => {
     { how: "the group is waited for", args: { ids: ["review"] }, ids: ["review", "review.1", "review.2"] },
     { how: "all is waited for", args: {}, ids: ["find", "review", "review.1", "review.2"] },
   ])("returns the results of the jobs that a group stands for, where $how", async ({ args, ids }) => {
-    const services = testServices()
-    const { host, troupe, call } = services
+    // The first schema of all loads its library, which takes as long as the machine is busy.
+    await loadSchema({})
+    const { host, troupe, call } = testServices()
     const tasks = [
       task("find", { schema: {} }),
       { id: "review", each: { from: "find" }, prompt: "review {{item}}" },
@@ -109,8 +111,7 @@ describe("agents_start with wait: true", () => {
     const results = args ? call("agents_wait", args) : call("agents_start", { tasks, wait: true })
     const answer = async (start: string, text: string) => {
       const prompted = () => host.prompts.find(({ prompt }) => prompt.text.includes(start))
-      // The first schema of all loads its library.
-      await vi.waitUntil(prompted)
+      await until(() => prompted() !== undefined)
       prompted()?.answer(text)
     }
     await answer("do find", '["x", "y"]')

@@ -129,7 +129,7 @@ describe("agents_start", () => {
       `Refused: blank: tasks[9].prompt is " \\n": ${words}`,
       `Refused: tasks[10].prompt is missing: ${words}`,
       "Refused: odd: tasks[11].colour is unknown; valid names: prompt, id, description, agent, model, timeout, " +
-        "needs, each, schema",
+        "needs, each, schema, check, isolation",
       "Refused: tasks[12] is 7: it must be an object",
       "Refused: tasks[13] is null: it must be an object",
       'Refused: tasks[14] is "work": it must be an object',

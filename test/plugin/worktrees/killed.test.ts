@@ -49,125 +49,141 @@ async function atEachPoint(
 }
 
 describe("kill -9", () => {
-  it("while a worktree is made loses nothing, and it can be made again under the same name", async () => {
-    await atEachPoint(async () => {
-      const repo = dirtyRepository()
-      const before = userSide(repo.path)
-      const request = { directory: repo.path, owner, job: "a" }
-      return {
-        repo,
-        script: `await worktrees.make(${JSON.stringify(request)})`,
-        async prove() {
-          expect(userSide(repo.path)).toEqual(before)
-          const made = await repo.worktrees.make(request)
-          expect(filesIn(made.directory)).toEqual(filesIn(repo.path))
-          expect(userSide(repo.path)).toEqual(before)
-          await repo.worktrees.tidy(() => false)
-          expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
-          expect(repo.git("branch", "--list", "troupe/*")).toBe("")
-        },
-      }
-    })
-  }, limit)
+  it(
+    "while a worktree is made loses nothing, and it can be made again under the same name",
+    async () => {
+      await atEachPoint(async () => {
+        const repo = dirtyRepository()
+        const before = userSide(repo.path)
+        const request = { directory: repo.path, owner, job: "a" }
+        return {
+          repo,
+          script: `await worktrees.make(${JSON.stringify(request)})`,
+          async prove() {
+            expect(userSide(repo.path)).toEqual(before)
+            const made = await repo.worktrees.make(request)
+            expect(filesIn(made.directory)).toEqual(filesIn(repo.path))
+            expect(userSide(repo.path)).toEqual(before)
+            await repo.worktrees.tidy(() => false)
+            expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
+            expect(repo.git("branch", "--list", "troupe/*")).toBe("")
+          },
+        }
+      })
+    },
+    limit,
+  )
 
-  it("while a job is sealed loses nothing, and it is sealed by the next call", async () => {
-    await atEachPoint(async () => {
-      const repo = dirtyRepository()
-      const { directory, branch } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
-      writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n" })
-      rmSync(join(directory, "gone"), { recursive: true })
-      const [files, before] = [filesIn(directory), userSide(repo.path)]
-      return {
-        repo,
-        script: `await worktrees.seal(${JSON.stringify(directory)}, "the end")`,
-        async prove() {
-          const sealed = await repo.worktrees.seal(directory, "the end")
-          expect(sealed.commit).toBe(repo.git("rev-parse", branch))
-          expect(filesIn(directory)).toEqual(files)
-          expect(repo.gitIn(directory, "status", "--porcelain")).toBe("")
-          expect(repo.git("log", "--format=%s", "-2", branch).split("\n")[0]).toBe("the end")
-          expect(userSide(repo.path)).toEqual(before)
-        },
-      }
-    })
-  }, limit)
+  it(
+    "while a job is sealed loses nothing, and it is sealed by the next call",
+    async () => {
+      await atEachPoint(async () => {
+        const repo = dirtyRepository()
+        const { directory, branch } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+        writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n" })
+        rmSync(join(directory, "gone"), { recursive: true })
+        const [files, before] = [filesIn(directory), userSide(repo.path)]
+        return {
+          repo,
+          script: `await worktrees.seal(${JSON.stringify(directory)}, "the end")`,
+          async prove() {
+            const sealed = await repo.worktrees.seal(directory, "the end")
+            expect(sealed.commit).toBe(repo.git("rev-parse", branch))
+            expect(filesIn(directory)).toEqual(files)
+            expect(repo.gitIn(directory, "status", "--porcelain")).toBe("")
+            expect(repo.git("log", "--format=%s", "-2", branch).split("\n")[0]).toBe("the end")
+            expect(userSide(repo.path)).toEqual(before)
+          },
+        }
+      })
+    },
+    limit,
+  )
 
-  it("while a job is applied leaves all of it or nothing, as soon as anybody looks", async () => {
-    await atEachPoint(async () => {
-      const repo = dirtyRepository()
-      const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
-      writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n", "b/c.txt": "2\n" })
-      rmSync(join(directory, "gone"), { recursive: true })
-      chmodSync(join(directory, "run.sh"), 0o755)
-      const { commit } = await repo.worktrees.seal(directory, "the end")
-      const [before, after] = [filesIn(repo.path), filesIn(directory)]
-      const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
-      return {
-        repo,
-        script: `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`,
-        async prove() {
-          const recovered = await repo.worktrees.recover(repo.path)
-          const now = filesIn(repo.path)
-          const isDone = JSON.stringify(now) === JSON.stringify(after)
-          expect(now).toEqual(isDone ? after : before)
-          if (recovered.type === "undone") expect(recovered.changed).toEqual([])
-          const ready = await repo.worktrees.prepareApply(request)
-          if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
-          await ready.write()
-          expect(filesIn(repo.path)).toEqual(after)
-        },
-      }
-    })
-  }, limit)
+  it(
+    "while a job is applied leaves all of it or nothing, as soon as anybody looks",
+    async () => {
+      await atEachPoint(async () => {
+        const repo = dirtyRepository()
+        const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+        writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n", "b/c.txt": "2\n" })
+        rmSync(join(directory, "gone"), { recursive: true })
+        chmodSync(join(directory, "run.sh"), 0o755)
+        const { commit } = await repo.worktrees.seal(directory, "the end")
+        const [before, after] = [filesIn(repo.path), filesIn(directory)]
+        const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+        return {
+          repo,
+          script: `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`,
+          async prove() {
+            const recovered = await repo.worktrees.recover(repo.path)
+            const now = filesIn(repo.path)
+            const isDone = JSON.stringify(now) === JSON.stringify(after)
+            expect(now).toEqual(isDone ? after : before)
+            if (recovered.type === "undone") expect(recovered.changed).toEqual([])
+            const ready = await repo.worktrees.prepareApply(request)
+            if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
+            await ready.write()
+            expect(filesIn(repo.path)).toEqual(after)
+          },
+        }
+      })
+    },
+    limit,
+  )
 
-  it("while an interrupted apply is undone leaves it to the next call", async () => {
-    // The first point after which something is half applied: looked for once, from where it may be on.
-    let at = 40
-    await atEachPoint(async () => {
-      const repo = dirtyRepository()
-      const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
-      writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n", "b/c.txt": "2\n" })
-      const { commit } = await repo.worktrees.seal(directory, "the end")
-      const before = filesIn(repo.path)
-      const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
-      const write = `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`
-      for (;;) {
-        if (await killed.run(repo, write, at)) throw new Error("it was never half applied")
-        if (filesIn(repo.path)["a.txt"] !== before["a.txt"]) break
-        at++
-      }
-      return {
-        repo,
-        script: `await worktrees.recover(${JSON.stringify(repo.path)})`,
-        async prove() {
-          await repo.worktrees.recover(repo.path)
-          expect(filesIn(repo.path)).toEqual(before)
-        },
-      }
-    })
-  }, limit)
+  it(
+    "while an interrupted apply is undone leaves it to the next call",
+    async () => {
+      await atEachPoint(async () => {
+        const repo = dirtyRepository()
+        const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+        writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n", "b/c.txt": "2\n" })
+        const { commit } = await repo.worktrees.seal(directory, "the end")
+        const before = filesIn(repo.path)
+        const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+        const write = `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`
+        // Files are renamed into place: the journal first, then one after the other.
+        await killed.run(repo, write, 2, "rename")
+        expect(filesIn(repo.path)).toMatchObject({ "a.txt": "644 done\n", "b/c.txt": "644 1\n" })
+        return {
+          repo,
+          script: `await worktrees.recover(${JSON.stringify(repo.path)})`,
+          async prove() {
+            await repo.worktrees.recover(repo.path)
+            expect(filesIn(repo.path)).toEqual(before)
+          },
+        }
+      })
+    },
+    limit,
+  )
 
-  it("while a worktree is discarded leaves the rest to the next call", async () => {
-    await atEachPoint(async () => {
-      const repo = dirtyRepository()
-      const { directory, branch } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
-      writeAll(directory, { "a.txt": "done\n" })
-      await repo.worktrees.seal(directory, "the end")
-      const before = userSide(repo.path)
-      const request = { directory, owner }
-      return {
-        repo,
-        script: `await (await worktrees.prepareDiscard(${JSON.stringify(request)})).remove()`,
-        async prove() {
-          expect(userSide(repo.path)).toEqual(before)
-          const isGone = (await repo.worktrees.list()).worktrees.length === 0
-          if (!isGone) await (await repo.worktrees.prepareDiscard(request)).remove()
-          expect(existsSync(directory)).toBe(false)
-          expect(repo.git("branch", "--list", branch)).toBe("")
-          expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
-          expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
-        },
-      }
-    })
-  }, limit)
+  it(
+    "while a worktree is discarded leaves the rest to the next call",
+    async () => {
+      await atEachPoint(async () => {
+        const repo = dirtyRepository()
+        const { directory, branch } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+        writeAll(directory, { "a.txt": "done\n" })
+        await repo.worktrees.seal(directory, "the end")
+        const before = userSide(repo.path)
+        const request = { directory, owner }
+        return {
+          repo,
+          script: `await (await worktrees.prepareDiscard(${JSON.stringify(request)})).remove()`,
+          async prove() {
+            expect(userSide(repo.path)).toEqual(before)
+            const isGone = (await repo.worktrees.list()).worktrees.length === 0
+            if (!isGone) await (await repo.worktrees.prepareDiscard(request)).remove()
+            expect(existsSync(directory)).toBe(false)
+            expect(repo.git("branch", "--list", branch)).toBe("")
+            expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
+            expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+          },
+        }
+      })
+    },
+    limit,
+  )
 })

@@ -18,6 +18,8 @@ describe("A job in the metadata of a child", () => {
     const error = { kind: "total", message: "not done within 60 s" }
     const end = { batch: "b1", state: "timedOut", startedAt: 2_000, endedAt: 3_000, waitedMs: 5, error }
     expect(storedRecord(metadataWith(end))).toEqual({ ...record, ...end })
+    const group = { isGroup: true, formerItems: ["auth.2"] }
+    expect(storedRecord(metadataWith(group))).toEqual({ ...record, ...group })
     const attempts = [{ model: "anthropic/x", error }, { error }]
     expect(storedRecord(metadataWith({ attempts: [...attempts, { model: 5, error }, "x"] }))).toEqual({
       ...record,

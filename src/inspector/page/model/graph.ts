@@ -1,9 +1,10 @@
 import { computed } from "@preact/signals"
 import { inLineSince } from "../../../machines/durations.ts"
+import { groupOf, standsFor } from "../../../machines/group.ts"
 import type { Need } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 import { allJobs, findJob } from "./jobs.ts"
-import { isLive, keyOf } from "./words.ts"
+import { byNumber, isLive, keyOf } from "./words.ts"
 
 /** `job`: the one that is needed; nothing where it is gone, or was never known here. */
 export type Needed = { need: Need; job: JobView | undefined }
@@ -47,14 +48,25 @@ export function brokenBy(job: JobView): JobView[] {
 
 const isBroken = ({ on }: Need, job: JobView) => on === "done" && !isLive(job) && job.state !== "done"
 
-/** The jobs of a group, one for each item, in the order of the items. */
-export function itemsOf(job: JobView): JobView[] {
-  const items: JobView[] = []
-  if (job.isGroup)
-    for (let next = inOwner(job, `${job.id}.1`); next; next = inOwner(job, `${job.id}.${items.length + 1}`))
-      items.push(next)
-  return items
-}
+/** The jobs that may be those of a group, by its key. */
+const byGroup = computed(() => {
+  const groups = new Map<string, JobView[]>()
+  for (const job of allJobs.value) {
+    const group = groupOf(job.id)
+    if (group === undefined) continue
+    const key = keyOf({ owner: job.owner, id: group })
+    const known = groups.get(key)
+    if (known) known.push(job)
+    else groups.set(key, [job])
+  }
+  return groups
+})
+
+/** The jobs of a group, one for each item that its list has by now. */
+export const itemsOf = (job: JobView): JobView[] =>
+  (byGroup.value.get(keyOf(job)) ?? [])
+    .filter(({ id }) => standsFor(job, id))
+    .toSorted((a, b) => byNumber(a.id, b.id))
 
 /** Since when a job was in line for a slot. Epoch milliseconds. */
 export const inLine = (job: JobView, now: number) =>

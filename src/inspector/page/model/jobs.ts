@@ -3,7 +3,7 @@ import type { JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
 import type { SpendingAnswer } from "../../http/api.ts"
 import { hasQuestion, needOf } from "./needs.ts"
-import { byNumber, holdOf, keyOf, STATES } from "./words.ts"
+import { byNumber, holdOf, keyOf } from "./words.ts"
 
 export type Project = { name: string; concurrency: number }
 
@@ -110,11 +110,16 @@ export const allJobs = computed(() => {
   return sorted.flatMap((key) => known.get(key) ?? [])
 })
 
-export const counts = computed(() => {
-  const byState = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<JobState, number>
-  for (const { state } of allJobs.value) byState[state]++
-  return byState
-})
+/** A group is none of its own: the jobs that it stands for are. */
+export const isCounted = ({ isGroup }: Pick<JobView, "isGroup">) => !isGroup
+
+export const countByState = (jobs: readonly JobView[]): Record<JobState, number> => {
+  const counts = { created: 0, prompting: 0, done: 0, failed: 0, timedOut: 0, cancelled: 0 }
+  for (const job of jobs) if (isCounted(job)) counts[job.state]++
+  return counts
+}
+
+export const counts = computed(() => countByState(allJobs.value))
 
 /** What a job waits for that needs no person, as a search calls it: a slot, its provider, other jobs. */
 export function idlePhaseOf({ phase, holdUntil }: JobView): "queued" | "held" | "blocked" | undefined {
@@ -123,14 +128,16 @@ export function idlePhaseOf({ phase, holdUntil }: JobView): "queued" | "held" | 
 }
 
 /** How many wait for what. */
-export const waitingJobs = computed(() => {
-  const waiting = { queued: 0, held: 0, blocked: 0 }
-  for (const job of allJobs.value) {
-    const idle = idlePhaseOf(job)
-    if (idle) waiting[idle]++
+export function countByIdlePhase(jobs: readonly JobView[]) {
+  const counts = { queued: 0, held: 0, blocked: 0 }
+  for (const job of jobs) {
+    const idle = isCounted(job) ? idlePhaseOf(job) : undefined
+    if (idle) counts[idle]++
   }
-  return waiting
-})
+  return counts
+}
+
+export const waitingJobs = computed(() => countByIdlePhase(allJobs.value))
 
 export type Held = { provider: string; until: number; jobs: number }
 

@@ -2,7 +2,7 @@ import { computed } from "@preact/signals"
 import type { JobView } from "../../feed/job-view.ts"
 import { matches, parseQuery } from "../../http/query.ts"
 import { address, go, type SortName } from "./address.ts"
-import { allJobs, idlePhaseOf, now } from "./jobs.ts"
+import { allJobs, countByIdlePhase, countByState, isCounted, now } from "./jobs.ts"
 import { without } from "./terms.ts"
 import { type Row, treeOf } from "./tree.ts"
 import { addressOf, byNumber, keyOf, STATES, timeOf, tokensOf } from "./words.ts"
@@ -47,6 +47,7 @@ export function prepareSearch(): void {
 const q = computed(() => address.value.q)
 const find = computed(() => finder(q.value))
 export const found = computed(() => find.value(allJobs.value))
+export const countFound = computed(() => found.value.filter(isCounted).length)
 
 const qInAnyState = computed(() => without(q.value, "state"))
 const findInAnyState = computed(() => finder(qInAnyState.value))
@@ -54,11 +55,7 @@ const qInAnyPhase = computed(() => without(q.value, "phase"))
 const findInAnyPhase = computed(() => finder(qInAnyPhase.value))
 
 /** By state, within what else is searched for. */
-export const countsFound = computed(() => {
-  const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<JobView["state"], number>
-  for (const { state } of findInAnyState.value(allJobs.value)) counts[state]++
-  return counts
-})
+export const countsFound = computed(() => countByState(findInAnyState.value(allJobs.value)))
 
 /** The phases in which a job waits for a person. */
 export const waitingPhases = ["permission", "question"] as const
@@ -67,14 +64,7 @@ export const waitingFound = computed(
 )
 
 /** Those that wait for something else: a slot, their provider, other jobs. */
-export const idleFound = computed(() => {
-  const counts = { queued: 0, held: 0, blocked: 0 }
-  for (const job of findInAnyPhase.value(allJobs.value)) {
-    const idle = idlePhaseOf(job)
-    if (idle) counts[idle]++
-  }
-  return counts
-})
+export const idleFound = computed(() => countByIdlePhase(findInAnyPhase.value(allJobs.value)))
 
 const sorters: Record<SortName, (a: JobView, b: JobView) => number> = {
   job: (a, b) => byNumber(a.id, b.id),

@@ -1,11 +1,15 @@
 import type { JobState } from "../../../machines/record.ts"
 import type { JobView } from "../../feed/job-view.ts"
-import { STATES, tokensOf } from "./words.ts"
+import { countByState, isCounted } from "./jobs.ts"
+import { isLive, tokensOf } from "./words.ts"
 
 /** `again`: how many can be run again. */
 export type Sums = {
+  /** Without groups, as in `states`: the jobs that they stand for count. */
   jobs: number
   states: Record<JobState, number>
+  /** Whether anything goes on, be it that a group has no jobs yet. */
+  isLive: boolean
   again: number
   tokens: number
   cost: number
@@ -47,10 +51,15 @@ export function treeOf(jobs: readonly JobView[]): Row[] {
 }
 
 export function sumsOf(jobs: readonly JobView[]): Sums {
-  const states = Object.fromEntries(STATES.map((state) => [state, 0])) as Sums["states"]
-  const sums = { jobs: jobs.length, states, again: 0, tokens: 0, cost: 0 }
+  const sums = {
+    jobs: jobs.filter(isCounted).length,
+    states: countByState(jobs),
+    isLive: jobs.some(isLive),
+    again: 0,
+    tokens: 0,
+    cost: 0,
+  }
   for (const job of jobs) {
-    states[job.state]++
     if (canRunAgain(job)) sums.again++
     sums.tokens += tokensOf(job)
     sums.cost += job.usage.cost

@@ -26,6 +26,7 @@ const phaseSigns: Record<JobPhase, string | undefined> = {
   retrying: "↻",
   permission: "!",
   question: "?",
+  checking: "≟",
   stopping: "■",
 }
 

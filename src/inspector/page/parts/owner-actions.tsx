@@ -3,7 +3,7 @@ import type { JobView } from "../../feed/job-view.ts"
 import { cancelAll, sendTo } from "../model/api.ts"
 import { allJobs, isReadOnly } from "../model/jobs.ts"
 import type { BatchRow, OwnerRow } from "../model/list.ts"
-import { canRunAgain, liveIn } from "../model/tree.ts"
+import { canRunAgain } from "../model/tree.ts"
 import { addressOf, isLive } from "../model/words.ts"
 import { Confirm } from "./confirm.tsx"
 
@@ -32,7 +32,7 @@ export function OwnerActions({ row }: { row: OwnerRow | BatchRow }) {
           Run {row.again} again…
         </button>
       )}
-      {liveIn(row) > 0 && (
+      {row.isLive && (
         <button type="button" class="small danger" onClick={() => askFor("cancel", group)}>
           Cancel all…
         </button>

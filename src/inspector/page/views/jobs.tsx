@@ -7,6 +7,7 @@ import { cursor, isFocusDue } from "../model/cursor.ts"
 import { budgetOf, now, titles } from "../model/jobs.ts"
 import {
   type BatchRow,
+  countFound,
   countsFound,
   foldAll,
   found,
@@ -53,7 +54,7 @@ export function Jobs() {
     <main class="jobs">
       <div class="bar">
         <Heading>
-          Jobs <span class="quiet">{found.value.length}</span>
+          Jobs <span class="quiet">{countFound.value}</span>
         </Heading>
         <Chips />
         <div class="shape">
@@ -314,13 +315,17 @@ function Progress({ row, what }: { row: Sums; what: string }) {
       class="progress"
       aria-valuenow={ended}
       aria-valuemin={0}
-      aria-valuemax={jobs}
+      aria-valuemax={Math.max(1, jobs)}
       aria-valuetext={words}
       aria-label={what}
       title={words}
     >
       {endStates.map((state) => (
-        <span key={state} class={`is-${state}`} style={{ width: `${(states[state] / jobs) * 100}%` }} />
+        <span
+          key={state}
+          class={`is-${state}`}
+          style={{ width: `${(states[state] / Math.max(1, jobs)) * 100}%` }}
+        />
       ))}
     </span>
   )

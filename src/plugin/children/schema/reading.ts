@@ -38,6 +38,7 @@ export function readSchema(given: Plain, name: string): ReadSchema {
   const reading = new Reading(name)
   const schema = reading.schema(given, [])
   reading.references()
+  reading.combinations()
   const { problems } = reading
   const more = problems.length - mostProblems
   if (more > 0) problems.splice(mostProblems, Infinity, `${more} more problems`)
@@ -58,6 +59,8 @@ class Reading {
   /** Where there are schemas. */
   readonly #places = new Set<string>()
   readonly #references: { to: string; path: Path }[] = []
+  #hasContains = false
+  readonly #unevaluated: Path[] = []
 
   constructor(name: string) {
     this.#name = name
@@ -67,6 +70,16 @@ class Reading {
   references(): void {
     for (const { to, path } of this.#references)
       if (!this.#places.has(placeIn(to))) this.#add(path, `is ${shown(to)}: there is no schema there`)
+  }
+
+  /**
+   * To be called once all is read. What `contains` has found counts as evaluated, item by item: ajv takes all for
+   * evaluated then, or none.
+   */
+  combinations(): void {
+    if (!this.#hasContains) return
+    for (const path of this.#unevaluated)
+      this.#add(path, 'cannot be checked where the schema also has "contains": use "items" and "prefixItems"')
   }
 
   schema(given: unknown, path: Path): Plain | boolean {
@@ -81,6 +94,8 @@ class Reading {
     if (this.#places.size === mostSchemas + 1) this.#add([], `has more than ${mostSchemas} schemas in it`)
     if (this.#places.size > mostSchemas) return true
     const read: Plain = {}
+    if (Object.hasOwn(given, "contains")) this.#hasContains = true
+    if (Object.hasOwn(given, "unevaluatedItems")) this.#unevaluated.push([...path, "unevaluatedItems"])
     for (const [keyword, value] of Object.entries(given)) {
       const kind = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined
       if (kind) Object.assign(read, this.#keyword(kind, keyword, value, [...path, keyword]))

@@ -12,6 +12,7 @@ export function decodeSession(session: Session): HostSession {
   return {
     id: session.id,
     parent: session.parentID,
+    directory: session.directory,
     title: session.title,
     isReverted: session.revert !== undefined,
     rules: session.permission ?? [],

@@ -11,6 +11,7 @@ import { changedFiles } from "../changed-files.ts"
 import {
   type Host,
   type HostEvent,
+  type HostModel,
   isGone,
   type OwnerMessage,
   type Prompt,
@@ -20,9 +21,11 @@ import {
 } from "../port.ts"
 import { decodeConversation } from "./conversation.ts"
 import { decodeAgent, decodeMessage, decodeSession, type MessageWithParts, OUR_KEY } from "./decode.ts"
+import { Elsewhere } from "./elsewhere.ts"
 import { decodeEvent } from "./events.ts"
 import { decodeChanges } from "./files.ts"
 import { partIDOf } from "./part-id.ts"
+import { Places } from "./places.ts"
 import { decodePermission, decodeQuestion, inputOf } from "./requests.ts"
 import { shownMessage } from "./shown.ts"
 import { carryOut, commandIn, commandOf } from "./terminal.ts"
@@ -48,8 +51,16 @@ export type HostOfOne = Host &
     lookAtVersion(): Promise<void>
     /** Carries out what the terminal asks for in an event. */
     hearTerminal(event: object): void
+    /** Whether its jobs are this instance's: it, or what it is a child of, works in this directory. */
+    isHere(session: string): Promise<boolean>
+    /** The directory of the owner above it; nothing where opencode does not say. */
+    homeOf(session: string): Promise<string | undefined>
     /** An event of opencode's, decoded. One that is not as expected is left out, and is a problem of this opencode. */
     decoded(event: object): HostEvent | undefined
+    /** Has what happens in other directories told, in which children of sessions here work. Undecoded. */
+    hearElsewhere(hear: (event: object) => void): void
+    /** Hears no more of that. */
+    stop(): void
   }
 
 /**
@@ -68,6 +79,21 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     const words = leadsTo && hasCommands ? `${message}\n/${slashes[leadsTo.command]}` : message
     return call(client.tui.showToast({ title: toastTitle, ...shown, message: words }))
   }
+  let hearElsewhere: (event: object) => void = () => {}
+  const elsewhere = new Elsewhere({
+    client,
+    home: directory,
+    hear: (event) => hearElsewhere(event),
+    complain: (message) =>
+      void call(client.app.log({ service: NAME, level: "warn", message: `${NAME}: ${message}` })),
+  })
+  const places = new Places(async (id) => decodedSession(await call(session.get({ sessionID: id }))))
+  const decoded = (given: Parameters<typeof decodeSession>[0]) => {
+    const session = decodeSession(given)
+    places.keep(session.id, session)
+    return session
+  }
+  const decodedSession = map("a session", decoded)
   /** By owner, what terminals were last told. */
   const told = new Map<string, string>()
   const tell = (standing: Standing, isAnew: boolean) => {
@@ -79,10 +105,44 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     void call(client.tui.publish({ body: { type: "tui.command.execute", properties: { command } } }))
   }
   const found = map("sessions", (sessions: Parameters<typeof decodeSession>[0][]) => ({
-    sessions: sessions.map(decodeSession),
+    sessions: sessions.map(decoded),
   }))
+
+  /**
+   * Where its tools run, which opencode has to be asked for all that it keeps for a directory. This one where it does
+   * not say.
+   */
+  async function of(id: string): Promise<{ directory: string }> {
+    const place = await places.of(id)
+    return { directory: place.ok ? place.value.directory : directory }
+  }
+
+  /** What happens in it is heard from then on. */
+  async function follow(id: string): Promise<void> {
+    const { directory: place } = await of(id)
+    if (place !== directory) await elsewhere.follow(place)
+  }
+
+  const agentsIn = async (place: string) =>
+    mapEach("agents", decodeAgent)(await call(client.app.agents({ directory: place })))
+
+  const modelsIn = async (place: string) =>
+    map("models", decodeModels)(await call(client.config.providers({ directory: place })))
+
   return {
     problems,
+    async isHere(id) {
+      const home = await places.home(id)
+      return !home.ok || home.value === directory
+    },
+    async homeOf(id) {
+      const home = await places.home(id)
+      return home.ok ? home.value : undefined
+    },
+    hearElsewhere(hear) {
+      hearElsewhere = hear
+    },
+    stop: () => elsewhere.stop(),
     lookAtVersion: () => lookAtVersion(client, problems),
 
     hearTerminal(event) {
@@ -118,29 +178,53 @@ export function createHost(given: unknown, directory: string): HostOfOne {
         ),
       ),
 
-    createSession: ({ parent, title, agent, rules, stored }) =>
-      outcome(
-        session.create({
-          title,
-          agent,
-          parentID: parent,
-          permission: rules,
-          metadata: { [OUR_KEY]: stored },
-        }),
-      ).then(map("a session", decodeSession)),
+    async createSession({ parent, title, agent, rules, stored, directory: wanted }) {
+      const made = decodedSession(
+        await outcome(
+          session.create({
+            directory: wanted ?? (await of(parent)).directory,
+            title,
+            agent,
+            parentID: parent,
+            permission: rules,
+            metadata: { [OUR_KEY]: stored },
+          }),
+        ),
+      )
+      // Who is not heard would seem to do nothing.
+      if (made.ok) await follow(made.value.id).catch(() => {})
+      if (!made.ok || wanted === undefined || made.value.directory === wanted) return made
+      void call(session.delete({ sessionID: made.value.id }))
+      return {
+        ok: false,
+        error: { message: `opencode has it work in ${made.value.directory}, not in ${wanted}` },
+      }
+    },
 
     deleteSession: (id) => call(session.delete({ sessionID: id })),
 
     setRules: (id, rules) => call(session.update({ sessionID: id, permission: rules })),
 
-    session: (id) => call(session.get({ sessionID: id })).then(map("a session", decodeSession)),
+    session: (id) => call(session.get({ sessionID: id })).then(decodedSession),
 
-    sessionsSince: (since) => call(session.list({ start: since, limit: 10_000 })).then(found),
+    async sessionsSince(since) {
+      // Children may work in other directories.
+      const all = found(await call(session.list({ scope: "project", start: since, limit: 10_000 })))
+      if (!all.ok) return all
+      const ours = all.value.sessions.filter(({ stored }) => stored !== undefined)
+      const homes = await Promise.all(ours.map(({ id }) => places.home(id)))
+      const isHere = (home: Result<string> | undefined) => home?.ok && home.value === directory
+      const [unread] = homes.flatMap((home) => (home.ok || isGone(home) ? [] : home.error))
+      return { ok: true, value: { sessions: ours.filter((_, index) => isHere(homes[index])), unread } }
+    },
 
     children: (id) => call(session.children({ sessionID: id })).then(found),
 
-    isBusy: (id) =>
-      call(session.status()).then(map("busy sessions", (busy) => (busy[id]?.type ?? "idle") !== "idle")),
+    isBusy: async (id) =>
+      map(
+        "busy sessions",
+        (busy: Record<string, { type: string }>) => (busy[id]?.type ?? "idle") !== "idle",
+      )(await call(session.status(await of(id)))),
 
     messages: (id) => call(session.messages({ sessionID: id })).then(map("messages", decodeConversation)),
 
@@ -153,10 +237,12 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       return shown(await call(session.messages({ sessionID: id })))
     },
 
-    files: (id) =>
-      call(session.messages({ sessionID: id })).then(
-        map("messages", (messages: MessageWithParts[]) => changedFiles(decodeChanges(messages), directory)),
-      ),
+    async files(id) {
+      const { directory: place } = await of(id)
+      return map("messages", (messages: MessageWithParts[]) => changedFiles(decodeChanges(messages), place))(
+        await call(session.messages({ sessionID: id })),
+      )
+    },
 
     modelOf: ({ session: id, message: messageID }) =>
       call(session.message({ sessionID: id, messageID }))
@@ -177,7 +263,10 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       return call(session.update({ sessionID: id, metadata: { ...metadata, [OUR_KEY]: stored } }))
     },
 
-    prompt: (prompt) => outcome(session.prompt(promptBody(prompt))).then(map("a message", decodeMessage)),
+    prompt: (prompt) =>
+      outcome(follow(prompt.session).then(() => session.prompt(promptBody(prompt)))).then(
+        map("a message", decodeMessage),
+      ),
 
     async deliver(message, turn) {
       const body = messageBody(message)
@@ -194,19 +283,22 @@ export function createHost(given: unknown, directory: string): HostOfOne {
 
     abort: (id) => call(session.abort({ sessionID: id })),
 
-    withdraw: ({ id: requestID, kind }) =>
-      kind === "permission"
-        ? call(client.permission.reply({ requestID, reply: "reject" }))
-        : call(client.question.reject({ requestID })),
+    async withdraw(id, { id: requestID, kind }) {
+      const request = { ...(await of(id)), requestID }
+      return kind === "permission"
+        ? call(client.permission.reply({ ...request, reply: "reject" }))
+        : call(client.question.reject(request))
+    },
 
-    async request(_session, { id, kind }) {
+    async request(asking, { id, kind }) {
+      const place = await of(asking)
       if (kind === "question") {
-        const open = await call(client.question.list())
+        const open = await call(client.question.list(place))
         return map("questions", (all: QuestionRequest[]) =>
           all.flatMap((each) => (each.id === id ? decodeQuestion(each) : [])).at(0),
         )(open)
       }
-      const open = await call(client.permission.list())
+      const open = await call(client.permission.list(place))
       if (!open.ok) return open
       const asked = open.value.find((each) => each.id === id)
       if (!asked) return { ok: true, value: undefined }
@@ -217,7 +309,7 @@ export function createHost(given: unknown, directory: string): HostOfOne {
     },
 
     async answer(request, answer) {
-      const answered = await call(reply(client, request, answer))
+      const answered = await call(reply(client, await of(request.session), request, answer))
       if (answered.ok) return { ok: true, value: true }
       return isGone(answered) ? { ok: true, value: false } : answered
     },
@@ -238,20 +330,17 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       return { ok: true, value: undefined }
     },
 
-    agents: () => call(client.app.agents()).then(mapEach("agents", decodeAgent)),
+    agents: async (id) => agentsIn((await of(id)).directory),
+    models: async (id) => modelsIn((await of(id)).directory),
 
-    models: () =>
-      call(client.config.providers()).then(
-        map("models", ({ providers }) =>
-          providers.flatMap(({ id, models }) =>
-            Object.entries(models).map(([model, { variants = {}, cost }]) => ({
-              name: `${id}/${model}`,
-              variants: Object.keys(variants),
-              ...(isUnpriced(cost) && { isUnpriced: true }),
-            })),
-          ),
-        ),
-      ),
+    async offeredIn(place) {
+      const heard = await outcome(elsewhere.follow(place).then(() => ({ data: true })))
+      if (!heard.ok) return heard
+      const agents = await agentsIn(place)
+      if (!agents.ok) return agents
+      const models = await modelsIn(place)
+      return models.ok ? { ok: true, value: { agents: agents.value, models: models.value } } : models
+    },
 
     toast,
 
@@ -260,24 +349,42 @@ export function createHost(given: unknown, directory: string): HostOfOne {
   }
 }
 
+type Providers = { providers: { id: string; models: Record<string, Model> }[] }
+type Model = { variants?: Record<string, unknown>; cost?: Prices }
+
+function decodeModels({ providers }: Providers): HostModel[] {
+  return providers.flatMap(({ id, models }) =>
+    Object.entries(models).map(([model, { variants = {}, cost }]) => ({
+      name: `${id}/${model}`,
+      variants: Object.keys(variants),
+      ...(isUnpriced(cost) && { isUnpriced: true as const }),
+    })),
+  )
+}
+
 type Prices = { input: number; output: number }
 
 /** An older or newer opencode may not say. */
 const isUnpriced = (cost: Prices | undefined) => cost !== undefined && cost.input === 0 && cost.output === 0
 
-function reply({ permission, question }: OpencodeClient, request: Request, answer: Answer) {
-  const { id: requestID } = request
+function reply(
+  { permission, question }: OpencodeClient,
+  place: { directory: string },
+  request: Request,
+  answer: Answer,
+) {
+  const asked = { ...place, requestID: request.id }
   switch (answer.kind) {
     case "decision": {
       const { decision, message } = answer
-      return permission.reply({ requestID, reply: decision, ...(message !== undefined && { message }) })
+      return permission.reply({ ...asked, reply: decision, ...(message !== undefined && { message }) })
     }
     case "answers": {
       const questions = request.kind === "question" ? request.questions : []
-      return question.reply({ requestID, answers: answersOfOne(questions, answer.answers) })
+      return question.reply({ ...asked, answers: answersOfOne(questions, answer.answers) })
     }
     case "dismissal":
-      return question.reject({ requestID })
+      return question.reject(asked)
   }
 }
 

@@ -13,12 +13,15 @@ export type Context = {
   /** Seen as the configuration has them, unchecked. */
   options: unknown
   /** Seen with `{ location, data }` as their answers, the data without what the configuration says until it is loaded. */
-  agent: { list(): Promise<unknown> }
+  agent: {
+    /** Seen to load another location that it is asked about; models are told of this one alone. */
+    list(of?: { location: { directory: string } }): Promise<unknown>
+  }
   model: { list(): Promise<unknown> }
   session: Sessions
   /** Seen with a child that asks before `shell`, and with the ask of opencode's own tool `subagent`. */
   permission: {
-    /** The requests that wait for an answer. */
+    /** The requests of this location that wait for an answer: seen to have none of a session that works elsewhere. */
     list(session: SessionKey): Promise<unknown>
     /** Seen to be answered for `shell`. A `message` is kept from the child. */
     reply(
@@ -56,6 +59,8 @@ type Sessions = {
   /** Not in 2.0.15; only read in later code. */
   remove?(session: SessionKey): Promise<unknown>
   switchModel(choice: SessionKey & { model: ModelChoice }): Promise<unknown>
+  /** Has it work in another directory from its next turn on: seen to take a turn of its own, which ends soon after. */
+  move(to: SessionKey & { directory: string }): Promise<unknown>
   hook(name: "context", hear: (given: unknown) => unknown): Promise<unknown>
   hook(name: "compaction", hear: (given: unknown) => unknown): Promise<unknown>
 }

@@ -89,12 +89,12 @@ export function decodeStartCheck(given: unknown): StartCheck | undefined {
 /** One of opencode's own tools: a plugin can call it. */
 export type BuiltInTool = { id: string; execute(given: object, call: Call): Promise<unknown> }
 
-/** The tool that starts subagents, where there is one. */
-export function decodeSubagentTool(tools: unknown): BuiltInTool | undefined {
+/** The one of this name, where there is one. */
+export function decodeTool(tools: unknown, name: "subagent" | "shell" | "edit"): BuiltInTool | undefined {
   const named = z
     .array(Named)
     .parse(tools)
-    .find(({ id }) => id === "subagent")
+    .find(({ id }) => id === name)
   return named && Callable.parse(named)
 }
 
@@ -103,7 +103,4 @@ const Named = z.custom<{ id: string }>(
   (tool) => z.object({ id: z.string() }).safeParse(tool).success,
   "expected an id",
 )
-const Callable = z.custom<BuiltInTool>(
-  (tool) => isFunction(Object(tool).execute),
-  "subagent cannot be called",
-)
+const Callable = z.custom<BuiltInTool>((tool) => isFunction(Object(tool).execute), "it cannot be called")

@@ -1,16 +1,15 @@
 import { isDeepStrictEqual } from "node:util"
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
-import { within } from "../../util/within.ts"
 import type { HostEvent, NewSession, StartPermission, ToolCallPlace } from "../port.ts"
 import { verdict } from "../rules.ts"
 import type { Context } from "./api.ts"
-import { type BuiltInTool, type Call, decodeSubagentTool, type StartCheck } from "./calls.ts"
-import { decodeAgents, decodeRequests, decodeSession } from "./decode.ts"
-import { answerTimeout, NoAnswerError } from "./in-time.ts"
+import { type BuiltInTool, type Call, decodeTool, type StartCheck } from "./calls.ts"
+import { decodeAgents, decodeSession } from "./decode.ts"
 import type { Reader } from "./reading.ts"
 import { encodeRule } from "./rules.ts"
 import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts"
+import { unlessSilent } from "./unless-silent.ts"
 
 /**
  * How child sessions are made:
@@ -21,9 +20,6 @@ import { placeOf, type RunningCall, type RunningCalls } from "./running-calls.ts
  */
 type Way = "parent" | "subagent" | "root"
 type Decision = { way: Way; first?: string }
-
-/** Longest silence of opencode's own tool while it asks nobody. Milliseconds. */
-const silenceLimit = 30_000
 
 export type ChildrenOptions = {
   reader: Reader
@@ -166,7 +162,7 @@ export class Children {
 
   async #subagent(call?: Call): Promise<BuiltInTool | undefined> {
     const tools = await (call?.builtIn?.() ?? this.#context.tool.list())
-    return this.#reader.read("answer tool.list", () => decodeSubagentTool(tools))
+    return this.#reader.read("answer tool.list", () => decodeTool(tools, "subagent"))
   }
 
   /**
@@ -214,31 +210,12 @@ export class Children {
     }
     try {
       const { builtIn: _builtIn, ...own } = call
-      await this.#unlessSilent(call, subagent.execute(given, { ...own, progress }))
+      await unlessSilent(this.#context, call, subagent.execute(given, { ...own, progress }))
     } catch (thrown) {
       isGivenUp = true
       if (session === undefined) throw thrown
     }
     return session
-  }
-
-  /** A person who is asked may take any time, opencode may not. */
-  async #unlessSilent({ sessionID }: Call, running: Promise<unknown>): Promise<void> {
-    const ended = running.then(() => true)
-    for (let silentMs = 0; silentMs < silenceLimit; ) {
-      if (await within(answerTimeout, ended, () => false)) return
-      silentMs = (await this.#isAsking(sessionID)) ? 0 : silentMs + answerTimeout
-    }
-    throw new NoAnswerError(silenceLimit)
-  }
-
-  /** Where opencode cannot tell, it may be. */
-  async #isAsking(sessionID: string): Promise<boolean> {
-    try {
-      return decodeRequests(await this.#context.permission.list({ sessionID })).length > 0
-    } catch (thrown) {
-      return !(thrown instanceof NoAnswerError)
-    }
   }
 
   /** The call for which a session is made. It may be over: an interrupt ends the waiting, not the start. */
@@ -313,7 +290,7 @@ const reloading = "opencode was reloading its plugins and asked nobody; call aga
 const Made = z.object({ id: z.string(), parentID: z.string().optional() })
 
 /** Why it was not made. */
-function refusalIn(thrown: unknown): StartPermission {
+export function refusalIn(thrown: unknown): StartPermission {
   const { _tag: tag = "", feedback } = Refusal.safeParse(thrown).data ?? {}
   if (/Denied|Blocked/.test(tag) || /^Subagent denied/.test(wordsOf(thrown))) return { type: "denied" }
   if (/Declined|Rejected|Corrected/.test(tag)) return { type: "rejected", feedback }
@@ -325,7 +302,8 @@ function refusalIn(thrown: unknown): StartPermission {
 }
 
 /** Only people say more than that they refuse. */
-const isWordless = (refusal: StartPermission) => refusal.type === "rejected" && refusal.feedback === undefined
+export const isWordless = (refusal: StartPermission) =>
+  refusal.type === "rejected" && refusal.feedback === undefined
 
 /** The plugin's own option `depth` permits it: nobody would look for another limit. */
 const depthWords = (limit: number) =>

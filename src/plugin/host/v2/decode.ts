@@ -50,6 +50,7 @@ const Session = z.object({
   tokens: Tokens,
   time: z.object({ updated: z.number() }),
   revert: z.unknown(),
+  location: z.object({ directory: z.string() }),
 })
 
 /**
@@ -60,10 +61,11 @@ export function decodeSession(
   given: unknown,
   kept: { parent: string; stored: unknown } | undefined,
 ): HostSession {
-  const { id, parentID, title, permissions, time, revert, ...spent } = Session.parse(given)
+  const { id, parentID, title, permissions, time, revert, location, ...spent } = Session.parse(given)
   return {
     id,
     parent: parentID ?? kept?.parent,
+    directory: location.directory,
     title,
     isReverted: revert !== undefined && revert !== null,
     rules: permissions.map(decodeRule),

@@ -12,17 +12,21 @@ import { changedFiles } from "../changed-files.ts"
 import type {
   FoundSessions,
   Host,
+  HostAgent,
   HostEvent,
   HostMessage,
+  HostModel,
   HostSession,
   ModelChoice,
   NewSession,
+  PermissionRule,
   Prompt,
   Result,
   StartPermission,
   ToolCallPlace,
 } from "../port.ts"
 import type { Context } from "./api.ts"
+import { AskedThrough } from "./asked-through.ts"
 import { BegunDeliveries } from "./begun-deliveries.ts"
 import type { Call, StartCheck } from "./calls.ts"
 import { Children, splitModel } from "./children.ts"
@@ -37,14 +41,16 @@ import {
   lastEndIn,
   OUR_KEY,
 } from "./decode.ts"
+import { askToEdit } from "./edit-permission.ts"
 import { decodeChanges } from "./files.ts"
 import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
-import { Loading } from "./loading.ts"
+import { hearLocations, Loading, untilLoaded } from "./loading.ts"
 import { Reader } from "./reading.ts"
 import { decodePermissions, Forms, inputIn, permissionRequest } from "./requests.ts"
 import { encodeRule } from "./rules.ts"
 import { RunningCalls } from "./running-calls.ts"
+import { askToRun } from "./shell-permission.ts"
 import { shownMessages } from "./shown.ts"
 import { StoredSessions } from "./stored-sessions.ts"
 import { type Channel, openChannel } from "./terminal.ts"
@@ -86,6 +92,10 @@ export type HostOfTwo = Host & {
   began(call: Call): () => void
   /** Asks for the permission to start a subagent. */
   askToStart(call: Call, agent: string, description: string, child?: string): Promise<StartPermission>
+  /** Asks for the permission to run a command in the shell. */
+  askToRun(call: Call, command: string): Promise<StartPermission>
+  /** Asks for the permission to change files. */
+  askToEdit(call: Call, root: string, files: readonly string[]): Promise<StartPermission>
   /** Whether a person is to be asked for a permission. */
   decide(check: StartCheck): void
 }
@@ -97,7 +107,12 @@ export type HostOfTwo = Host & {
 export function createHost(context: Context, problems = new Problems()): HostOfTwo {
   const { session, location, app, rpc } = context
   const loading = new Loading(location.directory)
-  const here: Place = { agent: context.agent, model: context.model, loaded: loading.over }
+  const here: Place = {
+    agent: context.agent,
+    model: context.model,
+    permission: context.permission,
+    loaded: loading.over,
+  }
   places.set(location.directory, here)
   const damaged = new Set<string>()
   const stored = new StoredSessions(context.storage, (id) => {
@@ -117,15 +132,29 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   const deleted = new Set<string>()
   /** Busy ones of which this instance has heard nothing yet. */
   const unheard = new Set(busy)
-  const underWay = new UnderWay(context)
+  /** Asks for the requests of a session where it works. */
+  const located: Context = {
+    ...context,
+    permission: {
+      ...context.permission,
+      list: async (key) => (placeIn(await locationOf(key.sessionID)) ?? here).permission.list(key),
+    },
+  }
+  const underWay = new UnderWay(located)
   const forms = new Forms()
   /** To the terminals, once it is there. */
   let channel: Channel | undefined
   const reader = new Reader(app.version, problems)
-  const children = new Children(context, calls, loading.over, {
+  const children = new Children(located, calls, loading.over, {
     reader,
     warn: (problem) => problems.add(problem),
   })
+  const through = new AskedThrough()
+
+  async function rulesOf({ sessionID, agent }: Call): Promise<PermissionRule[]> {
+    const [agents, session] = await Promise.all([agentsIn(await directoryOf(sessionID)), load(sessionID)])
+    return [...(agents.find(({ name }) => name === agent)?.rules ?? []), ...session.rules]
+  }
 
   async function load(id: string): Promise<HostSession> {
     const [found, entry] = await Promise.all([session.get({ sessionID: id }), stored.get(id)])
@@ -153,10 +182,42 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     return reader.read("answer session.get", () => decodeDirectory(found))
   }
 
-  /** This location, where none of this process is the session's. */
-  async function placeFor(id: string): Promise<Place> {
-    const directory = await directoryOf(id)
-    return directory === location.directory ? here : (places.get(directory) ?? here)
+  /** The same; this location where opencode does not say. */
+  const locationOf = (id: string) => directoryOf(id).catch(() => location.directory)
+
+  const placeIn = (directory: string) => (directory === location.directory ? here : places.get(directory))
+
+  async function agentsIn(directory: string): Promise<HostAgent[]> {
+    const own = placeIn(directory)
+    const agent = own?.agent ?? context.agent
+    const of = { location: { directory } }
+    if (!own) {
+      // Being asked, opencode loads it.
+      await agent.list(of)
+      await (placeIn(directory)?.loaded ?? untilLoaded(directory))
+    }
+    await own?.loaded
+    const found = own ? await agent.list() : await agent.list(of)
+    return reader.read("answer agent.list", () => decodeAgents(found))
+  }
+
+  /** opencode tells of the models of other locations only those that have the plugin as well. */
+  async function modelsIn(directory: string): Promise<HostModel[] | undefined> {
+    const found = await placeIn(directory)?.model.list()
+    return found === undefined ? undefined : reader.read("answer model.list", () => decodeModels(found))
+  }
+
+  /** Of where it works: opencode keeps requests by location. */
+  async function permissionsOf(id: string): Promise<Context["permission"]> {
+    const directory = await locationOf(id)
+    const place = placeIn(directory)
+    if (!place) throw new Error(`${noPlugin(directory)} Answer it in opencode itself.`)
+    return place.permission
+  }
+
+  async function open(id: string) {
+    const listed = await (await permissionsOf(id)).list({ sessionID: id })
+    return reader.read("answer permission.list", () => decodePermissions(listed))
   }
 
   /** Whether this location is where it works; not of one that was deleted. */
@@ -181,6 +242,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     const id = await children.make(input)
     // What has a record may be run by whoever comes next: not before its rules hold.
     await session.update({ sessionID: id, permissions: input.rules.map(encodeRule) })
+    if (input.directory !== undefined) await move(id, input.directory)
     await stored.add(id, input.parent, input.stored)
     if (deleted.has(id) || deleted.has(input.parent)) {
       await stored.remove(id)
@@ -188,8 +250,21 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       await session.remove?.({ sessionID: id }).catch(() => {})
       throw new Error("the session or its owner was deleted while it was being created")
     }
-    unasked.add(id)
+    // A move is in its conversation.
+    if (input.directory === undefined) unasked.add(id)
     return { id }
+  }
+
+  /** opencode makes children where their parent is. */
+  async function move(id: string, directory: string): Promise<void> {
+    await session.move({ sessionID: id, directory })
+    const until = Date.now() + answerTimeout
+    while ((await directoryOf(id)) !== directory) {
+      if (Date.now() > until) throw new Error(`opencode did not have it work in ${directory}`)
+      await session.wait({ sessionID: id })
+      await new Promise((resolve) => setTimeout(resolve, movePauseMs))
+    }
+    await session.wait({ sessionID: id })
   }
 
   /** One that is not known to be admitted may be: then its turn runs, and its end is waited for. Returns whether it is known. */
@@ -291,7 +366,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         const found = await session.context({ sessionID: id })
         const changes = reader.read("answer session.context", () => decodeChanges(found))
-        return changedFiles(changes, location.directory)
+        return changedFiles(changes, await directoryOf(id))
       }),
 
     modelOf: ({ session: id, message: messageID }) =>
@@ -355,9 +430,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
           const asked = forms.request(id, request)
           return asked && (channel ? asked : { ...asked, unanswerable: noAnswers })
         }
-        const listed = await context.permission.list({ sessionID: id })
-        const all = reader.read("answer permission.list", () => decodePermissions(listed))
-        const asked = all.find((each) => each.id === request)
+        const asked = (await open(id)).find((each) => each.id === request)
         if (!asked) return undefined
         const { source } = asked
         const found = source?.messageID !== undefined && (await session.context({ sessionID: id }))
@@ -369,14 +442,12 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(async () => {
         if (answer.kind !== "decision") return passOn(sessionID, id, answer)
         const { decision, message } = answer
-        const listed = await context.permission.list({ sessionID })
-        const all = reader.read("answer permission.list", () => decodePermissions(listed))
-        if (!all.some((each) => each.id === id)) return false
+        if (!(await open(sessionID)).some((each) => each.id === id)) return false
         // opencode goes on with the turn for the sake of a message and keeps it to itself: the child reads it as a
         // prompt, with what the refusal came to.
         if (message !== undefined) await session.prompt({ sessionID, text: message })
         return settled(
-          context.permission.reply({
+          (await permissionsOf(sessionID)).reply({
             sessionID,
             requestID: id,
             decision,
@@ -398,21 +469,16 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         }),
     }),
 
-    agents: (id) =>
-      call(async () => {
-        const { agent, loaded } = await placeFor(id)
-        await loaded
-        const found = await agent.list()
-        return reader.read("answer agent.list", () => decodeAgents(found))
-      }),
+    agents: (id) => call(async () => agentsIn(await directoryOf(id))),
     onAgentsChanged: (listener) => loading.onAgentsChanged(listener),
 
     models: (id) =>
       call(async () => {
-        const { model } = await placeFor(id)
-        const found = await model.list()
-        return reader.read("answer model.list", () => decodeModels(found))
+        const found = await modelsIn(await directoryOf(id))
+        return found ?? (await modelsIn(location.directory)) ?? []
       }),
+    offeredIn: (directory) =>
+      call(async () => ({ agents: await agentsIn(directory), models: await modelsIn(directory) })),
 
     async log(level, message) {
       console[level](`opencode-troupe: ${message}`)
@@ -426,6 +492,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
     hearUndecoded(event) {
       loading.hear(event)
+      hearLocations(event)
       forms.hearUndecoded(event)
     },
 
@@ -433,6 +500,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       const { type, session: id } = event
       underWay.hear(event)
       children.hear(event)
+      through.hear(event)
       unheard.delete(id)
       if (type === "session.busy") {
         busy.add(id)
@@ -473,6 +541,9 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     },
 
     askToStart: (...asked) => children.askToStart(...asked),
+    askToRun: (running, command) => askToRun({ context, reader, through }, running, command),
+    askToEdit: (running, root, files) =>
+      askToEdit({ context, reader, through, rulesOf }, running, root, files),
     decide: (check) => children.decide(check),
   }
 }
@@ -481,6 +552,11 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 const noAnswers = "opencode 2 lets its plugins answer no questions: answer it in the terminal."
 const noTerminal =
   "on opencode 2 answers to questions go through its terminal, and no terminal with opencode-troupe is open. Open one in this project, then answer again, here or there."
+
+const noPlugin = (directory: string) => `opencode has not loaded opencode-troupe in ${directory}.`
+
+/** Before it is looked again whether a session has been moved. Milliseconds. */
+const movePauseMs = 20
 
 /** For how long an answer is waited for that terminals were handed. Milliseconds. */
 const passOnLimit = 3_000
@@ -497,10 +573,10 @@ async function settled(replying: Promise<unknown>): Promise<boolean> {
 }
 
 /** What a location of opencode offers to the sessions in it. `loaded`: see {@link Loading.over}. */
-type Place = Pick<Context, "agent" | "model"> & { loaded: Promise<void> }
+type Place = Pick<Context, "agent" | "model" | "permission"> & { loaded: Promise<void> }
 
 /** By directory: the latest instance's of each. */
-const places = processWide("places of opencode 2, 1", () => new Map<string, Place>())
+const places = processWide("places of opencode 2, 2", () => new Map<string, Place>())
 
 /** `lastEnd`: see {@link lastEndIn}. */
 type Conversation = { messages: HostMessage[]; lastEnd: string | undefined }

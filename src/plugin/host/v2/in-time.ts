@@ -20,7 +20,7 @@ export function inTime(context: Context): Context {
   const { remove } = session
   return {
     ...context,
-    agent: { list: () => limited(agent.list()) },
+    agent: { list: (of) => limited(agent.list(of)) },
     model: { list: () => limited(model.list()) },
     session: {
       create: (given) => limited(session.create(given)),
@@ -32,6 +32,7 @@ export function inTime(context: Context): Context {
       interrupt: (key) => limited(session.interrupt(key)),
       update: (changes) => limited(session.update(changes)),
       switchModel: (choice) => limited(session.switchModel(choice)),
+      move: (to) => limited(session.move(to)),
       hook: session.hook.bind(session),
       ...(remove && { remove: (key) => limited(remove.call(session, key)) }),
     },

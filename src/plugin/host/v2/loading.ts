@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { shared } from "../../util/process-wide.ts"
+import { within } from "../../util/within.ts"
 
 /** opencode loads a location in 0.1 to 1 s. One that does not tell when it has is taken for loaded. Milliseconds. */
 const loadTimeout = 8_000
@@ -37,6 +39,40 @@ export class Loading {
     if (type === "agent.updated") for (const tell of this.#listeners) tell()
   }
 }
+
+/** By directory: whether each location is loaded, as its events say. Of all instances of the plugin in this process. */
+const locations = shared("loaded locations of opencode 2, 1", () => ({
+  loaded: new Set<string>(),
+  waiting: new Set<() => void>(),
+}))
+
+/** Takes every event as opencode tells it. */
+export function hearLocations(event: unknown): void {
+  const { loaded, waiting } = locations
+  const ended = Ended.safeParse(event).data?.location.directory
+  if (ended !== undefined) loaded.delete(ended)
+  const { type, location } = OfLocation.safeParse(event).data ?? {}
+  if (type !== "plugin.updated" || location === undefined) return
+  loaded.add(location.directory)
+  for (const look of waiting) look()
+}
+
+/** Resolves once opencode has loaded this location, which it is known to do. */
+export async function untilLoaded(directory: string): Promise<void> {
+  const { loaded, waiting } = locations
+  let look = () => {}
+  const isLoaded = new Promise<void>((resolve) => {
+    look = () => void (loaded.has(directory) && resolve())
+    waiting.add(look)
+    look()
+  })
+  await within(loadTimeout, isLoaded, () => undefined).finally(() => waiting.delete(look))
+}
+
+const Ended = z.object({
+  type: z.literal("location.shutdown"),
+  location: z.object({ directory: z.string() }),
+})
 
 const OfLocation = z.object({
   type: z.enum(["plugin.updated", "agent.updated"]),

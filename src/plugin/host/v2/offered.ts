@@ -33,6 +33,7 @@ export function completed(offered: Offered): { context: Context; missing: string
       interrupt: session?.interrupt?.bind(session) ?? lacking("session.interrupt"),
       update: session?.update?.bind(session) ?? lacking("session.update"),
       switchModel: session?.switchModel?.bind(session) ?? lacking("session.switchModel"),
+      move: session?.move?.bind(session) ?? lacking("session.move"),
       hook: session?.hook?.bind(session) ?? lacking("session.hook"),
       ...(session?.remove && { remove: session.remove.bind(session) }),
     },

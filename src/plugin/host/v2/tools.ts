@@ -70,6 +70,8 @@ export async function answerCall(
       agent: call.agent,
       signal: AbortSignal.any([call.signal, over]),
       askToStart: (...asked) => host.askToStart(call, ...asked),
+      askToRun: (command) => host.askToRun(call, command),
+      askToEdit: (root, files) => host.askToEdit(call, root, files),
     })
     const { output, metadata } = await unlessOver(answer, over)
     return { content: output, metadata: withoutUndefined(metadata) }

@@ -56,11 +56,24 @@ export function refuseUnmeetable<Sound extends Named>(
     const found = itemsIn(record.structured, path)
     return typeof found === "string" ? `${from} ${found}` : undefined
   }
+  /** Why there is nothing to start from. */
+  const lackOfWorktree = ({ isolation }: Task) => {
+    if (typeof isolation !== "object") return undefined
+    const { from } = isolation
+    const task = taskOf(from)
+    const record = services.troupe.records.get(owner, from)
+    const isThere =
+      task && "task" in task
+        ? task.task.isolation !== undefined && task.task.each === undefined
+        : record === undefined || record.worktree !== undefined
+    return isThere ? undefined : `${from} has no worktree of its own to start from: give it isolation as well`
+  }
   for (let before = -1; before < refusals.size; ) {
     before = refusals.size
     for (const item of items) {
       if (!("task" in item) || isRefused(item)) continue
-      const obstacle = [...needsOf(item.task).map(obstacleTo), lackOf(item.task)].find(
+      const { task } = item
+      const obstacle = [...needsOf(task).map(obstacleTo), lackOf(task), lackOfWorktree(task)].find(
         (words) => words !== undefined,
       )
       if (obstacle !== undefined) refusals.set(item, obstacle)
@@ -91,8 +104,10 @@ export function needsFor(
 export const itemIds = (id: string, items: readonly unknown[]) =>
   items.slice(0, mostItems).map((_, index) => `${id}.${index + 1}`)
 
-function needsOf({ needs = [], each }: Task): Need[] {
-  return each === undefined || Array.isArray(each) ? needs : [...needs, { id: each.from, on: "done" }]
+function needsOf({ needs = [], each, isolation }: Task): Need[] {
+  const open = each === undefined || Array.isArray(each) ? [] : [each.from]
+  const start = typeof isolation === "object" ? [isolation.from] : []
+  return [...needs, ...[...open, ...start].map((id): Need => ({ id, on: "done" }))]
 }
 
 /** By which ids others may need it. */

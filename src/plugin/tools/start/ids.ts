@@ -1,4 +1,5 @@
-import { groupOf, hasEnded, isItemOf } from "../../../machines/record.ts"
+import { groupOf, isItemOf } from "../../../machines/group.ts"
+import { hasEnded } from "../../../machines/record.ts"
 import type { Task } from "../arguments.ts"
 import type { Services } from "../services.ts"
 import { itemIds } from "./graph.ts"

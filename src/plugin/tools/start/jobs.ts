@@ -8,6 +8,7 @@ import type { Owner } from "../../owners/lineage.ts"
 import { wholeMs } from "../../util/whole-ms.ts"
 import type { Services } from "../services.ts"
 import type { Catalog } from "./catalog.ts"
+import { checkOf } from "./checks.ts"
 import { describe } from "./description.ts"
 import { itemIds, needsFor } from "./graph.ts"
 import { freeId, refusedAsTaken, takerOf } from "./ids.ts"
@@ -89,6 +90,7 @@ function jobOf(
     description: describe(task),
     prompt: task.prompt,
     schema: task.schema,
+    hasToPass: checkOf(task),
     agent: agent.name,
     model,
     // A variant belongs to a model: it goes along with the owner's own.
@@ -99,10 +101,16 @@ function jobOf(
     run: 1,
     ...(task.each && !Array.isArray(task.each)
       ? {
-          each: { ...task.each, startedBy: job.startedBy, description: task.description, ...times },
+          each: {
+            ...task.each,
+            isolation: task.isolation,
+            startedBy: job.startedBy,
+            description: task.description,
+            ...times,
+          },
           timeoutMs: longestMs,
           idleMs: longestMs,
         }
-      : times),
+      : { ...times, isolation: task.isolation }),
   }
 }

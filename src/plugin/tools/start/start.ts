@@ -3,6 +3,7 @@ import { readArguments, StartArguments, UncheckedTasks } from "../arguments.ts"
 import { type Services, settled, treeKnown } from "../services.ts"
 import { askPermission } from "./agents.ts"
 import { lookUp } from "./catalog.ts"
+import { askForChecks } from "./checks.ts"
 import { refuseUnmeetable } from "./graph.ts"
 import { refuseTaken } from "./ids.ts"
 import type { Item } from "./item.ts"
@@ -28,7 +29,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   for (const [index, task] of tasks.entries()) items.push(await checked(catalog, owner, call, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
   const free = refuseHopeless(services, call.place.session, items)
-  const permitted = await askPermission(free, catalog, owner, call)
+  const permitted = await askPermission(await askForChecks(free, call), catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   refuseSpent(services, call)

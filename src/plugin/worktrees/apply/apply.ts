@@ -29,6 +29,8 @@ export type Prepared =
   | { type: "refused"; refusals: Refusal[] }
   | {
       type: "ready"
+      /** The working tree of the owner, whose paths `files` are. */
+      root: string
       /** That will be written or removed; none where the owner has it all. */
       files: string[]
       /**
@@ -52,6 +54,7 @@ export async function prepareApply(
   if (plan.obstacles.length > 0) return { type: "refused", refusals: plan.obstacles.map(inWords) }
   return {
     type: "ready",
+    root: repository.root,
     files: plan.changes.map(({ name }) => shownName(name)),
     write: (call) =>
       exclusively(journal, async () => {

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
-import { lstat, readlink } from "node:fs/promises"
+import { lstat, open, readlink } from "node:fs/promises"
 import * as z from "zod"
 import { codeOf } from "../errors.ts"
 import { type Name, pathOf } from "../names.ts"
@@ -32,8 +31,18 @@ export const isSame = (one: Content, other: Content): boolean => JSON.stringify(
 
 async function hashOf(path: Buffer): Promise<string> {
   const hash = createHash("sha256")
-  for await (const piece of createReadStream(path)) hash.update(piece)
-  return hash.digest("hex")
+  // Bun makes no stream of a path that is no text.
+  const file = await open(path)
+  try {
+    const piece = Buffer.alloc(2 ** 16)
+    for (;;) {
+      const { bytesRead } = await file.read(piece, 0, piece.length)
+      if (bytesRead === 0) return hash.digest("hex")
+      hash.update(piece.subarray(0, bytesRead))
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 /** Tells whether a file was touched, without reading it. Folders are all the same, as no file is. */

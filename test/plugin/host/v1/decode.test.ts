@@ -19,6 +19,7 @@ describe("A session", () => {
     expect(decodeSession(session)).toEqual({
       id: "ses_1",
       parent: "ses_0",
+      directory: "/project",
       title: "ses_1",
       isReverted: false,
       rules,
@@ -32,6 +33,7 @@ describe("A session", () => {
     expect(decodeSession(sessionOf("ses_1"))).toEqual({
       id: "ses_1",
       parent: undefined,
+      directory: "/project",
       title: "ses_1",
       isReverted: false,
       rules: [],

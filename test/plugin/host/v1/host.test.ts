@@ -175,7 +175,7 @@ describe("A prompt", () => {
     const answer = answerTo({ session: "ses_1", messageID: "msg_1" }, "done")
     const { host, requests } = hostAnswered(() => Response.json(answer))
     await host.prompt({ ...prompt, model, variant: "high" })
-    return requests[0]?.json()
+    return requests.at(-1)?.json()
   }
 
   it("carries its id, the part's, the agent, the model and its variant", async () => {
@@ -277,7 +277,7 @@ describe("A child session", () => {
       rules,
       stored: { version: 1 },
     })
-    expect(await requests[0]?.json()).toEqual({
+    expect(await requests.at(-1)?.json()).toEqual({
       parentID: "ses_0",
       title: "go",
       agent: "general",
@@ -417,9 +417,10 @@ describe("What a person is told", () => {
     ["question", "/question/r1/reject", undefined],
   ] as const)("takes back a request: %s", async (kind, path, body) => {
     const { host, requests } = hostAnswered(() => Response.json(true))
-    await host.withdraw?.({ id: "r1", kind, text: "" })
-    expect(new URL(requests[0]?.url ?? "").pathname).toBe(path)
-    if (body) expect(await requests[0]?.json()).toEqual(body)
+    await host.withdraw?.("ses_1", { id: "r1", kind, text: "" })
+    const request = requests.at(-1)
+    expect(new URL(request?.url ?? "").pathname).toBe(path)
+    if (body) expect(await request?.json()).toEqual(body)
   })
 
   it("names the plugin: in the title of a toast, and in the line of the log itself", async () => {
@@ -618,8 +619,8 @@ describe("What a session asks", () => {
     }
     const { host, requests } = hostAnswered(() => Response.json(true))
     expect(await host.answer(request, answer)).toEqual({ ok: true, value: true })
-    expect(new URL(requests[0]?.url ?? "").pathname).toBe(path)
-    if (answer.kind === "answers") expect(await requests[0]?.json()).toEqual({ answers: [[], ["So."]] })
+    expect(new URL(requests.at(-1)?.url ?? "").pathname).toBe(path)
+    if (answer.kind === "answers") expect(await requests.at(-1)?.json()).toEqual({ answers: [[], ["So."]] })
     const late = hostAnswered(() => Response.json({ name: "NotFoundError", data: {} }, { status: 404 }))
     expect(await late.host.answer(request, answer)).toEqual({ ok: true, value: false })
   })

@@ -11,11 +11,18 @@ import {
 const tokens = { input: 10, output: 5, reasoning: 1, cache: { read: 2, write: 3 } }
 
 describe("A session", () => {
-  const session = { id: "ses_1", cost: 0.5, tokens, time: { created: 1, updated: 2 } }
+  const session = {
+    id: "ses_1",
+    location: { directory: "/project" },
+    cost: 0.5,
+    tokens,
+    time: { created: 1, updated: 2 },
+  }
 
   it("has the parent that the product keeps, where opencode knows none", () => {
     expect(decodeSession(session, { parent: "ses_owner", stored: { a: 1 } })).toMatchObject({
       parent: "ses_owner",
+      directory: "/project",
       stored: { a: 1 },
       usage: { input: 10, output: 5, reasoning: 1, cacheRead: 2, cacheWrite: 3, cost: 0.5 },
       updatedAt: 2,

@@ -13,6 +13,7 @@ function twoLocations() {
     const found: HostSession = {
       id,
       parent,
+      directory: "/here",
       title: "",
       isReverted: false,
       rules: [],

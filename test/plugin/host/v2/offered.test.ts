@@ -15,6 +15,7 @@ const everyCall = {
     "interrupt",
     "update",
     "switchModel",
+    "move",
     "hook",
   ],
   permission: ["list", "reply", "hook"],

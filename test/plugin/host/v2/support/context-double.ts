@@ -106,6 +106,9 @@ export function contextDouble(options: DoubleOptions = {}): ContextDouble {
       async switchModel({ sessionID: id, model }) {
         Object.assign(made.find((each) => each.id === id) ?? {}, { model })
       },
+      async move({ sessionID: id, directory }) {
+        Object.assign(made.find((each) => each.id === id) ?? {}, { location: { directory } })
+      },
       hook: async () => undefined,
       ...(options.removes && {
         async remove({ sessionID: id }) {

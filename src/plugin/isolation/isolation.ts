@@ -1,0 +1,121 @@
+import { existsSync } from "node:fs"
+import type { JobInput } from "../../machines/events.ts"
+import type { Records } from "../../machines/ledger.ts"
+import type { JobRecord, Worktree } from "../../machines/record.ts"
+import type { Host } from "../host/port.ts"
+import type { Prepared } from "../worktrees/apply/apply.ts"
+import type { Work } from "../worktrees/apply/plan.ts"
+import type { Discard } from "../worktrees/discard.ts"
+import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
+
+/** A worktree whose job's work is all committed on its branch. */
+export type SealedWorktree = Worktree & { commit: string }
+
+type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
+
+export type IsolationOptions = {
+  host: Pick<Host, "session">
+  records: Pick<Records, "of">
+  /** Default: those of this user, in the folder where they are kept. */
+  worktrees?: Worktrees
+}
+
+/** The worktrees of an opencode's jobs. All that reject do so with an error that says what was wrong and what to do. */
+export class Isolation {
+  readonly #host: IsolationOptions["host"]
+  readonly #records: IsolationOptions["records"]
+  readonly #worktrees: Worktrees
+
+  constructor({ host, records, worktrees = createWorktrees() }: IsolationOptions) {
+    this.#host = host
+    this.#records = records
+    this.#worktrees = worktrees
+  }
+
+  /** A worktree for a job, with all that its owner has. */
+  async make({ owner, id }: Pick<JobInput, "owner" | "id">, signal: AbortSignal): Promise<Worktree> {
+    const directory = await this.#directoryOf(owner)
+    const { branch, base, ...made } = await this.#worktrees.make({ directory, owner, job: id, signal })
+    return { directory: made.directory, branch, base }
+  }
+
+  /**
+   * Has a job start from where another one has ended, if that is what it is to start from and nobody has worked in its
+   * worktree yet.
+   */
+  async startFrom(
+    job: Pick<JobInput, "owner" | "isolation" | "worktree">,
+    signal: AbortSignal,
+  ): Promise<Worktree> {
+    const { worktree, isolation, owner } = job
+    if (!worktree) throw new Error("it has no worktree of its own: start it as a new job")
+    if (typeof isolation !== "object") return worktree
+    const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
+    if (!other?.worktree)
+      throw new Error(`${isolation.from} has no worktree to start from: start it with isolation`)
+    const { commit } = await this.seal(other, signal)
+    return { ...worktree, ...(await this.#worktrees.startFrom(worktree.directory, commit, { signal })) }
+  }
+
+  /** Commits what a job has left uncommitted in its worktree, and says what it has changed. Harmless when it is done. */
+  async seal(job: Job, signal?: AbortSignal): Promise<SealedWorktree> {
+    const { id, owner, worktree } = job
+    if (!worktree) throw new Error("it has no worktree of its own")
+    const message = `${job.description}\n\nWork of job ${id}, committed by opencode-troupe.`
+    const { directory, branch, base } = worktree
+    const { commit, files, insertions, deletions } = await this.#worktrees.seal(directory, message, {
+      signal,
+    })
+    const others = this.#records.of(owner).flatMap((other) => {
+      const place = other.id === id ? undefined : other.worktree?.directory
+      return place === undefined ? [] : [{ job: other.id, directory: place }]
+    })
+    const overlaps =
+      files > 0 && others.length > 0 ? await this.#worktrees.overlaps(directory, others, { signal }) : []
+    return {
+      directory,
+      branch,
+      base,
+      commit,
+      files,
+      insertions,
+      deletions,
+      ...(overlaps.length > 0 && { overlaps }),
+    }
+  }
+
+  /** Whether nobody has removed it. */
+  isThere({ directory }: Worktree): boolean {
+    return existsSync(directory)
+  }
+
+  /** What applying jobs to their owner's files would do. */
+  async prepareApply(owner: string, jobs: readonly Work[], signal?: AbortSignal): Promise<Prepared> {
+    return this.#worktrees.prepareApply({ directory: await this.#directoryOf(owner), jobs }, { signal })
+  }
+
+  /** Whether its owner's files have all that a job has changed. */
+  async isApplied(owner: string, work: Work, signal?: AbortSignal): Promise<boolean> {
+    const prepared = await this.prepareApply(owner, [work], signal)
+    return prepared.type === "ready" && prepared.files.length === 0
+  }
+
+  prepareDiscard({ owner }: Pick<JobRecord, "owner">, { directory }: Worktree): Promise<Discard> {
+    return this.#worktrees.prepareDiscard({ directory, owner })
+  }
+
+  /** Removes worktrees that hold nothing and whose owner is gone. */
+  async tidy(): Promise<void> {
+    await this.#worktrees.tidy(async ({ owner, maker }) => {
+      if (maker !== undefined) return true
+      const session = await this.#host.session(owner)
+      return session.ok || session.error.status !== 404
+    })
+  }
+
+  async #directoryOf(owner: string): Promise<string> {
+    const session = await this.#host.session(owner)
+    if (!session.ok) throw new Error(`opencode does not say where its owner works: ${session.error.message}`)
+    return session.value.directory
+  }
+}

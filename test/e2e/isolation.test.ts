@@ -1,0 +1,97 @@
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { AnyOpencode } from "../support/any-opencode.ts"
+import { describeBoth } from "../support/generations.ts"
+import { jobOf, jobsOf } from "../support/jobs.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+
+describeBoth("Jobs in worktrees of their own", ({ start, tools }) => {
+  let model: ScriptedModel
+  let oc: AnyOpencode
+
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    oc = await start({ model, plugin: { options: { notify: "never", recover: "resume" } } })
+  })
+  afterAll(async () => {
+    await oc?.stop()
+    await model.stop()
+  })
+
+  const git = (...args: string[]) =>
+    execFileSync("git", args, { cwd: oc.project, encoding: "utf8", env: { ...process.env, HOME: oc.home } })
+  const file = (name: string) => join(oc.project, name)
+
+  test("edit the same file at once, and touch neither each other nor the project", async () => {
+    writeFileSync(file("shared.txt"), "one\n")
+    const owner = await oc.session()
+    const ids = Array.from({ length: 12 }, (_, index) => `w${index + 1}`)
+    for (const id of ids)
+      model.script(`${id} writes.`, [
+        { type: "tool", calls: [tools.write("shared.txt", `one\n${id}\n`)] },
+        { type: "text", text: "written" },
+      ])
+    const tasks = ids.map((id) => ({ id, prompt: `${id} writes.`, isolation: "worktree" }))
+    const jobs = jobsOf(await oc.callTool(owner, "agents_start", { tasks, wait: true }))
+    expect(jobs.map(({ id, state, error }) => ({ id, state, error }))).toEqual(
+      ids.map((id) => ({ id, state: "done" })),
+    )
+    for (const { id, worktree } of jobs) {
+      expect(readFileSync(join(worktree?.directory ?? "", "shared.txt"), "utf8")).toBe(`one\n${id}\n`)
+      expect(git("show", `${worktree?.branch}:shared.txt`)).toBe(`one\n${id}\n`)
+      expect(worktree).toMatchObject({ files: 1, insertions: 1, deletions: 0 })
+    }
+    expect(readFileSync(file("shared.txt"), "utf8")).toBe("one\n")
+    expect(git("status", "--porcelain", "shared.txt")).toBe("?? shared.txt\n")
+  })
+
+  test("are applied to the owner's files, uncommitted, and discarded only once it is said what is lost", async () => {
+    const owner = await oc.session()
+    writeFileSync(file("here.txt"), "one\ntwo\nthree\n")
+    git("add", "here.txt")
+    git("-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "here")
+    model.script("add a file", [
+      { type: "tool", calls: [tools.write("added.txt", "new\n")] },
+      { type: "tool", calls: [tools.edit("here.txt", "two", "2")] },
+      { type: "text", text: "added" },
+    ])
+    const tasks = [{ id: "adds", prompt: "add a file", isolation: "worktree" }]
+    const { worktree } = jobOf(await oc.callTool(owner, "agents_start", { tasks, wait: true }))
+    const said = await oc.callTool(owner, "agents_apply", { ids: ["adds"], discard: true })
+    expect(said.output).toContain("Nothing was discarded yet")
+    const applied = await oc.callTool(owner, "agents_apply", { ids: ["adds"] })
+    expect(`${applied.output}${applied.error ?? ""}`).toContain(
+      "Applied adds: 2 files, not committed: added.txt, here.txt.",
+    )
+    expect(readFileSync(file("added.txt"), "utf8")).toBe("new\n")
+    expect(readFileSync(file("here.txt"), "utf8")).toBe("one\n2\nthree\n")
+    const discarded = await oc.callTool(owner, "agents_apply", { ids: ["adds"], discard: true })
+    expect(discarded.output).toContain("Discarded adds")
+    expect(existsSync(worktree?.directory ?? "")).toBe(false)
+    expect(git("branch", "--list", worktree?.branch ?? "")).toBe("")
+    const sent = await oc.callTool(owner, "agents_send", { id: "adds", message: "go on" })
+    expect(sent.error).toContain("the worktree of adds was removed")
+  })
+
+  test("start from where another one has ended", async () => {
+    const owner = await oc.session()
+    model.script("first step", [
+      { type: "tool", calls: [tools.write("step.txt", "first\n")] },
+      { type: "text", text: "first done" },
+    ])
+    model.script(/second step/, [
+      { type: "tool", calls: [tools.edit("step.txt", "first", "second")] },
+      { type: "text", text: "second done" },
+    ])
+    const tasks = [
+      { id: "first", prompt: "first step", isolation: "worktree" },
+      { id: "second", prompt: "second step", isolation: { from: "first" } },
+    ]
+    const jobs = jobsOf(await oc.callTool(owner, "agents_start", { tasks, wait: true }))
+    const [first, second] = jobs
+    expect(second).toMatchObject({ state: "done", worktree: { base: first?.worktree?.commit } })
+    expect(git("show", `${second?.worktree?.branch}:step.txt`)).toBe("second\n")
+  })
+})

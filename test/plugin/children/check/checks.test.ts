@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest"
+import { createChecks, longestCheckMs } from "../../../../src/plugin/children/check/checks.ts"
+import type { PermissionRule } from "../../../../src/plugin/host/port.ts"
+import { newStoredJob, type StoredJob } from "../../../../src/plugin/records/stored-job.ts"
+import { jobInput } from "../../../machines/support/jobs.ts"
+
+const check = { command: "npm test && npm run lint", attempts: 2 }
+const job = jobInput({ hasToPass: check, startedBy: { message: "m", agent: "build" } })
+const input = { job, session: "ses_1", check, round: 1, answer: { id: "msg_1", at: 5_000 } }
+const never = new AbortController().signal
+
+/** What happens, in its order: what is stored, and what is run. */
+function stage({ rules = [], checking, exitCode = 0 }: Stage = {}) {
+  const happened: unknown[] = []
+  let stored: StoredJob = {
+    ...newStoredJob(job, { pid: 1, process: "", instance: "i" }),
+    ...(checking && { checking }),
+  }
+  const { runCheck } = createChecks({
+    host: {
+      agents: async () => ({
+        ok: true,
+        value: [{ name: "build", isSubagent: false, isHidden: false, rules }],
+      }),
+      ...ownerSession,
+    },
+    store: {
+      read: async () => stored,
+      saveChecking: async (_, checking) => {
+        happened.push({ stored: checking })
+        stored = { ...stored, checking }
+      },
+    },
+    directory: "/project",
+    run: async (command, { directory, limitMs }) => {
+      happened.push({ run: command, directory, limitMs })
+      return { exitCode, output: "said" }
+    },
+    now: () => 4_000,
+  })
+  return { runCheck, happened }
+}
+type Stage = { rules?: PermissionRule[]; checking?: StoredJob["checking"]; exitCode?: number }
+
+const ownerSession = {
+  session: async (id: string) => ({
+    ok: true as const,
+    value: {
+      id,
+      title: "",
+      directory: "/project",
+      isReverted: false,
+      rules: [],
+      usage: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 },
+      updatedAt: 0,
+      stored: undefined,
+    },
+  }),
+}
+
+describe("The check of an answer", () => {
+  it("is on record before it runs, and how it went before anybody is told, later than the answer whatever the clock says", async () => {
+    const { runCheck, happened } = stage({ exitCode: 1 })
+    const result = { exitCode: 1, output: "said", endedAt: 5_001 }
+    expect(await runCheck(input, never)).toEqual(result)
+    expect(happened).toEqual([
+      { stored: { answer: "msg_1", round: 1 } },
+      { run: check.command, directory: "/project", limitMs: longestCheckMs },
+      { stored: { answer: "msg_1", round: 1, result } },
+    ])
+  })
+
+  it("never runs twice: what is known is told again, and what is not known is no longer found out", async () => {
+    const result = { exitCode: 1, output: "earlier", endedAt: 6_000 }
+    const known = stage({ checking: { answer: "msg_1", round: 1, result } })
+    expect(await known.runCheck(input, never)).toEqual(result)
+    expect(known.happened).toEqual([])
+
+    const begun = stage({ checking: { answer: "msg_1", round: 1 } })
+    await expect(begun.runCheck(input, never)).rejects.toMatchObject({ kind: "check" })
+    expect(begun.happened).toEqual([])
+
+    const another = stage({ checking: { answer: "msg_0", round: 1, result } })
+    expect(await another.runCheck(input, never)).toMatchObject({ output: "said" })
+  })
+
+  it("does not run what its owner may not run by now, whichever part of the line that is", async () => {
+    const { runCheck, happened } = stage({
+      rules: [
+        { permission: "bash", pattern: "*", action: "allow" },
+        { permission: "bash", pattern: "npm run *", action: "deny" },
+      ],
+    })
+    await expect(runCheck(input, never)).rejects.toEqual({
+      kind: "check",
+      message: '"npm test && npm run lint" was not run: its owner may not run "npm run lint"',
+    })
+    expect(happened).toEqual([])
+  })
+
+  it("does not begin where nobody waits for it any more", async () => {
+    const { runCheck, happened } = stage()
+    await expect(runCheck(input, AbortSignal.abort())).rejects.toThrow()
+    expect(happened).toEqual([])
+  })
+})

@@ -1,0 +1,127 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
+import { runCommand } from "../../../../src/plugin/children/check/run-command.ts"
+import { longestTail } from "../../../../src/plugin/children/check/tail.ts"
+import { tempFolder } from "../../../support/temp-folder.ts"
+import { poll } from "../../../support/waiters.ts"
+
+const folder = tempFolder("check")
+afterAll(() => folder.remove())
+
+const run = (command: string, options: Partial<Parameters<typeof runCommand>[1]> = {}) =>
+  runCommand(command, {
+    directory: folder.path,
+    limitMs: 60_000,
+    signal: new AbortController().signal,
+    ...options,
+  })
+
+const isThere = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    // One that has ended may wait for its parent to hear of it.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
+}
+const written = (name: string) =>
+  poll(`the pid in ${name}`, async () => {
+    const path = join(folder.path, name)
+    const pid = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0
+    return pid > 0 ? pid : undefined
+  })
+
+describe("A command that is run as a check", () => {
+  it("runs in the shell, in the folder of its job, and tells its exit code and what it wrote, errors included", async () => {
+    expect(await run("pwd; echo bad >&2; exit 3")).toEqual({ exitCode: 3, output: `${folder.path}\nbad` })
+  })
+
+  it("reads an input that is over", async () => {
+    expect(await run("cat; echo end")).toEqual({ exitCode: 0, output: "end" })
+  })
+
+  it("may have quotes, dollars and several lines, and begin with a dash", async () => {
+    expect(await run(`A='x "y"'\necho "$A" $0`)).toMatchObject({ exitCode: 0, output: 'x "y" /bin/sh' })
+    expect(await run("-x")).toMatchObject({ exitCode: 127 })
+  })
+
+  it.each([
+    ["there is no such command", "no-such-command-at-all", 127],
+    ["it may not be executed", "./plain", 126],
+    ["the line cannot be read", "if then", 2],
+    ["a signal ends it", "kill -s SEGV $$", 139],
+  ])("fails as it does in any shell where %s", async (_, command, exitCode) => {
+    writeFileSync(join(folder.path, "plain"), "", { mode: 0o644 })
+    expect(await run(command)).toMatchObject({ exitCode })
+  })
+
+  it("says so where it cannot even be started", async () => {
+    await expect(run("true", { directory: join(folder.path, "gone") })).rejects.toThrow(
+      /gone.*not be started/s,
+    )
+  })
+
+  it("keeps the end of what it writes, and no more than that in memory", async () => {
+    const before = process.memoryUsage().rss
+    const { exitCode, output } = await run(
+      "yes 0123456789012345678901234567890123456789 | head -c 50000000; echo; echo last",
+    )
+    expect(exitCode).toBe(0)
+    expect(output.length).toBe(longestTail + 1)
+    expect(output).toMatch(/^….*\nlast$/s)
+    expect(process.memoryUsage().rss - before).toBeLessThan(40_000_000)
+  })
+
+  it("may write anything: what a terminal would carry out is left out, and what is no text does no harm", async () => {
+    expect((await run("printf '\\033[31mred\\033[0m \\033]0;title\\007\\000'")).output).toBe("red")
+    expect((await run("head -c 100000 /dev/urandom")).output.length).toBeLessThanOrEqual(longestTail + 1)
+    expect((await run("exec >&- 2>&-; exit 4")).exitCode).toBe(4)
+  })
+
+  it("does not know what lets one into opencode's server", async () => {
+    const env = { ...process.env, OPENCODE_SERVER_PASSWORD: "a", OPENCODE_PASSWORD: "b", OTHER: "c" }
+    expect((await run('echo "[$OPENCODE_SERVER_PASSWORD$OPENCODE_PASSWORD$OTHER]"', { env })).output).toBe(
+      "[c]",
+    )
+  })
+
+  it("takes along what it has left running in the background", async () => {
+    expect(await run("sleep 600 & echo $! > left.pid; echo done")).toEqual({ exitCode: 0, output: "done" })
+    expect(isThere(await written("left.pid"))).toBe(false)
+  })
+
+  it("does not wait for what has left its group, which goes on", async () => {
+    const { output } = await run(
+      "setsid sh -c 'echo $$ > daemon.pid; exec sleep 600' & until [ -s daemon.pid ]; do sleep 0.02; done; echo done",
+    )
+    expect(output).toBe("done")
+    const daemon = await written("daemon.pid")
+    expect(isThere(daemon)).toBe(true)
+    process.kill(daemon)
+  })
+
+  it("is ended with all that it has started where its time is up, and has no exit code then", async () => {
+    expect(await run("sleep 600 & echo $! > late.pid; echo so far; wait", { limitMs: 500 })).toEqual({
+      output: "so far",
+    })
+    expect(isThere(await written("late.pid"))).toBe(false)
+  })
+
+  it("is ended where nobody waits for it any more, even if it does not want to", async () => {
+    const cancel = new AbortController()
+    const running = run("trap '' TERM; echo $$ > stubborn.pid; while :; do sleep 1; done", {
+      signal: cancel.signal,
+    })
+    const pid = await written("stubborn.pid")
+    cancel.abort()
+    await expect(running).rejects.toThrow()
+    expect(isThere(pid)).toBe(false)
+  })
+
+  it("is not begun where nobody waits for it in the first place", async () => {
+    await expect(run("touch begun", { signal: AbortSignal.abort() })).rejects.toThrow()
+    expect(existsSync(join(folder.path, "begun"))).toBe(false)
+  })
+})
