@@ -17,7 +17,7 @@ export type IsolationOptions = {
   host: Pick<Host, "session">
   records: Pick<Records, "of">
   /** Default: those of this user, in the folder where they are kept. */
-  worktrees?: Worktrees
+  worktrees?: Worktrees | undefined
 }
 
 /** The worktrees of an opencode's jobs. All that reject do so with an error that says what was wrong and what to do. */
