@@ -85,8 +85,7 @@ const scenarios: Record<string, Scenario> = {
       "lib/parse.js": "slow\n",
     },
     answer({ text }, tools) {
-      const [, way] = /twice as fast with (.+?)\./.exec(text) ?? []
-      if (way === undefined) return "it gets no faster"
+      const [, way = ""] = /twice as fast with (.+?)\./.exec(text) ?? []
       const content = way === "a scanner by hand" ? "fast\n" : `slow, with ${way}\n`
       return { type: "tool", calls: [tools.write("lib/parse.js", content)] }
     },
@@ -100,7 +99,7 @@ const scenarios: Record<string, Scenario> = {
         "try.5": "failed",
       })
       const attempts = (started ? jobsOf(started) : []).filter(({ id }) => id !== "try")
-      expect(attempts.map(({ check }) => check?.rounds)).toEqual([2, 2, 1, 2, 2])
+      expect(attempts.map(({ check }) => check?.rounds)).toEqual([1, 1, 1, 1, 1])
       expect(applied?.output).toContain("Applied try.3: 1 file, not committed: lib/parse.js.")
       expect(said?.output).toContain("Nothing was discarded yet.")
       expect(said?.output.match(/^try\.\d/gm)).toEqual(["try.1", "try.2", "try.4", "try.5"])
