@@ -1,7 +1,7 @@
+import { changeWords, overlapWords, shortCommit } from "../../machines/changes.ts"
 import { clockTime, duration, timeOf } from "../../machines/durations.ts"
 import { providerOf } from "../../machines/limits.ts"
 import { hasEnded, type JobError, type JobPhase, type JobRecord } from "../../machines/record.ts"
-import { changeWords, overlapWords, shortCommit } from "../../shown/worktree.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
 import type { JobWithText, TextOf } from "./texts.ts"
 

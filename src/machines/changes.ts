@@ -1,5 +1,5 @@
-import type { Worktree } from "../machines/record.ts"
 import { beginning, oneLine } from "../util/plain.ts"
+import type { Worktree } from "./record.ts"
 
 /** Jobs that are named as having changed the same files, and files of each; what is beyond is counted. */
 const mostJobs = 3
