@@ -89,11 +89,22 @@ export function createProduct(settings: ProductOptions): Product {
     else unseen.push(problem)
   }
 
+  async function endInterruptedApply(): Promise<void> {
+    try {
+      const recovered = await parts.isolation.recover(directory)
+      if (recovered.type === "nothing") return
+      void log("info", `an agents_apply that was interrupted has been ${recovered.type}`)
+    } catch (error) {
+      void log("warn", `an agents_apply that was interrupted could not be ended: ${wordsOf(error)}`)
+    }
+  }
+
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
     void log("info", loadedLine(options))
     host.problems.subscribe(tell)
     void parts.recovery.everybody()
+    void endInterruptedApply()
     void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
   }, 0)
 

@@ -5,7 +5,9 @@ import type { JobRecord, Worktree } from "../../machines/record.ts"
 import type { Host } from "../host/port.ts"
 import type { Prepared } from "../worktrees/apply/apply.ts"
 import type { Work } from "../worktrees/apply/plan.ts"
+import type { Recovered } from "../worktrees/apply/recover.ts"
 import type { Discard } from "../worktrees/discard.ts"
+import { isClean } from "../worktrees/holdings.ts"
 import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 
 /** A worktree whose job's work is all committed on its branch. */
@@ -39,16 +41,23 @@ export class Isolation {
     return { directory: made.directory, branch, base }
   }
 
+  /** Removes a worktree whose job could not begin after all. One in which somebody has worked stays. */
+  async giveUp({ owner }: Pick<JobInput, "owner">, { directory }: Worktree): Promise<void> {
+    const { loss, remove } = await this.#worktrees.prepareDiscard({ directory, owner })
+    if (isClean(loss)) await remove()
+  }
+
   /**
-   * Has a job start from where another one has ended, if that is what it is to start from and nobody has worked in its
-   * worktree yet.
+   * Before a child is asked: nobody removes its worktree meanwhile. Has its job start from where another one has ended,
+   * if that is what it is to start from and nobody has worked in its worktree yet.
    */
-  async startFrom(
+  async enter(
     job: Pick<JobInput, "owner" | "isolation" | "worktree">,
     signal: AbortSignal,
   ): Promise<Worktree> {
     const { worktree, isolation, owner } = job
     if (!worktree) throw new Error("it has no worktree of its own: start it as a new job")
+    await this.#worktrees.enter(worktree.directory)
     if (typeof isolation !== "object") return worktree
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
     if (!other?.worktree)
@@ -102,6 +111,11 @@ export class Isolation {
 
   prepareDiscard({ owner }: Pick<JobRecord, "owner">, { directory }: Worktree): Promise<Discard> {
     return this.#worktrees.prepareDiscard({ directory, owner })
+  }
+
+  /** Ends an apply to the files of this directory that a crash has interrupted. */
+  recover(directory: string): Promise<Recovered> {
+    return this.#worktrees.recover(directory)
   }
 
   /** Removes worktrees that hold nothing and whose owner is gone. */

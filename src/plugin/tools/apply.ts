@@ -19,7 +19,7 @@ export function applyTool() {
     const records = known.filter(({ isGroup }) => !isGroup)
     const refused = [
       ...unknown.map((id) => ({ id, reason: `there is no job "${id}"; agents_status shows all` })),
-      ...records.flatMap(refusedAtOnce),
+      ...known.flatMap(refusedAtOnce),
     ]
     if (refused.length > 0) return refusal(records, refused, isDiscard)
     const isolated: Isolated[] = []
@@ -37,11 +37,12 @@ export function applyTool() {
 type Refused = { id: string; reason: string }
 
 function refusedAtOnce(record: JobRecord): Refused[] {
-  const { id, worktree } = record
-  if (!worktree)
-    return [{ id, reason: "it has no worktree of its own: what it did is in the project already" }]
+  const { id, worktree, isGroup, session } = record
   if (!hasEnded(record)) return [{ id, reason: "it is still at work: wait for it or cancel it" }]
-  return []
+  // Its jobs stand for themselves.
+  if (isGroup || worktree) return []
+  if (session === "") return [{ id, reason: "it never began, so it has done nothing: start it as a new job" }]
+  return [{ id, reason: "it has no worktree of its own: what it did is in the project already" }]
 }
 
 function refusal(records: JobRecord[], refused: readonly Refused[], isDiscard: boolean): ToolAnswer {

@@ -36,7 +36,7 @@ export type Worktrees = {
   /** What applying jobs to where an owner works would do, and the means to do it. */
   prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
   /** Ends an apply that a crash has interrupted there; any other call of `prepareApply` does too. */
-  recover(directory: string, call?: Call): Promise<Recovered>
+  recover(directory: string): Promise<Recovered>
   /** What removing a worktree of this owner would lose, and the means to do it. */
   prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
   /** All that there are, of all repositories. */
@@ -103,7 +103,7 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       }),
     list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
     tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
-    recover: (directory, call) => inWords(() => recoverAt(git, at, directory, call)),
+    recover: (directory) => inWords(async () => recoverAt(await findFolder(at), directory)),
   }
 }
 
