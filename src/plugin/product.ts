@@ -89,7 +89,10 @@ export function createProduct(settings: ProductOptions): Product {
     else unseen.push(problem)
   }
 
-  async function endInterruptedApply(): Promise<void> {
+  /** What opencode loads for a child leaves that to the instance that started it. */
+  async function lookAfterWorktrees(): Promise<void> {
+    if (parts.isolation.isChilds(directory)) return
+    void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
     try {
       const recovered = await parts.isolation.recover(directory)
       if (recovered.type === "nothing") return
@@ -104,8 +107,7 @@ export function createProduct(settings: ProductOptions): Product {
     void log("info", loadedLine(options))
     host.problems.subscribe(tell)
     void parts.recovery.everybody()
-    void endInterruptedApply()
-    void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
+    void lookAfterWorktrees()
   }, 0)
 
   return {

@@ -75,7 +75,12 @@ describeBoth("agents_apply", ({ open, generation, tools }) => {
           { type: "tool", calls: [tools.write(`${item}.txt`, item)] },
           { type: "text", text: "painted" },
         ])
-      const tasks = [{ id: "paint", prompt: "paint {{item}}", each: ["red", "blue"], isolation: "worktree" }]
+      model.on("find colours", { type: "text", text: '["red", "blue"]' })
+      const schema = { type: "array", items: { type: "string" } }
+      const tasks = [
+        { id: "find", prompt: "find colours", schema },
+        { id: "paint", prompt: "paint {{item}}", each: { from: "find" }, isolation: "worktree" },
+      ]
       await oc.callTool(owner, "agents_start", { tasks, wait: true })
       expect((await apply(owner, "paint")).output).toContain("Applied paint.1, paint.2: 2 files")
       expect([read("red.txt"), read("blue.txt")]).toEqual(["red", "blue"])

@@ -37,7 +37,10 @@ describeBoth("What a job has done in its worktree", ({ open, tools }) => {
     for (const item of ["red", "blue"]) works(`paint ${item}`, `echo ${item} > paint.txt`, over)
     const task = isolated("paint", "paint {{item}}", { each: ["red", "blue"] })
     const jobs = jobsOf(await oc.callTool(owner, "agents_start", { tasks: [task], wait: true }))
-    expect(jobs.map(({ worktree }) => git("show", `${worktree?.commit}:paint.txt`))).toEqual(["red\n", "blue\n"])
+    expect(jobs.map(({ worktree }) => git("show", `${worktree?.commit}:paint.txt`))).toEqual([
+      "red\n",
+      "blue\n",
+    ])
     expect(jobs.map(({ worktree }) => worktree?.overlaps)).toContainEqual([
       { job: expect.stringMatching(/^paint\.[12]$/), files: ["paint.txt"] },
     ])
@@ -78,11 +81,16 @@ describeBoth("What a job has done in its worktree", ({ open, tools }) => {
 
     test("when its budget is spent", async () => {
       const owner = await oc.session()
-      model.script(({ text }) => text === "half c", [
-        { type: "tool", calls: [tools.shell("echo half > half.txt")], tokens: { input: 900, output: 200 } },
-        held("half").reply,
-      ])
-      const { state, error, worktree } = await run(owner, isolated("a", "half c"), { budget: { tokens: 1_000 } })
+      model.script(
+        ({ text }) => text === "half c",
+        [
+          { type: "tool", calls: [tools.shell("echo half > half.txt")], tokens: { input: 900, output: 200 } },
+          held("half").reply,
+        ],
+      )
+      const { state, error, worktree } = await run(owner, isolated("a", "half c"), {
+        budget: { tokens: 1_000 },
+      })
       expect([state, error?.kind, sealed(worktree)]).toEqual(["cancelled", "budget", "half\n"])
     })
 
@@ -103,7 +111,10 @@ describeBoth("What a job has done in its worktree", ({ open, tools }) => {
       { type: "error", status: 401, body: { error: { message: "Invalid API key" } } },
     ])
     model.on(isAsked("m2"), over)
-    const { attempts, state, worktree } = await run(owner, isolated("a", "move on", { model: ["fake/m1", "fake/m2"] }))
+    const { attempts, state, worktree } = await run(
+      owner,
+      isolated("a", "move on", { model: ["fake/m1", "fake/m2"] }),
+    )
     expect([state, attempts?.length]).toEqual(["done", 1])
     expect(git("show", `${worktree?.commit}:moved.txt`)).toBe("by m1\n")
   })
@@ -189,9 +200,9 @@ describeBoth("What a job has done in its worktree", ({ open, tools }) => {
 
     test("in a bare repository", async () => {
       git("config", "core.bare", "true")
-      await refused("is a bare repository, which has no files to work on; start opencode in a working tree").finally(
-        () => git("config", "core.bare", "false"),
-      )
+      await refused(
+        "is a bare repository, which has no files to work on; start opencode in a working tree",
+      ).finally(() => git("config", "core.bare", "false"))
     })
 
     test("with submodules", async () => {
@@ -214,7 +225,9 @@ describeBoth("What a job has done in its worktree", ({ open, tools }) => {
     test("before the first commit", async () => {
       const head = git("symbolic-ref", "HEAD").trim()
       git("symbolic-ref", "HEAD", "refs/heads/unborn")
-      await refused("has no commit yet; commit something first").finally(() => git("symbolic-ref", "HEAD", head))
+      await refused("has no commit yet; commit something first").finally(() =>
+        git("symbolic-ref", "HEAD", head),
+      )
     })
 
     test("where there is no repository, or no longer", async () => {

@@ -25,7 +25,6 @@ describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
   })
 
   const git = (...args: string[]) => execFileSync("git", args, { cwd: oc.project, encoding: "utf8" })
-  const worktrees = () => join(oc.home, ".local", "share", "opencode-troupe", "worktrees")
   const file = (name: string) => join(oc.project, name)
   const isSound = () => git("fsck", "--full", "--no-dangling")
 
@@ -55,7 +54,9 @@ describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
     const job = jobOf(await oc.callTool(owner, "agents_wait", {}))
     expect(job).toMatchObject({ state: "done", worktree: { ...worktree, files: 1 } })
     expect(git("show", `${worktree.branch}:early.txt`)).toBe("goes\n")
-    expect((await oc.callTool(owner, "agents_apply", { ids: ["goes"] })).output).toContain("Applied goes: 1 file")
+    expect((await oc.callTool(owner, "agents_apply", { ids: ["goes"] })).output).toContain(
+      "Applied goes: 1 file",
+    )
     expect(readFileSync(file("early.txt"), "utf8")).toBe("goes\n")
     expect(isSound()).toBe("")
   })
@@ -63,7 +64,10 @@ describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
   test("undo or finish an agents_apply that was cut off, as soon as the plugin is loaded again", async () => {
     const owner = await oc.session()
     model.script("write many.", [
-      { type: "tool", calls: [tools.shell(`mkdir many; for i in $(seq ${many}); do echo $i > many/$i; done`)] },
+      {
+        type: "tool",
+        calls: [tools.shell(`mkdir many; for i in $(seq ${many}); do echo $i > many/$i; done`)],
+      },
       { type: "text", text: "wrote them" },
     ])
     const tasks = [{ id: "many", prompt: "write many.", isolation: "worktree" }]
@@ -75,7 +79,11 @@ describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
     await oc.restart()
     await oc.session()
     await poll("the end of what was cut off", async () => [0, many].includes(written()) || undefined)
-    expect(git("status", "--porcelain").split("\n").filter((line) => line.includes("troupe"))).toEqual([])
+    expect(
+      git("status", "--porcelain")
+        .split("\n")
+        .filter((line) => line.includes("troupe")),
+    ).toEqual([])
     await oc.callTool(owner, "agents_apply", { ids: ["many"] })
     expect(written()).toBe(many)
     expect(readFileSync(file(`many/${many}`), "utf8")).toBe(`${many}\n`)
@@ -99,7 +107,11 @@ describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
     await recordOf(oc, owner, "fails", ({ state }) => state === "failed")
     await poll("the end of the clean one", async () => !existsSync(tidied?.directory ?? "") || undefined)
     expect(git("branch", "--list", tidied?.branch ?? "")).toBe("")
-    expect([kept, holding, worktree].map((each) => existsSync(each?.directory ?? ""))).toEqual([true, true, true])
+    expect([kept, holding, worktree].map((each) => existsSync(each?.directory ?? ""))).toEqual([
+      true,
+      true,
+      true,
+    ])
     expect(readFileSync(join(holding.directory, "held.txt"), "utf8")).toBe("holds\n")
     const status = await oc.callTool(owner, "agents_status", { ids: ["fails"] })
     expect(jobOf(status)).toMatchObject({ session, state: "failed", error: { kind: "interrupted" } })

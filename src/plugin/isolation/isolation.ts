@@ -113,6 +113,11 @@ export class Isolation {
     return this.#worktrees.prepareDiscard({ directory, owner })
   }
 
+  /** Whether a directory is none of a person's but that of a child. */
+  isChilds(directory: string): boolean {
+    return this.#worktrees.has(directory)
+  }
+
   /** Ends an apply to the files of this directory that a crash has interrupted. */
   recover(directory: string): Promise<Recovered> {
     return this.#worktrees.recover(directory)

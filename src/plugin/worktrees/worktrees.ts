@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs"
 import { resolve } from "node:path"
 import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
 import type { Recovered } from "./apply/recover.ts"
@@ -20,6 +21,8 @@ import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
  */
 export type Worktrees = {
   make(request: MakeRequest): Promise<MadeWorktree>
+  /** Whether a directory, with its real path, is in one of them, or was. */
+  has(directory: string): boolean
   /**
    * Says that a job of this process goes on in a worktree, which another process may have made. Whoever tidies takes it
    * for used as long as this process runs.
@@ -62,6 +65,13 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
   }
 
   return {
+    has(directory) {
+      try {
+        return rootOf(realpathSync(at), directory) !== ""
+      } catch {
+        return false
+      }
+    },
     make: (request) => inWords(() => makeWorktree(git, at, request)),
     enter: (directory) =>
       inWords(async () => {

@@ -64,6 +64,15 @@ describe("At a start, of the worktrees that earlier opencodes have left,", () =>
   })
 })
 
+it("Where a child works is told from where a person does", async () => {
+  const repo = testRepository()
+  const { isolation, make } = isolationIn(repo)
+  expect(isolation.isChilds(repo.path)).toBe(false)
+  const { directory } = await make("a")
+  const places = [directory, join(directory, "below"), repo.path, join(repo.folder, "..")]
+  expect(places.map((each) => isolation.isChilds(each))).toEqual([true, true, false, false])
+})
+
 describe("The worktree of a job that could not begin", () => {
   it("goes with its branch", async () => {
     const repo = testRepository()

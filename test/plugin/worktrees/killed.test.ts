@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { isDeep } from "../../support/depth.ts"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
+import { isDeep } from "../../support/depth.ts"
 import { type Killed, killedRuns } from "./support/killed.ts"
 import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
 
@@ -192,7 +192,11 @@ describe("kill -9", () => {
 it("An apply that was cut off is ended from any folder of the project, without git", async () => {
   const repo = testRepository()
   repo.commit({ "a.txt": "1\n", "b.txt": "1\n", "below/c.txt": "1\n" })
-  const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner: "ses_owner", job: "a" })
+  const { directory, base } = await repo.worktrees.make({
+    directory: repo.path,
+    owner: "ses_owner",
+    job: "a",
+  })
   writeAll(directory, { "a.txt": "2\n", "b.txt": "2\n" })
   const { commit } = await repo.worktrees.seal(directory, "the end")
   const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
