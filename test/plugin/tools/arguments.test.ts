@@ -36,12 +36,12 @@ describe("What the model sees of", () => {
             required: ["prompt"],
             properties: {
               prompt: { type: "string", description: "All it needs: it cannot see this conversation" },
-              id: { type: "string", description: "Short name" },
+              id: { type: "string" },
               description: { type: "string", description: "3-5 words" },
-              agent: { type: "string", description: "Default general" },
+              agent: { type: "string" },
               model: {
                 anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
-                description: "provider/model[#variant], or a list: the later are fallbacks",
+                description: "provider/model[#variant]; a list: with fallbacks",
               },
               timeout: seconds,
               needs: {
@@ -56,8 +56,7 @@ describe("What the model sees of", () => {
                     },
                   ],
                 },
-                description:
-                  "Start after these, with their results at {{id}} or before the prompt. on ended: even if they fail",
+                description: "Start after these, with their results (at {{id}}). on ended: even if they fail",
               },
               each: {
                 anyOf: [
@@ -68,17 +67,22 @@ describe("What the model sees of", () => {
                     required: ["from"],
                   },
                 ],
-                description:
-                  "One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list",
+                description: "One job per item ({{item}}). from: a job with schema; path: of its list",
               },
               schema: { type: "object", description: "JSON Schema of its result" },
               check: {
                 type: "object",
                 properties: { command: { type: "string" }, attempts: { type: "integer" } },
                 required: ["command"],
-                description: "Must exit with 0 before it is done; else its output goes back, attempts times",
+                description: "Must exit with 0; else its output goes back, attempts times",
               },
-              isolation: { type: "string", const: "worktree", description: "A git worktree of its own" },
+              isolation: {
+                anyOf: [
+                  { type: "string", const: "worktree" },
+                  { type: "object", properties: { from: { type: "string" } }, required: ["from"] },
+                ],
+                description: "Own git worktree; from: as that job ended",
+              },
             },
           },
         },
@@ -105,6 +109,11 @@ describe("What the model sees of", () => {
     ],
     ["agents_cancel", { ids: optionalIds, all: { type: "boolean" }, reason: { type: "string" } }, undefined],
     ["agents_send", { id: { type: "string" }, message: { type: "string" } }, ["id", "message"]],
+    [
+      "agents_apply",
+      { ids: optionalIds, discard: { type: "boolean", description: "Remove worktrees instead" } },
+      ["ids"],
+    ],
   ])("%s's arguments", (name, properties, required) => {
     expect(shownOf(name)).toEqual({ type: "object", properties, ...(required && { required }) })
   })
