@@ -102,21 +102,18 @@ describeBoth("What a job has done in its worktree", ({ open, tools }) => {
     })
   })
 
-  test("goes with it to the next model", async () => {
+  test("is done in the same one where another model takes over", async () => {
     const owner = await oc.session()
     const isAsked = (name: string) => (request: { text: string; model: string }) =>
       request.text.includes("move on") && request.model === name
-    model.script(isAsked("m1"), [
-      { type: "tool", calls: [tools.write("moved.txt", "by m1\n")] },
-      { type: "error", status: 401, body: { error: { message: "Invalid API key" } } },
-    ])
-    model.on(isAsked("m2"), over)
-    const { attempts, state, worktree } = await run(
-      owner,
-      isolated("a", "move on", { model: ["fake/m1", "fake/m2"] }),
-    )
-    expect([state, attempts?.length]).toEqual(["done", 1])
-    expect(git("show", `${worktree?.commit}:moved.txt`)).toBe("by m1\n")
+    model.on(isAsked("m1"), { type: "error", status: 401, body: { error: { message: "Invalid API key" } } })
+    model.script(isAsked("m2"), [{ type: "tool", calls: [tools.write("moved.txt", "by m2\n")] }, over])
+    const before = branches()
+    const task = isolated("a", "move on", { model: ["fake/m1", "fake/m2"] })
+    const { attempts, state, error, worktree } = await run(owner, task)
+    expect({ state, error, left: attempts?.length }).toEqual({ state: "done", left: 1 })
+    expect(git("show", `${worktree?.commit}:moved.txt`)).toBe("by m2\n")
+    expect(branches()).toBe(before + 1)
   })
 
   test("is what others start from, two levels deep", async () => {
@@ -146,6 +143,7 @@ describeBoth("What a job has done in its worktree", ({ open, tools }) => {
     ]
     const [, next, saves] = jobsOf(await oc.callTool(owner, "agents_start", { tasks, wait: true }))
     expect(next).toMatchObject({ state: "failed", error: { kind: "dependency" } })
+    expect(saves).toMatchObject({ state: "done" })
     expect(git("show", `${saves?.worktree?.commit}:wrong.txt`)).toBe("wrong\nsaved\n")
   })
 

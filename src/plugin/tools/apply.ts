@@ -38,11 +38,13 @@ type Refused = { id: string; reason: string }
 
 function refusedAtOnce(record: JobRecord): Refused[] {
   const { id, worktree, isGroup, session } = record
+  // The jobs of a group stand for themselves.
+  const isWithout = !worktree && !isGroup
+  if (isWithout && session !== "")
+    return [{ id, reason: "it has no worktree of its own: what it did is in the project already" }]
   if (!hasEnded(record)) return [{ id, reason: "it is still at work: wait for it or cancel it" }]
-  // Its jobs stand for themselves.
-  if (isGroup || worktree) return []
-  if (session === "") return [{ id, reason: "it never began, so it has done nothing: start it as a new job" }]
-  return [{ id, reason: "it has no worktree of its own: what it did is in the project already" }]
+  if (isWithout) return [{ id, reason: "it never began, so it has done nothing: start it as a new job" }]
+  return []
 }
 
 function refusal(records: JobRecord[], refused: readonly Refused[], isDiscard: boolean): ToolAnswer {
