@@ -90,12 +90,25 @@ export function createProduct(settings: ProductOptions): Product {
     else unseen.push(problem)
   }
 
+  /** What opencode loads for a child leaves that to the instance that started it. */
+  async function lookAfterWorktrees(): Promise<void> {
+    if (parts.isolation.isChilds(directory)) return
+    void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
+    try {
+      const recovered = await parts.isolation.recover(directory)
+      if (recovered.type === "nothing") return
+      void log("info", `an agents_apply that was interrupted has been ${recovered.type}`)
+    } catch (error) {
+      void log("warn", `an agents_apply that was interrupted could not be ended: ${wordsOf(error)}`)
+    }
+  }
+
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
     void log("info", loadedLine(options))
     host.problems.subscribe(tell)
     void parts.recovery.everybody()
-    void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
+    void lookAfterWorktrees()
   }, 0)
 
   return {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
@@ -189,12 +190,16 @@ describeBoth(
     })
 
     test("is refused an agent that is not there, by name, and never works at its owner's instead", async () => {
+      const branches = () =>
+        execFileSync("git", ["branch", "--list", "troupe/*"], { cwd: oc.project, encoding: "utf8" })
+      const before = branches()
       const owner = await oc.session()
       const tasks = [{ id: "a", prompt: "be local", agent: "local", isolation: "worktree" }]
       const { output, metadata } = await oc.callTool(owner, "agents_start", { tasks })
       expect(output).toContain('there is no agent "local" in its worktree')
       expect(jobOf({ metadata })).toMatchObject({ state: "failed", error: { kind: "isolation" } })
       expect(model.requests.some(({ text }) => text.includes("be local"))).toBe(false)
+      expect(branches()).toBe(before)
     })
   },
 )

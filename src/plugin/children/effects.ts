@@ -43,7 +43,7 @@ export type EffectsOptions = {
   /** See `createChecks`. */
   runCheck: Effects["runCheck"]
   records: Pick<Records, "get" | "of">
-  isolation: Pick<Isolation, "make" | "startFrom" | "seal">
+  isolation: Pick<Isolation, "make" | "giveUp" | "enter" | "seal">
   /** What one does that stands for the items that another job finds, in place of a prompt. */
   runItems: Effects["promptChild"]
   /** Shows the person what they should know. */
@@ -181,10 +181,27 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     }
   }
 
-  async function open(given: JobInput, signal: AbortSignal): Promise<Opened> {
-    const left = await leftBy(given)
-    const worktree = given.worktree ?? (given.isolation && (await isolate(given, signal)))
-    const job = { ...given, worktree }
+  /** What a job that could not begin has left is nobody's: no record names it. */
+  async function open(job: JobInput, signal: AbortSignal): Promise<Opened> {
+    if (job.worktree || !job.isolation) return openIn(job, signal)
+    const worktree = await isolate(job, signal)
+    const giveUp = () =>
+      isolation.giveUp(job, worktree).catch((thrown) => {
+        void host.log("warn", `could not remove ${worktree.directory}: ${wordsOf(thrown)}`)
+      })
+    try {
+      const opened = await openIn({ ...job, worktree }, signal)
+      if (isUnwanted(job, signal)) await giveUp()
+      return opened
+    } catch (thrown) {
+      await giveUp()
+      throw thrown
+    }
+  }
+
+  async function openIn(job: JobInput, signal: AbortSignal): Promise<Opened> {
+    const { worktree } = job
+    const left = await leftBy(job)
     const rules = [...(job.rules ?? []), ...(job.mayStartJobs ? [] : hidden(jobTools))]
     const { message = "", call, agent = "" } = job.startedBy ?? {}
     const session = await host.createSession({
@@ -201,12 +218,16 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     })
     if (!session.ok) throw failure("create", session.error)
     const { id } = session.value
-    const record = records.get(job.owner, job.id)
-    // Nobody would ever look at the session of a job that has failed meanwhile.
-    if (signal.aborted && record && (hasEnded(record) || record.phase === "stopping"))
-      await insist(`remove ${id}`, () => host.deleteSession(id))
+    // Nobody would ever look at it.
+    if (isUnwanted(job, signal)) await insist(`remove ${id}`, () => host.deleteSession(id))
     else if (left) store.markMoved(left.id, id)
     return { session: id, worktree }
+  }
+
+  /** Whether a job has failed meanwhile. */
+  function isUnwanted({ owner, id }: JobInput, signal: AbortSignal): boolean {
+    const record = records.get(owner, id)
+    return signal.aborted && record !== undefined && (hasEnded(record) || record.phase === "stopping")
   }
 
   async function isolate(job: JobInput, signal: AbortSignal): Promise<Worktree> {
@@ -219,7 +240,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
   async function inWorktree(child: ChildInput, signal: AbortSignal): Promise<ChildInput> {
     if (!child.job.worktree) return child
     try {
-      return { ...child, job: { ...child.job, worktree: await isolation.startFrom(child.job, signal) } }
+      return { ...child, job: { ...child.job, worktree: await isolation.enter(child.job, signal) } }
     } catch (thrown) {
       throw failure("isolation", { message: wordsOf(thrown) })
     }

@@ -5,9 +5,11 @@ import type { JobRecord, Worktree } from "../../machines/record.ts"
 import type { Host } from "../host/port.ts"
 import type { Prepared } from "../worktrees/apply/apply.ts"
 import type { Work } from "../worktrees/apply/plan.ts"
+import type { Recovered } from "../worktrees/apply/recover.ts"
 import type { FileDiff } from "../worktrees/diff.ts"
 import type { Discard } from "../worktrees/discard.ts"
 import { WorktreeError } from "../worktrees/errors.ts"
+import { isClean } from "../worktrees/holdings.ts"
 import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 
 /** A worktree whose job's work is all committed on its branch. */
@@ -41,11 +43,17 @@ export class Isolation {
     return { directory: made.directory, branch, base }
   }
 
+  /** Removes a worktree whose job could not begin after all. One in which somebody has worked stays. */
+  async giveUp({ owner }: Pick<JobInput, "owner">, { directory }: Worktree): Promise<void> {
+    const { loss, remove } = await this.#worktrees.prepareDiscard({ directory, owner })
+    if (isClean(loss)) await remove()
+  }
+
   /**
-   * Has a job start from where another one has ended, if that is what it is to start from and nobody has worked in its
-   * worktree yet.
+   * Before a child is asked: nobody removes its worktree meanwhile. Has its job start from where another one has ended,
+   * if that is what it is to start from and nobody has worked in its worktree yet.
    */
-  async startFrom(
+  async enter(
     job: Pick<JobInput, "owner" | "isolation" | "worktree">,
     signal: AbortSignal,
   ): Promise<Worktree> {
@@ -116,6 +124,16 @@ export class Isolation {
 
   prepareDiscard({ owner }: Pick<JobRecord, "owner">, { directory }: Worktree): Promise<Discard> {
     return this.#worktrees.prepareDiscard({ directory, owner })
+  }
+
+  /** Whether a directory is none of a person's but that of a child. */
+  isChilds(directory: string): boolean {
+    return this.#worktrees.has(directory)
+  }
+
+  /** Ends an apply to the files of this directory that a crash has interrupted. */
+  recover(directory: string): Promise<Recovered> {
+    return this.#worktrees.recover(directory)
   }
 
   /** Removes worktrees that hold nothing and whose owner is gone. */

@@ -19,7 +19,7 @@ export function applyTool() {
     const records = known.filter(({ isGroup }) => !isGroup)
     const refused = [
       ...unknown.map((id) => ({ id, reason: `there is no job "${id}"; agents_status shows all` })),
-      ...records.flatMap(refusedAtOnce),
+      ...known.flatMap(refusedAtOnce),
     ]
     if (refused.length > 0) return refusal(records, refused, isDiscard)
     const isolated: Isolated[] = []
@@ -37,10 +37,13 @@ export function applyTool() {
 type Refused = { id: string; reason: string }
 
 function refusedAtOnce(record: JobRecord): Refused[] {
-  const { id, worktree } = record
-  if (!worktree)
+  const { id, worktree, isGroup, session } = record
+  // The jobs of a group stand for themselves.
+  const isWithout = !worktree && !isGroup
+  if (isWithout && session !== "")
     return [{ id, reason: "it has no worktree of its own: what it did is in the project already" }]
   if (!hasEnded(record)) return [{ id, reason: "it is still at work: wait for it or cancel it" }]
+  if (isWithout) return [{ id, reason: "it never began, so it has done nothing: start it as a new job" }]
   return []
 }
 

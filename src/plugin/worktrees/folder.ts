@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto"
-import { chmod, lstat, mkdir, realpath, writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { chmod, lstat, mkdir, readdir, realpath, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
-import { isAbsolute, join, relative, sep } from "node:path"
+import { dirname, isAbsolute, join, relative, sep } from "node:path"
 import { worktreesCommand } from "./command.ts"
 import { codeOf, WorktreeError } from "./errors.ts"
 
@@ -18,6 +19,20 @@ export const folderOf = (folder: string, commonDir: string): string => join(fold
 /** Where an apply to a working tree keeps what it needs: beside the worktrees, none of which is called so. */
 export const applyFolderOf = (ours: string, project: string): string =>
   join(ours, notWorktrees.applying, nameOf(project))
+
+/**
+ * Of applies to any working tree that a directory is in: those that have left something, the innermost first.
+ * @param directory with its real path
+ */
+export async function applyFoldersFor(folder: string, directory: string): Promise<string[]> {
+  const repositories = await readdir(folder).catch(() => [])
+  const projects = [directory]
+  for (let above = dirname(directory); above !== projects.at(-1); above = dirname(above)) projects.push(above)
+  const folders = projects.flatMap((project) =>
+    repositories.map((repository) => applyFolderOf(join(folder, repository), project)),
+  )
+  return folders.filter((each) => existsSync(each))
+}
 
 export const scratchOf = (ours: string): string => join(ours, notWorktrees.scratch)
 

@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs"
 import { resolve } from "node:path"
 import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
 import type { Recovered } from "./apply/recover.ts"
@@ -21,6 +22,8 @@ import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
  */
 export type Worktrees = {
   make(request: MakeRequest): Promise<MadeWorktree>
+  /** Whether a directory, with its real path, is in one of them, or was. */
+  has(directory: string): boolean
   /**
    * Says that a job of this process goes on in a worktree, which another process may have made. Whoever tidies takes it
    * for used as long as this process runs.
@@ -39,7 +42,7 @@ export type Worktrees = {
   /** What applying jobs to where an owner works would do, and the means to do it. */
   prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
   /** Ends an apply that a crash has interrupted there; any other call of `prepareApply` does too. */
-  recover(directory: string, call?: Call): Promise<Recovered>
+  recover(directory: string): Promise<Recovered>
   /** What removing a worktree of this owner would lose, and the means to do it. */
   prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
   /** All that there are, of all repositories. */
@@ -65,6 +68,13 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
   }
 
   return {
+    has(directory) {
+      try {
+        return rootOf(realpathSync(at), directory) !== ""
+      } catch {
+        return false
+      }
+    },
     make: (request) => inWords(() => makeWorktree(git, at, request)),
     enter: (directory) =>
       inWords(async () => {
@@ -107,7 +117,7 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       }),
     list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
     tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
-    recover: (directory, call) => inWords(() => recoverAt(git, at, directory, call)),
+    recover: (directory) => inWords(async () => recoverAt(await findFolder(at), directory)),
   }
 }
 

@@ -29,8 +29,10 @@ export function isolatedServices(
     return directory
   }
 
+  const answered = new Set<unknown>()
+  /** What its child is asked and has not answered. */
   const promptOf = (id: string) =>
-    services.host.prompts.findLast(({ prompt }) => prompt.session === recordOf(id)?.session)
+    services.host.prompts.find((each) => each.prompt.session === recordOf(id)?.session && !answered.has(each))
 
   return {
     ...services,
@@ -47,7 +49,9 @@ export function isolatedServices(
     async finish(id: string, files: Record<string, string> = {}, text = "done"): Promise<void> {
       await gitDone(() => promptOf(id) !== undefined)
       writeAll(directoryOf(id), files)
-      promptOf(id)?.answer(text)
+      const asked = promptOf(id)
+      answered.add(asked)
+      asked?.answer(text)
       await gitDone(() => ["done", "failed"].includes(recordOf(id)?.state ?? ""))
       await settled()
     },

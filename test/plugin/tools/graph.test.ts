@@ -111,6 +111,17 @@ describe("A task that needs others", () => {
     expect(textFor("b")).toContain('job="a" state="cancelled" reason="cancelled by its owner: no \\"use\\""')
   })
 
+  it("may start from where one ends that it needs however that ends", async () => {
+    const { start, troupe } = services()
+    await start(
+      task("a", { isolation: "worktree" }),
+      task("b", { isolation: { from: "a" } }),
+      task("c", { isolation: { from: "a" }, needs: [{ id: "a", on: "ended" }] }),
+    )
+    const needs = (id: string) => troupe.records.get("owner", id)?.needs
+    expect([needs("b"), needs("c")]).toEqual([[{ id: "a", on: "done" }], [{ id: "a", on: "ended" }]])
+  })
+
   it("is fenced by a tag that no result has, whatever is in one", async () => {
     const { start, textFor, answer, troupe, host } = services()
     await start(task("a"), needing("b", "a"), needing("c", "b"))

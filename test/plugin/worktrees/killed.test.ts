@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import { isDeep } from "../../support/depth.ts"
 import { type Killed, killedRuns } from "./support/killed.ts"
 import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
@@ -186,4 +187,25 @@ describe("kill -9", () => {
     },
     limit,
   )
+})
+
+it("An apply that was cut off is ended from any folder of the project, without git", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n", "b.txt": "1\n", "below/c.txt": "1\n" })
+  const { directory, base } = await repo.worktrees.make({
+    directory: repo.path,
+    owner: "ses_owner",
+    job: "a",
+  })
+  writeAll(directory, { "a.txt": "2\n", "b.txt": "2\n" })
+  const { commit } = await repo.worktrees.seal(directory, "the end")
+  const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+  const write = `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`
+  const files = () => [filesIn(repo.path)["a.txt"], filesIn(repo.path)["b.txt"]]
+  // The journal is renamed into place, then the first file.
+  await killed.run(repo, write, 2, "rename")
+  expect(files()).toEqual(["644 2\n", "644 1\n"])
+  const withoutGit = createWorktrees({ folder: repo.folder, binary: "/nowhere/git" })
+  expect(await withoutGit.recover(join(repo.path, "below"))).toEqual({ type: "undone", changed: [] })
+  expect(files()).toEqual(["644 1\n", "644 1\n"])
 })

@@ -106,7 +106,9 @@ export const itemIds = (id: string, items: readonly unknown[]) =>
 
 function needsOf({ needs = [], each, isolation }: Task): Need[] {
   const open = each === undefined || Array.isArray(each) ? [] : [each.from]
-  const start = typeof isolation === "object" ? [isolation.from] : []
+  // One that was named may be needed however it ends.
+  const isNamed = (job: string) => needs.some(({ id }) => id === job)
+  const start = typeof isolation === "object" && !isNamed(isolation.from) ? [isolation.from] : []
   return [...needs, ...[...open, ...start].map((id): Need => ({ id, on: "done" }))]
 }
 

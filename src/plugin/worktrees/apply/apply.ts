@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises"
+import { mkdir, realpath } from "node:fs/promises"
 import { dirname } from "node:path"
 import { WorktreeError } from "../errors.ts"
-import { applyFolderOf, folderOf, makeFolder } from "../folder.ts"
+import { applyFolderOf, applyFoldersFor, folderOf, makeFolder } from "../folder.ts"
 import type { Call, Git } from "../git.ts"
 import { withLock } from "../lock.ts"
 import { shownName } from "../names.ts"
@@ -64,15 +64,16 @@ export async function prepareApply(
   }
 }
 
-/** Ends what a crash may have interrupted in an owner's working tree. */
-export async function recoverAt(
-  git: Git,
-  folder: string,
-  directory: string,
-  call: Call = {},
-): Promise<Recovered> {
-  const { journal } = await placesOf(git, folder, directory, call)
-  return exclusively(journal, () => recoverApply(journal))
+/**
+ * Ends what a crash may have interrupted in the working tree that a directory is in. Where nothing was, this costs a look
+ * and no git.
+ */
+export async function recoverAt(folder: string, directory: string): Promise<Recovered> {
+  for (const journal of await applyFoldersFor(folder, await realpath(directory))) {
+    const recovered = await exclusively(journal, () => recoverApply(journal))
+    if (recovered.type !== "nothing") return recovered
+  }
+  return { type: "nothing" }
 }
 
 type Places = { repository: Repository; ours: string; journal: string }

@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { AnyOpencode } from "../support/any-opencode.ts"
+import { describeBoth } from "../support/generations.ts"
+import { held, jobOf, recordOf } from "../support/jobs.ts"
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { poll } from "../support/waiters.ts"
+
+/** Enough that whoever sees the first of them can end opencode before the last one is there. */
+const many = 400
+
+describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
+  let model: ScriptedModel
+  let oc: AnyOpencode
+
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    oc = await start({ model, plugin: { options: { notify: "never", recover: "resume" } } })
+  })
+  afterAll(async () => {
+    await oc?.stop()
+    await model.stop()
+  })
+
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: oc.project, encoding: "utf8" })
+  const file = (name: string) => join(oc.project, name)
+  const isSound = () => git("fsck", "--full", "--no-dangling")
+
+  /** A job that writes a file, and is at work on the next thing. */
+  async function begin(owner: string, id: string, name: string) {
+    const prompt = `${id} writes ${name}.`
+    const asked = () => model.requests.filter(({ text }) => text.includes(prompt))
+    model.on(
+      ({ text }) => text.includes(prompt),
+      () => {
+        if (asked().length === 1) return { type: "tool", calls: [tools.write(name, `${id}\n`)] }
+        return asked().length === 2 ? held("half").reply : { type: "text", text: "went on" }
+      },
+    )
+    const tasks = [{ id, prompt, isolation: "worktree" }]
+    const { worktree, session } = jobOf(await oc.callTool(owner, "agents_start", { tasks }))
+    await poll("its second request", async () => asked().length === 2 || undefined)
+    if (!worktree) throw new Error(`${id} has no worktree`)
+    return { worktree, session }
+  }
+
+  test("go on with their jobs, and what was written before is applied with the rest", async () => {
+    const owner = await oc.session()
+    const { worktree } = await begin(owner, "goes", "early.txt")
+    await oc.kill()
+    await oc.restart()
+    const job = jobOf(await oc.callTool(owner, "agents_wait", {}))
+    expect(job).toMatchObject({ state: "done", worktree: { ...worktree, files: 1 } })
+    expect(git("show", `${worktree.branch}:early.txt`)).toBe("goes\n")
+    expect((await oc.callTool(owner, "agents_apply", { ids: ["goes"] })).output).toContain(
+      "Applied goes: 1 file",
+    )
+    expect(readFileSync(file("early.txt"), "utf8")).toBe("goes\n")
+    expect(isSound()).toBe("")
+  })
+
+  test("undo or finish an agents_apply that was cut off, as soon as the plugin is loaded again", async () => {
+    const owner = await oc.session()
+    model.script("write many.", [
+      {
+        type: "tool",
+        calls: [tools.shell(`mkdir many; for i in $(seq ${many}); do echo $i > many/$i; done`)],
+      },
+      { type: "text", text: "wrote them" },
+    ])
+    const tasks = [{ id: "many", prompt: "write many.", isolation: "worktree" }]
+    await oc.callTool(owner, "agents_start", { tasks, wait: true })
+    const written = () => (existsSync(file("many")) ? readdirSync(file("many")).length : 0)
+    let isOver = false
+    const end = () => {
+      isOver = true
+    }
+    oc.startTool(owner, "agents_apply", { ids: ["many"] }).done.then(end, end)
+    while (written() === 0 && !isOver) await new Promise((resolve) => setImmediate(resolve))
+    await oc.kill()
+    await oc.restart()
+    await oc.session()
+    await poll("the end of what was cut off", async () => [0, many].includes(written()) || undefined)
+    expect(
+      git("status", "--porcelain")
+        .split("\n")
+        .filter((line) => line.includes("troupe")),
+    ).toEqual([])
+    await oc.callTool(owner, "agents_apply", { ids: ["many"] })
+    expect(written()).toBe(many)
+    expect(readFileSync(file(`many/${many}`), "utf8")).toBe(`${many}\n`)
+    expect(isSound()).toBe("")
+  })
+
+  test("stay with all that was written where jobs are failed, and are applied or tidied up", async () => {
+    const [owner, gone] = [await oc.session(), await oc.session()]
+    const { worktree, session } = await begin(owner, "fails", "left.txt")
+    model.on("does nothing", { type: "text", text: "nothing" })
+    const idle = { prompt: "does nothing", isolation: "worktree" }
+    const start = async (session: string, id: string) =>
+      jobOf(await oc.callTool(session, "agents_start", { tasks: [{ id, ...idle }], wait: true })).worktree
+    const [kept, tidied] = [await start(owner, "kept"), await start(gone, "tidied")]
+    const { worktree: holding } = await begin(gone, "holds", "held.txt")
+    await oc.deleteSession(gone)
+    await oc.kill()
+    fail()
+    await oc.restart()
+    await oc.session()
+    await recordOf(oc, owner, "fails", ({ state }) => state === "failed")
+    await poll("the end of the clean one", async () => !existsSync(tidied?.directory ?? "") || undefined)
+    expect(git("branch", "--list", tidied?.branch ?? "")).toBe("")
+    expect([kept, holding, worktree].map((each) => existsSync(each?.directory ?? ""))).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect(readFileSync(join(holding.directory, "held.txt"), "utf8")).toBe("holds\n")
+    const status = await oc.callTool(owner, "agents_status", { ids: ["fails"] })
+    expect(jobOf(status)).toMatchObject({ session, state: "failed", error: { kind: "interrupted" } })
+    expect((await oc.callTool(owner, "agents_apply", { ids: ["fails"] })).output).toContain(
+      "Applied fails: 1 file, not committed: left.txt.",
+    )
+    expect(readFileSync(file("left.txt"), "utf8")).toBe("fails\n")
+    expect(isSound()).toBe("")
+  })
+
+  /** From the next start on, jobs of an opencode that is gone fail. */
+  function fail(): void {
+    const config = readFileSync(file("opencode.json"), "utf8")
+    writeFileSync(file("opencode.json"), config.replace('"recover": "resume"', '"recover": "fail"'))
+  }
+})
