@@ -81,14 +81,13 @@ const scenarios: Record<string, Scenario> = {
 
   "Five attempts, keep the one that passes": {
     files: {
-      "package.json": JSON.stringify({ scripts: { test: "grep fast src/parse.js" } }),
-      "src/parse.js": "slow\n",
+      "package.json": JSON.stringify({ scripts: { test: "grep fast lib/parse.js" } }),
+      "lib/parse.js": "slow\n",
     },
     answer({ text }, tools) {
-      const [, way] = /twice as fast with (.+?)\./.exec(text) ?? []
-      if (way === undefined) return "it gets no faster"
+      const [, way = ""] = /twice as fast with (.+?)\./.exec(text) ?? []
       const content = way === "a scanner by hand" ? "fast\n" : `slow, with ${way}\n`
-      return { type: "tool", calls: [tools.write("src/parse.js", content)] }
+      return { type: "tool", calls: [tools.write("lib/parse.js", content)] }
     },
     expected([started, applied, said, discarded], project) {
       expect(statesOf(started)).toEqual({
@@ -100,13 +99,13 @@ const scenarios: Record<string, Scenario> = {
         "try.5": "failed",
       })
       const attempts = (started ? jobsOf(started) : []).filter(({ id }) => id !== "try")
-      expect(attempts.map(({ check }) => check?.rounds)).toEqual([2, 2, 1, 2, 2])
-      expect(applied?.output).toContain("Applied try.3: 1 file, not committed: src/parse.js.")
+      expect(attempts.map(({ check }) => check?.rounds)).toEqual([1, 1, 1, 1, 1])
+      expect(applied?.output).toContain("Applied try.3: 1 file, not committed: lib/parse.js.")
       expect(said?.output).toContain("Nothing was discarded yet.")
       expect(said?.output.match(/^try\.\d/gm)).toEqual(["try.1", "try.2", "try.4", "try.5"])
       expect(discarded?.output.match(/^Discarded try\.\d/gm)).toHaveLength(5)
       expect(attempts.filter(({ worktree }) => existsSync(worktree?.directory ?? ""))).toEqual([])
-      expect(readFileSync(join(project, "src/parse.js"), "utf8")).toBe("fast\n")
+      expect(readFileSync(join(project, "lib/parse.js"), "utf8")).toBe("fast\n")
     },
   },
 
