@@ -70,6 +70,17 @@ describe("The check of an answer", () => {
     ])
   })
 
+  it("runs where the job has worked: in its worktree, if it has one", async () => {
+    const { runCheck, happened } = stage()
+    const worktree = { directory: "/worktrees/a", branch: "troupe/ses/a", base: "0".repeat(40) }
+    await runCheck({ ...input, job: { ...job, worktree } }, never)
+    expect(happened).toContainEqual({
+      run: check.command,
+      directory: "/worktrees/a",
+      limitMs: longestCheckMs,
+    })
+  })
+
   it("never runs twice: what is known is told again, and what is not known is no longer found out", async () => {
     const result = { exitCode: 1, output: "earlier", endedAt: 6_000 }
     const known = stage({ checking: { answer: "msg_1", round: 1, result } })
