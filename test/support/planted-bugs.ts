@@ -63,7 +63,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "changes that a job has started from keep one that goes on from its end from being applied",
       file: "src/plugin/worktrees/apply/plan.ts",
-      edits: [{ from: "origin ? rootOf(origin, before) : job.base", to: "origin ? origin.commit : job.base" }],
+      edits: [
+        { from: "origin ? rootOf(origin, before) : job.base", to: "origin ? origin.commit : job.base" },
+      ],
       suites: [applyTests],
     },
   ],
