@@ -39,6 +39,7 @@ import { JOB_TOOLS, type JobTool, jobTools } from "./tools/index.ts"
 import { StartsUnderWay } from "./tools/starts.ts"
 import { wordsOf } from "./util/error-words.ts"
 import { within } from "./util/within.ts"
+import type { Worktrees } from "./worktrees/worktrees.ts"
 
 /** Longest wait at the end for records that are still being written. Milliseconds. */
 const stopTimeout = 3_000
@@ -130,6 +131,8 @@ export type AssemblyOptions = {
   holder?: Holder
   /** Default: with markers in this user's state folder. */
   claims?: Claims
+  /** Default: those of this user, in the folder where they are kept. */
+  worktrees?: Worktrees
   /** Epoch milliseconds. Default: `Date.now`. */
   now?: () => number
   /** Told of defects. Default: opencode's log is. */
@@ -155,7 +158,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     reportError,
   })
   const endLog = host.toast ? () => {} : logRequests({ host, records: ledger })
-  const isolation = new Isolation({ host, records: ledger })
+  const isolation = new Isolation({ host, records: ledger, worktrees: settings.worktrees })
   const effects = childEffects({
     host,
     turns,

@@ -17,7 +17,7 @@ export type IsolationOptions = {
   host: Pick<Host, "session">
   records: Pick<Records, "of">
   /** Default: those of this user, in the folder where they are kept. */
-  worktrees?: Worktrees
+  worktrees?: Worktrees | undefined
 }
 
 /** The worktrees of an opencode's jobs. All that reject do so with an error that says what was wrong and what to do. */
@@ -49,6 +49,8 @@ export class Isolation {
   ): Promise<Worktree> {
     const { worktree, isolation, owner } = job
     if (!worktree) throw new Error("it has no worktree of its own: start it as a new job")
+    // An earlier process may have made it, which nobody would take for somebody in it.
+    await this.#worktrees.enter(worktree.directory)
     if (typeof isolation !== "object") return worktree
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
     if (!other?.worktree)

@@ -32,12 +32,12 @@ async function take(file: string): Promise<boolean> {
   held.add(file)
   try {
     while (!(await claimWhole(file, `${process.pid}`))) {
-      const pid = Number(await readFile(file, "utf8").catch(() => ""))
-      if (pid !== process.pid && isAlive(pid)) {
+      const holder = await holderIn(file)
+      if (holder !== `${process.pid}` && isAlive(Number(holder))) {
         held.delete(file)
         return false
       }
-      await removeLeft(file, pid)
+      await removeLeft(file, holder)
     }
     return true
   } catch (error) {
@@ -47,17 +47,19 @@ async function take(file: string): Promise<boolean> {
 }
 
 /** Of all that find it left behind, one alone moves it aside; what another has put there meanwhile goes back. */
-async function removeLeft(file: string, pid: number): Promise<void> {
+async function removeLeft(file: string, holder: string): Promise<void> {
   const aside = `${file}.${randomUUID()}`
   try {
     await rename(file, aside)
   } catch {
     return
   }
-  const moved = Number(await readFile(aside, "utf8").catch(() => ""))
-  if (moved === pid) await rm(aside, { force: true })
+  if ((await holderIn(aside)) === holder) await rm(aside, { force: true })
   else await rename(aside, file)
 }
+
+/** As it stands there: a pid, whatever it is where something else than `take` wrote it. */
+const holderIn = (file: string) => readFile(file, "utf8").catch(() => "")
 
 const isHeld = () =>
   new WorktreeError(

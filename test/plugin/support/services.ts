@@ -29,6 +29,7 @@ export type CallOptions = {
   agent?: string
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
+  askToEdit?: HostCall["askToEdit"]
   /** Whether opencode stores the call's answer. Default: it does, that of an interrupted turn too. */
   isStored?: boolean
 }
@@ -42,7 +43,7 @@ export function testServices(
   overrides: Partial<Host> = {},
   given: z.input<typeof Options> = {},
   through: (double: Host) => Host = (double) => double,
-  settings: Pick<AssemblyOptions, "holder" | "claims" | "noStarts"> = {},
+  settings: Pick<AssemblyOptions, "holder" | "claims" | "noStarts" | "worktrees"> = {},
 ) {
   const double = hostDouble(overrides)
   const defects: unknown[] = []
@@ -85,13 +86,20 @@ const Result = z
   })
   .transform((result): ToolCall => ({ ...result, jobs: result.metadata.jobs }))
 
-export function callOf({ owner = "owner", id = "call", agent = "build", abort, ask }: CallOptions): HostCall {
+export function callOf({
+  owner = "owner",
+  id = "call",
+  agent = "build",
+  abort,
+  ask,
+  askToEdit,
+}: CallOptions): HostCall {
   return {
     place: { session: owner, message: "msg_call", call: id },
     agent,
     signal: abort ?? new AbortController().signal,
     askToStart: ask ?? (async () => ({ type: "granted" })),
-    askToEdit: async () => ({ type: "granted" }),
+    askToEdit: askToEdit ?? (async () => ({ type: "granted" })),
     askToRun: async () => ({ type: "granted" }),
   }
 }
