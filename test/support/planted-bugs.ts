@@ -53,11 +53,22 @@ const budgetWalk = "test/plugin/owners/budget-machine.test.ts"
 const budgetRaces = "test/plugin/races/budgets.test.ts"
 const checkTests = "test/plugin/children/check/checks.test.ts"
 const runTests = "test/plugin/children/check/run-command.test.ts"
+const applyTests = "test/plugin/worktrees/apply.test.ts"
 const checkMachineTests = "test/machines/check.test.ts"
 const childrenOfTwoTests = "test/plugin/host/v2/children.test.ts"
 
 /** The promises of the README and the design, each broken in the ways that are easiest to break it. */
 export const plantedBugs: Record<string, PlantedBug[]> = {
+  "Work in worktrees is brought in whole": [
+    {
+      what: "changes that a job has started from keep one that goes on from its end from being applied",
+      file: "src/plugin/worktrees/apply/plan.ts",
+      edits: [
+        { from: "origin ? rootOf(origin, before) : job.base", to: "origin ? origin.commit : job.base" },
+      ],
+      suites: [applyTests],
+    },
+  ],
   "Done means proven, and no answer is checked twice": [
     {
       what: "a job is done whose check has not passed",
