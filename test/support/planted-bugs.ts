@@ -425,13 +425,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/children/effects.ts",
       edits: [
         {
-          from: `turns.forget(session)
-      if (!answer.error || answer.error.kind === "schema")
-        return { ...answer, usage: await usageOf(host, session) }`,
+          from: "if (!answer.isUnavailable || !child.job.fallbacks?.length) turns.forget(session)",
           to: `await usageOf(host, session)
-      turns.forget(session)
-      if (!answer.error || answer.error.kind === "schema")
-        return { ...answer, usage: await usageOf(host, session) }`,
+    if (!answer.isUnavailable || !child.job.fallbacks?.length) turns.forget(session)`,
         },
       ],
       suites: ["test/plugin/children/messenger.test.ts"],
@@ -1665,7 +1661,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "after a restart the next session may do what the one before could not",
       file: "src/plugin/children/effects.ts",
-      edits: [{ from: "rules: left?.rules ?? [", to: "rules: [" }],
+      edits: [{ from: "rules: left?.rules ?? (", to: "rules: (" }],
       suites: [fallbackTests],
     },
     {
@@ -1720,7 +1716,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a job that goes on after a crash may",
       file: "src/plugin/records/left-behind.ts",
-      edits: [{ from: `    variant,\n    schema,\n`, to: `    variant,\n` }],
+      edits: [{ from: "    schema,\n    isolation: run", to: "    isolation: run" }],
       suites: [recoveryTests],
     },
     {

@@ -12,7 +12,7 @@ function shownOf(name: string) {
   return schema
 }
 
-const optionalIds = { type: "array", items: { type: "string" } }
+const jobIds = { type: "array", items: { type: "string" } }
 const seconds = { type: "number", description: "Seconds" }
 
 // Each request pays for every word of this: nothing more than what the model needs for a right call.
@@ -78,7 +78,13 @@ describe("What the model sees of", () => {
                 required: ["command"],
                 description: "Must exit with 0 before it is done; else its output goes back, attempts times",
               },
-              isolation: { type: "string", const: "worktree", description: "A git worktree of its own" },
+              isolation: {
+                anyOf: [
+                  { type: "string", const: "worktree" },
+                  { type: "object", properties: { from: { type: "string" } }, required: ["from"] },
+                ],
+                description: "Own git worktree and branch; from: of that job's end",
+              },
             },
           },
         },
@@ -93,18 +99,23 @@ describe("What the model sees of", () => {
   })
 
   it.each([
-    ["agents_status", { ids: optionalIds }, undefined],
+    ["agents_status", { ids: jobIds }, undefined],
     [
       "agents_wait",
       {
-        ids: optionalIds,
+        ids: jobIds,
         until: { type: "string", enum: ["all", "any"] },
         timeout: seconds,
       },
       undefined,
     ],
-    ["agents_cancel", { ids: optionalIds, all: { type: "boolean" }, reason: { type: "string" } }, undefined],
+    ["agents_cancel", { ids: jobIds, all: { type: "boolean" }, reason: { type: "string" } }, undefined],
     ["agents_send", { id: { type: "string" }, message: { type: "string" } }, ["id", "message"]],
+    [
+      "agents_apply",
+      { ids: jobIds, discard: { type: "boolean", description: "Remove their worktrees instead" } },
+      ["ids"],
+    ],
   ])("%s's arguments", (name, properties, required) => {
     expect(shownOf(name)).toEqual({ type: "object", properties, ...(required && { required }) })
   })
