@@ -27,7 +27,7 @@ import { heading } from "./third-party-licenses.ts"
  * Kilobytes (1000 bytes). An install of a plugin should not be noticed. ajv, which is loaded only for tasks with a
  * schema, takes 46 packed and 190 unpacked.
  */
-const bounds = { packed: 350, unpacked: 1_270 }
+const bounds = { packed: 390, unpacked: 1_400 }
 
 const allowed = /^(dist\/.+|server\.js|tui\.js|README\.md|LICENSE|package\.json)$/
 const required = [
