@@ -14,7 +14,7 @@ type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
 
 export type IsolationOptions = {
   host: Pick<Host, "session">
-  records: { of(owner: string): readonly Pick<JobRecord, "id" | "worktree">[] }
+  records: { of(owner: string): readonly Job[] }
   /** Default: those of this user, in the folder where they are kept. */
   worktrees?: Worktrees | undefined
 }
