@@ -9,7 +9,9 @@ const longest = [
   "e2e/tui",
   "e2e/faults",
   "e2e/inspector",
+  "e2e/leases",
   "e2e/soak",
+  "e2e/graph-restarts",
 ]
 
 class LongestFirst extends BaseSequencer {

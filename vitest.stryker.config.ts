@@ -25,7 +25,7 @@ export default defineConfig({
       "**/{walk,races,soak,planted-bugs}.test.ts",
       "**/races/**",
       // From test: stryker has no list of folders.
-      "{machines,cli,docs,demo}/**",
+      "{machines,cli,docs,demo,plugin/worktrees}/**",
     ],
     reporters: ["default", loadErrors()],
   },

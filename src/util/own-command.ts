@@ -1,9 +1,7 @@
 import { fileURLToPath } from "node:url"
 
-declare const TROUPE_VERSION: string | undefined
-
-/** Built, this module is in dist/chunks. */
-const builtCli = typeof TROUPE_VERSION === "string" ? "../cli.js" : "../../dist/cli.js"
+/** Seen from src/util, and from dist/chunks, where this module is once it is built. */
+const builtCli = "../../dist/cli.js"
 
 export type CommandPlace = {
   cli?: string

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -35,14 +36,11 @@ describeBoth("Jobs that have to pass a check", ({ open, tools }) => {
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await open({ model, plugin: { options } })
-    strict = await open({
-      model,
-      plugin: { options },
-      config: {
-        permission: { bash: { "*": "ask", "make *": "deny", "echo free": "allow" } },
-      },
-    })
+    const permission = { bash: { "*": "ask", "make *": "deny", "echo free": "allow" } }
+    ;[oc, strict] = await Promise.all([
+      open({ model, plugin: { options } }),
+      open({ model, plugin: { options }, config: { permission } }),
+    ])
   })
   afterAll(async () => {
     await oc?.stop()
@@ -140,6 +138,31 @@ describeBoth("Jobs that have to pass a check", ({ open, tools }) => {
     const cancelled = jobOf(await oc.callTool(owner, "agents_status", {}))
     expect(cancelled).toMatchObject({ state: "cancelled", check: { rounds: 0 } })
     for (const pid of pids) await gone(pid)
+  })
+
+  test("are checked in their worktree, where they have one, once what they did there is committed", async () => {
+    model.script("build the shed", [
+      { type: "tool", calls: [tools.write("shed.txt", "crooked\n")] },
+      { type: "text", text: "built" },
+    ])
+    model.script(tells("build the shed"), [
+      { type: "tool", calls: [tools.edit("shed.txt", "crooked", "straight")] },
+      { type: "text", text: "straightened" },
+    ])
+    const command = "pwd; git status --porcelain; git show HEAD:shed.txt; grep -q straight shed.txt"
+    const { result } = await run({ prompt: "build the shed", isolation: "worktree", check: { command } })
+    const { worktree, ...job } = jobOf(result)
+    const { directory, branch = "", base = "", commit } = worktree ?? {}
+    expect(model.requests.find(tells("build the shed"))?.text).toContain(`\n${directory}\ncrooked\n`)
+    expect(job).toMatchObject({
+      state: "done",
+      check: { exitCode: 0, rounds: 2, output: `${directory}\nstraight` },
+    })
+    expect(worktree).toMatchObject({ files: 1, insertions: 1, deletions: 0 })
+    const git = (...args: string[]) => execFileSync("git", args, { cwd: oc.project, encoding: "utf8" })
+    expect(git("rev-parse", branch)).toBe(`${commit}\n`)
+    expect(git("log", "--format=", "-p", `${base}..${branch}`)).toMatch(/^\+straight$.*^\+crooked$/ms)
+    expect(linesOf(oc, "shed.txt")).toEqual([])
   })
 
   test("time out where it takes all the time that is left", async () => {
@@ -243,44 +266,56 @@ describeBoth("Jobs that have to pass a check", ({ open, tools }) => {
 describeBoth("Jobs that have to pass a check, whose opencode is killed", ({ start }) => {
   let model: ScriptedModel
   let oc: AnyOpencode
+  let [seed, crop, bread, cake] = ["", "", "", ""]
 
+  /** One crash meets them all: each has an owner of its own, and is somewhere else on its way. */
   beforeAll(async () => {
     model = await startScriptedModel()
     oc = await start({ model, plugin: { options: { ...options, recover: "resume" } } })
+    const held = gate()
+    const holds = ["sow the seed", tells("bake the bread")].map((match) =>
+      model.on(match, { type: "hold", until: held.passed }),
+    )
+    model.on("bake the bread", { type: "text", text: "baked" })
+    const owners = await Promise.all([
+      begin("sow the seed", "echo run >> seed.log"),
+      begin("reap the crop", "echo run >> crop.log; echo $$ > crop.pid; test -e ripe || exec sleep 600"),
+      begin("bake the bread", "echo run >> bread.log; test $(wc -l < bread.log) = 2"),
+      begin("bake the cake", "echo run >> cake.log"),
+    ])
+    ;[seed, crop, bread, cake] = owners
+    await Promise.all([
+      model.waitFor(({ text }) => text === "sow the seed"),
+      written(oc, "crop.pid"),
+      model.waitFor(tells("bake the bread")),
+      oc.callTool(cake, "agents_wait", {}),
+    ])
+    await oc.kill()
+    for (const unset of holds) unset()
+    model.on("sow the seed", { type: "text", text: "sown" })
+    model.on(tells("bake the bread"), { type: "text", text: "baked through" })
+    await oc.restart()
   })
   afterAll(async () => {
     await oc?.stop()
     await model.stop()
   })
 
-  async function begin(id: string, prompt: string, command: string): Promise<string> {
+  async function begin(prompt: string, command: string): Promise<string> {
     const owner = await oc.session()
-    await oc.callTool(owner, "agents_start", { tasks: [{ id, prompt, check: { command } }] })
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "a", prompt, check: { command } }] })
     return owner
   }
 
   test("before it runs: it runs once", async () => {
-    const held = gate()
-    const unset = model.on("sow the seed", { type: "hold", until: held.passed })
-    const owner = await begin("a", "sow the seed", "echo run >> seed.log")
-    await model.waitFor(({ text }) => text === "sow the seed")
-    await oc.kill()
-    unset()
-    model.on("sow the seed", { type: "text", text: "sown" })
-    await oc.restart()
-    const ended = jobOf(await oc.callTool(owner, "agents_wait", {}))
+    const ended = jobOf(await oc.callTool(seed, "agents_wait", {}))
     expect(ended).toMatchObject({ state: "done", check: { exitCode: 0, rounds: 1 } })
     expect(linesOf(oc, "seed.log")).toEqual(["run"])
   })
 
   test("while it runs: the command ends, and is not run again before its child has answered again", async () => {
-    const command = "echo run >> crop.log; echo $$ > crop.pid; test -e ripe || exec sleep 600"
-    const owner = await begin("a", "reap the crop", command)
-    const pid = Number(await written(oc, "crop.pid"))
-    await oc.kill()
-    await gone(pid)
-    await oc.restart()
-    const ended = await oc.callTool(owner, "agents_wait", {})
+    await gone(Number(await written(oc, "crop.pid")))
+    const ended = await oc.callTool(crop, "agents_wait", {})
     expect(jobOf(ended)).toMatchObject({
       state: "failed",
       error: { kind: "check", message: expect.stringContaining("never runs twice for one answer") },
@@ -290,32 +325,24 @@ describeBoth("Jobs that have to pass a check, whose opencode is killed", ({ star
     expect(linesOf(oc, "crop.log")).toEqual(["run"])
 
     writeFileSync(join(oc.project, "ripe"), "")
-    await oc.callTool(owner, "agents_send", { id: "a", message: "look again" })
-    expect(jobOf(await oc.callTool(owner, "agents_wait", {}))).toMatchObject({
+    await oc.callTool(crop, "agents_send", { id: "a", message: "look again" })
+    expect(jobOf(await oc.callTool(crop, "agents_wait", {}))).toMatchObject({
       state: "done",
       check: { exitCode: 0, rounds: 1 },
     })
     expect(linesOf(oc, "crop.log")).toEqual(["run", "run"])
   })
 
-  test("after it has passed or not: what is known stands, and its child is told once more at most", async () => {
-    model.on("bake the bread", { type: "text", text: "baked" })
-    const held = gate()
-    const unset = model.on(tells("bake the bread"), { type: "hold", until: held.passed })
-    const bread = await begin("a", "bake the bread", "echo run >> bread.log; test $(wc -l < bread.log) = 2")
-    const cake = await begin("b", "bake the cake", "echo run >> cake.log")
-    await model.waitFor(tells("bake the bread"))
-    await oc.callTool(cake, "agents_wait", {})
-    await oc.kill()
-    unset()
-    model.on(tells("bake the bread"), { type: "text", text: "baked through" })
-    await oc.restart()
-    const ended = await oc.callTool(bread, "agents_wait", { ids: ["a"] })
+  test("after it has not passed: that stands, and its child is told once more at most", async () => {
+    const ended = await oc.callTool(bread, "agents_wait", {})
     expect(jobOf(ended)).toMatchObject({ state: "done", check: { exitCode: 0, rounds: 2 } })
     expect(ended.output).toContain("baked through")
     expect(linesOf(oc, "bread.log")).toEqual(["run", "run"])
     expect(model.requests.filter(({ text }) => text === "bake the bread")).toHaveLength(1)
     expect(model.requests.filter(tells("bake the bread"))).toHaveLength(2)
+  })
+
+  test("after it has passed: its job stays done", async () => {
     expect(jobOf(await oc.callTool(cake, "agents_status", {}))).toMatchObject({
       state: "done",
       check: { exitCode: 0, rounds: 1 },

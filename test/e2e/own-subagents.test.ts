@@ -119,6 +119,8 @@ describe.runIf(isWanted(2) && opencode2Binary() !== undefined)(table, () => {
     ["limits by provider and model", /limit|concurrency|provider/i],
     ["work that builds on other work", /need|depend|after|each|items/i],
     ["results that are data", /schema|format|json|output/i],
+    ["isolation", /isolat|worktree|branch|directory|folder/i],
+    ["checks", /check|verify|command|test/i],
     ["another model where one cannot be had", /fallback|models|instead/i],
     ["budget", /budget|token|cost/i],
   ] as const) {

@@ -1,5 +1,8 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyProject, ToolOutcome } from "../support/any-opencode.ts"
+import type { BuiltInTools } from "../support/built-in-tools.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { readRecipes } from "../support/recipes.ts"
@@ -9,10 +12,12 @@ import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../su
 const recipes = readRecipes()
 
 type Scenario = {
+  /** What the project has beforehand, by name. */
+  files?: Record<string, string>
   /** What a child says: a text, or a reply of another kind. */
-  answer(request: ModelRequest): string | Reply
+  answer(request: ModelRequest, tools: BuiltInTools): string | Reply
   /** What the owner has of it, call by call. */
-  expected(outcomes: ToolOutcome[]): void
+  expected(outcomes: ToolOutcome[], project: string): void
 }
 
 const scenarios: Record<string, Scenario> = {
@@ -74,6 +79,36 @@ const scenarios: Record<string, Scenario> = {
     },
   },
 
+  "Five attempts, keep the one that passes": {
+    files: {
+      "package.json": JSON.stringify({ scripts: { test: "grep fast lib/parse.js" } }),
+      "lib/parse.js": "slow\n",
+    },
+    answer({ text }, tools) {
+      const [, way = ""] = /twice as fast with (.+?)\./.exec(text) ?? []
+      const content = way === "a scanner by hand" ? "fast\n" : `slow, with ${way}\n`
+      return { type: "tool", calls: [tools.write("lib/parse.js", content)] }
+    },
+    expected([started, applied, said, discarded], project) {
+      expect(statesOf(started)).toEqual({
+        try: "done",
+        "try.1": "failed",
+        "try.2": "failed",
+        "try.3": "done",
+        "try.4": "failed",
+        "try.5": "failed",
+      })
+      const attempts = (started ? jobsOf(started) : []).filter(({ id }) => id !== "try")
+      expect(attempts.map(({ check }) => check?.rounds)).toEqual([1, 1, 1, 1, 1])
+      expect(applied?.output).toContain("Applied try.3: 1 file, not committed: lib/parse.js.")
+      expect(said?.output).toContain("Nothing was discarded yet.")
+      expect(said?.output.match(/^try\.\d/gm)).toEqual(["try.1", "try.2", "try.4", "try.5"])
+      expect(discarded?.output.match(/^Discarded try\.\d/gm)).toHaveLength(5)
+      expect(attempts.filter(({ worktree }) => existsSync(worktree?.directory ?? ""))).toEqual([])
+      expect(readFileSync(join(project, "lib/parse.js"), "utf8")).toBe("fast\n")
+    },
+  },
+
   "Research with structured results": {
     answer({ text }) {
       const [, name = ""] = /Find out about (\S+):/.exec(text) ?? []
@@ -91,7 +126,7 @@ const scenarios: Record<string, Scenario> = {
 /** A failure that opencode does not try again. */
 const refused: Reply = { type: "error", status: 400, body: { error: { message: "not today" } } }
 
-describeBoth("The recipes, as they stand in docs/recipes.md", ({ open }) => {
+describeBoth("The recipes, as they stand in docs/recipes.md", ({ open, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
@@ -108,18 +143,22 @@ describeBoth("The recipes, as they stand in docs/recipes.md", ({ open }) => {
   test.each([...recipes])("%s", async (heading, calls) => {
     const scenario = scenarios[heading]
     if (!scenario) throw new Error(`No test says what comes of the recipe "${heading}"`)
+    for (const [name, content] of Object.entries(scenario.files ?? {})) {
+      mkdirSync(dirname(join(oc.project, name)), { recursive: true })
+      writeFileSync(join(oc.project, name), content)
+    }
     const owner = await oc.session()
     const forget = model.on(
       ({ session, messages }) => session !== owner && messages.at(-1)?.role === "user",
       (request) => {
-        const answer = scenario.answer(request)
+        const answer = scenario.answer(request, tools)
         return typeof answer === "string" ? { type: "text", text: answer } : answer
       },
     )
     const outcomes: ToolOutcome[] = []
     for (const { tool, args } of calls) outcomes.push(await oc.callTool(owner, tool, args))
     forget()
-    scenario.expected(outcomes)
+    scenario.expected(outcomes, oc.project)
   })
 })
 

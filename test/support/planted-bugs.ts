@@ -1716,7 +1716,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a job that goes on after a crash may",
       file: "src/plugin/records/left-behind.ts",
-      edits: [{ from: "    schema,\n    isolation: run", to: "    isolation: run" }],
+      edits: [{ from: "    schema,\n    isolation:", to: "    isolation:" }],
       suites: [recoveryTests],
     },
     {

@@ -15,6 +15,7 @@ describe("A line in a terminal", () => {
     ["all of it", 9, "start", "all of it"],
     ["all of it", 8, "start", "all of…"],
     ["all of it", 8, "end", "…l of it"],
+    ["all of it", 7, "end", "…of it"],
     ["…and so on", 8, "end", "…d so on"],
     ["日本語のテキスト", 8, "start", "日本語…"],
     ["日本語のテキスト", 8, "end", "…キスト"],

@@ -48,6 +48,8 @@ export class Isolation {
   ): Promise<Worktree> {
     const { worktree, isolation, owner } = job
     if (!worktree) throw new Error("it has no worktree of its own: start it as a new job")
+    // An earlier process may have made it, which nobody would take for somebody in it.
+    await this.#worktrees.enter(worktree.directory)
     if (typeof isolation !== "object") return worktree
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
     if (!other?.worktree)

@@ -4,8 +4,8 @@ import { statusLine } from "../records/words.ts"
 /** What the main agent is told in its system prompt. Part of every request: short. */
 const HINT =
   "Run independent work (searches, reviews, edits) as parallel jobs: all in one agents_start call, with what builds " +
-  "on their results (needs). Pass wait: true if you have nothing else to do; else do your part, then call " +
-  "agents_wait once. Not for small steps or edits to the same file. Never poll."
+  "on their results (needs). With nothing else to do, pass wait: true; else do your part, then call " +
+  "agents_wait once. Not for small steps. Edits to the same files need isolation. Never poll."
 
 const STOPS_WITH_TURN = " Jobs stop when this turn ends: wait for them before you answer."
 

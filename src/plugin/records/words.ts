@@ -10,8 +10,8 @@ const excerptLength = 160
 const shortLength = 2_000
 const allShortLength = 12_000
 
-/** Characters of why a job did not end as `done`: all of what is made today, and an earlier version had no bound. */
-const longestReason = 3_000
+/** Characters of why a job did not end as `done`: what a bounded message comes to. An earlier version had no bound. */
+const longestReason = 2_100
 
 /** Characters of what a check wrote that did not pass, from its end. */
 const longestCheckOutput = 2_000

@@ -23,14 +23,12 @@ const need = z
 const needs = z
   .array(need.meta({ requirement: 'the id of a job, or {id, on: "done" or "ended"}' }))
   .meta({ requirement: 'a list of job ids, or of {id, on: "done" or "ended"}' })
-  .describe(
-    "Start after these, with their results at {{id}} or before the prompt. on ended: even if they fail",
-  )
+  .describe("Start after these, with their results (at {{id}}). on ended: even if they fail")
 
 const each = z
   .union([z.array(words), z.strictObject({ from: jobId, path: words.optional() })])
   .meta({ requirement: "a list of texts, or {from: the id of a job, path}" })
-  .describe("One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list")
+  .describe("One job per item ({{item}}). from: a job with schema; path: of its list")
 
 const ids = z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }).optional()
 
@@ -46,18 +44,18 @@ const check = z
     attempts: z.number().int().min(0).max(10).meta({ requirement: "a whole number from 0 to 10" }).optional(),
   })
   .meta({ requirement: "{command, attempts}" })
-  .describe("Must exit with 0 before it is done; else its output goes back, attempts times")
+  .describe("Must exit with 0; else its output goes back, attempts times")
 
 const Task = z.strictObject({
   prompt: words.describe("All it needs: it cannot see this conversation"),
-  id: jobId.optional().describe("Short name"),
+  id: jobId.optional(),
   description: words.optional().describe("3-5 words"),
-  agent: words.optional().describe("Default general"),
+  agent: words.optional(),
   model: z
     .union([words.trim(), z.array(words.trim()).min(1)])
     .meta({ requirement: "provider/model, or a list of these" })
     .optional()
-    .describe("provider/model[#variant], or a list: the later are fallbacks"),
+    .describe("provider/model[#variant]; a list: with fallbacks"),
   timeout: seconds.optional().describe("Seconds"),
   needs: needs.optional(),
   each: each.optional(),
@@ -71,7 +69,7 @@ const Task = z.strictObject({
     .union([z.literal("worktree"), z.strictObject({ from: jobId })])
     .meta({ requirement: '"worktree", or {from: the id of a job that has one}' })
     .optional()
-    .describe("Own git worktree and branch; from: of that job's end"),
+    .describe("Own git worktree; from: as that job ended"),
 })
 export type Task = z.infer<typeof Task>
 
@@ -102,7 +100,7 @@ export const CancelArguments = {
 }
 export const ApplyArguments = {
   ids: z.array(z.string()).min(1).meta({ requirement: "a list of job ids" }),
-  discard: z.boolean().optional().describe("Remove their worktrees instead"),
+  discard: z.boolean().optional().describe("Remove worktrees instead"),
 }
 export const SendArguments = {
   id: z.string(),

@@ -53,23 +53,19 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
   }
   return {
     agents_start: {
-      description: "Start subagents in parallel. Returns at once; with wait: true, with their results.",
+      description: "Start parallel subagents; wait: true returns their results.",
       arguments: shown(StartArguments),
       async run(given, call) {
         const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
         return withProblems(await answerOf(services, made, call), untold())
       },
     },
-    agents_status: tool("Show where your jobs stand.", StatusArguments, status),
-    agents_wait: tool(
-      "Wait for jobs (default: all undelivered) and get their full results. On timeout they keep running.",
-      WaitArguments,
-      wait,
-    ),
+    agents_status: tool("Where your jobs stand.", StatusArguments, status),
+    agents_wait: tool("Wait for jobs (default: all undelivered); returns full results.", WaitArguments, wait),
     agents_cancel: tool("Stop jobs and keep what they wrote.", CancelArguments, cancel),
     agents_send: tool("Tell a running job more, or follow up on an ended one.", SendArguments, send),
     agents_apply: tool(
-      "Bring the work of jobs with isolation into your files, uncommitted: all or none.",
+      "Bring what jobs did in isolation into your files, uncommitted.",
       ApplyArguments,
       applyTool(),
     ),

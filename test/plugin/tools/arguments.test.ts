@@ -12,7 +12,7 @@ function shownOf(name: string) {
   return schema
 }
 
-const jobIds = { type: "array", items: { type: "string" } }
+const optionalIds = { type: "array", items: { type: "string" } }
 const seconds = { type: "number", description: "Seconds" }
 
 // Each request pays for every word of this: nothing more than what the model needs for a right call.
@@ -36,12 +36,12 @@ describe("What the model sees of", () => {
             required: ["prompt"],
             properties: {
               prompt: { type: "string", description: "All it needs: it cannot see this conversation" },
-              id: { type: "string", description: "Short name" },
+              id: { type: "string" },
               description: { type: "string", description: "3-5 words" },
-              agent: { type: "string", description: "Default general" },
+              agent: { type: "string" },
               model: {
                 anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
-                description: "provider/model[#variant], or a list: the later are fallbacks",
+                description: "provider/model[#variant]; a list: with fallbacks",
               },
               timeout: seconds,
               needs: {
@@ -56,8 +56,7 @@ describe("What the model sees of", () => {
                     },
                   ],
                 },
-                description:
-                  "Start after these, with their results at {{id}} or before the prompt. on ended: even if they fail",
+                description: "Start after these, with their results (at {{id}}). on ended: even if they fail",
               },
               each: {
                 anyOf: [
@@ -68,22 +67,21 @@ describe("What the model sees of", () => {
                     required: ["from"],
                   },
                 ],
-                description:
-                  "One job per item, for {{item}} in the prompt. from: a job with schema; path: of its list",
+                description: "One job per item ({{item}}). from: a job with schema; path: of its list",
               },
               schema: { type: "object", description: "JSON Schema of its result" },
               check: {
                 type: "object",
                 properties: { command: { type: "string" }, attempts: { type: "integer" } },
                 required: ["command"],
-                description: "Must exit with 0 before it is done; else its output goes back, attempts times",
+                description: "Must exit with 0; else its output goes back, attempts times",
               },
               isolation: {
                 anyOf: [
                   { type: "string", const: "worktree" },
                   { type: "object", properties: { from: { type: "string" } }, required: ["from"] },
                 ],
-                description: "Own git worktree and branch; from: of that job's end",
+                description: "Own git worktree; from: as that job ended",
               },
             },
           },
@@ -99,21 +97,21 @@ describe("What the model sees of", () => {
   })
 
   it.each([
-    ["agents_status", { ids: jobIds }, undefined],
+    ["agents_status", { ids: optionalIds }, undefined],
     [
       "agents_wait",
       {
-        ids: jobIds,
+        ids: optionalIds,
         until: { type: "string", enum: ["all", "any"] },
         timeout: seconds,
       },
       undefined,
     ],
-    ["agents_cancel", { ids: jobIds, all: { type: "boolean" }, reason: { type: "string" } }, undefined],
+    ["agents_cancel", { ids: optionalIds, all: { type: "boolean" }, reason: { type: "string" } }, undefined],
     ["agents_send", { id: { type: "string" }, message: { type: "string" } }, ["id", "message"]],
     [
       "agents_apply",
-      { ids: jobIds, discard: { type: "boolean", description: "Remove their worktrees instead" } },
+      { ids: optionalIds, discard: { type: "boolean", description: "Remove worktrees instead" } },
       ["ids"],
     ],
   ])("%s's arguments", (name, properties, required) => {

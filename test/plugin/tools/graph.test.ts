@@ -594,6 +594,16 @@ describe("A task for each of some items", () => {
 
   it.each([
     ["whose prompt has no item", { id: "a", prompt: "read", each: ["x"] }, "tasks[0].prompt has no {{item}}"],
+    [
+      "whose check is made of items, which a model may have written",
+      { ...each("a", ["x"]), check: { command: "test -e {{item}}" } },
+      "tasks[0].check.command has {{item}}: no item becomes part of a command",
+    ],
+    [
+      "whose check is made of items that another job finds",
+      { ...each("a", { from: "there" }), check: { command: "test -e '{{item}}'" } },
+      "tasks[0].check.command has {{item}}: no item becomes part of a command",
+    ],
     ["whose item is blank", each("a", [" "]), "tasks[0].each is"],
     ["of something else", each("a", "x"), 'tasks[0].each is "x": it must be a list of texts, or {from'],
     [

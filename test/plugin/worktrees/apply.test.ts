@@ -99,6 +99,19 @@ describe("Applying a job", () => {
     expect(filesIn(repo.path)).toEqual(filesIn(done.directory))
   })
 
+  it("changes such files also with a job that has started from the end of another one", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n" })
+    repo.write({ "a.txt": "dirty\n" })
+    const first = await job(repo, "a", (at) => writeAll(at, { "a.txt": "dirty\nfirst\n" }))
+    const { directory } = await repo.worktrees.make({ directory: repo.path, owner, job: "b" })
+    const { base } = await repo.worktrees.startFrom(directory, first.commit)
+    writeAll(directory, { "a.txt": "dirty\nfirst\nsecond\n" })
+    const { commit } = await repo.worktrees.seal(directory, "Job b")
+    await apply(repo, first, { id: "b", base, commit, directory })
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 dirty\nfirst\nsecond\n")
+  })
+
   it("is refused where files are in conflict, dirty or in the way, each named; then nothing of any job is done", async () => {
     const repo = testRepository()
     repo.commit({ "a.txt": "1\n", "b.txt": "1\n2\n3\n4\n5\n", "c.txt": "1\n", ".gitignore": "ignored\n" })

@@ -8,6 +8,8 @@ import type { Item } from "./item.ts"
 /** How often a child is told that its answer did not pass where the task does not say. */
 const defaultAttempts = 2
 
+type Asking = Pick<ToolCall, "agent" | "askToRun">
+
 /** What the job of a task has to pass. */
 export const checkOf = ({ check }: Task): Check | undefined =>
   check && { command: check.command, attempts: check.attempts ?? defaultAttempts }
@@ -16,7 +18,7 @@ export const checkOf = ({ check }: Task): Check | undefined =>
  * Asks for the permission to run the checks of these tasks, as opencode's own tool would for the caller: once for each
  * command. A task whose check may not run is refused.
  */
-export async function askForChecks(items: readonly Item[], call: ToolCall): Promise<Item[]> {
+export async function askForChecks(items: readonly Item[], call: Asking): Promise<Item[]> {
   const commands = new Set(items.flatMap((item) => ("task" in item ? (item.task.check?.command ?? []) : [])))
   const refusals = new Map<string, string>()
   for (const command of commands) {
@@ -29,7 +31,7 @@ export async function askForChecks(items: readonly Item[], call: ToolCall): Prom
   })
 }
 
-function refusalOf(permission: StartPermission, command: string, { agent }: ToolCall): string | undefined {
+function refusalOf(permission: StartPermission, command: string, { agent }: Asking): string | undefined {
   const check = `its check ${JSON.stringify(excerpt(command))}`
   switch (permission.type) {
     case "granted":

@@ -49,10 +49,16 @@ function read(
   return { ...item, choice, ...(Array.isArray(task.model) && { fallbacks }) }
 }
 
-function problemWithEach({ id = "", prompt, each }: Task, place: string): string | undefined {
+function problemWithEach({ id = "", prompt, each, check }: Task, place: string): string | undefined {
   if (each === undefined) return undefined
   if (!prompt.includes(placeholder))
     return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
+  // A model may have written the item: the shell would run what stands in it.
+  if (check?.command.includes(placeholder))
+    return (
+      `${place}.check.command has ${placeholder}: no item becomes part of a command, as the shell would run what ` +
+      "stands in it; give one command that is the same for every job"
+    )
   const longest = Array.isArray(each) ? longestListId : longestOpenListId
   if (id.length > longest)
     return `${place}.id has ${id.length} characters: with each it must have at most ${longest}`

@@ -54,7 +54,8 @@ export async function planApply(
     add(job.id, "conflict", merged.conflicts)
     if (merged.conflicts.length > 0) continue
     const changed = await namesBetween(git, where, after, merged.tree, call)
-    const unlikeBase = new Set(await namesBetween(git, where, base.tree, start.tree, call))
+    const root = await existing(git, where, rootOf(job, jobs), call)
+    const unlikeBase = new Set(await namesBetween(git, where, root.tree, start.tree, call))
     // What the job has started from, it has taken into account.
     add(
       job.id,
@@ -72,6 +73,13 @@ export async function planApply(
     add(id, "inTheWay", [...blocked, ...below(start.leftOut, changes)].filter(own))
   }
   return { before: start.tree, after, changes, obstacles }
+}
+
+/** Where the first of those jobs has started whose ends this one and those before it have started from. */
+function rootOf(job: Work, jobs: readonly Work[]): string {
+  const before = jobs.slice(0, jobs.indexOf(job))
+  const origin = before.find(({ commit }) => commit === job.base)
+  return origin ? rootOf(origin, before) : job.base
 }
 
 async function existing(git: Git, where: Where, revision: string, call: Call): Promise<Commit> {

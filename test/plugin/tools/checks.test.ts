@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest"
+import type { StartPermission } from "../../../src/plugin/host/port.ts"
+import { askForChecks, checkOf } from "../../../src/plugin/tools/start/checks.ts"
+import type { Item } from "../../../src/plugin/tools/start/item.ts"
+
+const agent = { name: "general", isSubagent: true, isHidden: false, rules: [] }
+
+const sound = (name: string, command?: string): Item => ({
+  name,
+  agent,
+  task: { prompt: name, ...(command !== undefined && { check: { command } }) },
+})
+
+/** What is asked of a person, and what becomes of the tasks. */
+async function asked(items: readonly Item[], answers: Record<string, StartPermission> = {}) {
+  const commands: string[] = []
+  const call = {
+    agent: "build",
+    askToRun: async (command: string): Promise<StartPermission> => {
+      commands.push(command)
+      return answers[command] ?? { type: "granted" }
+    },
+  }
+  return { commands, items: await askForChecks(items, call) }
+}
+
+describe("The permission to run the checks of a batch", () => {
+  it("is asked for once for each command, in the order of the tasks", async () => {
+    const batch = [sound("a", "make"), sound("b"), sound("c", "npm test"), sound("d", "make")]
+    expect(await asked(batch)).toEqual({ commands: ["make", "npm test"], items: batch })
+  })
+
+  it("is asked for nothing that does not start", async () => {
+    const batch: Item[] = [{ name: "a", refused: "no such agent" }, sound("b")]
+    expect(await asked(batch)).toEqual({ commands: [], items: batch })
+  })
+
+  it("where it is refused, refuses the tasks with that command, and no others", async () => {
+    const batch = [sound("a", "make"), sound("b", "npm test"), sound("c", "make"), sound("d")]
+    const { items } = await asked(batch, { make: { type: "denied" } })
+    const refused = '"build" may not run its check "make"'
+    expect(items).toEqual([{ name: "a", refused }, batch[1], { name: "c", refused }, batch[3]])
+  })
+
+  it.each<[string, StartPermission, string]>([
+    ["by the rules", { type: "denied" }, '"build" may not run its check "make"'],
+    ["by a person", { type: "rejected" }, 'the user refused its check "make"'],
+    [
+      "by a person who says why",
+      { type: "rejected", feedback: "not now" },
+      'the user refused its check "make": not now',
+    ],
+    ["as nobody can be asked", { type: "prevented", reason: "no tool" }, "no tool"],
+    [
+      "as opencode gives no answer",
+      { type: "failed", reason: "it fell" },
+      'opencode did not say whether its check "make" is permitted: it fell',
+    ],
+  ])("is refused with words: %s", async (_, answer, refused) => {
+    const { items } = await asked([sound("a", "make")], { make: answer })
+    expect(items).toEqual([{ name: "a", refused }])
+  })
+
+  it("is refused in one short line, whatever the command is", async () => {
+    const command = `echo\n${"long ".repeat(1_000)}`
+    const { items } = await asked([sound("a", command)], { [command]: { type: "denied" } })
+    const [{ refused } = { refused: "" }] = items.flatMap((item) => ("refused" in item ? item : []))
+    expect(refused).toMatch(/^"build" may not run its check "echo long .*…"$/)
+    expect(refused.length).toBeLessThan(250)
+  })
+})
+
+it("A child is told twice that its answer did not pass where its task does not say how often", () => {
+  expect(checkOf({ prompt: "a", check: { command: "make" } })).toEqual({ command: "make", attempts: 2 })
+  expect(checkOf({ prompt: "a", check: { command: "make", attempts: 0 } })).toEqual({
+    command: "make",
+    attempts: 0,
+  })
+  expect(checkOf({ prompt: "a" })).toBeUndefined()
+})
