@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs"
 import type { JobInput } from "../../machines/events.ts"
-import type { Records } from "../../machines/ledger.ts"
 import type { JobRecord, Worktree } from "../../machines/record.ts"
 import type { Host } from "../host/port.ts"
 import type { Prepared } from "../worktrees/apply/apply.ts"
@@ -19,7 +18,7 @@ type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
 
 export type IsolationOptions = {
   host: Pick<Host, "session">
-  records: Pick<Records, "of">
+  records: { of(owner: string): readonly Job[] }
   /** Default: those of this user, in the folder where they are kept. */
   worktrees?: Worktrees | undefined
 }

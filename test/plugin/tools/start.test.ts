@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
 import type { PermissionRule, StartPermission } from "../../../src/plugin/host/port.ts"
+import { JOB_TOOLS } from "../../../src/plugin/tools/index.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok, okAgents, okSession } from "../support/host-double.ts"
 import { agentOf, sessionOf } from "../support/opencode-data.ts"
@@ -457,8 +458,9 @@ describe("agents_start", () => {
       const [child] = [...host.sessions.values()].filter(({ parentID }) => parentID === "owner")
       return child?.permission?.filter(({ permission }) => permission.startsWith("agents_"))
     }
-    expect(await hidden({})).toHaveLength(5)
-    expect(await hidden({})).toContainEqual({ permission: "agents_start", pattern: "*", action: "deny" })
+    expect(await hidden({})).toEqual(
+      JOB_TOOLS.map((permission) => ({ permission, pattern: "*", action: "deny" })),
+    )
     expect(await hidden({ depth: 2 })).toEqual([])
   })
 

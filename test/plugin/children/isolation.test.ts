@@ -1,0 +1,136 @@
+import { existsSync, rmSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
+import { failed, ok, okAgents } from "../support/host-double.ts"
+import { isolatedServices } from "../support/isolated.ts"
+import { agentOf } from "../support/opencode-data.ts"
+import { filesIn } from "../worktrees/support/repository.ts"
+
+const full = new WorktreeError("noSpace", "the disk is full", "make room on it and try again")
+
+describe("A job in a worktree of its own", () => {
+  it("works there, and its record says on which branch and with which commit it ended", async () => {
+    const { begin, finish, recordOf, repo, directoryOf } = isolatedServices()
+    await begin("one")
+    await finish("one", { "a.txt": "of one\n" })
+    const { state, worktree } = recordOf("one") ?? {}
+    expect([state, worktree?.files]).toEqual(["done", 1])
+    expect(repo.git("show", `${worktree?.commit}:a.txt`)).toBe("of one")
+    expect(repo.git("rev-parse", worktree?.branch ?? "")).toBe(worktree?.commit)
+    expect(directoryOf("one").startsWith(repo.folder)).toBe(true)
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n")
+  })
+
+  it("has failed where what it did cannot be committed: where it is is said, and its text is kept", async () => {
+    const { begin, finish, recordOf, call, directoryOf } = isolatedServices({}, () => ({
+      seal: () => Promise.reject(full),
+    }))
+    await begin("one")
+    await finish("one", { "a.txt": "of one\n" }, "what I found")
+    expect(recordOf("one")).toMatchObject({
+      state: "failed",
+      error: {
+        kind: "isolation",
+        message: `what it did could not be committed, and is in ${directoryOf("one")}: ${full.message}`,
+      },
+    })
+    expect((await call("agents_wait", { ids: ["one"] })).output).toContain("what I found")
+    expect(existsSync(directoryOf("one"))).toBe(true)
+  })
+
+  it("has what it did committed where it is cancelled in the middle of it", async () => {
+    const { begin, call, recordOf, directoryOf, repo } = isolatedServices()
+    await begin("one")
+    rmSync(`${directoryOf("one")}/a.txt`)
+    await call("agents_cancel", { ids: ["one"] })
+    await call("agents_wait", { ids: ["one"] })
+    const { commit, files } = recordOf("one")?.worktree ?? {}
+    expect(files).toBe(1)
+    expect(repo.git("ls-tree", "--name-only", commit ?? "")).toBe("b.txt")
+  })
+
+  it("waits for an opencode that takes its time to load the worktree", async () => {
+    const answers = [
+      { ok: false as const, error: { message: "no answer", isInDoubt: true } },
+      { ok: false as const, error: { message: "no answer", isInDoubt: true } },
+    ]
+    const { begin, finish, recordOf } = isolatedServices({
+      offeredIn: async () => {
+        const agents = okAgents(agentOf("general"))
+        return answers.shift() ?? (agents.ok ? ok({ agents: agents.value }) : agents)
+      },
+    })
+    await begin("one")
+    await finish("one")
+    expect([recordOf("one")?.state, answers]).toEqual(["done", []])
+  })
+
+  it("is never asked where opencode says that it cannot load the worktree", async () => {
+    const { start, recordOf, host, call } = isolatedServices({ offeredIn: async () => failed("no", 500) })
+    await start({ id: "one", prompt: "do one", isolation: "worktree" })
+    await call("agents_wait", { ids: ["one"] })
+    expect(recordOf("one")).toMatchObject({ state: "failed", error: { kind: "isolation" } })
+    expect(host.prompts).toEqual([])
+  })
+
+  it("is never asked where its agent is not in what git tracks, and the owner hears what to do", async () => {
+    const { start, call, recordOf, host } = isolatedServices({ offeredIn: async () => ok({ agents: [] }) })
+    await start({ id: "one", prompt: "do one", isolation: "worktree" })
+    await call("agents_wait", { ids: ["one"] })
+    expect(recordOf("one")?.error?.message).toBe(
+      'there is no agent "general" in its worktree, which has only the configuration that git tracks: ' +
+        "commit what defines it, or define it in the user's own configuration",
+    )
+    expect(host.prompts).toEqual([])
+  })
+
+  it("takes no message once its worktree was removed", async () => {
+    const { begin, finish, call, directoryOf, host } = isolatedServices()
+    await begin("one")
+    await finish("one")
+    const directory = directoryOf("one")
+    rmSync(directory, { recursive: true })
+    await expect(call("agents_send", { id: "one", message: "go on" })).rejects.toThrow(
+      `the worktree of one was removed (${directory}), so it cannot continue: start a new job. Nothing was sent.`,
+    )
+    expect(host.prompts).toHaveLength(1)
+  })
+})
+
+describe("A job that starts from another's end", () => {
+  it("is asked once that has ended, and has all that it did", async () => {
+    const { start, finish, directoryOf, recordOf } = isolatedServices()
+    await start(
+      { id: "one", prompt: "do one", isolation: "worktree" },
+      { id: "two", prompt: "do two", isolation: { from: "one" } },
+    )
+    expect(recordOf("two")?.needs).toEqual([{ id: "one", on: "done" }])
+    await finish("one", { "a.txt": "of one\n" })
+    await finish("two", { "b.txt": "of two\n" })
+    expect(filesIn(directoryOf("two"))).toMatchObject({ "a.txt": "644 of one\n", "b.txt": "644 of two\n" })
+    expect(recordOf("two")?.worktree).toMatchObject({ base: recordOf("one")?.worktree?.commit, files: 1 })
+  })
+
+  it.each([
+    ["of which nobody knows", [], "it needs other, which is no task of this call and no job of yours"],
+    ["without a worktree", [{ id: "other", prompt: "x" }], "other has no worktree of its own to start from"],
+    [
+      "that stands for several",
+      [{ id: "other", prompt: "{{item}}", each: ["x", "y"], isolation: "worktree" }],
+      "other has no worktree of its own to start from",
+    ],
+  ])("is refused for one %s", async (_, others, words) => {
+    const { start, recordOf } = isolatedServices()
+    const { output } = await start(...others, { id: "two", prompt: "do two", isolation: { from: "other" } })
+    expect(output).toContain(words)
+    expect(recordOf("two")).toBeUndefined()
+  })
+
+  it("is refused for a job of an earlier call without a worktree", async () => {
+    const { start, recordOf } = isolatedServices()
+    await start({ id: "other", prompt: "x" })
+    const { output } = await start({ id: "two", prompt: "do two", isolation: { from: "other" } })
+    expect(output).toContain("other has no worktree of its own to start from: give it isolation as well")
+    expect(recordOf("two")).toBeUndefined()
+  })
+})

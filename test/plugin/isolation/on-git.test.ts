@@ -1,0 +1,151 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+import type { JobRecord, Worktree } from "../../../src/machines/record.ts"
+import { Isolation } from "../../../src/plugin/isolation/isolation.ts"
+import { failed, okSession } from "../support/host-double.ts"
+import { sessionOf } from "../support/opencode-data.ts"
+import { filesIn, testRepository, writeAll } from "../worktrees/support/repository.ts"
+
+const { signal } = new AbortController()
+
+/** The worktrees of an owner who works in a repository. `session` is what opencode says of the owner. */
+function isolated(session?: () => ReturnType<typeof okSession> | ReturnType<typeof failed>) {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n", "b.txt": "1\n" })
+  const jobs: Pick<JobRecord, "owner" | "id" | "description" | "worktree">[] = []
+  const isolation = new Isolation({
+    host: {
+      session: async (id) => session?.() ?? okSession(sessionOf(id, { directory: repo.path })),
+    },
+    records: { of: (owner) => jobs.filter((job) => job.owner === owner) },
+    worktrees: repo.worktrees,
+  })
+  return {
+    repo,
+    isolation,
+    /** A job with a worktree, in which these files are changed. */
+    async job(id: string, files: Record<string, string> = {}) {
+      const worktree = await isolation.make({ owner: "ses_owner", id }, signal)
+      writeAll(worktree.directory, files)
+      const job = { owner: "ses_owner", id, description: `Do ${id}`, worktree }
+      jobs.push(job)
+      return job
+    },
+  }
+}
+
+const from = (id: string, worktree?: Worktree) => ({ owner: "ses_owner", isolation: { from: id }, worktree })
+
+describe("A worktree for a job", () => {
+  it("has what its owner has, on a branch of its own", async () => {
+    const { job, repo, isolation } = isolated()
+    repo.write({ "a.txt": "not committed\n" })
+    const { worktree } = await job("one")
+    expect(filesIn(worktree.directory)).toEqual(filesIn(repo.path))
+    expect(repo.gitIn(worktree.directory, "branch", "--show-current")).toBe(worktree.branch)
+    expect(isolation.isThere(worktree)).toBe(true)
+    rmSync(worktree.directory, { recursive: true })
+    expect(isolation.isThere(worktree)).toBe(false)
+  })
+
+  it("is not made where opencode does not say where the owner works", async () => {
+    const { job } = isolated(() => failed("it is busy"))
+    await expect(job("one")).rejects.toThrow("opencode does not say where its owner works: it is busy")
+  })
+})
+
+describe("Sealing", () => {
+  it("commits what was left uncommitted, names the job, counts it, and is harmless when it is done", async () => {
+    const { job, repo, isolation } = isolated()
+    const one = await job("one", { "a.txt": "of one\n", "new.txt": "1\n2\n" })
+    const sealed = await isolation.seal(one, signal)
+    expect(sealed).toEqual({ ...one.worktree, commit: sealed.commit, files: 2, insertions: 3, deletions: 1 })
+    expect(repo.git("rev-parse", one.worktree.branch)).toBe(sealed.commit)
+    expect(repo.git("log", "-1", "--format=%B", sealed.commit)).toMatch(/^Do one\n\nWork of job one,/)
+    expect(await isolation.seal(one, signal)).toEqual(sealed)
+  })
+
+  it("says which other jobs of the owner have changed the same files", async () => {
+    const { job, isolation } = isolated()
+    await job("one", { "a.txt": "of one\n" })
+    await job("two", { "b.txt": "of two\n" })
+    const three = await job("three", { "a.txt": "of three\n" })
+    const { overlaps } = await isolation.seal(three, signal)
+    expect(overlaps).toEqual([{ job: "one", files: ["a.txt"] }])
+  })
+})
+
+describe("A job that starts from another's end", () => {
+  it("has all that the other did, what it left uncommitted too", async () => {
+    const { job, isolation } = isolated()
+    const one = await job("one", { "a.txt": "of one\n" })
+    const two = await job("two")
+    const started = await isolation.startFrom(from("one", two.worktree), signal)
+    expect(filesIn(two.worktree.directory)["a.txt"]).toBe("644 of one\n")
+    const { commit } = await isolation.seal(one, signal)
+    expect(started).toEqual({ ...two.worktree, base: commit })
+    // What the other did is none of its own.
+    expect(await isolation.seal({ ...two, worktree: started }, signal)).toMatchObject({ files: 0 })
+  })
+
+  it("is told what is missing", async () => {
+    const { job, isolation } = isolated()
+    const { worktree } = await job("two")
+    await expect(isolation.startFrom(from("one"), signal)).rejects.toThrow(
+      "it has no worktree of its own: start it as a new job",
+    )
+    await expect(isolation.startFrom(from("one", worktree), signal)).rejects.toThrow(
+      "one has no worktree to start from: start it with isolation",
+    )
+  })
+
+  it("stays where it is if it is to start from nobody", async () => {
+    const { job, isolation } = isolated()
+    const { worktree } = await job("one")
+    expect(
+      await isolation.startFrom({ owner: "ses_owner", isolation: "worktree", worktree }, signal),
+    ).toEqual(worktree)
+  })
+})
+
+describe("Work", () => {
+  it("is applied once the owner's files have all of it", async () => {
+    const { job, isolation } = isolated()
+    const one = await job("one", { "a.txt": "of one\n" })
+    const { base, commit } = await isolation.seal(one, signal)
+    const work = { id: "one", base, commit }
+    expect(await isolation.isApplied("ses_owner", work)).toBe(false)
+    const prepared = await isolation.prepareApply("ses_owner", [work])
+    if (prepared.type === "ready") await prepared.write()
+    expect(await isolation.isApplied("ses_owner", work)).toBe(true)
+  })
+})
+
+describe("Tidying", () => {
+  const gone = () => failed("no such session", 404)
+  const silent = () => failed("no answer")
+  const there = () => okSession(sessionOf("ses_owner"))
+
+  it.each([
+    ["removes what holds nothing and whose owner is gone", gone, {}, false],
+    ["keeps what holds work", gone, { "a.txt": "of one\n" }, true],
+    ["keeps what has an owner", there, {}, true],
+    ["keeps what may have an owner, where opencode does not say", silent, {}, true],
+  ])("%s", async (_, owner, files, isKept) => {
+    const { repo, isolation } = isolated(owner)
+    const { directory } = await repo.worktrees.make({ directory: repo.path, owner: "ses_owner", job: "one" })
+    // The process that made it is gone.
+    const note = `${directory}.json`
+    writeFileSync(note, readFileSync(note, "utf8").replace(/"pid":\d+/, `"pid":${2 ** 22 + 1}`))
+    writeAll(directory, files)
+    await isolation.tidy()
+    expect(existsSync(directory)).toBe(isKept)
+  })
+
+  it("keeps what a running process has made, whose job may not be on record yet", async () => {
+    const { repo, isolation } = isolated(gone)
+    const { directory } = await repo.worktrees.make({ directory: repo.path, owner: "ses_owner", job: "one" })
+    await isolation.tidy()
+    expect(existsSync(directory)).toBe(true)
+  })
+})
