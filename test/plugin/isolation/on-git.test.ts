@@ -80,7 +80,7 @@ describe("A job that starts from another's end", () => {
     const { job, isolation } = isolated()
     const one = await job("one", { "a.txt": "of one\n" })
     const two = await job("two")
-    const started = await isolation.startFrom(from("one", two.worktree), signal)
+    const started = await isolation.enter(from("one", two.worktree), signal)
     expect(filesIn(two.worktree.directory)["a.txt"]).toBe("644 of one\n")
     const { commit } = await isolation.seal(one, signal)
     expect(started).toEqual({ ...two.worktree, base: commit })
@@ -91,10 +91,10 @@ describe("A job that starts from another's end", () => {
   it("is told what is missing", async () => {
     const { job, isolation } = isolated()
     const { worktree } = await job("two")
-    await expect(isolation.startFrom(from("one"), signal)).rejects.toThrow(
+    await expect(isolation.enter(from("one"), signal)).rejects.toThrow(
       "it has no worktree of its own: start it as a new job",
     )
-    await expect(isolation.startFrom(from("one", worktree), signal)).rejects.toThrow(
+    await expect(isolation.enter(from("one", worktree), signal)).rejects.toThrow(
       "one has no worktree to start from: start it with isolation",
     )
   })
@@ -103,7 +103,7 @@ describe("A job that starts from another's end", () => {
     const { job, isolation } = isolated()
     const { worktree } = await job("one")
     expect(
-      await isolation.startFrom({ owner: "ses_owner", isolation: "worktree", worktree }, signal),
+      await isolation.enter({ owner: "ses_owner", isolation: "worktree", worktree }, signal),
     ).toEqual(worktree)
   })
 })
