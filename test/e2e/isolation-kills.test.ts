@@ -9,7 +9,7 @@ import { type ScriptedModel, startScriptedModel } from "../support/scripted-mode
 import { poll } from "../support/waiters.ts"
 
 /** Enough that whoever sees the first of them can end opencode before the last one is there. */
-const many = 400
+const many = 100
 
 describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
   let model: ScriptedModel
