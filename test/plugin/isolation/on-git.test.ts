@@ -102,9 +102,9 @@ describe("A job that starts from another's end", () => {
   it("stays where it is if it is to start from nobody", async () => {
     const { job, isolation } = isolated()
     const { worktree } = await job("one")
-    expect(
-      await isolation.enter({ owner: "ses_owner", isolation: "worktree", worktree }, signal),
-    ).toEqual(worktree)
+    expect(await isolation.enter({ owner: "ses_owner", isolation: "worktree", worktree }, signal)).toEqual(
+      worktree,
+    )
   })
 })
 
