@@ -373,6 +373,7 @@ it("draws the real machine", async () => {
       "created.stopping",
       "done",
       "failed",
+      "prompting.checking",
       "prompting.opening",
       "prompting.permission",
       "prompting.question",

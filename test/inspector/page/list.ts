@@ -167,7 +167,7 @@ describe("finding the way", () => {
     await page.mouse.move(x + width - 105, y + height - 3)
     await page.mouse.up()
     await expect.poll(range).not.toBe(before)
-    await page.getByRole("link", { name: "1 h" }).click()
+    await page.getByRole("link", { name: "1 h", exact: true }).click()
     // In the colours in which its page shows the same.
     const tones = (where: string, kinds: string[]) =>
       page.evaluate(

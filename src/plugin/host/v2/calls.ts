@@ -95,7 +95,7 @@ export function decodeTool(tools: unknown, name: "subagent" | "shell" | "edit"):
     .array(Named)
     .parse(tools)
     .find(({ id }) => id === name)
-  return named && Callable.parse(named)
+  return named && callable(name).parse(named)
 }
 
 // The tool itself, not a copy: it may be called as a method.
@@ -103,4 +103,5 @@ const Named = z.custom<{ id: string }>(
   (tool) => z.object({ id: z.string() }).safeParse(tool).success,
   "expected an id",
 )
-const Callable = z.custom<BuiltInTool>((tool) => isFunction(Object(tool).execute), "it cannot be called")
+const callable = (name: string) =>
+  z.custom<BuiltInTool>((tool) => isFunction(Object(tool).execute), `${name} cannot be called`)
