@@ -34,7 +34,7 @@ import { poll } from "../support/waiters.ts"
  */
 
 const root = join(import.meta.dirname, "..", "..")
-const tools = ["agents_start", "agents_status", "agents_wait", "agents_cancel", "agents_send"]
+const tools = ["agents_start", "agents_status", "agents_wait", "agents_cancel", "agents_send", "agents_apply"]
 const triedOn1 = ["opencode-troupe", "Install", "opencode 1.18", "The inspector"]
 /** An entry of opencode 2's. */
 const entry2 = /"plugins"/
