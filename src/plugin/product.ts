@@ -84,10 +84,19 @@ export function createProduct(settings: ProductOptions): Product {
   const unseen: string[] = []
   let isSeen = false
 
-  function tell(problem: string): void {
-    void log("warn", problem)
-    if (isSeen) parts.toasts.problems([problem])
-    else unseen.push(problem)
+  function tell(problems: readonly string[]): void {
+    for (const problem of problems) void log("warn", problem)
+    if (isSeen) parts.toasts.problems(problems)
+    else unseen.push(...problems)
+  }
+
+  /** Those that are there are told together, whoever has been seen by then. */
+  function tellProblems(): void {
+    const known: string[] = []
+    let hear = (problem: string): void => void known.push(problem)
+    host.problems.subscribe((problem) => hear(problem))
+    hear = (problem) => tell([problem])
+    tell(known)
   }
 
   /** What opencode loads for a child leaves that to the instance that started it. */
@@ -106,7 +115,7 @@ export function createProduct(settings: ProductOptions): Product {
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
   setTimeout(() => {
     void log("info", loadedLine(options))
-    host.problems.subscribe(tell)
+    tellProblems()
     void parts.recovery.everybody()
     void lookAfterWorktrees()
   }, 0)
