@@ -124,8 +124,8 @@ export function readOptions(given: unknown): ReadOptions {
   // What is no object is taken for the number of all slots.
   const { concurrency, fallback, ...others } = withoutOldNames(rest)
   const good = {
-    ...readKeys(shape, others, "", problems),
     ...readInside("concurrency", concurrency, readLimits, problems),
+    ...readKeys(shape, others, "", problems),
     ...readInside("fallback", fallback, readFallbacks, problems),
   }
   const asked = asObject(inspectorGiven ?? {}, "inspector", problems)
