@@ -94,7 +94,10 @@ describe("A worktree is refused, with words and nothing left behind,", () => {
     expect(await refusal(repo)).toMatchObject({ kind: "locked" })
   })
 
-  it.skipIf(noSmallDisk())("where the disk is full", async () => {
+  const whyNoDisk = noSmallDisk()
+  const skipped = whyNoDisk ? ` (skipped: ${whyNoDisk})` : ""
+
+  it.skipIf(whyNoDisk)(`where the disk is full${skipped}`, async () => {
     const repo = testRepository()
     repo.commit({ "a.bin": "x".repeat(2 ** 20) })
     await roundTrip(repo)
