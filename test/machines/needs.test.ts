@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { breachOf } from "../../src/machines/needs.ts"
+import { breachOf, openNeeds } from "../../src/machines/needs.ts"
 import type { JobRecord } from "../../src/machines/record.ts"
 import { nothing, play } from "./support/play.ts"
 import { quietXState } from "./support/quiet.ts"
@@ -217,7 +217,42 @@ describe("A job that needs others", () => {
   })
 })
 
+describe("What a blocked job waits for", () => {
+  it("is all that it needs and has not ended, that of earlier processes included, which is not there yet", async () => {
+    const troupe = play()
+    await troupe.startAll("a", "b")
+    await troupe.start("c", { needs: done("a", "b", "old") })
+    await troupe.answer("a")
+    expect(openNeeds(troupe.record("c"), troupe.troupe.records)).toEqual(["b", "old"])
+  })
+
+  it("is nothing where it needs nothing", async () => {
+    const troupe = play()
+    await troupe.start("a")
+    expect(openNeeds(troupe.record("a"), troupe.troupe.records)).toEqual([])
+  })
+})
+
 describe("The words for a broken need", () => {
+  it.each([
+    [{ state: "failed", why: "the provider refused" }, "failed: the provider refused"],
+    [{ state: "failed" }, "failed"],
+    [{ state: "timedOut", why: "no activity for 20 s" }, "timed out: no activity for 20 s"],
+    [{ state: "cancelled", why: "cancelled by its owner: no use" }, "was cancelled by its owner: no use"],
+    [
+      { state: "cancelled", why: "its child session was deleted" },
+      "was cancelled: its child session was deleted",
+    ],
+    [{ state: "gone" }, "is gone with its session"],
+  ] as const)("say how it ended: %j", (end, words) => {
+    expect(breachOf({ id: "a", ...end })).toBe(`it needs a, which ${words}`)
+  })
+
+  it("leave a cause of 600 characters whole", () => {
+    const why = "x".repeat(600)
+    expect(breachOf({ id: "a", state: "failed", why })).toBe(`it needs a, which failed: ${why}`)
+  })
+
   it("keep the beginning of a long chain, and its end, which is the first cause", () => {
     const why = `${"it needs x, which failed: ".repeat(100)}the provider refused`
     const words = breachOf({ id: "y", state: "failed", why })
