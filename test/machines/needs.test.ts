@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { breachOf, openNeeds } from "../../src/machines/needs.ts"
+import { breachOf, openNeeds, standingOf } from "../../src/machines/needs.ts"
 import type { JobRecord } from "../../src/machines/record.ts"
 import { nothing, play } from "./support/play.ts"
 import { quietXState } from "./support/quiet.ts"
@@ -230,6 +230,18 @@ describe("What a blocked job waits for", () => {
     const troupe = play()
     await troupe.start("a")
     expect(openNeeds(troupe.record("a"), troupe.troupe.records)).toEqual([])
+  })
+})
+
+describe("A need", () => {
+  it.each([
+    ["open for as long as its job has not ended", "done", undefined, "open"],
+    ["met by a job that is done", "done", "done", "met"],
+    ["broken by one that ended otherwise", "done", "failed", "broken"],
+    ["met by one that ended in any way, where no more is needed", "ended", "cancelled", "met"],
+    ["broken by one that is gone, even then", "ended", "gone", "broken"],
+  ] as const)("is %s", (_, on, state, standing) => {
+    expect(standingOf({ id: "a", on }, state && { id: "a", state })).toBe(standing)
   })
 })
 

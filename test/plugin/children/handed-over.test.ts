@@ -22,7 +22,7 @@ const ended: JobRecord = {
 
 /** What a child is asked whose job needs a. */
 function promptOf(jobs: readonly JobRecord[], child: Partial<ChildInput> = {}): Promise<string> {
-  const records = { get: (_: string, id: string) => jobs.find((each) => each.id === id), of: () => jobs }
+  const records = { get: (_: string, id: string) => jobs.find((each) => each.id === id), of: () => [...jobs] }
   return withResults(
     { job: needing, session: "ses_b", ...child },
     {
