@@ -21,6 +21,16 @@ const exceptions = [
   },
   {
     file: "src/machines/limits.ts",
+    within: 'full.some(({ of }) => of === "")',
+    reason: "where the widest limit is full nobody fits: it is only quicker",
+  },
+  {
+    file: "src/machines/limits.ts",
+    within: "widest?.turns",
+    reason: "a limit that claims fall under is among these, which the compiler cannot see",
+  },
+  {
+    file: "src/machines/limits.ts",
     within: "if (limits.holds.length === 0) return undefined",
     code: "limits.holds.length === 0",
     reason: "among no holds none is found: it is only quicker",

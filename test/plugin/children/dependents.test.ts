@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { Ledger } from "../../../src/machines/ledger.ts"
 import { type JobRecord, NO_USAGE } from "../../../src/machines/record.ts"
 import { failedBy, followDependents } from "../../../src/plugin/children/dependents.ts"
@@ -39,6 +39,7 @@ describe("The jobs that one has failed", () => {
     const all = [
       cancelled("a"),
       record("own", { state: "failed", error: provider, needs: needs("a") }),
+      record("unsaid", { state: "failed", needs: needs("a") }),
       record("ended", { state: "cancelled", error, needs: needs("a") }),
       record("done", { needs: needs("a") }),
       failed("other", "x"),
@@ -56,7 +57,9 @@ describe("The jobs that one has failed", () => {
 
 /** What follows the jobs of an owner, where those begin that are to go on once the test lets them. */
 function followed(...records: JobRecord[]) {
-  const ledger = new Ledger(() => {})
+  const defects: unknown[] = []
+  const ledger = new Ledger((error) => void defects.push(error))
+  onTestFinished(() => expect(defects).toEqual([]))
   for (const each of records) ledger.put(each)
   const begun: { id: string; resolve: () => void; reject: (error: Error) => void }[] = []
   const warn = vi.fn<(message: string) => void>()
