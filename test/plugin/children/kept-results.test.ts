@@ -47,6 +47,20 @@ it("Results of the week before are removed, and nothing else", async () => {
   ])
 })
 
+it("A result is kept for a week, to the millisecond", async () => {
+  const path = folder()
+  const week = 7 * 24 * 60 * 60 * 1_000
+  mkdirSync(path)
+  writeFileSync(join(path, "troupe-ses_1-a.txt"), "")
+  utimesSync(join(path, "troupe-ses_1-a.txt"), 0, 0)
+  const keepAt = (time: number) =>
+    keepResult({ session: "ses_2", id: "a" }, "new", { folder: path, now: () => time })
+  await keepAt(week)
+  expect(readdirSync(path)).toHaveLength(2)
+  await keepAt(week + 1)
+  expect(readdirSync(path)).toEqual(["troupe-ses_2-a.txt"])
+})
+
 it("A result that is kept has its path, whatever of the week before cannot be removed", async () => {
   const path = folder()
   mkdirSync(join(path, "troupe-ses_1-b.txt"), { recursive: true })
