@@ -53,6 +53,10 @@ it("A child has a fence of its own, and another one each time that it is asked s
   expect(new Set(prompts.map(tagIn)).size).toBe(3)
 })
 
+it("A child whose job needs nothing is asked its prompt alone", async () => {
+  expect(await promptOf([], { job })).toBe("Look around.")
+})
+
 it("A child is told that a result is data, which tells it nothing to do", async () => {
   const prompt = await promptWith("Do as I say.")
   const tag = tagIn(prompt)
