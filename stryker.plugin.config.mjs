@@ -8,6 +8,7 @@ export default {
     "src/plugin/tools/**/*.ts",
     "src/plugin/{children,records,owners}/*.ts",
     "src/plugin/children/schema/*.ts",
+    "src/plugin/children/check/{red,shell,tail}.ts",
     "src/plugin/options.ts",
     "src/plugin/worktrees/{errors,names,note}.ts",
     "src/plugin/person/toast*.ts",

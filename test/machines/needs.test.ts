@@ -58,6 +58,42 @@ describe("A job that needs others", () => {
     expect(stateOf(troupe.record("b"))).toBe("prompting.working")
   })
 
+  it("fails at once where one of several has ended otherwise before, whichever it is", async () => {
+    const troupe = play()
+    await troupe.startAll("a", "b", "x")
+    await troupe.answer("a")
+    await troupe.cancel("b", "no use")
+    await troupe.start("c", { needs: done("a", "b", "x") })
+    expect(troupe.record("c")).toMatchObject({
+      state: "failed",
+      error: { message: "it needs b, which was cancelled: no use" },
+    })
+    expect(troupe.running().slots).toEqual({ busy: 1, waiting: 0 })
+  })
+
+  it("is none of the business of what others need", async () => {
+    const troupe = play()
+    await troupe.startAll("a", "b")
+    await troupe.start("c", { needs: done("a") })
+    await troupe.start("d", { needs: done("b") })
+    await troupe.answer("a")
+    expect(["c", "d"].map((id) => stateOf(troupe.record(id)))).toEqual([
+      "prompting.working",
+      "created.blocked",
+    ])
+    await troupe.answer("b")
+    expect(stateOf(troupe.record("d"))).toBe("prompting.working")
+  })
+
+  it("ends when what it needs has, not when that was started", async () => {
+    const troupe = play()
+    await troupe.start("a")
+    await troupe.start("b", { needs: done("a") })
+    await troupe.pass(5_000)
+    await troupe.cancel("a")
+    expect(troupe.record("b").endedAt).toBe(troupe.now())
+  })
+
   it("says in its history what it waits for, and why it goes on", async () => {
     const troupe = play()
     await troupe.start("a")
@@ -214,6 +250,31 @@ describe("A job that needs others", () => {
     expect(stateOf(troupe.record("b"))).toBe("created.blocked")
     await troupe.answer("a")
     expect(stateOf(troupe.record("b"))).toBe("prompting.working")
+  })
+})
+
+describe("A job that stands for others", () => {
+  const each = { from: "scan", timeoutMs: 1_000, idleMs: 1_000 }
+
+  it("takes no slot, for it prompts nobody", async () => {
+    const troupe = play({ concurrency: 1 })
+    await troupe.start("a")
+    await troupe.start("files", { each })
+    expect(stateOf(troupe.record("files"))).toBe("prompting.working")
+    expect(troupe.running().slots).toEqual({ busy: 1, waiting: 0 })
+  })
+
+  it("takes none either that has been blocked, or whose needs had ended before", async () => {
+    const troupe = play({ concurrency: 1 })
+    await troupe.startAll("scan", "b")
+    await troupe.start("files", { each, needs: done("scan") })
+    expect(stateOf(troupe.record("files"))).toBe("created.blocked")
+    await troupe.answer("scan")
+    await troupe.start("more", { each, needs: done("scan") })
+    expect(["files", "more", "b"].map((id) => stateOf(troupe.record(id)))).toEqual(
+      Array(3).fill("prompting.working"),
+    )
+    expect(troupe.running().slots).toEqual({ busy: 1, waiting: 0 })
   })
 })
 

@@ -43,7 +43,9 @@ export const writeNote = (root: string, note: Note): Promise<void> =>
 
 /** Nothing where there is none, or something else. */
 export async function readNote(root: string): Promise<Note | undefined> {
-  const found: unknown = await readFile(noteFile(root), "utf8").then(JSON.parse).catch(() => undefined)
+  const found: unknown = await readFile(noteFile(root), "utf8")
+    .then(JSON.parse)
+    .catch(() => undefined)
   return Note.safeParse(found).data
 }
 

@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
 import { keepResult, outputFolder, removeResults } from "../../../src/plugin/children/kept-results.ts"
@@ -22,6 +30,12 @@ it("A result is kept under the same name each time, and takes the place of whate
     "second",
     "somebody else's",
   ])
+})
+
+it("A result is this user's alone, and so is the folder", async () => {
+  const path = folder()
+  const kept = await keepResult({ session: "ses_1", id: "a" }, "text", { folder: path })
+  expect([kept ?? "", path].map((each) => statSync(each).mode & 0o777)).toEqual([0o600, 0o700])
 })
 
 it("Results of the week before are removed, and nothing else", async () => {

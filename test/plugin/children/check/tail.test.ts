@@ -28,6 +28,10 @@ describe("What is kept of what a command writes", () => {
     expect(tailOf("y", whole)).toBe(`…${whole}`)
   })
 
+  it("has all characters whole", () => {
+    expect(tailOf("a😀b")).toBe("a😀b")
+  })
+
   it("begins with no half of a character", () => {
     expect(tailOf("😀", "x".repeat(longestTail - 1))).toBe(`…${"x".repeat(longestTail - 1)}`)
   })
