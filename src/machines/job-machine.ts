@@ -35,6 +35,7 @@ import {
   type Usage,
   withAttempts,
   withoutAttempts,
+  withSubagent,
 } from "./record.ts"
 
 type Decision = { ending: Ending; at: number }
@@ -137,6 +138,9 @@ export const jobMachine = setup({
     rememberActivity: assign((_, { activity }: { activity: Activity }) => ({ activity })),
     rememberUsage: assign(({ context }, { usage }: { usage: Usage }) => ({
       usage: withAttempts(usage, context.job.attempts),
+    })),
+    rememberSubagent: assign(({ context: { job } }, told: SubagentSpent) => ({
+      job: { ...job, subagents: withSubagent(job.subagents, told) },
     })),
     rememberRetry: assign(({ context }, { retry, at }: { retry: Retry; at: number }) => ({
       retry,
@@ -263,6 +267,7 @@ export const jobMachine = setup({
     text: input.earlier?.text,
   }),
   output: ({ context }) => endedRecord(context),
+  on: { "subagent.spent": { actions: { type: "rememberSubagent", params: ({ event }) => event } } },
   initial: "created",
   states: {
     created: {
@@ -870,6 +875,7 @@ const hasFallback = ({ job }: JobContext) => (job.fallbacks ?? []).length > 0
 
 type Granted = Omit<Extract<JobEvent, { type: "slot.granted" }>, "type">
 type Held = Omit<Extract<JobEvent, { type: "slot.held" }>, "type">
+type SubagentSpent = Extract<JobEvent, { type: "subagent.spent" }>
 type Retrying = Extract<JobEvent, { type: "child.retrying" }>
 
 const unavailable = ({ error, at }: PromptChildOutput) => ({ failure: error ?? unknownFailure, at })
