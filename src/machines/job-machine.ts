@@ -267,13 +267,15 @@ export const jobMachine = setup({
     text: input.earlier?.text,
   }),
   output: ({ context }) => endedRecord(context),
-  on: { "subagent.spent": { actions: { type: "rememberSubagent", params: ({ event }) => event } } },
   initial: "created",
   states: {
     created: {
       description: "The child has not been prompted yet.",
       initial: "opening",
-      on: { "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } } },
+      on: {
+        "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } },
+        "subagent.spent": { actions: { type: "rememberSubagent", params: ({ event }) => event } },
+      },
       states: {
         opening: {
           description: "Its child session is being created.",
@@ -397,6 +399,7 @@ export const jobMachine = setup({
     prompting: {
       description: "The child has been prompted. The job holds a slot.",
       initial: "running",
+      on: { "subagent.spent": { actions: { type: "rememberSubagent", params: ({ event }) => event } } },
       states: {
         running: {
           description: "The prompt is under way. Leaving this state drops whatever it may still return.",

@@ -132,16 +132,13 @@ describeBoth("A budget", ({ start, tools }) => {
     await oc.kill()
     await oc.restart()
 
-    model.script("do the rest yourself", [
-      { type: "tool", calls: [tools.shell("true")], tokens: { input: 200, output: 50 } },
-      { type: "hold", until: never },
-    ])
-    const sent = await oc.callTool(owner, "agents_send", { id: "boss", message: "do the rest yourself" })
-    expect(sent).toMatchObject({ status: "completed" })
-    const waited = await oc.callTool(owner, "agents_wait", {})
-    expect(kinds(waited)).toEqual([["boss", "budget"]])
-    expect(waited.output).toMatch(
-      /^The budget of their batch is spent: 1,0[5-9]\d of 1,000 tokens\. Left undone: boss\.\n/,
+    const rest = { type: "text", text: "All of it.", tokens: { input: 200, output: 50 } } as const
+    model.on("do the rest yourself", rest)
+    const send = (message: string) => oc.callTool(owner, "agents_send", { id: "boss", message })
+    expect(await send("do the rest yourself")).toMatchObject({ status: "completed" })
+    expect(kinds(await oc.callTool(owner, "agents_wait", {}))).toEqual([["boss", "done"]])
+    expect((await send("do even more")).error).toMatch(
+      /the budget of the batch of boss is spent: 1,0[5-9]\d of 1,000 tokens/,
     )
   })
 
