@@ -90,7 +90,13 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         return startFrom(git, { root, directory, commit }, call)
       }),
     seal: (directory, message, call) =>
-      inWords(async () => sealWorktree(git, await find(directory), message, call)),
+      inWords(async () => {
+        const root = rootOf(await makeFolder(at), resolve(directory))
+        const { state, base } = await madeNote(root, ["made", "moving"])
+        // Its job has failed before its child was asked.
+        if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
+        return sealWorktree(git, await madeNote(root), message, call)
+      }),
     changedFiles: (directory, call) =>
       inWords(async () => (await changedNames(git, await find(directory), call)).map(shownName)),
     diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory), call)),

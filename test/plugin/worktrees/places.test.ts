@@ -91,7 +91,11 @@ describe("A worktree is refused, with words and nothing left behind,", () => {
   it("where a branch of its user stands in the way", async () => {
     const repo = testRepository()
     repo.git("branch", "troupe")
-    expect(await refusal(repo)).toMatchObject({ kind: "locked" })
+    expect(await refusal(repo)).toMatchObject({
+      kind: "branchInTheWay",
+      what: expect.stringContaining("'refs/heads/troupe' exists"),
+      todo: "rename that branch",
+    })
   })
 
   const whyNoDisk = noSmallDisk()
