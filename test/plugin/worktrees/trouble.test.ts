@@ -118,9 +118,9 @@ describe("While something of the repository is locked,", () => {
     await repo.worktrees.seal(directory, "the end")
     repo.git("pack-refs", "--all")
     const free = lock(join(repo.path, ".git", "packed-refs.lock"))
-    await expect(
-      (await repo.worktrees.prepareDiscard({ directory, owner })).remove(),
-    ).rejects.toMatchObject({ kind: "locked" })
+    await expect((await repo.worktrees.prepareDiscard({ directory, owner })).remove()).rejects.toMatchObject({
+      kind: "locked",
+    })
     expect(repo.git("show", `${branch}:new/d.txt`)).toBe("new")
     free()
     await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
@@ -195,49 +195,59 @@ describe.skipIf(whyNoDisk)(`On a disk that is full, with however little room on 
     }
   }
 
-  it.each(disks)("the one %s: a worktree is refused, nothing is left of it, and it is made then", async (_, at) => {
-    const repo = dirtyRepository()
-    await repo.worktrees.list()
-    const disk = smallDisk(at(repo))
-    try {
-      const before = userSide(repo.path)
-      const failures = await untilThereIsRoom(
-        disk,
-        () => make(repo),
-        () => requireNothing(repo),
-      )
-      disk.free()
-      expect(failures).toBeGreaterThan(1)
-      const [made] = (await repo.worktrees.list()).worktrees
-      expect(filesIn(made?.directory ?? "")).toEqual(filesIn(repo.path))
-      expect(userSide(repo.path)).toEqual(before)
-    } finally {
-      disk.remove()
-    }
-  })
+  it.each(disks)(
+    "the one %s: a worktree is refused, nothing is left of it, and it is made then",
+    async (_, at) => {
+      const repo = dirtyRepository()
+      await repo.worktrees.list()
+      const disk = smallDisk(at(repo))
+      try {
+        const before = userSide(repo.path)
+        const failures = await untilThereIsRoom(
+          disk,
+          () => make(repo),
+          () => requireNothing(repo),
+        )
+        disk.free()
+        expect(failures).toBeGreaterThan(1)
+        const [made] = (await repo.worktrees.list()).worktrees
+        expect(filesIn(made?.directory ?? "")).toEqual(filesIn(repo.path))
+        expect(userSide(repo.path)).toEqual(before)
+      } finally {
+        disk.remove()
+      }
+    },
+  )
 
-  it.each(disks)("the one %s: a job is not sealed, keeps all that it did, and is sealed then", async (_, at) => {
-    const repo = dirtyRepository()
-    const disk = smallDisk(at(repo))
-    try {
-      const made = await make(repo)
-      work(repo, made.directory)
-      const [files, before, own] = [filesIn(made.directory), userSide(repo.path), repo.git("rev-parse", branch)]
-      await untilThereIsRoom(
-        disk,
-        () => repo.worktrees.seal(made.directory, "the end"),
-        () => {
-          expect(filesIn(made.directory)).toEqual(files)
-          expect(isWhole(repo)).toBe("")
-          expect(repo.git("merge-base", own, branch)).toBe(own)
-        },
-      )
-      disk.free()
-      await requireSealed(repo, made)
-      expect(filesIn(made.directory)).toEqual(files)
-      expect(userSide(repo.path)).toEqual(before)
-    } finally {
-      disk.remove()
-    }
-  })
+  it.each(disks)(
+    "the one %s: a job is not sealed, keeps all that it did, and is sealed then",
+    async (_, at) => {
+      const repo = dirtyRepository()
+      const disk = smallDisk(at(repo))
+      try {
+        const made = await make(repo)
+        work(repo, made.directory)
+        const [files, before, own] = [
+          filesIn(made.directory),
+          userSide(repo.path),
+          repo.git("rev-parse", branch),
+        ]
+        await untilThereIsRoom(
+          disk,
+          () => repo.worktrees.seal(made.directory, "the end"),
+          () => {
+            expect(filesIn(made.directory)).toEqual(files)
+            expect(isWhole(repo)).toBe("")
+            expect(repo.git("merge-base", own, branch)).toBe(own)
+          },
+        )
+        disk.free()
+        await requireSealed(repo, made)
+        expect(filesIn(made.directory)).toEqual(files)
+        expect(userSide(repo.path)).toEqual(before)
+      } finally {
+        disk.remove()
+      }
+    },
+  )
 })
