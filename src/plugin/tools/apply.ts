@@ -26,7 +26,7 @@ export function applyTool() {
     const isolated: Isolated[] = []
     for (const record of records) {
       try {
-        isolated.push({ record, worktree: await services.isolation.seal(record, call.signal) })
+        isolated.push({ record, worktree: await services.isolation.endOf(record, call.signal) })
       } catch (error) {
         return refusal(records, [{ id: record.id, reason: wordsOf(error) }], isDiscard)
       }
