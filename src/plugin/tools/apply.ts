@@ -94,6 +94,7 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
 const reasons: Record<Refusal["reason"], string> = {
   conflict: "in conflict",
   dirty: "changed here and not committed",
+  hidden: "changed here where git does not see it",
   inTheWay: "in the way",
   submodule: "other repositories",
 }

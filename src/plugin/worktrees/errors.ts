@@ -5,6 +5,7 @@ export type WorktreeProblem =
   | "noGit"
   | "oldGit"
   | "noRepository"
+  | "foreign"
   | "bare"
   | "noCommit"
   | "unmerged"
@@ -52,6 +53,12 @@ const known: { pattern: RegExp; kind: WorktreeProblem; what: string; todo: strin
     kind: "noRepository",
     what: "there is no git repository",
     todo: "run git init and commit something first, or leave out the isolation",
+  },
+  {
+    pattern: /dubious ownership/i,
+    kind: "foreign",
+    what: "the repository belongs to another user, so that git does not work in it",
+    todo: "if you trust it, allow it with git config --global --add safe.directory and its path",
   },
   {
     pattern: /(?:clean|smudge|external) filter|filter-process/i,
