@@ -48,6 +48,7 @@ const tellings = [
   "cancel",
   "active",
   "spent",
+  "a subagent has spent",
   "retrying",
   "retrying much later",
   "tool starts",
@@ -201,6 +202,7 @@ function tell(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
   const events: Record<Exclude<Hears, "cancel">, JobEvent> = {
     active: { type: "child.active", activity: { text: "writes", at } },
     spent: { type: "child.spent", usage: usage(1) },
+    "a subagent has spent": { type: "subagent.spent", session: "ses_task", usage: usage(2) },
     retrying: { type: "child.retrying", at, retry: { attempt: 1, reason: "overloaded", next: at } },
     "retrying much later": {
       type: "child.retrying",
