@@ -174,6 +174,7 @@ function withCheck({ record, hasToPass, checking }: StoredJob): StoredRecord {
   const { command } = hasToPass
   return {
     ...record,
+    ...(checking.worktree && { worktree: checking.worktree }),
     check: { command, rounds: checking.round, ...(exitCode !== undefined && { exitCode }), output },
   }
 }
