@@ -13,6 +13,7 @@ describeBoth("A person whose job works in a worktree", ({ generation, tools }) =
   const ready = generation === 1 ? /Ask anything/ : /Ask anything[\s\S]*m1 fake/
   let model: ScriptedModel
   let tui: Tui
+  const writing = held("the wall is")
 
   beforeAll(async () => {
     model = await startScriptedModel()
@@ -31,10 +32,9 @@ describeBoth("A person whose job works in a worktree", ({ generation, tools }) =
     await poll("the end of all that ran in it", () => processesWith(tui.home).length === 0 || undefined)
   })
 
-  test("sees it retry, answers what it asks, reads what it writes, and sees what it has changed and that it passed", async () => {
-    const writing = held("the wall is")
+  test("sees it retry, and answers what it asks", async () => {
     model.script("paint the wall", [
-      { type: "error", status: 503, headers: { "retry-after": "5" }, body: { error: { message: "Busy" } } },
+      { type: "error", status: 503, headers: { "retry-after": "3" }, body: { error: { message: "Busy" } } },
       { type: "tool", calls: [tools.shell("echo blue > wall.txt")] },
       writing.reply,
     ])
@@ -58,7 +58,9 @@ describeBoth("A person whose job works in a worktree", ({ generation, tools }) =
     await tui.waitForScreen(/wall asks for permission: (bash|shell)[\s\S]*echo blue > wall\.txt/)
     tui.press("Enter")
     await tui.waitForScreen(/^(?![\s\S]*asks for permission)[\s\S]*• wall …the wall is/, slowly)
+  })
 
+  test("reads what it writes, on which branch, and what it has to pass", async () => {
     tui.type("/troupe")
     await tui.waitForScreen(/\/troupe +Jobs of this project/)
     tui.press("Enter")
@@ -69,7 +71,9 @@ describeBoth("A person whose job works in a worktree", ({ generation, tools }) =
     )
     tui.press("Escape")
     await tui.waitForScreen(/Jobs +esc[\s\S]*• wall/)
+  })
 
+  test("sees that it has ended, what it has changed, and that it has passed", async () => {
     writing.release(" blue")
     await tui.waitForScreen(/Jobs +esc[\s\S]*✓ wall +done, \+1 −0 in 1 file · paint the wall/, slowly)
     tui.press("C-r")
