@@ -10,7 +10,7 @@ import { drawScreen } from "./docs/screen.ts"
  */
 
 /** As few as there is a sidebar at, and as hold the list. */
-const size = { columns: 122, lines: 34 }
+const size = { columns: 122, lines: 38 }
 
 for (const generation of [1, 2] as const) await take(generation)
 
