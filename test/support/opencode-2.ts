@@ -376,8 +376,9 @@ class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
 
   async #connectTo(url: string): Promise<void> {
     await this.connect(url, this.#options.plugin !== false)
-    const further = this.#further.filter(({ project }) => !project.isStopped)
-    await Promise.all(further.map(({ project, hasPlugin }) => project.connect(url, hasPlugin)))
+    // One after the other, as a person opens them.
+    for (const { project, hasPlugin } of this.#further)
+      if (!project.isStopped) await project.connect(url, hasPlugin)
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
