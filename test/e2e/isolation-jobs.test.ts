@@ -7,13 +7,13 @@ import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("What a job has done in its worktree", ({ openApart, tools }) => {
+describeBoth("What a job has done in its worktree", ({ open, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await openApart({ model, plugin: { options: { notify: "never" } } })
+    oc = await open({ model, plugin: { options: { notify: "never" } } })
   })
   afterAll(async () => {
     await oc?.stop()

@@ -7,13 +7,13 @@ import { describeBoth } from "../support/generations.ts"
 import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("Jobs in worktrees of their own", ({ openApart, tools }) => {
+describeBoth("Jobs in worktrees of their own", ({ open, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await openApart({ model, plugin: { options: { notify: "never", recover: "resume" } } })
+    oc = await open({ model, plugin: { options: { notify: "never", recover: "resume" } } })
   })
   afterAll(async () => {
     await oc?.stop()

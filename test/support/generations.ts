@@ -18,8 +18,6 @@ export interface OneGeneration {
   generation: Generation
   /** Opens a project in an opencode that this worker's tests share: for tests that do nothing to the process itself. */
   open(options: ProjectOptions): Promise<AnyProject>
-  /** The same where directories that are loaded go: opencode 2 has one of one's own, as it reloads nothing any more. */
-  openApart(options: ProjectOptions): Promise<AnyProject>
   /** Starts an opencode of one's own. */
   start(options: OpencodeOptions): Promise<AnyOpencode>
   /** opencode's own tools. */
@@ -31,7 +29,6 @@ export interface OneGeneration {
 const one: OneGeneration = {
   generation: 1,
   open: openProject1,
-  openApart: openProject1,
   start: startOpencode1,
   tools: builtInTools(1),
   titled: (title) => title,
@@ -39,7 +36,6 @@ const one: OneGeneration = {
 const two: OneGeneration = {
   generation: 2,
   open: openProject2,
-  openApart: startOpencode2,
   start: startOpencode2,
   tools: builtInTools(2),
   titled: () => "",
