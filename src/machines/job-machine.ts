@@ -1,5 +1,5 @@
 import { assign, type SnapshotFrom, setup } from "xstate"
-import { redError } from "./check-words.ts"
+import { redError, stillRuns } from "./check-words.ts"
 import { clockTime } from "./durations.ts"
 import {
   type CheckInput,
@@ -629,7 +629,7 @@ export const jobMachine = setup({
           after: {
             total: {
               target: "stopping",
-              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context) },
+              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context, stillChecked(context)) },
             },
           },
           on: {
@@ -1039,10 +1039,13 @@ function notLeft(context: JobContext, thrown: unknown): Decision {
 
 const nextOf = ({ job }: JobContext) => job.fallbacks?.[0]?.model ?? "the next model"
 
-function outOfTime({ job, deadlineAt = job.askedAt }: JobContext): Decision {
-  const message = `not done within ${inSeconds(job.timeoutMs)}`
+function outOfTime({ job, deadlineAt = job.askedAt }: JobContext, during = ""): Decision {
+  const message = `not done within ${inSeconds(job.timeoutMs)}${during}`
   return { ending: { state: "timedOut", error: { kind: "total", message } }, at: deadlineAt }
 }
+
+const stillChecked = ({ job, check }: JobContext) =>
+  `: ${stillRuns(job.hasToPass?.command ?? "", (check?.round ?? 0) + 1)}`
 
 function inactive({ job, idleAt = job.askedAt }: JobContext): Decision {
   const message = `no activity for ${inSeconds(job.idleMs)}`

@@ -292,9 +292,14 @@ class ProjectOfTwo implements AnyProject {
     else await this.#ask("POST", `${form}/reply`, { answer: { q0: answer } })
   }
 
-  /** Runs the plugin's cleanup and its setup again, in the same process. */
+  /**
+   * Runs the plugin's cleanup and its setup again, in the same process, as in all other locations. opencode says once
+   * for each of them whose folder is gone that it could not be reloaded, though all others have been.
+   */
   async reload(): Promise<void> {
-    await this.#ask("POST", `location/reload?${this.#location}`)
+    await this.#ask("POST", `location/reload?${this.#location}`).catch((error) => {
+      if (!/503 .*NotFound: FileSystem\.realPath/.test(String(error))) throw error
+    })
     await this.#load()
   }
 
