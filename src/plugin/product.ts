@@ -337,6 +337,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     tools,
     hear(event: HostEvent): void {
       turns.hear(event)
+      lineage.hear(event)
       starts.hear(event)
       watch.handle(event)
       conversations.hear(event)
