@@ -637,7 +637,10 @@ export const jobMachine = setup({
           after: {
             total: {
               target: "stopping",
-              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context, stillChecked(context)) },
+              actions: {
+                type: "decideEnd",
+                params: ({ context }) => outOfTime(context, stillChecked(context)),
+              },
             },
           },
           on: {

@@ -441,8 +441,7 @@ class Witness {
     if (before && isAtWork(before) && !isAtWork(record)) this.#judgeTimes(record, before)
     if (hasEnded(record)) {
       this.#ended.set(name, record)
-      for (const [provider, hold] of this.#holds)
-        if (isOverWith(hold, record)) this.#holds.delete(provider)
+      for (const [provider, hold] of this.#holds) if (isOverWith(hold, record)) this.#holds.delete(provider)
       this.#noteOrphans(record)
       for (const call of this.#world.recorded)
         this.#must(nameOf(call) !== name || isOver(call), `${name} ended before its end was stored`)
