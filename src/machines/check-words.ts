@@ -6,6 +6,10 @@ export function notPassed(command: string, rounds: number, exitCode: number | un
   return `${JSON.stringify(shortened(command))} ${how}${rounds > 1 ? `, in the last of ${rounds} rounds` : ""}`
 }
 
+/** Why a job has no result while its check runs: the child is done, and its check is not. */
+export const stillRuns = (command: string, round: number): string =>
+  `its check ${JSON.stringify(shortened(command))} still ran${round > 1 ? `, in round ${round}` : ""}`
+
 /** What a job ends with that was told of it as often as it may be. */
 export const redError = (command: string, rounds: number, exitCode: number | undefined): JobError => ({
   kind: "check",

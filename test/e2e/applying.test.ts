@@ -11,14 +11,13 @@ import { type ScriptedModel, startScriptedModel } from "../support/scripted-mode
 const lines = (changed: Record<number, string> = {}) =>
   [1, 2, 3, 4, 5, 6, 7, 8, 9].map((line) => `${changed[line] ?? line}\n`).join("")
 
-describeBoth("agents_apply", ({ start, generation, tools }) => {
+describeBoth("agents_apply", ({ open, generation, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    // opencode 2 reloads nothing any more once a directory that it has loaded is gone.
-    oc = await start({ model, plugin: { options: { notify: "never" } } })
+    oc = await open({ model, plugin: { options: { notify: "never" } } })
     writeFileSync(file("lines.txt"), lines())
     writeFileSync(file("other.txt"), "one\n")
     commit()

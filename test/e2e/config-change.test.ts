@@ -164,6 +164,29 @@ describeOn(2, "When the configuration of a running opencode changes", () => {
     for (const { id } of asking) expect(told).toContain(`${id} has its answer`)
   })
 
+  test("a job whose model is gone has failed with that, and goes on once it is there again", async () => {
+    const asked = gate<void>()
+    model.on("outlive its model", async () => {
+      await asked.passed
+      return { type: "tool", calls: [builtInTools(2).write("outlived.txt", "half")] }
+    })
+    model.on("go on", { type: "text", text: "the whole" })
+    const owner = await opencode.session()
+    const task = { id: "m", prompt: "outlive its model", agent: "general", model: "fake/m2" }
+    await opencode.callTool(owner, "agents_start", { tasks: [task] })
+    await model.waitFor(({ text }) => text === "outlive its model")
+    const { provider } = z
+      .object({ provider: z.object({ fake: z.looseObject({ models: z.record(z.string(), z.unknown()) }) }) })
+      .parse(JSON.parse(readFileSync(join(opencode.project, "opencode.json"), "utf8")))
+    const { m2: _gone, ...models } = provider.fake.models
+    await changeConfig({ provider: { fake: { ...provider.fake, models } } })
+    asked.open()
+    expect(await notified(owner, `<job id="m"`)).toMatch(/Model unavailable: fake\/m2/)
+    await changeConfig({ provider })
+    await opencode.callTool(owner, "agents_send", { id: "m", message: "go on" })
+    expect(await notified(owner, "the whole")).toContain('<job id="m" state="done"')
+  })
+
   test("two reloads at once leave the tools to the living instance: nothing is delivered twice", async () => {
     const owner = await opencode.session()
     const early = held("half, ")

@@ -7,14 +7,13 @@ import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("What a job has done in its worktree", ({ start, tools }) => {
+describeBoth("What a job has done in its worktree", ({ open, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    // opencode 2 reloads nothing any more once a directory that it has loaded is gone.
-    oc = await start({ model, plugin: { options: { notify: "never" } } })
+    oc = await open({ model, plugin: { options: { notify: "never" } } })
   })
   afterAll(async () => {
     await oc?.stop()

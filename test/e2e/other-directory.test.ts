@@ -144,14 +144,13 @@ describeBoth("A child that works in another directory than its owner", ({ start,
 describeBoth(
   "A child that works in another directory, where git does not track all of the configuration,",
   (opencode) => {
-    const { start, tools } = opencode
+    const { open, tools } = opencode
     let model: ScriptedModel
     let oc: AnyProject
 
     beforeAll(async () => {
       model = await startScriptedModel()
-      // opencode 2 reloads nothing any more once a directory that it has loaded is gone.
-      oc = await start({ model, plugin: { options: { notify: "never" } } })
+      oc = await open({ model, plugin: { options: { notify: "never" } } })
       const ignored = {
         permission: { bash: "deny", edit: { "*": "allow", "secret/*": "deny" } },
         agent: { local: { mode: "subagent", description: "Is there alone" } },

@@ -90,7 +90,12 @@ describe("A job that has to pass a check", () => {
     await day.pass(58_999)
     expect(day.record("a").phase).toBe("checking")
     await day.pass(1)
-    expect(day.record("a")).toMatchObject({ state: "timedOut", error: { kind: "total" }, text: "the answer" })
+    const message = 'not done within 60 s: its check "npm test" still ran'
+    expect(day.record("a")).toMatchObject({
+      state: "timedOut",
+      error: { kind: "total", message },
+      text: "the answer",
+    })
     expect(day.checking("a").signal.aborted).toBe(true)
     expect(day.running()).toEqual(nothing)
   })

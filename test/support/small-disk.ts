@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process"
-import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
+import { closeSync, cpSync, mkdirSync, openSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { atExit } from "./cleanup.ts"
 import { tempFolder } from "./temp-folder.ts"
 
 /** A folder on a disk of its own, which can be filled and emptied again. */
 export interface SmallDisk {
-  fill(): void
+  /** @param left bytes for which there is still room. Default: none */
+  fill(left?: number): void
   free(): void
+  /** Nothing can be written there while `act` runs. */
+  whileReadOnly(act: () => Promise<void>): Promise<void>
   remove(): void
 }
 
@@ -37,7 +40,14 @@ export function smallDisk(folder: string): SmallDisk {
   kept.remove()
   const ballast = join(folder, "ballast")
   return {
-    fill: () => fill(ballast),
+    fill: (left = 0) => {
+      fill(ballast)
+      truncateSync(ballast, Math.max(0, statSync(ballast).size - left))
+    },
+    async whileReadOnly(act) {
+      remount(folder, "ro")
+      await act().finally(() => remount(folder, "rw"))
+    },
     free: () => rmSync(ballast, { force: true }),
     remove: () => {
       forget()
@@ -48,6 +58,10 @@ export function smallDisk(folder: string): SmallDisk {
 
 function mount(folder: string): void {
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], { stdio: "pipe" })
+}
+
+function remount(folder: string, how: "ro" | "rw"): void {
+  execFileSync("mount", ["-o", `remount,${how}`, folder], { stdio: "pipe" })
 }
 
 /** Also where a process still has a file open there. */

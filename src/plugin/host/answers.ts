@@ -31,9 +31,12 @@ export function answerOfRun(
   return { answer: finalAnswer(messages, repair?.id ?? last), isRepaired: repair !== undefined }
 }
 
-/** Whether it is there as the model gave it, or ended in a way of its own: opencode's own end only aborts it. */
+/**
+ * Whether it is there as the model gave it, or ended in a way of its own: opencode's own end only aborts it, and a turn
+ * with which opencode could not go on is to be asked anew.
+ */
 export const isGiven = (answer: AssistantMessage | undefined) =>
-  answer?.end !== undefined && answer.end.error !== ABORTED
+  answer?.end !== undefined && answer.end.error !== ABORTED && answer.end.error !== STALLED
 
 /** Whether the turn in which this was asked has no end: it goes on, or opencode has ended itself and cut it off. */
 export function isUnended(messages: readonly HostMessage[], asked: string): boolean {
@@ -90,3 +93,13 @@ export const ABORTED: JobError = {
   kind: "interrupted",
   message: "the child session was aborted from outside opencode-troupe",
 }
+
+/** opencode failed between two steps of a turn: it did not find the model, for instance, since it was just reloading. */
+export const STALLED: JobError = {
+  kind: "interrupted",
+  message: "opencode could not go on with the child's turn",
+}
+
+/** Whether the turn in which this was asked ended so. */
+export const isStalled = (messages: readonly HostMessage[], asked: string): boolean =>
+  finalAnswer(messages, asked)?.end?.error === STALLED

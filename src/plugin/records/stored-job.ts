@@ -7,6 +7,8 @@ import {
   JobRecord,
   NO_USAGE,
   RECORD_VERSION,
+  Subagent,
+  Worktree,
   withAttempts,
 } from "../../machines/record.ts"
 
@@ -24,6 +26,7 @@ export type Lease = z.infer<typeof Lease>
 const StoredRecord = JobRecord.omit({
   session: true,
   text: true,
+  subagents: true,
   activity: true,
   asks: true,
   retry: true,
@@ -39,6 +42,11 @@ const Fields = z.object({
   /** Made with the job: two sessions that have it are of one call that reached opencode twice. */
   key: z.string().optional(),
   record: StoredRecord,
+  /**
+   * opencode's own subagents of its child and what they have used, which changes while the record does not: opencode
+   * tells no plugin which sessions there are. An earlier version stored none.
+   */
+  subagents: z.array(Subagent).optional(),
   /** What a group has come to, which is in no message of its session. */
   text: z.string().optional(),
   prompt: z.string(),
@@ -74,6 +82,8 @@ const Fields = z.object({
       answer: z.string(),
       round: z.number().int().positive(),
       result: CheckResult.extend({ endedAt: z.number().int().positive() }).optional(),
+      /** Where it runs, with the commit of what is checked. */
+      worktree: Worktree.optional(),
     })
     .optional(),
   /** For one of the items that another job has found: see `JobInput`. */
@@ -102,6 +112,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     version: RECORD_VERSION,
     key,
     record: newStoredRecord(job),
+    subagents: job.subagents,
     prompt: job.prompt,
     variant: job.variant,
     fallbacks: job.fallbacks,
@@ -150,6 +161,7 @@ export function storedRecordOf(record: JobRecord): StoredRecord {
   const {
     session: _session,
     text: _text,
+    subagents: _subagents,
     activity: _activity,
     asks: _asks,
     retry: _retry,

@@ -79,9 +79,9 @@ function worktreeAdvice(record: JobRecord): string {
   return `what it changed is in ${directory} and not committed; agents_apply commits it and brings it into your files`
 }
 
-/** `check "npm test" exited with 1 in round 2`; empty before the first. */
-function checkWords({ check }: JobRecord): string {
-  if (!check || check.rounds === 0) return ""
+/** `check "npm test" exited with 1 in round 2`; empty before the first, and where the job ended with it. */
+function checkWords({ check, error }: JobRecord): string {
+  if (!check || check.rounds === 0 || error?.kind === "check") return ""
   const { command, exitCode, rounds } = check
   const how = exitCode === undefined ? "did not end by itself" : `exited with ${exitCode}`
   return `check ${JSON.stringify(excerpt(command))} ${how} in round ${rounds}`

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { type Ask, boundedMessage, type JobError, type Usage } from "../../../machines/record.ts"
-import { ABORTED, refusedAt } from "../answers.ts"
+import { ABORTED, refusedAt, STALLED } from "../answers.ts"
 import type {
   AssistantMessage,
   HostAgent,
@@ -194,12 +194,8 @@ export function decodeMessages(given: unknown): HostMessage[] {
       decoded.push(last)
       broken = message.retry && { decoded: last, text, error: errorOf(message) }
     } else if (message.type === "idle") {
-      if (last)
-        last.end ??= {
-          error: message.outcome === "interrupted" ? ABORTED : broken?.error,
-          at: message.time.created,
-        }
-      for (const each of open) each.isOver = true
+      if (last) last.end ??= { error: errorOfTurn(message, broken), at: message.time.created }
+      for (const each of open) each.isOver = last?.end?.error !== STALLED
       asked = []
       open = []
       last = undefined
@@ -207,6 +203,13 @@ export function decodeMessages(given: unknown): HostMessage[] {
     }
   }
   return decoded
+}
+
+/** Of a turn whose last answer has no end of its own. */
+function errorOfTurn({ outcome }: Message, broken: Broken | undefined): JobError | undefined {
+  if (outcome === "interrupted") return ABORTED
+  if (broken) return broken.error
+  return outcome === "failed" ? STALLED : undefined
 }
 
 /** With which message opencode has closed the last turn, be it one that took up no prompt. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import * as z from "zod"
+import { boundedMessage } from "../../../machines/record.ts"
 import type { Answer } from "../../../shown/requests.ts"
 import type { TerminalService } from "../../../terminal/contract.ts"
 import { eachLimited } from "../../util/each-limited.ts"
@@ -7,7 +8,7 @@ import { wordsOf } from "../../util/error-words.ts"
 import { Problems } from "../../util/problems.ts"
 import { shared as processWide } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
-import { finalAnswer, isGiven, isUnended, lastAnswer, placeOf } from "../answers.ts"
+import { finalAnswer, isGiven, isStalled, isUnended, lastAnswer, placeOf, STALLED } from "../answers.ts"
 import { changedFiles } from "../changed-files.ts"
 import type {
   FoundSessions,
@@ -42,6 +43,7 @@ import {
   OUR_KEY,
 } from "./decode.ts"
 import { askToEdit } from "./edit-permission.ts"
+import { Failures } from "./failures.ts"
 import { decodeChanges } from "./files.ts"
 import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
@@ -142,6 +144,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
   }
   const underWay = new UnderWay(located)
   const forms = new Forms()
+  const failures = new Failures()
   /** To the terminals, once it is there. */
   let channel: Channel | undefined
   const reader = new Reader(app.version, problems)
@@ -292,12 +295,21 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     const answer = finalAnswer(before, messageID)
     if (answer && answer.end?.error?.kind !== "interrupted") return { after: before, isOver: true }
     // opencode 2 does not go on with a prompt that a crash has cut off: it is asked anew, and says for which.
+    const askAnew = async () => {
+      // opencode finds no models where it loads.
+      await placeIn(await locationOf(id))?.loaded
+      return admit({ sessionID: id, text, metadata: againMark(messageID) })
+    }
     let isAdmitted = true
-    if (isAsked && !busy.has(id))
-      isAdmitted = await admit({ sessionID: id, text, metadata: againMark(messageID) })
+    if (isAsked && !busy.has(id)) isAdmitted = await askAnew()
     else if (!isAsked) isAdmitted = await admit({ sessionID: id, id: messageID, text })
     await session.wait({ sessionID: id })
-    const { messages: after, lastEnd: end } = await conversation(id)
+    let { messages: after, lastEnd: end } = await conversation(id)
+    if (isStalled(after, messageID)) {
+      await askAnew()
+      await session.wait({ sessionID: id })
+      ;({ messages: after, lastEnd: end } = await conversation(id))
+    }
     // With an agent that does not exist a turn ends before it takes up its prompt.
     const isOver = placeOf(after, messageID) ? !isUnended(after, messageID) : !isAdmitted || end !== lastEnd
     return { after, isOver }
@@ -392,7 +404,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
         if (!isCutOff) return answerTo(after, messageID)
         // Where it goes on all the same, it can store nothing more.
         await endOfOpencode()
-        return answerTo(await messages(id), messageID)
+        return withReason(answerTo(await messages(id), messageID), failures.of(id))
       }),
 
     // One durable message, which starts its turn by itself or waits for the end of the one that runs.
@@ -493,6 +505,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
     hearUndecoded(event) {
       loading.hear(event)
       hearLocations(event)
+      failures.hear(event)
       forms.hearUndecoded(event)
     },
 
@@ -587,6 +600,13 @@ function answerTo(messages: readonly HostMessage[], asked: string): HostMessage 
   // A turn that ended before the model said anything, as with an agent that does not exist.
   if (!answer) throw new Error("opencode ended the turn without an answer")
   return answer
+}
+
+/** Says why opencode could not go on, as far as it has said so. */
+function withReason(answer: HostMessage, reason: string | undefined): HostMessage {
+  if (answer.role !== "assistant" || answer.end?.error !== STALLED || reason === undefined) return answer
+  const message = boundedMessage(`${STALLED.message}: ${reason}`)
+  return { ...answer, end: { ...answer.end, error: { ...STALLED, message } } }
 }
 
 /** What is `undefined` in a result's metadata loses the whole result. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { finalAnswer, textSince } from "../../../../src/plugin/host/answers.ts"
+import { finalAnswer, isGiven, isUnended, textSince } from "../../../../src/plugin/host/answers.ts"
 import { promptID } from "../../../../src/plugin/host/prompt-ids.ts"
 import {
   againMark,
@@ -84,6 +84,14 @@ describe("A conversation", () => {
     ...fields,
   })
   const idle = (outcome: string) => ({ id: "msg_idle", type: "idle", time: { created: 4 }, outcome })
+
+  it("has no answer where opencode failed between two steps of the turn", () => {
+    const steps = [asked("msg_1"), answer("msg_2", "first step", { finish: "tool-calls" }), idle("failed")]
+    const messages = decodeMessages(steps)
+    expect(finalAnswer(messages, "msg_1")).toMatchObject({ end: { error: { kind: "interrupted" } } })
+    expect(isGiven(finalAnswer(messages, "msg_1"))).toBe(false)
+    expect(isUnended(messages, "msg_1")).toBe(true)
+  })
 
   it("answers all that was asked in a turn with that turn's last answer", () => {
     const steps = [

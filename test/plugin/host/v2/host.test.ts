@@ -53,6 +53,7 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
     const context = contextDouble()
     const host = createHost(context)
     context.said.set("ses_1", [summary, answer({})])
+    host.hearUndecoded(loaded("/project"))
     context.session.wait = async () => {
       const asked = context.said.get("ses_1")
       asked?.push(answer({ id: "msg_9", finish: "stop", content: [{ type: "text", text: "now" }] }))
@@ -61,6 +62,76 @@ describe("A child that opencode has compacted in the middle of its turn", () => 
     const again = context.said.get("ses_1")?.find(({ type }) => type === "user")
     expect(again).toMatchObject({ text: "work", metadata: { troupe: { again: prompt.messageID } } })
     expect(again?.id).not.toBe(prompt.messageID)
+  })
+})
+
+describe("A child with whose turn opencode cannot go on, since it reloads and finds no models", () => {
+  const prompt = { messageID: promptID("ses_1", 1_000), session: "ses_1", text: "work", agent: "general" }
+  const content = [{ type: "text", text: "done" }]
+  const step = { id: "msg_8", type: "assistant", time: { created: 2 }, finish: "tool-calls" }
+  const stall = { id: "msg_9", type: "idle", time: { created: 3 }, outcome: "failed" }
+  const answer = { id: "msg_11", type: "assistant", time: { created: 4 }, content, finish: "stop" }
+  const failed = (message: string) => ({
+    type: "session.execution.failed",
+    data: { sessionID: "ses_1", error: { type: "provider.no-route", message } },
+  })
+
+  /** The turns of the child, one after the other, each with what is in the conversation once it is over. */
+  function turns(context: ContextDouble, ...over: object[][]): void {
+    context.session.wait = async () => {
+      for (const message of over.shift() ?? []) context.said.get("ses_1")?.push(message as never)
+    }
+  }
+
+  it("is asked anew once opencode has loaded", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    turns(context, [step, stall], [answer])
+    const asking = host.prompt(prompt)
+    await settled()
+    expect(context.said.get("ses_1")?.map(({ type }) => type)).toEqual(["user", "assistant", "idle"])
+    host.hearUndecoded(loaded("/project"))
+    expect(answered(await asking)).toMatchObject({ text: "done", end: {} })
+    expect(context.said.get("ses_1")).toContainEqual(
+      expect.objectContaining({ type: "user", metadata: { troupe: { again: prompt.messageID } } }),
+    )
+  })
+
+  it("is asked anew by the instance that a reload has put in place of the one that had asked", async () => {
+    const context = contextDouble()
+    const host = createHost(context)
+    host.hearUndecoded(loaded("/project"))
+    const asked = { id: prompt.messageID, type: "user", time: { created: 1 }, text: "work" }
+    context.said.set("ses_1", [asked, step, stall])
+    turns(context, [answer])
+    expect(answered(await host.prompt(prompt))).toMatchObject({ text: "done" })
+  })
+
+  it("has not answered where that does not help either, and why is told", async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const context = contextDouble()
+    const host = createHost(context)
+    host.hearUndecoded(loaded("/project"))
+    turns(
+      context,
+      [step, stall],
+      [
+        { ...step, id: "msg_11" },
+        { ...stall, id: "msg_12" },
+      ],
+    )
+    const asking = host.prompt(prompt)
+    host.hearUndecoded(failed("Model unavailable: fake/m1"))
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(answered(await asking)).toMatchObject({
+      end: {
+        error: {
+          kind: "interrupted",
+          message: "opencode could not go on with the child's turn: Model unavailable: fake/m1",
+        },
+      },
+    })
   })
 })
 
@@ -364,18 +435,16 @@ describe("A call that opencode leaves without an answer", () => {
 })
 
 describe("The agents", () => {
-  const event = (directory: string) => ({ type: "plugin.updated", location: { directory } })
-
   it("are those of the configuration: they are not told before opencode has loaded it", async () => {
     const context = contextDouble()
     context.made.push(sessionIn("/project"))
     const list = vi.spyOn(context.agent, "list")
     const host = await createHost(context)
     const asking = host.agents("ses_owner")
-    host.hearUndecoded(event("/other"))
+    host.hearUndecoded(loaded("/other"))
     await settled()
     expect(list).not.toHaveBeenCalled()
-    host.hearUndecoded(event("/project"))
+    host.hearUndecoded(loaded("/project"))
     answered(await asking)
     expect(list).toHaveBeenCalledOnce()
   })
@@ -399,8 +468,8 @@ describe("The agents", () => {
     const there = contextDouble({ directory: "/there" })
     there.agent.list = async () => ({ data: [{ id: "local", mode: "subagent" }] })
     there.model.list = async () => ({ data: [{ id: "m", providerID: "local" }] })
-    createHost(there).hearUndecoded(event("/there"))
-    host.hearUndecoded(event("/project"))
+    createHost(there).hearUndecoded(loaded("/there"))
+    host.hearUndecoded(loaded("/project"))
     const offered = async () => [
       ...answered(await host.agents("ses_owner")).map(({ name }) => name),
       ...answered(await host.models("ses_owner")).map(({ name }) => name),
@@ -412,6 +481,9 @@ describe("The agents", () => {
     expect(await offered()).toEqual([])
   })
 })
+
+/** The last that opencode tells of a load. */
+const loaded = (directory: string) => ({ type: "plugin.updated", location: { directory } })
 
 const sessionIn = (directory: string, id = "ses_owner"): MadeSession => ({
   id,
