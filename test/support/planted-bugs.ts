@@ -349,8 +349,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/index.ts",
       edits: [
         {
-          from: "services.starts.track(call.place, prepared(makeJobs, given, call))",
-          to: "prepared((_, given, call) => services.starts.track(call.place, makeJobs(services, given, call)), given, call)",
+          from: "await services.starts.track(call.place, makeJobs(services, given, call))",
+          to: "await jobsKnown(services, call.place.session).then(() => services.starts.track(call.place, makeJobs(services, given, call)))",
         },
       ],
       suites: [startTests],
@@ -1211,7 +1211,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "progress that was not shown yet goes on beside a newer one",
       file: "src/plugin/tools/progress.ts",
-      edits: [{ from: "    latest.abort()\n    latest = new", to: "    latest = new" }],
+      edits: [{ from: "      latest.abort()\n      latest = new", to: "      latest = new" }],
       suites: ["test/plugin/tools/progress.test.ts"],
     },
     {
@@ -1523,9 +1523,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/index.ts",
       edits: [
         {
-          from: `        const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
+          from: `        const made = await services.starts.track(call.place, makeJobs(services, given, call))
         return withProblems(await answerOf(services, made, call), untold())`,
-          to: `        const making = prepared(makeJobs, given, call).then((made) => answerOf(services, made, call))
+          to: `        const making = makeJobs(services, given, call).then((made) => answerOf(services, made, call))
         return withProblems(await services.starts.track(call.place, making), untold())`,
         },
       ],
