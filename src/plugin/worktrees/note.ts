@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import * as z from "zod"
 import { noteFile, notOurs } from "./folder.ts"
-import { claimWhole, writeWhole } from "./whole-file.ts"
+import { claimWhole, jsonIn, writeWhole } from "./whole-file.ts"
 
 /** All branches of jobs are below it; no other is ever moved or removed. */
 export const branchPrefix = "troupe/"
@@ -44,7 +44,7 @@ export const writeNote = (root: string, note: Note): Promise<void> =>
 /** Nothing where there is none, or something else. */
 export async function readNote(root: string): Promise<Note | undefined> {
   const text = await readFile(noteFile(root), "utf8").catch(() => "")
-  const parsed = Note.safeParse(jsonOrNothing(text))
+  const parsed = Note.safeParse(jsonIn(text))
   return parsed.success ? parsed.data : undefined
 }
 
@@ -53,12 +53,4 @@ export async function madeNote(root: string, states: Note["state"][] = ["made"])
   const note = await readNote(root)
   if (!note || !states.includes(note.state) || note.gitDir === undefined) throw notOurs(root)
   return { ...note, gitDir: note.gitDir, root }
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
