@@ -189,7 +189,10 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a job whose need has ended otherwise waits for ever",
       file: "src/machines/supervisor-machine.ts",
       edits: [
-        { from: `if (standing === "broken") enqueue.sendTo`, to: `if (standing === "broken") (() => {})` },
+        {
+          from: `if (standingOf(need, end) === "broken") enqueue.sendTo`,
+          to: `if (standingOf(need, end) === "broken") (() => {})`,
+        },
       ],
       suites: [needTests, machineRaces],
     },

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import * as z from "zod"
 import { noteFile, notOurs } from "./folder.ts"
-import { claimWhole, jsonIn, writeWhole } from "./whole-file.ts"
+import { claimWhole, writeWhole } from "./whole-file.ts"
 
 /** All branches of jobs are below it; no other is ever moved or removed. */
 export const branchPrefix = "troupe/"
@@ -43,9 +43,10 @@ export const writeNote = (root: string, note: Note): Promise<void> =>
 
 /** Nothing where there is none, or something else. */
 export async function readNote(root: string): Promise<Note | undefined> {
-  const text = await readFile(noteFile(root), "utf8").catch(() => "")
-  const parsed = Note.safeParse(jsonIn(text))
-  return parsed.success ? parsed.data : undefined
+  const found: unknown = await readFile(noteFile(root), "utf8")
+    .then(JSON.parse)
+    .catch(() => undefined)
+  return Note.safeParse(found).data
 }
 
 /** @throws WorktreeError where it is not made, or in none of the given states */

@@ -19,15 +19,6 @@ export const claimWhole = (file: string, text: string): Promise<boolean> =>
     }
   })
 
-/** What such a file says; nothing where it is no JSON. */
-export function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 async function withDraft<T>(file: string, text: string, act: (draft: string) => Promise<T>): Promise<T> {
   const draft = join(dirname(file), `.${process.pid}-${randomUUID()}`)
   try {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises"
 import * as z from "zod"
 import { type Call, fileLimitMs, type Git, type Where } from "../git.ts"
 import { type Name, namesIn } from "../names.ts"
-import { jsonIn, writeWhole } from "../whole-file.ts"
+import { writeWhole } from "../whole-file.ts"
 
 /** How a file differs from HEAD, as git lists it: with the modes and ids of both contents, so that no other is like it. */
 type Difference = string
@@ -32,9 +32,10 @@ const fileOf = (journal: string) => `${journal}.json`
 
 /** One that cannot be read tells nothing: what is in the files then counts as changed by a person. */
 export async function readLedger(journal: string): Promise<Ledger> {
-  const text = await readFile(fileOf(journal), "utf8").catch(() => "")
-  const parsed = Ledger.safeParse(jsonIn(text))
-  return parsed.success ? parsed.data : { left: [], jobs: [] }
+  const found: unknown = await readFile(fileOf(journal), "utf8")
+    .then(JSON.parse)
+    .catch(() => undefined)
+  return Ledger.safeParse(found).data ?? { left: [], jobs: [] }
 }
 
 export const writeLedger = (journal: string, ledger: Ledger): Promise<void> =>
