@@ -68,6 +68,34 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       ],
       suites: [applyTests],
     },
+    {
+      what: "what a person has changed since an apply is taken for what that has left",
+      file: "src/plugin/worktrees/apply/ledger.ts",
+      edits: [
+        {
+          from: "job.owner === owner && differences.get(name) === difference",
+          to: "job.owner === owner && differences.has(name)",
+        },
+      ],
+      suites: [applyTests],
+    },
+    {
+      what: "a conflict between two jobs is told as one with the project",
+      file: "src/plugin/worktrees/apply/plan.ts",
+      edits: [{ from: "if (!alone.includes(name))", to: "if (false)" }],
+      suites: [applyTests],
+    },
+    {
+      what: "an agent that may not edit files throws work away by confirming its own call",
+      file: "src/plugin/tools/discard.ts",
+      edits: [
+        {
+          from: "const reason = await refusalToLose(losing, call)",
+          to: "const reason = await refusalToLose([], call)",
+        },
+      ],
+      suites: ["test/plugin/tools/apply.test.ts"],
+    },
   ],
   "Done means proven, and no answer is checked twice": [
     {
