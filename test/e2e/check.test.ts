@@ -165,6 +165,25 @@ describeBoth("Jobs that have to pass a check", ({ open, tools }) => {
     expect(linesOf(oc, "shed.txt")).toEqual([])
   })
 
+  test("bring what was checked, and nothing that their check has written", async () => {
+    model.script("build the barn", [
+      { type: "tool", calls: [tools.write("barn.txt", "built\n")] },
+      { type: "text", text: "built" },
+    ])
+    const command = "cat barn.txt > report.txt"
+    const { owner, result } = await run({
+      prompt: "build the barn",
+      isolation: "worktree",
+      check: { command },
+    })
+    expect(jobOf(result)).toMatchObject({ state: "done", worktree: { files: 1 } })
+    const { output } = await oc.callTool(owner, "agents_apply", { ids: ["a"] })
+    expect(output).toContain("Applied a: 1 file, not committed: barn.txt.")
+    expect([linesOf(oc, "barn.txt"), linesOf(oc, "report.txt")]).toEqual([["built"], []])
+    const discarded = await oc.callTool(owner, "agents_apply", { ids: ["a"], discard: true })
+    expect(discarded.output).toContain("in no commit: report.txt")
+  })
+
   test("time out where it takes all the time that is left", async () => {
     const check = { command: "echo $$ > late.pid; exec sleep 600" }
     const { result } = await run({ prompt: "be late", check, timeout: 4 })

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process"
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import type { JobRecord } from "../../src/machines/record.ts"
 import type { AnyOpencode } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, recordOf } from "../support/jobs.ts"
@@ -132,4 +133,106 @@ describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
     const config = readFileSync(file("opencode.json"), "utf8")
     writeFileSync(file("opencode.json"), config.replace('"recover": "resume"', '"recover": "fail"'))
   }
+})
+
+describeBoth("Jobs in worktrees whose opencode is killed as they are to be checked", ({ start, tools }) => {
+  let model: ScriptedModel
+  let oc: AnyOpencode
+  let [unsealed, begun, running] = ["", "", ""]
+  let outside = ""
+
+  const linesOf = (name: string) => {
+    const path = join(outside, name)
+    return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : []
+  }
+
+  /** A job that writes a file, and has to pass a check that tells outside of its worktree how often it has run. */
+  async function begin(name: string, command: string): Promise<string> {
+    const owner = await oc.session()
+    model.script(`write ${name}.`, [
+      { type: "tool", calls: [tools.write(`${name}.txt`, `${name}\n`)] },
+      { type: "text", text: `wrote ${name}` },
+    ])
+    const check = { command: `cat ${name}.txt; echo run >> "${outside}/${name}.log"; ${command}` }
+    const tasks = [{ id: name, prompt: `write ${name}.`, isolation: "worktree", check }]
+    await oc.callTool(owner, "agents_start", { tasks })
+    return owner
+  }
+
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: oc.project, encoding: "utf8" })
+  const file = (name: string) => join(oc.project, name)
+
+  /** One crash meets them all: each has an owner of its own, and is somewhere else on its way. */
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    oc = await start({ model, plugin: { options: { notify: "never", recover: "resume" } } })
+    outside = join(oc.home, "outside")
+    mkdirSync(outside)
+    // git asks a filter of the repository for what it is to commit, which takes its time here.
+    const filter = `touch ${outside}/unsealed.began; until test -e ${outside}/open; do sleep 0.05; done; cat`
+    git("config", "filter.held.clean", filter)
+    writeFileSync(file(".git/info/attributes"), "unsealed.txt filter=held\n")
+    const untilRipe = `echo $$ > "${outside}/pid"; test -e "${outside}/ripe" || exec sleep 600`
+    ;[unsealed, running] = await Promise.all([begin("unsealed", "true"), begin("running", untilRipe)])
+    await poll("a commit", async () => existsSync(join(outside, "unsealed.began")) || undefined)
+    await poll("a check", async () => linesOf("pid")[0])
+    begun = await begin("begun", untilRipe)
+    await poll("a check on record", async () =>
+      (await oc.stored(begun)).find(({ checking }) => checking && !checking.result),
+    )
+    await oc.kill()
+    await oc.restart()
+  })
+
+  afterAll(async () => {
+    await oc?.stop()
+    await model.stop()
+  })
+
+  /** What the child has written is on its branch, by itself. */
+  function requireWork(job: JobRecord, name: string): void {
+    expect(git("show", `${job.worktree?.branch}:${name}.txt`)).toBe(`${name}\n`)
+    expect(git("rev-parse", job.worktree?.branch ?? "")).toBe(`${job.worktree?.commit}\n`)
+    expect(job.worktree).toMatchObject({ files: 1, insertions: 1, deletions: 0 })
+    expect(git("fsck", "--full", "--no-dangling")).toBe("")
+  }
+
+  test("before its work is committed: it is, once, and the check runs once", async () => {
+    writeFileSync(join(outside, "open"), "")
+    const job = jobOf(await oc.callTool(unsealed, "agents_wait", {}))
+    expect(job).toMatchObject({ state: "done", check: { exitCode: 0, rounds: 1, output: "unsealed" } })
+    expect(git("rev-list", "--count", `${job.worktree?.base}..${job.worktree?.branch}`)).toBe("1\n")
+    requireWork(job, "unsealed")
+    expect(linesOf("unsealed.log")).toEqual(["run"])
+    expect(model.requests.filter(({ text }) => text === "write unsealed.")).toHaveLength(2)
+  })
+
+  test.each([
+    ["once its check is on record", "begun"],
+    ["while its check runs", "running"],
+  ])("%s: the job has failed with all of its work, and goes on when it is told to", async (_, name) => {
+    const owner = name === "begun" ? begun : running
+    const ended = await oc.callTool(owner, "agents_wait", {})
+    expect(jobOf(ended)).toMatchObject({
+      state: "failed",
+      error: { kind: "check", message: expect.stringContaining("never runs twice for one answer") },
+    })
+    expect(ended.output).toContain(`wrote ${name}`)
+    requireWork(jobOf(ended), name)
+    // One that was only about to run may have been ended before its first word.
+    const before = linesOf(`${name}.log`)
+    expect(before.length).toBeLessThanOrEqual(1)
+    if (name === "running") expect(before).toEqual(["run"])
+
+    writeFileSync(join(outside, "ripe"), "")
+    model.on("look again", { type: "text", text: "looked" })
+    await oc.callTool(owner, "agents_send", { id: name, message: "look again" })
+    const again = jobOf(await oc.callTool(owner, "agents_wait", {}))
+    expect(again).toMatchObject({ state: "done", check: { exitCode: 0, rounds: 1, output: name } })
+    requireWork(again, name)
+    expect(linesOf(`${name}.log`)).toEqual([...before, "run"])
+    const applied = await oc.callTool(owner, "agents_apply", { ids: [name] })
+    expect(applied.output).toContain(`Applied ${name}: 1 file`)
+    expect(readFileSync(file(`${name}.txt`), "utf8")).toBe(`${name}\n`)
+  })
 })

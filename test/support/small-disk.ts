@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process"
-import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
+import { closeSync, cpSync, mkdirSync, openSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { atExit } from "./cleanup.ts"
 import { tempFolder } from "./temp-folder.ts"
 
 /** A folder on a disk of its own, which can be filled and emptied again. */
 export interface SmallDisk {
-  fill(): void
+  /** @param left bytes for which there is still room. Default: none */
+  fill(left?: number): void
   free(): void
   remove(): void
 }
@@ -37,7 +38,10 @@ export function smallDisk(folder: string): SmallDisk {
   kept.remove()
   const ballast = join(folder, "ballast")
   return {
-    fill: () => fill(ballast),
+    fill: (left = 0) => {
+      fill(ballast)
+      truncateSync(ballast, Math.max(0, statSync(ballast).size - left))
+    },
     free: () => rmSync(ballast, { force: true }),
     remove: () => {
       forget()

@@ -115,7 +115,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       if (!worktree) return written
       const sealed = isolation.seal({ ...child.job, worktree }).catch((thrown) => {
         void host.log("warn", uncommitted(worktree, thrown))
-        return worktree
+        return unsealed(worktree)
       })
       return { ...written, worktree: await sealed }
     },
@@ -254,7 +254,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       return { ...answer, worktree: await isolation.seal({ ...job, worktree }, signal) }
     } catch (thrown) {
       const error = failure("isolation", { message: uncommitted(worktree, thrown) })
-      return { ...answer, worktree, error: answer.error ?? error }
+      return { ...answer, worktree: unsealed(worktree), error: answer.error ?? error }
     }
   }
 
@@ -316,6 +316,9 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
 const uncommitted = ({ directory }: Worktree, thrown: unknown) =>
   `what it did could not be committed, and is in ${directory}: ${wordsOf(thrown)}`
+
+/** What an earlier run has committed is not all that is in it. */
+const unsealed = ({ directory, branch, base }: Worktree): Worktree => ({ directory, branch, base })
 
 const lacking = (what: string) =>
   `there is no ${what} in its worktree, which has only the configuration that git tracks: commit what defines it, or ` +

@@ -15,10 +15,11 @@ import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 export type SealedWorktree = Worktree & { commit: string }
 
 type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
+type EndedJob = Job & Pick<JobRecord, "state" | "check" | "error">
 
 export type IsolationOptions = {
   host: Pick<Host, "session">
-  records: { of(owner: string): readonly Job[] }
+  records: { of(owner: string): readonly EndedJob[] }
   /** Default: those of this user, in the folder where they are kept. */
   worktrees?: Worktrees | undefined
 }
@@ -64,8 +65,22 @@ export class Isolation {
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
     if (!other?.worktree)
       throw new Error(`${isolation.from} has no worktree to start from: start it with isolation`)
-    const { commit } = await this.seal(other, signal)
+    const { commit } = await this.endOf(other, signal)
     return { ...worktree, ...(await this.#worktrees.startFrom(worktree.directory, commit, { signal })) }
+  }
+
+  /**
+   * Where a job has ended, with all that it has left uncommitted. What was checked last is its end as it was checked:
+   * what the check itself has written since is no work of the job.
+   */
+  async endOf(job: EndedJob, signal?: AbortSignal): Promise<SealedWorktree> {
+    const { worktree, check, state, error } = job
+    const isChecked = check !== undefined && check.rounds > 0 && (state === "done" || error?.kind === "check")
+    if (!isChecked || worktree?.commit === undefined) return this.seal(job, signal)
+    // Somebody may have gone on by hand.
+    const { directory, commit } = worktree
+    const isThere = await this.#worktrees.endsWith(directory, commit, { signal })
+    return isThere ? { ...worktree, commit } : this.seal(job, signal)
   }
 
   /** Commits what a job has left uncommitted in its worktree, and says what it has changed. Harmless when it is done. */

@@ -160,13 +160,14 @@ function afterCheck(
   return { type: "interrupted", record: { ...unproven, state: "failed", error, endedAt } }
 }
 
-/** Its record as it stood when its process ended: the checks of a run that goes on are stored apart from it. */
+/** Its record as it stood when its process ended: what belongs to the checks of a run that goes on is stored apart from it. */
 function withCheck({ record, hasToPass, checking }: StoredJob): StoredRecord {
   if (!hasToPass || !checking || isEnded(record)) return record
   const { exitCode, output = "" } = checking.result ?? {}
   const { command } = hasToPass
   return {
     ...record,
+    ...(checking.worktree && { worktree: checking.worktree }),
     check: { command, rounds: checking.round, ...(exitCode !== undefined && { exitCode }), output },
   }
 }

@@ -7,6 +7,7 @@ import {
   JobRecord,
   NO_USAGE,
   RECORD_VERSION,
+  Worktree,
   withAttempts,
 } from "../../machines/record.ts"
 
@@ -74,6 +75,8 @@ const Fields = z.object({
       answer: z.string(),
       round: z.number().int().positive(),
       result: CheckResult.extend({ endedAt: z.number().int().positive() }).optional(),
+      /** Where it runs, with the commit of what is checked. */
+      worktree: Worktree.optional(),
     })
     .optional(),
   /** For one of the items that another job has found: see `JobInput`. */

@@ -1,10 +1,11 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
-import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
+import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { wordsOf } from "../util/error-words.ts"
 import type { Refusal } from "../worktrees/apply/apply.ts"
 import { ApplyArguments, readArguments } from "./arguments.ts"
 import { discarder } from "./discard.ts"
 import { counted, type Isolated, mostFiles } from "./isolated.ts"
+import { refusalOf } from "./permission.ts"
 import { find, listed, type Services, withoutText } from "./services.ts"
 
 /**
@@ -25,7 +26,7 @@ export function applyTool() {
     const isolated: Isolated[] = []
     for (const record of records) {
       try {
-        isolated.push({ record, worktree: await services.isolation.seal(record, call.signal) })
+        isolated.push({ record, worktree: await services.isolation.endOf(record, call.signal) })
       } catch (error) {
         return refusal(records, [{ id: record.id, reason: wordsOf(error) }], isDiscard)
       }
@@ -69,12 +70,11 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
   )
   if (files.length > 0) {
     const permission = await call.askToEdit(prepared.root, files)
-    if (permission.type !== "granted")
-      return refusal(
-        records,
-        records.map(({ id }) => ({ id, reason: forbidden(permission, call) })),
-        false,
-      )
+    const reason = refusalOf(permission, { denied: `"${call.agent}" may not edit these files` })
+    if (reason !== undefined) {
+      const refused = records.map(({ id }) => ({ id, reason }))
+      return refusal(records, refused, false)
+    }
     await prepared.write({ signal })
   }
   const [what, ...next] =
@@ -94,6 +94,7 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
 const reasons: Record<Refusal["reason"], string> = {
   conflict: "in conflict",
   dirty: "changed here and not committed",
+  hidden: "changed here where git does not see it",
   inTheWay: "in the way",
   submodule: "other repositories",
 }
@@ -102,16 +103,3 @@ const inWords = ({ id, reason, files, todo }: Refusal): Refused => ({
   id,
   reason: `${reasons[reason]}: ${listed(files, mostFiles)}; ${todo}`,
 })
-
-function forbidden(permission: Exclude<StartPermission, { type: "granted" }>, call: ToolCall): string {
-  switch (permission.type) {
-    case "rejected":
-      return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"
-    case "prevented":
-      return permission.reason
-    case "failed":
-      return `opencode did not say whether it is permitted: ${permission.reason}`
-    default:
-      return `"${call.agent}" may not edit these files`
-  }
-}

@@ -1,7 +1,8 @@
 import { hasEnded, type JobRecord } from "../../machines/record.ts"
 import { failedBy } from "../children/dependents.ts"
-import type { StartPermission, ToolAnswer, ToolCall } from "../host/port.ts"
+import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
+import { refusalOf } from "./permission.ts"
 import {
   elsewhereWords,
   find,
@@ -66,19 +67,6 @@ async function jobToSendTo(
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */
 async function askToDirect(record: JobRecord, call: ToolCall): Promise<void> {
   const permission = await call.askToStart(record.agent, record.description, record.session)
-  if (permission.type !== "granted")
-    throw new Error(`${refusal(permission, record, call)}. Nothing was sent.`)
-}
-
-function refusal(permission: StartPermission, { agent }: JobRecord, call: ToolCall): string {
-  switch (permission.type) {
-    case "rejected":
-      return permission.feedback ? `The user refused: ${permission.feedback}` : "The user refused"
-    case "prevented":
-      return permission.reason
-    case "failed":
-      return `opencode did not say whether it is permitted: ${permission.reason}`
-    default:
-      return `"${call.agent}" may not direct "${agent}"`
-  }
+  const refusal = refusalOf(permission, { denied: `"${call.agent}" may not direct "${record.agent}"` })
+  if (refusal !== undefined) throw new Error(`${refusal}. Nothing was sent.`)
 }

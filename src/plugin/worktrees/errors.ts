@@ -5,6 +5,7 @@ export type WorktreeProblem =
   | "noGit"
   | "oldGit"
   | "noRepository"
+  | "foreign"
   | "bare"
   | "noCommit"
   | "unmerged"
@@ -12,6 +13,7 @@ export type WorktreeProblem =
   | "noSpace"
   | "notWritable"
   | "locked"
+  | "branchInTheWay"
   | "filter"
   | "timeout"
   | "interrupted"
@@ -53,10 +55,28 @@ const known: { pattern: RegExp; kind: WorktreeProblem; what: string; todo: strin
     todo: "run git init and commit something first, or leave out the isolation",
   },
   {
+    pattern: /dubious ownership/i,
+    kind: "foreign",
+    what: "the repository belongs to another user, so that git does not work in it",
+    todo: "if you trust it, allow it with git config --global --add safe.directory and its path",
+  },
+  {
     pattern: /(?:clean|smudge|external) filter|filter-process/i,
     kind: "filter",
     what: "a filter of the repository fails",
     todo: "install what its filter runs, or see .gitattributes and git config",
+  },
+  {
+    pattern: /Permission denied|Read-only file system|insufficient permission|Operation not permitted/i,
+    kind: "notWritable",
+    what: "a file cannot be read or written",
+    todo: "let this user read the project and write to its .git folder",
+  },
+  {
+    pattern: /'refs\/heads\/[^']+' exists; cannot create/,
+    kind: "branchInTheWay",
+    what: "a branch has a name that those of jobs are to begin with",
+    todo: "rename that branch",
   },
   {
     pattern: /Unable to create '.*\.lock'|cannot lock ref|could not lock/i,
@@ -65,10 +85,11 @@ const known: { pattern: RegExp; kind: WorktreeProblem; what: string; todo: strin
     todo: "wait until it has ended; remove the lock file where none runs",
   },
   {
-    pattern: /Permission denied|Read-only file system|insufficient permission|Operation not permitted/i,
-    kind: "notWritable",
-    what: "a file cannot be read or written",
-    todo: "let this user read the project and write to its .git folder",
+    // Where a disk is full, git often keeps to itself why it could not write.
+    pattern: /Out of diskspace|unable to write|could(?: not|n't) write/i,
+    kind: "noSpace",
+    what: "git could not write, as when the disk is full",
+    todo: "make room on it and try again",
   },
 ]
 

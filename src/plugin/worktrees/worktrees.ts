@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs"
 import { resolve } from "node:path"
 import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
 import type { Recovered } from "./apply/recover.ts"
+import { tipOf } from "./branch.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
 import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
@@ -31,6 +32,8 @@ export type Worktrees = {
   enter(directory: string): Promise<void>
   /** Has a worktree in which nobody has worked yet start from another commit. */
   startFrom(directory: string, commit: string, call?: Call): Promise<{ base: string }>
+  /** Whether the job's branch ends with this commit. */
+  endsWith(directory: string, commit: string, call?: Call): Promise<boolean>
   /** Commits all that is not committed on the job's branch. The same again changes nothing. */
   seal(directory: string, message: string, call?: Call): Promise<Sealed>
   /** The files that differ from where the job started, committed or not. */
@@ -89,8 +92,19 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         const root = rootOf(await makeFolder(at), resolve(directory))
         return startFrom(git, { root, directory, commit }, call)
       }),
+    endsWith: (directory, commit, call) =>
+      inWords(async () => {
+        const { commonDir, branch } = await find(directory)
+        return (await tipOf(git, { store: commonDir }, branch, call)) === commit
+      }),
     seal: (directory, message, call) =>
-      inWords(async () => sealWorktree(git, await find(directory), message, call)),
+      inWords(async () => {
+        const root = rootOf(await makeFolder(at), resolve(directory))
+        const { state, base } = await madeNote(root, ["made", "moving"])
+        // Its job has failed before its child was asked.
+        if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
+        return sealWorktree(git, await madeNote(root), message, call)
+      }),
     changedFiles: (directory, call) =>
       inWords(async () => (await changedNames(git, await find(directory), call)).map(shownName)),
     diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory), call)),

@@ -1,10 +1,11 @@
-import { existsSync, rmSync } from "node:fs"
+import { existsSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
 import { failed, ok, okAgents } from "../support/host-double.ts"
 import { isolatedServices } from "../support/isolated.ts"
 import { agentOf } from "../support/opencode-data.ts"
-import { filesIn } from "../worktrees/support/repository.ts"
+import { filesIn, writeAll } from "../worktrees/support/repository.ts"
 
 const full = new WorktreeError("noSpace", "the disk is full", "make room on it and try again")
 
@@ -36,6 +37,62 @@ describe("A job in a worktree of its own", () => {
     })
     expect((await call("agents_wait", { ids: ["one"] })).output).toContain("what I found")
     expect(existsSync(directoryOf("one"))).toBe(true)
+  })
+
+  describe("whose branch another git process has locked as it ends", () => {
+    /** A job that has ended so, in its first run or in a later one. */
+    async function lockedOut({ isFollowUp = false } = {}) {
+      const stage = isolatedServices()
+      await stage.begin("one")
+      if (isFollowUp) {
+        await stage.finish("one", { "first.txt": "first\n" })
+        await stage.call("agents_send", { id: "one", message: "go on" })
+      }
+      const file = join(stage.repo.path, `.git/refs/heads/${stage.recordOf("one")?.worktree?.branch}.lock`)
+      writeFileSync(file, "")
+      const advice =
+        `what it changed is in ${stage.directoryOf("one")} and not committed; ` +
+        "agents_apply commits it and brings it into your files"
+      return { ...stage, free: () => rmSync(file), advice }
+    }
+
+    it.each([{ isFollowUp: false }, { isFollowUp: true }])(
+      "has failed with words, and is applied whole once that is over: %o",
+      async (how) => {
+        const { finish, recordOf, call, apply, free, advice, repo } = await lockedOut(how)
+        await finish("one", { "a.txt": "of one\n" }, "what I found")
+        expect(recordOf("one")?.error?.message).toContain(
+          "another git process holds a lock in the repository",
+        )
+        expect(recordOf("one")?.worktree).not.toHaveProperty("commit")
+        const { output } = await call("agents_wait", { ids: ["one"] })
+        expect(output).toContain("wait until it has ended; remove the lock file where none runs")
+        expect(output).toContain(advice)
+        expect((await apply(["one"])).output).toContain("another git process holds a lock")
+        free()
+        expect((await apply(["one"])).title).toBe(how.isFollowUp ? "2 files applied" : "1 file applied")
+        expect(filesIn(repo.path)["a.txt"]).toBe("644 of one\n")
+      },
+    )
+
+    it("is done once it was told to go on, with all of its work on its branch", async () => {
+      const { finish, recordOf, call, free, repo } = await lockedOut()
+      await finish("one", { "a.txt": "of one\n" })
+      free()
+      await call("agents_send", { id: "one", message: "go on" })
+      await finish("one", { "b.txt": "of one\n" })
+      expect(recordOf("one")).toMatchObject({ state: "done", worktree: { files: 2 } })
+      expect(repo.git("show", `${recordOf("one")?.worktree?.commit}:a.txt`)).toBe("of one")
+    })
+
+    it("says in its result where its work is if it is cancelled", async () => {
+      const { call, recordOf, directoryOf, advice } = await lockedOut({ isFollowUp: true })
+      writeAll(directoryOf("one"), { "a.txt": "half\n" })
+      await call("agents_cancel", { ids: ["one"] })
+      const { output } = await call("agents_wait", { ids: ["one"] })
+      expect(recordOf("one")?.state).toBe("cancelled")
+      expect(output).toContain(advice)
+    })
   })
 
   it("has what it did committed where it is cancelled in the middle of it", async () => {

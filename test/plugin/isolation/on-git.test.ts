@@ -8,11 +8,13 @@ import { filesIn, testRepository, writeAll } from "../worktrees/support/reposito
 
 const { signal } = new AbortController()
 
+type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree" | "state" | "check" | "error">
+
 /** The worktrees of an owner who works in a repository. `session` is what opencode says of the owner. */
 function isolated(session?: () => ReturnType<typeof okSession> | ReturnType<typeof failed>) {
   const repo = testRepository()
   repo.commit({ "a.txt": "1\n", "b.txt": "1\n" })
-  const jobs: Pick<JobRecord, "owner" | "id" | "description" | "worktree">[] = []
+  const jobs: Job[] = []
   const isolation = new Isolation({
     host: {
       session: async (id) => session?.() ?? okSession(sessionOf(id, { directory: repo.path })),
@@ -23,11 +25,12 @@ function isolated(session?: () => ReturnType<typeof okSession> | ReturnType<type
   return {
     repo,
     isolation,
+    jobs,
     /** A job with a worktree, in which these files are changed. */
     async job(id: string, files: Record<string, string> = {}) {
       const worktree = await isolation.make({ owner: "ses_owner", id }, signal)
       writeAll(worktree.directory, files)
-      const job = { owner: "ses_owner", id, description: `Do ${id}`, worktree }
+      const job = { owner: "ses_owner", id, description: `Do ${id}`, worktree, state: "done" as const }
       jobs.push(job)
       return job
     },
@@ -72,6 +75,57 @@ describe("Sealing", () => {
     const three = await job("three", { "a.txt": "of three\n" })
     const { overlaps } = await isolation.seal(three, signal)
     expect(overlaps).toEqual([{ job: "one", files: ["a.txt"] }])
+  })
+})
+
+describe("The end of a job that has to pass a check", () => {
+  const passed = { check: { command: "npm test", exitCode: 0, rounds: 1, output: "" } }
+  const notPassed = {
+    check: { ...passed.check, exitCode: 1 },
+    state: "failed",
+    error: { kind: "check", message: "no" },
+  } as const
+
+  /** One whose check has left files in its worktree that git does not ignore. */
+  async function checked(how: Partial<Job>) {
+    const stage = isolated()
+    const one = await stage.job("one", { "a.txt": "of one\n" })
+    const job = { ...one, ...how, worktree: await stage.isolation.seal(one, signal) }
+    stage.jobs.splice(0, 1, job)
+    writeAll(job.worktree.directory, { "coverage/report.txt": "87 %\n", "b.txt": "formatted\n" })
+    return { ...stage, one: job }
+  }
+
+  it.each<[string, Partial<Job>]>([
+    ["has passed", passed],
+    ["has not passed", notPassed],
+  ])("is what was checked where that %s: what the check has written stays where it is", async (_, how) => {
+    const { one: job, isolation, repo } = await checked(how)
+    expect(await isolation.endOf(job)).toEqual(job.worktree)
+    expect(repo.git("rev-parse", job.worktree.branch)).toBe(job.worktree.commit)
+    expect(filesIn(job.worktree.directory)).toMatchObject({ "coverage/report.txt": "644 87 %\n" })
+  })
+
+  it.each<[string, Partial<Job>]>([
+    ["it was cancelled", { ...passed, state: "cancelled", error: { kind: "cancelled", message: "no" } }],
+    ["it had none to pass", {}],
+    ["none has run yet", { check: { command: "npm test", rounds: 0, output: "" } }],
+  ])("is all that is there where %s", async (_, how) => {
+    const { one: job, isolation } = await checked(how)
+    expect(await isolation.endOf(job)).toMatchObject({ files: 3 })
+  })
+
+  it("is all that is there where somebody has gone on by hand", async () => {
+    const { one: job, isolation, repo } = await checked(passed)
+    repo.gitIn(job.worktree.directory, "commit", "--quiet", "--all", "-m", "by hand")
+    expect(await isolation.endOf(job)).toMatchObject({ files: 3 })
+  })
+
+  it("is what others start from", async () => {
+    const { one, job, isolation } = await checked(passed)
+    const two = await job("two")
+    const { base } = await isolation.enter(from("one", two.worktree), signal)
+    expect(base).toBe(one.worktree.commit)
   })
 })
 

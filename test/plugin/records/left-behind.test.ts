@@ -353,6 +353,12 @@ describe("A job that has to pass a check and that a process has left", () => {
     },
   )
 
+  it.each(both)("has the commit on record that its check has begun to check (%s)", (recover) => {
+    const worktree = { directory: "/w/a", branch: "troupe/s/a", base: "0".repeat(40), commit: "1".repeat(40) }
+    const begun = { answer: answerID, round: 1, worktree }
+    expect(found(begun, [question, answer], recover)).toMatchObject({ record: { worktree } })
+  })
+
   it.each(both)("is done where its check has passed (%s)", (recover) => {
     const passed = { answer: answerID, round: 1, result: { ...red, exitCode: 0 } }
     expect(found(passed, [question, answer], recover)).toMatchObject({

@@ -102,6 +102,33 @@ describe("kill -9", () => {
   )
 
   it(
+    "while a worktree is to start from another job loses nothing of either, and it starts from there by the next call",
+    async () => {
+      await atEachPoint(async () => {
+        const repo = dirtyRepository()
+        const first = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+        writeAll(first.directory, { "a.txt": "done\n", "new/e.txt": "new\n" })
+        rmSync(join(first.directory, "gone"), { recursive: true })
+        const { commit } = await repo.worktrees.seal(first.directory, "the end")
+        const { directory, branch } = await repo.worktrees.make({ directory: repo.path, owner, job: "b" })
+        const before = userSide(repo.path)
+        return {
+          repo,
+          script: `await worktrees.startFrom(${JSON.stringify(directory)}, ${JSON.stringify(commit)})`,
+          async prove() {
+            expect(await repo.worktrees.startFrom(directory, commit)).toEqual({ base: commit })
+            expect(filesIn(directory)).toEqual(filesIn(first.directory))
+            expect(repo.git("rev-parse", branch)).toBe(commit)
+            expect(repo.gitIn(directory, "status", "--porcelain", "--branch")).toBe(`## ${branch}`)
+            expect(userSide(repo.path)).toEqual(before)
+          },
+        }
+      })
+    },
+    limit,
+  )
+
+  it(
     "while a job is applied leaves all of it or nothing, as soon as anybody looks",
     async () => {
       await atEachPoint(async () => {

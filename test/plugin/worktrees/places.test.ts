@@ -6,23 +6,12 @@ import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import { noSmallDisk, smallDisk } from "../../support/small-disk.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
+import { roundTrip } from "./support/round-trip.ts"
 
 const owner = "ses_0123456789abcdef"
 
 const make = (repo: TestRepository, directory = repo.path, job = "a") =>
   repo.worktrees.make({ directory, owner, job })
-
-/** Makes a worktree, changes something in it, and brings that back. */
-async function roundTrip(repo: TestRepository, directory = repo.path): Promise<string> {
-  const made = await make(repo, directory)
-  writeAll(made.directory, { "by a job.txt": "done\n" })
-  const sealed = await repo.worktrees.seal(made.directory, "the end")
-  const jobs = [{ id: "a", base: made.base, commit: sealed.commit }]
-  const ready = await repo.worktrees.prepareApply({ directory, jobs })
-  if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
-  await ready.write()
-  return made.directory
-}
 
 async function refusal(repo: TestRepository, directory = repo.path): Promise<unknown> {
   const before = userSide(directory)
@@ -91,7 +80,11 @@ describe("A worktree is refused, with words and nothing left behind,", () => {
   it("where a branch of its user stands in the way", async () => {
     const repo = testRepository()
     repo.git("branch", "troupe")
-    expect(await refusal(repo)).toMatchObject({ kind: "locked" })
+    expect(await refusal(repo)).toMatchObject({
+      kind: "branchInTheWay",
+      what: expect.stringContaining("'refs/heads/troupe' exists"),
+      todo: "rename that branch",
+    })
   })
 
   const whyNoDisk = noSmallDisk()
@@ -149,7 +142,7 @@ describe("Work goes there and back", () => {
     repo.commit({ "deep/er/a.txt": "1\n" })
     const linked = join(repo.path, "..", "linked")
     repo.git("worktree", "add", "--quiet", linked)
-    const directory = await roundTrip(repo, join(linked, "deep", "er"))
+    const directory = await roundTrip(repo, { directory: join(linked, "deep", "er") })
     expect(directory).toMatch(/deep.er$/)
     expect(filesIn(linked)).toHaveProperty("deep/er/by a job.txt")
     expect(repo.git("status", "--porcelain")).toBe("")

@@ -37,9 +37,10 @@ export function createChecks({ host, store, directory, run = runCommand, now }: 
     if (refusal !== undefined) throw failure("check", { message: refusal })
     // What nobody waits for any more is not begun: its answer can still be checked.
     signal.throwIfAborted()
-    const begun = { answer: answer.id, round }
+    const { worktree } = input.job
+    const begun = { answer: answer.id, round, ...(worktree && { worktree }) }
     await store.saveChecking(session, begun)
-    const place = input.job.worktree?.directory ?? directory
+    const place = worktree?.directory ?? directory
     const result = await run(check.command, { directory: place, limitMs: longestCheckMs, signal })
     // The id of what its child may be told next sorts behind its answer, wherever the clock was set.
     const output = { ...result, endedAt: Math.max(now(), answer.at + 1) }

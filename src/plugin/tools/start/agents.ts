@@ -1,6 +1,7 @@
-import type { HostAgent, StartPermission, ToolCall } from "../../host/port.ts"
+import type { HostAgent, ToolCall } from "../../host/port.ts"
 import { verdict } from "../../host/rules.ts"
 import type { Owner } from "../../owners/lineage.ts"
+import { refusalOf } from "../permission.ts"
 import type { Catalog } from "./catalog.ts"
 import { describeAll } from "./description.ts"
 import type { Item } from "./item.ts"
@@ -51,7 +52,7 @@ export async function askPermission(
   for (const agent of new Set(sound.map((item) => item.agent.name))) {
     const ofAgent = sound.filter((item) => item.agent.name === agent).map(({ task }) => task)
     const permission = await call.askToStart(agent, ofAgent.map(describeAll).join(", "))
-    refusals.set(agent, refusalOf(permission, agent, catalog, owner, call))
+    refusals.set(agent, refusalOf(permission, { denied: denialOf(agent, catalog, owner, call) }))
   }
   return items.map((item) => {
     const refused = "task" in item ? refusals.get(item.agent.name) : undefined
@@ -59,29 +60,11 @@ export async function askPermission(
   })
 }
 
-function refusalOf(
-  permission: StartPermission,
-  agent: string,
-  { agents }: Catalog,
-  owner: Owner,
-  call: ToolCall,
-): string | undefined {
-  switch (permission.type) {
-    case "granted":
-      return undefined
-    case "denied": {
-      const permitted = offered(agents).filter(({ name }) => name !== agent && isPermitted(owner, name))
-      return permitted.length === 0
-        ? `"${call.agent}" may start no subagent`
-        : `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted)}`
-    }
-    case "rejected":
-      return permission.feedback ? `the user refused: ${permission.feedback}` : "the user refused"
-    case "prevented":
-      return permission.reason
-    case "failed":
-      return `opencode did not say whether it is permitted: ${permission.reason}`
-  }
+function denialOf(agent: string, { agents }: Catalog, owner: Owner, call: ToolCall): string {
+  const permitted = offered(agents).filter(({ name }) => name !== agent && isPermitted(owner, name))
+  return permitted.length === 0
+    ? `"${call.agent}" may start no subagent`
+    : `"${call.agent}" may not start "${agent}"; it may start: ${namesOf(permitted)}`
 }
 
 const offered = (agents: readonly HostAgent[]) =>

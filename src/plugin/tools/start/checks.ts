@@ -1,8 +1,9 @@
 import type { Check } from "../../../machines/record.ts"
 import { whyNoShell } from "../../children/check/shell.ts"
-import type { StartPermission, ToolCall } from "../../host/port.ts"
+import type { ToolCall } from "../../host/port.ts"
 import { excerpt } from "../../records/words.ts"
 import type { Task } from "../arguments.ts"
+import { refusalOf } from "../permission.ts"
 import type { Item } from "./item.ts"
 
 /** How often a child is told that its answer did not pass where the task does not say. */
@@ -22,27 +23,13 @@ export async function askForChecks(items: readonly Item[], call: Asking): Promis
   const commands = new Set(items.flatMap((item) => ("task" in item ? (item.task.check?.command ?? []) : [])))
   const refusals = new Map<string, string>()
   for (const command of commands) {
-    const refusal = whyNoShell() ?? refusalOf(await call.askToRun(command), command, call)
+    const what = `its check ${JSON.stringify(excerpt(command))}`
+    const denied = `"${call.agent}" may not run ${what}`
+    const refusal = whyNoShell() ?? refusalOf(await call.askToRun(command), { denied, what })
     if (refusal !== undefined) refusals.set(command, refusal)
   }
   return items.map((item) => {
     const refused = "task" in item && item.task.check && refusals.get(item.task.check.command)
     return refused ? { name: item.name, refused } : item
   })
-}
-
-function refusalOf(permission: StartPermission, command: string, { agent }: Asking): string | undefined {
-  const check = `its check ${JSON.stringify(excerpt(command))}`
-  switch (permission.type) {
-    case "granted":
-      return undefined
-    case "denied":
-      return `"${agent}" may not run ${check}`
-    case "rejected":
-      return `the user refused ${check}${permission.feedback ? `: ${permission.feedback}` : ""}`
-    case "prevented":
-      return permission.reason
-    case "failed":
-      return `opencode did not say whether ${check} is permitted: ${permission.reason}`
-  }
 }

@@ -92,6 +92,9 @@ async function exclusively<T>(journal: string, act: () => Promise<T>): Promise<T
 const todos: Record<Reason, string> = {
   conflict: "the project has changed there too: bring both together by hand, or discard the job",
   dirty: "they have changes that are not committed: commit or stash them",
+  hidden:
+    "git is told not to look at them: keep a copy of them, have it look again (git update-index --no-skip-worktree, or " +
+    "--no-assume-unchanged) and commit or stash them",
   inTheWay: "something that git does not track is there: move it away",
   submodule: "they are repositories of their own: do this by hand",
 }

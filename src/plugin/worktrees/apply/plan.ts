@@ -5,6 +5,7 @@ import type { Call, Git, Where } from "../git.ts"
 import { type Name, namesIn } from "../names.ts"
 import { type Commit, commitAt, type Repository } from "../repository.ts"
 import { type Snapshot, snapshotOf } from "../snapshot.ts"
+import { hiddenIn } from "./hidden.ts"
 import { inTheWay } from "./in-the-way.ts"
 
 /** A job whose end is to be applied. */
@@ -13,8 +14,9 @@ export type Work = { id: string; base: string; commit: string }
 /**
  * `conflict`: changed by the job and differently here. `dirty`: changed here and not committed. `inTheWay`: there is
  * something else, which git does not track, where the job has a file. `submodule`: no file but another repository.
+ * `hidden`: changed here, though git was told not to look.
  */
-export type Reason = "conflict" | "dirty" | "inTheWay" | "submodule"
+export type Reason = "conflict" | "dirty" | "hidden" | "inTheWay" | "submodule"
 
 /** Why a job is not applied. */
 export type Obstacle = { id: string; reason: Reason; names: Name[] }
@@ -67,9 +69,12 @@ export async function planApply(
   }
   const { changes, links } = await changesBetween(git, where, start.tree, after, call)
   const blocked = await inTheWay(repository.root, changes, await trackedIn(start, git, where, changes, call))
+  const names = changes.map(({ name }) => name)
+  const hidden = await hiddenIn(git, repository, { names, folder }, call)
   for (const { id } of jobs) {
     const own = (name: Name) => changedBy.get(name) === id
     add(id, "submodule", links.filter(own))
+    add(id, "hidden", hidden.filter(own))
     add(id, "inTheWay", [...blocked, ...below(start.leftOut, changes)].filter(own))
   }
   return { before: start.tree, after, changes, obstacles }

@@ -70,10 +70,12 @@ describe("The check of an answer", () => {
     ])
   })
 
-  it("runs where the job has worked: in its worktree, if it has one", async () => {
+  it("runs where the job has worked: in its worktree, if it has one, of which is on record what is checked", async () => {
     const { runCheck, happened } = stage()
-    const worktree = { directory: "/worktrees/a", branch: "troupe/ses/a", base: "0".repeat(40) }
+    const [base, commit] = ["0".repeat(40), "1".repeat(40)]
+    const worktree = { directory: "/worktrees/a", branch: "troupe/ses/a", base, commit }
     await runCheck({ ...input, job: { ...job, worktree } }, never)
+    expect(happened[0]).toEqual({ stored: { answer: "msg_1", round: 1, worktree } })
     expect(happened).toContainEqual({
       run: check.command,
       directory: "/worktrees/a",

@@ -1,0 +1,43 @@
+import { join } from "node:path"
+import type { Call, Git } from "../git.ts"
+import { listed, type Name, namesIn } from "../names.ts"
+import type { Repository } from "../repository.ts"
+import { copyIndex, withScratch } from "../scratch.ts"
+import { contentIn } from "./content.ts"
+
+/** What git can be told not to look at files by. It takes one of them at a time. */
+const flags = ["assume-unchanged", "skip-worktree"]
+
+/**
+ * Of these files, those that were changed although git was told not to look at them: it takes them for what they were,
+ * and nobody would have the changes any more.
+ * @param folder for what is needed meanwhile
+ */
+export async function hiddenIn(
+  git: Git,
+  { root, gitDir }: Repository,
+  { names, folder }: { names: readonly Name[]; folder: string },
+  call: Call = {},
+): Promise<Name[]> {
+  const where = { directory: root }
+  const wanted = new Set(names)
+  const { stdout } = await git(where, ["ls-files", "-v", "-z"], call)
+  // `S` for what is to be skipped, a small letter for what is assumed to be unchanged.
+  const flagged = namesIn(stdout).filter((entry) => /^[a-zS] /.test(entry))
+  const unseen = flagged.map((entry) => entry.slice(2)).filter((name) => wanted.has(name))
+  const contents = await Promise.all(unseen.map((name) => contentIn(root, name)))
+  const there = unseen.filter((_, index) => contents[index]?.type !== "none")
+  if (there.length === 0) return []
+  return withScratch(folder, async (scratch) => {
+    const index = join(scratch, "index")
+    await copyIndex(join(gitDir, "index"), index)
+    const withCopy = { ...call, env: { ...call.env, GIT_INDEX_FILE: index } }
+    for (const flag of flags) {
+      const args = ["update-index", `--no-${flag}`, "-z", "--stdin"]
+      await git(where, args, { ...withCopy, input: listed(there) })
+    }
+    const args = ["diff", "--no-renames", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-color"]
+    const changed = new Set(namesIn((await git(where, args, withCopy)).stdout))
+    return there.filter((name) => changed.has(name))
+  })
+}
