@@ -1,13 +1,13 @@
 import { tipOf } from "./branch.ts"
 import { isThere } from "./folder.ts"
-import { type Call, fileLimitMs, type Git, type Where } from "./git.ts"
+import { type Call, fileLimitMs, type Git, type Tree, type Where } from "./git.ts"
 import { type Name, namesIn, shownName } from "./names.ts"
 import type { Made } from "./note.ts"
 
 /** As `git diff --shortstat` counts. */
 export type Numbers = { files: number; insertions: number; deletions: number }
 
-export const inWorktree = ({ gitDir, root }: Made): Where => ({ gitDir, workTree: root })
+export const inWorktree = ({ gitDir, root }: Made): Tree => ({ gitDir, workTree: root })
 
 /** Neither tools nor converters of the repository's configuration have a part in it. */
 const plain = ["--no-ext-diff", "--no-textconv", "--no-color"]
@@ -46,6 +46,8 @@ export async function namesBetween(
   return namesIn((await git(where, args, { limitMs: fileLimitMs, ...call })).stdout)
 }
 
+const diffNames = ["diff", "--no-renames", "--name-only", "-z", "--ignore-submodules=all"]
+
 /** What differs from where the job started, committed or not, as the worktree is now. Nothing is written. */
 export async function changedNames(git: Git, made: Made, call: Call = {}): Promise<Name[]> {
   const where = inWorktree(made)
@@ -55,7 +57,7 @@ export async function changedNames(git: Git, made: Made, call: Call = {}): Promi
   }
   const limited = { limitMs: fileLimitMs, ...call }
   const [changed, untracked] = await Promise.all([
-    git(where, ["diff", "--no-renames", "--name-only", "-z", ...plain, made.base, "--"], limited),
+    git(where, [...diffNames, ...plain, made.base, "--"], limited),
     git(where, ["ls-files", "--others", "--exclude-standard", "-z"], limited),
   ])
   return [...new Set([...namesIn(changed.stdout), ...namesIn(untracked.stdout)])].sort()

@@ -32,10 +32,11 @@ const settings = [
   "core.bigFileThreshold=1m",
   "diff.autoRefreshIndex=true",
   "diff.orderFile=/dev/null",
-].flatMap((each) => ["-c", each])
+]
 const options = [
   ...["--raw", "--numstat", "-p", "--unified=3", "-M"],
-  ...["--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--submodule=short"],
+  ...["--no-ext-diff", "--no-textconv", "--no-color", "--no-relative"],
+  ...["--ignore-submodules=all", "--submodule=short"],
   ...["--src-prefix=a/", "--dst-prefix=b/"],
 ]
 
@@ -78,8 +79,8 @@ async function trackAll(git: Git, where: Where, call: Call): Promise<void> {
 }
 
 async function diffs(git: Git, where: Where, between: readonly string[], call: Call): Promise<FileDiff[]> {
-  const args = [...settings, "diff", ...options, ...between, "--"]
-  return read((await git(where, args, { ...call, keepOnly: mostDiffs })).stdout)
+  const args = ["diff", ...options, ...between, "--"]
+  return read((await git(where, args, { ...call, settings, keepOnly: mostDiffs })).stdout)
 }
 
 /**

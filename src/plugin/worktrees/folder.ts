@@ -68,6 +68,12 @@ export async function findFolder(folder: string): Promise<string> {
   return isMissing ? folder : makeFolder(folder)
 }
 
+/** Whether a path is that of a folder or leads into it, by the path alone. */
+export function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path)
+  return !isAbsolute(way) && way.split(sep)[0] !== ".."
+}
+
 /**
  * The worktree that a path is in, by the path alone.
  * @param folder with its real path

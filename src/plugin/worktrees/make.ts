@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { branchOf, namePart, ownerPart, tipOf } from "./branch.ts"
 import { worktreesCommand } from "./command.ts"
 import { WorktreeError } from "./errors.ts"
-import { folderOf, makeFolder } from "./folder.ts"
+import { findFolder, folderOf, makeFolder } from "./folder.ts"
 import { fileLimitMs, type Git } from "./git.ts"
 import { isAlive } from "./inhabitants.ts"
 import { withLock } from "./lock.ts"
@@ -45,7 +45,7 @@ export async function makeWorktree(
   { directory, owner, job, from, signal }: MakeRequest,
 ): Promise<MadeWorktree> {
   const call = { signal }
-  const repository = await repositoryAt(git, directory, call)
+  const repository = await repositoryAt(git, { directory, folder: await findFolder(folder) }, call)
   const ours = folderOf(await makeFolder(folder), repository.commonDir)
   await mkdir(ours, { recursive: true, mode: 0o700 })
   const { commit: base, leftOut } = await startOf(git, repository, ours, from, signal)
@@ -65,7 +65,7 @@ export async function makeWorktree(
     // git reads the others as it adds one, and fails on what another git has not written yet.
     await withLock(
       join(ours, "adding"),
-      () => git({ directory: repository.root }, args, { ...call, limitMs: fileLimitMs }),
+      () => git(repository.where, args, { ...call, limitMs: fileLimitMs }),
       fileLimitMs,
     )
     const { text } = await git({ directory: root }, ["rev-parse", "--absolute-git-dir"], call)

@@ -44,17 +44,16 @@ export async function sealWorktree(git: Git, made: Made, message: string, call: 
   const store = { store: made.commonDir }
   const tip = await tipOf(git, store, made.branch, call)
   if (!(await isThere(made.root))) return sealedWithoutFiles(git, made, tip, call)
-  const { nested } = await statusOf(git, where, call)
+  const status = await statusOf(git, where, call)
   const commit = await withScratch(dirname(made.root), async (scratch) => {
-    const index = join(made.gitDir, "index")
-    const { tree, index: copy } = await treeOf(git, where, { index, scratch, nested }, call)
+    const { tree, index: copy } = await treeOf(git, where, { scratch, status }, call)
     const end = await endOf(git, made, { tree, tip, message }, call)
     await moveBranch(git, made, tip, end.id, call)
     if (end.tree === tree) await settle(git, made, copy, call)
     return end.id
   })
   const numbers = await numbersBetween(git, store, made.base, commit, call)
-  return { commit, ...numbers, leftOut: nested.map(shownName) }
+  return { commit, ...numbers, leftOut: status.nested.map(shownName) }
 }
 
 /** Somebody has removed the worktree: what is on its branch is all there is. */

@@ -40,7 +40,7 @@ export async function planApply(
   { jobs, folder }: { jobs: readonly Work[]; folder: string },
   call: Call = {},
 ): Promise<Plan> {
-  const where = { directory: repository.root }
+  const { where } = repository
   const start = await snapshotOf(git, repository, folder, call)
   const dirty = new Set(await namesBetween(git, where, repository.head.tree, start.tree, call))
   const obstacles: Obstacle[] = []
