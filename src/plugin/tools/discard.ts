@@ -48,12 +48,13 @@ export function discarder() {
   }
 }
 
-function lossOf({ commits, files, uncommitted, repositories }: Holdings): string[] {
+function lossOf({ commits, files, uncommitted, repositories, ignored }: Holdings): string[] {
   return [
     ...(commits > 0 || files > 0
       ? [`${commits === 1 ? "1 commit" : `${commits} commits`}, ${counted(files)} changed`]
       : []),
     ...(uncommitted.length > 0 ? [`in no commit: ${listed(uncommitted, mostFiles)}`] : []),
     ...(repositories.length > 0 ? [`repositories made in it: ${listed(repositories, mostFiles)}`] : []),
+    ...(ignored.length > 0 ? [`ignored by git: ${listed(ignored, mostFiles)}`] : []),
   ]
 }

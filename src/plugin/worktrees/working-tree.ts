@@ -17,28 +17,32 @@ export type Status = {
   nested: Name[]
   /** What is tracked as such a repository: submodules, and what a child has added that way. It may not be there. */
   links: Name[]
+  /** Only where that is asked for. Folders, whose names end with a slash, stand for all that is in them. */
+  ignored: Name[]
 }
 
 /** git enters no repository for it that lies within: what that is set to would count there, whoever has made it. */
-export async function statusOf(git: Git, where: Tree, call: Call = {}): Promise<Status> {
+export async function statusOf(
+  git: Git,
+  where: Tree,
+  { withIgnored = false, ...call }: Call & { withIgnored?: boolean } = {},
+): Promise<Status> {
   const args = ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"]
+  if (withIgnored) args.push("--ignored=matching")
   const limited = { limitMs: fileLimitMs, ...call }
-  const [{ stdout }, links] = await Promise.all([
-    git(where, [...args, "--ignore-submodules=all"], limited),
-    linksIn(git, where, limited),
-  ])
+  const { stdout } = await git(where, [...args, "--ignore-submodules=all"], limited)
+  const links = await linksIn(git, where, limited)
   const isRepository = await Promise.all(links.map((link) => hasGit(where.workTree, link)))
-  const status: Status = { changed: [], unmerged: [], nested: links.filter((_, n) => isRepository[n]), links }
+  const nested = links.filter((_, index) => isRepository[index])
+  const status: Status = { changed: [], unmerged: [], nested, links, ignored: [] }
   for (const entry of namesIn(stdout)) {
     const kind = entry.slice(0, 2)
-    const name = kind === "? " ? entry.slice(2) : afterFields(entry, kind === "u " ? 10 : 8)
-    if (kind === "? " && name.endsWith("/")) {
-      status.nested.push(name.slice(0, -1))
-      continue
-    }
-    status.changed.push(name)
+    const name = /^[?!] $/.test(kind) ? entry.slice(2) : afterFields(entry, kind === "u " ? 10 : 8)
+    if (kind === "! ") status.ignored.push(name)
+    else if (kind === "? " && name.endsWith("/")) status.nested.push(name.slice(0, -1))
+    else status.changed.push(name)
     if (kind === "u ") status.unmerged.push(name)
-    else if (kind === "1 " && entry.split(" ")[5] === linkMode) status.nested.push(name)
+    if (kind === "1 " && entry.split(" ")[5] === linkMode) status.nested.push(name)
   }
   return { ...status, nested: [...new Set(status.nested)] }
 }
@@ -59,7 +63,7 @@ async function linksIn(git: Git, where: Where, call: Call): Promise<Name[]> {
   return [...new Set(entries.map((entry) => entry.slice(entry.indexOf("\t") + 1)))]
 }
 
-const hasGit = (root: string, name: Name) =>
+export const hasGit = (root: string, name: Name): Promise<boolean> =>
   lstat(pathOf(root, `${name}/.git`)).then(
     () => true,
     () => false,
