@@ -37,7 +37,9 @@ export type Answer = {
 export type Git = (where: Where, args: readonly string[], call?: Call) => Promise<Answer>
 
 /** For what reads or writes files of the project; the rest takes milliseconds. */
-export const fileLimitMs = 10 * 60_000
+export const fileLimitMs = 5 * 60_000
+/** For what looks at worktrees of several jobs: what one of them has in its own is not to hold up the others. */
+export const lookLimitMs = 10_000
 const limitMs = 60_000
 
 /** Bytes that git may write: names of some hundred thousand files. */

@@ -6,9 +6,9 @@ import { tipOf } from "./branch.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
 import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
-import { fileFailure } from "./errors.ts"
+import { fileFailure, WorktreeError } from "./errors.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
-import { type Call, createGit } from "./git.ts"
+import { type Call, createGit, lookLimitMs } from "./git.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
@@ -40,7 +40,10 @@ export type Worktrees = {
   changedFiles(directory: string, call?: Call): Promise<string[]>
   /** What differs from there in each of them. */
   diffs(directory: string, call?: Call): Promise<FileDiff[]>
-  /** The files that other jobs have changed too; one whose worktree is gone has none. */
+  /**
+   * The files that other jobs have changed too. One whose worktree is gone has none, nor one at which git cannot look
+   * within seconds.
+   */
   overlaps(directory: string, others: { job: string; directory: string }[], call?: Call): Promise<Overlap[]>
   /** What applying jobs to where an owner works would do, and the means to do it. */
   prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
@@ -49,9 +52,9 @@ export type Worktrees = {
   /** What removing a worktree of this owner would lose, and the means to do it. */
   prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
   /** All that there are, of all repositories. */
-  list(): Promise<List>
+  list(call?: Call): Promise<List>
   /** Removes those with which nothing is lost, and which nobody uses. */
-  tidy(isUsed?: IsUsed): Promise<Tidied>
+  tidy(isUsed?: IsUsed, call?: Call): Promise<Tidied>
 }
 
 export type Surroundings = {
@@ -110,12 +113,13 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory), call)),
     overlaps: (directory, others, call) =>
       inWords(async () => {
-        const files = await changedNames(git, await find(directory), call)
+        const limited = { limitMs: lookLimitMs, ...call }
+        const files = changedNames(git, await find(directory), limited).catch(noneInTime)
         const theirs = others.map(async ({ job, directory }) => {
-          const changed = find(directory).then((made) => changedNames(git, made, call))
+          const changed = find(directory).then((made) => changedNames(git, made, limited))
           return { job, files: await changed.catch(() => []) }
         })
-        return overlapsOf(files, await Promise.all(theirs))
+        return overlapsOf(await files, await Promise.all(theirs))
       }),
     prepareApply: (request, call) =>
       inWords(async () => {
@@ -129,10 +133,15 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         const discard = await prepareDiscard(git, { root, owner }, call)
         return { ...discard, remove: (call) => inWords(() => discard.remove(call)) }
       }),
-    list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
-    tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
+    list: (call) => inWords(async () => listWorktrees(git, await findFolder(at), call)),
+    tidy: (isUsed, call) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed, call)),
     recover: (directory) => inWords(async () => recoverAt(await findFolder(at), directory)),
   }
+}
+
+function noneInTime(error: unknown): [] {
+  if (error instanceof WorktreeError && error.kind === "timeout") return []
+  throw error
 }
 
 /** What the file system refuses is told like what git refuses. */

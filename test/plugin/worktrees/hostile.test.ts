@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
@@ -103,6 +104,47 @@ describe("A repository that a child has made in its worktree is not entered, and
     expect(filesIn(made.directory)).toEqual({ "b.txt": "644 1\n" })
     expect((await repo.worktrees.list()).worktrees[0]?.state).toEqual({ type: "clean" })
     expect(existsSync(mark(repo))).toBe(false)
+  })
+})
+
+describe.each([".gitignore", ".gitattributes"])("A %s on which git waits for ever", (name) => {
+  /** Milliseconds. */
+  const limitMs = 2_000
+
+  it("holds up nobody but the job that has made it, and that no longer than git may take", async () => {
+    const repo = testRepository()
+    repo.commit({ "f.txt": "1\n" })
+    const [strange, one, other] = [
+      await make(repo, "strange"),
+      await make(repo, "one"),
+      await make(repo, "other"),
+    ]
+    execFileSync("mkfifo", [join(strange.directory, name)])
+    for (const { directory } of [strange, one, other]) writeAll(directory, { "f.txt": "2\n" })
+    const others = [
+      { job: "strange", directory: strange.directory },
+      { job: "other", directory: other.directory },
+    ]
+    expect(await repo.worktrees.overlaps(one.directory, others, { limitMs })).toEqual([
+      { job: "other", files: ["f.txt"] },
+    ])
+    expect(await repo.worktrees.overlaps(strange.directory, others, { limitMs })).toEqual([])
+    const { kept } = await repo.worktrees.tidy(() => false, { limitMs })
+    expect(kept.map(({ worktree, why }) => [worktree.job, why])).toEqual([
+      ["strange", "it cannot be looked at: git did not end within 2 s"],
+      ["one", "it holds 1 uncommitted file"],
+      ["other", "it holds 1 uncommitted file"],
+    ])
+    const { directory } = strange
+    await expect(repo.worktrees.seal(directory, "the end", { limitMs })).rejects.toMatchObject({
+      kind: "timeout",
+    })
+    await expect(repo.worktrees.prepareDiscard({ directory, owner }, { limitMs })).rejects.toMatchObject({
+      kind: "timeout",
+    })
+    rmSync(join(directory, name))
+    await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
+    expect(existsSync(directory)).toBe(false)
   })
 })
 
