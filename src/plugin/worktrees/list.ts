@@ -5,7 +5,7 @@ import { codeOf, fileFailure } from "./errors.ts"
 import { isThere } from "./folder.ts"
 import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
-import { isAlive, processesIn } from "./inhabitants.ts"
+import { lives, processesIn } from "./inhabitants.ts"
 import { madeNote, type Note, readNote } from "./note.ts"
 
 /** `unreadable`: git cannot say what it holds, for example because the repository is gone. */
@@ -72,7 +72,7 @@ async function lookAt(
   const { owner, job, project, branch, base, madeAt, pid } = note
   const bytes = await sizeOf(root)
   const about = { directory: root, owner, job, project, branch, base, madeAt, bytes, processes }
-  return { ...about, state: await stateOf(git, root, note, call), ...(isAlive(pid) && { maker: pid }) }
+  return { ...about, state: await stateOf(git, root, note, call), ...((await lives(note)) && { maker: pid }) }
 }
 
 async function stateOf(git: Git, root: string, note: Note, call: Call): Promise<WorktreeState> {

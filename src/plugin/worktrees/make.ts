@@ -5,7 +5,7 @@ import { worktreesCommand } from "./command.ts"
 import { WorktreeError } from "./errors.ts"
 import { findFolder, folderOf, makeFolder } from "./folder.ts"
 import { fileLimitMs, type Git } from "./git.ts"
-import { isAlive } from "./inhabitants.ts"
+import { lives, thisProcess } from "./inhabitants.ts"
 import { withLock } from "./lock.ts"
 import { claimNote, type Note, readNote, writeNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
@@ -57,7 +57,7 @@ export async function makeWorktree(
     project: repository.root,
     base,
     madeAt: Date.now(),
-    pid: process.pid,
+    ...(await thisProcess()),
   }
   const { root, branch } = await claim(git, ours, note)
   try {
@@ -122,6 +122,6 @@ const isTaken = (root: string) => lstat(root).then(Boolean, () => false)
 /** What a process that was killed while it made a worktree has left. Nobody has been in there. */
 async function removeHalfMade(git: Git, root: string): Promise<void> {
   const note = await readNote(root)
-  if (note?.state !== "making" || isAlive(note.pid)) return
+  if (note?.state !== "making" || (await lives(note))) return
   await removeWorktree(git, root, note, note.base).catch(() => {})
 }

@@ -3,7 +3,7 @@ import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { holdingsOf, inWords, isClean } from "./holdings.ts"
-import { isAlive } from "./inhabitants.ts"
+import { lives } from "./inhabitants.ts"
 import { type Listed, listWorktrees } from "./list.ts"
 import { madeNote, readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
@@ -59,7 +59,7 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
 /** Looks once more: time has passed. @returns why it stays */
 async function remove(git: Git, { directory, base, maker }: Listed, call: Call): Promise<string | undefined> {
   const note = await readNote(directory)
-  if (note && note.pid !== maker && isAlive(note.pid)) return `process ${note.pid} has just begun to use it`
+  if (note && note.pid !== maker && (await lives(note))) return `process ${note.pid} has just begun to use it`
   if (note && note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.
     const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base

@@ -9,6 +9,7 @@ import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure, WorktreeError } from "./errors.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type Call, createGit, lookLimitMs } from "./git.ts"
+import { thisProcess } from "./inhabitants.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
@@ -88,7 +89,7 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
           "made",
           "moving",
         ])
-        await writeNote(root, { ...note, pid: process.pid })
+        await writeNote(root, { ...note, start: undefined, ...(await thisProcess()) })
       }),
     startFrom: (directory, commit, call) =>
       inWords(async () => {

@@ -177,6 +177,19 @@ describe("Tidying", () => {
     expect(kept.map(({ why }) => why)).toEqual([`process ${process.pid} made it and still runs`])
   })
 
+  it.runIf(process.platform === "linux")(
+    "is not held up by a process that has its maker's pid by now",
+    async () => {
+      const repo = testRepository()
+      const { directory } = await make(repo)
+      const file = `${directory}.json`
+      const note = JSON.parse(readFileSync(file, "utf8"))
+      writeFileSync(file, JSON.stringify({ ...note, pid: process.ppid, start: "another start" }))
+      const { removed } = await repo.worktrees.tidy()
+      expect(removed.map(({ job }) => job)).toEqual(["a"])
+    },
+  )
+
   it("keeps what a job of another process has just gone on in", async () => {
     const repo = testRepository()
     const { directory } = await make(repo)
