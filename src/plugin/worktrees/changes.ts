@@ -12,6 +12,25 @@ export const inWorktree = ({ gitDir, root }: Made): Tree => ({ gitDir, workTree:
 /** Neither tools nor converters of the repository's configuration have a part in it. */
 const plain = ["--no-ext-diff", "--no-textconv", "--no-color"]
 
+/**
+ * Where a job has started. git may have thrown that commit away, once the child had moved its branch: then it is where
+ * the branch has left the project's, or nothing at all.
+ */
+export async function startOf(git: Git, { commonDir, base, branch }: Made, call: Call = {}): Promise<Start> {
+  const store = { store: commonDir }
+  const ask = (args: string[]) => git(store, args, { ...call, codes: [0, 1, 128] })
+  if ((await ask(["cat-file", "-e", `${base}^{commit}`])).code === 0) return { commit: base, tree: base }
+  const fork = await ask(["merge-base", "HEAD", `refs/heads/${branch}`])
+  if (fork.code === 0) return { commit: fork.text, tree: fork.text }
+  return { tree: (await git(store, ["hash-object", "-t", "tree", "--stdin"], call)).text }
+}
+
+export type Start = {
+  commit?: string
+  /** Or a commit, whose tree it is. */
+  tree: string
+}
+
 export async function numbersBetween(
   git: Git,
   where: Where,
@@ -53,11 +72,13 @@ export async function changedNames(git: Git, made: Made, call: Call = {}): Promi
   const where = inWorktree(made)
   if (!(await isThere(made.root))) {
     const tip = await tipOf(git, { store: made.commonDir }, made.branch, call)
-    return tip === undefined ? [] : namesBetween(git, { store: made.commonDir }, made.base, tip, call)
+    if (tip === undefined) return []
+    return namesBetween(git, { store: made.commonDir }, (await startOf(git, made, call)).tree, tip, call)
   }
+  const { tree } = await startOf(git, made, call)
   const limited = { limitMs: fileLimitMs, ...call }
   const [changed, untracked] = await Promise.all([
-    git(where, [...diffNames, ...plain, made.base, "--"], limited),
+    git(where, [...diffNames, ...plain, tree, "--"], limited),
     git(where, ["ls-files", "--others", "--exclude-standard", "-z"], limited),
   ])
   return [...new Set([...namesIn(changed.stdout), ...namesIn(untracked.stdout)])].sort()

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path"
 import { tipOf } from "./branch.ts"
-import { inWorktree } from "./changes.ts"
+import { inWorktree, startOf } from "./changes.ts"
 import { isThere, notOurs } from "./folder.ts"
 import type { Call, Git, Where } from "./git.ts"
 import { listed, type Name, namesIn, shownName } from "./names.ts"
@@ -46,11 +46,12 @@ const options = [
  */
 export async function diffsOf(git: Git, made: Made, call: Call = {}): Promise<FileDiff[]> {
   const limited = { limitMs, ...call }
+  const { tree } = await startOf(git, made, call)
   if (!(await isThere(made.root))) {
     const store = { store: made.commonDir }
     const tip = await tipOf(git, store, made.branch, call)
     if (tip === undefined) throw notOurs(made.root)
-    return diffs(git, store, [made.base, tip], limited)
+    return diffs(git, store, [tree, tip], limited)
   }
   const where = inWorktree(made)
   return withScratch(dirname(made.root), async (scratch) => {
@@ -58,7 +59,7 @@ export async function diffsOf(git: Git, made: Made, call: Call = {}): Promise<Fi
     await copyIndex(join(made.gitDir, "index"), index)
     const withCopy = { ...limited, env: { ...call.env, GIT_INDEX_FILE: index } }
     await trackAll(git, where, withCopy)
-    return diffs(git, where, [made.base], withCopy)
+    return diffs(git, where, [tree], withCopy)
   })
 }
 

@@ -1,7 +1,7 @@
 import { tipOf } from "./branch.ts"
-import { inWorktree, numbersBetween } from "./changes.ts"
+import { inWorktree, numbersBetween, type Start, startOf } from "./changes.ts"
 import { isThere } from "./folder.ts"
-import type { Call, Git } from "./git.ts"
+import type { Call, Git, Where } from "./git.ts"
 import { repositoriesBelow } from "./ignored.ts"
 import { shownName } from "./names.ts"
 import type { Made } from "./note.ts"
@@ -30,6 +30,7 @@ export type Holdings = {
 export async function holdingsOf(git: Git, made: Made, call: Call = {}): Promise<Holdings> {
   const store = { store: made.commonDir }
   const tip = await tipOf(git, store, made.branch, call)
+  const start = await startOf(git, made, call)
   const isHere = await isThere(made.root)
   const head = isHere ? (await commitAt(git, inWorktree(made), "HEAD", call))?.id : undefined
   const ends = [...new Set([tip, head])].filter((end) => end !== undefined)
@@ -37,8 +38,8 @@ export async function holdingsOf(git: Git, made: Made, call: Call = {}): Promise
   const below = await repositoriesBelow(made.root, status?.ignored ?? [])
   return {
     ...(tip !== undefined && { commit: tip }),
-    commits: ends.length > 0 ? await countSince(git, made, ends, call) : 0,
-    files: tip === undefined ? 0 : (await numbersBetween(git, store, made.base, tip, call)).files,
+    commits: ends.length > 0 ? await countSince(git, store, { start, ends }, call) : 0,
+    files: tip === undefined ? 0 : (await numbersBetween(git, store, start.tree, tip, call)).files,
     uncommitted: (status?.changed ?? []).map(shownName),
     repositories: [...(status?.nested ?? []), ...below].map(shownName),
     ignored: (status?.ignored ?? []).filter((name) => !below.includes(name.slice(0, -1))).map(shownName),
@@ -48,8 +49,14 @@ export async function holdingsOf(git: Git, made: Made, call: Call = {}): Promise
 export const isClean = ({ commits, files, uncommitted, repositories, ignored }: Holdings): boolean =>
   commits === 0 && files === 0 && [uncommitted, repositories, ignored].every(({ length }) => length === 0)
 
-async function countSince(git: Git, { commonDir, base }: Made, ends: string[], call: Call): Promise<number> {
-  const { text } = await git({ store: commonDir }, ["rev-list", "--count", ...ends, `^${base}`], call)
+async function countSince(
+  git: Git,
+  where: Where,
+  { start, ends }: { start: Start; ends: string[] },
+  call: Call,
+): Promise<number> {
+  const before = start.commit === undefined ? [] : [`^${start.commit}`]
+  const { text } = await git(where, ["rev-list", "--count", ...ends, ...before], call)
   return Number(text)
 }
 

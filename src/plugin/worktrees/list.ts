@@ -6,7 +6,8 @@ import { isThere } from "./folder.ts"
 import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
 import { lives, processesIn } from "./inhabitants.ts"
-import { madeNote, type Note, readNote } from "./note.ts"
+import { type Note, readNote } from "./note.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 /** `unreadable`: git cannot say what it holds, for example because the repository is gone. */
 export type WorktreeState =
@@ -79,7 +80,10 @@ async function stateOf(git: Git, root: string, note: Note, call: Call): Promise<
   if (note.state !== "made") return { type: "halfMade" }
   try {
     await isThere(root)
-    const holdings = await holdingsOf(git, await madeNote(root), { limitMs: lookLimitMs, ...call })
+    const holdings = await holdingsOf(git, await knownWorktree(git, root, call), {
+      limitMs: lookLimitMs,
+      ...call,
+    })
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }
   } catch (error) {
     return { type: "unreadable", why: fileFailure(error).what }

@@ -4,7 +4,7 @@ import { inWorktree } from "./changes.ts"
 import { WorktreeError } from "./errors.ts"
 import { isThere, isWithin, notOurs, rootOf } from "./folder.ts"
 import type { Call, Git, Tree, Where } from "./git.ts"
-import { madeNote } from "./note.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 /** Where an owner works, as git sees it. */
 export type Repository = {
@@ -44,7 +44,7 @@ export async function repositoryAt(
 }
 
 async function worktreeAt(git: Git, root: string, here: string, call: Call): Promise<Repository> {
-  const made = await madeNote(root)
+  const made = await knownWorktree(git, root, call)
   if (!(await isThere(root))) throw notOurs(root)
   const where = inWorktree(made)
   const head = await commitAt(git, where, "HEAD", call)

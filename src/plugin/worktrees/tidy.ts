@@ -5,8 +5,9 @@ import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { holdingsOf, inWords, isClean } from "./holdings.ts"
 import { lives } from "./inhabitants.ts"
 import { type Listed, listWorktrees } from "./list.ts"
-import { madeNote, readNote } from "./note.ts"
+import { readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 export type Tidied = {
   removed: Listed[]
@@ -66,7 +67,7 @@ async function remove(git: Git, { directory, base, maker }: Listed, call: Call):
     await removeWorktree(git, directory, note, tip)
     return undefined
   }
-  const made = await madeNote(directory)
+  const made = await knownWorktree(git, directory, call)
   await requireOwn(git, made)
   if (!isClean(await holdingsOf(git, made, { limitMs: lookLimitMs, ...call })))
     return "somebody has worked in it just now"

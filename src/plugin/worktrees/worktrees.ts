@@ -13,10 +13,11 @@ import { thisProcess } from "./inhabitants.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
-import { type Made, madeNote, writeNote } from "./note.ts"
+import { type Made, type Note, writeNote } from "./note.ts"
 import { type Sealed, sealWorktree } from "./seal.ts"
 import { startFrom } from "./start-from.ts"
 import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 /**
  * Worktrees of jobs. All that reject do so with a WorktreeError. A `directory` may be any folder within a worktree, as
@@ -70,8 +71,9 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
   const git = createGit(given.binary, env)
   const at = given.folder ?? worktreesFolder(env)
 
-  async function find(directory: string): Promise<Made> {
-    return madeNote(rootOf(await makeFolder(at), resolve(directory)))
+  async function find(directory: string, call: Call = {}, states?: Note["state"][]): Promise<Made> {
+    const root = rootOf(await makeFolder(at), resolve(directory))
+    return knownWorktree(git, root, { ...call, ...(states && { states }) })
   }
 
   return {
@@ -85,10 +87,7 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     make: (request) => inWords(() => makeWorktree(git, at, request)),
     enter: (directory) =>
       inWords(async () => {
-        const { root, ...note } = await madeNote(rootOf(await makeFolder(at), resolve(directory)), [
-          "made",
-          "moving",
-        ])
+        const { root, ...note } = await find(directory, {}, ["made", "moving"])
         await writeNote(root, { ...note, start: undefined, ...(await thisProcess()) })
       }),
     startFrom: (directory, commit, call) =>
@@ -98,26 +97,25 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       }),
     endsWith: (directory, commit, call) =>
       inWords(async () => {
-        const { commonDir, branch } = await find(directory)
+        const { commonDir, branch } = await find(directory, call)
         return (await tipOf(git, { store: commonDir }, branch, call)) === commit
       }),
     seal: (directory, message, call) =>
       inWords(async () => {
-        const root = rootOf(await makeFolder(at), resolve(directory))
-        const { state, base } = await madeNote(root, ["made", "moving"])
+        const { root, state, base } = await find(directory, call, ["made", "moving"])
         // Its job has failed before its child was asked.
         if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
-        return sealWorktree(git, await madeNote(root), message, call)
+        return sealWorktree(git, await find(root, call), message, call)
       }),
     changedFiles: (directory, call) =>
-      inWords(async () => (await changedNames(git, await find(directory), call)).map(shownName)),
-    diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory), call)),
+      inWords(async () => (await changedNames(git, await find(directory, call), call)).map(shownName)),
+    diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory, call), call)),
     overlaps: (directory, others, call) =>
       inWords(async () => {
         const limited = { limitMs: lookLimitMs, ...call }
-        const files = changedNames(git, await find(directory), limited).catch(noneInTime)
+        const files = changedNames(git, await find(directory, call), limited).catch(noneInTime)
         const theirs = others.map(async ({ job, directory }) => {
-          const changed = find(directory).then((made) => changedNames(git, made, limited))
+          const changed = find(directory, call).then((made) => changedNames(git, made, limited))
           return { job, files: await changed.catch(() => []) }
         })
         return overlapsOf(await files, await Promise.all(theirs))

@@ -90,7 +90,11 @@ function rootOf(job: Work, jobs: readonly Work[]): string {
 async function existing(git: Git, where: Where, revision: string, call: Call): Promise<Commit> {
   const commit = await commitAt(git, where, revision, call)
   if (commit) return commit
-  throw new WorktreeError("gone", `there is no commit ${revision} in this repository`, "start the job again")
+  throw new WorktreeError(
+    "gone",
+    `there is no commit ${revision} in this repository any more`,
+    "bring in its branch by hand, or start the job again",
+  )
 }
 
 /**
@@ -111,7 +115,9 @@ async function merge(
   const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs]
   const { code, stdout } = await git(where, args, { ...call, codes: [0, 1] })
   const [merged = "", ...conflicts] = namesIn(stdout)
-  return { tree: merged, conflicts: code === 0 ? [] : [...new Set(conflicts)] }
+  // Where one side has a folder and the other a file, git adds the side's id to the name of the file.
+  const asked = conflicts.map((name) => name.replace(new RegExp(`~(?:${ours}|${theirs})(?:_\\d+)?$`), ""))
+  return { tree: merged, conflicts: code === 0 ? [] : [...new Set(asked)] }
 }
 
 async function changesBetween(git: Git, where: Where, from: string, to: string, call: Call) {
