@@ -11,6 +11,14 @@ const longest = [
   "e2e/inspector",
   "e2e/leases",
   "e2e/soak",
+  "e2e/applying",
+  "e2e/isolation-jobs",
+  "e2e/other-directory",
+  "e2e/isolation-kills",
+  "e2e/isolation",
+  "e2e/tui-attached",
+  "e2e/recipes",
+  "e2e/crash",
   "e2e/graph-restarts",
 ]
 

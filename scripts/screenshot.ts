@@ -1,28 +1,19 @@
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { createInterface } from "node:readline"
 import { launchChromium } from "../test/inspector/support/chromium.ts"
+import { inspect } from "../test/support/inspect.ts"
+import { play } from "./docs/scene.ts"
 
-/** Makes docs/inspector.png, the screenshot in the README, of the demo while it runs. */
+/** Makes docs/inspector.png, the screenshot in the README: looks at the scene in the inspector. */
 
-const demo = spawn(process.execPath, ["--import", "tsx", "demo/main.ts", "--keep"], {
-  stdio: ["ignore", "pipe", "inherit"],
-})
+const { tui, end } = await play(2, { columns: 200, lines: 50 }, { enabled: true })
 const browser = await launchChromium()
 try {
+  const [running] = await inspect(tui)
+  if (!running) throw new Error("The inspector of the scene does not run")
   const page = await browser.newPage({ viewport: { width: 1280, height: 700 }, deviceScaleFactor: 1.5 })
-  for await (const line of createInterface(demo.stdout)) {
-    const link = line.match(/http:\S+link=\S+/)?.[0]
-    if (link) await page.goto(link)
-    // By now some jobs have ended, one is in backoff, and some are queued.
-    if (/links +prompting\.retrying/.test(line)) {
-      await page.getByText("retrying").first().waitFor()
-      await page.screenshot({ path: "docs/inspector.png" })
-      break
-    }
-  }
+  await page.goto(running.link)
+  await page.getByText("retrying").first().waitFor()
+  await page.screenshot({ path: "docs/inspector.png" })
 } finally {
   await browser.close()
-  demo.kill("SIGINT")
-  await once(demo, "exit")
+  await end()
 }

@@ -39,8 +39,12 @@ const ownFaults: [string, string][] = [
     "failed (isolation) before its child is asked; the reason says what to do. It never works in the owner's folder",
   ],
   [
-    "no space, a folder that cannot be written to, a filter that fails",
+    "no space, a folder that cannot be written to, a filter that fails, a repository of another user",
     "failed (isolation). What was begun is removed",
+  ],
+  [
+    "another git process has locked the job's branch",
+    "failed (isolation), and can be started again. The user's `index`, `HEAD` and packed branches may be locked",
   ],
   ["git does not end", "it is ended, and the job is failed (isolation), after five minutes at the latest"],
   [
@@ -52,8 +56,16 @@ const ownFaults: [string, string][] = [
     "failed (isolation)",
   ],
   [
-    "the work cannot be committed at the end",
-    "failed (isolation), with its answer; the files stay in the worktree, and `agents_apply` and `agents_send` try again",
+    "the work cannot be committed at the end: no space, a lock, a filter that fails",
+    "failed (isolation), with its answer; the files stay in the worktree, which the result names, and `agents_apply` and `agents_send` try again. A job that was cancelled or timed out says the same in its result",
+  ],
+  [
+    "a worktree cannot start from another job",
+    "failed (isolation); `agents_send` tries again, and `agents_apply` can discard it",
+  ],
+  [
+    "a file was changed that git is told not to look at (`assume-unchanged`, `skip-worktree`)",
+    "a worktree has it as git knows it; an apply that would write over it is refused by name",
   ],
   [
     "opencode is killed while a worktree is made",
@@ -82,7 +94,7 @@ const ownFaults: [string, string][] = [
   ["a check cannot be started", "failed (check), with the answer"],
   [
     "opencode is killed while a check runs",
-    "the command is ended as well; failed (check), since a check never runs twice for one answer. `agents_send` has the child go on",
+    "the command is ended as well; failed (check), since a check never runs twice for one answer. What was checked is on the job's branch; `agents_send` has the child go on",
   ],
   [
     "opencode is killed between a check and what follows from it",

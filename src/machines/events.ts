@@ -8,6 +8,7 @@ import type {
   Isolation,
   Need,
   Retry,
+  Subagent,
   Usage,
   Worktree,
 } from "./record.ts"
@@ -33,6 +34,8 @@ export type JobEvent =
   /** opencode says that nothing of it runs, as for a moment between two steps. */
   | ({ type: "child.idle" } & At)
   | { type: "child.spent"; usage: Usage }
+  /** All that a session has used that the child, or one below it, has started without the plugin. */
+  | { type: "subagent.spent"; session: string; usage: Usage }
   /** `isSubagents`: it is not the child's own model that is tried again, but that of a session below it. */
   | ({ type: "child.retrying"; retry: Retry; isSubagents?: true } & At)
   | ({ type: "child.asked"; ask: Ask } & At)
@@ -81,6 +84,8 @@ export type JobInput = {
   fallbacks?: ModelChoice[] | undefined
   /** The models that were tried before, oldest first. */
   attempts?: Attempt[] | undefined
+  /** opencode's own subagents of its child so far, of whatever run or model. */
+  subagents?: Subagent[] | undefined
   /** The JSON Schema that its answer has to fit. */
   schema?: Record<string, unknown> | undefined
   /** The command that has to pass before it is done. Default: its child's word is good enough. */

@@ -35,6 +35,7 @@ import {
   type Usage,
   withAttempts,
   withoutAttempts,
+  withSubagent,
 } from "./record.ts"
 
 type Decision = { ending: Ending; at: number }
@@ -137,6 +138,9 @@ export const jobMachine = setup({
     rememberActivity: assign((_, { activity }: { activity: Activity }) => ({ activity })),
     rememberUsage: assign(({ context }, { usage }: { usage: Usage }) => ({
       usage: withAttempts(usage, context.job.attempts),
+    })),
+    rememberSubagent: assign(({ context: { job } }, told: SubagentSpent) => ({
+      job: { ...job, subagents: withSubagent(job.subagents, told) },
     })),
     rememberRetry: assign(({ context }, { retry, at }: { retry: Retry; at: number }) => ({
       retry,
@@ -268,7 +272,10 @@ export const jobMachine = setup({
     created: {
       description: "The child has not been prompted yet.",
       initial: "opening",
-      on: { "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } } },
+      on: {
+        "slot.held": { actions: { type: "rememberHold", params: ({ event }) => event } },
+        "subagent.spent": { actions: { type: "rememberSubagent", params: ({ event }) => event } },
+      },
       states: {
         opening: {
           description: "Its child session is being created.",
@@ -392,6 +399,7 @@ export const jobMachine = setup({
     prompting: {
       description: "The child has been prompted. The job holds a slot.",
       initial: "running",
+      on: { "subagent.spent": { actions: { type: "rememberSubagent", params: ({ event }) => event } } },
       states: {
         running: {
           description: "The prompt is under way. Leaving this state drops whatever it may still return.",
@@ -629,7 +637,10 @@ export const jobMachine = setup({
           after: {
             total: {
               target: "stopping",
-              actions: { type: "decideEnd", params: ({ context }) => outOfTime(context, stillChecked(context)) },
+              actions: {
+                type: "decideEnd",
+                params: ({ context }) => outOfTime(context, stillChecked(context)),
+              },
             },
           },
           on: {
@@ -870,6 +881,7 @@ const hasFallback = ({ job }: JobContext) => (job.fallbacks ?? []).length > 0
 
 type Granted = Omit<Extract<JobEvent, { type: "slot.granted" }>, "type">
 type Held = Omit<Extract<JobEvent, { type: "slot.held" }>, "type">
+type SubagentSpent = Extract<JobEvent, { type: "subagent.spent" }>
 type Retrying = Extract<JobEvent, { type: "child.retrying" }>
 
 const unavailable = ({ error, at }: PromptChildOutput) => ({ failure: error ?? unknownFailure, at })
@@ -929,8 +941,8 @@ const isOfAnotherModel =
   (other: ModelChoice) =>
     other.model !== model
 
-const isHeldForLong = ({ holdUntil, heldAt = 0 }: Pick<JobContext, "holdUntil" | "heldAt">) =>
-  holdUntil !== undefined && holdUntil - heldAt > longestPause
+const isHeldForLong = ({ holdUntil = 0, heldAt = 0 }: Pick<JobContext, "holdUntil" | "heldAt">) =>
+  holdUntil - heldAt > longestPause
 
 /** No session was made for the next model: that the one before was left is no reason to look for it elsewhere. */
 function stayed({ job, session }: JobContext): Partial<JobContext> {

@@ -70,6 +70,7 @@ export function toRecord(context: JobContext, state: JobState, phase?: JobPhase)
     structured: context.structured,
     check: checkIn(context),
     usage: context.usage,
+    subagents: job.subagents,
     activity: context.activity,
     asks: context.asks.length > 0 ? context.asks : undefined,
     retry: context.retry,

@@ -11,6 +11,11 @@ export const jobReasons: Reasons = {
   created: {
     "slot.held":
       "Its provider wants to be asked later, or no longer does: its record says until when it cannot start. A slot that it got before its session goes back.",
+    "subagent.spent": "Those of an earlier run, or from before a restart, may go on in the background.",
+  },
+  prompting: {
+    "subagent.spent":
+      "What its child has started counts towards budgets, also while the child is left or stopped.",
   },
   "created.opening": {
     "at once, if has a session": "A follow-up continues in the session that it has.",

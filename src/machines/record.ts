@@ -161,6 +161,44 @@ function mapUsage(of: (key: keyof Usage) => number): Usage {
   }
 }
 
+/** A session that a job's child, or a subagent below it, has started without the plugin, and what it has used. */
+export const Subagent = z.object({
+  /** Absent on one entry, which has what those used together that are no longer told apart. */
+  session: z.string().optional(),
+  usage: Usage,
+})
+export type Subagent = z.infer<typeof Subagent>
+
+/** Subagents of one job that are told apart: its record goes wherever the job is shown or stored. */
+const mostSubagents = 32
+
+/**
+ * What is known once opencode has told all that this session has used. Those that have been silent the longest are
+ * added up: one of them that goes on after all counts twice, so that a budget is reached too early rather than late.
+ */
+export function withSubagent(
+  known: readonly Subagent[] = [],
+  told: Subagent & { session: string },
+): Subagent[] {
+  const { session, usage } = told
+  const apart = known.filter((each) => each.session !== undefined && each.session !== session)
+  const left = apart.slice(0, Math.max(0, apart.length + 1 - mostSubagents))
+  const together = [...known.filter((each) => each.session === undefined), ...left]
+  return [
+    ...(together.length > 0 ? [{ usage: sumOf(together.map((each) => each.usage)) }] : []),
+    ...apart.slice(left.length),
+    { session, usage },
+  ]
+}
+
+/** What a job has used with those subagents. */
+export function withSubagents({ usage, subagents = [] }: Pick<JobRecord, "usage" | "subagents">): Usage {
+  return sumOf([usage, ...subagents.map((each) => each.usage)])
+}
+
+const sumOf = (usages: readonly Usage[]) =>
+  mapUsage((key) => usages.reduce((sum, usage) => sum + usage[key], 0))
+
 /** What has to pass before a job is done. */
 export const Check = z.object({
   /** For the user's shell. */
@@ -237,6 +275,8 @@ export const JobRecord = z.object({
   /** The model's output limit cut the final answer off. */
   isTruncated: z.literal(true).optional(),
   usage: Usage,
+  /** opencode's own subagents that its child has started, over all its runs: their use is not in `usage`. */
+  subagents: z.array(Subagent).optional(),
   activity: Activity.optional(),
   /** Present in the phases `permission` and `question`. */
   asks: z.array(Ask).optional(),

@@ -1,8 +1,9 @@
 import type { Hooks, PluginInput, PluginOptions } from "@opencode-ai/plugin"
-import type { Tool } from "./host/port.ts"
+import type { HostEvent, Tool } from "./host/port.ts"
 import { createHost } from "./host/v1/host.ts"
 import { type Instance, instances } from "./host/v1/instances.ts"
 import { pluginTools, withoutDialect } from "./host/v1/tools.ts"
+import { isRun, unattendedDecision } from "./host/v1/unattended.ts"
 import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 
@@ -28,20 +29,33 @@ function begin({ client, directory }: PluginInput, given: PluginOptions | undefi
       host,
       directory,
       given,
-      endsWithTurn: isRun(),
+      endsWithTurn: isRun(process.argv),
       turnsOutlivePlugin: false,
       owners: { isHere: host.isHere },
     })
     own = product
     leave = instances.enter(directory, product)
-    host.hearElsewhere(hear)
+    host.hearElsewhere((given) => {
+      const event = hear(given)
+      if (event) void answerUnattended(event)
+    })
     setTimeout(() => void host.lookAtVersion(), 0)
     return product
   }
 
-  function hear(given: object): void {
+  function hear(given: object): HostEvent | undefined {
     const event = own && host.decoded(given)
     if (event) own?.hear(event)
+    return event
+  }
+
+  /** Answers what a child that works elsewhere asks, where no person does. */
+  async function answerUnattended(event: HostEvent): Promise<void> {
+    const decision = unattendedDecision(process.argv)
+    if (decision === undefined || event.type !== "request.opened" || event.request.kind !== "permission")
+      return
+    const asked = await host.request(event.session, event.request)
+    if (asked.ok && asked.value) await host.answer(asked.value, { kind: "decision", decision })
   }
 
   /** What has the jobs of this session, and of those that it is a child of. */
@@ -87,6 +101,3 @@ function begin({ client, directory }: PluginInput, given: PluginOptions | undefi
     },
   }
 }
-
-/** Whether this is `opencode run`, which ends when the main turn does. */
-const isRun = () => process.argv.slice(1).includes("run")

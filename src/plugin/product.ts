@@ -213,7 +213,6 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   const watch = watchChildren(troupe, {
     host,
     now,
-    onSubagentSpent: (job, session, usage) => budgets.subagentSpent(job, session, usage),
   })
   const conversations = createConversations(host, inbox, now)
   const hearOwner = hearOwners({ show: toasts.show, troupe, inbox, deliveries })
@@ -338,6 +337,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     tools,
     hear(event: HostEvent): void {
       turns.hear(event)
+      lineage.hear(event)
       starts.hear(event)
       watch.handle(event)
       conversations.hear(event)

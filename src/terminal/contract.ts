@@ -67,7 +67,10 @@ export type Standing = {
   owner: string
   budgets: Spending[]
   holds: Record<string, number>
-  /** By session, those that are checked, and all that work in another directory, of whose events a terminal hears none. */
+  /**
+   * By session, those that are checked, and all that work in another directory: opencode does not say how those stood
+   * before the terminal was there.
+   */
   live: Record<string, Live>
 }
 

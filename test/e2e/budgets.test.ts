@@ -27,6 +27,7 @@ describeBoth("A budget", ({ start, tools }) => {
           models: { m1: priced, m2: { ...priced, cost: undefined } },
         },
       },
+      agent: { delegate: { mode: "subagent", description: "Delegates", permission: { task: "allow" } } },
       experimental: { subagent_depth: 2 },
     }
     const options = { concurrency: 3, depth: 2, notify: "never", budget: { cost: 1 } }
@@ -111,6 +112,34 @@ describeBoth("A budget", ({ start, tools }) => {
       expect(jobOf(answered).state).toBe("done")
       expect(answered.output).not.toContain("budget")
     })
+  })
+
+  test("of a batch counts after a crash, too, what opencode's own subagents had used before it", async () => {
+    const owner = await oc.session()
+    model.script("have it done", [{ type: "tool", calls: [tools.subagent("general", "do it for me")] }])
+    model.script("do it for me", [
+      { type: "tool", calls: [tools.shell("true")], tokens: { input: 700, output: 100 } },
+      { type: "hold", until: never },
+    ])
+    await oc.callTool(owner, "agents_start", {
+      tasks: [{ id: "boss", agent: "delegate", prompt: "have it done" }],
+      budget: { tokens: 1_000 },
+    })
+    await poll("what its subagent has used", async () => {
+      const [boss] = await oc.stored(owner)
+      return boss?.subagents?.find(({ usage }) => usage.input >= 700)
+    })
+    await oc.kill()
+    await oc.restart()
+
+    const rest = { type: "text", text: "All of it.", tokens: { input: 200, output: 50 } } as const
+    model.on("do the rest yourself", rest)
+    const send = (message: string) => oc.callTool(owner, "agents_send", { id: "boss", message })
+    expect(await send("do the rest yourself")).toMatchObject({ status: "completed" })
+    expect(kinds(await oc.callTool(owner, "agents_wait", {}))).toEqual([["boss", "done"]])
+    expect((await send("do even more")).error).toMatch(
+      /the budget of the batch of boss is spent: 1,0[5-9]\d of 1,000 tokens/,
+    )
   })
 
   describe("of the owner", () => {

@@ -5,10 +5,10 @@ import { describeBoth } from "../support/generations.ts"
 import { jobsOf, recordOf } from "../support/jobs.ts"
 import { opencodeBinary } from "../support/opencode-binary.ts"
 import { startGroup } from "../support/process-group.ts"
-import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 import { setStage } from "../support/stage.ts"
 
-describeBoth("The end of an owner", ({ open, generation, titled }) => {
+describeBoth("The end of an owner", ({ open, generation, titled, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
@@ -161,6 +161,36 @@ describeBoth("The end of an owner", ({ open, generation, titled }) => {
         await model.waitFor(({ text, closed }) => text === "work on after the run" && closed, 30_000)
         // A person's terminal.
         expect(run.output()).not.toContain("opencode-troupe:")
+      } finally {
+        await run.end("SIGTERM", 1_000)
+        stage.remove()
+      }
+    })
+
+    test.each([
+      ["rejects", []],
+      ["allows", ["--auto"]],
+    ] as const)("%s what a job in a worktree asks permission for, as any other's", async (does, flags) => {
+      const stage = await setStage({ model, config: { permission: { bash: "ask" } } })
+      const task = { id: "a", prompt: `ask, and it ${does}`, isolation: "worktree" }
+      model.script(`isolate what it ${does}`, [
+        { type: "tool", calls: [{ name: "agents_start", args: { tasks: [task], wait: true } }] },
+        { type: "text", text: "that is all" },
+      ])
+      model.script(task.prompt, [
+        { type: "tool", calls: [tools.shell("echo ran > ran.txt")] },
+        { type: "text", text: "it ran" },
+      ])
+      const run = await startGroup(opencodeBinary(), ["run", ...flags, `isolate what it ${does}`], {
+        cwd: stage.project,
+        env: { ...stage.env, PWD: stage.project },
+      })
+      try {
+        await run.waitForOutput(/that is all/)
+        const told = model.requests.findLast(({ text }) => text.includes(`isolate what it ${does}`))
+        const result = textOf(told?.messages.at(-1))
+        if (does === "allows") expect(result).toMatch(/state="done".*1 file/)
+        else expect(result).toMatch(/state="failed".*no files changed/)
       } finally {
         await run.end("SIGTERM", 1_000)
         stage.remove()

@@ -10,7 +10,7 @@ import {
 } from "../support/scripted-model.ts"
 import { scriptedProvider } from "../support/stage.ts"
 
-describeBoth("A job whose model cannot be had", ({ open, start, tools }) => {
+describeBoth("A job whose model cannot be had", ({ open, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
@@ -174,43 +174,5 @@ describeBoth("A job whose model cannot be had", ({ open, start, tools }) => {
     expect(
       oc.events.seen.filter((event) => event.type === "request.opened" && event.session === owner),
     ).toHaveLength(1)
-  })
-
-  test("and whose opencode is killed as its next one works is that job afterwards, and asks no model that is left", async () => {
-    const options = { notify: "never", recover: "resume" }
-    const own = await start({ model, plugin: { options } })
-    try {
-      const prompt = "survive it"
-      let hasCrashed = false
-      const isFor = ({ text }: ModelRequest) => text.includes(prompt)
-      model.on(isFor, ({ model: name }) => {
-        if (name === "m1") return noKey
-        return hasCrashed ? { type: "text", text: "by m2 at last" } : held("so far").reply
-      })
-      const owner = await own.session()
-      const task = { id: "it", prompt, model: ["fake/m1", "fake/m2"] }
-      await own.callTool(owner, "agents_start", { tasks: [task] })
-      await model.waitFor((request) => isFor(request) && request.model === "m2")
-      await own.kill()
-      hasCrashed = true
-      await own.restart()
-      const waited = await own.callTool(owner, "agents_wait", {})
-      const job = jobOf(waited)
-      expect(job).toMatchObject({
-        id: "it",
-        state: "done",
-        model: "fake/m2",
-        attempts: [{ model: "fake/m1" }],
-      })
-      expect(waited.output).toContain("by m2 at last")
-      const asked = requests(prompt).map(({ model, session }) => ({ model, session }))
-      expect(asked).toEqual([
-        { model: "m1", session: job.attempts?.[0]?.session },
-        { model: "m2", session: job.session },
-        { model: "m2", session: job.session },
-      ])
-    } finally {
-      await own.stop()
-    }
   })
 })

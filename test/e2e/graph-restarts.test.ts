@@ -1,18 +1,16 @@
-import { afterAll, beforeAll, expect, test } from "vitest"
-import type { AnyOpencode, KeptJob } from "../support/any-opencode.ts"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { AnyOpencode, AnyProject, KeptJob } from "../support/any-opencode.ts"
 import { isDeep, kills } from "../support/depth.ts"
-import { describeBoth, type OneGeneration } from "../support/generations.ts"
+import { gate } from "../support/gate.ts"
+import { describeBoth } from "../support/generations.ts"
 import { newCallId } from "../support/replies.ts"
 import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { poll } from "../support/waiters.ts"
 
-describeBoth("A graph whose opencode is killed, with recover: fail", (opencode) =>
-  describeKills(opencode, "fail"),
-)
-describeBoth("A graph whose opencode is killed, with recover: resume", (opencode) =>
-  describeKills(opencode, "resume"),
-)
-
+const modes = ["fail", "resume"] as const
+type Mode = (typeof modes)[number]
+/** All its jobs are there, and the first is at work until `go`: what was not made is not missed. */
+type Run = { recover: Mode; name: string; owner: string; go: () => void }
 /** Each job and what it needs; the last two come of the list that `scan` finds. */
 const needs: Record<string, string[]> = {
   a: [],
@@ -27,18 +25,20 @@ const needs: Record<string, string[]> = {
 }
 const schema = { type: "array", items: { type: "string" } }
 
-function describeKills({ start }: OneGeneration, recover: "fail" | "resume"): void {
+describeBoth("A graph whose opencode is killed", ({ start }) => {
   let model: ScriptedModel
   let opencode: AnyOpencode
-  let made: Promise<unknown> = Promise.resolve()
+  /** Each mode has a project of its own in the same opencode: a start takes longer than all that is done in it. */
+  let projects: Record<Mode, AnyProject>
+  /** What holds the first job of each run, by what it is asked. */
+  const gates = new Map<string, { passed: Promise<string> }>()
 
   beforeAll(async () => {
     model = await startScriptedModel()
     model.on(
       ({ text }) => askedIn(text) !== "",
       async ({ text }) => {
-        // All jobs are there before the first is done: what was not made is not missed.
-        if (askedIn(text).startsWith("job a of")) await made
+        await gates.get(askedIn(text))?.passed
         return {
           type: "text",
           text: askedIn(text).startsWith("job scan") ? '["x", "y"]' : `answer to ${askedIn(text)}`,
@@ -46,7 +46,9 @@ function describeKills({ start }: OneGeneration, recover: "fail" | "resume"): vo
         }
       },
     )
-    opencode = await start({ model, plugin: { options: { recover, concurrency: 2, notify: "never" } } })
+    const pluginThat = (recover: Mode) => ({ options: { recover, concurrency: 2, notify: "never" } })
+    opencode = await start({ model, plugin: pluginThat("resume") })
+    projects = { fail: await opencode.open({ model, plugin: pluginThat("fail") }), resume: opencode }
   })
   afterAll(async () => {
     await opencode?.stop()
@@ -59,8 +61,9 @@ function describeKills({ start }: OneGeneration, recover: "fail" | "resume"): vo
   const promptOf = (id: string, name: string) =>
     `job ${id.replace(/^each\.1$/, "x").replace(/^each\.2$/, "y")} of ${name}.`
 
-  async function startRun(name: string): Promise<string> {
-    const owner = await opencode.session()
+  async function startRun(recover: Mode, suffix: string): Promise<Run> {
+    const name = `${recover}-${suffix}`
+    const owner = await projects[recover].session()
     const task = (id: string, more: object = {}) => ({
       id,
       prompt: promptOf(id, name),
@@ -75,20 +78,23 @@ function describeKills({ start }: OneGeneration, recover: "fail" | "resume"): vo
     const words = `Begin ${name}!`
     const id = newCallId()
     model.script(words, [{ type: "tool", calls: [{ name: "agents_start", args: { tasks }, id }] }])
-    made = model.waitFor(({ messages }) => messages.at(-1)?.tool_call_id === id, 30_000)
+    const first = gate()
+    gates.set(promptOf("a", name), first)
+    const made = model.waitFor(({ messages }) => messages.at(-1)?.tool_call_id === id, 30_000)
     // It need not come to its end.
-    opencode.say(owner, words).catch(() => {})
-    return owner
+    projects[recover].say(owner, words).catch(() => {})
+    await made
+    return { recover, name, owner, go: () => first.open("") }
   }
 
-  function settled(owner: string): Promise<KeptJob[]> {
+  function settled({ recover, owner }: Run): Promise<KeptJob[]> {
     let jobs: KeptJob[] = []
     const words = () =>
       jobs.map(({ record: { id, state, error } }) => `${id} ${state} ${error?.message ?? ""}`)
     return poll(
       "the end of all jobs",
       async () => {
-        jobs = await opencode.stored(owner)
+        jobs = await projects[recover].stored(owner)
         return jobs.length >= 7 && jobs.every(({ record }) => record.endedAt !== undefined) ? jobs : undefined
       },
       { timeoutMs: 45_000, everyMs: 200 },
@@ -101,9 +107,10 @@ function describeKills({ start }: OneGeneration, recover: "fail" | "resume"): vo
   const askedFor = (id: string, name: string): ModelRequest[] =>
     model.requests.filter(({ text }) => askedIn(text) === promptOf(id, name))
 
-  async function judge(owner: string, name: string): Promise<void> {
-    await opencode.callTool(owner, "agents_wait", {})
-    const jobs = await settled(owner)
+  async function judge(run: Run): Promise<void> {
+    const { recover, name, owner } = run
+    await projects[recover].callTool(owner, "agents_wait", {})
+    const jobs = await settled(run)
     const records = new Map(jobs.map(({ record }) => [record.id, record]))
     for (const [id, record] of records) {
       const asked = askedFor(id, name)
@@ -143,61 +150,78 @@ function describeKills({ start }: OneGeneration, recover: "fail" | "resume"): vo
     if (recover === "resume") expect(records.size).toBe(9)
   }
 
-  test("just as a job has answered that others need: none of these begins twice or never", async () => {
-    const name = `${recover}-answered`
-    const owner = await startRun(name)
-    await model.waitFor(({ text, state }) => askedIn(text) === promptOf("a", name) && state === "answered")
-    await opencode.kill()
-    await opencode.restart()
-    await judge(owner, name)
+  /** Kills opencode once runs in both modes have come as far as `reach` takes them, and starts it again. */
+  function describeKill(
+    moment: string,
+    reach: (killed: Promise<string>) => Promise<Record<Mode, Run>>,
+  ): void {
+    describe(moment, () => {
+      let runs: Record<Mode, Run>
+      beforeAll(async () => {
+        const killed = gate()
+        runs = await reach(killed.passed)
+        await opencode.kill()
+        killed.open("")
+        await opencode.restart()
+      })
+
+      test.each(modes)("with recover: %s: none begins twice, or too early, or never", (mode) =>
+        judge(runs[mode]),
+      )
+    })
+  }
+
+  const inBoth = async (begin: (mode: Mode) => Promise<Run>) => ({
+    fail: await begin("fail"),
+    resume: await begin("resume"),
   })
 
+  describeKill("just as a job has answered that others need", async () => {
+    const runs = await inBoth((mode) => startRun(mode, "answered"))
+    for (const mode of modes) runs[mode].go()
+    for (const { name } of Object.values(runs))
+      await model.waitFor(({ text, state }) => askedIn(text) === promptOf("a", name) && state === "answered")
+    return runs
+  })
+
+  /** Takes one run after the other to where this job is at work, which it then is until opencode is killed. */
+  const toWorkOn = (id: string, suffix: string) => (killed: Promise<string>) =>
+    inBoth(async (mode) => {
+      const run = await startRun(mode, suffix)
+      const isAsked = ({ text }: ModelRequest) => askedIn(text) === promptOf(id, run.name)
+      model.on(isAsked, ({ text }) => ({
+        type: "hold",
+        until: killed.then(() => `answer to ${askedIn(text)}`),
+      }))
+      run.go()
+      await model.waitFor(isAsked)
+      return run
+    })
+
+  describeKill("while the jobs for the items that another has found are at work", toWorkOn("each.1", "items"))
+
   // The other moments in a deep run alone: each costs a start of opencode.
-  test.runIf(isDeep)(
+  if (!isDeep) return
+
+  describeKill(
     "while a job waits for two that are at work, and one for the items that a third is to find",
-    async () => {
-      const name = `${recover}-blocked`
-      const owner = await startRun(name)
-      await model.waitFor(({ text }) => askedIn(text) === promptOf("b", name))
-      await opencode.kill()
-      await opencode.restart()
-      await judge(owner, name)
-    },
+    toWorkOn("b", "blocked"),
   )
 
-  test.runIf(isDeep || recover === "resume")(
-    "while the jobs for the items that another has found are at work",
-    async () => {
-      const name = `${recover}-items`
-      const owner = await startRun(name)
-      await model.waitFor(({ text }) => askedIn(text) === promptOf("x", name))
-      await opencode.kill()
-      await opencode.restart()
-      await judge(owner, name)
-    },
-  )
-
-  test.runIf(isDeep).each(Array.from({ length: kills }, (_, index) => index))(
-    "at moment %i",
-    async (moment) => {
-      const name = `${recover}-${moment}`
-      const owner = await startRun(name)
-      let left = Math.ceil(200 * ((moment + 0.5) / kills))
-      await new Promise<void>((resolve) => {
+  for (let moment = 0; moment < kills; moment++)
+    describeKill(`at moment ${moment}`, async () => {
+      const runs = await inBoth((mode) => startRun(mode, `${moment}`))
+      let left = Math.ceil(400 * ((moment + 0.5) / kills))
+      const reached = new Promise<void>((resolve) => {
         const stop = opencode.events.listen(() => {
           left--
           if (left > 0) return
           stop()
           resolve()
         })
-        settled(owner).then(
-          () => resolve(),
-          () => {},
-        )
       })
-      await opencode.kill()
-      await opencode.restart()
-      await judge(owner, name)
-    },
-  )
-}
+      for (const mode of modes) runs[mode].go()
+      await Promise.race([reached, Promise.all(modes.map((mode) => settled(runs[mode])))])
+      return runs
+    })
+})

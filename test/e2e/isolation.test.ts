@@ -2,18 +2,18 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("Jobs in worktrees of their own", ({ start, tools }) => {
+describeBoth("Jobs in worktrees of their own", ({ open, tools }) => {
   let model: ScriptedModel
-  let oc: AnyOpencode
+  let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await start({ model, plugin: { options: { notify: "never", recover: "resume" } } })
+    oc = await open({ model, plugin: { options: { notify: "never", recover: "resume" } } })
   })
   afterAll(async () => {
     await oc?.stop()

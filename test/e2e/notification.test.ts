@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { AnyOpencode, AnyProject } from "../support/any-opencode.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { isNotification } from "../support/conversation.ts"
 import { fillDiskFor } from "../support/full-disk.ts"
 import { gate } from "../support/gate.ts"
@@ -7,7 +7,7 @@ import { describeBoth } from "../support/generations.ts"
 import { held, recordOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel, textOf } from "../support/scripted-model.ts"
 
-describeBoth("An owner that does not wait", ({ open, start, generation }) => {
+describeBoth("An owner that does not wait", ({ open, generation }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
@@ -193,46 +193,5 @@ describeBoth("An owner that does not wait", ({ open, start, generation }) => {
         expect(told.session).toBe(owner)
       },
     )
-  })
-
-  describe("What an earlier opencode left", () => {
-    let own: AnyOpencode
-    beforeAll(async () => {
-      own = await start({ model })
-    })
-    afterAll(() => own?.stop())
-
-    test("wakes nobody after a restart: it is delivered when its session is next used", async () => {
-      const owner = await own.session()
-      model.on("work until the kill", { type: "silent" })
-      await own.callTool(owner, "agents_start", { tasks: [{ id: "left", prompt: "work until the kill" }] })
-      await model.waitFor(({ text }) => text === "work until the kill")
-      await own.kill()
-      await own.restart()
-      // The first request loads the plugin, which then looks for what was left, and says so.
-      const other = await own.session()
-      await recordOf(own, owner, "left", ({ state }) => state === "failed")
-      // opencode 2 has no toasts.
-      if (generation === 1)
-        await own.events.waitFor("toast.shown", ({ message }) => /result is waiting/.test(message))
-      // Results of this opencode are delivered: there was time enough for the others.
-      model.on("work of today", { type: "text", text: "an answer of today" })
-      await own.callTool(other, "agents_start", { tasks: [{ id: "today", prompt: "work of today" }] })
-      await model.waitFor(({ text }) => isNotification(text) && text.includes("an answer of today"))
-      expect((await own.userTexts(owner)).filter(isNotification)).toEqual([])
-
-      model.on("back again", { type: "text", text: "welcome" })
-      await own.say(owner, "back again")
-      const told = await model.waitFor(({ session, text }) => session === owner && isNotification(text))
-      expect(told.text).toContain('<job id="left" state="failed"')
-      expect(told.text).toContain("interrupted: opencode ended while it ran")
-
-      model.on("please finish", { type: "text", text: "the second half" })
-      await own.callTool(owner, "agents_send", { id: "left", message: "please finish" })
-      const again = await model.waitFor(
-        ({ text }) => isNotification(text) && text.includes("the second half"),
-      )
-      expect(again.text).toContain('<job id="left" state="done"')
-    })
   })
 })

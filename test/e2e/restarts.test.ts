@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "vitest"
-import type { AnyOpencode, KeptJob } from "../support/any-opencode.ts"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { AnyOpencode, AnyProject, KeptJob } from "../support/any-opencode.ts"
 import { kills } from "../support/depth.ts"
 import { gate } from "../support/gate.ts"
-import { describeBoth, type OneGeneration } from "../support/generations.ts"
+import { describeBoth } from "../support/generations.ts"
 import { jobsOf } from "../support/jobs.ts"
 import { newCallId } from "../support/replies.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
@@ -12,16 +12,28 @@ const jobCount = 8
 /** Cancelled in the turn that starts them, before their turn in the queue has come. */
 const cancelledIds = ["job-6", "job-7"]
 
+const modes = ["fail", "resume"] as const
+type Mode = (typeof modes)[number]
+
 /** An owner that starts jobs and cancels two of them in the same turn. */
-type Run = { owner: string; tasks: { id: string; prompt: string }[]; startCall: string; cancelCall: string }
+type Run = {
+  recover: Mode
+  owner: string
+  tasks: { id: string; prompt: string }[]
+  startCall: string
+  cancelCall: string
+}
+/** One in a project of each mode. */
+type Runs = Record<Mode, Run>
+/** An end of opencode in the middle of runs. */
+type End = { runs: Runs; requestsBefore: number }
 
-describeBoth("recover: fail", (opencode) => describeKills(opencode, "fail"))
-describeBoth("recover: resume", (opencode) => describeKills(opencode, "resume"))
-
-function describeKills({ start, generation }: OneGeneration, recover: "fail" | "resume"): void {
+describeBoth("Jobs whose opencode ends", ({ start, generation }) => {
   let model: ScriptedModel
   let opencode: AnyOpencode
-  let eventsOfARun: number
+  /** Each mode has a project of its own in the same opencode: a start takes longer than all that is done in it. */
+  let projects: Record<Mode, AnyProject>
+  let eventsOfRuns: number
 
   beforeAll(async () => {
     model = await startScriptedModel()
@@ -31,18 +43,26 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
       delayMs: 20,
       chunks: 3,
     }))
-    opencode = await start({ model, plugin: { options: { recover, concurrency: 3 } } })
+    const pluginThat = (recover: Mode) => ({ options: { recover, concurrency: 3 } })
+    opencode = await start({ model, plugin: pluginThat("resume") })
+    projects = { fail: await opencode.open({ model, plugin: pluginThat("fail") }), resume: opencode }
     const before = opencode.events.seen.length
-    await settled((await startRun("warm-up")).owner, jobCount)
-    eventsOfARun = opencode.events.seen.length - before
+    await allSettled(await startRuns("warm-up"))
+    eventsOfRuns = opencode.events.seen.length - before
   })
   afterAll(async () => {
     await opencode?.stop()
     await model.stop()
   })
 
-  async function startRun(name: string): Promise<Run> {
-    const owner = await opencode.session()
+  async function startRuns(name: string): Promise<Runs> {
+    const [fail, resume] = await Promise.all([startRun("fail", name), startRun("resume", name)])
+    return { fail, resume }
+  }
+
+  async function startRun(recover: Mode, suffix: string): Promise<Run> {
+    const name = `${recover}-${suffix}`
+    const owner = await projects[recover].session()
     const tasks = Array.from({ length: jobCount }, (_, index) => ({
       id: `job-${index}`,
       prompt: `job ${index} of ${name}.`,
@@ -54,16 +74,18 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
       { type: "tool", calls: [{ name: "agents_cancel", args: { ids: cancelledIds }, id: cancelCall }] },
     ])
     // It need not come to its end.
-    opencode.say(owner, words).catch(() => {})
-    return { owner, tasks, startCall, cancelCall }
+    projects[recover].say(owner, words).catch(() => {})
+    return { recover, owner, tasks, startCall, cancelCall }
   }
 
+  const allSettled = (runs: Runs) => Promise.all(modes.map((mode) => settled(runs[mode], jobCount)))
+
   /** The owner's jobs once each has ended and its result is delivered. */
-  function settled(owner: string, count: number): Promise<KeptJob[]> {
+  function settled({ recover, owner }: Run, count: number): Promise<KeptJob[]> {
     return poll(
       "the end of all jobs, and the delivery of their results",
       async () => {
-        const jobs = await opencode.stored(owner)
+        const jobs = await projects[recover].stored(owner)
         const isOver = jobs.every(
           ({ record, deliveredRun }) => record.endedAt !== undefined && deliveredRun === record.run,
         )
@@ -74,15 +96,15 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
   }
 
   /** How often the model's whole answer stands in a child's conversation. */
-  async function answersIn(session: string): Promise<number> {
-    const messages = await opencode.messages(session)
+  async function answersIn(project: AnyProject, session: string): Promise<number> {
+    const messages = await project.messages(session)
     return messages.filter((message) => message.role === "assistant" && message.end && !message.end.error)
       .length
   }
 
   /** Everything that an owner's model has been told. */
-  async function toldTo(owner: string): Promise<string> {
-    await opencode.say(owner, "What do you know?")
+  async function toldTo(project: AnyProject, owner: string): Promise<string> {
+    await project.say(owner, "What do you know?")
     const request = model.requests.findLast(({ session, text }) => session === owner && /you know/.test(text))
     return JSON.stringify(request?.messages)
   }
@@ -99,8 +121,8 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
     })
 
   /** The jobs that must be there after a crash: those that the owner was told of, and those whose model was asked. */
-  async function known({ owner, tasks, startCall }: Run, requestsBefore: number): Promise<string[]> {
-    const start = await opencode.outcomeOf(owner, startCall)
+  async function known({ recover, owner, tasks, startCall }: Run, requestsBefore: number): Promise<string[]> {
+    const start = await projects[recover].outcomeOf(owner, startCall)
     const asked = new Set(model.requests.slice(0, requestsBefore).map(({ text }) => text))
     return tasks
       .filter(({ prompt }) => start?.status === "completed" || asked.has(prompt))
@@ -109,16 +131,17 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
 
   /** What must hold once opencode is there again and the owner's session is used. */
   async function judge(run: Run, requestsBefore: number): Promise<void> {
-    const { owner, cancelCall } = run
-    const cancel = await opencode.outcomeOf(owner, cancelCall)
+    const { recover, owner, cancelCall } = run
+    const project = projects[recover]
+    const cancel = await project.outcomeOf(owner, cancelCall)
     const cancelled = cancel?.status === "completed" ? jobsOf(cancel) : []
-    const before = await opencode.stored(owner)
+    const before = await project.stored(owner)
     expect(before.map(({ record }) => record.id)).toEqual(
       expect.arrayContaining(await known(run, requestsBefore)),
     )
-    await opencode.callTool(owner, "agents_wait", {})
-    const jobs = await settled(owner, before.length)
-    const told = await toldTo(owner)
+    await project.callTool(owner, "agents_wait", {})
+    const jobs = await settled(run, before.length)
+    const told = await toldTo(project, owner)
     for (const { record, prompt, session } of jobs) {
       // Delivered once, by the dead process or by this one.
       expect(told.split(`<job id=\\"${record.id}\\"`), `${record.id} in ${told}`).toHaveLength(2)
@@ -137,56 +160,76 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
         expect(record.state).toBe("done")
         // Only a request whose answer opencode had not kept is made again.
         expect(asked.length).toBeLessThanOrEqual(2)
-        expect(await answersIn(session)).toBe(1)
+        expect(await answersIn(project, session)).toBe(1)
       }
       if (record.state === "done") expect(told).toContain(`answer to ${prompt}`)
     }
   }
 
-  test.each(Array.from({ length: kills - 1 }, (_, index) => index))(
-    `kill -9 at moment %i of ${kills - 1}: nothing is lost, nothing doubled`,
-    async (moment) => {
-      const reached = afterEvents(Math.ceil((eventsOfARun * (moment + 0.5)) / (kills - 1)))
-      const run = await startRun(`${recover}-${moment}`)
-      // Some runs have fewer events than the first: then it is over when all is delivered.
-      await Promise.race([reached, settled(run.owner, jobCount).catch(() => {})])
-      await opencode.kill()
-      const requestsBefore = model.requests.length
-      await opencode.restart()
-      await judge(run, requestsBefore)
-    },
-  )
+  /** Starts runs, has opencode end after this share of their events, and starts it again. */
+  async function endAfter(share: number, name: string, end: () => Promise<void>): Promise<End> {
+    const reached = afterEvents(Math.ceil(eventsOfRuns * share))
+    const runs = await startRuns(name)
+    // Some runs have fewer events than the first: then it is over when all is delivered.
+    await Promise.race([reached, allSettled(runs).catch(() => {})])
+    await end()
+    return { runs, requestsBefore: model.requests.length }
+  }
 
-  // `opencode serve` of 1.18 dies of a SIGTERM as of a kill.
-  test.runIf(generation === 2)("SIGTERM in the middle: nothing is lost, nothing doubled", async () => {
-    const reached = afterEvents(Math.ceil(eventsOfARun / 2))
-    const run = await startRun(`${recover}-term`)
-    await Promise.race([reached, settled(run.owner, jobCount).catch(() => {})])
-    const requestsBefore = model.requests.length
-    await opencode.restart()
-    await judge(run, requestsBefore)
+  const moments = Array.from({ length: kills - 1 }, (_, index) => index)
+  describe.each(moments)(`by kill -9 at moment %i of ${kills - 1}`, (moment) => {
+    let end: End
+    beforeAll(async () => {
+      end = await endAfter((moment + 0.5) / (kills - 1), `${moment}`, () => opencode.kill())
+      await opencode.restart()
+    })
+
+    test.each(modes)("recover: %s: nothing is lost, nothing doubled", (mode) =>
+      judge(end.runs[mode], end.requestsBefore),
+    )
   })
 
-  test("kill -9 as soon as a cancel of queued jobs is told: they stay cancelled", async () => {
-    const name = `${recover}-told`
-    const killed = gate()
-    // Those that have a slot keep it: the others wait in the queue.
-    model.on(new RegExp(`^job \\d+ of ${name}`), ({ text }) => ({
-      type: "hold",
-      until: killed.passed.then(() => `answer to ${text}`),
-    }))
-    const run = await startRun(name)
-    await model.waitFor(({ messages }) => messages.at(-1)?.tool_call_id === run.cancelCall)
-    await opencode.kill()
-    killed.open("")
-    const requestsBefore = model.requests.length
-    // Where jobs are resumed, beside another, so that both find the same jobs: none may be run by both.
-    if (recover === "resume") await restartBesideAnother(run.owner)
-    else await opencode.restart()
-    await judge(run, requestsBefore)
-    const cancelled = (await opencode.stored(run.owner)).filter(({ record }) => record.state === "cancelled")
-    expect(cancelled.map(({ record }) => record.id).sort()).toEqual(cancelledIds)
-    for (const { record } of cancelled) expect(record).not.toHaveProperty("startedAt")
+  // `opencode serve` of 1.18 dies of a SIGTERM as of a kill.
+  describe.runIf(generation === 2)("by SIGTERM in the middle", () => {
+    let end: End
+    beforeAll(async () => {
+      end = await endAfter(1 / 2, "term", async () => {})
+      await opencode.restart()
+    })
+
+    test.each(modes)("recover: %s: nothing is lost, nothing doubled", (mode) =>
+      judge(end.runs[mode], end.requestsBefore),
+    )
+  })
+
+  describe("by kill -9 as soon as a cancel of queued jobs is told", () => {
+    let end: End
+    beforeAll(async () => {
+      const killed = gate()
+      // Those that have a slot keep it: the others wait in the queue.
+      model.on(/^job \d+ of (fail|resume)-told/, ({ text }) => ({
+        type: "hold",
+        until: killed.passed.then(() => `answer to ${text}`),
+      }))
+      const runs = await startRuns("told")
+      const isTold = ({ cancelCall }: Run) =>
+        model.waitFor(({ messages }) => messages.at(-1)?.tool_call_id === cancelCall)
+      await Promise.all(modes.map((mode) => isTold(runs[mode])))
+      await opencode.kill()
+      killed.open("")
+      end = { runs, requestsBefore: model.requests.length }
+      // Beside another where jobs are resumed, so that both find the same jobs: none may be run by both.
+      await restartBesideAnother(runs.resume.owner)
+    })
+
+    test.each(modes)("recover: %s: they stay cancelled", async (mode) => {
+      const run = end.runs[mode]
+      await judge(run, end.requestsBefore)
+      const stored = await projects[mode].stored(run.owner)
+      const cancelled = stored.filter(({ record }) => record.state === "cancelled")
+      expect(cancelled.map(({ record }) => record.id).sort()).toEqual(cancelledIds)
+      for (const { record } of cancelled) expect(record).not.toHaveProperty("startedAt")
+    })
   })
 
   async function restartBesideAnother(owner: string): Promise<void> {
@@ -205,4 +248,4 @@ function describeKills({ start, generation }: OneGeneration, recover: "fail" | "
       await other.stop()
     }
   }
-}
+})

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { AnyOpencode } from "../support/any-opencode.ts"
+import type { AnyProject } from "../support/any-opencode.ts"
 import { gate } from "../support/gate.ts"
 import { describeBoth } from "../support/generations.ts"
 import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type ModelRequest, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
-import { faultyBuild } from "./faults/site.ts"
 
 const schema = {
   type: "object",
@@ -17,20 +16,17 @@ const asksFor = (prompt: string) => (request: ModelRequest) => request.text.star
 const corrects = (prompt: string) => (request: ModelRequest) =>
   request.text.includes("Answer again") && JSON.stringify(request.messages).includes(prompt)
 
-describeBoth("Jobs whose answer is to fit a schema", ({ start, generation }) => {
-  const faulty = faultyBuild(generation, { notify: "never", recover: "resume" })
-  const prompt = generation === 1 ? "prompt" : "session.prompt"
+describeBoth("Jobs whose answer is to fit a schema", ({ open, generation }) => {
   let model: ScriptedModel
-  let oc: AnyOpencode
+  let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await start({ model, plugin: faulty.plugin })
+    oc = await open({ model, plugin: { options: { notify: "never" } } })
   })
   afterAll(async () => {
     await oc?.stop()
     await model.stop()
-    faulty.remove()
   })
 
   test("return it as data, corrected once where it does not fit, and fail with what is wrong where that is in vain", async () => {
@@ -94,40 +90,5 @@ describeBoth("Jobs whose answer is to fit a schema", ({ start, generation }) => 
     const again = await oc.callTool(owner, "agents_wait", {})
     expect(jobOf(again)).toMatchObject({ run: 2, state: "done", structured: { colour: "blue", size: 7 } })
     expect(model.requests.findLast(asksFor("and its size"))?.text).toContain('"additionalProperties":false')
-  })
-
-  test("are what they were after a crash: done only once the answer fits, and no answer is asked for twice", async () => {
-    model.on("mix a tone", { type: "text", text: '{"colour":"blue"}' })
-    model.on("mix a shade", { type: "text", text: "a dark one" })
-    const cut = gate()
-    const unset = model.on(corrects("mix a shade"), { type: "hold", until: cut.passed })
-    const held = gate()
-    model.on("mix a tint", { type: "hold", until: held.passed })
-    model.on(corrects("mix a tint"), { type: "text", text: '{"colour":"blue","size":1}' })
-    const owner = await oc.session()
-    const tasks = ["tone", "shade", "tint"].map((id) => ({ id, prompt: `mix a ${id}`, schema }))
-    await oc.callTool(owner, "agents_start", { tasks })
-    await model.waitFor(corrects("mix a shade"))
-    await model.waitFor(asksFor("mix a tint"))
-    // The answer of that one is there, and its correction never gets to opencode.
-    faulty.spoil({ call: prompt, way: "hangs", lateMs: 0 })
-    held.open("a light one")
-    await faulty.spoiled(prompt)
-    await oc.kill()
-    faulty.mend()
-    unset()
-    model.on(corrects("mix a shade"), { type: "text", text: '{"colour":"red"}' })
-    await oc.restart()
-
-    const ended = await oc.callTool(owner, "agents_wait", { ids: ["tone", "shade", "tint"] })
-    expect(jobsOf(ended)).toMatchObject([
-      { id: "tone", state: "done", structured: { colour: "blue" } },
-      { id: "shade", state: "done", structured: { colour: "red" } },
-      { id: "tint", state: "done", structured: { colour: "blue", size: 1 } },
-    ])
-    for (const { prompt } of tasks) expect(model.requests.filter(asksFor(prompt))).toHaveLength(1)
-    // What was under way when opencode was killed is asked again.
-    expect(model.requests.filter(corrects("mix a shade"))).toHaveLength(2)
-    expect(model.requests.filter(corrects("mix a tint"))).toHaveLength(1)
   })
 })

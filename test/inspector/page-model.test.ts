@@ -17,7 +17,7 @@ import {
 } from "../../src/inspector/page/model/lanes.ts"
 import { needOf } from "../../src/inspector/page/model/needs.ts"
 import { litNodes, takenArrows } from "../../src/inspector/page/model/statechart.ts"
-import { treeOf } from "../../src/inspector/page/model/tree.ts"
+import { meantWords, treeOf } from "../../src/inspector/page/model/tree.ts"
 import {
   amount,
   byNumber,
@@ -195,6 +195,18 @@ describe("the list by owner", () => {
     ]
     const ids = treeOf(jobs).map((row) => (row.kind === "job" ? `${row.depth} ${row.job.id}` : row.owner))
     expect(ids).toEqual(["ses_o", "0 b", "1 b1", "0 a", "1 a1"])
+  })
+
+  it("counts jobs in what is done with all, and a group where it has none yet", () => {
+    const failed = { state: "failed", endedAt: 5, session: "ses_j" } as const
+    const group = job({ ...failed, id: "all", isGroup: true })
+    const item = (id: string) => job({ ...failed, id })
+    const told = (...jobs: JobView[]) => [treeOf(jobs)[0], meantWords(jobs)]
+    expect(told(group, item("all.1"))).toMatchObject([{ again: 1 }, "1 job"])
+    expect(told(group, item("all.1"), item("all.2"))).toMatchObject([{ again: 2 }, "2 jobs"])
+    expect(told(group)).toMatchObject([{ again: 1 }, "1 group"])
+    expect(told(group, { ...group, id: "others" })).toMatchObject([{ again: 2 }, "2 groups"])
+    expect(told(group, job({ id: "all.1" }))).toMatchObject([{ again: 1 }, "1 job"])
   })
 })
 

@@ -75,7 +75,7 @@ export interface AnyOpencode extends AnyProject {
   readonly pid: number
   /** What opencode and the plugin logged, over all starts. */
   log(): string
-  /** Another project in the same process. */
+  /** Another project in the same process: it ends, is there again and is removed with the first one. */
   open(options: ProjectOptions): Promise<AnyProject>
   /** SIGKILL for the whole process group, as a crash would; home and project stay for `restart`. */
   kill(): Promise<void>

@@ -19,7 +19,7 @@ import type { Events } from "./events.ts"
 import { type Happening, Happenings } from "./happenings.ts"
 import { jobsOf } from "./jobs.ts"
 import { type Opencode, type OpenProject, startOpencode } from "./opencode.ts"
-import { openProject, openProjectIn } from "./shared-opencode.ts"
+import { type FurtherProject, openProject, openProjectIn } from "./shared-opencode.ts"
 import { outcomeOf } from "./tool-call.ts"
 
 /** A project in an opencode 1.18 that this worker's tests share. */
@@ -187,6 +187,7 @@ class ProjectOfOne<Raw extends OpenProject = OpenProject> implements AnyProject 
 
 class OpencodeOfOne extends ProjectOfOne<Opencode> implements AnyOpencode {
   readonly #options: OpencodeOptions
+  readonly #further: FurtherProject[] = []
 
   constructor(raw: Opencode, options: OpencodeOptions) {
     super(raw)
@@ -206,15 +207,26 @@ class OpencodeOfOne extends ProjectOfOne<Opencode> implements AnyOpencode {
   }
 
   async open(options: ProjectOptions): Promise<AnyProject> {
-    return new ProjectOfOne(await openProjectIn(this.raw, options))
+    const further = await openProjectIn(this.raw, options)
+    this.#further.push(further)
+    return new ProjectOfOne(further)
   }
 
-  kill(): Promise<void> {
-    return this.raw.kill()
+  async kill(): Promise<void> {
+    for (const each of this.#further) each.disconnect()
+    await this.raw.kill()
   }
 
-  restart(): Promise<void> {
-    return this.raw.restart()
+  async restart(): Promise<void> {
+    for (const each of this.#further) each.disconnect()
+    await this.raw.restart()
+    await Promise.all(this.#further.map((each) => each.connect(this.url)))
+  }
+
+  override async stop(): Promise<void> {
+    for (const each of this.#further) each.disconnect()
+    await this.raw.stop()
+    await Promise.all(this.#further.map((each) => each.stop()))
   }
 
   async restartBesideAnother(): Promise<AnyOpencode> {

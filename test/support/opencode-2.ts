@@ -38,7 +38,7 @@ export async function openProject2(options: ProjectOptions): Promise<AnyProject>
 async function openIn(
   { url, home }: { url: string; home: string },
   options: ProjectOptions,
-): Promise<AnyProject> {
+): Promise<ProjectOfTwo> {
   const folder = tempFolder("project-2")
   makeProject(folder.path, projectConfig2(options))
   const project = new ProjectOfTwo(options.model, home, folder.path, folder)
@@ -112,6 +112,7 @@ class ProjectOfTwo implements AnyProject {
   readonly #folder: TempFolder
   readonly #shown = new Watched<Shown & { session: string; call: string }>("progress of a call")
   #connection: { api: Api; close: AbortController } | undefined
+  #isStopped = false
 
   constructor(model: ScriptedModel, home: string, project: string, folder: TempFolder) {
     this.#model = model
@@ -306,12 +307,18 @@ class ProjectOfTwo implements AnyProject {
   async stop(): Promise<void> {
     if (this.#connection) await this.#ask("DELETE", `debug/location?${this.#location}`)
     this.disconnect()
+    this.#isStopped = true
     this.#folder.remove()
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped
   }
 }
 
 class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
   readonly #options: OpencodeOptions
+  readonly #further: { project: ProjectOfTwo; hasPlugin: boolean }[] = []
   #group: ProcessGroup | undefined
   #endedOutput = ""
 
@@ -329,8 +336,10 @@ class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
     return this.#group.pid
   }
 
-  open(options: ProjectOptions): Promise<AnyProject> {
-    return openIn({ url: this.url, home: this.home }, options)
+  async open(options: ProjectOptions): Promise<AnyProject> {
+    const project = await openIn({ url: this.url, home: this.home }, options)
+    this.#further.push({ project, hasPlugin: options.plugin !== false })
+    return project
   }
 
   log(): string {
@@ -360,6 +369,7 @@ class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
   override async stop(): Promise<void> {
     await this.#end("SIGTERM")
     await super.stop()
+    await Promise.all(this.#further.map(({ project }) => project.stop()))
   }
 
   /** Its URL. */
@@ -369,11 +379,15 @@ class OpencodeOfTwo extends ProjectOfTwo implements AnyOpencode {
     return url
   }
 
-  #connectTo(url: string): Promise<void> {
-    return this.connect(url, this.#options.plugin !== false)
+  async #connectTo(url: string): Promise<void> {
+    await this.connect(url, this.#options.plugin !== false)
+    // One after the other, as a person opens them.
+    for (const { project, hasPlugin } of this.#further)
+      if (!project.isStopped) await project.connect(url, hasPlugin)
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    for (const { project } of this.#further) project.disconnect()
     this.disconnect()
     const group = this.#group
     if (!group) return

@@ -161,7 +161,10 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a job whose need has ended otherwise waits for ever",
       file: "src/machines/supervisor-machine.ts",
       edits: [
-        { from: `if (standing === "broken") enqueue.sendTo`, to: `if (standing === "broken") (() => {})` },
+        {
+          from: `if (standingOf(need, end) === "broken") enqueue.sendTo`,
+          to: `if (standingOf(need, end) === "broken") (() => {})`,
+        },
       ],
       suites: [needTests, machineRaces],
     },
@@ -1151,9 +1154,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "what is told of the step before passes for an answer to the next",
       file: "src/plugin/children/watch.ts",
-      edits: [
-        { from: "            answers()\n            askedAt = now()\n", to: "            answers()\n" },
-      ],
+      edits: [{ from: "          answers()\n          askedAt = now()\n", to: "          answers()\n" }],
       suites: ["test/plugin/children/watch.test.ts"],
     },
     {
@@ -1335,8 +1336,50 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "opencode's own subagents use what nobody counts",
       file: "src/plugin/children/watch.ts",
-      edits: [{ from: "onSubagentSpent(job, session, event.usage)", to: "return" }],
+      edits: [{ from: `troupe.tell(job, { type: "subagent.spent", session, usage: event.usage })`, to: "" }],
       suites: [budgetTests],
+    },
+    {
+      what: "opencode's own subagents of a job's job count for the jobs above it as well",
+      file: "src/plugin/children/watch.ts",
+      edits: [{ from: `if (event.type !== "usage.changed") ancestor`, to: "ancestor" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "opencode's own subagents that go on in a later run use what nobody counts",
+      file: "src/plugin/children/watch.ts",
+      edits: [{ from: "of job.subagents ?? [])", to: "of [])" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "what opencode's own subagents use is stored only once their job has ended",
+      file: "src/plugin/records/store.ts",
+      edits: [{ from: "if (subagents && subagents !== before.subagents)", to: "if (false)" }],
+      suites: [storeTests],
+    },
+    {
+      what: "what opencode's own subagents had used is forgotten where their job has ended meanwhile",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [{ from: "...withCheck(stored), ...(subagents && { subagents })", to: "...withCheck(stored)" }],
+      suites: [budgetTests, leftBehindTests],
+    },
+    {
+      what: "what opencode's own subagents had used is forgotten where their job is resumed",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [{ from: "    subagents,\n    startedBy", to: "    startedBy" }],
+      suites: [budgetTests, leftBehindTests],
+    },
+    {
+      what: "what opencode's own subagents had used is forgotten with a follow-up",
+      file: "src/plugin/children/messenger.ts",
+      edits: [{ from: "      subagents: record.subagents,\n", to: "" }],
+      suites: [budgetTests],
+    },
+    {
+      what: "what opencode's own subagents had used is forgotten where there are very many of them",
+      file: "src/machines/record.ts",
+      edits: [{ from: "together.length > 0", to: "false" }],
+      suites: ["test/machines/record.test.ts"],
     },
     {
       what: "a batch has no budget any more after a restart",

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { answered } from "./answered.ts"
 import { type Server, serverOfWorker } from "./common.ts"
 import { EventStream } from "./events.ts"
@@ -49,28 +49,54 @@ export async function openProject(options: ProjectOptions): Promise<OpenProject>
   return openProjectIn(await serverOfWorker(1), options)
 }
 
+/** A project beside others in one opencode. */
+export interface FurtherProject extends OpenProject {
+  /** Its opencode is about to end. */
+  disconnect(): void
+  /** Its opencode has been started again, at this URL. */
+  connect(url: string): Promise<void>
+}
+
 /** A further project in an opencode 1.18 that runs. */
 export async function openProjectIn(
   { url, home }: Server,
   { model, ...options }: ProjectOptions,
-): Promise<OpenProject> {
+): Promise<FurtherProject> {
   const { project, remove } = await setStage({ model, ...options, home })
-  const client = createOpencodeClient({ baseUrl: url, directory: project })
   const events = new EventStream(project)
-  await events.connect(client)
+  let client: OpencodeClient
+  let state: "running" | "ended" | "stopped"
+  const connect = async (baseUrl: string) => {
+    client = createOpencodeClient({ baseUrl, directory: project })
+    state = "running"
+    await events.connect(client)
+  }
+  const disconnect = () => {
+    events.disconnect()
+    if (state === "running") state = "ended"
+  }
+  await connect(url)
 
   const startTool: OpenProject["startTool"] = (...call) => startToolCall({ client, model, events }, ...call)
   return {
-    client,
+    get client() {
+      return client
+    },
     home,
     project,
     events,
     session: async (init = {}) => (await answered("a session", client.session.create(init))).id,
     startTool,
     callTool: (...call) => startTool(...call).done,
+    disconnect,
+    connect: async (url) => {
+      if (state !== "stopped") await connect(url)
+    },
     async stop() {
+      const isRunning = state === "running"
+      state = "stopped"
       events.disconnect()
-      await answered("the end of the instance", client.instance.dispose())
+      if (isRunning) await answered("the end of the instance", client.instance.dispose())
       remove()
     },
   }

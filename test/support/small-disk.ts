@@ -9,6 +9,8 @@ export interface SmallDisk {
   /** @param left bytes for which there is still room. Default: none */
   fill(left?: number): void
   free(): void
+  /** Nothing can be written there while `act` runs. */
+  whileReadOnly(act: () => Promise<void>): Promise<void>
   remove(): void
 }
 
@@ -42,6 +44,10 @@ export function smallDisk(folder: string): SmallDisk {
       fill(ballast)
       truncateSync(ballast, Math.max(0, statSync(ballast).size - left))
     },
+    async whileReadOnly(act) {
+      remount(folder, "ro")
+      await act().finally(() => remount(folder, "rw"))
+    },
     free: () => rmSync(ballast, { force: true }),
     remove: () => {
       forget()
@@ -52,6 +58,10 @@ export function smallDisk(folder: string): SmallDisk {
 
 function mount(folder: string): void {
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], { stdio: "pipe" })
+}
+
+function remount(folder: string, how: "ro" | "rw"): void {
+  execFileSync("mount", ["-o", `remount,${how}`, folder], { stdio: "pipe" })
 }
 
 /** Also where a process still has a file open there. */

@@ -95,7 +95,8 @@ describe("The list of all jobs", () => {
     expect(words(linesOf({ jobs, budgets }, titleOf, now)).filter((line) => line.includes("budget"))).toEqual(
       [
         "  3 jobs, started 1 h ago · batch budget: 950 of 4k tokens",
-        "Write the docs: 1 running · batch budget: 950 of 4k tokens · budget: 950 of 4k tokens",
+        "Write the docs: 1 running · budget: 950 of 4k tokens",
+        "  1 job, started 1 m ago · batch budget: 950 of 4k tokens",
       ],
     )
   })

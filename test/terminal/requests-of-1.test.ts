@@ -1,10 +1,10 @@
 import { expect, it, vi } from "vitest"
-import { openRequests, type Told } from "../../src/terminal/opencode/requests-of-1.ts"
+import { openRequests, type Place, type Told } from "../../src/terminal/opencode/requests-of-1.ts"
 
 /** opencode, in which `ses_below` is below `ses_child`, which is below `ses_owner`. */
 function opencode() {
   const parents: Record<string, string> = { ses_below: "ses_child", ses_child: "ses_owner" }
-  const listeners: [string, (event: { properties: Told }) => void][] = []
+  const listeners: [string, (event: { properties: Told }, from?: Place) => void][] = []
   let answer: (told: Told[]) => void = () => {}
   let listed = new Promise<{ data?: Told[] }>((resolve) => {
     answer = (data) => resolve({ data })
@@ -36,6 +36,7 @@ function opencode() {
         return () => {}
       },
     },
+    () => "/project",
     changed,
   )
   const idsOf = (session: string) => requests.of(session).map(({ id }) => id)
@@ -51,8 +52,8 @@ function opencode() {
     failOnce: () => {
       isFailing = true
     },
-    happens: (type: string, properties: Told) => {
-      for (const [each, hear] of listeners) if (each === type) hear({ properties })
+    happens: (type: string, properties: Told, directory = "/project") => {
+      for (const [each, hear] of listeners) if (each === type) hear({ properties }, { directory })
     },
   }
 }
@@ -89,6 +90,18 @@ it.each(["server.connected", "server.instance.disposed"])(
     await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p2"]))
   },
 )
+
+it("What is heard to be asked in another directory belongs there, and what is asked here to no other", async () => {
+  const { requests, idsOf, lists, elsewhere, happens } = opencode()
+  happens("permission.asked", permission("p1", "ses_child"), "/w/a")
+  happens("permission.asked", permission("p2", "ses_child"))
+  expect(requests.get("p1")).toMatchObject({ directory: "/w/a" })
+  expect(requests.get("p2")).not.toHaveProperty("directory")
+  elsewhere.set("/w/a", [permission("p1", "ses_child")])
+  lists([permission("p2", "ses_child")])
+  happens("server.connected", {})
+  await vi.waitFor(() => expect(idsOf("ses_child")).toEqual(["p1", "p2"]))
+})
 
 it("What is asked in another directory is read there, and ends as it is no longer listed there", async () => {
   const { requests, idsOf, elsewhere, happens, listsNext } = opencode()

@@ -208,6 +208,7 @@ export function createMessenger({
       // Where it was never asked, it has said nothing that a fresh session would not know.
       fallbacks: record.startedAt === undefined ? stored?.fallbacks : undefined,
       attempts: record.attempts,
+      subagents: record.subagents,
       worktree: record.worktree,
       isolation: isUnasked ? stored?.isolation : undefined,
       schema: stored?.schema,

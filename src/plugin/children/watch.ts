@@ -4,8 +4,8 @@ import {
   type Ask,
   boundedMessage,
   hasEnded,
-  type JobKey,
   type JobRecord,
+  NO_USAGE,
   type Usage,
 } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
@@ -27,17 +27,12 @@ export type Watch = {
 
 type WatchOptions = {
   host?: Pick<Host, "tellAgain" | "withdraw" | "log">
-  /** Told what a session has used that a job's child, or one below it, has started. */
-  onSubagentSpent?: (job: JobKey, session: string, usage: Usage) => void
   /** Epoch milliseconds. Default: `Date.now`. */
   now?: () => number
 }
 
 /** Turns opencode's events into events of the job they belong to. */
-export function watchChildren(
-  troupe: Troupe,
-  { host, now = Date.now, onSubagentSpent = () => {} }: WatchOptions = {},
-): Watch {
+export function watchChildren(troupe: Troupe, { host, now = Date.now }: WatchOptions = {}): Watch {
   /** Living children, and the sessions they started themselves, by session id. */
   const watched = new Map<string, Watched>()
   /** Children that were taken over and whose jobs are not told yet what is under way. */
@@ -49,10 +44,11 @@ export function watchChildren(
     if (hasEnded(job)) forget(job.session)
     else if (watched.get(job.session)?.session !== job.session) {
       // A job that a child started is a session of that child's as well.
-      watched.set(
-        job.session,
-        watchedJob({ troupe, host, now, onSubagentSpent, ancestor: watched.get(job.owner) }, job),
-      )
+      const child = watchedJob({ troupe, host, now, ancestor: watched.get(job.owner) }, job)
+      watched.set(job.session, child)
+      // Those of an earlier run or process may go on, and nobody says again whose they are.
+      for (const { session } of job.subagents ?? [])
+        if (session !== undefined && !watched.has(session)) watched.set(session, child)
     }
     if (isAtWork(job) && !(before && isAtWork(before))) watched.get(job.session)?.asked()
     if (hasEnded(job)) takenOver.delete(job.session)
@@ -102,13 +98,12 @@ type Surroundings = {
   troupe: Troupe
   host: WatchOptions["host"]
   now: () => number
-  onSubagentSpent: NonNullable<WatchOptions["onSubagentSpent"]>
   /** The job whose child started this one: it hears of all that happens, as of any of its subagents. */
   ancestor: Watched | undefined
 }
 
 function watchedJob(
-  { troupe, host, now, onSubagentSpent, ancestor }: Surroundings,
+  { troupe, host, now, ancestor }: Surroundings,
   { owner, id, session: own }: JobRecord,
 ): Watched {
   const job = { owner, id }
@@ -132,7 +127,13 @@ function watchedJob(
   }
 
   /** opencode tells what a session has used with each change of it. */
-  const hasSpent = (usage: Usage) => !isDeepStrictEqual(troupe.records.get(owner, id)?.usage, usage)
+  const hasSpent = (session: string, usage: Usage) => {
+    const record = troupe.records.get(owner, id)
+    if (session === own) return !isDeepStrictEqual(record?.usage, usage)
+    const known = record?.subagents?.find((each) => each.session === session)
+    // A new session may be that of a job which is not told of it yet.
+    return !isDeepStrictEqual(known?.usage ?? NO_USAGE, usage)
+  }
 
   const toolEnded = (call: string) => {
     if (tools.delete(call)) troupe.tell(job, { type: "tool.ended", call, at: now() })
@@ -156,7 +157,8 @@ function watchedJob(
       for (const each of [...asks.values()]) withdraw(each)
     },
     handle(event) {
-      ancestor?.handle(event)
+      // What a job has used is in its own record, and counts where its ancestors do.
+      if (event.type !== "usage.changed") ancestor?.handle(event)
       const { session } = event
       if (session === own && isOfAnswer.has(event.type)) answers()
       switch (event.type) {
@@ -185,13 +187,15 @@ function watchedJob(
           activity.call(tail === "" ? {} : { text: tail })
           return
         case "usage.changed":
-          if (session !== own) onSubagentSpent(job, session, event.usage)
-          else if (hasSpent(event.usage)) {
-            // A step is over, and the next one asks anew.
-            answers()
-            askedAt = now()
-            troupe.tell(job, { type: "child.spent", usage: event.usage })
+          if (!hasSpent(session, event.usage)) return
+          if (session !== own) {
+            troupe.tell(job, { type: "subagent.spent", session, usage: event.usage })
+            return
           }
+          // A step is over, and the next one asks anew.
+          answers()
+          askedAt = now()
+          troupe.tell(job, { type: "child.spent", usage: event.usage })
           return
         case "session.busy":
           // After a pause the provider has taken the request at last.

@@ -1,15 +1,39 @@
 /**
  * The commands that a line for the shell is made of, as permissions are asked and given for: `npm ci && npm test > log`
- * is two, and what stands in `$(…)`, in parentheses or behind `then` is one as well. It is no parser of the language. In
- * doubt it finds one more than there is, which only asks for more; the whole line is among them where it is not closed.
+ * is two, and what stands in `$(…)`, in parentheses or behind `then` is one as well. It is no parser of the language: in
+ * doubt it finds one more than there is, which only asks for more. Where there is no telling, `sh -c '…'` is among them,
+ * which no rule for a harmless command permits.
  */
 export function commandsIn(line: string): string[] {
   const reader = new Reader(line)
   reader.read()
   const found = reader.found.toSorted((a, b) => a.from - b.from).map(({ text }) => text)
-  const commands = found.length === 0 || reader.isOpen ? [...found, line.trim()] : found
-  return [...new Set(commands)]
+  const commands = found.length === 0 ? [line.trim()] : found
+  return [...new Set(reader.isOpen || isUnclear(line) ? [...commands, shellCall(line)] : commands)]
 }
+
+/** The line as a command of its own: what is run is that. */
+export const shellCall = (line: string): string => `sh -c '${line.trim().replaceAll("'", "'\\''")}'`
+
+/** Whether shells read it in different ways, or in one that is not read here: wherever it stands, quoted or not. */
+export const isUnclear = (line: string): boolean => unclear.some((pattern) => pattern.test(line))
+
+const unclear = [
+  // A comment, a here-document, a line that goes on.
+  /(?:^|[\s;&|()<>])#/,
+  /<</,
+  /\\\n/,
+  // `${a:-b}`, `$'a'`, `$"a"`, and a substitution in its older form.
+  /\$[{'"]/,
+  /`/,
+  // Only some shells have these, and to others they are ends of commands or subshells.
+  /&>|>&(?![\d-])|\|&/,
+  /\(\(|\[\[/,
+  // What takes its commands along as a body or as branches.
+  /(?:^|[\s;&|(){}])(?:case|coproc|function|select)\s/,
+  // What is a blank to some, and what cannot be seen.
+  /[^\P{Z} ]|[^\P{C}\n\t]/u,
+]
 
 /** What comes before a command, or in the place of one. */
 const keywords = /^(?:(?:if|then|elif|else|while|until|do|time|!|\{|\(|\))(?=\s|$)|\(+)\s*/

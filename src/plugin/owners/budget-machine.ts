@@ -9,8 +9,8 @@ export type BudgetInput = { limit: Budget }
 
 /** Plain JSON. The ledger has the jobs. */
 export type BudgetContext = BudgetInput & {
-  /** What each session has used: one that is deleted has used it all the same. */
-  bySession: Record<string, Spent>
+  /** What each job has used, by owner and id: one whose session is deleted has used it all the same. */
+  byJob: Record<string, Spent>
   /** The runs under way. */
   live: LiveRun[]
   /** Those that were cancelled and have not ended yet. */
@@ -24,10 +24,8 @@ export type Run = JobKey & { run: number }
 type LiveRun = Run & { isAsked: boolean }
 
 export type BudgetEvent =
-  /** A job as it is now, and what its session has used over all its runs. */
-  | { type: "job.seen"; run: Run; stands: "unasked" | "asked" | "ended"; session: string; spent: Spent }
-  /** What a session has used that a child has started itself, without a job. */
-  | { type: "session.spent"; session: string; spent: Spent }
+  /** A job as it is now, and what it has used over all its runs, with the subagents that its child has started. */
+  { type: "job.seen"; run: Run; stands: "unasked" | "asked" | "ended"; spent: Spent }
 
 /**
  * How long a child at work may go on once all is spent, milliseconds: opencode tells what a step has used about when it
@@ -53,13 +51,10 @@ export const budgetMachine = setup({
   actions: {
     /** Provided by `Budgets`. Without runs there is nothing to do. */
     cancel: (_, _params: Cancel) => {},
-    rememberJob: assign(({ context }, seen: JobSeen) => ({
+    rememberJob: assign(({ context }, seen: BudgetEvent) => ({
       live: withJob(context.live, seen),
-      bySession: withSpent(context.bySession, seen),
+      byJob: withSpent(context.byJob, seen),
       cancelled: context.cancelled.filter((each) => seen.stands !== "ended" || !isSame(each, seen.run)),
-    })),
-    rememberSpent: assign(({ context }, told: SessionSpent) => ({
-      bySession: withSpent(context.bySession, told),
     })),
     rememberCancelled: assign(({ context }, { runs }: Cancel) => ({
       cancelled: [...context.cancelled, ...runs],
@@ -70,8 +65,7 @@ export const budgetMachine = setup({
   description:
     "Holds a batch, or an owner, to what it may spend with all that its jobs start. What a job has used is told at " +
     "the end of each step of its child.",
-  context: ({ input }) => ({ ...input, bySession: {}, live: [], cancelled: [] }),
-  on: { "session.spent": { actions: { type: "rememberSpent", params: ({ event }) => event } } },
+  context: ({ input }) => ({ ...input, byJob: {}, live: [], cancelled: [] }),
   initial: "keeping",
   states: {
     keeping: {
@@ -135,9 +129,6 @@ export type BudgetRef = ActorRefFrom<typeof budgetMachine>
 
 /** Why each transition is there. */
 export const budgetReasons: Reasons = {
-  root: {
-    "session.spent": "opencode's own subagents of a child are started by a job as well.",
-  },
   keeping: {
     "at once, if is spent": "Another step would be more than was permitted.",
     "job.seen": "What a job has used is known after each of its steps.",
@@ -159,9 +150,7 @@ export const budgetReasons: Reasons = {
   },
 }
 
-type JobSeen = Extract<BudgetEvent, { type: "job.seen" }>
-type SessionSpent = Pick<BudgetEvent, "session" | "spent">
-type Stands = JobSeen["stands"]
+type Stands = BudgetEvent["stands"]
 type Cancel = { runs: Run[]; spent: Spent }
 
 /** What counts: tokens that a provider works on anew. What it reads from its cache costs a fraction, which `cost` has. */
@@ -176,8 +165,8 @@ export function isSpent({ tokens, cost }: Budget, spent: Spent): boolean {
   )
 }
 
-export function totalOf({ bySession }: Pick<BudgetContext, "bySession">): Spent {
-  const all = Object.values(bySession)
+export function totalOf({ byJob }: Pick<BudgetContext, "byJob">): Spent {
+  const all = Object.values(byJob)
   return {
     tokens: all.reduce((sum, { tokens }) => sum + tokens, 0),
     cost: all.reduce((sum, { cost }) => sum + cost, 0),
@@ -196,20 +185,18 @@ function toCancel(context: BudgetContext, test: (run: LiveRun) => boolean): Canc
   }
 }
 
-function withJob(live: readonly LiveRun[], { run, stands }: JobSeen): LiveRun[] {
+function withJob(live: readonly LiveRun[], { run, stands }: BudgetEvent): LiveRun[] {
   const others = live.filter((each) => !isSame(each, run))
   return stands === "ended" ? others : [...others, { ...run, isAsked: stands === "asked" }]
 }
 
 /** What was used once stays used, in whatever order the news come. */
-function withSpent(
-  bySession: BudgetContext["bySession"],
-  { session, spent }: SessionSpent,
-): BudgetContext["bySession"] {
-  const before = bySession[session]
+function withSpent(byJob: BudgetContext["byJob"], { run, spent }: BudgetEvent): BudgetContext["byJob"] {
+  const key = `${run.owner}/${run.id}`
+  const before = byJob[key]
   const tokens = Math.max(before?.tokens ?? 0, spent.tokens)
   const cost = Math.max(before?.cost ?? 0, spent.cost)
-  return session === "" ? bySession : { ...bySession, [session]: { tokens, cost } }
+  return { ...byJob, [key]: { tokens, cost } }
 }
 
 const isSame = (a: Run, b: Run) => a.owner === b.owner && a.id === b.id && a.run === b.run

@@ -1,6 +1,6 @@
 import { createActor } from "xstate"
 import { realClock } from "../../machines/clock.ts"
-import { type Budget, hasEnded, type JobKey, type JobRecord, type Usage } from "../../machines/record.ts"
+import { type Budget, hasEnded, type JobRecord, withSubagents } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import type { Toast } from "../host/port.ts"
 import {
@@ -52,12 +52,6 @@ export class Budgets {
         if (records.bySession(record.owner)) this.#tell(this.#above(record.owner), seen(record, "ended"))
       }),
     ]
-  }
-
-  /** What a session has used that the child of this job has started itself. */
-  subagentSpent({ owner, id }: JobKey, session: string, usage: Usage): void {
-    const record = this.#options.troupe.records.get(owner, id)
-    if (record) this.#tell(this.#of(record), { type: "session.spent", session, spent: spentBy(usage) })
   }
 
   /** Why no job may start for this owner, in words; nothing where one may. */
@@ -245,7 +239,7 @@ const keyOfOwner = (owner: string) => `owner ${owner}`
 
 const isOver = ({ actor }: Pick<Held, "actor">) => !actor.getSnapshot().matches("keeping")
 
-type Stands = Extract<BudgetEvent, { type: "job.seen" }>["stands"]
+type Stands = BudgetEvent["stands"]
 
 function standOf(record: JobRecord): Stands {
   if (hasEnded(record)) return "ended"
@@ -254,12 +248,13 @@ function standOf(record: JobRecord): Stands {
 
 const isSameFor = (before: JobRecord, record: JobRecord) =>
   before.run === record.run &&
-  before.session === record.session &&
   before.usage === record.usage &&
+  before.subagents === record.subagents &&
   standOf(before) === standOf(record)
 
-function seen({ owner, id, run, session, usage }: JobRecord, stands: Stands): BudgetEvent {
-  return { type: "job.seen", run: { owner, id, run }, stands, session, spent: spentBy(usage) }
+function seen(record: JobRecord, stands: Stands): BudgetEvent {
+  const { owner, id, run } = record
+  return { type: "job.seen", run: { owner, id, run }, stands, spent: spentBy(withSubagents(record)) }
 }
 
 const amounts = ({ limit, actor }: Held) => amountsOf(limit, totalOf(actor.getSnapshot().context))

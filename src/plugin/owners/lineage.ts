@@ -1,5 +1,5 @@
 import type { Records } from "../../machines/ledger.ts"
-import type { Host, HostAgent, PermissionRule } from "../host/port.ts"
+import type { Host, HostAgent, HostEvent, PermissionRule } from "../host/port.ts"
 
 /** The session whose tool call starts jobs, as far as its jobs inherit from it. */
 export type Owner = {
@@ -10,24 +10,28 @@ export type Owner = {
   variant?: string | undefined
 }
 
-/** Sessions whose depth is kept: those that were asked for first go first. */
-const keptDepths = 1_000
+/** Sessions of which is kept how deep they are, and what they are children of: the first ones go first. */
+const mostKept = 1_000
+
+type Parent = { id: string } | "none"
 
 /** How deep sessions are, which never changes. */
 export function createLineage(host: Host, records: Pick<Records, "bySession">) {
   const depths = new Map<string, number>()
+  /** As they were heard of: a session's first request need not wait for an answer. */
+  const parents = new Map<string, Parent>()
+
+  /** Takes every event of opencode. */
+  function hear(event: HostEvent): void {
+    if (event.type !== "session.created") return
+    keep(parents, event.session, event.parent === undefined ? "none" : { id: event.parent })
+  }
 
   /** 0 for a session without a parent; unknown where opencode did not say. */
   async function depthOf(session: string): Promise<number | undefined> {
     const depth = await look(session)
-    if (depth !== undefined) keep(session, depth)
+    if (depth !== undefined) keep(depths, session, depth)
     return depth
-  }
-
-  function keep(session: string, depth: number): void {
-    depths.set(session, depth)
-    const [oldest] = depths.keys()
-    if (depths.size > keptDepths && oldest !== undefined) depths.delete(oldest)
   }
 
   async function look(session: string): Promise<number | undefined> {
@@ -40,17 +44,25 @@ export function createLineage(host: Host, records: Pick<Records, "bySession">) {
     return above === undefined ? undefined : above + 1
   }
 
-  async function parentOf(session: string): Promise<{ id: string } | "none" | undefined> {
+  async function parentOf(session: string): Promise<Parent | undefined> {
     // An opencode that makes no child sessions knows no parent of a job's, which has its owner all the same.
     const job = records.bySession(session)
     if (job) return { id: job.owner }
+    const heard = parents.get(session)
+    if (heard !== undefined) return heard
     const found = await host.session(session)
     if (!found.ok) return undefined
     const { parent } = found.value
     return parent === undefined ? "none" : { id: parent }
   }
 
-  return { depthOf }
+  return { depthOf, hear }
+}
+
+function keep<Value>(kept: Map<string, Value>, session: string, value: Value): void {
+  kept.set(session, value)
+  const [oldest] = kept.keys()
+  if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest)
 }
 
 export type Lineage = ReturnType<typeof createLineage>

@@ -170,7 +170,7 @@ function shown({
   }
 }
 
-/** What a terminal of 1.18 hears of in no event. */
+/** What opencode 1.18 does not tell its terminal, or told it before it was there. */
 function liveOf({ session, phase, worktree, asks, check }: JobRecord): [string, Live][] {
   if (session === "" || phase === undefined || (!worktree && phase !== "checking")) return []
   const live: Live = {

@@ -60,7 +60,7 @@ export type Evidence = FoundJob & {
 export function findingOf(evidence: Evidence): Finding {
   const { child, stored, isHeld, messages, check, isRunning, isTakenOver, recover, now } = evidence
   const { askedAt } = stored
-  const record = withCheck(stored)
+  const record = foundRecord(stored)
   const run: AskedRun = { session: child.id, askedAt, askedBefore: stored.askedBefore }
   if (isHeld) return { type: "held" }
   const messageID = promptID(child.id, askedAt)
@@ -160,7 +160,14 @@ function afterCheck(
   return { type: "interrupted", record: { ...unproven, state: "failed", error, endedAt } }
 }
 
-/** Its record as it stood when its process ended: what belongs to the checks of a run that goes on is stored apart from it. */
+type FoundRecord = StoredRecord & Pick<JobRecord, "subagents">
+
+/** Its record as it stood when its process ended: what changes while a run goes on is stored apart from it. */
+function foundRecord(stored: StoredJob): FoundRecord {
+  const { subagents } = stored
+  return { ...withCheck(stored), ...(subagents && { subagents }) }
+}
+
 function withCheck({ record, hasToPass, checking }: StoredJob): StoredRecord {
   if (!hasToPass || !checking || isEnded(record)) return record
   const { exitCode, output = "" } = checking.result ?? {}
@@ -220,14 +227,14 @@ function withText(record: JobRecord, messages: readonly HostMessage[], run: Aske
   return text.kind === "nothing" ? { ...record, text: "" } : record
 }
 
-function endedAs(child: HostSession, record: StoredRecord, error: JobError, endedAt: number): JobRecord {
+function endedAs(child: HostSession, record: FoundRecord, error: JobError, endedAt: number): JobRecord {
   return { ...adopted(child, record), state: stateFor(error), error, endedAt: endOf(record, endedAt) }
 }
 
 /** The clock may have been set back: nothing ends before it began. */
 const endOf = ({ startedAt, createdAt }: StoredRecord, at: number) => Math.max(at, startedAt ?? createdAt)
 
-function adopted(child: HostSession, record: StoredRecord): JobRecord {
+function adopted(child: HostSession, record: FoundRecord): JobRecord {
   const { phase: _phase, deadlineAt: _deadline, ...kept } = record
   return { ...kept, session: child.id, usage: withAttempts(child.usage, record.attempts) }
 }
@@ -248,6 +255,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     isolation,
     hasToPass,
     fallbacks,
+    subagents,
     ownerAgent,
     ...others
   } = stored
@@ -284,6 +292,7 @@ function jobAgain(child: HostSession, stored: StoredJob, earlier: string): JobIn
     // A follow-up means nothing in a session of its own.
     fallbacks: run === 1 ? fallbacks : undefined,
     attempts,
+    subagents,
     startedBy: ownerAgent === undefined ? undefined : { message: "", agent: ownerAgent },
     each,
     item,

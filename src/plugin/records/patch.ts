@@ -9,6 +9,7 @@ export type Patch = Partial<
   Pick<
     StoredJob,
     | "record"
+    | "subagents"
     | "text"
     | "prompt"
     | "variant"

@@ -57,13 +57,16 @@ export class JobStore {
   }
 
   /**
-   * Writes each job when it has ended: at once where it failed, which its messages may not say. What stops a job is on
+   * Writes what opencode's own subagents of each job use, and each job when it has ended: at once where it failed, which its messages may not say. What stops a job is on
    * record by then. That it prompts is not written: a new start asks by ids that follow from what is there, and each
    * write costs as much as a child session.
    */
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
-      if (record.session === "" || !before || !hasEnded(record) || hasEnded(before)) return
+      if (record.session === "" || !before) return
+      const { session, subagents } = record
+      if (subagents && subagents !== before.subagents) this.#change(session, { subagents }, "soon")
+      if (!hasEnded(record) || hasEnded(before)) return
       this.#change(record.session, recordPatch(record), record.state === "failed" ? "urgent" : "soon")
     })
   }
@@ -235,5 +238,7 @@ type Held = { type: "held"; by: Lease }
 
 const recordPatch = (record: JobRecord): Patch => ({
   record: storedRecordOf(record),
+  // Those of a model that was tried before may have been told of in the session that is left.
+  ...(record.subagents && { subagents: record.subagents }),
   ...(record.isGroup && { text: record.text }),
 })

@@ -7,6 +7,7 @@ import {
   JobRecord,
   NO_USAGE,
   RECORD_VERSION,
+  Subagent,
   Worktree,
   withAttempts,
 } from "../../machines/record.ts"
@@ -25,6 +26,7 @@ export type Lease = z.infer<typeof Lease>
 const StoredRecord = JobRecord.omit({
   session: true,
   text: true,
+  subagents: true,
   activity: true,
   asks: true,
   retry: true,
@@ -40,6 +42,11 @@ const Fields = z.object({
   /** Made with the job: two sessions that have it are of one call that reached opencode twice. */
   key: z.string().optional(),
   record: StoredRecord,
+  /**
+   * opencode's own subagents of its child and what they have used, which changes while the record does not: opencode
+   * tells no plugin which sessions there are. An earlier version stored none.
+   */
+  subagents: z.array(Subagent).optional(),
   /** What a group has come to, which is in no message of its session. */
   text: z.string().optional(),
   prompt: z.string(),
@@ -105,6 +112,7 @@ export function newStoredJob(job: JobInput, lease: Lease, key?: string): StoredJ
     version: RECORD_VERSION,
     key,
     record: newStoredRecord(job),
+    subagents: job.subagents,
     prompt: job.prompt,
     variant: job.variant,
     fallbacks: job.fallbacks,
@@ -153,6 +161,7 @@ export function storedRecordOf(record: JobRecord): StoredRecord {
   const {
     session: _session,
     text: _text,
+    subagents: _subagents,
     activity: _activity,
     asks: _asks,
     retry: _retry,

@@ -12,7 +12,7 @@ import {
 } from "./arguments.ts"
 import { cancel } from "./cancel.ts"
 import { send } from "./send.ts"
-import type { Services } from "./services.ts"
+import { jobsKnown, type Services } from "./services.ts"
 import { answerOf } from "./start/report.ts"
 import { makeJobs } from "./start/start.ts"
 import { status } from "./status.ts"
@@ -32,16 +32,13 @@ export type JobTool = (typeof JOB_TOOLS)[number]
 
 /** The tools of the main agent. Their words are part of every request: see the budget in the README. */
 export function jobTools(services: Services): Record<JobTool, Tool> {
-  async function prepared<T>(run: Run<T>, given: unknown, call: ToolCall): Promise<T> {
-    // The owner's jobs of an earlier process are its jobs too.
-    await services.recovery.owner(call.place.session)
-    await services.conversations.settled(call.place.session)
-    return run(services, given, call)
-  }
-  const tool = (description: string, shape: z.ZodRawShape, run: Run<ToolAnswer>): Tool => ({
+  const tool = (description: string, shape: z.ZodRawShape, run: Run): Tool => ({
     description,
     arguments: shown(shape),
-    run: (given, call) => prepared(run, given, call),
+    async run(given, call) {
+      await jobsKnown(services, call.place.session)
+      return run(services, given, call)
+    },
   })
   const told = new Set<string>()
   /** What only the agent can tell its user: where there are toasts, they have shown it. */
@@ -56,7 +53,7 @@ export function jobTools(services: Services): Record<JobTool, Tool> {
       description: "Start parallel subagents; wait: true returns their results.",
       arguments: shown(StartArguments),
       async run(given, call) {
-        const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
+        const made = await services.starts.track(call.place, makeJobs(services, given, call))
         return withProblems(await answerOf(services, made, call), untold())
       },
     },
@@ -80,4 +77,4 @@ function withProblems(answer: ToolAnswer, [first, ...others]: readonly string[])
   return { ...answer, output: `${answer.output}\nTell your user, from opencode-troupe: ${first}${where}` }
 }
 
-type Run<T> = (services: Services, given: unknown, call: ToolCall) => Promise<T>
+type Run = (services: Services, given: unknown, call: ToolCall) => Promise<ToolAnswer>

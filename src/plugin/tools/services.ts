@@ -71,6 +71,15 @@ export async function foundAnew(
   return look()
 }
 
+/** Resolves once an owner's jobs of an earlier opencode are its jobs here, and what an undo has taken is known. */
+export async function jobsKnown(
+  { recovery, conversations }: Pick<Services, "recovery" | "conversations">,
+  owner: string,
+): Promise<void> {
+  await recovery.owner(owner)
+  await conversations.settled(owner)
+}
+
 /** Resolves once it is known what an owner's jobs have started in an earlier opencode: it has used something, too. */
 export async function treeKnown(services: Services, owner: string): Promise<void> {
   if (services.options.depth === 1) return

@@ -1,8 +1,13 @@
 /**
  * Passes on the first call at once and then at most one per `intervalMs`, always the latest. `cancel` drops what
  * still waits.
+ * @param how `isLate`: the first one, too, waits for an interval, and for what comes meanwhile
  */
-export function throttle<T>(intervalMs: number, pass: (value: T) => void) {
+export function throttle<T>(
+  intervalMs: number,
+  pass: (value: T) => void,
+  { isLate = false }: { isLate?: boolean } = {},
+) {
   let waiting: { value: T } | undefined
   let timer: NodeJS.Timeout | undefined
 
@@ -13,16 +18,20 @@ export function throttle<T>(intervalMs: number, pass: (value: T) => void) {
     waiting = undefined
     send(value)
   }
-  const send = (value: T) => {
+  const close = () => {
     timer = setTimeout(open, intervalMs)
     timer.unref()
+  }
+  const send = (value: T) => {
+    close()
     pass(value)
   }
 
   return {
     call(value: T) {
-      if (timer) waiting = { value }
-      else send(value)
+      if (!timer && !isLate) return send(value)
+      waiting = { value }
+      if (!timer) close()
     },
     cancel() {
       clearTimeout(timer)

@@ -7,7 +7,7 @@ import type { Client, Place, Told } from "./requests-of-1.ts"
 export type Api = {
   client: {
     session: Client["session"] & {
-      list(of: { limit: number }): Promise<{ data?: Session[]; error?: unknown }>
+      list(of: { limit: number; scope: "project" }): Promise<{ data?: Session[]; error?: unknown }>
       children(of: { sessionID: string }): Promise<{ data?: Session[]; error?: unknown }>
       messages(of: { sessionID: string }): Promise<{ data?: Message[]; error?: unknown }>
       message(of: { sessionID: string; messageID: string }): Promise<{ data?: Message }>
@@ -58,12 +58,15 @@ export type Api = {
     toast(toast: { message: string; variant: "info" | "success" | "warning" | "error" }): void
   }
   state: {
+    path: { directory: string }
     session: {
       get(session: string): { title?: string } | undefined
       status(session: string): Status | undefined
     }
   }
-  event: { on(type: string, hear: (event: { properties: EventProperties & Told }) => void): () => void }
+  event: {
+    on(type: string, hear: (event: { properties: EventProperties & Told }, from?: Place) => void): () => void
+  }
   slots: {
     register(slots: {
       order: number
@@ -99,7 +102,13 @@ type MessagePart = {
   state?: { input?: Record<string, unknown> }
 }
 type SlotProps = { session_id: string }
-export type Session = { id: string; title?: string; parentID?: string; metadata?: unknown }
+export type Session = {
+  id: string
+  title?: string
+  parentID?: string
+  directory?: string
+  metadata?: unknown
+}
 type Status =
   | { type: "idle" }
   | { type: "busy" }

@@ -21,7 +21,7 @@ type Listener = { hear: () => void; owner: string | undefined }
 /** What opencode has told of a child, beside its metadata. */
 type Child = { owner: string; hasBegun: boolean; activity?: NonNullable<ShownJob["activity"]> | undefined }
 
-/** The latest sessions of the project, among which jobs are looked for. opencode's default is 100. */
+/** The latest sessions of the project, in all of its directories, among which jobs are looked for. opencode's default is 100. */
 const mostSessions = 1_000
 
 /** Characters of a text that is being written: its end is shown. */
@@ -99,10 +99,15 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
     const before = standings.get(standing.owner)
     standings.set(standing.owner, standing)
     changes.add(standing.owner)
-    // Those that asked before may have been answered.
+    // What was asked before the terminal was there, and what has been answered.
     for (const directory of new Set([...askedIn(before), ...askedIn(standing)])) void requests.read(directory)
   })
-  const requests = openRequests(client, event, (session) => change(session, () => ({})))
+  const requests = openRequests(
+    client,
+    event,
+    () => state.path.directory,
+    (session) => change(session, () => ({})),
+  )
   event.on("message.part.updated", ({ properties: { part } }) => {
     const activity = part && activityOf(part)
     change(part?.sessionID, () => activity && { activity })
@@ -195,7 +200,8 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   })
 
   async function all(): Promise<ShownJob[]> {
-    const sessions = given(await client.session.list({ limit: mostSessions }))
+    const listed = given(await client.session.list({ limit: mostSessions, scope: "project" }))
+    const sessions = listed.filter(isHere(listed, state.path.directory))
     for (const { id, title = "" } of sessions) titles.set(id, title)
     const found = withWaits(sessions.flatMap(shown).toSorted(asStarted), Date.now())
     if (found.length === 0) await demandServerPart()
@@ -254,6 +260,16 @@ export function jobsOf({ client, state, event }: Pick<Api, "client" | "state" | 
   }
 }
 
+/** Whether a session belongs to this directory, in whichever its own jobs or those of its owner work. */
+function isHere(sessions: readonly Session[], directory: string): (session: Session) => boolean {
+  const byId = new Map(sessions.map((session) => [session.id, session]))
+  return (session) => {
+    let top = session
+    for (let above = byId.get(top.parentID ?? ""); above; above = byId.get(top.parentID ?? "")) top = above
+    return top.directory === undefined || top.directory === directory
+  }
+}
+
 /** The other directories in which something is asked. */
 const askedIn = (standing: Standing | undefined): string[] =>
   Object.values(standing?.live ?? {}).flatMap(({ directory, asks }) =>
@@ -262,7 +278,7 @@ const askedIn = (standing: Standing | undefined): string[] =>
 
 /** What is asked is read first: until then it works on. */
 const liveIn = (phase: JobPhase = "working"): JobPhase =>
-  phase === "permission" || phase === "question" || phase === "retrying" ? "working" : phase
+  phase === "permission" || phase === "question" ? "working" : phase
 
 /** Nobody has asked the child yet. */
 const isBefore: Partial<Record<JobPhase, true>> = { opening: true, blocked: true, queued: true }

@@ -28,6 +28,7 @@ export const neededOf1 = [
   "renderer.copyToClipboardOSC52",
   "route.navigate",
   "slots.register",
+  "state.path.directory",
   "state.session.get",
   "state.session.status",
   "theme.current",

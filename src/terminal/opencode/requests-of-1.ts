@@ -10,7 +10,10 @@ export type Client = {
 /** Whose requests. opencode keeps them for each directory. Default: the terminal's own. */
 export type Place = { directory?: string }
 
-export type Events = { on(type: string, hear: (event: { properties: Told }) => void): () => void }
+/** Of all directories. `from` says of which: seen in 1.18.33, whose types leave it out. */
+export type Events = {
+  on(type: string, hear: (event: { properties: Told }, from?: Place) => void): () => void
+}
 
 /** A request, its end, or what happens to a session. */
 export type Told = {
@@ -51,7 +54,7 @@ export type OpenRequests = {
   /** Those of a session and of all below it, oldest first. */
   of(session: string): OpenRequest[]
   get(id: string): OpenRequest | undefined
-  /** Reads those of another directory, of which no event tells. */
+  /** Reads those of another directory that may have been there before the terminal. */
   read(directory: string): Promise<void>
   /** opencode no longer has it. */
   forget(id: string): void
@@ -61,10 +64,13 @@ export type OpenRequests = {
 /**
  * The requests of all sessions that wait for a person, with those that already waited before the terminal was there.
  * `changed` is told the session that asks, and each one above it.
+ *
+ * @param here the terminal's own directory
  */
 export function openRequests(
   client: Client,
   event: Events,
+  here: () => string,
   changed: (session: string) => void,
 ): OpenRequests {
   const open = new Map<string, OpenRequest>()
@@ -109,7 +115,9 @@ export function openRequests(
   }
 
   for (const type of ["permission.asked", "question.asked"])
-    event.on(type, ({ properties }) => add(requestIn(properties)))
+    event.on(type, ({ properties }, { directory } = {}) =>
+      add(requestIn(properties, directory === here() ? undefined : directory)),
+    )
   for (const type of ["permission.replied", "question.replied", "question.rejected"])
     event.on(type, ({ properties: { requestID } }) => requestID !== undefined && remove(requestID))
   event.on("session.created", ({ properties: { info } }) => {

@@ -163,7 +163,8 @@ function worktreeParts({ worktree }: ShownJob): Page["parts"] {
 function checkParts({ check, phase }: ShownJob): Page["parts"] {
   if (!check) return []
   const { command, exitCode, rounds } = check
-  const how = exitCode === undefined ? "did not end by itself" : `exited with ${exitCode}`
+  const end = exitCode === 0 ? "passed" : `exited with ${exitCode}`
+  const how = exitCode === undefined ? "did not end by itself" : end
   const last = rounds === 0 ? `${command}: has not run yet` : `${command}: ${how} in round ${rounds}`
   return [{ title: "Check", text: phase === "checking" ? [checkingWords(check), last].join("\n") : last }]
 }

@@ -24,19 +24,19 @@ export function linesOf(
     const batches = batchesOf(ofOwner)
     const spentBy = (of: Spending["of"], name: string) =>
       budgets.flatMap((each) => (each.of === of && each.name === name ? [spentWords(each)] : []))
-    // The batch of all its jobs has no line of its own.
-    const only = batches.length === 1 && batches[0] ? spentBy("batch", batches[0].name) : []
     const wordsOf = (batch: Batch) => [batchWords(batch, now), ...spentBy("batch", batch.name)].join(" · ")
+    // The batch of all its jobs has a line of its own for its budget alone.
+    const hasLine = (batch: Batch) => batches.length > 1 || spentBy("batch", batch.name).length > 0
     return [
       ...(index > 0 ? [{ kind: "gap" as const, key: `gap ${owner}` }] : []),
       {
         kind: "owner" as const,
         key: `owner ${owner}`,
         title: titleOf(owner),
-        counts: [countWords(countsOf(ofOwner, now)), ...only, ...spentBy("owner", owner)].join(" · "),
+        counts: [countWords(countsOf(ofOwner, now)), ...spentBy("owner", owner)].join(" · "),
       },
       ...batches.flatMap((batch) => [
-        ...(batches.length > 1
+        ...(hasLine(batch)
           ? [{ kind: "batch" as const, key: `batch ${owner} ${batch.name}`, words: wordsOf(batch) }]
           : []),
         ...sortedByUrgency(batch.jobs, now).map((job) => ({ kind: "job" as const, key: keyOf(job), job })),

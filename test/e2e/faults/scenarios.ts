@@ -90,23 +90,32 @@ export const startingUnrecorded: Scenario = {
 }
 
 /** The fault comes while the job works, and its owner waits for it. What the child writes is kept in any case. */
-export const working: Scenario = {
-  site: "never",
-  async run(trial) {
-    const { site, fault } = trial
-    const job = await startHeld(trial)
-    site.spoil(fault)
-    const waiting = site.project.startTool(job.owner, "agents_wait", {})
-    await waiting.running()
-    job.release(answerOf(trial))
-    const done = await waiting.done
-    const outcome = outcomeOf(done)
-    await site.spoiled(fault.call)
-    site.mend()
-    const isKept = done.output.includes(answerOf(trial))
-    if (!isKept) throw new Error(`its text is lost: ${words(done)}`)
-    return { owner: job.owner, outcome }
-  },
+export const working = whileItWorks()
+
+/** The same, where the fault hits how the job is shown on the call that waits for it. */
+export const shown = whileItWorks({ isHitBefore: true })
+
+/** @param when `isHitBefore`: the job goes on working until the fault has hit */
+function whileItWorks({ isHitBefore = false } = {}): Scenario {
+  return {
+    site: "never",
+    async run(trial) {
+      const { site, fault } = trial
+      const job = await startHeld(trial)
+      site.spoil(fault)
+      const waiting = site.project.startTool(job.owner, "agents_wait", {})
+      await waiting.running()
+      if (isHitBefore) await site.spoiled(fault.call)
+      job.release(answerOf(trial))
+      const done = await waiting.done
+      const outcome = outcomeOf(done)
+      await site.spoiled(fault.call)
+      site.mend()
+      const isKept = done.output.includes(answerOf(trial))
+      if (!isKept) throw new Error(`its text is lost: ${words(done)}`)
+      return { owner: job.owner, outcome }
+    },
+  }
 }
 
 /** The fault comes while the job works, and its owner cancels it. */

@@ -154,6 +154,21 @@ it("shows a group as one, by how many of its jobs there are still to end", async
     .waitFor()
 })
 
+it("counts the jobs of a group, and not the group beside them, in what is done with all", async () => {
+  const atWork = { state: "prompting", phase: "working" } as const
+  adopt("live", { ...atWork, isGroup: true })
+  for (const id of ["live.1", "live.2", "live.3"]) adopt(id, atWork)
+  const failed = { endedAt: 2, state: "failed", error: { kind: "interrupted", message: "cut off" } } as const
+  adopt("bad", { ...failed, isGroup: true })
+  for (const id of ["bad.1", "bad.2"]) adopt(id, failed)
+  await open("view=jobs")
+  await page.getByRole("button", { name: "Cancel all…" }).click()
+  await page.getByRole("heading", { name: "Cancel 3 jobs?" }).waitFor()
+  await page.keyboard.press("Escape")
+  await page.getByRole("button", { name: "Run 2 again…" }).click()
+  await page.getByRole("heading", { name: "Run 2 jobs again?" }).waitFor()
+})
+
 it("says until when a provider is on hold, and counts down to it without asking", async () => {
   await open()
   const asked: string[] = []

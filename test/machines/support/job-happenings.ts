@@ -40,6 +40,7 @@ export const happenings = {
   "it is cancelled": { type: "job.cancel", reason: "no longer needed", at },
   "its child works": { type: "child.active", activity },
   "its child has spent": { type: "child.spent", usage: usage(3) },
+  "a subagent of its child has spent": { type: "subagent.spent", session: "ses_task", usage: usage(2) },
   "a tool starts": { type: "tool.started", call: "t1", at },
   "a second tool starts": { type: "tool.started", call: "t2", at },
   "the tool ends": { type: "tool.ended", call: "t1", at },

@@ -48,6 +48,7 @@ const tellings = [
   "cancel",
   "active",
   "spent",
+  "a subagent has spent",
   "retrying",
   "retrying much later",
   "tool starts",
@@ -201,6 +202,7 @@ function tell(troupe: Troupe, job: JobKey, telling: Hears, at: number): void {
   const events: Record<Exclude<Hears, "cancel">, JobEvent> = {
     active: { type: "child.active", activity: { text: "writes", at } },
     spent: { type: "child.spent", usage: usage(1) },
+    "a subagent has spent": { type: "subagent.spent", session: "ses_task", usage: usage(2) },
     retrying: { type: "child.retrying", at, retry: { attempt: 1, reason: "overloaded", next: at } },
     "retrying much later": {
       type: "child.retrying",
@@ -377,6 +379,15 @@ class World {
 const isInTime = ({ askedAt, settledAt = Number.POSITIVE_INFINITY }: Call, limitMs: number) =>
   settledAt - askedAt < limitMs
 
+/** A job was told at `at` that its model is to be asked again much later. */
+type ToldLater = JobKey & { model: string | undefined; at: number; until: number }
+
+/** Whether that job is done all the same, or another one which has asked that model since. */
+function isOverWith(hold: ToldLater, { owner, id, model, state, startedAt = 0 }: JobRecord): boolean {
+  const isOfHold = owner === hold.owner && id === hold.id
+  return state === "done" && (isOfHold || (model === hold.model && startedAt >= hold.at))
+}
+
 /** Sees every record and every effect, and knows what must hold of them. */
 class Witness {
   crashes = 0
@@ -388,7 +399,7 @@ class Witness {
   readonly #troupe: Troupe
   readonly #orphans = new Set<string>()
   /** By provider, what its jobs were told. */
-  readonly #holds = new Map<string, JobKey & { until: number }>()
+  readonly #holds = new Map<string, ToldLater>()
   readonly #quiet = new Map<string, Quiet>()
 
   constructor(troupe: Troupe, world: World, concurrency: Concurrency) {
@@ -430,7 +441,7 @@ class Witness {
     if (before && isAtWork(before) && !isAtWork(record)) this.#judgeTimes(record, before)
     if (hasEnded(record)) {
       this.#ended.set(name, record)
-      if (record.state === "done") this.#endHold(record)
+      for (const [provider, hold] of this.#holds) if (isOverWith(hold, record)) this.#holds.delete(provider)
       this.#noteOrphans(record)
       for (const call of this.#world.recorded)
         this.#must(nameOf(call) !== name || isOver(call), `${name} ended before its end was stored`)
@@ -470,7 +481,7 @@ class Witness {
     if (telling === "active") this.#endHold({ owner, id })
     // It is the same pause whoever is told, so the last one is the longest.
     if (provider !== undefined && telling === "retrying much later")
-      this.#holds.set(provider, { owner, id, until: at + longPause })
+      this.#holds.set(provider, { owner, id, model, at, until: at + longPause })
   }
 
   #endHold({ owner, id }: JobKey): void {
@@ -480,8 +491,8 @@ class Witness {
 
   #judgeHold(record: JobRecord, before: JobRecord): void {
     const hold = this.#holds.get(record.model?.charAt(0) ?? "")
-    // Whoever hears first that the job is done which was told has the next one start.
-    const isOver = hold && this.#troupe.records.get(hold.owner, hold.id)?.state === "done"
+    // Whoever hears first that the model has answered has the next one start.
+    const isOver = hold && [...this.#troupe.records.all()].some((each) => isOverWith(hold, each))
     const isHeld = hold !== undefined && hold.until > this.#world.now() && !isOver
     if (before.state === "created" && record.state === "prompting")
       this.#must(!isHeld, `${nameOf(record)} started while its provider was on hold`)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Prompt } from "../../../src/plugin/host/port.ts"
 import { StoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
@@ -168,15 +168,18 @@ describe("A job with a schema", () => {
   it("shows no data while others are still waited for: it is in the answer", async () => {
     const { host, call, answer } = await working()
     await call("agents_start", { tasks: [{ id: "b", prompt: "work" }] })
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    onTestFinished(() => void vi.useRealTimers())
     const waiting = call("agents_wait", { ids: ["a", "b"] })
     await settled()
     const [a, b] = host.prompts
     a?.answer('{"n":3}')
-    await settled()
+    await vi.advanceTimersByTimeAsync(1_000)
     b?.answer("worked")
     const { jobs } = await waiting
     await answer("")
     expect(jobs[0]?.structured).toEqual({ n: 3 })
+    expect(host.shown).toMatchObject([{ title: "1/2 done, 1 working" }])
     expect(JSON.stringify(host.shown)).not.toContain("structured")
   })
 })

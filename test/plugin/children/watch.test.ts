@@ -541,7 +541,7 @@ describe("A child that was taken over from another instance of the plugin", () =
 })
 
 describe("What a child's own subagents do", () => {
-  it("is a sign of its life, and what they ask, it asks; what they spend or delete is their own", () => {
+  it("is a sign of its life, and what they ask, it asks; what they spend is told apart, what they delete is their own", () => {
     const { told, types, cancelled, handle } = watching()
     handle(created("grandchild", "child"))
     handle(created("great-grandchild", "grandchild"))
@@ -549,10 +549,39 @@ describe("What a child's own subagents do", () => {
     handle(permission("great-grandchild"))
     handle(event("session.updated", { sessionID: "grandchild", info: { id: "grandchild", cost: 1 } }))
     handle(event("session.deleted", { sessionID: "grandchild", info: { id: "grandchild" } }))
-    expect(types()).toEqual(["child.active", "child.asked"])
+    expect(types()).toEqual(["child.active", "child.asked", "subagent.spent"])
     // Whoever answers has to say whom.
     expect(told[1]).toMatchObject({ ask: { id: "p1", session: "great-grandchild" } })
     expect(cancelled).toEqual([])
+  })
+
+  it("is that they have spent, once for each change of it, and all that each has", () => {
+    const { told, change, handle } = watching()
+    handle(created("grandchild", "child"))
+    handle(spent("grandchild", 0))
+    expect(told).toEqual([])
+    handle(spent("grandchild", 7))
+    const usage = { ...NO_USAGE, input: 7 }
+    expect(told.splice(0)).toEqual([{ type: "subagent.spent", session: "grandchild", usage }])
+    change({ subagents: [{ session: "grandchild", usage }] })
+    handle(spent("grandchild", 7))
+    expect(told).toEqual([])
+    handle(spent("grandchild", 9))
+    expect(told).toMatchObject([{ session: "grandchild", usage: { input: 9 } }])
+  })
+
+  it("is heard also of those that an earlier run or process has left", () => {
+    const { told, change, end, handle } = watching()
+    const subagents = [{ usage: NO_USAGE }, { session: "earlier", usage: NO_USAGE }]
+    end()
+    change({ run: 2, phase: "queued", subagents })
+    handle(spent("earlier", 7))
+    handle(created("below it", "earlier"))
+    handle(spent("below it", 8))
+    expect(told).toMatchObject([
+      { type: "subagent.spent", session: "earlier" },
+      { type: "subagent.spent", session: "below it" },
+    ])
   })
 
   it("is heard no more once the job has ended", () => {

@@ -47,11 +47,11 @@ describe("What counts towards a budget", () => {
   })
 
   it("adds up, fractions of dollars too", () => {
-    const bySession = Object.fromEntries(
-      Array.from({ length: 10 }, (_, index) => [`ses_${index}`, { tokens: 1, cost: 0.1 }]),
+    const byJob = Object.fromEntries(
+      Array.from({ length: 10 }, (_, index) => [`owner/${index}`, { tokens: 1, cost: 0.1 }]),
     )
-    expect(totalOf({ bySession }).tokens).toBe(10)
-    expect(totalOf({ bySession }).cost).toBeLessThan(1)
-    expect(isSpent({ cost: 1 }, totalOf({ bySession }))).toBe(true)
+    expect(totalOf({ byJob }).tokens).toBe(10)
+    expect(totalOf({ byJob }).cost).toBeLessThan(1)
+    expect(isSpent({ cost: 1 }, totalOf({ byJob }))).toBe(true)
   })
 })

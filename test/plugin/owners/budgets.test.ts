@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
-import { type JobRecord, NO_USAGE, type Usage } from "../../../src/machines/record.ts"
+import { type JobRecord, NO_USAGE, type Subagent, type Usage } from "../../../src/machines/record.ts"
 import type { HostModel } from "../../../src/plugin/host/port.ts"
 import { readOptions } from "../../../src/plugin/options.ts"
 import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
@@ -354,6 +354,20 @@ describe("What a job's child starts", () => {
     expect(stage.states("a")).toEqual(["budget"])
   })
 
+  it("counts once where a job of a job has subagents of opencode's own", async () => {
+    const stage = await family({}, { tokens: 1_000 })
+    const parent = stage.record("below", stage.top)?.session
+    stage.hear({ type: "session.created", session: "ses_task", parent })
+    stage.hear({ type: "usage.changed", session: "ses_task", usage: used({ input: 600 }) })
+    await stage.passes(2_000)
+    expect(stage.states("top")).toEqual(["prompting"])
+    expect(stage.record("below", stage.top)?.subagents).toHaveLength(1)
+    expect(stage.record("top")).not.toHaveProperty("subagents")
+    stage.hear({ type: "usage.changed", session: "ses_task", usage: used({ input: 1_000 }) })
+    await stage.passes(2_000)
+    await until(() => stage.states("top")[0] === "budget")
+  })
+
   it("has been used once its session is deleted, too", async () => {
     const stage = await family({}, { tokens: 1_000 })
     await stage.spends("below", { input: 700 }, stage.top)
@@ -375,11 +389,11 @@ describe("After a restart", () => {
   /** What an earlier opencode has left: jobs that have used this much, ended or not. */
   function leftBehind(
     options: Given,
-    jobs: { job: JobInput; session: string; tokens: number; ended?: true }[],
+    jobs: { job: JobInput; session: string; tokens: number; ended?: true; subagents?: Subagent[] }[],
   ) {
     const stage = product(options)
-    for (const { job, session, tokens, ended } of jobs) {
-      const stored = newStoredJob(job, dead)
+    for (const { job, session, tokens, ended, subagents } of jobs) {
+      const stored = { ...newStoredJob(job, dead), subagents }
       const record = ended ? { ...stored.record, state: "done" as const, endedAt: 2 } : stored.record
       const counted = { input: tokens, output: 0, reasoning: 0, cache: { read: 0, write: 0 } }
       stage.host.sessions.set(
@@ -428,6 +442,53 @@ describe("After a restart", () => {
     await until(() => stage.states("b")[0] === "budget")
   })
 
+  describe("what opencode's own subagents had used", () => {
+    const budget = { tokens: 1_000 }
+    const task = (input: number): Subagent => ({ session: "ses_task", usage: used({ input }) })
+
+    it("counts as before, and keeps their job from running again once all is spent", async () => {
+      const stage = leftBehind({}, [
+        { job: input("a", "owner", { budget }), session: "ses_a", tokens: 300, subagents: [task(700)] },
+      ])
+      await expect(stage.call("agents_send", { id: "a", message: "go on" })).rejects.toThrow(
+        /1,000 of 1,000 tokens\..*Nothing was sent\.$/,
+      )
+    })
+
+    it("counts once where they go on with their job, after which there is less left", async () => {
+      const stage = leftBehind({ recover: "resume" }, [
+        { job: input("a", "owner", { budget }), session: "ses_a", tokens: 100, subagents: [task(500)] },
+      ])
+      await stage.recovery.owner("owner")
+      await until(() => stage.prompted().length === 1)
+      stage.hear({ type: "usage.changed", session: "ses_task", usage: used({ input: 800 }) })
+      await stage.passes(2_000)
+      expect(stage.states("a")).toEqual(["prompting"])
+      await stage.spends("a", { input: 199 })
+      await stage.passes(2_000)
+      expect(stage.states("a")).toEqual(["prompting"])
+      stage.hear({ type: "usage.changed", session: "ses_task", usage: used({ input: 801 }) })
+      await stage.passes(2_000)
+      await until(() => stage.states("a")[0] === "budget")
+    })
+
+    it("counts once where their job is sent a follow-up, and is there after another restart", async () => {
+      const stage = leftBehind({}, [
+        { job: input("a", "owner", { budget }), session: "ses_a", tokens: 100, subagents: [task(500)] },
+      ])
+      await stage.recovery.owner("owner")
+      await stage.call("agents_send", { id: "a", message: "go on" })
+      stage.hear({ type: "usage.changed", session: "ses_task", usage: used({ input: 600 }) })
+      await until(() => stage.prompted().length === 1)
+      await stage.passes(3_000)
+      expect(stage.states("a")).toEqual(["prompting"])
+      expect(await stage.store.read("ses_a")).toMatchObject({ subagents: [task(600)] })
+      await stage.spends("a", { input: 400 })
+      await stage.passes(2_000)
+      await until(() => stage.states("a")[0] === "budget")
+    })
+  })
+
   it("a job that was to be cancelled is not prompted, but cancelled", async () => {
     const budget = { tokens: 1_000 }
     const stage = leftBehind({ recover: "resume" }, [
@@ -451,6 +512,20 @@ describe("After a restart", () => {
     expect(stage.budgets.refusal("owner")).toBeUndefined()
     stage.troupe.adopt(record("a", "owner", "ses_a", 300))
     expect(stage.budgets.refusal("owner")).toMatch(/1,000 of 1,000 tokens/)
+  })
+})
+
+describe("A job that has moved to another model's session", () => {
+  it("has used once what it had used in the one before", () => {
+    const stage = product({ budget: { tokens: 1_000 } })
+    const before: JobRecord = {
+      ...{ id: "a", owner: "owner", session: "ses_1", description: "a", agent: "general", run: 1 },
+      ...{ state: "prompting", createdAt: 1, usage: used({ input: 600 }) },
+    }
+    const attempts = [{ error: { kind: "provider" as const, message: "401" }, session: "ses_1" }]
+    const after: JobRecord = { ...before, session: "ses_2", attempts, usage: used({ input: 700 }) }
+    for (const record of [before, after]) stage.troupe.adopt(record)
+    expect(stage.budgets.of(after)).toMatchObject([{ spent: { tokens: 700 }, isSpent: false }])
   })
 })
 

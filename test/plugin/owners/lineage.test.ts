@@ -55,6 +55,21 @@ describe("How deep a session is", () => {
     expect(await lineage.depthOf("root")).toBe(1)
   })
 
+  it("is not asked of opencode by whoever heard the session being made", async () => {
+    const { lineage, session } = family()
+    lineage.hear({ type: "session.created", session: "owner", parent: undefined })
+    lineage.hear({ type: "session.created", session: "child", parent: "owner" })
+    expect([await lineage.depthOf("owner"), await lineage.depthOf("child")]).toEqual([0, 1])
+    expect(session).not.toHaveBeenCalled()
+  })
+
+  it("of a job's child is that below its owner, though it was heard of without a parent", async () => {
+    const { lineage, troupe } = family()
+    lineage.hear({ type: "session.created", session: "root", parent: undefined })
+    troupe.start(jobInput({ id: "a", session: "root" }))
+    expect(await lineage.depthOf("root")).toBe(1)
+  })
+
   it("is not known where opencode does not say, and is asked again", async () => {
     const { lineage, session } = family()
     session.mockResolvedValueOnce(failed("not now"))

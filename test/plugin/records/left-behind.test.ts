@@ -266,6 +266,26 @@ describe("A job that a process has left", () => {
     })
   })
 
+  it("is found with what opencode's own subagents of its child had used, whatever becomes of it", () => {
+    const subagents = [{ session: "ses_task", usage: { ...NO_USAGE, input: 5 } }]
+    const found = (...given: Parameters<typeof evidenceOf>) => {
+      const evidence = evidenceOf(...given)
+      return findingOf({ ...evidence, stored: { ...evidence.stored, subagents } })
+    }
+    for (const finding of [
+      found(done, undefined),
+      found({ ...stopping, error: cancel }, undefined),
+      found(working, [question, whole]),
+      found(working, [question, half]),
+    ])
+      expect(finding).toMatchObject({ record: { subagents } })
+    expect(found(working, [question, half], { recover: "resume" })).toMatchObject({
+      type: "unfinished",
+      job: { subagents },
+      interrupted: { subagents },
+    })
+  })
+
   it("is not free to leave its session where something runs there, whose messages may only be on their way", () => {
     const finding = findingOf(evidenceOf(working, [], { recover: "resume", isRunning: true }))
     expect(finding).toMatchObject({ type: "unfinished", job: { id: job.id } })

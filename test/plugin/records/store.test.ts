@@ -70,6 +70,7 @@ function stored({ held = lease, by = holder }: Setup = {}) {
   return { host, store, put, current }
 }
 
+const used = (input: number) => ({ ...NO_USAGE, input })
 const storedIn = ({ writes }: HostDouble) => writes.map(({ metadata }) => StoredJob.parse(metadata.troupe))
 const statesIn = (host: HostDouble) => storedIn(host).map(({ record }) => record.state)
 const allWritten = () => vi.advanceTimersByTimeAsync(soon)
@@ -158,6 +159,16 @@ describe("A job in opencode's store", () => {
     const { host, store } = stored()
     await store.recordEnd(ended)
     expect(host.sessions.get("ses_1")?.metadata).toMatchObject({ bookmark: "of another plugin" })
+  })
+
+  it("holds what opencode's own subagents of it had used in the session that it has left", async () => {
+    const { host, store, current } = stored()
+    const subagents = [{ session: "ses_task", usage: used(5) }]
+    const moved = await store.newStored({ ...job, subagents }, { stored: current() })
+    expect(moved.subagents).toEqual(subagents)
+    await store.recordEnd({ ...ended, subagents })
+    expect(storedIn(host)).toMatchObject([{ record: { state: "done" }, subagents }])
+    expect(current().record).not.toHaveProperty("subagents")
   })
 
   it("holds no text that the child's messages hold", async () => {
@@ -274,6 +285,25 @@ describe("The writes of a job", () => {
     expect(statesIn(host)).toEqual(["done"])
     await vi.advanceTimersByTimeAsync(5_000)
     expect(host.writes).toHaveLength(1)
+  })
+
+  it("say three seconds after it is told what opencode's own subagents have used, and nothing else, while it works", async () => {
+    const { host, call, troupe } = testServices()
+    await call("agents_start", { tasks: [{ id: "a", prompt: "look" }] })
+    const before = StoredJob.parse(
+      host.sessions.get(troupe.records.get("owner", "a")?.session ?? "")?.metadata?.troupe,
+    )
+    const tell = (input: number) =>
+      troupe.tell(
+        { owner: "owner", id: "a" },
+        { type: "subagent.spent", session: "ses_task", usage: used(input) },
+      )
+    tell(1)
+    await vi.advanceTimersByTimeAsync(soon - 1)
+    tell(2)
+    expect(host.writes).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(storedIn(host)).toEqual([{ ...before, subagents: [{ session: "ses_task", usage: used(2) }] }])
   })
 
   it("are made together with those of the other jobs: with pauses between them, they cost opencode twice as much", async () => {

@@ -22,8 +22,8 @@ describe("A call of agents_wait, while it runs,", () => {
       },
     })
     await call("agents_start", { tasks: [task("a")] })
-    const waiting = call("agents_wait", { timeout: 0.05 })
-    await vi.advanceTimersByTimeAsync(50)
+    const waiting = call("agents_wait", { timeout: 1.2 })
+    await vi.advanceTimersByTimeAsync(1_200)
     await waiting
     expect(host.shown).toMatchObject([{ title: "0/1 done, 1 working", metadata: { jobs: [{ id: "a" }] } }])
     expect(places).toEqual([{ session: "owner", message: "msg_call", call: "call" }])
@@ -32,11 +32,26 @@ describe("A call of agents_wait, while it runs,", () => {
   it("shows changes as they come, at most one a second", async () => {
     const { call, host } = testServices()
     await call("agents_start", { tasks: [task("a"), task("b")] })
-    const waiting = call("agents_wait", { timeout: 1.2 })
+    const waiting = call("agents_wait", { timeout: 2.2 })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done, 2 working"])
     host.prompts.find(({ prompt }) => prompt.text === "do a")?.answer("x")
     await vi.advanceTimersByTimeAsync(1_200)
     await waiting
     expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done, 2 working", "1/2 done, 1 working"])
+  })
+
+  it("writes nothing in its first second, nor as it ends: children that start, or its owner, would wait for it", async () => {
+    const { call, host } = testServices()
+    await call("agents_start", { tasks: [task("a"), task("b")] })
+    const waiting = call("agents_wait", {})
+    await vi.advanceTimersByTimeAsync(999)
+    expect(host.shown).toEqual([])
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(host.shown).toHaveLength(1)
+    for (const { answer } of host.prompts) answer("x")
+    await waiting
+    expect(host.shown).toHaveLength(1)
   })
 
   it("gives up what is not shown yet once there is something newer, and at its end", async () => {
@@ -52,8 +67,8 @@ describe("A call of agents_wait, while it runs,", () => {
         }),
     })
     await call("agents_start", { tasks: [task("a"), task("b")] })
-    const waiting = call("agents_wait", { timeout: 1.2 })
-    await settled()
+    const waiting = call("agents_wait", { timeout: 2.2 })
+    await vi.advanceTimersByTimeAsync(1_000)
     host.prompts.find(({ prompt }) => prompt.text === "do a")?.answer("x")
     await vi.advanceTimersByTimeAsync(1_200)
     await waiting
@@ -74,8 +89,8 @@ describe("A call of agents_wait, while it runs,", () => {
       },
     })
     await call("agents_start", { tasks: [task("a")] })
-    const waiting = call("agents_wait", { timeout: 1.2 })
-    await vi.advanceTimersByTimeAsync(1_200)
+    const waiting = call("agents_wait", { timeout: 2.2 })
+    await vi.advanceTimersByTimeAsync(2_200)
     await waiting
     expect(titles).toHaveLength(1)
   })
@@ -103,6 +118,7 @@ describe("A call of agents_wait, while it runs,", () => {
     await call("agents_start", { tasks: [task("a")] })
     let hasReturned = false
     const waiting = call("agents_wait", {}).finally(() => (hasReturned = true))
+    await vi.advanceTimersByTimeAsync(1_000)
     host.prompts[0]?.answer("done")
     await settled()
     expect(hasReturned).toBe(false)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { loadSchema } from "../../../src/plugin/children/schema/schemas.ts"
 import type { HostEvent, PermissionRule } from "../../../src/plugin/host/port.ts"
 import { settled } from "../../machines/support/play.ts"
@@ -20,7 +20,7 @@ async function waitingFor(ids: string[], { bad = [] as object[], abort = new Abo
   const start = services.call("agents_start", { tasks, wait: true }, { id: "start", abort: abort.signal })
   void start.then(() => (isOver = true))
   const { host, troupe } = services
-  await until(() => ids.length === 0 || host.shown.length === 1)
+  await until(() => host.prompts.length === ids.length)
   const answer = async (id: string, text = `of ${id}`) => {
     host.prompts.find(({ prompt }) => prompt.text === `do ${id}`)?.answer(text)
     await until(() => troupe.records.get("owner", id)?.state === "done")
@@ -48,7 +48,10 @@ describe("agents_start with wait: true", () => {
   })
 
   it("shows on its own call how they are doing", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    onTestFinished(() => void vi.useRealTimers())
     const { start, answer, host } = await waitingFor(["a", "b"])
+    await vi.advanceTimersByTimeAsync(1_000)
     expect(host.shown.map(({ title }) => title)).toEqual(["0/2 done, 2 working"])
     await answer("a")
     await answer("b")
@@ -171,10 +174,10 @@ describe("agents_start with wait: true", () => {
     })
 
     it("a wait for all hands over what the start has not, and says where the rest is", async () => {
-      const { call, starts, start, answer, host } = await waitingFor(["a", "b"])
+      const { call, starts, start, answer } = await waitingFor(["a", "b"])
       starts.hear(shown)
       const waiting = call("agents_wait", {}, { id: "wait", isStored: false })
-      await until(() => host.shown.length === 2)
+      await settled()
       await answer("a")
       await answer("b")
       const outputs = [(await start).output, (await waiting).output]

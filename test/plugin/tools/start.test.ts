@@ -2,6 +2,7 @@ import { getEventListeners } from "node:events"
 import { describe, expect, it, vi } from "vitest"
 import type { PermissionRule, StartPermission } from "../../../src/plugin/host/port.ts"
 import { JOB_TOOLS } from "../../../src/plugin/tools/index.ts"
+import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
 import { failed, ok, okAgents, okSession } from "../support/host-double.ts"
 import { agentOf, sessionOf } from "../support/opencode-data.ts"
@@ -43,6 +44,27 @@ describe("agents_start", () => {
     await call("agents_send", { id: "a", message: "go on" })
     const { jobs } = await call("agents_status", { ids: ["a"] })
     expect(jobs).toMatchObject([{ run: 2, batch: a }])
+  })
+
+  it("looks up what it needs while the owner's earlier jobs are looked for, and starts nothing before these are known", async () => {
+    const found = gate<void>()
+    const asked: string[] = []
+    const { call, host } = testServices({
+      async children() {
+        await found.passed
+        return ok({ sessions: [] })
+      },
+      async agents() {
+        asked.push("agents")
+        return okAgents(agentOf("general"))
+      },
+    })
+    const starting = call("agents_start", { tasks: [task("a")] })
+    await until(() => asked.length === 1)
+    await settled()
+    expect(host.prompts).toEqual([])
+    found.open()
+    expect((await starting).jobs).toMatchObject([{ id: "a" }])
   })
 
   it("waits for the last session, though others are there", async () => {

@@ -256,9 +256,9 @@ describe("agents_wait", () => {
 
   it("hands over nothing of jobs that are gone with their owner", async () => {
     const turn = new AbortController()
-    const { call, host, troupe } = await running("a")
+    const { call, troupe } = await running("a")
     const waiting = call("agents_wait", {}, { abort: turn.signal })
-    await until(() => host.shown.length === 1)
+    await settled()
     troupe.forgetOwner("owner")
     turn.abort()
     expect(await waiting).toMatchObject({ output: "", jobs: [] })

@@ -44,6 +44,30 @@ describe("A throttle", () => {
     expect(passed).toEqual(["a", "b"])
   })
 
+  it("that is late has the first call wait as well, and passes on the latest of an interval", () => {
+    const passed: string[] = []
+    const throttled = throttle<string>(100, (value) => void passed.push(value), { isLate: true })
+    for (const value of ["a", "b"]) throttled.call(value)
+    vi.advanceTimersByTime(99)
+    expect(passed).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(passed).toEqual(["b"])
+    vi.advanceTimersByTime(100)
+    throttled.call("c")
+    expect(passed).toEqual(["b"])
+    vi.advanceTimersByTime(100)
+    expect(passed).toEqual(["b", "c"])
+  })
+
+  it("that is late passes nothing on once it is cancelled", () => {
+    const passed: string[] = []
+    const throttled = throttle<string>(100, (value) => void passed.push(value), { isLate: true })
+    throttled.call("a")
+    throttled.cancel()
+    vi.advanceTimersByTime(1_000)
+    expect(passed).toEqual([])
+  })
+
   it("drops what waits when cancelled, and is open at once", () => {
     const { passed, throttled } = started()
     throttled.call("a")

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Api } from "../../../src/terminal/opencode/api-of-1.ts"
 import { jobsOf } from "../../../src/terminal/opencode/jobs-of-1.ts"
+import type { Place } from "../../../src/terminal/opencode/requests-of-1.ts"
 import { shownJob } from "../support/shown-job.ts"
 import { storedJob } from "../support/stored-job.ts"
 
@@ -12,7 +13,7 @@ const metadataOf = (id: string) => ({ troupe: storedJob(id) })
 
 /** What a terminal of 1.18 hands over, as far as jobs are read from it; `say` is one of its events. */
 function opencode(status: Status = { type: "busy" }) {
-  const hearers: [string, (event: { properties: object }) => void][] = []
+  const hearers: [string, (event: { properties: object }, from?: Place) => void][] = []
   const children = vi.fn<Api["client"]["session"]["children"]>(async () => ({
     data: [{ id: session, parentID: owner, metadata: metadataOf("auth") }],
   }))
@@ -34,6 +35,7 @@ function opencode(status: Status = { type: "busy" }) {
       question: { list: async () => ({ data: [] }), reply: unexpected, reject: unexpected },
     },
     state: {
+      path: { directory: "/project" },
       session: {
         get: () => undefined,
         status: () => status,
@@ -46,8 +48,8 @@ function opencode(status: Status = { type: "busy" }) {
       },
     },
   })
-  const say = (type: string, properties: object) => {
-    for (const [each, hear] of hearers) if (each === type) hear({ properties })
+  const say = (type: string, properties: object, from = { directory: "/project" }) => {
+    for (const [each, hear] of hearers) if (each === type) hear({ properties }, from)
   }
   return { children, list, messages, publish, ids, log, permissions, reply, jobs, say }
 }
@@ -138,7 +140,7 @@ describe("What the server part of 1.18 says, as it is not stored", () => {
   })
 })
 
-describe("A job that works in another directory, of which the terminal hears nothing", () => {
+describe("A job that works in another directory", () => {
   const directory = "/data/worktrees/auth"
   const asked = { id: "p1", sessionID: session, permission: "bash", patterns: ["ls"] }
 
@@ -155,6 +157,7 @@ describe("A job that works in another directory, of which the terminal hears not
   it.each([
     ["blocked", "created"],
     ["working", "prompting"],
+    ["retrying", "prompting"],
     ["stopping", "prompting"],
   ])("is %s once the server part says so", async (phase, state) => {
     const { shown } = await told({ [session]: { phase, directory } })
@@ -168,6 +171,38 @@ describe("A job that works in another directory, of which the terminal hears not
     const troupe = { ...stored, record: { ...stored.record, check } }
     children.mockResolvedValueOnce({ data: [{ id: session, parentID: owner, metadata: { troupe } }] })
     expect(await shown()).toMatchObject({ phase: "checking", check: { command: "npm test", rounds: 1 } })
+  })
+
+  it("is heard to ask, and is answered where it asks", async () => {
+    const { say, shown, reply, jobs } = await told({ [session]: { phase: "working", directory } })
+    say("permission.asked", asked, { directory })
+    const job = (await shown()) ?? expect.fail()
+    const request = (await jobs.request(job, job.asks?.[0] ?? expect.fail())) ?? expect.fail()
+    await jobs.answer(request, { kind: "decision", decision: "once" })
+    expect(reply).toHaveBeenCalledWith({ requestID: "p1", directory, reply: "once" })
+  })
+
+  it("is among the jobs of its owner's directory, and of no other", async () => {
+    const { list, jobs, permissions, say } = opencode()
+    const away = { id: session, parentID: owner, directory, metadata: metadataOf("auth") }
+    const child = {
+      id: "ses_other",
+      parentID: "ses_foreign",
+      directory: "/project",
+      metadata: metadataOf("no"),
+    }
+    list.mockImplementation(async ({ scope }) => ({
+      data: [
+        { id: owner, directory: "/project" },
+        { id: "ses_foreign", directory: "/other" },
+        child,
+        ...(scope === "project" ? [away] : []),
+      ],
+    }))
+    expect((await jobs.all()).jobs.map(({ id }) => id)).toEqual(["auth"])
+    permissions.mockResolvedValue({ data: [] })
+    say("permission.asked", asked, { directory })
+    expect((await jobs.waiting()).map(({ id }) => id)).toEqual(["auth"])
   })
 
   it("asks what is asked there, and is answered there, until the server part says that it no longer asks", async () => {

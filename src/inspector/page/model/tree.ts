@@ -55,12 +55,11 @@ export function sumsOf(jobs: readonly JobView[]): Sums {
     jobs: jobs.filter(isCounted).length,
     states: countByState(jobs),
     isLive: jobs.some(isLive),
-    again: 0,
+    again: meantBy(jobs.filter(canRunAgain)).length,
     tokens: 0,
     cost: 0,
   }
   for (const job of jobs) {
-    if (canRunAgain(job)) sums.again++
     sums.tokens += tokensOf(job)
     sums.cost += job.usage.cost
   }
@@ -75,6 +74,22 @@ export const liveIn = ({ states }: Sums) => states.created + states.prompting
  */
 export const canRunAgain = ({ state, session, error }: Pick<JobView, "state" | "session" | "error">) =>
   (state === "failed" || state === "timedOut") && session !== "" && error?.kind !== "dependency"
+
+/**
+ * Those that a person means by "all": a group is done with the jobs that it stands for, and counts where it has none
+ * yet.
+ */
+export function meantBy(jobs: readonly JobView[]): readonly JobView[] {
+  const counted = jobs.filter(isCounted)
+  return counted.length > 0 ? counted : jobs
+}
+
+/** `3 jobs` */
+export function meantWords(jobs: readonly JobView[]): string {
+  const meant = meantBy(jobs)
+  const noun = jobs.some(isCounted) ? "job" : "group"
+  return `${meant.length} ${noun}${meant.length === 1 ? "" : "s"}`
+}
 
 type Groups = ReadonlyMap<string, readonly JobView[]>
 

@@ -3,7 +3,7 @@ import type { JobView } from "../../feed/job-view.ts"
 import { cancelAll, sendTo } from "../model/api.ts"
 import { allJobs, isReadOnly } from "../model/jobs.ts"
 import type { BatchRow, OwnerRow } from "../model/list.ts"
-import { canRunAgain } from "../model/tree.ts"
+import { canRunAgain, meantBy, meantWords } from "../model/tree.ts"
 import { addressOf, isLive } from "../model/words.ts"
 import { Confirm } from "./confirm.tsx"
 
@@ -50,10 +50,10 @@ export function OwnerDialog() {
   if (what === "cancel") {
     return (
       <Confirm
-        title={`Cancel ${jobWords(jobs.length)}?`}
+        title={`Cancel ${meantWords(jobs)}?`}
         text={`Aborts all jobs ${whose} that have not ended, whether the search shows them or not, and what they have started. What they have written is kept.`}
         field="Reason"
-        confirm={`Cancel ${jobWords(jobs.length)}`}
+        confirm={`Cancel ${meantWords(jobs)}`}
         isDanger
         isOptional
         onConfirm={(reason) => cancelAll(owner, batch, reason)}
@@ -63,10 +63,10 @@ export function OwnerDialog() {
   }
   return (
     <Confirm
-      title={`Run ${jobWords(jobs.length)} again?`}
+      title={`Run ${meantWords(jobs)} again?`}
       text={`Each job ${whose} that failed or timed out gets this follow-up: a new run in the same child session, which knows what it has done. Those that failed for want of one of them go on by themselves once it is done.`}
       field="Message"
-      confirm={`Run ${jobWords(jobs.length)} again`}
+      confirm={`Run ${meantWords(jobs)} again`}
       suggestion="Your last run did not end well. Look at what you have done, and finish what you were asked to do."
       onConfirm={(message) => sendToAll(jobs, message)}
       onClose={close}
@@ -85,7 +85,7 @@ async function sendToAll(jobs: readonly JobView[], message: string): Promise<voi
     })
   if (refused.length === 0) return
   if (asked.value) asked.value = { ...asked.value, jobs: refused }
-  throw new Error(`${jobs.length - refused.length} of ${jobs.length} run again. ${why.join("; ")}`)
+  const meant = meantBy(jobs)
+  const left = meant.filter((job) => !refused.includes(job))
+  throw new Error(`${left.length} of ${meantWords(jobs)} run again. ${why.join("; ")}`)
 }
-
-const jobWords = (count: number) => `${count} ${count === 1 ? "job" : "jobs"}`

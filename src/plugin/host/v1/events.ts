@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { typeOf } from "../event-type.ts"
 import type { HostEvent } from "../port.ts"
 import { decodeUsage, OUR_KEY } from "./decode.ts"
 
@@ -11,9 +12,9 @@ export function decodeEvent(
   event: object,
   onUnknown: (type: string) => void = () => {},
 ): HostEvent | undefined {
-  const type = "type" in event && typeof event.type === "string" ? event.type : undefined
-  const decode = type === undefined ? undefined : decoders.get(type)
-  if (type === undefined || !decode) return undefined
+  const type = typeOf(event)
+  const decode = typeof type === "string" ? decoders.get(type) : undefined
+  if (typeof type !== "string" || !decode) return undefined
   const decoded = decode("properties" in event ? event.properties : undefined)
   if (decoded !== "unknown") return decoded
   onUnknown(type)

@@ -6,9 +6,10 @@ import {
   type TerminalNews,
   type TerminalService,
 } from "../../../terminal/contract.ts"
+import { typeOf } from "../event-type.ts"
 
+const eventType = "tui.command.execute"
 const Event = z.object({
-  type: z.literal("tui.command.execute"),
   properties: z.object({ command: z.string().startsWith(commandPrefix) }),
 })
 const Command: z.ZodType<TerminalCommand> = z.discriminatedUnion("act", [
@@ -20,7 +21,7 @@ const Command: z.ZodType<TerminalCommand> = z.discriminatedUnion("act", [
 
 /** What the terminal asks for in this event, if it does. */
 export function commandIn(event: object): TerminalCommand | undefined {
-  const { data } = Event.safeParse(event)
+  const data = typeOf(event) === eventType ? Event.safeParse(event).data : undefined
   if (!data) return undefined
   try {
     return Command.safeParse(JSON.parse(data.properties.command.slice(commandPrefix.length))).data

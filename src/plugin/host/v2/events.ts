@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { typeOf } from "../event-type.ts"
 import type { HostEvent } from "../port.ts"
 import { decodeUsage, Model, nameOf, OUR_KEY, permissionAsk, subagentTool, Tokens } from "./decode.ts"
 
@@ -10,11 +11,11 @@ import { decodeUsage, Model, nameOf, OUR_KEY, permissionAsk, subagentTool, Token
 export function eventDecoder(onUnknown: (type: string) => void = () => {}): (event: unknown) => HostEvent[] {
   const tools = new Map<string, string>()
   return (given) => {
-    const read = Event.safeParse(given)
-    if (!read.success) return []
-    const decode = decoders.get(read.data.type)
-    const event = decode?.(read.data.data)
-    if (decode && !event) onUnknown(read.data.type)
+    const type = typeOf(given)
+    const decode = typeof type === "string" ? decoders.get(type) : undefined
+    if (typeof type !== "string" || !decode) return []
+    const event = decode(Event.safeParse(given).data?.data)
+    if (!event) onUnknown(type)
     if (!event || event === "of no session") return []
     if (event.type === "tool.pending") tools.set(keyOf(event), event.tool)
     // An interrupt ends the turn as well.
@@ -30,7 +31,7 @@ export function eventDecoder(onUnknown: (type: string) => void = () => {}): (eve
 /** Two sessions may have calls with the same id. */
 const keyOf = ({ session, call }: { session: string; call: string }) => `${session}/${call}`
 
-const Event = z.object({ type: z.string(), data: z.unknown() })
+const Event = z.object({ data: z.unknown() })
 
 /** Nothing where the data are not as expected. */
 type Decoder = (data: unknown) => HostEvent | "of no session" | undefined

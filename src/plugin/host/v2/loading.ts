@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { shared } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
+import { typeOf } from "../event-type.ts"
 
 /** opencode loads a location in 0.1 to 1 s. One that does not tell when it has is taken for loaded. Milliseconds. */
 const loadTimeout = 8_000
@@ -33,10 +34,11 @@ export class Loading {
 
   /** Takes every event as opencode tells it. The last of a load is of the plugins; each location has its own. */
   hear(event: unknown): void {
-    const { type, location } = OfLocation.safeParse(event).data ?? {}
-    if (location?.directory !== this.#directory) return
+    const type = typeOf(event)
+    if (type !== "plugin.updated" && type !== "agent.updated") return
+    if (directoryIn(event) !== this.#directory) return
     if (type === "plugin.updated") this.#end()
-    if (type === "agent.updated") for (const tell of this.#listeners) tell()
+    else for (const tell of this.#listeners) tell()
   }
 }
 
@@ -48,13 +50,16 @@ const locations = shared("loaded locations of opencode 2, 1", () => ({
 
 /** Takes every event as opencode tells it. */
 export function hearLocations(event: unknown): void {
+  const type = typeOf(event)
+  if (type !== "plugin.updated" && type !== "location.shutdown") return
+  const directory = directoryIn(event)
+  if (directory === undefined) return
   const { loaded, waiting } = locations
-  const ended = Ended.safeParse(event).data?.location.directory
-  if (ended !== undefined) loaded.delete(ended)
-  const { type, location } = OfLocation.safeParse(event).data ?? {}
-  if (type !== "plugin.updated" || location === undefined) return
-  loaded.add(location.directory)
-  for (const look of waiting) look()
+  if (type === "location.shutdown") loaded.delete(directory)
+  else {
+    loaded.add(directory)
+    for (const look of waiting) look()
+  }
 }
 
 /** Resolves once opencode has loaded this location, which it is known to do. */
@@ -69,12 +74,6 @@ export async function untilLoaded(directory: string): Promise<void> {
   await within(loadTimeout, isLoaded, () => undefined).finally(() => waiting.delete(look))
 }
 
-const Ended = z.object({
-  type: z.literal("location.shutdown"),
-  location: z.object({ directory: z.string() }),
-})
+const OfLocation = z.object({ location: z.object({ directory: z.string() }) })
 
-const OfLocation = z.object({
-  type: z.enum(["plugin.updated", "agent.updated"]),
-  location: z.object({ directory: z.string() }),
-})
+const directoryIn = (event: unknown) => OfLocation.safeParse(event).data?.location.directory

@@ -4,6 +4,7 @@ import { type Input, permissionParts } from "../../../shown/permission-parts.ts"
 import type { Request } from "../../../shown/requests.ts"
 import { shared } from "../../util/process-wide.ts"
 import { within } from "../../util/within.ts"
+import { typeOf } from "../event-type.ts"
 
 const Permissions = z.array(
   z.object({
@@ -52,11 +53,8 @@ export function inputIn(
   return call?.state?.input ?? "unreadable"
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
-
 const Text = z.string().optional()
 const Created = z.object({
-  type: z.literal("form.created"),
   data: z.object({
     form: z.object({
       id: z.string(),
@@ -85,7 +83,7 @@ export class Forms {
 
   /** Every event of opencode comes by here. */
   hearUndecoded(event: unknown): void {
-    if (!isObject(event) || !("type" in event) || event.type !== "form.created") return
+    if (typeOf(event) !== "form.created") return
     const created = Created.safeParse(event)
     if (!created.success) return
     const { sessionID: session, ...form } = created.data.data.form

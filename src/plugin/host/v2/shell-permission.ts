@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { join } from "node:path"
 import { wordsOf } from "../../util/error-words.ts"
+import { isUnclear, shellCall } from "../commands.ts"
 import { leadsOutside, moves } from "../folders.ts"
 import type { StartPermission } from "../port.ts"
 import type { Context } from "./api.ts"
@@ -31,7 +32,9 @@ export async function askToRun(
     const moved = await ask(`cd ${quoted(folder)}`)
     if (moved.type !== "granted") return moved
   }
-  return ask(command)
+  // opencode reads it as bash would, and a check is run by another shell.
+  const read = isUnclear(command) ? await ask(shellCall(command)) : undefined
+  return read && read.type !== "granted" ? read : ask(command)
 }
 
 async function askThrough(

@@ -2,14 +2,13 @@ import type { HostAgent, HostModel, Result, ToolCall } from "../../host/port.ts"
 import type { Owner } from "../../owners/lineage.ts"
 import type { Services } from "../services.ts"
 
-/** What tasks may name. Without `models`, neither a task nor an option names one. */
+/** What tasks may name. Without `models`, neither a task nor an option names one, and nobody needs to know prices. */
 export type Catalog = { agents: HostAgent[]; models: HostModel[] | undefined }
 
 export async function lookUp(
   { host, options }: Services,
   tasks: unknown[],
   call: ToolCall,
-  needsPrices: boolean,
 ): Promise<{ catalog: Catalog; owner: Owner }> {
   const namesModel =
     Object.keys(options.fallback).length > 0 ||
@@ -18,7 +17,7 @@ export async function lookUp(
     host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel || needsPrices ? host.models(call.place.session) : undefined,
+    namesModel ? host.models(call.place.session) : undefined,
   ])
   const known = answered(agents)
   return {
@@ -29,6 +28,15 @@ export async function lookUp(
       ...answered(model),
     },
   }
+}
+
+/** The same, with all models and their prices. */
+export async function withPrices(
+  { host }: Pick<Services, "host">,
+  { agents, models }: Catalog,
+  { place }: ToolCall,
+): Promise<Catalog> {
+  return { agents, models: models ?? answered(await host.models(place.session)) }
 }
 
 function answered<T>(result: Result<T>): T {

@@ -1,8 +1,8 @@
 import type { ToolCall } from "../../host/port.ts"
 import { readArguments, StartArguments, UncheckedTasks } from "../arguments.ts"
-import { type Services, settled, treeKnown } from "../services.ts"
+import { jobsKnown, type Services, settled, treeKnown } from "../services.ts"
 import { askPermission } from "./agents.ts"
-import { lookUp } from "./catalog.ts"
+import { lookUp, withPrices } from "./catalog.ts"
 import { askForChecks } from "./checks.ts"
 import { refuseUnmeetable } from "./graph.ts"
 import { refuseTaken } from "./ids.ts"
@@ -17,23 +17,27 @@ import { checked } from "./tasks.ts"
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
 export async function makeJobs(services: Services, given: unknown, call: ToolCall): Promise<Made> {
   const { tasks, budget, wait = false } = readArguments(UncheckedTasks, given, StartArguments)
+  const { session } = call.place
+  const depth = await mayStart(services, session)
+  // Beside each other: all the children wait for both.
+  const [found] = await Promise.all([lookUp(services, tasks, call), jobsKnown(services, session)])
   refuseSpent(services, call)
-  const depth = await mayStart(services, call.place.session)
-  if (services.budgets.isLimited(call.place.session)) await treeKnown(services, call.place.session)
-  const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(call.place.session)
-  const { catalog, owner } = await lookUp(services, tasks, call, isCostLimited)
+  if (services.budgets.isLimited(session)) await treeKnown(services, session)
+  const isCostLimited = budget?.cost !== undefined || services.budgets.limitsCost(session)
+  const { owner } = found
+  const catalog = isCostLimited ? await withPrices(services, found.catalog, call) : found.catalog
   for (const problem of wrongFallbacks(services.options.fallback, catalog.models))
     services.host.problems.add(problem)
 
   const items: Item[] = []
   for (const [index, task] of tasks.entries()) items.push(await checked(catalog, owner, call, task, index))
   // What cannot start needs nobody's permission; asking for it may also make a session.
-  const free = refuseHopeless(services, call.place.session, items)
+  const free = refuseHopeless(services, session, items)
   const permitted = await askPermission(await askForChecks(free, call), catalog, owner, call)
   if (call.signal.aborted) throw new Error("The call was interrupted; nothing was started.")
   // From here to the start nothing waits: an id that is found free again now is free when the job starts.
   refuseSpent(services, call)
-  const ready = refuseHopeless(services, call.place.session, permitted)
+  const ready = refuseHopeless(services, session, permitted)
   const outcomes = startAll(services, catalog, owner, ready, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })

@@ -64,6 +64,14 @@ describe("The permission to run a command, on opencode 2", () => {
     expect(shell.calls[0]?.given.workdir).toMatch(/^\/project\/app\/\.opencode-troupe-[\w-]+$/)
   })
 
+  it("is asked for the shell itself as well, where not all shells read the command as opencode does", async () => {
+    const shell = shellOf(missesFolder)
+    expect(await asking(shell.list).ask("echo a &>b touch c")).toEqual({ type: "granted" })
+    expect(shell.commands()).toEqual(["sh -c 'echo a &>b touch c'", "echo a &>b touch c"])
+    const careful = shellOf((given) => (given.command.startsWith("sh") ? declined() : missesFolder(given)))
+    expect(await asking(careful.list).ask("echo a &>b touch c")).toMatchObject({ type: "rejected" })
+  })
+
   it("is not known where the tool ends without having missed the folder: it may have run", async () => {
     const execute = async () => {}
     const { ask } = asking(async () => [{ id: "shell", execute }])

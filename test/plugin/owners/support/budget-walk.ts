@@ -28,7 +28,6 @@ const seen = (
   type: "job.seen",
   run: { owner: "owner", id, run },
   stands,
-  session: `ses_${id}`,
   spent: { tokens: 0, cost: 0, ...spent },
 })
 
@@ -44,8 +43,6 @@ const happenings = {
   "b is started": seen("b", "unasked"),
   "b uses some": seen("b", "asked", { tokens: 40 }),
   "b ends": seen("b", "ended", { tokens: 40 }),
-  "a subagent uses some": { type: "session.spent", session: "ses_task", spent: { tokens: 30, cost: 0 } },
-  "a subagent uses all": { type: "session.spent", session: "ses_task", spent: { tokens: 100, cost: 0 } },
   "the moment is over": { type: "xstate.after.lastAnswer.budget.closing" },
 } satisfies Record<string, WalkEvent>
 
