@@ -115,10 +115,8 @@ describe("The list of worktrees", () => {
     folder  <folder 3>
 
 <site>
-  site                      just now   10 kB  cannot be looked at: there is no
-                                              git repository (git status: fatal:
-                                              not a git repository:
-                                              '<site>/.git/worktrees/89abcdef-site')
+  site                      just now   10 kB  cannot be looked at: its
+                                              repository <site>/.git is gone
     branch  troupe/89abcdef/site
     owner   ses_0123456789abcdef
     folder  <folder 4>
