@@ -116,7 +116,9 @@ describe("The list of worktrees", () => {
 
 <site>
   site                      just now   10 kB  cannot be looked at: its
-                                              repository <site>/.git is gone
+                                              repository
+                                              <site>/.git
+                                              is gone
     branch  troupe/89abcdef/site
     owner   ses_0123456789abcdef
     folder  <folder 4>
