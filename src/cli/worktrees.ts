@@ -18,8 +18,9 @@ in it.
   --version        print the version
 
 A worktree holds something if it has commits, changes or new files of its own,
-even if they were applied to the project. It is in use while a process is in its
-folder, which Linux alone tells, or while the opencode runs whose job it is.
+ignored ones too, even if they were applied to the project. It is in use while a
+process is in its folder, which Linux alone tells, or while the opencode runs
+whose job it is.
 
 Exit code: 0; 1 if something could not be listed, removed or discarded, or was
 not to be; 2 for invalid arguments.

@@ -115,10 +115,10 @@ describe("The list of worktrees", () => {
     folder  <folder 3>
 
 <site>
-  site                      just now   10 kB  cannot be looked at: there is no
-                                              git repository (git status: fatal:
-                                              not a git repository:
-                                              '<site>/.git/worktrees/89abcdef-site')
+  site                      just now   10 kB  cannot be looked at: its
+                                              repository
+                                              <site>/.git
+                                              is gone
     branch  troupe/89abcdef/site
     owner   ses_0123456789abcdef
     folder  <folder 4>
@@ -183,7 +183,14 @@ stays until it is discarded: --discard BRANCH.
           processes: [],
           state: {
             type: "holding",
-            holdings: { commit: base, commits: 0, files: 0, uncommitted: ["ü.txt"], repositories: [] },
+            holdings: {
+              commit: base,
+              commits: 0,
+              files: 0,
+              uncommitted: ["ü.txt"],
+              repositories: [],
+              ignored: [],
+            },
           },
         },
       ],
@@ -311,6 +318,8 @@ describe("Discarding one", () => {
     const commit = repo.git("rev-parse", job.branch)
     writeAll(job.directory, { "c.txt": "c\n" })
     repo.gitIn(job.directory, "init", "--quiet", "inner")
+    repo.write({ ".git/info/exclude": "/out/\n" })
+    writeAll(job.directory, { "out/report.md": "hours of work\n" })
     return { ...job, commit, repo, ada }
   }
 
@@ -329,6 +338,8 @@ This would be lost:
     c.txt
   1 repository:
     inner
+  1 ignored file or folder:
+    out/
 
 Discarded.
 For some weeks this brings its commits back:
@@ -367,7 +378,14 @@ For some weeks this brings its commits back:
         branch,
         directory,
         project: repo.path,
-        loss: { commit, commits: 1, files: 2, uncommitted: ["c.txt"], repositories: ["inner"] },
+        loss: {
+          commit,
+          commits: 1,
+          files: 2,
+          uncommitted: ["c.txt"],
+          repositories: ["inner"],
+          ignored: ["out/"],
+        },
       },
     })
   })

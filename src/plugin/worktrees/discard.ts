@@ -4,8 +4,9 @@ import { isThere, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { type Holdings, holdingsOf } from "./holdings.ts"
 import { namesIn, shownName } from "./names.ts"
-import { type Made, madeNote } from "./note.ts"
+import type { Made } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 export type Discard = {
   branch: string
@@ -32,7 +33,7 @@ export async function prepareDiscard(
   { root, owner }: { root: string; owner: string },
   call: Call = {},
 ): Promise<Discard> {
-  const made = await madeNote(root, ["made", "moving"])
+  const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
   if (made.owner !== owner) throw notOurs(root)
   await requireOwn(git, made, call)
   const loss = await holdingsOf(git, made, call)

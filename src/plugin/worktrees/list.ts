@@ -3,10 +3,11 @@ import { join } from "node:path"
 import { eachLimited } from "../util/each-limited.ts"
 import { codeOf, fileFailure } from "./errors.ts"
 import { isThere } from "./folder.ts"
-import type { Git } from "./git.ts"
+import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
-import { isAlive, processesIn } from "./inhabitants.ts"
-import { madeNote, type Note, readNote } from "./note.ts"
+import { lives, processesIn } from "./inhabitants.ts"
+import { type Note, readNote } from "./note.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 /** `unreadable`: git cannot say what it holds, for example because the repository is gone. */
 export type WorktreeState =
@@ -44,7 +45,7 @@ export type List = {
 const together = 4
 
 /** @param folder with its real path */
-export async function listWorktrees(git: Git, folder: string): Promise<List> {
+export async function listWorktrees(git: Git, folder: string, call: Call = {}): Promise<List> {
   const roots: string[] = []
   const unknown: string[] = []
   for (const repository of await namesOf(folder)) {
@@ -58,23 +59,31 @@ export async function listWorktrees(git: Git, folder: string): Promise<List> {
   const processes = await processesIn(roots)
   const found = await eachLimited(roots, together, async (root) => {
     const note = await readNote(root)
-    return note ? [await lookAt(git, root, note, processes.get(root) ?? [])] : []
+    return note ? [await lookAt(git, root, note, { processes: processes.get(root) ?? [], call })] : []
   })
   return { worktrees: found.flat().sort((a, b) => a.madeAt - b.madeAt), unknown }
 }
 
-async function lookAt(git: Git, root: string, note: Note, processes: number[]): Promise<Listed> {
+async function lookAt(
+  git: Git,
+  root: string,
+  note: Note,
+  { processes, call }: { processes: number[]; call: Call },
+): Promise<Listed> {
   const { owner, job, project, branch, base, madeAt, pid } = note
   const bytes = await sizeOf(root)
   const about = { directory: root, owner, job, project, branch, base, madeAt, bytes, processes }
-  return { ...about, state: await stateOf(git, root, note), ...(isAlive(pid) && { maker: pid }) }
+  return { ...about, state: await stateOf(git, root, note, call), ...((await lives(note)) && { maker: pid }) }
 }
 
-async function stateOf(git: Git, root: string, note: Note): Promise<WorktreeState> {
+async function stateOf(git: Git, root: string, note: Note, call: Call): Promise<WorktreeState> {
   if (note.state !== "made") return { type: "halfMade" }
   try {
     await isThere(root)
-    const holdings = await holdingsOf(git, await madeNote(root))
+    const holdings = await holdingsOf(git, await knownWorktree(git, root, call), {
+      limitMs: lookLimitMs,
+      ...call,
+    })
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }
   } catch (error) {
     return { type: "unreadable", why: fileFailure(error).what }

@@ -1,12 +1,13 @@
 import { tipOf } from "./branch.ts"
 import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
-import type { Git } from "./git.ts"
+import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { holdingsOf, inWords, isClean } from "./holdings.ts"
-import { isAlive } from "./inhabitants.ts"
+import { lives } from "./inhabitants.ts"
 import { type Listed, listWorktrees } from "./list.ts"
-import { madeNote, readNote } from "./note.ts"
+import { readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 export type Tidied = {
   removed: Listed[]
@@ -25,11 +26,16 @@ export type IsUsed = (worktree: Listed) => boolean | Promise<boolean>
  * counts as used.
  * @param folder with its real path
  */
-export async function tidyWorktrees(git: Git, folder: string, isUsed?: IsUsed): Promise<Tidied> {
+export async function tidyWorktrees(
+  git: Git,
+  folder: string,
+  isUsed?: IsUsed,
+  call: Call = {},
+): Promise<Tidied> {
   const tidied: Tidied = { removed: [], kept: [], failed: [] }
-  for (const worktree of (await listWorktrees(git, folder)).worktrees) {
+  for (const worktree of (await listWorktrees(git, folder, call)).worktrees) {
     try {
-      const why = (await reasonToKeep(worktree, isUsed)) ?? (await remove(git, worktree))
+      const why = (await reasonToKeep(worktree, isUsed)) ?? (await remove(git, worktree, call))
       if (why === undefined) tidied.removed.push(worktree)
       else tidied.kept.push({ worktree, why })
     } catch (error) {
@@ -52,18 +58,19 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
 }
 
 /** Looks once more: time has passed. @returns why it stays */
-async function remove(git: Git, { directory, base, maker }: Listed): Promise<string | undefined> {
+async function remove(git: Git, { directory, base, maker }: Listed, call: Call): Promise<string | undefined> {
   const note = await readNote(directory)
-  if (note && note.pid !== maker && isAlive(note.pid)) return `process ${note.pid} has just begun to use it`
+  if (note && note.pid !== maker && (await lives(note))) return `process ${note.pid} has just begun to use it`
   if (note && note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.
     const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base
     await removeWorktree(git, directory, note, tip)
     return undefined
   }
-  const made = await madeNote(directory)
+  const made = await knownWorktree(git, directory, call)
   await requireOwn(git, made)
-  if (!isClean(await holdingsOf(git, made))) return "somebody has worked in it just now"
+  if (!isClean(await holdingsOf(git, made, { limitMs: lookLimitMs, ...call })))
+    return "somebody has worked in it just now"
   await removeWorktree(git, directory, made, made.base)
   return undefined
 }
