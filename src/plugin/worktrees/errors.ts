@@ -18,6 +18,7 @@ export type WorktreeProblem =
   | "timeout"
   | "interrupted"
   | "changed"
+  | "configuration"
   | "notOurs"
   | "gone"
   | "failed"
