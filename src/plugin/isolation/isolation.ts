@@ -79,8 +79,7 @@ export class Isolation {
    * @throws WorktreeError that names the files
    */
   async assureLoadable({ directory }: Worktree, signal?: AbortSignal): Promise<void> {
-    if (!this.#host.hasLoaded(directory))
-      await this.#worktrees.assureConfiguration(directory, {}, { signal })
+    if (!this.#host.hasLoaded(directory)) await this.#worktrees.assureConfiguration(directory, {}, { signal })
   }
 
   /**

@@ -13,7 +13,8 @@ const folder = ".opencode"
 const read = [folder, "opencode.json", "opencode.jsonc"]
 
 /** Text for models, and plans of agents, which opencode neither runs nor obeys. */
-const text = /(?:^|\/)\.opencode\/(?:(?:plans?|skills?)\/|\.gitignore$)|(?:^|\/)(?:AGENTS|CLAUDE|CONTEXT)\.md$/
+const text =
+  /(?:^|\/)\.opencode\/(?:(?:plans?|skills?)\/|\.gitignore$)|(?:^|\/)(?:AGENTS|CLAUDE|CONTEXT)\.md$/
 
 /**
  * What opencode 1.18 installs in each `.opencode` as it loads it, for the plugins there, and installs again where it is
@@ -127,7 +128,16 @@ async function changedOnDisk(git: Git, made: Made, places: readonly Name[], call
     await git(where, ["read-tree", originOf(made)], withIndex)
     // Where file names know no case, opencode finds a folder by any.
     const paths = places.map((place) => `:(top,icase,literal)${place === "." ? "" : place}`)
-    const differ = ["-c", "diff.autoRefreshIndex=true", "diff", "--no-renames", "--name-only", "-z", "--no-ext-diff", "--no-textconv"]
+    const differ = [
+      "-c",
+      "diff.autoRefreshIndex=true",
+      "diff",
+      "--no-renames",
+      "--name-only",
+      "-z",
+      "--no-ext-diff",
+      "--no-textconv",
+    ]
     const [changed, others] = await Promise.all([
       git(where, [...differ, "--", ...paths], withIndex),
       git(where, ["ls-files", "--others", "-z", "--", ...paths], withIndex),
