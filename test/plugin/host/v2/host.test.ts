@@ -491,7 +491,10 @@ describe("A directory that opencode must not load", () => {
     const context = contextDouble()
     context.made.push(sessionIn("/refused", "ses_child"))
     const done: string[] = []
-    context.agent.list = async () => (done.push("agents"), { data: [] })
+    context.agent.list = async () => {
+      done.push("agents")
+      return { data: [] }
+    }
     context.session.prompt = async () => void done.push("prompt")
     const host = createHost(context, undefined, refuse)
     const refused = { ok: false, error: { message: "it has a plugin" } }
