@@ -4,6 +4,7 @@ import { createHost } from "./host/v1/host.ts"
 import { type Instance, instances } from "./host/v1/instances.ts"
 import { pluginTools, withoutDialect } from "./host/v1/tools.ts"
 import { isRun, unattendedDecision } from "./host/v1/unattended.ts"
+import { createLoadGuard } from "./isolation/load-guard.ts"
 import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 
@@ -19,7 +20,8 @@ export async function server(input: PluginInput, given?: PluginOptions): Promise
 }
 
 function begin({ client, directory }: PluginInput, given: PluginOptions | undefined): Hooks {
-  const host = createHost(client, directory)
+  const unload = instances.load(directory)
+  const host = createHost(client, directory, createLoadGuard())
   let own: Product | undefined
   let leave = () => {}
 
@@ -95,6 +97,7 @@ function begin({ client, directory }: PluginInput, given: PluginOptions | undefi
       if (jobs !== undefined) output.context.push(jobs)
     },
     async dispose() {
+      unload()
       leave()
       host.stop()
       await own?.stop()

@@ -9,6 +9,7 @@ import { type Instance, type Location, locationOf } from "./host/v2/location.ts"
 import { completed, type Offered } from "./host/v2/offered.ts"
 import { Reader } from "./host/v2/reading.ts"
 import { addTools, answerCall, reloadMs } from "./host/v2/tools.ts"
+import { createLoadGuard } from "./isolation/load-guard.ts"
 import { createProduct, type Product } from "./product.ts"
 import { wordsOf } from "./util/error-words.ts"
 import { Problems } from "./util/problems.ts"
@@ -48,7 +49,7 @@ async function begin(offered: Offered, directory: string, location: Location): P
         "rest works; it may be too old or too new for opencode-troupe",
     )
   }
-  const host = createHost(context, problems)
+  const host = createHost(context, problems, createLoadGuard())
   const homes = createHomes(directory, host)
   const product = createProduct({
     host,

@@ -1,6 +1,6 @@
 import { inspectCommand } from "../inspector/discovery/command.ts"
 import { Ledger } from "../machines/ledger.ts"
-import type { JobRecord } from "../machines/record.ts"
+import type { JobError, JobRecord } from "../machines/record.ts"
 import { createTroupe } from "../machines/troupe.ts"
 import { oneLine, plainLines } from "../util/plain.ts"
 import { createChecks } from "./children/check/checks.ts"
@@ -223,6 +223,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     store,
     recover,
     checkFor,
+    refusalToLoad: (job) => refusalToLoad(isolation, job),
     hold: (owner, children) => holdToOwner(host, owner, children),
     finishBegun: (owner, messages) => deliveries.finishBegun(owner, messages),
     ...settings.owners,
@@ -365,6 +366,20 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
       ])
       holder.drop()
     },
+  }
+}
+
+/** What ends a job that an earlier process has left, where opencode must not load its worktree. */
+async function refusalToLoad(
+  isolation: Isolation,
+  { worktree }: Pick<JobRecord, "worktree">,
+): Promise<JobError | undefined> {
+  if (!worktree || !isolation.isThere(worktree)) return undefined
+  try {
+    await isolation.assureLoadable(worktree)
+    return undefined
+  } catch (error) {
+    return { kind: "isolation", message: wordsOf(error) }
   }
 }
 

@@ -84,6 +84,8 @@ export type Host = {
   agents(session: string): Promise<Result<HostAgent[]>>
   /** What sessions in this directory can be given, as its own configuration has it: opencode loads it for that. */
   offeredIn(directory: string): Promise<Result<Offer>>
+  /** Whether opencode has loaded this directory in this process, and reads its configuration no more, or as it changes. */
+  hasLoaded(directory: string): boolean
   /** Hears whenever `agents` may answer otherwise than before. Not there where they stay as opencode has begun with. */
   onAgentsChanged?: (listener: () => void) => void
   models(session: string): Promise<Result<HostModel[]>>
@@ -334,3 +336,9 @@ export type HostEvent = { session: string } & (
   | { type: "request.opened"; request: Ask }
   | { type: "request.closed"; request: string }
 )
+
+/**
+ * Rejects, in words, where opencode must not load a directory: a job has put there what opencode would run. To be asked
+ * of each directory that is not loaded yet, before anything has opencode load it.
+ */
+export type LoadGuard = (directory: string) => Promise<unknown>

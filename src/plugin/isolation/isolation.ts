@@ -19,7 +19,7 @@ type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
 type EndedJob = Job & Pick<JobRecord, "state" | "check" | "error">
 
 export type IsolationOptions = {
-  host: Pick<Host, "session">
+  host: Pick<Host, "session" | "hasLoaded">
   records: { of(owner: string): readonly EndedJob[] }
   /** Default: those of this user, in the folder where they are kept. */
   worktrees?: Worktrees | undefined
@@ -62,12 +62,25 @@ export class Isolation {
     if (!worktree) throw new Error("it has no worktree of its own: start it as a new job")
     // An earlier process may have made it, which nobody would take for somebody in it.
     await this.#worktrees.enter(worktree.directory)
+    await this.assureLoadable(worktree, signal)
     if (typeof isolation !== "object") return worktree
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
     if (!other?.worktree)
       throw new Error(`${isolation.from} has no worktree to start from: start it with isolation`)
-    const { commit } = await this.endOf(other, signal)
-    return { ...worktree, ...(await this.#worktrees.startFrom(worktree.directory, commit, { signal })) }
+    const { commit, directory } = await this.endOf(other, signal)
+    const of = { job: other.id, commit }
+    // opencode may see these files as soon as they are there.
+    const origin = await this.#worktrees.assureConfiguration(directory, of, { signal })
+    const started = await this.#worktrees.startFrom(worktree.directory, commit, { signal, origin })
+    return { ...worktree, ...started }
+  }
+
+  /**
+   * Before opencode loads a child's directory, which it has not in this process: it would run what a job has put there.
+   * @throws WorktreeError that names the files
+   */
+  async assureLoadable({ directory }: Worktree, signal?: AbortSignal): Promise<void> {
+    if (!this.#host.hasLoaded(directory)) await this.#worktrees.assureConfiguration(directory, {}, { signal })
   }
 
   /**

@@ -227,7 +227,13 @@ function withText(record: JobRecord, messages: readonly HostMessage[], run: Aske
   return text.kind === "nothing" ? { ...record, text: "" } : record
 }
 
-function endedAs(child: HostSession, record: FoundRecord, error: JobError, endedAt: number): JobRecord {
+/** Its end for a reason of this process. */
+export function endedAs(
+  child: HostSession,
+  record: FoundRecord,
+  error: JobError,
+  endedAt: number,
+): JobRecord {
   return { ...adopted(child, record), state: stateFor(error), error, endedAt: endOf(record, endedAt) }
 }
 

@@ -1,6 +1,6 @@
 import type { JobInput } from "../../machines/events.ts"
 import { breachOf, endOf, standingOf } from "../../machines/needs.ts"
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobError, type JobRecord } from "../../machines/record.ts"
 import type { Troupe } from "../../machines/troupe.ts"
 import { parse } from "../../util/parse.ts"
 import type { Host, HostError, HostMessage, HostSession, Result } from "../host/port.ts"
@@ -11,7 +11,7 @@ import { within } from "../util/within.ts"
 import type { Checked } from "./checked.ts"
 import type { Claim } from "./claims.ts"
 import { type DeliveredRun, deliveredRuns } from "./delivery-mark.ts"
-import { type FoundJob, findingOf, isEnded, onePerJob, type StoredChild } from "./left-behind.ts"
+import { endedAs, type FoundJob, findingOf, isEnded, onePerJob, type StoredChild } from "./left-behind.ts"
 import type { JobStore } from "./store.ts"
 import { type Lease, StoredJob } from "./stored-job.ts"
 
@@ -37,6 +37,8 @@ export type RecoveryOptions = {
   recover: Options["recover"]
   /** What checks answers against a schema; where it cannot be had, none fits. */
   checkFor: (schema: NonNullable<StoredJob["schema"]>) => Promise<(answer: string) => Checked>
+  /** Why opencode must not load the worktree of a job, where it must not. */
+  refusalToLoad?: (job: Pick<JobRecord, "worktree">) => Promise<JobError | undefined>
   /** Holds children to what their owner may do now. One for which that fails is not gone on with. */
   hold: (owner: string, children: readonly HeldChild[]) => Promise<Result<unknown>[]>
   /**
@@ -112,6 +114,7 @@ export function createRecovery({
   store,
   recover,
   checkFor,
+  refusalToLoad = async () => undefined,
   hold,
   finishBegun,
   isHere = async () => true,
@@ -299,9 +302,12 @@ export function createRecovery({
   }
 
   async function bringBack(job: FoundJob): Promise<Outcome | Unfinished> {
-    const { child } = job
+    const { child, stored } = job
     let finding = findingOf({ ...job, recover, now: now() })
     if (finding.type === "unread") {
+      // To read it, opencode loads the directory.
+      const refusal = isEnded(stored.record) ? undefined : await refusalToLoad(stored.record)
+      if (refusal) return end(job, endedAs(child, stored.record, refusal, now()))
       const [messages, busy] = await Promise.all([host.messages(child.id), host.isBusy(child.id)])
       if (!messages.ok) return outcomeOf(child.id, messages.error)
       const isRunning = busy.ok && busy.value

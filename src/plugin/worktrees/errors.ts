@@ -19,6 +19,7 @@ export type WorktreeProblem =
   | "interrupted"
   | "changed"
   | "moved"
+  | "configuration"
   | "notOurs"
   | "gone"
   | "failed"

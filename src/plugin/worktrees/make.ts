@@ -1,13 +1,14 @@
 import { lstat, mkdir, realpath } from "node:fs/promises"
-import { join } from "node:path"
+import { isAbsolute, join, relative } from "node:path"
 import { branchOf, namePart, ownerPart, tipOf } from "./branch.ts"
 import { worktreesCommand } from "./command.ts"
+import { foreignConfiguration, isForeign, originOf } from "./configuration.ts"
 import { WorktreeError } from "./errors.ts"
 import { findFolder, folderOf, makeFolder } from "./folder.ts"
-import { fileLimitMs, type Git } from "./git.ts"
+import { type Call, fileLimitMs, type Git } from "./git.ts"
 import { lives, thisProcess } from "./inhabitants.ts"
 import { withLock } from "./lock.ts"
-import { claimNote, type Note, readNote, writeNote } from "./note.ts"
+import { claimNote, type Made, madeNote, type Note, readNote, writeNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
 import { commitAt, type Repository, repositoryAt } from "./repository.ts"
 import { snapshotOf } from "./snapshot.ts"
@@ -49,6 +50,7 @@ export async function makeWorktree(
   const ours = folderOf(await makeFolder(folder), repository.commonDir)
   await mkdir(ours, { recursive: true, mode: 0o700 })
   const { commit: base, leftOut } = await startOf(git, repository, ours, from, signal)
+  const origin = await originFor(git, folder, repository, base, call)
   const note: Omit<Note, "branch"> = {
     state: "making",
     owner,
@@ -56,6 +58,7 @@ export async function makeWorktree(
     commonDir: repository.commonDir,
     project: repository.root,
     base,
+    ...(origin !== undefined && { origin }),
     madeAt: Date.now(),
     ...(await thisProcess()),
   }
@@ -94,6 +97,30 @@ async function startOf(
     `there is no commit ${from} in ${repository.root}`,
     "start from another job",
   )
+}
+
+/**
+ * What was the user's own before any job, where the owner is a job in a worktree itself.
+ * @throws WorktreeError where that job has changed what opencode would run
+ */
+async function originFor(
+  git: Git,
+  folder: string,
+  { root, below }: Repository,
+  commit: string,
+  call: Call,
+): Promise<string | undefined> {
+  const made = await ownersNote(await realpath(folder), root)
+  if (!made) return undefined
+  const names = await foreignConfiguration(git, made, { directory: join(root, below), commit }, call)
+  if (names.length > 0) throw isForeign(made.job, names)
+  return originOf(made)
+}
+
+/** That of the worktree in which the owner works; nothing where that is none of a job. */
+async function ownersNote(folder: string, root: string): Promise<Made | undefined> {
+  const path = relative(folder, root)
+  return path.startsWith("..") || isAbsolute(path) ? undefined : madeNote(root)
 }
 
 /** A name that nobody has: neither a worktree, nor a branch, nor a folder. */

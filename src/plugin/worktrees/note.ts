@@ -24,6 +24,11 @@ export const Note = z.object({
   branch: z.string().startsWith(branchPrefix),
   /** The commit that the branch starts from. */
   base: z.string().regex(/^[0-9a-f]{40,64}$/),
+  /** The one in which no job has had a part: where the first of a chain of jobs started. Default: `base`. */
+  origin: z
+    .string()
+    .regex(/^[0-9a-f]{40,64}$/)
+    .optional(),
   /** Milliseconds since 1970. */
   madeAt: z.number(),
   /** The process that made it, or has entered it since. */

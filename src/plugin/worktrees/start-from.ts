@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { tipOf } from "./branch.ts"
 import { changedNames, inWorktree } from "./changes.ts"
+import { originOf } from "./configuration.ts"
 import { WorktreeError } from "./errors.ts"
 import { type Call, fileLimitMs, type Git } from "./git.ts"
 import { writeNote } from "./note.ts"
@@ -13,10 +14,11 @@ import { someNames } from "./working-tree.ts"
  * Has a worktree start from another commit: that of a job which its own goes on from. Only while nobody has worked in
  * it. The same call again finishes what a crash has interrupted.
  * @param directory where the child works, which must be there afterwards too
+ * @param origin that of the job which made the commit
  */
 export async function startFrom(
   git: Git,
-  { root, directory, commit }: { root: string; directory: string; commit: string },
+  { root, directory, commit, origin }: { root: string; directory: string; commit: string; origin?: string },
   call: Call = {},
 ): Promise<{ base: string }> {
   const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
@@ -37,7 +39,8 @@ export async function startFrom(
   }
   // That of a git which was killed in the middle of the same.
   else await rm(join(made.gitDir, "index.lock"), { force: true })
-  const { root: _, ...note } = made
+  const { root: _, ...rest } = made
+  const note = { ...rest, origin: origin ?? originOf(made) }
   await writeNote(root, { ...note, state: "moving", base: start.id })
   await git(where, ["reset", "--quiet", "--hard", start.id], { limitMs: fileLimitMs, ...call })
   await mkdir(directory, { recursive: true })

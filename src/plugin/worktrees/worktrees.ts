@@ -4,6 +4,7 @@ import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./app
 import type { Recovered } from "./apply/recover.ts"
 import { tipOf } from "./branch.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
+import { foreignConfiguration, isForeign, originOf } from "./configuration.ts"
 import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure, WorktreeError } from "./errors.ts"
@@ -34,7 +35,13 @@ export type Worktrees = {
    */
   enter(directory: string): Promise<void>
   /** Has a worktree in which nobody has worked yet start from another commit. */
-  startFrom(directory: string, commit: string, call?: Call): Promise<{ base: string }>
+  startFrom(directory: string, commit: string, call?: Call & { origin?: string }): Promise<{ base: string }>
+  /**
+   * Rejects where a job has changed what opencode would run or obey as it loads this directory: before it is loaded.
+   * @param job whose worktree it is, for people
+   * @returns the commit which has that configuration as the user had it
+   */
+  assureConfiguration(directory: string, of: { job?: string; commit?: string }, call?: Call): Promise<string>
   /** Whether the job's branch ends with this commit. */
   endsWith(directory: string, commit: string, call?: Call): Promise<boolean>
   /** Commits all that is not committed on the job's branch. The same again changes nothing. */
@@ -93,10 +100,18 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         const { root, ...note } = await find(directory, {}, ["made", "moving"])
         await writeNote(root, { ...note, start: undefined, ...(await thisProcess()) })
       }),
-    startFrom: (directory, commit, call) =>
+    startFrom: (directory, commit, { origin, ...call } = {}) =>
       inWords(async () => {
         const root = rootOf(await makeFolder(at), resolve(directory))
-        return startFrom(git, { root, directory, commit }, call)
+        return startFrom(git, { root, directory, commit, ...(origin && { origin }) }, call)
+      }),
+    assureConfiguration: (directory, { job, commit }, call) =>
+      inWords(async () => {
+        const made = await find(directory)
+        const looked = { directory: resolve(directory), ...(commit && { commit }) }
+        const names = await foreignConfiguration(git, made, looked, call)
+        if (names.length > 0) throw isForeign(job ?? made.job, names)
+        return originOf(made)
       }),
     endsWith: (directory, commit, call) =>
       inWords(async () => {

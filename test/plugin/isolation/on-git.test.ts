@@ -17,6 +17,7 @@ function isolated(session?: () => ReturnType<typeof okSession> | ReturnType<type
   const jobs: Job[] = []
   const isolation = new Isolation({
     host: {
+      hasLoaded: () => false,
       session: async (id) => session?.() ?? okSession(sessionOf(id, { directory: repo.path })),
     },
     records: { of: (owner) => jobs.filter((job) => job.owner === owner) },

@@ -13,6 +13,7 @@ export function inAnyOrder(host: Host, scheduler: Scheduler): Host {
     }
   return {
     problems: host.problems,
+    hasLoaded: host.hasLoaded,
     createSession: late("createSession", host.createSession),
     setRules: late("setRules", host.setRules),
     deleteSession: late("deleteSession", host.deleteSession),

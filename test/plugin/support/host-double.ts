@@ -81,6 +81,7 @@ export function hostDouble(overrides: Partial<Omit<Host, "toast">> = {}): HostDo
     session: async (id) => found(id),
     sessionsSince: async () => ok({ sessions: [...sessions.values()].map(decodeSession) }),
     isBusy: async () => ok(false),
+    hasLoaded: () => true,
     children: async (id) =>
       ok({ sessions: [...sessions.values()].filter(({ parentID }) => parentID === id).map(decodeSession) }),
     messages: async (id) => ok((said.get(id) ?? []).map(decodeMessage)),

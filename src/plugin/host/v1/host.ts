@@ -13,6 +13,7 @@ import {
   type HostEvent,
   type HostModel,
   isGone,
+  type LoadGuard,
   type OwnerMessage,
   type Prompt,
   type Result,
@@ -24,6 +25,8 @@ import { decodeAgent, decodeMessage, decodeSession, type MessageWithParts, OUR_K
 import { Elsewhere } from "./elsewhere.ts"
 import { decodeEvent } from "./events.ts"
 import { decodeChanges } from "./files.ts"
+import { instances } from "./instances.ts"
+import { loadedFor } from "./loaded-for.ts"
 import { partIDOf } from "./part-id.ts"
 import { Places } from "./places.ts"
 import { decodePermission, decodeQuestion, inputOf } from "./requests.ts"
@@ -66,9 +69,17 @@ export type HostOfOne = Host &
 /**
  * @param given the client that opencode hands to plugins: of the older kind, which lacks session metadata, but with
  *   the address, the fetch and the authorization that the newer kind needs.
+ * @param assureLoadable see {@link LoadGuard}
  */
-export function createHost(given: unknown, directory: string): HostOfOne {
-  const client = newerClient(given, directory)
+export function createHost(
+  given: unknown,
+  directory: string,
+  assureLoadable: LoadGuard = async () => {},
+): HostOfOne {
+  const client = newerClient(given, directory, async (request) => {
+    const place = loadedFor(request, (id) => places.known(id))
+    if (place !== undefined && place !== directory) await instances.beforeLoad(place, assureLoadable)
+  })
   const { session } = client
   const problems = new Problems()
   const { map, mapEach } = decoders(problems)
@@ -343,6 +354,8 @@ export function createHost(given: unknown, directory: string): HostOfOne {
       return models.ok ? { ok: true, value: { agents: agents.value, models: models.value } } : models
     },
 
+    hasLoaded: (place) => instances.hasLoaded(place),
+
     toast,
 
     // opencode writes the message alone: that has to say whose it is.
@@ -501,17 +514,32 @@ function splitModel(model: string): { providerID: string; modelID: string } {
 
 type ClientConfig = NonNullable<Parameters<typeof createOpencodeClient>[0]>
 
-function newerClient(given: unknown, directory: string): OpencodeClient {
-  const { baseUrl, fetch, headers } = configOf(given)
+/** @param before hears of each request before it is sent, which it is not where that fails. */
+function newerClient(
+  given: unknown,
+  directory: string,
+  before: (request: { url: string }) => Promise<void>,
+): OpencodeClient {
+  const { baseUrl, fetch: send = untimed, headers } = configOf(given)
   return createOpencodeClient({
     directory,
     ...(baseUrl !== undefined && { baseUrl }),
-    ...(fetch !== undefined && { fetch }),
+    fetch: async (given) => {
+      const request = given instanceof globalThis.Request ? given : new globalThis.Request(given)
+      await before(request)
+      return send(request)
+    },
     // With a server password they carry the authorization. The newer kind spreads them, which empties a `Headers`.
     ...(headers !== undefined && {
       headers: headers instanceof Headers ? Object.fromEntries(headers) : headers,
     }),
   })
+}
+
+/** As the client's own: Bun would give up a turn after some minutes. */
+function untimed(request: globalThis.Request): Promise<Response> {
+  Reflect.set(request, "timeout", false)
+  return fetch(request)
 }
 
 /** The generated clients keep their configuration behind a field that their types do not show. */

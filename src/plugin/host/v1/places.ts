@@ -20,6 +20,11 @@ export class Places {
     if (this.#known.size > mostKept && oldest !== undefined) this.#known.delete(oldest)
   }
 
+  /** Where it is known to be, without opencode being asked. */
+  known(session: string): string | undefined {
+    return this.#known.get(session)?.directory
+  }
+
   async of(session: string): Promise<Result<Place>> {
     const known = this.#known.get(session)
     if (known) return { ok: true, value: known }

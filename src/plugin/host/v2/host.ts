@@ -18,6 +18,7 @@ import type {
   HostMessage,
   HostModel,
   HostSession,
+  LoadGuard,
   ModelChoice,
   NewSession,
   PermissionRule,
@@ -47,7 +48,7 @@ import { Failures } from "./failures.ts"
 import { decodeChanges } from "./files.ts"
 import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
-import { hearLocations, Loading, untilLoaded } from "./loading.ts"
+import { hasLoaded, hearLocations, Loading, untilLoaded } from "./loading.ts"
 import { Reader } from "./reading.ts"
 import { decodePermissions, Forms, inputIn, permissionRequest } from "./requests.ts"
 import { encodeRule } from "./rules.ts"
@@ -105,8 +106,13 @@ export type HostOfTwo = Host & {
 /**
  * opencode 2 behind the port.
  * @param context see `inTime`: without it, what hangs in opencode may hang here
+ * @param assureLoadable see {@link LoadGuard}
  */
-export function createHost(context: Context, problems = new Problems()): HostOfTwo {
+export function createHost(
+  context: Context,
+  problems = new Problems(),
+  assureLoadable: LoadGuard = async () => {},
+): HostOfTwo {
   const { session, location, app, rpc } = context
   const loading = new Loading(location.directory)
   const here: Place = {
@@ -190,11 +196,17 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
   const placeIn = (directory: string) => (directory === location.directory ? here : places.get(directory))
 
+  /** See {@link LoadGuard}. */
+  async function beforeLoad(directory: string): Promise<void> {
+    if (!hasLoaded(directory)) await assureLoadable(directory)
+  }
+
   async function agentsIn(directory: string): Promise<HostAgent[]> {
     const own = placeIn(directory)
     const agent = own?.agent ?? context.agent
     const of = { location: { directory } }
     if (!own) {
+      await beforeLoad(directory)
       // Being asked, opencode loads it.
       await agent.list(of)
       await (placeIn(directory)?.loaded ?? untilLoaded(directory))
@@ -260,6 +272,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
   /** opencode makes children where their parent is. */
   async function move(id: string, directory: string): Promise<void> {
+    await beforeLoad(directory)
     await session.move({ sessionID: id, directory })
     const until = Date.now() + answerTimeout
     while ((await directoryOf(id)) !== directory) {
@@ -272,6 +285,7 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
 
   /** One that is not known to be admitted may be: then its turn runs, and its end is waited for. Returns whether it is known. */
   async function admit(prompt: Parameters<typeof session.prompt>[0]): Promise<boolean> {
+    await beforeLoad(await locationOf(prompt.sessionID))
     try {
       await session.prompt(prompt)
       return true
@@ -432,7 +446,10 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       call(() => session.switchModel({ sessionID: id, model: splitModel(model, variant) })),
 
     steer: ({ session: id, messageID, text }) =>
-      call(() => session.prompt({ sessionID: id, id: messageID, text })),
+      call(async () => {
+        await beforeLoad(await locationOf(id))
+        return session.prompt({ sessionID: id, id: messageID, text })
+      }),
 
     abort: (id) => call(() => session.interrupt({ sessionID: id })),
 
@@ -491,6 +508,8 @@ export function createHost(context: Context, problems = new Problems()): HostOfT
       }),
     offeredIn: (directory) =>
       call(async () => ({ agents: await agentsIn(directory), models: await modelsIn(directory) })),
+
+    hasLoaded,
 
     async log(level, message) {
       console[level](`opencode-troupe: ${message}`)

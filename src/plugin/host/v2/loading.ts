@@ -62,6 +62,9 @@ export function hearLocations(event: unknown): void {
   }
 }
 
+/** Whether opencode has it loaded, as far as has been heard. */
+export const hasLoaded = (directory: string): boolean => locations.loaded.has(directory)
+
 /** Resolves once opencode has loaded this location, which it is known to do. */
 export async function untilLoaded(directory: string): Promise<void> {
   const { loaded, waiting } = locations

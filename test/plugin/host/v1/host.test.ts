@@ -1,12 +1,16 @@
 import { createOpencodeClient } from "@opencode-ai/sdk"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { OwnerMessage, Prompt } from "../../../../src/plugin/host/port.ts"
+import type { LoadGuard, OwnerMessage, Prompt } from "../../../../src/plugin/host/port.ts"
 import { createHost } from "../../../../src/plugin/host/v1/host.ts"
 import type { Standing } from "../../../../src/terminal/contract.ts"
 import { answerTo, sessionOf, textPart } from "../../support/opencode-data.ts"
 
 /** A host on the client that opencode hands to plugins, whose requests are answered here. */
-function hostAnswered(answer: (request: Request) => Response | Promise<Response>, headers = {}) {
+function hostAnswered(
+  answer: (request: Request) => Response | Promise<Response>,
+  headers = {},
+  assureLoadable?: LoadGuard,
+) {
   const requests: Request[] = []
   const given = createOpencodeClient({
     baseUrl: "http://opencode.test",
@@ -16,7 +20,7 @@ function hostAnswered(answer: (request: Request) => Response | Promise<Response>
       return answer(request)
     },
   })
-  return { host: createHost(given, "/project"), requests }
+  return { host: createHost(given, "/project", assureLoadable), requests }
 }
 
 const never = () => expect.fail("nobody asked for this")
@@ -33,6 +37,44 @@ const prompt: Prompt = {
 
 /** What a child session is made for. */
 const call = { session: "ses_0", message: "msg_0", call: "call", agent: "build" }
+
+describe("A directory that opencode must not load", () => {
+  const refuse = async (directory: string) => {
+    if (directory.startsWith("/refused")) throw new Error(`${directory} has a plugin`)
+  }
+
+  it("is named to opencode in no request, nor is a session there", async () => {
+    const answer = () => Response.json([sessionOf("ses_1", { parentID: "ses_0", directory: "/refused" })])
+    const { host, requests } = hostAnswered(answer, {}, refuse)
+    expect(await host.children("ses_0")).toMatchObject({ ok: true })
+    const before = requests.length
+    const error = { ok: false, error: { message: expect.stringContaining("/refused has a plugin") } }
+    const calls = [host.session, host.messages, host.isBusy, host.agents, host.abort]
+    for (const call of calls) expect(await call("ses_1")).toMatchObject(error)
+    expect(await host.prompt({ ...prompt, session: "ses_1" })).toMatchObject({ ok: false })
+    expect(requests.slice(before).filter(({ url }) => !url.includes("/global/event"))).toEqual([])
+  })
+
+  it("is looked at anew until it may be loaded, and then no more", async () => {
+    const asked: string[] = []
+    let isRefused = true
+    const { host } = hostAnswered(
+      () => Response.json([sessionOf("ses_1", { parentID: "ses_0", directory: "/looked/at" })]),
+      {},
+      async (directory) => {
+        asked.push(directory)
+        if (isRefused) throw new Error("not yet")
+      },
+    )
+    await host.children("ses_0")
+    await host.messages("ses_1")
+    expect(host.hasLoaded("/looked/at")).toBe(false)
+    isRefused = false
+    for (let call = 0; call < 2; call++) await host.messages("ses_1")
+    expect(asked).toEqual(["/looked/at", "/looked/at"])
+    expect(host.hasLoaded("/looked/at")).toBe(true)
+  })
+})
 
 describe("A call to opencode", () => {
   it("gives what opencode answered", async () => {

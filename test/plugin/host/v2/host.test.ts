@@ -482,6 +482,30 @@ describe("The agents", () => {
   })
 })
 
+describe("A directory that opencode must not load", () => {
+  const refuse = async (directory: string) => {
+    if (directory === "/refused") throw new Error("it has a plugin")
+  }
+
+  it("has its agents asked for by nobody, and no session there is asked anything", async () => {
+    const context = contextDouble()
+    context.made.push(sessionIn("/refused", "ses_child"))
+    const done: string[] = []
+    context.agent.list = async () => {
+      done.push("agents")
+      return { data: [] }
+    }
+    context.session.prompt = async () => void done.push("prompt")
+    const host = createHost(context, undefined, refuse)
+    const refused = { ok: false, error: { message: "it has a plugin" } }
+    expect(await host.offeredIn("/refused")).toMatchObject(refused)
+    expect(await host.agents("ses_child")).toMatchObject(refused)
+    const message = { session: "ses_child", messageID: "msg_1", text: "go on", agent: "general" }
+    expect(await host.steer(message)).toMatchObject(refused)
+    expect(done).toEqual([])
+  })
+})
+
 /** The last that opencode tells of a load. */
 const loaded = (directory: string) => ({ type: "plugin.updated", location: { directory } })
 

@@ -1,0 +1,158 @@
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it } from "vitest"
+import { testRepository, writeAll } from "./support/repository.ts"
+
+const owner = "ses_0123456789abcdef"
+const plugin = ".opencode/plugin/evil.ts"
+
+/** A user's project with some configuration of opencode's, and a worktree of a job in it. */
+async function withWorktree(links: Record<string, string> = {}, below = "") {
+  const repo = testRepository()
+  repo.write({
+    ".gitignore": "ignored\n",
+    ".opencode/agent/mine.md": "mine\n",
+    ".opencode/plugin/mine.ts": "mine\n",
+    "opencode.json": "{}\n",
+    "packages/one/src.ts": "1\n",
+    "shared/plugin/ours.ts": "ours\n",
+    "src.ts": "1\n",
+  })
+  for (const [name, target] of Object.entries(links)) {
+    rmSync(join(repo.path, name), { recursive: true, force: true })
+    symlinkSync(target, join(repo.path, name))
+  }
+  repo.commit({})
+  const make = (job: string, directory = join(repo.path, below)) =>
+    repo.worktrees.make({ directory, owner, job })
+  const { directory, base } = await make("a")
+  const assure = (commit?: string) =>
+    repo.worktrees.assureConfiguration(directory, commit === undefined ? {} : { commit })
+  return { repo, directory, base, assure, make, root: below === "" ? directory : join(directory, "../..") }
+}
+
+it("What opencode reads may be loaded as its user had it, whatever else a job has changed", async () => {
+  const { directory, base, assure } = await withWorktree()
+  writeAll(directory, {
+    "src.ts": "2\n",
+    "AGENTS.md": "text\n",
+    ".opencode/AGENTS.md": "text\n",
+    ".opencode/plans/one.md": "a plan\n",
+    ".opencode/skills/one/SKILL.md": "text\n",
+    "elsewhere/.opencode/plugin/none.ts": "never loaded from here\n",
+  })
+  expect(await assure()).toBe(base)
+})
+
+it.each<[string, string, (root: string) => void]>([
+  ["added", plugin, (root) => writeAll(root, { [plugin]: "evil\n" })],
+  ["added beside it", "opencode.jsonc", (root) => writeAll(root, { "opencode.jsonc": "{}\n" })],
+  ["ignored", ".opencode/plugin/ignored", (root) => writeAll(root, { ".opencode/plugin/ignored": "evil\n" })],
+  ["changed", "opencode.json", (root) => writeAll(root, { "opencode.json": '{"mcp": {}}\n' })],
+  ["deleted", ".opencode/agent/mine.md", (root) => rmSync(join(root, ".opencode/agent/mine.md"))],
+  [
+    "renamed",
+    plugin,
+    (root) => renameSync(join(root, ".opencode/plugin/mine.ts"), join(root, ".opencode/plugin/evil.ts")),
+  ],
+  [
+    "in a folder that became a link",
+    ".opencode",
+    (root) => {
+      writeAll(root, { "evil/plugin/mine.ts": "mine\n" })
+      rmSync(join(root, ".opencode"), { recursive: true })
+      symlinkSync("evil", join(root, ".opencode"))
+    },
+  ],
+  [
+    "in another repository",
+    ".opencode/tool/",
+    (root) => {
+      mkdirSync(join(root, ".opencode/tool/.git/objects"), { recursive: true })
+      mkdirSync(join(root, ".opencode/tool/.git/refs"))
+      writeAll(root, {
+        ".opencode/tool/.git/HEAD": "ref: refs/heads/main\n",
+        ".opencode/tool/x.ts": "evil\n",
+      })
+    },
+  ],
+])("What a job has %s is named, and not loaded", async (_, name, change) => {
+  const { root, assure } = await withWorktree()
+  change(root)
+  await expect(assure()).rejects.toMatchObject({
+    kind: "configuration",
+    message: expect.stringContaining(`a has changed opencode's own configuration (`),
+  })
+  await expect(assure()).rejects.toThrow(JSON.stringify(name))
+})
+
+it("What a job has committed is named before any worktree has it", async () => {
+  const { repo, directory, base, assure, make } = await withWorktree()
+  writeAll(directory, { [plugin]: "evil\n" })
+  const { commit } = await repo.worktrees.seal(directory, "the end")
+  await expect(assure(commit)).rejects.toThrow(JSON.stringify(plugin))
+  expect(await assure(base)).toBe(base)
+  // A job of its own child, which would start from its files.
+  await expect(make("inner", directory)).rejects.toMatchObject({ kind: "configuration" })
+})
+
+it("All that opencode reads on its way up is looked at, where its user works below the top", async () => {
+  for (const name of ["packages/one/opencode.json", "packages/.opencode/tool/x.ts", plugin]) {
+    const { root, assure } = await withWorktree({}, "packages/one")
+    await assure()
+    writeAll(root, { [name]: "evil\n" })
+    await expect(assure()).rejects.toThrow(JSON.stringify(name))
+  }
+})
+
+it("A link in place of the folder in which opencode works is not followed", async () => {
+  const { root, assure } = await withWorktree({}, "packages/one")
+  writeAll(root, { "evil/one/.opencode/plugin/evil.ts": "evil\n" })
+  rmSync(join(root, "packages"), { recursive: true })
+  symlinkSync("evil", join(root, "packages"))
+  await expect(assure()).rejects.toThrow('"packages/one"')
+})
+
+it("Where a link of the user's leads, within the project, is looked at too", async () => {
+  const { root, assure } = await withWorktree({ ".opencode": "shared" })
+  await assure()
+  writeAll(root, { "shared/plugin/ours.ts": "evil\n" })
+  await expect(assure()).rejects.toThrow('"shared/plugin/ours.ts"')
+})
+
+it("A link of the user's that leads in a circle, or out of the project, is no reason to refuse", async () => {
+  const { assure, base } = await withWorktree({
+    ".opencode/agent/loop": "loop/x",
+    ".opencode/agent/out": "../../../outside",
+  })
+  expect(await assure()).toBe(base)
+})
+
+it("What opencode installs itself goes, as a job may have changed it, but nothing through a link", async () => {
+  const { root, assure } = await withWorktree()
+  writeAll(root, {
+    "kept/index.js": "kept\n",
+    ".opencode/.gitignore": "node_modules\n",
+    ".opencode/package.json": "{}\n",
+    ".opencode/node_modules/x/index.js": "evil\n",
+  })
+  symlinkSync("../../kept", join(root, ".opencode/node_modules/link"))
+  await assure()
+  const isThere = (name: string) => existsSync(join(root, name))
+  expect([".opencode/package.json", ".opencode/node_modules", "kept/index.js"].map(isThere)).toEqual([
+    false,
+    false,
+    true,
+  ])
+})
+
+it("A job that starts from another one has the configuration that the first one's user had", async () => {
+  const { repo, directory, base, assure, make } = await withWorktree()
+  writeAll(directory, { "src.ts": "2\n" })
+  const { commit } = await repo.worktrees.seal(directory, "the end")
+  repo.commit({ "opencode.json": '{"model": "x/y"}\n' })
+  const next = await make("b")
+  const origin = await assure(commit)
+  await repo.worktrees.startFrom(next.directory, commit, { origin })
+  expect(await repo.worktrees.assureConfiguration(next.directory, {})).toBe(base)
+})
