@@ -46,7 +46,10 @@ const ownFaults: [string, string][] = [
     "another git process has locked the job's branch",
     "failed (isolation), and can be started again. The user's `index`, `HEAD` and packed branches may be locked",
   ],
-  ["git does not end", "it is ended, and the job is failed (isolation), after five minutes at the latest"],
+  [
+    "git does not end",
+    "it is ended, and the job is failed (isolation), after five minutes at the latest. For the worktrees of others (which jobs have changed the same files, the list, tidying) it has ten seconds; those at which it cannot look then are left out, or said to be so",
+  ],
   [
     "another opencode makes a worktree, or applies work, in the same project",
     "a new worktree waits for that; `agents_apply` is refused and can be called again",
@@ -86,6 +89,22 @@ const ownFaults: [string, string][] = [
   [
     "the worktree was removed by hand",
     "its branch has what was committed, and can be applied; where that is gone, too, the error says so. A follow-up is refused",
+  ],
+  [
+    "the worktree was moved (`git worktree move`)",
+    "nothing is committed or discarded; the error says where it is and how to move it back",
+  ],
+  [
+    "git was made to forget the worktree (`git worktree prune`) while its folder was away",
+    "it is made known to git again by whatever needs it, with its files as they are; what was staged in it is not known any more",
+  ],
+  [
+    "git has thrown away the commit that a job started from",
+    "it can be sealed and discarded; applying is refused, unless the owner's files still give the same commit",
+  ],
+  [
+    "two calls commit the work of one job at once",
+    "one of them may be refused: the branch has moved, and the same call again finds all done",
   ],
   [
     "a check does not end",
