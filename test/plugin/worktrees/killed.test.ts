@@ -236,3 +236,8 @@ it("An apply that was cut off is ended from any folder of the project, without g
   expect(await withoutGit.recover(join(repo.path, "below"))).toEqual({ type: "undone", changed: [] })
   expect(files()).toEqual(["644 1\n", "644 1\n"])
 })
+
+it("A project whose folder is gone has no apply to end", async () => {
+  const repo = testRepository()
+  expect(await repo.worktrees.recover(join(repo.path, "gone"))).toEqual({ type: "nothing" })
+})
