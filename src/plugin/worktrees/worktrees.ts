@@ -7,6 +7,7 @@ import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
 import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
+import { type Fate, fateOf, type Whose } from "./fate.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type Call, createGit } from "./git.ts"
 import { type List, listWorktrees } from "./list.ts"
@@ -48,6 +49,8 @@ export type Worktrees = {
   recover(directory: string): Promise<Recovered>
   /** What removing a worktree of this owner would lose, and the means to do it. */
   prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
+  /** What has become of one. */
+  fate(directory: string, whose: Whose): Promise<Fate>
   /** All that there are, of all repositories. */
   list(): Promise<List>
   /** Removes those with which nothing is lost, and which nobody uses. */
@@ -129,6 +132,8 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         const discard = await prepareDiscard(git, { root, owner }, call)
         return { ...discard, remove: (call) => inWords(() => discard.remove(call)) }
       }),
+    fate: (directory, whose) =>
+      inWords(async () => fateOf(rootOf(await findFolder(at), resolve(directory)), whose)),
     list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
     tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
     recover: (directory) => inWords(async () => recoverAt(await findFolder(at), directory)),
