@@ -113,7 +113,7 @@ export function createProduct(settings: ProductOptions): Product {
   }
 
   // opencode answers its plugins only once they are loaded, so nothing here may be waited for.
-  setTimeout(() => {
+  const beginning = setTimeout(() => {
     void log("info", loadedLine(options))
     tellProblems()
     void parts.recovery.everybody()
@@ -135,6 +135,8 @@ export function createProduct(settings: ProductOptions): Product {
     },
     openJobs: (session) => openJobs(parts.inbox.open(session), parts.now()),
     async stop() {
+      // An instance that opencode replaces at once begins nothing that would outlive it.
+      clearTimeout(beginning)
       await parts.stop()
       copy.remove()
     },

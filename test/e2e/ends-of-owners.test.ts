@@ -186,6 +186,7 @@ describeBoth("The end of an owner", ({ open, generation, titled, tools }) => {
         env: { ...stage.env, PWD: stage.project },
       })
       try {
+        await model.waitFor(({ text }) => text.includes(`isolate what it ${does}`), 30_000)
         await run.waitForOutput(/that is all/)
         const told = model.requests.findLast(({ text }) => text.includes(`isolate what it ${does}`))
         const result = textOf(told?.messages.at(-1))

@@ -110,8 +110,11 @@ describeBoth("Worktrees of jobs, after a kill -9", ({ start, tools }) => {
     await oc.restart()
     await oc.session()
     await recordOf(oc, owner, "fails", ({ state }) => state === "failed")
-    await poll("the end of the clean one", async () => !existsSync(tidied?.directory ?? "") || undefined)
-    expect(git("branch", "--list", tidied?.branch ?? "")).toBe("")
+    if (!tidied) throw new Error("tidied has no worktree")
+    // Its note goes last.
+    await poll("the end of the clean one", async () => !existsSync(`${tidied.directory}.json`) || undefined)
+    expect(existsSync(tidied.directory)).toBe(false)
+    expect(git("branch", "--list", tidied.branch)).toBe("")
     expect([kept, holding, worktree].map((each) => existsSync(each?.directory ?? ""))).toEqual([
       true,
       true,

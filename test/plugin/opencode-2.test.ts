@@ -355,6 +355,15 @@ describe("Instances of one location", () => {
     })
   })
 
+  it("begin nothing where they are ended at once", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    const end = await setup(fresh())
+    await end()
+    await vi.runAllTimersAsync()
+    expect(logged).toEqual([])
+    vi.useRealTimers()
+  })
+
   it("come into being after one that could not", async () => {
     const context = fresh()
     const broken = setup({

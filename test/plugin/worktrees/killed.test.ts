@@ -237,6 +237,11 @@ it("An apply that was cut off is ended from any folder of the project, without g
   expect(files()).toEqual(["644 1\n", "644 1\n"])
 })
 
+it("A project whose folder is gone has no apply to end", async () => {
+  const repo = testRepository()
+  expect(await repo.worktrees.recover(join(repo.path, "gone"))).toEqual({ type: "nothing" })
+})
+
 it("kill -9 right after the last file was written leaves it known that a job was applied", async () => {
   const repo = testRepository()
   repo.commit({ "a.txt": "1\n2\n3\n" })

@@ -1,6 +1,6 @@
 import { mkdir, realpath } from "node:fs/promises"
 import { dirname } from "node:path"
-import { WorktreeError } from "../errors.ts"
+import { codeOf, WorktreeError } from "../errors.ts"
 import { applyFolderOf, applyFoldersFor, findFolder, folderOf, makeFolder } from "../folder.ts"
 import type { Call, Git } from "../git.ts"
 import { withLock } from "../lock.ts"
@@ -72,10 +72,15 @@ export async function prepareApply(
 
 /**
  * Ends what a crash may have interrupted in the working tree that a directory is in. Where nothing was, this costs a look
- * and no git.
+ * and no git. A directory that is gone has nothing to end.
  */
 export async function recoverAt(folder: string, directory: string): Promise<Recovered> {
-  for (const journal of await applyFoldersFor(folder, await realpath(directory))) {
+  const real = await realpath(directory).catch((error) => {
+    if (codeOf(error) === "ENOENT") return undefined
+    throw error
+  })
+  if (real === undefined) return { type: "nothing" }
+  for (const journal of await applyFoldersFor(folder, real)) {
     const recovered = await exclusively(journal, () => recoverApply(journal))
     if (recovered.type !== "nothing") return recovered
   }
