@@ -8,7 +8,7 @@ import { removeWorktree } from "./removal.ts"
 
 export type Discard = {
   branch: string
-  /** What would be lost. A commit can be had back by its id until git's own upkeep, weeks later. */
+  /** What would be lost. A commit can be restored by its id until git's own upkeep, weeks later. */
   loss: Holdings
   /**
    * Removes the worktree and its branch.
@@ -69,7 +69,7 @@ function recordsIn(lines: readonly string[]): string[][] {
   return records
 }
 
-const hasChanged = (root: string) =>
+export const hasChanged = (root: string) =>
   new WorktreeError("changed", `${root} holds something else than a moment ago`, "look at it again")
 
 const isElsewhere = (branch: string, worktree: string) =>

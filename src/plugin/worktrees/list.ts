@@ -1,35 +1,45 @@
-import { lstat, readdir } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { eachLimited } from "../util/each-limited.ts"
 import { codeOf, fileFailure } from "./errors.ts"
 import { isThere } from "./folder.ts"
+import { whyForgotten } from "./forgotten.ts"
 import type { Git } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
 import { isAlive, processesIn } from "./inhabitants.ts"
+import { measured } from "./measured.ts"
 import { madeNote, type Note, readNote } from "./note.ts"
 
-/** `unreadable`: git cannot say what it holds, for example because the repository is gone. */
+/**
+ * `forgotten`: git knows nothing of it any more, because its repository or what that knew of it was removed. All that can
+ * be said is how many files are in it. `unreadable`: git cannot say what it holds, for example because it is missing.
+ */
 export type WorktreeState =
   | { type: "clean" }
   | { type: "holding"; holdings: Holdings }
   | { type: "halfMade" }
+  | { type: "forgotten"; why: string; files: number }
   | { type: "unreadable"; why: string }
 
 export type Listed = {
   directory: string
   owner: string
   job: string
+  /** What the job is for. */
+  description?: string
   /** The owner's working tree. */
   project: string
   branch: string
   base: string
   /** Milliseconds since 1970. */
   madeAt: number
+  /** When its job has ended, milliseconds since 1970. */
+  endedAt?: number
   bytes: number
   state: WorktreeState
   /** Those that are in it, where the system tells. */
   processes: number[]
-  /** The process that has made it, or has entered it since, where it still runs: its job may be under way. */
+  /** The process that has made it, or has entered it since, where it still runs. */
   maker?: number
 }
 
@@ -39,6 +49,10 @@ export type List = {
   /** What is among them and is none. */
   unknown: string[]
 }
+
+/** Whether the job is at work in it, or is to be. */
+export const isUnderWay = ({ maker, endedAt }: Pick<Listed, "maker" | "endedAt">): boolean =>
+  maker !== undefined && endedAt === undefined
 
 /** How many are looked at together. */
 const together = 4
@@ -64,16 +78,30 @@ export async function listWorktrees(git: Git, folder: string): Promise<List> {
 }
 
 async function lookAt(git: Git, root: string, note: Note, processes: number[]): Promise<Listed> {
-  const { owner, job, project, branch, base, madeAt, pid } = note
-  const bytes = await sizeOf(root)
-  const about = { directory: root, owner, job, project, branch, base, madeAt, bytes, processes }
-  return { ...about, state: await stateOf(git, root, note), ...(isAlive(pid) && { maker: pid }) }
+  const { owner, job, description, project, branch, base, madeAt, endedAt, pid } = note
+  const { bytes, files } = await measured(root)
+  return {
+    directory: root,
+    owner,
+    job,
+    ...(description !== undefined && { description }),
+    project,
+    branch,
+    base,
+    madeAt,
+    ...(endedAt !== undefined && { endedAt }),
+    bytes,
+    processes,
+    state: await stateOf(git, root, note, files),
+    ...(isAlive(pid) && { maker: pid }),
+  }
 }
 
-async function stateOf(git: Git, root: string, note: Note): Promise<WorktreeState> {
+async function stateOf(git: Git, root: string, note: Note, files: number): Promise<WorktreeState> {
   if (note.state !== "made") return { type: "halfMade" }
   try {
-    await isThere(root)
+    const why = (await isThere(root)) ? await whyForgotten(note) : undefined
+    if (why !== undefined) return { type: "forgotten", why, files }
     const holdings = await holdingsOf(git, await madeNote(root))
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }
   } catch (error) {
@@ -88,15 +116,4 @@ async function namesOf(folder: string): Promise<string[]> {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return []
     throw error
   }
-}
-
-/** Bytes of all files. What goes meanwhile counts nothing. */
-async function sizeOf(folder: string): Promise<number> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  const sizes = await eachLimited(entries, together, async (entry) => {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) return sizeOf(path)
-    return (await lstat(path).catch(() => undefined))?.size ?? 0
-  })
-  return sizes.reduce((sum, size) => sum + size, 0)
 }

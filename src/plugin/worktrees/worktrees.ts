@@ -8,11 +8,12 @@ import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
+import { type ForgottenDiscard, prepareForgotten } from "./forgotten.ts"
 import { type Call, createGit } from "./git.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
-import { type Made, madeNote, writeNote } from "./note.ts"
+import { type Made, madeNote, readNote, writeNote } from "./note.ts"
 import { type Sealed, sealWorktree } from "./seal.ts"
 import { startFrom } from "./start-from.ts"
 import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
@@ -27,9 +28,11 @@ export type Worktrees = {
   has(directory: string): boolean
   /**
    * Says that a job of this process goes on in a worktree, which another process may have made. Whoever tidies takes it
-   * for used as long as this process runs.
+   * for used until the job leaves it, or this process ends.
    */
   enter(directory: string): Promise<void>
+  /** Says that the job has ended which this process had in a worktree. Changes nothing where that is gone. */
+  leave(directory: string): Promise<void>
   /** Has a worktree in which nobody has worked yet start from another commit. */
   startFrom(directory: string, commit: string, call?: Call): Promise<{ base: string }>
   /** Whether the job's branch ends with this commit. */
@@ -48,6 +51,8 @@ export type Worktrees = {
   recover(directory: string): Promise<Recovered>
   /** What removing a worktree of this owner would lose, and the means to do it. */
   prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
+  /** The same for one of which git knows nothing any more, whoever owns it. */
+  prepareForgotten(directory: string): Promise<ForgottenDiscard>
   /** All that there are, of all repositories. */
   list(): Promise<List>
   /** Removes those with which nothing is lost, and which nobody uses. */
@@ -81,11 +86,19 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     make: (request) => inWords(() => makeWorktree(git, at, request)),
     enter: (directory) =>
       inWords(async () => {
-        const { root, ...note } = await madeNote(rootOf(await makeFolder(at), resolve(directory)), [
-          "made",
-          "moving",
-        ])
+        const {
+          root,
+          endedAt: _endedAt,
+          ...note
+        } = await madeNote(rootOf(await makeFolder(at), resolve(directory)), ["made", "moving"])
         await writeNote(root, { ...note, pid: process.pid })
+      }),
+    leave: (directory) =>
+      inWords(async () => {
+        const root = rootOf(await findFolder(at), resolve(directory))
+        const note = await readNote(root)
+        if (note?.pid !== process.pid || note.endedAt !== undefined) return
+        await writeNote(root, { ...note, endedAt: Date.now() })
       }),
     startFrom: (directory, commit, call) =>
       inWords(async () => {
@@ -128,6 +141,11 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         const root = rootOf(await makeFolder(at), resolve(directory))
         const discard = await prepareDiscard(git, { root, owner }, call)
         return { ...discard, remove: (call) => inWords(() => discard.remove(call)) }
+      }),
+    prepareForgotten: (directory) =>
+      inWords(async () => {
+        const forgotten = await prepareForgotten(rootOf(await makeFolder(at), resolve(directory)))
+        return { ...forgotten, remove: () => inWords(() => forgotten.remove()) }
       }),
     list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
     tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
