@@ -5,10 +5,12 @@ export default {
   ...machines,
   vitest: { ...machines.vitest, dir: "test" },
   mutate: [
-    "src/plugin/tools/*.ts",
+    "src/plugin/tools/**/*.ts",
     "src/plugin/{children,records,owners}/*.ts",
     "src/plugin/children/schema/*.ts",
+    "src/plugin/children/check/{red,shell,tail}.ts",
     "src/plugin/options.ts",
+    "src/plugin/worktrees/{errors,names,note}.ts",
     "src/plugin/person/toast*.ts",
     "src/plugin/host/{answers,prompt-ids,rules}.ts",
     "src/plugin/host/v2/{begun-deliveries,offered,rules,storage,stored-sessions}.ts",

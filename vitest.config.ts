@@ -22,6 +22,9 @@ const longest = [
   "e2e/graph-restarts",
 ]
 
+/** What counts the timers and the memory of its process: those of other files are not to be among them. */
+const alone = ["test/plugin/soak.test.ts"]
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
@@ -50,11 +53,22 @@ export default defineConfig(({ mode }) => {
             name: "unit",
             sequence: { groupOrder: 0 },
             include: ["test/{util,shown,terminal,machines,plugin,inspector,cli,docs,demo}/**/*.test.ts"],
+            exclude: alone,
             maxWorkers: 2,
             // Loading the same modules for each of 70 files would take as long as half of their tests.
             isolate: false,
             // Seconds pass on a busy machine.
             testTimeout: 30_000,
+            env,
+          },
+        },
+        {
+          test: {
+            name: "alone",
+            sequence: { groupOrder: 0 },
+            include: alone,
+            maxWorkers: 2,
+            isolate: true,
             env,
           },
         },

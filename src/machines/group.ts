@@ -11,9 +11,9 @@ export const isItemOf = (id: string, group: string) =>
 
 /** Whether this group stands for a job of this id: not for one whose item its list no longer has. */
 export const standsFor = (
-  { id: group, isGroup, formerItems = [] }: Pick<JobRecord, "id" | "isGroup" | "formerItems">,
+  { id: group, isGroup, formerItems }: Pick<JobRecord, "id" | "isGroup" | "formerItems">,
   id: string,
-) => isGroup === true && isItemOf(id, group) && !formerItems.includes(id)
+) => isGroup === true && isItemOf(id, group) && !formerItems?.includes(id)
 
 /** The id of a job that one of this id would be an item of, if that job stands for others. */
-export const groupOf = (id: string): string | undefined => /^(.+)\.[1-9]\d*$/.exec(id)?.[1]
+export const groupOf = (id: string): string | undefined => /(.+)\.[1-9]\d*$/.exec(id)?.[1]

@@ -941,8 +941,8 @@ const isOfAnotherModel =
   (other: ModelChoice) =>
     other.model !== model
 
-const isHeldForLong = ({ holdUntil, heldAt = 0 }: Pick<JobContext, "holdUntil" | "heldAt">) =>
-  holdUntil !== undefined && holdUntil - heldAt > longestPause
+const isHeldForLong = ({ holdUntil = 0, heldAt = 0 }: Pick<JobContext, "holdUntil" | "heldAt">) =>
+  holdUntil - heldAt > longestPause
 
 /** No session was made for the next model: that the one before was left is no reason to look for it elsewhere. */
 function stayed({ job, session }: JobContext): Partial<JobContext> {

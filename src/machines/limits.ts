@@ -120,14 +120,14 @@ export type Later = Omit<Hold, "trial"> & { unstarted?: readonly Key[] }
  * last takes the place of what it was told before, and what one is told that tries, of all before. Who has not started
  * gives its slot back and is the next to get one.
  */
-export function hold(limits: Limits, { unstarted = [], ...told }: Later): Limits {
+export function hold(limits: Limits, { unstarted, ...told }: Later): Limits {
   const known = limits.holds.find(({ provider }) => provider === told.provider)
   const until = Math.min(Math.ceil(told.until), told.at + longestHold)
   if (known && !isSame(known, told) && !isTriedBy(known, told) && known.until >= until) return limits
   const holds = limits.holds.filter((each) => each !== known)
   if (until <= told.at) return { ...limits, holds }
   return withSlotsBack({ ...limits, holds: [...holds, { ...told, until }] }, ({ model, ...holder }) => {
-    return providerOf(model) === told.provider && unstarted.some((each) => isSame(each, holder))
+    return providerOf(model) === told.provider && unstarted?.some((each) => isSame(each, holder)) === true
   })
 }
 
@@ -194,8 +194,7 @@ export function obstacleTo(limits: Limits, claim: Claim): Obstacle | undefined {
 
 /** Of `provider/model`; none where opencode chooses the model. */
 export function providerOf(model: string | undefined): string | undefined {
-  const slash = model === undefined ? -1 : model.indexOf("/")
-  return slash > 0 ? model?.slice(0, slash) : undefined
+  return model?.match(/^([^/]+)\//)?.[1]
 }
 
 /** Who gets the next slot, if there is one that somebody may have. */
@@ -217,9 +216,8 @@ function byTurn(
   claims: readonly Waiting[],
   fits: (claim: Waiting) => boolean,
 ): Waiting | undefined {
-  const firstOf = (owner: string) => claims.find((claim) => claim.owner === owner && fits(claim))
-  const owner = widest?.turns.find(firstOf)
-  const first = owner === undefined ? undefined : firstOf(owner)
+  const firstOf = (owner: string | undefined) => claims.find((claim) => claim.owner === owner && fits(claim))
+  const first = firstOf(widest?.turns.find(firstOf))
   const next = narrower.find((bound) => first && isUnder(bound, first))
   if (!next) return first
   return byTurn(

@@ -83,10 +83,9 @@ export const supervisorMachine = setup({
       const live = context.live.map((each): Live => {
         const { job, actor, blocked } = each
         const need = needIn(each, end)
-        const standing = need ? standingOf(need, end) : "open"
-        if (!blocked || standing === "open") return each
+        if (!blocked || !need) return each
         const open = blocked.open.filter((other) => other !== need)
-        if (standing === "broken") enqueue.sendTo(actor, brokenNeed(end, at))
+        if (standingOf(need, end) === "broken") enqueue.sendTo(actor, brokenNeed(end, at))
         else if (open.length > 0) return { job, actor, blocked: { ...blocked, open } }
         else {
           enqueue.sendTo(actor, metNeeds(at))

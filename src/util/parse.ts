@@ -60,7 +60,8 @@ function wrongValue(path: Path, name: string, value: unknown, schema: JsonSchema
     return `${nameOf(path, name)} has ${value.length} characters: it must have at most ${maxLength}`
   if (typeof value === "string" && minLength !== undefined)
     return `${nameOf(path, name)} has ${value.length} characters: it must have at least ${minLength}`
-  const is = value === undefined ? "missing" : shown(value)
+  const isEmpty = Array.isArray(value) && value.length === 0 && schema.type === "array"
+  const is = isEmpty ? "empty" : value === undefined ? "missing" : shown(value)
   return `${nameOf(path, name)} is ${is}: it must be ${requirementOf(schema)}`
 }
 

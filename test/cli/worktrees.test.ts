@@ -565,7 +565,7 @@ For some weeks, this restores its commits:
       expect([code, err]).toEqual([0, ""])
       const words = out.replace(/\s+/g, " ")
       expect(words).toContain(
-        `git does not know this worktree: the repository in ${repo.path} has no such worktree: it was created anew`,
+        `git does not know this worktree: the repository in ${repo.path} has neither its branch nor the commit that it started from`,
       )
       expect(words).toContain("which of the 4 files in its folder would be lost")
       expect(out).not.toContain("git -C")

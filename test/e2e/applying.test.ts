@@ -68,6 +68,16 @@ describeBoth("agents_apply", ({ open, generation, tools }) => {
       )
     })
 
+    test("one job after the other, though nothing is committed in between", async () => {
+      const owner = await oc.session()
+      await work(owner, "top", "sed -i 's/^1$/one/' lines.txt")
+      await work(owner, "bottom", "sed -i 's/^9$/nine/' lines.txt")
+      for (const id of ["top", "bottom"])
+        expect((await apply(owner, id)).output).toContain(`Applied ${id}: 1 file, not committed: lines.txt.`)
+      expect(read("lines.txt")).toBe(lines({ 1: "one", 9: "nine" }))
+      expect((await oc.callTool(owner, "agents_status", {})).output.match(/, applied/g)).toHaveLength(2)
+    })
+
     test("all jobs of a group", async () => {
       const owner = await oc.session()
       for (const item of ["red", "blue"])
@@ -94,7 +104,9 @@ describeBoth("agents_apply", ({ open, generation, tools }) => {
       await work(owner, "ours", "sed -i 's/^1$/ours/' lines.txt")
       await work(owner, "theirs", "sed -i 's/^1$/theirs/' lines.txt")
       const { output } = await apply(owner, "fine", "ours", "theirs")
-      expect(output).toMatch(/^Nothing was applied\.\ntheirs: in conflict: lines\.txt; .+$/)
+      expect(output).toMatch(
+        /^Nothing was applied\.\ntheirs: in conflict with what ours changes in lines\.txt: apply only one of them, .+$/,
+      )
       expect(status()).toBe("")
     })
 
@@ -226,6 +238,17 @@ describeBoth("agents_apply", ({ open, generation, tools }) => {
         'Nothing was applied.\nnew: "build" may not edit these files.',
       )
       expect([status(), existsSync(file("secret")), requests(owner)]).toEqual(["", false, 0])
+    })
+
+    test("and discards nothing that is nowhere else where all is denied", async () => {
+      const owner = await oc.session({ rules: [rule("*", "deny")] })
+      await work(owner, "job", "echo new > new.txt && echo two > other.txt")
+      const discard = () => oc.callTool(owner, "agents_apply", { ids: ["job"], discard: true })
+      expect((await discard()).output).toContain("Repeat the same call to confirm.")
+      expect((await discard()).output).toMatch(
+        /^Nothing was discarded: "build" may not edit these files, .+ --discard troupe\/\S+$/,
+      )
+      expect(git("branch", "--list", "troupe/*/job")).not.toBe("")
     })
 
     test("and writes none where all is denied", async () => {

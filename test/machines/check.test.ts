@@ -37,6 +37,22 @@ describe("A job that has to pass a check", () => {
     expect(day.record("b").phase).toBe("working")
   })
 
+  it("has the data of the answer that passes", async () => {
+    const day = play()
+    await day.start("a", { hasToPass })
+    await day.answer("a", { structured: { n: 1 } })
+    await day.check("a")
+    expect(day.record("a")).toMatchObject({ state: "done", structured: { n: 1 } })
+  })
+
+  it("is checked for an answer that is known by when it was given, where opencode names no message", async () => {
+    const day = play()
+    await day.start("a", { hasToPass })
+    await day.pass(1_000)
+    await day.answer("a")
+    expect(day.checking("a").input.answer).toEqual({ id: `${day.now()}`, at: day.now() })
+  })
+
   it("has its child told in the same session where it does not, and fails where that is in vain, with the answer kept", async () => {
     const day = await checked()
     await day.check("a", { ...red, endedAt: 77 })
@@ -88,10 +104,14 @@ describe("A job that has to pass a check", () => {
     const day = await checked()
     await day.pass(30_000)
     await day.check("a", red)
+    expect((day.record("a").deadlineAt ?? 0) - day.now()).toBe(29_000)
     await day.pass(19_999)
     expect(day.record("a").phase).toBe("working")
     await day.pass(1)
-    expect(day.record("a").error).toEqual({ kind: "idle", message: "no activity for 20 s" })
+    expect(day.record("a")).toMatchObject({
+      error: { kind: "idle", message: "no activity for 20 s" },
+      endedAt: day.now(),
+    })
   })
 
   it("has no less time because its child was waiting for somebody as it answered", async () => {

@@ -64,13 +64,13 @@ describe("A job with fallbacks", () => {
     })
 
     it.each([
-      ["its provider's next try is more than a minute away", 1, 60_001],
-      ["five retries are spent", 6, 2_000],
-    ])("where %s", async (_, attempt, pauseMs) => {
+      ["its provider's next try is more than a minute away", 5, 61_000, "its next try would be in 61 s"],
+      ["five retries are spent", 6, 2_000, "it failed 6 times"],
+    ])("where %s", async (_, attempt, pauseMs, words) => {
       await troupe.tell("j1", troupe.retrying(attempt, pauseMs))
       expect(troupe.leaving("j1").input.error).toMatchObject({
         kind: "provider",
-        message: expect.stringMatching(/^overloaded \(/),
+        message: `overloaded (${words})`,
       })
       expect(troupe.prompting("j1").signal.aborted).toBe(true)
       await left()
@@ -164,7 +164,15 @@ describe("A job with fallbacks", () => {
       await troupe.pass(29_999)
       expect(troupe.record("j1").state).toBe("prompting")
       await troupe.pass(1)
-      expect(troupe.record("j1")).toMatchObject({ state: "failed", session: "ses_1" })
+      expect(troupe.record("j1")).toMatchObject({
+        state: "failed",
+        session: "ses_1",
+        error: {
+          message:
+            `${noKey.error.message}. q/n was not asked instead, since the child could not be stopped: ` +
+            "opencode gave no answer within 30 s",
+        },
+      })
       expect(troupe.leaving("j1").signal.aborted).toBe(true)
     })
   })
@@ -190,6 +198,14 @@ describe("A job with fallbacks", () => {
       await troupe.tell("j1", troupe.active())
       await troupe.pass(2_000)
       expect(troupe.record("j1")).toMatchObject({ state: "timedOut", error: { kind: "total" } })
+    })
+
+    it("asks nobody, and runs no tool: the next model is idle as soon as any", async () => {
+      expect(troupe.record("j1")).not.toHaveProperty("asks")
+      await left()
+      await opened("ses_2")
+      await troupe.pass(30_000)
+      expect(troupe.record("j1").error).toEqual({ kind: "idle", message: "no activity for 30 s" })
     })
 
     it("is cancelled at once while its child is left", async () => {
@@ -259,6 +275,15 @@ describe("A job with fallbacks", () => {
       },
     )
 
+    it("fails as it is told where it is not for opencode to make it", async () => {
+      const error = { kind: "isolation", message: "a filter of the repository fails" } as const
+      troupe.opening("j1").reject(error)
+      await settled()
+      troupe.stopping("j1").resolve({ usage: usage(6) })
+      await settled()
+      expect(troupe.record("j1")).toMatchObject({ state: "failed", session: "ses_1", error })
+    })
+
     it("is cancelled where it is, if the session that is being made never comes", async () => {
       await troupe.cancel("j1")
       await troupe.pass(30_000)
@@ -266,6 +291,31 @@ describe("A job with fallbacks", () => {
       await settled()
       expect(troupe.record("j1")).toMatchObject({ state: "cancelled", session: "ses_1", usage: usage(6) })
       expect(troupe.record("j1").attempts).toEqual([{ model: "p/m", error: noKey.error }])
+    })
+  })
+
+  it("keeps where it was asked in an earlier process if its session is never made in this one", async () => {
+    troupe = play({ opens: false })
+    const attempts = [{ model: "p/m", error: noKey.error, session: "ses_1" }]
+    await troupe.start("j1", { model: "q/n", attempts })
+    troupe.opening("j1").reject({ kind: "create", message: "out of disk" })
+    await settled()
+    expect(troupe.record("j1")).toMatchObject({ state: "failed", attempts })
+  })
+
+  it("has tried all that it was asked of before where the next session is never made", async () => {
+    await start({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] })
+    await troupe.answer("j1", noKey)
+    await left()
+    await opened("ses_2")
+    await troupe.answer("j1", noKey)
+    await left()
+    troupe.opening("j1").reject({ kind: "create", message: "out of disk" })
+    await settled()
+    expect(troupe.record("j1")).toMatchObject({
+      state: "failed",
+      session: "ses_2",
+      attempts: [{ model: "p/m", session: "ses_1" }, { model: "q/n" }],
     })
   })
 
@@ -384,6 +434,20 @@ describe("A job with fallbacks", () => {
       await opened("ses_1")
       await opened("ses_2")
       expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_2", job: { model: "q/n" } })
+    })
+
+    it("for an hour, as a follow-up goes on with that model: the one after it is asked", async () => {
+      troupe = play({ opens: false, concurrency: limits })
+      await troupe.start("w", { model: "q/n" })
+      await opened("ses_w", "w")
+      const fallbacks = [{ model: "q/n" }, { model: "r/o" }]
+      await troupe.start("j1", { model: "p/m", session: "ses_1", run: 2, fallbacks })
+      await troupe.answer("j1", noKey)
+      await left()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.queued")
+      await held(hour)
+      expect(troupe.opening("j1").input).toMatchObject({ model: "r/o", fallbacks: [] })
     })
 
     it("for a minute: waits", async () => {

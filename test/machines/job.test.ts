@@ -1125,6 +1125,46 @@ describe("An effect that fails", () => {
     expect(stage.record("j3").state).toBe("failed")
   })
 
+  it("to make a worktree and the session in it in 300 s, fails the job", async () => {
+    const stage = play({ opens: false })
+    await stage.start("j1", { isolation: "worktree" })
+    await stage.pass(299_999)
+    expect(stage.record("j1").phase).toBe("opening")
+    await stage.pass(1)
+    const message = "its worktree and its child session were not made within 300 s"
+    expect(stage.record("j1")).toMatchObject({ state: "failed", error: { kind: "isolation", message } })
+  })
+
+  it("to make the session, which no clock of the job counts, though its slot came before", async () => {
+    const stage = play({ opens: false })
+    await stage.start("j1")
+    await stage.pass(5_000)
+    stage.opening("j1").resolve({ session: "ses_1" })
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ startedAt: stage.now(), deadlineAt: stage.now() + 60_000 })
+  })
+
+  it("to make a worktree, which the job then has, and which may be another after its child has been asked", async () => {
+    const stage = play({ opens: false })
+    const worktree = { directory: "/w", branch: "troupe/j1", base: "0" }
+    await stage.start("j1", { isolation: "worktree" })
+    stage.opening("j1").resolve({ session: "ses_1", worktree })
+    await settled()
+    expect(stage.record("j1")).toMatchObject({ session: "ses_1", worktree })
+    expect(stage.prompting("j1").input.job.worktree).toEqual(worktree)
+    await stage.answer("j1", { worktree: { ...worktree, base: "1" } })
+    expect(stage.record("j1")).toMatchObject({ state: "done", worktree: { base: "1" } })
+  })
+
+  it("to make the session in 30 s where the worktree is there, fails the job", async () => {
+    const stage = play({ opens: false })
+    const worktree = { directory: "/w", branch: "troupe/j1", base: "0" }
+    await stage.start("j1", { isolation: "worktree", worktree })
+    await stage.pass(30_000)
+    const message = "opencode did not make the child session within 30 s"
+    expect(stage.record("j1")).toMatchObject({ state: "failed", error: { kind: "create", message } })
+  })
+
   it("to make the session in 30 s, fails the job, and a session that comes later changes nothing", async () => {
     const stage = play({ opens: false })
     await stage.start("j1")

@@ -232,6 +232,11 @@ describe("Limits of providers and models", () => {
     expect(after.holders).toEqual([claim("a2 p/x"), claim("a1 q/y")])
   })
 
+  it("leave a job that waits with its model where another one goes on with one of its own", () => {
+    const limits = request(requested(0, "a1 p/x", "a2 p/x", "b1 q/x"), claim("a1 q/y"))
+    expect(limits.waiting).toEqual([claim("a1 q/y"), claim("a2 p/x"), claim("b1 q/x")])
+  })
+
   it.each<[Concurrency, number]>([
     [5, 5],
     [{ total: 3, providers: { p: 9 } }, 3],
@@ -245,6 +250,7 @@ describe("Limits of providers and models", () => {
     ["p/", "p"],
     ["p", undefined],
     ["/x", undefined],
+    ["/x/y", undefined],
     ["", undefined],
     [undefined, undefined],
   ])("take the model %s for one of the provider %s", (model, provider) => {
@@ -477,6 +483,15 @@ describe("What a job waits for", () => {
     const held = hold(limits, told("a1", 2_000))
     expect(obstacleTo(held, claim("b1 p/x"))).toEqual({ hold: told("a1", 2_000) })
     expect(obstacleTo(held, claim("b1 q/z"))).toBeUndefined()
+  })
+
+  it("is no hold for one that goes on with another model of the provider, though that is full", () => {
+    const full = hold(
+      grant(requested({ total: 3, providers: { p: 1 } }, "a1 p/x", "a2 p/x")).limits,
+      told("a1", 2_000),
+    )
+    expect(obstacleTo(full, claim("a2 p/x"))).toEqual({ hold: told("a1", 2_000) })
+    expect(ofFull("a2 p/y", request(full, claim("a2 p/y")))).toEqual(["p", 1])
   })
 
   it("is nothing for one that has its slot", () => {

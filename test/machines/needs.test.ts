@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { breachOf } from "../../src/machines/needs.ts"
+import { breachOf, openNeeds, standingOf } from "../../src/machines/needs.ts"
 import type { JobRecord } from "../../src/machines/record.ts"
 import { nothing, play } from "./support/play.ts"
 import { quietXState } from "./support/quiet.ts"
@@ -56,6 +56,42 @@ describe("A job that needs others", () => {
     await troupe.answer("a")
     await troupe.start("b", { needs: done("a") })
     expect(stateOf(troupe.record("b"))).toBe("prompting.working")
+  })
+
+  it("fails at once where one of several has ended otherwise before, whichever it is", async () => {
+    const troupe = play()
+    await troupe.startAll("a", "b", "x")
+    await troupe.answer("a")
+    await troupe.cancel("b", "no use")
+    await troupe.start("c", { needs: done("a", "b", "x") })
+    expect(troupe.record("c")).toMatchObject({
+      state: "failed",
+      error: { message: "it needs b, which was cancelled: no use" },
+    })
+    expect(troupe.running().slots).toEqual({ busy: 1, waiting: 0 })
+  })
+
+  it("is none of the business of what others need", async () => {
+    const troupe = play()
+    await troupe.startAll("a", "b")
+    await troupe.start("c", { needs: done("a") })
+    await troupe.start("d", { needs: done("b") })
+    await troupe.answer("a")
+    expect(["c", "d"].map((id) => stateOf(troupe.record(id)))).toEqual([
+      "prompting.working",
+      "created.blocked",
+    ])
+    await troupe.answer("b")
+    expect(stateOf(troupe.record("d"))).toBe("prompting.working")
+  })
+
+  it("ends when what it needs has, not when that was started", async () => {
+    const troupe = play()
+    await troupe.start("a")
+    await troupe.start("b", { needs: done("a") })
+    await troupe.pass(5_000)
+    await troupe.cancel("a")
+    expect(troupe.record("b").endedAt).toBe(troupe.now())
   })
 
   it("says in its history what it waits for, and why it goes on", async () => {
@@ -217,7 +253,79 @@ describe("A job that needs others", () => {
   })
 })
 
+describe("A job that stands for others", () => {
+  const each = { from: "scan", timeoutMs: 1_000, idleMs: 1_000 }
+
+  it("takes no slot, for it prompts nobody", async () => {
+    const troupe = play({ concurrency: 1 })
+    await troupe.start("a")
+    await troupe.start("files", { each })
+    expect(stateOf(troupe.record("files"))).toBe("prompting.working")
+    expect(troupe.running().slots).toEqual({ busy: 1, waiting: 0 })
+  })
+
+  it("takes none either that has been blocked, or whose needs had ended before", async () => {
+    const troupe = play({ concurrency: 1 })
+    await troupe.startAll("scan", "b")
+    await troupe.start("files", { each, needs: done("scan") })
+    expect(stateOf(troupe.record("files"))).toBe("created.blocked")
+    await troupe.answer("scan")
+    await troupe.start("more", { each, needs: done("scan") })
+    expect(["files", "more", "b"].map((id) => stateOf(troupe.record(id)))).toEqual(
+      Array(3).fill("prompting.working"),
+    )
+    expect(troupe.running().slots).toEqual({ busy: 1, waiting: 0 })
+  })
+})
+
+describe("What a blocked job waits for", () => {
+  it("is all that it needs and has not ended, that of earlier processes included, which is not there yet", async () => {
+    const troupe = play()
+    await troupe.startAll("a", "b")
+    await troupe.start("c", { needs: done("a", "b", "old") })
+    await troupe.answer("a")
+    expect(openNeeds(troupe.record("c"), troupe.troupe.records)).toEqual(["b", "old"])
+  })
+
+  it("is nothing where it needs nothing", async () => {
+    const troupe = play()
+    await troupe.start("a")
+    expect(openNeeds(troupe.record("a"), troupe.troupe.records)).toEqual([])
+  })
+})
+
+describe("A need", () => {
+  it.each([
+    ["open for as long as its job has not ended", "done", undefined, "open"],
+    ["met by a job that is done", "done", "done", "met"],
+    ["broken by one that ended otherwise", "done", "failed", "broken"],
+    ["met by one that ended in any way, where no more is needed", "ended", "cancelled", "met"],
+    ["broken by one that is gone, even then", "ended", "gone", "broken"],
+  ] as const)("is %s", (_, on, state, standing) => {
+    expect(standingOf({ id: "a", on }, state && { id: "a", state })).toBe(standing)
+  })
+})
+
 describe("The words for a broken need", () => {
+  it.each([
+    [{ state: "failed", why: "the provider refused" }, "failed: the provider refused"],
+    [{ state: "failed" }, "failed"],
+    [{ state: "timedOut", why: "no activity for 20 s" }, "timed out: no activity for 20 s"],
+    [{ state: "cancelled", why: "cancelled by its owner: no use" }, "was cancelled by its owner: no use"],
+    [
+      { state: "cancelled", why: "its child session was deleted" },
+      "was cancelled: its child session was deleted",
+    ],
+    [{ state: "gone" }, "is gone with its session"],
+  ] as const)("say how it ended: %j", (end, words) => {
+    expect(breachOf({ id: "a", ...end })).toBe(`it needs a, which ${words}`)
+  })
+
+  it("leave a cause of 600 characters whole", () => {
+    const why = "x".repeat(600)
+    expect(breachOf({ id: "a", state: "failed", why })).toBe(`it needs a, which failed: ${why}`)
+  })
+
   it("keep the beginning of a long chain, and its end, which is the first cause", () => {
     const why = `${"it needs x, which failed: ".repeat(100)}the provider refused`
     const words = breachOf({ id: "y", state: "failed", why })

@@ -165,6 +165,7 @@ describe("A provider that says later", () => {
       expect(stage.record(job)).toMatchObject({ phase: "working", startedAt: dawn + 5_000 })
       expect(stage.record(job)).not.toHaveProperty("holdUntil")
     }
+    expect(stage.running().slots).toEqual({ busy: 5, waiting: 0 })
   })
 
   it("holds those that wait already, with the time that counts in the end", async () => {
@@ -189,6 +190,7 @@ describe("A provider that says later", () => {
     expect(stage.record("j2").phase).toBe("queued")
     stage.troupe.answered({ owner: "owner", id: "j1" }, stage.now() - 1)
     expect(stage.record("j2").phase).toBe("working")
+    expect(stage.running().slots).toEqual({ busy: 2, waiting: 0 })
     for (const id of ["j1", "j2"]) await stage.answer(id)
     expect(stage.running()).toEqual(nothing)
   })
@@ -228,6 +230,22 @@ describe("A provider that says later", () => {
     expect(stage.record("j5").phase).toBe("working")
     for (const id of ["j1", "j3", "j5"]) await stage.answer(id)
     expect(stage.running()).toEqual(nothing)
+  })
+
+  it("is asked by the next one after each further hour in which the one that tries says nothing", async () => {
+    const hour = 3_600_000
+    const stage = play()
+    const job = { ...p, timeoutMs: 10 * hour, idleMs: 10 * hour }
+    await stage.start("j1", job)
+    stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 9 * hour))
+    for (const id of ["j2", "j3", "j4"]) await stage.start(id, job)
+    const working = () => ["j2", "j3", "j4"].filter((id) => stage.record(id).phase === "working")
+    await stage.pass(hour)
+    expect(working()).toEqual(["j2"])
+    await stage.pass(hour)
+    expect(working()).toEqual(["j2", "j3"])
+    await stage.pass(hour)
+    expect(working()).toEqual(["j2", "j3", "j4"])
   })
 
   it("is asked again at once where that job is done, though nobody heard it get through", async () => {

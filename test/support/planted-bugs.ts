@@ -68,6 +68,34 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       ],
       suites: [applyTests],
     },
+    {
+      what: "what a person has changed since an apply is taken for what that has left",
+      file: "src/plugin/worktrees/apply/ledger.ts",
+      edits: [
+        {
+          from: "job.owner === owner && differences.get(name) === difference",
+          to: "job.owner === owner && differences.has(name)",
+        },
+      ],
+      suites: [applyTests],
+    },
+    {
+      what: "a conflict between two jobs is told as one with the project",
+      file: "src/plugin/worktrees/apply/plan.ts",
+      edits: [{ from: "if (!alone.includes(name))", to: "if (false)" }],
+      suites: [applyTests],
+    },
+    {
+      what: "an agent that may not edit files throws work away by confirming its own call",
+      file: "src/plugin/tools/discard.ts",
+      edits: [
+        {
+          from: "const reason = await refusalToLose(losing, call)",
+          to: "const reason = await refusalToLose([], call)",
+        },
+      ],
+      suites: ["test/plugin/tools/apply.test.ts"],
+    },
   ],
   "Done means proven, and no answer is checked twice": [
     {
@@ -161,7 +189,10 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "a job whose need has ended otherwise waits for ever",
       file: "src/machines/supervisor-machine.ts",
       edits: [
-        { from: `if (standing === "broken") enqueue.sendTo`, to: `if (standing === "broken") (() => {})` },
+        {
+          from: `if (standingOf(need, end) === "broken") enqueue.sendTo`,
+          to: `if (standingOf(need, end) === "broken") (() => {})`,
+        },
       ],
       suites: [needTests, machineRaces],
     },
@@ -346,8 +377,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/index.ts",
       edits: [
         {
-          from: "services.starts.track(call.place, prepared(makeJobs, given, call))",
-          to: "prepared((_, given, call) => services.starts.track(call.place, makeJobs(services, given, call)), given, call)",
+          from: "await services.starts.track(call.place, makeJobs(services, given, call))",
+          to: "await jobsKnown(services, call.place.session).then(() => services.starts.track(call.place, makeJobs(services, given, call)))",
         },
       ],
       suites: [startTests],
@@ -1208,7 +1239,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "progress that was not shown yet goes on beside a newer one",
       file: "src/plugin/tools/progress.ts",
-      edits: [{ from: "    latest.abort()\n    latest = new", to: "    latest = new" }],
+      edits: [{ from: "      latest.abort()\n      latest = new", to: "      latest = new" }],
       suites: ["test/plugin/tools/progress.test.ts"],
     },
     {
@@ -1520,9 +1551,9 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/tools/index.ts",
       edits: [
         {
-          from: `        const made = await services.starts.track(call.place, prepared(makeJobs, given, call))
+          from: `        const made = await services.starts.track(call.place, makeJobs(services, given, call))
         return withProblems(await answerOf(services, made, call), untold())`,
-          to: `        const making = prepared(makeJobs, given, call).then((made) => answerOf(services, made, call))
+          to: `        const making = makeJobs(services, given, call).then((made) => answerOf(services, made, call))
         return withProblems(await services.starts.track(call.place, making), untold())`,
         },
       ],

@@ -75,7 +75,7 @@ async function preparedFor(
   const { files, remove } = await worktrees.prepareForgotten(directory)
   const words =
     `git does not know this worktree: ${visibleLine(state.why)}. So nothing can be said about which of the ` +
-    `${counted(files, "file")} in its folder would be lost for good. If its branch still exists, that is kept.`
+    `${counted(files, "file")} in its folder would be lost for good.`
   return { loss: { files }, words: wrapped(words, look.width), remove }
 }
 

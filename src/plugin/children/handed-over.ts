@@ -31,9 +31,8 @@ export async function withResults(child: ChildInput, options: HandOverOptions): 
   const { job } = child
   const ids = (job.needs ?? []).flatMap(({ id }) => {
     const group = options.records.get(job.owner, id)
-    if (!group?.isGroup) return [id]
     // One that stands for others has no result of its own.
-    const items = options.records.of(job.owner).filter((record) => standsFor(group, record.id))
+    const items = options.records.of(job.owner).filter((record) => group && standsFor(group, record.id))
     return items.length > 0 ? items.map((record) => record.id) : [id]
   })
   const results = await Promise.all(

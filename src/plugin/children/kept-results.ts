@@ -43,30 +43,26 @@ export async function keepResult(
 
 /** Removes what was kept for a child whose session is deleted. What cannot be removed is, with the old ones. */
 export async function removeResults(session: string, { folder = outputFolder() }: Where = {}): Promise<void> {
-  const names = await readdir(folder).catch(() => [])
-  await remove(
-    folder,
-    names.filter((name) => ours.exec(name)?.[1] === session),
-    () => true,
-  ).catch(() => {})
+  const isOfIt = (name: string) => ours.exec(name)?.[1] === session
+  await remove(folder, isOfIt, () => true).catch(() => {})
 }
 
-async function removeOld(folder: string, before: number): Promise<void> {
-  await remove(
+const removeOld = (folder: string, before: number) =>
+  remove(
     folder,
-    (await readdir(folder)).filter((name) => ours.test(name)),
+    (name) => ours.test(name),
     (mtimeMs) => mtimeMs < before,
   )
-}
 
-/** Files alone: whatever else has such a name is not ours. */
+/** Files alone: whatever else has such a name is not ours. Where another opencode is at it too, the rest is left to it. */
 async function remove(
   folder: string,
-  names: readonly string[],
+  isNamed: (name: string) => boolean,
   isDue: (mtimeMs: number) => boolean,
 ): Promise<void> {
-  for (const name of names) {
-    const found = await lstat(join(folder, name)).catch(() => undefined)
-    if (found?.isFile() && isDue(found.mtimeMs)) await rm(join(folder, name), { force: true })
+  for (const name of (await readdir(folder)).filter(isNamed)) {
+    const path = join(folder, name)
+    const found = await lstat(path)
+    if (found.isFile() && isDue(found.mtimeMs)) await rm(path)
   }
 }

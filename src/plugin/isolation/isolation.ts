@@ -8,6 +8,7 @@ import type { Recovered } from "../worktrees/apply/recover.ts"
 import type { FileDiff } from "../worktrees/diff.ts"
 import type { Discard } from "../worktrees/discard.ts"
 import { WorktreeError } from "../worktrees/errors.ts"
+import type { Fate } from "../worktrees/fate.ts"
 import { isClean } from "../worktrees/holdings.ts"
 import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 
@@ -147,9 +148,23 @@ export class Isolation {
     return existsSync(directory)
   }
 
+  /** What has become of its worktree; nothing for a job without one, or where that cannot be told. */
+  async fateOf({
+    owner,
+    id,
+    worktree,
+  }: Pick<JobRecord, "owner" | "id" | "worktree">): Promise<Fate | undefined> {
+    if (!worktree) return undefined
+    const { directory, commit } = worktree
+    return this.#worktrees.fate(directory, { owner, job: id, commit }).catch(() => undefined)
+  }
+
   /** What applying jobs to their owner's files would do. */
   async prepareApply(owner: string, jobs: readonly Work[], signal?: AbortSignal): Promise<Prepared> {
-    return this.#worktrees.prepareApply({ directory: await this.#directoryOf(owner), jobs }, { signal })
+    return this.#worktrees.prepareApply(
+      { directory: await this.#directoryOf(owner), owner, jobs },
+      { signal },
+    )
   }
 
   /** Whether its owner's files have all that a job has changed. */

@@ -17,11 +17,20 @@ const longestReason = 2_100
 /** Characters of what a check wrote that did not pass, from its end. */
 const longestCheckOutput = 2_000
 
+/** What has become of a job's worktree with its branch. */
+type Fate = "there" | "applied" | "removed"
+
 /**
  * `a: prompting.working 12 s, bash: ls, 1.2k tokens`
  * @param waitsFor what it needs and has not ended yet, by id
+ * @param fate what has become of its worktree
  */
-export function statusLine(record: JobRecord, now: number, waitsFor: readonly string[]): string {
+export function statusLine(
+  record: JobRecord,
+  now: number,
+  waitsFor: readonly string[],
+  fate: Fate = "there",
+): string {
   const details = [
     `${stateOf(record)} ${duration(timeOf(record, now))}`,
     record.run > 1 ? `run ${record.run}` : "",
@@ -29,7 +38,7 @@ export function statusLine(record: JobRecord, now: number, waitsFor: readonly st
     onHold(record, now),
     spent(record),
     modelWords(record),
-    worktreeWords(record),
+    worktreeWords(record, fate),
     checkWords(record),
     record.error ? excerpt(reasonOf(record.error)) : "",
     record.isTruncated ? truncated : "",
@@ -61,22 +70,37 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
 }
 
 /** `branch troupe/1f/a at 0123456789, 3 files, +10 −2, also changed by b: x.txt`; empty for one without a worktree. */
-function worktreeWords({ worktree }: JobRecord): string {
+function worktreeWords({ worktree }: JobRecord, fate: Fate = "there"): string {
   if (!worktree) return ""
   const { branch, commit } = worktree
   const at = commit === undefined ? "" : ` at ${shortCommit(commit)}`
-  return [`branch ${branch}${at}`, changeWords(worktree), overlapWords(worktree)]
+  if (fate === "removed") return `discarded (it was ${branch}${at})`
+  const applied = fate === "applied" && worktree.files !== 0 ? "applied" : undefined
+  return [`branch ${branch}${at}`, changeWords(worktree), applied, overlapWords(worktree)]
     .filter((each) => each !== undefined)
     .join(", ")
+}
+
+/** Why nobody has said that what an ended job did is good, as a sentence; nothing for one that is done. */
+export function shortcomingOf({ state, error }: JobRecord): string | undefined {
+  if (error?.kind === "check") return "its check did not pass"
+  if (state === "failed") return "it failed"
+  if (state === "timedOut") return "it timed out"
+  return state === "cancelled" ? "it was cancelled" : undefined
 }
 
 /** How its owner comes by what it did in its worktree; empty where that is nothing. */
 function worktreeAdvice(record: JobRecord): string {
   const { worktree } = record
   if (!worktree || worktree.files === 0 || hasNeverBegun(record)) return ""
-  if (worktree.commit !== undefined) return "agents_apply brings it into your files"
-  const { directory } = worktree
-  return `what it changed is in ${directory} and not committed; agents_apply commits it and brings it into your files`
+  const { commit, directory } = worktree
+  const isCommitted = commit !== undefined
+  const where = isCommitted ? "" : `what it changed is in ${directory} and not committed; `
+  const shortcoming = shortcomingOf(record)
+  if (shortcoming === undefined)
+    return `${where}agents_apply ${isCommitted ? "" : "commits it and "}brings it into your files`
+  const would = `agents_apply would ${isCommitted ? "" : "commit it and "}bring it into your files`
+  return `${where}${would} as it is: ${shortcoming}`
 }
 
 /** `check "npm test" exited with 1 in round 2`; empty before the first, and where the job ended with it. */

@@ -1,12 +1,17 @@
-import { hasEnded, type JobRecord } from "../../machines/record.ts"
+import { hasEnded, type JobRecord, type Worktree } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
+import { shortcomingOf } from "../records/words.ts"
 import { wordsOf } from "../util/error-words.ts"
 import type { Refusal } from "../worktrees/apply/apply.ts"
 import { ApplyArguments, readArguments } from "./arguments.ts"
 import { discarder } from "./discard.ts"
 import { counted, type Isolated, mostFiles } from "./isolated.ts"
+import { obstacleWords } from "./obstacle-words.ts"
 import { refusalOf } from "./permission.ts"
 import { find, listed, type Services, withoutText } from "./services.ts"
+
+/** How many jobs are named at most. */
+const mostNamed = 20
 
 /**
  * Brings what jobs have done in worktrees of their own into their owner's files, or throws it away: all that is named,
@@ -23,6 +28,8 @@ export function applyTool() {
       ...known.flatMap(refusedAtOnce),
     ]
     if (refused.length > 0) return refusal(records, refused, isDiscard)
+    const gone = await discardedBefore(services, records)
+    if (gone.length > 0) return refusal(records, gone, isDiscard)
     const isolated: Isolated[] = []
     for (const record of records) {
       try {
@@ -48,6 +55,20 @@ function refusedAtOnce(record: JobRecord): Refused[] {
   return []
 }
 
+async function discardedBefore({ isolation }: Services, records: readonly JobRecord[]): Promise<Refused[]> {
+  const fates = await Promise.all(records.map((record) => isolation.fateOf(record)))
+  const gone = records.filter((_, index) => fates[index] === "removed")
+  return gone.map(({ id, worktree }) => ({
+    id,
+    reason: `it was discarded already${worktree ? wayBack(worktree) : ""}`,
+  }))
+}
+
+function wayBack({ branch, commit, files }: Worktree): string {
+  if (files === 0) return ", and had changed nothing"
+  return commit === undefined ? "" : `: git branch ${branch} ${commit} brings its branch back`
+}
+
 function refusal(records: JobRecord[], refused: readonly Refused[], isDiscard: boolean): ToolAnswer {
   const lines = refused.map(({ id, reason }) => `${id}: ${reason}.`)
   return {
@@ -62,44 +83,56 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
   const { signal } = call
   const works = isolated.map(({ record: { id }, worktree: { base, commit } }) => ({ id, base, commit }))
   const prepared = await services.isolation.prepareApply(call.place.session, works, signal)
-  if (prepared.type === "refused") return refusal(records, prepared.refusals.map(inWords), false)
-  const { files } = prepared
-  const names = listed(
-    records.map(({ id }) => id),
-    20,
-  )
-  if (files.length > 0) {
-    const permission = await call.askToEdit(prepared.root, files)
-    const reason = refusalOf(permission, { denied: `"${call.agent}" may not edit these files` })
-    if (reason !== undefined) {
-      const refused = records.map(({ id }) => ({ id, reason }))
-      return refusal(records, refused, false)
+  if (prepared.type === "refused") {
+    const refused = prepared.refusals.map((each) => ({ id: each.id, reason: obstacleIn(isolated, each) }))
+    return refusal(records, refused, false)
+  }
+  const { files, changes } = prepared
+  const metadata = { jobs: withoutText(records), files: files.slice(0, 200) }
+  const idle = isolated.filter(({ worktree }) => worktree.files === 0)
+  const changing = isolated.filter((each) => !idle.includes(each))
+  const unchanged = idle.length > 0 ? [`${idsOf(idle)} changed nothing.`] : []
+  if (files.length === 0) {
+    const there = changing.length > 0 ? [`your files have all that ${idsOf(changing)} changed.`] : []
+    const [first = "none of these jobs has a worktree.", ...others] = [...there, ...unchanged]
+    return {
+      title: "nothing to apply",
+      output: [`Nothing to apply: ${first}`, ...others].join("\n"),
+      metadata,
     }
-    await prepared.write({ signal })
   }
-  const [what, ...next] =
-    files.length > 0
-      ? [
-          `Applied ${names}: ${counted(files.length)}, not committed: ${listed(files, mostFiles)}.`,
-          `Once it is as it should be, agents_apply with discard: true removes what they worked in.`,
-        ]
-      : [`Nothing to apply: your files have all that ${names} changed.`]
-  return {
-    title: files.length > 0 ? `${counted(files.length)} applied` : "nothing to apply",
-    output: [what, ...next].join("\n"),
-    metadata: { jobs: withoutText(records), files: files.slice(0, 200) },
+  const permission = await call.askToEdit(prepared.root, files)
+  const reason = refusalOf(permission, { denied: `"${call.agent}" may not edit these files` })
+  if (reason !== undefined) {
+    const refused = records.map(({ id }) => ({ id, reason }))
+    return refusal(records, refused, false)
   }
+  await prepared.write({ signal })
+  const lines = [
+    `Applied ${idsOf(changing)}: ${counted(changes.length)}, not committed: ${listed(changes, mostFiles)}.`,
+    ...unchanged,
+    ...notDone(changing),
+    "When you are satisfied, agents_apply with discard: true removes their worktrees.",
+  ]
+  return { title: `${counted(changes.length)} applied`, output: lines.join("\n"), metadata }
 }
 
-const reasons: Record<Refusal["reason"], string> = {
-  conflict: "in conflict",
-  dirty: "changed here and not committed",
-  hidden: "changed here where git does not see it",
-  inTheWay: "in the way",
-  submodule: "other repositories",
+function obstacleIn(isolated: readonly Isolated[], refusal: Refusal): string {
+  const own = isolated.find(({ record }) => record.id === refusal.id)
+  return obstacleWords(refusal, own?.worktree.branch ?? "its branch")
 }
 
-const inWords = ({ id, reason, files, todo }: Refusal): Refused => ({
-  id,
-  reason: `${reasons[reason]}: ${listed(files, mostFiles)}; ${todo}`,
-})
+/** What was applied though nobody has said that it is good. */
+function notDone(isolated: readonly Isolated[]): string[] {
+  const jobs = isolated.flatMap(({ record }) => {
+    const shortcoming = shortcomingOf(record)
+    return shortcoming === undefined ? [] : [`${record.id} (${shortcoming})`]
+  })
+  return jobs.length > 0 ? [`Not done: ${listed(jobs, mostNamed)}.`] : []
+}
+
+const idsOf = (isolated: readonly Isolated[]) =>
+  listed(
+    isolated.map(({ record }) => record.id),
+    mostNamed,
+  )

@@ -1,11 +1,14 @@
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
+import { worktreesCommand } from "../worktrees/command.ts"
+import type { Discard } from "../worktrees/discard.ts"
 import type { Holdings } from "../worktrees/holdings.ts"
 import { counted, type Isolated, mostFiles } from "./isolated.ts"
+import { refusalOf } from "./permission.ts"
 import { listed, type Services, withoutText } from "./services.ts"
 
 /**
  * Removes worktrees and their branches. Where that loses what is nowhere else, it is said first, and only the same call
- * once more does it.
+ * once more does it: whoever calls confirms it, so it takes the permission that applying takes.
  */
 export function discarder() {
   /** Losses that have been said. */
@@ -14,17 +17,21 @@ export function discarder() {
   return async (
     { isolation }: Services,
     isolated: readonly Isolated[],
-    { place: { session: owner }, signal }: ToolCall,
+    call: ToolCall,
   ): Promise<ToolAnswer> => {
+    const { place, signal } = call
     const removals = []
+    const losing: Discard[] = []
     const losses: string[] = []
     for (const { record, worktree } of isolated) {
       const removal = await isolation.prepareDiscard(record, worktree)
       removals.push({ record, removal })
       const { base, commit } = worktree
-      const isApplied = await isolation.isApplied(owner, { id: record.id, base, commit }, signal)
+      const isApplied = await isolation.isApplied(place.session, { id: record.id, base, commit }, signal)
       const words = lossOf(isApplied ? { ...removal.loss, commits: 0, files: 0 } : removal.loss)
-      if (words.length > 0) losses.push(`${record.id} (${removal.branch}, ${commit}): ${words.join(", ")}`)
+      if (words.length === 0) continue
+      losing.push(removal)
+      losses.push(`${record.id} (${removal.branch}, ${commit}): ${words.join(", ")}`)
     }
     const jobs = withoutText(isolated.map(({ record }) => record))
     if (losses.some((each) => !said.has(each))) {
@@ -32,20 +39,48 @@ export function discarder() {
       const lines = [
         "Nothing was discarded yet. This would be lost:",
         ...losses,
-        "The same call once more does it.",
+        "Repeat the same call to confirm.",
       ]
       return { title: "nothing discarded yet", output: lines.join("\n"), metadata: { jobs } }
+    }
+    const reason = await refusalToLose(losing, call)
+    if (reason !== undefined) {
+      const output = `Nothing was discarded: ${reason}. ${byHand(losing)}`
+      const refused = isolated.map(({ record }) => ({ id: record.id, reason }))
+      return { title: "nothing discarded", output, metadata: { jobs, refused } }
     }
     const lines: string[] = []
     for (const { record, removal } of removals) {
       await removal.remove({ signal })
-      const { commit } = removal.loss
-      lines.push(
-        `Discarded ${record.id}.${commit === undefined ? "" : ` For some weeks this brings it back: git branch ${removal.branch} ${commit}`}`,
-      )
+      lines.push(`Discarded ${record.id}.${wayBack(removal)}`)
     }
     return { title: `${removals.length} discarded`, output: lines.join("\n"), metadata: { jobs } }
   }
+}
+
+/** Who may not edit files may not throw away what was done to them either. */
+async function refusalToLose(losing: readonly Discard[], call: ToolCall): Promise<string | undefined> {
+  for (const project of new Set(losing.map(({ project }) => project))) {
+    const there = losing.filter((each) => each.project === project)
+    const files = new Set(
+      there.flatMap(({ files, loss }) => [...files, ...loss.uncommitted, ...loss.repositories]),
+    )
+    const permission = await call.askToEdit(project, [...files])
+    const denied = `"${call.agent}" may not edit these files, nor throw away what was done to them`
+    const reason = refusalOf(permission, { denied })
+    if (reason !== undefined) return reason
+  }
+  return undefined
+}
+
+const byHand = (losing: readonly Discard[]) =>
+  `A person can do it: ${losing.map(({ branch }) => `${worktreesCommand} --discard ${branch}`).join("; ")}`
+
+function wayBack({ branch, loss: { commit, commits, files } }: Discard): string {
+  const isEmpty = commits === 0 && files === 0
+  return isEmpty || commit === undefined
+    ? ""
+    : ` For some weeks this brings it back: git branch ${branch} ${commit}`
 }
 
 function lossOf({ commits, files, uncommitted, repositories }: Holdings): string[] {

@@ -13,6 +13,7 @@ import type { Inbox } from "../owners/inbox.ts"
 import type { Lineage } from "../owners/lineage.ts"
 import type { Recovery } from "../records/recovery.ts"
 import { excerpt, statusLine } from "../records/words.ts"
+import type { Fate } from "../worktrees/fate.ts"
 import type { StartsUnderWay } from "./starts.ts"
 
 /** What the tools work with. */
@@ -140,9 +141,9 @@ export function listed(names: readonly string[], most: number): string {
   return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ")
 }
 
-/** Where a job stands, in a line. */
-export const lineOf = ({ troupe, now }: Pick<Services, "troupe" | "now">, record: JobRecord) =>
-  statusLine(record, now(), openNeeds(record, troupe.records))
+/** Where a job stands, in a line. `fate`: what has become of its worktree, where that is known. */
+export const lineOf = ({ troupe, now }: Pick<Services, "troupe" | "now">, record: JobRecord, fate?: Fate) =>
+  statusLine(record, now(), openNeeds(record, troupe.records), fate)
 
 export const idsOf = (records: readonly JobRecord[]) => records.map(({ id }) => id).join(", ")
 

@@ -26,6 +26,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
     ? find(services, owner, ids)
     : { known: services.troupe.records.of(owner), unknown: [] }
   const shown = ids ? known : known.slice(-most)
+  const fates = await Promise.all(shown.map((record) => services.isolation.fateOf(record)))
   const elsewhere = elsewhereWords(services, owner)
   const isNone = known.length === 0 && unknown.length === 0 && elsewhere.length === 0
   const lines = [
@@ -33,7 +34,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
     ...(shown.length < known.length
       ? [`(${known.length - shown.length} older ones not shown: pass their ids to see them)`]
       : []),
-    ...shown.map((record) => lineOf(services, record)),
+    ...shown.map((record, index) => lineOf(services, record, fates[index])),
     ...delivered(shown),
     ...(ids ? [] : services.budgets.standing(owner)),
     ...unknownWords(services, owner, unknown),

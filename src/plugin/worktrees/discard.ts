@@ -1,13 +1,18 @@
+import { changedNames } from "./changes.ts"
 import { WorktreeError } from "./errors.ts"
 import { isThere, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { type Holdings, holdingsOf } from "./holdings.ts"
-import { namesIn } from "./names.ts"
+import { namesIn, shownName } from "./names.ts"
 import { type Made, madeNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
 
 export type Discard = {
   branch: string
+  /** The working tree of its owner. */
+  project: string
+  /** That the job has changed, committed or not. */
+  files: string[]
   /** What would be lost. A commit can be restored by its id until git's own upkeep, weeks later. */
   loss: Holdings
   /**
@@ -33,6 +38,8 @@ export async function prepareDiscard(
   const loss = await holdingsOf(git, made, call)
   return {
     branch: made.branch,
+    project: made.project,
+    files: (await changedNames(git, made, call)).map(shownName),
     loss,
     async remove(call) {
       if (JSON.stringify(await holdingsOf(git, made, call)) !== JSON.stringify(loss)) throw hasChanged(root)

@@ -124,7 +124,7 @@ export function codeOf(error: unknown): string | undefined {
 
 /** Errors first: warnings and progress stand around them. */
 function saidBy(stderr: string): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "")
+  const lines = stderr.split("\n")
   const errors = lines.filter((line) => /^(?:fatal|error):/.test(line))
   return beginning(oneLine((errors.length > 0 ? errors : lines).join(" ")), shownLength)
 }

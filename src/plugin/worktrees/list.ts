@@ -100,7 +100,7 @@ async function lookAt(git: Git, root: string, note: Note, processes: number[]): 
 async function stateOf(git: Git, root: string, note: Note, files: number): Promise<WorktreeState> {
   if (note.state !== "made") return { type: "halfMade" }
   try {
-    const why = (await isThere(root)) ? await whyForgotten(note) : undefined
+    const why = (await isThere(root)) ? await whyForgotten(git, note) : undefined
     if (why !== undefined) return { type: "forgotten", why, files }
     const holdings = await holdingsOf(git, await madeNote(root))
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }

@@ -47,9 +47,10 @@ export const writeNote = (root: string, note: Note): Promise<void> =>
 
 /** Nothing where there is none, or something else. */
 export async function readNote(root: string): Promise<Note | undefined> {
-  const text = await readFile(noteFile(root), "utf8").catch(() => "")
-  const parsed = Note.safeParse(jsonOrNothing(text))
-  return parsed.success ? parsed.data : undefined
+  const found: unknown = await readFile(noteFile(root), "utf8")
+    .then(JSON.parse)
+    .catch(() => undefined)
+  return Note.safeParse(found).data
 }
 
 /** @throws WorktreeError where it is not made, or in none of the given states */
@@ -57,12 +58,4 @@ export async function madeNote(root: string, states: Note["state"][] = ["made"])
   const note = await readNote(root)
   if (!note || !states.includes(note.state) || note.gitDir === undefined) throw notOurs(root)
   return { ...note, gitDir: note.gitDir, root }
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -7,6 +7,7 @@ import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
 import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
+import { type Fate, fateOf, type Whose } from "./fate.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type ForgottenDiscard, prepareForgotten } from "./forgotten.ts"
 import { type Call, createGit } from "./git.ts"
@@ -53,6 +54,8 @@ export type Worktrees = {
   prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
   /** The same for one of which git knows nothing any more, whoever owns it. */
   prepareForgotten(directory: string): Promise<ForgottenDiscard>
+  /** What has become of one. */
+  fate(directory: string, whose: Whose): Promise<Fate>
   /** All that there are, of all repositories. */
   list(): Promise<List>
   /** Removes those with which nothing is lost, and which nobody uses. */
@@ -144,9 +147,11 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       }),
     prepareForgotten: (directory) =>
       inWords(async () => {
-        const forgotten = await prepareForgotten(rootOf(await makeFolder(at), resolve(directory)))
+        const forgotten = await prepareForgotten(git, rootOf(await makeFolder(at), resolve(directory)))
         return { ...forgotten, remove: () => inWords(() => forgotten.remove()) }
       }),
+    fate: (directory, whose) =>
+      inWords(async () => fateOf(rootOf(await findFolder(at), resolve(directory)), whose)),
     list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
     tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
     recover: (directory) => inWords(async () => recoverAt(await findFolder(at), directory)),

@@ -8,6 +8,7 @@ import type {
   Effects,
   LeaveChildOutput,
   LeaveInput,
+  Opened,
   StopChildOutput,
 } from "../../../src/machines/effects.ts"
 import type { JobEvent, JobInput } from "../../../src/machines/events.ts"
@@ -47,7 +48,7 @@ export function play(options: PlayOptions = {}) {
   const clock = new CountingClock()
   let setBackMs = 0
   const now = () => dawn + clock.now() - setBackMs
-  const opening: Call<JobInput, { session: string }>[] = []
+  const opening: Call<JobInput, Opened>[] = []
   const prompting: Call<ChildInput, Answer>[] = []
   const looking: Call<ChildInput, void>[] = []
   const checking: Call<CheckInput, CheckOutput>[] = []

@@ -52,7 +52,7 @@ describe("A job in a worktree of its own", () => {
       writeFileSync(file, "")
       const advice =
         `what it changed is in ${stage.directoryOf("one")} and not committed; ` +
-        "agents_apply commits it and brings it into your files"
+        "agents_apply would commit it and bring it into your files as it is: "
       return { ...stage, free: () => rmSync(file), advice }
     }
 

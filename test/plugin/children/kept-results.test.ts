@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
 import { keepResult, outputFolder, removeResults } from "../../../src/plugin/children/kept-results.ts"
@@ -24,6 +32,12 @@ it("A result is kept under the same name each time, and takes the place of whate
   ])
 })
 
+it("A result is this user's alone, and so is the folder", async () => {
+  const path = folder()
+  const kept = await keepResult({ session: "ses_1", id: "a" }, "text", { folder: path })
+  expect([kept ?? "", path].map((each) => statSync(each).mode & 0o777)).toEqual([0o600, 0o700])
+})
+
 it("Results of the week before are removed, and nothing else", async () => {
   const path = folder()
   mkdirSync(path)
@@ -45,6 +59,20 @@ it("Results of the week before are removed, and nothing else", async () => {
     "troupe-ses_1-a.txt.bak",
     "troupe-ses_new-a.txt",
   ])
+})
+
+it("A result is kept for a week, to the millisecond", async () => {
+  const path = folder()
+  const week = 7 * 24 * 60 * 60 * 1_000
+  mkdirSync(path)
+  writeFileSync(join(path, "troupe-ses_1-a.txt"), "")
+  utimesSync(join(path, "troupe-ses_1-a.txt"), 0, 0)
+  const keepAt = (time: number) =>
+    keepResult({ session: "ses_2", id: "a" }, "new", { folder: path, now: () => time })
+  await keepAt(week)
+  expect(readdirSync(path)).toHaveLength(2)
+  await keepAt(week + 1)
+  expect(readdirSync(path)).toEqual(["troupe-ses_2-a.txt"])
 })
 
 it("A result that is kept has its path, whatever of the week before cannot be removed", async () => {

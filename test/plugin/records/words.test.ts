@@ -340,6 +340,16 @@ describe("A job with a worktree of its own", () => {
     expect(noteOf(neverBegun)).toBe("branch troupe/1f/j1")
   })
 
+  it("is not praised where it was not done", () => {
+    const error = { kind: "check", message: "no" } as const
+    expect(noteOf({ state: "failed", error, worktree: sealed })).toContain(
+      "; agents_apply would bring it into your files as it is: its check did not pass",
+    )
+    expect(noteOf({ state: "timedOut", worktree: place })).toContain(
+      "and not committed; agents_apply would commit it and bring it into your files as it is: it timed out",
+    )
+  })
+
   it("says so in its status, in short", () => {
     expect(lineOf(running({ worktree: place }), now)).toBe("j1: prompting.working 12 s, branch troupe/1f/j1")
     expect(lineOf(record({ worktree: sealed, text: "" }), now)).toBe(

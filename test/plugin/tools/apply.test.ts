@@ -1,9 +1,10 @@
 import { rmSync } from "node:fs"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { StartPermission } from "../../../src/plugin/host/port.ts"
 import { failed } from "../support/host-double.ts"
 import { isolatedServices } from "../support/isolated.ts"
 import { testServices } from "../support/services.ts"
-import { filesIn } from "../worktrees/support/repository.ts"
+import { filesIn, writeAll } from "../worktrees/support/repository.ts"
 
 describe("agents_apply", () => {
   it("brings what jobs did into their owner's files, says how to tidy up, and asks for these files first", async () => {
@@ -23,7 +24,7 @@ describe("agents_apply", () => {
     expect(title).toBe("2 files applied")
     expect(output).toBe(
       "Applied one, two: 2 files, not committed: a.txt, b.txt.\n" +
-        "Once it is as it should be, agents_apply with discard: true removes what they worked in.",
+        "When you are satisfied, agents_apply with discard: true removes their worktrees.",
     )
     expect(filesIn(repo.path)).toEqual({ "a.txt": "644 of one\n", "b.txt": "644 of two\n" })
     expect((await apply(["one"])).output).toBe("Nothing to apply: your files have all that one changed.")
@@ -64,9 +65,79 @@ describe("agents_apply", () => {
     repo.commit({ "a.txt": "of somebody else\n" })
     expect((await apply(["one"])).output).toBe(
       "Nothing was applied.\none: in conflict: a.txt; the project has changed there too: " +
-        "bring both together by hand, or discard the job.",
+        "merge troupe/owner/one by hand, or discard the job.",
     )
     expect(filesIn(repo.path)["a.txt"]).toBe("644 of somebody else\n")
+  })
+
+  it("names the jobs of the call that it is in conflict with, and a way out", async () => {
+    const { begin, finish, apply } = isolatedServices()
+    for (const id of ["one", "two"]) await begin(id)
+    for (const id of ["one", "two"]) await finish(id, { "a.txt": `of ${id}\n` })
+    expect((await apply(["one", "two"])).output).toBe(
+      "Nothing was applied.\ntwo: in conflict with what one changes in a.txt: apply only one of them, " +
+        "or apply and commit one first and then merge troupe/owner/two by hand.",
+    )
+    await apply(["one"])
+    expect((await apply(["two"])).output).toBe(
+      "Nothing was applied.\ntwo: in conflict: a.txt, to which one was applied before: " +
+        "commit that and then merge troupe/owner/two by hand.",
+    )
+  })
+
+  it("says so where a job has changed nothing", async () => {
+    const { begin, finish, apply } = isolatedServices()
+    for (const id of ["none", "some"]) await begin(id)
+    await finish("none")
+    await finish("some", { "a.txt": "2\n" })
+    expect((await apply(["none"])).output).toBe("Nothing to apply: none changed nothing.")
+    expect((await apply(["none", "some"])).output).toMatch(
+      /^Applied some: 1 file, not committed: a\.txt\.\nnone changed nothing\.\nWhen /,
+    )
+    expect((await apply(["none", "some"])).output).toBe(
+      "Nothing to apply: your files have all that some changed.\nnone changed nothing.",
+    )
+  })
+
+  it("says which of what it has applied was not done", async () => {
+    const { begin, start, finish, apply, call, directoryOf, recordOf } = isolatedServices()
+    await begin("done")
+    await start({
+      id: "red",
+      prompt: "do red",
+      isolation: "worktree",
+      check: { command: "exit 3", attempts: 0 },
+    })
+    await begin("stopped")
+    await finish("done", { "a.txt": "2\n" })
+    await finish("red", { "b.txt": "2\n" })
+    writeAll(directoryOf("stopped"), { "c.txt": "half\n" })
+    await call("agents_cancel", { ids: ["stopped"] })
+    expect([recordOf("red")?.error?.kind, recordOf("stopped")?.state]).toEqual(["check", "cancelled"])
+    expect((await apply(["done", "red", "stopped"])).output).toContain(
+      "Applied done, red, stopped: 3 files, not committed: a.txt, b.txt, c.txt.\n" +
+        "Not done: red (its check did not pass), stopped (it was cancelled).\n",
+    )
+  })
+
+  it("says of a job that was discarded how its branch can be had back, in a status too", async () => {
+    const { begin, finish, apply, discard, call, recordOf } = isolatedServices()
+    for (const id of ["one", "none"]) await begin(id)
+    await finish("one", { "a.txt": "2\n" })
+    await finish("none")
+    const status = async () => (await call("agents_status", { ids: ["one"] })).output
+    const { branch, commit } = recordOf("one")?.worktree ?? {}
+    expect(await status()).not.toMatch(/applied|discarded/)
+    await apply(["one"])
+    expect(await status()).toContain(`branch ${branch} at ${commit?.slice(0, 10)}, 1 file, +1 −1, applied`)
+    await discard("one", "none")
+    expect(await status()).toContain(`discarded (it was ${branch} at ${commit?.slice(0, 10)})`)
+    const words = [
+      `one: it was discarded already: git branch ${branch} ${commit} brings its branch back.`,
+      "none: it was discarded already, and had changed nothing.",
+    ]
+    expect((await apply(["one", "none"])).output.split("\n")).toEqual(["Nothing was applied.", ...words])
+    expect((await discard("one", "none")).output.split("\n")).toEqual(["Nothing was discarded.", ...words])
   })
 
   it("writes over nothing that is in no commit, though both would go together", async () => {
@@ -76,8 +147,7 @@ describe("agents_apply", () => {
     await finish("one", { "a.txt": "one\n2\n3\n4\n5\n" })
     repo.write({ "a.txt": "1\n2\n3\n4\nfive\n" })
     expect((await apply(["one"])).output).toBe(
-      "Nothing was applied.\none: changed here and not committed: a.txt; " +
-        "they have changes that are not committed: commit or stash them.",
+      "Nothing was applied.\none: changed here and not committed: a.txt; commit or stash that first.",
     )
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n2\n3\n4\nfive\n")
   })
@@ -108,7 +178,7 @@ describe("agents_apply with discard", () => {
     expect([first.title, isThere("one")]).toEqual(["nothing discarded yet", true])
     expect(first.output).toBe(
       "Nothing was discarded yet. This would be lost:\n" +
-        `one (${branch}, ${commit}): 1 commit, 1 file changed\nThe same call once more does it.`,
+        `one (${branch}, ${commit}): 1 commit, 1 file changed\nRepeat the same call to confirm.`,
     )
     const second = await discard("one")
     expect([second.title, isThere("one")]).toEqual(["1 discarded", false])
@@ -139,11 +209,44 @@ describe("agents_apply with discard", () => {
     expect([(await discard("one")).title, isThere("one")]).toEqual(["1 discarded", false])
   })
 
-  it("goes at once where the job has changed nothing", async () => {
+  it("goes at once where the job has changed nothing, and has nothing to be brought back", async () => {
     const { begin, finish, discard, isThere } = isolatedServices()
     await begin("one")
     await finish("one")
-    expect([(await discard("one")).title, isThere("one")]).toEqual(["1 discarded", false])
+    expect([(await discard("one")).output, isThere("one")]).toEqual(["Discarded one.", false])
+  })
+
+  it("takes the permission to edit what would be lost: it is the agent that confirms", async () => {
+    const { begin, finish, apply, call, isThere, repo, recordOf } = isolatedServices()
+    for (const id of ["one", "two", "applied"]) await begin(id)
+    await finish("one", { "a.txt": "of one\n" })
+    await finish("two", { "c/new.txt": "of two\n" })
+    await finish("applied", { "b.txt": "applied\n" })
+    await apply(["applied"])
+    const asked: unknown[] = []
+    const discard = (permission: StartPermission) =>
+      call(
+        "agents_apply",
+        { ids: ["one", "two", "applied"], discard: true },
+        {
+          askToEdit: async (root, files) => {
+            asked.push({ root, files })
+            return permission
+          },
+        },
+      )
+    await discard({ type: "denied" })
+    expect(asked).toEqual([])
+    const denied = await discard({ type: "denied" })
+    expect(asked).toEqual([{ root: repo.path, files: ["a.txt", "c/new.txt"] }])
+    expect(denied.title).toBe("nothing discarded")
+    expect(denied.metadata.refused).toMatchObject([{ id: "one" }, { id: "two" }, { id: "applied" }])
+    expect(denied.output).toContain(
+      'Nothing was discarded: "build" may not edit these files, nor throw away what was done to them. A person can do it: ',
+    )
+    expect(denied.output).toContain(`worktrees --discard ${recordOf("one")?.worktree?.branch}`)
+    expect(["one", "two", "applied"].map(isThere)).toEqual([true, true, true])
+    expect((await discard({ type: "granted" })).title).toBe("3 discarded")
   })
 
   it("discards nothing where one that is named is still at work", async () => {

@@ -16,7 +16,7 @@ describe("A malformed argument", () => {
   it.each([
     ["agents_start", {}, "tasks is missing: it must be a list of 1 to 64 tasks"],
     ["agents_start", { tasks: "all" }, 'tasks is "all": it must be a list of 1 to 64 tasks'],
-    ["agents_start", { tasks: [] }, "tasks is []: it must be a list of 1 to 64 tasks"],
+    ["agents_start", { tasks: [] }, "tasks is empty: it must be a list of 1 to 64 tasks"],
     [
       "agents_start",
       { tasks: Array(65).fill(task("a")) },
@@ -34,7 +34,7 @@ describe("A malformed argument", () => {
     ],
     ["agents_start", { tasks: [task("a")], cost: 1 }, "cost is out of place: it belongs in budget"],
     ["agents_status", { ids: "a" }, 'ids is "a": it must be a list of job ids'],
-    ["agents_status", { ids: [] }, "ids is []: it must be a list of job ids"],
+    ["agents_status", { ids: [] }, "ids is empty: it must be a list of job ids"],
     ["agents_wait", { ids: [1] }, "ids[0] is 1: it must be text"],
     ["agents_wait", { until: "most" }, 'until is "most": it must be "all" or "any"'],
     ["agents_wait", { timeout: 0 }, "timeout is 0: it must be a number, above 0 and at most 2000000"],

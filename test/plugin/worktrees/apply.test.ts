@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } 
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Prepared } from "../../../src/plugin/worktrees/apply/apply.ts"
+import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import {
   contents,
   filesIn,
@@ -24,7 +25,7 @@ async function job(repo: TestRepository, id: string, work: (directory: string) =
 }
 
 const prepare = (repo: TestRepository, ...jobs: Job[]) =>
-  repo.worktrees.prepareApply({ directory: repo.path, jobs })
+  repo.worktrees.prepareApply({ directory: repo.path, owner, jobs })
 
 async function apply(repo: TestRepository, ...jobs: Job[]): Promise<string[]> {
   const prepared = await prepare(repo, ...jobs)
@@ -33,8 +34,7 @@ async function apply(repo: TestRepository, ...jobs: Job[]): Promise<string[]> {
   return prepared.files
 }
 
-const refusals = (prepared: Prepared) =>
-  prepared.type === "refused" ? prepared.refusals.map(({ id, reason, files }) => ({ id, reason, files })) : []
+const refusals = (prepared: Prepared) => (prepared.type === "refused" ? prepared.refusals : [])
 
 describe("Applying a job", () => {
   it("gives the owner all that it did, and touches neither index, nor HEAD, nor stash, nor hooks", async () => {
@@ -194,5 +194,143 @@ describe("Applying a job", () => {
     repo.commit({ "old.txt": ["zero\n", ...lines.slice(1)].join("") })
     await apply(repo, done)
     expect(filesIn(repo.path)).toEqual({ "new.txt": `644 ${["zero\n", ...lines.slice(1)].join("")}` })
+  })
+
+  it("counts a renamed file as one, as git does; both of its names are written", async () => {
+    const repo = testRepository()
+    repo.commit({ "old.txt": "1\n", "a.txt": "of a\n" })
+    const done = await job(repo, "a", (at) => {
+      renameSync(join(at, "old.txt"), join(at, "new.txt"))
+      rmSync(join(at, "a.txt"))
+    })
+    expect(await prepare(repo, done)).toMatchObject({
+      files: ["a.txt", "old.txt", "new.txt"],
+      changes: ["a.txt", "old.txt → new.txt"],
+    })
+    expect(await repo.worktrees.seal(done.directory, "the end")).toMatchObject({ files: 2 })
+  })
+})
+
+describe("Jobs that are in conflict", () => {
+  it("with jobs before them in the list are told from those that are with the project", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n", "b.txt": "1\n" })
+    const one = await job(repo, "one", (at) => writeAll(at, { "a.txt": "of one\n" }))
+    const two = await job(repo, "two", (at) => writeAll(at, { "a.txt": "of two\n", "b.txt": "of two\n" }))
+    expect(refusals(await prepare(repo, one, two))).toEqual([
+      { id: "two", reason: "conflictWithJobs", files: ["a.txt"], others: ["one"] },
+    ])
+    repo.commit({ "b.txt": "of a person\n" })
+    expect(refusals(await prepare(repo, one, two))).toEqual([
+      { id: "two", reason: "conflictWithJobs", files: ["a.txt"], others: ["one"] },
+      { id: "two", reason: "conflict", files: ["b.txt"] },
+    ])
+  })
+
+  it("with one that was applied before, and is not committed, are told which that is", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n" })
+    const one = await job(repo, "one", (at) => writeAll(at, { "a.txt": "of one\n" }))
+    const two = await job(repo, "two", (at) => writeAll(at, { "a.txt": "of two\n" }))
+    await apply(repo, one)
+    expect(refusals(await prepare(repo, two))).toEqual([
+      { id: "two", reason: "conflictWithApplied", files: ["a.txt"], others: ["one"] },
+    ])
+  })
+})
+
+describe("Jobs applied one after the other", () => {
+  const text = (changed: Record<number, string> = {}) =>
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].map((line) => `${changed[line] ?? line}\n`).join("")
+
+  /** Two jobs that change the same files at both ends. */
+  async function topAndBottom(repo: TestRepository) {
+    const top = await job(repo, "top", (at) =>
+      writeAll(at, { "a.txt": text({ 1: "top" }), "new.txt": "new\n" }),
+    )
+    const bottom = await job(repo, "bottom", (at) => writeAll(at, { "a.txt": text({ 9: "bottom" }) }))
+    return { top, bottom }
+  }
+  const dirty = [{ id: "bottom", reason: "dirty", files: ["a.txt"] }]
+
+  it("come to the same as together, though the earlier one is not committed, also after a restart", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": text() })
+    const { top, bottom } = await topAndBottom(repo)
+    await apply(repo, top)
+    const { folder, env } = repo
+    await apply({ ...repo, worktrees: createWorktrees({ folder, env }) }, bottom)
+    expect(filesIn(repo.path)).toEqual({
+      "a.txt": `644 ${text({ 1: "top", 9: "bottom" })}`,
+      "new.txt": "644 new\n",
+    })
+    // And once more on top of both.
+    const middle = await job(repo, "middle", (at) =>
+      writeAll(at, { "a.txt": text({ 1: "top", 5: "middle", 9: "bottom" }), "new.txt": "newer\n" }),
+    )
+    repo.write({ "a.txt": text({ 1: "top", 9: "bottom" }) })
+    await apply(repo, middle)
+    expect(filesIn(repo.path)["a.txt"]).toBe(`644 ${text({ 1: "top", 5: "middle", 9: "bottom" })}`)
+  })
+
+  it("also where the worktree and the branch of the earlier one are gone", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": text() })
+    const { top, bottom } = await topAndBottom(repo)
+    await apply(repo, top)
+    await (await repo.worktrees.prepareDiscard({ directory: top.directory, owner })).remove()
+    await apply(repo, bottom)
+    expect(filesIn(repo.path)["a.txt"]).toBe(`644 ${text({ 1: "top", 9: "bottom" })}`)
+  })
+
+  it("are refused where a person has changed the file since", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": text() })
+    const { top, bottom } = await topAndBottom(repo)
+    await apply(repo, top)
+    repo.write({ "a.txt": text({ 1: "top", 5: "mine" }) })
+    expect(refusals(await prepare(repo, bottom))).toEqual(dirty)
+  })
+
+  it("are refused where a person has brought back what an apply had left, over what was committed since", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": text() })
+    const { top, bottom } = await topAndBottom(repo)
+    await apply(repo, top)
+    repo.commit({ "a.txt": text({ 1: "committed" }) })
+    repo.write({ "a.txt": text({ 1: "top" }) })
+    expect(refusals(await prepare(repo, bottom))).toEqual(dirty)
+  })
+
+  it("are refused where another owner has applied the earlier one", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": text() })
+    const { top, bottom } = await topAndBottom(repo)
+    const theirs = await repo.worktrees.prepareApply({
+      directory: repo.path,
+      owner: "ses_other",
+      jobs: [top],
+    })
+    if (theirs.type === "ready") await theirs.write()
+    expect(refusals(await prepare(repo, bottom))).toEqual(dirty)
+  })
+})
+
+describe("What has become of a worktree", () => {
+  it("is known: whether its end was applied, and whether it was removed", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n" })
+    const { directory, commit } = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+    const done = { id: "a", base: repo.git("rev-parse", "HEAD"), commit, directory }
+    const fate = (at = commit) => repo.worktrees.fate(directory, { owner, job: "a", commit: at })
+    expect(await fate()).toBe("there")
+    await apply(repo, done)
+    expect(await fate()).toBe("applied")
+    // It has gone on since.
+    expect(await fate(done.base)).toBe("there")
+    rmSync(directory, { recursive: true })
+    expect(await fate()).toBe("applied")
+    await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
+    expect(await fate()).toBe("removed")
   })
 })

@@ -219,6 +219,7 @@ it.skipIf(whyNoDisk)(
     try {
       const ready = await repo.worktrees.prepareApply({
         directory: repo.path,
+        owner,
         jobs: [{ id: "a", base, commit }],
       })
       if (ready.type === "refused") throw new Error("it should be ready")

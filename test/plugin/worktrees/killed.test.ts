@@ -139,7 +139,7 @@ describe("kill -9", () => {
         chmodSync(join(directory, "run.sh"), 0o755)
         const { commit } = await repo.worktrees.seal(directory, "the end")
         const [before, after] = [filesIn(repo.path), filesIn(directory)]
-        const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+        const request = { directory: repo.path, owner, jobs: [{ id: "a", base, commit }] }
         return {
           repo,
           script: `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`,
@@ -169,7 +169,7 @@ describe("kill -9", () => {
         writeAll(directory, { "a.txt": "done\n", "new/e.txt": "new\n", "b/c.txt": "2\n" })
         const { commit } = await repo.worktrees.seal(directory, "the end")
         const before = filesIn(repo.path)
-        const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+        const request = { directory: repo.path, owner, jobs: [{ id: "a", base, commit }] }
         const write = `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`
         // Files are renamed into place: the journal first, then one after the other.
         await killed.run(repo, write, 2, "rename")
@@ -226,7 +226,7 @@ it("An apply that was cut off is ended from any folder of the project, without g
   })
   writeAll(directory, { "a.txt": "2\n", "b.txt": "2\n" })
   const { commit } = await repo.worktrees.seal(directory, "the end")
-  const request = { directory: repo.path, jobs: [{ id: "a", base, commit }] }
+  const request = { directory: repo.path, owner, jobs: [{ id: "a", base, commit }] }
   const write = `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`
   const files = () => [filesIn(repo.path)["a.txt"], filesIn(repo.path)["b.txt"]]
   // The journal is renamed into place, then the first file.
@@ -235,4 +235,23 @@ it("An apply that was cut off is ended from any folder of the project, without g
   const withoutGit = createWorktrees({ folder: repo.folder, binary: "/nowhere/git" })
   expect(await withoutGit.recover(join(repo.path, "below"))).toEqual({ type: "undone", changed: [] })
   expect(files()).toEqual(["644 1\n", "644 1\n"])
+})
+
+it("kill -9 right after the last file was written leaves it known that a job was applied", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n2\n3\n" })
+  const work = async (job: string, text: string) => {
+    const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job })
+    writeAll(directory, { "a.txt": text })
+    const { commit } = await repo.worktrees.seal(directory, "the end")
+    return { directory: repo.path, owner, jobs: [{ id: job, base, commit }] }
+  }
+  const top = JSON.stringify(await work("top", "top\n2\n3\n"))
+  const bottom = await work("bottom", "1\n2\nbottom\n")
+  const write = `const ready = await worktrees.prepareApply(${top}); await ready.write()`
+  // Renamed into place are the journal, the file, and what is known afterwards.
+  expect(await killed.run(repo, write, 2, "rename")).toBe(false)
+  const ready = await repo.worktrees.prepareApply(bottom)
+  if (ready.type === "ready") await ready.write()
+  expect(filesIn(repo.path)["a.txt"]).toBe("644 top\n2\nbottom\n")
 })

@@ -227,7 +227,7 @@ describe("What git was told not to look at", () => {
       writeAll(made.directory, { "settings.json": "of the job\n", "same.json": "of the job\n" })
       const { commit } = await repo.worktrees.seal(made.directory, "the end")
       const jobs = [{ id: "a", base: made.base, commit }]
-      const prepared = await repo.worktrees.prepareApply({ directory: repo.path, jobs })
+      const prepared = await repo.worktrees.prepareApply({ directory: repo.path, owner, jobs })
       expect(prepared).toMatchObject({
         type: "refused",
         refusals: [{ id: "a", reason: "hidden", files: ["settings.json"] }],
@@ -248,6 +248,7 @@ describe("A job is sealed, and applied to what its owner has by then or refused 
       const { commit } = await seal()
       return repo.worktrees.prepareApply({
         directory: repo.path,
+        owner,
         jobs: [{ id: "a", base: made.base, commit }],
       })
     }

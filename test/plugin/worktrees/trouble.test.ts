@@ -296,7 +296,7 @@ describe.skipIf(whyNoDisk)(`On a disk that is full, with however little room on 
         const before = files()
         const apply = async () => {
           const jobs = [{ id: "a", base, commit }]
-          const ready = await repo.worktrees.prepareApply({ directory: repo.path, jobs })
+          const ready = await repo.worktrees.prepareApply({ directory: repo.path, owner, jobs })
           if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
           await ready.write()
         }

@@ -6,13 +6,15 @@ import type { Call, Git } from "../git.ts"
 import { withLock } from "../lock.ts"
 import { shownName } from "../names.ts"
 import { type Repository, repositoryAt } from "../repository.ts"
-import { type Obstacle, planApply, type Reason, type Work } from "./plan.ts"
+import { readLedger } from "./ledger.ts"
+import { type Change, type Obstacle, planApply, type Reason, type Work } from "./plan.ts"
 import { type Recovered, recoverApply } from "./recover.ts"
 import { writePlan } from "./write.ts"
 
 export type ApplyRequest = {
   /** Where the owner works. */
   directory: string
+  owner: string
   /** In the order in which they are applied. */
   jobs: readonly Work[]
 }
@@ -21,8 +23,8 @@ export type Refusal = {
   id: string
   reason: Reason
   files: string[]
-  /** What is wrong with them and what would have to be done, in words. */
-  todo: string
+  /** The jobs that it is in conflict with. */
+  others?: string[]
 }
 
 export type Prepared =
@@ -33,6 +35,8 @@ export type Prepared =
       root: string
       /** That will be written or removed; none where the owner has it all. */
       files: string[]
+      /** The same as git counts and shows them: a renamed file is one. */
+      changes: string[]
       /**
        * Writes them all, or none. Nothing is committed.
        * @throws WorktreeError, `changed` where one of them has changed since
@@ -44,18 +48,20 @@ export type Prepared =
 export async function prepareApply(
   git: Git,
   folder: string,
-  { directory, jobs }: ApplyRequest,
+  { directory, owner, jobs }: ApplyRequest,
   call: Call = {},
 ): Promise<Prepared> {
   await requireMergeTree(git, call)
   const { repository, ours, journal } = await placesOf(git, folder, directory, call)
   await exclusively(journal, () => recoverApply(journal))
-  const plan = await planApply(git, repository, { jobs, folder: ours }, call)
-  if (plan.obstacles.length > 0) return { type: "refused", refusals: plan.obstacles.map(inWords) }
+  const ledger = await readLedger(journal)
+  const plan = await planApply(git, repository, { owner, jobs, folder: ours, ledger }, call)
+  if (plan.obstacles.length > 0) return { type: "refused", refusals: plan.obstacles.map(refusalFor) }
   return {
     type: "ready",
     root: repository.root,
     files: plan.changes.map(({ name }) => shownName(name)),
+    changes: shownChanges(plan.changes),
     write: (call) =>
       exclusively(journal, async () => {
         await recoverApply(journal)
@@ -89,22 +95,19 @@ async function exclusively<T>(journal: string, act: () => Promise<T>): Promise<T
   return withLock(`${journal}.lock`, act)
 }
 
-const todos: Record<Reason, string> = {
-  conflict: "the project has changed there too: bring both together by hand, or discard the job",
-  dirty: "they have changes that are not committed: commit or stash them",
-  hidden:
-    "git is told not to look at them: keep a copy of them, have it look again (git update-index --no-skip-worktree, or " +
-    "--no-assume-unchanged) and commit or stash them",
-  inTheWay: "something that git does not track is there: move it away",
-  submodule: "they are repositories of their own: do this by hand",
-}
-
-const inWords = ({ id, reason, names }: Obstacle): Refusal => ({
-  id,
-  reason,
+const refusalFor = ({ names, ...obstacle }: Obstacle): Refusal => ({
+  ...obstacle,
   files: names.map(shownName),
-  todo: todos[reason],
 })
+
+function shownChanges(changes: readonly Change[]): string[] {
+  const former = new Set(changes.map(({ from }) => from))
+  return changes
+    .filter(({ name, isRemoved }) => !(isRemoved && former.has(name)))
+    .map(({ name, from }) =>
+      from === undefined ? shownName(name) : `${shownName(from)} → ${shownName(name)}`,
+    )
+}
 
 const neededMinor = 38
 

@@ -4,6 +4,7 @@ import * as z from "zod"
 import { codeOf } from "../errors.ts"
 import { writeWhole } from "../whole-file.ts"
 import { Content } from "./content.ts"
+import { Ledger } from "./ledger.ts"
 
 /** One change with both of its ends: which of them is in place can be told, and the other one put there. */
 export const Step = z.object({
@@ -24,6 +25,8 @@ export const Journal = z.object({
   steps: z.array(Step),
   /** Folders that are made for it, the outermost first. */
   folders: z.array(z.string()),
+  /** What is known of the working tree once all is written. */
+  ledger: Ledger,
 })
 export type Journal = z.infer<typeof Journal>
 

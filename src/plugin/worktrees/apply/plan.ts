@@ -7,77 +7,142 @@ import { type Commit, commitAt, type Repository } from "../repository.ts"
 import { type Snapshot, snapshotOf } from "../snapshot.ts"
 import { hiddenIn } from "./hidden.ts"
 import { inTheWay } from "./in-the-way.ts"
+import { differencesBetween, type Ledger, leftIn } from "./ledger.ts"
 
 /** A job whose end is to be applied. */
 export type Work = { id: string; base: string; commit: string }
 
 /**
- * `conflict`: changed by the job and differently here. `dirty`: changed here and not committed. `inTheWay`: there is
- * something else, which git does not track, where the job has a file. `submodule`: no file but another repository.
- * `hidden`: changed here, though git was told not to look.
+ * `conflict`: changed by the job and differently here. `conflictWithJobs`: the same, but by jobs before it in the list.
+ * `conflictWithApplied`: the same, where nothing but earlier applies has changed the files since HEAD. `dirty`: changed
+ * here and not committed. `inTheWay`: there is something else, which git does not track, where the job has a file.
+ * `submodule`: no file but another repository. `hidden`: changed here, though git was told not to look.
  */
-export type Reason = "conflict" | "dirty" | "hidden" | "inTheWay" | "submodule"
+export type Reason =
+  | "conflict"
+  | "conflictWithJobs"
+  | "conflictWithApplied"
+  | "dirty"
+  | "hidden"
+  | "inTheWay"
+  | "submodule"
 
-/** Why a job is not applied. */
-export type Obstacle = { id: string; reason: Reason; names: Name[] }
+/** Why a job is not applied. `others`: the jobs that it is in conflict with. */
+export type Obstacle = { id: string; reason: Reason; names: Name[]; others?: string[] }
 
-/** One file that an apply writes or removes. */
-export type Change = { name: Name; isRemoved: boolean }
+/** One file that an apply writes or removes; `from`: its name until then, where it is renamed. */
+export type Change = { name: Name; isRemoved: boolean; from?: Name }
 
 export type Plan = {
+  owner: string
+  jobs: readonly Work[]
   /** The owner's files as they were looked at. */
   before: string
   /** The tree of the owner's files with all jobs applied. */
   after: string
   changes: Change[]
+  /** The last job that changes each of those files. */
+  changedBy: ReadonlyMap<Name, string>
   obstacles: Obstacle[]
+}
+
+export type PlanRequest = {
+  owner: string
+  jobs: readonly Work[]
+  /** For what is needed meanwhile. */
+  folder: string
+  ledger: Ledger
 }
 
 /** What applying these jobs one after the other would do. Nothing but objects in git's store is written. */
 export async function planApply(
   git: Git,
   repository: Repository,
-  { jobs, folder }: { jobs: readonly Work[]; folder: string },
+  { owner, jobs, folder, ledger }: PlanRequest,
   call: Call = {},
 ): Promise<Plan> {
   const where = { directory: repository.root }
   const start = await snapshotOf(git, repository, folder, call)
-  const dirty = new Set(await namesBetween(git, where, repository.head.tree, start.tree, call))
+  const dirty = await differencesBetween(git, where, repository.head.tree, start.tree, call)
+  const left = leftIn(ledger, owner, dirty)
   const obstacles: Obstacle[] = []
-  const add = (id: string, reason: Reason, names: Name[]) => {
-    if (names.length > 0) obstacles.push({ id, reason, names })
+  const add = (obstacle: Obstacle) => {
+    if (obstacle.names.length > 0) obstacles.push(obstacle)
   }
   let after = start.tree
-  const changedBy = new Map<Name, string>()
+  const changers = new Map<Name, string[]>()
   for (const job of jobs) {
+    const { id } = job
     const base = await existing(git, where, job.base, call)
     const end = await existing(git, where, job.commit, call)
     const merged = await merge(git, where, { tree: after, base, end }, call)
-    add(job.id, "conflict", merged.conflicts)
-    if (merged.conflicts.length > 0) continue
+    if (merged.conflicts.length > 0) {
+      const alone =
+        after === start.tree ? merged : await merge(git, where, { tree: start.tree, base, end }, call)
+      for (const each of conflictsIn(merged.conflicts, { alone: alone.conflicts, left, changers }))
+        add({ id, ...each })
+      continue
+    }
     const changed = await namesBetween(git, where, after, merged.tree, call)
     const root = await existing(git, where, rootOf(job, jobs), call)
     const unlikeBase = new Set(await namesBetween(git, where, root.tree, start.tree, call))
-    // What the job has started from, it has taken into account.
-    add(
-      job.id,
-      "dirty",
-      changed.filter((name) => dirty.has(name) && unlikeBase.has(name)),
-    )
-    for (const name of changed) changedBy.set(name, job.id)
+    // What the job has started from, it has taken into account; and what an apply has left is on the branch of its job.
+    const isPersons = (name: Name) => dirty.has(name) && !left.has(name) && unlikeBase.has(name)
+    add({ id, reason: "dirty", names: changed.filter(isPersons) })
+    for (const name of changed) changers.set(name, [...(changers.get(name) ?? []), id])
     after = merged.tree
   }
   const { changes, links } = await changesBetween(git, where, start.tree, after, call)
-  const blocked = await inTheWay(repository.root, changes, await trackedIn(start, git, where, changes, call))
   const names = changes.map(({ name }) => name)
+  const changedBy = new Map(
+    names.flatMap(
+      (name) =>
+        changers
+          .get(name)
+          ?.slice(-1)
+          .map((id) => [name, id] as const) ?? [],
+    ),
+  )
+  const blocked = await inTheWay(repository.root, changes, await trackedIn(start, git, where, changes, call))
   const hidden = await hiddenIn(git, repository, { names, folder }, call)
   for (const { id } of jobs) {
-    const own = (name: Name) => changedBy.get(name) === id
-    add(id, "submodule", links.filter(own))
-    add(id, "hidden", hidden.filter(own))
-    add(id, "inTheWay", [...blocked, ...below(start.leftOut, changes)].filter(own))
+    const own = (name: Name) => changers.get(name)?.at(-1) === id
+    add({ id, reason: "submodule", names: links.filter(own) })
+    add({ id, reason: "hidden", names: hidden.filter(own) })
+    add({ id, reason: "inTheWay", names: [...blocked, ...below(start.leftOut, changes)].filter(own) })
   }
-  return { before: start.tree, after, changes, obstacles }
+  return { owner, jobs, before: start.tree, after, changes, changedBy, obstacles }
+}
+
+type Causes = {
+  /** What is in conflict without the other jobs of the call, too. */
+  alone: readonly Name[]
+  left: ReadonlyMap<Name, string>
+  changers: ReadonlyMap<Name, readonly string[]>
+}
+
+/** With whom the files are in conflict; those with the same together. */
+function conflictsIn(names: readonly Name[], { alone, left, changers }: Causes): Omit<Obstacle, "id">[] {
+  const found = new Map<string, Omit<Obstacle, "id">>()
+  for (const name of names) {
+    const cause = causeOf(name)
+    const key = JSON.stringify(cause)
+    found.set(key, { ...cause, names: [...(found.get(key)?.names ?? []), name] })
+  }
+  return [...found.values()]
+
+  function causeOf(name: Name): Omit<Obstacle, "id" | "names"> {
+    const applied = left.get(name)
+    // A file that was renamed may be listed with a name that nobody has changed.
+    if (!alone.includes(name))
+      return {
+        reason: "conflictWithJobs",
+        others: [...(changers.get(name) ?? new Set([...changers.values()].flat()))],
+      }
+    return applied === undefined
+      ? { reason: "conflict" }
+      : { reason: "conflictWithApplied", others: [applied] }
+  }
 }
 
 /** Where the first of those jobs has started whose ends this one and those before it have started from. */
@@ -114,17 +179,21 @@ async function merge(
   return { tree: merged, conflicts: code === 0 ? [] : [...new Set(conflicts)] }
 }
 
+/** A renamed file is two changes, the first of which is the removal. */
 async function changesBetween(git: Git, where: Where, from: string, to: string, call: Call) {
-  const args = ["diff-tree", "-r", "--no-renames", "--raw", "-z", from, to, "--"]
+  const args = ["diff-tree", "-r", "-M", "--raw", "-z", from, to, "--"]
   const fields = namesIn((await git(where, args, call)).stdout)
   const changes: Change[] = []
   const links: Name[] = []
-  // `:<mode> <mode> <id> <id> <status>`, then the name.
+  // `:<mode> <mode> <id> <id> <status>`, then the name, or both of a renamed file.
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const [before, after] = (fields[index] ?? "").slice(1).split(" ")
+    const [before, after, , , status] = (fields[index] ?? "").slice(1).split(" ")
     const name = fields[index + 1] ?? ""
     if (before === "160000" || after === "160000") links.push(name)
-    else changes.push({ name, isRemoved: after === "000000" })
+    else if (status?.startsWith("R")) {
+      changes.push({ name, isRemoved: true }, { name: fields[index + 2] ?? "", isRemoved: false, from: name })
+      index++
+    } else changes.push({ name, isRemoved: after === "000000" })
   }
   return { changes, links }
 }

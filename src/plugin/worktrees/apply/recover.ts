@@ -2,6 +2,7 @@ import { type Name, pathOf } from "../names.ts"
 import { contentIn, isSame } from "./content.ts"
 import { copyEntry, makeFolders, moveEntry, removeEmpty, removeEntry } from "./files.ts"
 import { closeJournal, type Journal, oldCopy, readJournal } from "./journal.ts"
+import { writeLedger } from "./ledger.ts"
 
 /**
  * What has become of an apply that was interrupted. `changed` are files that somebody has changed since: they stay as
@@ -22,11 +23,12 @@ export async function recoverApply(folder: string): Promise<Recovered> {
 }
 
 async function endOf(folder: string, journal: Journal): Promise<Recovered> {
-  const { root, steps } = journal
+  const { root, steps, ledger } = journal
   const contents = await Promise.all(steps.map(({ name }) => contentIn(root, name)))
   const isWritten = steps.every(({ after }, index) => isSame(contents[index] ?? after, after))
   if (!isWritten) return { type: "undone", changed: await undo(folder, journal) }
   for (const { beside } of steps) await removeEntry(root, beside)
+  await writeLedger(folder, ledger)
   return { type: "finished" }
 }
 

@@ -11,6 +11,7 @@ import { someNames } from "../working-tree.ts"
 import { contentAt, contentIn, none, stampIn } from "./content.ts"
 import { copyEntry, hasRealFolders, makeFolders, moveEntry, removeEmptied, removeEntry } from "./files.ts"
 import { closeJournal, type Journal, oldCopy, type Step, writeJournal } from "./journal.ts"
+import { differencesBetween, type Ledger, readLedger, withApply, writeLedger } from "./ledger.ts"
 import type { Change, Plan } from "./plan.ts"
 import { undo } from "./recover.ts"
 
@@ -40,6 +41,7 @@ export async function writePlan(
   await rm(folder, { recursive: true, force: true })
   await mkdir(join(folder, "old"), { recursive: true, mode: 0o700 })
   let staged: Staged[]
+  let ledger: Ledger
   try {
     await stageNew(git, root, plan, folder, call)
     staged = await stageOld(root, plan, folder)
@@ -47,15 +49,17 @@ export async function writePlan(
     const changed = new Set(await namesBetween(git, { directory: root }, plan.before, tree, call))
     const touched = plan.changes.map(({ name }) => name).filter((name) => changed.has(name))
     if (touched.length > 0) throw haveChanged(touched)
+    ledger = await ledgerAfter(git, root, plan, { folder, tree }, call)
   } catch (error) {
     await closeJournal(folder)
     throw error
   }
   const steps = staged.map(({ stamp: _, ...step }) => step)
-  const journal = { root, steps, folders: await foldersToMake(root, plan) }
+  const journal = { root, steps, folders: await foldersToMake(root, plan), ledger }
   try {
     await writeJournal(folder, journal)
     await writeAll(folder, journal, staged)
+    await writeLedger(folder, ledger)
   } catch (error) {
     // Where that fails too, the journal stays, and the next call tries again.
     await undo(folder, journal)
@@ -63,6 +67,19 @@ export async function writePlan(
     throw error
   }
   await closeJournal(folder)
+}
+
+/** HEAD as it is by now: somebody may have committed since the plan was made. */
+async function ledgerAfter(
+  git: Git,
+  root: string,
+  { owner, jobs, changedBy, after: treeAfter }: Plan,
+  { folder, tree }: { folder: string; tree: string },
+  call: Call,
+): Promise<Ledger> {
+  const differences = (to: string) => differencesBetween(git, { directory: root }, "HEAD", to, call)
+  const [before, after] = await Promise.all([differences(tree), differences(treeAfter)])
+  return withApply(await readLedger(folder), { owner, jobs, changedBy, before, after })
 }
 
 /** First all that needs room on the disk, then what needs none. */

@@ -58,6 +58,29 @@ describe("An answer is read", () => {
     expect(performance.now() - began).toBeLessThan(5_000)
   })
 
+  it.each([
+    ["a number in a fenced block", "It is:\n```json\n7\n```\nas I said", 7],
+    ["behind a block that has none", '```\nwords\n```\nso {"n": 1}', { n: 1 }],
+    ["behind a byte order mark", "\uFEFF7", 7],
+    ["the last of several", 'not {"n": 1} but {"n": 2}', { n: 2 }],
+    ["the last of two without space between them", 'so {"n": 1}{"n": 2}', { n: 2 }],
+    ["with brackets in its texts", 'so {"a": "}", "b": "[{"} is it', { a: "}", b: "[{" }],
+    ["with quotes in its texts", String.raw`so {"a": "\"}", "b": "\\"} is it`, { a: '"}', b: "\\" }],
+  ])("%s", (_, answer, value) => {
+    expect(anything(answer)).toEqual({ value })
+  })
+
+  it("down to 100 levels, and no deeper", () => {
+    const nested = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`
+    expect(anything(nested(100))).toHaveProperty("value")
+    expect(anything(nested(101))).toEqual({ problems: ["it has no JSON value"] })
+  })
+
+  it("of 500,000 characters, and no longer", () => {
+    expect(check(`{"n": 1}${" ".repeat(499_992)}`)).toEqual({ value: { n: 1 } })
+    expect(check(`{"n": 1}${" ".repeat(499_993)}`)).toHaveProperty("problems")
+  })
+
   it("as what JSON can say: a number beyond all bounds is none", () => {
     expect(anything("1e999")).toEqual({ value: null })
   })

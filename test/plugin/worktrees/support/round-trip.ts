@@ -9,11 +9,12 @@ export async function roundTrip(
   repo: TestRepository,
   { directory = repo.path, work = addsFile }: { directory?: string; work?: (directory: string) => void } = {},
 ): Promise<string> {
-  const made = await repo.worktrees.make({ directory, owner: "ses_0123456789abcdef", job: "a" })
+  const owner = "ses_0123456789abcdef"
+  const made = await repo.worktrees.make({ directory, owner, job: "a" })
   work(made.directory)
   const sealed = await repo.worktrees.seal(made.directory, "the end")
   const jobs = [{ id: "a", base: made.base, commit: sealed.commit }]
-  const ready = await repo.worktrees.prepareApply({ directory, jobs })
+  const ready = await repo.worktrees.prepareApply({ directory, owner, jobs })
   if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
   await ready.write()
   return made.directory
