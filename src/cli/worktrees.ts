@@ -33,8 +33,8 @@ it started from, processes are those in its folder, and maker is the opencode
 that made or last used it, if that still runs. Its state has a type: clean,
 holding (with holdings), halfMade, forgotten by git (with why and the number of
 files), or unreadable (with why). Holdings, and the loss, are
-  {commit?, commits, files, uncommitted, repositories}
-of which commits and files are numbers and the last two lists of names. The loss
+  {commit?, commits, files, uncommitted, repositories, ignored}
+of which commits and files are numbers and the last three lists of names. The loss
 of what git has forgotten is {files}.
 
 Exit code: 0; 1 if something could not be read, removed or discarded, or you did

@@ -189,7 +189,14 @@ stays until it is discarded: --discard BRANCH.
           processes: [],
           state: {
             type: "holding",
-            holdings: { commit: base, commits: 0, files: 0, uncommitted: ["ü.txt"], repositories: [] },
+            holdings: {
+              commit: base,
+              commits: 0,
+              files: 0,
+              uncommitted: ["ü.txt"],
+              repositories: [],
+              ignored: [],
+            },
           },
         },
       ],
@@ -373,6 +380,8 @@ describe("Discarding one", () => {
     const commit = repo.git("rev-parse", job.branch)
     writeAll(job.directory, { "c.txt": "c\n" })
     repo.gitIn(job.directory, "init", "--quiet", "inner")
+    repo.write({ ".git/info/exclude": "/out/\n" })
+    writeAll(job.directory, { "out/report.md": "hours of work\n" })
     return { ...job, commit, repo, ada }
   }
 
@@ -391,6 +400,8 @@ This would be lost:
     c.txt
   1 repository:
     inner
+  1 ignored file or folder:
+    out/
 
 Discarded.
 For some weeks, this restores its commits:
@@ -429,7 +440,14 @@ For some weeks, this restores its commits:
         branch,
         directory,
         project: repo.path,
-        loss: { commit, commits: 1, files: 2, uncommitted: ["c.txt"], repositories: ["inner"] },
+        loss: {
+          commit,
+          commits: 1,
+          files: 2,
+          uncommitted: ["c.txt"],
+          repositories: ["inner"],
+          ignored: ["out/"],
+        },
       },
     })
   })
@@ -567,7 +585,7 @@ For some weeks, this restores its commits:
       expect(words).toContain(
         `git does not know this worktree: the repository in ${repo.path} has neither its branch nor the commit that it started from`,
       )
-      expect(words).toContain("which of the 4 files in its folder would be lost")
+      expect(words).toContain("which of the 5 files in its folder would be lost")
       expect(out).not.toContain("git -C")
       expect([directory, `${directory}.json`].map(existsSync)).toEqual([false, false])
     })
@@ -575,11 +593,11 @@ For some weeks, this restores its commits:
     it("tells scripts how many files were in it", async () => {
       const { ada, repo, directory, branch } = await forgotten()
       expect(JSON.parse((await ada.run(["--json"])).out)).toMatchObject({
-        worktrees: [{ state: { type: "forgotten", why: expect.stringContaining(repo.path), files: 4 } }],
+        worktrees: [{ state: { type: "forgotten", why: expect.stringContaining(repo.path), files: 5 } }],
       })
       const { out } = await ada.run(["--discard", branch, "--yes", "--json"])
       expect(JSON.parse(out)).toEqual({
-        discarded: { branch, directory, project: repo.path, loss: { files: 4 } },
+        discarded: { branch, directory, project: repo.path, loss: { files: 5 } },
       })
     })
 

@@ -883,13 +883,13 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
   "A living process counts as dead, or a dead one as living": [
     {
       what: "a zombie lives",
-      file: "src/plugin/records/process-identity.ts",
+      file: "src/plugin/util/process-identity.ts",
       edits: [{ from: "/^[ZX]/.test(state)", to: "false" }],
       suites: [leaseTests],
     },
     {
       what: "a process that may not be signalled is dead",
-      file: "src/plugin/records/process-identity.ts",
+      file: "src/plugin/util/process-identity.ts",
       edits: [{ from: `error.code === "EPERM"`, to: "false" }],
       suites: [leaseTests],
     },
@@ -907,7 +907,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the time zone of whoever looks changes the start of a process",
-      file: "src/plugin/records/process-identity.ts",
+      file: "src/plugin/util/process-identity.ts",
       edits: [{ from: `, TZ: "UTC" }`, to: " }" }],
       suites: [leaseTests],
     },

@@ -142,7 +142,7 @@ async function account(worktree: Listed, loss: readonly string[], look: Look): P
 
 function lossOf(loss: Holdings): string[] {
   if (isClean(loss)) return ["Nothing would be lost."]
-  const { commits, files, uncommitted, repositories } = loss
+  const { commits, files, uncommitted, repositories, ignored } = loss
   return [
     "This would be lost:",
     ...(commits > 0 || files > 0
@@ -150,6 +150,7 @@ function lossOf(loss: Holdings): string[] {
       : []),
     ...namesOf(uncommitted, counted(uncommitted.length, "uncommitted file")),
     ...namesOf(repositories, counted(repositories.length, "repository", "repositories")),
+    ...namesOf(ignored, counted(ignored.length, "ignored file or folder", "ignored files or folders")),
   ]
 }
 

@@ -167,10 +167,15 @@ export class Isolation {
     )
   }
 
-  /** Whether its owner's files have all that a job has changed. */
+  /** Whether its owner's files have all that a job has changed. Where git cannot tell, they have not. */
   async isApplied(owner: string, work: Work, signal?: AbortSignal): Promise<boolean> {
-    const prepared = await this.prepareApply(owner, [work], signal)
-    return prepared.type === "ready" && prepared.files.length === 0
+    try {
+      const prepared = await this.prepareApply(owner, [work], signal)
+      return prepared.type === "ready" && prepared.files.length === 0
+    } catch (error) {
+      if (error instanceof WorktreeError && error.kind !== "interrupted") return false
+      throw error
+    }
   }
 
   prepareDiscard({ owner }: Pick<JobRecord, "owner">, { directory }: Worktree): Promise<Discard> {

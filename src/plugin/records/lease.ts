@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
+import { createProcesses, type Processes } from "../util/process-identity.ts"
 import { shared } from "../util/process-wide.ts"
-import { createProcesses, type Processes } from "./process-identity.ts"
 import type { Lease } from "./stored-job.ts"
 
 /**

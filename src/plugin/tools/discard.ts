@@ -63,7 +63,12 @@ async function refusalToLose(losing: readonly Discard[], call: ToolCall): Promis
   for (const project of new Set(losing.map(({ project }) => project))) {
     const there = losing.filter((each) => each.project === project)
     const files = new Set(
-      there.flatMap(({ files, loss }) => [...files, ...loss.uncommitted, ...loss.repositories]),
+      there.flatMap(({ files, loss }) => [
+        ...files,
+        ...loss.uncommitted,
+        ...loss.repositories,
+        ...loss.ignored,
+      ]),
     )
     const permission = await call.askToEdit(project, [...files])
     const denied = `"${call.agent}" may not edit these files, nor throw away what was done to them`
@@ -83,12 +88,13 @@ function wayBack({ branch, loss: { commit, commits, files } }: Discard): string 
     : ` For some weeks this brings it back: git branch ${branch} ${commit}`
 }
 
-function lossOf({ commits, files, uncommitted, repositories }: Holdings): string[] {
+function lossOf({ commits, files, uncommitted, repositories, ignored }: Holdings): string[] {
   return [
     ...(commits > 0 || files > 0
       ? [`${commits === 1 ? "1 commit" : `${commits} commits`}, ${counted(files)} changed`]
       : []),
     ...(uncommitted.length > 0 ? [`in no commit: ${listed(uncommitted, mostFiles)}`] : []),
     ...(repositories.length > 0 ? [`repositories made in it: ${listed(repositories, mostFiles)}`] : []),
+    ...(ignored.length > 0 ? [`ignored by git: ${listed(ignored, mostFiles)}`] : []),
   ]
 }

@@ -1,16 +1,35 @@
 import { tipOf } from "./branch.ts"
 import { isThere } from "./folder.ts"
-import { type Call, fileLimitMs, type Git, type Where } from "./git.ts"
+import { type Call, fileLimitMs, type Git, type Tree, type Where } from "./git.ts"
 import { type Name, namesIn, shownName } from "./names.ts"
 import type { Made } from "./note.ts"
 
 /** As `git diff --shortstat` counts. */
 export type Numbers = { files: number; insertions: number; deletions: number }
 
-export const inWorktree = ({ gitDir, root }: Made): Where => ({ gitDir, workTree: root })
+export const inWorktree = ({ gitDir, root }: Made): Tree => ({ gitDir, workTree: root })
 
 /** Neither tools nor converters of the repository's configuration have a part in it. */
 const plain = ["--no-ext-diff", "--no-textconv", "--no-color"]
+
+/**
+ * Where a job has started. git may have thrown that commit away, once the child had moved its branch: then it is where
+ * the branch has left the project's, or nothing at all.
+ */
+export async function startOf(git: Git, { commonDir, base, branch }: Made, call: Call = {}): Promise<Start> {
+  const store = { store: commonDir }
+  const ask = (args: string[]) => git(store, args, { ...call, codes: [0, 1, 128] })
+  if ((await ask(["cat-file", "-e", `${base}^{commit}`])).code === 0) return { commit: base, tree: base }
+  const fork = await ask(["merge-base", "HEAD", `refs/heads/${branch}`])
+  if (fork.code === 0) return { commit: fork.text, tree: fork.text }
+  return { tree: (await git(store, ["hash-object", "-t", "tree", "--stdin"], call)).text }
+}
+
+export type Start = {
+  commit?: string
+  /** Or a commit, whose tree it is. */
+  tree: string
+}
 
 export async function numbersBetween(
   git: Git,
@@ -46,16 +65,20 @@ export async function namesBetween(
   return namesIn((await git(where, args, { limitMs: fileLimitMs, ...call })).stdout)
 }
 
+const diffNames = ["diff", "--no-renames", "--name-only", "-z", "--ignore-submodules=all"]
+
 /** What differs from where the job started, committed or not, as the worktree is now. Nothing is written. */
 export async function changedNames(git: Git, made: Made, call: Call = {}): Promise<Name[]> {
   const where = inWorktree(made)
   if (!(await isThere(made.root))) {
     const tip = await tipOf(git, { store: made.commonDir }, made.branch, call)
-    return tip === undefined ? [] : namesBetween(git, { store: made.commonDir }, made.base, tip, call)
+    if (tip === undefined) return []
+    return namesBetween(git, { store: made.commonDir }, (await startOf(git, made, call)).tree, tip, call)
   }
+  const { tree } = await startOf(git, made, call)
   const limited = { limitMs: fileLimitMs, ...call }
   const [changed, untracked] = await Promise.all([
-    git(where, ["diff", "--no-renames", "--name-only", "-z", ...plain, made.base, "--"], limited),
+    git(where, [...diffNames, ...plain, tree, "--"], limited),
     git(where, ["ls-files", "--others", "--exclude-standard", "-z"], limited),
   ])
   return [...new Set([...namesIn(changed.stdout), ...namesIn(untracked.stdout)])].sort()

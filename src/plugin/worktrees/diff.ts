@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path"
 import { tipOf } from "./branch.ts"
-import { inWorktree } from "./changes.ts"
+import { inWorktree, startOf } from "./changes.ts"
 import { isThere, notOurs } from "./folder.ts"
 import type { Call, Git, Where } from "./git.ts"
 import { listed, type Name, namesIn, shownName } from "./names.ts"
@@ -32,10 +32,11 @@ const settings = [
   "core.bigFileThreshold=1m",
   "diff.autoRefreshIndex=true",
   "diff.orderFile=/dev/null",
-].flatMap((each) => ["-c", each])
+]
 const options = [
   ...["--raw", "--numstat", "-p", "--unified=3", "-M"],
-  ...["--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--submodule=short"],
+  ...["--no-ext-diff", "--no-textconv", "--no-color", "--no-relative"],
+  ...["--ignore-submodules=all", "--submodule=short"],
   ...["--src-prefix=a/", "--dst-prefix=b/"],
 ]
 
@@ -45,11 +46,12 @@ const options = [
  */
 export async function diffsOf(git: Git, made: Made, call: Call = {}): Promise<FileDiff[]> {
   const limited = { limitMs, ...call }
+  const { tree } = await startOf(git, made, call)
   if (!(await isThere(made.root))) {
     const store = { store: made.commonDir }
     const tip = await tipOf(git, store, made.branch, call)
     if (tip === undefined) throw notOurs(made.root)
-    return diffs(git, store, [made.base, tip], limited)
+    return diffs(git, store, [tree, tip], limited)
   }
   const where = inWorktree(made)
   return withScratch(dirname(made.root), async (scratch) => {
@@ -57,7 +59,7 @@ export async function diffsOf(git: Git, made: Made, call: Call = {}): Promise<Fi
     await copyIndex(join(made.gitDir, "index"), index)
     const withCopy = { ...limited, env: { ...call.env, GIT_INDEX_FILE: index } }
     await trackAll(git, where, withCopy)
-    return diffs(git, where, [made.base], withCopy)
+    return diffs(git, where, [tree], withCopy)
   })
 }
 
@@ -78,8 +80,8 @@ async function trackAll(git: Git, where: Where, call: Call): Promise<void> {
 }
 
 async function diffs(git: Git, where: Where, between: readonly string[], call: Call): Promise<FileDiff[]> {
-  const args = [...settings, "diff", ...options, ...between, "--"]
-  return read((await git(where, args, { ...call, keepOnly: mostDiffs })).stdout)
+  const args = ["diff", ...options, ...between, "--"]
+  return read((await git(where, args, { ...call, settings, keepOnly: mostDiffs })).stdout)
 }
 
 /**

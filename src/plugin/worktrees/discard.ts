@@ -1,11 +1,12 @@
 import { changedNames } from "./changes.ts"
 import { WorktreeError } from "./errors.ts"
-import { isThere, notOurs } from "./folder.ts"
+import { hasChanged, isThere, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { type Holdings, holdingsOf } from "./holdings.ts"
 import { namesIn, shownName } from "./names.ts"
-import { type Made, madeNote } from "./note.ts"
+import type { Made } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 export type Discard = {
   branch: string
@@ -32,7 +33,7 @@ export async function prepareDiscard(
   { root, owner }: { root: string; owner: string },
   call: Call = {},
 ): Promise<Discard> {
-  const made = await madeNote(root, ["made", "moving"])
+  const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
   if (made.owner !== owner) throw notOurs(root)
   await requireOwn(git, made, call)
   const loss = await holdingsOf(git, made, call)
@@ -75,9 +76,6 @@ function recordsIn(lines: readonly string[]): string[][] {
   }
   return records
 }
-
-export const hasChanged = (root: string) =>
-  new WorktreeError("changed", `${root} holds something else than a moment ago`, "look at it again")
 
 const isElsewhere = (branch: string, worktree: string) =>
   new WorktreeError(

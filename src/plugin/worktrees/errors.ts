@@ -18,6 +18,7 @@ export type WorktreeProblem =
   | "timeout"
   | "interrupted"
   | "changed"
+  | "moved"
   | "notOurs"
   | "gone"
   | "failed"
@@ -78,6 +79,12 @@ const known: { pattern: RegExp; kind: WorktreeProblem; what: string; todo: strin
     kind: "branchInTheWay",
     what: "a branch has a name that those of jobs are to begin with",
     todo: "rename that branch",
+  },
+  {
+    pattern: /is at [0-9a-f]+ but expected|reference already exists|unable to resolve reference/,
+    kind: "changed",
+    what: "somebody else has moved a branch just now",
+    todo: "try again",
   },
   {
     pattern: /Unable to create '.*\.lock'|cannot lock ref|could not lock/i,

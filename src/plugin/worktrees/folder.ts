@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
-import { chmod, lstat, mkdir, readdir, realpath, writeFile } from "node:fs/promises"
+import { chmod, lstat, mkdir, readdir, realpath, stat, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { dirname, isAbsolute, join, relative, sep } from "node:path"
 import { worktreesCommand } from "./command.ts"
@@ -47,6 +47,8 @@ export const noteFile = (root: string): string => `${root}.json`
 
 /** @returns its real path. @throws WorktreeError where others could put something else in its place */
 export async function makeFolder(folder: string): Promise<string> {
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
+  await requireOwnAbove(dirname(folder))
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
     // A file, as is found in a moment.
     if (codeOf(error) !== "EEXIST") throw error
@@ -62,6 +64,14 @@ export async function makeFolder(folder: string): Promise<string> {
   return await realpath(folder)
 }
 
+/** Whoever can write to the folder above can move this one away. It may be a link, and others may read it. */
+async function requireOwnAbove(folder: string): Promise<void> {
+  if (!process.getuid) return
+  const { uid, mode } = await stat(folder)
+  if (uid !== process.getuid()) throw notOwn(folder)
+  if ((mode & 0o022) !== 0) await chmod(folder, mode & 0o7755)
+}
+
 /** The same, but for one that is not there: whoever only looks leaves nothing behind. */
 export async function findFolder(folder: string): Promise<string> {
   const isMissing = await lstat(folder).then(
@@ -69,6 +79,12 @@ export async function findFolder(folder: string): Promise<string> {
     (error) => codeOf(error) === "ENOENT",
   )
   return isMissing ? folder : makeFolder(folder)
+}
+
+/** Whether a path is that of a folder or leads into it, by the path alone. */
+export function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path)
+  return !isAbsolute(way) && way.split(sep)[0] !== ".."
 }
 
 /**
@@ -109,3 +125,6 @@ const notOwn = (folder: string) =>
     `${folder} is not a folder of this user`,
     "remove it, or set XDG_DATA_HOME to another folder",
   )
+
+export const hasChanged = (root: string) =>
+  new WorktreeError("changed", `${root} holds something else than a moment ago`, "look at it again")

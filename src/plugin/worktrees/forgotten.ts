@@ -1,12 +1,10 @@
 import { lstat, rm } from "node:fs/promises"
 import { tipOf } from "./branch.ts"
-import { hasChanged } from "./discard.ts"
 import { codeOf } from "./errors.ts"
-import { isThere, noteFile, notOurs } from "./folder.ts"
+import { hasChanged, isThere, noteFile, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { measured } from "./measured.ts"
 import { madeNote, type Note } from "./note.ts"
-import { commitAt } from "./repository.ts"
 
 export type ForgottenDiscard = {
   /** How many are in it. Nobody can tell which of them are a job's work. */
@@ -25,7 +23,9 @@ export async function whyForgotten(git: Git, note: Note, call: Call = {}): Promi
   if (!(await isSomething(commonDir)))
     return `its repository (${commonDir}) is not there: it was removed or moved, or is on a disk that is not mounted`
   const store = { store: commonDir }
-  if ((await tipOf(git, store, branch, call)) ?? (await commitAt(git, store, base, call))) return undefined
+  if ((await tipOf(git, store, branch, call)) !== undefined) return undefined
+  const { code } = await git(store, ["cat-file", "-e", `${base}^{commit}`], { ...call, codes: [0, 1, 128] })
+  if (code === 0) return undefined
   return `the repository in ${project} has neither its branch nor the commit that it started from: it is another one by now`
 }
 

@@ -6,11 +6,16 @@ import { codeOf, gitFailure, WorktreeError } from "./errors.ts"
  * Where git works: it looks for the repository itself, or is told where both halves of it are, or works on commits and
  * branches alone. What is in a child's worktree is never asked, for its `.git` may lead anywhere by now.
  */
-export type Where = { directory: string } | { gitDir: string; workTree: string } | { store: string }
+export type Where = { directory: string } | Tree | { store: string }
+
+/** A working tree, and the folder in which git keeps what it knows of it. */
+export type Tree = { gitDir: string; workTree: string }
 
 export type Call = {
   input?: string | Buffer
   env?: Record<string, string>
+  /** More of git's configuration: `name=value`. */
+  settings?: readonly string[]
   /** Exit codes that are answers. Default: 0. */
   codes?: number[]
   /** Milliseconds. */
@@ -32,7 +37,9 @@ export type Answer = {
 export type Git = (where: Where, args: readonly string[], call?: Call) => Promise<Answer>
 
 /** For what reads or writes files of the project; the rest takes milliseconds. */
-export const fileLimitMs = 10 * 60_000
+export const fileLimitMs = 5 * 60_000
+/** For what looks at worktrees of several jobs: what one of them has in its own is not to hold up the others. */
+export const lookLimitMs = 10_000
 const limitMs = 60_000
 
 /** Bytes that git may write: names of some hundred thousand files. */
@@ -49,6 +56,7 @@ const settings = [
   "core.safecrlf=false",
   "core.splitIndex=false",
   "core.untrackedCache=false",
+  "submodule.recurse=false",
   "commit.gpgSign=false",
   "i18n.commitEncoding=utf-8",
   "gc.auto=0",
@@ -56,6 +64,13 @@ const settings = [
   "advice.detachedHead=false",
 ]
 const fixed = ["--no-optional-locks", "--no-pager", ...settings.flatMap((each) => ["-c", each])]
+
+/**
+ * What looks at the files of a working tree. A repository within may be a child's, with settings that have git run
+ * something: `--ignore-submodules=all` keeps git out of it, and should it get there all the same, it fetches nothing.
+ */
+const looking = new Set(["status", "add", "diff", "ls-files", "update-index"])
+const fetchesNothing = { GIT_ALLOW_PROTOCOL: "none", GIT_NO_LAZY_FETCH: "1" }
 
 /** A person's configuration and identity; all else that begins with GIT_ belongs to whatever started this process. */
 const kept = /^GIT_(?:CONFIG_|(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL)$|EXEC_PATH$|CEILING_DIRECTORIES$)/
@@ -70,9 +85,12 @@ export function createGit(binary = "git", surroundings: NodeJS.ProcessEnv = proc
     GIT_LFS_SKIP_SMUDGE: "1",
   }
   return async (where, args, call = {}) => {
-    const { codes = [0] } = call
-    const { code, stdout, stderr } = await run(binary, [...fixed, ...placed(where), ...args], env, call)
-    if (!codes.includes(code)) throw gitFailure(args[0] ?? "", code, stderr)
+    const { codes = [0], settings = [] } = call
+    const [command = ""] = args
+    const all = [...fixed, ...settings.flatMap((each) => ["-c", each]), ...placed(where), ...args]
+    const surroundings = looking.has(command) ? { ...env, ...fetchesNothing } : env
+    const { code, stdout, stderr } = await run(binary, all, surroundings, call)
+    if (!codes.includes(code)) throw gitFailure(command, code, stderr)
     return { code, stdout, text: stdout.toString("utf8").replace(/\n$/, "") }
   }
 }

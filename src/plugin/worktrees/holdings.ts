@@ -1,7 +1,8 @@
 import { tipOf } from "./branch.ts"
-import { inWorktree, numbersBetween } from "./changes.ts"
+import { inWorktree, numbersBetween, type Start, startOf } from "./changes.ts"
 import { isThere } from "./folder.ts"
-import type { Call, Git } from "./git.ts"
+import type { Call, Git, Where } from "./git.ts"
+import { repositoriesBelow } from "./ignored.ts"
 import { shownName } from "./names.ts"
 import type { Made } from "./note.ts"
 import { commitAt } from "./repository.ts"
@@ -19,38 +20,55 @@ export type Holdings = {
   uncommitted: string[]
   /** Repositories that the child has made in it. */
   repositories: string[]
+  /**
+   * What git ignores: a worktree begins without anything of that. Folders, whose names end with a slash, stand for all
+   * that is in them.
+   */
+  ignored: string[]
 }
 
 export async function holdingsOf(git: Git, made: Made, call: Call = {}): Promise<Holdings> {
   const store = { store: made.commonDir }
   const tip = await tipOf(git, store, made.branch, call)
+  const start = await startOf(git, made, call)
   const isHere = await isThere(made.root)
   const head = isHere ? (await commitAt(git, inWorktree(made), "HEAD", call))?.id : undefined
   const ends = [...new Set([tip, head])].filter((end) => end !== undefined)
-  const status = isHere ? await statusOf(git, inWorktree(made), call) : undefined
+  const status = isHere ? await statusOf(git, inWorktree(made), { ...call, withIgnored: true }) : undefined
+  const below = await repositoriesBelow(made.root, status?.ignored ?? [])
   return {
     ...(tip !== undefined && { commit: tip }),
-    commits: ends.length > 0 ? await countSince(git, made, ends, call) : 0,
-    files: tip === undefined ? 0 : (await numbersBetween(git, store, made.base, tip, call)).files,
+    commits: ends.length > 0 ? await countSince(git, store, { start, ends }, call) : 0,
+    files: tip === undefined ? 0 : (await numbersBetween(git, store, start.tree, tip, call)).files,
     uncommitted: (status?.changed ?? []).map(shownName),
-    repositories: (status?.nested ?? []).map(shownName),
+    repositories: [...(status?.nested ?? []), ...below].map(shownName),
+    ignored: (status?.ignored ?? []).filter((name) => !below.includes(name.slice(0, -1))).map(shownName),
   }
 }
 
-export const isClean = ({ commits, files, uncommitted, repositories }: Holdings): boolean =>
-  commits === 0 && files === 0 && uncommitted.length === 0 && repositories.length === 0
+export const isClean = ({ commits, files, uncommitted, repositories, ignored }: Holdings): boolean =>
+  commits === 0 && files === 0 && [uncommitted, repositories, ignored].every(({ length }) => length === 0)
 
-async function countSince(git: Git, { commonDir, base }: Made, ends: string[], call: Call): Promise<number> {
-  const { text } = await git({ store: commonDir }, ["rev-list", "--count", ...ends, `^${base}`], call)
+async function countSince(
+  git: Git,
+  where: Where,
+  { start, ends }: { start: Start; ends: string[] },
+  call: Call,
+): Promise<number> {
+  const before = start.commit === undefined ? [] : [`^${start.commit}`]
+  const { text } = await git(where, ["rev-list", "--count", ...ends, ...before], call)
   return Number(text)
 }
 
 /** What a worktree holds, for people. */
-export function inWords({ commits, files, uncommitted, repositories }: Holdings): string {
+export function inWords({ commits, files, uncommitted, repositories, ignored }: Holdings): string {
   return [
     ...(commits > 0 || files > 0 ? [`${count(commits, "commit")} with ${count(files, "changed file")}`] : []),
     ...(uncommitted.length > 0 ? [count(uncommitted.length, "uncommitted file")] : []),
     ...(repositories.length > 0 ? [count(repositories.length, "repository", "repositories")] : []),
+    ...(ignored.length > 0
+      ? [count(ignored.length, "ignored file or folder", "ignored files or folders")]
+      : []),
   ].join(", ")
 }
 

@@ -1,14 +1,23 @@
 import { readdir, readlink } from "node:fs/promises"
 import { sep } from "node:path"
+import { createProcesses } from "../util/process-identity.ts"
 
-/** In doubt it lives: a pid may be another process's by now, and then something is left lying a while longer. */
-export function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
+/** A process. Its pid may be another one's by now, which its start tells; absent where the system does not say it. */
+export type Inhabitant = { pid: number; start?: string | undefined }
+
+const processes = createProcesses()
+
+export async function thisProcess(): Promise<Inhabitant> {
+  const { pid } = process
+  const seen = await processes.see(pid)
+  return seen.isThere && seen.start !== undefined ? { pid, start: seen.start } : { pid }
+}
+
+/** In doubt it does, and something is left lying a while longer. */
+export async function lives({ pid, start }: Inhabitant): Promise<boolean> {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false
+  const seen = await processes.see(pid)
+  return seen.isThere && (start === undefined || seen.start === undefined || seen.start === start)
 }
 
 /** The processes that are in one of these folders or below. Linux alone can tell. */

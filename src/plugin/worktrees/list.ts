@@ -4,11 +4,12 @@ import { eachLimited } from "../util/each-limited.ts"
 import { codeOf, fileFailure } from "./errors.ts"
 import { isThere } from "./folder.ts"
 import { whyForgotten } from "./forgotten.ts"
-import type { Git } from "./git.ts"
+import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
-import { isAlive, processesIn } from "./inhabitants.ts"
+import { lives, processesIn } from "./inhabitants.ts"
 import { measured } from "./measured.ts"
-import { madeNote, type Note, readNote } from "./note.ts"
+import { type Note, readNote } from "./note.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 /**
  * `forgotten`: git knows nothing of it any more, because its repository or what that knew of it was removed. All that can
@@ -58,7 +59,7 @@ export const isUnderWay = ({ maker, endedAt }: Pick<Listed, "maker" | "endedAt">
 const together = 4
 
 /** @param folder with its real path */
-export async function listWorktrees(git: Git, folder: string): Promise<List> {
+export async function listWorktrees(git: Git, folder: string, call: Call = {}): Promise<List> {
   const roots: string[] = []
   const unknown: string[] = []
   for (const repository of await namesOf(folder)) {
@@ -72,12 +73,17 @@ export async function listWorktrees(git: Git, folder: string): Promise<List> {
   const processes = await processesIn(roots)
   const found = await eachLimited(roots, together, async (root) => {
     const note = await readNote(root)
-    return note ? [await lookAt(git, root, note, processes.get(root) ?? [])] : []
+    return note ? [await lookAt(git, root, note, { processes: processes.get(root) ?? [], call })] : []
   })
   return { worktrees: found.flat().sort((a, b) => a.madeAt - b.madeAt), unknown }
 }
 
-async function lookAt(git: Git, root: string, note: Note, processes: number[]): Promise<Listed> {
+async function lookAt(
+  git: Git,
+  root: string,
+  note: Note,
+  { processes, call }: { processes: number[]; call: Call },
+): Promise<Listed> {
   const { owner, job, description, project, branch, base, madeAt, endedAt, pid } = note
   const { bytes, files } = await measured(root)
   return {
@@ -92,17 +98,23 @@ async function lookAt(git: Git, root: string, note: Note, processes: number[]): 
     ...(endedAt !== undefined && { endedAt }),
     bytes,
     processes,
-    state: await stateOf(git, root, note, files),
-    ...(isAlive(pid) && { maker: pid }),
+    state: await stateOf(git, root, note, { files, call }),
+    ...((await lives(note)) && { maker: pid }),
   }
 }
 
-async function stateOf(git: Git, root: string, note: Note, files: number): Promise<WorktreeState> {
+async function stateOf(
+  git: Git,
+  root: string,
+  note: Note,
+  { files, call }: { files: number; call: Call },
+): Promise<WorktreeState> {
   if (note.state !== "made") return { type: "halfMade" }
+  const limited = { limitMs: lookLimitMs, ...call }
   try {
-    const why = (await isThere(root)) ? await whyForgotten(git, note) : undefined
+    const why = (await isThere(root)) ? await whyForgotten(git, note, limited) : undefined
     if (why !== undefined) return { type: "forgotten", why, files }
-    const holdings = await holdingsOf(git, await madeNote(root))
+    const holdings = await holdingsOf(git, await knownWorktree(git, root, call), limited)
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }
   } catch (error) {
     return { type: "unreadable", why: fileFailure(error).what }

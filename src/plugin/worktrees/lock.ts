@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto"
 import { readFile, rename, rm } from "node:fs/promises"
+import { shared } from "../util/process-wide.ts"
 import { WorktreeError } from "./errors.ts"
-import { isAlive } from "./inhabitants.ts"
+import { type Inhabitant, lives, thisProcess } from "./inhabitants.ts"
 import { claimWhole } from "./whole-file.ts"
 
 /** Those of this process: one of its pid that is not among them was left by an earlier process. */
-const held = new Set<string>()
+const held = shared("locks of worktrees", () => new Set<string>())
 
 /** Between two looks whether a lock is free. Milliseconds. */
 const pauseMs = 20
@@ -31,9 +32,11 @@ async function take(file: string): Promise<boolean> {
   if (held.has(file)) return false
   held.add(file)
   try {
-    while (!(await claimWhole(file, `${process.pid}`))) {
+    const own = await thisProcess()
+    while (!(await claimWhole(file, written(own)))) {
       const holder = await holderIn(file)
-      if (holder !== `${process.pid}` && isAlive(Number(holder))) {
+      const { pid, start } = read(holder)
+      if (pid !== own.pid && (await lives({ pid, start }))) {
         held.delete(file)
         return false
       }
@@ -58,7 +61,14 @@ async function removeLeft(file: string, holder: string): Promise<void> {
   else await rename(aside, file)
 }
 
-/** As it stands there: a pid, whatever it is where something else than `take` wrote it. */
+const written = ({ pid, start }: Inhabitant) => (start === undefined ? `${pid}` : `${pid} ${start}`)
+
+function read(holder: string): Inhabitant {
+  const [pid = "", ...start] = holder.split(" ")
+  return { pid: Number(pid), ...(start.length > 0 && { start: start.join(" ") }) }
+}
+
+/** As it stands there, whatever it is where something else than `take` wrote it. */
 const holderIn = (file: string) => readFile(file, "utf8").catch(() => "")
 
 const isHeld = () =>

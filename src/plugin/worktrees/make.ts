@@ -3,9 +3,9 @@ import { join } from "node:path"
 import { branchOf, namePart, ownerPart, tipOf } from "./branch.ts"
 import { worktreesCommand } from "./command.ts"
 import { WorktreeError } from "./errors.ts"
-import { folderOf, makeFolder } from "./folder.ts"
+import { findFolder, folderOf, makeFolder } from "./folder.ts"
 import { fileLimitMs, type Git } from "./git.ts"
-import { isAlive } from "./inhabitants.ts"
+import { lives, thisProcess } from "./inhabitants.ts"
 import { withLock } from "./lock.ts"
 import { claimNote, type Note, readNote, writeNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
@@ -47,7 +47,7 @@ export async function makeWorktree(
   { directory, owner, job, description, from, signal }: MakeRequest,
 ): Promise<MadeWorktree> {
   const call = { signal }
-  const repository = await repositoryAt(git, directory, call)
+  const repository = await repositoryAt(git, { directory, folder: await findFolder(folder) }, call)
   const ours = folderOf(await makeFolder(folder), repository.commonDir)
   await mkdir(ours, { recursive: true, mode: 0o700 })
   const { commit: base, leftOut } = await startOf(git, repository, ours, from, signal)
@@ -60,7 +60,7 @@ export async function makeWorktree(
     project: repository.root,
     base,
     madeAt: Date.now(),
-    pid: process.pid,
+    ...(await thisProcess()),
   }
   const { root, branch } = await claim(git, ours, note)
   try {
@@ -68,7 +68,7 @@ export async function makeWorktree(
     // git reads the others as it adds one, and fails on what another git has not written yet.
     await withLock(
       join(ours, "adding"),
-      () => git({ directory: repository.root }, args, { ...call, limitMs: fileLimitMs }),
+      () => git(repository.where, args, { ...call, limitMs: fileLimitMs }),
       fileLimitMs,
     )
     const { text } = await git({ directory: root }, ["rev-parse", "--absolute-git-dir"], call)
@@ -127,6 +127,6 @@ const isTaken = (root: string) => lstat(root).then(Boolean, () => false)
 /** What a process that was killed while it made a worktree has left. Nobody has been in there. */
 async function removeHalfMade(git: Git, root: string): Promise<void> {
   const note = await readNote(root)
-  if (note?.state !== "making" || isAlive(note.pid)) return
+  if (note?.state !== "making" || (await lives(note))) return
   await removeWorktree(git, root, note, note.base).catch(() => {})
 }

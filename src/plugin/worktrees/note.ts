@@ -32,6 +32,8 @@ export const Note = z.object({
   endedAt: z.number().optional(),
   /** The process that made it, or has entered it since. */
   pid: z.number().int().positive(),
+  /** When that was started, in words of the system. */
+  start: z.string().optional(),
 })
 export type Note = z.infer<typeof Note>
 

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, rm, stat, utimes } from "node:fs/promises"
 import { join } from "node:path"
 import { codeOf } from "./errors.ts"
 import { scratchOf } from "./folder.ts"
-import { isAlive } from "./inhabitants.ts"
+import { lives } from "./inhabitants.ts"
 
 /**
  * A folder for `act` alone, gone afterwards. What a process that was killed has left goes with the next one.
@@ -23,7 +23,8 @@ export async function withScratch<T>(ours: string, act: (scratch: string) => Pro
 
 async function removeLeft(scratch: string): Promise<void> {
   for (const name of await readdir(scratch)) {
-    if (!isAlive(Number.parseInt(name, 10))) await rm(join(scratch, name), { recursive: true, force: true })
+    if (!(await lives({ pid: Number.parseInt(name, 10) })))
+      await rm(join(scratch, name), { recursive: true, force: true })
   }
 }
 

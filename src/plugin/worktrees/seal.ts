@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import { readFile, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { tipOf } from "./branch.ts"
-import { inWorktree, type Numbers, numbersBetween } from "./changes.ts"
+import { inWorktree, type Numbers, numbersBetween, startOf } from "./changes.ts"
 import { writeCommit } from "./commit.ts"
 import { WorktreeError } from "./errors.ts"
 import { isThere } from "./folder.ts"
@@ -44,26 +44,26 @@ export async function sealWorktree(git: Git, made: Made, message: string, call: 
   const store = { store: made.commonDir }
   const tip = await tipOf(git, store, made.branch, call)
   if (!(await isThere(made.root))) return sealedWithoutFiles(git, made, tip, call)
-  const { nested } = await statusOf(git, where, call)
+  const status = await statusOf(git, where, call)
   const commit = await withScratch(dirname(made.root), async (scratch) => {
-    const index = join(made.gitDir, "index")
-    const { tree, index: copy } = await treeOf(git, where, { index, scratch, nested }, call)
+    const { tree, index: copy } = await treeOf(git, where, { scratch, status }, call)
     const end = await endOf(git, made, { tree, tip, message }, call)
     await moveBranch(git, made, tip, end.id, call)
     if (end.tree === tree) await settle(git, made, copy, call)
     return end.id
   })
-  const numbers = await numbersBetween(git, store, made.base, commit, call)
-  return { commit, ...numbers, leftOut: nested.map(shownName) }
+  const numbers = await numbersBetween(git, store, (await startOf(git, made, call)).tree, commit, call)
+  return { commit, ...numbers, leftOut: status.nested.map(shownName) }
 }
 
 /** Somebody has removed the worktree: what is on its branch is all there is. */
 async function sealedWithoutFiles(
   git: Git,
-  { root, branch, base, commonDir }: Made,
+  made: Made,
   tip: string | undefined,
   call: Call,
 ): Promise<Sealed> {
+  const { root, branch, commonDir } = made
   if (tip === undefined) {
     throw new WorktreeError(
       "gone",
@@ -71,7 +71,8 @@ async function sealedWithoutFiles(
       "start the job again",
     )
   }
-  return { commit: tip, ...(await numbersBetween(git, { store: commonDir }, base, tip, call)), leftOut: [] }
+  const { tree } = await startOf(git, made, call)
+  return { commit: tip, ...(await numbersBetween(git, { store: commonDir }, tree, tip, call)), leftOut: [] }
 }
 
 /** The commit that the branch is to end with. */

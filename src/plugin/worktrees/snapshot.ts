@@ -1,8 +1,7 @@
-import { join } from "node:path"
 import { writeCommit } from "./commit.ts"
 import { WorktreeError } from "./errors.ts"
 import type { Call, Git } from "./git.ts"
-import { type Name, namesIn, shownName } from "./names.ts"
+import { type Name, shownName } from "./names.ts"
 import type { Repository } from "./repository.ts"
 import { withScratch } from "./scratch.ts"
 import { isUnmerged, someNames, statusOf, treeOf } from "./working-tree.ts"
@@ -24,31 +23,21 @@ export type Snapshot = {
  */
 export async function snapshotOf(
   git: Git,
-  { root, gitDir, head }: Repository,
+  { where, head }: Repository,
   folder: string,
   call: Call = {},
 ): Promise<Snapshot> {
-  const where = { directory: root }
-  const [status, links] = await Promise.all([statusOf(git, where, call), submodules(git, root, call)])
+  const status = await statusOf(git, where, call)
   if (status.unmerged.length > 0) throw isUnmerged(status.unmerged)
-  if (links.length > 0) throw hasSubmodules(links)
+  if (status.links.length > 0) throw hasSubmodules(status.links)
   const leftOut = status.nested.map(shownName)
   if (status.changed.length === 0) return { commit: head.id, tree: head.tree, leftOut }
-  const { tree } = await withScratch(folder, (scratch) =>
-    treeOf(git, where, { index: join(gitDir, "index"), scratch, nested: status.nested }, call),
-  )
+  const { tree } = await withScratch(folder, (scratch) => treeOf(git, where, { scratch, status }, call))
   if (tree === head.tree) return { commit: head.id, tree, leftOut }
   const message = "What was not committed when an agent's worktree was made"
   // With the time of HEAD, all that start from the same files start from the same commit.
   const commit = await writeCommit(git, where, { tree, parents: [head.id], message, time: head.time }, call)
   return { commit, tree, leftOut }
-}
-
-async function submodules(git: Git, directory: string, call: Call): Promise<Name[]> {
-  const { stdout } = await git({ directory }, ["ls-files", "--stage", "-z"], call)
-  if (!stdout.includes("160000 ")) return []
-  const entries = namesIn(stdout).filter((entry) => entry.startsWith("160000 "))
-  return entries.map((entry) => entry.slice(entry.indexOf("\t") + 1))
 }
 
 const hasSubmodules = (names: readonly Name[]) =>

@@ -4,8 +4,9 @@ import { tipOf } from "./branch.ts"
 import { changedNames, inWorktree } from "./changes.ts"
 import { WorktreeError } from "./errors.ts"
 import { type Call, fileLimitMs, type Git } from "./git.ts"
-import { madeNote, writeNote } from "./note.ts"
+import { writeNote } from "./note.ts"
 import { commitAt } from "./repository.ts"
+import { knownWorktree } from "./whereabouts.ts"
 import { someNames } from "./working-tree.ts"
 
 /**
@@ -18,7 +19,7 @@ export async function startFrom(
   { root, directory, commit }: { root: string; directory: string; commit: string },
   call: Call = {},
 ): Promise<{ base: string }> {
-  const made = await madeNote(root, ["made", "moving"])
+  const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
   const where = inWorktree(made)
   const start = await commitAt(git, where, commit, call)
   if (!start) {

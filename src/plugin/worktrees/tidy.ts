@@ -1,13 +1,14 @@
 import { tipOf } from "./branch.ts"
 import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
-import type { Git } from "./git.ts"
+import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { holdingsOf, inWords, isClean } from "./holdings.ts"
-import { isAlive } from "./inhabitants.ts"
+import { lives } from "./inhabitants.ts"
 import { removeLeftovers } from "./leftovers.ts"
 import { isUnderWay, type Listed, listWorktrees } from "./list.ts"
-import { madeNote, type Note, readNote } from "./note.ts"
+import { type Note, readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 export type Tidied = {
   removed: Listed[]
@@ -26,11 +27,16 @@ export type IsUsed = (worktree: Listed) => boolean | Promise<boolean>
  * counts as used. One that a follow-up would go on in is not: it says then that a new job is needed.
  * @param folder with its real path
  */
-export async function tidyWorktrees(git: Git, folder: string, isUsed?: IsUsed): Promise<Tidied> {
+export async function tidyWorktrees(
+  git: Git,
+  folder: string,
+  isUsed?: IsUsed,
+  call: Call = {},
+): Promise<Tidied> {
   const tidied: Tidied = { removed: [], kept: [], failed: [] }
-  for (const worktree of (await listWorktrees(git, folder)).worktrees) {
+  for (const worktree of (await listWorktrees(git, folder, call)).worktrees) {
     try {
-      const why = (await reasonToKeep(worktree, isUsed)) ?? (await remove(git, worktree))
+      const why = (await reasonToKeep(worktree, isUsed)) ?? (await remove(git, worktree, call))
       if (why === undefined) tidied.removed.push(worktree)
       else tidied.kept.push({ worktree, why })
     } catch (error) {
@@ -55,24 +61,26 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
 }
 
 /** Looks once more: time has passed. @returns why it stays */
-async function remove(git: Git, worktree: Listed): Promise<string | undefined> {
+async function remove(git: Git, worktree: Listed, call: Call): Promise<string | undefined> {
   const { directory, base } = worktree
   const note = await readNote(directory)
-  if (note && hasBegun(note, worktree)) return `process ${note.pid} has just begun to use it`
+  if (note && (await hasBegun(note, worktree))) return `process ${note.pid} has just begun to use it`
   if (note && note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.
     const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base
     await removeWorktree(git, directory, note, tip)
     return undefined
   }
-  const made = await madeNote(directory)
+  const made = await knownWorktree(git, directory, call)
   await requireOwn(git, made)
-  if (!isClean(await holdingsOf(git, made))) return "somebody has worked in it just now"
+  if (!isClean(await holdingsOf(git, made, { limitMs: lookLimitMs, ...call })))
+    return "somebody has worked in it just now"
   await removeWorktree(git, directory, made, made.base)
   return undefined
 }
 
 /** Whether a job is under way in it that was not when it was listed. */
-function hasBegun({ pid, endedAt }: Note, { maker, endedAt: endedBefore }: Listed): boolean {
-  return endedAt === undefined && isAlive(pid) && (pid !== maker || endedBefore !== undefined)
+async function hasBegun(note: Note, { maker, endedAt }: Listed): Promise<boolean> {
+  const isSame = note.pid === maker && endedAt === undefined
+  return note.endedAt === undefined && !isSame && (await lives(note))
 }

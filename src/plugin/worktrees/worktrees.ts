@@ -6,18 +6,20 @@ import { tipOf } from "./branch.ts"
 import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
 import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
-import { fileFailure } from "./errors.ts"
+import { fileFailure, WorktreeError } from "./errors.ts"
 import { type Fate, fateOf, type Whose } from "./fate.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type ForgottenDiscard, prepareForgotten } from "./forgotten.ts"
-import { type Call, createGit } from "./git.ts"
+import { type Call, createGit, lookLimitMs } from "./git.ts"
+import { thisProcess } from "./inhabitants.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
-import { type Made, madeNote, readNote, writeNote } from "./note.ts"
+import { type Made, type Note, readNote, writeNote } from "./note.ts"
 import { type Sealed, sealWorktree } from "./seal.ts"
 import { startFrom } from "./start-from.ts"
 import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
+import { knownWorktree } from "./whereabouts.ts"
 
 /**
  * Worktrees of jobs. All that reject do so with a WorktreeError. A `directory` may be any folder within a worktree, as
@@ -44,7 +46,10 @@ export type Worktrees = {
   changedFiles(directory: string, call?: Call): Promise<string[]>
   /** What differs from there in each of them. */
   diffs(directory: string, call?: Call): Promise<FileDiff[]>
-  /** The files that other jobs have changed too; one whose worktree is gone has none. */
+  /**
+   * The files that other jobs have changed too. One whose worktree is gone has none, nor one at which git cannot look
+   * within seconds.
+   */
   overlaps(directory: string, others: { job: string; directory: string }[], call?: Call): Promise<Overlap[]>
   /** What applying jobs to where an owner works would do, and the means to do it. */
   prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
@@ -57,9 +62,9 @@ export type Worktrees = {
   /** What has become of one. */
   fate(directory: string, whose: Whose): Promise<Fate>
   /** All that there are, of all repositories. */
-  list(): Promise<List>
+  list(call?: Call): Promise<List>
   /** Removes those with which nothing is lost, and which nobody uses. */
-  tidy(isUsed?: IsUsed): Promise<Tidied>
+  tidy(isUsed?: IsUsed, call?: Call): Promise<Tidied>
 }
 
 export type Surroundings = {
@@ -74,8 +79,9 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
   const git = createGit(given.binary, env)
   const at = given.folder ?? worktreesFolder(env)
 
-  async function find(directory: string): Promise<Made> {
-    return madeNote(rootOf(await makeFolder(at), resolve(directory)))
+  async function find(directory: string, call: Call = {}, states?: Note["state"][]): Promise<Made> {
+    const root = rootOf(await makeFolder(at), resolve(directory))
+    return knownWorktree(git, root, { ...call, ...(states && { states }) })
   }
 
   return {
@@ -89,12 +95,8 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     make: (request) => inWords(() => makeWorktree(git, at, request)),
     enter: (directory) =>
       inWords(async () => {
-        const {
-          root,
-          endedAt: _endedAt,
-          ...note
-        } = await madeNote(rootOf(await makeFolder(at), resolve(directory)), ["made", "moving"])
-        await writeNote(root, { ...note, pid: process.pid })
+        const { root, endedAt: _endedAt, ...note } = await find(directory, {}, ["made", "moving"])
+        await writeNote(root, { ...note, start: undefined, ...(await thisProcess()) })
       }),
     leave: (directory) =>
       inWords(async () => {
@@ -110,28 +112,28 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       }),
     endsWith: (directory, commit, call) =>
       inWords(async () => {
-        const { commonDir, branch } = await find(directory)
+        const { commonDir, branch } = await find(directory, call)
         return (await tipOf(git, { store: commonDir }, branch, call)) === commit
       }),
     seal: (directory, message, call) =>
       inWords(async () => {
-        const root = rootOf(await makeFolder(at), resolve(directory))
-        const { state, base } = await madeNote(root, ["made", "moving"])
+        const { root, state, base } = await find(directory, call, ["made", "moving"])
         // Its job has failed before its child was asked.
         if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
-        return sealWorktree(git, await madeNote(root), message, call)
+        return sealWorktree(git, await find(root, call), message, call)
       }),
     changedFiles: (directory, call) =>
-      inWords(async () => (await changedNames(git, await find(directory), call)).map(shownName)),
-    diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory), call)),
+      inWords(async () => (await changedNames(git, await find(directory, call), call)).map(shownName)),
+    diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory, call), call)),
     overlaps: (directory, others, call) =>
       inWords(async () => {
-        const files = await changedNames(git, await find(directory), call)
+        const limited = { limitMs: lookLimitMs, ...call }
+        const files = changedNames(git, await find(directory, call), limited).catch(noneInTime)
         const theirs = others.map(async ({ job, directory }) => {
-          const changed = find(directory).then((made) => changedNames(git, made, call))
+          const changed = find(directory, call).then((made) => changedNames(git, made, limited))
           return { job, files: await changed.catch(() => []) }
         })
-        return overlapsOf(files, await Promise.all(theirs))
+        return overlapsOf(await files, await Promise.all(theirs))
       }),
     prepareApply: (request, call) =>
       inWords(async () => {
@@ -152,10 +154,15 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       }),
     fate: (directory, whose) =>
       inWords(async () => fateOf(rootOf(await findFolder(at), resolve(directory)), whose)),
-    list: () => inWords(async () => listWorktrees(git, await findFolder(at))),
-    tidy: (isUsed) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed)),
+    list: (call) => inWords(async () => listWorktrees(git, await findFolder(at), call)),
+    tidy: (isUsed, call) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed, call)),
     recover: (directory) => inWords(async () => recoverAt(await findFolder(at), directory)),
   }
+}
+
+function noneInTime(error: unknown): [] {
+  if (error instanceof WorktreeError && error.kind === "timeout") return []
+  throw error
 }
 
 /** What the file system refuses is told like what git refuses. */

@@ -4,7 +4,7 @@ import {
   createProcesses,
   type ProcessReaders,
   type Sighting,
-} from "../../../src/plugin/records/process-identity.ts"
+} from "../../../src/plugin/util/process-identity.ts"
 
 const boot = "6f0c4b0e-boot"
 

@@ -31,6 +31,7 @@ describe("Discarding a worktree", () => {
       files: 1,
       uncommitted: ["b.txt"],
       repositories: ["inner"],
+      ignored: [],
     })
     expect(existsSync(directory)).toBe(true)
     await discard.remove()
@@ -39,6 +40,29 @@ describe("Discarding a worktree", () => {
     expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
     expect(userSide(repo.path)).toEqual(before)
     expect(repo.git("show", `${commit}:a.txt`)).toBe("2")
+  })
+
+  it("says what git ignores, and which repositories are in there", async () => {
+    const repo = testRepository()
+    repo.commit({ ".gitignore": "/out/\n/vendor/\n*.log\n" })
+    const { directory } = await make(repo)
+    writeAll(directory, {
+      "out/report.md": "hours of work\n",
+      "x.log": "1\n",
+      "notes/.gitignore": "*\n",
+      "notes/n.md": "a note\n",
+    })
+    repo.gitIn(directory, "init", "--quiet", "vendor/deep/x")
+    repo.gitIn(directory, "init", "--quiet", "notes/own")
+    const { commit } = await repo.worktrees.seal(directory, "the end")
+    expect((await repo.worktrees.prepareDiscard({ directory, owner })).loss).toEqual({
+      commit,
+      commits: 0,
+      files: 0,
+      uncommitted: [],
+      repositories: ["notes/own", "vendor/deep/x"],
+      ignored: ["notes/.gitignore", "notes/n.md", "out/", "vendor/", "x.log"],
+    })
   })
 
   it("counts commits that the child made away from its branch", async () => {
@@ -117,11 +141,14 @@ describe("Tidying", () => {
     const repo = testRepository()
     repo.commit({ "a.txt": "1\n" })
     await make(repo, "clean")
-    const [committed, untracked, used] = [
+    repo.write({ ".git/info/exclude": "/out/\n" })
+    const [committed, untracked, ignored, used] = [
       await make(repo, "c"),
       await make(repo, "u"),
+      await make(repo, "i"),
       await make(repo, "used"),
     ]
+    writeAll(ignored.directory, { "out/report.md": "hours of work\n", "out/more.md": "more\n" })
     writeAll(committed.directory, { "a.txt": "2\n" })
     await repo.worktrees.seal(committed.directory, "the end")
     writeAll(untracked.directory, { "b.txt": "b\n" })
@@ -130,9 +157,16 @@ describe("Tidying", () => {
     expect(kept.map(({ worktree: { job }, why }) => [job, why])).toEqual([
       ["c", "it holds 1 commit with 1 changed file"],
       ["u", "it holds 1 uncommitted file"],
+      ["i", "it holds 1 ignored file or folder"],
       ["used", "it is in use"],
     ])
-    expect(branches(repo).split("\n")).toEqual([committed.branch, untracked.branch, used.branch])
+    expect(branches(repo).split("\n")).toEqual([
+      committed.branch,
+      ignored.branch,
+      untracked.branch,
+      used.branch,
+    ])
+    expect(filesIn(ignored.directory)).toHaveProperty("out/report.md")
   })
 
   it("keeps what the job of a process that still runs may be about to use", async () => {
@@ -142,6 +176,19 @@ describe("Tidying", () => {
     expect(removed).toEqual([])
     expect(kept.map(({ why }) => why)).toEqual([`its job is under way in process ${process.pid}`])
   })
+
+  it.runIf(process.platform === "linux")(
+    "is not held up by a process that has its maker's pid by now",
+    async () => {
+      const repo = testRepository()
+      const { directory } = await make(repo)
+      const file = `${directory}.json`
+      const note = JSON.parse(readFileSync(file, "utf8"))
+      writeFileSync(file, JSON.stringify({ ...note, pid: process.ppid, start: "another start" }))
+      const { removed } = await repo.worktrees.tidy()
+      expect(removed.map(({ job }) => job)).toEqual(["a"])
+    },
+  )
 
   it("keeps what a job of another process has just gone on in", async () => {
     const repo = testRepository()
@@ -173,7 +220,8 @@ describe("Tidying", () => {
     const repo = testRepository()
     const { directory } = await make(repo)
     const file = `${directory}.json`
-    writeFileSync(file, readFileSync(file, "utf8").replace(/"pid":\d+/, `"pid":${process.ppid}`))
+    const note = readFileSync(file, "utf8").replace(/,"start":"[^"]*"/, "")
+    writeFileSync(file, note.replace(/"pid":\d+/, `"pid":${process.ppid}`))
     await repo.worktrees.leave(directory)
     expect((await repo.worktrees.tidy()).kept.map(({ why }) => why)).toEqual([
       `its job is under way in process ${process.ppid}`,

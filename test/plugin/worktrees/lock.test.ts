@@ -62,6 +62,7 @@ describe("A lock", () => {
   it.each([
     ["of a process that is gone", deadPid],
     ["that an earlier process of this one's pid has left", () => process.pid],
+    ["of an earlier process whose pid a living one has by now", () => `${process.ppid} another start`],
     ["that names no process", () => "half a"],
   ])("%s is nobody's", async (_, left) => {
     const file = lockFile()

@@ -90,13 +90,15 @@ describe("The note of a worktree", () => {
 })
 
 describe("What a worktree holds", () => {
-  const nothing = { commits: 0, files: 0, uncommitted: [], repositories: [] }
+  const nothing = { commits: 0, files: 0, uncommitted: [], repositories: [], ignored: [] }
 
   it("is said in words, each only where there is any", () => {
-    const one = { commits: 1, files: 1, uncommitted: ["a"], repositories: ["r"] }
+    const one = { commits: 1, files: 1, uncommitted: ["a"], repositories: ["r"], ignored: [] }
     expect(inWords(one)).toBe("1 commit with 1 changed file, 1 uncommitted file, 1 repository")
-    const two = { commits: 2, files: 0, uncommitted: ["a", "b"], repositories: ["r", "s"] }
-    expect(inWords(two)).toBe("2 commits with 0 changed files, 2 uncommitted files, 2 repositories")
+    const two = { commits: 2, files: 0, uncommitted: ["a", "b"], repositories: ["r", "s"], ignored: ["i/"] }
+    expect(inWords(two)).toBe(
+      "2 commits with 0 changed files, 2 uncommitted files, 2 repositories, 1 ignored file or folder",
+    )
     expect(inWords({ ...nothing, files: 3 })).toBe("0 commits with 3 changed files")
     expect(inWords({ ...nothing, repositories: ["r"] })).toBe("1 repository")
     expect(inWords(nothing)).toBe("")
@@ -104,7 +106,13 @@ describe("What a worktree holds", () => {
 
   it("is nothing only where there is none of all that", () => {
     expect(isClean(nothing)).toBe(true)
-    for (const held of [{ commits: 1 }, { files: 1 }, { uncommitted: ["a"] }, { repositories: ["r"] }])
+    for (const held of [
+      { commits: 1 },
+      { files: 1 },
+      { uncommitted: ["a"] },
+      { repositories: ["r"] },
+      { ignored: ["i"] },
+    ])
       expect(isClean({ ...nothing, ...held })).toBe(false)
   })
 })

@@ -1,5 +1,16 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
@@ -87,6 +98,22 @@ describe("A worktree is refused, with words and nothing left behind,", () => {
     })
   })
 
+  it.runIf(process.getuid?.() === 0)(
+    "where the folder above is another user's, who could move all away",
+    async () => {
+      const repo = testRepository()
+      const above = join(repo.folder, "..")
+      mkdirSync(above)
+      chownSync(above, 12_345, 12_345)
+      await expect(make(repo)).rejects.toMatchObject({
+        kind: "notWritable",
+        message: `${above} is not a folder of this user; remove it, or set XDG_DATA_HOME to another folder`,
+      })
+      expect(repo.git("branch", "--list", "troupe/*")).toBe("")
+      expect(existsSync(repo.folder)).toBe(false)
+    },
+  )
+
   const whyNoDisk = noSmallDisk()
   const skipped = whyNoDisk ? ` (skipped: ${whyNoDisk})` : ""
 
@@ -105,6 +132,15 @@ describe("A worktree is refused, with words and nothing left behind,", () => {
       disk.remove()
     }
   })
+})
+
+it("A folder above the worktrees to which others can write is closed to them", async () => {
+  const repo = testRepository()
+  const above = join(repo.folder, "..")
+  mkdirSync(above)
+  chmodSync(above, 0o777)
+  await make(repo)
+  expect((statSync(above).mode & 0o777).toString(8)).toBe("755")
 })
 
 describe("Work goes there and back", () => {

@@ -288,17 +288,16 @@ describe("A job is sealed, and applied to what its owner has by then or refused 
     expect(filesIn(directory)["b.txt"]).toBe("644 b\n")
   })
 
-  it("where the job has added a submodule: that is for its user to do", async () => {
+  it("where the job has added a submodule: without that, which is for its user to add", async () => {
     const { repo, prepare, directory, seal } = await ended()
     const other = testRepository()
+    other.commit({ "theirs.txt": "1\n" })
     const add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other.path, "sub"]
     repo.gitIn(directory, ...add)
-    const { commit } = await seal()
-    expect(repo.git("ls-tree", commit, "sub")).toMatch(/^160000 commit /)
-    expect(await prepare()).toMatchObject({
-      type: "refused",
-      refusals: [{ id: "a", reason: "submodule", files: ["sub"] }],
-    })
+    const { commit, leftOut } = await seal()
+    expect(leftOut).toEqual(["sub"])
+    expect(repo.git("ls-tree", commit, "sub")).toBe("")
+    expect(await prepare()).toMatchObject({ type: "ready", files: [".gitmodules", "b.txt"] })
   })
 
   it.runIf(process.getuid?.() === 0)("where the repository is another user's", async () => {

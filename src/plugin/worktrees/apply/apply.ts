@@ -1,7 +1,7 @@
 import { mkdir, realpath } from "node:fs/promises"
 import { dirname } from "node:path"
 import { WorktreeError } from "../errors.ts"
-import { applyFolderOf, applyFoldersFor, folderOf, makeFolder } from "../folder.ts"
+import { applyFolderOf, applyFoldersFor, findFolder, folderOf, makeFolder } from "../folder.ts"
 import type { Call, Git } from "../git.ts"
 import { withLock } from "../lock.ts"
 import { shownName } from "../names.ts"
@@ -85,7 +85,7 @@ export async function recoverAt(folder: string, directory: string): Promise<Reco
 type Places = { repository: Repository; ours: string; journal: string }
 
 async function placesOf(git: Git, folder: string, directory: string, call: Call): Promise<Places> {
-  const repository = await repositoryAt(git, directory, call)
+  const repository = await repositoryAt(git, { directory, folder: await findFolder(folder) }, call)
   const ours = folderOf(await makeFolder(folder), repository.commonDir)
   return { repository, ours, journal: applyFolderOf(ours, repository.root) }
 }

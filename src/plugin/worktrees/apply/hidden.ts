@@ -15,11 +15,10 @@ const flags = ["assume-unchanged", "skip-worktree"]
  */
 export async function hiddenIn(
   git: Git,
-  { root, gitDir }: Repository,
+  { root, where }: Repository,
   { names, folder }: { names: readonly Name[]; folder: string },
   call: Call = {},
 ): Promise<Name[]> {
-  const where = { directory: root }
   const wanted = new Set(names)
   const { stdout } = await git(where, ["ls-files", "-v", "-z"], call)
   // `S` for what is to be skipped, a small letter for what is assumed to be unchanged.
@@ -30,14 +29,14 @@ export async function hiddenIn(
   if (there.length === 0) return []
   return withScratch(folder, async (scratch) => {
     const index = join(scratch, "index")
-    await copyIndex(join(gitDir, "index"), index)
+    await copyIndex(join(where.gitDir, "index"), index)
     const withCopy = { ...call, env: { ...call.env, GIT_INDEX_FILE: index } }
     for (const flag of flags) {
       const args = ["update-index", `--no-${flag}`, "-z", "--stdin"]
       await git(where, args, { ...withCopy, input: listed(there) })
     }
-    const args = ["diff", "--no-renames", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-color"]
-    const changed = new Set(namesIn((await git(where, args, withCopy)).stdout))
+    const args = ["diff", "--no-renames", "--name-only", "-z", "--ignore-submodules=all", "--no-ext-diff"]
+    const changed = new Set(namesIn((await git(where, [...args, "--no-textconv"], withCopy)).stdout))
     return there.filter((name) => changed.has(name))
   })
 }

@@ -61,7 +61,7 @@ export async function planApply(
   { owner, jobs, folder, ledger }: PlanRequest,
   call: Call = {},
 ): Promise<Plan> {
-  const where = { directory: repository.root }
+  const { where } = repository
   const start = await snapshotOf(git, repository, folder, call)
   const dirty = await differencesBetween(git, where, repository.head.tree, start.tree, call)
   const left = leftIn(ledger, owner, dirty)
@@ -155,7 +155,11 @@ function rootOf(job: Work, jobs: readonly Work[]): string {
 async function existing(git: Git, where: Where, revision: string, call: Call): Promise<Commit> {
   const commit = await commitAt(git, where, revision, call)
   if (commit) return commit
-  throw new WorktreeError("gone", `there is no commit ${revision} in this repository`, "start the job again")
+  throw new WorktreeError(
+    "gone",
+    `there is no commit ${revision} in this repository any more`,
+    "bring in its branch by hand, or start the job again",
+  )
 }
 
 /**
@@ -176,7 +180,9 @@ async function merge(
   const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs]
   const { code, stdout } = await git(where, args, { ...call, codes: [0, 1] })
   const [merged = "", ...conflicts] = namesIn(stdout)
-  return { tree: merged, conflicts: code === 0 ? [] : [...new Set(conflicts)] }
+  // Where one side has a folder and the other a file, git adds the side's id to the name of the file.
+  const asked = conflicts.map((name) => name.replace(new RegExp(`~(?:${ours}|${theirs})(?:_\\d+)?$`), ""))
+  return { tree: merged, conflicts: code === 0 ? [] : [...new Set(asked)] }
 }
 
 /** A renamed file is two changes, the first of which is the removal. */

@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { namesBetween } from "../changes.ts"
 import { WorktreeError } from "../errors.ts"
-import { type Call, fileLimitMs, type Git } from "../git.ts"
+import { type Call, fileLimitMs, type Git, type Tree } from "../git.ts"
 import { foldersOf, listed, type Name, pathOf } from "../names.ts"
 import type { Repository } from "../repository.ts"
 import { snapshotOf } from "../snapshot.ts"
@@ -36,17 +36,17 @@ export async function writePlan(
   { folder, ours }: Folders,
   call: Call = {},
 ): Promise<void> {
-  const { root } = repository
+  const { root, where } = repository
   // Without a journal, what is here is of an apply that had written nothing.
   await rm(folder, { recursive: true, force: true })
   await mkdir(join(folder, "old"), { recursive: true, mode: 0o700 })
   let staged: Staged[]
   let ledger: Ledger
   try {
-    await stageNew(git, root, plan, folder, call)
+    await stageNew(git, where, plan, folder, call)
     staged = await stageOld(root, plan, folder)
     const { tree } = await snapshotOf(git, repository, ours, call)
-    const changed = new Set(await namesBetween(git, { directory: root }, plan.before, tree, call))
+    const changed = new Set(await namesBetween(git, where, plan.before, tree, call))
     const touched = plan.changes.map(({ name }) => name).filter((name) => changed.has(name))
     if (touched.length > 0) throw haveChanged(touched)
     ledger = await ledgerAfter(git, root, plan, { folder, tree }, call)
@@ -100,8 +100,7 @@ async function writeAll(folder: string, { root }: Journal, staged: readonly Stag
 }
 
 /** git writes the files, so that its filters and line ends are those of a checkout. */
-async function stageNew(git: Git, root: string, { after, changes }: Plan, folder: string, call: Call) {
-  const where = { directory: root }
+async function stageNew(git: Git, where: Tree, { after, changes }: Plan, folder: string, call: Call) {
   // Here, unlike in a worktree, large files are needed themselves.
   const env = { ...call.env, GIT_INDEX_FILE: join(folder, "index"), GIT_LFS_SKIP_SMUDGE: "0" }
   const limited = { limitMs: fileLimitMs, ...call, env }
