@@ -39,8 +39,7 @@ const terminal = await build({
   target: "esnext",
   // opencode lends them.
   external: ["opentui:*", "solid-js", "@opentui/solid"],
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   legalComments: "none",
   metafile: true,
   logLevel: "warning",

@@ -18,8 +18,9 @@ and who is using it.
   --version        print the version
 
 A worktree holds something if it has commits, changes or new files of its own,
-even if they were applied to the project. It is in use while its job is under way,
-or while a process is in its folder, which is known on Linux only.
+ignored ones too, even if they were applied to the project. It is in use while
+its job is under way, or while a process is in its folder, which is known on Linux
+only.
 
 JSON of the list, of --tidy and of --discard:
   {worktrees: [WORKTREE], unknown: [folder of no job]}

@@ -13,7 +13,8 @@ import { writeWhole } from "./whole-file.ts"
 /**
  * A worktree that git knows too. Where somebody has had git forget it (`git worktree prune`, while its folder was away),
  * git is told of it again.
- * @throws WorktreeError, `moved` where somebody has moved it (`git worktree move`); as `madeNote` does
+ * @throws WorktreeError, `moved` where somebody has moved it (`git worktree move`), `noRepository` where its repository
+ * is gone; as `madeNote` does
  */
 export async function knownWorktree(
   git: Git,
@@ -21,6 +22,7 @@ export async function knownWorktree(
   { states, ...call }: Call & { states?: Note["state"][] } = {},
 ): Promise<Made> {
   const made = await madeNote(root, states)
+  if (!existsSync(made.commonDir)) throw isGone(made)
   const place = await placeIn(made.gitDir)
   if (place === root) return made
   if (await isThere(root)) {
@@ -67,6 +69,13 @@ async function freeFolder(folder: string, name: string): Promise<string> {
     }
   }
 }
+
+const isGone = ({ root, commonDir }: Made) =>
+  new WorktreeError(
+    "noRepository",
+    `its repository ${commonDir} is gone`,
+    `put it back, or take what is needed out of ${root}`,
+  )
 
 const hasMoved = ({ root, project }: Made, place: string) =>
   new WorktreeError(

@@ -12,7 +12,9 @@ describe("A git that fails is told in words: what was wrong, and what to do", ()
     ["filter", "fatal: a.bin: smudge filter lfs failed"],
     ["filter", "fatal: the remote end of filter-process hung up"],
     ["locked", "fatal: Unable to create '/p/.git/index.lock': File exists."],
-    ["locked", "error: cannot lock ref 'refs/heads/troupe/a': reference already exists"],
+    ["locked", "error: cannot lock ref 'refs/heads/troupe/a': unable to create lock"],
+    ["changed", "error: cannot lock ref 'refs/heads/troupe/a': reference already exists"],
+    ["changed", "error: cannot lock ref 'refs/heads/troupe/a': is at 12ab but expected 34cd"],
     ["locked", "error: could not lock config file .git/config"],
     ["notWritable", 'error: open("a.txt"): Permission denied'],
     ["notWritable", "fatal: could not write: Read-only file system"],
@@ -38,6 +40,7 @@ describe("A git that fails is told in words: what was wrong, and what to do", ()
       what: "another git process holds a lock in the repository",
       todo: "wait until it has ended; remove the lock file where none runs",
     },
+    changed: { what: "somebody else has moved a branch just now", todo: "try again" },
     notWritable: {
       what: "a file cannot be read or written",
       todo: "let this user read the project and write to its .git folder",

@@ -81,7 +81,7 @@ describe("A repository that a child has made in its worktree is not entered, and
     await look()
 
     const jobs = [{ id: "a", base, commit: sealed.commit }]
-    const ready = await repo.worktrees.prepareApply({ owner, directory: repo.path, jobs })
+    const ready = await repo.worktrees.prepareApply({ directory: repo.path, owner, jobs })
     if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
     await ready.write()
     expect(filesIn(repo.path)).toEqual(
@@ -168,7 +168,7 @@ describe("An owner that is a job itself", () => {
     writeAll(inner.directory, { "b.txt": "1\n" })
     const { commit } = await repo.worktrees.seal(inner.directory, "the end")
     const jobs = [{ id: "b", base: inner.base, commit }]
-    const ready = await repo.worktrees.prepareApply({ owner, directory: own.directory, jobs })
+    const ready = await repo.worktrees.prepareApply({ directory: own.directory, owner, jobs })
     if (ready.type === "refused") throw new Error(JSON.stringify(ready.refusals))
     await ready.write()
     expect(filesIn(own.directory)).toMatchObject({ "a.txt": "644 2\n", "b.txt": "644 1\n" })

@@ -93,11 +93,19 @@ describe("What a worktree holds", () => {
   const nothing = { commits: 0, files: 0, uncommitted: [], repositories: [], ignored: [] }
 
   it("is said in words, each only where there is any", () => {
-    const one = { commits: 1, files: 1, uncommitted: ["a"], repositories: ["r"], ignored: [] }
-    expect(inWords(one)).toBe("1 commit with 1 changed file, 1 uncommitted file, 1 repository")
-    const two = { commits: 2, files: 0, uncommitted: ["a", "b"], repositories: ["r", "s"], ignored: ["i/"] }
+    const one = { commits: 1, files: 1, uncommitted: ["a"], repositories: ["r"], ignored: ["i"] }
+    expect(inWords(one)).toBe(
+      "1 commit with 1 changed file, 1 uncommitted file, 1 repository, 1 ignored file or folder",
+    )
+    const two = {
+      commits: 2,
+      files: 0,
+      uncommitted: ["a", "b"],
+      repositories: ["r", "s"],
+      ignored: ["i", "j/"],
+    }
     expect(inWords(two)).toBe(
-      "2 commits with 0 changed files, 2 uncommitted files, 2 repositories, 1 ignored file or folder",
+      "2 commits with 0 changed files, 2 uncommitted files, 2 repositories, 2 ignored files or folders",
     )
     expect(inWords({ ...nothing, files: 3 })).toBe("0 commits with 3 changed files")
     expect(inWords({ ...nothing, repositories: ["r"] })).toBe("1 repository")

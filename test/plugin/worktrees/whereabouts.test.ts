@@ -88,7 +88,7 @@ it("A job whose start git has thrown away, once its child had left it, can be se
   expect(files).toBe(1)
   rmSync(join(repo.path, "dirty.txt"))
   const jobs = [{ id: "a", base, commit }]
-  await expect(repo.worktrees.prepareApply({ owner, directory: repo.path, jobs })).rejects.toMatchObject({
+  await expect(repo.worktrees.prepareApply({ directory: repo.path, owner, jobs })).rejects.toMatchObject({
     kind: "gone",
     todo: "bring in its branch by hand, or start the job again",
   })
