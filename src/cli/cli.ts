@@ -31,13 +31,15 @@ export async function runCli(args: string[], surroundings: Surroundings): Promis
   const command = name === undefined ? undefined : commands.get(name)
   const given = parse(args, command)
   const refuse = (problem: string) => {
-    complain(`${problem}\n\n${command?.help ?? help}`)
+    complain(command ? `${problem}\nSee ${command.call} --help\n` : `${problem}\n\n${help}`)
     return 2
   }
   if ("problem" in given) return refuse(command ? given.problem : unknown(name))
   if (given.flags.has("help")) return print(write, command?.help ?? help)
   if (given.flags.has("version")) return print(write, `${version()}\n`)
-  if (!command || given.words.length > 1) return refuse(unknown(given.words.join(" ")))
+  if (!command) return refuse(unknown(given.words.join(" ")))
+  const [, ...extra] = given.words
+  if (extra.length > 0) return refuse(`${name} takes options only, not: ${visibleLine(extra.join(" "))}`)
   const problem = command.problemOf?.(given)
   return problem === undefined ? command.run(given, surroundings) : refuse(problem)
 }

@@ -9,6 +9,8 @@ export type Given = {
 
 /** A command of the command line. `--help` and `--version` are everybody's. */
 export type Command = {
+  /** What a person runs for it. */
+  call: string
   help: string
   /** Without the dashes. */
   flags: readonly string[]

@@ -23,7 +23,7 @@ The inspector starts as soon as an opencode with the plugin opencode-troupe has 
 Exit code: 0 with a link; 1 if no inspector is running; 2 for invalid arguments.
 `
 
-export const inspect: Command = { help, flags: ["open", "json"], run }
+export const inspect: Command = { call: inspectCommand, help, flags: ["open", "json"], run }
 
 type Running = Omit<Entry, "secret"> & { link: string }
 

@@ -16,6 +16,7 @@ import { Turns } from "./children/turns.ts"
 import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
 import { Isolation } from "./isolation/isolation.ts"
+import { leaveAtEnd } from "./isolation/leave-at-end.ts"
 import { type Options, readOptions } from "./options.ts"
 import { Budgets } from "./owners/budgets.ts"
 import { createConversations } from "./owners/conversations.ts"
@@ -183,6 +184,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
   })
   const endLog = host.toast ? () => {} : logRequests({ host, records: ledger })
   const isolation = new Isolation({ host, records: ledger, worktrees: settings.worktrees })
+  const endLeaving = leaveAtEnd({ host, records: ledger, isolation })
   const effects = childEffects({
     host,
     turns,
@@ -351,6 +353,7 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     async stop(): Promise<void> {
       recovery.stop()
       endHolding()
+      endLeaving()
       dependents.stop()
       items.stop()
       deliveries.stop()

@@ -27,8 +27,17 @@ describe("The command line", () => {
     ["No command given.", ["--json"]],
     ["Unknown command: nope", ["nope"]],
     ["Unknown command: nope", ["nope", "--what"]],
-    ["Unknown command: inspect x", ["inspect", "x"]],
-    ["Unknown command: worktrees x", ["worktrees", "x"]],
+  ])("says that it knows no such command, and which there are: %s", async (problem, args) => {
+    expect(await cli({}, ...args)).toMatchObject({
+      code: 2,
+      out: "",
+      err: expect.stringMatching(new RegExp(`^${problem}[^\n]*\n\nUsage: `)),
+    })
+  })
+
+  it.each([
+    ["inspect takes options only, not: x", ["inspect", "x"]],
+    ["worktrees takes options only, not: x y", ["worktrees", "x", "--json", "y"]],
     ["Unknown option: --nope", ["inspect", "--nope"]],
     ["Unknown option: --tidy", ["inspect", "--tidy"]],
     ["Unknown option: --opne", ["inspect", "--opne=1"]],
@@ -43,16 +52,20 @@ describe("The command line", () => {
     ["The option --discard needs the branch", ["worktrees", "--discard="]],
     ["The option --discard can be given once.", ["worktrees", "--discard", "a", "--discard", "b"]],
     ["Either --tidy or --discard: one at a time.", ["worktrees", "--tidy", "--discard", "a"]],
-    ["The option --yes is for --discard alone", ["worktrees", "--yes"]],
-    ["The option --yes is for --discard alone", ["worktrees", "--tidy", "--yes"]],
+    ["The option --yes is only for --discard", ["worktrees", "--yes"]],
+    ["The option --yes is only for --discard", ["worktrees", "--tidy", "--yes"]],
     ["With --json nothing is asked: --discard needs --yes.", ["worktrees", "--json", "--discard", "a"]],
-  ])("says what is wrong, and how it is called: %s", async (problem, args) => {
-    expect(await cli({}, ...args)).toMatchObject({
-      code: 2,
-      out: "",
-      err: expect.stringMatching(new RegExp(`^${problem}[^\n]*\n\nUsage: `)),
-    })
-  })
+  ])(
+    "says in a line what is wrong with what a command is given, and in another who knows: %s",
+    async (problem, args) => {
+      const { code, out, err } = await cli({}, ...args)
+      expect([code, out]).toEqual([2, ""])
+      const [said = "", pointer, ...rest] = err.split("\n")
+      expect(said).toMatch(new RegExp(`^${problem}`))
+      expect(pointer).toBe(`See ${args[0] === "inspect" ? inspectCommand : worktreesCommand} --help`)
+      expect(rest).toEqual([""])
+    },
+  )
 
   it("shows what is hidden in what it was given", async () => {
     const { err } = await cli({}, "nope\u001b[2J\u202e")

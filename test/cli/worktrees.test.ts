@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import * as z from "zod"
@@ -19,10 +19,11 @@ type Person = {
   env: NodeJS.ProcessEnv
   worktrees: Worktrees
   /** Makes a worktree whose opencode has ended since, unless it is said to run. */
-  make(job: string, given?: { repo?: TestRepository; hours?: number; isRunning?: boolean }): Promise<Job>
+  make(job: string, given?: Given): Promise<Job>
   /** What the command prints for this person. */
   run(args?: string[], answered?: Answered): ReturnType<typeof cli>
 }
+type Given = { repo?: TestRepository; hours?: number; isRunning?: boolean; description?: string }
 type Job = { directory: string; branch: string; base: string }
 
 function person(repo: TestRepository): Person {
@@ -33,8 +34,8 @@ function person(repo: TestRepository): Person {
     folder: join(data, "opencode-troupe", "worktrees"),
     env,
     worktrees,
-    async make(job, { repo: at = repo, hours = 0, isRunning = false } = {}) {
-      const made = await worktrees.make({ directory: at.path, owner, job })
+    async make(job, { repo: at = repo, hours = 0, isRunning = false, description } = {}) {
+      const made = await worktrees.make({ directory: at.path, owner, job, description })
       note(made, { madeAt: Date.now() - hours * hour, ...(!isRunning && { pid: gone }) })
       return made
     },
@@ -76,7 +77,7 @@ describe("The list of worktrees", () => {
     const ada = person(shop)
     const jobs = [
       await ada.make("auth", { hours: 80 }),
-      await ada.make("clean", { hours: 3 }),
+      await ada.make("clean", { hours: 3, description: `Fix ${"the parser ".repeat(10)}` }),
       await ada.make("a-very-long-name-of-a-job-for-a-terminal", { hours: 2 }),
       await ada.make("half", { hours: 1 }),
       await ada.make("site", { repo: site }),
@@ -102,6 +103,7 @@ describe("The list of worktrees", () => {
     owner   ses_0123456789abcdef
     folder  <folder 0>
   clean                          3 h  1.5 MB  clean
+    task    Fix the parser the parser the parser the parser the parser the pars…
     branch  troupe/89abcdef/clean
     owner   ses_0123456789abcdef
     folder  <folder 1>
@@ -115,10 +117,11 @@ describe("The list of worktrees", () => {
     folder  <folder 3>
 
 <site>
-  site                      just now   10 kB  cannot be looked at: its
-                                              repository
-                                              <site>/.git
-                                              is gone
+  site                      just now   10 kB  unknown to git: its repository
+                                              (<site>/.git)
+                                              is not there: it was removed or
+                                              moved, or is on a disk that is not
+                                              mounted
     branch  troupe/89abcdef/site
     owner   ses_0123456789abcdef
     folder  <folder 4>
@@ -155,7 +158,7 @@ stays until it is discarded: --discard BRANCH.
     const { out } = await ada.run()
     expect(out).toContain(`    used    process ${pid} (sh) is in it\n`)
     expect(out).toMatch(
-      new RegExp(`^    used    process ${process.pid} \\(.+\\) made it and still runs$`, "m"),
+      new RegExp(`^    used    its job is under way in process ${process.pid} \\(.+\\)$`, "m"),
     )
     expect(out).not.toContain("--tidy")
   })
@@ -163,7 +166,8 @@ stays until it is discarded: --discard BRANCH.
   it("is JSON for scripts, and nothing else", async () => {
     const repo = testRepository()
     const ada = person(repo)
-    const { directory, branch, base } = await ada.make("a", { hours: 1 })
+    const { directory, branch, base } = await ada.make("a", { hours: 1, description: "Do a" })
+    note({ directory, branch, base }, { endedAt: 1 })
     writeAll(directory, { "ü.txt": "1\n" })
     mkdirSync(join(dirname(directory), "no-job"))
     const { code, out, err } = await ada.run(["--json"])
@@ -175,10 +179,12 @@ stays until it is discarded: --discard BRANCH.
           directory,
           owner,
           job: "a",
+          description: "Do a",
           project: repo.path,
           branch,
           base,
           madeAt: expect.any(Number),
+          endedAt: 1,
           bytes: expect.any(Number),
           processes: [],
           state: {
@@ -205,6 +211,14 @@ stays until it is discarded: --discard BRANCH.
     expect((await ada.run()).out).toContain(
       `Not of a job, and left alone:\n  ${join(dirname(directory), "no-job")}\n`,
     )
+  })
+
+  it.each([[[]], [["--tidy"]], [["--json"]]])("fails where one cannot be read: %s", async (args) => {
+    const ada = person(testRepository())
+    await ada.make("a")
+    const { code, out } = await ada.run(args, { env: { ...ada.env, PATH: "" } })
+    expect(code).toBe(1)
+    expect(out).toContain("git is not installed")
   })
 
   it.each([[[]], [["--tidy"]]])("says where there is none what would make one: %s", async (args) => {
@@ -257,7 +271,7 @@ describe("Tidying up", () => {
       `  ${holding.branch}`,
       "    it holds 1 uncommitted file",
       `  ${running.branch}`,
-      `    process ${process.pid} made it and still runs`,
+      `    its job is under way in process ${process.pid}`,
       "",
     ])
     expect([clean, half, holding, running].map(({ directory }) => existsSync(directory))).toEqual([
@@ -276,7 +290,55 @@ describe("Tidying up", () => {
     const ada = person(testRepository())
     const { directory } = await ada.make("a")
     await ada.worktrees.enter(directory)
-    expect((await ada.run(["--tidy"])).out).toContain(`process ${process.pid} made it and still runs`)
+    expect((await ada.run(["--tidy"])).out).toContain(`its job is under way in process ${process.pid}`)
+    expect(existsSync(directory)).toBe(true)
+  })
+
+  it("removes that of a job that has ended, whose opencode still runs, until the job goes on", async () => {
+    const ada = person(testRepository())
+    const [ended, goesOn] = [
+      await ada.make("ended", { isRunning: true }),
+      await ada.make("goes-on", { isRunning: true }),
+    ]
+    for (const { directory } of [ended, goesOn]) await ada.worktrees.leave(directory)
+    await ada.worktrees.enter(goesOn.directory)
+    expect((await ada.run()).out).toContain("1 worktree can go without a loss")
+    const { code, out } = await ada.run(["--tidy"])
+    expect(code).toBe(0)
+    expect(out).toContain(`  ${ended.branch}\n`)
+    expect([ended, goesOn].map(({ directory }) => existsSync(directory))).toEqual([false, true])
+  })
+
+  it("leaves no empty folders of a repository without worktrees", async () => {
+    const [first, second] = [testRepository(), testRepository()]
+    const ada = person(first)
+    const [clean, holding] = [await ada.make("clean"), await ada.make("holding", { repo: second })]
+    for (const { directory } of [clean, holding]) mkdirSync(join(dirname(directory), "applying"))
+    writeAll(holding.directory, { "b.txt": "b\n" })
+    await ada.run(["--tidy"])
+    expect([clean, holding].map(({ directory }) => existsSync(dirname(directory)))).toEqual([false, true])
+    await ada.make("again")
+  })
+
+  it("removes no folder in which an apply has left something", async () => {
+    const ada = person(testRepository())
+    const { directory } = await ada.make("clean")
+    const journal = join(dirname(directory), "applying", "journal")
+    writeAll(dirname(journal), { journal: "begun" })
+    await ada.run(["--tidy"])
+    expect([directory, journal].map(existsSync)).toEqual([false, true])
+  })
+
+  it("keeps what git has forgotten, and says so", async () => {
+    const repo = testRepository()
+    const ada = person(repo)
+    const { directory } = await ada.make("a")
+    rmSync(repo.path, { recursive: true })
+    const { code, out } = await ada.run(["--tidy"])
+    expect(code).toBe(0)
+    expect(out.replace(/\s+/g, " ")).toContain(
+      `git no longer knows it: its repository (${repo.path}/.git) is not there`,
+    )
     expect(existsSync(directory)).toBe(true)
   })
 
@@ -342,7 +404,7 @@ This would be lost:
     out/
 
 Discarded.
-For some weeks this brings its commits back:
+For some weeks, this restores its commits:
   git -C ${repo.path} branch ${branch} ${commit}
 `)
     expect(existsSync(directory)).toBe(false)
@@ -419,18 +481,18 @@ For some weeks this brings its commits back:
     expect(out).toContain("    29.txt\n    and 5 more\n")
   })
 
-  it("says that nothing would be lost, and that its opencode still runs", async () => {
+  it("says that nothing would be lost, and that its job is under way", async () => {
     const ada = person(testRepository())
     const { branch, directory } = await ada.make("a", { isRunning: true })
     const { code, out } = await ada.run(["--discard", branch], { typed: "discard" })
     expect(code).toBe(0)
     expect(out).toContain("Nothing would be lost.\n")
-    expect(out).toMatch(/process \d+.* made it and still runs: the job may be\s+under way\./)
+    expect(out).toMatch(/It is in use: its job is under way in process \d+/)
     expect(out).not.toContain("git -C")
     expect(existsSync(directory)).toBe(false)
   })
 
-  it.each([["troupe/89abcdef/auht"], ["main"], ["auth"], ["/"], [".."]])(
+  it.each([["troupe/89abcdef/auht"], ["main"], ["aut"], ["/"], [".."]])(
     "says what it does not know: %s",
     async (which) => {
       const { ada, directory } = await holding()
@@ -438,11 +500,27 @@ For some weeks this brings its commits back:
       expect([code, out, err]).toEqual([
         1,
         "",
-        `No worktree of a job has the branch or the folder ${which}.\n`,
+        `No worktree has the branch, the folder or the job ${which}.\n`,
       ])
       expect(existsSync(directory)).toBe(true)
     },
   )
+
+  it("takes the id of a job, where one alone has it", async () => {
+    const { ada, directory } = await holding()
+    expect(await ada.run(["--discard", "auth", "--yes"])).toMatchObject({ code: 0 })
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it("wants to know which, where several jobs have the same id", async () => {
+    const { ada, branch } = await holding()
+    const other = await ada.make("auth")
+    const { code, err } = await ada.run(["--discard", "auth", "--yes"])
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `2 worktrees match auth. Give the branch of the one that you mean:\n  ${branch}\n  ${other.branch}\n`,
+    )
+  })
 
   it("wants to know which, where two repositories have the same branch", async () => {
     const first = testRepository()
@@ -475,14 +553,76 @@ For some weeks this brings its commits back:
     expect([half, being].every(({ directory }) => existsSync(directory))).toBe(true)
   })
 
-  it("leaves what nobody can look into, and says what to do", async () => {
-    const { ada, repo, branch, directory } = await holding()
-    rmSync(repo.path, { recursive: true })
-    const { code, err } = await ada.run(["--discard", branch, "--yes"])
+  it("leaves what cannot be read, and says what to do", async () => {
+    const { ada, branch, directory } = await holding()
+    const { code, err } = await ada.run(["--discard", branch, "--yes"], { env: { ...ada.env, PATH: "" } })
     expect(code).toBe(1)
-    expect(err.replaceAll("\n", " ")).toContain("Nobody can tell what would be lost.")
-    expect(err).toContain(`${directory}.json`)
+    const words = err.replaceAll("\n", " ")
+    expect(words).toContain(
+      "cannot be read: git is not installed. So nothing can be said about what would be lost.",
+    )
+    expect(words).toContain(`delete that folder and ${directory}.json yourself`)
     expect(existsSync(join(directory, "c.txt"))).toBe(true)
+  })
+
+  describe("of which its project knows nothing any more", () => {
+    async function forgotten() {
+      const { ada, repo, directory, branch } = await holding()
+      rmSync(join(directory, "inner"), { recursive: true })
+      rmSync(repo.path, { recursive: true })
+      mkdirSync(repo.path)
+      repo.git("init", "--quiet")
+      return { ada, repo, directory, branch }
+    }
+
+    it("says that git cannot tell, and how many files there are, and removes it once that is confirmed", async () => {
+      const { ada, repo, directory, branch } = await forgotten()
+      const refused = await ada.run(["--discard", branch], { typed: "no" })
+      expect([refused.code, existsSync(join(directory, "c.txt"))]).toEqual([1, true])
+      const { code, out, err } = await ada.run(["--discard", branch], { typed: "discard" })
+      expect([code, err]).toEqual([0, ""])
+      const words = out.replace(/\s+/g, " ")
+      expect(words).toContain(
+        `git does not know this worktree: the repository in ${repo.path} has neither its branch nor the commit that it started from`,
+      )
+      expect(words).toContain("which of the 5 files in its folder would be lost")
+      expect(out).not.toContain("git -C")
+      expect([directory, `${directory}.json`].map(existsSync)).toEqual([false, false])
+    })
+
+    it("tells scripts how many files were in it", async () => {
+      const { ada, repo, directory, branch } = await forgotten()
+      expect(JSON.parse((await ada.run(["--json"])).out)).toMatchObject({
+        worktrees: [{ state: { type: "forgotten", why: expect.stringContaining(repo.path), files: 5 } }],
+      })
+      const { out } = await ada.run(["--discard", branch, "--yes", "--json"])
+      expect(JSON.parse(out)).toEqual({
+        discarded: { branch, directory, project: repo.path, loss: { files: 5 } },
+      })
+    })
+
+    it("removes nothing where there are more files by now", async () => {
+      const { ada, directory, branch } = await forgotten()
+      const ask = async () => {
+        writeAll(directory, { "late.txt": "late\n" })
+        return "discard"
+      }
+      const { code, err } = await ada.run(["--discard", branch], { ask })
+      expect([code, existsSync(join(directory, "late.txt"))]).toEqual([1, true])
+      expect(err).toContain("holds something else than a moment ago")
+    })
+
+    it("removes nothing that git knows again by then", async () => {
+      const { ada, repo, directory, branch } = await holding()
+      const away = `${repo.path}-moved`
+      renameSync(repo.path, away)
+      const ask = async () => {
+        renameSync(away, repo.path)
+        return "discard"
+      }
+      const { code } = await ada.run(["--discard", branch], { ask })
+      expect([code, existsSync(join(directory, "c.txt"))]).toEqual([1, true])
+    })
   })
 
   it("removes nothing where more would be lost by now than was said", async () => {
@@ -503,14 +643,14 @@ it("Nothing is printed that a terminal would carry out, or that hides, whoever n
   const written = "\\u{1b}]0;owned\\u{7}\\u{202e}gpj.exe\\u{200b} x"
   const repo = testRepository({ name: `p${hostile}` })
   const ada = person(repo)
-  const job = await ada.make(hostile)
+  const job = await ada.make(hostile, { description: hostile })
   writeAll(job.directory, { [`f${hostile}`]: "1\n" })
   const [held, dry] = [await ada.run(), await ada.run(["--discard", job.branch])]
   expect(held.out).toContain(`/p${written}\n`)
   expect(held.out).toContain("  \\u{1b}]0;owned\\u{7}\\u{2…  ")
   expect(dry.out).toContain(`job ${written} of`)
   expect(dry.out).toContain(`    f${written}\n`)
-  const unknown = await ada.run(["--discard", hostile])
+  const unknown = await ada.run(["--discard", `${hostile}?`])
   note(job, { owner: hostile, branch: `troupe/${hostile}`, project: hostile })
   const forged = [await ada.run(), await ada.run(["--tidy"]), await ada.run(["--json"])]
   for (const { out, err } of [held, dry, unknown, ...forged]) expect(out + err).toMatch(/^[\x20-\x7e\n…]*$/)

@@ -1,8 +1,7 @@
 import { realpath } from "node:fs/promises"
 import { resolve, sep } from "node:path"
-import type { Discard } from "../../plugin/worktrees/discard.ts"
 import { type Holdings, isClean } from "../../plugin/worktrees/holdings.ts"
-import type { Listed } from "../../plugin/worktrees/list.ts"
+import { isUnderWay, type Listed } from "../../plugin/worktrees/list.ts"
 import type { Worktrees } from "../../plugin/worktrees/worktrees.ts"
 import { quoted } from "../../util/own-command.ts"
 import { visibleLine } from "../../util/visible.ts"
@@ -10,14 +9,14 @@ import { printedJson } from "../json.ts"
 import type { Surroundings } from "../surroundings.ts"
 import { wrapped } from "./lines.ts"
 import type { Look } from "./listing.ts"
-import { counted, insidersOf, makerOf, sinceOf, stateOf } from "./words.ts"
+import { counted, insidersOf, runnerOf, sinceOf, stateOf } from "./words.ts"
 
 export type DiscardRequest = {
-  /** A branch, or a folder in a worktree. */
+  /** A branch, a folder in a worktree, or the id of a job. */
   which: string
   isAsked: boolean
   isJson: boolean
-  worktrees: Pick<Worktrees, "prepareDiscard">
+  worktrees: Pick<Worktrees, "prepareDiscard" | "prepareForgotten">
   /** All that there are. */
   listed: readonly Listed[]
   look: Look
@@ -29,7 +28,7 @@ const confirmation = "discard"
 
 /** Removes a worktree with all that it holds, once a person has seen what that is. @returns the exit code */
 export async function discard(request: DiscardRequest): Promise<number> {
-  const { which, isAsked, isJson, worktrees, listed, look, surroundings } = request
+  const { which, isAsked, isJson, listed, look, surroundings } = request
   const { write, complain, ask } = surroundings
   const refuse = (text: string) => {
     complain(`${wrapped(text, look.width).join("\n")}\n`)
@@ -37,47 +36,80 @@ export async function discard(request: DiscardRequest): Promise<number> {
   }
   const found = await matching(listed, which)
   const [worktree, another] = found
-  if (!worktree) return refuse(`No worktree of a job has the branch or the folder ${visibleLine(which)}.`)
-  if (another) return refuse(severalAre(which, found))
+  if (!worktree) return refuse(`No worktree has the branch, the folder or the job ${visibleLine(which)}.`)
+  if (another) {
+    complain(severalAre(which, found))
+    return 1
+  }
   const refusal = await refusalFor(worktree)
   if (refusal !== undefined) return refuse(refusal)
 
-  const { owner, directory, project, branch } = worktree
-  const prepared = await worktrees.prepareDiscard({ directory, owner })
-  if (!isJson) write(await account(worktree, prepared, look))
+  const { directory, project, branch } = worktree
+  const { loss, words, remove } = await preparedFor(worktree, request)
+  if (!isJson) write(await account(worktree, words, look))
   if (isAsked && (await ask(`Type ${confirmation} to go on: `))?.trim() !== confirmation) {
     return refuse("Nothing was discarded.")
   }
-  await prepared.remove()
-  if (isJson) write(printedJson({ discarded: { branch, directory, project, loss: prepared.loss } }))
-  else write(`${look.colours.green("Discarded.")}\n${wayBack(worktree, prepared.loss)}`)
+  await remove()
+  if (isJson) write(printedJson({ discarded: { branch, directory, project, loss } }))
+  else write(`${look.colours.green("Discarded.")}\n${"commits" in loss ? wayBack(worktree, loss) : ""}`)
   return 0
 }
 
+type Prepared = {
+  /** Of what git does not know, only how many files are in it. */
+  loss: Holdings | { files: number }
+  /** What is said of it, in lines. */
+  words: string[]
+  remove(): Promise<void>
+}
+
+async function preparedFor(
+  { state, directory, owner }: Listed,
+  { worktrees, look }: DiscardRequest,
+): Promise<Prepared> {
+  if (state.type !== "forgotten") {
+    const { loss, remove } = await worktrees.prepareDiscard({ directory, owner })
+    return { loss, words: lossOf(loss), remove }
+  }
+  const { files, remove } = await worktrees.prepareForgotten(directory)
+  const words =
+    `git does not know this worktree: ${visibleLine(state.why)}. So nothing can be said about which of the ` +
+    `${counted(files, "file")} in its folder would be lost for good.`
+  return { loss: { files }, words: wrapped(words, look.width), remove }
+}
+
+/** A branch or a folder comes first: several jobs may have the same id. */
 async function matching(worktrees: readonly Listed[], which: string): Promise<Listed[]> {
   const path = resolve(which)
   const real = await realpath(path).catch(() => path)
   const isIn = (directory: string) => real === directory || real.startsWith(directory + sep)
-  return worktrees.filter(({ branch, directory }) => branch === which || isIn(directory))
+  const named = worktrees.filter(({ branch, directory }) => branch === which || isIn(directory))
+  return named.length > 0 ? named : worktrees.filter(({ job }) => job === which)
 }
 
-const severalAre = (which: string, found: readonly Listed[]) =>
-  `${counted(found.length, "worktree")} have the branch ${visibleLine(which)}. Say which by its folder: ${found
-    .map(({ directory }) => visibleLine(directory))
-    .join(" or ")}`
+function severalAre(which: string, found: readonly Listed[]): string {
+  const branches = new Set(found.map(({ branch }) => branch))
+  const [name, names] =
+    branches.size === found.length
+      ? ["branch", [...branches]]
+      : ["folder", found.map(({ directory }) => directory)]
+  const lines = names.map((each) => `  ${visibleLine(each)}\n`)
+  return `${counted(found.length, "worktree")} match ${visibleLine(which)}. Give the ${name} of the one that you mean:\n${lines.join("")}`
+}
 
-/** Why it is not to be discarded, whatever anybody says. */
+/** Why it must not be discarded, whatever anybody says. */
 async function refusalFor(worktree: Listed): Promise<string | undefined> {
   const { branch, processes, maker, state, directory } = worktree
   const name = visibleLine(branch)
   if (state.type === "halfMade") {
-    return maker === undefined
-      ? `${name} is half made and holds nothing: --tidy removes it.`
-      : `${name} is just being made by process ${maker}.`
+    return isUnderWay(worktree)
+      ? `${name} is just being made by process ${maker}.`
+      : `${name} is half made and holds nothing: --tidy removes it.`
   }
   if (state.type === "unreadable") {
     const folder = visibleLine(directory)
-    return `${name}: it ${stateOf(worktree)}. Nobody can tell what would be lost. Look into ${folder}; if nothing there is needed, remove it, and ${folder}.json with it.`
+    return `${name} ${stateOf(worktree)}. So nothing can be said about what would be lost. If you need nothing from ${folder}, delete that folder and ${folder}.json yourself.`
   }
   if (processes.length > 0) {
     const insiders = await insidersOf(worktree)
@@ -90,20 +122,19 @@ async function refusalFor(worktree: Listed): Promise<string | undefined> {
 const mostNames = 20
 
 /** What it is, and what would be lost with it. */
-async function account(worktree: Listed, { loss }: Discard, look: Look): Promise<string> {
-  const { branch, job, owner, project, directory, madeAt } = worktree
+async function account(worktree: Listed, loss: readonly string[], look: Look): Promise<string> {
+  const { branch, job, owner, description, project, directory, madeAt } = worktree
   const { bold, yellow } = look.colours
-  const maker = await makerOf(worktree)
+  const runner = await runnerOf(worktree)
   const lines = [
     bold(visibleLine(branch)),
     `  job ${visibleLine(job)} of ${visibleLine(owner)}, made ${sinceOf(madeAt, look.now)}`,
+    ...(description === undefined ? [] : [`  ${visibleLine(description)}`]),
     `  of ${visibleLine(project)}`,
     `  in ${visibleLine(directory)}`,
-    ...(maker === undefined
-      ? []
-      : ["", ...wrapped(`${maker}: the job may be under way.`, look.width).map(yellow)]),
+    ...(runner === undefined ? [] : ["", ...wrapped(`It is in use: ${runner}.`, look.width).map(yellow)]),
     "",
-    ...lossOf(loss),
+    ...loss,
     "",
   ]
   return `${lines.join("\n")}\n`
@@ -133,9 +164,9 @@ function namesOf(names: readonly string[], title: string): string[] {
   ]
 }
 
-/** How commits can be had back: git keeps them for a while. */
+/** How to restore its commits: git keeps them for a while. */
 function wayBack({ project, branch }: Listed, { commits, commit }: Holdings): string {
   if (commits === 0 || commit === undefined) return ""
   const command = `git -C ${quoted(project)} branch ${quoted(branch)} ${commit}`
-  return `For some weeks this brings its commits back:\n  ${visibleLine(command)}\n`
+  return `For some weeks, this restores its commits:\n  ${visibleLine(command)}\n`
 }

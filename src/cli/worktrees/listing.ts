@@ -3,7 +3,7 @@ import { columnsOf, fitted } from "../../util/columns.ts"
 import { visibleLine } from "../../util/visible.ts"
 import type { Colours } from "./colours.ts"
 import { padded, wrapped } from "./lines.ts"
-import { ageOf, counted, insidersOf, isInUse, makerOf, sizeOf, stateOf } from "./words.ts"
+import { ageOf, counted, insidersOf, isInUse, runnerOf, sizeOf, stateOf } from "./words.ts"
 
 export type Look = {
   colours: Colours
@@ -15,6 +15,10 @@ export type Look = {
 
 /** Columns of a job's name; the whole of a longer one is in the name of its branch, or for --json. */
 const mostOfName = 24
+
+/** Columns of what is said of a worktree: of the longest label, and of all that stands before a fact. */
+const longestLabel = "branch".length
+const indent = 4 + longestLabel + 2
 
 /** All worktrees, those of a project together. */
 export async function listing({ worktrees, unknown }: List, look: Look): Promise<string> {
@@ -56,7 +60,7 @@ const widest = (texts: string[]) => Math.max(0, ...texts.map(columnsOf))
 
 async function blockOf({ worktree, job, age, size }: Row, widths: Widths, look: Look): Promise<string[]> {
   const { colours, width } = look
-  const { branch, owner, directory, state } = worktree
+  const { branch, owner, description, directory, state } = worktree
   const cells = [
     padded(job, widths.job),
     padded(age, widths.age, "right"),
@@ -65,9 +69,12 @@ async function blockOf({ worktree, job, age, size }: Row, widths: Widths, look: 
   const start = `  ${cells.join("  ")}  `
   const [first = "", ...others] = wrapped(stateOf(worktree), width - columnsOf(start))
   const ink = inkOf(state, look)
-  const maker = await makerOf(worktree)
-  const users = [...(await insidersOf(worktree)), ...(maker === undefined ? [] : [maker])]
+  const runner = await runnerOf(worktree)
+  const users = [...(await insidersOf(worktree)), ...(runner === undefined ? [] : [runner])]
   const facts: [string, string][] = [
+    ...(description === undefined
+      ? []
+      : [["task", fitted(visibleLine(description), width - indent, "start")] satisfies [string, string]]),
     ["branch", visibleLine(branch)],
     ["owner", visibleLine(owner)],
     ...users.map((user): [string, string] => ["used", user]),
@@ -76,7 +83,7 @@ async function blockOf({ worktree, job, age, size }: Row, widths: Widths, look: 
   return [
     start + ink(first),
     ...others.map((line) => " ".repeat(columnsOf(start)) + ink(line)),
-    ...facts.map(([name, fact]) => `    ${colours.dim(padded(name, 6))}  ${fact}`),
+    ...facts.map(([name, fact]) => `    ${colours.dim(padded(name, longestLabel))}  ${fact}`),
   ]
 }
 
@@ -88,6 +95,7 @@ function inkOf({ type }: WorktreeState, { colours }: Look): (text: string) => st
       return colours.yellow
     case "halfMade":
       return colours.dim
+    case "forgotten":
     case "unreadable":
       return colours.red
   }
@@ -103,7 +111,7 @@ function adviceOn(worktrees: readonly Listed[]): string {
           `${counted(free.length, "worktree")} can go without a loss: --tidy removes ${free.length === 1 ? "it" : "them"}.`,
         ]
       : []),
-    ...(worktrees.some(({ state }) => state.type === "holding")
+    ...(worktrees.some(({ state }) => state.type === "holding" || state.type === "forgotten")
       ? ["What holds something stays until it is discarded: --discard BRANCH."]
       : []),
   ]

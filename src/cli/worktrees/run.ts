@@ -1,6 +1,6 @@
 import { WorktreeError } from "../../plugin/worktrees/errors.ts"
 import { worktreesFolder } from "../../plugin/worktrees/folder.ts"
-import type { List } from "../../plugin/worktrees/list.ts"
+import type { List, Listed } from "../../plugin/worktrees/list.ts"
 import type { Tidied } from "../../plugin/worktrees/tidy.ts"
 import { createWorktrees } from "../../plugin/worktrees/worktrees.ts"
 import { visible, visibleLine } from "../../util/visible.ts"
@@ -44,13 +44,16 @@ async function run({ flags, values }: Given, surroundings: Surroundings): Promis
     const tidied = await worktrees.tidy()
     if (isJson) write(printedJson(tidied))
     else write(isEmpty(tidied) ? nothing(env) : tidyReport(tidied, look))
-    return tidied.failed.length > 0 ? 1 : 0
+    const isWhole = tidied.failed.length === 0 && tidied.kept.every(({ worktree }) => isReadable(worktree))
+    return isWhole ? 0 : 1
   }
   const list = withoutUs(await worktrees.list())
   if (isJson) write(printedJson(list))
   else write(list.worktrees.length + list.unknown.length > 0 ? await listing(list, look) : nothing(env))
-  return 0
+  return list.worktrees.every(isReadable) ? 0 : 1
 }
+
+const isReadable = ({ state }: Listed) => state.type !== "unreadable"
 
 /** Called in a worktree, this process is in it as well, but in nobody's way. */
 function withoutUs({ worktrees, unknown }: List): List {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { inWords } from "../../plugin/worktrees/holdings.ts"
-import type { Listed } from "../../plugin/worktrees/list.ts"
+import { isUnderWay, type Listed } from "../../plugin/worktrees/list.ts"
 import { visibleLine } from "../../util/visible.ts"
 
 /** `just now`, `5 min ago`. */
@@ -34,28 +34,33 @@ export const counted = (number: number, one: string, more = `${one}s`): string =
   `${number} ${number === 1 ? one : more}`
 
 /** What it holds. */
-export function stateOf({ state, maker }: Listed): string {
+export function stateOf(worktree: Listed): string {
+  const { state } = worktree
   switch (state.type) {
     case "clean":
       return "clean"
     case "holding":
       return inWords(state.holdings)
     case "halfMade":
-      return maker === undefined ? "half made: nobody has worked in it" : "just being made"
+      return isUnderWay(worktree) ? "just being made" : "half made: nobody has worked in it"
+    case "forgotten":
+      return `unknown to git: ${visibleLine(state.why)}`
     case "unreadable":
-      return `cannot be looked at: ${visibleLine(state.why)}`
+      return `cannot be read: ${visibleLine(state.why)}`
   }
 }
 
-export const isInUse = ({ processes, maker }: Listed): boolean => processes.length > 0 || maker !== undefined
+export const isInUse = (worktree: Listed): boolean => worktree.processes.length > 0 || isUnderWay(worktree)
 
 /** Who is in it: one line each. */
 export const insidersOf = ({ processes }: Listed): Promise<string[]> =>
   Promise.all(processes.map(async (pid) => `${await processName(pid)} is in it`))
 
-/** The opencode whose job it is or was, if it still runs. */
-export async function makerOf({ maker }: Listed): Promise<string | undefined> {
-  return maker === undefined ? undefined : `${await processName(maker)} made it and still runs`
+/** The opencode whose job is under way in it, if any. */
+export async function runnerOf(worktree: Listed): Promise<string | undefined> {
+  const { maker } = worktree
+  if (maker === undefined || !isUnderWay(worktree)) return undefined
+  return `its job is under way in ${await processName(maker)}`
 }
 
 /** With its program, where the system tells. */

@@ -16,6 +16,7 @@ import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 export type SealedWorktree = Worktree & { commit: string }
 
 type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
+type NewJob = Pick<JobInput, "owner" | "id"> & Partial<Pick<JobInput, "description">>
 type EndedJob = Job & Pick<JobRecord, "state" | "check" | "error">
 
 export type IsolationOptions = {
@@ -30,6 +31,8 @@ export class Isolation {
   readonly #host: IsolationOptions["host"]
   readonly #records: IsolationOptions["records"]
   readonly #worktrees: Worktrees
+  /** By directory: ends that are being noted, none of which may be noted after the job has gone on. */
+  readonly #leaving = new Map<string, Promise<void>>()
 
   constructor({ host, records, worktrees = createWorktrees() }: IsolationOptions) {
     this.#host = host
@@ -38,9 +41,15 @@ export class Isolation {
   }
 
   /** A worktree for a job, with all that its owner has. */
-  async make({ owner, id }: Pick<JobInput, "owner" | "id">, signal: AbortSignal): Promise<Worktree> {
+  async make({ owner, id, description }: NewJob, signal: AbortSignal): Promise<Worktree> {
     const directory = await this.#directoryOf(owner)
-    const { branch, base, ...made } = await this.#worktrees.make({ directory, owner, job: id, signal })
+    const { branch, base, ...made } = await this.#worktrees.make({
+      directory,
+      owner,
+      job: id,
+      description,
+      signal,
+    })
     return { directory: made.directory, branch, base }
   }
 
@@ -60,6 +69,8 @@ export class Isolation {
   ): Promise<Worktree> {
     const { worktree, isolation, owner } = job
     if (!worktree) throw new Error("it has no worktree of its own: start it as a new job")
+    // Its last run may have ended just now.
+    await this.#leaving.get(worktree.directory)
     // An earlier process may have made it, which nobody would take for somebody in it.
     await this.#worktrees.enter(worktree.directory)
     await this.assureLoadable(worktree, signal)
@@ -81,6 +92,17 @@ export class Isolation {
    */
   async assureLoadable({ directory }: Worktree, signal?: AbortSignal): Promise<void> {
     if (!this.#host.hasLoaded(directory)) await this.#worktrees.assureConfiguration(directory, {}, { signal })
+  }
+
+  /** After a job has ended: its worktree may be tidied if it holds nothing, even while this opencode runs. */
+  leave({ directory }: Pick<Worktree, "directory">): Promise<void> {
+    const noted = this.#worktrees.leave(directory).finally(() => this.#leaving.delete(directory))
+    // Whoever enters it goes on in any case.
+    this.#leaving.set(
+      directory,
+      noted.catch(() => {}),
+    )
+    return noted
   }
 
   /**

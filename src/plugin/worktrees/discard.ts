@@ -1,6 +1,6 @@
 import { changedNames } from "./changes.ts"
 import { WorktreeError } from "./errors.ts"
-import { isThere, notOurs } from "./folder.ts"
+import { hasChanged, isThere, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { type Holdings, holdingsOf } from "./holdings.ts"
 import { namesIn, shownName } from "./names.ts"
@@ -14,7 +14,7 @@ export type Discard = {
   project: string
   /** That the job has changed, committed or not. */
   files: string[]
-  /** What would be lost. A commit can be had back by its id until git's own upkeep, weeks later. */
+  /** What would be lost. A commit can be restored by its id until git's own upkeep, weeks later. */
   loss: Holdings
   /**
    * Removes the worktree and its branch.
@@ -76,9 +76,6 @@ function recordsIn(lines: readonly string[]): string[][] {
   }
   return records
 }
-
-const hasChanged = (root: string) =>
-  new WorktreeError("changed", `${root} holds something else than a moment ago`, "look at it again")
 
 const isElsewhere = (branch: string, worktree: string) =>
   new WorktreeError(

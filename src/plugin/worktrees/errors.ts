@@ -52,6 +52,7 @@ const known: { pattern: RegExp; kind: WorktreeProblem; what: string; todo: strin
   },
   {
     pattern: /not a git repository|must be run in a work tree/i,
+    // All that git adds is how it came to know.
     kind: "noRepository",
     what: "there is no git repository",
     todo: "run git init and commit something first, or leave out the isolation",
@@ -106,6 +107,7 @@ export function gitFailure(command: string, code: number, stderr: string): Workt
   const said = saidBy(stderr)
   const cause = known.find(({ pattern }) => pattern.test(stderr))
   const words = said === "" ? `git ${command} ended with code ${code}` : `git ${command}: ${said}`
+  if (cause?.kind === "noRepository") return new WorktreeError(cause.kind, cause.what, cause.todo)
   if (cause) return new WorktreeError(cause.kind, `${cause.what} (${words})`, cause.todo)
   return new WorktreeError("failed", words, "see what git says and try again")
 }

@@ -38,6 +38,9 @@ export const scratchOf = (ours: string): string => join(ours, notWorktrees.scrat
 
 const notWorktrees = { applying: "applying", scratch: "scratch" }
 
+/** The names of the folders beside worktrees that are none. */
+export const workFolders: readonly string[] = Object.values(notWorktrees)
+
 const nameOf = (path: string) => createHash("sha256").update(path).digest("hex").slice(0, 16)
 
 export const noteFile = (root: string): string => `${root}.json`
@@ -93,7 +96,7 @@ export function rootOf(folder: string, directory: string): string {
   const path = relative(folder, directory)
   const [repository, name] = path.split(sep)
   const isInside = !isAbsolute(path) && repository !== ".." && !path.split(sep).includes("..")
-  const isWorktree = name !== undefined && !Object.values(notWorktrees).includes(name)
+  const isWorktree = name !== undefined && !workFolders.includes(name)
   if (!isInside || !repository || !isWorktree) throw notOurs(directory)
   return join(folder, repository, name)
 }
@@ -122,3 +125,6 @@ const notOwn = (folder: string) =>
     `${folder} is not a folder of this user`,
     "remove it, or set XDG_DATA_HOME to another folder",
   )
+
+export const hasChanged = (root: string) =>
+  new WorktreeError("changed", `${root} holds something else than a moment ago`, "look at it again")

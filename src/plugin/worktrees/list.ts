@@ -1,36 +1,46 @@
-import { lstat, readdir } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { eachLimited } from "../util/each-limited.ts"
 import { codeOf, fileFailure } from "./errors.ts"
 import { isThere } from "./folder.ts"
+import { whyForgotten } from "./forgotten.ts"
 import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
 import { lives, processesIn } from "./inhabitants.ts"
+import { measured } from "./measured.ts"
 import { type Note, readNote } from "./note.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
-/** `unreadable`: git cannot say what it holds, for example because the repository is gone. */
+/**
+ * `forgotten`: git knows nothing of it any more, because its repository or what that knew of it was removed. All that can
+ * be said is how many files are in it. `unreadable`: git cannot say what it holds, for example because it is missing.
+ */
 export type WorktreeState =
   | { type: "clean" }
   | { type: "holding"; holdings: Holdings }
   | { type: "halfMade" }
+  | { type: "forgotten"; why: string; files: number }
   | { type: "unreadable"; why: string }
 
 export type Listed = {
   directory: string
   owner: string
   job: string
+  /** What the job is for. */
+  description?: string
   /** The owner's working tree. */
   project: string
   branch: string
   base: string
   /** Milliseconds since 1970. */
   madeAt: number
+  /** When its job has ended, milliseconds since 1970. */
+  endedAt?: number
   bytes: number
   state: WorktreeState
   /** Those that are in it, where the system tells. */
   processes: number[]
-  /** The process that has made it, or has entered it since, where it still runs: its job may be under way. */
+  /** The process that has made it, or has entered it since, where it still runs. */
   maker?: number
 }
 
@@ -40,6 +50,10 @@ export type List = {
   /** What is among them and is none. */
   unknown: string[]
 }
+
+/** Whether the job is at work in it, or is to be. */
+export const isUnderWay = ({ maker, endedAt }: Pick<Listed, "maker" | "endedAt">): boolean =>
+  maker !== undefined && endedAt === undefined
 
 /** How many are looked at together. */
 const together = 4
@@ -70,20 +84,37 @@ async function lookAt(
   note: Note,
   { processes, call }: { processes: number[]; call: Call },
 ): Promise<Listed> {
-  const { owner, job, project, branch, base, madeAt, pid } = note
-  const bytes = await sizeOf(root)
-  const about = { directory: root, owner, job, project, branch, base, madeAt, bytes, processes }
-  return { ...about, state: await stateOf(git, root, note, call), ...((await lives(note)) && { maker: pid }) }
+  const { owner, job, description, project, branch, base, madeAt, endedAt, pid } = note
+  const { bytes, files } = await measured(root)
+  return {
+    directory: root,
+    owner,
+    job,
+    ...(description !== undefined && { description }),
+    project,
+    branch,
+    base,
+    madeAt,
+    ...(endedAt !== undefined && { endedAt }),
+    bytes,
+    processes,
+    state: await stateOf(git, root, note, { files, call }),
+    ...((await lives(note)) && { maker: pid }),
+  }
 }
 
-async function stateOf(git: Git, root: string, note: Note, call: Call): Promise<WorktreeState> {
+async function stateOf(
+  git: Git,
+  root: string,
+  note: Note,
+  { files, call }: { files: number; call: Call },
+): Promise<WorktreeState> {
   if (note.state !== "made") return { type: "halfMade" }
+  const limited = { limitMs: lookLimitMs, ...call }
   try {
-    await isThere(root)
-    const holdings = await holdingsOf(git, await knownWorktree(git, root, call), {
-      limitMs: lookLimitMs,
-      ...call,
-    })
+    const why = (await isThere(root)) ? await whyForgotten(git, note, limited) : undefined
+    if (why !== undefined) return { type: "forgotten", why, files }
+    const holdings = await holdingsOf(git, await knownWorktree(git, root, call), limited)
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }
   } catch (error) {
     return { type: "unreadable", why: fileFailure(error).what }
@@ -97,15 +128,4 @@ async function namesOf(folder: string): Promise<string[]> {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return []
     throw error
   }
-}
-
-/** Bytes of all files. What goes meanwhile counts nothing. */
-async function sizeOf(folder: string): Promise<number> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  const sizes = await eachLimited(entries, together, async (entry) => {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) return sizeOf(path)
-    return (await lstat(path).catch(() => undefined))?.size ?? 0
-  })
-  return sizes.reduce((sum, size) => sum + size, 0)
 }

@@ -19,6 +19,8 @@ export type MakeRequest = {
   /** The session that owns the job. */
   owner: string
   job: string
+  /** What the job is for. */
+  description?: string | undefined
   /** A commit to start from, in place of the owner's files. */
   from?: string
   signal?: AbortSignal | undefined
@@ -43,7 +45,7 @@ const mostNames = 100
 export async function makeWorktree(
   git: Git,
   folder: string,
-  { directory, owner, job, from, signal }: MakeRequest,
+  { directory, owner, job, description, from, signal }: MakeRequest,
 ): Promise<MadeWorktree> {
   const call = { signal }
   const repository = await repositoryAt(git, { directory, folder: await findFolder(folder) }, call)
@@ -55,6 +57,7 @@ export async function makeWorktree(
     state: "making",
     owner,
     job,
+    ...(description !== undefined && { description }),
     commonDir: repository.commonDir,
     project: repository.root,
     base,
@@ -135,6 +138,8 @@ async function claim(
     const root = join(folder, `${ownerPart(note.owner)}-${name}`)
     await removeHalfMade(git, root)
     if ((await isTaken(root)) || (await tipOf(git, { store: note.commonDir }, branch))) continue
+    // Whoever tidied a moment ago found nothing in it.
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     if (await claimNote(root, { ...note, branch })) return { root, branch }
   }
   throw new WorktreeError(

@@ -15,6 +15,8 @@ export const Note = z.object({
   state: z.enum(["making", "moving", "made"]),
   owner: z.string(),
   job: z.string(),
+  /** What the job is for. */
+  description: z.string().optional(),
   /** The git folder that all worktrees of the repository share. */
   commonDir: z.string(),
   /** The worktree's own part of it; not known until it is made. */
@@ -31,6 +33,8 @@ export const Note = z.object({
     .optional(),
   /** Milliseconds since 1970. */
   madeAt: z.number(),
+  /** When its job has ended, milliseconds since 1970: nobody is at work in it until one goes on there. */
+  endedAt: z.number().optional(),
   /** The process that made it, or has entered it since. */
   pid: z.number().int().positive(),
   /** When that was started, in words of the system. */

@@ -4,8 +4,9 @@ import { fileFailure } from "./errors.ts"
 import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { holdingsOf, inWords, isClean } from "./holdings.ts"
 import { lives } from "./inhabitants.ts"
-import { type Listed, listWorktrees } from "./list.ts"
-import { readNote } from "./note.ts"
+import { removeLeftovers } from "./leftovers.ts"
+import { isUnderWay, type Listed, listWorktrees } from "./list.ts"
+import { type Note, readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
@@ -22,8 +23,8 @@ type Kept = { worktree: Listed; why: string }
 export type IsUsed = (worktree: Listed) => boolean | Promise<boolean>
 
 /**
- * Removes the worktrees with which nothing is lost, and which nobody uses. Without `isUsed`, one whose maker still runs
- * counts as used.
+ * Removes the worktrees with which nothing is lost, and which nobody uses. Without `isUsed`, one whose job is under way
+ * counts as used. One that a follow-up would go on in is not: it says then that a new job is needed.
  * @param folder with its real path
  */
 export async function tidyWorktrees(
@@ -42,25 +43,28 @@ export async function tidyWorktrees(
       tidied.failed.push({ worktree, why: fileFailure(error).message })
     }
   }
+  await removeLeftovers(folder)
   return tidied
 }
 
 async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promise<string | undefined> {
   const { state, processes, maker } = worktree
-  if (state.type === "unreadable") return `it cannot be looked at: ${state.why}`
+  if (state.type === "unreadable") return `it cannot be read: ${state.why}`
+  if (state.type === "forgotten") return `git no longer knows it: ${state.why}`
   if (state.type === "holding") return `it holds ${inWords(state.holdings)}`
   if (processes.length > 0) return `somebody is in it: process ${processes.join(", ")}`
   // Whoever makes it has no job to show for it yet.
-  if (maker !== undefined && (state.type === "halfMade" || !isUsed))
-    return `process ${maker} made it and still runs`
+  if (isUnderWay(worktree) && (state.type === "halfMade" || !isUsed))
+    return `its job is under way in process ${maker}`
   if (await isUsed?.(worktree)) return "it is in use"
   return undefined
 }
 
 /** Looks once more: time has passed. @returns why it stays */
-async function remove(git: Git, { directory, base, maker }: Listed, call: Call): Promise<string | undefined> {
+async function remove(git: Git, worktree: Listed, call: Call): Promise<string | undefined> {
+  const { directory, base } = worktree
   const note = await readNote(directory)
-  if (note && note.pid !== maker && (await lives(note))) return `process ${note.pid} has just begun to use it`
+  if (note && (await hasBegun(note, worktree))) return `process ${note.pid} has just begun to use it`
   if (note && note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.
     const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base
@@ -73,4 +77,10 @@ async function remove(git: Git, { directory, base, maker }: Listed, call: Call):
     return "somebody has worked in it just now"
   await removeWorktree(git, directory, made, made.base)
   return undefined
+}
+
+/** Whether a job is under way in it that was not when it was listed. */
+async function hasBegun(note: Note, { maker, endedAt }: Listed): Promise<boolean> {
+  const isSame = note.pid === maker && endedAt === undefined
+  return note.endedAt === undefined && !isSame && (await lives(note))
 }

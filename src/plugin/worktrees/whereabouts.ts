@@ -5,6 +5,7 @@ import { tipOf } from "./branch.ts"
 import { inWorktree } from "./changes.ts"
 import { codeOf, WorktreeError } from "./errors.ts"
 import { isThere } from "./folder.ts"
+import { whyForgotten } from "./forgotten.ts"
 import { type Call, fileLimitMs, type Git } from "./git.ts"
 import { type Made, madeNote, type Note, writeNote } from "./note.ts"
 import { writeWhole } from "./whole-file.ts"
@@ -24,7 +25,10 @@ export async function knownWorktree(
   if (!existsSync(made.commonDir)) throw isGone(made)
   const place = await placeIn(made.gitDir)
   if (place === root) return made
-  if (await isThere(root)) return recall(git, made, call)
+  if (await isThere(root)) {
+    const isForgotten = (await whyForgotten(git, made, call)) !== undefined
+    return isForgotten ? made : recall(git, made, call)
+  }
   if (place !== undefined && existsSync(place)) throw hasMoved(made, place)
   return made
 }

@@ -10,12 +10,13 @@ import { type Discard, prepareDiscard } from "./discard.ts"
 import { fileFailure, WorktreeError } from "./errors.ts"
 import { type Fate, fateOf, type Whose } from "./fate.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
+import { type ForgottenDiscard, prepareForgotten } from "./forgotten.ts"
 import { type Call, createGit, lookLimitMs } from "./git.ts"
 import { thisProcess } from "./inhabitants.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
 import { shownName } from "./names.ts"
-import { type Made, type Note, writeNote } from "./note.ts"
+import { type Made, type Note, readNote, writeNote } from "./note.ts"
 import { type Sealed, sealWorktree } from "./seal.ts"
 import { startFrom } from "./start-from.ts"
 import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
@@ -31,9 +32,11 @@ export type Worktrees = {
   has(directory: string): boolean
   /**
    * Says that a job of this process goes on in a worktree, which another process may have made. Whoever tidies takes it
-   * for used as long as this process runs.
+   * for used until the job leaves it, or this process ends.
    */
   enter(directory: string): Promise<void>
+  /** Says that the job has ended which this process had in a worktree. Changes nothing where that is gone. */
+  leave(directory: string): Promise<void>
   /** Has a worktree in which nobody has worked yet start from another commit. */
   startFrom(directory: string, commit: string, call?: Call & { origin?: string }): Promise<{ base: string }>
   /**
@@ -61,6 +64,8 @@ export type Worktrees = {
   recover(directory: string): Promise<Recovered>
   /** What removing a worktree of this owner would lose, and the means to do it. */
   prepareDiscard(request: { directory: string; owner: string }, call?: Call): Promise<Discard>
+  /** The same for one of which git knows nothing any more, whoever owns it. */
+  prepareForgotten(directory: string): Promise<ForgottenDiscard>
   /** What has become of one. */
   fate(directory: string, whose: Whose): Promise<Fate>
   /** All that there are, of all repositories. */
@@ -97,8 +102,15 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     make: (request) => inWords(() => makeWorktree(git, at, request)),
     enter: (directory) =>
       inWords(async () => {
-        const { root, ...note } = await find(directory, {}, ["made", "moving"])
+        const { root, endedAt: _endedAt, ...note } = await find(directory, {}, ["made", "moving"])
         await writeNote(root, { ...note, start: undefined, ...(await thisProcess()) })
+      }),
+    leave: (directory) =>
+      inWords(async () => {
+        const root = rootOf(await findFolder(at), resolve(directory))
+        const note = await readNote(root)
+        if (note?.pid !== process.pid || note.endedAt !== undefined) return
+        await writeNote(root, { ...note, endedAt: Date.now() })
       }),
     startFrom: (directory, commit, { origin, ...call } = {}) =>
       inWords(async () => {
@@ -149,6 +161,11 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
         const root = rootOf(await makeFolder(at), resolve(directory))
         const discard = await prepareDiscard(git, { root, owner }, call)
         return { ...discard, remove: (call) => inWords(() => discard.remove(call)) }
+      }),
+    prepareForgotten: (directory) =>
+      inWords(async () => {
+        const forgotten = await prepareForgotten(git, rootOf(await makeFolder(at), resolve(directory)))
+        return { ...forgotten, remove: () => inWords(() => forgotten.remove()) }
       }),
     fate: (directory, whose) =>
       inWords(async () => fateOf(rootOf(await findFolder(at), resolve(directory)), whose)),

@@ -529,22 +529,22 @@ describe("agents_start", () => {
     const { call } = testServices()
     const prompt = `Read all of it\nand then ${"think ".repeat(50)}`
     const { jobs } = await call("agents_start", { tasks: [{ prompt }] })
-    expect(jobs[0]?.description).toBe("Read all of it and then think think thin…")
+    expect(jobs[0]?.description).toBe(`Read all of it and then ${"think ".repeat(8)}…`)
   })
 
-  it("takes a description as it is, on one line, however long; and a prompt of forty characters whole", async () => {
+  it("takes a description as it is, on one line, however long; and a prompt whole that git would show as a subject", async () => {
     const { call } = testServices()
     const long = `Look ${"far ".repeat(20)}`
     const tasks = [
       { prompt: "x", description: `  ${long}\n\n and  wide ` },
-      { prompt: "y".repeat(40) },
-      { prompt: "y".repeat(41) },
+      { prompt: "y".repeat(72) },
+      { prompt: "y".repeat(73) },
     ]
     const { jobs } = await call("agents_start", { tasks })
     expect(jobs.map(({ description }) => description)).toEqual([
       `${long.trim()} and wide`,
-      "y".repeat(40),
-      `${"y".repeat(40)}…`,
+      "y".repeat(72),
+      `${"y".repeat(72)}…`,
     ])
   })
 })

@@ -169,12 +169,12 @@ describe("Tidying", () => {
     expect(filesIn(ignored.directory)).toHaveProperty("out/report.md")
   })
 
-  it("keeps what its maker, who still runs, may be about to use", async () => {
+  it("keeps what the job of a process that still runs may be about to use", async () => {
     const repo = testRepository()
     await make(repo)
     const { removed, kept } = await repo.worktrees.tidy()
     expect(removed).toEqual([])
-    expect(kept.map(({ why }) => why)).toEqual([`process ${process.pid} made it and still runs`])
+    expect(kept.map(({ why }) => why)).toEqual([`its job is under way in process ${process.pid}`])
   })
 
   it.runIf(process.platform === "linux")(
@@ -204,6 +204,30 @@ describe("Tidying", () => {
     expect(existsSync(directory)).toBe(true)
   })
 
+  it("keeps what an ended job has just gone on in", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    await repo.worktrees.leave(directory)
+    const { kept } = await repo.worktrees.tidy(async () => {
+      await repo.worktrees.enter(directory)
+      return false
+    })
+    expect(kept.map(({ why }) => why)).toEqual([`process ${process.pid} has just begun to use it`])
+    expect(existsSync(directory)).toBe(true)
+  })
+
+  it("takes no word from a process that another one has taken the job over from", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    const file = `${directory}.json`
+    const note = readFileSync(file, "utf8").replace(/,"start":"[^"]*"/, "")
+    writeFileSync(file, note.replace(/"pid":\d+/, `"pid":${process.ppid}`))
+    await repo.worktrees.leave(directory)
+    expect((await repo.worktrees.tidy()).kept.map(({ why }) => why)).toEqual([
+      `its job is under way in process ${process.ppid}`,
+    ])
+  })
+
   it.runIf(process.platform === "linux")("keeps what a process is in", async () => {
     const repo = testRepository()
     const { directory } = await make(repo)
@@ -222,7 +246,7 @@ describe("Tidying", () => {
     writeAll(directory, { "b.txt": "b\n" })
     rmSync(repo.path, { recursive: true })
     const { worktrees } = await createWorktrees({ folder: repo.folder, env: repo.env }).list()
-    expect(worktrees).toMatchObject([{ job: "a", owner, state: { type: "unreadable" } }])
+    expect(worktrees).toMatchObject([{ job: "a", owner, state: { type: "forgotten", files: 2 } }])
     expect((await repo.worktrees.tidy(() => false)).removed).toEqual([])
     expect(filesIn(directory)["b.txt"]).toBe("644 b\n")
   })

@@ -131,7 +131,7 @@ describe.each([".gitignore", ".gitattributes"])("A %s on which git waits for eve
     expect(await repo.worktrees.overlaps(strange.directory, others, { limitMs })).toEqual([])
     const { kept } = await repo.worktrees.tidy(() => false, { limitMs })
     expect(kept.map(({ worktree, why }) => [worktree.job, why])).toEqual([
-      ["strange", "it cannot be looked at: git did not end within 2 s"],
+      ["strange", "it cannot be read: git did not end within 2 s"],
       ["one", "it holds 1 uncommitted file"],
       ["other", "it holds 1 uncommitted file"],
     ])

@@ -120,8 +120,8 @@ it("A conflict of a folder with a link is told by the name that both have", asyn
   const { commit } = await repo.worktrees.seal(directory, "the end")
   repo.commit({ "d/new.txt": "1\n" })
   const refused = await repo.worktrees.prepareApply({
-    directory: repo.path,
     owner,
+    directory: repo.path,
     jobs: [{ id: "a", base, commit }],
   })
   expect(refused).toMatchObject({ type: "refused", refusals: [{ reason: "conflict", files: ["d"] }] })

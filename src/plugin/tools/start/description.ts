@@ -3,8 +3,8 @@ import { mostItems } from "../../children/items.ts"
 import { excerpt } from "../../records/words.ts"
 import type { Task } from "../arguments.ts"
 
-/** Characters of a prompt that stand for it where no description was given. */
-const descriptionLength = 40
+/** Characters of a prompt that stand for it where no description was given: as many as git shows of a commit's subject. */
+const descriptionLength = 72
 
 export function describe({ description, prompt }: Task): string {
   return description === undefined ? excerpt(prompt, descriptionLength) : oneLine(description)

@@ -1,0 +1,22 @@
+import { readdir, rmdir } from "node:fs/promises"
+import { join } from "node:path"
+import { codeOf } from "./errors.ts"
+import { workFolders } from "./folder.ts"
+
+/** Removes what is left of repositories that have no worktree any more: folders in which nothing is. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    if (!entry.isDirectory()) continue
+    const ours = join(folder, entry.name)
+    const names = await readdir(ours)
+    if (names.some((name) => !workFolders.includes(name))) continue
+    for (const name of names) await removeEmpty(join(ours, name))
+    await removeEmpty(ours)
+  }
+}
+
+async function removeEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error) => {
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) throw error
+  })
+}
