@@ -4,24 +4,24 @@ import { type Generation, nameOf } from "../test/support/any-opencode.ts"
 import type { Row } from "./part.ts"
 import { isBroken, type Results, shownNumber, titleOf } from "./report.ts"
 
-const readme = join(import.meta.dirname, "..", "README.md")
+const page = join(import.meta.dirname, "..", "docs", "benchmarks.md")
 
 /**
- * Writes those tables of the README for which everything was measured, each between `<!-- bench:NAME -->` and
+ * Writes those tables of docs/benchmarks.md for which everything was measured, each between `<!-- bench:NAME -->` and
  * `<!-- bench:end -->`. Returns their names.
  */
 export function writeReadme(results: Results): string[] {
-  const before = readFileSync(readme, "utf8")
+  const before = readFileSync(page, "utf8")
   const written: string[] = []
   let text = before
   for (const [name, { parts, lines }] of Object.entries(tables)) {
     if (!parts.every((part) => part in results)) continue
     const block = new RegExp(`(<!-- bench:${name} -->\\n)[\\s\\S]*?(\\n<!-- bench:end -->)`)
-    if (!block.test(text)) throw new Error(`the README has no place for the table ${name}`)
+    if (!block.test(text)) throw new Error(`docs/benchmarks.md has no place for the table ${name}`)
     text = text.replace(block, (_, begin, end) => `${begin}${lines(results).join("\n")}${end}`)
     written.push(name)
   }
-  if (text !== before) writeFileSync(readme, text)
+  if (text !== before) writeFileSync(page, text)
   return written
 }
 

@@ -5,6 +5,7 @@ import * as z from "zod"
 import { Options } from "../src/plugin/options.ts"
 import { writePage } from "./build-page.ts"
 import { thirdPartyLicenses } from "./third-party-licenses.ts"
+import { usedClient } from "./used-client.ts"
 
 /** Makes dist/: what users get. Dependencies are bundled: an install is one small package, and a start one file. */
 
@@ -16,6 +17,7 @@ mkdirSync(made)
 
 const server = await build({
   entryPoints: { server: "src/plugin/server.ts", cli: "src/cli/bin.ts" },
+  plugins: [usedClient],
   define: { TROUPE_VERSION: JSON.stringify(version) },
   outdir: made,
   bundle: true,

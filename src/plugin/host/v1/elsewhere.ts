@@ -1,7 +1,7 @@
-import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
 import { wordsOf } from "../../util/error-words.ts"
 import { within } from "../../util/within.ts"
+import type { Client } from "./client-parts.ts"
 import { instances } from "./instances.ts"
 
 /** Longest wait until events are heard. Milliseconds. */
@@ -10,7 +10,7 @@ const connectTimeout = 10_000
 const pauseMs = 1_000
 
 export type ElsewhereOptions = {
-  client: Pick<OpencodeClient, "global">
+  client: Pick<Client, "global">
   /** Where the owners are. */
   home: string
   hear: (event: object) => void

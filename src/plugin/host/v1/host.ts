@@ -1,5 +1,5 @@
 import type { Part, QuestionRequest } from "@opencode-ai/sdk/v2"
-import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
 import * as z from "zod"
 import { answersOfOne } from "../../../shown/questions-of-1.ts"
 import type { Answer, Request } from "../../../shown/requests.ts"
@@ -20,6 +20,7 @@ import {
   type Toast,
   type ToolCallPlace,
 } from "../port.ts"
+import type { Client } from "./client-parts.ts"
 import { decodeConversation } from "./conversation.ts"
 import { decodeAgent, decodeMessage, decodeSession, type MessageWithParts, OUR_KEY } from "./decode.ts"
 import { Elsewhere } from "./elsewhere.ts"
@@ -382,7 +383,7 @@ type Prices = { input: number; output: number }
 const isUnpriced = (cost: Prices | undefined) => cost !== undefined && cost.input === 0 && cost.output === 0
 
 function reply(
-  { permission, question }: OpencodeClient,
+  { permission, question }: Client,
   place: { directory: string },
   request: Request,
   answer: Answer,
@@ -426,7 +427,7 @@ const [oldest, next] = [
 
 const Health = z.object({ version: z.string() })
 
-async function lookAtVersion(client: OpencodeClient, problems: Problems): Promise<void> {
+async function lookAtVersion(client: Client, problems: Problems): Promise<void> {
   const health = await outcome(client.global.health())
   const { version } = Health.safeParse(health.ok && health.value).data ?? {}
   if (version === undefined) return
@@ -519,7 +520,7 @@ function newerClient(
   given: unknown,
   directory: string,
   before: (request: { url: string }) => Promise<void>,
-): OpencodeClient {
+): Client {
   const { baseUrl, fetch: send = untimed, headers } = configOf(given)
   return createOpencodeClient({
     directory,
