@@ -11,10 +11,10 @@ import { keptTexts } from "./kept-texts.ts"
 import { ownerTurns } from "./owner-turns.ts"
 import type { Bench, Part } from "./part.ts"
 import { peers } from "./peers.ts"
-import { writeReadme } from "./readme.ts"
 import { isBroken, json, type Results, table, titleOf } from "./report.ts"
 import { requestBytes } from "./request-bytes.ts"
 import { startUp } from "./start-up.ts"
+import { writeTables } from "./tables.ts"
 import { benchTerminal } from "./terminal.ts"
 import { waitLatency } from "./wait-latency.ts"
 import { benchWorktrees } from "./worktrees.ts"
@@ -43,11 +43,11 @@ to stdout. Exits with 1 if a bound is exceeded.
   --only NAME     only this part; repeat it for more: ${Object.keys(parts).join(", ")}
   --rounds N      how often each thing is measured (5)
   --json FILE     writes all figures to a file
-  --readme        writes the tables of the README whose parts were all measured, in both generations
+  --write         writes those tables of docs/benchmarks.md whose parts were all measured, in both generations
   --help`
 
 async function main(): Promise<void> {
-  const { only, rounds, opencode, json: file, readme, help: isHelp } = readArguments()
+  const { only, rounds, opencode, json: file, write, help: isHelp } = readArguments()
   if (isHelp) {
     console.log(help)
     return
@@ -79,7 +79,7 @@ async function main(): Promise<void> {
   copy.remove()
   console.log(table(results))
   if (file !== undefined) writeFileSync(file, json(results, rounds))
-  if (readme) console.error(`Written in the README: ${writeReadme(results).join(", ") || "nothing"}`)
+  if (write) console.error(`Written in docs/benchmarks.md: ${writeTables(results).join(", ") || "nothing"}`)
   if (Object.values(results).flat().some(isBroken)) process.exitCode = 1
 }
 
@@ -101,7 +101,7 @@ function readArguments() {
       rounds: { type: "string", default: "5" },
       opencode: { type: "string" },
       json: { type: "string" },
-      readme: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   })

@@ -10,7 +10,7 @@ const page = join(import.meta.dirname, "..", "docs", "benchmarks.md")
  * Writes those tables of docs/benchmarks.md for which everything was measured, each between `<!-- bench:NAME -->` and
  * `<!-- bench:end -->`. Returns their names.
  */
-export function writeReadme(results: Results): string[] {
+export function writeTables(results: Results): string[] {
   const before = readFileSync(page, "utf8")
   const written: string[] = []
   let text = before
