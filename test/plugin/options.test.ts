@@ -155,7 +155,7 @@ describe("Options", () => {
       `option "fallback.p/a[1]" is "c": ${model}`,
       `option "fallback.p/a[3]" is 7: ${model}`,
       `option "fallback.p/b" is "q/b": ${list}`,
-      `option "fallback.p/c" is []: ${list}`,
+      `option "fallback.p/c" is empty: ${list}`,
       `option "fallback.p/d[0]" is "x": ${model}`,
       `a model in option "fallback" is "e": ${model}`,
     ])

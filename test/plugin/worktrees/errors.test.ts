@@ -5,8 +5,6 @@ describe("A git that fails is told in words: what was wrong, and what to do", ()
   it.each([
     ["noSpace", "fatal: sha1 file write error: No space left on device"],
     ["noSpace", "error: file write error: Disk quota exceeded"],
-    ["noRepository", "fatal: not a git repository (or any of the parent directories): .git"],
-    ["noRepository", "fatal: this operation must be run in a work tree"],
     ["filter", "error: external filter 'git-lfs smudge' failed 127"],
     ["filter", "fatal: a.bin: clean filter 'lfs' failed"],
     ["filter", "fatal: a.bin: smudge filter lfs failed"],
@@ -28,10 +26,6 @@ describe("A git that fails is told in words: what was wrong, and what to do", ()
 
   const told = {
     noSpace: { what: "the disk is full", todo: "make room on it and try again" },
-    noRepository: {
-      what: "there is no git repository",
-      todo: "run git init and commit something first, or leave out the isolation",
-    },
     filter: {
       what: "a filter of the repository fails",
       todo: "install what its filter runs, or see .gitattributes and git config",
@@ -46,6 +40,17 @@ describe("A git that fails is told in words: what was wrong, and what to do", ()
       todo: "let this user read the project and write to its .git folder",
     },
   }
+
+  it.each([
+    "fatal: not a git repository (or any of the parent directories): .git",
+    "fatal: this operation must be run in a work tree",
+  ])("without git's words where they say no more: %s", (stderr) => {
+    const { kind, message } = gitFailure("add", 128, stderr)
+    expect(kind).toBe("noRepository")
+    expect(message).toBe(
+      "there is no git repository; run git init and commit something first, or leave out the isolation",
+    )
+  })
 
   it("by the cause where several are named: a lock that a full disk does not let be made", () => {
     const stderr = "fatal: Unable to create '/p/.git/index.lock': No space left on device"
