@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as z from "zod"
@@ -12,7 +12,6 @@ import { opencode2Binary } from "../support/opencode-2-binary.ts"
 import { Api } from "../support/opencode-2-server.ts"
 import { service } from "../support/opencode-2-service.ts"
 import { makeProject } from "../support/project.ts"
-import { readme } from "../support/readme.ts"
 import {
   type ModelRequest,
   type Reply,
@@ -24,11 +23,11 @@ import { tempFolder } from "../support/temp-folder.ts"
 import { isWanted } from "../support/wanted.ts"
 
 /**
- * opencode 2's own subagents, without the plugin: the last column of the table in the README that sets them beside
- * opencode-troupe's. Each test is titled as its row. Where a newer opencode makes one fail, the row is to be corrected.
+ * opencode 2's own subagents, without the plugin: the last column of the table in docs/comparison.md that sets them
+ * beside opencode-troupe's. Each test is titled as its row. Where a newer opencode makes one fail, the row is to be corrected.
  */
 const table = "Compared with opencode 2's own subagents"
-const rows = rowsOf(table)
+const rows = rowsOf(readFileSync(join(import.meta.dirname, "..", "..", "docs", "comparison.md"), "utf8"))
 const rowsHeld: string[] = []
 
 /** A test that says, when it fails, what is to be done. */
@@ -40,22 +39,20 @@ function holds(
 ): void {
   rowsHeld.push(row)
   test.runIf(isRun)(`${row}: ${words}`, async () => {
-    expect(rows.get(row), `The README says something else of "${row}"`).toBe(words)
+    expect(rows.get(row), `docs/comparison.md says something else of "${row}"`).toBe(words)
     try {
       await run()
     } catch (error) {
       if (error instanceof Error)
-        error.message = `The README's row "${row}" is out of date; it says: ${words}. ${error.message}`
+        error.message = `The row "${row}" of docs/comparison.md is out of date; it says: ${words}. ${error.message}`
       throw error
     }
   })
 }
 
-/** The first and the last column of the table under this heading. */
-function rowsOf(heading: string): Map<string, string> {
-  const [, section = ""] = readme().split(`## ${heading}\n`)
-  const [text = ""] = section.split("\n## ")
-  const cells = text
+/** The first and the last column of the table in a page. */
+function rowsOf(page: string): Map<string, string> {
+  const cells = page
     .split("\n")
     .filter((line) => line.startsWith("| ") && !line.startsWith("| |") && !line.startsWith("| ---"))
     .map((line) => line.slice(2, -2).split(" | "))
