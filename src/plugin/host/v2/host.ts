@@ -44,7 +44,7 @@ import {
   OUR_KEY,
 } from "./decode.ts"
 import { askToEdit } from "./edit-permission.ts"
-import { Failures } from "./failures.ts"
+import { failureOf, hearFailures } from "./failures.ts"
 import { decodeChanges } from "./files.ts"
 import { forgetHome } from "./homes.ts"
 import { answerTimeout, NoAnswerError } from "./in-time.ts"
@@ -150,7 +150,6 @@ export function createHost(
   }
   const underWay = new UnderWay(located)
   const forms = new Forms()
-  const failures = new Failures()
   /** To the terminals, once it is there. */
   let channel: Channel | undefined
   const reader = new Reader(app.version, problems)
@@ -418,7 +417,7 @@ export function createHost(
         if (!isCutOff) return answerTo(after, messageID)
         // Where it goes on all the same, it can store nothing more.
         await endOfOpencode()
-        return withReason(answerTo(await messages(id), messageID), failures.of(id))
+        return withReason(answerTo(await messages(id), messageID), failureOf(id))
       }),
 
     // One durable message, which starts its turn by itself or waits for the end of the one that runs.
@@ -524,7 +523,7 @@ export function createHost(
     hearUndecoded(event) {
       loading.hear(event)
       hearLocations(event)
-      failures.hear(event)
+      hearFailures(event)
       forms.hearUndecoded(event)
     },
 
