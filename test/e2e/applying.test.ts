@@ -11,13 +11,14 @@ import { type ScriptedModel, startScriptedModel } from "../support/scripted-mode
 const lines = (changed: Record<number, string> = {}) =>
   [1, 2, 3, 4, 5, 6, 7, 8, 9].map((line) => `${changed[line] ?? line}\n`).join("")
 
-describeBoth("agents_apply", ({ open, generation, tools }) => {
+describeBoth("agents_apply", ({ start, generation, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await open({ model, plugin: { options: { notify: "never" } } })
+    // opencode 2 keeps each worktree loaded, and reloads all that it has loaded: others would wait for that.
+    oc = await start({ model, plugin: { options: { notify: "never" } } })
     writeFileSync(file("lines.txt"), lines())
     writeFileSync(file("other.txt"), "one\n")
     commit()

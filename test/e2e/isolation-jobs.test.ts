@@ -7,13 +7,14 @@ import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("What a job has done in its worktree", ({ open, tools }) => {
+describeBoth("What a job has done in its worktree", ({ start, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await open({ model, plugin: { options: { notify: "never" } } })
+    // opencode 2 keeps each worktree loaded, and reloads all that it has loaded: others would wait for that.
+    oc = await start({ model, plugin: { options: { notify: "never" } } })
   })
   afterAll(async () => {
     await oc?.stop()

@@ -7,13 +7,14 @@ import { describeBoth } from "../support/generations.ts"
 import { jobOf, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 
-describeBoth("Jobs in worktrees of their own", ({ open, tools }) => {
+describeBoth("Jobs in worktrees of their own", ({ start, tools }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
   beforeAll(async () => {
     model = await startScriptedModel()
-    oc = await open({ model, plugin: { options: { notify: "never", recover: "resume" } } })
+    // opencode 2 keeps each worktree loaded, and reloads all that it has loaded: others would wait for that.
+    oc = await start({ model, plugin: { options: { notify: "never", recover: "resume" } } })
   })
   afterAll(async () => {
     await oc?.stop()

@@ -144,13 +144,14 @@ describeBoth("A child that works in another directory than its owner", ({ start,
 describeBoth(
   "A child that works in another directory, where git does not track all of the configuration,",
   (opencode) => {
-    const { open, tools } = opencode
+    const { start, tools } = opencode
     let model: ScriptedModel
     let oc: AnyProject
 
     beforeAll(async () => {
       model = await startScriptedModel()
-      oc = await open({ model, plugin: { options: { notify: "never" } } })
+      // opencode 2 keeps each worktree loaded, and reloads all that it has loaded: others would wait for that.
+      oc = await start({ model, plugin: { options: { notify: "never" } } })
       const ignored = {
         permission: { bash: "deny", edit: { "*": "allow", "secret/*": "deny" } },
         agent: { local: { mode: "subagent", description: "Is there alone" } },
