@@ -38,6 +38,7 @@ describeBoth("What a job has done in its worktree", ({ start, tools }) => {
     for (const item of ["red", "blue"]) works(`paint ${item}`, `echo ${item} > paint.txt`, over)
     const task = isolated("paint", "paint {{item}}", { each: ["red", "blue"] })
     const jobs = jobsOf(await oc.callTool(owner, "agents_start", { tasks: [task], wait: true }))
+    expect(jobs.map(({ state, error }) => ({ state, error }))).toEqual([{ state: "done" }, { state: "done" }])
     expect(jobs.map(({ worktree }) => git("show", `${worktree?.commit}:paint.txt`))).toEqual([
       "red\n",
       "blue\n",

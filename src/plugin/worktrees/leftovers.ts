@@ -8,7 +8,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     if (!entry.isDirectory()) continue
     const ours = join(folder, entry.name)
-    const names = await readdir(ours)
+    const names = await readdir(ours).catch(() => [])
     if (names.some((name) => !workFolders.includes(name))) continue
     for (const name of names) await removeEmpty(join(ours, name))
     await removeEmpty(ours)

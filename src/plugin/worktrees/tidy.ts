@@ -43,7 +43,8 @@ export async function tidyWorktrees(
       tidied.failed.push({ worktree, why: fileFailure(error).message })
     }
   }
-  await removeLeftovers(folder)
+  // Only where a person asks for it: as opencode starts, its first jobs may just be about to use them.
+  if (!isUsed) await removeLeftovers(folder)
   return tidied
 }
 
