@@ -103,6 +103,11 @@ describe("A job in the sidebar", () => {
     expect(line({ ...held, holdUntil: minutes })).toBe(
       `· auth on hold until ${time(minutes)} (anthropic) 20 s`,
     )
+    // In the evening, 00:10 is the next one.
+    const evening = new Date(2026, 0, 1, 23, 50).getTime()
+    expect(rowOf({ ...held, holdUntil: evening + 20 * 60_000 }, evening).words).toBe(
+      "on hold until 00:10 (anthropic)",
+    )
     const { model: _model, ...unknown } = { ...held, holdUntil: now + 5 * 86_400_000 }
     expect(line(unknown)).toMatch(/^· auth on hold until 6 Jan \d\d:\d\d \(its provider\) 20 s$/)
     expect(line({ ...held, holdUntil: now })).toBe("· auth queued, 2 before it 20 s")

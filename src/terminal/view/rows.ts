@@ -186,13 +186,15 @@ function untilWords(until: number, now: number): string {
   return left < 60 ? `for ${seconds(left)}` : `until ${clockTime(until, now)}`
 }
 
-/** As the person's clock shows it; on another day with that. */
+/** As the person's clock shows it, with the date only where the clock will have shown that time before: rows are narrow. */
 function clockTime(at: number, now: number): string {
   const date = new Date(at)
   const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })
-  if (date.toDateString() === new Date(now).toDateString()) return time
+  if (at - now < dayMs) return time
   return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`
 }
+
+const dayMs = 24 * 3_600_000
 
 const providerOf = ({ model }: ShownJob) => model?.split("/")[0] ?? "its provider"
 

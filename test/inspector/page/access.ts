@@ -294,14 +294,14 @@ describe("the line to the server", () => {
     // From the beginning it is said since when.
     await page
       .getByRole("status")
-      .getByText(/^reconnecting, nothing heard since \d\d:\d\d:\d\d$/)
+      .getByText(/^reconnecting, nothing heard since (\d+ \w+ )?\d\d:\d\d:\d\d$/)
       .waitFor()
     await page.clock.fastForward(20_000)
     await expect.poll(() => waiting).toBeGreaterThan(0)
     await page.clock.fastForward(26_000)
     await page
       .getByRole("status")
-      .getByText(/^stale since \d\d:\d\d:\d\d$/)
+      .getByText(/^stale since (\d+ \w+ )?\d\d:\d\d:\d\d$/)
       .waitFor()
     await page.getByRole("alert").getByText("everything below is as it was then").waitFor()
     await page.getByRole("alert").getByText(inspector.command).waitFor()
