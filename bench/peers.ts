@@ -1,6 +1,8 @@
 import type { ModelRequest, ScriptedModel } from "../test/support/scripted-model.ts"
 import { startScriptedModel } from "../test/support/scripted-model.ts"
 import { alternate } from "./alternate.ts"
+import { atRest } from "./at-rest.ts"
+import { cpuTime } from "./cpu-time.ts"
 import { type BenchOpencode, startBench } from "./opencode.ts"
 import {
   answerTo,
@@ -22,7 +24,7 @@ const pieces = Array.from({ length: jobs }, (_, piece) => piece)
  * The same work through the plugin and through opencode's own tool for subagents: several calls in one message, and in
  * the background. The jobs' models take from 0.3 to 2.4 seconds, as real ones never end together. Each time from the
  * owner's prompt until its model has been given all results and has answered; so it counts what the owner's model is
- * asked on the way.
+ * asked on the way. CPU time counts what opencode does after that, too.
  */
 export const peers: Part = async (bench) => {
   const { generation, folder } = bench
@@ -66,6 +68,8 @@ type Turn = {
   ownerCalls: number
   /** In all requests, those of the children too. */
   bytes: number
+  /** Of opencode, until it is at rest. Milliseconds; nothing where the system does not say. */
+  cpu: number | undefined
 }
 
 async function turn(oc: BenchOpencode, model: ScriptedModel, steps: Call[][]): Promise<Turn> {
@@ -76,20 +80,24 @@ async function turn(oc: BenchOpencode, model: ScriptedModel, steps: Call[][]): P
     request.session === session &&
     request.state === "answered" &&
     answers.every((answer) => request.rawBody.includes(answer))
+  const cpuBefore = cpuTime(oc.pid)
   const began = Date.now()
   const prompted = oc.prompt(session, words)
   const last = await model.waitFor(hasAll, 60_000)
   await prompted
   forget()
   const asked = model.requests.slice(before).filter(({ at }) => at <= last.at)
+  await atRest(oc.pid)
+  const cpuAfter = cpuTime(oc.pid)
   return {
     ms: (last.endedAt ?? last.at) - began,
     ownerCalls: asked.filter((request) => request.session === session).length,
     bytes: asked.reduce((sum, request) => sum + request.bytes, 0),
+    cpu: cpuBefore !== undefined && cpuAfter !== undefined ? cpuAfter - cpuBefore : undefined,
   }
 }
 
-const of = (key: keyof Turn, turns: readonly Turn[]) => turns.map((each) => each[key])
+const of = (key: keyof Turn, turns: readonly Turn[]) => turns.flatMap((each) => each[key] ?? [])
 
 function rowsOf(who: string, turns: readonly Turn[]): Row[] {
   const name = `${jobs} jobs of 0.3 to 2.4 s, ${who}`
@@ -112,5 +120,12 @@ function ratioRows(what: string, ours: readonly Turn[], theirs: readonly Turn[],
       ...(bound !== undefined && { bound }),
     }),
     medianRow(`${what}: sent to the models`, ratios(of("bytes", ours), of("bytes", theirs)), { unit: "×" }),
+    ...(of("cpu", ours).length > 0
+      ? [
+          medianRow(`${what}: CPU time of opencode`, ratios(of("cpu", ours), of("cpu", theirs)), {
+            unit: "×",
+          }),
+        ]
+      : []),
   ]
 }

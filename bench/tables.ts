@@ -45,7 +45,7 @@ const tables: Record<string, { parts: string[]; lines(results: Results): string[
     ],
   },
   once: {
-    parts: ["actor-cost", "inspector"],
+    parts: ["actor-cost", "inspector", "worktrees"],
     lines: (results) => [
       "| | figure | bound |",
       "| --- | --: | --: |",
@@ -163,6 +163,23 @@ const onceFigures: Figure[] = [
     names: [
       "a job after 20,000 / after 100 (Node, owners of 20 jobs)",
       "a job after 20,000 / after 100 (Bun, owners of 20 jobs)",
+    ],
+    bound: "1.20 ×",
+  },
+  {
+    label: "a job of 500 in a graph of depth 10, relative to one of 500 that need nothing (Node; Bun)",
+    part: "actor-cost",
+    names: ["Node", "Bun"].map(
+      (where) => `a job of 500 in a graph of depth 10 / of 500 that need nothing (${where}, one owner)`,
+    ),
+    bound: "1.20 ×",
+  },
+  {
+    label: "a worktree of 10,000 files, made and ended, relative to git alone; only made",
+    part: "worktrees",
+    names: [
+      "a worktree of 10,000 files, made and ended / by git alone",
+      "a worktree of 10,000 files, made / by git alone",
     ],
     bound: "1.20 ×",
   },

@@ -91,17 +91,14 @@ export type BuiltInTool = { id: string; execute(given: object, call: Call): Prom
 
 /** The one of this name, where there is one. */
 export function decodeTool(tools: unknown, name: "subagent" | "shell" | "edit"): BuiltInTool | undefined {
-  const named = z
-    .array(Named)
-    .parse(tools)
-    .find(({ id }) => id === name)
+  const named = Tools.parse(tools).find(({ id }) => id === name)
   return named && callable(name).parse(named)
 }
 
-// The tool itself, not a copy: it may be called as a method.
-const Named = z.custom<{ id: string }>(
-  (tool) => z.object({ id: z.string() }).safeParse(tool).success,
-  "expected an id",
+const Named = z.object({ id: z.string() })
+// The tools themselves, not copies: they may be called as methods.
+const Tools = z.array(
+  z.custom<z.infer<typeof Named>>((tool) => Named.safeParse(tool).success, "expected an id"),
 )
 const callable = (name: string) =>
   z.custom<BuiltInTool>((tool) => isFunction(Object(tool).execute), `${name} cannot be called`)

@@ -154,6 +154,8 @@ const Message = z.object({
   status: z.string().optional(),
 })
 type Message = z.infer<typeof Message>
+/** What opencode answers for a conversation. */
+const Messages = z.array(Message)
 
 /**
  * A conversation since it was last compacted. A turn is what stands before a message `idle`: its last answer answers
@@ -167,7 +169,7 @@ export function decodeMessages(given: unknown): HostMessage[] {
   let open: UserMessage[] = []
   let last: AssistantMessage | undefined
   let broken: Broken | undefined
-  const lines = z.array(Message).parse(given)
+  const lines = Messages.parse(given)
   // A user message says neither its agent nor its model: they are those of the answer that follows it.
   const ran: Ran = { agent: "", model: "", variant: undefined }
   for (const message of lines.toReversed())
