@@ -80,7 +80,7 @@ describeBoth("A person at the terminal", ({ generation, tools }) => {
     const waited = model.requests.findLast(({ text }) => text === "research both")
     expect(JSON.stringify(waited?.messages.at(-1))).toMatch(/Alpha is fine\..*Beta as well\./)
 
-    tui.click(/✓ beta done/)
+    await tui.click(/✓ beta done/)
     await tui.waitForScreen(/^(?![\s\S]*Both are looked into\.)[\s\S]*Beta as well\./, slowly)
     tui.leave()
     tui.press("C-x")

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import type { AnyOpencode, Generation, ProjectOptions } from "./any-opencode.ts"
 import { atExit } from "./cleanup.ts"
 import { projectConfig2 } from "./opencode-2.ts"
@@ -31,8 +32,8 @@ export interface Tui {
   type(text: string): void
   /** Presses keys by tmux's names: "Enter", "Escape", "C-p", "Down". */
   press(...keys: string[]): void
-  /** Clicks on the first line that matches, where it matches. */
-  click(pattern: RegExp): void
+  /** Clicks on the first line that matches, where it matches, once it is there and moves no more. */
+  click(pattern: RegExp): Promise<void>
   /** Moves the pointer into the corner, where nothing is chosen by it: it rests where it has clicked last. */
   leave(): void
   /** Makes the terminal so many columns wide, and so many lines high. Default: 50. */
@@ -91,12 +92,15 @@ export async function startTui(options: TuiOptions, generation: Generation): Pro
     home: stage.home,
     type: (text) => void tmux("send-keys", "-t", "tui", "-l", text),
     press: (...keys) => void tmux("send-keys", "-t", "tui", ...keys),
-    click: (pattern) => {
-      const lines = screen().split("\n")
-      const row = lines.findIndex((line) => pattern.test(line))
-      const column = lines[row]?.search(pattern) ?? 0
-      if (row < 0)
-        throw new Error(`There is no ${pattern} to click on. The screen shows:\n${lines.join("\n")}`)
+    click: async (pattern) => {
+      let before: { row: number; column: number } | undefined
+      const { row, column } = await poll(`${pattern} to click on, where it stays`, () => {
+        const lines = screen().split("\n")
+        const found = lines.findIndex((line) => pattern.test(line))
+        const earlier = before
+        before = found < 0 ? undefined : { row: found, column: lines[found]?.search(pattern) ?? 0 }
+        return isDeepStrictEqual(before, earlier) ? before : undefined
+      })
       // As terminals tell of a mouse: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html, "SGR (1006)".
       for (const end of ["M", "m"]) sendBytes(`\u001b[<0;${column + 2};${row + 1}${end}`)
     },

@@ -129,7 +129,7 @@ export function answersInTheTerminal({ terminal, generation, tools }: Setting): 
     await tui.waitForScreen(/Jobs +esc[\s\S]*\? cleaner allow .* · clean up/)
     tui.press("C-a")
     await tui.waitForScreen(/cleaner asks for permission/)
-    tui.click(/Deny, and say/)
+    await tui.click(/Deny, and say/)
     await tui.waitForScreen(/To cleaner/)
     tui.press("Escape")
     await tui.waitForScreen(/cleaner asks for permission/)
