@@ -22,6 +22,12 @@ const text =
  */
 const installed = ["node_modules", "package.json", "package-lock.json", "bun.lock", "bun.lockb"]
 
+/** Whether opencode has put it there, of what git ignores: it also writes the `.gitignore` that says so. */
+export const isInstalled = (ignored: Name): boolean => {
+  const { dir, base } = posix.parse(ignored)
+  return posix.basename(dir) === folder && [...installed, ".gitignore"].includes(base)
+}
+
 /** Links that lead to links are followed so far: some lead in circles. */
 const mostPlaces = 200
 
