@@ -23,23 +23,28 @@ const unclear = [
   /(?:^|[\s;&|()<>])#/,
   /<</,
   /\\\n/,
-  // `${a:-b}`, `$'a'`, `$"a"`, and a substitution in its older form.
-  /\$[{'"]/,
+  // `${a:-b}`, `$[1]`, `$'a'`, `$"a"`, and a substitution in its older form.
+  /\$[[{'"]/,
   /`/,
   // Only some shells have these, and to others they are ends of commands or subshells.
   /&>|>&(?![\d-])|\|&/,
   /\(\(|\[\[/,
   // What takes its commands along as a body or as branches.
   /(?:^|[\s;&|(){}])(?:case|coproc|function|select)\s/,
+  /(?:^|[\s;&|(){}])for\s+\w+\s+(?:do|\{)\s/,
   // What is a blank to some, and what cannot be seen.
   /[^\P{Z} ]|[^\P{C}\n\t]/u,
 ]
 
 /** What comes before a command, or in the place of one. */
-const keywords = /^(?:(?:if|then|elif|else|while|until|do|time|!|\{|\(|\))(?=\s|$)|\(+)\s*/
+const keywords = /^(?:if|then|elif|else|while|until|for\s+\w+\s+do|do|time|!|\{)(?:\s+|$)/
 /** What is no command by itself: how a loop or a case begins, and how they end. */
-const noCommand = /^(?:(?:fi|done|esac|\}|\)+)(?:\s.*)?|(?:for|select|case|function)\s.*|)$/s
-const assignments = /^(?:[A-Za-z_][A-Za-z0-9_]*\+?=(?:[^\s'"\\]|'[^']*'|"(?:[^"\\]|\\.)*"|\\.)*\s*)+$/s
+const noCommand =
+  /^(?:(?:fi|done|esac|\})(?:\s*\d*[<>&].*)?|for\s+\w+(?:\s+in\b.*)?|(?:select|case|function)\s.*|)$/s
+const assignments = /^(?:[A-Za-z_][A-Za-z0-9_]*\+?=(?:[^\s'"\\<>]|'[^']*'|"(?:[^"\\]|\\.)*"|\\.)*\s*)+$/s
+
+/** As in `2>&1`, `&> file` and `>| file`, whose `&` and `|` end no command. */
+const redirectSign = /^(?:[<>]&|&>|>\|)/
 
 const redirects =
   /(?:\s*(?:\d*(?:>>|>\||>&|<&|<>|<|>)|&>>?)\s*(?:[^\s'"\\<>]|'[^']*'|"(?:[^"\\]|\\.)*"|\\.)+)+$/s
@@ -91,7 +96,9 @@ class Reader {
           end()
         }
         from = this.#at
-      } else if (character === ";" || character === "|" || (character === "&" && !this.#isOfRedirect())) {
+      } else if (redirectSign.test(this.#line.slice(this.#at, this.#at + 2))) {
+        this.#at += 2
+      } else if (character === ";" || character === "|" || character === "&") {
         const [operator = character] =
           /^(?:&&|\|\||\|&|\|)/.exec(this.#line.slice(this.#at, this.#at + 2)) ?? []
         end(operator !== ";" && operator !== "&")
@@ -108,12 +115,6 @@ class Reader {
     }
     end()
     if (close !== undefined) this.isOpen = true
-  }
-
-  /** `2>&1` and `&> file` are no ends. */
-  #isOfRedirect(): boolean {
-    const before = this.#line[this.#at - 1]
-    return before === ">" || before === "<" || this.#line[this.#at + 1] === ">"
   }
 
   /** Past what the shell takes for itself, whose commands are read. Whether there was any. */
