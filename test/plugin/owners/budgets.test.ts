@@ -545,7 +545,14 @@ describe("What a store says of who started whom", () => {
     const { troupe, budgets, defects } = product({ budget: { tokens: 1_000 } })
     const record = (id: string, owner: string): JobRecord => ({
       ...{ id, owner, session: `ses_${id}`, batch: `batch of ${id}`, description: id, agent: "general" },
-      ...{ state: "done", run: 1, createdAt: 1, endedAt: 2, usage: used({ input: 300 }), budget: { tokens: 500 } },
+      ...{
+        state: "done",
+        run: 1,
+        createdAt: 1,
+        endedAt: 2,
+        usage: used({ input: 300 }),
+        budget: { tokens: 500 },
+      },
     })
     troupe.adopt(record("a", "ses_b"))
     troupe.adopt(record("b", "ses_a"))
