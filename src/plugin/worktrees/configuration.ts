@@ -13,8 +13,12 @@ const folder = ".opencode"
 const read = [folder, "opencode.json", "opencode.jsonc"]
 
 /** Text for models, and plans of agents, which opencode neither runs nor obeys. */
-const text =
-  /(?:^|\/)\.opencode\/(?:(?:plans?|skills?)\/|\.gitignore$)|(?:^|\/)(?:AGENTS|CLAUDE|CONTEXT)\.md$/
+const texts = /(?:^|\/)\.opencode\/(?:(?:plans?|skills?)\/|\.gitignore$)/
+const instructions = /(?:^|\/)(?:AGENTS|CLAUDE|CONTEXT)\.md$/
+/** Where a file with such a name is an agent or a command, in any case: some file systems know none. */
+const definitions = /(?:^|\/)(?:agents?|commands?|modes?)\//i
+
+const isText = (name: Name) => texts.test(name) || (instructions.test(name) && !definitions.test(name))
 
 /**
  * What opencode 1.18 installs in each `.opencode` as it loads it, for the plugins there, and installs again where it is
@@ -42,12 +46,12 @@ export async function foreignConfiguration(
   const places = await placesOf(git, made, directory, call)
   if (commit !== undefined) {
     const changed = await namesBetween(git, { store: made.commonDir }, origin, commit, call)
-    return changed.filter((name) => places.some((place) => isIn(name, place)) && !text.test(name))
+    return changed.filter((name) => places.some((place) => isIn(name, place)) && !isText(name))
   }
   if (!(await isReal(directory))) return [nameOf(made.root, directory) || "."]
   await removeInstalled(git, made, foldersTo(made.root, directory), call)
   const changed = await changedOnDisk(git, made, places, call)
-  return changed.filter((name) => !text.test(name))
+  return changed.filter((name) => !isText(name))
 }
 
 /** The commit that has the configuration as the user had it: no job has had a part in it. */
