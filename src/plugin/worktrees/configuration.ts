@@ -12,9 +12,12 @@ import { someNames } from "./working-tree.ts"
 const folder = ".opencode"
 const read = [folder, "opencode.json", "opencode.jsonc"]
 
-/** Text for models, and plans of agents, which opencode neither runs nor obeys. */
+/**
+ * Text for models, and plans of agents, which opencode neither runs nor obeys. It is by where a file is, not by its name
+ * alone: `.opencode/agent/AGENTS.md` is an agent, and so is what lies in any folder below `agent`.
+ */
 const text =
-  /(?:^|\/)\.opencode\/(?:(?:plans?|skills?)\/|\.gitignore$)|(?:^|\/)(?:AGENTS|CLAUDE|CONTEXT)\.md$/
+  /^(?:(?!\.opencode\/)[^/]+\/)*\.opencode\/(?:(?:plans?|skills?)\/|(?:\.gitignore|(?:AGENTS|CLAUDE|CONTEXT)\.md)$)/i
 
 /**
  * What opencode 1.18 installs in each `.opencode` as it loads it, for the plugins there, and installs again where it is

@@ -49,6 +49,13 @@ it.each<[string, string, (root: string) => void]>([
   ["added beside it", "opencode.jsonc", (root) => writeAll(root, { "opencode.jsonc": "{}\n" })],
   ["ignored", ".opencode/plugin/ignored", (root) => writeAll(root, { ".opencode/plugin/ignored": "evil\n" })],
   ["changed", "opencode.json", (root) => writeAll(root, { "opencode.json": '{"mcp": {}}\n' })],
+  ...["agent/AGENTS.md", "commands/CLAUDE.md", "agents/.opencode/plans/x.md"].map(
+    (name): [string, string, (root: string) => void] => [
+      `put in ${name}, an agent or a command by its place,`,
+      `.opencode/${name}`,
+      (root) => writeAll(root, { [`.opencode/${name}`]: "evil\n" }),
+    ],
+  ),
   ["deleted", ".opencode/agent/mine.md", (root) => rmSync(join(root, ".opencode/agent/mine.md"))],
   [
     "renamed",
@@ -116,8 +123,10 @@ it("A link in place of the folder in which opencode works is not followed", asyn
 it("Where a link of the user's leads, within the project, is looked at too", async () => {
   const { root, assure } = await withWorktree({ ".opencode": "shared" })
   await assure()
-  writeAll(root, { "shared/plugin/ours.ts": "evil\n" })
-  await expect(assure()).rejects.toThrow('"shared/plugin/ours.ts"')
+  for (const name of ["shared/plugin/ours.ts", "shared/agent/AGENTS.md"]) {
+    writeAll(root, { [name]: "evil\n" })
+    await expect(assure()).rejects.toThrow(JSON.stringify(name))
+  }
 })
 
 it("A link of the user's that leads in a circle, or out of the project, is no reason to refuse", async () => {
