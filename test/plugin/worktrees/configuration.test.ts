@@ -72,6 +72,20 @@ it.each<[string, string, (root: string) => void]>([
     },
   ],
   [
+    "put in place of what leads to the repository",
+    ".git",
+    (root) => writeAll(root, { ".git": "gitdir: evil\n" }),
+  ],
+  ["deleted of what leads to the repository", ".git", (root) => rmSync(join(root, ".git"))],
+  [
+    "linked in place of what leads to the repository",
+    ".git",
+    (root) => {
+      renameSync(join(root, ".git"), join(root, "kept"))
+      symlinkSync("kept", join(root, ".git"))
+    },
+  ],
+  [
     "in another repository",
     ".opencode/tool/",
     (root) => {
@@ -104,11 +118,17 @@ it("What a job has committed is named before any worktree has it", async () => {
 })
 
 it("All that opencode reads on its way up is looked at, where its user works below the top", async () => {
-  for (const name of ["packages/one/opencode.json", "packages/.opencode/tool/x.ts", plugin]) {
+  for (const name of [
+    "packages/one/opencode.json",
+    "packages/.opencode/tool/x.ts",
+    "packages/one/.git",
+    "packages/.git/config",
+    plugin,
+  ]) {
     const { root, assure } = await withWorktree({}, "packages/one")
     await assure()
     writeAll(root, { [name]: "evil\n" })
-    await expect(assure()).rejects.toThrow(JSON.stringify(name))
+    await expect(assure()).rejects.toThrow(JSON.stringify(name.replace(/\.git\/.*/, ".git")))
   }
 })
 
