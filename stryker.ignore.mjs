@@ -324,6 +324,46 @@ const exceptions = [
     reason: "one is under way, which the compiler cannot see",
   },
   {
+    file: "src/plugin/owners/budgets.ts",
+    within: "before?.session !== record.session",
+    reason: "what its jobs use is known already: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "before && isSameFor(before, record)",
+    reason: "what is told again changes nothing: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: `before.usage === record.usage &&
+  before.subagents === record.subagents &&
+  standOf(before) === standOf(record)`,
+    reason: "what is told again changes nothing: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "if (record.batch !== undefined) this.#end",
+    code: "record.batch !== undefined",
+    reason: "without a batch none is kept, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "if (batch === undefined) return undefined",
+    code: "batch === undefined",
+    reason: "without a batch a job has no budget, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "this.#above(owner).length > 0",
+    reason: "where nothing is limited nobody looks at what all have used: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: '"asked" : "unasked"',
+    code: '"unasked"',
+    reason: "what is neither asked nor ended is unasked, whatever it is called",
+  },
+  {
     file: "src/plugin/host/answers.ts",
     within: 'message.role === "user" && message.summarizesUntil',
     code: 'message.role === "user"',
