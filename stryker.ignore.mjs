@@ -268,6 +268,58 @@ const exceptions = [
     reason: "what was checked has an output, which the compiler cannot see",
   },
   {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "context.answer?.error !== undefined",
+    code: "context.answer?.error",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "answer?.answers?.some",
+    code: "answer?.answers",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "context.told[0]?.isSent",
+    reason: "where nothing was told the turn is over already",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "answer?.at ?? 0",
+    code: "answer?.at",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: '"problems" in checked ? checked.problems : []',
+    code: ": []",
+    reason: "what does not fit has problems, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: 'answer && "value" in checked',
+    reason: "what fits has an answer and its value, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: 'answer?.text ?? ""',
+    code: "answer?.text",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: 'text: answer?.text ?? ""',
+    code: '""',
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: '"problems" in output ? output.problems : []',
+    code: ": []",
+    reason: "what does not fit has problems, which the compiler cannot see",
+  },
+  {
     file: "src/plugin/children/handed-over.ts",
     within: '.join("\\n")\n  return fenceFor',
     code: '"\\n"',

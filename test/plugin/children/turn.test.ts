@@ -79,8 +79,8 @@ function turn({ schema }: Pick<TurnInput, "schema"> = {}) {
       calls.ask.at(-1)?.resolve(error ? { text, error } : { text })
       await settled()
     },
-    async answerAt(at: number, text: string) {
-      calls.ask.at(-1)?.resolve({ text, at })
+    async answered(answer: TurnAnswer) {
+      calls.ask.at(-1)?.resolve(answer)
       await settled()
     },
     async fail(thrown: string | Error) {
@@ -132,6 +132,25 @@ describe("A child's turn", () => {
     expect([state(), asked]).toEqual(["answered", ["first"]])
     send({ type: "message.sent", messageID: "second" })
     expect([state(), asked]).toEqual([{ asking: "waiting" }, ["first", "second"]])
+  })
+
+  it("waits for the first of what is being sent, although a later one has been sent", async () => {
+    const { asked, tell, send, answer, state } = turn()
+    tell("second")
+    tell("third")
+    send({ type: "message.sent", messageID: "third" })
+    await answer("one")
+    expect([state(), asked]).toEqual(["answered", ["first"]])
+  })
+
+  it("goes on with the others where opencode refused one of them", async () => {
+    const { asked, tell, send, answer } = turn()
+    tell("second")
+    tell("third")
+    send({ type: "message.refused", messageID: "second" })
+    send({ type: "message.sent", messageID: "third" })
+    await answer("one")
+    expect(asked).toEqual(["first", "third"])
   })
 
   it("never asks for what opencode refused", async () => {
@@ -214,8 +233,8 @@ describe("A turn whose answer has to fit", () => {
   })
 
   it("is corrected once for each prompt, by a message that is later than the answer and than all it was told", async () => {
-    const { asked, tell, send, answerAt, check, state, context } = turn({ schema })
-    await answerAt(500, "true")
+    const { asked, tell, send, answered, check, state, context } = turn({ schema })
+    await answered({ text: "true", at: 500 })
     await check({ problems })
     expect(context()).toMatchObject({
       asked: {
@@ -227,16 +246,35 @@ describe("A turn whose answer has to fit", () => {
     })
     tell("second", 900)
     send({ type: "message.sent", messageID: "second" })
-    await answerAt(600, "still true")
-    await answerAt(800, "true, I say")
+    await answered({ text: "still true", at: 600 })
+    await answered({ text: "true, I say", at: 800 })
     await check({ problems })
     expect(asked).toEqual(["first", repairID("first", 500), "second", repairID("second", 900)])
-    await answerAt(950, "true")
+    await answered({ text: "true", at: 950 })
     await check({ problems })
     expect([state(), context().answer?.error]).toEqual([
       "over",
       { kind: "schema", message: `its answer does not fit: ${problems.join()}` },
     ])
+  })
+
+  it("goes on with what it was told while its answer was checked: the last one has to fit", async () => {
+    const { asked, tell, send, answer, check, state, context } = turn({ schema })
+    await answer("7")
+    tell("second")
+    send({ type: "message.sent", messageID: "second" })
+    await check({ value: 7 })
+    expect([state(), asked]).toEqual([{ asking: "waiting" }, ["first", "second"]])
+    await answer("8")
+    await check({ value: 8 })
+    expect([state(), context().answer]).toEqual(["over", { text: "8", structured: 8 }])
+  })
+
+  it("fails at once where opencode answers with what was corrected before a crash", async () => {
+    const { asked, answered, check, state } = turn({ schema })
+    await answered({ text: "true", answers: ["first", repairID("first", 3)] })
+    await check({ problems })
+    expect([state(), asked]).toEqual(["over", ["first"]])
   })
 
   it("fails where it cannot be checked, and says why", async () => {
