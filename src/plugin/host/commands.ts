@@ -35,6 +35,7 @@ const unclear = [
   /\(\(|\[\[/,
   // What takes its commands along as a body or as branches.
   /(?:^|[\s;&|(){}])(?:case|coproc|function|select)\s/,
+  /(?:^|[\s;&|(){}])for\s+\w+\s+(?:do|\{)\s/,
   // What is a blank to some, and what cannot be seen.
   /[^\P{Z} ]|[^\P{C}\n\t]/u,
 ]

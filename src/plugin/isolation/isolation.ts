@@ -121,29 +121,29 @@ export class Isolation {
 
   /** Commits what a job has left uncommitted in its worktree, and says what it has changed. Harmless when it is done. */
   async seal(job: Job, signal?: AbortSignal): Promise<SealedWorktree> {
-    const { id, owner, worktree } = job
+    const { id, worktree } = job
     if (!worktree) throw new Error("it has no worktree of its own")
     const message = `${job.description}\n\nWork of job ${id}, committed by opencode-troupe.`
     const { directory, branch, base } = worktree
     const { commit, files, insertions, deletions } = await this.#worktrees.seal(directory, message, {
       signal,
     })
+    return this.withOverlaps(job, { directory, branch, base, commit, files, insertions, deletions }, signal)
+  }
+
+  /** What was sealed, with the files that other jobs have changed by now. */
+  async withOverlaps(
+    { id, owner }: Pick<Job, "owner" | "id">,
+    { overlaps: _earlier, ...sealed }: SealedWorktree,
+    signal?: AbortSignal,
+  ): Promise<SealedWorktree> {
     const others = this.#records.of(owner).flatMap((other) => {
       const place = other.id === id ? undefined : other.worktree?.directory
       return place === undefined ? [] : [{ job: other.id, directory: place }]
     })
-    const overlaps =
-      files > 0 && others.length > 0 ? await this.#worktrees.overlaps(directory, others, { signal }) : []
-    return {
-      directory,
-      branch,
-      base,
-      commit,
-      files,
-      insertions,
-      deletions,
-      ...(overlaps.length > 0 && { overlaps }),
-    }
+    if (sealed.files === 0 || others.length === 0) return sealed
+    const overlaps = await this.#worktrees.overlaps(sealed, others, { signal })
+    return { ...sealed, ...(overlaps.length > 0 && { overlaps }) }
   }
 
   /** What a job has changed so far, committed or not. Nothing where its worktree and its branch have been removed. */

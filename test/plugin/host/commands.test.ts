@@ -38,6 +38,11 @@ describe("The commands in a line for the shell", () => {
     ["for  file  in  a b; do c; done", ["c"]],
     ["for a; do b; done", ["b"]],
     ["a) b; c", ["a", "b", "c"]],
+    ["echo \\<& rm -rf x", ["echo \\<", "rm -rf x"]],
+    ["echo \\>&1x", ["echo \\>", "1x"]],
+    ["echo a >| b; >| fi rm -rf x", ["echo a >| b", ">| fi rm -rf x"]],
+    ["echo a <&3 b", ["echo a <&3 b"]],
+    ["A=1>b; echo a", ["A=1>b", "echo a"]],
   ])("are those of %s", (line, commands) => {
     expect(commandsIn(line)).toEqual(commands)
   })
@@ -61,6 +66,7 @@ describe("The commands in a line for the shell", () => {
     ["case $a in b) rm -rf x;; esac", "rm -rf x"],
     ["f() { rm -rf x; }; f", "rm -rf x"],
     ["time rm -rf x", "rm -rf x"],
+    ["f() { for i do rm -rf x; done; }", "rm -rf x"],
     ["A=$(rm -rf x)", "rm -rf x"],
     ["cat <<END\n$(rm -rf x)\nEND\nls", "rm -rf x"],
     ["cat <<END\nsome; words\nEND\nrm -rf x", "rm -rf x"],
@@ -116,6 +122,8 @@ describe("The commands in a line for the shell", () => {
     "[[ 1 && touch x ]]",
     "function echo { touch x; }; echo",
     "case a in a) touch x;; esac",
+    "echo() { for a do touch x; done; }; echo 1",
+    "echo() { for a { touch x; }; }; echo 1",
     "echo a\u200bb",
     "echo a\rb",
   ])("ask for the shell itself where shells may read it otherwise: %j", (line) => {
@@ -128,6 +136,9 @@ describe("The commands in a line for the shell", () => {
     'cd app && [ -f a ] && ! grep -q "$NAME" a || exit 1',
     "tsc --noEmit & wait; (cd b; make -j4)",
     "for f in *.js; do node --check $f; done\n",
+    "CI=1 npm test > log && make CC=gcc > log",
+    "for f; do node --check $f; done",
+    "echo for you in doubt",
     "test $(git status --porcelain | wc -l) -eq 0",
     "echo caseless functional",
   ])("ask for nothing but themselves where all shells agree: %j", (line) => {

@@ -17,6 +17,8 @@ frozenTime()
 type Given = Parameters<typeof testServices>[1]
 
 const task = (id: string, fields: object = {}) => ({ id, prompt: `do ${id}`, ...fields })
+/** A second toast comes once the first was there to be read. Milliseconds. */
+const toastMs = 15_000
 const used = (usage: Partial<Usage>): Usage => ({ ...NO_USAGE, ...usage })
 
 /** The product over an opencode in memory, in which children use what the test says. */
@@ -515,6 +517,51 @@ describe("After a restart", () => {
   })
 })
 
+describe("A budget is kept", () => {
+  const kept = ({ budgets }: ReturnType<typeof product>) =>
+    [...budgets.actors()].map(({ owner, state }) => `${owner} ${state}`)
+
+  it("as long as its owner's session is there", async () => {
+    const stage = product({ budget: { tokens: 1_000 } })
+    await stage.start(["a"], { budget: { tokens: 500 } })
+    expect(kept(stage)).toEqual(["owner keeping", "owner keeping"])
+    stage.troupe.forgetOwner("owner")
+    expect(kept(stage)).toEqual([])
+  })
+
+  it("by the opencode that its jobs run in, until that ends: nothing is cancelled any more", async () => {
+    const stage = product({ budget: { tokens: 1_000 } })
+    await stage.start(["a"], { budget: { tokens: 500 } })
+    stage.budgets.stop()
+    await stage.spends("a", { input: 5_000 })
+    await stage.passes(5_000)
+    expect(stage.states("a")).toEqual(["prompting"])
+    expect(kept(stage)).toEqual([])
+  })
+})
+
+describe("What a store says of who started whom", () => {
+  it("may go round in circles: each budget on the way is held once", () => {
+    const { troupe, budgets, defects } = product({ budget: { tokens: 1_000 } })
+    const record = (id: string, owner: string): JobRecord => ({
+      ...{ id, owner, session: `ses_${id}`, batch: `batch of ${id}`, description: id, agent: "general" },
+      ...{
+        state: "done",
+        run: 1,
+        createdAt: 1,
+        endedAt: 2,
+        usage: used({ input: 300 }),
+        budget: { tokens: 500 },
+      },
+    })
+    troupe.adopt(record("a", "ses_b"))
+    troupe.adopt(record("b", "ses_a"))
+    const names = budgets.of(record("a", "ses_b")).map(({ of, name }) => `${of} ${name}`)
+    expect(names).toEqual(["batch batch of a", "batch batch of b", "owner ses_b"])
+    expect(defects).toEqual([])
+  })
+})
+
 describe("A job that has moved to another model's session", () => {
   it("has used once what it had used in the one before", () => {
     const stage = product({ budget: { tokens: 1_000 } })
@@ -554,6 +601,39 @@ describe("What is said of a budget", () => {
     const limited = testServices({ models }, { budget: { cost: 1 } })
     const { output } = await limited.call("agents_start", { tasks: [task("a")] })
     expect(output.split("\n")).toContain(words)
+  })
+
+  it("to the person: how many jobs are cancelled, at once and later, and of two limits the one that is spent", async () => {
+    const stage = product({ concurrency: 1 })
+    await stage.start(["a", "b", "c"], { budget: { tokens: 1_000, cost: 1 } })
+    await stage.spends("a", { input: 2_500, cost: 0.5 })
+    await stage.passes(2_000 + toastMs)
+    expect(stage.host.toasts.slice(0, 2)).toEqual([
+      { message: "A budget is spent (2,500 of 1,000 tokens): 2 jobs are cancelled.", variant: "warning" },
+      { message: "A budget is spent (2,500 of 1,000 tokens): 1 job is cancelled.", variant: "warning" },
+    ])
+  })
+
+  it("where many jobs are left undone: the first of them by name", async () => {
+    const stage = product({ concurrency: 1 })
+    const ids = Array.from({ length: 22 }, (_, index) => `t${index + 1}`)
+    await stage.start(ids, { budget: { cost: 1.5 } })
+    await stage.spends("t1", { cost: 1.5 })
+    await stage.passes(2_000)
+    await until(() => stage.states(...ids).every((state) => state === "budget"))
+    const { output } = await stage.call("agents_wait", {})
+    const [words = ""] = output.split("\n")
+    expect(words).toMatch(/^The budget of their batch is spent: \$1\.50 of \$1\.50\. Left undone: t1, t2, /)
+    expect(words).toMatch(/, t20 and 2 more \(never begun: t2, .*, t20, t21 and 1 more\)\.$/)
+  })
+
+  it("by agents_status to a job's child: nothing of those that it works for", async () => {
+    const stage = product({ depth: 2 })
+    await stage.start(["top"], { budget: { tokens: 1_000 } })
+    const top = stage.record("top")?.session ?? ""
+    await stage.start(["below"], {}, top)
+    const { output } = await stage.call("agents_status", {}, { owner: top })
+    expect(output).not.toContain("udget")
   })
 
   it("by agents_status: how much of it is spent, for the owner and for each batch that runs", async () => {
