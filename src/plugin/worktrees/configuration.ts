@@ -54,7 +54,7 @@ export async function foreignConfiguration(
   const places = await placesOf(git, made, directory, call)
   if (commit !== undefined) {
     const changed = await namesBetween(git, { store: made.commonDir }, origin, commit, call)
-    return changed.filter((name) => places.some((place) => isIn(name, place)) && !isText(name))
+    return changed.filter((name) => places.some((place) => isIn(name, place)) && !text.test(name))
   }
   if (!(await isReal(directory))) return [nameOf(made.root, directory) || "."]
   const folders = foldersTo(made.root, directory)
