@@ -232,6 +232,16 @@ describe("A delivery", () => {
     expect(one.state).toBe(state)
   })
 
+  it("is over once its owner is gone, whatever has ended meanwhile", async () => {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    const other = await underWay()
+    for (const each of [one, other]) each.job("job.ended", "b")
+    await one.composed({ outcome: "gone" })
+    await other.delivered("gone")
+    expect([one.state, other.state]).toEqual(["quiet", "quiet"])
+  })
+
   it("has another message for what the first could not hold", async () => {
     const one = await underWay(true)
     await one.delivered()
