@@ -25,6 +25,12 @@ const text =
  */
 const installed = ["node_modules", "package.json", "package-lock.json", "bun.lock", "bun.lockb"]
 
+/** Whether opencode has put it there, of what git ignores: it also writes the `.gitignore` that says so. */
+export const isInstalled = (ignored: Name): boolean => {
+  const { dir, base } = posix.parse(ignored)
+  return posix.basename(dir) === folder && [...installed, ".gitignore"].includes(base)
+}
+
 /** Bytes: more than any path has. */
 const longestLead = 8_192
 

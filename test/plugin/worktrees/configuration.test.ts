@@ -47,6 +47,14 @@ it("What opencode reads may be loaded as its user had it, whatever else a job ha
 it.each<[string, string, (root: string) => void]>([
   ["added", plugin, (root) => writeAll(root, { [plugin]: "evil\n" })],
   ["added beside it", "opencode.jsonc", (root) => writeAll(root, { "opencode.jsonc": "{}\n" })],
+  // Each defines an agent or a command of that name.
+  ...[".opencode/agent/AGENTS.md", ".opencode/commands/in/CLAUDE.md", ".opencode/Mode/CONTEXT.md"].map(
+    (name): [string, string, (root: string) => void] => [
+      "added with the name of a text",
+      name,
+      (root) => writeAll(root, { [name]: "---\nmode: primary\n---\n" }),
+    ],
+  ),
   ["ignored", ".opencode/plugin/ignored", (root) => writeAll(root, { ".opencode/plugin/ignored": "evil\n" })],
   ["changed", "opencode.json", (root) => writeAll(root, { "opencode.json": '{"mcp": {}}\n' })],
   ...["agent/AGENTS.md", "commands/CLAUDE.md", "agents/.opencode/plans/x.md"].map(
