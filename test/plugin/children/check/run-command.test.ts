@@ -108,10 +108,15 @@ describe("A command that is run as a check", () => {
   })
 
   it("does not know what lets one into opencode's server", async () => {
-    const env = { ...process.env, OPENCODE_SERVER_PASSWORD: "a", OPENCODE_PASSWORD: "b", OTHER: "c" }
-    expect((await run('echo "[$OPENCODE_SERVER_PASSWORD$OPENCODE_PASSWORD$OTHER]"', { env })).output).toBe(
-      "[c]",
-    )
+    const env = {
+      ...process.env,
+      OPENCODE_SERVER_PASSWORD: "a",
+      OPENCODE_SERVER_USERNAME: "b",
+      OPENCODE_PASSWORD: "c",
+      OTHER: "d",
+    }
+    const secrets = "$OPENCODE_SERVER_PASSWORD$OPENCODE_SERVER_USERNAME$OPENCODE_PASSWORD"
+    expect((await run(`echo "[${secrets}$OTHER]"`, { env })).output).toBe("[d]")
   })
 
   it("takes along what it has left running in the background", async () => {
