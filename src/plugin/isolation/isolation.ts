@@ -17,7 +17,7 @@ export type SealedWorktree = Worktree & { commit: string }
 
 type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
 type NewJob = Pick<JobInput, "owner" | "id"> & Partial<Pick<JobInput, "description">>
-type EndedJob = Job & Pick<JobRecord, "state" | "check" | "error">
+type EndedJob = Job & Pick<JobRecord, "state" | "check" | "error" | "startedAt">
 
 export type IsolationOptions = {
   host: Pick<Host, "session" | "hasLoaded">
@@ -78,12 +78,32 @@ export class Isolation {
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
     if (!other?.worktree)
       throw new Error(`${isolation.from} has no worktree to start from: start it with isolation`)
-    const { commit, directory } = await this.endOf(other, signal)
-    const of = { job: other.id, commit }
-    // opencode may see these files as soon as they are there.
-    const origin = await this.#worktrees.assureConfiguration(directory, of, { signal })
+    const { commit, origin } = await this.#startOf({ ...other, worktree: other.worktree }, signal)
     const started = await this.#worktrees.startFrom(worktree.directory, commit, { signal, origin })
     return { ...worktree, ...started }
+  }
+
+  /** Where a job starts that is to start from another one's end. */
+  async #startOf(
+    other: EndedJob & { worktree: Worktree },
+    signal: AbortSignal,
+  ): Promise<{ commit: string; origin: string }> {
+    try {
+      const { commit, directory } = await this.endOf(other, signal)
+      // opencode may see these files as soon as they are there.
+      const origin = await this.#worktrees.assureConfiguration(
+        directory,
+        { job: other.id, commit },
+        { signal },
+      )
+      return { commit, origin }
+    } catch (error) {
+      const { base, commit } = other.worktree
+      const isWhereItStarted = commit === undefined ? other.startedAt === undefined : commit === base
+      // It may have been tidied for holding nothing. What no job has changed there was the user's, as it was assured to be.
+      if (isWhereItStarted && (await this.fateOf(other)) === "removed") return { commit: base, origin: base }
+      throw error
+    }
   }
 
   /**

@@ -249,7 +249,6 @@ function standOf(record: JobRecord): Stands {
 }
 
 const isSameFor = (before: JobRecord, record: JobRecord) =>
-  before.run === record.run &&
   before.usage === record.usage &&
   before.subagents === record.subagents &&
   standOf(before) === standOf(record)

@@ -41,6 +41,8 @@ export const fileLimitMs = 5 * 60_000
 /** For what looks at worktrees of several jobs: what one of them has in its own is not to hold up the others. */
 export const lookLimitMs = 10_000
 const limitMs = 60_000
+/** How long git, and what it has started, may take to end once it is asked to. Milliseconds. */
+const graceMs = 2_000
 
 /** Bytes that git may write: names of some hundred thousand files. */
 const mostOutput = 128 * 2 ** 20
@@ -120,10 +122,32 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
     let words = ""
     let failure: WorktreeError | undefined
     let isCut = false
+    let force: NodeJS.Timeout | undefined
 
+    const settle = () => {
+      clearTimeout(timer)
+      clearTimeout(force)
+      signal?.removeEventListener("abort", abort)
+    }
+    const finish = (code: number | null) => {
+      settle()
+      if (failure) reject(failure)
+      else resolve({ code: isCut ? 0 : (code ?? -1), stdout: Buffer.concat(stdout), stderr: words })
+    }
+    /** git removes what it has half made when it is asked to end; a filter of the repository may not even hear that. */
+    const stop = () => {
+      kill(child.pid, "SIGTERM")
+      force ??= setTimeout(() => {
+        kill(child.pid, "SIGKILL")
+        // What has left its group keeps them open.
+        child.stdout.destroy()
+        child.stderr.destroy()
+        finish(null)
+      }, graceMs).unref()
+    }
     const end = (error: WorktreeError) => {
       failure ??= error
-      kill(child.pid)
+      stop()
     }
     /** The last piece that is wanted, or one after it. */
     const cut = (piece: Buffer) => {
@@ -131,7 +155,7 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
       if (rest <= 0) return
       stdout.push(piece.subarray(0, rest))
       isCut = true
-      kill(child.pid)
+      stop()
     }
     const abort = () => end(interrupted())
     const timer = setTimeout(() => end(tooSlow(call.limitMs ?? limitMs)), call.limitMs ?? limitMs)
@@ -151,27 +175,18 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
     child.stdin.on("error", () => {})
     child.stdin.end(input ?? "")
 
-    const settle = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener("abort", abort)
-    }
     child.on("error", (error) => {
       settle()
       reject(codeOf(error) === "ENOENT" ? noGit() : gitFailure(args.at(-1) ?? "", -1, error.message))
     })
-    child.on("close", (code) => {
-      settle()
-      if (failure) reject(failure)
-      else resolve({ code: isCut ? 0 : (code ?? -1), stdout: Buffer.concat(stdout), stderr: words })
-    })
+    child.on("close", finish)
   })
 }
 
-/** git removes what it has half made when it is asked to end. */
-function kill(pid: number | undefined): void {
+function kill(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return
   try {
-    process.kill(process.platform === "win32" ? pid : -pid, "SIGTERM")
+    process.kill(process.platform === "win32" ? pid : -pid, signal)
   } catch {
     // It has ended by itself.
   }

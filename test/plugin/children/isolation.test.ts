@@ -23,7 +23,7 @@ describe("A job in a worktree of its own", () => {
   })
 
   it("says in its result which of its files another job has changed while it was checked, whatever the check writes", async () => {
-    const { start, finish, recordOf, repo, directoryOf } = isolatedServices()
+    const { start, finish, recordOf, repo } = isolatedServices()
     const gate = join(repo.folder, "gate")
     const command = `date > b.txt; until [ -e '${gate}' ]; do sleep 0.02; done`
     await start({ id: "one", prompt: "do one", isolation: "worktree", check: { command } })

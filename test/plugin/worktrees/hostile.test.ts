@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { processesWith } from "../../support/processes.ts"
 import { filesIn, type TestRepository, testRepository, writeAll } from "./support/repository.ts"
 
 const owner = "ses_0123456789abcdef"
@@ -149,6 +150,25 @@ describe.each([".gitignore", ".gitattributes"])("A %s on which git waits for eve
     rmSync(join(directory, name))
     await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
     expect(existsSync(directory)).toBe(false)
+  })
+})
+
+describe("A filter that git waits for", () => {
+  it.each([
+    ["does not end when it is asked to", "trap '' TERM; sleep 600"],
+    ["has left git's process group", "setsid sleep 600 & wait"],
+  ])("holds up a job no longer than git may take, even where it %s", async (_, program) => {
+    const repo = testRepository()
+    repo.commit({ "f.txt": "1\n" })
+    const { directory } = await make(repo)
+    repo.git("config", "filter.stubborn.clean", program)
+    writeAll(directory, { ".gitattributes": "*.txt filter=stubborn\n", "f.txt": "2\n" })
+    onTestFinished(() => {
+      for (const pid of processesWith(repo.env.HOME ?? "")) process.kill(Number(pid), "SIGKILL")
+    })
+    await expect(repo.worktrees.seal(directory, "the end", { limitMs: 2_000 })).rejects.toMatchObject({
+      kind: "timeout",
+    })
   })
 })
 

@@ -56,6 +56,7 @@ export async function runCommand(command: string, options: RunOptions): Promise<
   const guard = startGuard()
   try {
     await guard.answerFor(group)
+    signal.throwIfAborted()
     leader.stdin.end("go\n")
     const exitCode = await firstOf(exited, limitMs, signal)
     await endGroup(group)

@@ -198,4 +198,12 @@ describe("A command that is run as a check", () => {
     await expect(run("touch begun", { signal: AbortSignal.abort() })).rejects.toThrow()
     expect(existsSync(join(folder.path, "begun"))).toBe(false)
   })
+
+  it("is not begun either where everybody has left before somebody answers for it", async () => {
+    const cancel = new AbortController()
+    const running = run("touch too-late; sleep 600", { signal: cancel.signal })
+    cancel.abort()
+    await expect(running).rejects.toThrow()
+    expect(existsSync(join(folder.path, "too-late"))).toBe(false)
+  })
 })
