@@ -93,10 +93,15 @@ function valueAt(value: unknown, path: Path): unknown {
   }, value)
 }
 
+const oneOf = (words: string[]): string => {
+  const [last = "", ...others] = words.toReversed()
+  return others.length > 0 ? `${others.toReversed().join(", ")} or ${last}` : last
+}
+
 function requirementOf(schema: JsonSchema): string {
   if (typeof schema.requirement === "string") return schema.requirement
   if (schema.const !== undefined) return JSON.stringify(schema.const)
-  if (schema.enum) return schema.enum.map((each) => JSON.stringify(each)).join(" or ")
+  if (schema.enum) return oneOf(schema.enum.map((each) => JSON.stringify(each)))
   switch (schema.type) {
     case "integer":
       return `a whole number${rangeOf(schema)}`

@@ -86,7 +86,7 @@ describeBoth("The main agent", ({ generation, open, titled, tools }) => {
         // On 1.18 the log and a toast say so.
         ...(generation === 1
           ? []
-          : [expect.stringMatching(/^opencode-troupe .* Inspector: node .+ inspect$/)]),
+          : [expect.stringMatching(/^opencode-troupe [\d.]+\. Inspector: node .+ inspect$/)]),
       ])
       expect(jobsOf(seen).map(({ state, phase }) => ({ state, phase }))).toEqual(
         Array(3).fill({ state: "prompting", phase: "working" }),

@@ -176,7 +176,7 @@ describeBoth("As few steps of the main agent as there can be", ({ open, titled }
         wait: true,
       })
       const [said, refused, result] = started.output.split("\n")
-      expect(said).toBe('As "plan" may not start "general", explore has: any.')
+      expect(said).toBe('As "plan" may not start "general", these run as explore: any.')
       expect(refused).toMatch(/^Refused: named: "plan" may not start "general"; it may start: [^"]*explore/)
       expect(result).toMatch(/^<job id="any" state="done"/)
       expect(jobsOf(started)).toMatchObject([{ id: "any", agent: "explore" }])

@@ -55,7 +55,7 @@ describe("Options", () => {
     ],
     [
       { notify: "always" },
-      'option "notify" is "always": it must be "batch" or "each" or "never"; using the default, "batch"',
+      'option "notify" is "always": it must be "batch", "each" or "never"; using the default, "batch"',
     ],
     [{ recover: null }, 'option "recover" is null: it must be "fail" or "resume"; using the default, "fail"'],
     [

@@ -30,7 +30,7 @@ export async function status(services: Services, given: unknown, call: ToolCall)
   const elsewhere = elsewhereWords(services, owner)
   const isNone = known.length === 0 && unknown.length === 0 && elsewhere.length === 0
   const lines = [
-    ...(isNone ? [aboutPlugin(services, "no jobs.")] : []),
+    ...(isNone ? [aboutPlugin(services, ": no jobs")] : []),
     ...(shown.length < known.length
       ? [`(${known.length - shown.length} older ones not shown: pass their ids to see them)`]
       : []),
@@ -58,7 +58,7 @@ function titleOf(known: JobRecord[], unknown: string[]): string {
 }
 
 /** Shows a person who asks for it that the plugin is there, and how to see more. */
-function aboutPlugin({ options, inspectCommand }: Services, ...said: string[]): string {
-  const inspector = options.inspector.enabled ? [`Inspector: ${inspectCommand()}`] : []
-  return [`opencode-troupe ${version}:`, ...said, ...inspector].join(" ")
+function aboutPlugin({ options, inspectCommand }: Services, said = ""): string {
+  const inspector = options.inspector.enabled ? ` Inspector: ${inspectCommand()}` : ""
+  return `opencode-troupe ${version}${said}.${inspector}`
 }

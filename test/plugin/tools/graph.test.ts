@@ -604,7 +604,11 @@ describe("A task for each of some items", () => {
   })
 
   it.each([
-    ["whose prompt has no item", { id: "a", prompt: "read", each: ["x"] }, "tasks[0].prompt has no {{item}}"],
+    [
+      "whose prompt has no item",
+      { id: "a", prompt: "read", each: ["x"] },
+      "tasks[0].prompt has no {{item}}: all jobs of its list would be asked the same",
+    ],
     [
       "whose check is made of items, which a model may have written",
       { ...each("a", ["x"]), check: { command: "test -e {{item}}" } },

@@ -256,14 +256,14 @@ describe("A task that names no agent", () => {
     const { lines, agents, asked } = await started(ofAgent, { ofSession })
     expect(lines).toEqual([
       expect.stringMatching(/^Started: a, b\./),
-      'As "plan" may not start "general", explore has: a, b.',
+      'As "plan" may not start "general", these run as explore: a, b.',
     ])
     expect([agents, asked]).toEqual([["explore", "explore"], ["explore"]])
   })
 
   it("gets explore where there is no general, and is told so", async () => {
     const { lines, agents } = await started([], { agents: all.slice(1) })
-    expect(lines[1]).toBe('As there is no "general", explore has: a, b.')
+    expect(lines[1]).toBe('As there is no "general", these run as explore: a, b.')
     expect(agents).toEqual(["explore", "explore"])
   })
 
@@ -280,7 +280,7 @@ describe("A task that names no agent", () => {
     const { lines } = await started([rule("general", "deny")], { named })
     expect(lines).toEqual([
       expect.stringMatching(/^Started: a, b, c\./),
-      'As "plan" may not start "general", explore has: a, b.',
+      'As "plan" may not start "general", these run as explore: a, b.',
       'Refused: d: "plan" may not start "general"; it may start: explore, review',
     ])
   })

@@ -35,7 +35,9 @@ const reasons = (refused: readonly Refused[]) =>
 function reassigned(outcomes: readonly Outcome[]): string[] {
   const moved = outcomes.flatMap((outcome) => ("id" in outcome && outcome.why !== undefined ? outcome : []))
   const [first] = moved
-  return first ? [`As ${first.why}, ${first.agent} has: ${moved.map(({ id }) => id).join(", ")}.`] : []
+  return first
+    ? [`As ${first.why}, these run as ${first.agent}: ${moved.map(({ id }) => id).join(", ")}.`]
+    : []
 }
 
 function report(services: Services, outcomes: readonly Outcome[], notes: readonly string[]): ToolAnswer {

@@ -52,7 +52,7 @@ function read(
 function problemWithEach({ id = "", prompt, each, check }: Task, place: string): string | undefined {
   if (each === undefined) return undefined
   if (!prompt.includes(placeholder))
-    return `${place}.prompt has no ${placeholder}: with each, every job needs its own`
+    return `${place}.prompt has no ${placeholder}: all jobs of its list would be asked the same`
   // A model may have written the item: the shell would run what stands in it.
   if (check?.command.includes(placeholder))
     return (
