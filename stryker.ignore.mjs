@@ -268,6 +268,58 @@ const exceptions = [
     reason: "what was checked has an output, which the compiler cannot see",
   },
   {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "context.answer?.error !== undefined",
+    code: "context.answer?.error",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "answer?.answers?.some",
+    code: "answer?.answers",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "context.told[0]?.isSent",
+    reason: "where nothing was told the turn is over already",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: "answer?.at ?? 0",
+    code: "answer?.at",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: '"problems" in checked ? checked.problems : []',
+    code: ": []",
+    reason: "what does not fit has problems, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: 'answer && "value" in checked',
+    reason: "what fits has an answer and its value, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: 'answer?.text ?? ""',
+    code: "answer?.text",
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: 'text: answer?.text ?? ""',
+    code: '""',
+    reason: "where a turn is over it has an answer, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/children/turn-machine.ts",
+    within: '"problems" in output ? output.problems : []',
+    code: ": []",
+    reason: "what does not fit has problems, which the compiler cannot see",
+  },
+  {
     file: "src/plugin/children/handed-over.ts",
     within: '.join("\\n")\n  return fenceFor',
     code: '"\\n"',
@@ -322,6 +374,46 @@ const exceptions = [
     file: "src/plugin/owners/delivery-machine.ts",
     within: '"no message was composed"',
     reason: "one is under way, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "before?.session !== record.session",
+    reason: "what its jobs use is known already: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "before && isSameFor(before, record)",
+    reason: "what is told again changes nothing: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: `before.usage === record.usage &&
+  before.subagents === record.subagents &&
+  standOf(before) === standOf(record)`,
+    reason: "what is told again changes nothing: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "if (record.batch !== undefined) this.#end",
+    code: "record.batch !== undefined",
+    reason: "without a batch none is kept, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "if (batch === undefined) return undefined",
+    code: "batch === undefined",
+    reason: "without a batch a job has no budget, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: "this.#above(owner).length > 0",
+    reason: "where nothing is limited nobody looks at what all have used: it is only quicker",
+  },
+  {
+    file: "src/plugin/owners/budgets.ts",
+    within: '"asked" : "unasked"',
+    code: '"unasked"',
+    reason: "what is neither asked nor ended is unasked, whatever it is called",
   },
   {
     file: "src/plugin/host/answers.ts",

@@ -60,8 +60,11 @@ export type CheckInput = ChildInput & {
   answer: { id: string; at: number }
 }
 
-/** `endedAt`: later than the answer, and stored with the result, epoch milliseconds. */
-export type CheckOutput = CheckResult & { endedAt: number }
+/**
+ * `endedAt`: later than the answer, and stored with the result, epoch milliseconds. `worktree`: the job's, with what
+ * other jobs have done meanwhile.
+ */
+export type CheckOutput = CheckResult & { endedAt: number; worktree?: Worktree | undefined }
 
 /** `error`: why its model cannot be had. */
 export type LeaveInput = ChildInput & { error: JobError }

@@ -211,7 +211,8 @@ export const jobMachine = setup({
       tools: [],
       ...waitOver(context, answer.at),
     })),
-    keepCheck: assign(({ context }, { exitCode, output, endedAt }: CheckOutput) => ({
+    keepCheck: assign(({ context }, { exitCode, output, endedAt, worktree }: CheckOutput) => ({
+      ...withWorktree(context, { worktree }),
       check: {
         round: (context.check?.round ?? 0) + 1,
         ...(exitCode !== undefined && { exitCode }),

@@ -404,7 +404,7 @@ This would be lost:
     out/
 
 Discarded.
-For some weeks, this restores its commits:
+This restores its commits as long as git keeps them, by default two weeks from when they were made:
   git -C ${repo.path} branch ${branch} ${commit}
 `)
     expect(existsSync(directory)).toBe(false)

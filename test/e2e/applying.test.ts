@@ -98,6 +98,16 @@ describeBoth("agents_apply", ({ start, generation, tools }) => {
     })
   })
 
+  test("discards a job's worktree with all that was installed in it, once it has said so", async () => {
+    const owner = await oc.session()
+    writeFileSync(file(".gitignore"), "node_modules\n")
+    await work(owner, "install", "mkdir -p node_modules/left-pad && echo 1 > node_modules/left-pad/index.js")
+    const discard = () => oc.callTool(owner, "agents_apply", { ids: ["install"], discard: true })
+    expect((await discard()).output).toContain("node_modules/")
+    expect((await discard()).output).toContain("Discarded install.")
+    expect(git("branch", "--list", "troupe/*/install")).toBe("")
+  })
+
   describe("brings nothing, of any job, and says why,", () => {
     test("where two jobs are in conflict", async () => {
       const owner = await oc.session()

@@ -168,7 +168,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "a command hidden in another is not asked for",
       file: "src/plugin/host/commands.ts",
-      edits: [{ from: `      this.read(")")`, to: `      this.#at++` }],
+      edits: [{ from: `token.endsWith("(")`, to: `token === "<("` }],
       suites: ["test/plugin/host/commands.test.ts"],
     },
   ],

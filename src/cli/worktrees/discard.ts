@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises"
 import { resolve, sep } from "node:path"
 import { type Holdings, isClean } from "../../plugin/worktrees/holdings.ts"
 import { isUnderWay, type Listed } from "../../plugin/worktrees/list.ts"
+import { whileKept } from "../../plugin/worktrees/way-back.ts"
 import type { Worktrees } from "../../plugin/worktrees/worktrees.ts"
 import { counted } from "../../util/counted.ts"
 import { quoted } from "../../util/own-command.ts"
@@ -169,5 +170,5 @@ function namesOf(names: readonly string[], title: string): string[] {
 function wayBack({ project, branch }: Listed, { commits, commit }: Holdings): string {
   if (commits === 0 || commit === undefined) return ""
   const command = `git -C ${quoted(project)} branch ${quoted(branch)} ${commit}`
-  return `For some weeks, this restores its commits:\n  ${visibleLine(command)}\n`
+  return `This restores its commits ${whileKept}:\n  ${visibleLine(command)}\n`
 }

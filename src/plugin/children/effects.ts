@@ -43,7 +43,7 @@ export type EffectsOptions = {
   /** See `createChecks`. */
   runCheck: Effects["runCheck"]
   records: Pick<Records, "get" | "of">
-  isolation: Pick<Isolation, "make" | "giveUp" | "enter" | "seal">
+  isolation: Pick<Isolation, "make" | "giveUp" | "enter" | "seal" | "withOverlaps">
   /** What one does that stands for the items that another job finds, in place of a prompt. */
   runItems: Effects["promptChild"]
   /** Shows the person what they should know. */
@@ -88,7 +88,15 @@ export function childEffects(options: EffectsOptions): ChildEffects {
       return committed(child, await ask(child, signal), signal)
     },
 
-    runCheck,
+    async runCheck(input, signal) {
+      const result = await runCheck(input, signal)
+      const { job } = input
+      const { commit } = job.worktree ?? {}
+      if (!job.worktree || commit === undefined) return result
+      // Whoever else has changed its files while it was checked. Where that cannot be told, the check counts all the same.
+      const told = isolation.withOverlaps(job, { ...job.worktree, commit }, signal)
+      return { ...result, worktree: await told.catch(() => job.worktree) }
+    },
 
     lookForAnswer: ({ session }) => turns.look(session),
 

@@ -17,7 +17,7 @@ export type SealedWorktree = Worktree & { commit: string }
 
 type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
 type NewJob = Pick<JobInput, "owner" | "id"> & Partial<Pick<JobInput, "description">>
-type EndedJob = Job & Pick<JobRecord, "state" | "check" | "error">
+type EndedJob = Job & Pick<JobRecord, "state" | "check" | "error" | "startedAt">
 
 export type IsolationOptions = {
   host: Pick<Host, "session" | "hasLoaded">
@@ -78,12 +78,32 @@ export class Isolation {
     const other = this.#records.of(owner).find(({ id }) => id === isolation.from)
     if (!other?.worktree)
       throw new Error(`${isolation.from} has no worktree to start from: start it with isolation`)
-    const { commit, directory } = await this.endOf(other, signal)
-    const of = { job: other.id, commit }
-    // opencode may see these files as soon as they are there.
-    const origin = await this.#worktrees.assureConfiguration(directory, of, { signal })
+    const { commit, origin } = await this.#startOf({ ...other, worktree: other.worktree }, signal)
     const started = await this.#worktrees.startFrom(worktree.directory, commit, { signal, origin })
     return { ...worktree, ...started }
+  }
+
+  /** Where a job starts that is to start from another one's end. */
+  async #startOf(
+    other: EndedJob & { worktree: Worktree },
+    signal: AbortSignal,
+  ): Promise<{ commit: string; origin: string }> {
+    try {
+      const { commit, directory } = await this.endOf(other, signal)
+      // opencode may see these files as soon as they are there.
+      const origin = await this.#worktrees.assureConfiguration(
+        directory,
+        { job: other.id, commit },
+        { signal },
+      )
+      return { commit, origin }
+    } catch (error) {
+      const { base, commit } = other.worktree
+      const isWhereItStarted = commit === undefined ? other.startedAt === undefined : commit === base
+      // It may have been tidied for holding nothing. What no job has changed there was the user's, as it was assured to be.
+      if (isWhereItStarted && (await this.fateOf(other)) === "removed") return { commit: base, origin: base }
+      throw error
+    }
   }
 
   /**
@@ -121,29 +141,29 @@ export class Isolation {
 
   /** Commits what a job has left uncommitted in its worktree, and says what it has changed. Harmless when it is done. */
   async seal(job: Job, signal?: AbortSignal): Promise<SealedWorktree> {
-    const { id, owner, worktree } = job
+    const { id, worktree } = job
     if (!worktree) throw new Error("it has no worktree of its own")
     const message = `${job.description}\n\nWork of job ${id}, committed by opencode-troupe.`
     const { directory, branch, base } = worktree
     const { commit, files, insertions, deletions } = await this.#worktrees.seal(directory, message, {
       signal,
     })
+    return this.withOverlaps(job, { directory, branch, base, commit, files, insertions, deletions }, signal)
+  }
+
+  /** What was sealed, with the files that other jobs have changed by now. */
+  async withOverlaps(
+    { id, owner }: Pick<Job, "owner" | "id">,
+    { overlaps: _earlier, ...sealed }: SealedWorktree,
+    signal?: AbortSignal,
+  ): Promise<SealedWorktree> {
     const others = this.#records.of(owner).flatMap((other) => {
       const place = other.id === id ? undefined : other.worktree?.directory
       return place === undefined ? [] : [{ job: other.id, directory: place }]
     })
-    const overlaps =
-      files > 0 && others.length > 0 ? await this.#worktrees.overlaps(directory, others, { signal }) : []
-    return {
-      directory,
-      branch,
-      base,
-      commit,
-      files,
-      insertions,
-      deletions,
-      ...(overlaps.length > 0 && { overlaps }),
-    }
+    if (sealed.files === 0 || others.length === 0) return sealed
+    const overlaps = await this.#worktrees.overlaps(sealed, others, { signal })
+    return { ...sealed, ...(overlaps.length > 0 && { overlaps }) }
   }
 
   /** What a job has changed so far, committed or not. Nothing where its worktree and its branch have been removed. */

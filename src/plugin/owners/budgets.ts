@@ -26,9 +26,6 @@ export type BudgetsOptions = {
   reportError: (error: unknown) => void
 }
 
-/** Deeper than jobs ever are: what a store says of who started whom may go round in circles. */
-const mostLevels = 20
-
 /** Holds batches and owners to what they may spend, with all that their jobs start: one actor for each budget. */
 export class Budgets {
   readonly #options: BudgetsOptions
@@ -41,7 +38,7 @@ export class Budgets {
     this.#subscriptions = [
       records.subscribe((record, before) => {
         // After a restart, what a job's child had started may be found before the job itself.
-        if (record.session !== "" && before?.session !== record.session) this.#joined(record.session)
+        if (before?.session !== record.session) this.#joined(record.session)
         // Most changes of a record are activity.
         if (before && isSameFor(before, record)) return
         this.#tell(this.#of(record), seen(record, standOf(record)))
@@ -158,26 +155,31 @@ export class Budgets {
 
   /** The session turns out to be a job's: what its own jobs use counts where that job counts. */
   #joined(session: string): void {
-    this.#end(keyOfOwner(session))
-    for (const job of this.#options.troupe.records.of(session)) {
-      this.#tell(this.#of(job), seen(job, standOf(job)))
-      if (job.session !== "") this.#joined(job.session)
+    // It grows meanwhile, by the sessions of theirs.
+    const joined = new Set([session])
+    for (const owner of joined) {
+      this.#end(keyOfOwner(owner))
+      for (const job of this.#options.troupe.records.of(owner)) {
+        this.#tell(this.#of(job), seen(job, standOf(job)))
+        joined.add(job.session)
+      }
     }
   }
 
   /** The budgets that a job counts towards, the narrowest first. */
   #of(record: JobRecord): Held[] {
     const own = this.#batchOf(record)
-    return [...(own ? [own] : []), ...this.#above(record.owner)]
+    return [...new Set([...(own ? [own] : []), ...this.#above(record.owner)])]
   }
 
   #above(owner: string): Held[] {
     const { records } = this.#options.troupe
     const held: Held[] = []
     let root = owner
-    for (let level = 0; level < mostLevels; level++) {
-      const job = records.bySession(root)
-      if (!job) break
+    // What a store says of who started whom may go round in circles.
+    const passed = new Set<JobRecord>()
+    for (let job = records.bySession(root); job && !passed.has(job); job = records.bySession(root)) {
+      passed.add(job)
       const batch = this.#batchOf(job)
       if (batch) held.push(batch)
       root = job.owner
@@ -247,7 +249,6 @@ function standOf(record: JobRecord): Stands {
 }
 
 const isSameFor = (before: JobRecord, record: JobRecord) =>
-  before.run === record.run &&
   before.usage === record.usage &&
   before.subagents === record.subagents &&
   standOf(before) === standOf(record)

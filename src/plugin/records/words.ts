@@ -3,6 +3,7 @@ import { clockTime, duration, timeOf } from "../../machines/durations.ts"
 import { providerOf } from "../../machines/limits.ts"
 import { hasEnded, type JobError, type JobPhase, type JobRecord } from "../../machines/record.ts"
 import { beginning, oneLine, plainText } from "../../util/plain.ts"
+import { wayBack } from "../worktrees/way-back.ts"
 import type { JobWithText, TextOf } from "./texts.ts"
 
 /** Characters of an ended job's text in a status. */
@@ -50,7 +51,7 @@ export function statusLine(
 const truncated = "its answer was cut off at the model's output limit"
 
 /** A job's outcome with its full text, fenced off from what is ours: it is foreign text. */
-export function resultBlock({ record, text }: JobWithText, now: number): string {
+export function resultBlock({ record, text }: JobWithText, now: number, fate: Fate = "there"): string {
   const reason = record.error
     ? ` reason=${JSON.stringify(fenced(excerpt(reasonOf(record.error), longestReason)))}`
     : ""
@@ -58,8 +59,8 @@ export function resultBlock({ record, text }: JobWithText, now: number): string 
     record.wentOn ? "it ran again once what it needs was done" : "",
     record.isTruncated ? `${truncated}; agents_send can ask for the rest` : "",
     modelWords(record),
-    worktreeWords(record),
-    worktreeAdvice(record),
+    worktreeWords(record, fate),
+    worktreeAdvice(record, fate),
     checkWords(record),
   ].filter((each) => each !== "")
   const note = notes.length > 0 ? ` note=${JSON.stringify(fenced(notes.join("; ")))}` : ""
@@ -90,11 +91,12 @@ export function shortcomingOf({ state, error }: JobRecord): string | undefined {
 }
 
 /** How its owner comes by what it did in its worktree; empty where that is nothing. */
-function worktreeAdvice(record: JobRecord): string {
+function worktreeAdvice(record: JobRecord, fate: Fate): string {
   const { worktree } = record
-  if (!worktree || worktree.files === 0 || hasNeverBegun(record)) return ""
-  const { commit, directory } = worktree
+  if (!worktree || worktree.files === 0 || fate === "applied" || hasNeverBegun(record)) return ""
+  const { branch, commit, directory } = worktree
   const isCommitted = commit !== undefined
+  if (fate === "removed") return isCommitted ? wayBack(branch, commit) : ""
   const where = isCommitted ? "" : `what it changed is in ${directory} and not committed; `
   const shortcoming = shortcomingOf(record)
   if (shortcoming === undefined)

@@ -3,6 +3,7 @@ import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { shortcomingOf } from "../records/words.ts"
 import { wordsOf } from "../util/error-words.ts"
 import type { Refusal } from "../worktrees/apply/apply.ts"
+import { wayBack } from "../worktrees/way-back.ts"
 import { ApplyArguments, readArguments } from "./arguments.ts"
 import { discarder } from "./discard.ts"
 import { counted, type Isolated, mostFiles } from "./isolated.ts"
@@ -60,13 +61,13 @@ async function discardedBefore({ isolation }: Services, records: readonly JobRec
   const gone = records.filter((_, index) => fates[index] === "removed")
   return gone.map(({ id, worktree }) => ({
     id,
-    reason: `it was discarded already${worktree ? wayBack(worktree) : ""}`,
+    reason: `it was discarded already${worktree ? backFrom(worktree) : ""}`,
   }))
 }
 
-function wayBack({ branch, commit, files }: Worktree): string {
+function backFrom({ branch, commit, files }: Worktree): string {
   if (files === 0) return ", and had changed nothing"
-  return commit === undefined ? "" : `: git branch ${branch} ${commit} brings its branch back`
+  return commit === undefined ? "" : `: ${wayBack(branch, commit)}`
 }
 
 function refusal(records: JobRecord[], refused: readonly Refused[], isDiscard: boolean): ToolAnswer {
@@ -91,10 +92,13 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
   const metadata = { jobs: withoutText(records), files: files.slice(0, 200) }
   const idle = isolated.filter(({ worktree }) => worktree.files === 0)
   const changing = isolated.filter((each) => !idle.includes(each))
-  const unchanged = idle.length > 0 ? [`${idsOf(idle)} changed nothing.`] : []
+  const besides = [
+    ...(idle.length > 0 ? [`${idsOf(idle)} changed nothing.`] : []),
+    ...(await leftOut(services, isolated)),
+  ]
   if (files.length === 0) {
     const there = changing.length > 0 ? [`your files have all that ${idsOf(changing)} changed.`] : []
-    const [first = "none of these jobs has a worktree.", ...others] = [...there, ...unchanged]
+    const [first = "none of these jobs has a worktree.", ...others] = [...there, ...besides]
     return {
       title: "nothing to apply",
       output: [`Nothing to apply: ${first}`, ...others].join("\n"),
@@ -110,11 +114,24 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
   await prepared.write({ signal })
   const lines = [
     `Applied ${idsOf(changing)}: ${counted(changes.length)}, not committed: ${listed(changes, mostFiles)}.`,
-    ...unchanged,
+    ...besides,
     ...notDone(changing),
     "When you are satisfied, agents_apply with discard: true removes their worktrees.",
   ]
   return { title: `${counted(changes.length)} applied`, output: lines.join("\n"), metadata }
+}
+
+/** Repositories that children have made: what they hold is in no commit. */
+async function leftOut({ isolation }: Services, isolated: readonly Isolated[]): Promise<string[]> {
+  const found: string[] = []
+  for (const { record, worktree } of isolated) {
+    // What cannot be looked at now keeps nothing else from being applied.
+    const removal = await isolation.prepareDiscard(record, worktree).catch(() => undefined)
+    found.push(...(removal?.loss.repositories ?? []).map((name) => `${name} of ${record.id}`))
+  }
+  return found.length > 0
+    ? [`Left in their worktrees, as they are repositories of their own: ${listed(found, mostFiles)}.`]
+    : []
 }
 
 function obstacleIn(isolated: readonly Isolated[], refusal: Refusal): string {

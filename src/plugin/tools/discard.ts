@@ -2,6 +2,7 @@ import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { worktreesCommand } from "../worktrees/command.ts"
 import type { Discard } from "../worktrees/discard.ts"
 import type { Holdings } from "../worktrees/holdings.ts"
+import { wayBack } from "../worktrees/way-back.ts"
 import { counted, type Isolated, mostFiles } from "./isolated.ts"
 import { refusalOf } from "./permission.ts"
 import { listed, type Services, withoutText } from "./services.ts"
@@ -52,7 +53,7 @@ export function discarder() {
     const lines: string[] = []
     for (const { record, removal } of removals) {
       await removal.remove({ signal })
-      lines.push(`Discarded ${record.id}.${wayBack(removal)}`)
+      lines.push(`Discarded ${record.id}${backFrom(removal)}.`)
     }
     return { title: `${removals.length} discarded`, output: lines.join("\n"), metadata: { jobs } }
   }
@@ -81,11 +82,9 @@ async function refusalToLose(losing: readonly Discard[], call: ToolCall): Promis
 const byHand = (losing: readonly Discard[]) =>
   `A person can do it: ${losing.map(({ branch }) => `${worktreesCommand} --discard ${branch}`).join("; ")}`
 
-function wayBack({ branch, loss: { commit, commits, files } }: Discard): string {
+function backFrom({ branch, loss: { commit, commits, files } }: Discard): string {
   const isEmpty = commits === 0 && files === 0
-  return isEmpty || commit === undefined
-    ? ""
-    : ` For some weeks this brings it back: git branch ${branch} ${commit}`
+  return isEmpty || commit === undefined ? "" : `: ${wayBack(branch, commit)}`
 }
 
 function lossOf({ commits, files, uncommitted, repositories, ignored }: Holdings): string[] {

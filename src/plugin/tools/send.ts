@@ -4,6 +4,7 @@ import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { readArguments, SendArguments } from "./arguments.ts"
 import { refusalOf } from "./permission.ts"
 import {
+  current,
   elsewhereWords,
   find,
   foundAnew,
@@ -15,6 +16,7 @@ import {
   unknownWords,
   withoutText,
 } from "./services.ts"
+import { askForCheck } from "./start/checks.ts"
 
 /** Tells a running job something more, or gives an ended one a follow-up: a new run in the same child session. */
 export async function send(services: Services, given: unknown, call: ToolCall): Promise<ToolAnswer> {
@@ -39,14 +41,15 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
   // What has nowhere to go needs nobody's permission.
   await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)
+  if (hasEnded(record)) await askToCheck(current(services.troupe, [record]), call)
   const words = await services.messenger.send(record, message, call)
   const waiting = hasEnded(record) ? failedBy(services.troupe.records.of(owner), id) : []
   const others = waiting.length > 0 ? [`Once it is done, these go on: ${listed(waiting, 20)}`] : []
-  const current = services.troupe.records.get(owner, id) ?? record
+  const latest = services.troupe.records.get(owner, id) ?? record
   return {
     title: `${id}: ${words}`,
-    output: [words, ...others, lineOf(services, current)].join("\n"),
-    metadata: { jobs: withoutText([current]) },
+    output: [words, ...others, lineOf(services, latest)].join("\n"),
+    metadata: { jobs: withoutText([latest]) },
   }
 }
 
@@ -69,4 +72,12 @@ async function askToDirect(record: JobRecord, call: ToolCall): Promise<void> {
   const permission = await call.askToStart(record.agent, record.description, record.session)
   const refusal = refusalOf(permission, { denied: `"${call.agent}" may not direct "${record.agent}"` })
   if (refusal !== undefined) throw new Error(`${refusal}. Nothing was sent.`)
+}
+
+/** The owner may have to ask now for what it was free to run when it started the job: another run is checked again. */
+async function askToCheck(records: readonly JobRecord[], call: ToolCall): Promise<void> {
+  for (const command of new Set(records.flatMap(({ check }) => check?.command ?? []))) {
+    const refusal = await askForCheck(command, call)
+    if (refusal !== undefined) throw new Error(`${refusal}. Nothing was sent.`)
+  }
 }

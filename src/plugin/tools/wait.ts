@@ -126,13 +126,16 @@ async function report(
     services.host,
     jobs.filter((record) => !running.includes(record)),
   )
+  const fateOf = async ({ record }: JobWithText) =>
+    [record.id, await services.isolation.fateOf(record)] as const
+  const fates = new Map(await Promise.all(read.map(fateOf)))
   const elsewhere = elsewhereWords(services, owner)
   if (!isAsked) await services.recovery.deliveredSince(owner)
   // From here on nothing waits: no other call can take them meanwhile.
   const isTaken = ({ record }: JobWithText) => !isAsked && services.inbox.isTaken(record, call)
   const taken = read.filter(isTaken).map(({ record }) => record)
   const ended = read.filter((result) => result.text.kind !== "unreadable" && !isTaken(result))
-  const blocks = ended.map((result) => resultBlock(result, now))
+  const blocks = ended.map((result) => resultBlock(result, now, fates.get(result.record.id)))
   const count = fitting(blocks, said)
   const handedOver = ended.slice(0, count).map(({ record }) => record)
   const left = ended.slice(count).map(({ record }) => record)

@@ -1,7 +1,7 @@
-import { lstat, realpath, rm } from "node:fs/promises"
-import { join, posix, relative, sep } from "node:path"
+import { lstat, readFile, realpath, rm } from "node:fs/promises"
+import { join, posix, relative, resolve, sep } from "node:path"
 import { inWorktree, namesBetween } from "./changes.ts"
-import { WorktreeError } from "./errors.ts"
+import { codeOf, WorktreeError } from "./errors.ts"
 import { type Call, fileLimitMs, type Git } from "./git.ts"
 import { foldersOf, type Name, namesIn, pathOf } from "./names.ts"
 import type { Made } from "./note.ts"
@@ -12,15 +12,27 @@ import { someNames } from "./working-tree.ts"
 const folder = ".opencode"
 const read = [folder, "opencode.json", "opencode.jsonc"]
 
-/** Text for models, and plans of agents, which opencode neither runs nor obeys. */
+/**
+ * Text for models, and plans of agents, which opencode neither runs nor obeys. It is by where a file is, not by its name
+ * alone: `.opencode/agent/AGENTS.md` is an agent, and so is what lies in any folder below `agent`.
+ */
 const text =
-  /(?:^|\/)\.opencode\/(?:(?:plans?|skills?)\/|\.gitignore$)|(?:^|\/)(?:AGENTS|CLAUDE|CONTEXT)\.md$/
+  /^(?:(?!\.opencode\/)[^/]+\/)*\.opencode\/(?:(?:plans?|skills?)\/|(?:\.gitignore|(?:AGENTS|CLAUDE|CONTEXT)\.md)$)/i
 
 /**
  * What opencode 1.18 installs in each `.opencode` as it loads it, for the plugins there, and installs again where it is
  * missing. It is ignored by git, and nobody can tell what of it a child has changed.
  */
 const installed = ["node_modules", "package.json", "package-lock.json", "bun.lock", "bun.lockb"]
+
+/** Whether opencode has put it there, of what git ignores: it also writes the `.gitignore` that says so. */
+export const isInstalled = (ignored: Name): boolean => {
+  const { dir, base } = posix.parse(ignored)
+  return posix.basename(dir) === folder && [...installed, ".gitignore"].includes(base)
+}
+
+/** Bytes: more than any path has. */
+const longestLead = 8_192
 
 /** Links that lead to links are followed so far: some lead in circles. */
 const mostPlaces = 200
@@ -45,9 +57,11 @@ export async function foreignConfiguration(
     return changed.filter((name) => places.some((place) => isIn(name, place)) && !text.test(name))
   }
   if (!(await isReal(directory))) return [nameOf(made.root, directory) || "."]
-  await removeInstalled(git, made, foldersTo(made.root, directory), call)
+  const folders = foldersTo(made.root, directory)
+  await removeInstalled(git, made, folders, call)
+  const repositories = await foreignRepositories(made, folders)
   const changed = await changedOnDisk(git, made, places, call)
-  return changed.filter((name) => !text.test(name))
+  return [...repositories, ...changed.filter((name) => !text.test(name))]
 }
 
 /** The commit that has the configuration as the user had it: no job has had a part in it. */
@@ -66,6 +80,33 @@ const isReal = async (directory: string): Promise<boolean> => {
   const real = await realpath(directory).catch(() => directory)
   return real === directory
 }
+
+/**
+ * Where git would look for its repository from where opencode works, and not find the user's: opencode asks git there,
+ * which runs what the settings of a repository say.
+ */
+async function foreignRepositories({ root, gitDir }: Made, folders: readonly Name[]): Promise<Name[]> {
+  const names = folders.map((folder) => posix.join(folder, ".git"))
+  const isOwn = await Promise.all(
+    names.map((name) => (name === ".git" ? leadsTo(root, gitDir) : isNothing(pathOf(root, name)))),
+  )
+  return names.filter((_, index) => !isOwn[index])
+}
+
+/** As git has made it: a small file that says where the worktree's repository is. */
+async function leadsTo(root: string, gitDir: string): Promise<boolean> {
+  const path = join(root, ".git")
+  const found = await lstat(path).catch(() => undefined)
+  if (!found?.isFile() || found.size > longestLead) return false
+  const [, to] = /^gitdir: (.*)\n?$/.exec(await readFile(path, "utf8")) ?? []
+  return to !== undefined && (await realpath(resolve(root, to)).catch(() => undefined)) === gitDir
+}
+
+const isNothing = (path: Buffer) =>
+  lstat(path).then(
+    () => false,
+    (error) => codeOf(error) === "ENOENT",
+  )
 
 /** From the top, which is "", down to where opencode works. */
 function foldersTo(root: string, directory: string): Name[] {

@@ -14,7 +14,7 @@ export type Discard = {
   project: string
   /** That the job has changed, committed or not. */
   files: string[]
-  /** What would be lost. A commit can be restored by its id until git's own upkeep, weeks later. */
+  /** What would be lost. A commit can be restored by its id while git keeps it. */
   loss: Holdings
   /**
    * Removes the worktree and its branch.

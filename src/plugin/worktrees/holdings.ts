@@ -1,6 +1,7 @@
 import { counted } from "../../util/counted.ts"
 import { tipOf } from "./branch.ts"
 import { inWorktree, numbersBetween, type Start, startOf } from "./changes.ts"
+import { isInstalled } from "./configuration.ts"
 import { isThere } from "./folder.ts"
 import type { Call, Git, Where } from "./git.ts"
 import { repositoriesBelow } from "./ignored.ts"
@@ -22,8 +23,8 @@ export type Holdings = {
   /** Repositories that the child has made in it. */
   repositories: string[]
   /**
-   * What git ignores: a worktree begins without anything of that. Folders, whose names end with a slash, stand for all
-   * that is in them.
+   * What git ignores, but what opencode installs by itself: a worktree begins without anything of that. Folders, whose
+   * names end with a slash, stand for all that is in them.
    */
   ignored: string[]
 }
@@ -36,14 +37,15 @@ export async function holdingsOf(git: Git, made: Made, call: Call = {}): Promise
   const head = isHere ? (await commitAt(git, inWorktree(made), "HEAD", call))?.id : undefined
   const ends = [...new Set([tip, head])].filter((end) => end !== undefined)
   const status = isHere ? await statusOf(git, inWorktree(made), { ...call, withIgnored: true }) : undefined
-  const below = await repositoriesBelow(made.root, status?.ignored ?? [])
+  const ignored = (status?.ignored ?? []).filter((name) => !isInstalled(name))
+  const below = await repositoriesBelow(made.root, ignored)
   return {
     ...(tip !== undefined && { commit: tip }),
     commits: ends.length > 0 ? await countSince(git, store, { start, ends }, call) : 0,
     files: tip === undefined ? 0 : (await numbersBetween(git, store, start.tree, tip, call)).files,
     uncommitted: (status?.changed ?? []).map(shownName),
     repositories: [...(status?.nested ?? []), ...below].map(shownName),
-    ignored: (status?.ignored ?? []).filter((name) => !below.includes(name.slice(0, -1))).map(shownName),
+    ignored: ignored.filter((name) => !below.includes(name.slice(0, -1))).map(shownName),
   }
 }
 

@@ -21,10 +21,8 @@ export async function repositoriesBelow(root: string, ignored: readonly Name[]):
 }
 
 async function foldersIn(root: string, folder: Name): Promise<Name[]> {
-  const entries = await readdir(pathOf(root, folder), { encoding: "buffer", withFileTypes: true }).catch(
-    () => [],
-  )
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => `${folder}/${name.toString("latin1")}`)
+  // With "buffer", Bun, which runs opencode, forgets what kind of entry each one is.
+  const options = { encoding: "latin1", withFileTypes: true } as const
+  const entries = await readdir(pathOf(root, folder), options).catch(() => [])
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${folder}/${name}`)
 }

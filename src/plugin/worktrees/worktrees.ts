@@ -3,11 +3,11 @@ import { resolve } from "node:path"
 import { type ApplyRequest, type Prepared, prepareApply, recoverAt } from "./apply/apply.ts"
 import type { Recovered } from "./apply/recover.ts"
 import { tipOf } from "./branch.ts"
-import { changedNames, type Overlap, overlapsOf } from "./changes.ts"
+import { changedNames, namesBetween, type Overlap, overlapsOf, startOf } from "./changes.ts"
 import { foreignConfiguration, isForeign, originOf } from "./configuration.ts"
 import { diffsOf, type FileDiff } from "./diff.ts"
 import { type Discard, prepareDiscard } from "./discard.ts"
-import { fileFailure, WorktreeError } from "./errors.ts"
+import { fileFailure } from "./errors.ts"
 import { type Fate, fateOf, type Whose } from "./fate.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type ForgottenDiscard, prepareForgotten } from "./forgotten.ts"
@@ -54,10 +54,14 @@ export type Worktrees = {
   /** What differs from there in each of them. */
   diffs(directory: string, call?: Call): Promise<FileDiff[]>
   /**
-   * The files that other jobs have changed too. One whose worktree is gone has none, nor one at which git cannot look
-   * within seconds.
+   * The files of what a job has committed that others have changed too, committed or not. One whose worktree is gone has
+   * none, nor one at which git cannot look within seconds.
    */
-  overlaps(directory: string, others: { job: string; directory: string }[], call?: Call): Promise<Overlap[]>
+  overlaps(
+    work: { directory: string; commit: string },
+    others: { job: string; directory: string }[],
+    call?: Call,
+  ): Promise<Overlap[]>
   /** What applying jobs to where an owner works would do, and the means to do it. */
   prepareApply(request: ApplyRequest, call?: Call): Promise<Prepared>
   /** Ends an apply that a crash has interrupted there; any other call of `prepareApply` does too. */
@@ -140,10 +144,12 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     changedFiles: (directory, call) =>
       inWords(async () => (await changedNames(git, await find(directory, call), call)).map(shownName)),
     diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory, call), call)),
-    overlaps: (directory, others, call) =>
+    overlaps: ({ directory, commit }, others, call) =>
       inWords(async () => {
         const limited = { limitMs: lookLimitMs, ...call }
-        const files = changedNames(git, await find(directory, call), limited).catch(noneInTime)
+        const made = await find(directory, call)
+        const { tree } = await startOf(git, made, call)
+        const files = namesBetween(git, { store: made.commonDir }, tree, commit, limited)
         const theirs = others.map(async ({ job, directory }) => {
           const changed = find(directory, call).then((made) => changedNames(git, made, limited))
           return { job, files: await changed.catch(() => []) }
@@ -173,11 +179,6 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     tidy: (isUsed, call) => inWords(async () => tidyWorktrees(git, await findFolder(at), isUsed, call)),
     recover: (directory) => inWords(async () => recoverAt(await findFolder(at), directory)),
   }
-}
-
-function noneInTime(error: unknown): [] {
-  if (error instanceof WorktreeError && error.kind === "timeout") return []
-  throw error
 }
 
 /** What the file system refuses is told like what git refuses. */

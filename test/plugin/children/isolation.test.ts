@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
 import { failed, ok, okAgents } from "../support/host-double.ts"
 import { isolatedServices } from "../support/isolated.ts"
@@ -20,6 +20,23 @@ describe("A job in a worktree of its own", () => {
     expect(repo.git("rev-parse", worktree?.branch ?? "")).toBe(worktree?.commit)
     expect(directoryOf("one").startsWith(repo.folder)).toBe(true)
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n")
+  })
+
+  it("says in its result which of its files another job has changed while it was checked, whatever the check writes", async () => {
+    const { start, finish, recordOf, repo } = isolatedServices()
+    const gate = join(repo.folder, "gate")
+    const command = `date > b.txt; until [ -e '${gate}' ]; do sleep 0.02; done`
+    await start({ id: "one", prompt: "do one", isolation: "worktree", check: { command } })
+    await start({ id: "two", prompt: "do two", isolation: "worktree" })
+    const ended = finish("one", { "a.txt": "of one\n" })
+    await vi.waitUntil(() => recordOf("one")?.phase === "checking")
+    const { commit } = recordOf("one")?.worktree ?? {}
+    await finish("two", { "a.txt": "of two\n", "b.txt": "of two\n" })
+    writeFileSync(gate, "")
+    await ended
+    const { state, worktree } = recordOf("one") ?? {}
+    expect([state, worktree?.commit]).toEqual(["done", commit])
+    expect(worktree?.overlaps).toEqual([{ job: "two", files: ["a.txt"] }])
   })
 
   it("has failed where what it did cannot be committed: where it is is said, and its text is kept", async () => {

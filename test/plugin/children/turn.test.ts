@@ -1,7 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import { createActor, fromPromise, type SnapshotFrom } from "xstate"
-import { type TurnAnswer, type TurnEvent, turnMachine } from "../../../src/plugin/children/turn-machine.ts"
+import {
+  type CheckInput,
+  type TurnAnswer,
+  type TurnEvent,
+  type TurnInput,
+  turnMachine,
+} from "../../../src/plugin/children/turn-machine.ts"
 import type { Prompt } from "../../../src/plugin/host/port.ts"
+import { repairID } from "../../../src/plugin/host/prompt-ids.ts"
+import type { Checked } from "../../../src/plugin/records/checked.ts"
 import { settled } from "../../machines/support/play.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { transitionsOf } from "../../machines/support/transitions.ts"
@@ -27,14 +35,19 @@ const prompt = (messageID: string): Prompt => ({
 })
 
 /** A turn whose effects the test plays. */
-function turn() {
+function turn({ schema }: Pick<TurnInput, "schema"> = {}) {
   const asked: string[] = []
-  const calls: Record<"ask" | "find", { resolve(answer: unknown): void; reject(error: unknown): void }[]> = {
+  const checked: CheckInput[] = []
+  const calls: Record<
+    "ask" | "find" | "check",
+    { resolve(answer: unknown): void; reject(error: unknown): void }[]
+  > = {
     ask: [],
     find: [],
+    check: [],
   }
-  const called = (name: "ask" | "find") =>
-    new Promise<Found & TurnAnswer>((resolve, reject) => {
+  const called = (name: keyof typeof calls) =>
+    new Promise<Found & TurnAnswer & Checked>((resolve, reject) => {
       calls[name].push({ resolve: resolve as (answer: unknown) => void, reject })
     })
   const actor = createActor(
@@ -45,13 +58,18 @@ function turn() {
           return called("ask")
         }),
         findAnswer: fromPromise<Found, Prompt>(() => called("find")),
+        check: fromPromise<Checked, CheckInput>(({ input }) => {
+          checked.push(input)
+          return called("check")
+        }),
       },
     }),
-    { input: { prompt: prompt("first") } },
+    { input: { prompt: prompt("first"), schema } },
   ).start()
   const snapshot = (): SnapshotFrom<typeof turnMachine> => actor.getSnapshot()
   return {
     asked,
+    checked,
     send: (event: TurnEvent) => actor.send(event),
     tell: (id: string, at = 1) => actor.send({ type: "message.told", prompt: prompt(id), at }),
     state: () => snapshot().value,
@@ -61,8 +79,17 @@ function turn() {
       calls.ask.at(-1)?.resolve(error ? { text, error } : { text })
       await settled()
     },
-    async fail(message: string) {
-      calls.ask.at(-1)?.reject({ kind: "prompt", message })
+    async answered(answer: TurnAnswer) {
+      calls.ask.at(-1)?.resolve(answer)
+      await settled()
+    },
+    async fail(thrown: string | Error) {
+      calls.ask.at(-1)?.reject(thrown instanceof Error ? thrown : { kind: "prompt", message: thrown })
+      await settled()
+    },
+    async check(outcome: Checked | Error) {
+      if (outcome instanceof Error) calls.check.at(-1)?.reject(outcome)
+      else calls.check.at(-1)?.resolve(outcome)
       await settled()
     },
     async find(text?: string) {
@@ -107,6 +134,25 @@ describe("A child's turn", () => {
     expect([state(), asked]).toEqual([{ asking: "waiting" }, ["first", "second"]])
   })
 
+  it("waits for the first of what is being sent, although a later one has been sent", async () => {
+    const { asked, tell, send, answer, state } = turn()
+    tell("second")
+    tell("third")
+    send({ type: "message.sent", messageID: "third" })
+    await answer("one")
+    expect([state(), asked]).toEqual(["answered", ["first"]])
+  })
+
+  it("goes on with the others where opencode refused one of them", async () => {
+    const { asked, tell, send, answer } = turn()
+    tell("second")
+    tell("third")
+    send({ type: "message.refused", messageID: "second" })
+    send({ type: "message.sent", messageID: "third" })
+    await answer("one")
+    expect(asked).toEqual(["first", "third"])
+  })
+
   it("never asks for what opencode refused", async () => {
     const { asked, tell, send, answer, state, context } = turn()
     tell("second")
@@ -144,6 +190,13 @@ describe("A child's turn", () => {
     },
   )
 
+  it("fails with what was thrown where that has no words of opencode", async () => {
+    const { fail, find, context } = turn()
+    await fail(new Error("a defect"))
+    await find()
+    expect(context().failure).toEqual({ kind: "prompt", message: "Error: a defect" })
+  })
+
   it("looks for its answer when the child has been idle for long, and goes on waiting where it is not there", async () => {
     const { send, find, findNothing, state, context } = turn()
     send({ type: "answer.look" })
@@ -164,6 +217,80 @@ describe("A child's turn", () => {
     send({ type: "text.streamed", part: "p1", delta: "So far" })
     send({ type: "turn.drop" })
     expect([state(), draft()]).toEqual(["dropped", "So far"])
+  })
+})
+
+describe("A turn whose answer has to fit", () => {
+  const schema = { type: "number" }
+  const problems = ["the value is true: it must be a number"]
+
+  it("is over with the data that was asked for, as JSON and as it is", async () => {
+    const { answer, check, checked, state, context } = turn({ schema })
+    await answer("It is 7.")
+    expect([state(), checked]).toEqual(["checking", [{ schema, text: "It is 7." }]])
+    await check({ value: 7 })
+    expect([state(), context().answer]).toEqual(["over", { text: "7", structured: 7 }])
+  })
+
+  it("is corrected once for each prompt, by a message that is later than the answer and than all it was told", async () => {
+    const { asked, tell, send, answered, check, state, context } = turn({ schema })
+    await answered({ text: "true", at: 500 })
+    await check({ problems })
+    expect(context()).toMatchObject({
+      asked: {
+        ...prompt("first"),
+        messageID: repairID("first", 500),
+        text: expect.stringContaining(problems.join()),
+      },
+      lastAt: 501,
+    })
+    tell("second", 900)
+    send({ type: "message.sent", messageID: "second" })
+    await answered({ text: "still true", at: 600 })
+    await answered({ text: "true, I say", at: 800 })
+    await check({ problems })
+    expect(asked).toEqual(["first", repairID("first", 500), "second", repairID("second", 900)])
+    await answered({ text: "true", at: 950 })
+    await check({ problems })
+    expect([state(), context().answer?.error]).toEqual([
+      "over",
+      { kind: "schema", message: `its answer does not fit: ${problems.join()}` },
+    ])
+  })
+
+  it("goes on with what it was told while its answer was checked: the last one has to fit", async () => {
+    const { asked, tell, send, answer, check, state, context } = turn({ schema })
+    await answer("7")
+    tell("second")
+    send({ type: "message.sent", messageID: "second" })
+    await check({ value: 7 })
+    expect([state(), asked]).toEqual([{ asking: "waiting" }, ["first", "second"]])
+    await answer("8")
+    await check({ value: 8 })
+    expect([state(), context().answer]).toEqual(["over", { text: "8", structured: 8 }])
+  })
+
+  it("fails at once where opencode answers with what was corrected before a crash", async () => {
+    const { asked, answered, check, state } = turn({ schema })
+    await answered({ text: "true", answers: ["first", repairID("first", 3)] })
+    await check({ problems })
+    expect([state(), asked]).toEqual(["over", ["first"]])
+  })
+
+  it("fails where it cannot be checked, and says why", async () => {
+    const { answer, check, state, context } = turn({ schema })
+    await answer("7")
+    await check(new Error("out of memory"))
+    expect([state(), context().answer]).toEqual([
+      "over",
+      {
+        text: "7",
+        error: {
+          kind: "schema",
+          message: "its answer does not fit: it could not be checked (Error: out of memory)",
+        },
+      },
+    ])
   })
 })
 

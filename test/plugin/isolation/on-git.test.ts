@@ -8,7 +8,10 @@ import { filesIn, testRepository, writeAll } from "../worktrees/support/reposito
 
 const { signal } = new AbortController()
 
-type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree" | "state" | "check" | "error">
+type Job = Pick<
+  JobRecord,
+  "owner" | "id" | "description" | "worktree" | "state" | "check" | "error" | "startedAt"
+>
 
 /** The worktrees of an owner who works in a repository. `session` is what opencode says of the owner. */
 function isolated(session?: () => ReturnType<typeof okSession> | ReturnType<typeof failed>) {
@@ -141,6 +144,46 @@ describe("A job that starts from another's end", () => {
     expect(started).toEqual({ ...two.worktree, base: commit })
     // What the other did is none of its own.
     expect(await isolation.seal({ ...two, worktree: started }, signal)).toMatchObject({ files: 0 })
+  })
+
+  describe("whose worktree was removed meanwhile", () => {
+    /** A job that has ended in it, and one that is to start from there. */
+    async function ended(files: Record<string, string> = {}) {
+      const stage = isolated()
+      const one = { ...(await stage.job("one", files)), startedAt: 1 }
+      stage.repo.write({ "b.txt": "what its owner has since\n" })
+      const two = await stage.job("two")
+      const sealed = { ...one, worktree: await stage.isolation.seal(one, signal) }
+      const remove = async () => (await stage.isolation.prepareDiscard(one, one.worktree)).remove()
+      const enter = (other: Job) => {
+        stage.jobs.splice(0, 1, other)
+        return stage.isolation.enter(from("one", two.worktree), signal)
+      }
+      return { ...stage, one, sealed, two, remove, enter }
+    }
+
+    it("as it held nothing, starts from where the other did", async () => {
+      const { sealed, two, remove, enter } = await ended()
+      await remove()
+      expect(await enter(sealed)).toEqual({ ...two.worktree, base: sealed.worktree.base })
+      expect(filesIn(two.worktree.directory)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 1\n" })
+    })
+
+    it("does so too where the other never began", async () => {
+      const { one, two, remove, enter } = await ended()
+      await remove()
+      const { startedAt: _, ...unbegun } = one
+      expect(await enter({ ...unbegun, state: "cancelled" })).toEqual({
+        ...two.worktree,
+        base: one.worktree.base,
+      })
+    })
+
+    it.each(["sealed", "one"] as const)("does not begin where that is more than is known: %s", async (as) => {
+      const { remove, enter, ...jobs } = await ended({ "a.txt": "of one\n" })
+      await remove()
+      await expect(enter(jobs[as])).rejects.toThrow("is no worktree")
+    })
   })
 
   it("is told what is missing", async () => {

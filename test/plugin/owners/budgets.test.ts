@@ -1,8 +1,10 @@
 import { describe, expect, it, vi } from "vitest"
 import type { JobInput } from "../../../src/machines/events.ts"
+import { Ledger } from "../../../src/machines/ledger.ts"
 import { type JobRecord, NO_USAGE, type Subagent, type Usage } from "../../../src/machines/record.ts"
 import type { HostModel } from "../../../src/plugin/host/port.ts"
 import { readOptions } from "../../../src/plugin/options.ts"
+import { Budgets } from "../../../src/plugin/owners/budgets.ts"
 import { newStoredJob } from "../../../src/plugin/records/stored-job.ts"
 import { settled } from "../../machines/support/play.ts"
 import { gate } from "../../support/gate.ts"
@@ -17,6 +19,8 @@ frozenTime()
 type Given = Parameters<typeof testServices>[1]
 
 const task = (id: string, fields: object = {}) => ({ id, prompt: `do ${id}`, ...fields })
+/** A second toast comes once the first was there to be read. Milliseconds. */
+const toastMs = 15_000
 const used = (usage: Partial<Usage>): Usage => ({ ...NO_USAGE, ...usage })
 
 /** The product over an opencode in memory, in which children use what the test says. */
@@ -89,6 +93,7 @@ describe("A batch whose budget is used up", () => {
     await stage.answer("b")
     await stage.passes(5_000)
     expect(stage.states("a", "b", "waits")).toEqual(["budget", "done", "budget"])
+    expect([...stage.budgets.actors()].map(({ state }) => state)).toEqual(["spent"])
     // Its slot is free: nobody takes it any more.
     expect(stage.prompted()).toEqual(["do a", "do b"])
   })
@@ -135,7 +140,19 @@ describe("A batch whose budget is used up", () => {
       await stage.call("agents_wait", { ids: ["a"] }, { id: "second" }),
     ]
     expect(first.output).toContain("Left undone: a, b, waits (never begun: waits).")
-    expect(second.output).not.toContain("Left undone")
+    expect(second.output).toMatch(/^<job id="a"/)
+  })
+
+  it("names it again to an owner that asks for the same again", async () => {
+    const stage = await usedUp()
+    await stage.passes(2_000)
+    await until(() => stage.states("a", "b", "waits").every((state) => state === "budget"))
+    const all = { ids: ["a", "b", "waits"] }
+    const [first, second] = [
+      await stage.call("agents_wait", all),
+      await stage.call("agents_wait", all, { id: "second" }),
+    ]
+    for (const { output } of [first, second]) expect(output).toContain("Left undone: a, b, waits")
   })
 
   it("runs none of its jobs again, whoever asks, and says what to do instead", async () => {
@@ -368,6 +385,16 @@ describe("What a job's child starts", () => {
     await until(() => stage.states("top")[0] === "budget")
   })
 
+  it("is not among what is cancelled once its session is deleted", async () => {
+    const stage = await family({}, { tokens: 1_000 })
+    stage.troupe.forgetOwner(stage.top)
+    await stage.spends("top", { input: 1_000 })
+    await stage.passes(2_000)
+    expect(stage.host.toasts[0]?.message).toMatch(/: 1 job is cancelled\.$/)
+    await until(() => stage.states("top")[0] === "budget")
+    expect([...stage.budgets.actors()].map(({ state }) => state)).toEqual(["spent"])
+  })
+
   it("has been used once its session is deleted, too", async () => {
     const stage = await family({}, { tokens: 1_000 })
     await stage.spends("below", { input: 700 }, stage.top)
@@ -515,6 +542,75 @@ describe("After a restart", () => {
   })
 })
 
+describe("A budget is kept", () => {
+  const kept = ({ budgets }: ReturnType<typeof product>) =>
+    [...budgets.actors()].map(({ owner, state }) => `${owner} ${state}`)
+
+  it("as long as its owner's session is there", async () => {
+    const stage = product({ budget: { tokens: 1_000 } })
+    await stage.start(["a"], { budget: { tokens: 500 } })
+    expect(kept(stage)).toEqual(["owner keeping", "owner keeping"])
+    stage.troupe.forgetOwner("owner")
+    expect(kept(stage)).toEqual([])
+  })
+
+  it("by the opencode that its jobs run in, until that ends: nothing is cancelled any more", async () => {
+    const stage = product({ budget: { tokens: 1_000 } })
+    await stage.start(["a"], { budget: { tokens: 500 } })
+    stage.budgets.stop()
+    await stage.spends("a", { input: 5_000 })
+    await stage.passes(5_000)
+    expect(stage.states("a")).toEqual(["prompting"])
+    expect(kept(stage)).toEqual([])
+  })
+})
+
+it("A defect of a budget is told, and ends nothing else", () => {
+  const defects: unknown[] = []
+  const reportError = (error: unknown) => void defects.push(error)
+  const records = new Ledger(reportError)
+  const defect = new Error("a defect")
+  const cancel = () => {
+    throw defect
+  }
+  const budgets = new Budgets({
+    troupe: { records, cancel },
+    budget: { tokens: 1 },
+    show: () => {},
+    reportError,
+  })
+  const record: JobRecord = {
+    ...{ id: "a", owner: "owner", session: "ses_a", description: "a", agent: "general", state: "created" },
+    ...{ run: 1, createdAt: 1, usage: used({ input: 1 }) },
+  }
+  records.put(record)
+  records.put({ ...record, id: "b", session: "ses_b", usage: NO_USAGE })
+  expect(defects).toEqual([defect])
+  budgets.stop()
+})
+
+describe("What a store says of who started whom", () => {
+  it("may go round in circles: each budget on the way is held once", () => {
+    const { troupe, budgets, defects } = product({ budget: { tokens: 1_000 } })
+    const record = (id: string, owner: string): JobRecord => ({
+      ...{ id, owner, session: `ses_${id}`, batch: `batch of ${id}`, description: id, agent: "general" },
+      ...{
+        state: "done",
+        run: 1,
+        createdAt: 1,
+        endedAt: 2,
+        usage: used({ input: 300 }),
+        budget: { tokens: 500 },
+      },
+    })
+    troupe.adopt(record("a", "ses_b"))
+    troupe.adopt(record("b", "ses_a"))
+    const names = budgets.of(record("a", "ses_b")).map(({ of, name }) => `${of} ${name}`)
+    expect(names).toEqual(["batch batch of a", "batch batch of b", "owner ses_b"])
+    expect(defects).toEqual([])
+  })
+})
+
 describe("A job that has moved to another model's session", () => {
   it("has used once what it had used in the one before", () => {
     const stage = product({ budget: { tokens: 1_000 } })
@@ -551,22 +647,74 @@ describe("What is said of a budget", () => {
     const counted = await call("agents_start", { tasks: [task("e")], budget: { tokens: 1 } })
     expect(counted.output).not.toContain("no price")
 
+    const ofTokens = testServices({ models }, { budget: { tokens: 1 } })
+    const held = await ofTokens.call("agents_start", { tasks: [task("a")] })
+    expect(held.output).not.toContain("no price")
     const limited = testServices({ models }, { budget: { cost: 1 } })
     const { output } = await limited.call("agents_start", { tasks: [task("a")] })
     expect(output.split("\n")).toContain(words)
+  })
+
+  it("to the person: how many jobs are cancelled, at once and later, and of two limits the one that is spent", async () => {
+    const stage = product({ concurrency: 1 })
+    await stage.start(["z"], { budget: { tokens: 1_000 } })
+    await stage.answer("z")
+    await stage.start(["a", "b", "c"], { budget: { tokens: 1_000, cost: 1 } })
+    await stage.spends("a", { input: 2_500, cost: 0.5 })
+    await stage.passes(2_000 + toastMs)
+    expect(stage.host.toasts.slice(0, 2)).toEqual([
+      { message: "A budget is spent (2,500 of 1,000 tokens): 2 jobs are cancelled.", variant: "warning" },
+      { message: "A budget is spent (2,500 of 1,000 tokens): 1 job is cancelled.", variant: "warning" },
+    ])
+  })
+
+  it("to the person: nothing where nobody has to be cancelled", async () => {
+    const stage = product()
+    await stage.start(["a", "b"], { budget: { tokens: 1_000 } })
+    await stage.answer("b")
+    await stage.spends("a", { input: 1_000 })
+    await stage.answer("a")
+    await stage.passes(toastMs)
+    expect(stage.states("a", "b")).toEqual(["done", "done"])
+    expect(JSON.stringify(stage.host.toasts)).not.toContain("A budget is spent")
+  })
+
+  it("where many jobs are left undone: the first of them by name", async () => {
+    const stage = product({ concurrency: 1 })
+    const ids = Array.from({ length: 21 }, (_, index) => `t${index + 1}`)
+    await stage.start(ids, { budget: { tokens: 1e6, cost: 1.5 } })
+    await stage.spends("t1", { cost: 1.5 })
+    await stage.passes(2_000)
+    await until(() => stage.states(...ids).every((state) => state === "budget"))
+    const { output } = await stage.call("agents_wait", {})
+    const [words = ""] = output.split("\n")
+    expect(words).toMatch(/^The budget of their batch is spent: \$1\.50 of \$1\.50\. Left undone: t1, t2, /)
+    expect(words).toMatch(/, t20 and 1 more \(never begun: t2, .*, t20, t21\)\.$/)
+  })
+
+  it("by agents_status to a job's child: nothing of those that it works for", async () => {
+    const stage = product({ depth: 2 })
+    await stage.start(["top"], { budget: { tokens: 1_000 } })
+    const top = stage.record("top")?.session ?? ""
+    await stage.start(["below"], {}, top)
+    const { output } = await stage.call("agents_status", {}, { owner: top })
+    expect(output).not.toContain("udget")
   })
 
   it("by agents_status: how much of it is spent, for the owner and for each batch that runs", async () => {
     const stage = product({ budget: { cost: 20, tokens: 50_000 } })
     await stage.start(["a", "b"], { budget: { tokens: 2_000 } })
     await stage.start(["c"], { budget: { cost: 1 } })
+    await stage.start(["d"], { budget: { cost: 1 } })
     await stage.spends("a", { input: 1_500, cost: 0.0123456 })
+    await stage.answer("b")
     await stage.answer("c")
     const { output } = await stage.call("agents_status", {})
     expect(output.split("\n")).toEqual(
       expect.arrayContaining([
         "Budget of this session's jobs: 1,500 of 50,000 tokens and $0.0123 of $20.00 spent.",
         "Budget of the batch of a, b: 1,500 of 2,000 tokens spent.",
+        "Budget of the batch of d: $0 of $1.00 spent.",
       ]),
     )
     expect(output).not.toContain("batch of c")

@@ -366,7 +366,12 @@ describe("A job that has to pass a check and that a process has left", () => {
         type: "decided",
         record: {
           state: "failed",
-          error: { kind: "check", message: expect.stringContaining("never runs twice for one answer") },
+          error: {
+            kind: "check",
+            message:
+              'opencode stopped while "npm test" ran, and a check never runs twice for one answer: whether it passes ' +
+              "is not known. agents_send has the child go on and its next answer checked.",
+          },
           check: { command: "npm test", rounds: 1, output: "" },
         },
       })
@@ -399,6 +404,25 @@ describe("A job that has to pass a check and that a process has left", () => {
         check: { exitCode: 1, rounds: 2, output: "1 failed" },
       },
     })
+  })
+
+  it("says what was missing, and what to do, where nobody has begun to check its answer", () => {
+    expect(found(undefined, [question, answer], "fail")).toMatchObject({
+      record: {
+        error: {
+          kind: "interrupted",
+          message:
+            'opencode ended before "npm test" could show whether its answer passes. agents_send has the child go on ' +
+            "and its next answer checked.",
+        },
+      },
+    })
+  })
+
+  it("has nothing to tell its child of a check that has passed", () => {
+    const passed = { answer: answerID, round: 1, result: { ...red, exitCode: 0 } }
+    const next = found(passed, [question, answer, askedBy(recheck)], "resume")
+    expect(next.type === "unfinished" && next.job.checked).toBeUndefined()
   })
 
   it.each<[string, StoredJob["checking"], MessageWithParts[], object | undefined]>([

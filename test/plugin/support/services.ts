@@ -30,6 +30,7 @@ export type CallOptions = {
   abort?: AbortSignal
   ask?: HostCall["askToStart"]
   askToEdit?: HostCall["askToEdit"]
+  askToRun?: HostCall["askToRun"]
   /** Whether opencode stores the call's answer. Default: it does, that of an interrupted turn too. */
   isStored?: boolean
 }
@@ -93,6 +94,7 @@ export function callOf({
   abort,
   ask,
   askToEdit,
+  askToRun,
 }: CallOptions): HostCall {
   return {
     place: { session: owner, message: "msg_call", call: id },
@@ -100,6 +102,6 @@ export function callOf({
     signal: abort ?? new AbortController().signal,
     askToStart: ask ?? (async () => ({ type: "granted" })),
     askToEdit: askToEdit ?? (async () => ({ type: "granted" })),
-    askToRun: async () => ({ type: "granted" }),
+    askToRun: askToRun ?? (async () => ({ type: "granted" })),
   }
 }

@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs"
+import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { StartPermission } from "../../../src/plugin/host/port.ts"
 import { failed } from "../support/host-double.ts"
@@ -133,11 +134,37 @@ describe("agents_apply", () => {
     await discard("one", "none")
     expect(await status()).toContain(`discarded (it was ${branch} at ${commit?.slice(0, 10)})`)
     const words = [
-      `one: it was discarded already: git branch ${branch} ${commit} brings its branch back.`,
+      `one: it was discarded already: git branch ${branch} ${commit} brings its commits back as long as git keeps them, by default two weeks from when they were made.`,
       "none: it was discarded already, and had changed nothing.",
     ]
     expect((await apply(["one", "none"])).output.split("\n")).toEqual(["Nothing was applied.", ...words])
     expect((await discard("one", "none")).output.split("\n")).toEqual(["Nothing was discarded.", ...words])
+  })
+
+  it("is what agents_wait advises no more once it was applied, nor once it was discarded", async () => {
+    const { begin, finish, apply, discard, call } = isolatedServices()
+    await begin("one")
+    await finish("one", { "a.txt": "2\n" })
+    const result = async () => (await call("agents_wait", { ids: ["one"] })).output
+    expect(await result()).toContain("agents_apply brings it into your files")
+    await apply(["one"])
+    expect(await result()).toMatch(/ applied"/)
+    await discard("one")
+    expect(await result()).toMatch(
+      /note="discarded \(it was .*\); git branch .* brings its commits back as long as /,
+    )
+  })
+
+  it("names the repositories that children have made, whose files are in no commit", async () => {
+    const { begin, finish, apply, repo, directoryOf } = isolatedServices()
+    for (const id of ["none", "some"]) await begin(id)
+    for (const id of ["none", "some"]) repo.git("init", "--quiet", join(directoryOf(id), "sub"))
+    await finish("none", { "sub/own.txt": "1\n" })
+    await finish("some", { "a.txt": "2\n", "sub/own.txt": "1\n" })
+    const left = "Left in their worktrees, as they are repositories of their own: "
+    expect((await apply(["none"])).output.split("\n")).toContain(`${left}sub of none.`)
+    expect((await apply(["none", "some"])).output.split("\n")).toContain(`${left}sub of none, sub of some.`)
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 2\n")
   })
 
   it("writes over nothing that is in no commit, though both would go together", async () => {
@@ -183,7 +210,8 @@ describe("agents_apply with discard", () => {
     const second = await discard("one")
     expect([second.title, isThere("one")]).toEqual(["1 discarded", false])
     expect(second.output).toBe(
-      `Discarded one. For some weeks this brings it back: git branch ${branch} ${commit}`,
+      `Discarded one: git branch ${branch} ${commit} brings its commits back as long as git keeps them, ` +
+        "by default two weeks from when they were made.",
     )
     expect(repo.git("branch", "--list", "troupe/*")).toBe("")
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n")

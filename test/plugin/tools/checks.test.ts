@@ -1,7 +1,8 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { StartPermission } from "../../../src/plugin/host/port.ts"
 import { askForChecks, checkOf } from "../../../src/plugin/tools/start/checks.ts"
 import type { Item } from "../../../src/plugin/tools/start/item.ts"
+import { isolatedServices } from "../support/isolated.ts"
 
 const agent = { name: "general", isSubagent: true, isHidden: false, rules: [] }
 
@@ -77,4 +78,50 @@ it("A child is told twice that its answer did not pass where its task does not s
     attempts: 0,
   })
   expect(checkOf({ prompt: "a" })).toBeUndefined()
+})
+
+describe("A follow-up, whose answer is checked like the first", () => {
+  /** A job that is done. `send` is permitted what is asked for then, or not. */
+  async function done(check?: { command: string }) {
+    const { call, host, start, finish } = isolatedServices()
+    await start({ id: "a", prompt: "a", isolation: "worktree", ...(check && { check }) })
+    await finish("a")
+    const asked: string[] = []
+    const send = (permission: StartPermission = { type: "granted" }) =>
+      call(
+        "agents_send",
+        { id: "a", message: "go on" },
+        {
+          askToRun: async (command) => {
+            asked.push(command)
+            return permission
+          },
+        },
+      )
+    return { send, asked, host }
+  }
+
+  it("is asked for like a start: the owner may be free to do less by now", async () => {
+    const { send, asked, host } = await done({ command: "true" })
+    expect((await send()).title).toContain("Run 2 started")
+    await vi.waitUntil(() => host.prompts.length === 2)
+    // It is told to one that runs, whose check is permitted.
+    await send()
+    expect(asked).toEqual(["true"])
+  })
+
+  it("is not sent where that is refused", async () => {
+    const { send, host } = await done({ command: "true" })
+    await expect(send({ type: "rejected" })).rejects.toThrow(
+      'the user refused its check "true". Nothing was sent.',
+    )
+    await expect(send({ type: "denied" })).rejects.toThrow('"build" may not run its check "true"')
+    expect(host.prompts.length).toBe(1)
+  })
+
+  it("asks for nothing where there is no check", async () => {
+    const { send, asked } = await done()
+    await send({ type: "denied" })
+    expect(asked).toEqual([])
+  })
 })

@@ -146,6 +146,33 @@ describe("Applying a job", () => {
     expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 changed\n" })
   })
 
+  it("is refused as a whole where something that git ignores comes to be meanwhile where it would write", async () => {
+    const repo = testRepository()
+    repo.commit({ ".gitignore": "secret\nout\nlink\n", "a.txt": "1\n" })
+    const done = await job(repo, "a", (at) =>
+      writeAll(at, { ".gitignore": "", "a.txt": "2\n", secret: "of the job\n", "out/b.txt": "of the job\n" }),
+    )
+    const all = filesIn(repo.path)
+    for (const [name, put] of [
+      ["secret", () => repo.write({ secret: "a person's\n" })],
+      ["out/b.txt", () => repo.write({ "out/b.txt": "a person's\n" })],
+      ["secret", () => symlinkSync("a.txt", join(repo.path, "secret"))],
+      ["secret", () => repo.write({ "secret/c.txt": "a person's\n" })],
+    ] as const) {
+      const prepared = await prepare(repo, done)
+      if (prepared.type === "refused") throw new Error("it should be ready")
+      put()
+      const there = filesIn(repo.path)
+      await expect(prepared.write()).rejects.toMatchObject({
+        kind: "changed",
+        what: expect.stringContaining(name),
+      })
+      expect(filesIn(repo.path)).toEqual(there)
+      for (const each of ["secret", "out"]) rmSync(join(repo.path, each), { recursive: true, force: true })
+      expect(filesIn(repo.path)).toEqual(all)
+    }
+  })
+
   it("writes through no link that the job has put in place of a folder, nor through one that is ignored", async () => {
     const repo = testRepository()
     const outside = testRepository()

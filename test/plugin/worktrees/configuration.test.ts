@@ -47,8 +47,23 @@ it("What opencode reads may be loaded as its user had it, whatever else a job ha
 it.each<[string, string, (root: string) => void]>([
   ["added", plugin, (root) => writeAll(root, { [plugin]: "evil\n" })],
   ["added beside it", "opencode.jsonc", (root) => writeAll(root, { "opencode.jsonc": "{}\n" })],
+  // Each defines an agent or a command of that name.
+  ...[".opencode/agent/AGENTS.md", ".opencode/commands/in/CLAUDE.md", ".opencode/Mode/CONTEXT.md"].map(
+    (name): [string, string, (root: string) => void] => [
+      "added with the name of a text",
+      name,
+      (root) => writeAll(root, { [name]: "---\nmode: primary\n---\n" }),
+    ],
+  ),
   ["ignored", ".opencode/plugin/ignored", (root) => writeAll(root, { ".opencode/plugin/ignored": "evil\n" })],
   ["changed", "opencode.json", (root) => writeAll(root, { "opencode.json": '{"mcp": {}}\n' })],
+  ...["agent/AGENTS.md", "commands/CLAUDE.md", "agents/.opencode/plans/x.md"].map(
+    (name): [string, string, (root: string) => void] => [
+      `put in ${name}, an agent or a command by its place,`,
+      `.opencode/${name}`,
+      (root) => writeAll(root, { [`.opencode/${name}`]: "evil\n" }),
+    ],
+  ),
   ["deleted", ".opencode/agent/mine.md", (root) => rmSync(join(root, ".opencode/agent/mine.md"))],
   [
     "renamed",
@@ -62,6 +77,20 @@ it.each<[string, string, (root: string) => void]>([
       writeAll(root, { "evil/plugin/mine.ts": "mine\n" })
       rmSync(join(root, ".opencode"), { recursive: true })
       symlinkSync("evil", join(root, ".opencode"))
+    },
+  ],
+  [
+    "put in place of what leads to the repository",
+    ".git",
+    (root) => writeAll(root, { ".git": "gitdir: evil\n" }),
+  ],
+  ["deleted of what leads to the repository", ".git", (root) => rmSync(join(root, ".git"))],
+  [
+    "linked in place of what leads to the repository",
+    ".git",
+    (root) => {
+      renameSync(join(root, ".git"), join(root, "kept"))
+      symlinkSync("kept", join(root, ".git"))
     },
   ],
   [
@@ -97,11 +126,17 @@ it("What a job has committed is named before any worktree has it", async () => {
 })
 
 it("All that opencode reads on its way up is looked at, where its user works below the top", async () => {
-  for (const name of ["packages/one/opencode.json", "packages/.opencode/tool/x.ts", plugin]) {
+  for (const name of [
+    "packages/one/opencode.json",
+    "packages/.opencode/tool/x.ts",
+    "packages/one/.git",
+    "packages/.git/config",
+    plugin,
+  ]) {
     const { root, assure } = await withWorktree({}, "packages/one")
     await assure()
     writeAll(root, { [name]: "evil\n" })
-    await expect(assure()).rejects.toThrow(JSON.stringify(name))
+    await expect(assure()).rejects.toThrow(JSON.stringify(name.replace(/\.git\/.*/, ".git")))
   }
 })
 
@@ -116,8 +151,10 @@ it("A link in place of the folder in which opencode works is not followed", asyn
 it("Where a link of the user's leads, within the project, is looked at too", async () => {
   const { root, assure } = await withWorktree({ ".opencode": "shared" })
   await assure()
-  writeAll(root, { "shared/plugin/ours.ts": "evil\n" })
-  await expect(assure()).rejects.toThrow('"shared/plugin/ours.ts"')
+  for (const name of ["shared/plugin/ours.ts", "shared/agent/AGENTS.md"]) {
+    writeAll(root, { [name]: "evil\n" })
+    await expect(assure()).rejects.toThrow(JSON.stringify(name))
+  }
 })
 
 it("A link of the user's that leads in a circle, or out of the project, is no reason to refuse", async () => {

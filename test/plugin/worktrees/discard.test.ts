@@ -169,6 +169,22 @@ describe("Tidying", () => {
     expect(filesIn(ignored.directory)).toHaveProperty("out/report.md")
   })
 
+  it("takes what opencode installs in each folder of its own for nothing that a job has made", async () => {
+    const repo = testRepository()
+    const [plain, own] = [await make(repo, "plain"), await make(repo, "own")]
+    for (const { directory } of [plain, own])
+      writeAll(directory, {
+        ".opencode/.gitignore": "node_modules\npackage.json\npackage-lock.json\nbun.lock\n.gitignore\n*.db\n",
+        ".opencode/package.json": "{}\n",
+        ".opencode/node_modules/zod/index.js": "1\n",
+        "sub/.opencode/.gitignore": "*\n",
+      })
+    writeAll(own.directory, { ".opencode/notes.db": "hours of work\n" })
+    const { removed, kept } = await repo.worktrees.tidy(() => false)
+    expect(removed.map(({ job }) => job)).toEqual(["plain"])
+    expect(kept.map(({ why }) => why)).toEqual(["it holds 1 ignored file or folder"])
+  })
+
   it("keeps what the job of a process that still runs may be about to use", async () => {
     const repo = testRepository()
     await make(repo)

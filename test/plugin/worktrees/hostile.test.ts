@@ -66,8 +66,6 @@ describe("A repository that a child has made in its worktree is not entered, and
     const look = async () => {
       expect(await repo.worktrees.changedFiles(directory)).toContain("b.txt")
       expect((await repo.worktrees.diffs(directory)).map(({ path }) => path)).toContain("b.txt")
-      const others = [{ job: "other", directory: other.directory }]
-      expect(await repo.worktrees.overlaps(directory, others)).toEqual([{ job: "other", files: ["b.txt"] }])
       expect((await repo.worktrees.list()).worktrees[0]?.state).toMatchObject({
         type: "holding",
         holdings: { repositories: [name] },
@@ -80,6 +78,11 @@ describe("A repository that a child has made in its worktree is not entered, and
     expect(repo.gitIn(directory, "ls-files", "--stage")).not.toContain("160000")
     expect(await repo.worktrees.seal(directory, "the end")).toEqual(sealed)
     await look()
+    const { commit } = await repo.worktrees.seal(other.directory, "the other's end")
+    const others = [{ job: "a", directory }]
+    expect(await repo.worktrees.overlaps({ directory: other.directory, commit }, others)).toEqual([
+      { job: "a", files: ["b.txt"] },
+    ])
 
     const jobs = [{ id: "a", base, commit: sealed.commit }]
     const ready = await repo.worktrees.prepareApply({ directory: repo.path, owner, jobs })
@@ -126,14 +129,15 @@ describe.each([".gitignore", ".gitattributes"])("A %s on which git waits for eve
       { job: "strange", directory: strange.directory },
       { job: "other", directory: other.directory },
     ]
-    expect(await repo.worktrees.overlaps(one.directory, others, { limitMs })).toEqual([
+    const { commit } = await repo.worktrees.seal(one.directory, "the end of one")
+    const work = { directory: one.directory, commit }
+    expect(await repo.worktrees.overlaps(work, others, { limitMs })).toEqual([
       { job: "other", files: ["f.txt"] },
     ])
-    expect(await repo.worktrees.overlaps(strange.directory, others, { limitMs })).toEqual([])
     const { kept } = await repo.worktrees.tidy(() => false, { limitMs })
     expect(kept.map(({ worktree, why }) => [worktree.job, why])).toEqual([
       ["strange", "it cannot be read: git did not end within 2 s"],
-      ["one", "it holds 1 uncommitted file"],
+      ["one", "it holds 1 commit with 1 changed file"],
       ["other", "it holds 1 uncommitted file"],
     ])
     const { directory } = strange

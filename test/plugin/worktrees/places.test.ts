@@ -275,8 +275,9 @@ it("Twelve jobs that change the same file at once touch neither each other nor t
   expect(new Set(sealed.map(({ branch }) => branch)).size).toBe(12)
   expect(new Set(sealed.map(({ base }) => base)).size).toBe(1)
   expect(userSide(repo.path)).toEqual(before)
-  const [first, ...others] = sealed.map(({ id, directory }) => ({ job: id, directory }))
-  expect(await repo.worktrees.overlaps(first?.directory ?? "", others)).toEqual(
+  const [first, ...others] = sealed.map(({ id, directory, commit }) => ({ job: id, directory, commit }))
+  const { directory = "", commit = "" } = first ?? {}
+  expect(await repo.worktrees.overlaps({ directory, commit }, others)).toEqual(
     others.map(({ job }) => ({ job, files: ["a.txt"] })),
   )
 })

@@ -41,7 +41,7 @@ export function readSchema(given: Plain, name: string): ReadSchema {
   reading.combinations()
   const { problems } = reading
   const more = problems.length - mostProblems
-  if (more > 0) problems.splice(mostProblems, Infinity, `${more} more problems`)
+  if (more > 0) problems.splice(mostProblems, Infinity, `${more} more`)
   return problems.length > 0 || !isPlain(schema) ? { ok: false, problems } : { ok: true, schema }
 }
 

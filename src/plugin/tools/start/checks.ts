@@ -23,13 +23,18 @@ export async function askForChecks(items: readonly Item[], call: Asking): Promis
   const commands = new Set(items.flatMap((item) => ("task" in item ? (item.task.check?.command ?? []) : [])))
   const refusals = new Map<string, string>()
   for (const command of commands) {
-    const what = `its check ${JSON.stringify(excerpt(command))}`
-    const denied = `"${call.agent}" may not run ${what}`
-    const refusal = whyNoShell() ?? refusalOf(await call.askToRun(command), { denied, what })
+    const refusal = await askForCheck(command, call)
     if (refusal !== undefined) refusals.set(command, refusal)
   }
   return items.map((item) => {
     const refused = "task" in item && item.task.check && refusals.get(item.task.check.command)
     return refused ? { name: item.name, refused } : item
   })
+}
+
+/** Asks for the permission to run a check. Returns why it may not run; nothing where it may. */
+export async function askForCheck(command: string, call: Asking): Promise<string | undefined> {
+  const what = `its check ${JSON.stringify(excerpt(command))}`
+  const denied = `"${call.agent}" may not run ${what}`
+  return whyNoShell() ?? refusalOf(await call.askToRun(command), { denied, what })
 }

@@ -4,7 +4,7 @@ import { WorktreeError } from "../errors.ts"
 import type { Call, Git, Where } from "../git.ts"
 import { type Name, namesIn } from "../names.ts"
 import { type Commit, commitAt, type Repository } from "../repository.ts"
-import { type Snapshot, snapshotOf } from "../snapshot.ts"
+import { snapshotOf } from "../snapshot.ts"
 import { linkMode } from "../working-tree.ts"
 import { hiddenIn } from "./hidden.ts"
 import { inTheWay } from "./in-the-way.ts"
@@ -104,7 +104,7 @@ export async function planApply(
           .map((id) => [name, id] as const) ?? [],
     ),
   )
-  const blocked = await inTheWay(repository.root, changes, await trackedIn(start, git, where, changes, call))
+  const blocked = await blockedIn(git, repository, { tree: start.tree, changes }, call)
   const hidden = await hiddenIn(git, repository, { names, folder }, call)
   for (const { id } of jobs) {
     const own = (name: Name) => changers.get(name)?.at(-1) === id
@@ -205,17 +205,16 @@ async function changesBetween(git: Git, where: Where, from: string, to: string, 
   return { changes, links }
 }
 
-/** Of the files that change, those that the owner has. */
-async function trackedIn(
-  { tree }: Snapshot,
+/** Of the files that change, those in whose place something is by now that the owner's tree does not have. */
+export async function blockedIn(
   git: Git,
-  where: Where,
-  changes: readonly Change[],
+  { root, where }: Repository,
+  { tree, changes }: { tree: string; changes: readonly Change[] },
   call: Call,
-): Promise<Set<Name>> {
-  if (changes.length === 0) return new Set()
+): Promise<Name[]> {
+  if (changes.length === 0) return []
   const { stdout } = await git(where, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", tree], call)
-  return new Set(namesIn(stdout))
+  return inTheWay(root, changes, new Set(namesIn(stdout)))
 }
 
 function below(nested: readonly string[], changes: readonly Change[]): Name[] {

@@ -12,7 +12,7 @@ import { contentAt, contentIn, none, stampIn } from "./content.ts"
 import { copyEntry, hasRealFolders, makeFolders, moveEntry, removeEmptied, removeEntry } from "./files.ts"
 import { closeJournal, type Journal, oldCopy, type Step, writeJournal } from "./journal.ts"
 import { differencesBetween, type Ledger, readLedger, withApply, writeLedger } from "./ledger.ts"
-import type { Change, Plan } from "./plan.ts"
+import { blockedIn, type Change, type Plan } from "./plan.ts"
 import { undo } from "./recover.ts"
 
 /** A step, with what tells whether its file has changed since it was copied. */
@@ -47,7 +47,10 @@ export async function writePlan(
     staged = await stageOld(root, plan, folder)
     const { tree } = await snapshotOf(git, repository, ours, call)
     const changed = new Set(await namesBetween(git, where, plan.before, tree, call))
-    const touched = plan.changes.map(({ name }) => name).filter((name) => changed.has(name))
+    const blocked = new Set(await blockedIn(git, repository, { tree, changes: plan.changes }, call))
+    const touched = plan.changes
+      .map(({ name }) => name)
+      .filter((name) => changed.has(name) || blocked.has(name))
     if (touched.length > 0) throw haveChanged(touched)
     ledger = await ledgerAfter(git, root, plan, { folder, tree }, call)
   } catch (error) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { createChecks, longestCheckMs } from "../../../../src/plugin/children/check/checks.ts"
+import { createChecks } from "../../../../src/plugin/children/check/checks.ts"
 import type { PermissionRule } from "../../../../src/plugin/host/port.ts"
 import { newStoredJob, type StoredJob } from "../../../../src/plugin/records/stored-job.ts"
 import { jobInput } from "../../../machines/support/jobs.ts"
@@ -7,10 +7,19 @@ import { jobInput } from "../../../machines/support/jobs.ts"
 const check = { command: "npm test && npm run lint", attempts: 2 }
 const job = jobInput({ hasToPass: check, startedBy: { message: "m", agent: "build" } })
 const input = { job, session: "ses_1", check, round: 1, answer: { id: "msg_1", at: 5_000 } }
+const tenMinutes = 10 * 60 * 1_000
 const never = new AbortController().signal
 
 /** What happens, in its order: what is stored, and what is run. */
-function stage({ rules = [], checking, exitCode = 0 }: Stage = {}) {
+function stage({
+  rules = [],
+  own = [],
+  others = [],
+  isSilent,
+  isUnknown,
+  checking,
+  exitCode = 0,
+}: Stage = {}) {
   const happened: unknown[] = []
   let stored: StoredJob = {
     ...newStoredJob(job, { pid: 1, process: "", instance: "i" }),
@@ -18,14 +27,14 @@ function stage({ rules = [], checking, exitCode = 0 }: Stage = {}) {
   }
   const { runCheck } = createChecks({
     host: {
-      agents: async () => ({
-        ok: true,
-        value: [{ name: "build", isSubagent: false, isHidden: false, rules }],
-      }),
-      ...ownerSession,
+      agents: async () =>
+        isSilent
+          ? { ok: false, error: { message: "it fell" } }
+          : { ok: true, value: [agent("plan", others), agent("build", rules)] },
+      session: async (id) => ({ ok: true, value: { ...session, id, rules: own } }),
     },
     store: {
-      read: async () => stored,
+      read: async () => (isUnknown ? undefined : stored),
       saveChecking: async (_, checking) => {
         happened.push({ stored: checking })
         stored = { ...stored, checking }
@@ -40,23 +49,30 @@ function stage({ rules = [], checking, exitCode = 0 }: Stage = {}) {
   })
   return { runCheck, happened }
 }
-type Stage = { rules?: PermissionRule[]; checking?: StoredJob["checking"]; exitCode?: number }
-
-const ownerSession = {
-  session: async (id: string) => ({
-    ok: true as const,
-    value: {
-      id,
-      title: "",
-      directory: "/project",
-      isReverted: false,
-      rules: [],
-      usage: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 },
-      updatedAt: 0,
-      stored: undefined,
-    },
-  }),
+type Stage = {
+  /** Of the owner's agent, of the owner's session, and of another agent. */
+  rules?: PermissionRule[]
+  own?: PermissionRule[]
+  others?: PermissionRule[]
+  /** opencode does not say who may do what. */
+  isSilent?: boolean
+  /** There is no record of the job. */
+  isUnknown?: boolean
+  checking?: StoredJob["checking"]
+  exitCode?: number
 }
+
+const agent = (name: string, rules: PermissionRule[]) => ({ name, isSubagent: false, isHidden: false, rules })
+
+const session = {
+  title: "",
+  directory: "/project",
+  isReverted: false,
+  usage: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0, cost: 0 },
+  updatedAt: 0,
+  stored: undefined,
+}
+const noTests: PermissionRule = { permission: "bash", pattern: "npm test", action: "deny" }
 
 describe("The check of an answer", () => {
   it("is on record before it runs, and how it went before anybody is told, later than the answer whatever the clock says", async () => {
@@ -65,7 +81,7 @@ describe("The check of an answer", () => {
     expect(await runCheck(input, never)).toEqual(result)
     expect(happened).toEqual([
       { stored: { answer: "msg_1", round: 1 } },
-      { run: check.command, directory: "/project", limitMs: longestCheckMs },
+      { run: check.command, directory: "/project", limitMs: tenMinutes },
       { stored: { answer: "msg_1", round: 1, result } },
     ])
   })
@@ -79,7 +95,7 @@ describe("The check of an answer", () => {
     expect(happened).toContainEqual({
       run: check.command,
       directory: "/worktrees/a",
-      limitMs: longestCheckMs,
+      limitMs: tenMinutes,
     })
   })
 
@@ -107,6 +123,35 @@ describe("The check of an answer", () => {
     await expect(runCheck(input, never)).rejects.toEqual({
       kind: "check",
       message: '"npm test && npm run lint" was not run: its owner may not run "npm run lint"',
+    })
+    expect(happened).toEqual([])
+  })
+
+  it("obeys the rules of its owner's session, which come after those of its agent", async () => {
+    const { runCheck, happened } = stage({ rules: [{ ...noTests, action: "allow" }], own: [noTests] })
+    await expect(runCheck(input, never)).rejects.toMatchObject({
+      message: expect.stringContaining("npm test"),
+    })
+    expect(happened).toEqual([])
+  })
+
+  it("is none of what other agents may do, nor of what would be asked for once more", async () => {
+    const { runCheck } = stage({ rules: [{ ...noTests, action: "ask" }], others: [noTests] })
+    expect(await runCheck(input, never)).toMatchObject({ output: "said" })
+  })
+
+  it("obeys its owner's session alone where nobody knows of the agent that started it", async () => {
+    const free = stage({ isUnknown: true, rules: [noTests] })
+    expect(await free.runCheck(input, never)).toMatchObject({ output: "said" })
+    const bound = stage({ isUnknown: true, own: [noTests] })
+    await expect(bound.runCheck(input, never)).rejects.toMatchObject({ kind: "check" })
+  })
+
+  it("does not run where opencode does not say what its owner may do", async () => {
+    const { runCheck, happened } = stage({ isSilent: true })
+    await expect(runCheck(input, never)).rejects.toEqual({
+      kind: "check",
+      message: "it is not known what its owner may do now: it fell",
     })
     expect(happened).toEqual([])
   })

@@ -1,5 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { spawn } from "node:child_process"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { build } from "esbuild"
 import { afterAll, describe, expect, it } from "vitest"
 import { runCommand } from "../../../../src/plugin/children/check/run-command.ts"
 import { longestTail } from "../../../../src/plugin/children/check/tail.ts"
@@ -32,6 +35,30 @@ const written = (name: string) =>
     const pid = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0
     return pid > 0 ? pid : undefined
   })
+
+/** The processes that this one has started and that are there, zombies left out. */
+const children = () => {
+  const tasks = readdirSync("/proc/self/task")
+  const pids = tasks.flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  )
+  return pids.filter(isThere)
+}
+
+/** Runs a command in a process of its own, which is killed as soon as `isDue`. */
+async function runAndKill(command: string, isDue: () => Promise<unknown>): Promise<void> {
+  const outfile = join(folder.path, "run-command.mjs")
+  const source = join(import.meta.dirname, "../../../../src/plugin/children/check/run-command.ts")
+  await build({ entryPoints: [source], outfile, bundle: true, format: "esm", platform: "node" })
+  const given = { directory: folder.path, limitMs: 60_000 }
+  const script = `
+const { runCommand } = await import(${JSON.stringify(pathToFileURL(outfile).href)})
+const { signal } = new AbortController()
+await runCommand(${JSON.stringify(command)}, { ...${JSON.stringify(given)}, signal })`
+  const killed = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" })
+  await isDue()
+  killed.kill("SIGKILL")
+}
 
 describe("A command that is run as a check", () => {
   it("runs in the shell, in the folder of its job, and tells its exit code and what it wrote, errors included", async () => {
@@ -118,6 +145,25 @@ describe("A command that is run as a check", () => {
     cancel.abort()
     await expect(running).rejects.toThrow()
     expect(isThere(pid)).toBe(false)
+  })
+
+  it.each([
+    ["", "with all that it has started"],
+    ["trap '' TERM; ", "even if it does not want to"],
+  ])("is ended where opencode itself is killed (%j), %s", async (first) => {
+    const name = first === "" ? "orphan.pid" : "stubborn-orphan.pid"
+    const command = `${first}sh -c 'echo $$ > ${name}; while :; do sleep 1; done' & wait`
+    await runAndKill(command, () => written(name))
+    const pid = await written(name)
+    await poll("its end", async () => (isThere(pid) ? undefined : true))
+  })
+
+  it("leaves nobody behind that watches over it", async () => {
+    const before = children()
+    await run("true")
+    await poll("the end of its guard", async () =>
+      children().every((pid) => before.includes(pid)) ? true : undefined,
+    )
   })
 
   it("is not begun where nobody waits for it in the first place", async () => {

@@ -81,6 +81,15 @@ describe("An answer is read", () => {
     expect(check(`{"n": 1}${" ".repeat(499_993)}`)).toHaveProperty("problems")
   })
 
+  it.each([
+    ["values", (value: string) => `${value} `],
+    ["blocks", (value: string) => `\`\`\`\n${value}\n\`\`\`\n`],
+  ])("among the last 200 %s, and not further up", (_, written) => {
+    const followedBy = (count: number) => written('{"n": 1}') + written('{"x": 0}').repeat(count)
+    expect(check(followedBy(199))).toEqual({ value: { n: 1 } })
+    expect(check(followedBy(200))).toHaveProperty("problems")
+  })
+
   it("as what JSON can say: a number beyond all bounds is none", () => {
     expect(anything("1e999")).toEqual({ value: null })
   })

@@ -45,6 +45,10 @@ const atom = fc.constantFrom(
     "\\uD83D\\uDE00",
     "\\p{L}",
     "\\n",
+    "\\cJ",
+    "\\0",
+    "\\061",
+    "\\k",
     "^",
     "$",
     "\\b",
@@ -98,6 +102,27 @@ describe("A pattern of a schema", () => {
     ["(x+x+)+y", "x".repeat(5_000)],
   ])("is over at once where JavaScript's would go on for years: %s", (source, given) => {
     expect(matches(source, given)).toBe(false)
+  })
+
+  it("costs a step for each character, each instruction that is come to, and each that a look ahead has", () => {
+    const isOver = (source: string, text: string, steps: number) => {
+      try {
+        return matches(source, text, steps)
+      } catch (thrown) {
+        return thrown
+      }
+    }
+    expect(isOver("x", "y".repeat(1_000), 2_100)).toBe(false)
+    expect(isOver("x", "y".repeat(1_000), 1_900)).toBeInstanceOf(TooMuchEffort)
+    // At each character another one, which fails at its first instruction.
+    expect(isOver("(?=x{1000})", "y".repeat(100), 110_000)).toBe(false)
+    expect(isOver("(?=x{1000})", "y".repeat(100), 90_000)).toBeInstanceOf(TooMuchEffort)
+  })
+
+  it("has up to 1,000 characters, and 5,000 parts with its repetitions written out", () => {
+    expect(matches("a".repeat(1_000), "a".repeat(1_000))).toBe(true)
+    expect(matches("a{4998}", "a")).toBe(false)
+    expect(() => matches("a{4999}", "")).toThrow("is too large")
   })
 
   it("gives up where a look ahead at each character would take too long", () => {

@@ -154,7 +154,28 @@ describe("A schema is refused", () => {
       expect.stringContaining(".properties.a is 2"),
       expect.stringContaining(".properties.b.pattern is no regular expression"),
     ])
-    expect(refusal({ properties: Object.fromEntries(texts(9).map((name) => [name, 1])) })).toHaveLength(6)
+    const wrong = (count: number) =>
+      refusal({ properties: Object.fromEntries(texts(count).map((name) => [name, 1])) })
+    expect(wrong(5).at(-1)).toContain(".properties.field4 is 1")
+    expect(wrong(9)).toHaveLength(6)
+    expect(wrong(9).at(-1)).toBe("4 more")
+  })
+
+  it("for what is too much of it, and not before", () => {
+    const fields = (count: number) => ({
+      properties: Object.fromEntries(texts(count).map((name) => [name, {}])),
+    })
+    const ofCharacters = (count: number) => ({ title: "x".repeat(count - '{"title":""}'.length) })
+    for (const sound of [nested(50), fields(499), ofCharacters(30_000)]) expect(refusal(sound)).toEqual([])
+    for (const large of [nested(51), fields(500), ofCharacters(30_001)])
+      expect(refusal(large)).toHaveLength(1)
+  })
+
+  it("where a place or a value is long, with the beginning of it", () => {
+    const name = "n".repeat(300)
+    expect(refusal({ properties: { [name]: { type: "t".repeat(300) } } })[0]).toMatch(
+      /^tasks\[0\]\.schema\.properties\.n{109}… is "t{59}…: it must be/,
+    )
   })
 })
 
@@ -339,6 +360,8 @@ describe("A value", () => {
     )
     expect(problems).toHaveLength(9)
     expect(problems.at(-1)).toBe("992 more")
+    const eight = problemsWith({ items: { type: "string" } }, [0, 1, 2, 3, 4, 5, 6, 7])
+    expect(eight.at(-1)).toBe("[7] is 7: it must be text")
   })
 
   it.each<[string, Plain, unknown]>([
