@@ -122,7 +122,7 @@ export const countByState = (jobs: readonly JobView[]): Record<JobState, number>
 export const counts = computed(() => countByState(allJobs.value))
 
 /** What a job waits for that needs no person, as a search calls it: a slot, its provider, other jobs. */
-export function idlePhaseOf({ phase, holdUntil }: JobView): "queued" | "held" | "blocked" | undefined {
+function idlePhaseOf({ phase, holdUntil }: JobView): "queued" | "held" | "blocked" | undefined {
   if (holdUntil !== undefined) return "held"
   return phase === "queued" || phase === "blocked" ? phase : undefined
 }

@@ -52,6 +52,6 @@ export async function undo(folder: string, { root, steps, folders }: Journal): P
       await moveEntry(root, beside, name)
     }
   }
-  for (const made of folders.toReversed()) await removeEmpty(root, made)
+  for (const made of folders.toReversed()) await removeEmpty(pathOf(root, made))
   return changed
 }
