@@ -27,6 +27,8 @@ export const Journal = z.object({
   folders: z.array(z.string()),
   /** What is known of the working tree once all is written. */
   ledger: Ledger,
+  /** All steps are done: what a file is like by now is what somebody has made of it since. */
+  isWritten: z.literal(true).optional(),
 })
 export type Journal = z.infer<typeof Journal>
 
