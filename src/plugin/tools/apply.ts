@@ -116,7 +116,7 @@ async function bring(services: Services, isolated: readonly Isolated[], call: To
     `Applied ${idsOf(changing)}: ${counted(changes.length)}, not committed: ${listed(changes, mostFiles)}.`,
     ...besides,
     ...notDone(changing),
-    "When you are satisfied, agents_apply with discard: true removes their worktrees.",
+    "When you are satisfied, agents_apply with discard: true removes the worktree of each.",
   ]
   return { title: `${counted(changes.length)} applied`, output: lines.join("\n"), metadata }
 }

@@ -25,7 +25,7 @@ describe("agents_apply", () => {
     expect(title).toBe("2 files applied")
     expect(output).toBe(
       "Applied one, two: 2 files, not committed: a.txt, b.txt.\n" +
-        "When you are satisfied, agents_apply with discard: true removes their worktrees.",
+        "When you are satisfied, agents_apply with discard: true removes the worktree of each.",
     )
     expect(filesIn(repo.path)).toEqual({ "a.txt": "644 of one\n", "b.txt": "644 of two\n" })
     expect((await apply(["one"])).output).toBe("Nothing to apply: your files have all that one changed.")
