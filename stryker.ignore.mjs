@@ -366,6 +366,11 @@ const exceptions = [
   },
   {
     file: "src/plugin/owners/delivery-machine.ts",
+    within: 'composed.outcome === "early"',
+    reason: "it is kept where it is early, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/delivery-machine.ts",
     within: 'if (!message) throw new Error("no message was composed")',
     code: "!message",
     reason: "one is under way, which the compiler cannot see",
@@ -374,6 +379,11 @@ const exceptions = [
     file: "src/plugin/owners/delivery-machine.ts",
     within: '"no message was composed"',
     reason: "one is under way, which the compiler cannot see",
+  },
+  {
+    file: "src/plugin/owners/budget-machine.ts",
+    within: "spent.cost >= cost * (1 - tolerance)",
+    reason: "nobody counts to the last digit",
   },
   {
     file: "src/plugin/owners/budgets.ts",

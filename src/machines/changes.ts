@@ -1,3 +1,4 @@
+import { counted } from "../util/counted.ts"
 import { beginning, oneLine } from "../util/plain.ts"
 import type { Worktree } from "./record.ts"
 
@@ -13,7 +14,7 @@ type Changes = Pick<Worktree, "files" | "insertions" | "deletions">
 export function changeWords({ files, insertions = 0, deletions = 0 }: Changes): string | undefined {
   if (files === undefined) return undefined
   if (files === 0) return "no files changed"
-  return `${files} ${files === 1 ? "file" : "files"}, +${insertions} −${deletions}`
+  return `${counted(files, "file")}, +${insertions} −${deletions}`
 }
 
 /** `also changed by b: x.txt`, of each other job; nothing where there is none. File names are foreign text. */

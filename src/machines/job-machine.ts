@@ -859,10 +859,10 @@ function checkInput({ job, session, check: last, answer }: JobContext): CheckInp
   return { job, session, check: job.hasToPass, round: (last?.round ?? 0) + 1, answer: message }
 }
 
-/** The answer counts as it is, or as the check has found it wanting. */
 const withWorktree = ({ job }: JobContext, { worktree }: Pick<PromptChildOutput, "worktree">) =>
   worktree ? { job: { ...job, worktree } } : {}
 
+/** The answer counts as it is, or as the check has found it wanting. */
 function checkedAnswer(context: JobContext, at: number): Partial<JobContext> {
   const { job, answer, check } = context
   if (!answer || !check) return {}

@@ -4,8 +4,8 @@ import type { JobKey } from "./record.ts"
 type InFlight = { input: ChildInput; dropped: AbortController }
 
 /**
- * The prompts and checks in flight, for the one case in which no machine can end them: an actor that throws is gone, but xstate
- * lets what it invoked run on, and its child or its command would go on working for nobody.
+ * The prompts and checks in flight, for the one case in which no machine can end them: an actor that throws is gone, but
+ * xstate lets what it invoked run on, and its child or its command would go on working for nobody.
  */
 export class Prompts {
   readonly #inFlight = new Map<string, InFlight>()

@@ -17,6 +17,7 @@ import { watchChildren } from "./children/watch.ts"
 import type { Host, HostEvent, Toast, Tool } from "./host/port.ts"
 import { Isolation } from "./isolation/isolation.ts"
 import { leaveAtEnd } from "./isolation/leave-at-end.ts"
+import { recoveredWords } from "./isolation/recovered-words.ts"
 import { type Options, readOptions } from "./options.ts"
 import { Budgets } from "./owners/budgets.ts"
 import { createConversations } from "./owners/conversations.ts"
@@ -106,8 +107,11 @@ export function createProduct(settings: ProductOptions): Product {
     void parts.isolation.tidy().catch((error) => log("warn", `worktrees were not tidied: ${wordsOf(error)}`))
     try {
       const recovered = await parts.isolation.recover(directory)
-      if (recovered.type === "nothing") return
-      void log("info", `an agents_apply that was interrupted has been ${recovered.type}`)
+      const words = recoveredWords(recovered)
+      if (words === undefined) return
+      const isWhole = recovered.type !== "undone" || recovered.changed.length === 0
+      if (isWhole) void log("info", words)
+      else tell([words])
     } catch (error) {
       void log("warn", `an agents_apply that was interrupted could not be ended: ${wordsOf(error)}`)
     }

@@ -5,6 +5,7 @@ import { brokenIn } from "./support/references.ts"
 
 const documents = [
   "README.md",
+  "CONTRIBUTING.md",
   ...readdirSync("docs", { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".md"))
     .map((file) => join("docs", file)),

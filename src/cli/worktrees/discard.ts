@@ -4,13 +4,14 @@ import { type Holdings, isClean } from "../../plugin/worktrees/holdings.ts"
 import { isUnderWay, type Listed } from "../../plugin/worktrees/list.ts"
 import { whileKept } from "../../plugin/worktrees/way-back.ts"
 import type { Worktrees } from "../../plugin/worktrees/worktrees.ts"
+import { counted } from "../../util/counted.ts"
 import { quoted } from "../../util/own-command.ts"
 import { visibleLine } from "../../util/visible.ts"
 import { printedJson } from "../json.ts"
 import type { Surroundings } from "../surroundings.ts"
 import { wrapped } from "./lines.ts"
 import type { Look } from "./listing.ts"
-import { counted, insidersOf, runnerOf, sinceOf, stateOf } from "./words.ts"
+import { insidersOf, runnerOf, sinceOf, stateOf } from "./words.ts"
 
 export type DiscardRequest = {
   /** A branch, a folder in a worktree, or the id of a job. */

@@ -1,9 +1,10 @@
 import type { List, Listed, WorktreeState } from "../../plugin/worktrees/list.ts"
 import { columnsOf, fitted } from "../../util/columns.ts"
+import { counted } from "../../util/counted.ts"
 import { visibleLine } from "../../util/visible.ts"
 import type { Colours } from "./colours.ts"
 import { padded, wrapped } from "./lines.ts"
-import { ageOf, counted, insidersOf, isInUse, runnerOf, sizeOf, stateOf } from "./words.ts"
+import { ageOf, insidersOf, isInUse, runnerOf, sizeOf, stateOf } from "./words.ts"
 
 export type Look = {
   colours: Colours

@@ -1,9 +1,10 @@
 import type { Listed } from "../../plugin/worktrees/list.ts"
 import type { Tidied } from "../../plugin/worktrees/tidy.ts"
+import { counted } from "../../util/counted.ts"
 import { visibleLine } from "../../util/visible.ts"
 import { wrapped } from "./lines.ts"
 import type { Look } from "./listing.ts"
-import { counted, sizeOf } from "./words.ts"
+import { sizeOf } from "./words.ts"
 
 /** What was removed, and why the others are still there. */
 export function tidyReport({ removed, kept, failed }: Tidied, look: Look): string {

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises"
-import { inWords } from "../../plugin/worktrees/holdings.ts"
+import { holdingsWords } from "../../plugin/worktrees/holdings.ts"
 import { isUnderWay, type Listed } from "../../plugin/worktrees/list.ts"
 import { visibleLine } from "../../util/visible.ts"
 
@@ -30,9 +30,6 @@ export function sizeOf(bytes: number): string {
   return `${unit > 0 && size < 9.95 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`
 }
 
-export const counted = (number: number, one: string, more = `${one}s`): string =>
-  `${number} ${number === 1 ? one : more}`
-
 /** What it holds. */
 export function stateOf(worktree: Listed): string {
   const { state } = worktree
@@ -40,7 +37,7 @@ export function stateOf(worktree: Listed): string {
     case "clean":
       return "clean"
     case "holding":
-      return inWords(state.holdings)
+      return holdingsWords(state.holdings)
     case "halfMade":
       return isUnderWay(worktree) ? "just being made" : "half made: nobody has worked in it"
     case "forgotten":

@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto"
 import { readdir, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { defaultFolder, makeOwnFolder } from "./register.ts"
+import { makeOwnFolder } from "../../util/own-folder.ts"
+import { defaultFolder } from "./register.ts"
 
 /** As long as a link can be used. Milliseconds. */
 const lifetime = 10 * 60_000

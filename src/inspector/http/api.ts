@@ -326,7 +326,6 @@ export const MachineAnswer = z.object({
 export type MachineAnswer = z.infer<typeof MachineAnswer>
 
 export const MACHINES = ["job", "supervisor", "system"] as const
-export const MachineName = z.enum(MACHINES)
 
 export const CancelBody = z.strictObject({
   reason: z.string().min(1).max(500).default("cancelled in the inspector"),

@@ -24,7 +24,6 @@ export const repairID = (asked: string, answeredAt: number) => idAt(answeredAt +
 export const isRepairOf = (messageID: string, asked: string) =>
   messageID.slice(idHeadLength) === repairTail(asked)
 
-const repairTail = (asked: string) => idTail(`repair ${asked}`)
 /** The id under which a child is told that the answer to this prompt did not pass its check, which ended then. */
 export const recheckID = (asked: string, checkedAt: number) => idAt(checkedAt + 1, recheckTail(asked))
 
@@ -32,6 +31,7 @@ export const recheckID = (asked: string, checkedAt: number) => idAt(checkedAt + 
 export const isRecheckOf = (messageID: string, asked: string) =>
   messageID.slice(idHeadLength) === recheckTail(asked)
 
+const repairTail = (asked: string) => idTail(`repair ${asked}`)
 const recheckTail = (asked: string) => idTail(`check ${asked}`)
 const idHeadLength = "msg_".length + 12
 

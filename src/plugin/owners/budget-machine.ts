@@ -158,11 +158,8 @@ export function spentBy({ input, output, reasoning, cacheWrite, cost }: Usage): 
   return { tokens: input + output + reasoning + cacheWrite, cost }
 }
 
-export function isSpent({ tokens, cost }: Budget, spent: Spent): boolean {
-  return (
-    (tokens !== undefined && spent.tokens >= tokens) ||
-    (cost !== undefined && spent.cost >= cost * (1 - tolerance))
-  )
+export function isSpent({ tokens = Infinity, cost = Infinity }: Budget, spent: Spent): boolean {
+  return spent.tokens >= tokens || spent.cost >= cost * (1 - tolerance)
 }
 
 export function totalOf({ byJob }: Pick<BudgetContext, "byJob">): Spent {

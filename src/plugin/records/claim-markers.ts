@@ -1,6 +1,7 @@
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises"
+import { link, readFile, rm, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { makeOwnFolder } from "../../util/own-folder.ts"
 import { Lease } from "./stored-job.ts"
 
 /** Marks that one process alone can make, and that all processes of this user see. */
@@ -11,7 +12,7 @@ export type Markers = {
 
 /**
  * `abandoned`: a crash of the machine has emptied it, so that whoever made it is gone. `unusable`: this user has no
- * folder in which files can be made so.
+ * folder in which files can be made so, and nobody else can make any.
  */
 export type Marker =
   | { type: "taken" }
@@ -29,7 +30,7 @@ export function createMarkers(folder = claimsFolder()): Markers {
     const file = join(folder, key)
     const draft = `${file}.${by.instance}`
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await makeOwnFolder(folder)
       await writeFile(draft, JSON.stringify(by), { mode: 0o600 })
       return await make(draft, file)
     } catch {

@@ -57,9 +57,9 @@ export class JobStore {
   }
 
   /**
-   * Writes what opencode's own subagents of each job use, and each job when it has ended: at once where it failed, which its messages may not say. What stops a job is on
-   * record by then. That it prompts is not written: a new start asks by ids that follow from what is there, and each
-   * write costs as much as a child session.
+   * Writes what opencode's own subagents of each job use, and each job when it has ended: at once where it failed, which
+   * its messages may not say. What stops a job is on record by then. That it prompts is not written: a new start asks by
+   * ids that follow from what is there, and each write costs as much as a child session.
    */
   follow(troupe: Troupe): void {
     troupe.records.subscribe((record, before) => {
@@ -67,7 +67,7 @@ export class JobStore {
       const { session, subagents } = record
       if (subagents && subagents !== before.subagents) this.#change(session, { subagents }, "soon")
       if (!hasEnded(record) || hasEnded(before)) return
-      this.#change(record.session, recordPatch(record), record.state === "failed" ? "urgent" : "soon")
+      this.#change(session, recordPatch(record), record.state === "failed" ? "urgent" : "soon")
     })
   }
 

@@ -15,8 +15,8 @@ import { find, listed, type Services, withoutText } from "./services.ts"
 const mostNamed = 20
 
 /**
- * Brings what jobs have done in worktrees of their own into their owner's files, or throws it away: all that is named,
- * or nothing.
+ * Brings what jobs have done in worktrees of their own into their owner's files, all that is named or nothing; or throws
+ * it away.
  */
 export function applyTool() {
   const discard = discarder()

@@ -1,4 +1,5 @@
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
+import { wordsOf } from "../util/error-words.ts"
 import { worktreesCommand } from "../worktrees/command.ts"
 import type { Discard } from "../worktrees/discard.ts"
 import type { Holdings } from "../worktrees/holdings.ts"
@@ -51,11 +52,20 @@ export function discarder() {
       return { title: "nothing discarded", output, metadata: { jobs, refused } }
     }
     const lines: string[] = []
+    const refused: { id: string; reason: string }[] = []
     for (const { record, removal } of removals) {
-      await removal.remove({ signal })
-      lines.push(`Discarded ${record.id}${backFrom(removal)}.`)
+      try {
+        await removal.remove({ signal })
+        lines.push(`Discarded ${record.id}${backFrom(removal)}.`)
+      } catch (error) {
+        // Those before it are gone, which has to be said.
+        const reason = wordsOf(error)
+        refused.push({ id: record.id, reason })
+        lines.push(`Not discarded: ${record.id}: ${reason}.`)
+      }
     }
-    return { title: `${removals.length} discarded`, output: lines.join("\n"), metadata: { jobs } }
+    const title = `${removals.length - refused.length} discarded`
+    return { title, output: lines.join("\n"), metadata: { jobs, ...(refused.length > 0 && { refused }) } }
   }
 }
 

@@ -1,11 +1,12 @@
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { tipOf } from "./branch.ts"
 import { inWorktree, startOf } from "./changes.ts"
 import { isThere, notOurs } from "./folder.ts"
 import type { Call, Git, Where } from "./git.ts"
 import { listed, type Name, namesIn, shownName } from "./names.ts"
 import type { Made } from "./note.ts"
-import { copyIndex, withScratch } from "./scratch.ts"
+import { withIndexCopy } from "./scratch.ts"
+import { untrack } from "./working-tree.ts"
 
 /** What a job has changed in one file. */
 export type FileDiff = {
@@ -54,10 +55,7 @@ export async function diffsOf(git: Git, made: Made, call: Call = {}): Promise<Fi
     return diffs(git, store, [tree, tip], limited)
   }
   const where = inWorktree(made)
-  return withScratch(dirname(made.root), async (scratch) => {
-    const index = join(scratch, "index")
-    await copyIndex(join(made.gitDir, "index"), index)
-    const withCopy = { ...limited, env: { ...call.env, GIT_INDEX_FILE: index } }
+  return withIndexCopy(dirname(made.root), made.gitDir, limited, async (withCopy) => {
     await trackAll(git, where, withCopy)
     return diffs(git, where, [tree], withCopy)
   })
@@ -67,8 +65,7 @@ export async function diffsOf(git: Git, made: Made, call: Call = {}): Promise<Fi
 async function trackAll(git: Git, where: Where, call: Call): Promise<void> {
   const unmerged = namesIn((await git(where, ["ls-files", "--unmerged", "-z"], call)).stdout)
   const names = [...new Set(unmerged.map((entry) => entry.slice(entry.indexOf("\t") + 1)))]
-  if (names.length > 0)
-    await git(where, ["update-index", "--force-remove", "-z", "--stdin"], { ...call, input: listed(names) })
+  await untrack(git, where, names, call)
   const others = namesIn(
     (await git(where, ["ls-files", "--others", "--exclude-standard", "-z"], call)).stdout,
   ).filter((name) => !name.endsWith("/"))

@@ -64,11 +64,14 @@ export async function makeFolder(folder: string): Promise<string> {
   return await realpath(folder)
 }
 
-/** Whoever can write to the folder above can move this one away. It may be a link, and others may read it. */
+/**
+ * Whoever can write to the folder above can move this one away. It may be a link, of this user or of root, and others may
+ * read it.
+ */
 async function requireOwnAbove(folder: string): Promise<void> {
   if (!process.getuid) return
-  const { uid, mode } = await stat(folder)
-  if (uid !== process.getuid()) throw notOwn(folder)
+  const [entry, { uid, mode }] = await Promise.all([lstat(folder), stat(folder)])
+  if (uid !== process.getuid() || ![uid, 0].includes(entry.uid)) throw notOwn(folder)
   if ((mode & 0o022) !== 0) await chmod(folder, mode & 0o7755)
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { parse } from "node:path"
 import { codeOf, gitFailure, WorktreeError } from "./errors.ts"
+import { pipeIn, waitsFor } from "./pipes.ts"
 
 /**
  * Where git works: it looks for the repository itself, or is told where both halves of it are, or works on commits and
@@ -43,6 +44,8 @@ export const lookLimitMs = 10_000
 const limitMs = 60_000
 /** How long git, and what it has started, may take to end once it is asked to. Milliseconds. */
 const graceMs = 2_000
+/** From then on it may be that git waits for something that will never come. */
+const patienceMs = 1_000
 
 /** Bytes that git may write: names of some hundred thousand files. */
 const mostOutput = 128 * 2 ** 20
@@ -91,7 +94,8 @@ export function createGit(binary = "git", surroundings: NodeJS.ProcessEnv = proc
     const [command = ""] = args
     const all = [...fixed, ...settings.flatMap((each) => ["-c", each]), ...placed(where), ...args]
     const surroundings = looking.has(command) ? { ...env, ...fetchesNothing } : env
-    const { code, stdout, stderr } = await run(binary, all, surroundings, call)
+    const tree = looking.has(command) && "workTree" in where ? where.workTree : undefined
+    const { code, stdout, stderr } = await run(binary, all, surroundings, { ...call, tree })
     if (!codes.includes(code)) throw gitFailure(command, code, stderr)
     return { code, stdout, text: stdout.toString("utf8").replace(/\n$/, "") }
   }
@@ -105,7 +109,13 @@ function placed(where: Where): string[] {
 
 type Ended = { code: number; stdout: Buffer; stderr: string }
 
-function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call): Promise<Ended> {
+/** @param call `tree`: the working tree that it looks at */
+function run(
+  binary: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  call: Call & { tree: string | undefined },
+): Promise<Ended> {
   const { signal, input, keepOnly = Number.POSITIVE_INFINITY } = call
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(interrupted())
@@ -127,6 +137,8 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
     const settle = () => {
       clearTimeout(timer)
       clearTimeout(force)
+      clearTimeout(look)
+      over.abort()
       signal?.removeEventListener("abort", abort)
     }
     const finish = (code: number | null) => {
@@ -160,6 +172,12 @@ function run(binary: string, args: string[], env: NodeJS.ProcessEnv, call: Call)
     const abort = () => end(interrupted())
     const timer = setTimeout(() => end(tooSlow(call.limitMs ?? limitMs)), call.limitMs ?? limitMs)
     timer.unref()
+    const over = new AbortController()
+    const look = setTimeout(async () => {
+      const pipe = call.tree === undefined ? undefined : await pipeIn(call.tree, over.signal)
+      if (pipe !== undefined && !over.signal.aborted) end(waitsFor(pipe))
+    }, patienceMs)
+    look.unref()
     signal?.addEventListener("abort", abort, { once: true })
 
     child.stdout.on("data", (piece: Buffer) => {

@@ -1,3 +1,4 @@
+import { counted } from "../../util/counted.ts"
 import { tipOf } from "./branch.ts"
 import { inWorktree, numbersBetween, type Start, startOf } from "./changes.ts"
 import { isInstalled } from "./configuration.ts"
@@ -63,15 +64,15 @@ async function countSince(
 }
 
 /** What a worktree holds, for people. */
-export function inWords({ commits, files, uncommitted, repositories, ignored }: Holdings): string {
+export function holdingsWords({ commits, files, uncommitted, repositories, ignored }: Holdings): string {
   return [
-    ...(commits > 0 || files > 0 ? [`${count(commits, "commit")} with ${count(files, "changed file")}`] : []),
-    ...(uncommitted.length > 0 ? [count(uncommitted.length, "uncommitted file")] : []),
-    ...(repositories.length > 0 ? [count(repositories.length, "repository", "repositories")] : []),
+    ...(commits > 0 || files > 0
+      ? [`${counted(commits, "commit")} with ${counted(files, "changed file")}`]
+      : []),
+    ...(uncommitted.length > 0 ? [counted(uncommitted.length, "uncommitted file")] : []),
+    ...(repositories.length > 0 ? [counted(repositories.length, "repository", "repositories")] : []),
     ...(ignored.length > 0
-      ? [count(ignored.length, "ignored file or folder", "ignored files or folders")]
+      ? [counted(ignored.length, "ignored file or folder", "ignored files or folders")]
       : []),
   ].join(", ")
 }
-
-const count = (number: number, one: string, more = `${one}s`) => `${number} ${number === 1 ? one : more}`

@@ -1,6 +1,6 @@
-import { readdir, rmdir } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
-import { codeOf } from "./errors.ts"
+import { removeEmpty } from "./apply/files.ts"
 import { workFolders } from "./folder.ts"
 
 /** Removes what is left of repositories that have no worktree any more: folders in which nothing is. */
@@ -13,10 +13,4 @@ export async function removeLeftovers(folder: string): Promise<void> {
     for (const name of names) await removeEmpty(join(ours, name))
     await removeEmpty(ours)
   }
-}
-
-async function removeEmpty(folder: string): Promise<void> {
-  await rmdir(folder).catch((error) => {
-    if (!["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) throw error
-  })
 }

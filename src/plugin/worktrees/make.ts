@@ -10,7 +10,7 @@ import { lives, thisProcess } from "./inhabitants.ts"
 import { withLock } from "./lock.ts"
 import { claimNote, type Made, madeNote, type Note, readNote, writeNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
-import { commitAt, type Repository, repositoryAt } from "./repository.ts"
+import { type Repository, repositoryAt } from "./repository.ts"
 import { snapshotOf } from "./snapshot.ts"
 
 export type MakeRequest = {
@@ -21,8 +21,6 @@ export type MakeRequest = {
   job: string
   /** What the job is for. */
   description?: string | undefined
-  /** A commit to start from, in place of the owner's files. */
-  from?: string
   signal?: AbortSignal | undefined
 }
 
@@ -45,13 +43,13 @@ const mostNames = 100
 export async function makeWorktree(
   git: Git,
   folder: string,
-  { directory, owner, job, description, from, signal }: MakeRequest,
+  { directory, owner, job, description, signal }: MakeRequest,
 ): Promise<MadeWorktree> {
   const call = { signal }
   const repository = await repositoryAt(git, { directory, folder: await findFolder(folder) }, call)
   const ours = folderOf(await makeFolder(folder), repository.commonDir)
   await mkdir(ours, { recursive: true, mode: 0o700 })
-  const { commit: base, leftOut } = await startOf(git, repository, ours, from, signal)
+  const { commit: base, leftOut } = await snapshotOf(git, repository, ours, call)
   const origin = await originFor(git, folder, repository, base, call)
   const note: Omit<Note, "branch"> = {
     state: "making",
@@ -83,23 +81,6 @@ export async function makeWorktree(
     await removeWorktree(git, root, { ...note, branch }, base).catch(() => {})
     throw error
   }
-}
-
-async function startOf(
-  git: Git,
-  repository: Repository,
-  folder: string,
-  from: string | undefined,
-  signal: AbortSignal | undefined,
-): Promise<{ commit: string; leftOut: string[] }> {
-  if (from === undefined) return snapshotOf(git, repository, folder, { signal })
-  const commit = await commitAt(git, { store: repository.commonDir }, from, { signal })
-  if (commit) return { commit: commit.id, leftOut: [] }
-  throw new WorktreeError(
-    "gone",
-    `there is no commit ${from} in ${repository.root}`,
-    "start from another job",
-  )
 }
 
 /**

@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, rm, stat, utimes } from "node:fs/promises"
 import { join } from "node:path"
 import { codeOf } from "./errors.ts"
 import { scratchOf } from "./folder.ts"
+import type { Call } from "./git.ts"
 import { lives } from "./inhabitants.ts"
 
 /**
@@ -27,6 +28,19 @@ async function removeLeft(scratch: string): Promise<void> {
       await rm(join(scratch, name), { recursive: true, force: true })
   }
 }
+
+/** Has git work on a copy of an index, which may change: the index itself stays as it is, whoever has it locked. */
+export const withIndexCopy = <T>(
+  ours: string,
+  gitDir: string,
+  call: Call,
+  act: (withCopy: Call) => Promise<T>,
+): Promise<T> =>
+  withScratch(ours, async (scratch) => {
+    const index = join(scratch, "index")
+    await copyIndex(join(gitDir, "index"), index)
+    return act({ ...call, env: { ...call.env, GIT_INDEX_FILE: index } })
+  })
 
 /**
  * A copy that git may trust as much as the index itself: what was changed since the index was written is told by its

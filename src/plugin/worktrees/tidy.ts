@@ -2,7 +2,7 @@ import { tipOf } from "./branch.ts"
 import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import { type Call, type Git, lookLimitMs } from "./git.ts"
-import { holdingsOf, inWords, isClean } from "./holdings.ts"
+import { holdingsOf, holdingsWords, isClean } from "./holdings.ts"
 import { lives } from "./inhabitants.ts"
 import { removeLeftovers } from "./leftovers.ts"
 import { isUnderWay, type Listed, listWorktrees } from "./list.ts"
@@ -52,7 +52,7 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
   const { state, processes, maker } = worktree
   if (state.type === "unreadable") return `it cannot be read: ${state.why}`
   if (state.type === "forgotten") return `git no longer knows it: ${state.why}`
-  if (state.type === "holding") return `it holds ${inWords(state.holdings)}`
+  if (state.type === "holding") return `it holds ${holdingsWords(state.holdings)}`
   if (processes.length > 0) return `somebody is in it: process ${processes.join(", ")}`
   // Whoever makes it has no job to show for it yet.
   if (isUnderWay(worktree) && (state.type === "halfMade" || !isUsed))

@@ -54,7 +54,7 @@ export async function statusOf(
 const afterFields = (entry: string, fields: number): Name => entry.split(" ").slice(fields).join(" ")
 
 /** How git notes that a repository is in a place. */
-const linkMode = "160000"
+export const linkMode = "160000"
 
 async function linksIn(git: Git, where: Where, call: Call): Promise<Name[]> {
   const { stdout } = await git(where, ["ls-files", "--stage", "-z"], call)
@@ -96,7 +96,8 @@ export async function treeOf(
   return { tree: text, index: copy }
 }
 
-async function untrack(git: Git, where: Tree, names: readonly Name[], call: Call): Promise<void> {
+/** Takes files out of an index, whether they are there or not. */
+export async function untrack(git: Git, where: Where, names: readonly Name[], call: Call): Promise<void> {
   if (names.length === 0) return
   await git(where, ["update-index", "--force-remove", "-z", "--stdin"], { ...call, input: listed(names) })
 }

@@ -1,6 +1,7 @@
 import { descriptionOf } from "../../machines/description.ts"
 import { duration, timeOf } from "../../machines/durations.ts"
 import type { JobPhase } from "../../machines/record.ts"
+import { counted } from "../../util/counted.ts"
 import { oneLine } from "../../util/plain.ts"
 import { type Counts, conditionOf, type Glance, isHeld } from "../glance.ts"
 import { hasEnded, type Items, type ShownJob } from "../jobs.ts"
@@ -146,7 +147,7 @@ function endWords(job: ShownJob): string {
 /** `+10 −2 in 3 files`; nothing before what it did is committed, or where it has changed nothing. */
 export function changeWords({ files = 0, insertions = 0, deletions = 0 }: Changes): string | undefined {
   if (files === 0) return undefined
-  return `+${insertions} −${deletions} in ${files} ${files === 1 ? "file" : "files"}`
+  return `+${insertions} −${deletions} in ${counted(files, "file")}`
 }
 
 type Changes = Pick<NonNullable<ShownJob["worktree"]>, "files" | "insertions" | "deletions">

@@ -280,6 +280,11 @@ describe("live", () => {
     await open("view=timeline")
     await page.getByRole("link", { name: /^o1: prompting/ }).waitFor()
     await page.getByText("At most 2 of 12 slots in use").first().waitFor()
+    // None of them can use the slots of another.
+    await open("")
+    const slots = page.locator(".facts div", { hasText: "slots in use in /projects/other" })
+    await slots.getByText("1 of 8", { exact: true }).waitFor()
+    await open("view=timeline")
     remove()
     await page.getByRole("link", { name: /^o1: prompting/ }).waitFor({ state: "detached" })
     other.stop()

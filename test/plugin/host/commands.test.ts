@@ -123,6 +123,7 @@ describe("The commands in a line for the shell", () => {
     "function echo { touch x; }; echo",
     "case a in a) touch x;; esac",
     "echo() { for a do touch x; done; }; echo 1",
+    "for  abc  do touch x; done",
     "echo() { for a { touch x; }; }; echo 1",
     "echo a\u200bb",
     "echo a\rb",

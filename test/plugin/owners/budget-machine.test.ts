@@ -1,13 +1,16 @@
 import { describe, expect, it } from "vitest"
+import { createActor } from "xstate"
 import { rowsOf } from "../../../scripts/docs/transitions.ts"
 import { NO_USAGE } from "../../../src/machines/record.ts"
 import {
   budgetMachine,
   budgetReasons,
   isSpent,
+  type Run,
   spentBy,
   totalOf,
 } from "../../../src/plugin/owners/budget-machine.ts"
+import { CountingClock } from "../../machines/support/counting-clock.ts"
 import { quietXState } from "../../machines/support/quiet.ts"
 import { transitionsOf } from "../../machines/support/transitions.ts"
 import { drive, everyStep } from "./support/budget-walk.ts"
@@ -23,6 +26,24 @@ describe("Every event in every state of a budget", () => {
     for (const steps of everyStep()) for (const name of drive(steps)) taken.add(name)
     expect(transitionsOf(budgetMachine).filter((name) => !taken.has(name))).toEqual([])
   })
+})
+
+it("Two jobs of one id, a child's and its owner's, are told apart: both count, and both are cancelled", () => {
+  const clock = new CountingClock()
+  const cancelled: string[] = []
+  const cancel = (_: unknown, { runs }: { runs: Run[] }) => {
+    cancelled.push(...runs.map(({ owner, id }) => `${owner} ${id}`))
+  }
+  const machine = budgetMachine.provide({ actions: { cancel } })
+  const actor = createActor(machine, { input: { limit: { tokens: 100 } }, clock }).start()
+  expect(actor.getSnapshot().context).toEqual({ limit: { tokens: 100 }, byJob: {}, live: [], cancelled: [] })
+  for (const owner of ["owner", "ses_a"]) {
+    const spent = { tokens: 50, cost: 0 }
+    actor.send({ type: "job.seen", run: { owner, id: "a", run: 1 }, stands: "asked", spent })
+  }
+  expect([actor.getSnapshot().value, cancelled]).toEqual(["closing", []])
+  clock.increment(2_000)
+  expect([actor.getSnapshot().value, cancelled]).toEqual(["stopping", ["owner a", "ses_a a"]])
 })
 
 it("Each transition of a budget has its reason, in a sentence", () => {

@@ -51,15 +51,20 @@ describe("A delivery", () => {
     const clock = new CountingClock()
     const composing: Pending<Composed>[] = []
     const delivering: Pending<Delivered>[] = []
+    const sent: OwnerMessage[] = []
     const machine = deliveryMachine.provide({
       actors: {
         compose: fromPromise<Composed, { owner: string }>(() => pendingIn(composing)),
-        deliver: fromPromise<Delivered, OwnerMessage>(() => pendingIn(delivering)),
+        deliver: fromPromise<Delivered, OwnerMessage>(({ input }) => {
+          sent.push(input)
+          return pendingIn(delivering)
+        }),
       },
     })
     const actor = createActor(machine, { input: { owner: "owner", from }, clock }).start()
     return {
       clock,
+      sent,
       send: (...types: Exclude<DeliveryEvent["type"], `job.${string}`>[]) => {
         for (const type of types) actor.send({ type })
       },
@@ -69,8 +74,12 @@ describe("A delivery", () => {
         composing.at(-1)?.resolve(composed)
         await settled()
       },
-      delivered: async () => {
-        delivering.at(-1)?.resolve({ outcome: "delivered" })
+      delivered: async (outcome: Delivered["outcome"] = "delivered") => {
+        delivering.at(-1)?.resolve({ outcome })
+        await settled()
+      },
+      isNotDelivered: async () => {
+        delivering.at(-1)?.reject(new Error("opencode is away"))
         await settled()
       },
       fails: async () => {
@@ -94,6 +103,7 @@ describe("A delivery", () => {
     one.send("inbox.emptied")
     expect(one.state).toBe("dormant")
     one.job("job.ended", "b")
+    expect(one.state).toBe("dormant")
     one.send("inbox.emptied")
     expect(one.state).toBe("quiet")
   })
@@ -184,5 +194,81 @@ describe("A delivery", () => {
     await one.fails()
     one.send("owner.busy")
     expect([one.state, one.context.attempt]).toEqual(["busy", 0])
+  })
+
+  it("waits for the next use of a session whose turn the user has just stopped", () => {
+    const one = delivery("an interrupted turn")
+    one.clock.increment(60_000)
+    expect(one.state).toBe("held")
+  })
+
+  /** One that has composed a message. */
+  async function underWay(hasMore = false) {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    await one.composed({ outcome: "composed", message, hasMore })
+    return one
+  }
+
+  it.each<[Exclude<Composed["outcome"], "composed" | "early">, string]>([
+    ["busy", "busy"],
+    ["nothing", "quiet"],
+    ["gone", "quiet"],
+  ])("that finds its owner to be %s before there is a message is %s", async (outcome, state) => {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    await one.composed({ outcome })
+    expect(one.state).toBe(state)
+  })
+
+  it.each<[Delivered["outcome"], string]>([
+    ["delivered", "quiet"],
+    ["busy", "composing"],
+    ["gone", "quiet"],
+  ])("whose message turns out to be %s is %s", async (outcome, state) => {
+    const one = await underWay()
+    expect(one.sent).toEqual([message])
+    await one.delivered(outcome)
+    expect(one.state).toBe(state)
+  })
+
+  it("is over once its owner is gone, whatever has ended meanwhile", async () => {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    const other = await underWay()
+    for (const each of [one, other]) each.job("job.ended", "b")
+    await one.composed({ outcome: "gone" })
+    await other.delivered("gone")
+    expect([one.state, other.state]).toEqual(["quiet", "quiet"])
+  })
+
+  it("has another message for what the first could not hold", async () => {
+    const one = await underWay(true)
+    await one.delivered()
+    expect(one.state).toBe("window")
+  })
+
+  it("sends the same message again where that failed, whatever ends meanwhile", async () => {
+    const one = await underWay()
+    await one.isNotDelivered()
+    one.job("job.ended", "b")
+    one.send("inbox.emptied")
+    expect(one.state).toBe("window")
+    one.clock.increment(250)
+    expect(one.sent).toEqual([message, message])
+    await one.delivered()
+    expect(one.state).toBe("window")
+  })
+
+  it("waits longer after each failure: a second, then two", async () => {
+    const one = delivery("this process")
+    one.clock.increment(250)
+    for (const pause of [1_000, 2_000, 4_000]) {
+      await one.fails()
+      one.clock.increment(pause - 1)
+      expect(one.state).toBe("backoff")
+      one.clock.increment(1)
+      expect(one.state).toBe("composing")
+    }
   })
 })

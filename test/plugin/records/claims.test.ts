@@ -1,5 +1,13 @@
 import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
@@ -228,6 +236,21 @@ describe("A claim of a user without a folder for markers", () => {
     await vi.advanceTimersByTimeAsync(1_000)
     expect([await claiming, here.holderNow()]).toEqual(["another's", "b"])
   })
+
+  it.runIf(process.getuid?.() === 0)(
+    "is the same where the folder is another user's, who could bar all claims or have them wait for ever",
+    async () => {
+      const here = stage()
+      mkdirSync(here.folder, { recursive: true })
+      for (const folder of [here.folder, join(here.folder, "..")]) {
+        chownSync(folder, 65_534, 65_534)
+        chmodSync(folder, 0o777)
+        expect(await createMarkers(here.folder).take("key", leaseOf("a"))).toEqual({ type: "unusable" })
+        expect(here.markers()).toEqual([])
+        chownSync(here.folder, 0, 0)
+      }
+    },
+  )
 
   it("is not known where opencode does not say", async () => {
     const here = withoutFolder()

@@ -244,6 +244,28 @@ describe("agents_apply with discard", () => {
     expect([(await discard("one")).output, isThere("one")]).toEqual(["Discarded one.", false])
   })
 
+  it("says which have gone and which could not, where one could not", async () => {
+    const { begin, finish, discard, isThere } = isolatedServices({}, (worktrees) => ({
+      async prepareDiscard(request, call) {
+        const prepared = await worktrees.prepareDiscard(request, call)
+        if (!request.directory.endsWith("two")) return prepared
+        return { ...prepared, remove: () => Promise.reject(new Error("there is no space left")) }
+      },
+    }))
+    for (const id of ["one", "two", "three"]) {
+      await begin(id)
+      await finish(id)
+    }
+    const { title, output } = await discard("one", "two", "three")
+    expect(title).toBe("2 discarded")
+    expect(output.split("\n")).toEqual([
+      "Discarded one.",
+      "Not discarded: two: there is no space left.",
+      "Discarded three.",
+    ])
+    expect(["one", "two", "three"].map(isThere)).toEqual([false, true, false])
+  })
+
   it("takes the permission to edit what would be lost: it is the agent that confirms", async () => {
     const { begin, finish, apply, call, isThere, repo, recordOf } = isolatedServices()
     for (const id of ["one", "two", "applied"]) await begin(id)

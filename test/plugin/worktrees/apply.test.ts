@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Prepared } from "../../../src/plugin/worktrees/apply/apply.ts"
@@ -236,6 +237,26 @@ describe("Applying a job", () => {
     })
     expect(await repo.worktrees.seal(done.directory, "the end")).toMatchObject({ files: 2 })
   })
+})
+
+it("Nothing is applied where the journal of an interrupted apply is damaged, until its user has removed it", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n" })
+  const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+  await apply(repo, done)
+  const [ours] = await readdir(repo.folder).then((names) => names.filter((name) => name !== ".gitignore"))
+  const applying = join(repo.folder, ours ?? "", "applying")
+  const [ledger = ""] = await readdir(applying)
+  const folder = join(applying, ledger.replace(/\.json$/, ""))
+  for (const text of ["", '{"root": "/"}']) {
+    writeAll(folder, { "journal.json": text })
+    await expect(prepare(repo, done)).rejects.toMatchObject({
+      what: `an earlier apply was interrupted, and its journal ${folder}/journal.json is damaged`,
+      todo: `compare your files with their copies in ${folder}/old, then remove ${folder}`,
+    })
+    rmSync(folder, { recursive: true })
+    expect((await prepare(repo, done)).type).toBe("ready")
+  }
 })
 
 describe("Jobs that are in conflict", () => {

@@ -157,6 +157,18 @@ it("Where a link of the user's leads, within the project, is looked at too", asy
   }
 })
 
+it("Where a link leads to another link, or to the top, all that it leads to is looked at", async () => {
+  const chained = await withWorktree({ ".opencode": "config", config: "shared" })
+  await chained.assure()
+  writeAll(chained.root, { "shared/plugin/ours.ts": "evil\n" })
+  await expect(chained.assure()).rejects.toThrow('"shared/plugin/ours.ts"')
+
+  const wide = await withWorktree({ ".opencode/agent/top": "../.." })
+  await wide.assure()
+  writeAll(wide.root, { "src.ts": "evil\n" })
+  await expect(wide.assure()).rejects.toThrow('"src.ts"')
+})
+
 it("A link of the user's that leads in a circle, or out of the project, is no reason to refuse", async () => {
   const { assure, base } = await withWorktree({
     ".opencode/agent/loop": "loop/x",

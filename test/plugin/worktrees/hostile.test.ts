@@ -111,47 +111,45 @@ describe("A repository that a child has made in its worktree is not entered, and
   })
 })
 
-describe.each([".gitignore", ".gitattributes"])("A %s on which git waits for ever", (name) => {
-  /** Milliseconds. */
-  const limitMs = 2_000
-
-  it("holds up nobody but the job that has made it, and that no longer than git may take", async () => {
-    const repo = testRepository()
-    repo.commit({ "f.txt": "1\n" })
-    const [strange, one, other] = [
-      await make(repo, "strange"),
-      await make(repo, "one"),
-      await make(repo, "other"),
-    ]
-    execFileSync("mkfifo", [join(strange.directory, name)])
-    for (const { directory } of [strange, one, other]) writeAll(directory, { "f.txt": "2\n" })
-    const others = [
-      { job: "strange", directory: strange.directory },
-      { job: "other", directory: other.directory },
-    ]
-    const { commit } = await repo.worktrees.seal(one.directory, "the end of one")
-    const work = { directory: one.directory, commit }
-    expect(await repo.worktrees.overlaps(work, others, { limitMs })).toEqual([
-      { job: "other", files: ["f.txt"] },
-    ])
-    const { kept } = await repo.worktrees.tidy(() => false, { limitMs })
-    expect(kept.map(({ worktree, why }) => [worktree.job, why])).toEqual([
-      ["strange", "it cannot be read: git did not end within 2 s"],
-      ["one", "it holds 1 commit with 1 changed file"],
-      ["other", "it holds 1 uncommitted file"],
-    ])
-    const { directory } = strange
-    await expect(repo.worktrees.seal(directory, "the end", { limitMs })).rejects.toMatchObject({
-      kind: "timeout",
+describe.each([".gitignore", ".gitattributes", "sub/.gitignore"])(
+  "A %s on which git waits for ever",
+  (name) => {
+    it("holds up nobody, and is named to whoever is to do something about it", async () => {
+      const repo = testRepository()
+      repo.commit({ "f.txt": "1\n" })
+      const [strange, one, other] = [
+        await make(repo, "strange"),
+        await make(repo, "one"),
+        await make(repo, "other"),
+      ]
+      for (const { directory } of [strange, one, other]) writeAll(directory, { "f.txt": "2\n" })
+      writeAll(strange.directory, { "sub/f.txt": "2\n" })
+      execFileSync("mkfifo", [join(strange.directory, name)])
+      const others = [
+        { job: "strange", directory: strange.directory },
+        { job: "other", directory: other.directory },
+      ]
+      const { commit } = await repo.worktrees.seal(one.directory, "the end of one")
+      const work = { directory: one.directory, commit }
+      expect(await repo.worktrees.overlaps(work, others)).toEqual([{ job: "other", files: ["f.txt"] }])
+      const pipe = JSON.stringify(join(strange.directory, name))
+      const words = `git waits for ever for what the pipe ${pipe} says`
+      const { kept } = await repo.worktrees.tidy(() => false)
+      expect(kept.map(({ worktree, why }) => [worktree.job, why])).toEqual([
+        ["strange", `it cannot be read: ${words}`],
+        ["one", "it holds 1 commit with 1 changed file"],
+        ["other", "it holds 1 uncommitted file"],
+      ])
+      const { directory } = strange
+      const refused = `${words}; remove it and try again`
+      await expect(repo.worktrees.seal(directory, "the end")).rejects.toThrow(refused)
+      await expect(repo.worktrees.prepareDiscard({ directory, owner })).rejects.toThrow(refused)
+      rmSync(join(directory, name))
+      await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
+      expect(existsSync(directory)).toBe(false)
     })
-    await expect(repo.worktrees.prepareDiscard({ directory, owner }, { limitMs })).rejects.toMatchObject({
-      kind: "timeout",
-    })
-    rmSync(join(directory, name))
-    await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
-    expect(existsSync(directory)).toBe(false)
-  })
-})
+  },
+)
 
 describe("A filter that git waits for", () => {
   it.each([

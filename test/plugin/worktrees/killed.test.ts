@@ -260,3 +260,18 @@ it("kill -9 right after the last file was written leaves it known that a job was
   if (ready.type === "ready") await ready.write()
   expect(filesIn(repo.path)["a.txt"]).toBe("644 top\n2\nbottom\n")
 })
+
+it("kill -9 after all was written leaves it applied, whatever a person then does to one of the files", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n", "b.txt": "1\n" })
+  const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+  writeAll(directory, { "a.txt": "2\n", "b.txt": "2\n" })
+  const { commit } = await repo.worktrees.seal(directory, "the end")
+  const request = { directory: repo.path, owner, jobs: [{ id: "a", base, commit }] }
+  const write = `const ready = await worktrees.prepareApply(${JSON.stringify(request)}); await ready.write()`
+  // Renamed into place are the journal, both files, and the journal that says so.
+  expect(await killed.run(repo, write, 4, "rename")).toBe(false)
+  writeAll(repo.path, { "a.txt": "3\n" })
+  expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "finished" })
+  expect(filesIn(repo.path)).toMatchObject({ "a.txt": "644 3\n", "b.txt": "644 2\n" })
+})

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
-import { inWords, isClean } from "../../../src/plugin/worktrees/holdings.ts"
+import { holdingsWords, isClean } from "../../../src/plugin/worktrees/holdings.ts"
 import { claimNote, madeNote, type Note, readNote, writeNote } from "../../../src/plugin/worktrees/note.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
 
@@ -94,7 +94,7 @@ describe("What a worktree holds", () => {
 
   it("is said in words, each only where there is any", () => {
     const one = { commits: 1, files: 1, uncommitted: ["a"], repositories: ["r"], ignored: ["i"] }
-    expect(inWords(one)).toBe(
+    expect(holdingsWords(one)).toBe(
       "1 commit with 1 changed file, 1 uncommitted file, 1 repository, 1 ignored file or folder",
     )
     const two = {
@@ -104,12 +104,12 @@ describe("What a worktree holds", () => {
       repositories: ["r", "s"],
       ignored: ["i", "j/"],
     }
-    expect(inWords(two)).toBe(
+    expect(holdingsWords(two)).toBe(
       "2 commits with 0 changed files, 2 uncommitted files, 2 repositories, 2 ignored files or folders",
     )
-    expect(inWords({ ...nothing, files: 3 })).toBe("0 commits with 3 changed files")
-    expect(inWords({ ...nothing, repositories: ["r"] })).toBe("1 repository")
-    expect(inWords(nothing)).toBe("")
+    expect(holdingsWords({ ...nothing, files: 3 })).toBe("0 commits with 3 changed files")
+    expect(holdingsWords({ ...nothing, repositories: ["r"] })).toBe("1 repository")
+    expect(holdingsWords(nothing)).toBe("")
   })
 
   it("is nothing only where there is none of all that", () => {

@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -111,6 +112,24 @@ describe("A worktree is refused, with words and nothing left behind,", () => {
       })
       expect(repo.git("branch", "--list", "troupe/*")).toBe("")
       expect(existsSync(repo.folder)).toBe(false)
+    },
+  )
+
+  it.runIf(process.getuid?.() === 0)(
+    "where the folder above is another user's link, who could have it lead elsewhere",
+    async () => {
+      const repo = testRepository()
+      const [above, elsewhere] = [join(repo.folder, ".."), join(repo.path, "../elsewhere")]
+      mkdirSync(elsewhere)
+      symlinkSync(elsewhere, above)
+      lchownSync(above, 12_345, 12_345)
+      await expect(make(repo)).rejects.toMatchObject({
+        kind: "notWritable",
+        what: `${above} is not a folder of this user`,
+      })
+      expect(filesIn(elsewhere)).toEqual({})
+      lchownSync(above, 0, 0)
+      await make(repo)
     },
   )
 

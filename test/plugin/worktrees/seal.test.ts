@@ -83,7 +83,7 @@ describe("The end of a job", () => {
   })
 
   it("is as the child left it in the middle of a merge or a rebase, with both sides", async () => {
-    for (const command of ["merge", "rebase"]) {
+    for (const command of [["merge"], ["rebase"], ["rebase", "--apply"]]) {
       const { repo, made, in: inside } = await withWorktree()
       inside("switch", "--quiet", "-c", "other")
       writeAll(made.directory, { "a.txt": "theirs\n" })
@@ -93,10 +93,34 @@ describe("The end of a job", () => {
       writeAll(made.directory, { "a.txt": "ours\n" })
       inside("commit", "--quiet", "-a", "-m", "ours")
       const ours = inside("rev-parse", "HEAD")
-      expect(() => inside(command, "other")).toThrow()
+      expect(() => inside(...command, "other")).toThrow()
       const files = filesIn(made.directory)
       const { commit } = await repo.worktrees.seal(made.directory, "the end")
       expect(repo.git("log", "-1", "--format=%P", commit)).toBe(`${ours} ${theirs}`)
+      expect(filesIn(made.directory)).toEqual(files)
+      expect(inside("status")).toBe(`On branch ${made.branch}\nnothing to commit, working tree clean`)
+    }
+  })
+
+  it("is as the child left it in the middle of picking or reverting several commits", async () => {
+    for (const command of [
+      ["cherry-pick", "other~2..other"],
+      ["revert", "--no-edit", "HEAD~1", "HEAD~2"],
+    ]) {
+      const { repo, made, in: inside } = await withWorktree()
+      const change = (text: string) => {
+        writeAll(made.directory, { "a.txt": `${text}\n` })
+        inside("commit", "--quiet", "-a", "-m", text)
+      }
+      inside("switch", "--quiet", "-c", "other")
+      for (const text of ["one", "two"]) change(text)
+      inside("switch", "--quiet", made.branch)
+      for (const text of ["first", "second", "third"]) change(text)
+      const last = inside("rev-parse", "HEAD")
+      expect(() => inside(...command)).toThrow()
+      const files = filesIn(made.directory)
+      const { commit } = await repo.worktrees.seal(made.directory, "the end")
+      expect(repo.git("log", "-1", "--format=%P", commit)).toBe(last)
       expect(filesIn(made.directory)).toEqual(files)
       expect(inside("status")).toBe(`On branch ${made.branch}\nnothing to commit, working tree clean`)
     }

@@ -122,7 +122,7 @@ export const countByState = (jobs: readonly JobView[]): Record<JobState, number>
 export const counts = computed(() => countByState(allJobs.value))
 
 /** What a job waits for that needs no person, as a search calls it: a slot, its provider, other jobs. */
-export function idlePhaseOf({ phase, holdUntil }: JobView): "queued" | "held" | "blocked" | undefined {
+function idlePhaseOf({ phase, holdUntil }: JobView): "queued" | "held" | "blocked" | undefined {
   if (holdUntil !== undefined) return "held"
   return phase === "queued" || phase === "blocked" ? phase : undefined
 }
@@ -158,13 +158,17 @@ export const held = computed(() => {
   return [...byProvider.values()]
 })
 
-/** Groups prompt nobody, nor does one that waits for a slot of its next model. */
-export const busySlots = computed(
-  () =>
-    allJobs.value.filter(
-      ({ state, phase, isGroup }) => state === "prompting" && phase !== "queued" && !isGroup,
-    ).length,
-)
+/** Of each project, which has slots of its own. Groups prompt nobody, nor does one that waits for its next model's slot. */
+export const slotsOf = computed(() => {
+  const prompting = allJobs.value.filter(
+    ({ state, phase, isGroup }) => state === "prompting" && phase !== "queued" && !isGroup,
+  )
+  return projects.value.map(({ name, concurrency }) => ({
+    name,
+    concurrency,
+    busy: prompting.filter(({ project }) => project === name).length,
+  }))
+})
 
 const inNeed = computed(() =>
   allJobs.value.flatMap((job) => {

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks"
 import type { JobView } from "../../feed/job-view.ts"
 import { hrefTo } from "../model/address.ts"
 import { lookForAnswer } from "../model/answers.ts"
-import { allJobs, asking, busySlots, counts, held, now, projects, slow, waitingJobs } from "../model/jobs.ts"
+import { allJobs, asking, counts, held, now, projects, slotsOf, slow, waitingJobs } from "../model/jobs.ts"
 import {
   amount,
   costWords,
@@ -88,10 +88,8 @@ function latestEnded(jobs: readonly JobView[]): JobView[] {
 }
 
 function Counts() {
-  const slots = projects.value.reduce((sum, { concurrency }) => sum + concurrency, 0)
   const tokens = allJobs.value.reduce((sum, job) => sum + tokensOf(job), 0)
   const cost = allJobs.value.reduce((sum, { usage }) => sum + usage.cost, 0)
-  const busy = busySlots.value
   return (
     <section aria-label="Numbers" class="numbers">
       <ul class="tiles">
@@ -110,13 +108,7 @@ function Counts() {
         ))}
       </ul>
       <dl class="facts">
-        <div>
-          <dt>slots in use</dt>
-          <dd>
-            <meter min={0} max={Math.max(1, slots)} value={Math.min(busy, slots)} aria-label="slots in use" />
-            {busy} of {slots}
-          </dd>
-        </div>
+        <Slots />
         <Waiting />
         <div>
           <dt>tokens</dt>
@@ -133,6 +125,22 @@ function Counts() {
       </dl>
     </section>
   )
+}
+
+function Slots() {
+  const all = slotsOf.value
+  return all.map(({ name, busy, concurrency }) => {
+    const words = all.length === 1 ? "slots in use" : `slots in use in ${name}`
+    return (
+      <div key={name}>
+        <dt>{words}</dt>
+        <dd>
+          <meter min={0} max={concurrency} value={Math.min(busy, concurrency)} aria-label={words} />
+          {busy} of {concurrency}
+        </dd>
+      </div>
+    )
+  })
 }
 
 /** Not all that wait for a slot would get one sooner with more of them. */

@@ -42,7 +42,6 @@ export async function runCommand(command: string, options: RunOptions): Promise<
     cwd: directory,
     env: withoutSecrets(env),
     detached: true,
-    stdio: ["pipe", "pipe", "pipe"],
   })
   const tail = new Tail()
   leader.stdout.on("data", (chunk) => tail.add(chunk))
@@ -83,7 +82,7 @@ function exitOf(leader: ChildProcess): Promise<number> {
 }
 
 async function notStarted(exited: Promise<unknown>, directory: string): Promise<Error> {
-  const why = await exited.then(() => "it did not begin", wordsOf)
+  const why = await exited.catch(wordsOf)
   return new Error(`in ${directory} it could not be started: ${why}`)
 }
 
@@ -92,7 +91,7 @@ function firstOf(exited: Promise<number>, limitMs: number, signal: AbortSignal):
   return new Promise((resolve, reject) => {
     const stop = () => resolve(undefined)
     const timer = setTimeout(stop, limitMs).unref()
-    signal.addEventListener("abort", stop, { once: true })
+    signal.addEventListener("abort", stop)
     exited.then(resolve, reject).finally(() => {
       clearTimeout(timer)
       signal.removeEventListener("abort", stop)

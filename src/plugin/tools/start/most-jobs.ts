@@ -1,7 +1,6 @@
 import { mostInCall, mostItems } from "../../children/items.ts"
 import type { Task } from "../arguments.ts"
-
-type Refused = { name: string; refused: string }
+import type { Refused } from "./item.ts"
 
 /** Refuses each task with which its call would come to too many jobs; a smaller one behind it may still fit. */
 export function refuseBeyond<Sound extends { name: string; task: Task }>(

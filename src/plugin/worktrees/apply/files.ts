@@ -32,7 +32,7 @@ export async function removeEntry(root: string, name: Name): Promise<void> {
 /** Removes the folders of a file that has left them empty. */
 export async function removeEmptied(root: string, name: Name): Promise<void> {
   for (const folder of foldersOf(name).reverse()) {
-    if (!(await removeEmpty(root, folder))) return
+    if (!(await removeEmpty(pathOf(root, folder)))) return
   }
 }
 
@@ -40,9 +40,9 @@ export async function removeEmptied(root: string, name: Name): Promise<void> {
 const notEmpty = new Set(["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EBUSY", "EINVAL"])
 
 /** @returns whether it was there, and empty */
-export async function removeEmpty(root: string, folder: Name): Promise<boolean> {
+export async function removeEmpty(folder: string | Buffer): Promise<boolean> {
   try {
-    await rmdir(pathOf(root, folder))
+    await rmdir(folder)
     return true
   } catch (error) {
     const code = codeOf(error)

@@ -1,8 +1,7 @@
-import { join } from "node:path"
 import type { Call, Git } from "../git.ts"
 import { listed, type Name, namesIn } from "../names.ts"
 import type { Repository } from "../repository.ts"
-import { copyIndex, withScratch } from "../scratch.ts"
+import { withIndexCopy } from "../scratch.ts"
 import { contentIn } from "./content.ts"
 
 /** What git can be told not to look at files by. It takes one of them at a time. */
@@ -27,10 +26,7 @@ export async function hiddenIn(
   const contents = await Promise.all(unseen.map((name) => contentIn(root, name)))
   const there = unseen.filter((_, index) => contents[index]?.type !== "none")
   if (there.length === 0) return []
-  return withScratch(folder, async (scratch) => {
-    const index = join(scratch, "index")
-    await copyIndex(join(where.gitDir, "index"), index)
-    const withCopy = { ...call, env: { ...call.env, GIT_INDEX_FILE: index } }
+  return withIndexCopy(folder, where.gitDir, call, async (withCopy) => {
     for (const flag of flags) {
       const args = ["update-index", `--no-${flag}`, "-z", "--stdin"]
       await git(where, args, { ...withCopy, input: listed(there) })

@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import * as z from "zod"
-import { codeOf } from "../errors.ts"
+import { codeOf, WorktreeError } from "../errors.ts"
 import { writeWhole } from "../whole-file.ts"
 import { Content } from "./content.ts"
 import { Ledger } from "./ledger.ts"
@@ -27,6 +27,8 @@ export const Journal = z.object({
   folders: z.array(z.string()),
   /** What is known of the working tree once all is written. */
   ledger: Ledger,
+  /** All steps are done: what a file is like by now is what somebody has made of it since. */
+  isWritten: z.literal(true).optional(),
 })
 export type Journal = z.infer<typeof Journal>
 
@@ -37,13 +39,30 @@ export const oldCopy = (folder: string, step: number): Buffer => Buffer.from(joi
 export const writeJournal = (folder: string, journal: Journal): Promise<void> =>
   writeWhole(fileIn(folder), JSON.stringify(journal))
 
-/** Nothing where nothing was about to be written. */
+/**
+ * Nothing where nothing was about to be written.
+ * @throws WorktreeError where it is damaged: nobody knows then what was written
+ */
 export async function readJournal(folder: string): Promise<Journal | undefined> {
-  try {
-    return Journal.parse(JSON.parse(await readFile(fileIn(folder), "utf8")))
-  } catch (error) {
+  const text = await readFile(fileIn(folder), "utf8").catch((error) => {
     if (codeOf(error) === "ENOENT") return undefined
     throw error
+  })
+  if (text === undefined) return undefined
+  const { data } = Journal.safeParse(parsed(text))
+  if (data) return data
+  throw new WorktreeError(
+    "failed",
+    `an earlier apply was interrupted, and its journal ${fileIn(folder)} is damaged`,
+    `compare your files with their copies in ${join(folder, "old")}, then remove ${folder}`,
+  )
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

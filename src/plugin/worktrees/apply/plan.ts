@@ -5,6 +5,7 @@ import type { Call, Git, Where } from "../git.ts"
 import { type Name, namesIn } from "../names.ts"
 import { type Commit, commitAt, type Repository } from "../repository.ts"
 import { snapshotOf } from "../snapshot.ts"
+import { linkMode } from "../working-tree.ts"
 import { hiddenIn } from "./hidden.ts"
 import { inTheWay } from "./in-the-way.ts"
 import { differencesBetween, type Ledger, leftIn } from "./ledger.ts"
@@ -195,7 +196,7 @@ async function changesBetween(git: Git, where: Where, from: string, to: string, 
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const [before, after, , , status] = (fields[index] ?? "").slice(1).split(" ")
     const name = fields[index + 1] ?? ""
-    if (before === "160000" || after === "160000") links.push(name)
+    if (before === linkMode || after === linkMode) links.push(name)
     else if (status?.startsWith("R")) {
       changes.push({ name, isRemoved: true }, { name: fields[index + 2] ?? "", isRemoved: false, from: name })
       index++

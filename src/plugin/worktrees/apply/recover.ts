@@ -24,12 +24,17 @@ export async function recoverApply(folder: string): Promise<Recovered> {
 
 async function endOf(folder: string, journal: Journal): Promise<Recovered> {
   const { root, steps, ledger } = journal
-  const contents = await Promise.all(steps.map(({ name }) => contentIn(root, name)))
-  const isWritten = steps.every(({ after }, index) => isSame(contents[index] ?? after, after))
-  if (!isWritten) return { type: "undone", changed: await undo(folder, journal) }
+  if (!(journal.isWritten ?? (await isAllWritten(journal))))
+    return { type: "undone", changed: await undo(folder, journal) }
   for (const { beside } of steps) await removeEntry(root, beside)
   await writeLedger(folder, ledger)
   return { type: "finished" }
+}
+
+/** It may have been cut off just before it could say so. */
+async function isAllWritten({ root, steps }: Journal): Promise<boolean> {
+  const contents = await Promise.all(steps.map(({ name }) => contentIn(root, name)))
+  return steps.every(({ after }, index) => isSame(contents[index] ?? after, after))
 }
 
 /**
@@ -52,6 +57,6 @@ export async function undo(folder: string, { root, steps, folders }: Journal): P
       await moveEntry(root, beside, name)
     }
   }
-  for (const made of folders.toReversed()) await removeEmpty(root, made)
+  for (const made of folders.toReversed()) await removeEmpty(pathOf(root, made))
   return changed
 }

@@ -58,18 +58,21 @@ export async function writePlan(
     throw error
   }
   const steps = staged.map(({ stamp: _, ...step }) => step)
-  const journal = { root, steps, folders: await foldersToMake(root, plan), ledger }
+  const journal: Journal = { root, steps, folders: await foldersToMake(root, plan), ledger }
   try {
     await writeJournal(folder, journal)
     await writeAll(folder, journal, staged)
-    await writeLedger(folder, ledger)
+    await writeJournal(folder, { ...journal, isWritten: true })
   } catch (error) {
     // Where that fails too, the journal stays, and the next call tries again.
     await undo(folder, journal)
     await closeJournal(folder)
     throw error
   }
-  await closeJournal(folder)
+  // It has happened: what this cannot do any more, for want of space for instance, the next call does.
+  await writeLedger(folder, ledger)
+    .then(() => closeJournal(folder))
+    .catch(() => {})
 }
 
 /** HEAD as it is by now: somebody may have committed since the plan was made. */

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { getEventListeners } from "node:events"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -45,7 +46,7 @@ const children = () => {
   return pids.filter(isThere)
 }
 
-/** Runs a command in a process of its own, which is killed as soon as `isDue`. */
+/** Runs a command in a process of its own, which is killed with all of its group as soon as `isDue`. */
 async function runAndKill(command: string, isDue: () => Promise<unknown>): Promise<void> {
   const outfile = join(folder.path, "run-command.mjs")
   const source = join(import.meta.dirname, "../../../../src/plugin/children/check/run-command.ts")
@@ -55,9 +56,12 @@ async function runAndKill(command: string, isDue: () => Promise<unknown>): Promi
 const { runCommand } = await import(${JSON.stringify(pathToFileURL(outfile).href)})
 const { signal } = new AbortController()
 await runCommand(${JSON.stringify(command)}, { ...${JSON.stringify(given)}, signal })`
-  const killed = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" })
+  const killed = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: "ignore",
+    detached: true,
+  })
   await isDue()
-  killed.kill("SIGKILL")
+  process.kill(-(killed.pid ?? 0), "SIGKILL")
 }
 
 describe("A command that is run as a check", () => {
@@ -85,8 +89,9 @@ describe("A command that is run as a check", () => {
   })
 
   it("says so where it cannot even be started", async () => {
-    await expect(run("true", { directory: join(folder.path, "gone") })).rejects.toThrow(
-      /gone.*not be started/s,
+    const directory = join(folder.path, "gone")
+    await expect(run("true", { directory })).rejects.toThrow(
+      `in ${directory} it could not be started: spawn /bin/sh ENOENT`,
     )
   })
 
@@ -108,10 +113,15 @@ describe("A command that is run as a check", () => {
   })
 
   it("does not know what lets one into opencode's server", async () => {
-    const env = { ...process.env, OPENCODE_SERVER_PASSWORD: "a", OPENCODE_PASSWORD: "b", OTHER: "c" }
-    expect((await run('echo "[$OPENCODE_SERVER_PASSWORD$OPENCODE_PASSWORD$OTHER]"', { env })).output).toBe(
-      "[c]",
-    )
+    const env = {
+      ...process.env,
+      OPENCODE_SERVER_PASSWORD: "a",
+      OPENCODE_SERVER_USERNAME: "b",
+      OPENCODE_PASSWORD: "c",
+      OTHER: "d",
+    }
+    const secrets = "$OPENCODE_SERVER_PASSWORD$OPENCODE_SERVER_USERNAME$OPENCODE_PASSWORD"
+    expect((await run(`echo "[${secrets}$OTHER]"`, { env })).output).toBe("[d]")
   })
 
   it("takes along what it has left running in the background", async () => {
@@ -130,7 +140,7 @@ describe("A command that is run as a check", () => {
   })
 
   it("is ended with all that it has started where its time is up, and has no exit code then", async () => {
-    expect(await run("sleep 600 & echo $! > late.pid; echo so far; wait", { limitMs: 500 })).toEqual({
+    expect(await run("sleep 600 & echo $! > late.pid; echo so far; wait", { limitMs: 500 })).toStrictEqual({
       output: "so far",
     })
     expect(isThere(await written("late.pid"))).toBe(false)
@@ -147,20 +157,38 @@ describe("A command that is run as a check", () => {
     expect(isThere(pid)).toBe(false)
   })
 
-  it.each([
-    ["", "with all that it has started"],
-    ["trap '' TERM; ", "even if it does not want to"],
-  ])("is ended where opencode itself is killed (%j), %s", async (first) => {
-    const name = first === "" ? "orphan.pid" : "stubborn-orphan.pid"
-    const command = `${first}sh -c 'echo $$ > ${name}; while :; do sleep 1; done' & wait`
-    await runAndKill(command, () => written(name))
-    const pid = await written(name)
+  // Its shell says that a `sleep` was ended, and nobody reads that any more where opencode is killed.
+  const untilTidy = (name: string) =>
+    `exec 2>/dev/null; trap 'sleep 0.2; echo tidy > ${name}.tidy; exit' TERM; echo $$ > ${name}.pid; while :; do sleep 0.05; done`
+  const isTidy = (name: string) => existsSync(join(folder.path, `${name}.tidy`))
+
+  it("may put its things in order where it is ended", async () => {
+    const cancel = new AbortController()
+    const running = run(untilTidy("ended"), { signal: cancel.signal })
+    await written("ended.pid")
+    cancel.abort()
+    await expect(running).rejects.toThrow()
+    expect(isTidy("ended")).toBe(true)
+  })
+
+  it("is ended where opencode itself is killed, even if it does not want to", async () => {
+    await runAndKill("trap '' TERM; echo $$ > orphan.pid; while :; do sleep 1; done", () =>
+      written("orphan.pid"),
+    )
+    const pid = await written("orphan.pid")
     await poll("its end", async () => (isThere(pid) ? undefined : true))
   })
 
-  it("leaves nobody behind that watches over it", async () => {
+  it("may put its things in order where opencode itself is killed", async () => {
+    await runAndKill(untilTidy("orphan-at-work"), () => written("orphan-at-work.pid"))
+    await poll("its end", async () => (isTidy("orphan-at-work") ? true : undefined))
+  })
+
+  it("leaves nobody behind that watches over it, or listens for its end", async () => {
     const before = children()
-    await run("true")
+    const { signal } = new AbortController()
+    await run("true", { signal })
+    expect(getEventListeners(signal, "abort")).toEqual([])
     await poll("the end of its guard", async () =>
       children().every((pid) => before.includes(pid)) ? true : undefined,
     )
