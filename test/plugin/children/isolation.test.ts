@@ -1,9 +1,9 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
 import { failed, ok, okAgents } from "../support/host-double.ts"
-import { isolatedServices } from "../support/isolated.ts"
+import { gitDone, isolatedServices } from "../support/isolated.ts"
 import { agentOf } from "../support/opencode-data.ts"
 import { filesIn, writeAll } from "../worktrees/support/repository.ts"
 
@@ -29,7 +29,7 @@ describe("A job in a worktree of its own", () => {
     await start({ id: "one", prompt: "do one", isolation: "worktree", check: { command } })
     await start({ id: "two", prompt: "do two", isolation: "worktree" })
     const ended = finish("one", { "a.txt": "of one\n" })
-    await vi.waitUntil(() => recordOf("one")?.phase === "checking")
+    await gitDone(() => recordOf("one")?.phase === "checking")
     const { commit } = recordOf("one")?.worktree ?? {}
     await finish("two", { "a.txt": "of two\n", "b.txt": "of two\n" })
     writeFileSync(gate, "")
