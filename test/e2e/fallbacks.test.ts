@@ -10,7 +10,7 @@ import {
 } from "../support/scripted-model.ts"
 import { scriptedProvider } from "../support/stage.ts"
 
-describeBoth("A job whose model cannot be had", ({ open, tools }) => {
+describeBoth("A job whose model cannot be had", ({ open, tools, generation }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
@@ -164,7 +164,9 @@ describeBoth("A job whose model cannot be had", ({ open, tools }) => {
       )
       const job = jobOf(await wait(await begin("say it all")))
       expect(job).toMatchObject({ state: "failed", error: { kind: "provider" }, model: "fake/m1" })
-      expect(job.error?.message).toContain("maximum context length")
+      expect(job.error?.message).toContain(
+        generation === 1 ? "context exceeds model limit" : "maximum context length",
+      )
       expect(model.requests.some((request) => isAbout(request) && request.model === "m2")).toBe(false)
     })
 
