@@ -119,7 +119,7 @@ describeBoth("A job whose model cannot be had", ({ open, tools, generation }) =>
       const waited = await wait(await begin("knock at the door", { model: ["busy/m1", "fake/m2"] }))
       expect(waited.output).toContain("knock at the door: by m2")
       expect(jobOf(waited).attempts).toMatchObject([
-        { model: "busy/m1", error: { message: "Too busy (it failed 6 times)" } },
+        { model: "busy/m1", error: { message: expect.stringContaining("Too busy") } },
       ])
       expect(requests("knock at the door").map(({ model }) => model)).toEqual([...Array(6).fill("m1"), "m2"])
     })

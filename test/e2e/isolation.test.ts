@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
@@ -26,11 +27,10 @@ describeBoth("Jobs in worktrees of their own", ({ start, tools }) => {
     execFileSync("git", args, { cwd: oc.project, encoding: "utf8", env: { ...process.env, HOME: oc.home } })
   const file = (name: string) => join(oc.project, name)
   const cli = join(import.meta.dirname, "../../dist/cli.js")
-  const worktrees = (...args: string[]) =>
-    execFileSync(process.execPath, [cli, "worktrees", ...args], {
-      env: opencodeEnv(oc.home),
-      encoding: "utf8",
-    })
+  const worktrees = async (...args: string[]) => {
+    const env = opencodeEnv(oc.home)
+    return (await promisify(execFile)(process.execPath, [cli, "worktrees", ...args], { env })).stdout
+  }
 
   test("edit the same file at once, and touch neither each other nor the project", async () => {
     writeFileSync(file("shared.txt"), "one\n")
@@ -76,6 +76,7 @@ describeBoth("Jobs in worktrees of their own", ({ start, tools }) => {
       "Ada <ada@example.org>: Add it\n",
     )
     expect(git("rev-parse", `${worktree?.base}^`)).toBe(head)
+    expect(worktree?.directory).toContain(join(oc.home, ".local/share/opencode-troupe/worktrees/"))
     const said = await oc.callTool(owner, "agents_apply", { ids: ["adds"], discard: true })
     expect(said.output).toContain("Nothing was discarded yet")
     const applied = await oc.callTool(owner, "agents_apply", { ids: ["adds"] })
@@ -113,28 +114,27 @@ describeBoth("Jobs in worktrees of their own", ({ start, tools }) => {
     const [notes, looks] = ["notes", "looks"].map((id) =>
       git("branch", "--list", `troupe/*/${id}`).slice(2, -1),
     )
-    const facts = (branch = "") =>
-      worktrees()
-        .split(/\n(?= {2}\S)/)
-        .find((each) => each.includes(branch))
-    expect(worktrees().split("\n")).toContain(oc.project)
-    expect(facts(notes)).toMatch(/^ {2}notes .* 1 uncommitted file\n/)
-    expect(facts(notes)).toContain(`owner   ${owner}\n`)
-    expect(facts(looks)).toMatch(
+    /** What the list says of one. */
+    const facts = async (branch = "") =>
+      (await worktrees()).split(/\n(?= {2}\S)/).find((each) => each.includes(branch))
+    expect((await worktrees()).split("\n")).toContain(oc.project)
+    expect(await facts(notes)).toMatch(/^ {2}notes .* 1 uncommitted file\n/)
+    expect(await facts(notes)).toContain(`owner   ${owner}\n`)
+    expect(await facts(looks)).toMatch(
       /^ {2}looks .* clean\n(?:.*\n)* +used {4}its job is under way in process \d+/,
     )
-    worktrees("--tidy")
-    expect([facts(notes), facts(looks)]).toEqual([expect.any(String), expect.any(String)])
+    await worktrees("--tidy")
+    expect([await facts(notes), await facts(looks)]).toEqual([expect.any(String), expect.any(String)])
 
     writing.release("")
     looking.release("")
     await oc.callTool(owner, "agents_wait", {})
-    expect(facts(notes)).toMatch(/^ {2}notes .* 1 commit with 1 changed file\n/)
-    expect(worktrees("--tidy")).toContain(`\n  ${looks}\n`)
-    expect([facts(notes), facts(looks)]).toEqual([expect.any(String), undefined])
+    expect(await facts(notes)).toMatch(/^ {2}notes .* 1 commit with 1 changed file\n/)
+    expect(await worktrees("--tidy")).toContain(`\n  ${looks}\n`)
+    expect([await facts(notes), await facts(looks)]).toEqual([expect.any(String), undefined])
 
-    worktrees("--discard", notes ?? "", "--yes")
-    expect(facts(notes)).toBeUndefined()
+    await worktrees("--discard", notes ?? "", "--yes")
+    expect(await facts(notes)).toBeUndefined()
     expect(git("branch", "--list", notes ?? "")).toBe("")
     const { output } = await oc.callTool(owner, "agents_apply", { ids: ["notes"] })
     expect(output).toContain("notes: it was discarded already: git branch ")

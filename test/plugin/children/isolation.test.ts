@@ -191,13 +191,40 @@ describe("A job that starts from another's end", () => {
     [
       "that stands for several",
       [{ id: "other", prompt: "{{item}}", each: ["x", "y"], isolation: "worktree" }],
-      "other has no worktree of its own to start from",
+      "other stands for several jobs: name one of them, such as other.1\n",
+    ],
+    [
+      "that stands for items which another one is still to find",
+      [
+        { id: "find", prompt: "find", schema: { type: "array", items: { type: "string" } } },
+        { id: "other", prompt: "{{item}}", each: { from: "find" }, isolation: "worktree" },
+      ],
+      "other stands for several jobs: name one of them, such as other.1, with a later call\n",
     ],
   ])("is refused for one %s", async (_, others, words) => {
     const { start, recordOf } = isolatedServices()
     const { output } = await start(...others, { id: "two", prompt: "do two", isolation: { from: "other" } })
-    expect(output).toContain(words)
+    expect(`${output}\n`).toContain(words)
     expect(recordOf("two")).toBeUndefined()
+  })
+
+  it("may start from one item of a list, of its own call or an earlier one, but not from all of them", async () => {
+    const { start, finish, directoryOf, recordOf } = isolatedServices()
+    const from = (id: string, job: string) => ({ id, prompt: `do ${id}`, isolation: { from: job } })
+    await start(
+      { id: "other", prompt: "do other {{item}}", each: ["x", "y"], isolation: "worktree" },
+      from("two", "other.2"),
+    )
+    await finish("other.1", { "a.txt": "of x\n" })
+    await finish("other.2", { "a.txt": "of y\n" })
+    await finish("two", { "b.txt": "of two\n" })
+    expect(filesIn(directoryOf("two"))).toMatchObject({ "a.txt": "644 of y\n" })
+    const { output } = await start(from("three", "other.1"), from("four", "other"))
+    expect(output).toContain(
+      "Refused: four: other stands for several jobs: name one of them, such as other.1",
+    )
+    await finish("three")
+    expect(recordOf("three")?.worktree?.base).toBe(recordOf("other.1")?.worktree?.commit)
   })
 
   it("is refused for a job of an earlier call without a worktree", async () => {

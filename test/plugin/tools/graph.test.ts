@@ -975,11 +975,32 @@ describe("A task for each item of another job's structured result", () => {
     [
       "from many",
       [{ id: "scan", prompt: "{{item}}", each: ["x"] }, files()],
-      "files: scan has no schema, so no list",
+      "files: scan stands for several jobs: name one of them, such as scan.1\n",
+    ],
+    [
+      "from many that are still to be found",
+      [
+        { id: "all", prompt: "all", schema: list },
+        { ...scan, prompt: "{{item}}", each: { from: "all" } },
+        files(),
+      ],
+      "files: scan stands for several jobs: name one of them, such as scan.1, with a later call\n",
     ],
   ])("is refused %s", async (_, tasks, words) => {
     const { start } = services()
-    expect((await start(...tasks)).output).toContain(`Refused: ${words}`)
+    expect(`${(await start(...tasks)).output}\n`).toContain(`Refused: ${words}`)
+  })
+
+  it("may take them from one item of a list in the same call", async () => {
+    const { start, answer, textFor } = services()
+    const { output } = await start(
+      { ...scan, prompt: "scan {{item}}", each: ["x", "y"] },
+      files({ each: { from: "scan.2", path: "files" } }),
+    )
+    expect(output).toContain("Started: scan.1, scan.2, files.")
+    await answer("scan.2", found("f"))
+    await settle()
+    expect(textFor("files.1")).toContain("read f")
   })
 
   it("is refused where that has ended with no list", async () => {

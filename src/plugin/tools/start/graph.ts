@@ -16,6 +16,7 @@ export function refuseUnmeetable<Sound extends Named>(
   services: Services,
   owner: string,
 ): (Sound | Refused)[] {
+  const { records } = services.troupe
   const refusals = new Map<Sound | Refused, string>()
   const isRefused = (item: Sound | Refused) => "refused" in item || refusals.has(item)
   /** Of two tasks with one id the first gets it. */
@@ -42,16 +43,30 @@ export function refuseUnmeetable<Sound extends Named>(
     if (task) return isRefused(task) ? `it needs ${need.id}, which was refused` : undefined
     return obstacleAmongJobs(services, owner, need)
   }
+  const askedFor = (id: string) => {
+    const item = taskOf(id)
+    return item && "task" in item ? item.task : undefined
+  }
+  /** Why nothing can be taken from this job: it stands for others. */
+  const whyNotOne = (id: string) => {
+    const task = askedFor(id)
+    const record = records.get(owner, id)
+    const isList = task
+      ? task.each !== undefined && task.id === id
+      : (record?.isGroup ?? (!record && jobsOfList(records, owner, id) !== undefined))
+    // What another job finds has no ids before.
+    const later = task?.each && !Array.isArray(task.each) ? ", with a later call" : ""
+    return isList ? `${id} stands for several jobs: name one of them, such as ${id}.1${later}` : undefined
+  }
   /** Why there are no items in what they are to come from. */
   const lackOf = ({ each }: Task) => {
     if (each === undefined || Array.isArray(each)) return undefined
     const { from, path } = each
-    const task = taskOf(from)
-    if (task && "task" in task)
-      return task.task.schema && !task.task.each
-        ? undefined
-        : `${from} has no schema, so no list that each could be from`
-    const record = services.troupe.records.get(owner, from)
+    const several = whyNotOne(from)
+    if (several !== undefined) return several
+    const task = askedFor(from)
+    if (task) return task.schema ? undefined : `${from} has no schema, so no list that each could be from`
+    const record = records.get(owner, from)
     if (record?.state !== "done") return undefined
     const found = itemsIn(record.structured, path)
     return typeof found === "string" ? `${from} ${found}` : undefined
@@ -60,12 +75,13 @@ export function refuseUnmeetable<Sound extends Named>(
   const lackOfWorktree = ({ isolation }: Task) => {
     if (typeof isolation !== "object") return undefined
     const { from } = isolation
-    const task = taskOf(from)
-    const record = services.troupe.records.get(owner, from)
-    const isThere =
-      task && "task" in task
-        ? task.task.isolation !== undefined && task.task.each === undefined
-        : record === undefined || record.worktree !== undefined
+    const several = whyNotOne(from)
+    if (several !== undefined) return several
+    const task = askedFor(from)
+    const record = records.get(owner, from)
+    const isThere = task
+      ? task.isolation !== undefined
+      : record === undefined || record.worktree !== undefined
     return isThere ? undefined : `${from} has no worktree of its own to start from: give it isolation as well`
   }
   for (let before = -1; before < refusals.size; ) {
