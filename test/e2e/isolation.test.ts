@@ -114,28 +114,27 @@ describeBoth("Jobs in worktrees of their own", ({ start, tools }) => {
     const [notes, looks] = ["notes", "looks"].map((id) =>
       git("branch", "--list", `troupe/*/${id}`).slice(2, -1),
     )
-    /** What the list says of one. */
-    const facts = async (branch = "") =>
-      (await worktrees()).split(/\n(?= {2}\S)/).find((each) => each.includes(branch))
-    expect((await worktrees()).split("\n")).toContain(oc.project)
-    expect(await facts(notes)).toMatch(/^ {2}notes .* 1 uncommitted file\n/)
-    expect(await facts(notes)).toContain(`owner   ${owner}\n`)
-    expect(await facts(looks)).toMatch(
-      /^ {2}looks .* clean\n(?:.*\n)* +used {4}its job is under way in process \d+/,
+    const list = await worktrees()
+    const [ofNotes, ofLooks] = [notes, looks].map((branch = "") =>
+      list.split(/\n(?= {2}\S)/).find((each) => each.includes(branch)),
     )
-    await worktrees("--tidy")
-    expect([await facts(notes), await facts(looks)]).toEqual([expect.any(String), expect.any(String)])
+    expect(list.split("\n")).toContain(oc.project)
+    expect(ofNotes).toMatch(/^ {2}notes .* 1 uncommitted file\n/)
+    expect(ofNotes).toContain(`owner   ${owner}\n`)
+    expect(ofLooks).toMatch(/^ {2}looks .* clean\n(?:.*\n)* +used {4}its job is under way in process \d+/)
+    const kept = await worktrees("--tidy")
+    expect(kept).toContain(`\n  ${notes}\n    it holds 1 uncommitted file\n`)
+    expect(kept).toContain(`\n  ${looks}\n    its job is under way in process `)
 
     writing.release("")
     looking.release("")
     await oc.callTool(owner, "agents_wait", {})
-    expect(await facts(notes)).toMatch(/^ {2}notes .* 1 commit with 1 changed file\n/)
-    expect(await worktrees("--tidy")).toContain(`\n  ${looks}\n`)
-    expect([await facts(notes), await facts(looks)]).toEqual([expect.any(String), undefined])
+    const [removed, still] = (await worktrees("--tidy")).split("\nKept ")
+    expect(removed).toContain(`\n  ${looks}\n`)
+    expect(still).toContain(`\n  ${notes}\n    it holds 1 commit with 1 changed file\n`)
 
     await worktrees("--discard", notes ?? "", "--yes")
-    expect(await facts(notes)).toBeUndefined()
-    expect(git("branch", "--list", notes ?? "")).toBe("")
+    expect(git("branch", "--list", "troupe/*/notes", "troupe/*/looks")).toBe("")
     const { output } = await oc.callTool(owner, "agents_apply", { ids: ["notes"] })
     expect(output).toContain("notes: it was discarded already: git branch ")
   })
