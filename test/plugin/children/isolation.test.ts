@@ -173,14 +173,18 @@ describe("A job in a worktree of its own", () => {
 
 describe("A job that starts from another's end", () => {
   it("is asked once that has ended, and has all that it did", async () => {
-    const { start, finish, directoryOf, recordOf } = isolatedServices()
-    await start(
+    const { start, finish, directoryOf, recordOf, host } = isolatedServices()
+    const { output } = await start(
       { id: "one", prompt: "do one", isolation: "worktree" },
-      { id: "two", prompt: "do two", isolation: { from: "one" } },
+      { id: "two", prompt: "do two, after {{one}}", isolation: { from: "one" } },
     )
+    expect(output).toBe("Started: one, two. Carry on; agents_wait returns their results.")
     expect(recordOf("two")?.needs).toEqual([{ id: "one", on: "done" }])
-    await finish("one", { "a.txt": "of one\n" })
+    await finish("one", { "a.txt": "of one\n" }, "what one did")
     await finish("two", { "b.txt": "of two\n" })
+    expect(host.prompts.at(-1)?.prompt.text).toMatch(
+      /^do two, after <result-\w+ job="one" state="done">\nwhat one did\n/m,
+    )
     expect(filesIn(directoryOf("two"))).toMatchObject({ "a.txt": "644 of one\n", "b.txt": "644 of two\n" })
     expect(recordOf("two")?.worktree).toMatchObject({ base: recordOf("one")?.worktree?.commit, files: 1 })
   })
