@@ -535,6 +535,23 @@ describe("A task for each of some items", () => {
     ])
   })
 
+  it("is waited for, looked at and cancelled as a whole by its id, but told nothing: it is no job itself", async () => {
+    const { start, call, answer } = services()
+    await start(each("files", ["x", "y"]), task("other"))
+    const idsIn = ({ jobs }: { jobs: { id: string }[] }) => jobs.map(({ id }) => id)
+    expect(idsIn(await call("agents_status", { ids: ["files"] }))).toEqual(["files.1", "files.2"])
+    const waiting = call("agents_wait", { ids: ["files", "files.1"], until: "any" })
+    await answer("files.2", "of y")
+    expect(idsIn(await waiting)).toEqual(["files.1", "files.2"])
+    const { output } = await call("agents_send", { id: "files", message: "go on" })
+    expect(output).toBe("Unknown: files (your jobs: files.1, files.2, other)")
+    const cancelled = await call("agents_cancel", { ids: ["files"] })
+    expect(cancelled.jobs.map(({ id, state }) => `${id} ${state}`)).toEqual([
+      "files.1 cancelled",
+      "files.2 done",
+    ])
+  })
+
   it("puts all of its results where the prompt of another names its id", async () => {
     const { start, textFor, answer } = services()
     await start(each("files", ["x", "y"]), { id: "all", prompt: "Sum up {{files}}!", needs: ["files"] })

@@ -2,7 +2,7 @@ import { breachOf, endOf, standingOf } from "../../../machines/needs.ts"
 import { hasEnded, type Need } from "../../../machines/record.ts"
 import { itemsIn, mostItems } from "../../children/items.ts"
 import type { Task } from "../arguments.ts"
-import { listed, type Services } from "../services.ts"
+import { jobsOfList, listed, type Services } from "../services.ts"
 import type { Refused } from "./item.ts"
 
 type Named = { name: string; task: Task }
@@ -53,7 +53,7 @@ export function refuseUnmeetable<Sound extends Named>(
     const record = records.get(owner, id)
     const isList = task
       ? task.each !== undefined && task.id === id
-      : (record?.isGroup ?? (!record && jobsOfList(records, owner, id) !== undefined))
+      : (record?.isGroup ?? (!record && jobsOfList(records, owner, id).length > 0))
     // What another job finds has no ids before.
     const later = task?.each && !Array.isArray(task.each) ? ", with a later call" : ""
     return isList ? `${id} stands for several jobs: name one of them, such as ${id}.1${later}` : undefined
@@ -111,7 +111,9 @@ export function needsFor(
   const idsFor = (id: string) => {
     const list = items.find((item): item is Named => "task" in item && item.task.id === id)?.task.each
     if (Array.isArray(list)) return itemIds(id, list)
-    return list || troupe.records.get(owner, id) ? [id] : (jobsOfList(troupe.records, owner, id) ?? [id])
+    if (list || troupe.records.get(owner, id)) return [id]
+    const jobs = jobsOfList(troupe.records, owner, id).map((job) => job.id)
+    return jobs.length > 0 ? jobs : [id]
   }
   const needs = needsOf(task).flatMap(({ id, on }) => idsFor(id).map((each): Need => ({ id: each, on })))
   return needs.length > 0 ? [...new Map(needs.map((need) => [need.id, need])).values()] : undefined
@@ -171,18 +173,11 @@ function obstacleAmongJobs(services: Services, owner: string, need: Need): strin
   }
   if (record) return undefined
   const group = jobsOfList(troupe.records, owner, id)
-  if (group)
+  if (group.length > 0)
     return group
-      .map((each) => obstacleAmongJobs(services, owner, { id: each, on }))
+      .map((each) => obstacleAmongJobs(services, owner, { id: each.id, on }))
       .find((words) => words !== undefined)
   const known = troupe.records.of(owner).map((job) => job.id)
   const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
   return `it needs ${id}, which is no task of this call and no job of yours (${there})`
-}
-
-/** The jobs that a list of items of an earlier call has become. */
-function jobsOfList(records: Services["troupe"]["records"], owner: string, id: string): string[] | undefined {
-  const ids: string[] = []
-  while (records.get(owner, `${id}.${ids.length + 1}`)) ids.push(`${id}.${ids.length + 1}`)
-  return ids.length > 0 ? ids : undefined
 }
