@@ -70,7 +70,7 @@ export async function makeWorktree(
     await withLock(
       join(ours, "adding"),
       () => git(repository.where, args, { ...call, limitMs: fileLimitMs }),
-      fileLimitMs,
+      { waitMs: fileLimitMs, signal },
     )
     const { text } = await git({ directory: root }, ["rev-parse", "--absolute-git-dir"], call)
     const child = join(root, repository.below)
