@@ -1,8 +1,8 @@
-import { readFile, rm } from "node:fs/promises"
+import { rm } from "node:fs/promises"
 import { shared } from "../util/process-wide.ts"
-import { codeOf, WorktreeError } from "./errors.ts"
+import { WorktreeError } from "./errors.ts"
 import { type Inhabitant, lives, thisProcess } from "./inhabitants.ts"
-import { claimWhole, writeWhole } from "./whole-file.ts"
+import { claimWhole, readWhole, writeWhole } from "./whole-file.ts"
 
 /** Those of this process: one of its pid that is not among them was left by an earlier process. */
 const held = shared("locks of worktrees", () => new Set<string>())
@@ -77,7 +77,7 @@ async function takeOver(file: string, own: Inhabitant): Promise<boolean> {
 }
 
 async function stateOf(file: string, own: Inhabitant): Promise<"free" | "held" | "left"> {
-  const holder = await holderIn(file)
+  const holder = await readWhole(file)
   if (holder === undefined) return "free"
   const { pid, start } = read(holder)
   return pid !== own.pid && (await lives({ pid, start })) ? "held" : "left"
@@ -88,16 +88,6 @@ const written = ({ pid, start }: Inhabitant) => (start === undefined ? `${pid}` 
 function read(holder: string): Inhabitant {
   const [pid = "", ...start] = holder.split(" ")
   return { pid: Number(pid), ...(start.length > 0 && { start: start.join(" ") }) }
-}
-
-/** As it stands there, whatever it is where something else than `claim` wrote it; nothing where there is none. */
-async function holderIn(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8")
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined
-    throw error
-  }
 }
 
 const isHeld = () =>
