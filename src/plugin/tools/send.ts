@@ -41,8 +41,12 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
   // What has nowhere to go needs nobody's permission.
   await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)
-  if (hasEnded(record)) await askToCheck(current(services.troupe, [record]), call)
-  const words = await services.messenger.send(record, message, call)
+  let asked: Promise<void> | undefined
+  /** Once, whether it has ended by now or does so just as it is told. */
+  const assureCheck = () => (asked ??= askToCheck(current(services.troupe, [record]), call))
+  if (hasEnded(record)) await assureCheck()
+  const { place, agent } = call
+  const words = await services.messenger.send(record, message, { place, agent, assureCheck })
   const waiting = hasEnded(record) ? failedBy(services.troupe.records.of(owner), id) : []
   const others = waiting.length > 0 ? [`Once it is done, these go on: ${listed(waiting, 20)}`] : []
   const latest = services.troupe.records.get(owner, id) ?? record

@@ -128,8 +128,10 @@ describe("A job in a worktree of its own", () => {
       { ok: false as const, error: { message: "no answer", isInDoubt: true } },
       { ok: false as const, error: { message: "no answer", isInDoubt: true } },
     ]
+    const asked: number[] = []
     const { begin, finish, recordOf } = isolatedServices({
       offeredIn: async () => {
+        asked.push(performance.now())
         const agents = okAgents(agentOf("general"))
         return answers.shift() ?? (agents.ok ? ok({ agents: agents.value }) : agents)
       },
@@ -137,6 +139,10 @@ describe("A job in a worktree of its own", () => {
     await begin("one")
     await finish("one")
     expect([recordOf("one")?.state, answers]).toEqual(["done", []])
+    // However fast it answers, it is given time. A timer may be early by a millisecond.
+    const [first = 0, second = 0, third = 0] = asked
+    expect(second - first).toBeGreaterThan(240)
+    expect(third - second).toBeGreaterThan(490)
   })
 
   it("is never asked where opencode says that it cannot load the worktree", async () => {

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Prepared } from "../../../src/plugin/worktrees/apply/apply.ts"
+import { applyFolderOf, folderOf } from "../../../src/plugin/worktrees/folder.ts"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import {
   contents,
@@ -278,6 +279,24 @@ it("Nothing is applied with a git that cannot try a merge: it is said which it t
       todo: "install git 2.38 or later",
     })
   for (const fit of ["2.38.0", "3.0.1"]) expect((await prepareWith(fit)).type).toBe("ready")
+})
+
+it.each([
+  ["what is known of a project's applies", (journal: string) => `${journal}.json`],
+  ["the journal of an apply", (journal: string) => join(journal, "journal.json")],
+  ["the lock of an apply", (journal: string) => `${journal}.lock`],
+])("Nothing is applied where a folder is in the place of %s, which is named", async (_, fileIn) => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n" })
+  const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+  const file = fileIn(applyFolderOf(folderOf(repo.folder, join(repo.path, ".git")), repo.path))
+  mkdirSync(file, { recursive: true })
+  await expect(prepare(repo, done)).rejects.toMatchObject({
+    what: `${file} is a folder where opencode-troupe keeps a file`,
+    todo: "move it elsewhere and try again",
+  })
+  rmSync(file, { recursive: true })
+  expect((await prepare(repo, done)).type).toBe("ready")
 })
 
 describe("Jobs that are in conflict", () => {
