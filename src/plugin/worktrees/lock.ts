@@ -1,5 +1,4 @@
-import { randomUUID } from "node:crypto"
-import { readFile, rename, rm } from "node:fs/promises"
+import { readFile, rm } from "node:fs/promises"
 import { shared } from "../util/process-wide.ts"
 import { WorktreeError } from "./errors.ts"
 import { type Inhabitant, lives, thisProcess } from "./inhabitants.ts"
@@ -10,6 +9,8 @@ const held = shared("locks of worktrees", () => new Set<string>())
 
 /** Between two looks whether a lock is free. Milliseconds. */
 const pauseMs = 20
+/** How long is waited for whoever removes a lock that was left behind. Milliseconds. */
+const removalMs = 5_000
 
 /**
  * Runs `act` while nobody else on this machine holds the lock. A process that is gone holds none.
@@ -49,16 +50,15 @@ async function take(file: string): Promise<boolean> {
   }
 }
 
-/** Of all that find it left behind, one alone moves it aside; what another has put there meanwhile goes back. */
+/**
+ * Of all that find it left behind, one after the other looks once more: what is there by then may be another's, who has
+ * taken it since.
+ */
 async function removeLeft(file: string, holder: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}`
-  try {
-    await rename(file, aside)
-  } catch {
-    return
+  const remove = async () => {
+    if ((await holderIn(file)) === holder) await rm(file, { force: true })
   }
-  if ((await holderIn(aside)) === holder) await rm(aside, { force: true })
-  else await rename(aside, file)
+  await withLock(`${file}.left`, remove, removalMs)
 }
 
 const written = ({ pid, start }: Inhabitant) => (start === undefined ? `${pid}` : `${pid} ${start}`)
@@ -74,6 +74,6 @@ const holderIn = (file: string) => readFile(file, "utf8").catch(() => "")
 const isHeld = () =>
   new WorktreeError(
     "locked",
-    "another job's work is being made or applied in this project",
+    "work of a job is just being made, applied or removed there",
     "try again once that has ended",
   )

@@ -1,6 +1,10 @@
-import { spawnSync } from "node:child_process"
-import { existsSync, rmSync, writeFileSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { pathToFileURL } from "node:url"
+import { build } from "esbuild"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { withLock } from "../../../src/plugin/worktrees/lock.ts"
 import { gate } from "../../support/gate.ts"
@@ -81,4 +85,49 @@ describe("A lock", () => {
     const ends = await Promise.allSettled(tries)
     expect(ends.filter(({ status }) => status === "fulfilled")).toHaveLength(1)
   })
+
+  it("left behind goes from one process to the other of all that find it at once, and nothing of it stays", async () => {
+    const temp = tempFolder("lock")
+    onTestFinished(temp.remove)
+    const processes = await Promise.all([1, 2, 3, 4].map(() => lockingProcess(temp.path)))
+    for (let round = 0; round < 60; round++) {
+      const folder = join(temp.path, `${round}`)
+      mkdirSync(folder)
+      const file = join(folder, "lock")
+      writeFileSync(file, "999999999 gone")
+      const ends = await Promise.all(processes.map((take) => take(file)))
+      expect(ends).toEqual(["alone", "alone", "alone", "alone"])
+      expect(readdirSync(folder)).toEqual([])
+    }
+  }, 120_000)
 })
+
+/** Takes a lock in a process of its own, and says whether nobody else had it meanwhile. */
+async function lockingProcess(folder: string): Promise<(file: string) => Promise<string>> {
+  const module = join(folder, "lock.mjs")
+  const source = join(import.meta.dirname, "../../../src/plugin/worktrees/lock.ts")
+  await build({ entryPoints: [source], outfile: module, bundle: true, format: "esm", platform: "node" })
+  const script = `
+    import { closeSync, openSync, unlinkSync } from "node:fs"
+    import { createInterface } from "node:readline"
+    import { withLock } from ${JSON.stringify(pathToFileURL(module).href)}
+    const within = async (mark) => {
+      closeSync(openSync(mark, "wx"))
+      await new Promise((resolve) => setImmediate(resolve))
+      unlinkSync(mark)
+      return "alone"
+    }
+    for await (const file of createInterface({ input: process.stdin }))
+      console.log(await withLock(file, () => within(file + ".mark"), ${patience}).catch(({ message }) => message))
+  `
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["pipe", "pipe", "inherit"],
+  })
+  onTestFinished(() => void child.kill())
+  const lines = createInterface({ input: child.stdout })
+  return async (file) => {
+    const said = once(lines, "line")
+    child.stdin.write(`${file}\n`)
+    return `${(await said)[0]}`
+  }
+}

@@ -39,12 +39,14 @@ export async function writePlan(
   const { root, where } = repository
   // Without a journal, what is here is of an apply that had written nothing.
   await rm(folder, { recursive: true, force: true })
-  await mkdir(join(folder, "old"), { recursive: true, mode: 0o700 })
+  // A git whose opencode was killed may still write what that was about to apply: not into what this one applies.
+  const fresh = join(folder, randomUUID())
+  for (const each of [join(folder, "old"), fresh]) await mkdir(each, { recursive: true, mode: 0o700 })
   let staged: Staged[]
   let ledger: Ledger
   try {
-    await stageNew(git, where, plan, folder, call)
-    staged = await stageOld(root, plan, folder)
+    await stageNew(git, where, plan, fresh, call)
+    staged = await stageOld(root, plan, { folder, fresh })
     const { tree } = await snapshotOf(git, repository, ours, call)
     const changed = new Set(await namesBetween(git, where, plan.before, tree, call))
     const blocked = new Set(await blockedIn(git, repository, { tree, changes: plan.changes }, call))
@@ -61,7 +63,7 @@ export async function writePlan(
   const journal: Journal = { root, steps, folders: await foldersToMake(root, plan), ledger }
   try {
     await writeJournal(folder, journal)
-    await writeAll(folder, journal, staged)
+    await writeAll(fresh, journal, staged)
     await writeJournal(folder, { ...journal, isWritten: true })
   } catch (error) {
     // Where that fails too, the journal stays, and the next call tries again.
@@ -89,9 +91,9 @@ async function ledgerAfter(
 }
 
 /** First all that needs room on the disk, then what needs none. */
-async function writeAll(folder: string, { root }: Journal, staged: readonly Staged[]): Promise<void> {
+async function writeAll(fresh: string, { root }: Journal, staged: readonly Staged[]): Promise<void> {
   for (const { name, after, beside } of staged) {
-    if (after.type !== "none") await copyEntry(pathOf(join(folder, "new"), name), pathOf(root, beside))
+    if (after.type !== "none") await copyEntry(newCopy(fresh, name), pathOf(root, beside))
   }
   for (const { name, after, beside, stamp } of staged) {
     if ((await stampIn(root, name)) !== stamp) throw haveChanged([name])
@@ -106,18 +108,22 @@ async function writeAll(folder: string, { root }: Journal, staged: readonly Stag
 }
 
 /** git writes the files, so that its filters and line ends are those of a checkout. */
-async function stageNew(git: Git, where: Tree, { after, changes }: Plan, folder: string, call: Call) {
+async function stageNew(git: Git, where: Tree, { after, changes }: Plan, fresh: string, call: Call) {
   // Here, unlike in a worktree, large files are needed themselves.
-  const env = { ...call.env, GIT_INDEX_FILE: join(folder, "index"), GIT_LFS_SKIP_SMUDGE: "0" }
+  const env = { ...call.env, GIT_INDEX_FILE: join(fresh, "index"), GIT_LFS_SKIP_SMUDGE: "0" }
   const limited = { limitMs: fileLimitMs, ...call, env }
   await git(where, ["read-tree", "--no-sparse-checkout", after], limited)
   const names = changes.filter(({ isRemoved }) => !isRemoved).map(({ name }) => name)
-  const args = ["checkout-index", "-z", "--stdin", "--quiet", `--prefix=${join(folder, "new")}/`]
+  const args = ["checkout-index", "-z", "--stdin", "--quiet", `--prefix=${join(fresh, "new")}/`]
   await git(where, args, { ...limited, input: listed(names) })
 }
 
 /** What is removed comes first: it may be where something is written. */
-async function stageOld(root: string, { changes }: Plan, folder: string): Promise<Staged[]> {
+async function stageOld(
+  root: string,
+  { changes }: Plan,
+  { folder, fresh }: { folder: string; fresh: string },
+): Promise<Staged[]> {
   const id = randomUUID().slice(0, 8)
   const removed = changes.filter(({ isRemoved }) => isRemoved)
   const written = changes.filter(({ isRemoved }) => !isRemoved)
@@ -129,14 +135,16 @@ async function stageOld(root: string, { changes }: Plan, folder: string): Promis
     if (isFile) await copyEntry(pathOf(root, name), oldCopy(folder, index))
     const before = isFile ? await contentAt(oldCopy(folder, index)) : none
     const beside = `${await folderThere(root, name)}.troupe-${id}-${index}`
-    staged.push({ name, before, after: await newContent(folder, change), beside, stamp })
+    staged.push({ name, before, after: await newContent(fresh, change), beside, stamp })
   }
   return staged
 }
 
-async function newContent(folder: string, { name, isRemoved }: Change) {
-  return isRemoved ? none : contentAt(pathOf(join(folder, "new"), name))
+async function newContent(fresh: string, { name, isRemoved }: Change) {
+  return isRemoved ? none : contentAt(newCopy(fresh, name))
 }
+
+const newCopy = (fresh: string, name: Name): Buffer => pathOf(join(fresh, "new"), name)
 
 /** The innermost folder on the way to a file that exists, with its slash. */
 async function folderThere(root: string, name: Name): Promise<string> {
