@@ -44,7 +44,8 @@ export async function tidyWorktrees(
       else tidied.kept.push({ worktree, why })
     } catch (error) {
       // With the last one, the folder goes in which a turn is waited for.
-      if (await readNote(worktree.directory)) tidied.failed.push({ worktree, why: fileFailure(error).message })
+      if (await readNote(worktree.directory))
+        tidied.failed.push({ worktree, why: fileFailure(error).message })
       else tidied.removed.push(worktree)
     }
   }

@@ -9,7 +9,15 @@ import type { Repository } from "../repository.ts"
 import { snapshotOf } from "../snapshot.ts"
 import { someNames } from "../working-tree.ts"
 import { contentAt, contentIn, none, stampIn } from "./content.ts"
-import { copyEntry, hasRealFolders, makeFolders, moveEntry, removeEmptied, removeEntry } from "./files.ts"
+import {
+  copyEntry,
+  hasRealFolders,
+  keepAccess,
+  makeFolders,
+  moveEntry,
+  removeEmptied,
+  removeEntry,
+} from "./files.ts"
 import { closeJournal, type Journal, oldCopy, type Step, writeJournal } from "./journal.ts"
 import { differencesBetween, type Ledger, readLedger, withApply, writeLedger } from "./ledger.ts"
 import { blockedIn, type Change, type Plan } from "./plan.ts"
@@ -17,6 +25,9 @@ import { undo } from "./recover.ts"
 
 /** A step, with what tells whether its file has changed since it was copied. */
 type Staged = Step & { stamp: string }
+
+/** The folder of the journal, and that in it where git writes what is new. */
+type Places = { folder: string; fresh: string }
 
 type Folders = {
   /** For the journal and what goes with it; nobody else uses it meanwhile. */
@@ -63,7 +74,7 @@ export async function writePlan(
   const journal: Journal = { root, steps, folders: await foldersToMake(root, plan), ledger }
   try {
     await writeJournal(folder, journal)
-    await writeAll(fresh, journal, staged)
+    await writeAll({ folder, fresh }, journal, staged)
     await writeJournal(folder, { ...journal, isWritten: true })
   } catch (error) {
     // Where that fails too, the journal stays, and the next call tries again.
@@ -91,9 +102,16 @@ async function ledgerAfter(
 }
 
 /** First all that needs room on the disk, then what needs none. */
-async function writeAll(fresh: string, { root }: Journal, staged: readonly Staged[]): Promise<void> {
-  for (const { name, after, beside } of staged) {
+async function writeAll(
+  { folder, fresh }: Places,
+  { root }: Journal,
+  staged: readonly Staged[],
+): Promise<void> {
+  for (const [index, { name, before, after, beside }] of staged.entries()) {
     if (after.type !== "none") await copyEntry(newCopy(fresh, name), pathOf(root, beside))
+    // git knows only whether a file is to run: what the user has closed to others stays closed.
+    if (before.type === "file" && after.type === "file")
+      await keepAccess(oldCopy(folder, index), pathOf(root, beside))
   }
   for (const { name, after, beside, stamp } of staged) {
     if ((await stampIn(root, name)) !== stamp) throw haveChanged([name])
@@ -119,11 +137,7 @@ async function stageNew(git: Git, where: Tree, { after, changes }: Plan, fresh: 
 }
 
 /** What is removed comes first: it may be where something is written. */
-async function stageOld(
-  root: string,
-  { changes }: Plan,
-  { folder, fresh }: { folder: string; fresh: string },
-): Promise<Staged[]> {
+async function stageOld(root: string, { changes }: Plan, { folder, fresh }: Places): Promise<Staged[]> {
   const id = randomUUID().slice(0, 8)
   const removed = changes.filter(({ isRemoved }) => isRemoved)
   const written = changes.filter(({ isRemoved }) => !isRemoved)
