@@ -72,6 +72,17 @@ describe("Several opencodes at once", () => {
     expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
   })
 
+  it("commit the work of one job: once, which both are told", async () => {
+    const repo = testRepository()
+    const { directory, branch, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+    writeAll(directory, filesNamed("new", "x", 100))
+    const seal = `return await worktrees.seal(${JSON.stringify(directory)}, "the work")`
+    const [one, other] = await atOnce(repo, seal, seal)
+    expect(one).toMatchObject({ commit: repo.git("rev-parse", branch), files: 100 })
+    expect(other).toEqual(one)
+    expect(repo.git("rev-list", "--count", `${base}..${branch}`)).toBe("1")
+  })
+
   it("discard one job: one of them does, and the other is told that it is done", async () => {
     const repo = testRepository()
     for (const job of ["a", "b", "c"]) {
