@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
@@ -36,9 +36,28 @@ async function apply(repo: TestRepository, ...jobs: Job[]): Promise<string[]> {
   return prepared.files
 }
 
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
 const refusals = (prepared: Prepared) => (prepared.type === "refused" ? prepared.refusals : [])
 
 describe("Applying a job", () => {
+  it("leaves closed to others what the owner has closed to them", async () => {
+    const repo = testRepository()
+    repo.commit({ "secret.txt": "1\n", "secret.sh": "1\n", "open.txt": "1\n" })
+    for (const name of ["secret.txt", "secret.sh"]) chmodSync(join(repo.path, name), 0o600)
+    chmodSync(join(repo.path, "open.txt"), 0o644)
+    const done = await job(repo, "a", (at) => {
+      writeAll(at, { "secret.txt": "2\n", "secret.sh": "2\n", "open.txt": "2\n" })
+      chmodSync(join(at, "secret.sh"), 0o755)
+    })
+    await apply(repo, done)
+    expect(["secret.txt", "secret.sh", "open.txt"].map((name) => modeOf(join(repo.path, name)))).toEqual([
+      "600",
+      "700",
+      "644",
+    ])
+  })
+
   it("gives the owner all that it did, and touches neither index, nor HEAD, nor stash, nor hooks", async () => {
     const repo = testRepository()
     repo.commit({
