@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { mkdir, rm } from "node:fs/promises"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { namesBetween } from "../changes.ts"
 import { WorktreeError } from "../errors.ts"
@@ -26,7 +26,8 @@ type Folders = {
 }
 
 /**
- * Writes what was planned: all of it, or nothing. The owner's index, HEAD and stash have no part in it.
+ * Writes what was planned: all of it, or nothing. The owner's index, HEAD and stash have no part in it. What an earlier
+ * apply may have left in `folder` has been recovered.
  * @throws WorktreeError, `changed` where a file is no longer as it was when the plan was made
  */
 export async function writePlan(
@@ -37,8 +38,6 @@ export async function writePlan(
   call: Call = {},
 ): Promise<void> {
   const { root, where } = repository
-  // Without a journal, what is here is of an apply that had written nothing.
-  await rm(folder, { recursive: true, force: true })
   await mkdir(join(folder, "old"), { recursive: true, mode: 0o700 })
   let staged: Staged[]
   let ledger: Ledger
