@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
@@ -42,7 +51,7 @@ describe("Applying a job", () => {
     const repo = testRepository()
     repo.commit({
       "a.txt": "1\n",
-      "gone/b.txt": "1\n",
+      "gone/deep/b.txt": "1\n",
       "run.sh": "x\n",
       "file-or-folder": "x\n",
       "folder/x": "x\n",
@@ -63,6 +72,7 @@ describe("Applying a job", () => {
     )
     const files = await apply(repo, done)
     expect(filesIn(repo.path)).toEqual(filesIn(done.directory))
+    expect(existsSync(join(repo.path, "gone"))).toBe(false)
     expect(
       contents(repo.path, (name) => !name.startsWith(".git") || /^\.git\/objects(\/|$)/.test(name)),
     ).toEqual(before)
@@ -100,7 +110,7 @@ describe("Applying a job", () => {
     expect(filesIn(repo.path)).toEqual(filesIn(done.directory))
   })
 
-  it("changes such files also with a job that has started from the end of another one", async () => {
+  it("changes such files also with jobs each of which has started from the end of another one", async () => {
     const repo = testRepository()
     repo.commit({ "a.txt": "1\n" })
     repo.write({ "a.txt": "dirty\n" })
@@ -109,8 +119,13 @@ describe("Applying a job", () => {
     const { base } = await repo.worktrees.startFrom(directory, first.commit)
     writeAll(directory, { "a.txt": "dirty\nfirst\nsecond\n" })
     const { commit } = await repo.worktrees.seal(directory, "Job b")
-    await apply(repo, first, { id: "b", base, commit, directory })
-    expect(filesIn(repo.path)["a.txt"]).toBe("644 dirty\nfirst\nsecond\n")
+    const second = { id: "b", base, commit, directory }
+    const next = await repo.worktrees.make({ directory: repo.path, owner, job: "c" })
+    await repo.worktrees.startFrom(next.directory, commit)
+    writeAll(next.directory, { "a.txt": "dirty\nfirst\nsecond\nthird\n" })
+    const { commit: end } = await repo.worktrees.seal(next.directory, "Job c")
+    await apply(repo, first, second, { id: "c", base: commit, commit: end, directory: next.directory })
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 dirty\nfirst\nsecond\nthird\n")
   })
 
   it("is refused where files are in conflict, dirty or in the way, each named; then nothing of any job is done", async () => {
@@ -145,6 +160,69 @@ describe("Applying a job", () => {
       what: expect.stringContaining("b.txt"),
     })
     expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 changed\n" })
+  })
+
+  it("is refused as a whole where a file changes in the very last moment, and leaves no folder behind", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n", "gone/b.txt": "1\n", "z.txt": "1\n" })
+    const done = await job(repo, "a", (at) => {
+      writeAll(at, { "a.txt": "2\n", "empty/c.txt": "new\n", "new/deep/d.txt": "new\n", "z.txt": "2\n" })
+      rmSync(join(at, "gone"), { recursive: true })
+    })
+    mkdirSync(join(repo.path, "empty"))
+    // Once git has looked at all files, it compares what it has seen.
+    const binary = join(repo.path, "../git")
+    const [now, project] = [join(repo.path, "../now"), repo.path]
+    const act = `case "$*" in *diff-tree*) [ -e '${now}' ] && echo "a person's" > '${project}/z.txt';; esac`
+    writeFileSync(binary, `#!/bin/sh\n${act}\nexec git "$@"\n`, { mode: 0o755 })
+    const { folder, env } = repo
+    const prepared = await prepare({ ...repo, worktrees: createWorktrees({ folder, env, binary }) }, done)
+    if (prepared.type === "refused") throw new Error("it should be ready")
+    writeFileSync(now, "")
+    await expect(prepared.write()).rejects.toMatchObject({
+      kind: "changed",
+      what: 'files were changed meanwhile: "z.txt"',
+    })
+    expect(filesIn(repo.path)).toEqual({
+      "a.txt": "644 1\n",
+      "gone/b.txt": "644 1\n",
+      "z.txt": "644 a person's\n",
+    })
+    expect(["new", "empty"].map((name) => existsSync(join(repo.path, name)))).toEqual([false, true])
+    expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
+  })
+
+  it("has happened once all is written, though that cannot be noted: the next call notes it", async () => {
+    const repo = testRepository()
+    const first = await job(repo, "first", (at) => writeAll(at, { "a.txt": "1\n" }))
+    const second = await job(repo, "second", (at) => writeAll(at, { "b.txt": "2\n" }))
+    await apply(repo, first)
+    const noted = (await readdir(repo.folder, { recursive: true })).find((name) =>
+      /applying\/[^/]*\.json$/.test(name),
+    )
+    const note = join(repo.folder, noted ?? "")
+    rmSync(note)
+    mkdirSync(note)
+    await apply(repo, second)
+    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 2\n" })
+    rmdirSync(note)
+    expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "finished" })
+    const { directory, commit } = second
+    expect(await repo.worktrees.fate(directory, { owner, job: "second", commit })).toBe("applied")
+  })
+
+  it("is refused where a job has committed a repository of its own, whose worktree somebody has removed", async () => {
+    const repo = testRepository()
+    const made = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+    repo.gitIn(made.directory, "init", "--quiet", "sub")
+    repo.gitIn(join(made.directory, "sub"), "commit", "--quiet", "--allow-empty", "-m", "its first")
+    repo.gitIn(made.directory, "add", "sub")
+    repo.gitIn(made.directory, "commit", "--quiet", "-m", "with a repository")
+    rmSync(made.directory, { recursive: true })
+    const { commit } = await repo.worktrees.seal(made.directory, "the end")
+    expect(refusals(await prepare(repo, { ...made, id: "a", commit }))).toEqual([
+      { id: "a", reason: "submodule", files: ["sub"] },
+    ])
   })
 
   it("is refused as a whole where something that git ignores comes to be meanwhile where it would write", async () => {
