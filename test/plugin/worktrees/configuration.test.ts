@@ -37,7 +37,11 @@ it("What opencode reads may be loaded as its user had it, whatever else a job ha
     "src.ts": "2\n",
     "AGENTS.md": "text\n",
     ".opencode/AGENTS.md": "text\n",
+    ".opencode/CLAUDE.md": "text\n",
+    ".opencode/CONTEXT.md": "text\n",
+    ".opencode/plan/one.md": "a plan\n",
     ".opencode/plans/one.md": "a plan\n",
+    ".opencode/skill/one/SKILL.md": "text\n",
     ".opencode/skills/one/SKILL.md": "text\n",
     "elsewhere/.opencode/plugin/none.ts": "never loaded from here\n",
   })
@@ -57,7 +61,7 @@ it.each<[string, string, (root: string) => void]>([
   ),
   ["ignored", ".opencode/plugin/ignored", (root) => writeAll(root, { ".opencode/plugin/ignored": "evil\n" })],
   ["changed", "opencode.json", (root) => writeAll(root, { "opencode.json": '{"mcp": {}}\n' })],
-  ...["agent/AGENTS.md", "commands/CLAUDE.md", "agents/.opencode/plans/x.md"].map(
+  ...["agent/AGENTS.md", "commands/CLAUDE.md", "agents/.opencode/plans/x.md", "plans.md", "my.gitignore"].map(
     (name): [string, string, (root: string) => void] => [
       `put in ${name}, an agent or a command by its place,`,
       `.opencode/${name}`,
@@ -170,10 +174,20 @@ it("Where a link leads to another link, or to the top, all that it leads to is l
 })
 
 it("A link of the user's that leads in a circle, or out of the project, is no reason to refuse", async () => {
-  const { assure, base } = await withWorktree({
+  const { assure, base, root } = await withWorktree({
     ".opencode/agent/loop": "loop/x",
     ".opencode/agent/out": "../../../outside",
+    ".opencode/agent/top": "../../..",
+    ".opencode/agent/shared": "/shared",
+    ".opencode/command": "/shared",
   })
+  // Not where such a link leads.
+  writeAll(root, { "shared/plugin/ours.ts": "2\n" })
+  expect(await assure()).toBe(base)
+})
+
+it("A circle of links whose way grows with each turn has an end", async () => {
+  const { assure, base } = await withWorktree({ ".opencode": "around/x", around: "around/on" })
   expect(await assure()).toBe(base)
 })
 
@@ -193,6 +207,16 @@ it("What opencode installs itself goes, as a job may have changed it, but nothin
     false,
     true,
   ])
+})
+
+it("What its user has committed of what opencode installs stays, and is looked at", async () => {
+  const repo = testRepository()
+  repo.commit({ ".opencode/package.json": "{}\n", "packages/.opencode/bun.lock": "1\n" })
+  const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+  expect(await repo.worktrees.assureConfiguration(directory, {})).toBe(base)
+  expect(existsSync(join(directory, ".opencode/package.json"))).toBe(true)
+  writeAll(directory, { ".opencode/package.json": '{"dependencies": {"evil": "1"}}\n' })
+  await expect(repo.worktrees.assureConfiguration(directory, {})).rejects.toThrow('".opencode/package.json"')
 })
 
 it("A job that starts from another one has the configuration that the first one's user had", async () => {
