@@ -173,13 +173,20 @@ it("Where a link leads to another link, or to the top, all that it leads to is l
   await expect(wide.assure()).rejects.toThrow('"src.ts"')
 })
 
+it("Where a link leads to something below another link, that alone is looked at", async () => {
+  const { root, assure, base } = await withWorktree({ ".opencode": "around/plugin", around: "shared" })
+  writeAll(root, { "shared/other.ts": "2\n" })
+  expect(await assure()).toBe(base)
+  writeAll(root, { "shared/plugin/ours.ts": "evil\n" })
+  await expect(assure()).rejects.toThrow('"shared/plugin/ours.ts"')
+})
+
 it("A link of the user's that leads in a circle, or out of the project, is no reason to refuse", async () => {
   const { assure, base, root } = await withWorktree({
     ".opencode/agent/loop": "loop/x",
     ".opencode/agent/out": "../../../outside",
     ".opencode/agent/top": "../../..",
-    ".opencode/agent/shared": "/shared",
-    ".opencode/command": "/shared",
+    "opencode.json": "/shared",
   })
   // Not where such a link leads.
   writeAll(root, { "shared/plugin/ours.ts": "2\n" })
