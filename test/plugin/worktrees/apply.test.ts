@@ -353,14 +353,31 @@ describe("Jobs that are in conflict", () => {
     ])
   })
 
-  it("with one that was applied before, and is not committed, are told which that is", async () => {
+  it("with one that gives a file another name than they do, are told so of all its names", async () => {
     const repo = testRepository()
-    repo.commit({ "a.txt": "1\n" })
-    const one = await job(repo, "one", (at) => writeAll(at, { "a.txt": "of one\n" }))
-    const two = await job(repo, "two", (at) => writeAll(at, { "a.txt": "of two\n" }))
-    await apply(repo, one)
-    expect(refusals(await prepare(repo, two))).toEqual([
-      { id: "two", reason: "conflictWithApplied", files: ["a.txt"], others: ["one"] },
+    repo.commit({ "a.txt": "1\n2\n3\n" })
+    const renamed = (id: string, name: string) =>
+      job(repo, id, (at) => renameSync(join(at, "a.txt"), join(at, name)))
+    const [one, two] = [await renamed("one", "b.txt"), await renamed("two", "c.txt")]
+    expect(refusals(await prepare(repo, one, two))).toEqual([
+      { id: "two", reason: "conflictWithJobs", files: ["a.txt", "b.txt", "c.txt"], others: ["one"] },
+    ])
+  })
+
+  it("with several that change the same file are told all; once those are applied, and not committed, the last", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n2\n3\n4\n5\n" })
+    const [one, two, three] = [
+      await job(repo, "one", (at) => writeAll(at, { "a.txt": "of one\n2\n3\n4\n5\n" })),
+      await job(repo, "two", (at) => writeAll(at, { "a.txt": "1\n2\n3\n4\nof two\n" })),
+      await job(repo, "three", (at) => writeAll(at, { "a.txt": "of three\n2\n3\n4\n5\n" })),
+    ]
+    expect(refusals(await prepare(repo, one, two, three))).toEqual([
+      { id: "three", reason: "conflictWithJobs", files: ["a.txt"], others: ["one", "two"] },
+    ])
+    await apply(repo, one, two)
+    expect(refusals(await prepare(repo, three))).toEqual([
+      { id: "three", reason: "conflictWithApplied", files: ["a.txt"], others: ["two"] },
     ])
   })
 })
