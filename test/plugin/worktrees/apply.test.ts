@@ -304,16 +304,17 @@ describe("Applying a job", () => {
 
   it("counts a renamed file as one, as git does; both of its names are written", async () => {
     const repo = testRepository()
-    repo.commit({ "old.txt": "1\n", "a.txt": "of a\n" })
+    repo.commit({ "old.txt": "1\n", "a.txt": "of a\n", "z.txt": "of z\n" })
     const done = await job(repo, "a", (at) => {
       renameSync(join(at, "old.txt"), join(at, "new.txt"))
       rmSync(join(at, "a.txt"))
+      writeAll(at, { "z.txt": "changed\n" })
     })
     expect(await prepare(repo, done)).toMatchObject({
-      files: ["a.txt", "old.txt", "new.txt"],
-      changes: ["a.txt", "old.txt → new.txt"],
+      files: ["a.txt", "old.txt", "new.txt", "z.txt"],
+      changes: ["a.txt", "old.txt → new.txt", "z.txt"],
     })
-    expect(await repo.worktrees.seal(done.directory, "the end")).toMatchObject({ files: 2 })
+    expect(await repo.worktrees.seal(done.directory, "the end")).toMatchObject({ files: 3 })
   })
 })
 
