@@ -37,23 +37,17 @@ export async function removeEntry(root: string, name: Name): Promise<void> {
 
 /** Removes the folders of a file that has left them empty. */
 export async function removeEmptied(root: string, name: Name): Promise<void> {
-  for (const folder of foldersOf(name).reverse()) {
-    if (!(await removeEmpty(pathOf(root, folder)))) return
-  }
+  for (const folder of foldersOf(name).reverse()) await removeEmpty(pathOf(root, folder))
 }
 
 /** Or not there, or no folder, or in use. */
 const notEmpty = new Set(["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EBUSY", "EINVAL"])
 
-/** @returns whether it was there, and empty */
-export async function removeEmpty(folder: string | Buffer): Promise<boolean> {
+export async function removeEmpty(folder: string | Buffer): Promise<void> {
   try {
     await rmdir(folder)
-    return true
   } catch (error) {
-    const code = codeOf(error)
-    if (code !== undefined && notEmpty.has(code)) return false
-    throw error
+    if (!notEmpty.has(codeOf(error) ?? "")) throw error
   }
 }
 

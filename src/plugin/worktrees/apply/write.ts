@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { mkdir, rm } from "node:fs/promises"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { namesBetween } from "../changes.ts"
 import { WorktreeError } from "../errors.ts"
@@ -37,7 +37,8 @@ type Folders = {
 }
 
 /**
- * Writes what was planned: all of it, or nothing. The owner's index, HEAD and stash have no part in it.
+ * Writes what was planned: all of it, or nothing. The owner's index, HEAD and stash have no part in it. What an earlier
+ * apply may have left in `folder` has been recovered.
  * @throws WorktreeError, `changed` where a file is no longer as it was when the plan was made
  */
 export async function writePlan(
@@ -48,8 +49,6 @@ export async function writePlan(
   call: Call = {},
 ): Promise<void> {
   const { root, where } = repository
-  // Without a journal, what is here is of an apply that had written nothing.
-  await rm(folder, { recursive: true, force: true })
   // A git whose opencode was killed may still write what that was about to apply: not into what this one applies.
   const fresh = join(folder, randomUUID())
   for (const each of [join(folder, "old"), fresh]) await mkdir(each, { recursive: true, mode: 0o700 })
