@@ -34,23 +34,33 @@ export async function prepareDiscard(
   { root, owner }: { root: string; owner: string },
   call: Call = {},
 ): Promise<Discard> {
-  const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
-  if (made.owner !== owner) throw notOurs(root)
-  await requireOwn(git, made, call)
-  const loss = await holdingsOf(git, made, call)
+  // Another one may just be removing it.
+  const { made, loss, names } = await inTurn(root, () => lookAt(git, { root, owner }, call), call)
   return {
     branch: made.branch,
     project: made.project,
-    files: (await changedNames(git, made, call)).map(shownName),
+    files: names.map(shownName),
     loss,
     remove: (call) =>
-      inTurn(root, async () => {
-        await requireSame(made)
-        if (JSON.stringify(await holdingsOf(git, made, call)) !== JSON.stringify(loss)) throw hasChanged(root)
-        await requireOwn(git, made, call)
-        await removeWorktree(git, root, made, loss.commit)
-      }),
+      inTurn(
+        root,
+        async () => {
+          await requireSame(made)
+          if (JSON.stringify(await holdingsOf(git, made, call)) !== JSON.stringify(loss))
+            throw hasChanged(root)
+          await requireOwn(git, made, call)
+          await removeWorktree(git, root, made, loss.commit)
+        },
+        call,
+      ),
   }
+}
+
+async function lookAt(git: Git, { root, owner }: { root: string; owner: string }, call: Call) {
+  const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
+  if (made.owner !== owner) throw notOurs(root)
+  await requireOwn(git, made, call)
+  return { made, loss: await holdingsOf(git, made, call), names: await changedNames(git, made, call) }
 }
 
 /** By now it may have been removed, and another one made under its name. */

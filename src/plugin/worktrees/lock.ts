@@ -10,7 +10,7 @@ const held = shared("locks of worktrees", () => new Set<string>())
 /** Between two looks whether a lock is free. Milliseconds. */
 const pauseMs = 20
 
-type Waiting = {
+export type Waiting = {
   /** How long to wait for it, milliseconds. Default: not at all. */
   waitMs?: number
   /** Ends the waiting; what is done under the lock has to heed it itself. */

@@ -39,7 +39,10 @@ export async function tidyWorktrees(
   for (const worktree of (await listWorktrees(git, folder, call)).worktrees) {
     try {
       const reason = await reasonToKeep(worktree, isUsed)
-      const why = await inTurn(worktree.directory, () => whyStays(git, worktree, reason, call), lookLimitMs)
+      const why = await inTurn(worktree.directory, () => whyStays(git, worktree, reason, call), {
+        waitMs: lookLimitMs,
+        signal: call.signal,
+      })
       if (why === undefined) tidied.removed.push(worktree)
       else tidied.kept.push({ worktree, why })
     } catch (error) {

@@ -126,8 +126,10 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     startFrom: (directory, commit, { origin, ...call } = {}) =>
       inWords(async () => {
         const root = rootOf(await makeFolder(at), resolve(directory))
-        return inTurn(root, () =>
-          startFrom(git, { root, directory, commit, ...(origin && { origin }) }, call),
+        return inTurn(
+          root,
+          () => startFrom(git, { root, directory, commit, ...(origin && { origin }) }, call),
+          call,
         )
       }),
     assureConfiguration: (directory, { job, commit }, call) =>
@@ -146,12 +148,16 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     seal: (directory, message, call) =>
       inWords(async () => {
         const { root } = await find(directory, call, ["made", "moving"])
-        return inTurn(root, async () => {
-          const { state, base } = await find(root, call, ["made", "moving"])
-          // Its job has failed before its child was asked.
-          if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
-          return sealWorktree(git, await find(root, call), message, call)
-        })
+        return inTurn(
+          root,
+          async () => {
+            const { state, base } = await find(root, call, ["made", "moving"])
+            // Its job has failed before its child was asked.
+            if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
+            return sealWorktree(git, await find(root, call), message, call)
+          },
+          call,
+        )
       }),
     changedFiles: (directory, call) =>
       inWords(async () => (await changedNames(git, await find(directory, call), call)).map(shownName)),

@@ -145,8 +145,7 @@ describe("What is just being committed", () => {
     repo.commit({ ".gitattributes": "*.slow filter=slow\n", "a.txt": "1\n" })
     const { directory } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
     writeAll(directory, { "held.slow": "work\n" })
-    const request = { directory, owner }
-    const { remove } = await repo.worktrees.prepareDiscard(request)
+    const { remove } = await repo.worktrees.prepareDiscard({ directory, owner })
     const { isHeld, letGo } = holdingFilter(repo)
     const sealing = repo.worktrees.seal(directory, "the work")
     await isHeld()
@@ -155,8 +154,7 @@ describe("What is just being committed", () => {
       ({ kind }) => kind,
     )
     // All that is looked at before anything is removed takes no longer than that.
-    await repo.worktrees.prepareDiscard(request)
-    await Promise.race([removing, repo.worktrees.prepareDiscard(request)])
+    await Promise.race([removing, repo.worktrees.list().then(() => repo.worktrees.list())])
     letGo()
     const { commit } = await sealing
     expect(repo.git("show", `${commit}:held.slow`)).toBe("work")
