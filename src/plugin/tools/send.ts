@@ -68,7 +68,8 @@ async function jobToSendTo(
   if (known) return known
   await services.starts.announcedAndOver(owner, signal, "jobs")
   const found = await foundAnew(services, owner, () => find(services, owner, [id]))
-  return found.known[0]
+  // A list of items is no job that could be told something.
+  return found.known.find((record) => record.id === id)
 }
 
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */

@@ -55,6 +55,19 @@ describe("agents_apply", () => {
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n")
   })
 
+  it("brings all jobs of a list by its id", async () => {
+    const { start, finish, apply, discard, repo, isThere } = isolatedServices()
+    await start({ id: "try", prompt: "do try {{item}}", each: ["x", "y"], isolation: "worktree" })
+    await finish("try.1", { "a.txt": "of x\n" })
+    await finish("try.2", { "b.txt": "of y\n" })
+    expect((await apply(["try"])).output).toContain(
+      "Applied try.1, try.2: 2 files, not committed: a.txt, b.txt.",
+    )
+    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 of x\n", "b.txt": "644 of y\n" })
+    expect((await discard("try")).output).toMatch(/^Discarded try\.1.*\nDiscarded try\.2/)
+    expect(["try.1", "try.2"].map(isThere)).toEqual([false, false])
+  })
+
   it("has all that a job did on its branch, though somebody has removed its worktree", async () => {
     const { begin, finish, apply, directoryOf, repo } = isolatedServices()
     await begin("one")

@@ -260,6 +260,27 @@ it("Nothing is applied where the journal of an interrupted apply is damaged, unt
   }
 })
 
+it("Nothing is applied with a git that cannot try a merge: it is said which it takes", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n" })
+  const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+  const binary = join(repo.folder, "..", "git-of-old")
+  const calls = 'case " $* " in *" version "*) echo "git version $SAID" ;; *) exec git "$@" ;; esac'
+  writeFileSync(binary, `#!/bin/sh\n${calls}\n`, { mode: 0o755 })
+  const prepareWith = (version: string) =>
+    createWorktrees({ folder: repo.folder, env: { ...repo.env, SAID: version }, binary }).prepareApply({
+      directory: repo.path,
+      owner,
+      jobs: [done],
+    })
+  for (const old of ["2.37.7", "1.99.0"])
+    await expect(prepareWith(old)).rejects.toMatchObject({
+      what: `this is git version ${old}, which cannot try a merge`,
+      todo: "install git 2.38 or later",
+    })
+  for (const fit of ["2.38.0", "3.0.1"]) expect((await prepareWith(fit)).type).toBe("ready")
+})
+
 it.each([
   ["what is known of a project's applies", (journal: string) => `${journal}.json`],
   ["the journal of an apply", (journal: string) => join(journal, "journal.json")],
