@@ -93,7 +93,7 @@ function read(holder: string): Inhabitant {
 const isHeld = () =>
   new WorktreeError(
     "locked",
-    "another job's work is being made or applied in this project",
+    "work of a job is just being made, applied or removed there",
     "try again once that has ended",
   )
 

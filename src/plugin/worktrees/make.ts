@@ -12,6 +12,7 @@ import { claimNote, type Made, madeNote, type Note, readNote, writeNote } from "
 import { removeWorktree } from "./removal.ts"
 import { type Repository, repositoryAt } from "./repository.ts"
 import { snapshotOf } from "./snapshot.ts"
+import { inTurn } from "./turns.ts"
 
 export type MakeRequest = {
   /** Where the owner works. */
@@ -133,7 +134,13 @@ const isTaken = (root: string) => lstat(root).then(Boolean, () => false)
 
 /** What a process that was killed while it made a worktree has left. Nobody has been in there. */
 async function removeHalfMade(git: Git, root: string): Promise<void> {
-  const note = await readNote(root)
-  if (note?.state !== "making" || (await lives(note))) return
-  await removeWorktree(git, root, note, note.base).catch(() => {})
+  const halfMade = async () => {
+    const note = await readNote(root)
+    return note?.state === "making" && !(await lives(note)) ? note : undefined
+  }
+  if (!(await halfMade())) return
+  await inTurn(root, async () => {
+    const note = await halfMade()
+    if (note) await removeWorktree(git, root, note, note.base)
+  }).catch(() => {})
 }

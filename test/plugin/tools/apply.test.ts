@@ -10,6 +10,7 @@ import { pathOf } from "../../../src/plugin/worktrees/names.ts"
 import { failed } from "../support/host-double.ts"
 import { isolatedServices } from "../support/isolated.ts"
 import { testServices } from "../support/services.ts"
+import { until } from "../support/until.ts"
 import { filesIn, type TestRepository, writeAll } from "../worktrees/support/repository.ts"
 
 describe("agents_apply", () => {
@@ -243,6 +244,66 @@ describe("agents_apply", () => {
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n2\n3\n4\nfive\n")
   })
 
+  it("brings what all jobs of a group did", async () => {
+    const { start, finish, apply, discard, host, isThere, repo } = isolatedServices()
+    const schema = { type: "array", items: { type: "string" } }
+    const paint = { id: "paint", prompt: "paint {{item}}", each: { from: "find" }, isolation: "worktree" }
+    await start({ id: "find", prompt: "find them", schema }, paint)
+    await until(() => host.prompts.length > 0)
+    host.prompts[0]?.answer('["a", "b"]')
+    for (const id of ["paint.1", "paint.2"]) await finish(id, { [`${id}.txt`]: "painted\n" })
+    expect((await apply(["paint"])).output).toContain(
+      "Applied paint.1, paint.2: 2 files, not committed: paint.1.txt, paint.2.txt.\n",
+    )
+    expect(filesIn(repo.path)).toMatchObject({
+      "paint.1.txt": "644 painted\n",
+      "paint.2.txt": "644 painted\n",
+    })
+    expect((await discard("paint")).title).toBe("2 discarded")
+    expect(["paint.1", "paint.2"].map(isThere)).toEqual([false, false])
+  })
+
+  it("names the first of many files, and has the beginning of their list in its metadata", async () => {
+    const { begin, finish, apply } = isolatedServices()
+    await begin("one")
+    const names = Array.from({ length: 201 }, (_, index) => `many/${String(index).padStart(3, "0")}.txt`)
+    await finish("one", Object.fromEntries(names.map((name) => [name, "1\n"])))
+    const { title, output, metadata } = await apply(["one"])
+    expect(title).toBe("201 files applied")
+    expect(output).toContain("Applied one: 201 files, not committed: many/000.txt, ")
+    expect(output).toContain("many/018.txt, many/019.txt and 181 more.\n")
+    expect(metadata.files).toEqual(names.slice(0, 200))
+  })
+
+  it("says why where it cannot be known what a job did, and then applies none", async () => {
+    let isFull = false
+    const { begin, finish, apply, repo } = isolatedServices({}, (worktrees) => ({
+      seal: (directory, message, call) =>
+        isFull && directory.endsWith("two")
+          ? Promise.reject(new Error("the disk is full"))
+          : worktrees.seal(directory, message, call),
+    }))
+    for (const id of ["one", "two"]) await begin(id)
+    for (const id of ["one", "two"]) await finish(id, { [`${id}.txt`]: "1\n" })
+    isFull = true
+    expect(await apply(["one", "two"])).toMatchObject({
+      title: "nothing applied",
+      output: "Nothing was applied.\ntwo: the disk is full.",
+      metadata: { refused: [{ id: "two", reason: "the disk is full" }] },
+    })
+    expect(filesIn(repo.path)).not.toHaveProperty("one.txt")
+  })
+
+  it("applies a job though it cannot be told which repositories it has made", async () => {
+    const { begin, finish, apply, repo } = isolatedServices({}, () => ({
+      prepareDiscard: () => Promise.reject(new Error("git did not end within 10 s")),
+    }))
+    await begin("one")
+    await finish("one", { "a.txt": "2\n" })
+    expect((await apply(["one"])).title).toBe("1 file applied")
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 2\n")
+  })
+
   it.each([
     [{ type: "denied" }, '"build" may not edit these files'],
     [{ type: "rejected" }, "the user refused"],
@@ -308,6 +369,39 @@ describe("agents_apply with discard", () => {
     expect([(await discard("one")).output, isThere("one")]).toEqual(["Discarded one.", false])
   })
 
+  it("says what else would be lost that is in no commit, and takes the permission to edit that too", async () => {
+    const { begin, finish, apply, call, recordOf } = isolatedServices({}, (worktrees) => ({
+      async prepareDiscard(request, call) {
+        const prepared = await worktrees.prepareDiscard(request, call)
+        const beside = { uncommitted: ["half.txt"], repositories: ["sub"], ignored: ["out/"] }
+        return { ...prepared, loss: { ...prepared.loss, ...beside } }
+      },
+    }))
+    await begin("one")
+    await finish("one", { "a.txt": "of one\n" })
+    await apply(["one"])
+    const asked: unknown[] = []
+    const discard = () =>
+      call(
+        "agents_apply",
+        { ids: ["one"], discard: true },
+        {
+          askToEdit: async (_, files) => {
+            asked.push(files)
+            return { type: "rejected" }
+          },
+        },
+      )
+    const { branch, commit } = recordOf("one")?.worktree ?? {}
+    expect((await discard()).output.split("\n")).toContain(
+      `one (${branch}, ${commit}): in no commit: half.txt, repositories made in it: sub, ignored by git: out/`,
+    )
+    expect((await discard()).output).toMatch(
+      /^Nothing was discarded: the user refused\. A person can do it: /,
+    )
+    expect(asked).toEqual([["a.txt", "half.txt", "sub", "out/"]])
+  })
+
   it("says which have gone and which could not, where one could not", async () => {
     const { begin, finish, discard, isThere } = isolatedServices({}, (worktrees) => ({
       async prepareDiscard(request, call) {
@@ -320,8 +414,9 @@ describe("agents_apply with discard", () => {
       await begin(id)
       await finish(id)
     }
-    const { title, output } = await discard("one", "two", "three")
+    const { title, output, metadata } = await discard("one", "two", "three")
     expect(title).toBe("2 discarded")
+    expect(metadata.refused).toEqual([{ id: "two", reason: "there is no space left" }])
     expect(output.split("\n")).toEqual([
       "Discarded one.",
       "Not discarded: two: there is no space left.",

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { existsSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { withLock } from "../../../src/plugin/worktrees/lock.ts"
@@ -120,6 +120,7 @@ describe("A lock", () => {
       if (report === "taken") holders.push(slow)
       expect(holders, `when others came before its changes ${that} and ${thisOne}`).toHaveLength(1)
       await Promise.all(holders.map((each) => each.release()))
+      expect(readdirSync(temp.path)).toEqual([])
       return change
     }
 
