@@ -1,13 +1,18 @@
 import { rmSync } from "node:fs"
+import { mkdir, realpath } from "node:fs/promises"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { StartPermission } from "../../../src/plugin/host/port.ts"
+import { type Content, contentAt } from "../../../src/plugin/worktrees/apply/content.ts"
+import { writeJournal } from "../../../src/plugin/worktrees/apply/journal.ts"
 import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
+import { applyFolderOf, folderOf } from "../../../src/plugin/worktrees/folder.ts"
+import { pathOf } from "../../../src/plugin/worktrees/names.ts"
 import { failed } from "../support/host-double.ts"
 import { isolatedServices } from "../support/isolated.ts"
 import { testServices } from "../support/services.ts"
 import { until } from "../support/until.ts"
-import { filesIn, writeAll } from "../worktrees/support/repository.ts"
+import { filesIn, type TestRepository, writeAll } from "../worktrees/support/repository.ts"
 
 describe("agents_apply", () => {
   it("brings what jobs did into their owner's files, says how to tidy up, and asks for these files first", async () => {
@@ -52,6 +57,19 @@ describe("agents_apply", () => {
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n")
   })
 
+  it("brings all jobs of a list by its id", async () => {
+    const { start, finish, apply, discard, repo, isThere } = isolatedServices()
+    await start({ id: "try", prompt: "do try {{item}}", each: ["x", "y"], isolation: "worktree" })
+    await finish("try.1", { "a.txt": "of x\n" })
+    await finish("try.2", { "b.txt": "of y\n" })
+    expect((await apply(["try"])).output).toContain(
+      "Applied try.1, try.2: 2 files, not committed: a.txt, b.txt.",
+    )
+    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 of x\n", "b.txt": "644 of y\n" })
+    expect((await discard("try")).output).toMatch(/^Discarded try\.1.*\nDiscarded try\.2/)
+    expect(["try.1", "try.2"].map(isThere)).toEqual([false, false])
+  })
+
   it("has all that a job did on its branch, though somebody has removed its worktree", async () => {
     const { begin, finish, apply, directoryOf, repo } = isolatedServices()
     await begin("one")
@@ -86,6 +104,52 @@ describe("agents_apply", () => {
       "Nothing was applied.\ntwo: in conflict: a.txt, to which one was applied before: " +
         "commit that and then merge troupe/owner/two by hand.",
     )
+  })
+
+  describe("of which an earlier call was interrupted, and a person has changed a file since", () => {
+    /** As a crash leaves it: `b.txt` was written, and is of a person by now; `new.txt` was written. */
+    async function interrupt({ path, folder, git }: TestRepository): Promise<void> {
+      const ours = folderOf(await realpath(folder), await realpath(git("rev-parse", "--absolute-git-dir")))
+      const journal = applyFolderOf(ours, path)
+      await mkdir(join(journal, "old"), { recursive: true })
+      writeAll(path, { "b.txt": "2\n", "new.txt": "2\n" })
+      const after = await contentAt(pathOf(path, "b.txt"))
+      const before: Content = { type: "none" }
+      const steps = ["b.txt", "new.txt"].map((name) => ({ name, before, after, beside: `.${name}` }))
+      await writeJournal(journal, { root: path, steps, folders: [], ledger: { left: [], jobs: [] } })
+      writeAll(path, { "b.txt": "of a person\n" })
+    }
+    const said =
+      "Before this, an agents_apply that was interrupted has been undone, but for files that somebody has changed " +
+      'since, which stay as they are: "b.txt"; see with git diff whether they are as you want them.\n'
+
+    it("names the file, whatever comes of the call", async () => {
+      const { begin, finish, apply, discard, repo } = isolatedServices()
+      await begin("one")
+      await finish("one", { "a.txt": "of one\n" })
+      await interrupt(repo)
+      expect((await discard("one")).output).toContain(`${said}Nothing was discarded yet.`)
+      await interrupt(repo)
+      expect((await apply(["one"])).output).toContain(`${said}Applied one: 1 file, not committed: a.txt.`)
+      await interrupt(repo)
+      expect((await apply(["one"])).output).toContain(`${said}Nothing to apply:`)
+      expect((await apply(["one"])).output).not.toContain("Before this")
+      expect(filesIn(repo.path)).toEqual({ "a.txt": "644 of one\n", "b.txt": "644 of a person\n" })
+    })
+
+    it("names it too where that was while the call waited for a permission, and then failed", async () => {
+      const { begin, finish, apply, repo } = isolatedServices()
+      await begin("one")
+      await finish("one", { "a.txt": "of one\n" })
+      const askToEdit = async () => {
+        await interrupt(repo)
+        writeAll(repo.path, { "a.txt": "of a person\n" })
+        return { type: "granted" } as const
+      }
+      await expect(apply(["one"], { askToEdit })).rejects.toThrow(
+        `${said}files were changed meanwhile: "a.txt"; apply again`,
+      )
+    })
   })
 
   it("says so where a job has changed nothing", async () => {

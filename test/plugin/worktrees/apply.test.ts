@@ -3,8 +3,8 @@ import {
   existsSync,
   mkdirSync,
   renameSync,
-  rmdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs"
@@ -12,6 +12,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Prepared } from "../../../src/plugin/worktrees/apply/apply.ts"
+import { applyFolderOf, folderOf } from "../../../src/plugin/worktrees/folder.ts"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import {
   contents,
@@ -44,9 +45,28 @@ async function apply(repo: TestRepository, ...jobs: Job[]): Promise<string[]> {
   return prepared.files
 }
 
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
 const refusals = (prepared: Prepared) => (prepared.type === "refused" ? prepared.refusals : [])
 
 describe("Applying a job", () => {
+  it("leaves closed to others what the owner has closed to them", async () => {
+    const repo = testRepository()
+    repo.commit({ "secret.txt": "1\n", "secret.sh": "1\n", "open.txt": "1\n" })
+    for (const name of ["secret.txt", "secret.sh"]) chmodSync(join(repo.path, name), 0o600)
+    chmodSync(join(repo.path, "open.txt"), 0o644)
+    const done = await job(repo, "a", (at) => {
+      writeAll(at, { "secret.txt": "2\n", "secret.sh": "2\n", "open.txt": "2\n" })
+      chmodSync(join(at, "secret.sh"), 0o755)
+    })
+    await apply(repo, done)
+    expect(["secret.txt", "secret.sh", "open.txt"].map((name) => modeOf(join(repo.path, name)))).toEqual([
+      "600",
+      "700",
+      "644",
+    ])
+  })
+
   it("gives the owner all that it did, and touches neither index, nor HEAD, nor stash, nor hooks", async () => {
     const repo = testRepository()
     repo.commit({
@@ -192,25 +212,6 @@ describe("Applying a job", () => {
     expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
   })
 
-  it("has happened once all is written, though that cannot be noted: the next call notes it", async () => {
-    const repo = testRepository()
-    const first = await job(repo, "first", (at) => writeAll(at, { "a.txt": "1\n" }))
-    const second = await job(repo, "second", (at) => writeAll(at, { "b.txt": "2\n" }))
-    await apply(repo, first)
-    const noted = (await readdir(repo.folder, { recursive: true })).find((name) =>
-      /applying\/[^/]*\.json$/.test(name),
-    )
-    const note = join(repo.folder, noted ?? "")
-    rmSync(note)
-    mkdirSync(note)
-    await apply(repo, second)
-    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 2\n" })
-    rmdirSync(note)
-    expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "finished" })
-    const { directory, commit } = second
-    expect(await repo.worktrees.fate(directory, { owner, job: "second", commit })).toBe("applied")
-  })
-
   it("is refused where a job has committed a repository of its own, whose worktree somebody has removed", async () => {
     const repo = testRepository()
     const made = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
@@ -336,6 +337,45 @@ it("Nothing is applied where the journal of an interrupted apply is damaged, unt
     rmSync(folder, { recursive: true })
     expect((await prepare(repo, done)).type).toBe("ready")
   }
+})
+
+it("Nothing is applied with a git that cannot try a merge: it is said which it takes", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n" })
+  const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+  const binary = join(repo.folder, "..", "git-of-old")
+  const calls = 'case " $* " in *" version "*) echo "git version $SAID" ;; *) exec git "$@" ;; esac'
+  writeFileSync(binary, `#!/bin/sh\n${calls}\n`, { mode: 0o755 })
+  const prepareWith = (version: string) =>
+    createWorktrees({ folder: repo.folder, env: { ...repo.env, SAID: version }, binary }).prepareApply({
+      directory: repo.path,
+      owner,
+      jobs: [done],
+    })
+  for (const old of ["2.37.7", "1.99.0"])
+    await expect(prepareWith(old)).rejects.toMatchObject({
+      what: `this is git version ${old}, which cannot try a merge`,
+      todo: "install git 2.38 or later",
+    })
+  for (const fit of ["2.38.0", "3.0.1"]) expect((await prepareWith(fit)).type).toBe("ready")
+})
+
+it.each([
+  ["what is known of a project's applies", (journal: string) => `${journal}.json`],
+  ["the journal of an apply", (journal: string) => join(journal, "journal.json")],
+  ["the lock of an apply", (journal: string) => `${journal}.lock`],
+])("Nothing is applied where a folder is in the place of %s, which is named", async (_, fileIn) => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n" })
+  const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+  const file = fileIn(applyFolderOf(folderOf(repo.folder, join(repo.path, ".git")), repo.path))
+  mkdirSync(file, { recursive: true })
+  await expect(prepare(repo, done)).rejects.toMatchObject({
+    what: `${file} is a folder where opencode-troupe keeps a file`,
+    todo: "move it elsewhere and try again",
+  })
+  rmSync(file, { recursive: true })
+  expect((await prepare(repo, done)).type).toBe("ready")
 })
 
 describe("Jobs that are in conflict", () => {

@@ -17,6 +17,12 @@ export async function copyEntry(from: Buffer, to: Buffer): Promise<void> {
   }
 }
 
+/** Has a file be for those alone who may read and write another one; to run for them, where it is to run. */
+export async function keepAccess(of: Buffer, to: Buffer): Promise<void> {
+  const [mode, { mode: own }] = [(await lstat(of)).mode & 0o666, await lstat(to)]
+  await chmod(to, (own & 0o100) === 0 ? mode : mode | ((mode & 0o444) >> 2))
+}
+
 /** Puts a file that is in the same file system in place of whatever has the name, at once. */
 export const moveEntry = (root: string, from: Name, to: Name): Promise<void> =>
   rename(pathOf(root, from), pathOf(root, to))
