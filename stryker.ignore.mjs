@@ -535,4 +535,4 @@ const isMachine = ({ node }) =>
 const isReasons = ({ node, parentPath }) =>
   node.type === "ObjectExpression" &&
   parentPath?.isVariableDeclarator() &&
-  parentPath.node.id.name.endsWith("Reasons")
+  parentPath.node.id.name?.endsWith("Reasons")
