@@ -96,8 +96,20 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       ],
       suites: ["test/plugin/tools/apply.test.ts"],
     },
+    {
+      what: "an interrupted apply that could not be undone as a whole is ended without a word",
+      file: "src/plugin/worktrees/apply/apply.ts",
+      edits: [{ from: "onRecovered(await recoverApply(journal))", to: "void (await recoverApply(journal))" }],
+      suites: ["test/plugin/tools/apply.test.ts"],
+    },
   ],
   "Done means proven, and no answer is checked twice": [
+    {
+      what: "a message that becomes a follow-up as it is sent has its check run unasked",
+      file: "src/plugin/children/messenger.ts",
+      edits: [{ from: "    await call?.assureCheck()\n", to: "" }],
+      suites: ["test/plugin/tools/checks.test.ts"],
+    },
     {
       what: "a job is done whose check has not passed",
       file: "src/machines/job-setup.ts",

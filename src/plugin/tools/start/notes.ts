@@ -19,12 +19,16 @@ function notesOnList({ name, task: { each } }: Sound): string[] {
 
 /** What reads like a place for an item or a result, and gets none. */
 function notesOnPlaceholders({ name, task }: Sound, items: readonly Item[]): string[] {
-  const { prompt, needs = [], each } = task
+  const { prompt, needs = [], each, isolation } = task
+  const handedOver = [
+    ...needs.map(({ id }) => id),
+    ...(typeof isolation === "object" ? [isolation.from] : []),
+  ]
   const isLackingEach = each === undefined && prompt.includes(placeholder)
   const unneeded = items.flatMap((item) => {
     const id = "task" in item ? item.task.id : undefined
     const isMeant = id !== undefined && prompt.includes(`{{${id}}}`)
-    return isMeant && needs.every((need) => need.id !== id) ? [id] : []
+    return isMeant && !handedOver.includes(id) ? [id] : []
   })
   return [
     ...(isLackingEach ? [`${name}: ${placeholder} stays in its prompt as it is: it has no each.`] : []),
