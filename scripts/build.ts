@@ -4,6 +4,7 @@ import { build } from "esbuild"
 import * as z from "zod"
 import { Options } from "../src/plugin/options.ts"
 import { writePage } from "./build-page.ts"
+import { noUris } from "./no-uris.ts"
 import { thirdPartyLicenses } from "./third-party-licenses.ts"
 import { usedClient } from "./used-client.ts"
 
@@ -17,7 +18,7 @@ mkdirSync(made)
 
 const server = await build({
   entryPoints: { server: "src/plugin/server.ts", cli: "src/cli/bin.ts" },
-  plugins: [usedClient],
+  plugins: [usedClient, noUris],
   define: { TROUPE_VERSION: JSON.stringify(version) },
   outdir: made,
   bundle: true,

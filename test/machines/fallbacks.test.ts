@@ -581,14 +581,15 @@ describe("A job with fallbacks", () => {
 
     it("takes no slot for the model that it has left", async () => {
       await waiting()
+      await troupe.start("v", { model: "q/n" })
+      await opened("ses_v", "v")
       await opened("ses_1")
       await held(hour)
       await troupe.tell("j1", { type: "slot.granted", model: "p/m", at: troupe.now() })
-      await troupe.start("v", { model: "q/n" })
-      await opened("ses_v", "v")
       await opened("ses_2")
+      expect(standing()).toBe("created.queued")
+      await troupe.answer("v")
       expect(standing()).toBe("prompting.working")
-      expect(troupe.record("v").phase).toBe("queued")
     })
   })
 

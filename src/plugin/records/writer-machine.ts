@@ -122,7 +122,7 @@ export const writerMachine = setup({
       invoke: {
         id: "write",
         src: "write",
-        input: ({ context }) => ({ session: context.session, patch: context.writing?.patch ?? {} }),
+        input: ({ context }) => writeInput(context),
       },
       initial: "open",
       on: { "record.changed": { actions: { type: "addChange", params: ({ event }) => event } } },
@@ -173,7 +173,7 @@ export const writerMachine = setup({
       invoke: {
         id: "lastWrite",
         src: "write",
-        input: ({ context }) => ({ session: context.session, patch: context.writing?.patch ?? {} }),
+        input: ({ context }) => writeInput(context),
         onDone: [
           { guard: { type: "was refused", params: ({ event }) => event.output }, target: "refused" },
           { target: "drained", actions: "noteWritten" },
@@ -191,6 +191,11 @@ export const writerMachine = setup({
 })
 
 export type WriterRef = ActorRefFrom<typeof writerMachine>
+
+const writeInput = ({ session, writing }: WriterContext): WriteInput => ({
+  session,
+  patch: writing?.patch ?? {},
+})
 
 const together = (earlier: Change, later: Change): Change => ({
   patch: merged(earlier.patch, later.patch),

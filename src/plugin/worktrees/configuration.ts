@@ -179,7 +179,6 @@ async function changedOnDisk(git: Git, made: Made, places: readonly Name[], call
       "-c",
       "diff.autoRefreshIndex=true",
       "diff",
-      "--no-renames",
       "--name-only",
       "-z",
       "--no-ext-diff",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { Isolation } from "../../../src/plugin/isolation/isolation.ts"
+import { Isolation, type IsolationOptions } from "../../../src/plugin/isolation/isolation.ts"
 import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
 import { createWorktrees, type Worktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import { gate } from "../../support/gate.ts"
@@ -11,14 +11,16 @@ const job = { owner: "ses_owner", id: "one", worktree }
 const work = { id: "one", base: worktree.base, commit: "abcdef0123" }
 const { signal } = new AbortController()
 
+type Ended = ReturnType<IsolationOptions["records"]["of"]>[number]
+
 /** `worktrees` is what they answer; nothing else of them is asked. */
-const isolationOn = (worktrees: Partial<Worktrees>, loaded: string[] = []) =>
+const isolationOn = (worktrees: Partial<Worktrees>, loaded: string[] = [], jobs: Ended[] = []) =>
   new Isolation({
     host: {
       hasLoaded: (directory) => loaded.includes(directory),
       session: async (id) => okSession(sessionOf(id, { directory: `/projects/${id}` })),
     },
-    records: { of: () => [] },
+    records: { of: () => jobs },
     worktrees: { ...createWorktrees({ folder: "/nowhere", binary: "/nowhere/git" }), ...worktrees },
   })
 
@@ -109,5 +111,35 @@ describe("A job that goes on in its worktree", () => {
     expect(await entered).toEqual(worktree)
     await left
     expect(happened.filter((each) => each !== "was told")).toEqual(["left", "entered"])
+  })
+})
+
+describe("A job that is to start from one that has changed nothing, and whose end cannot be had", () => {
+  const idle: Ended = {
+    ...job,
+    description: "one",
+    state: "done",
+    startedAt: 1,
+    worktree: { ...worktree, commit: worktree.base },
+  }
+  const own = { ...worktree, directory: "/worktrees/two" }
+  const enter = (fate: "there" | "removed") =>
+    isolationOn(
+      {
+        enter: async () => {},
+        seal: fails("locked"),
+        fate: async () => fate,
+        startFrom: async (_, base) => ({ base }),
+      },
+      [own.directory],
+      [idle],
+    ).enter({ owner: "ses_owner", isolation: { from: "one" }, worktree: own }, signal)
+
+  it("starts from where that did, if its worktree was removed", async () => {
+    expect(await enter("removed")).toEqual(own)
+  })
+
+  it("does not begin as long as that is there: somebody may be about to work in it", async () => {
+    await expect(enter("there")).rejects.toThrow("locked")
   })
 })

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { StartPermission } from "../../../src/plugin/host/port.ts"
 import { type Content, contentAt } from "../../../src/plugin/worktrees/apply/content.ts"
 import { writeJournal } from "../../../src/plugin/worktrees/apply/journal.ts"
+import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
 import { applyFolderOf, folderOf } from "../../../src/plugin/worktrees/folder.ts"
 import { pathOf } from "../../../src/plugin/worktrees/names.ts"
 import { failed } from "../support/host-double.ts"
@@ -206,6 +207,19 @@ describe("agents_apply", () => {
     expect((await discard("one", "none")).output.split("\n")).toEqual(["Nothing was discarded.", ...words])
   })
 
+  it("says no more than that of a job that was discarded whose end was never known", async () => {
+    let isFull = true
+    const { begin, finish, apply, discard } = isolatedServices({}, (worktrees) => ({
+      seal: (directory, message, call) =>
+        isFull ? Promise.reject(new Error("the disk is full")) : worktrees.seal(directory, message, call),
+    }))
+    await begin("one")
+    await finish("one")
+    isFull = false
+    expect((await discard("one")).title).toBe("1 discarded")
+    expect((await apply(["one"])).output).toBe("Nothing was applied.\none: it was discarded already.")
+  })
+
   it("is what agents_wait advises no more once it was applied, nor once it was discarded", async () => {
     const { begin, finish, apply, discard, call } = isolatedServices()
     await begin("one")
@@ -360,6 +374,24 @@ describe("agents_apply with discard", () => {
     await finish("one", { "a.txt": "of one\n" })
     await apply(["one"])
     expect([(await discard("one")).title, isThere("one")]).toEqual(["1 discarded", false])
+  })
+
+  it("counts what there is, where a job has gone back to an earlier commit, or nobody can tell what is applied", async () => {
+    const unmerged = new WorktreeError("unmerged", "files are in conflict", "resolve the conflicts")
+    const { begin, finish, discard, directoryOf, recordOf, repo } = isolatedServices({}, () => ({
+      prepareApply: () => Promise.reject(unmerged),
+    }))
+    for (const id of ["back", "empty"]) await begin(id)
+    repo.gitIn(directoryOf("back"), "reset", "--quiet", "--hard", "HEAD~1")
+    repo.gitIn(directoryOf("empty"), "commit", "--quiet", "--allow-empty", "-m", "nothing")
+    for (const id of ["back", "empty"]) await finish(id)
+    const [back, empty] = ["back", "empty"].map((id) => recordOf(id)?.worktree)
+    expect((await discard("back", "empty")).output.split("\n").slice(1, -1)).toEqual([
+      `back (${back?.branch}, ${back?.commit}): 0 commits, 2 files changed`,
+      `empty (${empty?.branch}, ${empty?.commit}): 1 commit, 0 files changed`,
+    ])
+    const { output } = await discard("back", "empty")
+    for (const each of [back, empty]) expect(output).toContain(`git branch ${each?.branch} ${each?.commit}`)
   })
 
   it("goes at once where the job has changed nothing, and has nothing to be brought back", async () => {

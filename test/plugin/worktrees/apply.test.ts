@@ -3,7 +3,6 @@ import {
   existsSync,
   mkdirSync,
   renameSync,
-  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -211,25 +210,6 @@ describe("Applying a job", () => {
     })
     expect(["new", "empty"].map((name) => existsSync(join(repo.path, name)))).toEqual([false, true])
     expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
-  })
-
-  it("has happened once all is written, though that cannot be noted: the next call notes it", async () => {
-    const repo = testRepository()
-    const first = await job(repo, "first", (at) => writeAll(at, { "a.txt": "1\n" }))
-    const second = await job(repo, "second", (at) => writeAll(at, { "b.txt": "2\n" }))
-    await apply(repo, first)
-    const noted = (await readdir(repo.folder, { recursive: true })).find((name) =>
-      /applying\/[^/]*\.json$/.test(name),
-    )
-    const note = join(repo.folder, noted ?? "")
-    rmSync(note)
-    mkdirSync(note)
-    await apply(repo, second)
-    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 2\n" })
-    rmdirSync(note)
-    expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "finished" })
-    const { directory, commit } = second
-    expect(await repo.worktrees.fate(directory, { owner, job: "second", commit })).toBe("applied")
   })
 
   it("is refused where a job has committed a repository of its own, whose worktree somebody has removed", async () => {

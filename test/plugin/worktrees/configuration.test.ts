@@ -60,6 +60,12 @@ it("What opencode reads may be loaded as its user had it, whatever else a job ha
 
 it.each<[string, string, (root: string) => void]>([
   ["added", plugin, (root) => writeAll(root, { [plugin]: "evil\n" })],
+  // Where file names know no case, it is the same folder.
+  [
+    "added in other letters",
+    ".OpenCode/plugin/evil.ts",
+    (root) => writeAll(root, { ".OpenCode/plugin/evil.ts": "evil\n" }),
+  ],
   ["added beside it", "opencode.jsonc", (root) => writeAll(root, { "opencode.jsonc": "{}\n" })],
   // Each defines an agent or a command of that name.
   ...[".opencode/agent/AGENTS.md", ".opencode/commands/in/CLAUDE.md", ".opencode/Mode/CONTEXT.md"].map(
@@ -143,9 +149,9 @@ it("A worktree may say by a relative path where its repository is, as git can be
 
 it("What a job has committed is named before any worktree has it", async () => {
   const { repo, directory, base, assure, make } = await withWorktree()
-  writeAll(directory, { [plugin]: "evil\n" })
+  writeAll(directory, { [plugin]: "evil\n", ".OpenCode/tool/x.ts": "evil\n" })
   const { commit } = await repo.worktrees.seal(directory, "the end")
-  await expect(assure(commit)).rejects.toThrow(JSON.stringify(plugin))
+  await expect(assure(commit)).rejects.toThrow(`(".OpenCode/tool/x.ts", ${JSON.stringify(plugin)})`)
   expect(await assure(base)).toBe(base)
   // A job of its own child, which would start from its files.
   await expect(make("inner", directory)).rejects.toMatchObject({ kind: "configuration" })
@@ -172,6 +178,13 @@ it("A link in place of the folder in which opencode works is not followed", asyn
   rmSync(join(root, "packages"), { recursive: true })
   symlinkSync("evil", join(root, "packages"))
   await expect(assure()).rejects.toThrow('"packages/one"')
+})
+
+it("A link in place of the whole worktree is not followed either", async () => {
+  const { repo, root, assure } = await withWorktree()
+  rmSync(root, { recursive: true })
+  symlinkSync(repo.path, root)
+  await expect(assure()).rejects.toThrow('(".")')
 })
 
 it("Where a link of the user's leads, within the project, is looked at too", async () => {

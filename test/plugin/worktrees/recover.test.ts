@@ -11,7 +11,7 @@ import {
 import { dirname, join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { contentIn } from "../../../src/plugin/worktrees/apply/content.ts"
-import { writeJournal } from "../../../src/plugin/worktrees/apply/journal.ts"
+import { type Journal, writeJournal } from "../../../src/plugin/worktrees/apply/journal.ts"
 import { readLedger } from "../../../src/plugin/worktrees/apply/ledger.ts"
 import { recoverApply } from "../../../src/plugin/worktrees/apply/recover.ts"
 import { tempFolder } from "../../support/temp-folder.ts"
@@ -46,7 +46,7 @@ async function interrupted(files: Record<string, Step>, folders: string[] = []) 
     rmSync(join(temp.path, "seen"), { recursive: true, force: true })
     return content
   }
-  const steps = []
+  const steps: Journal["steps"] = []
   for (const [name, { before, after, beside = `.troupe-${steps.length}` }] of Object.entries(files)) {
     put(join(folder, "old"), `${steps.length}`, before)
     steps.push({ name, before: await seen(before), after: await seen(after), beside })

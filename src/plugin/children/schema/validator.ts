@@ -100,6 +100,7 @@ function checker(
     unevaluated: JSON.stringify(schema).includes('"unevaluated'),
     next: true,
     inlineRefs: false,
+    uriResolver: withinSchema,
     code: {
       // Takes longer than it saves.
       optimize: false,
@@ -133,6 +134,13 @@ function checker(
     effort.give(mostEffort)
     return validate(value) ? [] : (validate.errors ?? [])
   }
+}
+
+/** `readSchema` lets through references to places of the schema itself alone: `#` and `#/…`. */
+const withinSchema = {
+  parse: (reference: string) => ({ fragment: reference.slice(1) }),
+  resolve: (_base: string, reference: string) => reference,
+  serialize: () => "",
 }
 
 /** What a module of CommonJS exports as its default: some loaders have handed it out by themselves. */

@@ -243,6 +243,15 @@ describe("A value", () => {
       ['next.next.n is "1": it must be a number'],
     ],
     [
+      "refers to names that stand otherwise in a reference",
+      {
+        properties: { a: { $ref: "#/$defs/a~1b" }, b: { $ref: "#/$defs/c%20%25" }, c: { $ref: "#/$defs/ä" } },
+        $defs: { "a/b": { type: "null" }, "c %": { type: "null" }, ä: { type: "null" } },
+      },
+      { a: 1, b: 1, c: 1 },
+      ["a is 1: it must be null", "b is 1: it must be null", "c is 1: it must be null"],
+    ],
+    [
       "is annotated alone",
       {
         title: "t",
