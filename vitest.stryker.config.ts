@@ -9,7 +9,8 @@ function loadErrors(): Reporter {
       vitest = given
     },
     onTestModuleEnd(module) {
-      for (const error of module.errors()) vitest?.state.catchError(new Error(`${module.relativeModuleId}: ${error.message}`), "Unhandled Error")
+      for (const error of module.errors())
+        vitest?.state.catchError(new Error(`${module.relativeModuleId}: ${error.message}`), "Unhandled Error")
     },
   }
 }
