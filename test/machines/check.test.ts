@@ -85,6 +85,15 @@ describe("A job that has to pass a check", () => {
     expect(day.calls.checking).toEqual([])
   })
 
+  it("says in which round its check still ran when its time was over", async () => {
+    const day = await checked()
+    await day.check("a", red)
+    await day.answer("a", { message: { id: "msg_2", at: day.now() } })
+    await day.pass(59_000)
+    const message = 'not done within 60 s: its check "npm test" still ran, in round 2'
+    expect(day.record("a")).toMatchObject({ state: "timedOut", error: { message } })
+  })
+
   it("may be silent while it is checked, for as long as its total time", async () => {
     const day = await checked()
     await day.pass(58_999)

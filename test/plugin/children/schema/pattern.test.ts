@@ -79,11 +79,21 @@ const text = fc.string({
   maxLength: 7,
 })
 
+/** Repetitions of repetitions come to more than may be written out. */
+function isTooLarge(source: string): boolean {
+  try {
+    matches(source, "")
+    return false
+  } catch (thrown) {
+    return String(thrown).includes("is too large")
+  }
+}
+
 describe("A pattern of a schema", () => {
   it("matches what JavaScript's regular expression does", () => {
     fc.assert(
       fc.property(pattern, fc.array(text, { minLength: 4, maxLength: 4 }), (source, texts) => {
-        fc.pre(isExpression(source))
+        fc.pre(isExpression(source) && !isTooLarge(source))
         for (const each of texts) {
           const is = matches(source, each)
           if (is !== expected(source).test(each))
