@@ -22,7 +22,7 @@ export function optionalFallbacks(
   models: readonly HostModel[],
   model: string | undefined,
 ): ModelChoice[] | undefined {
-  const [, others] = Object.entries(fallback).find(([name]) => name === model) ?? []
+  const others = Object.entries(fallback).find(([name]) => name === model)?.[1]
   return others?.map((each) => chosen(models, each)).filter((choice) => typeof choice !== "string")
 }
 

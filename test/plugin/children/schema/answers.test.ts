@@ -25,6 +25,7 @@ describe("An answer is read", () => {
     ["before prose", '{"n": 1} is the result, see [2].'],
     ["in prose whose quotes are odd", 'It is 5" long: {"n": 1}'],
     ["behind a bracket that is never closed", 'see [ and {"n": 1}'],
+    ["behind a great many brackets", `${"[x] ".repeat(100_000)}{"n": 1}`],
     ["in brackets that are no JSON", 'the result (see {note: {"n": 1}})'],
     ["with a text of brackets before it", '"[{" {"n": 1}'],
   ])("%s", (_, answer) => {
