@@ -521,14 +521,15 @@ describe("A task for each of some items", () => {
 
   it.each(["undefined.1", "j9.1"])("takes %s from nobody where it has no id", async (id) => {
     const { start } = services()
-    const { jobs } = await start({ prompt: "read {{item}}", each: ["x"] }, task(id), needing("b", id))
-    expect(jobs.map((job) => job.id)).toEqual(["j1.1", id, "b"])
+    const { jobs } = await start({ prompt: "read {{item}}", each: ["x"], needs: [id] }, task(id))
+    expect(jobs.map((job) => job.id)).toEqual(["j1.1", id])
   })
 
   it("has an id that looks like an item of a job, which is free where that job is none of many", async () => {
     const { start } = services()
-    await start(task("a"))
+    expect((await start(task("a"), task("a.3"))).output).toContain("Started: a, a.3.")
     expect((await start(each("a.1", ["x"]), task("a.2"))).output).toContain("Started: a.1.1, a.2.")
+    expect((await start(task("a.1"))).output).toContain("Started: a.1.")
   })
 
   it("gets a number of its own where it has no id", async () => {

@@ -261,6 +261,18 @@ describe("A value", () => {
       { "a/b": [1] },
       [`["a/b"][0] is 1: it must be null`],
     ],
+    [
+      "has names that look like signs or numbers",
+      { properties: Object.fromEntries(["a~b", "v1", "1st"].map((name) => [name, { type: "null" }])) },
+      { "a~b": 1, v1: 1, "1st": 1 },
+      [`["a~b"] is 1: it must be null`, "v1 is 1: it must be null", "1st is 1: it must be null"],
+    ],
+    [
+      "has a wrong item far behind",
+      { items: { type: "null" } },
+      [...Array.from({ length: 12 }, () => null), 1],
+      ["[12] is 1: it must be null"],
+    ],
   ])("that %s", (_, schema, value, problems) => {
     expect(problemsWith(schema, value)).toEqual(problems)
   })
